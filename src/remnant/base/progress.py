@@ -1,0 +1,56 @@
+"""Progress of long work: a bar with the time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PLAIN_LINE_EVERY_S = 15.0
+
+
+class Task:
+    """Progress of one piece of work of `total` steps. Use as a context manager and call `advance`."""
+
+    def __init__(self, label: str, total: int, *, quiet: bool = False) -> None:
+        self.label, self.total, self.done = label, total, 0
+        self._bar: Progress | None = None
+        if not quiet and sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
+        self._started = self._last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+            self._id = self._bar.add_task(self.label, total=self.total)
+        return self
+
+    def advance(self, note: str = "") -> None:
+        """One step more is done; `note` (a loss, a name) is shown beside the label."""
+        self.done += 1
+        if self._bar:
+            self._bar.update(self._id, advance=1, description=f"{self.label} {note}".rstrip())
+            return
+        now = time.monotonic()
+        if now - self._last_line >= PLAIN_LINE_EVERY_S or self.done == self.total:
+            self._last_line = now
+            left = (now - self._started) / self.done * (self.total - self.done)
+            say(f"{self.label} {self.done}/{self.total}, {left:.0f} s left {note}".rstrip())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+
+def say(line: str) -> None:
+    """One plain line for a person, on standard error: standard output is for results."""
+    print(line, file=sys.stderr, flush=True)
