@@ -8,13 +8,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing.connection import wait
+from typing import TypeVar
 
 import SimpleITK as sitk
 
 from remnant.base.progress import Task
 
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
-def run_jobs[Job, Result](
+
+def run_jobs(
     function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, label: str, quiet: bool = False
 ) -> list[Result]:
     """`[function(job) for job in jobs]` over at most `workers` processes; the first error of a job is raised.
