@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from remnant.cohort.cache import key_of, stored
+from remnant.cohort.cache import key_of, load_or_run, store
 from remnant.cohort.case import Prepared
 from remnant.cohort.grid import Grid, resample_image, resample_labels
 from remnant.cohort.prepare import Heads, Recipe
 from remnant.cohort.rigid import Pose, as_transform, register
 from remnant.cohort.template import Template
-from remnant.cohort.workers import run_jobs
 
 CENTRED: Pose = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -35,27 +34,27 @@ def align(heads: Heads, template: Template | None, *, workers: int = 1, quiet: b
     for recipe, coarse in zip(heads.recipes, heads.coarse, strict=True):
         file = heads.cache / f"aligned-{key_of(recipe.file.name, heads.grid, to)}.npz"
         jobs.append(_Job(recipe, coarse, template, heads.grid, file))
-    results = run_jobs(_align, jobs, workers=workers, label="Aligning scans", quiet=quiet)
+    files = [job.file for job in jobs]
+    results = load_or_run(
+        files, ("image", "labels"), _align, jobs, workers=workers, label="Aligning scans", quiet=quiet
+    )
     return Prepared(
         cases=heads.cases,
         images=np.stack([result["image"] for result in results])[:, None],
         labels=np.stack([result["labels"] for result in results]),
         affine=heads.grid.affine,
         classes=heads.classes,
-        cache_files=(*heads.cache_files, *(template.cache_files if template else ()), *(job.file for job in jobs)),
+        cache_files=(*heads.cache_files, *(template.cache_files if template else ()), *files),
     )
 
 
 def _align(job: _Job) -> dict[str, np.ndarray]:
-    def make() -> dict[str, np.ndarray]:
-        grid = job.grid
-        pose = register(job.template.image, job.coarse, grid) if job.template else CENTRED
-        image, labels = job.recipe.head().volumes()
-        transform = as_transform(pose)
-        return {
-            "image": np.clip(resample_image(image, grid, transform), 0, 1),
-            "labels": resample_labels(labels, grid, transform, len(job.recipe.scheme.classes)),
-            "pose": np.array(pose),
-        }
-
-    return stored(job.file, make)
+    pose = register(job.template.image, job.coarse, job.grid) if job.template else CENTRED
+    image, labels = job.recipe.head().volumes()
+    transform = as_transform(pose)
+    arrays = {
+        "image": np.clip(resample_image(image, job.grid, transform), 0, 1),
+        "labels": resample_labels(labels, job.grid, transform, len(job.recipe.scheme.classes)),
+    }
+    store(job.file, arrays)
+    return arrays

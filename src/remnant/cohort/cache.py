@@ -7,12 +7,13 @@ that they can be removed.
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from remnant.base.files import atomic_path
+from remnant.cohort.workers import Job, run_jobs
 
 # Raise when the preparation gives other results than before.
 VERSION = 1
@@ -46,16 +47,36 @@ def key_of(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
-def stored(file: Path, make: Callable[[], dict[str, np.ndarray]], *names: str) -> dict[str, np.ndarray]:
-    """The arrays `names` (all of them without) of `file`; where it is missing or damaged, what `make` returns, stored first.
-
-    A file is stored whole or not at all; the checksums of its members show damage.
-    """
+def load(file: Path, *names: str) -> dict[str, np.ndarray] | None:
+    """The arrays `names` of `file`, or None where it is missing or damaged (its members carry checksums)."""
     try:
         with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names or archive.files}
+            return {name: archive[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        arrays = make()
+        return None
+
+
+def store(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Store the arrays, whole or not at all."""
     with atomic_path(file) as temporary, temporary.open("wb") as target:
         np.savez(target, **arrays)
-    return {name: arrays[name] for name in names or arrays}
+
+
+def load_or_run(
+    files: Sequence[Path],
+    names: tuple[str, ...],
+    function: Callable[[Job], dict[str, np.ndarray]],
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    label: str,
+    quiet: bool,
+) -> list[dict[str, np.ndarray]]:
+    """The arrays `names` of each file; those missing are what `function(job)` returns, having stored the file."""
+    results = [load(file, *names) for file in files]
+    missing = [i for i, result in enumerate(results) if result is None]
+    if missing:
+        made = run_jobs(function, [jobs[i] for i in missing], workers=workers, label=label, quiet=quiet)
+        for i, result in zip(missing, made, strict=True):
+            results[i] = result
+    return results

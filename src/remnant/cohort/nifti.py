@@ -52,9 +52,13 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise RemnantError(f"{path} is cut off or damaged ({error}); copy or export it again.") from None
     if not np.isfinite(array).all():
         count = int((~np.isfinite(array)).sum())
-        raise RemnantError(f"{path} holds {count} voxels that are NaN or infinite; repair or leave out this scan.")
+        raise RemnantError(
+            f"{path} holds {count} voxels that are NaN or infinite; repair or leave out this scan."
+        )
     if array.min() == array.max():
-        raise RemnantError(f"{path} holds {array.flat[0]:g} in every voxel; export it again or leave out this scan.")
+        raise RemnantError(
+            f"{path} holds {array.flat[0]:g} in every voxel; export it again or leave out this scan."
+        )
     return array, header.affine
 
 
@@ -94,7 +98,9 @@ def _header(path: Path, image: nib.spatialimages.SpatialImage) -> Header:
         shape = shape[:-1]
     if len(shape) != 3 or min(shape) < 2:
         sides = " x ".join(str(side) for side in shape)
-        raise RemnantError(f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume.")
+        raise RemnantError(
+            f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume."
+        )
     affine = np.asarray(image.affine, dtype=np.float64)
     # The header's own voxel sizes, since nibabel makes a plausible affine of an implausible header.
     spacing = tuple(float(size) for size in image.header.get_zooms()[:3])

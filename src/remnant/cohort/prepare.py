@@ -12,12 +12,11 @@ import SimpleITK as sitk
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
-from remnant.cohort.cache import key_of, open_cache, stored
+from remnant.cohort.cache import key_of, load, load_or_run, open_cache, store
 from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
 from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, make_head
 from remnant.cohort.nifti import read_header
-from remnant.cohort.workers import run_jobs
 
 SIDES = 16
 MOST_SPACING_RATIO = 2.0
@@ -55,22 +54,30 @@ class Recipe:
     spacing_mm: float
     file: Path
 
-    def head(self) -> Head:
-        """The head, from the cache where it is there and sound."""
-        arrays = stored(self.file, self._make, "image", "labels", "spacing", "origin")
-        return Head(**arrays)
+    def make(self) -> dict[str, np.ndarray]:
+        """Make and store the head and, as `coarse` and `reach`, what `prepare` needs of it.
 
-    def coarse(self) -> tuple[np.ndarray, np.ndarray]:
-        """The head at `spacing_mm` on its own centred grid of even sides, float32, and its reach (3,) in mm."""
-        arrays = stored(self.file, self._make, "coarse", "reach")
-        return arrays["coarse"], arrays["reach"]
-
-    def _make(self) -> dict[str, np.ndarray]:
+        `coarse`: float32, the head at `spacing_mm` on its own centred grid of even sides.
+        """
         head = make_head(self.case, self.scheme, bias_field=self.bias_field)
         # Even sides, so that the grids of all heads coincide where they overlap.
         own = Grid(tuple(2 * int(np.ceil(reach / self.spacing_mm)) for reach in head.reach), self.spacing_mm)
         coarse = resample_image(head.volumes()[0], own, sitk.Transform(3, sitk.sitkIdentity))
-        return {**vars(head), "coarse": coarse, "reach": head.reach}
+        arrays = {**vars(head), "coarse": coarse, "reach": head.reach}
+        store(self.file, arrays)
+        return arrays
+
+    def head(self) -> Head:
+        """The head, from the cache; made again where that is damaged."""
+        names = ("image", "labels", "spacing", "origin")
+        arrays = load(self.file, *names) or self.make()
+        return Head(**{name: arrays[name] for name in names})
+
+
+def _make_coarse(recipe: Recipe) -> dict[str, np.ndarray]:
+    arrays = recipe.make()
+    # The full head stays in the file: sending it between processes would cost more than it saves.
+    return {"coarse": arrays["coarse"], "reach": arrays["reach"]}
 
 
 @dataclass(frozen=True)
@@ -123,10 +130,21 @@ def prepare(
     recipes = []
     for case in cohort.cases:
         key = key_of(case.image, case.labels, scheme, settings.bias_field, settings.spacing_mm)
-        recipes.append(Recipe(case, scheme, settings.bias_field, settings.spacing_mm, cache / f"head-{key}.npz"))
-    results = run_jobs(Recipe.coarse, recipes, workers=workers, label="Preparing scans", quiet=quiet)
-    grid = _common_grid(recipes, [reach for _, reach in results], settings)
-    coarse = np.stack([_pad(volume, grid.shape) for volume, _ in results])
+        recipes.append(
+            Recipe(case, scheme, settings.bias_field, settings.spacing_mm, cache / f"head-{key}.npz")
+        )
+    files = [recipe.file for recipe in recipes]
+    results = load_or_run(
+        files,
+        ("coarse", "reach"),
+        _make_coarse,
+        recipes,
+        workers=workers,
+        label="Preparing scans",
+        quiet=quiet,
+    )
+    grid = _common_grid(recipes, [result["reach"] for result in results], settings)
+    coarse = np.stack([_pad(result["coarse"], grid.shape) for result in results])
     return Heads(tuple(recipes), coarse, grid, settings, cache)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from remnant.cohort.cache import key_of, stored
+from remnant.cohort.cache import key_of, load, store
 from remnant.cohort.grid import Grid, from_sitk, on_grid
 from remnant.cohort.prepare import Heads
 from remnant.cohort.rigid import Pose, as_transform, register
@@ -37,17 +37,18 @@ def build_template(heads: Heads, *, workers: int = 1, quiet: bool = False) -> Te
     """
     file = heads.cache / f"template-{key_of(heads.grid, sorted(heads.cache_files))}.npz"
 
-    def make() -> dict[str, np.ndarray]:
-        image = _symmetric(heads.coarse)
-        for turn in range(ROUNDS):
-            jobs = [(image, coarse, heads.grid) for coarse in heads.coarse]
-            label = f"Building the template, round {turn + 1} of {ROUNDS}"
-            poses = run_jobs(_register, jobs, workers=workers, label=label, quiet=quiet)
-            moved = [_moved(coarse, heads.grid, pose) for coarse, pose in zip(heads.coarse, poses, strict=True)]
-            image = _symmetric(np.stack(moved))
-        return {"image": image}
-
-    return Template(stored(file, make, "image")["image"], heads.grid, (file,))
+    known = load(file, "image")
+    if known:
+        return Template(known["image"], heads.grid, (file,))
+    image = _symmetric(heads.coarse)
+    for turn in range(ROUNDS):
+        jobs = [(image, coarse, heads.grid) for coarse in heads.coarse]
+        label = f"Building the template, round {turn + 1} of {ROUNDS}"
+        poses = run_jobs(_register, jobs, workers=workers, label=label, quiet=quiet)
+        moved = [_moved(coarse, heads.grid, pose) for coarse, pose in zip(heads.coarse, poses, strict=True)]
+        image = _symmetric(np.stack(moved))
+    store(file, {"image": image})
+    return Template(image, heads.grid, (file,))
 
 
 def _register(job: tuple[np.ndarray, np.ndarray, Grid]) -> Pose:
