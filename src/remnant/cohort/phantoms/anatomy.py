@@ -27,8 +27,8 @@ SULCUS_PER_YEAR = 0.008
 MALE_SCALE, FEMALE_SCALE = 1.025, 0.965
 
 WARP_GRID = ((17, 20, 22), (-96.0, -108.0, -132.0), 12.0)
-FOLD_GRID = ((42, 48, 38), (-82.0, -94.0, -70.0), 4.0)
-FOLD_WAVELENGTH_MM = 23.0
+FOLD_GRID = ((36, 45, 25), (-70.0, -88.0, -42.0), 4.0)
+FOLD_WAVELENGTH_MM = 20.0
 # Shares of variance of the folding: what all people have in common (the great sulci), and of the rest what the two
 # hemispheres share.
 COMMON_FOLDING = 0.45

@@ -14,11 +14,12 @@ from remnant.cohort.phantoms.canvas import Canvas, ramp, slot
 from remnant.cohort.phantoms.session import Session
 from remnant.cohort.phantoms.shapes import blend, carve, ellipsoid, tube
 
-CLEFT_MM = 0.9
-FLOOR_Z = -17.0
+CLEFT_MM = 0.6
+FLOOR_Z = -21.0
 TENTORIUM_Z = -19.5
-SULCUS_DEPTH_MM, SULCUS_DEPTH_SD_MM = 14.0, 4.5
+SULCUS_DEPTH_MM, SULCUS_DEPTH_SD_MM = 16.0, 4.5
 ATROPHY_PER_YEAR = 0.02  # mm between brain and skull
+FOLIUM_RAD = 0.22
 FASTIGIUM = (-12.0, -37.0)  # y, z of the point from which the folia of the cerebellum fan out
 
 
@@ -32,22 +33,22 @@ class Hull:
 
     @property
     def whole(self) -> np.ndarray:
-        """The brain as one solid, its seams filled."""
-        return blend(blend(self.cerebrum, self.cerebellum, 8.0), self.stem, 6.0)
+        """The brain as one solid, the cisterns between its parts filled."""
+        return blend(blend(self.cerebrum, self.cerebellum, 14.0), self.stem, 20.0)
 
 
 def hull(points: np.ndarray, person: Anatomy) -> Hull:
     """The parts' outsides at template points (3, n)."""
     mirrored = np.stack([np.abs(points[0]), points[1], points[2]])
     z = points[2]
-    main = carve(ellipsoid(mirrored, (8, 0, 11), (56, 79, 49)), np.float32(FLOOR_Z) - z, 16.0)
+    main = carve(ellipsoid(mirrored, (8, 0, 11), (56, 79, 49)), np.float32(FLOOR_Z) - z, 14.0)
     temporal = tube(mirrored, [(38, 32, -24, 14), (45, 8, -25, 17), (47, -18, -15, 18), (44, -38, 0, 18)])
     k = person.shape["cerebellum"]
-    halves = ellipsoid(mirrored, (20, -37, -44), (27 * k, 26 * k, 22 * k))
-    vermis = ellipsoid(mirrored, (0, -36, -41), (12, 22 * k, 20 * k))
+    halves = ellipsoid(mirrored, (20, -35, -41), (27 * k, 28 * k, 26 * k))
+    vermis = ellipsoid(mirrored, (0, -35, -39), (12, 25 * k, 24 * k))
     k = person.shape["brain_stem"]
     stem = tube(points, [(0, 3, -8, 13 * k), (0, 4, -30, 14 * k), (0, -3, -46, 10 * k), (0, -9, -72, 7.5 * k)])
-    cerebellum = carve(blend(halves, vermis, 6.0), z - np.float32(TENTORIUM_Z), 8.0)
+    cerebellum = carve(blend(halves, vermis, 6.0), z - np.float32(TENTORIUM_Z), 4.0)
     return Hull(blend(main, temporal, 4.0), cerebellum, stem)
 
 
@@ -99,8 +100,8 @@ def _cerebellum(canvas, points, surface, size):
         surface = surface[near]
         h = inner.spacing
         dy, dz = y - np.float32(FASTIGIUM[0]), z - np.float32(FASTIGIUM[1])
-        turn = np.arctan2(dz, -dy) / np.float32(0.30)
-        folium = np.abs(turn - np.rint(turn)) * np.float32(0.30) * np.hypot(dy, dz)
+        turn = np.arctan2(dz, -dy) / np.float32(FOLIUM_RAD)
+        folium = np.abs(turn - np.rint(turn)) * np.float32(FOLIUM_RAD) * np.hypot(dy, dz)
         folium = np.hypot(folium, np.maximum(-surface - 13, 0))
         cortex = 2.0 / size
         tissue = np.minimum(ramp(-surface, h), 1 - slot(folium, 0.35, h))

@@ -1,5 +1,6 @@
 """Image and label map of a person at a visit."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -25,7 +26,7 @@ def render(person: Anatomy, visit: Session, side: int, skull: bool) -> tuple[np.
     seen = _may_hold_brain(own, person) if not skull else np.ones(own.shape[1], bool)
     own = own[:, seen]
     rough = own / person.scale[:, None]
-    template = rough + person.warp.at(rough) + visit.wobble.at(rough)
+    template = rough + dataclasses.replace(person.warp, values=person.warp.values + visit.wobble.values).at(rough)
 
     canvas = Canvas(own.shape[1], visit.brightness, spacing)
     parts = brain.hull(template, person)

@@ -23,7 +23,7 @@ class Session:
     ventricles: float  # multiplier of the ventricles' radius
     cortex_mm: float
     sulcus_mm: float
-    wobble: Field  # (3, ...) mm, gradient distortion and soft tissue
+    wobble: Field  # (3, ...) mm on the grid of the person's warp: gradient distortion, soft tissue
     brightness: np.ndarray  # one per structure, indexed by label value
     gamma: float
     gain: float
