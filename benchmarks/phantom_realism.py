@@ -1,11 +1,13 @@
-"""Are phantoms as hard to tell apart as people? Same-patient against different-patient similarity, beside real brains.
+"""Are phantoms as hard to tell apart as people? Same-patient against different-patient similarity, beside
+real brains.
 
     python benchmarks/phantom_realism.py --data DIR [--patients 24] [--out docs/results/phantoms]
 
 Both cohorts go through the same preparation (bias correction, normalisation, rigid alignment, 3 mm). Writes
-`similarity.json` and `similarity.png`; neither shows an image. `ncc` is the Pearson correlation of grey levels over
-the voxels where any scan of the cohort has signal; `ncc_fine` the same after subtracting a Gaussian blur of sigma 6 mm,
-which leaves the folding. `separation` is d', the difference of the two means over the pooled standard deviation.
+`similarity.json` and `similarity.png`; neither shows an image. `ncc` is the Pearson correlation of grey
+levels over the voxels where any scan of the cohort has signal; `ncc_fine` the same after subtracting a
+Gaussian blur of sigma 6 mm, which leaves the folding. `separation` is d', the difference of the two means
+over the pooled standard deviation.
 """
 
 import argparse
@@ -60,7 +62,11 @@ def summary(pairs: dict[str, list[float]]) -> dict[str, float | int]:
     """Counts, mean, spread and range of both kinds of pair, and how far apart they are."""
     row: dict[str, float | int] = {}
     for kind, values in pairs.items():
-        row |= {f"{kind}_n": len(values), f"{kind}_mean": np.mean(values), f"{kind}_sd": np.std(values, ddof=1)}
+        row |= {
+            f"{kind}_n": len(values),
+            f"{kind}_mean": np.mean(values),
+            f"{kind}_sd": np.std(values, ddof=1),
+        }
         row |= {f"{kind}_low": min(values), f"{kind}_high": max(values)}
     pooled = np.sqrt((row["same_sd"] ** 2 + row["different_sd"] ** 2) / 2)
     row["separation"] = (row["same_mean"] - row["different_mean"]) / pooled
@@ -88,20 +94,27 @@ def draw(found: dict[str, dict[str, dict[str, list[float]]]], path: Path) -> Non
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="real brains, in a layout that Remnant reads")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="real brains, in a layout that Remnant reads"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/results/phantoms"))
     parser.add_argument("--patients", type=int, default=24)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--cache", type=Path, help="keep the prepared real scans here (patient data) for the next run"
+    )
     options = parser.parse_args()
     phantoms = BrainPhantoms(patients=options.patients, sessions=2, side=options.side, seed=options.seed)
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         # The preparation cannot have been tuned to phantoms, so what it does to both is comparable.
         write_bids(phantoms, Path(scratch) / "phantoms", options.workers)
-        for name, directory in (("real brains", options.data), ("phantoms", Path(scratch) / "phantoms")):
-            found[name] = similarities(prepared(directory, Path(scratch) / f"cache {name}", options.workers))
+        cache = options.cache or Path(scratch) / "real"
+        found["real brains"] = similarities(prepared(options.data, cache, options.workers))
+        own = Path(scratch) / "cache"
+        found["phantoms"] = similarities(prepared(Path(scratch) / "phantoms", own, options.workers))
     write_json(
         options.out / "similarity.json",
         {
@@ -110,7 +123,11 @@ def main() -> None:
             "phantoms": phantoms.resolved(),
             "spacing_mm": SPACING_MM,
             "blur_mm": BLUR_MM,
-            "versions": {"remnant": remnant.__version__, "python": sys.version.split()[0], "numpy": np.__version__},
+            "versions": {
+                "remnant": remnant.__version__,
+                "python": sys.version.split()[0],
+                "numpy": np.__version__,
+            },
             "tables": {
                 "similarity": [
                     {"cohort": cohort, "measure": measure, **summary(pairs)}

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-
 BAND = 0.15  # relative width of the band of wavelengths around a wavelength
 
 
 @dataclass(frozen=True)
 class Field:
-    """Values (channels, x, y, z) on a grid whose first node lies at `origin` (mm), nodes `spacing` mm apart."""
+    """Values (channels, x, y, z) on a grid whose first node lies at `origin` (mm), nodes `spacing` mm
+    apart.
+    """
 
     values: np.ndarray
     origin: tuple[float, float, float]
@@ -30,14 +31,22 @@ class Field:
 def smooth_noise(
     generator: np.random.Generator, channels: int, shape: tuple[int, int, int], spacing: float, length: float
 ) -> np.ndarray:
-    """Gaussian noise (channels, *shape) of unit variance, white noise blurred by a Gaussian of `length` mm."""
+    """Gaussian noise (channels, *shape) of unit variance, white noise blurred by a Gaussian of `length`
+    mm.
+    """
     return _filtered(generator, channels, shape, spacing, length, None)
 
 
 def banded_noise(
-    generator: np.random.Generator, channels: int, shape: tuple[int, int, int], spacing: float, wavelength: float
+    generator: np.random.Generator,
+    channels: int,
+    shape: tuple[int, int, int],
+    spacing: float,
+    wavelength: float,
 ) -> np.ndarray:
-    """Gaussian noise of unit variance whose waves are near `wavelength` mm: its zeros are evenly spaced sheets."""
+    """Gaussian noise of unit variance whose waves are near `wavelength` mm: its zeros are evenly spaced
+    sheets.
+    """
     return _filtered(generator, channels, shape, spacing, None, wavelength)
 
 
@@ -50,7 +59,9 @@ def _filtered(generator, channels, shape, spacing, length, wavelength):
 
 @functools.lru_cache(maxsize=16)
 def _gain(shape, spacing, length, wavelength):
-    """The padded shape, and the filter over its spectrum that leaves white noise of unit variance with unit variance."""
+    """The padded shape, and the filter over its spectrum that leaves white noise of unit variance with unit
+    variance.
+    """
     # Room to the sides, since the transform is periodic and opposite borders would otherwise be alike.
     padded = tuple(fft.next_fast_len(side + 3, real=True) for side in shape)
     axes = [fft.fftfreq(side, spacing) for side in padded]
@@ -59,6 +70,7 @@ def _gain(shape, spacing, length, wavelength):
         gain = np.exp(-0.5 * (2 * np.pi * k * length) ** 2)
     else:
         gain = np.exp(-0.5 * ((k * wavelength - 1) / BAND) ** 2)
-    # Scaled by the expected power, not that of a draw: a draw made to have unit variance would lose its own mean.
+    # Scaled by the expected power, not that of a draw: a draw made to have unit variance would lose its own
+    # mean.
     gain *= np.sqrt(gain.size / np.square(gain).sum())
     return padded, gain[..., : padded[2] // 2 + 1].astype(np.float32)

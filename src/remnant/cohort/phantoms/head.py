@@ -12,7 +12,9 @@ SCALP_MM = 5.5
 
 
 def paint(canvas: Canvas, points: np.ndarray, brain: np.ndarray, person: Anatomy) -> None:
-    """Paint the head onto points (3, n), up to the fluid around the brain; `brain` (n,) is the distance to its hull."""
+    """Paint the head onto points (3, n), up to the fluid around the brain; `brain` (n,) is the distance to
+    its hull.
+    """
     k = person.shape
     mirrored = np.stack([np.abs(points[0]), points[1], points[2]])
     cavity = brain - np.float32(DURA_MM)
@@ -57,7 +59,9 @@ def _inside(canvas, points, skin, jaw, cavity, thickness, person):
 def _face(canvas, points, mirrored, skin, jaw, k):
     eye = 32 * k["eye_distance"]
     canvas.fill("skull", np.maximum(np.abs(jaw + 13) - np.float32(6), np.maximum(skin + 7, points[2] + 66)))
-    canvas.fill("bone_marrow", np.maximum(np.abs(jaw + 13) - np.float32(2.6), np.maximum(skin + 10, points[2] + 69)))
+    canvas.fill(
+        "bone_marrow", np.maximum(np.abs(jaw + 13) - np.float32(2.6), np.maximum(skin + 10, points[2] + 69))
+    )
     canvas.fill("skull", np.maximum(ellipsoid(mirrored, (0, 62, -50), (46, 26, 26)), skin + 8))
     canvas.fill("bone_marrow", np.maximum(ellipsoid(mirrored, (0, 56, -62), (30, 22, 8)), skin + 10))
     canvas.fill("fat", ellipsoid(mirrored, (eye - 2, 66, -29), (15, 22, 14)))
