@@ -31,10 +31,10 @@ def mcc_matrix(reconstructions: Images, gallery: Images, box: Box | None = None)
 
 
 def otsu_threshold(image: Images) -> float:
-    """Otsu's threshold (1979) over 256 equal bins from the darkest to the brightest voxel; foreground lies above.
+    """Otsu's threshold (1979) over 256 equal bins from the darkest to the brightest voxel.
 
     The centre of the bin that best separates two classes, the lowest such bin where several do equally well;
-    a constant image's threshold is its level. `image` has any shape.
+    a constant image's threshold is its level. `image` has any shape; foreground lies above.
     """
     levels = np.asarray(image, dtype=np.float32).ravel()
     low, high = levels.min(), levels.max()
@@ -69,8 +69,8 @@ def _correlations(left: torch.Tensor, right: torch.Tensor) -> np.ndarray:
     left_squares = torch.zeros(len(left), 1, dtype=torch.float64, device=left.device)
     right_squares = torch.zeros(1, len(right), dtype=torch.float64, device=left.device)
     for start in range(0, left.shape[1], CHUNK):
-        a = left[:, start : start + CHUNK] - left_mean
-        b = right[:, start : start + CHUNK] - right_mean
+        a = left[:, start : start + CHUNK].double() - left_mean
+        b = right[:, start : start + CHUNK].double() - right_mean
         cross += a @ b.T
         left_squares += a.square().sum(1, keepdim=True)
         right_squares += b.square().sum(1)

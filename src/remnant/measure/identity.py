@@ -77,7 +77,7 @@ def own_versus_others_auc(
     level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Interval:
-    """Area under the ROC curve of own scores against all other allowed scores, pooled over rows; chance is 0.5.
+    """Area under the ROC curve of own scores against all other allowed ones, pooled over rows; chance is 0.5.
 
     It equals the chance that an own score beats another (ties half; Mann and Whitney 1947). The interval is
     the percentile bootstrap over patients: a patient drawn brings all its rows, own scores and others

@@ -12,7 +12,7 @@ Box = tuple[slice, ...]
 
 
 def as_stack(images: Images, name: str, box: Box | None = None) -> torch.Tensor:
-    """`images`, shape (n, *spatial) with two or three spatial axes, as a float32 or bool tensor cut to `box`.
+    """`images`, shape (n, *spatial) with two or three spatial axes, as a float32 tensor cut to `box`.
 
     float32 arrays are not copied. Raises `RemnantError` for another shape, an empty box, NaN or infinity.
     """
@@ -34,13 +34,10 @@ def as_stack(images: Images, name: str, box: Box | None = None) -> torch.Tensor:
         stack = stack[(slice(None), *box)]
     if 0 in stack.shape[1:]:
         raise RemnantError(f"The '{name}' have no voxels inside the box: shape {tuple(stack.shape)}.")
-    if stack.dtype != torch.bool:
-        stack = stack.to(torch.float32)
-        for index, image in enumerate(stack):
-            if not torch.isfinite(image).all():
-                raise RemnantError(
-                    f"Image {index} of the '{name}' contains NaN or infinity; check how it was made."
-                )
+    stack = stack.to(torch.float32)
+    for index, image in enumerate(stack):
+        if not torch.isfinite(image).all():
+            raise RemnantError(f"Image {index} of the '{name}' has NaN or infinity; check how it was made.")
     return stack
 
 

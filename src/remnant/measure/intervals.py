@@ -1,4 +1,4 @@
-"""Uncertainty over patients: intervals, p-values, and the smallest effect that so many patients could have shown.
+"""Uncertainty over patients: intervals, p-values, the smallest effect that so many could have shown.
 
 The values passed in are one a patient: several scans of a patient are averaged by the caller.
 """
@@ -18,7 +18,7 @@ EXACT_PATIENTS = 16  # up to here all 2^n sign flips are counted
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean (or fraction, or AUC) of `n` patients with its confidence interval; NaN where n cannot support it."""
+    """A mean (or fraction, or AUC) of `n` patients and its interval; NaN where n cannot support it."""
 
     mean: float
     low: float
@@ -28,7 +28,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Member minus non-member over `n` patients, interval, two-sided p, and `detectable` at 80% power and alpha 5%."""
+    """Member minus non-member over `n` patients; `detectable` is what 80% power would have shown."""
 
     difference: float
     low: float
@@ -41,7 +41,7 @@ class PairedDifference:
 def bootstrap_mean(
     values: np.ndarray, seeds: np.random.Generator, level: float = 0.95, resamples: int = RESAMPLES
 ) -> Interval:
-    """Mean of one value a patient (n,) with its bootstrap interval (BCa; Efron 1987, as in `scipy.stats.bootstrap`).
+    """Mean of one value a patient (n,) with its bootstrap interval (SciPy's BCa; Efron 1987).
 
     n = 0 gives NaN; n = 1 a mean without an interval (NaN); equal values an interval of no width, since the
     sample holds no sign of spread. Below about ten patients the bootstrap is too narrow: 95% covers nearer 85
@@ -145,14 +145,14 @@ def smallest_detectable_difference(sd: float, n: int, power: float = 0.8, alpha:
     critical = stats.t.ppf(1 - alpha / 2, n - 1)
 
     def shortfall(noncentrality: float) -> float:
-        # Both tails of a noncentral t are one tail of its square; SciPy's own noncentral t has NaN in the far tail.
+        # Both tails of a noncentral t are one tail of its square; SciPy's noncentral t has NaN in the far one.
         return stats.ncf.sf(critical**2, 1, n - 1, noncentrality**2) - power
 
     return sd * optimize.brentq(shortfall, 1e-3, 10 * critical) / math.sqrt(n)
 
 
 def identification_p_value(count: int, chances: np.ndarray) -> float:
-    """One-sided p of `count` or more own originals first, where guessing has `chances` (n,), one a patient.
+    """One-sided p of `count` or more own originals first, where guessing has `chances` (n,) of it.
 
     The exact tail of a sum of independent coins (with equal chances the binomial test): galleries may differ
     in size where other sessions of a patient are left out. n = 0 gives NaN.
