@@ -145,7 +145,7 @@ def smallest_detectable_difference(sd: float, n: int, power: float = 0.8, alpha:
     critical = stats.t.ppf(1 - alpha / 2, n - 1)
 
     def shortfall(noncentrality: float) -> float:
-        # Both tails of a noncentral t are one tail of its square; SciPy's noncentral t has NaN in the far one.
+        # Both tails of a noncentral t are one tail of its square; SciPy's noncentral t has NaN far out.
         return stats.ncf.sf(critical**2, 1, n - 1, noncentrality**2) - power
 
     return sd * optimize.brentq(shortfall, 1e-3, 10 * critical) / math.sqrt(n)
@@ -160,7 +160,7 @@ def identification_p_value(count: int, chances: np.ndarray) -> float:
     chances = _finite(chances, "chances")
     if ((chances < 0) | (chances > 1)).any() or not 0 <= count <= len(chances):
         raise RemnantError(
-            f"Chances must lie in [0, 1] and the count between 0 and {len(chances)} patients. Got {count} instead."
+            f"Chances must lie in [0, 1] and the count in 0 to {len(chances)} patients. Got {count} instead."
         )
     if len(chances) == 0:
         return math.nan

@@ -13,8 +13,8 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.measure.images import Box, Images, as_stacks
 
-STATISTICS_BYTES = 256 * 2**20  # means and variances held at one time, all images together
-PRODUCT_BYTES = 2**20  # products of pairs held at one time: about what a core's cache holds
+SLAB_BYTES = 256 * 2**20  # voxels, means and variances of one slab, all images together
+PRODUCT_BYTES = 2**21  # products of pairs held at one time: about what a core's cache holds
 SLAB = 16  # planes of output at one time: the halo of a window costs little, and the band stays short
 
 
@@ -51,9 +51,10 @@ def ssim_matrix(
     borders and then crops the same edge, so `structural_similarity(gaussian_weights=True, sigma=1.5,
     use_sample_covariance=False, data_range=1)` gives the same value to 1e-5.
 
-    Statistics of an image are computed once. Work goes slab by slab along the first spatial axis, in float32
-    with sums in float64, so that memory beyond the input does not grow with n * m * voxels. Tensors on a GPU
-    stay there.
+    Statistics of an image are computed once; a pair costs its cross term, slab by slab along the first
+    spatial axis, so that memory beyond the input does not grow with n * m * voxels. The cross term is
+    float64, since a covariance is a small difference of large numbers: in float32 two flat images were wrong
+    by 6e-4. Tensors on a GPU stay there.
 
     Raises `RemnantError` for NaN, values outside the range, unequal grids and images smaller than the window.
     """
@@ -73,10 +74,10 @@ def ssim_matrix(
         )
     halo = settings.window - 1
     inner = [size - halo for size in left.shape[1:]]
-    plane = math.prod(inner[1:])
-    held = 2 * 4 * (len(left) + len(right)) * plane
-    thickness = max(1, min(SLAB, STATISTICS_BYTES // max(held, 1)))
-    together = max(1, PRODUCT_BYTES // (4 * (thickness + halo) * math.prod(left.shape[2:])))
+    plane, inner_plane = math.prod(left.shape[2:]), math.prod(inner[1:])
+    share = SLAB_BYTES // max(len(left) + len(right), 1)  # voxels and means in double, the rest in single
+    thickness = max(1, min(SLAB, (share - 8 * halo * plane) // (8 * plane + 16 * inner_plane)))
+    together = max(1, PRODUCT_BYTES // (8 * (thickness + halo) * plane))
     total = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     for start in range(0, inner[0], thickness):
         rows = slice(start, min(start + thickness, inner[0]) + halo)
@@ -88,37 +89,42 @@ def _slab_sums(
     left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, together: int
 ) -> torch.Tensor:
     """Sums of SSIM over one slab's windows, float64 (n, m), `together` gallery images at a time."""
-    left, right = left.contiguous(), right.contiguous()
+    left, right = left.double(), right.double()
     bands = [_band(size, settings, left.device) for size in left.shape[1:]]
     stable_mean = (0.01 * settings.data_range) ** 2
     stable_variance = (0.03 * settings.data_range) ** 2
-    left_mean, left_spread = _own_statistics(left, bands)
-    right_mean, right_spread = _own_statistics(right, bands)
-    left_spread += stable_variance
+    left_mean, left_square, left_variance = _own_statistics(left, bands)
+    right_mean, right_square, right_variance = _own_statistics(right, bands)
+    left_square += stable_mean
+    left_variance += stable_variance
     sums = torch.empty(len(left), len(right), dtype=torch.float64, device=left.device)
     for i in range(len(left)):
         for start in range(0, len(right), together):
             block = slice(start, start + together)
             means = left_mean[i] * right_mean[block]
-            covariance = _smooth(left[i] * right[block], bands).sub_(means)
-            squares = torch.addcmul(left_mean[i].square(), right_mean[block], right_mean[block]).add_(
-                stable_mean
-            )
-            below = squares.mul_(right_spread[block] + left_spread[i])
-            above = means.mul_(2).add_(stable_mean).mul_(covariance.mul_(2).add_(stable_variance))
+            covariance = _smooth(left[i] * right[block], bands).sub_(means).float()
+            above = means.float().mul_(2).add_(stable_mean).mul_(covariance.mul_(2).add_(stable_variance))
+            below = (left_square[i] + right_square[block]).mul_(left_variance[i] + right_variance[block])
             sums[i, block] = above.div_(below).flatten(1).sum(1, dtype=torch.float64)
     return sums
 
 
-def _own_statistics(images: torch.Tensor, bands: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Windowed mean and variance of each image, one at a time: squares of all would double the input."""
+def _own_statistics(
+    images: torch.Tensor, bands: list[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Windowed mean (float64), its square and the variance (float32) of each image.
+
+    One image at a time: the squares of all would double the input.
+    """
     shape = (len(images), *(band.shape[0] for band in bands))
-    mean = torch.empty(shape, device=images.device)
-    variance = torch.empty(shape, device=images.device)
+    mean = torch.empty(shape, dtype=torch.float64, device=images.device)
+    square, variance = (torch.empty(shape, dtype=torch.float32, device=images.device) for _ in range(2))
     for i in range(len(images)):
         mean[i] = _smooth(images[i : i + 1], bands)[0]
-        variance[i] = _smooth(images[i : i + 1].square(), bands)[0] - mean[i].square()
-    return mean, variance
+        squared = mean[i].square()
+        square[i] = squared
+        variance[i] = _smooth(images[i : i + 1].square(), bands)[0] - squared
+    return mean, square, variance
 
 
 def _band(size: int, settings: SsimSettings, device: torch.device) -> torch.Tensor:
@@ -129,7 +135,7 @@ def _band(size: int, settings: SsimSettings, device: torch.device) -> torch.Tens
     band = torch.zeros(size - settings.window + 1, size, dtype=torch.float64)
     for row in range(len(band)):
         band[row, row : row + settings.window] = weights
-    return band.to(device, torch.float32)
+    return band.to(device)
 
 
 def _smooth(images: torch.Tensor, bands: list[torch.Tensor]) -> torch.Tensor:
