@@ -1,0 +1,60 @@
+"""Stage 2: every head, whosever it is, by the same call to the template, in one interpolation from its own resolution."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from remnant.cohort.cache import key_of, load_or_run, store
+from remnant.cohort.case import Prepared
+from remnant.cohort.grid import Grid, resample_image, resample_labels
+from remnant.cohort.prepare import Heads, Recipe
+from remnant.cohort.rigid import Pose, as_transform, register
+from remnant.cohort.template import Template
+
+CENTRED: Pose = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class _Job:
+    recipe: Recipe
+    coarse: np.ndarray
+    template: Template | None
+    grid: Grid
+    file: Path
+
+
+def align(heads: Heads, template: Template | None, *, workers: int = 1, quiet: bool = False) -> Prepared:
+    """Every head registered to `template` and resampled to the common grid; centred only where `template` is None.
+
+    The result does not depend on `workers` or on which other cases are in `heads`.
+    """
+    to = template.key if template else "centred"
+    jobs = []
+    for recipe, coarse in zip(heads.recipes, heads.coarse, strict=True):
+        file = heads.cache / f"aligned-{key_of(recipe.file.name, heads.grid, to)}.npz"
+        jobs.append(_Job(recipe, coarse, template, heads.grid, file))
+    files = [job.file for job in jobs]
+    results = load_or_run(
+        files, ("image", "labels"), _align, jobs, workers=workers, label="Aligning scans", quiet=quiet
+    )
+    return Prepared(
+        cases=heads.cases,
+        images=np.stack([result["image"] for result in results])[:, None],
+        labels=np.stack([result["labels"] for result in results]),
+        affine=heads.grid.affine,
+        classes=heads.classes,
+        cache_files=(*heads.cache_files, *(template.cache_files if template else ()), *files),
+    )
+
+
+def _align(job: _Job) -> dict[str, np.ndarray]:
+    pose = register(job.template.image, job.coarse, job.grid) if job.template else CENTRED
+    image, labels = job.recipe.head().volumes()
+    transform = as_transform(pose)
+    arrays = {
+        "image": np.clip(resample_image(image, job.grid, transform), 0, 1),
+        "labels": resample_labels(labels, job.grid, transform, len(job.recipe.scheme.classes)),
+    }
+    store(job.file, arrays)
+    return arrays

@@ -1,0 +1,118 @@
+"""Cases, cohorts, label schemes and prepared images: the types that every other room speaks of."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+
+SchemeName = Literal["lpba3", "tissue5"]
+
+# Index 0 is the background of either scheme. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid.
+CLASSES: dict[str, tuple[str, ...]] = {
+    "lpba3": ("background", "gyri", "deep_grey", "other_brain"),
+    "tissue5": ("none", "gm", "wm", "nuclei", "csf_int", "csf_ext"),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image of one patient at one session. `age` is in years; None where it is not known."""
+
+    patient: str
+    session: str
+    image: Path
+    labels: Path | None = None
+    age: float | None = None
+    sex: Literal["F", "M"] | None = None
+
+    @property
+    def case_id(self) -> str:
+        return f"{self.patient}_{self.session}"
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """How the values in the label files become class indices; index 0 of `classes` is the background."""
+
+    name: str
+    classes: tuple[str, ...]
+    mapping: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A table of cases below one directory, with the label schemes that the directory defines."""
+
+    name: str
+    root: Path
+    cases: tuple[Case, ...]
+    schemes: dict[str, LabelScheme] = field(default_factory=dict)
+    scheme_file: str = "labels.csv"
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The patients' ids, sorted."""
+        return tuple(sorted({case.patient for case in self.cases}))
+
+    @property
+    def sessions(self) -> dict[str, int]:
+        """How many sessions each patient has."""
+        return {patient: sum(case.patient == patient for case in self.cases) for patient in self.patients}
+
+    def of(self, patients: Collection[str]) -> Self:
+        """The same cohort with these patients' cases only."""
+        return replace(self, cases=tuple(case for case in self.cases if case.patient in patients))
+
+    def first_sessions(self) -> Self:
+        """The same cohort with each patient's first session (in the order of session names) only."""
+        first: dict[str, Case] = {}
+        for case in sorted(self.cases, key=lambda case: (case.patient, case.session)):
+            first.setdefault(case.patient, case)
+        return replace(self, cases=tuple(case for case in self.cases if first[case.patient] is case))
+
+    def scheme(self, name: str) -> LabelScheme:
+        """The label scheme of this name; raise `RemnantError` when the cohort does not define it."""
+        if name not in self.schemes:
+            raise RemnantError(
+                f"The cohort {self.root} does not say which label value is which class of the scheme '{name}'; "
+                f"write {self.root / self.scheme_file} with the columns label (or index), name and {name}."
+            )
+        return self.schemes[name]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images and label maps of several cases on one grid.
+
+    `images`: float32 (n, 1, x, y, z) in [0, 1], RAS+; `labels`: uint8 (n, x, y, z), indices into `classes`;
+    `affine`: (4, 4), voxel to millimetres from the centre of the grid, the same for every case; `cache_files`: the files
+    that hold these patients' images and outlive the process.
+    """
+
+    cases: tuple[Case, ...]
+    images: np.ndarray
+    labels: np.ndarray
+    affine: np.ndarray
+    classes: tuple[str, ...]
+    cache_files: tuple[Path, ...] = ()
+
+    def select(self, names: Collection[str]) -> Self:
+        """The cases whose patient or case id is among `names`, in the order they stand here."""
+        keep = [i for i, case in enumerate(self.cases) if case.patient in names or case.case_id in names]
+        return replace(
+            self, cases=tuple(self.cases[i] for i in keep), images=self.images[keep], labels=self.labels[keep]
+        )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Three disjoint groups of patients. `non_members` is empty in the paper's two-group design."""
+
+    index: int
+    members: tuple[str, ...]
+    attacker: tuple[str, ...]
+    non_members: tuple[str, ...] = ()

@@ -1,0 +1,115 @@
+"""NIfTI in, with everything checked that would spoil a measurement later; NIfTI out, with nothing in it but the image."""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import atomic_path
+
+LARGEST_SPACING_MM = 10.0
+# What nibabel raises on files that are cut off, not NIfTI, or not what their name says.
+UNREADABLE = (
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    EOFError,
+    OSError,
+    ValueError,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """Shape (3,), affine (4, 4) and voxel size (3,) in millimetres of a volume, without its voxels."""
+
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+def read_header(path: Path) -> Header:
+    """Shape and affine of a volume; raise `RemnantError` where they cannot be those of a 3D scan."""
+    return _header(Path(path), _open(Path(path)))
+
+
+def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a 3D volume: float32 (x, y, z) in the file's axes, and its affine (4, 4).
+
+    Raises `RemnantError` for a file that is missing, unreadable or cut off, not 3D, of impossible voxel size, that holds
+    NaN or infinity, or that holds a single value.
+    """
+    path = Path(path)
+    image = _open(path)
+    header = _header(path, image)
+    try:
+        array = np.asarray(image.dataobj, dtype=np.float32).reshape(header.shape)
+    except UNREADABLE as error:
+        raise RemnantError(f"{path} is cut off or damaged ({error}); copy or export it again.") from None
+    if not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        raise RemnantError(
+            f"{path} holds {count} voxels that are NaN or infinite; repair or leave out this scan."
+        )
+    if array.min() == array.max():
+        raise RemnantError(
+            f"{path} holds {array.flat[0]:g} in every voxel; export it again or leave out this scan."
+        )
+    return array, header.affine
+
+
+def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
+    """Write a 3D array (uint8, int16 or float32) as NIfTI, atomically, with a header that says nothing else.
+
+    The header is new, so that no free text of a scanner (`descrip`, `aux_file`, `db_name`, `intent_name`) is carried
+    over, and the bytes depend on the arguments alone: gzip's own file name and time are left out.
+    """
+    path = Path(path)
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise RemnantError(f"The name of a volume must end in .nii or .nii.gz. Got {path.name!r} instead.")
+    image = nib.Nifti1Image(array, affine)
+    image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1)
+    image.header.set_xyzt_units("mm")
+    data = image.to_bytes()
+    if path.name.endswith(".gz"):
+        data = gzip.compress(data, compresslevel=6, mtime=0)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _open(path: Path) -> nib.spatialimages.SpatialImage:
+    if not path.is_file():
+        raise RemnantError(f"{path} does not exist; check the path in the cohort's table.")
+    try:
+        return nib.load(path)
+    except UNREADABLE as error:
+        raise RemnantError(f"{path} cannot be read as a NIfTI volume ({error}); export it again.") from None
+
+
+def _header(path: Path, image: nib.spatialimages.SpatialImage) -> Header:
+    shape = tuple(int(side) for side in image.shape)
+    # Some exporters write one volume as (x, y, z, 1).
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 or min(shape) < 2:
+        sides = " x ".join(str(side) for side in shape)
+        raise RemnantError(
+            f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume."
+        )
+    affine = np.asarray(image.affine, dtype=np.float64)
+    # The header's own voxel sizes, since nibabel makes a plausible affine of an implausible header.
+    spacing = tuple(float(size) for size in image.header.get_zooms()[:3])
+    of_affine = nib.affines.voxel_sizes(affine)
+    for sizes in (spacing, of_affine):
+        if not (np.isfinite(sizes).all() and min(sizes) > 0 and max(sizes) <= LARGEST_SPACING_MM):
+            text = " x ".join(f"{size:g}" for size in sizes)
+            raise RemnantError(
+                f"The header of {path} gives a voxel size of {text} mm, which no scan has (above 0, at most "
+                f"{LARGEST_SPACING_MM:g} mm); mend the header or leave out this scan."
+            )
+    return Header(shape, affine, tuple(float(size) for size in of_affine))

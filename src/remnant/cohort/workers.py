@@ -1,0 +1,71 @@
+"""Independent jobs over a few single-threaded processes, with the same results for any number of them."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+import SimpleITK as sitk
+
+from remnant.base.progress import Task
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def run_jobs(
+    function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, label: str, quiet: bool = False
+) -> list[Result]:
+    """`[function(job) for job in jobs]` over at most `workers` processes; the first error of a job is raised.
+
+    `function` must be importable from a module, since processes are spawned: a fork would inherit threads' locks.
+    """
+    workers = min(workers, len(jobs))
+    with Task(label, len(jobs), quiet=quiet) as task:
+        if workers <= 1:
+            results = []
+            with _single_threaded():
+                for job in jobs:
+                    results.append(function(job))
+                    task.advance()
+            return results
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+        try:
+            futures = [pool.submit(function, job) for job in jobs]
+            for future in as_completed(futures):
+                future.result()
+                task.advance()
+            return [future.result() for future in futures]
+        finally:
+            # On an error or Ctrl-C the jobs still waiting are dropped; those running end, and leave nothing half-written.
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """SimpleITK sums in the order its threads finish, so that only one thread gives the same bits each time."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def _start_worker() -> None:
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    # Ctrl-C goes to every process of the terminal; the parent alone decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        # A killed parent would leave its workers waiting for jobs for ever.
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,99 @@
+"""Heads drawn from formulas, at any pose and on any grid, and cohorts of them on disk."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+NO_POSE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    image: np.ndarray
+    labels: np.ndarray
+    affine: np.ndarray
+
+
+@pytest.fixture
+def draw_head():
+    """`draw_head(seed, pose, shape, spacing, offset, noise)`: an asymmetric blob head, drawn, not interpolated.
+
+    `pose`: three rotations (radians) and three translations (mm); `offset` (mm) moves the grid under the head.
+    """
+
+    def draw(seed, pose=NO_POSE, shape=(48, 56, 48), spacing=(4.0, 4.0, 4.0), offset=(0, 0, 0), noise=0.0):
+        rng = np.random.default_rng(seed)
+        affine = np.diag([*spacing, 1.0])
+        affine[:3, 3] = -np.array(spacing) * (np.array(shape) - 1) / 2 + offset
+        points = np.moveaxis(np.indices(shape), 0, -1) * spacing + affine[:3, 3]
+        points = (points - pose[3:]) @ Rotation.from_euler("xyz", pose[:3]).as_matrix()
+
+        def blob(centre, radii):
+            distance = np.linalg.norm((points - centre) / radii, axis=-1)
+            return 1 / (1 + np.exp((distance - 1) * np.mean(radii) / 2))
+
+        size = rng.uniform(0.95, 1.05, 3)
+        outer = np.maximum(blob((0, 0, 0), size * (58, 72, 52)), blob((0, -25, -40), (22, 20, 30)))
+        inner = np.zeros(shape)
+        deep = np.zeros(shape)
+        for index in range(14):
+            where = rng.uniform(-1, 1, 3) * (35, 48, 28)
+            part = blob(where, rng.uniform(6, 16, 3))
+            inner += part * rng.uniform(-0.5, 0.5)
+            if index < 4:
+                deep = np.maximum(deep, part)
+        head = outer > 0.5
+        image = np.where(head, 200 * outer * (1 + inner).clip(0.2, 2), 0)
+        image = np.where(head, (image + noise * rng.standard_normal(shape)).clip(1), 0)
+        labels = np.where(head, np.where(deep > 0.5, 20, np.where(inner > 0, 30, 10)), 0)
+        return Drawing(image.astype(np.float32), labels.astype(np.int16), affine)
+
+    return draw
+
+
+def save(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+    return path
+
+
+@pytest.fixture
+def save_volume():
+    """`save_volume(path, array, affine)`, by nibabel, not by the code under test."""
+    return save
+
+
+LABELS = (
+    ("0", "nothing", "none", "background"),
+    ("10", "cortex", "gm", "gyri"),
+    ("20", "caudate", "nuclei", "deep_grey"),
+    ("30", "white", "wm", "other_brain"),
+)
+
+
+@pytest.fixture
+def write_manifest():
+    """`write_manifest(directory, {(patient, session): Drawing})`: a cohort in the manifest layout."""
+
+    def write(directory: Path, scans: dict[tuple[str, str], Drawing]) -> Path:
+        rows = []
+        for (patient, session), drawing in scans.items():
+            name = f"{patient}{session}.nii.gz"
+            save(directory / "images" / name, drawing.image, drawing.affine)
+            save(directory / "labels" / name, drawing.labels, drawing.affine)
+            rows.append((f"images/{name}", f"labels/{name}", patient, session, "61", "F", "ignored"))
+        header = ("image", "label", "subject_id", "session_id", "age", "sex", "other")
+        for file, lines in (
+            ("manifest.csv", (header, *rows)),
+            ("labels.csv", (("label", "name", "tissue5", "lpba3"), *LABELS)),
+        ):
+            with (directory / file).open("w", newline="") as out:
+                csv.writer(out).writerows(lines)
+        return directory
+
+    return write
