@@ -7,7 +7,12 @@ import numpy as np
 from remnant.base.results import FigureView, Results, Section, TableView
 from remnant.report.private import write_reconstructions
 
-NETWORKS, DECODERS, METRICS, GROUPS = ("unet", "segnet"), ("default", "published"), ("ssim", "ncc", "mcc"), ("member", "non_member")
+NETWORKS, DECODERS, METRICS, GROUPS = (
+    ("unet", "segnet"),
+    ("default", "published"),
+    ("ssim", "ncc", "mcc"),
+    ("member", "non_member"),
+)
 PATIENTS, FOLDS = 24, 4
 CHANCE = 1 / PATIENTS
 LEVEL = {"ssim": 0.83, "ncc": 0.9, "mcc": 0.78}
@@ -62,7 +67,9 @@ def example_results() -> Results:
         started="2026-03-02T09:14:07+00:00",
         hardware={"cpu": "Example CPU at 2.5 GHz", "cores": 2, "memory_gb": 16.0, "gpu": None},
         versions={"remnant": "0.1.0", "python": "3.11.9", "torch": "2.9.1", "commit": None},
-        checkpoints={f"{n}-fold{k}": f"{draw.integers(0, 2**63):016x}" * 4 for n in NETWORKS for k in range(FOLDS)},
+        checkpoints={
+            f"{n}-fold{k}": f"{draw.integers(0, 2**63):016x}" * 4 for n in NETWORKS for k in range(FOLDS)
+        },
         settings={
             "seed": 0,
             "grid": [64, 80, 64],
@@ -194,7 +201,9 @@ def _similarity(key: tuple, rows: list[dict]) -> dict:
         "mean_image": mean_image,
         "mean_image_low": mean_image - 0.004,
         "mean_image_high": mean_image + 0.005,
-        "published": {"ssim": 0.73, "ncc": 0.6}.get(metric) if network == "unet" else {"ssim": 0.61, "ncc": 0.53}.get(metric),
+        "published": {"ssim": 0.73, "ncc": 0.6}.get(metric)
+        if network == "unet"
+        else {"ssim": 0.61, "ncc": 0.53}.get(metric),
         "published_others": {"ssim": 0.5, "ncc": 0.52}.get(metric),
     }
 
@@ -285,9 +294,13 @@ def _dice() -> list[dict]:
 def _exposed(scores: list[dict]) -> list[dict]:
     rows = []
     for network in NETWORKS:
-        known = [r for r in scores if (r["network"], r["decoder"], r["metric"]) == (network, "default", "ssim")]
+        known = [
+            r for r in scores if (r["network"], r["decoder"], r["metric"]) == (network, "default", "ssim")
+        ]
         for row in sorted(known, key=lambda r: r["best_other"] - r["own"])[:5]:
-            kept = {k: row[k] for k in ("network", "decoder", "pseudonym", "group", "metric", "own", "best_other")}
+            kept = {
+                k: row[k] for k in ("network", "decoder", "pseudonym", "group", "metric", "own", "best_other")
+            }
             rows.append(kept | {"margin": row["own"] - row["best_other"], "rank": row["rank"]})
     return rows
 
@@ -320,8 +333,10 @@ def _sections() -> list[Section]:
     return [
         Section(
             title="Is the right patient found?",
-            text=["Each reconstruction is compared with the scans of all 24 patients. It finds its patient when that "
-                  "patient's own scan is the most similar."],
+            text=[
+                "Each reconstruction is compared with the scans of all 24 patients. It finds its patient when that "
+                "patient's own scan is the most similar."
+            ],
             table=TableView(
                 name="identification",
                 caption="Own scan ranked first among all, with exact 95% interval; AUC of own against others.",
@@ -330,7 +345,7 @@ def _sections() -> list[Section]:
                     "{rank1_count}/{n}": "Found first",
                     "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}]": "Share",
                     "{published_rank1:.0%}": "Published",
-                    "chance": "Chance",
+                    "{chance:.0%}": "Chance",
                     "mean_rank": "Mean rank",
                     "published_mean_rank": "Published mean rank",
                     "{auc} [{auc_low}, {auc_high}]": "AUC",
@@ -352,8 +367,10 @@ def _sections() -> list[Section]:
         ),
         Section(
             title="How similar are the reconstructions?",
-            text=["A high similarity alone proves little, since all brains are alike: the mean image of the "
-                  "attacker's own patients is the baseline to beat."],
+            text=[
+                "A high similarity alone proves little, since all brains are alike: the mean image of the "
+                "attacker's own patients is the baseline to beat."
+            ],
             table=TableView(
                 name="similarity",
                 caption="Mean similarity over patients, with bootstrap 95% interval.",
@@ -385,7 +402,9 @@ def _sections() -> list[Section]:
         ),
         Section(
             title="Did training leak more of the members?",
-            text=["Every patient was once a member and once a non-member; the difference of the two is the leak."],
+            text=[
+                "Every patient was once a member and once a non-member; the difference of the two is the leak."
+            ],
             table=TableView(
                 name="leak",
                 caption="Member minus non-member, paired by patient; the smallest difference 24 patients could show.",
@@ -412,7 +431,7 @@ def _sections() -> list[Section]:
                     "direction": "From → to",
                     "{rank1_count}/{n}": "Found first",
                     "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}]": "Share",
-                    "chance": "Chance",
+                    "{chance:.0%}": "Chance",
                 },
             ),
         ),

@@ -17,7 +17,7 @@ from remnant.report import private, words
 from remnant.report.figures import FIGURES
 from remnant.report.figures.reconstructions import chosen, identity
 from remnant.report.figures.style import house_style, to_png, to_svg
-from remnant.report.tables import build, to_html
+from remnant.report.tables import build, cell, to_html
 
 EXPOSED = Section(
     title="Most exposed patients",
@@ -66,8 +66,6 @@ def make_report(run: Path, show_images: bool = False) -> Path:
     results = Results.read(run / "results.json")
     page = render(run, results, show_images=show_images)
     path = run / "private" / "report.html" if show_images else run / "report.html"
-    if show_images:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
     write_text(path, page)
     return path
 
@@ -86,6 +84,10 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
     sections = list(results.sections)
     if results.tables.get("exposed") and not any(s.table and s.table.name == "exposed" for s in sections):
         sections.append(EXPOSED)
+    if show_images and not any(figure.private for section in sections for figure in section.figures):
+        raise RemnantError(
+            f"The run {run} has no figure with patient images to show; make the report without --show-images."
+        )
     chapters = [_chapter(run, results, section, counter, show_images=show_images) for section in sections]
     style = files("remnant.report").joinpath("style.css").read_text("utf-8")
     return environment.get_template("template.html").render(
@@ -93,12 +95,27 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
         chapters=chapters,
         style=Markup(style),
         show_images=show_images,
+        provenance={
+            "Run": {
+                "study": results.study,
+                "preset": results.preset,
+                "patients": results.patients,
+                "scans": results.scans,
+                "seed": results.seed,
+                "started": results.started,
+                "wall time": words.duration(results.seconds),
+            },
+            "Hardware": results.hardware,
+            "Versions": results.versions,
+        },
         settings=_flat(results.settings),
         highlights=_highlights(results),
     )
 
 
-def _chapter(run: Path, results: Results, section: Section, counter: dict[str, int], *, show_images: bool) -> Chapter:
+def _chapter(
+    run: Path, results: Results, section: Section, counter: dict[str, int], *, show_images: bool
+) -> Chapter:
     table = None
     if section.table:
         built = build(results.tables[section.table.name], section.table)
@@ -111,7 +128,9 @@ def _chapter(run: Path, results: Results, section: Section, counter: dict[str, i
                 f"The figure {view.name!r} has the unknown kind {view.kind!r}; the kinds are {', '.join(FIGURES)}."
             )
         if kind.private != view.private:
-            raise RemnantError(f"The figure {view.name!r} of kind {view.kind!r} must have private={kind.private}.")
+            raise RemnantError(
+                f"The figure {view.name!r} of kind {view.kind!r} must have private={kind.private}."
+            )
         if view.private and not show_images:
             continue
         figures.append(_figure(run, results, view, _next(counter, "Figure")))
@@ -126,13 +145,19 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
         raise RemnantError(
             f"The figure {view.name!r} has nothing to show: no row of the table {kind.table!r} has {view.where}."
         )
-    with house_style():
-        if view.private:
-            image = _private_image(run, view, rows)
-        else:
-            svg = to_svg(kind.draw(rows), view.name)
-            write_text(run / "figures" / f"{view.name}.svg", svg)
-            image = _inline(svg, view.caption)
+    try:
+        with house_style():
+            if view.private:
+                image = _private_image(run, view, rows)
+            else:
+                svg = to_svg(kind.draw(rows), view.name)
+                write_text(run / "figures" / f"{view.name}.svg", svg)
+                image = _inline(svg, view.caption)
+    except KeyError as error:
+        raise RemnantError(
+            f"The figure {view.name!r} needs the column {error} of the table {kind.table!r}, which results.json "
+            "does not have; run the study again with --resume."
+        ) from None
     kept = ' class="patient"' if view.private else ""
     return Markup(
         f'<figure{kept}><div class="scroll">{image}</div>'
@@ -143,8 +168,7 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
 def _private_image(run: Path, view: FigureView, rows: list[Row]) -> str:
     pairs = private.read_reconstructions(run, {identity(row) for _, row in chosen(rows)})
     png = to_png(FIGURES[view.kind].draw(rows, pairs))
-    (run / "private" / "figures").mkdir(mode=0o700, parents=True, exist_ok=True)
-    with atomic_path(run / "private" / "figures" / f"{view.name}.png") as temporary:
+    with atomic_path(private.private_folder(run, "figures") / f"{view.name}.png") as temporary:
         temporary.write_bytes(png)
     return f'<img alt="{escape(view.caption)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 
@@ -185,9 +209,9 @@ def _highlights(results: Results) -> list[dict[str, str]]:
     rows = matching(results.tables.get("identification", []), {"decoder": "default", "metric": "ssim"})
     return [
         {
-            "value": f"{row['rank1_count']}/{row['n']}",
-            "label": f"{words.label(row['group'])} found, {words.label(row['network'])}",
-            "note": f"{row['rank1']:.0%} [{row['rank1_low']:.0%}, {row['rank1_high']:.0%}] · chance {row['chance']:.0%}",
+            "value": cell(row, "{rank1_count}/{n}").text,
+            "label": cell(row, "{group} found, {network}").text,
+            "note": cell(row, "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}] · chance {chance:.0%}").text,
         }
         for row in rows
     ]

@@ -23,9 +23,12 @@ class Pair:
     reconstruction: np.ndarray
 
 
-def folder(run: Path) -> Path:
-    """Where a run keeps its reconstructions."""
-    return Path(run) / "private" / "reconstructions"
+def private_folder(run: Path, name: str) -> Path:
+    """RUN/private/<name>, made if need be, for nobody but its owner."""
+    folder = Path(run) / "private"
+    for path in (folder, folder / name):
+        path.mkdir(mode=0o700, exist_ok=True)
+    return folder / name
 
 
 def write_reconstructions(
@@ -45,7 +48,7 @@ def write_reconstructions(
     `originals` and `reconstructions` are (n, x, y, z) in [0, 1] on the same grid, stored as float16; pseudonyms,
     groups (member, non_member) and sessions have n entries and are those of the table `scores`.
     """
-    path = folder(run) / f"{cell}.npz"
+    path = private_folder(run, "reconstructions") / f"{cell}.npz"
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
@@ -65,7 +68,7 @@ def read_reconstructions(run: Path, wanted: set[tuple[str, str, str, str, str]])
 
     Raises `RemnantError` when the run kept none, or when a file is not one of these.
     """
-    paths = sorted(folder(run).glob("*.npz"))
+    paths = sorted((Path(run) / "private" / "reconstructions").glob("*.npz"))
     if not paths:
         raise RemnantError(
             f"The run {run} kept no reconstruction, so no patient image can be shown; "
@@ -79,12 +82,16 @@ def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> Iterable[
         with np.load(path, allow_pickle=False) as kept:
             common = (str(kept["network"]), str(kept["decoder"]))
             names = list(zip(kept["pseudonyms"], kept["groups"], kept["sessions"], strict=True))
-            keys = [(*common, str(pseudonym), str(group), str(session)) for pseudonym, group, session in names]
+            keys = [
+                (*common, str(pseudonym), str(group), str(session)) for pseudonym, group, session in names
+            ]
             chosen = [i for i, key in enumerate(keys) if key in wanted]
             if not chosen:
                 return []
             originals, drawn = kept["originals"], kept["reconstructions"]
-            return [Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen]
+            return [
+                Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen
+            ]
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise RemnantError(
             f"{path} is not a file of reconstructions ({error}); remove it, or run the study again with --resume."

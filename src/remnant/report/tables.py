@@ -11,6 +11,8 @@ from remnant.base.files import write_text
 from remnant.base.results import Results, Row, TableView, Value, matching
 from remnant.report.words import MISSING, label, number
 
+SHORT = 14  # rows of a table that print keeps on one page
+
 _FIELD = re.compile(r"\{(\w+)(?::([+]?\.?\d*[dfeg%]))?\}")
 # A bracketed part, with the blank before it: dropped from a cell when all of its fields are missing.
 _BRACKET = re.compile(r"\s*(?:\[[^\]]*\]|\([^)]*\)|±\s*\{[^}]*\})")
@@ -95,41 +97,61 @@ def _text(value: Value, column: str, spec: str = "") -> str:
 
 
 def to_html(table: Table, title: str) -> Markup:
-    """The table as HTML, everything escaped; a rule parts the rows where the first column changes.
+    """The table as HTML, everything escaped, in a container that scrolls when the table is wider than the page.
 
-    `title` ("Table 3") stands before the caption.
+    `title` ("Table 3") stands before the caption. Words that the row above already said are dimmed, and a rule parts
+    the rows where the first column changes.
     """
-    numeric = [any(row[i].numeric for row in table.rows) for i in range(len(table.headings))]
     kinds = [
         " ".join(["num"] * number_column + ["published"] * published)
-        for number_column, published in zip(numeric, table.published, strict=True)
+        for number_column, published in zip(_numeric(table), table.published, strict=True)
     ]
     head = "".join(
         f'<th scope="col" class="{kind}">{escape(heading)}</th>'
         for heading, kind in zip(table.headings, kinds, strict=True)
     )
-    body, before = [], None
-    for row in table.rows:
-        start = ' class="start"' if before not in (None, row[0].text) else ""
+    body = []
+    for above, row in zip([None, *table.rows], table.rows, strict=False):
+        same = _repeats(row, above)
+        start = ' class="start"' if above and not same else ""
         cells = "".join(
-            f'<td class="{kind}">{escape(item.text)}</td>' for item, kind in zip(row, kinds, strict=True)
+            f'<td class="{kind}{" same" if place < same else ""}">{escape(item.text)}</td>'
+            for place, (item, kind) in enumerate(zip(row, kinds, strict=True))
         )
         body.append(f"<tr{start}>{cells}</tr>")
-        before = row[0].text
     if not body:
         body = [f'<tr><td colspan="{len(table.headings)}">No rows: not measured in this run.</td></tr>']
+    short = ' class="short"' if len(body) <= SHORT else ""
+    anchor = title.lower().replace(" ", "-")
     return Markup(
-        f'<table><caption><b>{escape(title)}.</b> {escape(table.caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(body) + "\n</tbody></table>"
+        f'<p class="caption" id="{anchor}"><b>{escape(title)}.</b> {escape(table.caption)}</p>'
+        f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{anchor}">'
+        f'<table{short} aria-labelledby="{anchor}"><thead><tr>{head}</tr></thead><tbody>\n'
+        + "\n".join(body)
+        + "\n</tbody></table></div>"
     )
+
+
+def _repeats(row: list[Cell], above: list[Cell] | None) -> int:
+    """How many cells at the start of the row are words that stand in the row above too."""
+    count = 0
+    for item, before in zip(row, above or [], strict=False):
+        if item.numeric or item.text != before.text:
+            break
+        count += 1
+    return count
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Which columns hold numbers."""
+    return [any(row[place].numeric for row in table.rows) for place in range(len(table.headings))]
 
 
 def to_markdown(table: Table) -> str:
     """The table as a Markdown table, its caption below it."""
-    numeric = [any(row[i].numeric for row in table.rows) for i in range(len(table.headings))]
     lines = [
         _line(table.headings),
-        _line(["---:" if right else "---" for right in numeric]),
+        _line(["---:" if right else "---" for right in _numeric(table)]),
         *(_line([item.text for item in row]) for row in table.rows),
     ]
     return "\n".join(lines) + (f"\n\n{_plain(table.caption)}\n" if table.caption else "\n")

@@ -26,7 +26,6 @@ _DECIMALS = {
     "mean_rank": 1,
     "published_mean_rank": 1,
     "chance_mean_rank": 1,
-    "p": 3,
     "chance": 3,
     "difference": 3,
     "detectable": 3,
@@ -43,13 +42,15 @@ def label(value: Value) -> str:
 
 def number(value: float, column: str = "", spec: str = "") -> str:
     """A number with the digits that suit its column, or those of `spec` (".3f", "+.2f", ".0%")."""
-    if column == "p" and not spec and 0 <= value < 0.001:
-        return "<0.001"
+    if column == "p" and not spec:
+        if value < 0.001:
+            return "<0.001"
+        spec = ".2f" if value >= 0.1 else ".3f"
     if not spec:
         spec = "d" if isinstance(value, int) else f".{_DECIMALS.get(column, 2)}f"
     text = format(value, spec)
-    if text.lstrip("-").strip("0.") == "":  # "-0.00" is no number anyone needs
-        text = text.lstrip("-")
+    if not text.strip("+-0.%"):  # neither "-0.00" nor "+0.00": a rounded zero has no sign
+        text = text.lstrip("+-")
     return text.replace("-", "−")
 
 

@@ -1,9 +1,10 @@
 """How often the attack finds the right patient, beside chance and beside the published share."""
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.style import CHANCE, GROUPS, INK, legend_above, panels
+from remnant.report.figures.style import CHANCE, GROUPS, HALO, INK, legend_above, panels
 from remnant.report.words import facet, label, split
 
 
@@ -32,13 +33,20 @@ def identification_bars(rows: list[Row]) -> Figure:
     return figure
 
 
-def _bar(panel, place: float, row: Row) -> None:
+def _bar(panel: Axes, place: float, row: Row) -> None:
     """One bar with its interval and, where there is one, the published value."""
     share = 100 * row["rank1"]
     first = label(row["group"]) not in panel.get_legend_handles_labels()[1]
     panel.barh(place, share, 0.34, color=GROUPS[row["group"]], label=label(row["group"]) if first else None)
     if row.get("rank1_low") is not None:
-        panel.hlines(place, 100 * row["rank1_low"], 100 * row["rank1_high"], color=INK, linewidth=1.1)
+        panel.hlines(
+            place,
+            100 * row["rank1_low"],
+            100 * row["rank1_high"],
+            color=INK,
+            linewidth=1.2,
+            path_effects=HALO,
+        )
     if row.get("published_rank1") is not None:
         first = "published" not in panel.get_legend_handles_labels()[1]
         panel.plot(

@@ -17,8 +17,8 @@ def rank_histogram(rows: list[Row]) -> Figure:
     """
     parts = split(rows, "network", "decoder", "metric")
     figure, axes = panels(len(parts), height=2.3)
-    last = max(row["rank"] for row in rows)
-    shown = min(last, SHOWN + 1)
+    last = max(row["rank"] for row in rows if row["count"] or row.get("published"))
+    shown = max(min(last, SHOWN + 1), 3)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
         series = [
             (label(group), color, _counts(part, "count", group), "") for group, color in GROUPS.items()
@@ -43,10 +43,10 @@ def rank_histogram(rows: list[Row]) -> Figure:
                 bars,
                 [str(counts[rank]) if counts.get(rank) else "" for rank in range(1, shown + 1)],
                 padding=1.5,
-                fontsize=7,
+                fontsize=6.5,
             )
         names = [str(rank) for rank in range(1, shown + 1)]
-        if last > shown:
+        if last > SHOWN:
             names[-1] = f"{shown}+"
         panel.set_xticks(range(1, shown + 1), names)
         panel.grid(axis="x", visible=False)

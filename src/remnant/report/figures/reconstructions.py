@@ -35,7 +35,7 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
     """
     volumes = {(p.network, p.decoder, p.pseudonym, p.group, p.session): p for p in pairs}
     lines = chosen(rows)
-    figure = Figure(figsize=(WIDTH, 1.35 * len(lines) + 0.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.04 * len(lines) + 0.4), layout="constrained")
     grid = figure.subplots(len(lines), 6, squeeze=False)
     for (word, row), line in zip(lines, grid, strict=True):
         pair = volumes.get(identity(row))
@@ -47,7 +47,7 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
         for axis in range(3):
             for panel, volume in zip(line[2 * axis :], (pair.original, pair.reconstruction), strict=False):
                 panel.imshow(
-                    np.take(volume, volume.shape[axis] // 2, axis).T,
+                    _middle(volume, axis),
                     cmap="gray",
                     vmin=0,
                     vmax=1,
@@ -69,3 +69,10 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
         grid[0][2 * axis].set_title(f"{plane}\noriginal", fontsize=7.5, loc="center", weight="normal")
         grid[0][2 * axis + 1].set_title("\nreconstruction", fontsize=7.5, loc="center", weight="normal")
     return figure
+
+
+def _middle(volume: np.ndarray, axis: int) -> np.ndarray:
+    """The slice through the middle, padded to a square of the volume's longest side: one scale in all panels."""
+    cut = np.take(volume, volume.shape[axis] // 2, axis).T
+    spare = [max(volume.shape) - side for side in cut.shape]
+    return np.pad(cut, [(room // 2, room - room // 2) for room in spare])

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 import matplotlib
-import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 # From the colour-blind safe palette of Okabe and Ito (2008); their greys differ too, so that print keeps them apart.
 MEMBER = "#0b4f8a"
@@ -21,6 +21,7 @@ GROUPS = {"member": MEMBER, "non_member": NON_MEMBER}
 LINES = ("#0b4f8a", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#5c5c5c", "#8c6d1f")
 
 WIDTH = 7.4  # inches: the text width of a printed A4 page
+HALO = [withStroke(linewidth=3, foreground="white")]  # keeps an interval visible upon its bar
 
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -50,6 +51,8 @@ _STYLE = {
     "savefig.facecolor": "white",
     # Text stays text: it can be selected, searched and read aloud, and takes the font of the page.
     "svg.fonttype": "none",
+    # A dollar sign in a name is no formula.
+    "text.parse_math": False,
 }
 
 

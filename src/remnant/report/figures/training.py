@@ -1,6 +1,7 @@
 """Training curves of the segmenters and of the inversion decoders."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from remnant.base.results import Row
 from remnant.report.figures.style import LINES, legend_above, panels
@@ -25,6 +26,9 @@ def training_curves(rows: list[Row]) -> Figure:
         losses = [row[key] for row in part for key in ("loss", "validation") if row.get(key) is not None]
         if min(losses) > 0:
             panel.set_yscale("log")
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+            panel.yaxis.set_minor_locator(NullLocator())
         panel.set(title=facet(keys, parts, always=True), xlabel="epoch", ylabel="loss")
     legend_above(figure, axes[0])
     return figure
