@@ -1,4 +1,4 @@
-"""A plausible results.json of the full size, made of random numbers: 24 patients, 2 networks, 2 decoders, 3 metrics."""
+"""A plausible results.json of the full size, with invented numbers: 24 patients, 2 networks, 2 decoders."""
 
 from pathlib import Path
 
@@ -82,11 +82,15 @@ def example_results() -> Results:
             "(100%, 95% interval 86% to 100%) and 23 of 24 non-members; chance is 1 in 24 (4%)."
         ),
         findings=[
-            "Whoever holds the latents of a scan and the network can draw that scan again, well enough to say whose "
+            "Whoever holds the latents of a scan and the network can draw that scan again, well enough to "
+            "say whose "
             "it is. Latents must be guarded like the scans themselves.",
-            "Members and non-members come out alike: the difference is 0.002 SSIM, smaller than 24 patients could "
-            "show. What the attack exploits is that the encoder can be inverted, not that it remembers its training.",
-            "The decoder of the paper reaches less. A release decision should rest on the strongest attack, since an "
+            "Members and non-members come out alike: the difference is 0.002 SSIM, smaller than 24 patients "
+            "could "
+            "show. What the attack exploits is that the encoder can be inverted, not that it remembers its "
+            "training.",
+            "The decoder of the paper reaches less. A release decision should rest on the strongest attack, "
+            "since an "
             "attacker will not stop at the published one.",
         ],
         threat_model=[
@@ -95,8 +99,10 @@ def example_results() -> Results:
             "The attacker is handed the latents of the private patients, and nothing else of them.",
         ],
         attacked=[
-            "3D U-Net and SegNet, four levels of 16 to 128 filters, trained on 6 patients in each of four folds.",
-            "An inversion decoder trained on the attacker's 12 patients, as published and as strong as we could make it.",
+            "3D U-Net and SegNet, four levels of 16 to 128 filters, trained on 6 patients in each of four "
+            "folds.",
+            "An inversion decoder trained on the attacker's 12 patients, as published and as strong as we "
+            "could make it.",
         ],
         not_tested=[
             "Attackers who see the weights alone, without any latents.",
@@ -104,7 +110,8 @@ def example_results() -> Results:
             "Whether a person, rather than a measure of similarity, recognises the reconstruction.",
         ],
         measures={
-            "ssim": "SSIM, 3D, Gaussian window 11, sigma 1.5, data range 1, population covariance, over one box for "
+            "ssim": "SSIM, 3D, Gaussian window 11, sigma 1.5, data range 1, population covariance, over one "
+            "box for "
             "the whole cohort (the union of the heads).",
             "ncc": "Pearson correlation of the grey levels over the same box.",
             "mcc": "Matthews correlation of the two images, each made binary by Otsu's threshold.",
@@ -116,7 +123,7 @@ def example_results() -> Results:
 
 
 def write_run(run: Path, *, private: bool = False) -> Path:
-    """A finished run directory with the example's results, and reconstructions (noise in a ball) where asked."""
+    """A finished run with the example's results and, where asked, reconstructions (noise in a ball)."""
     run.mkdir(parents=True, exist_ok=True)
     results = example_results()
     results.write(run / "results.json")
@@ -334,12 +341,13 @@ def _sections() -> list[Section]:
         Section(
             title="Is the right patient found?",
             text=[
-                "Each reconstruction is compared with the scans of all 24 patients. It finds its patient when that "
+                "Each reconstruction is compared with the scans of all 24 patients. It finds its patient "
+                "when that "
                 "patient's own scan is the most similar."
             ],
             table=TableView(
                 name="identification",
-                caption="Own scan ranked first among all, with exact 95% interval; AUC of own against others.",
+                caption="Own scan ranked first, with exact 95% interval; AUC of own against others.",
                 columns=who
                 | {
                     "{rank1_count}/{n}": "Found first",
@@ -360,7 +368,7 @@ def _sections() -> list[Section]:
                 FigureView(
                     name="ranks",
                     kind="rank_histogram",
-                    caption="Rank of the patient's own scan by SSIM, strongest decoder, beside the published counts.",
+                    caption="Rank of the patient's own scan by SSIM, strongest decoder, beside the paper's.",
                     where=strongest,
                 ),
             ],
@@ -403,11 +411,12 @@ def _sections() -> list[Section]:
         Section(
             title="Did training leak more of the members?",
             text=[
-                "Every patient was once a member and once a non-member; the difference of the two is the leak."
+                "Every patient was once a member and once a non-member; the difference of the two is the "
+                "leak."
             ],
             table=TableView(
                 name="leak",
-                caption="Member minus non-member, paired by patient; the smallest difference 24 patients could show.",
+                caption="Member minus non-member, paired by patient; what 24 patients could show.",
                 columns={
                     "network": "Network",
                     "decoder": "Decoder",

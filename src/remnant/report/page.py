@@ -22,7 +22,8 @@ from remnant.report.tables import build, cell, to_html
 EXPOSED = Section(
     title="Most exposed patients",
     text=[
-        "A mean hides people. These are the patients whose reconstruction stands out most from everybody else's, by "
+        "A mean hides people. These are the patients whose reconstruction stands out most from everybody "
+        "else's, by "
         "pseudonym. The key from pseudonym to patient stays in the run and is removed by `remnant purge`."
     ],
     table=TableView(
@@ -57,10 +58,10 @@ class Chapter:
 def make_report(run: Path, show_images: bool = False) -> Path:
     """Draw the run's figures and write its report; return the report's path.
 
-    Without images: RUN/figures/*.svg and RUN/report.html. With `show_images` the page holds patient data, so it goes
-    to RUN/private/report.html, with its private figures in RUN/private/figures, where `remnant purge` removes them.
-    Raises `RemnantError` when results.json is missing or does not fit, or when images are asked for that were not
-    kept.
+    Without images: RUN/figures/*.svg and RUN/report.html. With `show_images` the page holds patient data, so
+    it goes to RUN/private/report.html, with its private figures in RUN/private/figures, where `remnant purge`
+    removes them. Raises `RemnantError` when results.json is missing or does not fit, or when images are asked
+    for that were not kept.
     """
     run = Path(run)
     results = Results.read(run / "results.json")
@@ -125,7 +126,8 @@ def _chapter(
         kind = FIGURES.get(view.kind)
         if kind is None:
             raise RemnantError(
-                f"The figure {view.name!r} has the unknown kind {view.kind!r}; the kinds are {', '.join(FIGURES)}."
+                f"The figure {view.name!r} has the unknown kind {view.kind!r}; "
+                f"the kinds are {', '.join(FIGURES)}."
             )
         if kind.private != view.private:
             raise RemnantError(
@@ -143,7 +145,8 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
     rows = matching(results.tables.get(kind.table, []), view.where)
     if not rows:
         raise RemnantError(
-            f"The figure {view.name!r} has nothing to show: no row of the table {kind.table!r} has {view.where}."
+            f"The figure {view.name!r} has nothing to show: no row of the table {kind.table!r} has "
+            f"{view.where}."
         )
     try:
         with house_style():
@@ -155,7 +158,8 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
                 image = _inline(svg, view.caption)
     except KeyError as error:
         raise RemnantError(
-            f"The figure {view.name!r} needs the column {error} of the table {kind.table!r}, which results.json "
+            f"The figure {view.name!r} needs the column {error} of the table {kind.table!r}, which "
+            "results.json "
             "does not have; run the study again with --resume."
         ) from None
     kept = ' class="patient"' if view.private else ""
@@ -205,7 +209,7 @@ def _flat(settings: dict[str, Any], before: str = "") -> dict[str, str]:
 
 
 def _highlights(results: Results) -> list[dict[str, str]]:
-    """The first figures a reader wants, from the strongest decoder by SSIM: found first, per network and group."""
+    """The numbers a reader wants first: patients found by the strongest decoder, by SSIM."""
     rows = matching(results.tables.get("identification", []), {"decoder": "default", "metric": "ssim"})
     return [
         {

@@ -45,8 +45,8 @@ def write_reconstructions(
 ) -> Path:
     """Keep what one cell drew as RUN/private/reconstructions/<cell>.npz; return its path.
 
-    `originals` and `reconstructions` are (n, x, y, z) in [0, 1] on the same grid, stored as float16; pseudonyms,
-    groups (member, non_member) and sessions have n entries and are those of the table `scores`.
+    `originals` and `reconstructions` are (n, x, y, z) in [0, 1] on the same grid, stored as float16;
+    pseudonyms, groups (member, non_member) and sessions have n entries and are those of the table `scores`.
     """
     path = private_folder(run, "reconstructions") / f"{cell}.npz"
     with atomic_path(path) as temporary:
@@ -94,5 +94,6 @@ def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> Iterable[
             ]
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise RemnantError(
-            f"{path} is not a file of reconstructions ({error}); remove it, or run the study again with --resume."
+            f"{path} is not a file of reconstructions ({error}); remove it, or run the study again with "
+            "--resume."
         ) from None

@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be written: headings, the cells of each row, and which columns hold published numbers."""
+    """A table ready to be written: headings, cells, and which columns hold published numbers."""
 
     caption: str
     headings: list[str]
@@ -97,10 +97,10 @@ def _text(value: Value, column: str, spec: str = "") -> str:
 
 
 def to_html(table: Table, title: str) -> Markup:
-    """The table as HTML, everything escaped, in a container that scrolls when the table is wider than the page.
+    """The table as HTML, everything escaped, in a container that scrolls when it is wider than the page.
 
-    `title` ("Table 3") stands before the caption. Words that the row above already said are dimmed, and a rule parts
-    the rows where the first column changes.
+    `title` ("Table 3") stands before the caption. Words that the row above already said are dimmed, and a
+    rule parts the rows where the first column changes.
     """
     kinds = [
         " ".join(["num"] * number_column + ["published"] * published)

@@ -71,6 +71,6 @@ def split(rows: list[Row], *columns: str) -> dict[tuple[Value, ...], list[Row]]:
 
 
 def facet(keys: tuple[Value, ...], parts: dict[tuple[Value, ...], list[Row]], *, always: bool = False) -> str:
-    """The title of one panel: its network, and of the other keys those which differ between panels (or all)."""
+    """The title of one panel: its network, and of the other keys those that differ between panels, or all."""
     differ = [i == 0 or always or len({other[i] for other in parts}) > 1 for i in range(len(keys))]
     return " · ".join(label(key) for key, shown in zip(keys, differ, strict=True) if shown)

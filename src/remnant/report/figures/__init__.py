@@ -15,7 +15,7 @@ from remnant.report.figures.training import training_curves
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of figure: the function that draws it from the rows of `table`; a private one also takes the volumes."""
+    """A kind of figure: what draws it from rows of `table`; a private kind also takes the volumes."""
 
     draw: Callable[..., Figure]
     table: str

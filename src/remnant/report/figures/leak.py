@@ -1,4 +1,4 @@
-"""The leak: what members lose beyond non-members, beside the smallest difference the cohort could have shown."""
+"""The leak: what members lose beyond non-members, beside the smallest difference that could be seen."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,8 +15,8 @@ NOTES = (1.12, 1.2)  # right ends of the two columns of numbers, in panel widths
 def leak_forest(rows: list[Row]) -> Figure:
     """Paired member minus non-member difference with its interval, one line per network, metric and decoder.
 
-    `rows` are of the table `leak`. The grey band of a line reaches to plus and minus the detectable difference: a true
-    leak smaller than that would probably not have been seen with so many patients.
+    `rows` are of the table `leak`. The grey band of a line reaches to plus and minus the detectable
+    difference: a true leak smaller than that would probably not have been seen with so many patients.
     """
     figure = Figure(figsize=(WIDTH, 1.05 + 0.3 * len(rows)), layout="constrained")
     panel = figure.subplots()

@@ -1,4 +1,4 @@
-"""How near each reconstruction comes to its own patient, beside everybody else and beside the attacker's mean image."""
+"""How near each reconstruction comes to its patient, beside everybody else and the attacker's mean image."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,10 +16,11 @@ COMPARED = {
 
 
 def own_against_others(rows: list[Row]) -> Figure:
-    """One dot a patient: similarity to the own original, to the best and the mean of the others, and the baseline.
+    """One dot a patient: similarity to the own original, to the best and mean of the others, and baseline.
 
-    `rows` are of the table `scores`; one panel per network, decoder and metric. The bar across each strip is its
-    median. `mean_image` is what the attacker scores without any attack, showing the mean of its own patients.
+    `rows` are of the table `scores`; one panel per network, decoder and metric. The bar across each strip is
+    its median. `mean_image` is what the attacker scores without any attack, showing the mean of its own
+    patients.
     """
     parts = split(rows, "network", "decoder", "metric")
     figure, axes = panels(len(parts), height=2.7)
@@ -55,6 +56,6 @@ def own_against_others(rows: list[Row]) -> Figure:
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """Sideways shifts of at most 0.1 which part the dots: by order of value, so that the figure is always the same."""
+    """Sideways shifts, at most 0.1, that part the dots: by order of value, so that drawings are alike."""
     order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return (order % 5 - 2) * 0.05

@@ -12,8 +12,8 @@ SHOWN = 8  # ranks drawn one by one; those beyond share the last bar
 def rank_histogram(rows: list[Row]) -> Figure:
     """Share of patients (%) at each rank for members and non-members, beside the published counts.
 
-    `rows` are of the table `ranks`; one panel per network, decoder and metric. Shares, since the published cohort has
-    another size; the number above each bar is its count of patients.
+    `rows` are of the table `ranks`; one panel per network, decoder and metric. Shares, since the published
+    cohort has another size; the number above each bar is its count of patients.
     """
     parts = split(rows, "network", "decoder", "metric")
     figure, axes = panels(len(parts), height=2.3)
@@ -59,7 +59,7 @@ def rank_histogram(rows: list[Row]) -> Figure:
 
 
 def _counts(rows: list[Row], column: str, group: str | None) -> dict[int, int]:
-    """Patients at each rank, the tail gathered; published counts may be repeated for each group and count once."""
+    """Patients at each rank, the tail gathered; published counts, repeated for each group, count once."""
     counts: dict[int, int] = {}
     for rank, count in {
         (row["rank"], row["group"] if group else None): row[column]

@@ -1,4 +1,4 @@
-"""PRIVATE: the original beside its reconstruction, for the best, the median and the worst patient of each network."""
+"""PRIVATE: original beside reconstruction, for the best, the median and the worst patient of each network."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ PLANES = ("sagittal", "coronal", "axial")
 
 
 def chosen(rows: list[Row]) -> list[tuple[str, Row]]:
-    """("best" | "median" | "worst", row) by the own score, for each network, decoder and metric of `scores` rows."""
+    """("best" | "median" | "worst", row) by own score, for each network, decoder and metric of `scores`."""
     picked = []
     for part in split(rows, "network", "decoder", "metric").values():
         ordered = sorted(part, key=lambda row: (-row["own"], str(row["pseudonym"]), str(row["group"])))
@@ -28,10 +28,10 @@ def identity(row: Row) -> tuple[str, str, str, str, str]:
 
 
 def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
-    """Three orthogonal slices through the middle, original (left) and reconstruction (right), a line per choice.
+    """Three orthogonal slices through the middle, original left and reconstruction right, a line a patient.
 
-    `rows` are of the table `scores`, `pairs` the kept volumes of the chosen rows. Shows patients' anatomy: for
-    RUN/private only.
+    `rows` are of the table `scores`, `pairs` the kept volumes of the chosen rows. Shows patients' anatomy:
+    for RUN/private only.
     """
     volumes = {(p.network, p.decoder, p.pseudonym, p.group, p.session): p for p in pairs}
     lines = chosen(rows)
@@ -72,7 +72,7 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
 
 
 def _middle(volume: np.ndarray, axis: int) -> np.ndarray:
-    """The slice through the middle, padded to a square of the volume's longest side: one scale in all panels."""
+    """The middle slice, padded to a square of the volume's longest side, so that panels share a scale."""
     cut = np.take(volume, volume.shape[axis] // 2, axis).T
     spare = [max(volume.shape) - side for side in cut.shape]
     return np.pad(cut, [(room // 2, room - room // 2) for room in spare])

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-# From the colour-blind safe palette of Okabe and Ito (2008); their greys differ too, so that print keeps them apart.
+# From the colour-blind safe palette of Okabe and Ito (2008); their greys differ too, so that print keeps them
+# apart.
 MEMBER = "#0b4f8a"
 NON_MEMBER = "#e69f00"
 PUBLISHED = "#8a8f98"
