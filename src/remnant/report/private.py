@@ -1,5 +1,6 @@
 """Kept reconstructions: patient data, in RUN/private/reconstructions, one file a cell."""
 
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> Iterable[
             return [
                 Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen
             ]
-    except (OSError, KeyError, ValueError, IndexError) as error:
+    except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:
         raise RemnantError(
             f"{path} is not a file of reconstructions ({error}); remove it, or run the study again with "
             "--resume."

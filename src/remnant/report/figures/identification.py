@@ -14,14 +14,13 @@ def identification_bars(rows: list[Row]) -> Figure:
     `rows` are of the table `identification`. The dashed line is chance, the diamond the published share.
     """
     parts = split(rows, "network")
-    lines = max(len(split(part, "metric", "decoder")) for part in parts.values())
-    figure, axes = panels(len(parts), height=0.6 + 0.36 * lines)
+    kinds = list(split(rows, "metric", "decoder"))
+    figure, axes = panels(len(parts), height=0.6 + 0.36 * len(kinds))
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
-        kinds = split(part, "metric", "decoder")
-        for place, group_rows in enumerate(kinds.values()):
-            for side, group in zip((-0.19, 0.19), GROUPS, strict=True):
-                for row in (row for row in group_rows if row["group"] == group):
-                    _bar(panel, place + side, row)
+        for row in part:
+            side = -0.19 if row["group"] == "member" else 0.19
+            _bar(panel, kinds.index((row["metric"], row["decoder"])) + side, row)
+        # The panels share their lines, so that one column of names serves them all.
         panel.set_yticks(range(len(kinds)), [" · ".join(label(key) for key in kind) for kind in kinds])
         panel.set_ylim(len(kinds) - 0.5, -0.5)
         panel.set(title=facet(keys, parts, always=True), xlim=(0, 104), xticks=[0, 25, 50, 75, 100])
