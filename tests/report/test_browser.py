@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from tests.report.example import write_run
 
 from remnant.report.page import make_report
 
@@ -30,17 +31,20 @@ OFFLINE = [
 ]
 
 # The page in a frame of the phone's width: headless Chromium makes no window that narrow.
-FRAME = """<!DOCTYPE html><meta charset="utf-8"><style>body {{ margin: 0 }} iframe {{ border: 0; display: block }}</style>
+FRAME = """<!DOCTYPE html><meta charset="utf-8">
+<style>body {{ margin: 0 }} iframe {{ border: 0; display: block }}</style>
 <iframe width="{width}" height="{height}" srcdoc="{page}"></iframe>
 <script>
 onload = () => {{
   const page = document.querySelector("iframe").contentDocument;
   const width = page.documentElement.clientWidth;
   const out = [...page.querySelectorAll("body *")].filter(
-    (e) => !e.closest(".scroll > *") && (e.getBoundingClientRect().right > width + 1 || e.getBoundingClientRect().left < -1));
-  const clipped = [...page.querySelectorAll("h1, h2, h3, p, li, dd, dt")].filter((e) => e.scrollWidth > e.clientWidth + 1);
+    (e) => !e.closest(".scroll > *") && e.getBoundingClientRect().right > width + 1);
+  const clipped = [...page.querySelectorAll("h1, h2, h3, p, li, dd, dt")].filter(
+    (e) => e.scrollWidth > e.clientWidth + 1);
   const name = (e) => e.tagName + "." + e.getAttribute("class") + " " + e.textContent.trim().slice(0, 40);
-  const found = {{ width, scroll: page.documentElement.scrollWidth, out: out.map(name), clipped: clipped.map(name),
+  const found = {{ width, scroll: page.documentElement.scrollWidth,
+    out: out.map(name), clipped: clipped.map(name),
     tables: page.querySelectorAll("table").length, charts: page.querySelectorAll("svg text").length }};
   const line = document.createElement("pre");
   line.textContent = "FOUND" + JSON.stringify(found) + "END";
@@ -63,9 +67,10 @@ def _chromium(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return done
 
 
-@pytest.fixture(params=[False, True], ids=["without images", "with images"])
-def page(request, reported) -> Path:
-    return make_report(reported, show_images=True) if request.param else reported / "report.html"
+@pytest.fixture(scope="module", params=[False, True], ids=["without images", "with images"])
+def page(request, tmp_path_factory) -> Path:
+    run = write_run(tmp_path_factory.mktemp("browser") / "run", private=True)
+    return make_report(run, show_images=request.param)
 
 
 @pytest.mark.parametrize("width", [PHONE, 768, DESKTOP])
