@@ -1,0 +1,52 @@
+"""A cohort of phantoms: so many patients, so many sessions each, at one size."""
+
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.cohort.phantoms import anatomy, render, session
+
+
+class Scan(NamedTuple):
+    """One scan: image float32 (x, y, z) of whole numbers in arbitrary units, labels int16 (x, y, z), affine (4, 4) to
+    RAS+ mm, age in years at the scan, sex."""
+
+    image: np.ndarray
+    labels: np.ndarray
+    affine: np.ndarray
+    age: float
+    sex: str
+
+
+class BrainPhantoms(Settings):
+    """People drawn from `seed`: the same numbers give the same bytes, and a person is the same at any `side`.
+
+    `side` is the number of voxels of the cube that the head fits in: 192 mm wide without skull (3 mm at 64), 240 mm with.
+    """
+
+    patients: int = Field(ge=1, default=24)
+    sessions: int = Field(ge=1, default=1)
+    side: int = Field(ge=16, le=256, default=64)
+    skull: bool = False
+    seed: int = 0
+
+    def patient(self, number: int) -> anatomy.Anatomy:
+        """Person `number` (from 0); raise `RemnantError` beyond the cohort."""
+        self._check(number, self.patients, "patient")
+        return anatomy.draw(self.seed, number)
+
+    def scan(self, patient: int, session_number: int = 0) -> Scan:
+        """Scan `session_number` (from 0) of person `patient` (from 0); raise `RemnantError` beyond the cohort."""
+        person = self.patient(patient)
+        self._check(session_number, self.sessions, "session")
+        visit = session.draw(self.seed, patient, session_number, person)
+        image, labels, affine = render.render(person, visit, self.side, self.skull)
+        return Scan(image, labels, affine, round(person.age + visit.years, 1), person.sex)
+
+    @staticmethod
+    def _check(number: int, count: int, what: str) -> None:
+        if not 0 <= number < count:
+            raise RemnantError(f"The {what} of a phantom must be from 0 to {count - 1}. Got {number} instead.")
