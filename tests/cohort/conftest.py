@@ -19,7 +19,7 @@ class Drawing:
     affine: np.ndarray
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw_head():
     """`draw_head(seed, pose, shape, spacing, offset, noise)`: an asymmetric blob head, drawn, not interpolated.
 
@@ -62,7 +62,7 @@ def save(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def save_volume():
     """`save_volume(path, array, affine)`, by nibabel, not by the code under test."""
     return save
@@ -76,7 +76,7 @@ LABELS = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_manifest():
     """`write_manifest(directory, {(patient, session): Drawing})`: a cohort in the manifest layout."""
 
