@@ -1,7 +1,7 @@
 """Rigid registration of one coarse head to a template, the same call for every patient.
 
-Gauss-Newton in place of SimpleITK's gradient descent: on drawn heads the latter stopped about 0.04 radians short on the
-side that the head came from, so that heads of one shape could be told apart by their pose afterwards.
+Gauss-Newton in place of SimpleITK's gradient descent: on drawn heads the latter stopped about 0.04 radians short on
+the side that the head came from, so that heads of one shape could be told apart by their pose afterwards.
 """
 
 import numpy as np
@@ -32,8 +32,8 @@ def as_transform(pose: Pose) -> sitk.AffineTransform:
 def register(fixed: np.ndarray, moving: np.ndarray, grid: Grid) -> Pose:
     """The pose of the head `moving` seen from the template `fixed`, both float32 (x, y, z) on `grid`.
 
-    Maximises the correlation over the template's head and a rim around it, by the inverse compositional algorithm with
-    gain and offset (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd). Nothing is random.
+    Maximises the correlation over the template's head and a rim around it, by the inverse compositional algorithm
+    with gain and offset (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd). Nothing is random.
     """
     rotation, shift = np.eye(3), np.zeros(3)
     for sigma, stride in LEVELS:
