@@ -72,7 +72,7 @@ def test_the_paper_s_design_has_members_and_attacker_only(design):
 
 
 def test_too_few_patients_says_how_many_are_needed():
-    with pytest.raises(RemnantError, match="4 folds need at least 8 patients.* Got 7 instead"):
+    with pytest.raises(RemnantError, match=r"4 folds need at least 8 patients.* Got 7 instead"):
         three_group_folds([f"p{i}" for i in range(7)], seeds=Seeds(0))
 
 

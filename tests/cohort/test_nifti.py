@@ -89,11 +89,11 @@ def test_an_implausible_voxel_size(tmp_path, ramp, size):
 
 def test_another_format(tmp_path, ramp):
     nib.save(nib.MGHImage(ramp, np.eye(4)), tmp_path / "a.mgz")
-    with pytest.raises(RemnantError, match="must be NIfTI. Got MGHImage"):
+    with pytest.raises(RemnantError, match=r"must be NIfTI\. Got MGHImage"):
         read_header(tmp_path / "a.mgz")
 
 
 def test_a_name_that_is_not_a_volume_s(tmp_path, ramp):
-    with pytest.raises(RemnantError, match="must end in .nii"):
+    with pytest.raises(RemnantError, match=r"must end in \.nii"):
         write_volume(tmp_path / "a.png", ramp, AFFINE)
     assert not list(tmp_path.iterdir())

@@ -167,7 +167,7 @@ def test_a_scan_without_labels(tmp_path, write_manifest, head):
 
 def test_an_error_in_a_worker_process_reaches_the_user(prepare_scans, head):
     bad = replace(head, image=head.image * np.nan)
-    with pytest.raises(RemnantError, match="bs1.nii.gz holds"):
+    with pytest.raises(RemnantError, match=r"bs1\.nii\.gz holds"):
         prepare_scans({("a", "s1"): head, ("b", "s1"): bad}, workers=2)
 
 

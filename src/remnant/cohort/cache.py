@@ -72,7 +72,7 @@ def load_or_run(
     label: str,
     quiet: bool,
 ) -> list[dict[str, np.ndarray]]:
-    """The arrays `names` of each file; for those missing what `function(job)` returns, which stores the file."""
+    """The arrays `names` of each file; what `function(job)` returns, and stores, where one is missing."""
     results = [load(file, *names) for file in files]
     missing = [i for i, result in enumerate(results) if result is None]
     if missing:

@@ -79,7 +79,8 @@ class Cohort:
         if name not in self.schemes:
             raise RemnantError(
                 f"The cohort {self.root} does not say which label value is which class of the scheme "
-                f"'{name}'; write {self.root / self.scheme_file} with the columns label (or index), name and {name}."
+                f"'{name}'; write {self.root / self.scheme_file} with the columns label (or index), name and "
+                f"{name}."
             )
         return self.schemes[name]
 
@@ -89,8 +90,8 @@ class Prepared:
     """Images and label maps of several cases on one grid.
 
     `images`: float32 (n, 1, x, y, z) in [0, 1], RAS+; `labels`: uint8 (n, x, y, z), indices into `classes`;
-    `affine`: (4, 4), voxel to millimetres from the centre of the grid, the same for every case; `cache_files`: the
-    files that hold these patients' images and outlive the process.
+    `affine`: (4, 4), voxel to millimetres from the centre of the grid, the same for every case;
+    `cache_files`: the files that hold these patients' images and outlive the process.
     """
 
     cases: tuple[Case, ...]

@@ -1,8 +1,8 @@
 """Grids centred on the head, and the one interpolation that takes a scan to them.
 
 A volume here lives in a frame in millimetres, axes RAS+, whose origin is the head's centre of mass; where the
-scanner or a file's crop had put the head is gone. SimpleITK calls the frame LPS, which matters to nothing as long as
-no SimpleITK image leaves this room.
+scanner or a file's crop had put the head is gone. SimpleITK calls the frame LPS, which matters to nothing as
+long as no SimpleITK image leaves this room.
 """
 
 import math
@@ -57,7 +57,8 @@ def on_grid(array: np.ndarray, grid: Grid) -> sitk.Image:
 def resample_image(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> np.ndarray:
     """float32 on `grid`: each voxel the mean of the image over it, by linear interpolation at sub-samples.
 
-    The mean is the anti-alias filter, so that a scan is interpolated once, whatever its spacing. `transform` takes points of the grid to points of the image.
+    The mean is the anti-alias filter, so that a scan is interpolated once, whatever its spacing. `transform`
+    takes points of the grid to points of the image.
     """
     factor = _subsamples(image, grid)
     fine = _resample(image, grid.finer(factor), transform, sitk.sitkLinear)

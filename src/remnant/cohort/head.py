@@ -1,7 +1,7 @@
 """Stage 1 of the preparation: one scan on its own, without a look at any other patient.
 
-Canonical orientation, bias field, intensity scale and the head's centre. What the file could betray its patient by
-(array shape, origin, crop, intensity scale) does not survive this stage.
+Canonical orientation, bias field, intensity scale and the head's centre. What the file could betray its
+patient by (array shape, origin, crop, intensity scale) does not survive this stage.
 """
 
 import math
@@ -26,7 +26,8 @@ class Head:
     """One scan at its own resolution, cropped to the head.
 
     `image`: uint16 (x, y, z), 0 to 65535 for 0 to 1, 0 outside the head; `labels`: uint8, same shape, class
-    indices; `spacing`: (3,) mm; `origin`: (3,) mm, the first voxel's centre seen from the head's centre of mass.
+    indices; `spacing`: (3,) mm; `origin`: (3,) mm, the first voxel's centre seen from the head's centre of
+    mass.
     """
 
     image: np.ndarray
@@ -84,8 +85,8 @@ def make_head(case: Case, scheme: LabelScheme, *, bias_field: bool) -> Head:
 def head_mask(image: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """bool (x, y, z): the head, or the brain where the skull was stripped.
 
-    A stripped scan shows one constant value outside, which its corner has and at least a quarter of the voxels
-    share; otherwise Otsu's threshold, the largest piece and its holes at 2 mm.
+    A stripped scan shows one constant value outside, which its corner has and at least a quarter of the
+    voxels share; otherwise Otsu's threshold, the largest piece and its holes at 2 mm.
     """
     corner = image[0, 0, 0]
     if (image == corner).mean() >= 0.25:

@@ -40,8 +40,8 @@ def read_header(path: Path) -> Header:
 def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a 3D volume: float32 (x, y, z) in the file's axes, and its affine (4, 4).
 
-    Raises `RemnantError` for a file that is missing, unreadable or cut off, not 3D, of impossible voxel size, that
-    holds NaN or infinity, or that holds a single value.
+    Raises `RemnantError` for a file that is missing, unreadable or cut off, not 3D, of impossible voxel size,
+    that holds NaN or infinity, or that holds a single value.
     """
     path = Path(path)
     image = _open(path)

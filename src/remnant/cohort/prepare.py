@@ -25,9 +25,9 @@ MOST_SPACING_RATIO = 2.0
 class PreparationSettings(Settings):
     """How scans are prepared.
 
-    `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of 16, by default the smallest
-    that hold every head of the cohort; `scheme`: the label scheme; `bias_field`: correct it by N4; `align`: register
-    every head to the template (without, heads are only centred).
+    `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of 16, by default the
+    smallest that hold every head of the cohort; `scheme`: the label scheme; `bias_field`: correct it by N4;
+    `align`: register every head to the template (without, heads are only centred).
     """
 
     spacing_mm: float = pydantic.Field(default=3.0, gt=0, le=10)
@@ -159,8 +159,8 @@ def check_headers(cohort: Cohort) -> None:
         image, labels = read_header(case.image), read_header(case.labels)
         if image.shape != labels.shape:
             raise RemnantError(
-                f"The label map {case.labels} has the shape {labels.shape}, its image {case.image} {image.shape}; "
-                f"give the label map that belongs to the image."
+                f"The label map {case.labels} has the shape {labels.shape}, its image {case.image} "
+                f"{image.shape}; give the label map that belongs to the image."
             )
         if not np.allclose(image.affine, labels.affine, atol=1e-2):
             raise RemnantError(

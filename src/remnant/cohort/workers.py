@@ -42,7 +42,7 @@ def run_jobs(
                 task.advance()
             return [future.result() for future in futures]
         finally:
-            # On an error or Ctrl-C waiting jobs are dropped; those running end, and leave nothing half-written.
+            # On an error or Ctrl-C waiting jobs are dropped and those running end: nothing is half-written.
             pool.shutdown(cancel_futures=True)
 
 
