@@ -12,7 +12,7 @@ from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV or TSV, by its name, as text; raise `RemnantError` if it is unreadable, empty or lacks columns."""
+    """A CSV or TSV, by its name, as text; raise `RemnantError` if unreadable, empty or lacking a column."""
     try:
         table = pd.read_csv(
             path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False
