@@ -21,9 +21,10 @@ class Drawing:
 
 @pytest.fixture(scope="session")
 def draw_head():
-    """`draw_head(seed, pose, shape, spacing, offset, noise)`: an asymmetric blob head, drawn, not interpolated.
+    """`draw_head(seed, pose, shape, spacing, offset, noise)`: an asymmetric head, never interpolated.
 
-    `pose`: three rotations (radians) and three translations (mm); `offset` (mm) moves the grid under the head.
+    `pose`: three rotations (radians) and three translations (mm); `offset` (mm) moves the grid under the
+    head.
     """
 
     def draw(seed, pose=NO_POSE, shape=(48, 56, 48), spacing=(4.0, 4.0, 4.0), offset=(0, 0, 0), noise=0.0):

@@ -1,1 +1,1 @@
-"""nets."""
+"""Networks, one a file: nothing but modules."""

@@ -9,8 +9,9 @@ Known effects, for tests of what an attack finds out:
 - age (18 to 90 years): the radius of the ventricles grows by `VENTRICLE_PER_YEAR` (as an exponent; the
   volume about twice as fast), cortex thins by `THINNING_PER_YEAR` mm, sulci widen by `SULCUS_PER_YEAR` mm,
   grey and white matter lose contrast;
-- sex: a man's head is larger than a woman's by `MALE_SCALE - FEMALE_SCALE` in each direction, 6% on average
-  (so about 19% in volume before individual variation, of which the standard deviation is 3% in length).
+- sex: a man's head is larger than a woman's by `MALE_SCALE - FEMALE_SCALE` in each direction, 5% on
+  average (so about 16% in volume; individual variation has a standard deviation of 2% in length, and of 1.5%
+  more along each axis).
 """
 
 import functools
@@ -25,16 +26,16 @@ AGES = (18.0, 90.0)
 VENTRICLE_PER_YEAR = 0.009
 THINNING_PER_YEAR = 0.007
 SULCUS_PER_YEAR = 0.004
-MALE_SCALE, FEMALE_SCALE = 1.025, 0.965
+MALE_SCALE, FEMALE_SCALE = 1.02, 0.97
 
 WARP_GRID = ((17, 20, 22), (-96.0, -108.0, -132.0), 12.0)
 FOLD_GRID = ((36, 45, 25), (-70.0, -88.0, -42.0), 4.0)
 FOLD_WAVELENGTH_MM = 23.0
 # Shares of variance of the folding: what all people have in common (the great sulci), and of the rest what
 # the two hemispheres share.
-COMMON_FOLDING = 0.45
+COMMON_FOLDING = 0.8
 MIRRORED_FOLDING = 0.6
-WARP_MM = 3.2
+WARP_MM = 1.8
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def draw(seed: int, patient: int) -> Anatomy:
     traits = seeds.child("traits").numpy()
     age = round(float(traits.uniform(*AGES)), 1)
     sex = "M" if traits.random() < 0.5 else "F"
-    size = (MALE_SCALE if sex == "M" else FEMALE_SCALE) * np.exp(0.03 * traits.standard_normal())
-    scale = (size * np.exp(0.02 * traits.standard_normal(3))).astype(np.float32)
+    size = (MALE_SCALE if sex == "M" else FEMALE_SCALE) * np.exp(0.02 * traits.standard_normal())
+    scale = (size * np.exp(0.015 * traits.standard_normal(3))).astype(np.float32)
     ventricles = float(np.exp(VENTRICLE_PER_YEAR * (age - 45) + 0.17 * traits.standard_normal()))
     shape = {name: float(np.exp(sd * traits.standard_normal())) for name, sd in FEATURES.items()}
     cortex = 2.75 - THINNING_PER_YEAR * (age - AGES[0]) + 0.1 * traits.standard_normal()

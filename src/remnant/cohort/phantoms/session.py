@@ -11,6 +11,7 @@ from remnant.cohort.phantoms.labels import STRUCTURES
 
 VENTRICLE_GROWTH_PER_YEAR = 0.015
 THINNING_PER_YEAR = 0.01
+WOBBLE_MM = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
         cortex_mm=anatomy.cortex_mm - THINNING_PER_YEAR * years + 0.03 * draws.standard_normal(),
         sulcus_mm=anatomy.sulcus_mm + 0.5 * THINNING_PER_YEAR * years,
         wobble=Field(
-            np.float32(0.35) * smooth_noise(seeds.child("wobble").numpy(), 3, grid, spacing, 16.0),
+            np.float32(WOBBLE_MM) * smooth_noise(seeds.child("wobble").numpy(), 3, grid, spacing, 16.0),
             origin,
             spacing,
         ),
@@ -70,7 +71,7 @@ def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
             (-140.0, -150.0, -170.0),
             25.0,
         ),
-        noise=float(0.022 * np.exp(0.25 * draws.standard_normal())),
+        noise=float(0.016 * np.exp(0.25 * draws.standard_normal())),
         mask_mm=float(1.2 + 0.3 * draws.standard_normal()),
         noise_seed=seeds.child("noise").integer,
     )

@@ -1,0 +1,108 @@
+"""The inversion decoder (Subbanna 2021, section 2.3): from the latents of a segmenter's encoder back to the scans."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from remnant.attacks.losses import background_aware_error, ssim_loss
+from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
+from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
+from remnant.engine.device import as_batch
+from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.nets.inversion import ImageDecoder, MirrorDecoder
+from remnant.targets.access import Latents, encode
+
+DecoderName = Literal["published", "default"]
+Pair = tuple[Tensor, Tensor]
+
+
+class PublishedSettings(Settings):
+    """The paper's decoder: trained on the stored latents of the attacker's scans by mean squared error.
+
+    The paper does not say how long it trained; it overfits a dozen scans when trained for long.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    norm: Literal["batch", "none"] = "batch"
+    fit: FitSettings = FitSettings(epochs=60, learning_rate=2e-3)
+
+
+class DefaultSettings(Settings):
+    """The stronger decoder: every step warps one of the attacker's scans anew and passes it through the encoder again.
+
+    A step trains on `batch` pairs: the new one, and others from the latest `memory` pairs, since drawing a pair costs
+    as much as learning from it.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    fit: FitSettings = FitSettings(epochs=60, learning_rate=4e-3)
+    batch: int = 3
+    memory: int = 600
+    warp: WarpSettings = WarpSettings()
+
+
+def train_published(
+    access: Latents, own: Tensor, settings: PublishedSettings, seeds: Seeds, report: EpochReport
+) -> MirrorDecoder:
+    """The paper's decoder, trained on the attacker's `own` scans (n, 1, x, y, z) in [0, 1]."""
+    latents = encode(access.encoder, own)
+    order = seeds.child("order").numpy()
+    torch.manual_seed(seeds.child("weights").integer)
+
+    def draw_epoch(epoch: int) -> Iterator[Pair]:
+        for i in order.permutation(len(own)).tolist():
+            yield as_batch(latents[i : i + 1]), as_batch(own[i : i + 1])
+
+    model = MirrorDecoder(settings.widths, settings.norm)
+    fit(model, draw_epoch, len(own), lambda m, pair: functional.mse_loss(m(pair[0]), pair[1]), settings.fit, report=report)
+    return model
+
+
+def train_default(
+    access: Latents, own: Tensor, settings: DefaultSettings, seeds: Seeds, report: EpochReport
+) -> ImageDecoder:
+    """The stronger decoder, trained on the attacker's `own` scans (n, 1, x, y, z) in [0, 1], warped anew each step."""
+    drawing = seeds.child("warps").torch()
+    torch.manual_seed(seeds.child("weights").integer)
+    memory: list[Pair] = []
+
+    def remember_new_pair(i: int) -> None:
+        image = apply_warp(own[i : i + 1], draw_warp(tuple(own.shape[2:]), settings.warp, drawing))
+        # Half precision: hundreds of volumes stay in memory.
+        memory.append((encode(access.encoder, image), image.half()))
+        if len(memory) > settings.memory:
+            memory.pop(0)
+
+    def draw_epoch(epoch: int) -> Iterator[Pair]:
+        for i in torch.randperm(len(own), generator=drawing).tolist():
+            remember_new_pair(i)
+            others = torch.randint(len(memory), (settings.batch - 1,), generator=drawing).tolist()
+            pairs = [memory[-1], *(memory[j] for j in others)]
+            latents, images = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+            yield as_batch(latents), as_batch(images.float())
+
+    def loss(model: nn.Module, pair: Pair) -> Tensor:
+        drawn = model(pair[0])
+        return 10 * background_aware_error(drawn, pair[1]) + 0.5 * ssim_loss(drawn, pair[1], drawing)
+
+    model = ImageDecoder(tuple(own.shape[2:]), settings.widths)
+    model.mean.copy_(own.mean(0, keepdim=True))
+    fit(model, draw_epoch, len(own), loss, settings.fit, report=report)
+    return model
+
+
+# The room's list of inversion decoders: a new one is a function and a line here.
+DECODERS: dict[str, tuple[type[Settings], Callable[..., nn.Module]]] = {
+    "published": (PublishedSettings, train_published),
+    "default": (DefaultSettings, train_default),
+}
+
+
+@torch.no_grad()
+def reconstruct(decoder: nn.Module, latents: Tensor) -> Tensor:
+    """Reconstructions (m, 1, x, y, z), float32, clamped to [0, 1], of `latents` (m, c, x', y', z')."""
+    return torch.cat([decoder(as_batch(latents[i : i + 1])).float().clamp(0, 1).cpu() for i in range(len(latents))])

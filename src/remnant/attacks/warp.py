@@ -1,0 +1,76 @@
+"""New anatomies out of the attacker's own scans: random smooth warps, drawn apart from being applied."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from remnant.base.config import Settings
+
+
+class WarpSettings(Settings):
+    """How far a warped scan may be from the scan it was made of.
+
+    `rotation` in degrees and `scaling` as a fraction are largest values, each drawn uniformly; `shift` and `elastic` are
+    standard deviations in voxels, the latter of the displacements on a lattice of `lattice` points along the shortest
+    side; `gamma` and `gain` are the largest changes of the exponent's logarithm and of the intensity scale.
+    """
+
+    rotation: float = 4.0
+    scaling: float = 0.12
+    shift: float = 1.0
+    elastic: float = 2.0
+    lattice: int = 6
+    gamma: float = 0.15
+    gain: float = 0.1
+
+
+@dataclass(frozen=True)
+class Warp:
+    """One drawn warp: `matrix` (3, 3), `displacement` (1, 3, lattice) and `shift` (3,) in voxels, `gamma`, `gain`."""
+
+    matrix: Tensor
+    displacement: Tensor
+    shift: Tensor
+    gamma: float
+    gain: float
+
+
+def draw_warp(shape: tuple[int, int, int], settings: WarpSettings, generator: torch.Generator) -> Warp:
+    """Draw a warp for images of `shape` (x, y, z)."""
+
+    def uniform(count: int, largest: float) -> Tensor:
+        return (torch.rand(count, generator=generator) * 2 - 1) * largest
+
+    angles = uniform(3, math.radians(settings.rotation))
+    generators = torch.zeros(3, 3, 3)
+    for axis, (row, column) in enumerate(((1, 2), (2, 0), (0, 1))):
+        generators[axis, row, column], generators[axis, column, row] = -1.0, 1.0
+    rotation = torch.linalg.matrix_exp((angles[:, None, None] * generators).sum(0))
+    shortest = min(shape)
+    lattice = tuple(max(2, round(settings.lattice * side / shortest)) for side in shape)
+    gamma, gain = uniform(1, settings.gamma).exp().item(), 1 + uniform(1, settings.gain).item()
+    return Warp(
+        matrix=rotation @ torch.diag(1 + uniform(3, settings.scaling)),
+        displacement=torch.randn(1, 3, *lattice, generator=generator) * settings.elastic,
+        shift=torch.randn(3, generator=generator) * settings.shift,
+        gamma=gamma,
+        gain=gain,
+    )
+
+
+def apply_warp(image: Tensor, warp: Warp) -> Tensor:
+    """Warp `image` (1, 1, x, y, z) in [0, 1] about its centre; same shape and range, zero outside the field of view."""
+    shape = image.shape[2:]
+    half = torch.tensor(shape, dtype=torch.float32) / 2
+    # align_corners=False: voxel i of n is centred on (2 i + 1) / n - 1.
+    axes = [(2 * torch.arange(side) + 1) / side - 1 for side in shape]
+    centred = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1) * half
+    elastic = functional.interpolate(warp.displacement, size=shape, mode="trilinear", align_corners=True)
+    places = centred @ warp.matrix.T + elastic[0].permute(1, 2, 3, 0) + warp.shift
+    # grid_sample wants the last axis first.
+    grid = (places / half).flip(-1).unsqueeze(0)
+    warped = functional.grid_sample(image, grid, align_corners=False)
+    return (warped.clamp(0, 1) ** warp.gamma * warp.gain).clamp(0, 1)

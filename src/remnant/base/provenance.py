@@ -1,0 +1,56 @@
+"""What a number must carry beside it: hardware, versions, the commit, the checkpoints' hashes."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+from remnant import __version__
+
+LIBRARIES = ("torch", "numpy", "scipy", "nibabel", "SimpleITK", "lightning-fabric")
+
+
+def hardware() -> dict[str, str | int | float | None]:
+    """Processor, cores, memory in GB, GPU or None."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0] if names else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gb": round(memory, 1), "gpu": gpu}
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Remnant, Python and the libraries that numbers depend on, and the commit of a checkout."""
+    found: dict[str, str | None] = {"remnant": __version__, "python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in LIBRARIES}
+    found["commit"] = _commit()
+    return found
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this code runs from, marked when the code differs; None when installed."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", str(here.parent))
+        return git("rev-parse", "--short=12", "HEAD") + ("-changed" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes; for checkpoints, never for patient files (see `Run.hmac`)."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,125 @@
+"""The schema of results.json: all that a report needs, so that it can be made again on another machine."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import pydantic
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import read_json, write_json
+
+Value = str | bool | int | float | None
+Row = dict[str, Value]
+Where = dict[str, Value | list[Value]]
+FileStem = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=80)]
+
+
+class _Part(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TableView(_Part):
+    """Which columns and rows of a flat table are shown, and how.
+
+    `columns` maps a cell to its heading, in order. A cell is a column's name ("network") or a template that
+    joins several columns of the row: "{own} [{own_low}, {own_high}]", "{rank1_count}/{n}", "{p:.4f}".
+    `where` keeps the rows whose column has the given value, or one of a list of values.
+    """
+
+    name: str
+    caption: str = ""
+    columns: dict[str, str] = pydantic.Field(min_length=1)
+    where: Where = {}
+
+
+class FigureView(_Part):
+    """One figure: `name` is its file stem, `kind` a key of `remnant.report.figures.FIGURES`.
+
+    `where` keeps rows of the kind's table, as in `TableView`. A private figure shows a patient's image.
+    """
+
+    name: FileStem
+    kind: str
+    caption: str = ""
+    private: bool = False
+    where: Where = {}
+
+
+class Section(_Part):
+    """One chapter of the report: text, at most one table, figures."""
+
+    title: str
+    text: list[str] = []
+    table: TableView | None = None
+    figures: list[FigureView] = []
+
+
+class Results(_Part):
+    """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone."""
+
+    study: str
+    title: str
+    preset: str
+    command: str
+    patients: int
+    scans: int
+    seed: int
+    seconds: float
+    started: str
+    hardware: dict[str, Value]
+    versions: dict[str, str | None]
+    checkpoints: dict[str, str]
+    settings: dict[str, Any]
+    headline: str
+    findings: list[str]
+    threat_model: list[str]
+    attacked: list[str]
+    not_tested: list[str]
+    measures: dict[str, str]
+    tables: dict[str, list[Row]]
+    sections: list[Section]
+
+    @pydantic.model_validator(mode="after")
+    def _views_name_what_exists(self) -> Self:
+        stems = [figure.name for section in self.sections for figure in section.figures]
+        if repeated := sorted({stem for stem in stems if stems.count(stem) > 1}):
+            raise ValueError(f"the figure name {repeated[0]!r} is used more than once")
+        for section in self.sections:
+            if section.table and section.table.name not in self.tables:
+                raise ValueError(
+                    f"section {section.title!r} shows the table {section.table.name!r}, not in tables"
+                )
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check a results.json; raise `RemnantError` naming the place that does not fit."""
+        value = read_json(path)
+        try:
+            return cls.model_validate(value)
+        except pydantic.ValidationError as error:
+            raise RemnantError(
+                f"{path} is not a results.json of this version of Remnant: {_problem(error)}. "
+                "Run the study again with --resume to write it anew."
+            ) from None
+
+    def write(self, path: Path) -> None:
+        """Write the results as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))
+
+
+def matching(rows: list[Row], where: Where) -> list[Row]:
+    """The rows whose columns have the values that `where` asks for."""
+    wanted = {column: value if isinstance(value, list) else [value] for column, value in where.items()}
+    return [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
+
+
+def _problem(error: pydantic.ValidationError) -> str:
+    """The first problem, without the input where that is a whole document."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "the whole file"
+    if problem["type"] == "missing":
+        return f"{place} is missing"
+    if isinstance(problem["input"], dict | list):
+        return f"{place}: {problem['msg']}"
+    return f"{place}: {problem['msg']}, got {str(problem['input'])[:80]!r}"

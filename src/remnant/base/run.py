@@ -1,0 +1,148 @@
+"""The run directory: where every command leaves what it did, mode 0700, written piece by piece so that it resumes."""
+
+import fcntl
+import hashlib
+import hmac
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, Self
+
+from remnant import __version__
+from remnant.base.errors import RemnantError
+from remnant.base.files import atomic_path, read_json, write_json
+
+FORMAT = 1
+
+
+class Run:
+    """A run directory.
+
+    ```
+    run.json      which study made it          results.json  everything the report is made of
+    config.json   resolved settings            scores.csv    a row a patient, by pseudonym
+    log.jsonl     events, training curves      figures/      no patient image
+    cells/        finished pieces of work      checkpoints/  the targets
+    private/      patient data: key, reconstructions, inversion decoders; `remnant purge` removes it
+    ```
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.private = self.path / "private"
+        self.checkpoints = self.path / "checkpoints"
+        self.results = self.path / "results.json"
+        self._lock: IO[str] | None = None
+
+    @classmethod
+    def start(cls, path: Path, study: str, config: Mapping[str, Any], *, resume: bool) -> Self:
+        """Make the directory, or with `resume` go on in it.
+
+        Raises `RemnantError` when it belongs to another study or to other settings, when it is not empty and not a
+        run, or when it holds a run and `resume` was not asked for.
+        """
+        run = cls(path)
+        record = run.path / "run.json"
+        if record.exists():
+            run._require(study)
+            if not resume:
+                raise RemnantError(f"{path} holds a run already; add --resume to go on with it, or choose another --out.")
+            differing = _differences(read_json(run.path / "config.json"), dict(config))
+            if differing:
+                raise RemnantError(
+                    f"{path} was started with other settings ({', '.join(differing)}); give the same, or choose another --out."
+                )
+        else:
+            if run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
+                raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
+            run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            run.path.chmod(0o700)
+            run.private.mkdir(exist_ok=True, mode=0o700)
+            write_json(run.path / "config.json", dict(config))
+            with atomic_path(run.private / "key") as temporary:
+                temporary.write_bytes(secrets.token_bytes(32))
+            # Last, since a directory with run.json counts as a run that can be resumed.
+            write_json(record, {"format": FORMAT, "study": study, "version": __version__})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """An existing run, for reading; raise `RemnantError` when `path` is none."""
+        run = cls(path)
+        run._require(None)
+        return run
+
+    def _require(self, study: str | None) -> None:
+        if not (self.path / "run.json").exists():
+            raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")
+        record = read_json(self.path / "run.json")
+        if record.get("format") != FORMAT:
+            raise RemnantError(f"{self.path} was written in format {record.get('format')!r}; this version reads {FORMAT}.")
+        if study is not None and record.get("study") != study:
+            raise RemnantError(
+                f"{self.path} is a run of the study '{record.get('study')}', not of '{study}'; choose another --out."
+            )
+
+    def __enter__(self) -> Self:
+        """Hold the directory against a second process that would write into it."""
+        self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._lock is not None
+        self._lock.close()
+
+    def hmac(self, content: bytes) -> str:
+        """HMAC-SHA256 under the run's key: recognisable inside the run, meaningless outside it."""
+        try:
+            key = (self.private / "key").read_bytes()
+        except FileNotFoundError:
+            raise RemnantError(f"The patient data of {self.path} were purged; start a new run.") from None
+        return hmac.new(key, content, hashlib.sha256).hexdigest()
+
+    def pseudonym(self, patient: str) -> str:
+        """How logs, tables and reports call a patient."""
+        return f"P-{self.hmac(patient.encode())[:6]}"
+
+    def log(self, cell: str, event: str, **values: Any) -> None:
+        """Append one JSON line; a line is one write, so that several processes can share the file."""
+        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "cell": cell, "event": event, **values}
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def keep_note_of(self, cache_files: list[Path]) -> None:
+        """Remember files outside the run that hold its patients' images, so that `purge` finds them."""
+        write_json(self.private / "cache.json", [str(path) for path in cache_files])
+
+    def purge(self) -> int:
+        """Remove everything that is patient data, in the run and in the cache it used; return how many files."""
+        removed = 0
+        note = self.private / "cache.json"
+        if note.exists():
+            for name in read_json(note):
+                removed += Path(name).exists()
+                Path(name).unlink(missing_ok=True)
+        if self.private.exists():
+            removed += sum(path.is_file() for path in self.private.rglob("*"))
+            shutil.rmtree(self.private)
+        return removed
+
+
+def _foreign(path: Path) -> bool:
+    """Whether the directory holds anything but what `Run.start` leaves when it is killed half-way."""
+    return any(
+        entry.name not in {"config.json", "private"} and not entry.name.startswith(".tmp-") for entry in path.iterdir()
+    )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    keys = sorted({*before, *now})
+    return [f"{key}: {before.get(key)!r} then, {now.get(key)!r} now" for key in keys if before.get(key) != now.get(key)]

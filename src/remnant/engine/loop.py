@@ -1,0 +1,68 @@
+"""The one training loop. Segmenters, inversion decoders and whatever comes train here."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.engine.device import fabric, place
+
+Batch = TypeVar("Batch")
+EpochReport = Callable[[int, float, float | None], None]
+
+
+class FitSettings(Settings):
+    """How long and how fast: AdamW under a one-cycle learning rate (linear-cosine, 10% warm-up)."""
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float = 1e-4
+
+
+def fit(
+    model: nn.Module,
+    draw_epoch: Callable[[int], Iterable[Batch]],
+    steps_per_epoch: int,
+    loss: Callable[[nn.Module, Batch], Tensor],
+    settings: FitSettings,
+    *,
+    report: EpochReport = lambda epoch, loss, validation: None,
+    validate: Callable[[nn.Module], float] | None = None,
+) -> nn.Module:
+    """Train `model` in place and return it in evaluation mode.
+
+    `draw_epoch(epoch)` yields `steps_per_epoch` batches, which alone decide the order and the randomness of training;
+    `loss(model, batch)` is a scalar. `report(epoch, mean loss, validation)` is called after every epoch; `validate` is
+    asked ten times over the training, since its cost may exceed an epoch's. Raises `RemnantError` when the loss is no
+    longer finite.
+    """
+    model = place(model)
+    optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=settings.epochs * steps_per_epoch, pct_start=0.1
+    )
+    wrapped, optimizer = fabric().setup(model, optimizer)
+    every = max(1, settings.epochs // 10)
+    for epoch in range(settings.epochs):
+        wrapped.train()
+        losses = []
+        for batch in draw_epoch(epoch):
+            optimizer.zero_grad()
+            value = loss(wrapped, batch)
+            fabric().backward(value)
+            optimizer.step()
+            schedule.step()
+            losses.append(value.item())
+        mean = sum(losses) / len(losses)
+        if not mean < float("inf"):
+            raise RemnantError(f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate}).")
+        last = epoch + 1 == settings.epochs
+        validation = None
+        if validate and (last or (epoch + 1) % every == 0):
+            wrapped.eval()
+            validation = validate(wrapped)
+        report(epoch, mean, validation)
+    return model.eval()

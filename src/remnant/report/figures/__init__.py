@@ -1,0 +1,32 @@
+"""The room's list of figures: a new kind is one function and one line in `FIGURES`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from remnant.report.figures.identification import identification_bars
+from remnant.report.figures.leak import leak_forest
+from remnant.report.figures.own import own_against_others
+from remnant.report.figures.ranks import rank_histogram
+from remnant.report.figures.reconstructions import reconstructions
+from remnant.report.figures.training import training_curves
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure: what draws it from rows of `table`; a private kind also takes the volumes."""
+
+    draw: Callable[..., Figure]
+    table: str
+    private: bool = False
+
+
+FIGURES = {
+    "rank_histogram": Kind(rank_histogram, "ranks"),
+    "own_against_others": Kind(own_against_others, "scores"),
+    "training_curves": Kind(training_curves, "training"),
+    "leak_forest": Kind(leak_forest, "leak"),
+    "identification_bars": Kind(identification_bars, "identification"),
+    "reconstructions": Kind(reconstructions, "scores", private=True),
+}

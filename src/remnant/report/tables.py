@@ -1,0 +1,179 @@
+"""The one table writer: flat rows seen through a `TableView`, as HTML or as Markdown."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import write_text
+from remnant.base.results import Results, Row, TableView, Value, matching
+from remnant.report.words import MISSING, label, number
+
+SHORT = 14  # rows of a table that print keeps on one page
+
+_FIELD = re.compile(r"\{(\w+)(?::([+]?\.?\d*[dfeg%]))?\}")
+# A bracketed part, with the blank before it: dropped from a cell when all of its fields are missing.
+_BRACKET = re.compile(r"\s*(?:\[[^\]]*\]|\([^)]*\)|±\s*\{[^}]*\})")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The text of one cell, and what the page's style needs to know about it."""
+
+    text: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to be written: headings, cells, and which columns hold published numbers."""
+
+    caption: str
+    headings: list[str]
+    published: list[bool]
+    rows: list[list[Cell]]
+
+
+def build(rows: list[Row], view: TableView) -> Table:
+    """The rows that the view keeps, in its columns.
+
+    Raises `RemnantError` when the view names a column that the table does not have.
+    """
+    known = {column for row in rows for column in row}
+    for key in view.columns:
+        for column in fields(key):
+            if rows and column not in known:
+                raise RemnantError(
+                    f"The table {view.name!r} has no column {column!r}, which its view shows; "
+                    f"its columns are {', '.join(sorted(known))}."
+                )
+    return Table(
+        caption=view.caption,
+        headings=list(view.columns.values()),
+        published=[all(name.startswith("published") for name in fields(key)) for key in view.columns],
+        rows=[[cell(row, key) for key in view.columns] for row in matching(rows, view.where)],
+    )
+
+
+def fields(key: str) -> list[str]:
+    """The columns that a cell of a view is made of."""
+    return [found[1] for found in _FIELD.finditer(key)] or [key]
+
+
+def cell(row: Row, key: str) -> Cell:
+    """One cell: a column's value, or a template filled with several; "–" when its leading value is missing.
+
+    An interval in brackets or a "± sd" whose every value is missing is left out.
+    """
+    names = fields(key)
+    numeric = any(_is_number(row.get(name)) for name in names)
+    if row.get(names[0]) is None:
+        return Cell(MISSING, numeric)
+    if key == names[0]:
+        return Cell(_text(row[key], key), numeric)
+
+    def fill(match: re.Match[str]) -> str:
+        return _text(row.get(match[1]), match[1], match[2] or "")
+
+    def keep(match: re.Match[str]) -> str:
+        inside = _FIELD.findall(match[0])
+        return "" if inside and all(row.get(name) is None for name, _ in inside) else match[0]
+
+    return Cell(_FIELD.sub(fill, _BRACKET.sub(keep, key)), numeric)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(value: Value, column: str, spec: str = "") -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return label(value) if isinstance(value, str) else number(value, column, spec)
+
+
+def to_html(table: Table, title: str) -> Markup:
+    """The table as HTML, everything escaped, in a container that scrolls when it is wider than the page.
+
+    `title` ("Table 3") stands before the caption. Words that the row above already said are dimmed, and a
+    rule parts the rows where the first column changes.
+    """
+    kinds = [
+        " ".join(["num"] * number_column + ["published"] * published)
+        for number_column, published in zip(_numeric(table), table.published, strict=True)
+    ]
+    head = "".join(
+        f'<th scope="col" class="{kind}">{escape(heading)}</th>'
+        for heading, kind in zip(table.headings, kinds, strict=True)
+    )
+    body = []
+    for above, row in zip([None, *table.rows], table.rows, strict=False):
+        same = _repeats(row, above)
+        start = ' class="start"' if above and not same else ""
+        cells = "".join(
+            f'<td class="{kind}{" same" if place < same else ""}">{escape(item.text)}</td>'
+            for place, (item, kind) in enumerate(zip(row, kinds, strict=True))
+        )
+        body.append(f"<tr{start}>{cells}</tr>")
+    if not body:
+        body = [f'<tr><td colspan="{len(table.headings)}">No rows: not measured in this run.</td></tr>']
+    short = ' class="short"' if len(body) <= SHORT else ""
+    anchor = title.lower().replace(" ", "-")
+    return Markup(
+        f'<p class="caption" id="{anchor}"><b>{escape(title)}.</b> {escape(table.caption)}</p>'
+        f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{anchor}">'
+        f'<table{short} aria-labelledby="{anchor}"><thead><tr>{head}</tr></thead><tbody>\n'
+        + "\n".join(body)
+        + "\n</tbody></table></div>"
+    )
+
+
+def _repeats(row: list[Cell], above: list[Cell] | None) -> int:
+    """How many cells at the start of the row are words that stand in the row above too."""
+    count = 0
+    for item, before in zip(row, above or [], strict=False):
+        if item.numeric or item.text != before.text:
+            break
+        count += 1
+    return count
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Which columns hold numbers."""
+    return [any(row[place].numeric for row in table.rows) for place in range(len(table.headings))]
+
+
+def to_markdown(table: Table) -> str:
+    """The table as a Markdown table, its caption below it."""
+    lines = [
+        _line(table.headings),
+        _line(["---:" if right else "---" for right in _numeric(table)]),
+        *(_line([item.text for item in row]) for row in table.rows),
+    ]
+    return "\n".join(lines) + (f"\n\n{_plain(table.caption)}\n" if table.caption else "\n")
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(_plain(text) for text in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown will neither read as HTML nor split at a bar."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def write_tables(out: Path, results: Results) -> list[Path]:
+    """Write each table that a section shows as OUT/<number>-<section>.md; return the paths in their order."""
+    shown = [section for section in results.sections if section.table]
+    paths = []
+    for position, section in enumerate(shown, 1):
+        stem = re.sub(r"[^a-z0-9]+", "-", section.title.lower()).strip("-")
+        path = Path(out) / f"{position:02d}-{stem[:60]}.md"
+        text = to_markdown(build(results.tables[section.table.name], section.table))
+        write_text(path, f"# {_plain(section.title)}\n\n{text}")
+        paths.append(path)
+    return paths

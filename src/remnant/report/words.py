@@ -1,0 +1,76 @@
+"""How stored values are written for people: names of networks, metrics and groups, and numbers."""
+
+from remnant.base.results import Row, Value
+
+MISSING = "–"
+
+_LABELS = {
+    "unet": "U-Net",
+    "segnet": "SegNet",
+    "ssim": "SSIM",
+    "ncc": "NCC",
+    "mcc": "MCC",
+    "member": "members",
+    "non_member": "non-members",
+    "mean_image": "mean image",
+    "reconstruction_vs_original": "reconstruction against original",
+    "second->first": "second → first",
+    "first->second": "first → second",
+    "published": "as published",
+    "default": "strongest",
+    "lpba3": "LPBA, 3 classes",
+}
+
+# Columns that need other than two decimals; a p-value of 0.00 or a loss of 0.01 would say nothing.
+_DECIMALS = {
+    "mean_rank": 1,
+    "published_mean_rank": 1,
+    "chance_mean_rank": 1,
+    "chance": 3,
+    "difference": 3,
+    "detectable": 3,
+    "margin": 3,
+    "loss": 4,
+    "validation": 4,
+}
+
+
+def label(value: Value) -> str:
+    """The word a person reads for a stored value; an unknown one stays as it is."""
+    return _LABELS.get(str(value), str(value))
+
+
+def number(value: float, column: str = "", spec: str = "") -> str:
+    """A number with the digits that suit its column, or those of `spec` (".3f", "+.2f", ".0%")."""
+    if column == "p" and not spec:
+        if value < 0.001:
+            return "<0.001"
+        spec = ".2f" if value >= 0.1 else ".3f"
+    if not spec:
+        spec = "d" if isinstance(value, int) else f".{_DECIMALS.get(column, 2)}f"
+    text = format(value, spec)
+    if not text.strip("+-0.%"):  # neither "-0.00" nor "+0.00": a rounded zero has no sign
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: "48 s", "12 min", "1 h 5 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def split(rows: list[Row], *columns: str) -> dict[tuple[Value, ...], list[Row]]:
+    """The rows apart by the values of `columns`, in the order of their first appearance."""
+    parts: dict[tuple[Value, ...], list[Row]] = {}
+    for row in rows:
+        parts.setdefault(tuple(row.get(column) for column in columns), []).append(row)
+    return parts
+
+
+def facet(keys: tuple[Value, ...], parts: dict[tuple[Value, ...], list[Row]], *, always: bool = False) -> str:
+    """The title of one panel: its network, and of the other keys those that differ between panels, or all."""
+    differ = [i == 0 or always or len({other[i] for other in parts}) > 1 for i in range(len(keys))]
+    return " · ".join(label(key) for key, shown in zip(keys, differ, strict=True) if shown)

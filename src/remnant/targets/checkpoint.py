@@ -1,0 +1,51 @@
+"""Checkpoints of Remnant's own networks: safetensors, with a JSON description of how to build the module."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import atomic_path
+from remnant.nets.inversion import ImageDecoder, MirrorDecoder
+from remnant.nets.segmenter import Segmenter
+
+MODULES: dict[str, type[nn.Module]] = {
+    "Segmenter": Segmenter,
+    "MirrorDecoder": MirrorDecoder,
+    "ImageDecoder": ImageDecoder,
+}
+
+
+def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> None:
+    """Write the weights of `model`, with its class and the `arguments` that build it in the header, atomically."""
+    description = json.dumps({"module": type(model).__name__, "arguments": arguments})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata={"remnant": description})
+
+
+def load_checkpoint(path: Path) -> nn.Module:
+    """The module that `save_checkpoint` wrote, in evaluation mode. No code of the file is ever executed.
+
+    Raises `RemnantError` when the file is missing, is not safetensors, was not written by Remnant, names a module that
+    Remnant does not have, or holds weights that do not fit the description.
+    """
+    if not Path(path).is_file():
+        raise RemnantError(f"The checkpoint {path} does not exist; check the path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["remnant"])
+        model = MODULES[description["module"]](**description["arguments"])
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except SafetensorError as error:
+        raise RemnantError(f"{path} is not a whole safetensors file ({error}); train or copy it again.") from None
+    except (KeyError, TypeError, ValueError):
+        raise RemnantError(f"{path} does not describe a network of Remnant; give a checkpoint that Remnant wrote.") from None
+    except RuntimeError as error:
+        problem = str(error).splitlines()[-1].strip()
+        raise RemnantError(f"The weights in {path} do not fit their description ({problem}); train it again.") from None
+    return model.eval()

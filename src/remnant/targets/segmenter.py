@@ -1,0 +1,74 @@
+"""Train the segmenter under audit on its members."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
+from remnant.engine.device import as_batch
+from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.nets.segmenter import Segmenter
+
+Architecture = Literal["unet", "segnet"]
+
+
+class SegmenterSettings(Settings):
+    """The target: Subbanna's four levels of 16 to 128 filters, and how long it is trained."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    norm: Literal["batch", "none"] = "batch"
+    unpool: Literal["none", "indices"] = "none"
+    fit: FitSettings = FitSettings(epochs=40, learning_rate=3e-3)
+
+    def build(self, architecture: Architecture, classes: int) -> Segmenter:
+        """The untrained network; its weights come from torch's global generator."""
+        return Segmenter(architecture, classes, self.widths, self.norm, self.unpool)
+
+
+def train_segmenter(
+    architecture: Architecture,
+    images: Tensor,
+    labels: Tensor,
+    classes: int,
+    settings: SegmenterSettings,
+    seeds: Seeds,
+    report: EpochReport,
+) -> Segmenter:
+    """A segmenter trained on members' `images` (n, 1, x, y, z) in [0, 1] and `labels` (n, x, y, z), class indices.
+
+    One scan a step, in an order drawn anew each epoch; the loss is cross-entropy plus soft Dice.
+    """
+    order = seeds.child("order").numpy()
+    torch.manual_seed(seeds.child("weights").integer)
+
+    def draw_epoch(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for i in order.permutation(len(images)).tolist():
+            yield as_batch(images[i : i + 1]), labels[i : i + 1].to(as_batch(images[i : i + 1]).device)
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return segmentation_loss(model(batch[0]), batch[1])
+
+    model = settings.build(architecture, classes)
+    fit(model, draw_epoch, len(images), loss, settings.fit, report=report)
+    return model
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy plus one minus the mean soft Dice of the foreground classes.
+
+    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; a scalar.
+    """
+    truth = labels.long().unsqueeze(1)
+    log_probability = functional.log_softmax(logits.float(), dim=1)
+    cross_entropy = -log_probability.gather(1, truth).mean()
+    probability = log_probability.exp()
+    one_hot = torch.zeros_like(probability).scatter_(1, truth, 1.0)
+    axes = (0, 2, 3, 4)
+    overlap = (probability * one_hot).sum(axes)
+    total = probability.sum(axes) + one_hot.sum(axes)
+    # One voxel in the denominator keeps a class that a scan lacks from dividing by zero.
+    return cross_entropy + 1 - (2 * overlap / (total + 1))[1:].mean()

@@ -1,0 +1,55 @@
+"""Dice against scikit-learn's F1, which is the same number."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from remnant.base.errors import RemnantError
+from remnant.measure.overlap import dice, mean_dice
+
+
+def test_agrees_with_f1():
+    random = np.random.default_rng(0)
+    prediction = random.integers(0, 4, (3, 6, 7, 8)).astype(np.uint8)
+    reference = np.where(random.random(prediction.shape) < 0.5, prediction, 1).astype(np.uint8)
+    expected = [
+        f1_score(r.ravel(), p.ravel(), average=None) for p, r in zip(prediction, reference, strict=True)
+    ]
+    np.testing.assert_allclose(dice(prediction, reference, 4), expected)
+    np.testing.assert_allclose(dice(reference, prediction, 4), expected)
+
+
+def test_many_classes_do_not_overflow_small_integers():
+    labels = np.arange(200, dtype=np.uint8).reshape(1, 10, 20)
+    assert (dice(labels, labels, 200) == 1).all()
+
+
+def test_a_class_in_neither_is_nan_and_left_out_of_the_mean():
+    prediction, reference = np.zeros((2, 2, 3), dtype=int), np.zeros((2, 2, 3), dtype=int)
+    prediction[0, 0] = 1
+    reference[0, 0, 0] = 1
+    reference[0, 1, 0] = 2
+    values = dice(prediction, reference, 4)
+    np.testing.assert_allclose(values[0], [2 * 2 / 7, 0.5, 0, np.nan])
+    np.testing.assert_allclose(values[1], [1, np.nan, np.nan, np.nan])
+    np.testing.assert_allclose(mean_dice(values), [0.25, np.nan])
+
+
+def test_no_cases():
+    empty = np.zeros((0, 4, 4), dtype=int)
+    assert dice(empty, empty, 3).shape == (0, 3)
+    assert mean_dice(dice(empty, empty, 3)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "words"),
+    [
+        (np.full((1, 2, 2), 3), "0 to 2"),
+        (np.full((1, 2, 2), -1), "0 to 2"),
+        (np.zeros((1, 2, 3), int), "one shape"),
+        (np.zeros((1, 2, 2)), "integer"),
+    ],
+)
+def test_refuses(prediction, words):
+    with pytest.raises(RemnantError, match=words):
+        dice(prediction, np.zeros((1, 2, 2), int), 3)

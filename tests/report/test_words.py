@@ -1,0 +1,50 @@
+import pytest
+
+from remnant.report.words import duration, facet, label, number, split
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "spec", "text"),
+    [
+        (24, "n", "", "24"),
+        (0.8349, "own", "", "0.83"),
+        (0.0416667, "chance", "", "0.042"),
+        (-0.0234, "difference", "", "−0.023"),
+        (-0.0002, "difference", "+.3f", "0.000"),
+        (0.0002, "difference", "+.3f", "0.000"),
+        (0.0234, "difference", "+.3f", "+0.023"),
+        (0.41234, "p", "", "0.41"),
+        (0.01234, "p", "", "0.012"),
+        (0.0002, "p", "", "<0.001"),
+        (1.46, "mean_rank", "", "1.5"),
+        (0.9167, "rank1", ".0%", "92%"),
+        (100.0, "own", "", "100.00"),
+    ],
+)
+def test_numbers_have_the_digits_of_their_column(value, column, spec, text):
+    assert number(value, column, spec) == text
+
+
+def test_words_for_people():
+    assert [label(value) for value in ("unet", "non_member", "ssim", "P07")] == [
+        "U-Net",
+        "non-members",
+        "SSIM",
+        "P07",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(12.4, "12 s"), (89, "89 s"), (90, "2 min"), (3580, "1 h 0 min"), (5123, "1 h 25 min")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_panel_is_named_by_what_differs():
+    rows = [
+        {"network": n, "decoder": "default", "metric": m} for n in ("unet", "segnet") for m in ("ssim", "mcc")
+    ]
+    parts = split(rows, "network", "decoder", "metric")
+    assert [facet(keys, parts) for keys in parts][:2] == ["U-Net · SSIM", "U-Net · MCC"]
