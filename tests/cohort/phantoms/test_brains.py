@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.align import align
@@ -159,3 +160,11 @@ def test_numbers_beyond_the_cohort_are_refused():
         cohort.patient(2)
     with pytest.raises(RemnantError, match=r"session of a phantom must be from 0 to 0\. Got -1"):
         cohort.scan(0, -1)
+
+
+def test_noise_is_drawn_anew_in_each_session():
+    cohort = BrainPhantoms(patients=1, sessions=2, side=32, skull=True)
+    first, second = cohort.scan(0, 0), cohort.scan(0, 1)
+    # Well away from the head, where an edge's soft brightness would be shared.
+    air = ~ndimage.binary_dilation((first.labels > 0) | (second.labels > 0), iterations=3)
+    assert abs(np.corrcoef(first.image[air], second.image[air])[0, 1]) < 0.1

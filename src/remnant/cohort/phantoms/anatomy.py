@@ -33,9 +33,9 @@ FOLD_GRID = ((36, 45, 25), (-70.0, -88.0, -42.0), 4.0)
 FOLD_WAVELENGTH_MM = 23.0
 # Shares of variance of the folding: what all people have in common (the great sulci), and of the rest what
 # the two hemispheres share.
-COMMON_FOLDING = 0.8
+COMMON_FOLDING = 0.65
 MIRRORED_FOLDING = 0.6
-WARP_MM = 1.8
+WARP_MM = 2.2
 
 
 @dataclass(frozen=True)
