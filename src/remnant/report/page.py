@@ -214,7 +214,7 @@ def _highlights(results: Results) -> list[dict[str, str]]:
     return [
         {
             "value": cell(row, "{rank1_count}/{n}").text,
-            "label": cell(row, "{group} found, {network}").text,
+            "label": cell(row, "{network}: {group} found").text,
             "note": cell(row, "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}] · chance {chance:.0%}").text,
         }
         for row in rows
