@@ -19,11 +19,12 @@ class Drawing:
     affine: np.ndarray
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw_head():
-    """`draw_head(seed, pose, shape, spacing, offset, noise)`: an asymmetric blob head, drawn, not interpolated.
+    """`draw_head(seed, pose, shape, spacing, offset, noise)`: an asymmetric head, never interpolated.
 
-    `pose`: three rotations (radians) and three translations (mm); `offset` (mm) moves the grid under the head.
+    `pose`: three rotations (radians) and three translations (mm); `offset` (mm) moves the grid under the
+    head.
     """
 
     def draw(seed, pose=NO_POSE, shape=(48, 56, 48), spacing=(4.0, 4.0, 4.0), offset=(0, 0, 0), noise=0.0):
@@ -62,7 +63,7 @@ def save(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def save_volume():
     """`save_volume(path, array, affine)`, by nibabel, not by the code under test."""
     return save
@@ -76,7 +77,7 @@ LABELS = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_manifest():
     """`write_manifest(directory, {(patient, session): Drawing})`: a cohort in the manifest layout."""
 

@@ -23,8 +23,12 @@ def test_every_fold_parts_the_patients_and_each_is_once_a_member_and_once_a_non_
     folds = three_group_folds(sessions, seeds=seeds, n_folds=n_folds, sessions=sessions)
     for fold in folds:
         assert sorted(fold.members + fold.attacker + fold.non_members) == sorted(sessions)
-    assert Counter(patient for fold in folds for patient in fold.members) == Counter(dict.fromkeys(sessions, 1))
-    assert Counter(patient for fold in folds for patient in fold.non_members) == Counter(dict.fromkeys(sessions, 1))
+    assert Counter(patient for fold in folds for patient in fold.members) == Counter(
+        dict.fromkeys(sessions, 1)
+    )
+    assert Counter(patient for fold in folds for patient in fold.non_members) == Counter(
+        dict.fromkeys(sessions, 1)
+    )
 
 
 @given(designs())
@@ -68,7 +72,7 @@ def test_the_paper_s_design_has_members_and_attacker_only(design):
 
 
 def test_too_few_patients_says_how_many_are_needed():
-    with pytest.raises(RemnantError, match="4 folds need at least 8 patients.* Got 7 instead"):
+    with pytest.raises(RemnantError, match=r"4 folds need at least 8 patients.* Got 7 instead"):
         three_group_folds([f"p{i}" for i in range(7)], seeds=Seeds(0))
 
 

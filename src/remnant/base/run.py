@@ -1,13 +1,14 @@
 """The run directory: where every command leaves what it did, mode 0700, written piece by piece so that it resumes."""
 
+import contextlib
 import fcntl
 import hashlib
 import hmac
 import json
 import secrets
 import shutil
-import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -114,9 +115,18 @@ class Run:
 
     def log(self, cell: str, event: str, **values: Any) -> None:
         """Append one JSON line; a line is one write, so that several processes can share the file."""
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "cell": cell, "event": event, **values}
+        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "cell": cell, "event": event, **values}
+        # The newline comes first, so that a line cut short by a kill does not spoil the next.
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write("\n" + json.dumps(line))
+
+    def events(self) -> list[dict[str, Any]]:
+        """What `log` wrote, in order; a line that a kill cut short is passed over."""
+        events = []
+        for line in (self.path / "log.jsonl").read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                events.append(json.loads(line))
+        return events
 
     def keep_note_of(self, cache_files: list[Path]) -> None:
         """Remember files outside the run that hold its patients' images, so that `purge` finds them."""

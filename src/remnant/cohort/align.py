@@ -1,4 +1,4 @@
-"""Stage 2: every head, whosever it is, by the same call to the template, in one interpolation from its own resolution."""
+"""Stage 2: every head, whosever it is, to the template by the same call and in one interpolation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class _Job:
 
 
 def align(heads: Heads, template: Template | None, *, workers: int = 1, quiet: bool = False) -> Prepared:
-    """Every head registered to `template` and resampled to the common grid; centred only where `template` is None.
+    """Every head registered to `template` on the common grid; only centred where `template` is None.
 
     The result does not depend on `workers` or on which other cases are in `heads`.
     """

@@ -1,7 +1,7 @@
 """The BIDS layout: participants.tsv and sub-*/ses-*/anat/*_T1w.nii.gz with *_dseg.nii.gz beside it.
 
-Brain Imaging Data Structure 1.8; `dseg.tsv` is its look-up table for discrete segmentations, with a column of class names
-for each label scheme. Without sessions (sub-*/anat) the session is called 1.
+Brain Imaging Data Structure 1.8; `dseg.tsv` is its look-up table for discrete segmentations, with a column of
+class names for each label scheme. Without sessions (sub-*/anat) the session is called 1.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ def recognises(directory: Path) -> bool:
 
 
 def read(directory: Path) -> Cohort:
-    """Read the cohort: every T1-weighted scan, with age and sex from participants.tsv where that file has them."""
+    """Read the cohort: every T1-weighted scan, with age and sex where participants.tsv has them."""
     table = read_table(directory / "participants.tsv", ("participant_id",))
     people = {row["participant_id"].removeprefix("sub-"): row for row in table.to_dict("records")}
     scans = sorted([*directory.glob("sub-*/ses-*/anat/*_T1w.nii*"), *directory.glob("sub-*/anat/*_T1w.nii*")])

@@ -1,7 +1,7 @@
 """The cache of prepared scans: arrays by the hash of everything that went into them.
 
-The files hold patients' images: the directory is private to the user, and whoever uses it records the files' names so
-that they can be removed.
+The files hold patients' images: the directory is private to the user, and whoever uses it records the files'
+names so that they can be removed.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def open_cache(directory: Path | None) -> Path:
 
 
 def key_of(*parts: object) -> str:
-    """A name for everything in `parts`: files by their content, arrays by their values, the rest by its text."""
+    """A name for all of `parts`: files by their content, arrays by their values, the rest by its text."""
     digest = hashlib.sha256(f"remnant preparation {VERSION}".encode())
     for part in parts:
         if isinstance(part, Path):
@@ -72,7 +72,7 @@ def load_or_run(
     label: str,
     quiet: bool,
 ) -> list[dict[str, np.ndarray]]:
-    """The arrays `names` of each file; those missing are what `function(job)` returns, having stored the file."""
+    """The arrays `names` of each file; what `function(job)` returns, and stores, where one is missing."""
     results = [load(file, *names) for file in files]
     missing = [i for i, result in enumerate(results) if result is None]
     if missing:

@@ -11,7 +11,7 @@ from remnant.base.errors import RemnantError
 
 SchemeName = Literal["lpba3", "tissue5"]
 
-# Index 0 is the background of either scheme. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid.
+# Index 0 is the background. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid.
 CLASSES: dict[str, tuple[str, ...]] = {
     "lpba3": ("background", "gyri", "deep_grey", "other_brain"),
     "tissue5": ("none", "gm", "wm", "nuclei", "csf_int", "csf_ext"),
@@ -78,8 +78,9 @@ class Cohort:
         """The label scheme of this name; raise `RemnantError` when the cohort does not define it."""
         if name not in self.schemes:
             raise RemnantError(
-                f"The cohort {self.root} does not say which label value is which class of the scheme '{name}'; "
-                f"write {self.root / self.scheme_file} with the columns label (or index), name and {name}."
+                f"The cohort {self.root} does not say which label value is which class of the scheme "
+                f"'{name}'; write {self.root / self.scheme_file} with the columns label (or index), name and "
+                f"{name}."
             )
         return self.schemes[name]
 
@@ -89,8 +90,8 @@ class Prepared:
     """Images and label maps of several cases on one grid.
 
     `images`: float32 (n, 1, x, y, z) in [0, 1], RAS+; `labels`: uint8 (n, x, y, z), indices into `classes`;
-    `affine`: (4, 4), voxel to millimetres from the centre of the grid, the same for every case; `cache_files`: the files
-    that hold these patients' images and outlive the process.
+    `affine`: (4, 4), voxel to millimetres from the centre of the grid, the same for every case;
+    `cache_files`: the files that hold these patients' images and outlive the process.
     """
 
     cases: tuple[Case, ...]

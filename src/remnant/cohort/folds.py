@@ -19,8 +19,8 @@ def three_group_folds(
 ) -> tuple[Fold, ...]:
     """Folds in which every patient is once a member and once a non-member, and otherwise the attacker's.
 
-    `sessions` (patient to number of scans) spreads the patients with several scans evenly over the folds. Raises
-    `RemnantError` for fewer than three folds or too few patients.
+    `sessions` (patient to number of scans) spreads the patients with several scans evenly over the folds.
+    Raises `RemnantError` for fewer than three folds or too few patients.
     """
     groups = _groups(patients, seeds, n_folds, 3, sessions or {})
     folds = []
@@ -55,13 +55,14 @@ def _groups(
     ids = sorted(set(patients))
     if n_folds < fewest_folds:
         raise RemnantError(
-            f"The number of folds must be at least {fewest_folds} for {fewest_folds} groups. Got {n_folds} instead."
+            f"The number of folds must be at least {fewest_folds} for {fewest_folds} groups. Got {n_folds} "
+            f"instead."
         )
     needed = FEWEST_IN_GROUP * n_folds
     if len(ids) < needed:
         raise RemnantError(
-            f"{n_folds} folds need at least {needed} patients, {FEWEST_IN_GROUP} in each group. Got {len(ids)} "
-            f"instead; add patients or ask for fewer folds."
+            f"{n_folds} folds need at least {needed} patients, {FEWEST_IN_GROUP} in each group. Got "
+            f"{len(ids)} instead; add patients or ask for fewer folds."
         )
     order = [str(patient) for patient in seeds.child("folds").numpy().permutation(ids)]
     # Dealt like cards with the most scans first, neither they nor the groups' sizes differ by more than one.

@@ -1,8 +1,8 @@
 """Grids centred on the head, and the one interpolation that takes a scan to them.
 
-A volume here lives in a frame in millimetres, axes RAS+, whose origin is the head's centre of mass; where the scanner or
-a file's crop had put the head is gone. SimpleITK calls the frame LPS, which matters to nothing as long as no SimpleITK
-image leaves this room.
+A volume here lives in a frame in millimetres, axes RAS+, whose origin is the head's centre of mass; where the
+scanner or a file's crop had put the head is gone. SimpleITK calls the frame LPS, which matters to nothing as
+long as no SimpleITK image leaves this room.
 """
 
 import math
@@ -17,7 +17,7 @@ MOST_SUBSAMPLES = 4
 
 @dataclass(frozen=True)
 class Grid:
-    """Voxels of `spacing` mm (isotropic), `shape` (x, y, z) of them, the grid's middle at the frame's origin."""
+    """`shape` (x, y, z) voxels of `spacing` mm (isotropic), the grid's middle at the frame's origin."""
 
     shape: tuple[int, int, int]
     spacing: float
@@ -55,10 +55,10 @@ def on_grid(array: np.ndarray, grid: Grid) -> sitk.Image:
 
 
 def resample_image(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> np.ndarray:
-    """float32 on `grid`: each voxel the mean of the image over that voxel, by linear interpolation at sub-samples.
+    """float32 on `grid`: each voxel the mean of the image over it, by linear interpolation at sub-samples.
 
-    The mean over the voxel is the anti-alias filter, so that a scan is interpolated once, whatever its spacing.
-    `transform` takes points of the grid to points of the image.
+    The mean is the anti-alias filter, so that a scan is interpolated once, whatever its spacing. `transform`
+    takes points of the grid to points of the image.
     """
     factor = _subsamples(image, grid)
     fine = _resample(image, grid.finer(factor), transform, sitk.sitkLinear)
@@ -69,7 +69,7 @@ def resample_labels(labels: sitk.Image, grid: Grid, transform: sitk.Transform, c
     """uint8 on `grid`: the class that fills the largest part of each voxel (of equal ones, the first)."""
     factor = _subsamples(labels, grid)
     fine = _blocks(_resample(labels, grid.finer(factor), transform, sitk.sitkNearestNeighbor), factor)
-    # Each class's part is compared at once, not kept: all of them together would be the largest array of the program.
+    # Each class's part is compared at once: all of them together would be the largest array of the program.
     best, most = np.zeros(grid.shape, np.uint8), np.count_nonzero(fine == 0, axis=(1, 3, 5))
     for index in range(1, classes):
         part = np.count_nonzero(fine == index, axis=(1, 3, 5))

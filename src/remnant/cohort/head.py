@@ -1,7 +1,7 @@
 """Stage 1 of the preparation: one scan on its own, without a look at any other patient.
 
-Canonical orientation, bias field, intensity scale and the head's centre. What the file could betray its patient by (array
-shape, origin, crop, intensity scale) does not survive this stage.
+Canonical orientation, bias field, intensity scale and the head's centre. What the file could betray its
+patient by (array shape, origin, crop, intensity scale) does not survive this stage.
 """
 
 import math
@@ -25,8 +25,9 @@ BIAS_SPACING_MM = 4.0
 class Head:
     """One scan at its own resolution, cropped to the head.
 
-    `image`: uint16 (x, y, z), 0 to 65535 for 0 to 1, 0 outside the head; `labels`: uint8, same shape, class indices;
-    `spacing`: (3,) mm; `origin`: (3,) mm, the first voxel's centre seen from the head's centre of mass.
+    `image`: uint16 (x, y, z), 0 to 65535 for 0 to 1, 0 outside the head; `labels`: uint8, same shape, class
+    indices; `spacing`: (3,) mm; `origin`: (3,) mm, the first voxel's centre seen from the head's centre of
+    mass.
     """
 
     image: np.ndarray
@@ -84,8 +85,8 @@ def make_head(case: Case, scheme: LabelScheme, *, bias_field: bool) -> Head:
 def head_mask(image: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """bool (x, y, z): the head, or the brain where the skull was stripped.
 
-    A stripped scan shows one constant value outside, which its corner has and at least a quarter of the voxels share;
-    otherwise Otsu's threshold, the largest piece and its holes at 2 mm.
+    A stripped scan shows one constant value outside, which its corner has and at least a quarter of the
+    voxels share; otherwise Otsu's threshold, the largest piece and its holes at 2 mm.
     """
     corner = image[0, 0, 0]
     if (image == corner).mean() >= 0.25:
@@ -103,9 +104,9 @@ def head_mask(image: np.ndarray, spacing: np.ndarray) -> np.ndarray:
 
 
 def estimate_bias_field(image: np.ndarray, head: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """float32 (x, y, z), positive, mean log 0 in the head: N4 (Tustison 2010, doi:10.1109/TMI.2010.2046908) at 4 mm.
+    """float32 (x, y, z), of mean log 0 in the head: N4 (Tustison 2010, doi:10.1109/TMI.2010.2046908) at 4 mm.
 
-    The field is smooth by construction, so that the grid it is estimated on does not matter; it is spread linearly.
+    The field is smooth by construction: it is estimated on a coarse grid and spread linearly.
     """
     # N4 works on logarithms: shift to positive values, of which the head's darkest are still something.
     offset = min(0.0, float(image[head].min()))
@@ -130,8 +131,8 @@ def _classes(labels: np.ndarray, scheme: LabelScheme, case: Case) -> np.ndarray:
     unknown = [value for value in values if value not in scheme.mapping]
     if unknown:
         raise RemnantError(
-            f"{case.labels} holds the label {unknown[0]:g}, which the scheme {scheme.name} does not know; add it to the "
-            f"cohort's table of labels or give the file that belongs to the image."
+            f"{case.labels} holds the label {unknown[0]:g}, which the scheme {scheme.name} does not know; "
+            f"add it to the cohort's table of labels or give the file that belongs to the image."
         )
     table = np.array([scheme.mapping[int(value)] for value in values], np.uint8)
     return table[inverse].reshape(labels.shape)

@@ -14,7 +14,7 @@ def recognises(directory: Path) -> bool:
 
 
 def read(directory: Path) -> Cohort:
-    """Read the cohort; other columns are ignored, paths are relative to `directory`, a label may be left empty."""
+    """Read the cohort; other columns are ignored, paths are relative to `directory`, label may be empty."""
     table = read_table(directory / "manifest.csv", COLUMNS)
     cases = [
         Case(

@@ -1,4 +1,4 @@
-"""NIfTI in, with everything checked that would spoil a measurement later; NIfTI out, with nothing in it but the image."""
+"""NIfTI in, checked for all that would spoil a measurement; NIfTI out, with nothing in it but the image."""
 
 import gzip
 import zlib
@@ -40,8 +40,8 @@ def read_header(path: Path) -> Header:
 def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a 3D volume: float32 (x, y, z) in the file's axes, and its affine (4, 4).
 
-    Raises `RemnantError` for a file that is missing, unreadable or cut off, not 3D, of impossible voxel size, that holds
-    NaN or infinity, or that holds a single value.
+    Raises `RemnantError` for a file that is missing, unreadable or cut off, not 3D, of impossible voxel size,
+    that holds NaN or infinity, or that holds a single value.
     """
     path = Path(path)
     image = _open(path)
@@ -65,8 +65,8 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     """Write a 3D array (uint8, int16 or float32) as NIfTI, atomically, with a header that says nothing else.
 
-    The header is new, so that no free text of a scanner (`descrip`, `aux_file`, `db_name`, `intent_name`) is carried
-    over, and the bytes depend on the arguments alone: gzip's own file name and time are left out.
+    The header is new, so that no free text of a scanner (`descrip`, `aux_file`, `db_name`, `intent_name`) is
+    carried over, and the bytes depend on the arguments alone: gzip's own file name and time are left out.
     """
     path = Path(path)
     if not path.name.endswith((".nii", ".nii.gz")):
@@ -82,16 +82,19 @@ def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
         temporary.write_bytes(data)
 
 
-def _open(path: Path) -> nib.spatialimages.SpatialImage:
+def _open(path: Path) -> nib.Nifti1Pair:
     if not path.is_file():
         raise RemnantError(f"{path} does not exist; check the path in the cohort's table.")
     try:
-        return nib.load(path)
+        image = nib.load(path)
     except UNREADABLE as error:
         raise RemnantError(f"{path} cannot be read as a NIfTI volume ({error}); export it again.") from None
+    if not isinstance(image, nib.Nifti1Pair):
+        raise RemnantError(f"{path} must be NIfTI. Got {type(image).__name__} instead; convert it.")
+    return image
 
 
-def _header(path: Path, image: nib.spatialimages.SpatialImage) -> Header:
+def _header(path: Path, image: nib.Nifti1Pair) -> Header:
     shape = tuple(int(side) for side in image.shape)
     # Some exporters write one volume as (x, y, z, 1).
     while len(shape) > 3 and shape[-1] == 1:
@@ -102,8 +105,12 @@ def _header(path: Path, image: nib.spatialimages.SpatialImage) -> Header:
             f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume."
         )
     affine = np.asarray(image.affine, dtype=np.float64)
-    # The header's own voxel sizes, since nibabel makes a plausible affine of an implausible header.
-    spacing = tuple(float(size) for size in image.header.get_zooms()[:3])
+    # The file's own voxel sizes, since nibabel mends an implausible header in silence.
+    with image.file_map["header" if "header" in image.file_map else "image"].get_prepare_fileobj(
+        "rb"
+    ) as file:
+        raw = type(image.header).from_fileobj(file, check=False)
+    spacing = tuple(float(size) for size in raw["pixdim"][1:4])
     of_affine = nib.affines.voxel_sizes(affine)
     for sizes in (spacing, of_affine):
         if not (np.isfinite(sizes).all() and min(sizes) > 0 and max(sizes) <= LARGEST_SPACING_MM):

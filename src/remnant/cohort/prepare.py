@@ -25,9 +25,9 @@ MOST_SPACING_RATIO = 2.0
 class PreparationSettings(Settings):
     """How scans are prepared.
 
-    `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of 16, by default the smallest that hold
-    every head of the cohort; `scheme`: the label scheme; `bias_field`: correct it by N4; `align`: register every
-    head to the template (without, heads are only centred).
+    `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of 16, by default the
+    smallest that hold every head of the cohort; `scheme`: the label scheme; `bias_field`: correct it by N4;
+    `align`: register every head to the template (without, heads are only centred).
     """
 
     spacing_mm: float = pydantic.Field(default=3.0, gt=0, le=10)
@@ -120,7 +120,7 @@ def prepare(
     workers: int = 1,
     quiet: bool = False,
 ) -> Heads:
-    """Stage 1 of every case; the result does not depend on `workers`, and a second call reads it from `cache`.
+    """Stage 1 of every case; the same for any number of `workers`, and read from `cache` the second time.
 
     Raises `RemnantError` for the first file that is unfit, before any work where its header shows it.
     """
@@ -159,13 +159,13 @@ def check_headers(cohort: Cohort) -> None:
         image, labels = read_header(case.image), read_header(case.labels)
         if image.shape != labels.shape:
             raise RemnantError(
-                f"The label map {case.labels} has the shape {labels.shape}, its image {case.image} {image.shape}; give the "
-                f"label map that belongs to the image."
+                f"The label map {case.labels} has the shape {labels.shape}, its image {case.image} "
+                f"{image.shape}; give the label map that belongs to the image."
             )
         if not np.allclose(image.affine, labels.affine, atol=1e-2):
             raise RemnantError(
-                f"The label map {case.labels} and its image {case.image} lie differently in space (their affines "
-                f"differ); resample the label map to the image."
+                f"The label map {case.labels} and its image {case.image} lie differently in space (their "
+                f"affines differ); resample the label map to the image."
             )
         sizes.append((np.sort(image.spacing), case))
     for measure in [np.prod, *(partial(np.take, indices=axis) for axis in range(3))]:
@@ -174,7 +174,8 @@ def check_headers(cohort: Cohort) -> None:
         if measure(large) > MOST_SPACING_RATIO * measure(small) * (1 + 1e-6):
             raise RemnantError(
                 f"The cohort mixes spacings that would tell its patients apart: {fine.image} has voxels of "
-                f"{_text(small)} mm, {rough.image} of {_text(large)} mm; leave out one kind, or resample all to one."
+                f"{_text(small)} mm, {rough.image} of {_text(large)} mm; "
+                f"leave out one kind, or resample all to one."
             )
 
 

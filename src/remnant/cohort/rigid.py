@@ -1,7 +1,8 @@
 """Rigid registration of one coarse head to a template, the same call for every patient.
 
-Gauss-Newton in place of SimpleITK's gradient descent: on drawn heads the latter stopped about 0.04 radians short on the
-side that the head came from, so that heads of one shape could be told apart by their pose afterwards.
+Gauss-Newton in place of SimpleITK's gradient descent: on drawn heads the latter stopped about 0.04 radians
+short on the side that the head came from, so that heads of one shape could be told apart by their pose
+afterwards.
 """
 
 import numpy as np
@@ -32,8 +33,9 @@ def as_transform(pose: Pose) -> sitk.AffineTransform:
 def register(fixed: np.ndarray, moving: np.ndarray, grid: Grid) -> Pose:
     """The pose of the head `moving` seen from the template `fixed`, both float32 (x, y, z) on `grid`.
 
-    Maximises the correlation over the template's head and a rim around it, by the inverse compositional algorithm with
-    gain and offset (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd). Nothing is random.
+    Maximises the correlation over the template's head and a rim around it, by the inverse compositional
+    algorithm with gain and offset (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd). Nothing
+    is random.
     """
     rotation, shift = np.eye(3), np.zeros(3)
     for sigma, stride in LEVELS:
@@ -62,7 +64,7 @@ def register(fixed: np.ndarray, moving: np.ndarray, grid: Grid) -> Pose:
 def _increment(
     points: np.ndarray, slope: np.ndarray, target: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The small motion of the template, as rotation (3, 3) and shift (3,), after which it looks most like `seen`.
+    """The small rotation (3, 3) and shift (3,) of the template after which it looks most like `seen`.
 
     Least squares of target + jacobian @ motion = gain * seen + offset.
     """

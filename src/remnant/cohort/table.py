@@ -12,7 +12,7 @@ from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV, or TSV by its name, as text; raise `RemnantError` when it is unreadable, empty or a column is missing."""
+    """A CSV or TSV, by its name, as text; raise `RemnantError` if unreadable, empty or lacking a column."""
     try:
         table = pd.read_csv(
             path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False
@@ -56,8 +56,8 @@ def make_cohort(
             # Ids become parts of file names.
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
                 raise RemnantError(
-                    f"The patient or session id {name!r} of {case.image} must be letters, digits, '.', '_' or '-', "
-                    f"and begin with a letter or digit; rename it."
+                    f"The patient or session id {name!r} of {case.image} must be letters, digits, '.', '_' "
+                    f"or '-', and begin with a letter or digit; rename it."
                 )
         if case.image in images:
             raise RemnantError(f"{directory} lists {case.image} twice; keep one of the rows.")
@@ -77,7 +77,7 @@ def make_cohort(
 
 
 def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
-    """The label schemes in a table of label values with a column of class names for each scheme; {} without the table."""
+    """The label schemes of a table with a column of class names for each scheme; {} without a table."""
     if not path.is_file():
         return {}
     table = read_table(path, (value_column, "name"))

@@ -18,7 +18,7 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Template:
-    """`image`: float32 (x, y, z) in [0, 1] on `grid`, symmetric about its middle plane, its mass in the grid's middle."""
+    """`image`: float32 (x, y, z) in [0, 1] on `grid`, symmetric about its middle plane and centred."""
 
     image: np.ndarray
     grid: Grid

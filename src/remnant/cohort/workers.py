@@ -21,9 +21,9 @@ Result = TypeVar("Result")
 def run_jobs(
     function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, label: str, quiet: bool = False
 ) -> list[Result]:
-    """`[function(job) for job in jobs]` over at most `workers` processes; the first error of a job is raised.
+    """`[function(job) for job in jobs]` over at most `workers` processes; a job's error is raised.
 
-    `function` must be importable from a module, since processes are spawned: a fork would inherit threads' locks.
+    `function` must be a module's, since processes are spawned: a fork would inherit threads' locks.
     """
     workers = min(workers, len(jobs))
     with Task(label, len(jobs), quiet=quiet) as task:
@@ -42,13 +42,13 @@ def run_jobs(
                 task.advance()
             return [future.result() for future in futures]
         finally:
-            # On an error or Ctrl-C the jobs still waiting are dropped; those running end, and leave nothing half-written.
+            # On an error or Ctrl-C waiting jobs are dropped and those running end: nothing is half-written.
             pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
 def _single_threaded() -> Iterator[None]:
-    """SimpleITK sums in the order its threads finish, so that only one thread gives the same bits each time."""
+    """SimpleITK sums in the order its threads finish: only one thread gives the same bits each time."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:

@@ -1,7 +1,8 @@
-"""Phantom brains: people drawn from a seed, scanned as often as one likes, at any size, with or without skull.
+"""Phantom brains: people drawn from a seed, scanned as often as one likes, at any size, with or without
+skull.
 
-`anatomy` draws who a person is, `session` what differs between two scans of one person, `render` turns both into an
-image and a label map, `labels` names the structures, `write` puts a cohort on disk as BIDS.
+`anatomy` draws who a person is, `session` what differs between two scans of one person, `render` turns both
+into an image and a label map, `labels` names the structures, `write` puts a cohort on disk as BIDS.
 """
 
 from remnant.cohort.phantoms.cohort import BrainPhantoms, Scan

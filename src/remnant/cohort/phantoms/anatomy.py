@@ -1,15 +1,16 @@
 """Who a phantom is: everything that stays the same between two scans of one person, drawn from a seed.
 
-All lengths are millimetres in the person's own head: x to the right, y forward, z up, the origin between the two
-thalami. Sizes and places of the structures are near the means of adult head label maps; how they vary is below.
+All lengths are millimetres in the person's own head: x to the right, y forward, z up, the origin between the
+two thalami. Sizes and places of the structures are near the means of adult head label maps; how they vary is
+below.
 
 Known effects, for tests of what an attack finds out:
 
-- age (18 to 90 years): the radius of the ventricles grows by `VENTRICLE_PER_YEAR` (as an exponent; the volume about
-  twice as fast), cortex thins by `THINNING_PER_YEAR` mm, sulci widen by `SULCUS_PER_YEAR` mm, grey and white matter
-  lose contrast;
-- sex: a man's head is larger than a woman's by `MALE_SCALE - FEMALE_SCALE` in each direction, 6% on average (so about
-  19% in volume before individual variation, of which the standard deviation is 3% in length).
+- age (18 to 90 years): the radius of the ventricles grows by `VENTRICLE_PER_YEAR` (as an exponent; the
+  volume about twice as fast), cortex thins by `THINNING_PER_YEAR` mm, sulci widen by `SULCUS_PER_YEAR` mm,
+  grey and white matter lose contrast;
+- sex: a man's head is larger than a woman's by `MALE_SCALE - FEMALE_SCALE` in each direction, 6% on average
+  (so about 19% in volume before individual variation, of which the standard deviation is 3% in length).
 """
 
 import functools
@@ -23,14 +24,14 @@ from remnant.cohort.phantoms.fields import Field, banded_noise, smooth_noise
 AGES = (18.0, 90.0)
 VENTRICLE_PER_YEAR = 0.009
 THINNING_PER_YEAR = 0.007
-SULCUS_PER_YEAR = 0.008
+SULCUS_PER_YEAR = 0.004
 MALE_SCALE, FEMALE_SCALE = 1.025, 0.965
 
 WARP_GRID = ((17, 20, 22), (-96.0, -108.0, -132.0), 12.0)
-FOLD_GRID = ((42, 48, 38), (-82.0, -94.0, -70.0), 4.0)
+FOLD_GRID = ((36, 45, 25), (-70.0, -88.0, -42.0), 4.0)
 FOLD_WAVELENGTH_MM = 23.0
-# Shares of variance of the folding: what all people have in common (the great sulci), and of the rest what the two
-# hemispheres share.
+# Shares of variance of the folding: what all people have in common (the great sulci), and of the rest what
+# the two hemispheres share.
 COMMON_FOLDING = 0.45
 MIRRORED_FOLDING = 0.6
 WARP_MM = 3.2
@@ -88,15 +89,19 @@ def draw(seed: int, patient: int) -> Anatomy:
     scale = (size * np.exp(0.02 * traits.standard_normal(3))).astype(np.float32)
     ventricles = float(np.exp(VENTRICLE_PER_YEAR * (age - 45) + 0.17 * traits.standard_normal()))
     shape = {name: float(np.exp(sd * traits.standard_normal())) for name, sd in FEATURES.items()}
-    cortex = 2.95 - THINNING_PER_YEAR * (age - AGES[0]) + 0.1 * traits.standard_normal()
-    sulcus = 0.45 + SULCUS_PER_YEAR * (age - AGES[0]) + 0.06 * abs(traits.standard_normal())
+    cortex = 2.75 - THINNING_PER_YEAR * (age - AGES[0]) + 0.1 * traits.standard_normal()
+    sulcus = 0.3 + SULCUS_PER_YEAR * (age - AGES[0]) + 0.06 * abs(traits.standard_normal())
 
     grid, origin, spacing = WARP_GRID
     noise = smooth_noise(seeds.child("warp").numpy(), 3, grid, spacing, 22.0)
     # The two halves of a head are alike, not equal: half of the warp's power is mirrored.
-    mirrored = (noise + np.array([-1, 1, 1], np.float32)[:, None, None, None] * noise[:, ::-1]) * np.float32(0.5**0.5)
+    mirrored = (noise + np.array([-1, 1, 1], np.float32)[:, None, None, None] * noise[:, ::-1]) * np.float32(
+        0.5**0.5
+    )
     other = smooth_noise(seeds.child("skew").numpy(), 3, grid, spacing, 22.0)
-    warp = Field(np.float32(WARP_MM) * (np.float32(0.9) * mirrored + np.float32(0.44) * other), origin, spacing)
+    warp = Field(
+        np.float32(WARP_MM) * (np.float32(0.9) * mirrored + np.float32(0.44) * other), origin, spacing
+    )
 
     texture = smooth_noise(seeds.child("texture").numpy(), 1, (24, 27, 22), 7.0, 6.0)
     return Anatomy(
@@ -116,7 +121,8 @@ def draw(seed: int, patient: int) -> Anatomy:
 def _folds(seeds: Seeds) -> Field:
     """Sulci are the zeros of a banded field, part everybody's, part this person's own.
 
-    Dividing the field by its slope makes it a distance in mm near its zeros, which a linear interpolation keeps.
+    Dividing the field by its slope makes it a distance in mm near its zeros, which a linear interpolation
+    keeps.
     """
     grid, origin, spacing = FOLD_GRID
     own = _symmetric(banded_noise(seeds.child("waves").numpy(), 2, grid, spacing, FOLD_WAVELENGTH_MM))

@@ -1,8 +1,8 @@
 """The brain inside a head: where each structure lies, given points in the template's frame.
 
-The cortex is what lies within a cortex's thickness of the brain's outside, of the cleft between the hemispheres or of a
-sulcus; sulci are the zero sheets of the person's folding field, read along rays from the axis of each hemisphere, so that
-they stand upright on the surface and end in its depth.
+The cortex is what lies within a cortex's thickness of the brain's outside, of the cleft between the
+hemispheres or of a sulcus; sulci are the zero sheets of the person's folding field, read along rays from the
+axis of each hemisphere, so that they stand upright on the surface and end in its depth.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ from remnant.cohort.phantoms.canvas import Canvas, ramp, slot
 from remnant.cohort.phantoms.session import Session
 from remnant.cohort.phantoms.shapes import blend, carve, ellipsoid, tube
 
-CLEFT_MM = 0.9
-FLOOR_Z = -17.0
+CLEFT_MM = 0.6
+FLOOR_Z = -21.0
 TENTORIUM_Z = -19.5
-SULCUS_DEPTH_MM, SULCUS_DEPTH_SD_MM = 14.0, 4.5
-ATROPHY_PER_YEAR = 0.02  # mm between brain and skull
+SULCUS_DEPTH_MM, SULCUS_DEPTH_SD_MM = 16.0, 4.5
+ATROPHY_PER_YEAR = 0.014  # mm between brain and skull
+FOLIUM_RAD = 0.22
 FASTIGIUM = (-12.0, -37.0)  # y, z of the point from which the folia of the cerebellum fan out
 
 
@@ -32,22 +33,24 @@ class Hull:
 
     @property
     def whole(self) -> np.ndarray:
-        """The brain as one solid, its seams filled."""
-        return blend(blend(self.cerebrum, self.cerebellum, 8.0), self.stem, 6.0)
+        """The brain as one solid, the cisterns between its parts filled."""
+        return blend(blend(self.cerebrum, self.cerebellum, 14.0), self.stem, 20.0)
 
 
 def hull(points: np.ndarray, person: Anatomy) -> Hull:
     """The parts' outsides at template points (3, n)."""
     mirrored = np.stack([np.abs(points[0]), points[1], points[2]])
     z = points[2]
-    main = carve(ellipsoid(mirrored, (8, 0, 11), (56, 79, 49)), np.float32(FLOOR_Z) - z, 16.0)
+    main = carve(ellipsoid(mirrored, (8, 0, 11), (56, 79, 49)), np.float32(FLOOR_Z) - z, 14.0)
     temporal = tube(mirrored, [(38, 32, -24, 14), (45, 8, -25, 17), (47, -18, -15, 18), (44, -38, 0, 18)])
     k = person.shape["cerebellum"]
-    halves = ellipsoid(mirrored, (20, -37, -44), (27 * k, 26 * k, 22 * k))
-    vermis = ellipsoid(mirrored, (0, -36, -41), (12, 22 * k, 20 * k))
+    halves = ellipsoid(mirrored, (20, -35, -41), (27 * k, 28 * k, 26 * k))
+    vermis = ellipsoid(mirrored, (0, -35, -39), (12, 25 * k, 24 * k))
     k = person.shape["brain_stem"]
-    stem = tube(points, [(0, 3, -8, 13 * k), (0, 4, -30, 14 * k), (0, -3, -46, 10 * k), (0, -9, -72, 7.5 * k)])
-    cerebellum = carve(blend(halves, vermis, 6.0), z - np.float32(TENTORIUM_Z), 8.0)
+    stem = tube(
+        points, [(0, 3, -8, 13 * k), (0, 4, -30, 14 * k), (0, -3, -46, 10 * k), (0, -9, -72, 7.5 * k)]
+    )
+    cerebellum = carve(blend(halves, vermis, 6.0), z - np.float32(TENTORIUM_Z), 4.0)
     return Hull(blend(main, temporal, 4.0), cerebellum, stem)
 
 
@@ -99,8 +102,8 @@ def _cerebellum(canvas, points, surface, size):
         surface = surface[near]
         h = inner.spacing
         dy, dz = y - np.float32(FASTIGIUM[0]), z - np.float32(FASTIGIUM[1])
-        turn = np.arctan2(dz, -dy) / np.float32(0.30)
-        folium = np.abs(turn - np.rint(turn)) * np.float32(0.30) * np.hypot(dy, dz)
+        turn = np.arctan2(dz, -dy) / np.float32(FOLIUM_RAD)
+        folium = np.abs(turn - np.rint(turn)) * np.float32(FOLIUM_RAD) * np.hypot(dy, dz)
         folium = np.hypot(folium, np.maximum(-surface - 13, 0))
         cortex = 2.0 / size
         tissue = np.minimum(ramp(-surface, h), 1 - slot(folium, 0.35, h))
@@ -121,7 +124,15 @@ def _deep(canvas, points, person, visit):
     stem = k["brain_stem"]
     canvas.fill(
         "brain_stem",
-        tube(points, [(0, 2, -13, 11 * stem), (0, 4, -30, 14 * stem), (0, -3, -46, 10 * stem), (0, -9, -72, 7.5 * stem)]),
+        tube(
+            points,
+            [
+                (0, 2, -13, 11 * stem),
+                (0, 4, -30, 14 * stem),
+                (0, -3, -46, 10 * stem),
+                (0, -9, -72, 7.5 * stem),
+            ],
+        ),
     )
     solid("ventral_diencephalon", (11, 4, -13), (9.5, 11, 6.5))
     solid("thalamus", (12, 0, 0), (9.5, 15.5, 10.5), 12)
@@ -129,17 +140,28 @@ def _deep(canvas, points, person, visit):
     solid("pallidum", (20, 13, -3), (4.2, 10, 7.5), 8)
     r = k["caudate"]
     canvas.fill(
-        "caudate", tube(mirrored, [(11, 30, -3, 4.5 * r), (13, 29, 7, 6 * r), (17, 10, 17, 3.6 * r), (20, -10, 17, 2.4 * r)])
+        "caudate",
+        tube(
+            mirrored,
+            [(11, 30, -3, 4.5 * r), (13, 29, 7, 6 * r), (17, 10, 17, 3.6 * r), (20, -10, 17, 2.4 * r)],
+        ),
     )
     solid("amygdala", (24, 17, -19), (7.2, 6, 8))
     r = k["hippocampus"]
     canvas.fill(
-        "hippocampus", tube(mirrored, [(24, 11, -21, 5.6 * r), (27, -5, -19, 4.8 * r), (20, -21, -9, 3.8 * r)])
+        "hippocampus",
+        tube(mirrored, [(24, 11, -21, 5.6 * r), (27, -5, -19, 4.8 * r), (20, -21, -9, 3.8 * r)]),
     )
     r = person.ventricles * visit.ventricles
     body = tube(
         mirrored,
-        [(8, 37, 2, 3.6 * r), (8, 21, 13, 5 * r), (12, -5, 18, 5 * r), (19, -27, 12, 6 * r), (27, -29, -3, 4 * r)],
+        [
+            (8, 37, 2, 3.6 * r),
+            (8, 21, 13, 5 * r),
+            (12, -5, 18, 5 * r),
+            (19, -27, 12, 6 * r),
+            (27, -29, -3, 4 * r),
+        ],
     )
     horns = tube(mirrored, [(27, -29, -3, 4 * r), (34, -13, -17, 2.4 * r), (30, 11, -22, 1.8 * r)])
     back = tube(mirrored, [(20, -29, 9, 5 * r), (22, -53, 4, 1.8 * r)])

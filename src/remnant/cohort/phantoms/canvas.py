@@ -9,12 +9,16 @@ from remnant.cohort.phantoms.labels import VALUE
 
 
 def ramp(inside: np.ndarray, width: float) -> np.ndarray:
-    """Share (n,) of a voxel `width` mm wide that lies inside a flat surface `inside` mm away (negative: outside)."""
+    """Share (n,) of a voxel `width` mm wide that lies inside a flat surface `inside` mm away (negative:
+    outside).
+    """
     return np.clip(inside * np.float32(1 / width) + np.float32(0.5), 0, 1)
 
 
 def slot(distance: np.ndarray, half: float, width: float) -> np.ndarray:
-    """Share (n,) of a voxel `width` mm wide covered by a slab of half width `half`, `distance` mm from its middle."""
+    """Share (n,) of a voxel `width` mm wide covered by a slab of half width `half`, `distance` mm from its
+    middle.
+    """
     reach = np.float32(width / 2)
     upper = np.minimum(distance + reach, np.float32(half))
     lower = np.maximum(distance - reach, np.float32(-half))
@@ -22,7 +26,9 @@ def slot(distance: np.ndarray, half: float, width: float) -> np.ndarray:
 
 
 class Canvas:
-    """Layers are laid one over the other; `brightness` is indexed by label value, `spacing` is the voxel in mm."""
+    """Layers are laid one over the other; `brightness` is indexed by label value, `spacing` is the voxel in
+    mm.
+    """
 
     def __init__(self, count: int, brightness: np.ndarray, spacing: float) -> None:
         self.light = np.zeros(count, np.float32)

@@ -11,8 +11,8 @@ from remnant.cohort.phantoms import anatomy, render, session
 
 
 class Scan(NamedTuple):
-    """One scan: image float32 (x, y, z) of whole numbers in arbitrary units, labels int16 (x, y, z), affine (4, 4) to
-    RAS+ mm, age in years at the scan, sex."""
+    """One scan: image float32 (x, y, z) of whole numbers in arbitrary units, labels int16 (x, y, z), affine
+    (4, 4) to RAS+ mm, age in years at the scan, sex."""
 
     image: np.ndarray
     labels: np.ndarray
@@ -24,7 +24,8 @@ class Scan(NamedTuple):
 class BrainPhantoms(Settings):
     """People drawn from `seed`: the same numbers give the same bytes, and a person is the same at any `side`.
 
-    `side` is the number of voxels of the cube that the head fits in: 192 mm wide without skull (3 mm at 64), 240 mm with.
+    `side` is the number of voxels of the cube that the head fits in: 192 mm wide without skull (3 mm at 64),
+    240 mm with.
     """
 
     patients: int = Field(ge=1, default=24)
@@ -39,7 +40,9 @@ class BrainPhantoms(Settings):
         return anatomy.draw(self.seed, number)
 
     def scan(self, patient: int, session_number: int = 0) -> Scan:
-        """Scan `session_number` (from 0) of person `patient` (from 0); raise `RemnantError` beyond the cohort."""
+        """Scan `session_number` (from 0) of person `patient` (from 0); raise `RemnantError` beyond the
+        cohort.
+        """
         person = self.patient(patient)
         self._check(session_number, self.sessions, "session")
         visit = session.draw(self.seed, patient, session_number, person)
@@ -49,4 +52,6 @@ class BrainPhantoms(Settings):
     @staticmethod
     def _check(number: int, count: int, what: str) -> None:
         if not 0 <= number < count:
-            raise RemnantError(f"The {what} of a phantom must be from 0 to {count - 1}. Got {number} instead.")
+            raise RemnantError(
+                f"The {what} of a phantom must be from 0 to {count - 1}. Got {number} instead."
+            )

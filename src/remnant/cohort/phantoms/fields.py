@@ -1,14 +1,19 @@
 """Smooth random fields on coarse grids in millimetres, and reading them at points."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft, ndimage
 
+BAND = 0.15  # relative width of the band of wavelengths around a wavelength
+
 
 @dataclass(frozen=True)
 class Field:
-    """Values (channels, x, y, z) on a grid whose first node lies at `origin` (mm), nodes `spacing` mm apart."""
+    """Values (channels, x, y, z) on a grid whose first node lies at `origin` (mm), nodes `spacing` mm
+    apart.
+    """
 
     values: np.ndarray
     origin: tuple[float, float, float]
@@ -26,27 +31,46 @@ class Field:
 def smooth_noise(
     generator: np.random.Generator, channels: int, shape: tuple[int, int, int], spacing: float, length: float
 ) -> np.ndarray:
-    """Gaussian noise of unit variance, smooth over `length` mm (its correlation falls to 1/e at twice that)."""
-    return _filtered(generator, channels, shape, spacing, lambda k: np.exp(-0.5 * (2 * np.pi * k * length) ** 2))
+    """Gaussian noise (channels, *shape) of unit variance, white noise blurred by a Gaussian of `length`
+    mm.
+    """
+    return _filtered(generator, channels, shape, spacing, length, None)
 
 
 def banded_noise(
-    generator: np.random.Generator, channels: int, shape: tuple[int, int, int], spacing: float, wavelength: float
+    generator: np.random.Generator,
+    channels: int,
+    shape: tuple[int, int, int],
+    spacing: float,
+    wavelength: float,
 ) -> np.ndarray:
-    """Gaussian noise of unit variance whose waves are near `wavelength` mm: its zeros are evenly spaced sheets."""
-    k0 = 1 / wavelength
-    return _filtered(generator, channels, shape, spacing, lambda k: np.exp(-0.5 * ((k - k0) / (0.18 * k0)) ** 2))
+    """Gaussian noise of unit variance whose waves are near `wavelength` mm: its zeros are evenly spaced
+    sheets.
+    """
+    return _filtered(generator, channels, shape, spacing, None, wavelength)
 
 
-def _filtered(generator, channels, shape, spacing, transfer):
-    # Room to the sides, since the transform is periodic and opposite borders would otherwise be alike.
-    padded = tuple(fft.next_fast_len(side + 4, real=True) for side in shape)
-    axes = [fft.fftfreq(padded[0], spacing), fft.fftfreq(padded[1], spacing), fft.rfftfreq(padded[2], spacing)]
-    gain = transfer(np.sqrt(sum(k * k for k in np.meshgrid(*axes, indexing="ij")))).astype(np.float32)
+def _filtered(generator, channels, shape, spacing, length, wavelength):
+    padded, gain = _gain(shape, spacing, length, wavelength)
     noise = generator.standard_normal((channels, *padded), dtype=np.float32)
-    spectrum = fft.rfftn(noise, axes=(1, 2, 3)) * gain
-    # The expected power, not that of this draw: a draw scaled to unit variance would lose its own mean.
-    whole = np.concatenate([gain, gain[..., 1 : (padded[2] + 1) // 2]], axis=2)
-    scale = np.sqrt(np.prod(padded) / np.square(whole, dtype=np.float64).sum())
-    values = fft.irfftn(spectrum, s=padded, axes=(1, 2, 3)) * np.float32(scale)
+    values = fft.irfftn(fft.rfftn(noise, axes=(1, 2, 3)) * gain, s=padded, axes=(1, 2, 3))
     return np.ascontiguousarray(values[:, : shape[0], : shape[1], : shape[2]], dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=16)
+def _gain(shape, spacing, length, wavelength):
+    """The padded shape, and the filter over its spectrum that leaves white noise of unit variance with unit
+    variance.
+    """
+    # Room to the sides, since the transform is periodic and opposite borders would otherwise be alike.
+    padded = tuple(fft.next_fast_len(side + 3, real=True) for side in shape)
+    axes = [fft.fftfreq(side, spacing) for side in padded]
+    k = np.sqrt(sum(axis * axis for axis in np.meshgrid(*axes, indexing="ij")))
+    if wavelength is None:
+        gain = np.exp(-0.5 * (2 * np.pi * k * length) ** 2)
+    else:
+        gain = np.exp(-0.5 * ((k * wavelength - 1) / BAND) ** 2)
+    # Scaled by the expected power, not that of a draw: a draw made to have unit variance would lose its own
+    # mean.
+    gain *= np.sqrt(gain.size / np.square(gain).sum())
+    return padded, gain[..., : padded[2] // 2 + 1].astype(np.float32)

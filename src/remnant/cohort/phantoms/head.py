@@ -12,7 +12,9 @@ SCALP_MM = 5.5
 
 
 def paint(canvas: Canvas, points: np.ndarray, brain: np.ndarray, person: Anatomy) -> None:
-    """Paint the head onto points (3, n), up to the fluid around the brain; `brain` (n,) is the distance to its hull."""
+    """Paint the head onto points (3, n), up to the fluid around the brain; `brain` (n,) is the distance to
+    its hull.
+    """
     k = person.shape
     mirrored = np.stack([np.abs(points[0]), points[1], points[2]])
     cavity = brain - np.float32(DURA_MM)
@@ -32,13 +34,34 @@ def paint(canvas: Canvas, points: np.ndarray, brain: np.ndarray, person: Anatomy
     skin = blend(blend(cranium - np.float32(SCALP_MM * k["scalp"]), face, 16.0), neck, 24.0)
     skin = blend(blend(skin, blend(nose, bridge, 6.0), 7.0), ears, 5.0)
 
+    chosen = skin < canvas.spacing
+    with canvas.within(chosen) as inner:
+        _inside(inner, points[:, chosen], skin[chosen], jaw[chosen], cavity[chosen], thickness, person)
+
+
+def _inside(canvas, points, skin, jaw, cavity, thickness, person):
+    k = person.shape
+    mirrored = np.stack([np.abs(points[0]), points[1], points[2]])
     canvas.fill("scalp_and_soft_tissue", skin)
     fat = np.abs(skin + np.float32(1.5 + 1.6 * k["scalp"])) - np.float32(1.6 * k["scalp"])
     canvas.fill("fat", fat)
+    # Everything of the face and the neck lies below or before the vault.
+    front = (points[2] < 2) & ((points[1] > 8) | (points[2] < -50))
+    with canvas.within(front) as inner:
+        _face(inner, points[:, front], mirrored[:, front], skin[front], jaw[front], k)
+    canvas.fill("skull", cavity - thickness)
+    canvas.fill("bone_marrow", np.abs(cavity - thickness / 2) - thickness * np.float32(0.2))
+    canvas.fill("external_csf", cavity)
+    canvas.fill("external_csf", tube(points, [(0, -9, -62, 9), (0, -20, -170, 8)]))
+    canvas.fill("spinal_cord", tube(points, [(0, -9, -62, 6), (0, -20, -170, 5)]))
+
+
+def _face(canvas, points, mirrored, skin, jaw, k):
     eye = 32 * k["eye_distance"]
-    canvas.fill("fat", ellipsoid(mirrored, (eye - 3, 64, -29), (16, 24, 15)))
     canvas.fill("skull", np.maximum(np.abs(jaw + 13) - np.float32(6), np.maximum(skin + 7, points[2] + 66)))
-    canvas.fill("bone_marrow", np.maximum(np.abs(jaw + 13) - np.float32(2.6), np.maximum(skin + 10, points[2] + 69)))
+    canvas.fill(
+        "bone_marrow", np.maximum(np.abs(jaw + 13) - np.float32(2.6), np.maximum(skin + 10, points[2] + 69))
+    )
     canvas.fill("skull", np.maximum(ellipsoid(mirrored, (0, 62, -50), (46, 26, 26)), skin + 8))
     canvas.fill("bone_marrow", np.maximum(ellipsoid(mirrored, (0, 56, -62), (30, 22, 8)), skin + 10))
     canvas.fill("fat", ellipsoid(mirrored, (eye - 2, 66, -29), (15, 22, 14)))
@@ -49,8 +72,3 @@ def paint(canvas: Canvas, points: np.ndarray, brain: np.ndarray, person: Anatomy
     canvas.fill("airways", ellipsoid(mirrored, (27, 62, -56), (9, 13, 13)))
     canvas.fill("airways", ellipsoid(mirrored, (9, 80, -8), (9, 4, 7)))
     canvas.fill("eye", ellipsoid(mirrored, (eye, 78, -28), (11.6, 11.6, 11.6)))
-    canvas.fill("skull", bone)
-    canvas.fill("bone_marrow", np.abs(cavity - thickness / 2) - thickness * np.float32(0.2))
-    canvas.fill("external_csf", cavity)
-    canvas.fill("external_csf", tube(points, [(0, -9, -62, 9), (0, -20, -170, 8)]))
-    canvas.fill("spinal_cord", tube(points, [(0, -9, -62, 6), (0, -20, -170, 5)]))

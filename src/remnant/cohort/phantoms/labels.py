@@ -35,7 +35,7 @@ STRUCTURES = (
     Structure(20, "skull", "none", "background", 0.10),
     Structure(21, "bone_marrow", "none", "background", 0.85),
     Structure(22, "scalp_and_soft_tissue", "none", "background", 0.58),
-    Structure(23, "fat", "none", "background", 1.15),
+    Structure(23, "fat", "none", "background", 1.05),
     Structure(24, "eye", "none", "background", 0.24),
     Structure(25, "airways", "none", "background", 0.02),
     Structure(26, "spinal_cord", "none", "background", 0.85),

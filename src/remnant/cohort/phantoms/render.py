@@ -1,5 +1,6 @@
 """Image and label map of a person at a visit."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -15,8 +16,12 @@ HEAD_CUBE_MM, HEAD_MIDDLE = 240.0, (0.0, 10.0, -24.0)
 TEXTURE = 0.03
 
 
-def render(person: Anatomy, visit: Session, side: int, skull: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scan a person: image float32 (x, y, z) of whole numbers, labels int16 (x, y, z), affine (4, 4), RAS+ mm."""
+def render(
+    person: Anatomy, visit: Session, side: int, skull: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scan a person: image float32 (x, y, z) of whole numbers, labels int16 (x, y, z), affine (4, 4), RAS+
+    mm.
+    """
     cube, middle = (HEAD_CUBE_MM, HEAD_MIDDLE) if skull else (BRAIN_CUBE_MM, BRAIN_MIDDLE)
     spacing = cube / side
     world = _grid(side, spacing, middle)
@@ -25,7 +30,9 @@ def render(person: Anatomy, visit: Session, side: int, skull: bool) -> tuple[np.
     seen = _may_hold_brain(own, person) if not skull else np.ones(own.shape[1], bool)
     own = own[:, seen]
     rough = own / person.scale[:, None]
-    template = rough + person.warp.at(rough) + visit.wobble.at(rough)
+    template = rough + dataclasses.replace(person.warp, values=person.warp.values + visit.wobble.values).at(
+        rough
+    )
 
     canvas = Canvas(own.shape[1], visit.brightness, spacing)
     parts = brain.hull(template, person)

@@ -23,7 +23,7 @@ class Session:
     ventricles: float  # multiplier of the ventricles' radius
     cortex_mm: float
     sulcus_mm: float
-    wobble: Field  # (3, ...) mm, gradient distortion and soft tissue
+    wobble: Field  # (3, ...) mm on the grid of the person's warp: gradient distortion, soft tissue
     brightness: np.ndarray  # one per structure, indexed by label value
     gamma: float
     gain: float
@@ -34,11 +34,14 @@ class Session:
 
 
 def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
-    """Visit number `session` (from 0) of a person; each visit is half a year to a year and a half after the last."""
+    """Visit number `session` (from 0) of a person; each visit is half a year to a year and a half after the
+    last.
+    """
     seeds = Seeds(seed).child("phantom", patient, "session", session)
     draws = seeds.child("scan").numpy()
     years = sum(
-        float(Seeds(seed).child("phantom", patient, "gap", visit).numpy().uniform(0.5, 1.5)) for visit in range(session)
+        float(Seeds(seed).child("phantom", patient, "gap", visit).numpy().uniform(0.5, 1.5))
+        for visit in range(session)
     )
     grid, origin, spacing = WARP_GRID
     usual = np.zeros(max(s.index for s in STRUCTURES) + 1)
@@ -54,11 +57,19 @@ def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
         ventricles=float(np.exp(VENTRICLE_GROWTH_PER_YEAR * years)),
         cortex_mm=anatomy.cortex_mm - THINNING_PER_YEAR * years + 0.03 * draws.standard_normal(),
         sulcus_mm=anatomy.sulcus_mm + 0.5 * THINNING_PER_YEAR * years,
-        wobble=Field(np.float32(0.35) * smooth_noise(seeds.child("wobble").numpy(), 3, grid, spacing, 16.0), origin, spacing),
+        wobble=Field(
+            np.float32(0.35) * smooth_noise(seeds.child("wobble").numpy(), 3, grid, spacing, 16.0),
+            origin,
+            spacing,
+        ),
         brightness=(usual * np.exp(0.025 * draws.standard_normal(usual.size))).astype(np.float32),
         gamma=float(np.exp(0.06 * draws.standard_normal())),
         gain=float(1100 * np.exp(0.25 * draws.standard_normal())),
-        bias=Field(np.float32(0.1) * smooth_noise(seeds.child("bias").numpy(), 1, (12, 13, 13), 25.0, 45.0), (-140.0, -150.0, -170.0), 25.0),
+        bias=Field(
+            np.float32(0.1) * smooth_noise(seeds.child("bias").numpy(), 1, (12, 13, 13), 25.0, 45.0),
+            (-140.0, -150.0, -170.0),
+            25.0,
+        ),
         noise=float(0.022 * np.exp(0.25 * draws.standard_normal())),
         mask_mm=float(1.2 + 0.3 * draws.standard_normal()),
         noise_seed=seeds.child("noise").integer,

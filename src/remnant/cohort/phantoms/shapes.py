@@ -1,12 +1,18 @@
-"""Signed distances in millimetres (negative inside) of the solids a head is made of; points are (3, n) float32."""
+"""Signed distances in millimetres (negative inside) of the solids a head is made of; points are (3, n)
+float32.
+"""
+
+import itertools
 
 import numpy as np
 
 
 def ellipsoid(points: np.ndarray, centre: tuple, radii: tuple, tilt: float = 0.0) -> np.ndarray:
-    """Approximate distance (n,) to an ellipsoid, turned by `tilt` degrees about the left-right axis (nose up).
+    """Approximate distance (n,) to an ellipsoid, turned by `tilt` degrees about the left-right axis (nose
+    up).
 
-    The distance is the first-order one, k0 (k0 - 1) / k1 with k0 = |p/r| and k1 = |p/r^2|: exact on the surface.
+    The distance is the first-order one, k0 (k0 - 1) / k1 with k0 = |p/r| and k1 = |p/r^2|: exact on the
+    surface.
     """
     x, y, z = (points[axis] - np.float32(centre[axis]) for axis in range(3))
     if tilt:
@@ -14,14 +20,18 @@ def ellipsoid(points: np.ndarray, centre: tuple, radii: tuple, tilt: float = 0.0
         y, z = c * y + s * z, c * z - s * y
     a, b, c = ((p / np.float32(r)) ** 2 for p, r in zip((x, y, z), radii, strict=True))
     k0 = np.sqrt(a + b + c)
-    k1 = np.sqrt(a / np.float32(radii[0] ** 2) + b / np.float32(radii[1] ** 2) + c / np.float32(radii[2] ** 2))
+    k1 = np.sqrt(
+        a / np.float32(radii[0] ** 2) + b / np.float32(radii[1] ** 2) + c / np.float32(radii[2] ** 2)
+    )
     return k0 * (k0 - 1) / np.maximum(k1, np.float32(1e-6))
 
 
 def tube(points: np.ndarray, nodes: list[tuple[float, float, float, float]]) -> np.ndarray:
-    """Distance (n,) to a bent tube through `nodes` (x, y, z, radius), its radius changing linearly between them."""
+    """Distance (n,) to a bent tube through `nodes` (x, y, z, radius), its radius changing linearly between
+    them.
+    """
     nearest = None
-    for start, end in zip(nodes[:-1], nodes[1:], strict=True):
+    for start, end in itertools.pairwise(nodes):
         a, b = np.float32(start), np.float32(end)
         axis = b[:3] - a[:3]
         relative = [points[i] - a[i] for i in range(3)]

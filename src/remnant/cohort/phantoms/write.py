@@ -25,8 +25,8 @@ Age and sex change the anatomy in a known way; see remnant.cohort.phantoms.anato
 def write_bids(phantoms: BrainPhantoms, out: Path, workers: int = 1, quiet: bool = False) -> None:
     """Write every scan with its label map to the new directory `out`, in `workers` processes.
 
-    The directory appears when it is complete; the same phantoms give the same bytes whatever `workers` is. Raises
-    `RemnantError` when `out` exists and is not an empty directory, or cannot be written.
+    The directory appears when it is complete; the same phantoms give the same bytes whatever `workers` is.
+    Raises `RemnantError` when `out` exists and is not an empty directory, or cannot be written.
     """
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -38,7 +38,9 @@ def write_bids(phantoms: BrainPhantoms, out: Path, workers: int = 1, quiet: bool
         _write_scans(phantoms, partial, workers, quiet)
         partial.replace(out)
     except OSError as error:
-        raise RemnantError(f"{out} could not be written ({error.strerror or error}); nothing was left there.") from None
+        raise RemnantError(
+            f"{out} could not be written ({error.strerror or error}); nothing was left there."
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -83,5 +85,8 @@ def _write_tables(phantoms: BrainPhantoms, root: Path) -> None:
         "GeneratedBy": [{"Name": "Remnant", "Version": __version__}],
     }
     write_json(root / "dataset_description.json", description)
-    settings = phantoms.resolved() | {"version": __version__, "skull": "with" if phantoms.skull else "without"}
+    settings = phantoms.resolved() | {
+        "version": __version__,
+        "skull": "with" if phantoms.skull else "without",
+    }
     write_text(root / "README", README.format(**settings))

@@ -1,0 +1,73 @@
+"""Phantoms on disk: read back as a cohort, whole or not at all."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.phantoms import BrainPhantoms, write, write_bids
+from remnant.cohort.read import read_cohort
+
+SMALL = BrainPhantoms(patients=3, sessions=2, side=16, seed=4)
+
+
+def contents(root):
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("phantoms") / "cohort"
+    write_bids(SMALL, out, quiet=True)
+    return out
+
+
+def test_round_trip(written):
+    cohort = read_cohort(written)
+    assert len(cohort.cases) == 6 and len(cohort.patients) == 3
+    for number, case in enumerate(cohort.cases):
+        scan = SMALL.scan(number // 2, number % 2)
+        image = nib.load(case.image)
+        np.testing.assert_array_equal(np.asarray(image.dataobj), scan.image)
+        np.testing.assert_array_equal(np.asarray(nib.load(case.labels).dataobj), scan.labels)
+        np.testing.assert_allclose(image.affine, scan.affine)
+        assert case.sex == scan.sex and case.age == SMALL.patient(number // 2).age
+    values = {int(value) for number in range(3) for value in np.unique(SMALL.scan(number).labels)}
+    for name in ("lpba3", "tissue5"):
+        assert values <= set(cohort.scheme(name).mapping)
+
+
+def test_bytes_do_not_depend_on_workers(written, tmp_path):
+    write_bids(SMALL, tmp_path / "two", workers=2, quiet=True)
+    assert contents(tmp_path / "two") == contents(written)
+
+
+def test_existing_directory_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(RemnantError, match="exists and is not an empty directory"):
+        write_bids(SMALL, tmp_path / "mine")
+    assert contents(tmp_path / "mine") == {"notes.txt": b"keep"}
+    (tmp_path / "empty").mkdir()
+    write_bids(BrainPhantoms(patients=1, side=16), tmp_path / "empty", quiet=True)
+    assert (tmp_path / "empty" / "participants.tsv").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_write_leaves_nothing(tmp_path, monkeypatch, error, workers):
+    real, calls = write.write_volume, []
+
+    def failing(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise error
+        real(*arguments)
+
+    monkeypatch.setattr(write, "write_volume", failing)
+    expected = KeyboardInterrupt if error is KeyboardInterrupt else RemnantError
+    with pytest.raises(expected):
+        write_bids(SMALL, tmp_path / "out", workers=workers, quiet=True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,96 @@
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.nifti import read_header, read_volume, write_volume
+
+AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2, -20], [0, 1, 0, 30], [0, 0, 0, 1.0]])
+
+
+@pytest.fixture
+def ramp():
+    return np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+
+
+def test_what_is_written_is_read_with_its_affine(tmp_path, ramp):
+    write_volume(tmp_path / "a.nii.gz", ramp, AFFINE)
+    array, affine = read_volume(tmp_path / "a.nii.gz")
+    assert np.array_equal(array, ramp) and np.allclose(affine, AFFINE)
+    assert read_header(tmp_path / "a.nii.gz").spacing == pytest.approx((1.5, 1, 2))
+
+
+def test_the_header_says_nothing_but_the_grid(tmp_path, ramp):
+    write_volume(tmp_path / "Jane_Doe.nii.gz", ramp, AFFINE)
+    header = nib.load(tmp_path / "Jane_Doe.nii.gz").header
+    for name in ("descrip", "aux_file", "db_name", "intent_name"):
+        assert header[name].item() == b""
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 1)
+    assert np.allclose(header.get_qform(), AFFINE, atol=1e-5)
+    raw = (tmp_path / "Jane_Doe.nii.gz").read_bytes()
+    assert raw[3] == 0 and raw[4:8] == bytes(4)  # gzip: no file name, no time
+    assert b"Jane" not in gzip.decompress(raw)
+
+
+def test_a_volume_of_one_time_point_is_3d(tmp_path, ramp, save_volume):
+    path = save_volume(tmp_path / "a.nii.gz", ramp[..., None], AFFINE)
+    assert read_volume(path)[0].shape == (4, 5, 6)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(RemnantError, match=r"a\.nii\.gz does not exist"):
+        read_volume(tmp_path / "a.nii.gz")
+
+
+def test_a_file_that_is_not_nifti(tmp_path):
+    (tmp_path / "a.nii.gz").write_bytes(b"no scan at all")
+    with pytest.raises(RemnantError, match="cannot be read as a NIfTI volume"):
+        read_volume(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_a_file_that_is_cut_off(tmp_path, save_volume, name):
+    noise = np.random.default_rng(0).standard_normal((20, 20, 20)).astype(np.float32)
+    path = save_volume(tmp_path / name, noise, AFFINE)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(RemnantError, match="cut off or damaged"):
+        read_volume(path)
+
+
+def test_a_4d_file(tmp_path, ramp, save_volume):
+    path = save_volume(tmp_path / "a.nii.gz", np.stack([ramp, ramp], axis=-1), AFFINE)
+    with pytest.raises(RemnantError, match=r"must hold one 3D volume. Got 4D \(4 x 5 x 6 x 2\)"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_voxels_without_a_value(tmp_path, ramp, save_volume, value):
+    ramp[1, 2, 3] = value
+    with pytest.raises(RemnantError, match="holds 1 voxels that are NaN or infinite"):
+        read_volume(save_volume(tmp_path / "a.nii.gz", ramp, AFFINE))
+
+
+def test_a_constant_image(tmp_path, ramp, save_volume):
+    with pytest.raises(RemnantError, match="holds 7 in every voxel"):
+        read_volume(save_volume(tmp_path / "a.nii.gz", np.full_like(ramp, 7), AFFINE))
+
+
+@pytest.mark.parametrize("size", [0.0, 11.0])
+def test_an_implausible_voxel_size(tmp_path, ramp, size):
+    image = nib.Nifti1Image(ramp, np.eye(4))
+    image.header["pixdim"][1:4] = (1, 1, size)
+    image.header["sform_code"] = image.header["qform_code"] = 0
+    path = tmp_path / "a.nii"
+    data = bytearray(image.to_bytes())
+    data[76:108] = image.header["pixdim"].astype("<f4").tobytes()
+    path.write_bytes(data)
+    with pytest.raises(RemnantError, match="voxel size"):
+        read_header(path)
+
+
+def test_a_name_that_is_not_a_volume_s(tmp_path, ramp):
+    with pytest.raises(RemnantError, match="must end in .nii"):
+        write_volume(tmp_path / "a.png", ramp, AFFINE)
+    assert not list(tmp_path.iterdir())

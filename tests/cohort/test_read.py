@@ -1,0 +1,136 @@
+import json
+
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.read import read_cohort
+
+
+def put(path, text=""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    rows = ["image,label,subject_id,session_id,age,sex,scanner"]
+    for patient, session, age, sex in (("p2", "s1", "30", "M"), ("p1", "s2", "", ""), ("p1", "s1", "51.5", "F")):
+        rows.append(f"{patient}{session}.nii,{patient}{session}_l.nii,{patient},{session},{age},{sex},x")
+        put(tmp_path / f"{patient}{session}.nii")
+        put(tmp_path / f"{patient}{session}_l.nii")
+    put(tmp_path / "manifest.csv", "\n".join(rows))
+    put(tmp_path / "labels.csv", "label,name,tissue5,lpba3\n0,none,none,background\n7,a,gm,gyri\n9,b,wm,other_brain\n")
+    return tmp_path
+
+
+@pytest.fixture
+def bids(tmp_path):
+    put(tmp_path / "dataset_description.json", json.dumps({"Name": "x", "BIDSVersion": "1.8.0"}))
+    put(tmp_path / "participants.tsv", "participant_id\tage\tsex\nsub-01\t44\tF\nsub-02\tn/a\tn/a\n")
+    put(tmp_path / "dseg.tsv", "index\tname\ttissue5\tlpba3\n0\tnone\tnone\tbackground\n3\ta\tgm\tgyri\n")
+    for name in ("sub-01/ses-1/anat/sub-01_ses-1", "sub-01/ses-2/anat/sub-01_ses-2", "sub-02/anat/sub-02"):
+        put(tmp_path / f"{name}_T1w.nii.gz")
+        put(tmp_path / f"{name}_dseg.nii.gz")
+    return tmp_path
+
+
+def test_manifest(manifest):
+    cohort = read_cohort(manifest)
+    assert [case.case_id for case in cohort.cases] == ["p2_s1", "p1_s2", "p1_s1"]
+    assert cohort.patients == ("p1", "p2") and cohort.sessions == {"p1": 2, "p2": 1}
+    last = cohort.cases[2]
+    assert (last.age, last.sex, last.image) == (51.5, "F", manifest / "p1s1.nii")
+    assert (cohort.cases[1].age, cohort.cases[1].sex) == (None, None)
+    assert cohort.scheme("lpba3").mapping == {0: 0, 7: 1, 9: 3}
+    assert cohort.scheme("tissue5").mapping == {0: 0, 7: 1, 9: 2}
+
+
+def test_patients_are_taken_whole_and_first_sessions_are_first(manifest):
+    cohort = read_cohort(manifest)
+    assert [case.case_id for case in cohort.of(["p1"]).cases] == ["p1_s2", "p1_s1"]
+    assert sorted(case.case_id for case in cohort.first_sessions().cases) == ["p1_s1", "p2_s1"]
+
+
+def test_bids(bids):
+    cohort = read_cohort(bids)
+    assert [case.case_id for case in cohort.cases] == ["01_1", "01_2", "02_1"]
+    assert (cohort.cases[0].age, cohort.cases[0].sex, cohort.cases[2].age) == (44, "F", None)
+    assert cohort.cases[1].labels == bids / "sub-01/ses-2/anat/sub-01_ses-2_dseg.nii.gz"
+    assert cohort.scheme("tissue5").mapping == {0: 0, 3: 1}
+
+
+def test_bids_scan_without_a_participant(bids):
+    put(bids / "sub-03/ses-1/anat/sub-03_ses-1_T1w.nii.gz")
+    with pytest.raises(RemnantError, match=r"participants.tsv has no row for sub-03"):
+        read_cohort(bids)
+
+
+def test_bids_without_scans(tmp_path):
+    put(tmp_path / "participants.tsv", "participant_id\nsub-01\n")
+    with pytest.raises(RemnantError, match="holds no scan; looked for"):
+        read_cohort(tmp_path)
+
+
+def test_two_images_of_one_session_are_numbered(manifest):
+    with (manifest / "manifest.csv").open("a") as file:
+        file.write("\nother.nii,,p1,s1,51.5,F,x\n")
+    put(manifest / "other.nii")
+    last = read_cohort(manifest).cases[-1]
+    assert last.case_id == "p1_s1-2" and last.labels is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("p2s1.nii", "gone.nii", "gone.nii does not exist, though .* lists it"),
+        ("p2s1.nii", "p1s1.nii", "lists .*p1s1.nii twice"),
+        (",p2,", ",../p2,", "patient or session id '../p2'"),
+        ("session_id", "visit", "lacks the column 'session_id'"),
+    ],
+)
+def test_rows_that_cannot_be(manifest, old, new, message):
+    text = (manifest / "manifest.csv").read_text().replace(old, new, 1)
+    (manifest / "manifest.csv").write_text(text)
+    with pytest.raises(RemnantError, match=message):
+        read_cohort(manifest)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("x,c,gm,gyri", "every label must be a whole number"),
+        ("8,c,gm,cortex", "label 8 into the class 'cortex'; the classes of lpba3 are background"),
+        ("7,c,gm,deep_grey", "label 7 into two classes of lpba3"),
+    ],
+)
+def test_labels_that_cannot_be(manifest, row, message):
+    with (manifest / "labels.csv").open("a") as file:
+        file.write(row + "\n")
+    with pytest.raises(RemnantError, match=message):
+        read_cohort(manifest)
+
+
+def test_without_a_table_of_labels_the_cohort_loads_and_says_what_is_missing(manifest):
+    (manifest / "labels.csv").unlink()
+    with pytest.raises(RemnantError, match=r"write .*labels.csv with the columns label \(or index\), name and lpba3"):
+        read_cohort(manifest).scheme("lpba3")
+
+
+def test_an_empty_and_a_broken_table(manifest):
+    put(manifest / "manifest.csv", "image,label,subject_id,session_id,age,sex\n")
+    with pytest.raises(RemnantError, match="has no rows"):
+        read_cohort(manifest)
+    (manifest / "manifest.csv").write_bytes(b"\xff\xfe\x00image")
+    with pytest.raises(RemnantError, match="cannot be read as a table"):
+        read_cohort(manifest)
+
+
+def test_an_unknown_layout_says_what_was_looked_for(tmp_path):
+    with pytest.raises(RemnantError, match=r"looked for manifest.csv .* or BIDS"):
+        read_cohort(tmp_path)
+
+
+def test_a_missing_directory(tmp_path):
+    with pytest.raises(RemnantError, match="does not exist"):
+        read_cohort(tmp_path / "nowhere")
