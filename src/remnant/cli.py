@@ -46,18 +46,31 @@ class Design(StrEnum):
 
 @study.command("subbanna2021")
 def study_subbanna2021(
-    data: Annotated[Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")] = None,
-    preset: Annotated[Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, within the hour.")] = Preset.cpu,
+    data: Annotated[
+        Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")
+    ] = None,
+    preset: Annotated[
+        Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, within the hour.")
+    ] = Preset.cpu,
     networks: Annotated[str, typer.Option(help="Comma-separated: unet, segnet.")] = "unet,segnet",
-    design: Annotated[Design, typer.Option(help="two_groups is the paper's own, without non-members.")] = Design.three_groups,
+    design: Annotated[
+        Design, typer.Option(help="two_groups is the paper's own, without non-members.")
+    ] = Design.three_groups,
     seed: Annotated[int, typer.Option(help="The root of every random number.")] = 0,
     out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/subbanna2021"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
-    cache: Annotated[Path | None, typer.Option(help="Where prepared scans are kept; by default the user's cache.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where prepared scans are kept; by default the user's cache.")
+    ] = None,
     keep_reconstructions: Annotated[
-        bool, typer.Option("--keep-reconstructions", help="Keep reconstructions and inversion decoders: patient data.")
+        bool,
+        typer.Option(
+            "--keep-reconstructions", help="Keep reconstructions and inversion decoders: patient data."
+        ),
     ] = False,
-    show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images in a private report.")] = False,
+    show_images: Annotated[
+        bool, typer.Option("--show-images", help="Show patient images in a private report.")
+    ] = False,
     workers: Workers = CORES,
     quiet: Quiet = False,
 ) -> None:
@@ -108,7 +121,9 @@ def phantom_brains(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
-    show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")] = False,
+    show_images: Annotated[
+        bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")
+    ] = False,
 ) -> None:
     """Make the report of a run again from its files alone."""
     from remnant.base.run import Run
@@ -132,7 +147,9 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-def _common(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
     pass
 
 
@@ -150,5 +167,7 @@ def main() -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
             raise
         place = error.filename or "the output directory"
-        say(f"remnant: {os.strerror(error.errno)}: {place}; make room or choose another --out, then add --resume.")
+        say(
+            f"remnant: {os.strerror(error.errno)}: {place}; make room or choose another --out, then add --resume."
+        )
         sys.exit(2)

@@ -29,13 +29,9 @@ def residual(pose_found, pose_drawn):
     matrix = np.array(as_transform(pose_found).GetMatrix()).reshape(3, 3)
     drawn = Rotation.from_euler("xyz", pose_drawn[:3]).as_matrix()
     rotation = drawn.T @ matrix
-<<<<<<< .merge_file_nynW51
-    return np.concatenate([Rotation.from_matrix(rotation).as_rotvec(), drawn.T @ (np.array(pose_found[3:]) - pose_drawn[3:])])
-=======
     return np.concatenate(
         [Rotation.from_matrix(rotation).as_rotvec(), drawn.T @ (np.array(pose_found[3:]) - pose_drawn[3:])]
     )
->>>>>>> .merge_file_4t3qm7
 
 
 def test_poses_that_tell_patients_apart_before_registration_fall_to_chance_after_it(draw_head):
@@ -43,17 +39,12 @@ def test_poses_that_tell_patients_apart_before_registration_fall_to_chance_after
     rng = np.random.default_rng(1)
     patients, shape = 12, (40, 48, 40)
     grid = Grid(shape, 5.0)
-<<<<<<< .merge_file_nynW51
-    template = np.mean([draw_head(seed, shape=shape, spacing=(5.0,) * 3).image / 300 for seed in range(6)], axis=0)
-    habits = np.concatenate([rng.uniform(-0.25, 0.25, (patients, 3)), rng.uniform(-8, 8, (patients, 3))], axis=1)
-=======
     template = np.mean(
         [draw_head(seed, shape=shape, spacing=(5.0,) * 3).image / 300 for seed in range(6)], axis=0
     )
     habits = np.concatenate(
         [rng.uniform(-0.25, 0.25, (patients, 3)), rng.uniform(-8, 8, (patients, 3))], axis=1
     )
->>>>>>> .merge_file_4t3qm7
     found, left = np.zeros((2, patients, 6)), np.zeros((2, patients, 6))
     for session in range(2):
         for patient in range(patients):

@@ -77,20 +77,23 @@ def test_a_constant_image(tmp_path, ramp, save_volume):
         read_volume(save_volume(tmp_path / "a.nii.gz", np.full_like(ramp, 7), AFFINE))
 
 
-@pytest.mark.parametrize("size", [0.0, 11.0])
+@pytest.mark.parametrize("size", [0.0, -1.0, 11.0])
 def test_an_implausible_voxel_size(tmp_path, ramp, size):
-    image = nib.Nifti1Image(ramp, np.eye(4))
-    image.header["pixdim"][1:4] = (1, 1, size)
-    image.header["sform_code"] = image.header["qform_code"] = 0
+    data = bytearray(nib.Nifti1Image(ramp, np.eye(4)).to_bytes())
+    data[88:92] = np.array(size, "<f4").tobytes()  # pixdim[3]; the affine stays as it was.
     path = tmp_path / "a.nii"
-    data = bytearray(image.to_bytes())
-    data[76:108] = image.header["pixdim"].astype("<f4").tobytes()
     path.write_bytes(data)
-    with pytest.raises(RemnantError, match="voxel size"):
+    with pytest.raises(RemnantError, match=f"voxel size of 1 x 1 x {size:g} mm"):
         read_header(path)
 
 
+def test_another_format(tmp_path, ramp):
+    nib.save(nib.MGHImage(ramp, np.eye(4)), tmp_path / "a.mgz")
+    with pytest.raises(RemnantError, match=r"must be NIfTI\. Got MGHImage"):
+        read_header(tmp_path / "a.mgz")
+
+
 def test_a_name_that_is_not_a_volume_s(tmp_path, ramp):
-    with pytest.raises(RemnantError, match="must end in .nii"):
+    with pytest.raises(RemnantError, match=r"must end in \.nii"):
         write_volume(tmp_path / "a.png", ramp, AFFINE)
     assert not list(tmp_path.iterdir())

@@ -61,7 +61,9 @@ def test_the_common_grid_holds_every_head_and_is_a_multiple_of_16(draw_head, pre
 
 
 def test_a_shape_too_small_names_the_scan(prepare_scans, head):
-    with pytest.raises(RemnantError, match=r"shape \(16, 16, 16\) at 8 mm does not hold the head in .*as1.nii.gz"):
+    with pytest.raises(
+        RemnantError, match=r"shape \(16, 16, 16\) at 8 mm does not hold the head in .*as1.nii.gz"
+    ):
         prepare_scans({("a", "s1"): head}, SETTINGS.model_copy(update={"shape": (16, 16, 16)}))
 
 
@@ -79,7 +81,9 @@ def test_anisotropic_scans_come_out_on_the_same_grid(draw_head, prepare_scans):
 
 def test_mixed_spacing_names_the_two_files(draw_head, prepare_scans, head):
     fine = draw_head(3, shape=(48, 56, 48), spacing=(3.5, 3.5, 3.5))
-    with pytest.raises(RemnantError, match=r"as1.nii.gz has voxels of 3.5 x 3.5 x 3.5 mm, .*bs1.nii.gz of 8 x 8 x 8"):
+    with pytest.raises(
+        RemnantError, match=r"as1.nii.gz has voxels of 3.5 x 3.5 x 3.5 mm, .*bs1.nii.gz of 8 x 8 x 8"
+    ):
         prepare_scans({("a", "s1"): fine, ("b", "s1"): head})
 
 
@@ -88,7 +92,8 @@ def test_any_number_of_workers_gives_the_same(draw_head, tmp_path, write_manifes
     cohort = read_cohort(write_manifest(tmp_path / "data", scans))
     settings = PreparationSettings(spacing_mm=8.0)
     one, two = (
-        prepare(cohort, settings, cache=tmp_path / str(workers), workers=workers, quiet=True) for workers in (1, 2)
+        prepare(cohort, settings, cache=tmp_path / str(workers), workers=workers, quiet=True)
+        for workers in (1, 2)
     )
     assert np.array_equal(one.coarse, two.coarse)
     assert [recipe.case for recipe in two.recipes] == list(cohort.cases)
@@ -120,11 +125,17 @@ def test_other_settings_are_not_served_from_the_cache(prepare_scans, head):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: replace(d, labels=np.where(d.labels == 20, 21, d.labels).astype(np.int16)), "holds the label 21"),
+        (
+            lambda d: replace(d, labels=np.where(d.labels == 20, 21, d.labels).astype(np.int16)),
+            "holds the label 21",
+        ),
         (lambda d: replace(d, labels=d.labels / np.float32(4)), r"holds the label 2\.5"),
         (lambda d: replace(d, labels=d.labels * 0), "labels/as1.nii.gz holds 0 in every voxel"),
         (lambda d: replace(d, image=d.image * np.nan), "images/as1.nii.gz holds .* NaN"),
-        (lambda d: replace(d, image=np.stack([d.image] * 2, -1)), "images/as1.nii.gz must hold one 3D volume"),
+        (
+            lambda d: replace(d, image=np.stack([d.image] * 2, -1)),
+            "images/as1.nii.gz must hold one 3D volume",
+        ),
         (lambda d: replace(d, image=np.where(d.image > 0, 1, 0).astype(np.float32)), "hardly any contrast"),
     ],
 )
@@ -137,9 +148,11 @@ def test_labels_of_another_shape_place_or_spacing(tmp_path, save_volume, write_m
     cohort = read_cohort(write_manifest(tmp_path / "data", {("a", "s1"): head}))
     labels = cohort.cases[0].labels
     save_volume(labels, head.labels[1:], head.affine)
-    with pytest.raises(RemnantError, match=rf"{re.escape(str(labels))} has the shape \(23, 28, 24\), its image"):
+    with pytest.raises(
+        RemnantError, match=rf"{re.escape(str(labels))} has the shape \(23, 28, 24\), its image"
+    ):
         prepare(cohort, SETTINGS, cache=tmp_path / "cache", quiet=True)
-    for elsewhere in (head.affine + np.eye(4)[:, [3, 3, 3, 2]] * 0 + np.diag([0, 0, 0.5, 0]), -head.affine):
+    for elsewhere in (head.affine + np.diag([0, 0, 0.5, 0]), np.diag([-1, 1, 1, 1]) @ head.affine):
         save_volume(labels, head.labels, elsewhere)
         with pytest.raises(RemnantError, match="lie differently in space"):
             prepare(cohort, SETTINGS, cache=tmp_path / "cache", quiet=True)
@@ -154,7 +167,7 @@ def test_a_scan_without_labels(tmp_path, write_manifest, head):
 
 def test_an_error_in_a_worker_process_reaches_the_user(prepare_scans, head):
     bad = replace(head, image=head.image * np.nan)
-    with pytest.raises(RemnantError, match="bs1.nii.gz holds"):
+    with pytest.raises(RemnantError, match=r"bs1\.nii\.gz holds"):
         prepare_scans({("a", "s1"): head, ("b", "s1"): bad}, workers=2)
 
 

@@ -15,12 +15,19 @@ def put(path, text=""):
 @pytest.fixture
 def manifest(tmp_path):
     rows = ["image,label,subject_id,session_id,age,sex,scanner"]
-    for patient, session, age, sex in (("p2", "s1", "30", "M"), ("p1", "s2", "", ""), ("p1", "s1", "51.5", "F")):
+    for patient, session, age, sex in (
+        ("p2", "s1", "30", "M"),
+        ("p1", "s2", "", ""),
+        ("p1", "s1", "51.5", "F"),
+    ):
         rows.append(f"{patient}{session}.nii,{patient}{session}_l.nii,{patient},{session},{age},{sex},x")
         put(tmp_path / f"{patient}{session}.nii")
         put(tmp_path / f"{patient}{session}_l.nii")
     put(tmp_path / "manifest.csv", "\n".join(rows))
-    put(tmp_path / "labels.csv", "label,name,tissue5,lpba3\n0,none,none,background\n7,a,gm,gyri\n9,b,wm,other_brain\n")
+    put(
+        tmp_path / "labels.csv",
+        "label,name,tissue5,lpba3\n0,none,none,background\n7,a,gm,gyri\n9,b,wm,other_brain\n",
+    )
     return tmp_path
 
 
@@ -113,7 +120,9 @@ def test_labels_that_cannot_be(manifest, row, message):
 
 def test_without_a_table_of_labels_the_cohort_loads_and_says_what_is_missing(manifest):
     (manifest / "labels.csv").unlink()
-    with pytest.raises(RemnantError, match=r"write .*labels.csv with the columns label \(or index\), name and lpba3"):
+    with pytest.raises(
+        RemnantError, match=r"write .*labels.csv with the columns label \(or index\), name and lpba3"
+    ):
         read_cohort(manifest).scheme("lpba3")
 
 

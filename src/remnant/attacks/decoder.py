@@ -58,7 +58,14 @@ def train_published(
             yield as_batch(latents[i : i + 1]), as_batch(own[i : i + 1])
 
     model = MirrorDecoder(settings.widths, settings.norm)
-    fit(model, draw_epoch, len(own), lambda m, pair: functional.mse_loss(m(pair[0]), pair[1]), settings.fit, report=report)
+    fit(
+        model,
+        draw_epoch,
+        len(own),
+        lambda m, pair: functional.mse_loss(m(pair[0]), pair[1]),
+        settings.fit,
+        report=report,
+    )
     return model
 
 
@@ -105,4 +112,6 @@ DECODERS: dict[str, tuple[type[Settings], Callable[..., nn.Module]]] = {
 @torch.no_grad()
 def reconstruct(decoder: nn.Module, latents: Tensor) -> Tensor:
     """Reconstructions (m, 1, x, y, z), float32, clamped to [0, 1], of `latents` (m, c, x', y', z')."""
-    return torch.cat([decoder(as_batch(latents[i : i + 1])).float().clamp(0, 1).cpu() for i in range(len(latents))])
+    return torch.cat(
+        [decoder(as_batch(latents[i : i + 1])).float().clamp(0, 1).cpu() for i in range(len(latents))]
+    )

@@ -50,7 +50,9 @@ class Run:
         if record.exists():
             run._require(study)
             if not resume:
-                raise RemnantError(f"{path} holds a run already; add --resume to go on with it, or choose another --out.")
+                raise RemnantError(
+                    f"{path} holds a run already; add --resume to go on with it, or choose another --out."
+                )
             differing = _differences(read_json(run.path / "config.json"), dict(config))
             if differing:
                 raise RemnantError(
@@ -58,7 +60,9 @@ class Run:
                 )
         else:
             if run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
-                raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
+                raise RemnantError(
+                    f"{path} exists and is not a run directory of Remnant; choose another --out."
+                )
             run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             run.path.chmod(0o700)
             run.private.mkdir(exist_ok=True, mode=0o700)
@@ -78,10 +82,14 @@ class Run:
 
     def _require(self, study: str | None) -> None:
         if not (self.path / "run.json").exists():
-            raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")
+            raise RemnantError(
+                f"{self.path} is not a run directory of Remnant (it has no run.json); check the path."
+            )
         record = read_json(self.path / "run.json")
         if record.get("format") != FORMAT:
-            raise RemnantError(f"{self.path} was written in format {record.get('format')!r}; this version reads {FORMAT}.")
+            raise RemnantError(
+                f"{self.path} was written in format {record.get('format')!r}; this version reads {FORMAT}."
+            )
         if study is not None and record.get("study") != study:
             raise RemnantError(
                 f"{self.path} is a run of the study '{record.get('study')}', not of '{study}'; choose another --out."
@@ -94,7 +102,9 @@ class Run:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
+            raise RemnantError(
+                f"Another process is working in {self.path}; wait for it, or stop it."
+            ) from None
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -115,7 +125,12 @@ class Run:
 
     def log(self, cell: str, event: str, **values: Any) -> None:
         """Append one JSON line; a line is one write, so that several processes can share the file."""
-        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "cell": cell, "event": event, **values}
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "cell": cell,
+            "event": event,
+            **values,
+        }
         # The newline comes first, so that a line cut short by a kill does not spoil the next.
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps(line))
@@ -149,10 +164,15 @@ class Run:
 def _foreign(path: Path) -> bool:
     """Whether the directory holds anything but what `Run.start` leaves when it is killed half-way."""
     return any(
-        entry.name not in {"config.json", "private"} and not entry.name.startswith(".tmp-") for entry in path.iterdir()
+        entry.name not in {"config.json", "private"} and not entry.name.startswith(".tmp-")
+        for entry in path.iterdir()
     )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     keys = sorted({*before, *now})
-    return [f"{key}: {before.get(key)!r} then, {now.get(key)!r} now" for key in keys if before.get(key) != now.get(key)]
+    return [
+        f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
+        for key in keys
+        if before.get(key) != now.get(key)
+    ]

@@ -40,7 +40,9 @@ def fit(
     longer finite.
     """
     model = place(model)
-    optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=settings.epochs * steps_per_epoch, pct_start=0.1
     )
@@ -58,7 +60,9 @@ def fit(
             losses.append(value.item())
         mean = sum(losses) / len(losses)
         if not mean < float("inf"):
-            raise RemnantError(f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate}).")
+            raise RemnantError(
+                f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate})."
+            )
         last = epoch + 1 == settings.epochs
         validation = None
         if validate and (last or (epoch + 1) % every == 0):

@@ -27,13 +27,17 @@ class SegmenterDecoder(nn.Module):
     full size already, go through a plain 3x3x3 convolution and are added.
     """
 
-    def __init__(self, classes: int, widths: tuple[int, ...], norm: Norm, *, skips: bool, unpool: Unpool) -> None:
+    def __init__(
+        self, classes: int, widths: tuple[int, ...], norm: Norm, *, skips: bool, unpool: Unpool
+    ) -> None:
         super().__init__()
         inputs, outputs = widths[::-1], (*widths[-2::-1], classes)
         step = double if unpool == "none" else lambda below, above: nn.Conv3d(below, above, 3, padding=1)
         self.ups = nn.ModuleList(step(below, above) for below, above in zip(inputs, outputs, strict=True))
         self.skips = nn.ModuleList(
-            nn.Conv3d(below, above, 3, padding=1, bias=False) for below, above in zip(inputs, outputs, strict=True) if skips
+            nn.Conv3d(below, above, 3, padding=1, bias=False)
+            for below, above in zip(inputs, outputs, strict=True)
+            if skips
         )
         self.norms = nn.ModuleList(norm_layer(norm, width) for width in outputs[:-1])
 

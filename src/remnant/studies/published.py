@@ -9,7 +9,12 @@ SUBBANNA2021_SIMILARITY = {
     ("unet", "ncc"): {"own": 0.60, "others": 0.52},
     ("segnet", "ncc"): {"own": 0.53, "others": 0.45},
 }
-SUBBANNA2021_RANK1 = {("unet", "ssim"): 30, ("segnet", "ssim"): 26, ("unet", "ncc"): 16, ("segnet", "ncc"): 14}
+SUBBANNA2021_RANK1 = {
+    ("unet", "ssim"): 30,
+    ("segnet", "ssim"): 26,
+    ("unet", "ncc"): 16,
+    ("segnet", "ncc"): 14,
+}
 SUBBANNA2021_MEAN_RANK = {("unet", "ssim"): 1.5, ("segnet", "ssim"): 1.6}
 SUBBANNA2021_RANKS = {"unet": (30, 5, 2, 2, 1), "segnet": (26, 8, 3, 2, 0, 1)}
 SUBBANNA2021_DICE = {

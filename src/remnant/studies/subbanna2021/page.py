@@ -12,7 +12,9 @@ WHO = {"network": "Network", "decoder": "Decoder", "metric": "Measure", "group":
 Tables = dict[str, list[Row]]
 
 
-def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort) -> dict[str, Any]:
+def words(
+    tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort
+) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown."""
     strongest = settings.decoders[0]
     measures = next(cell["measures"] for cell in cells.values() if "measures" in cell)
@@ -39,7 +41,9 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
             "ncc and the paper's MCC": "The paper's 'MCC' is described as a correlation of grey levels, so that its numbers "
             "stand beside our NCC.",
         },
-        "sections": _sections(strongest, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])),
+        "sections": _sections(
+            strongest, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])
+        ),
     }
 
 
@@ -75,7 +79,9 @@ def _findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str
             "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
             "this size and training, not a clearance of the model."
         )
-    findings += [_leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})]
+    findings += [
+        _leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})
+    ]
     for network in settings.networks:
         row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
         if row:
@@ -88,7 +94,12 @@ def _findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str
         findings.append(_decoders_in_words(tables, settings))
     for network in settings.networks:
         row = _one(
-            tables["other_session"], network=network, decoder=decoder, metric="ssim", group="member", direction="second->first"
+            tables["other_session"],
+            network=network,
+            decoder=decoder,
+            metric="ssim",
+            group="member",
+            direction="second->first",
         )
         if row:
             findings.append(
@@ -124,13 +135,19 @@ def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
             _one(tables["identification"], network=network, decoder=decoder, metric="ssim", group="member")
             for decoder in ("published", "default")
         ]
-        parts.append(f"{counts[0]['rank1_count']} against {counts[1]['rank1_count']} of {counts[1]['n']} ({NAMES[network]})")
+        parts.append(
+            f"{counts[0]['rank1_count']} against {counts[1]['rank1_count']} of {counts[1]['n']} ({NAMES[network]})"
+        )
     return (
         f"The decoder as published finds fewer or as many members as the strongest one: {', '.join(parts)}. Judge a release "
         "by the strongest attack, since an attacker will not stop at the published one."
         if all(
-            _one(tables["identification"], network=network, decoder="published", metric="ssim", group="member")["rank1_count"]
-            <= _one(tables["identification"], network=network, decoder="default", metric="ssim", group="member")["rank1_count"]
+            _one(
+                tables["identification"], network=network, decoder="published", metric="ssim", group="member"
+            )["rank1_count"]
+            <= _one(
+                tables["identification"], network=network, decoder="default", metric="ssim", group="member"
+            )["rank1_count"]
             for network in settings.networks
         )
         else f"The published decoder against ours, members found first: {', '.join(parts)}. Judge by the stronger."
@@ -147,7 +164,11 @@ def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
         f"segment {', '.join(cohort.scheme(settings.preparation.scheme).classes[1:])}.",
         f"{patients} patients with {len(cohort.cases)} scans in {folds} folds: at most {members} members, at least "
         f"{patients - groups * members} patients of the attacker's"
-        + (f", at most {members} non-members; every patient is once a member and once a non-member." if groups == 2 else "."),
+        + (
+            f", at most {members} non-members; every patient is once a member and once a non-member."
+            if groups == 2
+            else "."
+        ),
         "Inversion decoders: "
         + "; ".join(
             {
@@ -202,7 +223,9 @@ def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section
         ),
         Section(
             title="How similar are the reconstructions?",
-            text=["All brains are alike: the mean image of the attacker's own patients is the baseline to beat."],
+            text=[
+                "All brains are alike: the mean image of the attacker's own patients is the baseline to beat."
+            ],
             table=TableView(
                 name="similarity",
                 caption="Tables 1 and 3 of the paper: mean similarity over patients with bootstrap 95% interval, to the own "
@@ -245,7 +268,9 @@ def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section
 def _leak_section() -> Section:
     return Section(
         title="Did training leak more of the members?",
-        text=["Every patient was once a member and once a non-member. The difference between the two is the leak."],
+        text=[
+            "Every patient was once a member and once a non-member. The difference between the two is the leak."
+        ],
         table=TableView(
             name="leak",
             caption="Similarity to the own original, member minus non-member, paired by patient; sign-flip p-value; the "
@@ -316,5 +341,7 @@ def _dice_section() -> Section:
 def _training_section() -> Section:
     return Section(
         title="Training",
-        figures=[FigureView(name="training", kind="training_curves", caption="Loss by epoch; a line is a fold.")],
+        figures=[
+            FigureView(name="training", kind="training_curves", caption="Loss by epoch; a line is a fold.")
+        ],
     )

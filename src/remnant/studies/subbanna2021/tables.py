@@ -63,7 +63,12 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
             scores.append(cell["similarity"][metric][i])
             means.append(cell["mean_image"][metric])
             own.append(gallery.index((pseudonym, sought)))
-            allowed.append([(other == pseudonym and n == sought) or (other != pseudonym and n == 1) for other, n in gallery])
+            allowed.append(
+                [
+                    (other == pseudonym and n == sought) or (other != pseudonym and n == 1)
+                    for other, n in gallery
+                ]
+            )
             pseudonyms.append(pseudonym)
     shape = (len(own), len(cells[0]["gallery"]))
     return Search(
@@ -75,11 +80,22 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
     )
 
 
-def make_tables(cells: Cells, networks: Sequence[str], decoders: Sequence[str], seeds: Seeds) -> dict[str, list[Row]]:
+def make_tables(
+    cells: Cells, networks: Sequence[str], decoders: Sequence[str], seeds: Seeds
+) -> dict[str, list[Row]]:
     """Every table of results.json but `training`, as lists of flat rows."""
     tables: dict[str, list[Row]] = {
         name: []
-        for name in ("similarity", "identification", "ranks", "other_session", "dice", "leak", "exposed", "scores")
+        for name in (
+            "similarity",
+            "identification",
+            "ranks",
+            "other_session",
+            "dice",
+            "leak",
+            "exposed",
+            "scores",
+        )
     }
     for network in networks:
         for decoder in decoders:
@@ -98,15 +114,24 @@ def make_tables(cells: Cells, networks: Sequence[str], decoders: Sequence[str], 
                     tables["similarity"].append(_similarity(here, found, branch.child(group)))
                     tables["identification"].append(_identification(here, found, branch.child(group)))
                     if decoder == decoders[0]:
-                        guess = Search(found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms)
+                        guess = Search(
+                            found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms
+                        )
                         tables["identification"].append(
-                            _identification({**here, "decoder": "mean_image"}, guess, branch.child(group, "mean"))
+                            _identification(
+                                {**here, "decoder": "mean_image"}, guess, branch.child(group, "mean")
+                            )
                         )
                     tables["ranks"] += _ranks(here, found)
                     others = search(attacks, metric, group, 1, 2)
                     tables["scores"] += _scores(here, found, others)
-                    for direction, (session, sought) in {"second->first": (2, 1), "first->second": (1, 2)}.items():
-                        row = _other_session({**here, "direction": direction}, search(attacks, metric, group, session, sought))
+                    for direction, (session, sought) in {
+                        "second->first": (2, 1),
+                        "first->second": (1, 2),
+                    }.items():
+                        row = _other_session(
+                            {**here, "direction": direction}, search(attacks, metric, group, session, sought)
+                        )
                         tables["other_session"] += row
                 if len(groups) == 2:
                     tables["leak"].append(_leak(key, firsts, branch.child("leak")))
@@ -172,13 +197,20 @@ def _ranks(key: Row, found: Search) -> list[Row]:
     counts = identity.rank_histogram(found.ranks, int(sizes.max()))
     paper = published.SUBBANNA2021_RANKS[key["network"]] if key["metric"] == "ssim" else ()
     return [
-        {**key, "rank": rank, "count": int(count), "published": paper[rank - 1] if rank <= len(paper) else None}
+        {
+            **key,
+            "rank": rank,
+            "count": int(count),
+            "published": paper[rank - 1] if rank <= len(paper) else None,
+        }
         for rank, count in enumerate(counts, start=1)
     ]
 
 
 def _scores(key: Row, found: Search, others: Search) -> list[Row]:
-    other_ranks = dict(zip(others.pseudonyms, others.ranks.tolist(), strict=True)) if others.pseudonyms else {}
+    other_ranks = (
+        dict(zip(others.pseudonyms, others.ranks.tolist(), strict=True)) if others.pseudonyms else {}
+    )
     rows = []
     for i, pseudonym in enumerate(found.pseudonyms):
         rows.append(
@@ -218,7 +250,8 @@ def _other_session(key: Row, found: Search) -> list[Row]:
 
 def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
     member, non_member = (
-        dict(zip(firsts[group].pseudonyms, firsts[group].own_scores.tolist(), strict=True)) for group in GROUPS
+        dict(zip(firsts[group].pseudonyms, firsts[group].own_scores.tolist(), strict=True))
+        for group in GROUPS
     )
     leak = paired_difference(member, non_member, seeds.numpy())
     return {
@@ -232,7 +265,9 @@ def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
     }
 
 
-def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds) -> Iterator[Row]:
+def _dice(
+    network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds
+) -> Iterator[Row]:
     classes = attacks[0]["classes"]
     for group in groups:
         for image in attacks[0]["dice"]:
@@ -240,11 +275,15 @@ def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: lis
                 [
                     [np.nan if value is None else value for value in row]
                     for cell in attacks
-                    for row, own_group, session in zip(cell["dice"][image], cell["groups"], cell["sessions"], strict=True)
+                    for row, own_group, session in zip(
+                        cell["dice"][image], cell["groups"], cell["sessions"], strict=True
+                    )
                     if own_group == group and session == 1
                 ]
             )
-            columns = {"mean": mean_dice(values)} | {name: values[:, i] for i, name in enumerate(classes) if i > 0}
+            columns = {"mean": mean_dice(values)} | {
+                name: values[:, i] for i, name in enumerate(classes) if i > 0
+            }
             for name, column in columns.items():
                 held = column[np.isfinite(column)]
                 mean = bootstrap_mean(held, seeds.child(group, image, name).numpy())
@@ -268,8 +307,11 @@ def _exposed(scores: list[Row], network: str, decoder: str, most: int = 6) -> li
     """The patients whose reconstruction stands out most from everybody else's, by SSIM."""
     key = {"network": network, "decoder": decoder, "metric": "ssim"}
     rows = [
-        {**key, **{name: row[name] for name in ("pseudonym", "group", "own", "best_other", "rank")},
-         "margin": row["own"] - row["best_other"]}
+        {
+            **key,
+            **{name: row[name] for name in ("pseudonym", "group", "own", "best_other", "rank")},
+            "margin": row["own"] - row["best_other"],
+        }
         for row in scores
         if key.items() <= row.items()
     ]
