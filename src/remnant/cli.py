@@ -49,9 +49,7 @@ def study_subbanna2021(
     data: Annotated[
         Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")
     ] = None,
-    preset: Annotated[
-        Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, within the hour.")
-    ] = Preset.cpu,
+    preset: Annotated[Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, within the hour.")] = Preset.cpu,
     networks: Annotated[str, typer.Option(help="Comma-separated: unet, segnet.")] = "unet,segnet",
     design: Annotated[
         Design, typer.Option(help="two_groups is the paper's own, without non-members.")
@@ -64,9 +62,7 @@ def study_subbanna2021(
     ] = None,
     keep_reconstructions: Annotated[
         bool,
-        typer.Option(
-            "--keep-reconstructions", help="Keep reconstructions and inversion decoders: patient data."
-        ),
+        typer.Option("--keep-reconstructions", help="Keep reconstructions and inversion decoders: patient data."),
     ] = False,
     show_images: Annotated[
         bool, typer.Option("--show-images", help="Show patient images in a private report.")
@@ -121,9 +117,7 @@ def phantom_brains(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
-    show_images: Annotated[
-        bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")
-    ] = False,
+    show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")] = False,
 ) -> None:
     """Make the report of a run again from its files alone."""
     from remnant.base.run import Run
@@ -167,7 +161,5 @@ def main() -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
             raise
         place = error.filename or "the output directory"
-        say(
-            f"remnant: {os.strerror(error.errno)}: {place}; make room or choose another --out, then add --resume."
-        )
+        say(f"remnant: {os.strerror(error.errno)}: {place}; make room or choose another --out, then add --resume.")
         sys.exit(2)

@@ -112,6 +112,4 @@ DECODERS: dict[str, tuple[type[Settings], Callable[..., nn.Module]]] = {
 @torch.no_grad()
 def reconstruct(decoder: nn.Module, latents: Tensor) -> Tensor:
     """Reconstructions (m, 1, x, y, z), float32, clamped to [0, 1], of `latents` (m, c, x', y', z')."""
-    return torch.cat(
-        [decoder(as_batch(latents[i : i + 1])).float().clamp(0, 1).cpu() for i in range(len(latents))]
-    )
+    return torch.cat([decoder(as_batch(latents[i : i + 1])).float().clamp(0, 1).cpu() for i in range(len(latents))])

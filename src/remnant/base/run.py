@@ -60,9 +60,7 @@ class Run:
                 )
         else:
             if run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
-                raise RemnantError(
-                    f"{path} exists and is not a run directory of Remnant; choose another --out."
-                )
+                raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
             run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             run.path.chmod(0o700)
             run.private.mkdir(exist_ok=True, mode=0o700)
@@ -82,9 +80,7 @@ class Run:
 
     def _require(self, study: str | None) -> None:
         if not (self.path / "run.json").exists():
-            raise RemnantError(
-                f"{self.path} is not a run directory of Remnant (it has no run.json); check the path."
-            )
+            raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")
         record = read_json(self.path / "run.json")
         if record.get("format") != FORMAT:
             raise RemnantError(
@@ -102,9 +98,7 @@ class Run:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise RemnantError(
-                f"Another process is working in {self.path}; wait for it, or stop it."
-            ) from None
+            raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -164,15 +158,10 @@ class Run:
 def _foreign(path: Path) -> bool:
     """Whether the directory holds anything but what `Run.start` leaves when it is killed half-way."""
     return any(
-        entry.name not in {"config.json", "private"} and not entry.name.startswith(".tmp-")
-        for entry in path.iterdir()
+        entry.name not in {"config.json", "private"} and not entry.name.startswith(".tmp-") for entry in path.iterdir()
     )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     keys = sorted({*before, *now})
-    return [
-        f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
-        for key in keys
-        if before.get(key) != now.get(key)
-    ]
+    return [f"{key}: {before.get(key)!r} then, {now.get(key)!r} now" for key in keys if before.get(key) != now.get(key)]

@@ -55,9 +55,7 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
             _do(run.path, cell)
             progress.advance(cell.name)
         return
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_enter, initargs=(threads,)
-    )
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_enter, initargs=(threads,))
     running: dict[Future[None], Cell] = {}
     try:
         while waiting or running:

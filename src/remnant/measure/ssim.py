@@ -28,9 +28,7 @@ class SsimSettings:
 
     def __post_init__(self) -> None:
         if self.window < 3 or self.window % 2 == 0:
-            raise RemnantError(
-                f"The SSIM window must be odd and at least 3 voxels. Got {self.window} instead."
-            )
+            raise RemnantError(f"The SSIM window must be odd and at least 3 voxels. Got {self.window} instead.")
         if not (self.sigma > 0 and self.data_range > 0):
             raise RemnantError(f"SSIM's sigma and data range must be above 0. Got {self} instead.")
 
@@ -85,9 +83,7 @@ def ssim_matrix(
     return (total / math.prod(inner)).cpu().numpy()
 
 
-def _slab_sums(
-    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, together: int
-) -> torch.Tensor:
+def _slab_sums(left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, together: int) -> torch.Tensor:
     """Sums of SSIM over one slab's windows, float64 (n, m), `together` gallery images at a time."""
     left, right = left.double(), right.double()
     bands = [window_band(size, settings, left.device) for size in left.shape[1:]]
@@ -109,9 +105,7 @@ def _slab_sums(
     return sums
 
 
-def _own_statistics(
-    images: torch.Tensor, bands: list[torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _own_statistics(images: torch.Tensor, bands: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Windowed mean (float64), its square and the variance (float32) of each image.
 
     One image at a time: the squares of all would double the input.

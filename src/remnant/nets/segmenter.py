@@ -27,9 +27,7 @@ class SegmenterDecoder(nn.Module):
     full size already, go through a plain 3x3x3 convolution and are added.
     """
 
-    def __init__(
-        self, classes: int, widths: tuple[int, ...], norm: Norm, *, skips: bool, unpool: Unpool
-    ) -> None:
+    def __init__(self, classes: int, widths: tuple[int, ...], norm: Norm, *, skips: bool, unpool: Unpool) -> None:
         super().__init__()
         inputs, outputs = widths[::-1], (*widths[-2::-1], classes)
         step = double if unpool == "none" else lambda below, above: nn.Conv3d(below, above, 3, padding=1)

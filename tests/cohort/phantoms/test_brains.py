@@ -28,9 +28,7 @@ def population():
 
 def test_same_seed_same_bytes_whatever_was_drawn_before():
     def digest(scan):
-        return hashlib.sha256(
-            scan.image.tobytes() + scan.labels.tobytes() + scan.affine.tobytes()
-        ).hexdigest()
+        return hashlib.sha256(scan.image.tobytes() + scan.labels.tobytes() + scan.affine.tobytes()).hexdigest()
 
     cohort = BrainPhantoms(patients=3, sessions=2, side=32)
     forwards = [digest(cohort.scan(patient, session)) for patient in range(3) for session in range(2)]
@@ -77,8 +75,7 @@ def test_other_session_is_nearer_than_any_other_patient():
     cohort = BrainPhantoms(patients=12, sessions=2, side=32, seed=2)
     # Heads are centred, not aligned: what is left of the pose makes this harder than it is after preparation.
     first, second = (
-        np.stack([centred(cohort.scan(patient, session).image).ravel() for patient in range(12)])
-        for session in (0, 1)
+        np.stack([centred(cohort.scan(patient, session).image).ravel() for patient in range(12)]) for session in (0, 1)
     )
     similarity = np.corrcoef(first, second)[:12, 12:]
     assert (similarity.argmax(1) == np.arange(12)).mean() >= 0.9

@@ -38,9 +38,7 @@ def cells_of(settings: StudySettings) -> list[Cell]:
             targets.append(Cell(name, segmenter_cell, {"network": network, "fold": fold, **shared}))
             for decoder in settings.decoders:
                 arguments = {"network": network, "fold": fold, "decoder": decoder, **shared}
-                attacks.append(
-                    Cell(f"attack-{network}-fold{fold}-{decoder}", attack_cell, arguments, (name,))
-                )
+                attacks.append(Cell(f"attack-{network}-fold{fold}-{decoder}", attack_cell, arguments, (name,)))
     return targets + sorted(attacks, key=lambda cell: cell.arguments["decoder"] != "default")
 
 
@@ -79,13 +77,9 @@ def attack_cell(run: Run, network: str, fold: int, decoder: str, settings: Study
     own = data.images[data.where("attacker")]
     access = latents_of(target, data.images[attacked])
     _, train = DECODERS[decoder]
-    model = train(
-        access, own, getattr(settings, decoder), Seeds(settings.seed).child(name), _epoch_log(run, name)
-    )
+    model = train(access, own, getattr(settings, decoder), Seeds(settings.seed).child(name), _epoch_log(run, name))
     drawn = reconstruct(model, access.latents)
-    save_checkpoint(
-        run.private / "decoders" / f"{name}.safetensors", model, _decoder_arguments(decoder, own, settings)
-    )
+    save_checkpoint(run.private / "decoders" / f"{name}.safetensors", model, _decoder_arguments(decoder, own, settings))
     who = {key: [getattr(data, key)[i] for i in attacked] for key in ("pseudonyms", "groups", "sessions")}
     write_reconstructions(
         run.path,
@@ -122,9 +116,7 @@ def _similarities(data: FoldData, drawn: Tensor, own: Tensor) -> dict[str, Any]:
     return {"similarity": matrices, "mean_image": means, "measures": described}
 
 
-def _overlaps(
-    data: FoldData, attacked: list[int], drawn: Tensor, target: Any
-) -> dict[str, list[list[float | None]]]:
+def _overlaps(data: FoldData, attacked: list[int], drawn: Tensor, target: Any) -> dict[str, list[list[float | None]]]:
     """Dice per scan and class: the target's segmentation of the original and of the reconstruction."""
     classes = len(data.classes)
     manual = data.labels[attacked].numpy()

@@ -47,17 +47,13 @@ def fold_file(run: Run, index: int) -> Path:
 
 def write_fold(run: Run, prepared: Prepared, fold: Fold) -> None:
     """Keep a fold for the cells, atomically."""
-    group_of = {
-        patient: name for name in ("members", "attacker", "non_members") for patient in getattr(fold, name)
-    }
+    group_of = {patient: name for name in ("members", "attacker", "non_members") for patient in getattr(fold, name)}
     words = {"members": "member", "attacker": "attacker", "non_members": "non_member"}
     patients = [case.patient for case in prepared.cases]
     # Sessions are known by their order: their names in the source may hold a date.
     ordered = sorted((case.patient, case.session) for case in prepared.cases)
     first = {patient: i for i, (patient, _) in reversed(list(enumerate(ordered)))}
-    sessions = [
-        ordered.index((case.patient, case.session)) - first[case.patient] + 1 for case in prepared.cases
-    ]
+    sessions = [ordered.index((case.patient, case.session)) - first[case.patient] + 1 for case in prepared.cases]
     fold_file(run, fold.index).parent.mkdir(mode=0o700, exist_ok=True)
     with atomic_path(fold_file(run, fold.index)) as temporary:
         np.savez(

@@ -12,9 +12,7 @@ WHO = {"network": "Network", "decoder": "Decoder", "metric": "Measure", "group":
 Tables = dict[str, list[Row]]
 
 
-def words(
-    tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort
-) -> dict[str, Any]:
+def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown."""
     strongest = settings.decoders[0]
     measures = next(cell["measures"] for cell in cells.values() if "measures" in cell)
@@ -41,9 +39,7 @@ def words(
             "ncc and the paper's MCC": "The paper's 'MCC' is described as a correlation of grey levels, so that its numbers "
             "stand beside our NCC.",
         },
-        "sections": _sections(
-            strongest, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])
-        ),
+        "sections": _sections(strongest, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])),
     }
 
 
@@ -79,9 +75,7 @@ def _findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str
             "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
             "this size and training, not a clearance of the model."
         )
-    findings += [
-        _leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})
-    ]
+    findings += [_leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})]
     for network in settings.networks:
         row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
         if row:
@@ -142,12 +136,12 @@ def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
         f"The decoder as published finds fewer or as many members as the strongest one: {', '.join(parts)}. Judge a release "
         "by the strongest attack, since an attacker will not stop at the published one."
         if all(
-            _one(
-                tables["identification"], network=network, decoder="published", metric="ssim", group="member"
-            )["rank1_count"]
-            <= _one(
-                tables["identification"], network=network, decoder="default", metric="ssim", group="member"
-            )["rank1_count"]
+            _one(tables["identification"], network=network, decoder="published", metric="ssim", group="member")[
+                "rank1_count"
+            ]
+            <= _one(tables["identification"], network=network, decoder="default", metric="ssim", group="member")[
+                "rank1_count"
+            ]
             for network in settings.networks
         )
         else f"The published decoder against ours, members found first: {', '.join(parts)}. Judge by the stronger."
@@ -223,9 +217,7 @@ def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section
         ),
         Section(
             title="How similar are the reconstructions?",
-            text=[
-                "All brains are alike: the mean image of the attacker's own patients is the baseline to beat."
-            ],
+            text=["All brains are alike: the mean image of the attacker's own patients is the baseline to beat."],
             table=TableView(
                 name="similarity",
                 caption="Tables 1 and 3 of the paper: mean similarity over patients with bootstrap 95% interval, to the own "
@@ -268,9 +260,7 @@ def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section
 def _leak_section() -> Section:
     return Section(
         title="Did training leak more of the members?",
-        text=[
-            "Every patient was once a member and once a non-member. The difference between the two is the leak."
-        ],
+        text=["Every patient was once a member and once a non-member. The difference between the two is the leak."],
         table=TableView(
             name="leak",
             caption="Similarity to the own original, member minus non-member, paired by patient; sign-flip p-value; the "
@@ -341,7 +331,5 @@ def _dice_section() -> Section:
 def _training_section() -> Section:
     return Section(
         title="Training",
-        figures=[
-            FigureView(name="training", kind="training_curves", caption="Loss by epoch; a line is a fold.")
-        ],
+        figures=[FigureView(name="training", kind="training_curves", caption="Loss by epoch; a line is a fold.")],
     )

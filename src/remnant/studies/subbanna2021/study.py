@@ -88,9 +88,7 @@ def _prepare_folds(
 ) -> None:
     """Each fold's scans on the grid of its own template, which only the attacker's patients helped to make."""
     deal = three_group_folds if settings.design == "three_groups" else two_group_folds
-    folds = deal(
-        cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions
-    )
+    folds = deal(cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions)
     if all(fold_file(run, fold.index).exists() for fold in folds):
         return
     heads = prepare(cohort, settings.preparation, cache=cache, workers=workers, quiet=quiet)

@@ -64,10 +64,7 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
             means.append(cell["mean_image"][metric])
             own.append(gallery.index((pseudonym, sought)))
             allowed.append(
-                [
-                    (other == pseudonym and n == sought) or (other != pseudonym and n == 1)
-                    for other, n in gallery
-                ]
+                [(other == pseudonym and n == sought) or (other != pseudonym and n == 1) for other, n in gallery]
             )
             pseudonyms.append(pseudonym)
     shape = (len(own), len(cells[0]["gallery"]))
@@ -80,9 +77,7 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
     )
 
 
-def make_tables(
-    cells: Cells, networks: Sequence[str], decoders: Sequence[str], seeds: Seeds
-) -> dict[str, list[Row]]:
+def make_tables(cells: Cells, networks: Sequence[str], decoders: Sequence[str], seeds: Seeds) -> dict[str, list[Row]]:
     """Every table of results.json but `training`, as lists of flat rows."""
     tables: dict[str, list[Row]] = {
         name: []
@@ -114,13 +109,9 @@ def make_tables(
                     tables["similarity"].append(_similarity(here, found, branch.child(group)))
                     tables["identification"].append(_identification(here, found, branch.child(group)))
                     if decoder == decoders[0]:
-                        guess = Search(
-                            found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms
-                        )
+                        guess = Search(found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms)
                         tables["identification"].append(
-                            _identification(
-                                {**here, "decoder": "mean_image"}, guess, branch.child(group, "mean")
-                            )
+                            _identification({**here, "decoder": "mean_image"}, guess, branch.child(group, "mean"))
                         )
                     tables["ranks"] += _ranks(here, found)
                     others = search(attacks, metric, group, 1, 2)
@@ -208,9 +199,7 @@ def _ranks(key: Row, found: Search) -> list[Row]:
 
 
 def _scores(key: Row, found: Search, others: Search) -> list[Row]:
-    other_ranks = (
-        dict(zip(others.pseudonyms, others.ranks.tolist(), strict=True)) if others.pseudonyms else {}
-    )
+    other_ranks = dict(zip(others.pseudonyms, others.ranks.tolist(), strict=True)) if others.pseudonyms else {}
     rows = []
     for i, pseudonym in enumerate(found.pseudonyms):
         rows.append(
@@ -250,8 +239,7 @@ def _other_session(key: Row, found: Search) -> list[Row]:
 
 def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
     member, non_member = (
-        dict(zip(firsts[group].pseudonyms, firsts[group].own_scores.tolist(), strict=True))
-        for group in GROUPS
+        dict(zip(firsts[group].pseudonyms, firsts[group].own_scores.tolist(), strict=True)) for group in GROUPS
     )
     leak = paired_difference(member, non_member, seeds.numpy())
     return {
@@ -265,9 +253,7 @@ def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
     }
 
 
-def _dice(
-    network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds
-) -> Iterator[Row]:
+def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds) -> Iterator[Row]:
     classes = attacks[0]["classes"]
     for group in groups:
         for image in attacks[0]["dice"]:
@@ -281,9 +267,7 @@ def _dice(
                     if own_group == group and session == 1
                 ]
             )
-            columns = {"mean": mean_dice(values)} | {
-                name: values[:, i] for i, name in enumerate(classes) if i > 0
-            }
+            columns = {"mean": mean_dice(values)} | {name: values[:, i] for i, name in enumerate(classes) if i > 0}
             for name, column in columns.items():
                 held = column[np.isfinite(column)]
                 mean = bootstrap_mean(held, seeds.child(group, image, name).numpy())
