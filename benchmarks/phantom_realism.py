@@ -94,17 +94,13 @@ def draw(found: dict[str, dict[str, dict[str, list[float]]]], path: Path) -> Non
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, required=True, help="real brains, in a layout that Remnant reads"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="real brains, in a layout that Remnant reads")
     parser.add_argument("--out", type=Path, default=Path("docs/results/phantoms"))
     parser.add_argument("--patients", type=int, default=24)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--cache", type=Path, help="keep the prepared real scans here (patient data) for the next run"
-    )
+    parser.add_argument("--cache", type=Path, help="keep the prepared real scans here (patient data) for the next run")
     options = parser.parse_args()
     phantoms = BrainPhantoms(patients=options.patients, sessions=2, side=options.side, seed=options.seed)
     found = {}

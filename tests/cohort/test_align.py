@@ -39,12 +39,8 @@ def test_poses_that_tell_patients_apart_before_registration_fall_to_chance_after
     rng = np.random.default_rng(1)
     patients, shape = 12, (40, 48, 40)
     grid = Grid(shape, 5.0)
-    template = np.mean(
-        [draw_head(seed, shape=shape, spacing=(5.0,) * 3).image / 300 for seed in range(6)], axis=0
-    )
-    habits = np.concatenate(
-        [rng.uniform(-0.25, 0.25, (patients, 3)), rng.uniform(-8, 8, (patients, 3))], axis=1
-    )
+    template = np.mean([draw_head(seed, shape=shape, spacing=(5.0,) * 3).image / 300 for seed in range(6)], axis=0)
+    habits = np.concatenate([rng.uniform(-0.25, 0.25, (patients, 3)), rng.uniform(-8, 8, (patients, 3))], axis=1)
     found, left = np.zeros((2, patients, 6)), np.zeros((2, patients, 6))
     for session in range(2):
         for patient in range(patients):

@@ -23,12 +23,8 @@ def test_every_fold_parts_the_patients_and_each_is_once_a_member_and_once_a_non_
     folds = three_group_folds(sessions, seeds=seeds, n_folds=n_folds, sessions=sessions)
     for fold in folds:
         assert sorted(fold.members + fold.attacker + fold.non_members) == sorted(sessions)
-    assert Counter(patient for fold in folds for patient in fold.members) == Counter(
-        dict.fromkeys(sessions, 1)
-    )
-    assert Counter(patient for fold in folds for patient in fold.non_members) == Counter(
-        dict.fromkeys(sessions, 1)
-    )
+    assert Counter(patient for fold in folds for patient in fold.members) == Counter(dict.fromkeys(sessions, 1))
+    assert Counter(patient for fold in folds for patient in fold.non_members) == Counter(dict.fromkeys(sessions, 1))
 
 
 @given(designs())

@@ -61,9 +61,7 @@ def test_the_common_grid_holds_every_head_and_is_a_multiple_of_16(draw_head, pre
 
 
 def test_a_shape_too_small_names_the_scan(prepare_scans, head):
-    with pytest.raises(
-        RemnantError, match=r"shape \(16, 16, 16\) at 8 mm does not hold the head in .*as1.nii.gz"
-    ):
+    with pytest.raises(RemnantError, match=r"shape \(16, 16, 16\) at 8 mm does not hold the head in .*as1.nii.gz"):
         prepare_scans({("a", "s1"): head}, SETTINGS.model_copy(update={"shape": (16, 16, 16)}))
 
 
@@ -81,9 +79,7 @@ def test_anisotropic_scans_come_out_on_the_same_grid(draw_head, prepare_scans):
 
 def test_mixed_spacing_names_the_two_files(draw_head, prepare_scans, head):
     fine = draw_head(3, shape=(48, 56, 48), spacing=(3.5, 3.5, 3.5))
-    with pytest.raises(
-        RemnantError, match=r"as1.nii.gz has voxels of 3.5 x 3.5 x 3.5 mm, .*bs1.nii.gz of 8 x 8 x 8"
-    ):
+    with pytest.raises(RemnantError, match=r"as1.nii.gz has voxels of 3.5 x 3.5 x 3.5 mm, .*bs1.nii.gz of 8 x 8 x 8"):
         prepare_scans({("a", "s1"): fine, ("b", "s1"): head})
 
 
@@ -92,8 +88,7 @@ def test_any_number_of_workers_gives_the_same(draw_head, tmp_path, write_manifes
     cohort = read_cohort(write_manifest(tmp_path / "data", scans))
     settings = PreparationSettings(spacing_mm=8.0)
     one, two = (
-        prepare(cohort, settings, cache=tmp_path / str(workers), workers=workers, quiet=True)
-        for workers in (1, 2)
+        prepare(cohort, settings, cache=tmp_path / str(workers), workers=workers, quiet=True) for workers in (1, 2)
     )
     assert np.array_equal(one.coarse, two.coarse)
     assert [recipe.case for recipe in two.recipes] == list(cohort.cases)
@@ -148,9 +143,7 @@ def test_labels_of_another_shape_place_or_spacing(tmp_path, save_volume, write_m
     cohort = read_cohort(write_manifest(tmp_path / "data", {("a", "s1"): head}))
     labels = cohort.cases[0].labels
     save_volume(labels, head.labels[1:], head.affine)
-    with pytest.raises(
-        RemnantError, match=rf"{re.escape(str(labels))} has the shape \(23, 28, 24\), its image"
-    ):
+    with pytest.raises(RemnantError, match=rf"{re.escape(str(labels))} has the shape \(23, 28, 24\), its image"):
         prepare(cohort, SETTINGS, cache=tmp_path / "cache", quiet=True)
     for elsewhere in (head.affine + np.diag([0, 0, 0.5, 0]), np.diag([-1, 1, 1, 1]) @ head.affine):
         save_volume(labels, head.labels, elsewhere)

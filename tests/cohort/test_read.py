@@ -120,9 +120,7 @@ def test_labels_that_cannot_be(manifest, row, message):
 
 def test_without_a_table_of_labels_the_cohort_loads_and_says_what_is_missing(manifest):
     (manifest / "labels.csv").unlink()
-    with pytest.raises(
-        RemnantError, match=r"write .*labels.csv with the columns label \(or index\), name and lpba3"
-    ):
+    with pytest.raises(RemnantError, match=r"write .*labels.csv with the columns label \(or index\), name and lpba3"):
         read_cohort(manifest).scheme("lpba3")
 
 

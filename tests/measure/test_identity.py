@@ -34,11 +34,7 @@ def test_ranks_follow_a_permutation(order):
 
 def test_a_reconstruction_that_resembles_all_alike_is_at_chance():
     ranks = identity.ranks(np.zeros((5, 40)), np.arange(5))
-    assert (
-        identity.mean_rank(ranks)
-        == identity.chance_mean_rank(identity.gallery_sizes(np.zeros((5, 40))))
-        == 20.5
-    )
+    assert identity.mean_rank(ranks) == identity.chance_mean_rank(identity.gallery_sizes(np.zeros((5, 40)))) == 20.5
     assert identity.rank1_count(ranks) == 0
     assert identity.own_versus_others_auc(np.zeros((5, 40)), np.arange(5), generator()).mean == 0.5
 

@@ -19,9 +19,7 @@ def generator(seed=0):
 @pytest.mark.parametrize("n", [6, 24, 200])
 def test_bootstrap_agrees_with_scipy(n):
     values = generator(n).gamma(2, size=n)
-    oracle = stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, method="BCa", rng=generator(7)
-    ).confidence_interval
+    oracle = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=generator(7)).confidence_interval
     found = intervals.bootstrap_mean(values, generator())
     assert found.mean == pytest.approx(values.mean())
     np.testing.assert_allclose([found.low, found.high], oracle, atol=0.04 * values.std())
@@ -60,9 +58,7 @@ def test_clopper_pearson_agrees_with_scipy(pair):
     for level in (0.95, 0.9):
         oracle = stats.binomtest(k, n).proportion_ci(level, method="exact")
         found = intervals.clopper_pearson(k, n, level)
-        np.testing.assert_allclose(
-            [found.mean, found.low, found.high], [k / n, oracle.low, oracle.high], atol=1e-9
-        )
+        np.testing.assert_allclose([found.mean, found.low, found.high], [k / n, oracle.low, oracle.high], atol=1e-9)
 
 
 def test_clopper_pearson_of_nobody_and_of_nonsense():
@@ -73,9 +69,7 @@ def test_clopper_pearson_of_nobody_and_of_nonsense():
 
 @pytest.mark.parametrize(("n", "decimals"), [(2, 9), (5, 1), (8, 9), (12, 9)])
 def test_small_permutation_test_is_exact(n, decimals):
-    differences = (
-        generator(n).normal(0.5, 1, n).round(decimals)
-    )  # rounded: ties between sums, which must count
+    differences = generator(n).normal(0.5, 1, n).round(decimals)  # rounded: ties between sums, which must count
     oracle = stats.permutation_test(
         (differences, np.zeros(n)),
         lambda x, y, axis: (x - y).mean(axis),
@@ -156,13 +150,7 @@ def test_paired_difference_of_too_few():
     nobody = intervals.paired_difference({}, {}, generator())
     one = intervals.paired_difference({"a": 2.0}, {"a": 1.0}, generator())
     assert nobody.n == 0 and math.isnan(nobody.difference) and math.isnan(nobody.p)
-    assert (
-        one.n == 1
-        and one.difference == 1
-        and math.isnan(one.low)
-        and math.isnan(one.detectable)
-        and one.p == 1
-    )
+    assert one.n == 1 and one.difference == 1 and math.isnan(one.low) and math.isnan(one.detectable) and one.p == 1
 
 
 def test_paired_difference_wants_both_sides():

@@ -12,9 +12,7 @@ def test_agrees_with_f1():
     random = np.random.default_rng(0)
     prediction = random.integers(0, 4, (3, 6, 7, 8)).astype(np.uint8)
     reference = np.where(random.random(prediction.shape) < 0.5, prediction, 1).astype(np.uint8)
-    expected = [
-        f1_score(r.ravel(), p.ravel(), average=None) for p, r in zip(prediction, reference, strict=True)
-    ]
+    expected = [f1_score(r.ravel(), p.ravel(), average=None) for p, r in zip(prediction, reference, strict=True)]
     np.testing.assert_allclose(dice(prediction, reference, 4), expected)
     np.testing.assert_allclose(dice(reference, prediction, 4), expected)
 

@@ -84,9 +84,7 @@ def test_flat_images_are_exact():
     levels = np.linspace(0, 1, 40, dtype=np.float32)
     stack = np.broadcast_to(levels[:, None, None, None], (40, 12, 13, 14)).copy()
     a, b = levels[:, None].astype(float), levels[None].astype(float)
-    np.testing.assert_allclose(
-        ssim_matrix(stack, stack), (2 * a * b + 1e-4) / (a**2 + b**2 + 1e-4), atol=1e-6
-    )
+    np.testing.assert_allclose(ssim_matrix(stack, stack), (2 * a * b + 1e-4) / (a**2 + b**2 + 1e-4), atol=1e-6)
 
 
 def test_mirroring_both_images_changes_nothing():

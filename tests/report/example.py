@@ -67,9 +67,7 @@ def example_results() -> Results:
         started="2026-03-02T09:14:07+00:00",
         hardware={"cpu": "Example CPU at 2.5 GHz", "cores": 2, "memory_gb": 16.0, "gpu": None},
         versions={"remnant": "0.1.0", "python": "3.11.9", "torch": "2.9.1", "commit": None},
-        checkpoints={
-            f"{n}-fold{k}": f"{draw.integers(0, 2**63):016x}" * 4 for n in NETWORKS for k in range(FOLDS)
-        },
+        checkpoints={f"{n}-fold{k}": f"{draw.integers(0, 2**63):016x}" * 4 for n in NETWORKS for k in range(FOLDS)},
         settings={
             "seed": 0,
             "grid": [64, 80, 64],
@@ -99,8 +97,7 @@ def example_results() -> Results:
             "The attacker is handed the latents of the private patients, and nothing else of them.",
         ],
         attacked=[
-            "3D U-Net and SegNet, four levels of 16 to 128 filters, trained on 6 patients in each of four "
-            "folds.",
+            "3D U-Net and SegNet, four levels of 16 to 128 filters, trained on 6 patients in each of four folds.",
             "An inversion decoder trained on the attacker's 12 patients, as published and as strong as we "
             "could make it.",
         ],
@@ -301,13 +298,9 @@ def _dice() -> list[dict]:
 def _exposed(scores: list[dict]) -> list[dict]:
     rows = []
     for network in NETWORKS:
-        known = [
-            r for r in scores if (r["network"], r["decoder"], r["metric"]) == (network, "default", "ssim")
-        ]
+        known = [r for r in scores if (r["network"], r["decoder"], r["metric"]) == (network, "default", "ssim")]
         for row in sorted(known, key=lambda r: r["best_other"] - r["own"])[:5]:
-            kept = {
-                k: row[k] for k in ("network", "decoder", "pseudonym", "group", "metric", "own", "best_other")
-            }
+            kept = {k: row[k] for k in ("network", "decoder", "pseudonym", "group", "metric", "own", "best_other")}
             rows.append(kept | {"margin": row["own"] - row["best_other"], "rank": row["rank"]})
     return rows
 
@@ -410,10 +403,7 @@ def _sections() -> list[Section]:
         ),
         Section(
             title="Did training leak more of the members?",
-            text=[
-                "Every patient was once a member and once a non-member; the difference of the two is the "
-                "leak."
-            ],
+            text=["Every patient was once a member and once a non-member; the difference of the two is the leak."],
             table=TableView(
                 name="leak",
                 caption="Member minus non-member, paired by patient; what 24 patients could show.",

@@ -101,9 +101,7 @@ def test_nothing_is_loaded_from_anywhere(reported):
 def test_figures_are_in_the_page_and_beside_it_with_their_captions_as_text(reported):
     page, results = _page(reported), example_results()
     public = [view for section in results.sections for view in section.figures if not view.private]
-    assert sorted(path.name for path in (reported / "figures").iterdir()) == sorted(
-        f"{v.name}.svg" for v in public
-    )
+    assert sorted(path.name for path in (reported / "figures").iterdir()) == sorted(f"{v.name}.svg" for v in public)
     labels = [attrs["aria-label"] for tag, attrs in _Tags(page).seen if tag == "svg"]
     assert labels == [view.caption for view in public]
     assert re.findall(r"<figcaption><b>Figure (\d)\.", page) == ["1", "2", "3", "4", "5"]
@@ -168,12 +166,8 @@ def test_the_same_run_gives_the_same_page(reported):
 def test_what_a_user_wrote_is_escaped_everywhere(tmp_path):
     run = tmp_path / "run"
     tables = {
-        "exposed": [
-            row | {"pseudonym": NASTY, "network": NASTY} for row in example_results().tables["exposed"][:1]
-        ],
-        "leak": [
-            {"network": NASTY, "decoder": "d", "metric": "m", "difference": 0.1, "low": 0.0, "high": 0.2}
-        ],
+        "exposed": [row | {"pseudonym": NASTY, "network": NASTY} for row in example_results().tables["exposed"][:1]],
+        "leak": [{"network": NASTY, "decoder": "d", "metric": "m", "difference": 0.1, "low": 0.0, "high": 0.2}],
     }
     _plain(
         run,

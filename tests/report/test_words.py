@@ -43,8 +43,6 @@ def test_durations(seconds, text):
 
 
 def test_a_panel_is_named_by_what_differs():
-    rows = [
-        {"network": n, "decoder": "default", "metric": m} for n in ("unet", "segnet") for m in ("ssim", "mcc")
-    ]
+    rows = [{"network": n, "decoder": "default", "metric": m} for n in ("unet", "segnet") for m in ("ssim", "mcc")]
     parts = split(rows, "network", "decoder", "metric")
     assert [facet(keys, parts) for keys in parts][:2] == ["U-Net · SSIM", "U-Net · MCC"]

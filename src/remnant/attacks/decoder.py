@@ -58,7 +58,14 @@ def train_published(
             yield as_batch(latents[i : i + 1]), as_batch(own[i : i + 1])
 
     model = MirrorDecoder(settings.widths, settings.norm)
-    fit(model, draw_epoch, len(own), lambda m, pair: functional.mse_loss(m(pair[0]), pair[1]), settings.fit, report=report)
+    fit(
+        model,
+        draw_epoch,
+        len(own),
+        lambda m, pair: functional.mse_loss(m(pair[0]), pair[1]),
+        settings.fit,
+        report=report,
+    )
     return model
 
 

@@ -19,9 +19,7 @@ def background_aware_error(drawn: Tensor, truth: Tensor) -> Tensor:
 def ssim_loss(drawn: Tensor, truth: Tensor, generator: torch.Generator) -> Tensor:
     """1 minus the mean 3D SSIM (settings of `measure.ssim`) of (n, 1, x, y, z) over a random slab of planes."""
     first = int(torch.randint(max(1, drawn.shape[2] - SLAB + 1), (1,), generator=generator))
-    x, y = (
-        images[:, 0, first : first + SLAB].float().clamp(min=0).contiguous() for images in (drawn, truth)
-    )
+    x, y = (images[:, 0, first : first + SLAB].float().clamp(min=0).contiguous() for images in (drawn, truth))
     bands = [window_band(size, SETTINGS, x.device, torch.float32) for size in x.shape[1:]]
     mean_x, mean_y = windowed_mean(x, bands), windowed_mean(y, bands)
     # Float32 is enough for a gradient; values that are reported come from measure.ssim.

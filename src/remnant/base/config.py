@@ -26,6 +26,18 @@ class Settings(pydantic.BaseModel):
         except pydantic.ValidationError as error:
             raise RemnantError(f"The configuration {path} does not fit: {first_problem(error)}") from None
 
+    @classmethod
+    def checked(cls, **values: Any) -> Self:
+        """Settings from a user's values; raise `RemnantError` naming the one that does not fit."""
+        try:
+            return cls.model_validate(values)
+        except pydantic.ValidationError as error:
+            raise RemnantError(first_problem(error)) from None
+
+    def changed(self, **values: Any) -> Self:
+        """The same settings with some replaced; raise `RemnantError` naming the one that does not fit."""
+        return self.checked(**(dict(self) | values))
+
     def resolved(self) -> dict[str, Any]:
         """Every setting as plain JSON values."""
         return self.model_dump(mode="json")

@@ -86,9 +86,7 @@ class Results(_Part):
             raise ValueError(f"the figure name {repeated[0]!r} is used more than once")
         for section in self.sections:
             if section.table and section.table.name not in self.tables:
-                raise ValueError(
-                    f"section {section.title!r} shows the table {section.table.name!r}, not in tables"
-                )
+                raise ValueError(f"section {section.title!r} shows the table {section.table.name!r}, not in tables")
         return self
 
     @classmethod

@@ -1,13 +1,14 @@
 """The run directory: where every command leaves what it did, mode 0700, written piece by piece so that it resumes."""
 
+import contextlib
 import fcntl
 import hashlib
 import hmac
 import json
 import secrets
 import shutil
-import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -49,7 +50,9 @@ class Run:
         if record.exists():
             run._require(study)
             if not resume:
-                raise RemnantError(f"{path} holds a run already; add --resume to go on with it, or choose another --out.")
+                raise RemnantError(
+                    f"{path} holds a run already; add --resume to go on with it, or choose another --out."
+                )
             differing = _differences(read_json(run.path / "config.json"), dict(config))
             if differing:
                 raise RemnantError(
@@ -80,7 +83,9 @@ class Run:
             raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")
         record = read_json(self.path / "run.json")
         if record.get("format") != FORMAT:
-            raise RemnantError(f"{self.path} was written in format {record.get('format')!r}; this version reads {FORMAT}.")
+            raise RemnantError(
+                f"{self.path} was written in format {record.get('format')!r}; this version reads {FORMAT}."
+            )
         if study is not None and record.get("study") != study:
             raise RemnantError(
                 f"{self.path} is a run of the study '{record.get('study')}', not of '{study}'; choose another --out."
@@ -114,9 +119,23 @@ class Run:
 
     def log(self, cell: str, event: str, **values: Any) -> None:
         """Append one JSON line; a line is one write, so that several processes can share the file."""
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "cell": cell, "event": event, **values}
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "cell": cell,
+            "event": event,
+            **values,
+        }
+        # The newline comes first, so that a line cut short by a kill does not spoil the next.
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write("\n" + json.dumps(line))
+
+    def events(self) -> list[dict[str, Any]]:
+        """What `log` wrote, in order; a line that a kill cut short is passed over."""
+        events = []
+        for line in (self.path / "log.jsonl").read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                events.append(json.loads(line))
+        return events
 
     def keep_note_of(self, cache_files: list[Path]) -> None:
         """Remember files outside the run that hold its patients' images, so that `purge` finds them."""

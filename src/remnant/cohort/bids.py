@@ -30,9 +30,7 @@ def read(directory: Path) -> Cohort:
         if "sub" not in entities:
             raise RemnantError(f"{image} must be named sub-X_ses-Y_T1w.nii.gz; rename it.")
         if entities["sub"] not in people:
-            raise RemnantError(
-                f"{directory / 'participants.tsv'} has no row for sub-{entities['sub']}; add it."
-            )
+            raise RemnantError(f"{directory / 'participants.tsv'} has no row for sub-{entities['sub']}; add it.")
         person = people[entities["sub"]]
         labels = image.with_name(image.name.replace("_T1w.", "_dseg."))
         cases.append(

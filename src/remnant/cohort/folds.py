@@ -55,8 +55,7 @@ def _groups(
     ids = sorted(set(patients))
     if n_folds < fewest_folds:
         raise RemnantError(
-            f"The number of folds must be at least {fewest_folds} for {fewest_folds} groups. Got {n_folds} "
-            f"instead."
+            f"The number of folds must be at least {fewest_folds} for {fewest_folds} groups. Got {n_folds} instead."
         )
     needed = FEWEST_IN_GROUP * n_folds
     if len(ids) < needed:

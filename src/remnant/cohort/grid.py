@@ -34,9 +34,7 @@ class Grid:
         return Grid(tuple(side * factor for side in self.shape), self.spacing / factor)
 
 
-def to_sitk(
-    array: np.ndarray, spacing: tuple[float, float, float], origin: tuple[float, float, float]
-) -> sitk.Image:
+def to_sitk(array: np.ndarray, spacing: tuple[float, float, float], origin: tuple[float, float, float]) -> sitk.Image:
     """(x, y, z) array to a SimpleITK image in the centred frame."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(2, 1, 0)))
     image.SetSpacing([float(size) for size in spacing])

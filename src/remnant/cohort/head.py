@@ -68,9 +68,7 @@ def make_head(case: Case, scheme: LabelScheme, *, bias_field: bool) -> Head:
         image = image / estimate_bias_field(image, head, spacing)
     low, high = np.percentile(image[head], [0.5, 99.5])
     if not high > low:
-        raise RemnantError(
-            f"{case.image} has hardly any contrast inside the head; export it again or leave it out."
-        )
+        raise RemnantError(f"{case.image} has hardly any contrast inside the head; export it again or leave it out.")
     image = np.where(head, np.clip((image - low) / (high - low), 0, 1), 0)
     centre = np.array(ndimage.center_of_mass(head)) * spacing
     # One voxel of nothing around, so that interpolation falls to 0 at the crop as it does elsewhere.

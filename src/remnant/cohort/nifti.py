@@ -52,13 +52,9 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise RemnantError(f"{path} is cut off or damaged ({error}); copy or export it again.") from None
     if not np.isfinite(array).all():
         count = int((~np.isfinite(array)).sum())
-        raise RemnantError(
-            f"{path} holds {count} voxels that are NaN or infinite; repair or leave out this scan."
-        )
+        raise RemnantError(f"{path} holds {count} voxels that are NaN or infinite; repair or leave out this scan.")
     if array.min() == array.max():
-        raise RemnantError(
-            f"{path} holds {array.flat[0]:g} in every voxel; export it again or leave out this scan."
-        )
+        raise RemnantError(f"{path} holds {array.flat[0]:g} in every voxel; export it again or leave out this scan.")
     return array, header.affine
 
 
@@ -101,14 +97,10 @@ def _header(path: Path, image: nib.Nifti1Pair) -> Header:
         shape = shape[:-1]
     if len(shape) != 3 or min(shape) < 2:
         sides = " x ".join(str(side) for side in shape)
-        raise RemnantError(
-            f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume."
-        )
+        raise RemnantError(f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume.")
     affine = np.asarray(image.affine, dtype=np.float64)
     # The file's own voxel sizes, since nibabel mends an implausible header in silence.
-    with image.file_map["header" if "header" in image.file_map else "image"].get_prepare_fileobj(
-        "rb"
-    ) as file:
+    with image.file_map["header" if "header" in image.file_map else "image"].get_prepare_fileobj("rb") as file:
         raw = type(image.header).from_fileobj(file, check=False)
     spacing = tuple(float(size) for size in raw["pixdim"][1:4])
     of_affine = nib.affines.voxel_sizes(affine)

@@ -130,9 +130,7 @@ def prepare(
     recipes = []
     for case in cohort.cases:
         key = key_of(case.image, case.labels, scheme, settings.bias_field, settings.spacing_mm)
-        recipes.append(
-            Recipe(case, scheme, settings.bias_field, settings.spacing_mm, cache / f"head-{key}.npz")
-        )
+        recipes.append(Recipe(case, scheme, settings.bias_field, settings.spacing_mm, cache / f"head-{key}.npz"))
     files = [recipe.file for recipe in recipes]
     results = load_or_run(
         files,

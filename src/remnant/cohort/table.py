@@ -14,13 +14,9 @@ from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A CSV or TSV, by its name, as text; raise `RemnantError` if unreadable, empty or lacking a column."""
     try:
-        table = pd.read_csv(
-            path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False
-        )
+        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
     except FileNotFoundError:
-        raise RemnantError(
-            f"{path} does not exist; write it with the columns {', '.join(columns)}."
-        ) from None
+        raise RemnantError(f"{path} does not exist; write it with the columns {', '.join(columns)}.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise RemnantError(f"{path} cannot be read as a table ({error}); mend or export it again.") from None
     missing = [column for column in columns if column not in table.columns]
@@ -45,9 +41,7 @@ def parse_sex(text: str) -> str | None:
     return {"f": "F", "female": "F", "m": "M", "male": "M"}.get(text.strip().lower())
 
 
-def make_cohort(
-    directory: Path, cases: list[Case], schemes: dict[str, LabelScheme], scheme_file: str
-) -> Cohort:
+def make_cohort(directory: Path, cases: list[Case], schemes: dict[str, LabelScheme], scheme_file: str) -> Cohort:
     """A cohort of these cases, once ids and files are sound."""
     seen: dict[str, Case] = {}
     images: set[Path] = set()
@@ -94,8 +88,6 @@ def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
                     f"{', '.join(classes)}."
                 )
             if mapping.setdefault(int(value), classes.index(class_name)) != classes.index(class_name):
-                raise RemnantError(
-                    f"{path} puts label {value} into two classes of {name}; keep one of the rows."
-                )
+                raise RemnantError(f"{path} puts label {value} into two classes of {name}; keep one of the rows.")
         schemes[name] = LabelScheme(name, classes, mapping)
     return schemes

@@ -58,7 +58,9 @@ def fit(
             losses.append(value.item())
         mean = sum(losses) / len(losses)
         if not mean < float("inf"):
-            raise RemnantError(f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate}).")
+            raise RemnantError(
+                f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate})."
+            )
         last = epoch + 1 == settings.epochs
         validation = None
         if validate and (last or (epoch + 1) % every == 0):

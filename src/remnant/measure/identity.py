@@ -89,13 +89,9 @@ def own_versus_others_auc(
     n, m = scores.shape
     mine = scores[np.arange(n), own]
     others = allowed & (np.arange(m) != own[:, None])
-    names, patient = np.unique(
-        np.arange(n) if patients is None else np.asarray(patients), return_inverse=True
-    )
+    names, patient = np.unique(np.arange(n) if patients is None else np.asarray(patients), return_inverse=True)
     if len(patient) != n:
-        raise RemnantError(
-            f"The 'patients' must name one patient a row. Got {len(patient)} for {n} rows instead."
-        )
+        raise RemnantError(f"The 'patients' must name one patient a row. Got {len(patient)} for {n} rows instead.")
     # Wins of each patient's own scores over each patient's others: a resample only weighs this table.
     wins = np.zeros((len(names), len(names)))
     rows = np.zeros(len(names))
@@ -130,19 +126,13 @@ def _checked(
     n, m = scores.shape
     allowed = np.ones((n, m), dtype=bool) if allowed is None else np.asarray(allowed, dtype=bool)
     if allowed.shape != scores.shape:
-        raise RemnantError(
-            f"'allowed' must have the shape of the scores, {scores.shape}. Got {allowed.shape} instead."
-        )
+        raise RemnantError(f"'allowed' must have the shape of the scores, {scores.shape}. Got {allowed.shape} instead.")
     if n == 0:
         return scores, own.astype(int), allowed
     if not np.issubdtype(own.dtype, np.integer) or own.min() < 0 or own.max() >= m:
-        raise RemnantError(
-            f"Own indices must be integers that point into the gallery of {m}. Got {own!r} instead."
-        )
+        raise RemnantError(f"Own indices must be integers that point into the gallery of {m}. Got {own!r} instead.")
     if not allowed[np.arange(n), own].all():
         raise RemnantError("A row's own original must be among its allowed candidates; check the mask.")
     if np.isnan(scores[allowed]).any():
-        raise RemnantError(
-            "The scores contain NaN; a similarity that is undefined must be given a value first."
-        )
+        raise RemnantError("The scores contain NaN; a similarity that is undefined must be given a value first.")
     return scores, own, allowed

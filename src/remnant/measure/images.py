@@ -28,9 +28,7 @@ def as_stack(images: Images, name: str, box: Box | None = None) -> torch.Tensor:
     stack = images.detach()
     if box is not None:
         if len(box) != stack.ndim - 1:
-            raise RemnantError(
-                f"The box must have one slice for each of {stack.ndim - 1} axes. Got {box} instead."
-            )
+            raise RemnantError(f"The box must have one slice for each of {stack.ndim - 1} axes. Got {box} instead.")
         stack = stack[(slice(None), *box)]
     if 0 in stack.shape[1:]:
         raise RemnantError(f"The '{name}' have no voxels inside the box: shape {tuple(stack.shape)}.")

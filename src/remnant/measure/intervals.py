@@ -74,9 +74,7 @@ def clopper_pearson(k: int, n: int, level: float = 0.95) -> Interval:
     return Interval(k / n, low, high, n)
 
 
-def permutation_p_paired(
-    differences: np.ndarray, seeds: np.random.Generator, resamples: int = RESAMPLES
-) -> float:
+def permutation_p_paired(differences: np.ndarray, seeds: np.random.Generator, resamples: int = RESAMPLES) -> float:
     """Two-sided p-value of a mean of paired differences (n,) by flipping signs.
 
     Exact for up to 16 patients; beyond, Monte Carlo with (hits + 1) / (resamples + 1) (Phipson and Smyth
@@ -92,9 +90,7 @@ def permutation_p_paired(
     else:
         signs = 1.0 - 2.0 * seeds.integers(0, 2, size=(resamples, n), dtype=np.int8)
     observed = abs(differences.sum())
-    slack = (
-        1e-12 * np.abs(differences).sum()
-    )  # sums of the same numbers in another order are ties, not misses
+    slack = 1e-12 * np.abs(differences).sum()  # sums of the same numbers in another order are ties, not misses
     hits = int((np.abs(signs @ differences) >= observed - slack).sum())
     return hits / 2**n if exact else (hits + 1) / (resamples + 1)
 
@@ -115,9 +111,7 @@ def paired_difference(
             f"A paired difference needs every patient once as member and once as non-member; {unpaired[0]!r} "
             f"and {len(unpaired) - 1} more are only one of them. Drop them, or use folds that rotate."
         )
-    differences = np.array(
-        [members[patient] - non_members[patient] for patient in sorted(members)], dtype=float
-    )
+    differences = np.array([members[patient] - non_members[patient] for patient in sorted(members)], dtype=float)
     interval = bootstrap_mean(differences, seeds, level)
     n = len(differences)
     return PairedDifference(
@@ -126,9 +120,7 @@ def paired_difference(
         interval.high,
         permutation_p_paired(differences, seeds),
         n,
-        smallest_detectable_difference(
-            float(differences.std(ddof=1)) if n > 1 else math.nan, n, alpha=1 - level
-        ),
+        smallest_detectable_difference(float(differences.std(ddof=1)) if n > 1 else math.nan, n, alpha=1 - level),
     )
 
 

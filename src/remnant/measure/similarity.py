@@ -24,11 +24,7 @@ class Similarity:
 
     def describe(self, grid: tuple[int, ...], box: Box | None = None) -> str:
         """One phrase for a report: title, dimension, settings and the box inside a `grid` of voxels."""
-        sides = (
-            grid
-            if box is None
-            else [len(range(*part.indices(size))) for part, size in zip(box, grid, strict=True)]
-        )
+        sides = grid if box is None else [len(range(*part.indices(size))) for part, size in zip(box, grid, strict=True)]
         where = "the whole grid" if box is None else "one box for the whole cohort"
         voxels = " x ".join(map(str, sides))
         return f"{self.title}, {len(grid)}D, {self.settings}, over {where} ({voxels} voxels)"

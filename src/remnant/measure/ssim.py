@@ -28,9 +28,7 @@ class SsimSettings:
 
     def __post_init__(self) -> None:
         if self.window < 3 or self.window % 2 == 0:
-            raise RemnantError(
-                f"The SSIM window must be odd and at least 3 voxels. Got {self.window} instead."
-            )
+            raise RemnantError(f"The SSIM window must be odd and at least 3 voxels. Got {self.window} instead.")
         if not (self.sigma > 0 and self.data_range > 0):
             raise RemnantError(f"SSIM's sigma and data range must be above 0. Got {self} instead.")
 
@@ -85,12 +83,10 @@ def ssim_matrix(
     return (total / math.prod(inner)).cpu().numpy()
 
 
-def _slab_sums(
-    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, together: int
-) -> torch.Tensor:
+def _slab_sums(left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, together: int) -> torch.Tensor:
     """Sums of SSIM over one slab's windows, float64 (n, m), `together` gallery images at a time."""
     left, right = left.double(), right.double()
-    bands = [_band(size, settings, left.device) for size in left.shape[1:]]
+    bands = [window_band(size, settings, left.device) for size in left.shape[1:]]
     stable_mean = (0.01 * settings.data_range) ** 2
     stable_variance = (0.03 * settings.data_range) ** 2
     left_mean, left_square, left_variance = _own_statistics(left, bands)
@@ -102,16 +98,14 @@ def _slab_sums(
         for start in range(0, len(right), together):
             block = slice(start, start + together)
             means = left_mean[i] * right_mean[block]
-            covariance = _smooth(left[i] * right[block], bands).sub_(means).float()
+            covariance = windowed_mean(left[i] * right[block], bands).sub_(means).float()
             above = means.float().mul_(2).add_(stable_mean).mul_(covariance.mul_(2).add_(stable_variance))
             below = (left_square[i] + right_square[block]).mul_(left_variance[i] + right_variance[block])
             sums[i, block] = above.div_(below).flatten(1).sum(1, dtype=torch.float64)
     return sums
 
 
-def _own_statistics(
-    images: torch.Tensor, bands: list[torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _own_statistics(images: torch.Tensor, bands: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Windowed mean (float64), its square and the variance (float32) of each image.
 
     One image at a time: the squares of all would double the input.
@@ -120,14 +114,16 @@ def _own_statistics(
     mean = torch.empty(shape, dtype=torch.float64, device=images.device)
     square, variance = (torch.empty(shape, dtype=torch.float32, device=images.device) for _ in range(2))
     for i in range(len(images)):
-        mean[i] = _smooth(images[i : i + 1], bands)[0]
+        mean[i] = windowed_mean(images[i : i + 1], bands)[0]
         squared = mean[i].square()
         square[i] = squared
-        variance[i] = _smooth(images[i : i + 1].square(), bands)[0] - squared
+        variance[i] = windowed_mean(images[i : i + 1].square(), bands)[0] - squared
     return mean, square, variance
 
 
-def _band(size: int, settings: SsimSettings, device: torch.device) -> torch.Tensor:
+def window_band(
+    size: int, settings: SsimSettings, device: torch.device, dtype: torch.dtype = torch.float64
+) -> torch.Tensor:
     """The matrix (size - window + 1, size) that applies the window along an axis of `size` voxels."""
     offsets = torch.arange(settings.window, dtype=torch.float64) - settings.window // 2
     weights = torch.exp(-0.5 * (offsets / settings.sigma) ** 2)
@@ -135,11 +131,11 @@ def _band(size: int, settings: SsimSettings, device: torch.device) -> torch.Tens
     band = torch.zeros(size - settings.window + 1, size, dtype=torch.float64)
     for row in range(len(band)):
         band[row, row : row + settings.window] = weights
-    return band.to(device)
+    return band.to(device, dtype)
 
 
-def _smooth(images: torch.Tensor, bands: list[torch.Tensor]) -> torch.Tensor:
-    """Windowed means of (n, *spatial), one matrix product an axis: at these sizes it beats a convolution."""
+def windowed_mean(images: torch.Tensor, bands: list[torch.Tensor]) -> torch.Tensor:
+    """Windowed means of (n, *spatial) under a band an axis; matrix products beat a convolution at these sizes."""
     shape = list(images.shape)
     for axis, band in enumerate(bands, start=1):
         before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])

@@ -33,7 +33,9 @@ class SegmenterDecoder(nn.Module):
         step = double if unpool == "none" else lambda below, above: nn.Conv3d(below, above, 3, padding=1)
         self.ups = nn.ModuleList(step(below, above) for below, above in zip(inputs, outputs, strict=True))
         self.skips = nn.ModuleList(
-            nn.Conv3d(below, above, 3, padding=1, bias=False) for below, above in zip(inputs, outputs, strict=True) if skips
+            nn.Conv3d(below, above, 3, padding=1, bias=False)
+            for below, above in zip(inputs, outputs, strict=True)
+            if skips
         )
         self.norms = nn.ModuleList(norm_layer(norm, width) for width in outputs[:-1])
 

@@ -114,9 +114,7 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
     )
 
 
-def _chapter(
-    run: Path, results: Results, section: Section, counter: dict[str, int], *, show_images: bool
-) -> Chapter:
+def _chapter(run: Path, results: Results, section: Section, counter: dict[str, int], *, show_images: bool) -> Chapter:
     table = None
     if section.table:
         built = build(results.tables[section.table.name], section.table)
@@ -126,13 +124,10 @@ def _chapter(
         kind = FIGURES.get(view.kind)
         if kind is None:
             raise RemnantError(
-                f"The figure {view.name!r} has the unknown kind {view.kind!r}; "
-                f"the kinds are {', '.join(FIGURES)}."
+                f"The figure {view.name!r} has the unknown kind {view.kind!r}; the kinds are {', '.join(FIGURES)}."
             )
         if kind.private != view.private:
-            raise RemnantError(
-                f"The figure {view.name!r} of kind {view.kind!r} must have private={kind.private}."
-            )
+            raise RemnantError(f"The figure {view.name!r} of kind {view.kind!r} must have private={kind.private}.")
         if view.private and not show_images:
             continue
         figures.append(_figure(run, results, view, _next(counter, "Figure")))
@@ -145,8 +140,7 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
     rows = matching(results.tables.get(kind.table, []), view.where)
     if not rows:
         raise RemnantError(
-            f"The figure {view.name!r} has nothing to show: no row of the table {kind.table!r} has "
-            f"{view.where}."
+            f"The figure {view.name!r} has nothing to show: no row of the table {kind.table!r} has {view.where}."
         )
     try:
         with house_style():
@@ -214,7 +208,7 @@ def _highlights(results: Results) -> list[dict[str, str]]:
     return [
         {
             "value": cell(row, "{rank1_count}/{n}").text,
-            "label": cell(row, "{group} found, {network}").text,
+            "label": cell(row, "{network}: {group} found").text,
             "note": cell(row, "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}] · chance {chance:.0%}").text,
         }
         for row in rows

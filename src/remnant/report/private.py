@@ -83,18 +83,13 @@ def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> Iterable[
         with np.load(path, allow_pickle=False) as kept:
             common = (str(kept["network"]), str(kept["decoder"]))
             names = list(zip(kept["pseudonyms"], kept["groups"], kept["sessions"], strict=True))
-            keys = [
-                (*common, str(pseudonym), str(group), str(session)) for pseudonym, group, session in names
-            ]
+            keys = [(*common, str(pseudonym), str(group), str(session)) for pseudonym, group, session in names]
             chosen = [i for i, key in enumerate(keys) if key in wanted]
             if not chosen:
                 return []
             originals, drawn = kept["originals"], kept["reconstructions"]
-            return [
-                Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen
-            ]
+            return [Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen]
     except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:
         raise RemnantError(
-            f"{path} is not a file of reconstructions ({error}); remove it, or run the study again with "
-            "--resume."
+            f"{path} is not a file of reconstructions ({error}); remove it, or run the study again with --resume."
         ) from None

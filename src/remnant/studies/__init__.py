@@ -1,1 +1,1 @@
-"""studies."""
+"""A paper each: the experiment that it describes, with the controls it lacked, from cohort to report."""

@@ -44,7 +44,9 @@ def load_checkpoint(path: Path) -> nn.Module:
     except SafetensorError as error:
         raise RemnantError(f"{path} is not a whole safetensors file ({error}); train or copy it again.") from None
     except (KeyError, TypeError, ValueError):
-        raise RemnantError(f"{path} does not describe a network of Remnant; give a checkpoint that Remnant wrote.") from None
+        raise RemnantError(
+            f"{path} does not describe a network of Remnant; give a checkpoint that Remnant wrote."
+        ) from None
     except RuntimeError as error:
         problem = str(error).splitlines()[-1].strip()
         raise RemnantError(f"The weights in {path} do not fit their description ({problem}); train it again.") from None

@@ -34,9 +34,7 @@ def test_bars_intervals_chance_and_published():
 
 
 def test_one_panel_a_network_and_one_line_a_measure_and_decoder():
-    figure = identification_bars(
-        [_row(), _row(decoder="published"), _row(metric="mcc"), _row(network="segnet")]
-    )
+    figure = identification_bars([_row(), _row(decoder="published"), _row(metric="mcc"), _row(network="segnet")])
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["U-Net", "SegNet"]
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == ["SSIM · strongest", "SSIM · as published", "MCC · strongest"]

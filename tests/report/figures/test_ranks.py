@@ -24,9 +24,7 @@ def _heights(axes) -> list[list[float]]:
 
 
 def test_bars_are_shares_of_each_cohort_and_published_counts_once():
-    figure = rank_histogram(
-        _rows([6, 2], [30, 5, 2, 2, 1]) + _rows([4, 3, 1], [30, 5, 2, 2, 1], group="non_member")
-    )
+    figure = rank_histogram(_rows([6, 2], [30, 5, 2, 2, 1]) + _rows([4, 3, 1], [30, 5, 2, 2, 1], group="non_member"))
     (axes,) = figure.axes
     assert _heights(axes) == [
         [75, 25, 0, 0, 0],

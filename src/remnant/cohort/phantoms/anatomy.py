@@ -96,13 +96,9 @@ def draw(seed: int, patient: int) -> Anatomy:
     grid, origin, spacing = WARP_GRID
     noise = smooth_noise(seeds.child("warp").numpy(), 3, grid, spacing, 22.0)
     # The two halves of a head are alike, not equal: half of the warp's power is mirrored.
-    mirrored = (noise + np.array([-1, 1, 1], np.float32)[:, None, None, None] * noise[:, ::-1]) * np.float32(
-        0.5**0.5
-    )
+    mirrored = (noise + np.array([-1, 1, 1], np.float32)[:, None, None, None] * noise[:, ::-1]) * np.float32(0.5**0.5)
     other = smooth_noise(seeds.child("skew").numpy(), 3, grid, spacing, 22.0)
-    warp = Field(
-        np.float32(WARP_MM) * (np.float32(0.9) * mirrored + np.float32(0.44) * other), origin, spacing
-    )
+    warp = Field(np.float32(WARP_MM) * (np.float32(0.9) * mirrored + np.float32(0.44) * other), origin, spacing)
 
     texture = smooth_noise(seeds.child("texture").numpy(), 1, (24, 27, 22), 7.0, 6.0)
     return Anatomy(

@@ -47,9 +47,7 @@ def hull(points: np.ndarray, person: Anatomy) -> Hull:
     halves = ellipsoid(mirrored, (20, -35, -41), (27 * k, 28 * k, 26 * k))
     vermis = ellipsoid(mirrored, (0, -35, -39), (12, 25 * k, 24 * k))
     k = person.shape["brain_stem"]
-    stem = tube(
-        points, [(0, 3, -8, 13 * k), (0, 4, -30, 14 * k), (0, -3, -46, 10 * k), (0, -9, -72, 7.5 * k)]
-    )
+    stem = tube(points, [(0, 3, -8, 13 * k), (0, 4, -30, 14 * k), (0, -3, -46, 10 * k), (0, -9, -72, 7.5 * k)])
     cerebellum = carve(blend(halves, vermis, 6.0), z - np.float32(TENTORIUM_Z), 4.0)
     return Hull(blend(main, temporal, 4.0), cerebellum, stem)
 

@@ -52,6 +52,4 @@ class BrainPhantoms(Settings):
     @staticmethod
     def _check(number: int, count: int, what: str) -> None:
         if not 0 <= number < count:
-            raise RemnantError(
-                f"The {what} of a phantom must be from 0 to {count - 1}. Got {number} instead."
-            )
+            raise RemnantError(f"The {what} of a phantom must be from 0 to {count - 1}. Got {number} instead.")

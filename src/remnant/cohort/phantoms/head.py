@@ -59,9 +59,7 @@ def _inside(canvas, points, skin, jaw, cavity, thickness, person):
 def _face(canvas, points, mirrored, skin, jaw, k):
     eye = 32 * k["eye_distance"]
     canvas.fill("skull", np.maximum(np.abs(jaw + 13) - np.float32(6), np.maximum(skin + 7, points[2] + 66)))
-    canvas.fill(
-        "bone_marrow", np.maximum(np.abs(jaw + 13) - np.float32(2.6), np.maximum(skin + 10, points[2] + 69))
-    )
+    canvas.fill("bone_marrow", np.maximum(np.abs(jaw + 13) - np.float32(2.6), np.maximum(skin + 10, points[2] + 69)))
     canvas.fill("skull", np.maximum(ellipsoid(mirrored, (0, 62, -50), (46, 26, 26)), skin + 8))
     canvas.fill("bone_marrow", np.maximum(ellipsoid(mirrored, (0, 56, -62), (30, 22, 8)), skin + 10))
     canvas.fill("fat", ellipsoid(mirrored, (eye - 2, 66, -29), (15, 22, 14)))

@@ -16,9 +16,7 @@ HEAD_CUBE_MM, HEAD_MIDDLE = 240.0, (0.0, 10.0, -24.0)
 TEXTURE = 0.03
 
 
-def render(
-    person: Anatomy, visit: Session, side: int, skull: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def render(person: Anatomy, visit: Session, side: int, skull: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scan a person: image float32 (x, y, z) of whole numbers, labels int16 (x, y, z), affine (4, 4), RAS+
     mm.
     """
@@ -30,9 +28,7 @@ def render(
     seen = _may_hold_brain(own, person) if not skull else np.ones(own.shape[1], bool)
     own = own[:, seen]
     rough = own / person.scale[:, None]
-    template = rough + dataclasses.replace(person.warp, values=person.warp.values + visit.wobble.values).at(
-        rough
-    )
+    template = rough + dataclasses.replace(person.warp, values=person.warp.values + visit.wobble.values).at(rough)
 
     canvas = Canvas(own.shape[1], visit.brightness, spacing)
     parts = brain.hull(template, person)

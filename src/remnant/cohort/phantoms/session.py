@@ -41,8 +41,7 @@ def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
     seeds = Seeds(seed).child("phantom", patient, "session", session)
     draws = seeds.child("scan").numpy()
     years = sum(
-        float(Seeds(seed).child("phantom", patient, "gap", visit).numpy().uniform(0.5, 1.5))
-        for visit in range(session)
+        float(Seeds(seed).child("phantom", patient, "gap", visit).numpy().uniform(0.5, 1.5)) for visit in range(session)
     )
     grid, origin, spacing = WARP_GRID
     usual = np.zeros(max(s.index for s in STRUCTURES) + 1)

@@ -20,9 +20,7 @@ def ellipsoid(points: np.ndarray, centre: tuple, radii: tuple, tilt: float = 0.0
         y, z = c * y + s * z, c * z - s * y
     a, b, c = ((p / np.float32(r)) ** 2 for p, r in zip((x, y, z), radii, strict=True))
     k0 = np.sqrt(a + b + c)
-    k1 = np.sqrt(
-        a / np.float32(radii[0] ** 2) + b / np.float32(radii[1] ** 2) + c / np.float32(radii[2] ** 2)
-    )
+    k1 = np.sqrt(a / np.float32(radii[0] ** 2) + b / np.float32(radii[1] ** 2) + c / np.float32(radii[2] ** 2))
     return k0 * (k0 - 1) / np.maximum(k1, np.float32(1e-6))
 
 

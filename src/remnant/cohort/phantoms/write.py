@@ -38,9 +38,7 @@ def write_bids(phantoms: BrainPhantoms, out: Path, workers: int = 1, quiet: bool
         _write_scans(phantoms, partial, workers, quiet)
         partial.replace(out)
     except OSError as error:
-        raise RemnantError(
-            f"{out} could not be written ({error.strerror or error}); nothing was left there."
-        ) from None
+        raise RemnantError(f"{out} could not be written ({error.strerror or error}); nothing was left there.") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -42,9 +42,7 @@ def own_against_others(rows: list[Row]) -> Figure:
                     linewidth=0,
                     label=label(group) if place == 0 else None,
                 )
-                panel.hlines(
-                    np.median(values), place + side - 0.13, place + side + 0.13, color=INK, linewidth=1.6
-                )
+                panel.hlines(np.median(values), place + side - 0.13, place + side + 0.13, color=INK, linewidth=1.6)
         panel.set_xticks(range(len(COMPARED)), COMPARED.values(), fontsize=7.5)
         panel.set_xlim(-0.5, len(COMPARED) - 0.5)
         panel.grid(axis="x", visible=False)

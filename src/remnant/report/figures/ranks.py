@@ -20,9 +20,9 @@ def rank_histogram(rows: list[Row]) -> Figure:
     last = max(row["rank"] for row in rows if row["count"] or row.get("published"))
     shown = max(min(last, SHOWN + 1), 3)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
-        series = [
-            (label(group), color, _counts(part, "count", group), "") for group, color in GROUPS.items()
-        ] + [("published", PUBLISHED, _counts(part, "published", None), "////")]
+        series = [(label(group), color, _counts(part, "count", group), "") for group, color in GROUPS.items()] + [
+            ("published", PUBLISHED, _counts(part, "published", None), "////")
+        ]
         series = [one for one in series if sum(one[2].values())]
         width = 0.82 / len(series)
         for place, (name, color, counts, hatch) in enumerate(series):

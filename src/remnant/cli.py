@@ -1,0 +1,165 @@
+"""The command line: one thin command a verb, no logic."""
+
+import errno
+import os
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from remnant import __version__
+from remnant.base.errors import RemnantError
+from remnant.base.progress import say
+
+app = typer.Typer(
+    help="Measure how much of a patient is left in a medical-imaging model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
+phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=True)
+app.add_typer(study, name="study")
+app.add_typer(phantom, name="phantom")
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
+CORES = min(8, os.cpu_count() or 1)
+
+
+class Preset(StrEnum):
+    """How much work a study is."""
+
+    smoke = "smoke"
+    cpu = "cpu"
+
+
+class Design(StrEnum):
+    """How patients are dealt into groups."""
+
+    three_groups = "three_groups"
+    two_groups = "two_groups"
+
+
+@study.command("subbanna2021")
+def study_subbanna2021(
+    data: Annotated[
+        Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, within the hour.")] = Preset.cpu,
+    networks: Annotated[str, typer.Option(help="Comma-separated: unet, segnet.")] = "unet,segnet",
+    design: Annotated[
+        Design, typer.Option(help="two_groups is the paper's own, without non-members.")
+    ] = Design.three_groups,
+    seed: Annotated[int, typer.Option(help="The root of every random number.")] = 0,
+    out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/subbanna2021"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where prepared scans are kept; by default the user's cache.")
+    ] = None,
+    keep_reconstructions: Annotated[
+        bool,
+        typer.Option("--keep-reconstructions", help="Keep reconstructions and inversion decoders: patient data."),
+    ] = False,
+    show_images: Annotated[
+        bool, typer.Option("--show-images", help="Show patient images in a private report.")
+    ] = False,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
+    from remnant.studies import subbanna2021
+
+    chosen = subbanna2021.preset(preset).changed(
+        networks=[name.strip() for name in networks.split(",")], design=str(design), seed=seed
+    )
+    report = subbanna2021.run_study(
+        chosen,
+        out,
+        data=data,
+        cache=cache,
+        resume=resume,
+        keep_reconstructions=keep_reconstructions,
+        show_images=show_images,
+        workers=workers,
+        quiet=quiet,
+        command=shlex.join(["remnant", *sys.argv[1:]]),
+    )
+    print(report)
+
+
+@phantom.command("brains")
+def phantom_brains(
+    out: Annotated[Path, typer.Option(help="Directory to write, in BIDS.")],
+    patients: Annotated[int, typer.Option(min=1)] = 24,
+    sessions: Annotated[int, typer.Option(min=1, help="Scans of each patient, months apart.")] = 1,
+    side: Annotated[int, typer.Option(help="Voxels along each side, 16 to 256.")] = 64,
+    skull: Annotated[bool, typer.Option("--skull", help="With skull, face and scalp.")] = False,
+    seed: int = 0,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Write a cohort of phantom brains with label maps, age and sex as BIDS."""
+    from remnant.cohort.phantoms import BrainPhantoms, write_bids
+
+    write_bids(
+        BrainPhantoms.checked(patients=patients, sessions=sessions, side=side, skull=skull, seed=seed),
+        out,
+        workers=workers,
+        quiet=quiet,
+    )
+    print(out)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A finished run directory.")],
+    show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")] = False,
+) -> None:
+    """Make the report of a run again from its files alone."""
+    from remnant.base.run import Run
+    from remnant.report.page import make_report
+
+    print(make_report(Run.open(run).path, show_images=show_images))
+
+
+@app.command()
+def purge(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
+    """Remove what is patient data from a run and from the cache that it used; results and report stay."""
+    from remnant.base.run import Run
+
+    print(f"{Run.open(run).purge()} files of patient data removed; results and report are kept.")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"remnant {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command; what a user can mend is one sentence and exit code 2, Ctrl-C is 130."""
+    try:
+        app(standalone_mode=True)
+    except RemnantError as error:
+        say(f"remnant: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("remnant: stopped; what is finished is kept, add --resume to go on.")
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise
+        place = error.filename or "the output directory"
+        say(f"remnant: {os.strerror(error.errno)}: {place}; make room or choose another --out, then add --resume.")
+        sys.exit(2)

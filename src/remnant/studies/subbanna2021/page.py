@@ -1,0 +1,335 @@
+"""What the report says: the headline, the findings and the sections, from the tables alone."""
+
+from typing import Any
+
+from remnant.base.results import FigureView, Row, Section, TableView, matching
+from remnant.cohort.case import Cohort
+from remnant.studies.subbanna2021.settings import StudySettings
+
+TITLE = "Can a brain scan be redrawn from a segmentation network's latent space?"
+NAMES = {"unet": "3D U-Net", "segnet": "SegNet", "default": "strongest", "published": "published"}
+WHO = {"network": "Network", "decoder": "Decoder", "metric": "Measure", "group": "Patients"}
+Tables = dict[str, list[Row]]
+
+
+def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort) -> dict[str, Any]:
+    """The fields of `Results` that are prose or say what is shown."""
+    strongest = settings.decoders[0]
+    measures = next(cell["measures"] for cell in cells.values() if "measures" in cell)
+    return {
+        "headline": _headline(tables, settings, strongest),
+        "findings": _findings(tables, settings, strongest),
+        "threat_model": [
+            "The attacker has the encoder of the network and can run it on images of its own.",
+            "The attacker owns scans of other patients, prepared in the same way; how many stands under 'attacked'.",
+            "The attacker is handed the latents of patients whose scans it never sees: the output of the encoder's last "
+            "pooling, as it would be shared or sent to a server. Nothing else of these patients is known to it.",
+        ],
+        "attacked": _attacked(settings, cohort),
+        "not_tested": [
+            "An attacker who holds the weights alone, without any latents.",
+            "Whether a person, rather than a measure of similarity, recognises the patient.",
+            "The deformation field between reconstruction and original, the paper's fourth measure.",
+            "Images with the skull, other scanners, other anatomies.",
+            "Mitigations: differential privacy, regularisation, obfuscating encoders.",
+        ],
+        "measures": {
+            **measures,
+            "interval": "Means: bootstrap over patients (BCa), 95%. Proportions: Clopper-Pearson, 95%.",
+            "ncc and the paper's MCC": "The paper's 'MCC' is described as a correlation of grey levels, so that its numbers "
+            "stand beside our NCC.",
+        },
+        "sections": _sections(strongest, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])),
+    }
+
+
+def _one(rows: list[Row], **where: Any) -> Row | None:
+    found = matching(rows, where)
+    return found[0] if found else None
+
+
+def _headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
+    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+    best = max(rows, key=lambda row: (row["group"] == "member", row["rank1"]))
+    others = _one(rows, network=best["network"], group="non_member")
+    beside = f" and {others['rank1_count']} of {others['n']} non-members" if others else ""
+    return (
+        f"From the latents of a {NAMES[best['network']]} alone, the attack finds the patient's own scan among "
+        f"{best['gallery']} for {best['rank1_count']} of {best['n']} members ({best['rank1']:.0%}, 95% interval "
+        f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
+        f"({best['chance']:.0%})."
+    )
+
+
+def _findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:
+    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+    exposed = [row for row in rows if row["rank1_low"] > row["chance"]]
+    findings = []
+    if exposed:
+        findings.append(
+            "Whoever holds the latents of a scan and the encoder can redraw the scan well enough to say whose it is. "
+            "Guard latents like the scans themselves: do not publish, share or send them in clear."
+        )
+    else:
+        findings.append(
+            "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
+            "this size and training, not a clearance of the model."
+        )
+    findings += [_leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})]
+    for network in settings.networks:
+        row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
+        if row:
+            findings.append(
+                f"{NAMES[network]}: a member's reconstruction has an SSIM of {row['own']:.2f} with its original and "
+                f"{row['others']:.2f} with others; the attacker's mean image, which holds nothing of the patient, reaches "
+                f"{row['mean_image']:.2f}. Similarity alone proves little; the ranks do."
+            )
+    if len(settings.decoders) == 2:
+        findings.append(_decoders_in_words(tables, settings))
+    for network in settings.networks:
+        row = _one(
+            tables["other_session"],
+            network=network,
+            decoder=decoder,
+            metric="ssim",
+            group="member",
+            direction="second->first",
+        )
+        if row:
+            findings.append(
+                f"{NAMES[network]}: drawn from the latents of a member's second scan, which no training saw, the "
+                f"reconstruction finds the first scan for {row['rank1_count']} of {row['n']} patients scanned twice."
+            )
+    return findings
+
+
+def _leak_in_words(row: Row) -> str:
+    name = NAMES[row["network"]]
+    if row["low"] is None:
+        return f"{name}: too few patients to compare members with non-members."
+    numbers = f"{row['difference']:+.3f} SSIM, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.3f}"
+    if row["low"] > 0:
+        return (
+            f"{name}: members come out more faithfully than the same patients as non-members ({numbers}). Training left "
+            "a trace of its patients, beyond what the encoder gives away of anybody."
+        )
+    if row["high"] < 0:
+        return f"{name}: members come out less faithfully than the same patients as non-members ({numbers})."
+    return (
+        f"{name}: members and non-members come out alike ({numbers}; {row['n']} patients could have shown a difference of "
+        f"{row['detectable']:.3f}). What the attack exploits is that the encoder can be inverted, for anybody's scan, not "
+        "that it remembers its training."
+    )
+
+
+def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
+    parts = []
+    for network in settings.networks:
+        counts = [
+            _one(tables["identification"], network=network, decoder=decoder, metric="ssim", group="member")
+            for decoder in ("published", "default")
+        ]
+        parts.append(
+            f"{counts[0]['rank1_count']} against {counts[1]['rank1_count']} of {counts[1]['n']} ({NAMES[network]})"
+        )
+    return (
+        f"The decoder as published finds fewer or as many members as the strongest one: {', '.join(parts)}. Judge a release "
+        "by the strongest attack, since an attacker will not stop at the published one."
+        if all(
+            _one(tables["identification"], network=network, decoder="published", metric="ssim", group="member")[
+                "rank1_count"
+            ]
+            <= _one(tables["identification"], network=network, decoder="default", metric="ssim", group="member")[
+                "rank1_count"
+            ]
+            for network in settings.networks
+        )
+        else f"The published decoder against ours, members found first: {', '.join(parts)}. Judge by the stronger."
+    )
+
+
+def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
+    patients, folds = len(cohort.patients), settings.folds
+    members = -(-patients // folds)
+    groups = 1 if settings.design == "two_groups" else 2
+    networks = " and ".join(NAMES[network] for network in settings.networks)
+    return [
+        f"{networks}: four levels of {settings.segmenter.widths[0]} to {settings.segmenter.widths[-1]} filters, trained to "
+        f"segment {', '.join(cohort.scheme(settings.preparation.scheme).classes[1:])}.",
+        f"{patients} patients with {len(cohort.cases)} scans in {folds} folds: at most {members} members, at least "
+        f"{patients - groups * members} patients of the attacker's"
+        + (
+            f", at most {members} non-members; every patient is once a member and once a non-member."
+            if groups == 2
+            else "."
+        ),
+        "Inversion decoders: "
+        + "; ".join(
+            {
+                "default": "the strongest (the attacker's scans warped anew at each step and passed through the encoder "
+                "again, SSIM in its loss, drawn upon its mean image)",
+                "published": "as published (trained on stored latents by mean squared error)",
+            }[decoder]
+            for decoder in settings.decoders
+        )
+        + ".",
+    ]
+
+
+def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section]:
+    shown = {"decoder": strongest, "metric": "ssim"}
+    sections = [
+        Section(
+            title="Is the right patient found?",
+            text=[
+                "Each reconstruction is held against one scan of every patient of the cohort. It finds its patient when that "
+                "patient's own scan is the most similar. The row 'mean image' is the same search by the attacker's mean image."
+            ],
+            table=TableView(
+                name="identification",
+                caption="Table 2 of the paper: own scan ranked first, with exact 95% interval; AUC of own against others.",
+                columns={
+                    **WHO,
+                    "{rank1_count}/{n}": "Found first",
+                    "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}]": "Share",
+                    "{published_rank1:.0%}": "Published",
+                    "{chance:.0%}": "Chance",
+                    "mean_rank": "Mean rank",
+                    "published_mean_rank": "Published mean rank",
+                    "chance_mean_rank": "Chance mean rank",
+                    "{auc} [{auc_low}, {auc_high}]": "AUC",
+                },
+            ),
+            figures=[
+                FigureView(
+                    name="identification",
+                    kind="identification_bars",
+                    caption="Patients found first, with exact 95% intervals, chance and the published share.",
+                    where={"decoder": ["default", "published"]},
+                ),
+                FigureView(
+                    name="ranks",
+                    kind="rank_histogram",
+                    caption="Rank of the patient's own scan by SSIM, beside the paper's counts (of 40 patients).",
+                    where=shown,
+                ),
+            ],
+        ),
+        Section(
+            title="How similar are the reconstructions?",
+            text=["All brains are alike: the mean image of the attacker's own patients is the baseline to beat."],
+            table=TableView(
+                name="similarity",
+                caption="Tables 1 and 3 of the paper: mean similarity over patients with bootstrap 95% interval, to the own "
+                "original, to others (± standard deviation), and of the attacker's mean image.",
+                columns={
+                    **WHO,
+                    "n": "n",
+                    "{own} [{own_low}, {own_high}]": "Own original",
+                    "{own_sd}": "± over patients",
+                    "published": "Published own",
+                    "{others} ± {others_sd}": "Others",
+                    "published_others": "Published others",
+                    "{mean_image} [{mean_image_low}, {mean_image_high}]": "Mean image",
+                },
+            ),
+            figures=[
+                FigureView(
+                    name="own-against-others",
+                    kind="own_against_others",
+                    caption="Similarity to the own original, to the others and to the best of the others. A dot is a patient.",
+                    where=shown,
+                ),
+                FigureView(
+                    name="reconstructions",
+                    kind="reconstructions",
+                    private=True,
+                    caption="Original and reconstruction of the best, the median and the worst patient by SSIM.",
+                    where=shown,
+                ),
+            ],
+        ),
+    ]
+    if leak:
+        sections.append(_leak_section())
+    if two_sessions:
+        sections.append(_session_section(strongest))
+    return [*sections, _dice_section(), _training_section()]
+
+
+def _leak_section() -> Section:
+    return Section(
+        title="Did training leak more of the members?",
+        text=["Every patient was once a member and once a non-member. The difference between the two is the leak."],
+        table=TableView(
+            name="leak",
+            caption="Similarity to the own original, member minus non-member, paired by patient; sign-flip p-value; the "
+            "smallest difference that so many patients would show with 80% power.",
+            columns={
+                "network": "Network",
+                "decoder": "Decoder",
+                "metric": "Measure",
+                "n": "n",
+                "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
+                "{p:.3f}": "p",
+                "{detectable:.3f}": "Detectable",
+            },
+        ),
+        figures=[FigureView(name="leak", kind="leak_forest", caption="The leak with its 95% interval.")],
+    )
+
+
+def _session_section(strongest: str) -> Section:
+    return Section(
+        title="Does it find the patient's other scan?",
+        text=[
+            "The reconstruction of one session searches the other session of the same patient among one scan of every other "
+            "patient. Success means that the attack draws the person, not the noise and pose of one scan."
+        ],
+        table=TableView(
+            name="other_session",
+            caption="The patient's other session ranked first, with exact 95% interval.",
+            where={"decoder": strongest},
+            columns={
+                "network": "Network",
+                "metric": "Measure",
+                "group": "Patients",
+                "direction": "From → to",
+                "{rank1_count}/{n}": "Found first",
+                "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}]": "Share",
+                "{chance:.0%}": "Chance",
+            },
+        ),
+    )
+
+
+def _dice_section() -> Section:
+    return Section(
+        title="Does the network still segment what was drawn?",
+        text=[
+            "The target segments the original and the reconstruction. Members' originals are what it was trained on, so their "
+            "Dice is that of training."
+        ],
+        table=TableView(
+            name="dice",
+            caption="Dice, mean over classes, ± standard deviation over patients, with bootstrap 95% interval. The first two "
+            "are against the manual labels.",
+            where={"class": "mean"},
+            columns={
+                "network": "Network",
+                "decoder": "Decoder",
+                "group": "Patients",
+                "image": "Image",
+                "n": "n",
+                "{dice} ± {sd} [{low}, {high}]": "Dice",
+                "published": "Published",
+            },
+        ),
+    )
+
+
+def _training_section() -> Section:
+    return Section(
+        title="Training",
+        figures=[FigureView(name="training", kind="training_curves", caption="Loss by epoch; a line is a fold.")],
+    )

@@ -1,0 +1,48 @@
+"""The study's settings and its presets."""
+
+from typing import Literal
+
+from remnant.attacks.decoder import DefaultSettings, PublishedSettings
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.cohort.prepare import PreparationSettings
+from remnant.engine.loop import FitSettings
+from remnant.targets.segmenter import Architecture, SegmenterSettings
+
+METRICS = ("ssim", "ncc", "mcc")
+DecoderName = Literal["published", "default"]
+
+
+class StudySettings(Settings):
+    """Everything that decides the study's numbers, beside the data.
+
+    `design`: `three_groups` rotates members, attacker and non-members; `two_groups` is the paper's own, without
+    non-members. `folds`: in how many groups the patients are dealt.
+    """
+
+    preset: Literal["smoke", "cpu"]
+    networks: tuple[Architecture, ...] = ("unet", "segnet")
+    decoders: tuple[DecoderName, ...] = ("default", "published")
+    design: Literal["three_groups", "two_groups"] = "three_groups"
+    folds: int = 4
+    seed: int = 0
+    preparation: PreparationSettings = PreparationSettings()
+    segmenter: SegmenterSettings = SegmenterSettings()
+    default: DefaultSettings = DefaultSettings()
+    published: PublishedSettings = PublishedSettings()
+
+
+def preset(name: str) -> StudySettings:
+    """The settings of a preset: `smoke` for 32^3 phantoms in seconds, `cpu` for real brains at 3 mm within the hour."""
+    if name == "cpu":
+        return StudySettings(preset="cpu")
+    if name == "smoke":
+        return StudySettings(
+            preset="smoke",
+            folds=3,
+            preparation=PreparationSettings(spacing_mm=6.0, bias_field=False),
+            segmenter=SegmenterSettings(fit=FitSettings(epochs=3, learning_rate=3e-3)),
+            default=DefaultSettings(fit=FitSettings(epochs=5, learning_rate=4e-3), batch=2),
+            published=PublishedSettings(fit=FitSettings(epochs=5, learning_rate=2e-3)),
+        )
+    raise RemnantError(f"The preset must be 'smoke' or 'cpu'. Got {name!r} instead.")

@@ -1,0 +1,311 @@
+"""Flat rows of every table, from the cells' results. Nothing here trains, draws or reads an image."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from remnant.base.results import Row
+from remnant.base.seeds import Seeds
+from remnant.measure import identity
+from remnant.measure.intervals import bootstrap_mean, clopper_pearson, paired_difference
+from remnant.measure.overlap import mean_dice
+from remnant.studies import published
+from remnant.studies.subbanna2021.settings import METRICS
+
+GROUPS = ("member", "non_member")
+Cells = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Reconstructions that search one gallery: similarities (n, m), where the right image stands, and whose they are.
+
+    `mean_image` (n, m) is the same search by the attacker's mean image, which knows nothing of the patient.
+    """
+
+    scores: np.ndarray
+    own: np.ndarray
+    allowed: np.ndarray
+    mean_image: np.ndarray
+    pseudonyms: list[str]
+
+    @property
+    def own_scores(self) -> np.ndarray:
+        return self.scores[np.arange(len(self.own)), self.own]
+
+    @property
+    def others(self) -> np.ndarray:
+        """Scores (n, m), NaN for the own image and for what the search leaves out."""
+        mask = self.allowed.copy()
+        mask[np.arange(len(self.own)), self.own] = False
+        return np.where(mask, self.scores, np.nan)
+
+    @property
+    def ranks(self) -> np.ndarray:
+        return identity.ranks(self.scores, self.own, self.allowed)
+
+
+def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: int, sought: int) -> Search:
+    """The reconstructions of `group`'s scans of one session, seeking the same patient's session `sought`.
+
+    The candidates are every other patient's first session and the sought image; the patient's remaining sessions are
+    left out. Patients without either session take no part.
+    """
+    scores, own, allowed, means, pseudonyms = [], [], [], [], []
+    for cell in cells:
+        gallery = [tuple(entry) for entry in cell["gallery"]]
+        who = zip(cell["pseudonyms"], cell["groups"], cell["sessions"], strict=True)
+        for i, (pseudonym, own_group, own_session) in enumerate(who):
+            if own_group != group or own_session != session or (pseudonym, sought) not in gallery:
+                continue
+            scores.append(cell["similarity"][metric][i])
+            means.append(cell["mean_image"][metric])
+            own.append(gallery.index((pseudonym, sought)))
+            allowed.append(
+                [(other == pseudonym and n == sought) or (other != pseudonym and n == 1) for other, n in gallery]
+            )
+            pseudonyms.append(pseudonym)
+    shape = (len(own), len(cells[0]["gallery"]))
+    return Search(
+        np.array(scores).reshape(shape),
+        np.array(own, dtype=int),
+        np.array(allowed, dtype=bool).reshape(shape),
+        np.array(means).reshape(shape),
+        pseudonyms,
+    )
+
+
+def make_tables(cells: Cells, networks: Sequence[str], decoders: Sequence[str], seeds: Seeds) -> dict[str, list[Row]]:
+    """Every table of results.json but `training`, as lists of flat rows."""
+    tables: dict[str, list[Row]] = {
+        name: []
+        for name in (
+            "similarity",
+            "identification",
+            "ranks",
+            "other_session",
+            "dice",
+            "leak",
+            "exposed",
+            "scores",
+        )
+    }
+    for network in networks:
+        for decoder in decoders:
+            attacks = [
+                cell
+                for name, cell in cells.items()
+                if name.startswith(f"attack-{network}-") and name.endswith(f"-{decoder}")
+            ]
+            groups = [group for group in GROUPS if any(group in cell["groups"] for cell in attacks)]
+            for metric in METRICS:
+                key: Row = {"network": network, "decoder": decoder, "metric": metric}
+                branch = seeds.child("tables", network, decoder, metric)
+                firsts = {group: search(attacks, metric, group, 1, 1) for group in groups}
+                for group, found in firsts.items():
+                    here = {**key, "group": group}
+                    tables["similarity"].append(_similarity(here, found, branch.child(group)))
+                    tables["identification"].append(_identification(here, found, branch.child(group)))
+                    if decoder == decoders[0]:
+                        guess = Search(found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms)
+                        tables["identification"].append(
+                            _identification({**here, "decoder": "mean_image"}, guess, branch.child(group, "mean"))
+                        )
+                    tables["ranks"] += _ranks(here, found)
+                    others = search(attacks, metric, group, 1, 2)
+                    tables["scores"] += _scores(here, found, others)
+                    for direction, (session, sought) in {
+                        "second->first": (2, 1),
+                        "first->second": (1, 2),
+                    }.items():
+                        row = _other_session(
+                            {**here, "direction": direction}, search(attacks, metric, group, session, sought)
+                        )
+                        tables["other_session"] += row
+                if len(groups) == 2:
+                    tables["leak"].append(_leak(key, firsts, branch.child("leak")))
+            tables["dice"] += _dice(network, decoder, attacks, groups, seeds.child("dice", network, decoder))
+        tables["exposed"] += _exposed(tables["scores"], network, decoders[0])
+    return tables
+
+
+def _similarity(key: Row, found: Search, seeds: Seeds) -> Row:
+    own = bootstrap_mean(found.own_scores, seeds.child("own").numpy())
+    others = np.nanmean(found.others, axis=1)
+    rows = np.arange(len(found.own))
+    mean_image = bootstrap_mean(found.mean_image[rows, found.own], seeds.child("mean_image").numpy())
+    paper = published.SUBBANNA2021_SIMILARITY.get((key["network"], key["metric"]), {})
+    return {
+        **key,
+        "n": own.n,
+        "own": own.mean,
+        "own_sd": _spread(found.own_scores),
+        "own_low": _number(own.low),
+        "own_high": _number(own.high),
+        "others": float(others.mean()),
+        "others_sd": _spread(found.others[np.isfinite(found.others)]),
+        "mean_image": mean_image.mean,
+        "mean_image_low": _number(mean_image.low),
+        "mean_image_high": _number(mean_image.high),
+        "published": paper.get("own"),
+        "published_others": paper.get("others"),
+    }
+
+
+def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
+    ranks = found.ranks
+    sizes = identity.gallery_sizes(found.scores, found.allowed)
+    rate = clopper_pearson(identity.rank1_count(ranks), len(ranks))
+    auc = identity.own_versus_others_auc(found.scores, found.own, seeds.numpy(), found.allowed)
+    paper = None if key["decoder"] == "mean_image" else (key["network"], key["metric"])
+    first = published.SUBBANNA2021_RANK1.get(paper)
+    return {
+        "network": key["network"],
+        "metric": key["metric"],
+        "decoder": key["decoder"],
+        "group": key["group"],
+        "n": rate.n,
+        "gallery": int(sizes.max()),
+        "rank1": rate.mean,
+        "rank1_low": rate.low,
+        "rank1_high": rate.high,
+        "rank1_count": identity.rank1_count(ranks),
+        "mean_rank": identity.mean_rank(ranks),
+        "auc": _number(auc.mean),
+        "auc_low": _number(auc.low),
+        "auc_high": _number(auc.high),
+        "chance": identity.chance_rank1(sizes),
+        "chance_mean_rank": identity.chance_mean_rank(sizes),
+        "published_rank1": None if first is None else first / published.SUBBANNA2021_PATIENTS,
+        "published_mean_rank": published.SUBBANNA2021_MEAN_RANK.get(paper),
+    }
+
+
+def _ranks(key: Row, found: Search) -> list[Row]:
+    sizes = identity.gallery_sizes(found.scores, found.allowed)
+    counts = identity.rank_histogram(found.ranks, int(sizes.max()))
+    paper = published.SUBBANNA2021_RANKS[key["network"]] if key["metric"] == "ssim" else ()
+    return [
+        {
+            **key,
+            "rank": rank,
+            "count": int(count),
+            "published": paper[rank - 1] if rank <= len(paper) else None,
+        }
+        for rank, count in enumerate(counts, start=1)
+    ]
+
+
+def _scores(key: Row, found: Search, others: Search) -> list[Row]:
+    other_ranks = dict(zip(others.pseudonyms, others.ranks.tolist(), strict=True)) if others.pseudonyms else {}
+    rows = []
+    for i, pseudonym in enumerate(found.pseudonyms):
+        rows.append(
+            {
+                **key,
+                "pseudonym": pseudonym,
+                "session": "1",
+                "own": float(found.own_scores[i]),
+                "others_mean": float(np.nanmean(found.others[i])),
+                "best_other": float(np.nanmax(found.others[i])),
+                "mean_image": float(found.mean_image[i, found.own[i]]),
+                "rank": float(found.ranks[i]),
+                "other_session_rank": other_ranks.get(pseudonym),
+            }
+        )
+    return rows
+
+
+def _other_session(key: Row, found: Search) -> list[Row]:
+    if not found.pseudonyms:
+        return []
+    rate = clopper_pearson(identity.rank1_count(found.ranks), len(found.ranks))
+    sizes = identity.gallery_sizes(found.scores, found.allowed)
+    return [
+        {
+            **key,
+            "n": rate.n,
+            "gallery": int(sizes.max()),
+            "rank1": rate.mean,
+            "rank1_low": rate.low,
+            "rank1_high": rate.high,
+            "rank1_count": identity.rank1_count(found.ranks),
+            "chance": identity.chance_rank1(sizes),
+        }
+    ]
+
+
+def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
+    member, non_member = (
+        dict(zip(firsts[group].pseudonyms, firsts[group].own_scores.tolist(), strict=True)) for group in GROUPS
+    )
+    leak = paired_difference(member, non_member, seeds.numpy())
+    return {
+        **key,
+        "n": leak.n,
+        "difference": leak.difference,
+        "low": _number(leak.low),
+        "high": _number(leak.high),
+        "p": _number(leak.p),
+        "detectable": _number(leak.detectable),
+    }
+
+
+def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds) -> Iterator[Row]:
+    classes = attacks[0]["classes"]
+    for group in groups:
+        for image in attacks[0]["dice"]:
+            values = np.array(
+                [
+                    [np.nan if value is None else value for value in row]
+                    for cell in attacks
+                    for row, own_group, session in zip(
+                        cell["dice"][image], cell["groups"], cell["sessions"], strict=True
+                    )
+                    if own_group == group and session == 1
+                ]
+            )
+            columns = {"mean": mean_dice(values)} | {name: values[:, i] for i, name in enumerate(classes) if i > 0}
+            for name, column in columns.items():
+                held = column[np.isfinite(column)]
+                mean = bootstrap_mean(held, seeds.child(group, image, name).numpy())
+                paper = published.SUBBANNA2021_DICE.get((network, image)) if name == "mean" else None
+                yield {
+                    "network": network,
+                    "decoder": decoder,
+                    "group": group,
+                    "image": image,
+                    "class": name,
+                    "n": mean.n,
+                    "dice": _number(mean.mean),
+                    "sd": _spread(held),
+                    "low": _number(mean.low),
+                    "high": _number(mean.high),
+                    "published": paper,
+                }
+
+
+def _exposed(scores: list[Row], network: str, decoder: str, most: int = 6) -> list[Row]:
+    """The patients whose reconstruction stands out most from everybody else's, by SSIM."""
+    key = {"network": network, "decoder": decoder, "metric": "ssim"}
+    rows = [
+        {
+            **key,
+            **{name: row[name] for name in ("pseudonym", "group", "own", "best_other", "rank")},
+            "margin": row["own"] - row["best_other"],
+        }
+        for row in scores
+        if key.items() <= row.items()
+    ]
+    return sorted(rows, key=lambda row: -row["margin"])[:most]
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN: what the sample cannot support is null."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _spread(values: np.ndarray) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
