@@ -34,6 +34,7 @@ class Preset(StrEnum):
     """How much work a study is."""
 
     smoke = "smoke"
+    demo = "demo"
     cpu = "cpu"
 
 

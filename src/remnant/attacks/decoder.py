@@ -34,13 +34,14 @@ class PublishedSettings(Settings):
 class DefaultSettings(Settings):
     """The stronger decoder: every step warps one of the attacker's scans anew and passes it through the encoder again.
 
-    A step trains on `batch` pairs: the new one, and others from the latest `memory` pairs, since drawing a pair costs
-    as much as learning from it.
+    A step trains on `new` pairs and on `old` ones out of the latest `memory` pairs, since drawing a pair costs as much
+    as learning from it.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    fit: FitSettings = FitSettings(epochs=60, learning_rate=4e-3)
-    batch: int = 3
+    fit: FitSettings = FitSettings(epochs=90, learning_rate=4e-3)
+    new: int = 2
+    old: int = 2
     memory: int = 600
     warp: WarpSettings = WarpSettings()
 
@@ -75,20 +76,21 @@ def train_default(
     """The stronger decoder, trained on the attacker's `own` scans (n, 1, x, y, z) in [0, 1], warped anew each step."""
     drawing = seeds.child("warps").torch()
     torch.manual_seed(seeds.child("weights").integer)
+    shape = tuple(own.shape[2:])
     memory: list[Pair] = []
 
-    def remember_new_pair(i: int) -> None:
-        image = apply_warp(own[i : i + 1], draw_warp(tuple(own.shape[2:]), settings.warp, drawing))
+    def remember_new_pairs(chosen: Tensor) -> None:
+        warps = [draw_warp(shape, settings.warp, drawing) for _ in chosen]
+        images = torch.cat([apply_warp(own[i : i + 1], warp) for i, warp in zip(chosen.tolist(), warps, strict=True)])
         # Half precision: hundreds of volumes stay in memory.
-        memory.append((encode(access.encoder, image), image.half()))
-        if len(memory) > settings.memory:
-            memory.pop(0)
+        memory.extend(zip(encode(access.encoder, images).split(1), images.half().split(1), strict=True))
+        del memory[: -settings.memory]
 
     def draw_epoch(epoch: int) -> Iterator[Pair]:
-        for i in torch.randperm(len(own), generator=drawing).tolist():
-            remember_new_pair(i)
-            others = torch.randint(len(memory), (settings.batch - 1,), generator=drawing).tolist()
-            pairs = [memory[-1], *(memory[j] for j in others)]
+        for chosen in torch.randperm(len(own), generator=drawing).split(settings.new):
+            remember_new_pairs(chosen)
+            others = torch.randint(len(memory), (settings.old,), generator=drawing).tolist()
+            pairs = memory[-len(chosen) :] + [memory[i] for i in others]
             latents, images = (torch.cat(parts) for parts in zip(*pairs, strict=True))
             yield as_batch(latents), as_batch(images.float())
 
@@ -96,9 +98,9 @@ def train_default(
         drawn = model(pair[0])
         return 10 * background_aware_error(drawn, pair[1]) + 0.5 * ssim_loss(drawn, pair[1], drawing)
 
-    model = ImageDecoder(tuple(own.shape[2:]), settings.widths)
+    model = ImageDecoder(shape, settings.widths)
     model.mean.copy_(own.mean(0, keepdim=True))
-    fit(model, draw_epoch, len(own), loss, settings.fit, report=report)
+    fit(model, draw_epoch, -(-len(own) // settings.new), loss, settings.fit, report=report)
     return model
 
 

@@ -1,17 +1,13 @@
 """Independent jobs over a few single-threaded processes, with the same results for any number of them."""
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing.connection import wait
+from concurrent.futures import as_completed
 from typing import TypeVar
 
 import SimpleITK as sitk
 
+from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 
 Job = TypeVar("Job")
@@ -34,7 +30,7 @@ def run_jobs(
                     results.append(function(job))
                     task.advance()
             return results
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+        pool = worker_pool(workers, _start_worker)
         try:
             futures = [pool.submit(function, job) for job in jobs]
             for future in as_completed(futures):
@@ -59,13 +55,3 @@ def _single_threaded() -> Iterator[None]:
 
 def _start_worker() -> None:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    # Ctrl-C goes to every process of the terminal; the parent alone decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        # A killed parent would leave its workers waiting for jobs for ever.
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()

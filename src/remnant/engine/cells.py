@@ -1,12 +1,9 @@
 """Cells: the independent pieces of a study, each written when finished, so that a killed run loses at most one."""
 
-import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import torch
 
 from remnant.base.files import read_json, write_json
+from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 from remnant.base.run import Run
 
@@ -55,7 +53,7 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
             _do(run.path, cell)
             progress.advance(cell.name)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_enter, initargs=(threads,))
+    pool = worker_pool(workers, torch.set_num_threads, threads)
     running: dict[Future[None], Cell] = {}
     try:
         while waiting or running:
@@ -73,21 +71,6 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _enter(threads: int) -> None:
-    """Set up a worker: its share of the cores, Ctrl-C left to the parent, and death together with the parent."""
-    torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        # A worker that outlived a killed parent would write into a run that somebody is resuming.
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _do(path: Path, cell: Cell) -> None:

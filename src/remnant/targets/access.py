@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from remnant.engine.device import as_batch
+from remnant.engine.device import in_batches
 from remnant.nets.segmenter import Segmenter
 
 
@@ -23,12 +23,12 @@ class Latents:
 
 
 def latents_of(target: Segmenter, images: Tensor) -> Latents:
-    """The access of Subbanna 2021: `images` (m, 1, x, y, z) go through the target's encoder, and only their latents leave."""
+    """The access of Subbanna 2021: `images` (m, 1, x, y, z) go through the encoder, and only latents leave."""
     encoder = copy.deepcopy(target.encoder).eval().requires_grad_(False)
     return Latents(encoder, encode(encoder, images))
 
 
 @torch.no_grad()
 def encode(encoder: nn.Module, images: Tensor) -> Tensor:
-    """Latents (n, c, x', y', z') of `images` (n, 1, x, y, z), one scan at a time, float32 on the CPU."""
-    return torch.cat([encoder(as_batch(images[i : i + 1])).float().cpu() for i in range(len(images))])
+    """Latents (n, c, x', y', z') of `images` (n, 1, x, y, z), two scans at a time, float32 on the CPU."""
+    return torch.cat([encoder(batch).float().cpu() for batch in in_batches(images)])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,7 +23,8 @@ class SegmenterSettings(Settings):
     widths: tuple[int, ...] = (16, 32, 64, 128)
     norm: Literal["batch", "none"] = "batch"
     unpool: Literal["none", "indices"] = "none"
-    fit: FitSettings = FitSettings(epochs=40, learning_rate=3e-3)
+    batch: int = 2
+    fit: FitSettings = FitSettings(epochs=50, learning_rate=3e-3)
 
     def build(self, architecture: Architecture, classes: int) -> Segmenter:
         """The untrained network; its weights come from torch's global generator."""
@@ -40,20 +42,23 @@ def train_segmenter(
 ) -> Segmenter:
     """A segmenter trained on members' `images` (n, 1, x, y, z) in [0, 1] and `labels` (n, x, y, z), class indices.
 
-    One scan a step, in an order drawn anew each epoch; the loss is cross-entropy plus soft Dice.
+    `settings.batch` scans a step, in an order drawn anew each epoch; the loss is cross-entropy plus soft Dice.
     """
     order = seeds.child("order").numpy()
     torch.manual_seed(seeds.child("weights").integer)
+    steps = -(-len(images) // settings.batch)
 
     def draw_epoch(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for i in order.permutation(len(images)).tolist():
-            yield as_batch(images[i : i + 1]), labels[i : i + 1].to(as_batch(images[i : i + 1]).device)
+        # Batches of nearly equal size: a last batch of one scan would spoil batch normalisation and be slow.
+        for chosen in np.array_split(order.permutation(len(images)), steps):
+            batch = as_batch(images[chosen])
+            yield batch, labels[chosen].to(batch.device)
 
     def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         return segmentation_loss(model(batch[0]), batch[1])
 
     model = settings.build(architecture, classes)
-    fit(model, draw_epoch, len(images), loss, settings.fit, report=report)
+    fit(model, draw_epoch, steps, loss, settings.fit, report=report)
     return model
 
 

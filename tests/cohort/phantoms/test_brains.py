@@ -33,9 +33,7 @@ def population():
 
 def test_same_seed_same_bytes_whatever_was_drawn_before():
     def digest(scan):
-        return hashlib.sha256(
-            scan.image.tobytes() + scan.labels.tobytes() + scan.affine.tobytes()
-        ).hexdigest()
+        return hashlib.sha256(scan.image.tobytes() + scan.labels.tobytes() + scan.affine.tobytes()).hexdigest()
 
     cohort = BrainPhantoms(patients=3, sessions=2, side=32)
     forwards = [digest(cohort.scan(patient, session)) for patient in range(3) for session in range(2)]

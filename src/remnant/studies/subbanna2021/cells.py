@@ -12,7 +12,7 @@ from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.engine.cells import Cell
-from remnant.engine.device import as_batch
+from remnant.engine.device import in_batches
 from remnant.engine.loop import EpochReport
 from remnant.measure.images import union_box
 from remnant.measure.overlap import dice
@@ -134,7 +134,7 @@ def _overlaps(data: FoldData, attacked: list[int], drawn: Tensor, target: Any) -
 
 
 def _segment(target: Any, images: Tensor) -> np.ndarray:
-    return torch.cat([target.segment(as_batch(images[i : i + 1])).cpu() for i in range(len(images))]).numpy()
+    return torch.cat([target.segment(batch).cpu() for batch in in_batches(images)]).numpy()
 
 
 def _decoder_arguments(decoder: str, own: Tensor, settings: StudySettings) -> dict[str, Any]:

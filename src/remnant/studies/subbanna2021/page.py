@@ -125,26 +125,12 @@ def _leak_in_words(row: Row) -> str:
 def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
     parts = []
     for network in settings.networks:
-        counts = [
-            _one(tables["identification"], network=network, decoder=decoder, metric="ssim", group="member")
-            for decoder in ("published", "default")
-        ]
-        parts.append(
-            f"{counts[0]['rank1_count']} against {counts[1]['rank1_count']} of {counts[1]['n']} ({NAMES[network]})"
-        )
+        rows = matching(tables["identification"], {"network": network, "metric": "ssim", "group": "member"})
+        count = {row["decoder"]: row["rank1_count"] for row in rows}
+        parts.append(f"{count['published']} against {count['default']} of {rows[0]['n']} members ({NAMES[network]})")
     return (
-        f"The decoder as published finds fewer or as many members as the strongest one: {', '.join(parts)}. Judge a release "
-        "by the strongest attack, since an attacker will not stop at the published one."
-        if all(
-            _one(tables["identification"], network=network, decoder="published", metric="ssim", group="member")[
-                "rank1_count"
-            ]
-            <= _one(tables["identification"], network=network, decoder="default", metric="ssim", group="member")[
-                "rank1_count"
-            ]
-            for network in settings.networks
-        )
-        else f"The published decoder against ours, members found first: {', '.join(parts)}. Judge by the stronger."
+        f"The decoder as published against the strongest one finds first {', '.join(parts)}. Judge a release by the "
+        "stronger of the two, since an attacker will not stop at the published one."
     )
 
 
