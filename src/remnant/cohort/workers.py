@@ -34,7 +34,7 @@ def run_jobs(
                     results.append(function(job))
                     task.advance()
             return results
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=start_worker)
         try:
             futures = [pool.submit(function, job) for job in jobs]
             for future in as_completed(futures):
@@ -57,7 +57,8 @@ def _single_threaded() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """Set up a worker: one thread, Ctrl-C left to the parent, and death together with the parent."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     # Ctrl-C goes to every process of the terminal; the parent alone decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,6 +13,7 @@ from remnant.base.progress import Task
 from remnant.cohort.nifti import write_volume
 from remnant.cohort.phantoms.cohort import BrainPhantoms
 from remnant.cohort.phantoms.labels import STRUCTURES
+from remnant.cohort.workers import start_worker
 
 README = """Phantom brains
 
@@ -51,7 +52,7 @@ def _write_scans(phantoms: BrainPhantoms, root: Path, workers: int, quiet: bool)
                 _write_patient(phantoms, root, patient)
                 task.advance()
             return
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, initializer=start_worker) as pool:
             try:
                 for _ in pool.map(_write_patient, itertools.repeat(phantoms), itertools.repeat(root), people):
                     task.advance()

@@ -1,5 +1,6 @@
 """The study from cohort to report."""
 
+import math
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -75,11 +76,11 @@ def run_study(
 
 def _phantoms(run: Run, workers: int, quiet: bool) -> Cohort:
     """The smoke preset's own patients, whole or not there at all."""
-    folder, unfinished = run.private / "phantoms", run.private / "phantoms-unfinished"
+    folder = run.private / "phantoms"
     if not folder.exists():
-        shutil.rmtree(unfinished, ignore_errors=True)
-        write_bids(SMOKE_PHANTOMS, unfinished, workers=workers, quiet=quiet)
-        unfinished.rename(folder)
+        for unfinished in run.private.glob(".phantoms.partial-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        write_bids(SMOKE_PHANTOMS, folder, workers=workers, quiet=quiet)
     return read_cohort(folder)
 
 
@@ -92,14 +93,18 @@ def _prepare_folds(
     if all(fold_file(run, fold.index).exists() for fold in folds):
         return
     heads = prepare(cohort, settings.preparation, cache=cache, workers=workers, quiet=quiet)
-    used: list[Path] = []
+    run.keep_note_of(list(heads.cache_files))
+    if math.prod(heads.grid.shape) <= 16**3:
+        raise RemnantError(
+            f"The heads in {cohort.root} span at most 16 voxels a side at {heads.grid.spacing:g} mm, too few for "
+            "the networks' four levels; check the voxel sizes in the headers of the scans."
+        )
     for fold in folds:
         template = None
         if settings.preparation.align:
             template = build_template(heads.select(fold.attacker), workers=workers, quiet=quiet)
         prepared = align(heads, template, workers=workers, quiet=quiet)
-        used += prepared.cache_files
-        run.keep_note_of(sorted(set(used)))
+        run.keep_note_of(list(prepared.cache_files))
         write_fold(run, prepared, fold)
 
 
