@@ -36,7 +36,9 @@ def write_cohort():
                 scan, stem = phantoms.scan(i, session), f"zq{i}hk_{session}"
                 nib.save(nib.Nifti1Image(scan.image, scan.affine), directory / "files" / f"{stem}.nii.gz")
                 nib.save(nib.Nifti1Image(scan.labels, scan.affine), directory / "files" / f"{stem}_l.nii.gz")
-                rows.append((f"files/{stem}.nii.gz", f"files/{stem}_l.nii.gz", f"zq{i}hk", f"v{session}", scan.age, scan.sex))
+                rows.append(
+                    (f"files/{stem}.nii.gz", f"files/{stem}_l.nii.gz", f"zq{i}hk", f"v{session}", scan.age, scan.sex)
+                )
         for name, lines in {
             "manifest.csv": [("image", "label", "subject_id", "session_id", "age", "sex"), *rows],
             "labels.csv": [("label", "name", "tissue5", "lpba3"), *(structure[:4] for structure in STRUCTURES)],

@@ -24,9 +24,7 @@ def test_a_slab_of_a_larger_volume_is_drawn_anew_each_time():
     drawn, truth = (torch.from_numpy(part) for part in pair(SLAB + 16))
     drawing = torch.Generator().manual_seed(0)
     values = [ssim_loss(drawn, truth, drawing).item() for _ in range(20)]
-    slabs = [
-        1 - np.diag(ssim_matrix(drawn[:, 0, i : i + SLAB], truth[:, 0, i : i + SLAB])).mean() for i in range(17)
-    ]
+    slabs = [1 - np.diag(ssim_matrix(drawn[:, 0, i : i + SLAB], truth[:, 0, i : i + SLAB])).mean() for i in range(17)]
     assert len(set(values)) > 3
     assert all(min(abs(value - slab) for slab in slabs) < 1e-4 for value in values)
 

@@ -13,7 +13,7 @@ from remnant.base.run import Run
 from remnant.engine.cells import Cell, run_cells
 
 # A module of its own, since the work of a cell is imported by the processes that are spawned.
-WORK = '''
+WORK = """
 import os, signal, time
 import torch
 from torch.nn import functional
@@ -42,7 +42,7 @@ def linger(run, name):
 
 def die(run, name):
     os.kill(os.getpid(), signal.SIGKILL)
-'''
+"""
 
 
 @pytest.fixture(scope="module")

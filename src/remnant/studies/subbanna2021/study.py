@@ -15,10 +15,10 @@ from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.align import align
-from remnant.cohort.case import Cohort
+from remnant.cohort.case import Cohort, Fold
 from remnant.cohort.folds import three_group_folds, two_group_folds
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import prepare
+from remnant.cohort.prepare import check_headers, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import build_template
 from remnant.engine.cells import run_cells
@@ -55,10 +55,16 @@ def run_study(
     """
     if data is None and settings.preset != "smoke":
         raise RemnantError(f"The preset '{settings.preset}' needs a cohort; give its directory with --data.")
+    cohort = None
+    if data and not Run(out).results.exists():
+        # Before there is a run, which input that does not serve would leave behind.
+        cohort = read_cohort(data)
+        check_headers(cohort)
+        _deal(cohort, settings)
     with Run.start(out, STUDY, {**settings.resolved(), "data": data and str(data)}, resume=resume) as run:
         if not run.results.exists():
             run.log("study", "start")
-            cohort = read_cohort(data) if data else _phantoms(run, workers, quiet)
+            cohort = cohort or _phantoms(run, workers, quiet)
             _prepare_folds(run, cohort, settings, cache, workers, quiet)
             cells = run_cells(run, cells_of(settings), workers=workers, quiet=quiet)
             run.log("study", "end")
@@ -84,12 +90,16 @@ def _phantoms(run: Run, workers: int, quiet: bool) -> Cohort:
     return read_cohort(folder)
 
 
+def _deal(cohort: Cohort, settings: StudySettings) -> tuple[Fold, ...]:
+    deal = three_group_folds if settings.design == "three_groups" else two_group_folds
+    return deal(cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions)
+
+
 def _prepare_folds(
     run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, workers: int, quiet: bool
 ) -> None:
     """Each fold's scans on the grid of its own template, which only the attacker's patients helped to make."""
-    deal = three_group_folds if settings.design == "three_groups" else two_group_folds
-    folds = deal(cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions)
+    folds = _deal(cohort, settings)
     if all(fold_file(run, fold.index).exists() for fold in folds):
         return
     heads = prepare(cohort, settings.preparation, cache=cache, workers=workers, quiet=quiet)
