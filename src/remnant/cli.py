@@ -9,12 +9,30 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import typer.core
 
 from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 
+# What a full disk, a wrong path or missing rights raise, and what to do about it.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+WRONG_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO}
+
+
+class _Commands(typer.core.TyperGroup):
+    """Typer ends Ctrl-C without a word."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("remnant: stopped; nothing is half-written, and a study goes on where it was with --resume.")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Measure how much of a patient is left in a medical-imaging model.",
     no_args_is_help=True,
     add_completion=False,
@@ -25,7 +43,7 @@ phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=T
 app.add_typer(study, name="study")
 app.add_typer(phantom, name="phantom")
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
 CORES = min(8, os.cpu_count() or 1)
 
@@ -75,7 +93,7 @@ def study_subbanna2021(
     from remnant.studies import subbanna2021
 
     chosen = subbanna2021.preset(preset).changed(
-        networks=[name.strip() for name in networks.split(",")], design=str(design), seed=seed
+        networks=list(dict.fromkeys(name.strip() for name in networks.split(","))), design=str(design), seed=seed
     )
     report = subbanna2021.run_study(
         chosen,
@@ -132,7 +150,9 @@ def purge(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None
     """Remove what is patient data from a run and from the cache that it used; results and report stay."""
     from remnant.base.run import Run
 
-    print(f"{Run.open(run).purge()} files of patient data removed; results and report are kept.")
+    with Run.open(run) as held:
+        removed = held.purge()
+    print(f"{removed} files of patient data removed; results and report are kept.")
 
 
 def _version(asked: bool) -> None:
@@ -155,12 +175,10 @@ def main() -> None:
     except RemnantError as error:
         say(f"remnant: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("remnant: stopped; what is finished is kept, add --resume to go on.")
-        sys.exit(130)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno not in NO_ROOM | WRONG_PATH:
             raise
-        place = error.filename or "the output directory"
-        say(f"remnant: {os.strerror(error.errno)}: {place}; make room or choose another --out, then add --resume.")
+        place = error.filename or "the disk of the run or of the cache"
+        mend = "make room, then add --resume" if error.errno in NO_ROOM else "check the path and your rights to it"
+        say(f"remnant: {os.strerror(error.errno)}: {place}; {mend}.")
         sys.exit(2)

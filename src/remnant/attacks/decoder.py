@@ -34,14 +34,13 @@ class PublishedSettings(Settings):
 class DefaultSettings(Settings):
     """The stronger decoder: every step warps one of the attacker's scans anew and passes it through the encoder again.
 
-    A step trains on `new` pairs and on `old` ones out of the latest `memory` pairs, since drawing a pair costs as much
-    as learning from it.
+    After each new pair it learns again from `replays` of the latest `memory` pairs, since drawing a pair costs as much as
+    learning from it.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
     fit: FitSettings = FitSettings(epochs=90, learning_rate=4e-3)
-    new: int = 2
-    old: int = 2
+    replays: int = 1
     memory: int = 600
     warp: WarpSettings = WarpSettings()
 
@@ -87,12 +86,12 @@ def train_default(
         del memory[: -settings.memory]
 
     def draw_epoch(epoch: int) -> Iterator[Pair]:
-        for chosen in torch.randperm(len(own), generator=drawing).split(settings.new):
+        # Two at a time, as the encoder is fastest; one pair a step, since many steps count for more than large ones.
+        for chosen in torch.randperm(len(own), generator=drawing).split(2):
             remember_new_pairs(chosen)
-            others = torch.randint(len(memory), (settings.old,), generator=drawing).tolist()
-            pairs = memory[-len(chosen) :] + [memory[i] for i in others]
-            latents, images = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-            yield as_batch(latents), as_batch(images.float())
+            replayed = torch.randint(len(memory), (settings.replays * len(chosen),), generator=drawing).tolist()
+            for latent, image in memory[-len(chosen) :] + [memory[i] for i in replayed]:
+                yield as_batch(latent), as_batch(image.float())
 
     def loss(model: nn.Module, pair: Pair) -> Tensor:
         drawn = model(pair[0])
@@ -100,7 +99,7 @@ def train_default(
 
     model = ImageDecoder(shape, settings.widths)
     model.mean.copy_(own.mean(0, keepdim=True))
-    fit(model, draw_epoch, -(-len(own) // settings.new), loss, settings.fit, report=report)
+    fit(model, draw_epoch, len(own) * (1 + settings.replays), loss, settings.fit, report=report)
     return model
 
 

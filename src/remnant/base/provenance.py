@@ -46,6 +46,8 @@ def _commit() -> str | None:
         ).stdout.strip()
 
     try:
+        # Installed in an environment inside somebody's repository, the code belongs to no commit of it.
+        git("ls-files", "--error-unmatch", "--", str(Path(__file__)))
         changed = git("status", "--porcelain", "--untracked-files=no", "--", str(here.parent))
         return git("rev-parse", "--short=12", "HEAD") + ("-changed" if changed else "")
     except (OSError, subprocess.SubprocessError):

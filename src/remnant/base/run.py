@@ -53,10 +53,13 @@ class Run:
                 raise RemnantError(
                     f"{path} holds a run already; add --resume to go on with it, or choose another --out."
                 )
+            if not (run.private / "key").exists() and not run.results.exists():
+                raise run._purged()
             differing = _differences(read_json(run.path / "config.json"), dict(config))
             if differing:
                 raise RemnantError(
-                    f"{path} was started with other settings ({', '.join(differing)}); give the same, or choose another --out."
+                    f"{path} was started with other settings ({', '.join(differing)}); "
+                    "give the same, or choose another --out."
                 )
         else:
             if run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
@@ -82,10 +85,9 @@ class Run:
         if not (self.path / "run.json").exists():
             raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")
         record = read_json(self.path / "run.json")
-        if record.get("format") != FORMAT:
-            raise RemnantError(
-                f"{self.path} was written in format {record.get('format')!r}; this version reads {FORMAT}."
-            )
+        written = record.get("format") if isinstance(record, dict) else None
+        if written != FORMAT:
+            raise RemnantError(f"{self.path} was written in format {written!r}; this version reads {FORMAT}.")
         if study is not None and record.get("study") != study:
             raise RemnantError(
                 f"{self.path} is a run of the study '{record.get('study')}', not of '{study}'; choose another --out."
@@ -99,6 +101,9 @@ class Run:
         except BlockingIOError:
             self._lock.close()
             raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
+        # What a killed process had begun to write; nobody else is writing now.
+        for unfinished in self.path.rglob(".tmp-*"):
+            unfinished.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -110,8 +115,11 @@ class Run:
         try:
             key = (self.private / "key").read_bytes()
         except FileNotFoundError:
-            raise RemnantError(f"The patient data of {self.path} were purged; start a new run.") from None
+            raise self._purged() from None
         return hmac.new(key, content, hashlib.sha256).hexdigest()
+
+    def _purged(self) -> RemnantError:
+        return RemnantError(f"The patient data of {self.path} were purged; start a new run with another --out.")
 
     def pseudonym(self, patient: str) -> str:
         """How logs, tables and reports call a patient."""
@@ -138,8 +146,11 @@ class Run:
         return events
 
     def keep_note_of(self, cache_files: list[Path]) -> None:
-        """Remember files outside the run that hold its patients' images, so that `purge` finds them."""
-        write_json(self.private / "cache.json", [str(path) for path in cache_files])
+        """Remember files outside the run that hold its patients' images, for `purge` to find."""
+        note = self.private / "cache.json"
+        known = read_json(note) if note.exists() else []
+        # Whole paths, since `purge` may be called from another directory.
+        write_json(note, sorted({*known, *(str(path.resolve()) for path in cache_files)}))
 
     def purge(self) -> int:
         """Remove everything that is patient data, in the run and in the cache it used; return how many files."""
@@ -157,9 +168,10 @@ class Run:
 
 def _foreign(path: Path) -> bool:
     """Whether the directory holds anything but what `Run.start` leaves when it is killed half-way."""
-    return any(
-        entry.name not in {"config.json", "private"} and not entry.name.startswith(".tmp-") for entry in path.iterdir()
-    )
+    private = path / "private"
+    entries = [*path.iterdir(), *(private.iterdir() if private.is_dir() else ())]
+    ours = {path / "config.json", private, private / "key"}
+    return any(entry not in ours and not entry.name.startswith(".tmp-") for entry in entries)
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ def run_jobs(
                     results.append(function(job))
                     task.advance()
             return results
-        pool = worker_pool(workers, _start_worker)
+        pool = worker_pool(workers, start_worker)
         try:
             futures = [pool.submit(function, job) for job in jobs]
             for future in as_completed(futures):
@@ -53,5 +53,6 @@ def _single_threaded() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """Set up a worker: one thread."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

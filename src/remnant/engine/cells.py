@@ -1,19 +1,23 @@
 """Cells: the independent pieces of a study, each written when finished, so that a killed run loses at most one."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 from remnant.base.run import Run
+
+# More threads sum in another order, and with another order ranks change: a number would depend on the machine's load.
+THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,9 @@ class Cell:
 def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> dict[str, dict[str, Any]]:
     """Do what is not done yet, `workers` at a time, and return every cell's result by name.
 
-    A result holds `seconds` beside what the cell returned. The numbers do not depend on `workers`: a cell has its own
-    process and threads, and draws only on its own branch of the seeds. The first cell that fails ends the others.
+    A result holds `seconds` beside what the cell returned. The numbers do not depend on `workers`: a cell has one
+    thread and draws only on its own branch of the seeds. The first cell that fails ends the others. Raises
+    `RemnantError` when a worker dies, as for want of memory.
     """
     waiting = [cell for cell in cells if not _file(run, cell.name).exists()]
     if waiting:
@@ -46,18 +51,22 @@ def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> 
 
 
 def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> None:
-    threads = max(1, (os.cpu_count() or 1) // workers)
     if workers == 1:
-        torch.set_num_threads(threads)
-        for cell in waiting:
-            _do(run.path, cell)
-            progress.advance(cell.name)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(THREADS)
+        try:
+            while waiting:
+                cell = waiting.pop(waiting.index(_ready(run, waiting)[0]))
+                _do(run.path, cell)
+                progress.advance(cell.name)
+        finally:
+            torch.set_num_threads(threads)
         return
-    pool = worker_pool(workers, torch.set_num_threads, threads)
+    pool = worker_pool(workers, torch.set_num_threads, THREADS)
     running: dict[Future[None], Cell] = {}
     try:
         while waiting or running:
-            for cell in [c for c in waiting if all(_file(run, need).exists() for need in c.needs)]:
+            for cell in _ready(run, waiting):
                 if len(running) < workers:
                     running[pool.submit(_do, run.path, cell)] = cell
                     waiting.remove(cell)
@@ -65,12 +74,22 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
                 cell = running.pop(future)
                 future.result()
                 progress.advance(cell.name)
+    except BrokenProcessPool:
+        raise RemnantError(
+            "A worker process was ended from outside, most often for want of memory; give fewer --workers and add "
+            "--resume to go on."
+        ) from None
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _ready(run: Run, waiting: list[Cell]) -> list[Cell]:
+    """The cells that wait for no other."""
+    return [cell for cell in waiting if all(_file(run, need).exists() for need in cell.needs)]
 
 
 def _do(path: Path, cell: Cell) -> None:

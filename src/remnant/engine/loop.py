@@ -1,5 +1,6 @@
 """The one training loop. Segmenters, inversion decoders and whatever comes train here."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -57,7 +58,7 @@ def fit(
             schedule.step()
             losses.append(value.item())
         mean = sum(losses) / len(losses)
-        if not mean < float("inf"):
+        if not math.isfinite(mean):
             raise RemnantError(
                 f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate})."
             )

@@ -30,7 +30,7 @@ class MirrorDecoder(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """The mirror of the encoder, set upon the attacker's mean image, with residual blocks where they are cheap.
+    """The mirror of the encoder, set upon the attacker's mean image.
 
     The network draws what sets a patient apart from `mean`, a buffer of shape (1, 1, x, y, z); its last layer starts at
     zero, so that training starts from the best guess an attacker has without any latent. The latent's channels are
@@ -41,37 +41,10 @@ class ImageDecoder(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, 1, *shape))
         self.norm = nn.BatchNorm3d(widths[-1])
-        inputs, outputs = widths[::-1], (*widths[-2::-1], 1)
-        self.ups = nn.ModuleList(double(below, above) for below, above in zip(inputs, outputs, strict=True))
-        self.norms = nn.ModuleList(nn.BatchNorm3d(width) for width in outputs[:-1])
-        # The levels above 1/4 of the side hold most of the voxels and little of the anatomy.
-        self.blocks = nn.ModuleList(ResidualBlock(width) for width in (widths[-1], *outputs[:-2]))
-        nn.init.zeros_(self.ups[-1].weight)
-        nn.init.zeros_(self.ups[-1].bias)
+        self.mirror = MirrorDecoder(widths)
+        nn.init.zeros_(self.mirror.ups[-1].weight)
+        nn.init.zeros_(self.mirror.ups[-1].bias)
 
     def forward(self, latent: Tensor) -> Tensor:
         """(n, widths[-1], x / 16, y / 16, z / 16) to (n, 1, x, y, z), unbounded."""
-        features = self.blocks[0](self.norm(latent))
-        for level, up in enumerate(self.ups):
-            features = up(features)
-            if level < len(self.norms):
-                features = functional.relu(self.norms[level](features))
-            if level + 1 < len(self.blocks):
-                features = self.blocks[level + 1](features)
-        return self.mean + features
-
-
-class ResidualBlock(nn.Module):
-    """(n, channels, x, y, z) plus two normalised 3x3x3 convolutions of it."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv3d(channels, channels, 3, padding=1, bias=False),
-            nn.BatchNorm3d(channels),
-            nn.ReLU(),
-            nn.Conv3d(channels, channels, 3, padding=1),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return functional.relu(features + self.body(features))
+        return self.mean + self.mirror(self.norm(latent))

@@ -25,7 +25,8 @@ def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> 
     description = json.dumps({"module": type(model).__name__, "arguments": arguments})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"remnant": description})
+        # Bytes first: safetensors reports a full disk as an error of its own, which says nothing of the cause.
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata={"remnant": description}))
 
 
 def load_checkpoint(path: Path) -> nn.Module:

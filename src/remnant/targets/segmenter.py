@@ -24,7 +24,7 @@ class SegmenterSettings(Settings):
     norm: Literal["batch", "none"] = "batch"
     unpool: Literal["none", "indices"] = "none"
     batch: int = 2
-    fit: FitSettings = FitSettings(epochs=50, learning_rate=3e-3)
+    fit: FitSettings = FitSettings(epochs=60, learning_rate=3e-3)
 
     def build(self, architecture: Architecture, classes: int) -> Segmenter:
         """The untrained network; its weights come from torch's global generator."""
@@ -42,7 +42,7 @@ def train_segmenter(
 ) -> Segmenter:
     """A segmenter trained on members' `images` (n, 1, x, y, z) in [0, 1] and `labels` (n, x, y, z), class indices.
 
-    `settings.batch` scans a step, in an order drawn anew each epoch; the loss is cross-entropy plus soft Dice.
+    `settings.batch` scans a step, in an order drawn anew each epoch; the loss is `segmentation_loss`.
     """
     order = seeds.child("order").numpy()
     torch.manual_seed(seeds.child("weights").integer)
@@ -63,17 +63,19 @@ def train_segmenter(
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy plus one minus the mean soft Dice of the foreground classes.
+    """Weighted cross-entropy plus one minus the mean soft Dice of the foreground classes.
 
-    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; a scalar.
+    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; a scalar. A class weighs by the inverse square
+    root of its voxels in the batch: unweighted, the SegNet gave up deep grey matter, 2% of the voxels.
     """
     truth = labels.long().unsqueeze(1)
     log_probability = functional.log_softmax(logits.float(), dim=1)
-    cross_entropy = -log_probability.gather(1, truth).mean()
-    probability = log_probability.exp()
-    one_hot = torch.zeros_like(probability).scatter_(1, truth, 1.0)
+    one_hot = torch.zeros_like(log_probability).scatter_(1, truth, 1.0)
     axes = (0, 2, 3, 4)
+    voxels = one_hot.sum(axes)
+    # One voxel in each denominator keeps a class that a scan lacks from dividing by zero.
+    weight = (voxels + 1).rsqrt()
+    cross_entropy = -(one_hot * log_probability).sum(axes) @ weight / (voxels @ weight)
+    probability = log_probability.exp()
     overlap = (probability * one_hot).sum(axes)
-    total = probability.sum(axes) + one_hot.sum(axes)
-    # One voxel in the denominator keeps a class that a scan lacks from dividing by zero.
-    return cross_entropy + 1 - (2 * overlap / (total + 1))[1:].mean()
+    return cross_entropy + 1 - (2 * overlap / (probability.sum(axes) + voxels + 1))[1:].mean()

@@ -3,16 +3,17 @@
 import itertools
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_json, write_text
+from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 from remnant.cohort.nifti import write_volume
 from remnant.cohort.phantoms.cohort import BrainPhantoms
 from remnant.cohort.phantoms.labels import STRUCTURES
+from remnant.cohort.workers import start_worker
 
 README = """Phantom brains
 
@@ -51,7 +52,7 @@ def _write_scans(phantoms: BrainPhantoms, root: Path, workers: int, quiet: bool)
                 _write_patient(phantoms, root, patient)
                 task.advance()
             return
-        with ProcessPoolExecutor(workers) as pool:
+        with worker_pool(workers, start_worker) as pool:
             try:
                 for _ in pool.map(_write_patient, itertools.repeat(phantoms), itertools.repeat(root), people):
                     task.advance()

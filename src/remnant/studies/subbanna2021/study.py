@@ -1,5 +1,6 @@
 """The study from cohort to report."""
 
+import math
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +15,10 @@ from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.align import align
-from remnant.cohort.case import Cohort
+from remnant.cohort.case import Cohort, Fold
 from remnant.cohort.folds import three_group_folds, two_group_folds
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import prepare
+from remnant.cohort.prepare import check_headers, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import build_template
 from remnant.engine.cells import run_cells
@@ -54,10 +55,16 @@ def run_study(
     """
     if data is None and settings.preset != "smoke":
         raise RemnantError(f"The preset '{settings.preset}' needs a cohort; give its directory with --data.")
+    cohort = None
+    if data and not Run(out).results.exists():
+        # Before there is a run, which input that does not serve would leave behind.
+        cohort = read_cohort(data)
+        check_headers(cohort)
+        _deal(cohort, settings)
     with Run.start(out, STUDY, {**settings.resolved(), "data": data and str(data)}, resume=resume) as run:
         if not run.results.exists():
             run.log("study", "start")
-            cohort = read_cohort(data) if data else _phantoms(run, workers, quiet)
+            cohort = cohort or _phantoms(run, workers, quiet)
             _prepare_folds(run, cohort, settings, cache, workers, quiet)
             cells = run_cells(run, cells_of(settings), workers=workers, quiet=quiet)
             run.log("study", "end")
@@ -75,31 +82,39 @@ def run_study(
 
 def _phantoms(run: Run, workers: int, quiet: bool) -> Cohort:
     """The smoke preset's own patients, whole or not there at all."""
-    folder, unfinished = run.private / "phantoms", run.private / "phantoms-unfinished"
+    folder = run.private / "phantoms"
     if not folder.exists():
-        shutil.rmtree(unfinished, ignore_errors=True)
-        write_bids(SMOKE_PHANTOMS, unfinished, workers=workers, quiet=quiet)
-        unfinished.rename(folder)
+        for unfinished in run.private.glob(".phantoms.partial-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        write_bids(SMOKE_PHANTOMS, folder, workers=workers, quiet=quiet)
     return read_cohort(folder)
+
+
+def _deal(cohort: Cohort, settings: StudySettings) -> tuple[Fold, ...]:
+    deal = three_group_folds if settings.design == "three_groups" else two_group_folds
+    return deal(cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions)
 
 
 def _prepare_folds(
     run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, workers: int, quiet: bool
 ) -> None:
     """Each fold's scans on the grid of its own template, which only the attacker's patients helped to make."""
-    deal = three_group_folds if settings.design == "three_groups" else two_group_folds
-    folds = deal(cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions)
+    folds = _deal(cohort, settings)
     if all(fold_file(run, fold.index).exists() for fold in folds):
         return
     heads = prepare(cohort, settings.preparation, cache=cache, workers=workers, quiet=quiet)
-    used: list[Path] = []
+    run.keep_note_of(list(heads.cache_files))
+    if math.prod(heads.grid.shape) <= 16**3:
+        raise RemnantError(
+            f"The heads in {cohort.root} span at most 16 voxels a side at {heads.grid.spacing:g} mm, too few for "
+            "the networks' four levels; check the voxel sizes in the headers of the scans."
+        )
     for fold in folds:
         template = None
         if settings.preparation.align:
             template = build_template(heads.select(fold.attacker), workers=workers, quiet=quiet)
         prepared = align(heads, template, workers=workers, quiet=quiet)
-        used += prepared.cache_files
-        run.keep_note_of(sorted(set(used)))
+        run.keep_note_of(list(prepared.cache_files))
         write_fold(run, prepared, fold)
 
 

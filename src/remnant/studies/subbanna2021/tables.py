@@ -238,8 +238,11 @@ def _other_session(key: Row, found: Search) -> list[Row]:
 
 
 def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
+    # By a number that does not change with the run's key: a bootstrap depends on the order of its patients.
+    number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(firsts["member"].pseudonyms)}
     member, non_member = (
-        dict(zip(firsts[group].pseudonyms, firsts[group].own_scores.tolist(), strict=True)) for group in GROUPS
+        {number.get(who, who): score for who, score in zip(found.pseudonyms, found.own_scores.tolist(), strict=True)}
+        for found in (firsts[group] for group in GROUPS)
     )
     leak = paired_difference(member, non_member, seeds.numpy())
     return {

@@ -1,0 +1,50 @@
+import pytest
+
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+
+
+class Inner(Settings):
+    epochs: int = 3
+
+
+class Outer(Settings):
+    name: str = "x"
+    inner: Inner = Inner()
+    widths: tuple[int, ...] = (1, 2)
+
+
+def test_settings_are_frozen_resolved_and_changed():
+    settings = Outer().changed(name="y", inner={"epochs": 5})
+    assert settings.resolved() == {"name": "y", "inner": {"epochs": 5}, "widths": [1, 2]}
+    assert Outer.checked(**settings.resolved()) == settings
+    with pytest.raises(ValueError, match="frozen"):
+        settings.name = "z"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"inner": {"epochs": "many"}}, r"inner\.epochs: .* Got 'many' instead\."),
+        ({"colour": 1}, "colour: Extra inputs are not permitted"),
+    ],
+)
+def test_what_does_not_fit_is_named(values, message):
+    with pytest.raises(RemnantError, match=message):
+        Outer.checked(**values)
+    with pytest.raises(RemnantError, match=message):
+        Outer().changed(**values)
+
+
+def test_toml(tmp_path):
+    path = tmp_path / "a.toml"
+    with pytest.raises(RemnantError, match=r"a\.toml does not exist"):
+        Outer.from_toml(path)
+    path.write_text("name = ")
+    with pytest.raises(RemnantError, match="is not valid TOML"):
+        Outer.from_toml(path)
+    path.write_text("[inner]\nepoch = 4")
+    with pytest.raises(RemnantError, match=r"a\.toml does not fit: inner\.epoch"):
+        Outer.from_toml(path)
+    path.write_text("[inner]\nepochs = 4")
+    assert Outer.from_toml(path).inner.epochs == 4

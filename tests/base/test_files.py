@@ -1,0 +1,79 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import atomic_path, read_json, write_json, write_text
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from remnant.base.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("new")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_file_appears_whole_and_keeps_its_suffix(tmp_path):
+    path = tmp_path / "below" / "scan.nii.gz"
+    with atomic_path(path) as temporary:
+        assert temporary.name.endswith(".nii.gz") and temporary.parent == path.parent
+        temporary.write_bytes(b"all of it")
+        assert not path.exists()
+    assert [entry.name for entry in path.parent.iterdir()] == ["scan.nii.gz"]
+    assert path.read_bytes() == b"all of it"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(error), atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise error
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_kill_leaves_the_old_file(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+    process = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a.txt")], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, owner, name):
+    write_text(tmp_path / "a.txt", "old")
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(owner, name, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(tmp_path / "a.txt", "new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_json_comes_back_and_nan_is_refused(tmp_path):
+    value = {"a": [1, 2.5, None, "ü"]}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert read_json(tmp_path / "a.json") == value
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+def test_what_is_not_json_is_named(tmp_path, content):
+    with pytest.raises(RemnantError, match=r"b\.json does not exist"):
+        read_json(tmp_path / "b.json")
+    (tmp_path / "b.json").write_bytes(content)
+    with pytest.raises(RemnantError, match=r"b\.json is not valid JSON"):
+        read_json(tmp_path / "b.json")

@@ -1,0 +1,14 @@
+from remnant.base import progress
+from remnant.base.progress import Task
+
+
+def test_without_a_terminal_there_are_plain_lines_on_standard_error(capsys, monkeypatch):
+    clock = iter([0.0, 10.0, 20.0, 25.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Task("cells", 4) as task:
+        for note in ("a", "b", "c", "d"):
+            task.advance(note)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    # At 10 s and 25 s the last line was less than 15 s ago; the last step always has one.
+    assert printed.err.splitlines() == ["cells 2/4, 20 s left b", "cells 4/4, 0 s left d"]

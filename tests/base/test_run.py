@@ -1,0 +1,174 @@
+import json
+import shutil
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from remnant.base import run as run_module
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+
+CONFIG = {"seed": 0, "networks": ["unet"]}
+
+
+def start(path, *, study="s", config=CONFIG, resume=False):
+    return Run.start(path, study, config, resume=resume)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_only_the_owner_may_look(tmp_path, exists):
+    if exists:
+        (tmp_path / "run").mkdir(mode=0o755)
+    run = start(tmp_path / "run")
+    assert mode(run.path) == 0o700 and mode(run.private) == 0o700
+    assert mode(run.private / "key") == 0o600
+    assert json.loads((run.path / "config.json").read_text()) == CONFIG
+
+
+@pytest.mark.parametrize("foreign", ["notes.txt", "private/thesis.txt"])
+def test_a_directory_that_is_not_ours_is_left_alone(tmp_path, foreign):
+    (tmp_path / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / foreign).write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RemnantError, match="exists and is not a run directory"):
+        start(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_is_no_run(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RemnantError, match="not a run directory"):
+        start(tmp_path / "file")
+    with pytest.raises(RemnantError, match=r"no run\.json"):
+        Run.open(tmp_path / "file")
+
+
+def test_an_existing_run_needs_resume_the_same_study_and_the_same_settings(tmp_path):
+    start(tmp_path / "run")
+    with pytest.raises(RemnantError, match="add --resume"):
+        start(tmp_path / "run")
+    with pytest.raises(RemnantError, match="a run of the study 's', not of 'other'"):
+        start(tmp_path / "run", study="other", resume=True)
+    with pytest.raises(RemnantError, match="seed: 0 then, 1 now"):
+        start(tmp_path / "run", config=CONFIG | {"seed": 1}, resume=True)
+    with pytest.raises(RemnantError, match="more: None then, 2 now"):
+        start(tmp_path / "run", config=CONFIG | {"more": 2}, resume=True)
+    start(tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("record", ['{"format": 99}', "[]"])
+def test_another_format_is_refused(tmp_path, record):
+    run = start(tmp_path / "run")
+    (run.path / "run.json").write_text(record)
+    with pytest.raises(RemnantError, match="this version reads 1"):
+        Run.open(run.path)
+
+
+def test_a_second_process_is_kept_out(tmp_path):
+    run = start(tmp_path / "run")
+    enter = "import sys; from remnant.base.run import Run; Run.open(sys.argv[1]).__enter__()"
+    command = [sys.executable, "-c", enter, str(run.path)]
+    with run:
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert second.returncode == 1 and "Another process is working in" in second.stderr
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_entering_removes_what_a_kill_left_unfinished(tmp_path):
+    run = start(tmp_path / "run")
+    (run.path / "cells").mkdir()
+    (run.path / "cells" / ".tmp-x.json").write_text("{")
+    (run.path / "cells" / "a.json").write_text("{}")
+    with run:
+        assert [entry.name for entry in (run.path / "cells").iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("kill_at", range(4))
+def test_a_kill_at_any_moment_of_the_start_leaves_what_can_be_started(tmp_path, monkeypatch, kill_at):
+    """The steps after the directory is there: config, key, run.json; `kill_at` 3 lets all of them pass."""
+    steps = iter(range(10))
+    real = run_module.atomic_path
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(path):
+        if next(steps) == kill_at:
+            (path.parent / ".tmp-left").write_text("half")
+            raise KilledError
+        return real(path)
+
+    monkeypatch.setattr(run_module, "atomic_path", killed)
+    monkeypatch.setattr("remnant.base.files.atomic_path", killed)
+    try:
+        start(tmp_path / "run")
+    except KilledError:
+        assert kill_at < 3
+    monkeypatch.undo()
+    run = start(tmp_path / "run", resume=True)
+    assert len((run.private / "key").read_bytes()) == 32
+    assert Run.open(run.path).pseudonym("x") == run.pseudonym("x")
+
+
+def test_pseudonyms_are_stable_in_a_run_and_mean_nothing_outside_it(tmp_path):
+    one, other = start(tmp_path / "one"), start(tmp_path / "other")
+    names = {one.pseudonym(f"patient{i}") for i in range(50)}
+    assert len(names) == 50 and all(len(name) == 8 and name.startswith("P-") for name in names)
+    assert start(tmp_path / "one", resume=True).pseudonym("patient0") == one.pseudonym("patient0")
+    assert one.pseudonym("patient0") != other.pseudonym("patient0")
+
+
+def test_a_line_of_the_log_that_was_cut_short_spoils_no_other(tmp_path):
+    run = start(tmp_path / "run")
+    run.log("a", "start", seconds=1.5)
+    with (run.path / "log.jsonl").open("a") as file:
+        file.write('\n{"time": "2026", "cel')
+    run.log("b", "end")
+    assert [(event["cell"], event["event"]) for event in run.events()] == [("a", "start"), ("b", "end")]
+    assert run.events()[0]["seconds"] == 1.5
+
+
+def test_purge_removes_private_and_cached_files_and_keeps_results(tmp_path, monkeypatch):
+    run = start(tmp_path / "run")
+    cached = [tmp_path / "cache" / f"{i}.npz" for i in range(3)]
+    cached[0].parent.mkdir()
+    for path in cached:
+        path.write_text("a patient")
+    # Noted by a path that holds from this directory alone, and in two steps.
+    monkeypatch.chdir(tmp_path)
+    run.keep_note_of([cached[0].relative_to(tmp_path)])
+    run.keep_note_of([cached[1]])
+    monkeypatch.chdir("/")
+    (run.private / "decoders").mkdir()
+    (run.private / "decoders" / "a.safetensors").write_text("a patient")
+    run.results.write_text("{}")
+    # Two of the cache; key, note and decoder of the run.
+    assert run.purge() == 5
+    assert [path.exists() for path in cached] == [False, False, True]
+    assert not run.private.exists() and run.results.exists()
+    assert run.purge() == 0
+
+
+def test_a_purged_run_is_not_resumed_but_its_report_can_be_made(tmp_path):
+    run = start(tmp_path / "run")
+    run.purge()
+    with pytest.raises(RemnantError, match="were purged"):
+        run.pseudonym("x")
+    with pytest.raises(RemnantError, match="were purged"):
+        start(tmp_path / "run", resume=True)
+    run.results.write_text("{}")
+    start(tmp_path / "run", resume=True)
+
+
+def test_a_copied_run_opens_elsewhere(tmp_path):
+    start(tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    assert Run.open(tmp_path / "copy").path == tmp_path / "copy"
+    with pytest.raises(RemnantError, match="is not a run directory"):
+        Run.open(tmp_path)

@@ -1,0 +1,50 @@
+"""Small patients for every room."""
+
+import csv
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
+
+
+@pytest.fixture(scope="session")
+def tiny_brains():
+    """`images` float32 (6, 1, 32, 32, 32) in [0, 1] and `labels` uint8 (6, 32, 32, 32) in four classes, six people."""
+    phantoms = BrainPhantoms(patients=6, side=32)
+    scans = [phantoms.scan(i) for i in range(6)]
+    classes = ("background", "gyri", "deep_grey", "other_brain")
+    mapping = {structure[0]: classes.index(structure[3]) for structure in STRUCTURES}
+    images = np.stack([scan.image / scan.image.max() for scan in scans])[:, None].astype(np.float32)
+    labels = np.stack([np.vectorize(mapping.get)(scan.labels) for scan in scans]).astype(np.uint8)
+    return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+@pytest.fixture(scope="session")
+def write_cohort():
+    """`write_cohort(directory, patients, sessions)`: phantoms of 32^3 as a manifest cohort, patients named zq<i>hk."""
+
+    def write(directory: Path, patients: int = 6, sessions: int = 1) -> Path:
+        phantoms = BrainPhantoms(patients=patients, sessions=sessions, side=32)
+        (directory / "files").mkdir(parents=True)
+        rows = []
+        for i in range(patients):
+            for session in range(sessions):
+                scan, stem = phantoms.scan(i, session), f"zq{i}hk_{session}"
+                nib.save(nib.Nifti1Image(scan.image, scan.affine), directory / "files" / f"{stem}.nii.gz")
+                nib.save(nib.Nifti1Image(scan.labels, scan.affine), directory / "files" / f"{stem}_l.nii.gz")
+                rows.append(
+                    (f"files/{stem}.nii.gz", f"files/{stem}_l.nii.gz", f"zq{i}hk", f"v{session}", scan.age, scan.sex)
+                )
+        for name, lines in {
+            "manifest.csv": [("image", "label", "subject_id", "session_id", "age", "sex"), *rows],
+            "labels.csv": [("label", "name", "tissue5", "lpba3"), *(structure[:4] for structure in STRUCTURES)],
+        }.items():
+            with (directory / name).open("w", newline="") as file:
+                csv.writer(file).writerows(lines)
+        return directory
+
+    return write

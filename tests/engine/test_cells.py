@@ -1,0 +1,172 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+import torch
+
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+from remnant.engine.cells import Cell, run_cells
+
+# A module of its own, since the work of a cell is imported by the processes that are spawned.
+WORK = """
+import os, signal, time
+import torch
+from torch.nn import functional
+from remnant.base.errors import RemnantError
+from remnant.base.files import write_text
+from remnant.base.seeds import Seeds
+
+def mark(run, name):
+    write_text(run.path / "marks" / f"{name}-{time.monotonic_ns()}", str(os.getpid()))
+
+def draw(run, name, needs=()):
+    assert all((run.path / "cells" / f"{need}.json").exists() for need in needs)
+    mark(run, name)
+    images = torch.rand(2, 8, 24, 24, 24, generator=Seeds(0).child(name).torch())
+    kernel = torch.rand(8, 8, 3, 3, 3, generator=Seeds(0).child(name, "kernel").torch())
+    return {"sum": functional.conv3d(images, kernel).sum().item(), "threads": torch.get_num_threads()}
+
+def fail(run, name):
+    mark(run, name)
+    raise RemnantError("This cell cannot be done.")
+
+def linger(run, name):
+    mark(run, name)
+    time.sleep(60)
+    return {}
+
+def die(run, name):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "cell_work.py").write_text(WORK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
+        import cell_work
+
+        yield cell_work
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.start(tmp_path / "run", "s", {}, resume=False)
+
+
+def cell(work, kind, name, needs=()):
+    more = {"needs": needs} if kind == "draw" else {}
+    return Cell(name, getattr(work, kind), {"name": name, **more}, needs)
+
+
+def marks(run):
+    folder = run.path / "marks"
+    return sorted(path.name.rsplit("-", 1)[0] for path in folder.iterdir()) if folder.exists() else []
+
+
+def graph(work):
+    """Listed before what they need."""
+    return [
+        cell(work, "draw", "c", ("a", "b")),
+        cell(work, "draw", "b", ("a",)),
+        cell(work, "draw", "a"),
+        cell(work, "draw", "d"),
+    ]
+
+
+def without_seconds(results):
+    return {name: {key: value for key, value in result.items() if key != "seconds"} for name, result in results.items()}
+
+
+def test_workers_change_no_number_and_needs_come_first(work, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    found = []
+    for workers in (1, 2):
+        run = Run.start(tmp_path / str(workers), "s", {}, resume=False)
+        results = run_cells(run, graph(work), workers=workers, quiet=True)
+        assert list(results) == ["c", "b", "a", "d"] and marks(run) == ["a", "b", "c", "d"]
+        assert all(result["seconds"] >= 0 for result in results.values())
+        events = [(event["cell"], event["event"]) for event in run.events()]
+        assert sorted(events) == sorted((name, event) for name in "abcd" for event in ("start", "end"))
+        found.append(without_seconds(results))
+    assert found[0] == found[1]
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+
+
+def test_resuming_repeats_no_finished_cell(work, run):
+    cells = graph(work)
+    run_cells(run, cells[2:], workers=1, quiet=True)
+    times = {path.name: path.stat().st_mtime_ns for path in (run.path / "cells").iterdir()}
+    run_cells(run, cells, workers=1, quiet=True)
+    results = run_cells(run, cells, workers=1, quiet=True)
+    assert marks(run) == ["a", "b", "c", "d"] and set(results) == set("abcd")
+    assert all((run.path / "cells" / name).stat().st_mtime_ns == then for name, then in times.items())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_ends_the_others_and_what_is_finished_stays(work, run, workers):
+    cells = [cell(work, "draw", "a"), cell(work, "fail", "b", ("a",)), cell(work, "linger", "c", ("a",))]
+    started = time.monotonic()
+    with pytest.raises(RemnantError, match="This cell cannot be done"):
+        run_cells(run, cells, workers=workers, quiet=True)
+    assert time.monotonic() - started < 50
+    assert [path.name for path in (run.path / "cells").iterdir()] == ["a.json"]
+    repaired = [cells[0], cell(work, "draw", "b", ("a",))]
+    assert set(run_cells(run, repaired, workers=1, quiet=True)) == {"a", "b"}
+    assert marks(run).count("a") == 1
+
+
+def test_a_worker_that_is_killed_is_one_sentence(work, run):
+    with pytest.raises(RemnantError, match="fewer --workers"):
+        run_cells(run, [cell(work, "die", "a")], workers=2, quiet=True)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_die_with_a_killed_parent(work, run):
+    script = textwrap.dedent(
+        """
+        import sys
+        import cell_work
+        from pathlib import Path
+        from remnant.base.run import Run
+        from remnant.engine.cells import Cell, run_cells
+        if __name__ == "__main__":
+            cells = [Cell(name, cell_work.linger, {"name": name}) for name in "ab"]
+            run_cells(Run(Path(sys.argv[1])), cells, workers=2, quiet=True)
+        """
+    )
+    path = run.path / "script.py"
+    path.write_text(script)
+    parent = subprocess.Popen([sys.executable, str(path), str(run.path)])
+    try:
+        deadline = time.monotonic() + 60
+        while len(marks(run)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        workers = [int(mark.read_text()) for mark in (run.path / "marks").iterdir() if not mark.name.startswith(".")]
+        assert len(workers) == 2 and all(alive(pid) for pid in workers)
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 20
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in workers)

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import pytest
+
+from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
+from remnant.studies.subbanna2021 import page
+from remnant.studies.subbanna2021.settings import preset
+
+SCHEME = LabelScheme("lpba3", CLASSES["lpba3"], {})
+COHORT = Cohort("c", Path("c"), tuple(Case(f"p{i}", "1", Path("i")) for i in range(9)), {"lpba3": SCHEME})
+CELLS = {"segmenter-unet-fold0": {"sha256": "00"}, "attack-unet-fold0-default": {"measures": {"ssim": "SSIM so"}}}
+LEAK = {"network": "unet", "decoder": "default", "metric": "ssim", "n": 9, "difference": 0.02, "p": 0.03}
+
+
+def identification(decoder, group, count, low):
+    return {
+        "network": "unet",
+        "metric": "ssim",
+        "decoder": decoder,
+        "group": group,
+        "n": 9,
+        "gallery": 9,
+        "rank1": count / 9,
+        "rank1_low": low,
+        "rank1_high": 1.0,
+        "rank1_count": count,
+        "chance": 1 / 9,
+    }
+
+
+def tables(*, low=-0.01, high=0.05, leak=True, groups=("member", "non_member"), sessions=True, count=8, published=3):
+    similarity = {
+        "network": "unet",
+        "decoder": "default",
+        "metric": "ssim",
+        "own": 0.8,
+        "others": 0.7,
+        "mean_image": 0.6,
+    }
+    other = {"network": "unet", "decoder": "default", "metric": "ssim", "direction": "second->first", "n": 5}
+    return {
+        "identification": [
+            identification(decoder, group, found - (group != "member"), found / 18)
+            for decoder, found in (("default", count), ("published", published))
+            for group in groups
+        ],
+        "leak": [LEAK | {"low": low, "high": high, "detectable": 0.04}] if leak else [],
+        "similarity": [similarity | {"group": group} for group in groups],
+        "other_session": [other | {"group": "member", "rank1_count": 4}] if sessions else [],
+    }
+
+
+def words(tables, **changes):
+    return page.words(tables, CELLS, preset("smoke").changed(networks=["unet"], **changes), COHORT)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told", "not_told"),
+    [
+        (0.01, 0.05, "more faithfully", "alike"),
+        (-0.05, -0.01, "less faithfully", "alike"),
+        (-0.01, 0.05, "alike", "faithfully than"),
+        (0.0, 0.05, "alike", "faithfully than"),
+    ],
+)
+def test_the_leak_in_words_follows_its_interval(low, high, told, not_told):
+    findings = " ".join(words(tables(low=low, high=high))["findings"])
+    assert told in findings and not_told not in findings
+    assert f"interval {low:+.3f} to {high:+.3f}, p = 0.030" in findings
+    assert ("could have shown a difference of 0.040" in findings) == (told == "alike")
+
+
+def test_too_few_patients_for_an_interval():
+    assert "too few patients to compare" in " ".join(words(tables(low=None, high=None))["findings"])
+
+
+def test_the_headline_has_its_interval_its_control_and_chance():
+    headline = words(tables())["headline"]
+    assert "for 8 of 9 members (89%, 95% interval 44% to 100%) and 7 of 9 non-members" in headline
+    assert "chance is 1 in 9 (11%)" in headline
+
+
+def test_two_groups_speak_of_no_non_member_and_show_no_leak():
+    said = words(tables(leak=False, groups=("member",)), design="two_groups")
+    assert "non-member" not in said["headline"] + " ".join(said["findings"] + said["attacked"])
+    assert all(section.table is None or section.table.name != "leak" for section in said["sections"])
+    assert any(section.table and section.table.name == "leak" for section in words(tables())["sections"])
+
+
+@pytest.mark.parametrize("sessions", [True, False])
+def test_second_scans_are_spoken_of_where_there_are_any(sessions):
+    said = words(tables(sessions=sessions))
+    assert ("second scan" in " ".join(said["findings"])) == sessions
+    assert any(s.table and s.table.name == "other_session" for s in said["sections"]) == sessions
+
+
+@pytest.mark.parametrize(("count", "told"), [(8, "Guard latents like the scans"), (0, "not a clearance of the model")])
+def test_failure_of_the_attack_clears_nobody(count, told):
+    findings = words(tables(count=count, published=0))["findings"]
+    assert told in findings[0]
+
+
+@pytest.mark.parametrize(("published", "told"), [(3, "fewer or as many"), (9, "Judge by the stronger")])
+def test_both_decoders_are_reported(published, told):
+    findings = " ".join(words(tables(published=published))["findings"])
+    assert told in findings and f"{published} against 8 of 9" in findings
+
+
+def test_measures_and_views_come_with_their_settings():
+    said = words(tables())
+    assert said["measures"]["ssim"] == "SSIM so"
+    assert "9 patients with 9 scans in 3 folds: at most 3 members, at least 3 patients" in said["attacked"][1]
+    private = [figure for section in said["sections"] for figure in section.figures if figure.private]
+    assert [figure.kind for figure in private] == ["reconstructions"]

@@ -1,0 +1,214 @@
+import numpy as np
+import pytest
+
+from remnant.base.seeds import Seeds
+from remnant.studies.subbanna2021.tables import GROUPS, Search, _leak, make_tables
+
+# Two patients with a second scan each, and two without; A and B are member and non-member once, C and D attacker's.
+GALLERY = [["A", 1], ["A", 2], ["B", 1], ["B", 2], ["C", 1], ["D", 1]]
+COLUMNS = {
+    "similarity": "network decoder metric group n own own_sd own_low own_high others others_sd mean_image "
+    "mean_image_low mean_image_high published published_others",
+    "identification": "network metric decoder group n gallery rank1 rank1_low rank1_high rank1_count mean_rank auc "
+    "auc_low auc_high chance published_rank1 published_mean_rank chance_mean_rank",
+    "other_session": "network metric decoder group direction n gallery rank1 rank1_low rank1_high rank1_count chance",
+    "dice": "network decoder group image class n dice sd low high published",
+    "leak": "network decoder metric n difference low high p detectable",
+    "ranks": "network decoder metric group rank count published",
+    "exposed": "network decoder pseudonym group metric own best_other margin rank",
+    "scores": "network decoder metric group pseudonym session own others_mean best_other mean_image rank "
+    "other_session_rank",
+}
+
+
+def attack(groups, rows, names=("A", "B"), mean_image=(0.5, 0.5, 0.4, 0.4, 0.6, 0.6)):
+    """A cell's result: `rows` are similarities of A1, A2, B1, B2 with the gallery."""
+    rename = dict(zip("AB", names, strict=True))
+    gallery = [[rename.get(name, name), session] for name, session in GALLERY]
+    return {
+        "pseudonyms": [names[0], names[0], names[1], names[1]],
+        "groups": [groups[0], groups[0], groups[1], groups[1]],
+        "sessions": [1, 2, 1, 2],
+        "gallery": gallery,
+        "similarity": {metric: rows for metric in ("ssim", "ncc", "mcc")},
+        "mean_image": {metric: list(mean_image) for metric in ("ssim", "ncc", "mcc")},
+        "measures": {"ssim": "m"},
+        "dice": {"original": [[1.0, 0.8, 0.6], [1, 0, 0], [1.0, 0.4, None], [1, 0, 0]]},
+        "classes": ["background", "gyri", "deep_grey"],
+    }
+
+
+def cells(names=("A", "B")):
+    fold0 = [
+        [0.9, 0.7, 0.3, 0.2, 0.5, 0.1],  # A1: own first; its other session 0.7 is above all others
+        [0.8, 0.9, 0.3, 0.2, 0.5, 0.1],  # A2: finds A1
+        [0.6, 0.1, 0.5, 0.4, 0.7, 0.1],  # B1: own third, behind C and A
+        [0.6, 0.1, 0.5, 0.9, 0.1, 0.1],  # B2: B1 second, behind A1
+    ]
+    fold1 = [
+        [0.7, 0.7, 0.8, 0.2, 0.5, 0.1],  # A1: own second
+        [0.2, 0.9, 0.3, 0.2, 0.5, 0.1],
+        [0.1, 0.1, 0.6, 0.4, 0.2, 0.1],  # B1: own first
+        [0.1, 0.1, 0.5, 0.9, 0.2, 0.1],
+    ]
+    return {
+        "segmenter-unet-fold0": {"checkpoint": "c", "sha256": "00"},
+        "attack-unet-fold0-default": attack(("member", "non_member"), fold0, names),
+        "attack-unet-fold1-default": attack(("non_member", "member"), fold1, names),
+    }
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return make_tables(cells(), ["unet"], ["default"], Seeds(0))
+
+
+def row(rows, **where):
+    found = [row for row in rows if where.items() <= row.items()]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_table_has_its_columns(tables, name):
+    assert tables[name] and all(set(row) == set(COLUMNS[name].split()) for row in tables[name])
+
+
+def test_ranks_and_identification(tables):
+    """Members: A in fold 0 (first), B in fold 1 (first); non-members: B in fold 0 (third), A in fold 1 (second)."""
+    member = row(tables["identification"], decoder="default", metric="ssim", group="member")
+    other = row(tables["identification"], decoder="default", metric="ssim", group="non_member")
+    # The second sessions of anybody are no candidates.
+    assert member["gallery"] == other["gallery"] == 4 and member["chance"] == 0.25
+    assert (member["n"], member["rank1_count"], member["rank1"], member["mean_rank"]) == (2, 2, 1.0, 1.0)
+    assert (other["n"], other["rank1_count"], other["rank1"], other["mean_rank"]) == (2, 0, 0.0, 2.5)
+    assert member["rank1_low"] == pytest.approx(0.025**0.5) and member["rank1_high"] == 1
+    assert member["chance_mean_rank"] == 2.5 and member["published_rank1"] == 30 / 40
+    # Own 0.9 and 0.6 against 0.3 0.5 0.1 and 0.1 0.2 0.1: every pair is won.
+    assert member["auc"] == 1.0
+    # 0.5 and 0.7 against 0.6 0.7 0.1 and 0.8 0.5 0.1, ties half: 2.5 and 4.5 of 6.
+    assert other["auc"] == pytest.approx(7 / 12)
+    counts = [r["count"] for r in tables["ranks"] if r["metric"] == "ssim" and r["group"] == "non_member"]
+    assert counts == [0, 1, 1, 0]
+    assert [r["published"] for r in tables["ranks"] if r["metric"] == "ssim" and r["group"] == "member"] == [
+        30,
+        5,
+        2,
+        2,
+    ]
+
+
+def test_the_mean_image_searches_the_same_gallery(tables):
+    """Equal to A 0.5, to B 0.4, to C and D 0.6: A is third, B fourth, whoever is a member."""
+    for group in ("member", "non_member"):
+        found = row(tables["identification"], decoder="mean_image", metric="ssim", group=group)
+        assert (found["rank1_count"], found["mean_rank"], found["published_rank1"]) == (0, 3.5, None)
+
+
+def test_similarity(tables):
+    found = row(tables["similarity"], metric="ssim", group="member")
+    assert found["own"] == pytest.approx(0.75) and found["own_sd"] == pytest.approx(0.3 / 2**0.5)
+    # A's others: B1 0.3, C 0.5, D 0.1; B's: A1 0.1, C 0.2, D 0.1.
+    assert found["others"] == pytest.approx((0.9 / 3 + 0.4 / 3) / 2)
+    assert found["mean_image"] == pytest.approx(0.45)
+    assert (found["published"], found["published_others"]) == (0.73, 0.50)
+    assert row(tables["similarity"], metric="mcc", group="member")["published"] is None
+
+
+def test_the_leak_is_paired_by_patient(tables):
+    """A: 0.9 as member, 0.7 as non-member; B: 0.6 and 0.5."""
+    found = row(tables["leak"], metric="ssim")
+    assert found["n"] == 2 and found["difference"] == pytest.approx(0.15)
+    assert found["low"] <= 0.15 <= found["high"] and found["p"] == 0.5 and found["detectable"] > 0.15
+
+
+def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
+    rng = np.random.default_rng(0)
+    scores = {group: rng.random((20, 1)) for group in GROUPS}
+    leaks = []
+    for names in ([f"P-{i:02d}" for i in range(20)], [f"P-{99 - 7 * i % 50:02d}" for i in range(20)]):
+        # The same patients in another order of folds, as the non-members come.
+        order = {"member": np.arange(20), "non_member": np.roll(np.arange(20), 5)}
+        firsts = {
+            group: Search(
+                scores[group][order[group]],
+                np.zeros(20, int),
+                np.ones((20, 1), bool),
+                scores[group],
+                [names[i] for i in order[group]],
+            )
+            for group in GROUPS
+        }
+        leaks.append(_leak({}, firsts, Seeds(0)))
+    assert leaks[0] == leaks[1]
+    assert leaks[0]["difference"] == pytest.approx((scores["member"] - scores["non_member"]).mean())
+
+
+def test_the_other_session(tables):
+    """As members, A2 finds A1 (0.8 above 0.3 0.5 0.1), B2 finds B1 (0.5 above 0.1 0.2 0.1)."""
+    found = row(tables["other_session"], metric="ssim", group="member", direction="second->first")
+    assert (found["n"], found["gallery"], found["rank1_count"], found["chance"]) == (2, 4, 2, 0.25)
+    # A1 finds A2 (0.7); B1 (0.4) is above 0.1 0.2 0.1 for B2, its own first scan left out.
+    found = row(tables["other_session"], metric="ssim", group="member", direction="first->second")
+    assert found["rank1_count"] == 2
+    # As non-members: B2 has B1 second, A2 has A1 (0.2) behind B1 and C.
+    found = row(tables["other_session"], metric="ssim", group="non_member", direction="second->first")
+    assert (found["rank1_count"], found["rank1"]) == (0, 0.0)
+
+
+def test_without_second_sessions_there_is_no_such_table():
+    single = cells()
+    for name in list(single)[1:]:
+        cell = single[name]
+        keep = [i for i, session in enumerate(cell["sessions"]) if session == 1]
+        seen = [j for j, (_, session) in enumerate(cell["gallery"]) if session == 1]
+        cell.update({key: [cell[key][i] for i in keep] for key in ("pseudonyms", "groups", "sessions")})
+        cell["similarity"] = {m: [[rows[i][j] for j in seen] for i in keep] for m, rows in cell["similarity"].items()}
+        cell["mean_image"] = {m: [values[j] for j in seen] for m, values in cell["mean_image"].items()}
+        cell["gallery"] = [cell["gallery"][j] for j in seen]
+        cell["dice"] = {image: [rows[i] for i in keep] for image, rows in cell["dice"].items()}
+    tables = make_tables(single, ["unet"], ["default"], Seeds(0))
+    assert tables["other_session"] == []
+    assert all(row["other_session_rank"] is None for row in tables["scores"])
+
+
+def test_two_groups_have_no_leak():
+    two = {name: cell for name, cell in cells().items() if "fold1" not in name}
+    two["attack-unet-fold0-default"]["groups"] = ["member"] * 4
+    tables = make_tables(two, ["unet"], ["default"], Seeds(0))
+    assert tables["leak"] == [] and {row["group"] for row in tables["identification"]} == {"member"}
+
+
+def test_dice_is_of_first_sessions_and_of_classes_that_are_there(tables):
+    """Member A in fold 0: 0.8 and 0.6; member B in fold 1: 0.4 and a class that neither map has."""
+    assert row(tables["dice"], group="member", **{"class": "gyri"})["dice"] == pytest.approx(0.6)
+    deep = row(tables["dice"], group="member", **{"class": "deep_grey"})
+    assert (deep["n"], deep["dice"], deep["sd"], deep["low"]) == (1, 0.6, None, None)
+    mean = row(tables["dice"], group="member", **{"class": "mean"})
+    assert (mean["n"], mean["dice"], mean["published"]) == (2, pytest.approx((0.7 + 0.4) / 2), 0.53)
+
+
+def test_scores_and_the_most_exposed(tables):
+    score = row(tables["scores"], metric="ssim", group="non_member", pseudonym="B")
+    assert score == {
+        "network": "unet",
+        "decoder": "default",
+        "metric": "ssim",
+        "group": "non_member",
+        "pseudonym": "B",
+        "session": "1",
+        "own": 0.5,
+        "others_mean": pytest.approx((0.6 + 0.7 + 0.1) / 3),
+        "best_other": 0.7,
+        "mean_image": 0.4,
+        "rank": 3.0,
+        # Its second scan (0.4) behind A1 and C.
+        "other_session_rank": 3.0,
+    }
+    exposed = tables["exposed"]
+    assert [(r["pseudonym"], r["group"], round(r["margin"], 6)) for r in exposed] == [
+        ("A", "member", 0.4),
+        ("B", "member", 0.4),
+        ("A", "non_member", -0.1),
+        ("B", "non_member", -0.2),
+    ]

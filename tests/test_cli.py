@@ -1,0 +1,307 @@
+"""The command line: what a user can mend is one sentence and exit code 2, and leaves nothing half-written."""
+
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from remnant import cli
+from remnant.base.run import Run
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory, write_cohort):
+    return write_cohort(tmp_path_factory.mktemp("sound") / "data")
+
+
+@pytest.fixture
+def data(sound, tmp_path):
+    return Path(shutil.copytree(sound, tmp_path / "data"))
+
+
+@pytest.fixture
+def remnant(monkeypatch, capsys, tmp_path):
+    """`remnant(*arguments)` runs the command in this process: exit code, lines on standard error, standard output."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["remnant", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capsys.readouterr()
+        return code, printed.err.splitlines(), printed.out.strip()
+
+    return run
+
+
+@pytest.fixture
+def study(remnant, tmp_path):
+    """`study(*arguments)` runs the smoke study, by default into a new directory."""
+
+    def run(*arguments, out=tmp_path / "run"):
+        return remnant(
+            "study", "subbanna2021", "--preset", "smoke", "--out", out, "--workers", 1, "--quiet", *arguments
+        )
+
+    return run
+
+
+def refused(outcome, *told):
+    """One sentence, no traceback, exit code 2."""
+    code, errors, printed = outcome
+    said = [line for line in errors if line.startswith("remnant: ")]
+    assert code == 2 and printed == "" and len(said) == 1 and errors[-1] == said[0], outcome
+    assert not any("Traceback" in line for line in errors)
+    for text in told:
+        assert text in said[0]
+    assert said[0].endswith(".")
+
+
+def unfinished(folder):
+    return [path for path in folder.rglob("*") if path.name.startswith(".tmp-") or ".partial-" in path.name]
+
+
+def scan(data, index=0):
+    return sorted(path for path in (data / "files").glob("*.nii.gz") if "_l" not in path.name)[index]
+
+
+def change(path, function, **save):
+    image = nib.load(path)
+    nib.save(nib.Nifti1Image(function(np.asarray(image.dataobj, np.float32)), save.get("affine", image.affine)), path)
+
+
+def with_nan(array):
+    array[3, 4, 5] = np.nan
+    return array
+
+
+def patients(data, count):
+    rows = (data / "manifest.csv").read_text().splitlines()
+    (data / "manifest.csv").write_text("\n".join(rows[: count + 1]) + "\n")
+
+
+# What is spoilt, what is told of it; whether a header shows it, so that no run is begun.
+SPOILT = {
+    "cut off": (
+        lambda data: scan(data).write_bytes(scan(data).read_bytes()[:3000]),
+        ["zq0hk_0.nii.gz", "cut off"],
+        False,
+    ),
+    "not nifti": (lambda data: scan(data).write_bytes(b"x" * 999), ["zq0hk_0.nii.gz", "cannot be read"], True),
+    "file gone": (lambda data: scan(data).unlink(), ["zq0hk_0.nii.gz does not exist"], True),
+    "other label": (
+        lambda data: change(data / "files/zq1hk_0_l.nii.gz", lambda a: a[:-2].astype(np.int16)),
+        ["zq1hk_0_l.nii.gz", "shape"],
+        True,
+    ),
+    "nan": (lambda data: change(scan(data), with_nan), ["zq0hk_0.nii.gz", "NaN"], False),
+    "constant": (lambda data: change(scan(data), lambda a: a * 0 + 7), ["zq0hk_0.nii.gz", "every voxel"], False),
+    "4d": (lambda data: change(scan(data), lambda a: np.stack([a, a], -1)), ["zq0hk_0.nii.gz", "one 3D volume"], True),
+    "mixed spacing": (
+        lambda data: [
+            change(data / f"files/zq2hk_0{kind}.nii.gz", lambda a: a, affine=np.diag([1.0, 1, 1, 1]))
+            for kind in ("", "_l")
+        ],
+        ["mixes spacings", "zq2hk_0"],
+        True,
+    ),
+    "too few": (lambda data: patients(data, 5), ["3 folds need at least 6 patients", "Got 5"], True),
+    "no labels": (lambda data: (data / "labels.csv").unlink(), ["labels.csv"], None),
+    "unknown layout": (
+        lambda data: (data / "manifest.csv").unlink(),
+        ["layout", "manifest.csv", "participants.tsv"],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_data_that_do_not_serve(study, data, tmp_path, name):
+    spoil, told, before_the_run = SPOILT[name]
+    spoil(data)
+    before = sorted(data.rglob("*"))
+    refused(study("--data", data), *told)
+    assert sorted(data.rglob("*")) == before and not unfinished(tmp_path)
+    assert not (tmp_path / "run" / "results.json").exists()
+    if before_the_run is not None:
+        assert (tmp_path / "run").exists() != before_the_run
+
+
+def test_heads_too_small_for_the_networks(study, data, tmp_path):
+    for path in (data / "files").iterdir():
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(np.asarray(image.dataobj), np.diag([0.5, 0.5, 0.5, 1])), path)
+    refused(study("--data", data), "at most 16 voxels a side")
+
+
+def test_no_data(study, remnant, tmp_path):
+    refused(study("--data", tmp_path / "nowhere"), "nowhere does not exist")
+    refused(remnant("study", "subbanna2021", "--out", tmp_path / "run"), "give its directory with --data")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_that_do_not_exist(study, remnant, tmp_path):
+    refused(study("--networks", "unet,vnet"), "networks", "'vnet'")
+    code, errors, _ = remnant("study", "subbanna2021", "--preset", "huge")
+    assert code == 2 and any("huge" in line for line in errors) and "Traceback" not in "".join(errors)
+    assert not (tmp_path / "run").exists()
+
+
+def test_directories_of_others(study, data, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("mine")
+    refused(study("--data", data, out=tmp_path / "thesis"), "is not a run directory")
+    refused(study("--data", data, "--resume", out=tmp_path / "thesis"), "is not a run directory")
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+    refused(study("--data", data, out=tmp_path / "thesis" / "chapter.tex" / "run"), "Not a directory")
+    Run.start(tmp_path / "other", "kim2019", {}, resume=False)
+    for more in ((), ("--resume",)):
+        refused(study("--data", data, *more, out=tmp_path / "other"), "'kim2019'", "another --out")
+
+
+def test_a_run_that_exists(study, data, monkeypatch, tmp_path):
+    scan(data).write_bytes(scan(data).read_bytes()[:3000])
+    refused(study("--data", data), "cut off")
+    refused(study("--data", data), "add --resume")
+    refused(study("--data", data, "--seed", 1, "--resume"), "seed: 0 then, 1 now")
+    refused(study("--data", data, "--networks", "unet", "--resume"), "networks")
+    refused(study("--data", data, "--resume"), "cut off")
+    with Run.open(tmp_path / "run"):
+        refused(study("--data", data, "--resume"), "Another process")
+    Run.open(tmp_path / "run").purge()
+    refused(study("--data", data, "--resume"), "were purged")
+
+
+def test_a_network_named_twice_is_one(study, monkeypatch):
+    from remnant.studies import subbanna2021
+
+    asked = []
+    monkeypatch.setattr(subbanna2021, "run_study", lambda settings, out, **options: asked.append(settings) or out)
+    assert study("--networks", "segnet, segnet")[0] == 0
+    assert asked[0].networks == ("segnet",)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk(study, data, monkeypatch, tmp_path, code):
+    def full(*arguments):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused(study("--data", data), os.strerror(code), "make room")
+    assert not unfinished(tmp_path)
+
+
+def test_files_that_may_not_grow(data, tmp_path):
+    """A real limit of the kernel, reached while scans are prepared by other processes."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "remnant",
+            *SMOKE,
+            "--data",
+            str(data),
+            "--out",
+            str(tmp_path / "run"),
+            "--workers",
+            "2",
+        ],
+        env=environment(tmp_path),
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 2 and "Traceback" not in process.stderr
+    assert "File too large" in process.stderr.splitlines()[-1]
+    assert not unfinished(tmp_path)
+
+
+def test_reports_and_purges_of_what_is_no_run(remnant, tmp_path):
+    for verb in ("report", "purge"):
+        refused(remnant(verb, tmp_path), "is not a run directory", "check the path")
+        refused(remnant(verb, tmp_path / "nowhere"), "is not a run directory")
+    run = Run.start(tmp_path / "run", "s", {}, resume=False)
+    refused(remnant("report", run.path), "results.json does not exist")
+    with run:
+        refused(remnant("purge", run.path), "Another process")
+    assert remnant("purge", run.path)[::2] == (0, "1 files of patient data removed; results and report are kept.")
+
+
+def test_phantoms(remnant, tmp_path):
+    refused(remnant("phantom", "brains", "--side", 8, "--out", tmp_path / "a"), "side", "Got 8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes").write_text("mine")
+    refused(remnant("phantom", "brains", "--out", tmp_path / "mine"), "is not an empty directory")
+    refused(remnant("phantom", "brains", "--out", tmp_path / "mine" / "notes" / "a"), "could not be written")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+    made = remnant(
+        "phantom", "brains", "--patients", 2, "--side", 16, "--workers", 1, "--quiet", "--out", tmp_path / "b"
+    )
+    assert made[::2] == (0, str(tmp_path / "b")) and (tmp_path / "b" / "participants.tsv").exists()
+
+
+def test_ctrl_c_in_process_is_one_sentence(study, data, monkeypatch):
+    from remnant.studies.subbanna2021 import study as module
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "prepare", stop)
+    code, errors, printed = study("--data", data)
+    assert (code, len(errors), printed) == (130, 1, "") and "--resume" in errors[0]
+
+
+SMOKE = ["study", "subbanna2021", "--preset", "smoke", "--networks", "segnet"]
+
+
+def environment(tmp_path):
+    paths = os.pathsep.join(sys.path)
+    return os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", ["phantoms", "cells/"])
+def test_ctrl_c_in_the_terminal(tmp_path, after):
+    """Ctrl-C reaches every process of the group: one sentence, 130, and --resume finishes."""
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "remnant", *SMOKE, "--out", str(run), "--workers", "2", "--quiet"]
+    process = subprocess.Popen(
+        command, env=environment(tmp_path), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    waited = time.monotonic()
+
+    def begun():
+        if after == "phantoms":
+            return any((run / "private").glob(".phantoms.partial-*"))
+        return any((run / "cells").glob("segmenter-*.json"))
+
+    while not begun() and process.poll() is None and time.monotonic() - waited < 300:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    errors = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 130
+    assert "Traceback" not in "\n".join(errors) and errors[-1].startswith("remnant: stopped")
+    assert not unfinished(tmp_path / "cache") and not (run / "results.json").exists()
+    again = subprocess.run(
+        [*command, "--resume"], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert not unfinished(tmp_path) and again.stdout.strip() == str(run / "report.html")
