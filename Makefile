@@ -41,7 +41,7 @@ test-full: setup chromium
 
 # One slow test opens the report in a browser. Installed only where this user may.
 chromium:
-	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+	@for browser in chromium chromium-browser google-chrome; do command -v $$browser >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
 	else echo "chromium is not installed and may not be from here; the browser tests will fail." >&2; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
