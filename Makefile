@@ -1,0 +1,53 @@
+# make demo | test | test-full | lint | clean. Everything runs in .venv, which `make setup` fills.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# Two test processes share the cores already; threads of their own would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: setup demo test test-full lint chromium clean
+.DELETE_ON_ERROR:
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+# Both directories are the demo's own, or make stops: --out may have put somebody's run there.
+demo: setup
+	@if [ -e runs/demo ] && ! grep -qs '"preset": "demo"' runs/demo/config.json; then \
+	  echo "runs/demo is not a run of the demo; move it away, then make demo again." >&2; exit 2; fi
+	@if [ -e runs/demo-cohort ] && ! grep -qs '^Phantom brains' runs/demo-cohort/README; then \
+	  echo "runs/demo-cohort is not a cohort of phantoms; move it away, then make demo again." >&2; exit 2; fi
+	@rm -rf runs/demo runs/demo-cohort
+	@mkdir -p runs
+	$(BIN)/remnant phantom brains --patients 18 --sessions 2 --side 64 --out runs/demo-cohort
+	@# Phantoms are nobody, so that their reconstructions may stay, for `remnant report runs/demo --show-images`.
+	$(BIN)/remnant study subbanna2021 --data runs/demo-cohort --preset demo --networks unet --cache runs/demo-cache \
+	  --keep-reconstructions --out runs/demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+test: lint
+	$(PYTEST) -m "not slow" -n 2
+
+test-full: setup chromium
+	$(PYTEST) -m slow
+
+# One slow test opens the report in a browser. Installed only where this user may.
+chromium:
+	@for browser in chromium chromium-browser google-chrome; do command -v $$browser >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
+	else echo "chromium is not installed and may not be from here; the browser tests will fail." >&2; exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo "chromium is not installed, and there is no apt-get; the browser tests will fail." >&2; exit 0; fi; \
+	$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium fonts-liberation >/dev/null
+
+# runs/ stays: it may hold results, and patient data that only `remnant purge` knows.
+clean:
+	rm -rf .venv build dist src/remnant.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

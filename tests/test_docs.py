@@ -1,0 +1,93 @@
+"""What the documents say is so: links lead somewhere, commands exist, the example attack runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+import typer.main
+
+from remnant.attacks.decoder import DECODERS, reconstruct
+from remnant.base.seeds import Seeds
+from remnant.cli import app
+from remnant.nets.encoder import Encoder
+from remnant.targets.access import Latents, encode
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+COMMAND_PAGES = [*PAGES, ROOT / "Makefile"]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a reader's tool makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of every `remnant ...` line of a page's shell blocks, or of the Makefile's recipes."""
+    text = page.read_text("utf-8") if page.name == "Makefile" else "".join(blocks(page, "bash"))
+    lines = text.replace("\\\n", " ").splitlines()
+    found = [re.match(r"\s*(?:\$\(BIN\)/)?remnant (.+)", line) for line in lines]
+    return [shlex.split(match[1], comments=True) for match in found if match]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links {link}, which does not exist"
+        assert not anchor or anchor in anchors(target), f"{page.name} links {link}, which has no such heading"
+
+
+@pytest.mark.parametrize("page", COMMAND_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_parse(page):
+    for words in commands(page):
+        command, rest = typer.main.get_command(app), list(words)
+        while hasattr(command, "commands"):
+            assert rest and rest[0] in command.commands, f"{page.name}: remnant has no {' '.join(words)}"
+            command = command.commands[rest.pop(0)]
+        # Parses and converts every value, and runs nothing; a wrong option or value raises.
+        command.make_context(" ".join(words), rest)
+
+
+def test_readme_and_makefile_show_commands():
+    assert {words[0] for words in commands(ROOT / "README.md")} == {"study", "report", "purge", "phantom"}
+    assert [words[0] for words in commands(ROOT / "Makefile")] == ["phantom", "study"]
+
+
+def test_every_option_named_in_the_readme_exists():
+    def options(command):
+        own = {name for parameter in command.params for name in getattr(parameter, "opts", [])}
+        return own.union(*(options(below) for below in getattr(command, "commands", {}).values()))
+
+    named = set(re.findall(r"`(--[a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
+    assert named - options(typer.main.get_command(app)) - {"--help"} == set()
+
+
+def test_example_attack_returns_the_scan_it_knows():
+    attack, line = blocks(ROOT / "docs" / "extending.md", "python")
+    names = {"DECODERS": dict(DECODERS)}
+    exec(attack, names)
+    exec(line, names)
+    settings, train = names["DECODERS"]["nearest"]
+
+    own = torch.rand(4, 1, 16, 16, 16, generator=Seeds(0).torch())
+    encoder = Encoder((2, 4)).eval()
+    access = Latents(encoder, encode(encoder, own[[2, 0]]))
+    decoder = train(access, own, settings(), Seeds(0), lambda epoch, loss, validation: None)
+    assert torch.equal(reconstruct(decoder, access.latents), own[[2, 0]])
+
+
+def test_pinned_versions_name_no_place():
+    for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines():
+        assert re.fullmatch(r"#.*|[A-Za-z0-9_.-]+==[0-9][0-9a-z.]*", line), f"constraints.txt: {line}"
