@@ -16,7 +16,7 @@ EpochReport = Callable[[int, float, float | None], None]
 
 
 class FitSettings(Settings):
-    """How long and how fast: AdamW under a one-cycle learning rate (linear-cosine, 10% warm-up)."""
+    """How long and how fast: AdamW under one cycle of the learning rate (`rate_at`)."""
 
     epochs: int
     learning_rate: float
@@ -42,9 +42,8 @@ def fit(
     """
     model = place(model)
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.epochs * steps_per_epoch, pct_start=0.1
-    )
+    steps = settings.epochs * steps_per_epoch
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, steps))
     wrapped, optimizer = fabric().setup(model, optimizer)
     every = max(1, settings.epochs // 10)
     for epoch in range(settings.epochs):
@@ -69,3 +68,11 @@ def fit(
             validation = validate(wrapped)
         report(epoch, mean, validation)
     return model.eval()
+
+
+def rate_at(step: int, steps: int) -> float:
+    """The learning rate at a step as a share of the largest: linear to 1 over a tenth of the steps, then a half cosine."""
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
