@@ -86,7 +86,7 @@ def test_weights_that_do_not_fit(tmp_path):
     with pytest.raises(RemnantError, match="do not fit their description"):
         load_checkpoint(path)
     described(path, "MirrorDecoder", {"widths": (3, 3, 4, 5)}, built(MirrorDecoder).state_dict())
-    with pytest.raises(RemnantError, match="do not fit their description .*size mismatch"):
+    with pytest.raises(RemnantError, match=r"do not fit their description .*size mismatch"):
         load_checkpoint(path)
 
 
