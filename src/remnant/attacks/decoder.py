@@ -39,7 +39,7 @@ class DefaultSettings(Settings):
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    fit: FitSettings = FitSettings(epochs=80, learning_rate=2e-3)
+    fit: FitSettings = FitSettings(epochs=100, learning_rate=2e-3)
     replays: int = 1
     memory: int = 600
     warp: WarpSettings = WarpSettings()

@@ -21,8 +21,8 @@ class WarpSettings(Settings):
     rotation: float = 4.0
     scaling: float = 0.12
     shift: float = 1.0
-    elastic: float = 2.0
-    lattice: int = 6
+    elastic: float = 2.5
+    lattice: int = 10
     gamma: float = 0.15
     gain: float = 0.1
 
