@@ -11,7 +11,10 @@ SHAPE = (32, 48, 16)
 def decoders():
     torch.manual_seed(0)
     image = ImageDecoder(SHAPE, WIDTHS)
-    torch.nn.init.normal_(image.ups[-1].weight)
+    for weights in image.parameters():
+        # The layer that starts at zero would draw the mean image whatever the latent.
+        if not weights.any():
+            torch.nn.init.normal_(weights)
     return {"mirror": MirrorDecoder(WIDTHS), "bare": MirrorDecoder(WIDTHS, "none"), "image": image}
 
 

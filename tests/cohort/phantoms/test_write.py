@@ -54,18 +54,25 @@ def test_existing_directory_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_interrupted_write_leaves_nothing(tmp_path, monkeypatch, error, workers):
-    real, calls = write.write_volume, []
+def test_ctrl_c_leaves_nothing(tmp_path, monkeypatch, workers):
+    def stop(task):
+        raise KeyboardInterrupt
 
-    def failing(*arguments):
-        calls.append(arguments)
-        if len(calls) == 4:
-            raise error
-        real(*arguments)
+    monkeypatch.setattr(write.Task, "advance", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_bids(SMALL, tmp_path / "out", workers=workers, quiet=True)
+    assert list(tmp_path.iterdir()) == []
 
-    monkeypatch.setattr(write, "write_volume", failing)
-    expected = KeyboardInterrupt if error is KeyboardInterrupt else RemnantError
-    with pytest.raises(expected):
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_scan_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch, workers):
+    real = write._write_tables
+
+    def in_the_way(phantoms, root):
+        real(phantoms, root)
+        (root / "sub-0002").write_text("a file where the second patient's folder goes")
+
+    monkeypatch.setattr(write, "_write_tables", in_the_way)
+    with pytest.raises(RemnantError, match="could not be written"):
         write_bids(SMALL, tmp_path / "out", workers=workers, quiet=True)
     assert list(tmp_path.iterdir()) == []
