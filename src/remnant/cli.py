@@ -45,7 +45,7 @@ app.add_typer(phantom, name="phantom")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
-CORES = min(8, os.cpu_count() or 1)
+CORES = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 class Preset(StrEnum):
@@ -143,6 +143,19 @@ def report(
     from remnant.report.page import make_report
 
     print(make_report(Run.open(run).path, show_images=show_images))
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="A finished run directory.")],
+    out: Annotated[Path, typer.Option(help="Directory to write.")],
+) -> None:
+    """Write what may leave the house: results, tables and figures, without a patient's image."""
+    from remnant.base.run import Run
+    from remnant.report import publish
+
+    publish.publish(Run.open(run).path, out)
+    print(out / "README.md")
 
 
 @app.command()

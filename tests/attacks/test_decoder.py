@@ -55,7 +55,7 @@ def test_an_attack_runs_when_the_private_scans_are_gone_and_repeats(tiny_brains,
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in decoder.state_dict().items())
 
 
-@pytest.mark.parametrize(("name", "epochs"), [("published", 60), pytest.param("default", 100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("name", "epochs"), [("published", 150), pytest.param("default", 100, marks=pytest.mark.slow)])
 def test_a_decoder_learns_to_draw_what_the_latents_show(tiny_brains, name, epochs):
     """Trained and tried on the same scans: each reconstruction is nearer to its own scan than to the others'."""
     images = tiny_brains[0][:4]

@@ -46,7 +46,7 @@ def test_intensities_follow_gamma_and_gain_and_stay_in_range():
 
 
 def test_draws_stay_within_the_settings():
-    settings = WarpSettings(rotation=10, scaling=0, gamma=0.2, gain=0.1)
+    settings = WarpSettings(rotation=10, scaling=0, gamma=0.2, gain=0.1, lattice=6)
     warps = [draw_warp(SHAPE, settings, generator(seed)) for seed in range(50)]
     for warp in warps:
         torch.testing.assert_close(warp.matrix @ warp.matrix.T, torch.eye(3), atol=1e-5, rtol=0)

@@ -4,7 +4,7 @@ import torch
 from remnant.nets.inversion import ImageDecoder, MirrorDecoder
 from remnant.nets.segmenter import Segmenter
 
-WIDTHS = (2, 3, 4, 5)
+WIDTHS = (4, 6, 8, 10)
 SHAPE = (32, 48, 16)
 
 
@@ -21,7 +21,7 @@ def decoders():
 @pytest.mark.parametrize("name", ["mirror", "bare", "image"])
 def test_the_latent_alone_decides_what_is_drawn(name):
     decoder = decoders()[name].eval()
-    latent = torch.rand(3, 5, 2, 3, 1, generator=torch.Generator().manual_seed(1))
+    latent = torch.rand(3, 10, 2, 3, 1, generator=torch.Generator().manual_seed(1))
     drawn = decoder(latent)
     assert drawn.shape == (3, 1, *SHAPE)
     # Nothing of the other scans in the batch, of what was drawn before, or of chance.
@@ -40,7 +40,7 @@ def test_training_starts_from_the_mean_image():
     torch.manual_seed(0)
     decoder = ImageDecoder(SHAPE, WIDTHS)
     decoder.mean.copy_(torch.rand(1, 1, *SHAPE))
-    assert torch.equal(decoder(torch.randn(2, 5, 2, 3, 1)), decoder.mean.expand(2, -1, -1, -1, -1))
+    assert torch.equal(decoder(torch.randn(2, 10, 2, 3, 1)), decoder.mean.expand(2, -1, -1, -1, -1))
     assert "mean" in decoder.state_dict() and "mean" not in dict(decoder.named_parameters())
 
 

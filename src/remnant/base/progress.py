@@ -18,10 +18,14 @@ PLAIN_LINE_EVERY_S = 15.0
 
 
 class Task:
-    """Progress of one piece of work of `total` steps. Use as a context manager and call `advance`."""
+    """Progress of one piece of work of `total` steps, of which `done` were found done.
 
-    def __init__(self, label: str, total: int, *, quiet: bool = False) -> None:
-        self.label, self.total, self.done = label, total, 0
+    Use as a context manager and call `advance`.
+    """
+
+    def __init__(self, label: str, total: int, *, done: int = 0, quiet: bool = False) -> None:
+        self.label, self.total, self.done = label, total, done
+        self._found = done
         self._bar: Progress | None = None
         if not quiet and sys.stderr.isatty():
             self._bar = Progress(
@@ -36,7 +40,7 @@ class Task:
     def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
-            self._id = self._bar.add_task(self.label, total=self.total)
+            self._id = self._bar.add_task(self.label, total=self.total, completed=self.done)
         return self
 
     def advance(self, note: str = "") -> None:
@@ -48,7 +52,7 @@ class Task:
         now = time.monotonic()
         if now - self._last_line >= PLAIN_LINE_EVERY_S or self.done == self.total:
             self._last_line = now
-            left = (now - self._started) / self.done * (self.total - self.done)
+            left = (now - self._started) / (self.done - self._found) * (self.total - self.done)
             say(f"{self.label} {self.done}/{self.total}, {left:.0f} s left {note}".rstrip())
 
     def __exit__(

@@ -55,6 +55,12 @@ class Run:
                 )
             if not (run.private / "key").exists() and not run.results.exists():
                 raise run._purged()
+            version = read_json(record).get("version")
+            if version != __version__:
+                raise RemnantError(
+                    f"{path} was started by version {version} of Remnant, this is {__version__}; numbers of two versions do "
+                    "not belong together, so choose another --out."
+                )
             differing = _differences(read_json(run.path / "config.json"), dict(config))
             if differing:
                 raise RemnantError(
@@ -123,7 +129,7 @@ class Run:
 
     def pseudonym(self, patient: str) -> str:
         """How logs, tables and reports call a patient."""
-        return f"P-{self.hmac(patient.encode())[:6]}"
+        return f"P-{self.hmac(patient.encode())[:8]}"
 
     def log(self, cell: str, event: str, **values: Any) -> None:
         """Append one JSON line; a line is one write, so that several processes can share the file."""

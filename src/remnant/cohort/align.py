@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from remnant.cohort.cache import key_of, load_or_run, store
+from remnant.cohort.cache import Announce, key_of, load_or_run, nobody, store
 from remnant.cohort.case import Prepared
 from remnant.cohort.grid import Grid, resample_image, resample_labels
 from remnant.cohort.prepare import Heads, Recipe
@@ -24,10 +24,13 @@ class _Job:
     file: Path
 
 
-def align(heads: Heads, template: Template | None, *, workers: int = 1, quiet: bool = False) -> Prepared:
+def align(
+    heads: Heads, template: Template | None, *, workers: int = 1, quiet: bool = False, announce: Announce = nobody
+) -> Prepared:
     """Every head registered to `template` on the common grid; only centred where `template` is None.
 
-    The result does not depend on `workers` or on which other cases are in `heads`.
+    The result does not depend on `workers` or on which other cases are in `heads`. `announce` is told the cache files before
+    they are made.
     """
     to = template.key if template else "centred"
     jobs = []
@@ -35,6 +38,7 @@ def align(heads: Heads, template: Template | None, *, workers: int = 1, quiet: b
         file = heads.cache / f"aligned-{key_of(recipe.file.name, heads.grid, to)}.npz"
         jobs.append(_Job(recipe, coarse, template, heads.grid, file))
     files = [job.file for job in jobs]
+    announce(files)
     results = load_or_run(
         files, ("image", "labels"), _align, jobs, workers=workers, label="Aligning scans", quiet=quiet
     )

@@ -15,8 +15,14 @@ import numpy as np
 from remnant.base.files import atomic_path
 from remnant.cohort.workers import Job, run_jobs
 
+Announce = Callable[[list[Path]], None]
+
 # Raise when the preparation gives other results than before.
 VERSION = 1
+
+
+def nobody(files: list[Path]) -> None:
+    """The announcement of files that nobody asked for."""
 
 
 def default_cache() -> Path:

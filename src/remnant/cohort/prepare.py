@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
-from remnant.cohort.cache import key_of, load, load_or_run, open_cache, store
+from remnant.cohort.cache import Announce, key_of, load, load_or_run, nobody, open_cache, store
 from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
 from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, make_head
@@ -119,6 +119,7 @@ def prepare(
     cache: Path | None = None,
     workers: int = 1,
     quiet: bool = False,
+    announce: Announce = nobody,
 ) -> Heads:
     """Stage 1 of every case; the same for any number of `workers`, and read from `cache` the second time.
 
@@ -132,6 +133,7 @@ def prepare(
         key = key_of(case.image, case.labels, scheme, settings.bias_field, settings.spacing_mm)
         recipes.append(Recipe(case, scheme, settings.bias_field, settings.spacing_mm, cache / f"head-{key}.npz"))
     files = [recipe.file for recipe in recipes]
+    announce(files)
     results = load_or_run(
         files,
         ("coarse", "reach"),

@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from remnant.cohort.cache import key_of, load, store
+from remnant.cohort.cache import Announce, key_of, load, nobody, store
 from remnant.cohort.grid import Grid, from_sitk, on_grid
 from remnant.cohort.prepare import Heads
 from remnant.cohort.rigid import Pose, as_transform, register
@@ -30,13 +30,15 @@ class Template:
         return key_of(self.image, self.grid)
 
 
-def build_template(heads: Heads, *, workers: int = 1, quiet: bool = False) -> Template:
+def build_template(heads: Heads, *, workers: int = 1, quiet: bool = False, announce: Announce = nobody) -> Template:
     """The mean of `heads`, registered to their own mean and averaged anew, twice.
 
-    Each mean is averaged with its mirror image, so that the middle plane of the template is the grid's.
+    Each mean is averaged with its mirror image, so that the middle plane of the template is the grid's. `announce` is told
+    the cache file before it is made.
     """
     file = heads.cache / f"template-{key_of(heads.grid, sorted(heads.cache_files))}.npz"
 
+    announce([file])
     known = load(file, "image")
     if known:
         return Template(known["image"], heads.grid, (file,))

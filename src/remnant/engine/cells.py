@@ -43,9 +43,7 @@ def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> 
     """
     waiting = [cell for cell in cells if not _file(run, cell.name).exists()]
     if waiting:
-        with Task("cells", len(cells), quiet=quiet) as progress:
-            for _ in range(len(cells) - len(waiting)):
-                progress.advance()
+        with Task("cells", len(cells), done=len(cells) - len(waiting), quiet=quiet) as progress:
             _work_off(run, waiting, workers, progress)
     return {cell.name: read_json(_file(run, cell.name)) for cell in cells}
 
@@ -56,7 +54,8 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
         torch.set_num_threads(THREADS)
         try:
             while waiting:
-                cell = waiting.pop(waiting.index(_ready(run, waiting)[0]))
+                ready = _ready(run, waiting)
+                cell = waiting.pop(waiting.index(ready[0]))
                 _do(run.path, cell)
                 progress.advance(cell.name)
         finally:
@@ -70,6 +69,8 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
                 if len(running) < workers:
                     running[pool.submit(_do, run.path, cell)] = cell
                     waiting.remove(cell)
+            if not running:
+                raise RemnantError(f"The cell '{waiting[0].name}' needs {waiting[0].needs}, which no cell gives.")
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 cell = running.pop(future)
                 future.result()

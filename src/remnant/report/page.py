@@ -203,7 +203,7 @@ def _flat(settings: dict[str, Any], before: str = "") -> dict[str, str]:
 
 
 def _highlights(results: Results) -> list[dict[str, str]]:
-    """The numbers a reader wants first: patients found by the strongest decoder, by SSIM."""
+    """The numbers a reader wants first: patients found by our decoder, by SSIM."""
     rows = matching(results.tables.get("identification", []), {"decoder": "default", "metric": "ssim"})
     return [
         {

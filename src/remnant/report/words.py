@@ -17,7 +17,7 @@ _LABELS = {
     "second->first": "second → first",
     "first->second": "first → second",
     "published": "as published",
-    "default": "strongest",
+    "default": "ours",
     "lpba3": "LPBA, 3 classes",
 }
 

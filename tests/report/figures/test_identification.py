@@ -37,12 +37,12 @@ def test_one_panel_a_network_and_one_line_a_measure_and_decoder():
     figure = identification_bars([_row(), _row(decoder="published"), _row(metric="mcc"), _row(network="segnet")])
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["U-Net", "SegNet"]
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names == ["SSIM · strongest", "SSIM · as published", "MCC · strongest"]
+    assert names == ["SSIM · ours", "SSIM · as published", "MCC · ours"]
 
 
 def test_panels_that_measured_other_things_share_one_column_of_names():
     figure = identification_bars([_row(), _row(network="segnet", metric="mcc", rank1=0.5)])
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names == ["SSIM · strongest", "MCC · strongest"]
+    assert names == ["SSIM · ours", "MCC · ours"]
     (bar,) = [bar for container in figure.axes[1].containers for bar in container]
-    assert round(bar.get_y() + bar.get_height() / 2) == names.index("MCC · strongest")
+    assert round(bar.get_y() + bar.get_height() / 2) == names.index("MCC · ours")

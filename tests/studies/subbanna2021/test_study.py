@@ -144,7 +144,7 @@ def test_the_same_seed_gives_the_same_tables_with_one_worker_and_images_are_kept
     kept = sorted(path.name for path in (run / "private" / "reconstructions").iterdir())
     assert len(kept) == 6 and len(list((run / "private" / "decoders").iterdir())) == 6
     with np.load(run / "private" / "reconstructions" / kept[0]) as file:
-        assert all(re.fullmatch(r"P-[0-9a-f]{6}", name) for name in file["pseudonyms"])
+        assert all(re.fullmatch(r"P-[0-9a-f]{8}", name) for name in file["pseudonyms"])
     assert make_report(run, show_images=True) == run / "private" / "report.html"
     cached = len(list((finished / "cache").iterdir()))
     assert cached > 12

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import pydantic
+
 from remnant.attacks.decoder import DefaultSettings, PublishedSettings
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
@@ -21,8 +23,8 @@ class StudySettings(Settings):
     """
 
     preset: Literal["smoke", "demo", "cpu"]
-    networks: tuple[Architecture, ...] = ("unet", "segnet")
-    decoders: tuple[DecoderName, ...] = ("default", "published")
+    networks: tuple[Architecture, ...] = pydantic.Field(default=("unet", "segnet"), min_length=1)
+    decoders: tuple[DecoderName, ...] = pydantic.Field(default=("default", "published"), min_length=1)
     design: Literal["three_groups", "two_groups"] = "three_groups"
     folds: int = 4
     seed: int = 0

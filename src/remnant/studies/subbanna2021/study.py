@@ -25,6 +25,7 @@ from remnant.engine.cells import run_cells
 from remnant.report.page import make_report
 from remnant.studies.subbanna2021 import page
 from remnant.studies.subbanna2021.cells import cells_of
+from remnant.studies.subbanna2021.estimate import foretell
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.studies.subbanna2021.tables import make_tables
@@ -61,23 +62,24 @@ def run_study(
         cohort = read_cohort(data)
         check_headers(cohort)
         _deal(cohort, settings)
-    with Run.start(out, STUDY, {**settings.resolved(), "data": data and str(data)}, resume=resume) as run:
+    keep = keep_reconstructions or show_images
+    # Kept in the run, so that going on with it cannot throw away what was to be kept.
+    config = {**settings.resolved(), "data": data and str(data), "keep_reconstructions": keep}
+    with Run.start(out, STUDY, config, resume=resume) as run:
         if not run.results.exists():
             run.log("study", "start")
             cohort = cohort or _phantoms(run, workers, quiet)
             _prepare_folds(run, cohort, settings, cache, workers, quiet)
+            foretell(run, settings, workers)
             cells = run_cells(run, cells_of(settings), workers=workers, quiet=quiet)
             run.log("study", "end")
             results = _results(run, cohort, cells, settings, command)
             _write_scores(run.path / "scores.csv", results.tables["scores"])
             results.write(run.results)
-        report = make_report(run.path, show_images=show_images)
-        unneeded = ["folds", "phantoms"]
-        if not (keep_reconstructions or show_images):
-            unneeded += ["reconstructions", "decoders"]
-        for name in unneeded:
+        report = make_report(run.path)
+        for name in ("folds", "phantoms", *(() if keep else ("reconstructions", "decoders"))):
             shutil.rmtree(run.private / name, ignore_errors=True)
-        return report
+        return make_report(run.path, show_images=True) if show_images else report
 
 
 def _phantoms(run: Run, workers: int, quiet: bool) -> Cohort:
@@ -102,8 +104,9 @@ def _prepare_folds(
     folds = _deal(cohort, settings)
     if all(fold_file(run, fold.index).exists() for fold in folds):
         return
-    heads = prepare(cohort, settings.preparation, cache=cache, workers=workers, quiet=quiet)
-    run.keep_note_of(list(heads.cache_files))
+    # Noted before they are made, so that `purge` finds them whenever the work is stopped.
+    note = run.keep_note_of
+    heads = prepare(cohort, settings.preparation, cache=cache, workers=workers, quiet=quiet, announce=note)
     if math.prod(heads.grid.shape) <= 16**3:
         raise RemnantError(
             f"The heads in {cohort.root} span at most 16 voxels a side at {heads.grid.spacing:g} mm, too few for "
@@ -112,9 +115,8 @@ def _prepare_folds(
     for fold in folds:
         template = None
         if settings.preparation.align:
-            template = build_template(heads.select(fold.attacker), workers=workers, quiet=quiet)
-        prepared = align(heads, template, workers=workers, quiet=quiet)
-        run.keep_note_of(list(prepared.cache_files))
+            template = build_template(heads.select(fold.attacker), workers=workers, quiet=quiet, announce=note)
+        prepared = align(heads, template, workers=workers, quiet=quiet, announce=note)
         write_fold(run, prepared, fold)
 
 
