@@ -9,7 +9,6 @@ from remnant.report.publish import publish
 
 def test_what_is_published_shows_no_patient_and_links_to_all_of_it(tmp_path):
     run = write_run(tmp_path / "run", private=True)
-    (run / "scores.csv").write_text("pseudonym\nP01\n")
     paths = publish(run, tmp_path / "out")
     written = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert sorted(paths) == written

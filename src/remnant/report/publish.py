@@ -10,7 +10,7 @@ from remnant.report.tables import write_tables
 
 
 def publish(run: Path, out: Path) -> list[Path]:
-    """Write results.json, scores.csv, the tables as Markdown, the figures and a README with the command into `out`.
+    """Write results.json, the tables as Markdown, the figures and a README with the command into `out`.
 
     Raises `RemnantError` when the run is not finished. Returns the paths.
     """
@@ -18,9 +18,8 @@ def publish(run: Path, out: Path) -> list[Path]:
     results = Results.read(run / "results.json")
     make_report(run)
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    paths = [out / "results.json", out / "scores.csv"]
-    for path in paths:
-        shutil.copyfile(run / path.name, path)
+    paths = [out / "results.json"]
+    shutil.copyfile(run / "results.json", paths[0])
     figures = [figure for section in results.sections for figure in section.figures if not figure.private]
     for figure in figures:
         paths.append(out / "figures" / f"{figure.name}.svg")
@@ -47,8 +46,8 @@ def _readme(results: Results, tables: list[str], figures: list[tuple[str, str]])
         f"{results.patients} patients, {results.scans} scans, seed {results.seed}, {results.seconds / 60:.0f} minutes on "
         f"{hardware.get('cores')} cores ({hardware.get('cpu')}), commit {versions.get('commit')}, started {results.started}.",
         "",
-        "Tables: " + ", ".join(f"[{name}]({name})" for name in tables) + ". All numbers: [results.json](results.json); "
-        "a row a patient, by pseudonym: [scores.csv](scores.csv).",
+        "Tables: " + ", ".join(f"[{name}]({name})" for name in tables) + ". All numbers, and "
+        "a row a patient by pseudonym: [results.json](results.json).",
         "",
     ]
     for name, caption in figures:
