@@ -1,1 +1,1 @@
-"""cohort."""
+"""Patients: cases, sessions, layouts on disk, splits by patient, preparation, phantoms."""

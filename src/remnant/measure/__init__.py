@@ -1,1 +1,1 @@
-"""measure."""
+"""Pure functions of arrays: similarity, overlap, identity, intervals."""

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from remnant.base.seeds import Seeds
-from remnant.studies.subbanna2021.tables import GROUPS, Search, _leak, make_tables
+from remnant.studies.subbanna2021.search import Search
+from remnant.studies.subbanna2021.tables import GROUPS, _leak, make_tables
 
 # Two patients with a second scan each, and two without; A and B are member and non-member once, C and D attacker's.
 GALLERY = [["A", 1], ["A", 2], ["B", 1], ["B", 2], ["C", 1], ["D", 1]]

@@ -1,20 +1,19 @@
-"""What the report says: the headline, the findings and the sections, from the tables alone."""
+"""What the report says beside its findings: threat model, what was attacked, sections with tables and figures."""
 
 from typing import Any
 
-from remnant.base.results import FigureView, Row, Section, TableView, matching
+from remnant.base.results import FigureView, Section, TableView
 from remnant.cohort.case import Cohort
+from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, strongest
 from remnant.studies.subbanna2021.settings import StudySettings
 
 TITLE = "Can a brain scan be redrawn from a segmentation network's latent space?"
-NAMES = {"unet": "3D U-Net", "segnet": "SegNet", "default": "default", "published": "published"}
 WHO = {"network": "Network", "decoder": "Decoder", "metric": "Measure", "group": "Patients"}
-Tables = dict[str, list[Row]]
 
 
 def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown."""
-    strongest = _strongest(tables, settings)
+    decoder = strongest(tables, settings)
     attacks = [cell for cell in cells.values() if "measures" in cell]
     # A box belongs to a fold, whose template places the heads.
     measures = {
@@ -22,8 +21,8 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
         for metric in attacks[0]["measures"]
     }
     return {
-        "headline": _headline(tables, settings, strongest),
-        "findings": _findings(tables, settings, strongest),
+        "headline": headline(tables, settings, decoder),
+        "findings": findings(tables, settings, decoder),
         "threat_model": [
             "The attacker has the encoder of the network and can run it on images of its own.",
             "The attacker owns scans of other patients, prepared in the same way; how many stands under 'attacked'.",
@@ -44,110 +43,8 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
             "ncc and the paper's MCC": "The paper's 'MCC' is described as a correlation of grey levels, so that its numbers "
             "stand beside our NCC.",
         },
-        "sections": _sections(strongest, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])),
+        "sections": _sections(decoder, two_sessions=bool(tables["other_session"]), leak=bool(tables["leak"])),
     }
-
-
-def _strongest(tables: Tables, settings: StudySettings) -> str:
-    """The decoder that finds the most patients by SSIM: a verdict rests on the attack that succeeds."""
-
-    def found(decoder: str) -> int:
-        return sum(
-            row["rank1_count"] for row in matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
-        )
-
-    return max(settings.decoders, key=found)
-
-
-def _one(rows: list[Row], **where: Any) -> Row | None:
-    found = matching(rows, where)
-    return found[0] if found else None
-
-
-def _headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
-    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
-    best = max(rows, key=lambda row: (row["group"] == "member", row["rank1"]))
-    others = _one(rows, network=best["network"], group="non_member")
-    beside = f" and {others['rank1_count']} of {others['n']} non-members" if others else ""
-    return (
-        f"From the latents of a {NAMES[best['network']]} alone, the {NAMES[decoder]} attack finds the patient's own scan among "
-        f"{best['gallery']} for {best['rank1_count']} of {best['n']} members ({best['rank1']:.0%}, 95% interval "
-        f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
-        f"({best['chance']:.0%})."
-    )
-
-
-def _findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:
-    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
-    exposed = [row for row in rows if row["rank1_low"] > row["chance"]]
-    findings = []
-    if exposed:
-        findings.append(
-            "Whoever holds the latents of a scan and the encoder can redraw the scan well enough to say whose it is. "
-            "Guard latents like the scans themselves: do not publish, share or send them in clear."
-        )
-    else:
-        findings.append(
-            "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
-            "this size and training, not a clearance of the model."
-        )
-    findings += [_leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})]
-    for network in settings.networks:
-        row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
-        if row:
-            findings.append(
-                f"{NAMES[network]}: a member's reconstruction has an SSIM of {row['own']:.2f} with its original and "
-                f"{row['others']:.2f} with others; the attacker's mean image, which holds nothing of the patient, reaches "
-                f"{row['mean_image']:.2f}. Similarity alone proves little; the ranks do."
-            )
-    if len(settings.decoders) == 2:
-        findings.append(_decoders_in_words(tables, settings))
-    for network in settings.networks:
-        row = _one(
-            tables["other_session"],
-            network=network,
-            decoder=decoder,
-            metric="ssim",
-            group="member",
-            direction="second->first",
-        )
-        if row:
-            findings.append(
-                f"{NAMES[network]}: drawn from the latents of a member's second scan, which no training saw, the "
-                f"reconstruction finds the first scan for {row['rank1_count']} of {row['n']} patients scanned twice."
-            )
-    return findings
-
-
-def _leak_in_words(row: Row) -> str:
-    name = NAMES[row["network"]]
-    if row["low"] is None:
-        return f"{name}: too few patients to compare members with non-members."
-    numbers = f"{row['difference']:+.3f} SSIM, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.3f}"
-    if row["low"] > 0:
-        return (
-            f"{name}: members come out more faithfully than the same patients as non-members ({numbers}). Training left "
-            "a trace of its patients, beyond what the encoder gives away of anybody."
-        )
-    if row["high"] < 0:
-        return f"{name}: members come out less faithfully than the same patients as non-members ({numbers})."
-    return (
-        f"{name}: members and non-members come out alike ({numbers}; {row['n']} patients could have shown a difference of "
-        f"{row['detectable']:.3f}). What the attack exploits is that the encoder can be inverted, for anybody's scan, not "
-        "that it remembers its training."
-    )
-
-
-def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
-    parts = []
-    for network in settings.networks:
-        rows = matching(tables["identification"], {"network": network, "metric": "ssim", "group": "member"})
-        count = {row["decoder"]: row["rank1_count"] for row in rows}
-        parts.append(f"{count['published']} against {count['default']} of {rows[0]['n']} members ({NAMES[network]})")
-    return (
-        f"The decoder as published against ours finds first {', '.join(parts)}. Judge a release by the "
-        "stronger of the two, since an attacker will not stop at the published one."
-    )
 
 
 def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
@@ -178,8 +75,8 @@ def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
     ]
 
 
-def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section]:
-    shown = {"decoder": strongest, "metric": "ssim"}
+def _sections(decoder: str, *, two_sessions: bool, leak: bool) -> list[Section]:
+    shown = {"decoder": decoder, "metric": "ssim"}
     sections = [
         Section(
             title="Is the right patient found?",
@@ -256,7 +153,7 @@ def _sections(strongest: str, *, two_sessions: bool, leak: bool) -> list[Section
     if leak:
         sections.append(_leak_section())
     if two_sessions:
-        sections.append(_session_section(strongest))
+        sections.append(_session_section(decoder))
     return [*sections, _dice_section(), _training_section()]
 
 
@@ -282,7 +179,7 @@ def _leak_section() -> Section:
     )
 
 
-def _session_section(strongest: str) -> Section:
+def _session_section(decoder: str) -> Section:
     return Section(
         title="Does it find the patient's other scan?",
         text=[
@@ -292,7 +189,7 @@ def _session_section(strongest: str) -> Section:
         table=TableView(
             name="other_session",
             caption="The patient's other session ranked first, with exact 95% interval.",
-            where={"decoder": strongest},
+            where={"decoder": decoder},
             columns={
                 "network": "Network",
                 "metric": "Measure",

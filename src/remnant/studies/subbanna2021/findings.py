@@ -1,0 +1,113 @@
+"""The headline and the findings in plain words, from the tables alone."""
+
+from typing import Any
+
+from remnant.base.results import Row, matching
+from remnant.studies.subbanna2021.settings import StudySettings
+
+NAMES = {"unet": "3D U-Net", "segnet": "SegNet", "default": "default", "published": "published"}
+Tables = dict[str, list[Row]]
+
+
+def strongest(tables: Tables, settings: StudySettings) -> str:
+    """The decoder that finds the most patients by SSIM: a verdict rests on the attack that succeeds."""
+
+    def found(decoder: str) -> int:
+        return sum(
+            row["rank1_count"] for row in matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+        )
+
+    return max(settings.decoders, key=found)
+
+
+def _one(rows: list[Row], **where: Any) -> Row | None:
+    found = matching(rows, where)
+    return found[0] if found else None
+
+
+def headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
+    """The result in one sentence, of the network that gives away most members, with interval and chance."""
+    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+    best = max(rows, key=lambda row: (row["group"] == "member", row["rank1"]))
+    others = _one(rows, network=best["network"], group="non_member")
+    beside = f" and {others['rank1_count']} of {others['n']} non-members" if others else ""
+    return (
+        f"From the latents of a {NAMES[best['network']]} alone, the {NAMES[decoder]} attack finds the patient's own scan among "
+        f"{best['gallery']} for {best['rank1_count']} of {best['n']} members ({best['rank1']:.0%}, 95% interval "
+        f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
+        f"({best['chance']:.0%})."
+    )
+
+
+def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:
+    """What the tables mean, a paragraph each."""
+    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+    exposed = [row for row in rows if row["rank1_low"] > row["chance"]]
+    said = []
+    if exposed:
+        said.append(
+            "Whoever holds the latents of a scan and the encoder can redraw the scan well enough to say whose it is. "
+            "Guard latents like the scans themselves: do not publish, share or send them in clear."
+        )
+    else:
+        said.append(
+            "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
+            "this size and training, not a clearance of the model."
+        )
+    said += [_leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})]
+    for network in settings.networks:
+        row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
+        if row:
+            said.append(
+                f"{NAMES[network]}: a member's reconstruction has an SSIM of {row['own']:.2f} with its original and "
+                f"{row['others']:.2f} with others; the attacker's mean image, which holds nothing of the patient, reaches "
+                f"{row['mean_image']:.2f}. Similarity alone proves little; the ranks do."
+            )
+    if len(settings.decoders) == 2:
+        said.append(_decoders_in_words(tables, settings))
+    for network in settings.networks:
+        row = _one(
+            tables["other_session"],
+            network=network,
+            decoder=decoder,
+            metric="ssim",
+            group="member",
+            direction="second->first",
+        )
+        if row:
+            said.append(
+                f"{NAMES[network]}: drawn from the latents of a member's second scan, which no training saw, the "
+                f"reconstruction finds the first scan for {row['rank1_count']} of {row['n']} patients scanned twice."
+            )
+    return said
+
+
+def _leak_in_words(row: Row) -> str:
+    name = NAMES[row["network"]]
+    if row["low"] is None:
+        return f"{name}: too few patients to compare members with non-members."
+    numbers = f"{row['difference']:+.3f} SSIM, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.3f}"
+    if row["low"] > 0:
+        return (
+            f"{name}: members come out more faithfully than the same patients as non-members ({numbers}). Training left "
+            "a trace of its patients, beyond what the encoder gives away of anybody."
+        )
+    if row["high"] < 0:
+        return f"{name}: members come out less faithfully than the same patients as non-members ({numbers})."
+    return (
+        f"{name}: members and non-members come out alike ({numbers}; {row['n']} patients could have shown a difference of "
+        f"{row['detectable']:.3f}). What the attack exploits is that the encoder can be inverted, for anybody's scan, not "
+        "that it remembers its training."
+    )
+
+
+def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
+    parts = []
+    for network in settings.networks:
+        rows = matching(tables["identification"], {"network": network, "metric": "ssim", "group": "member"})
+        count = {row["decoder"]: row["rank1_count"] for row in rows}
+        parts.append(f"{count['published']} against {count['default']} of {rows[0]['n']} members ({NAMES[network]})")
+    return (
+        f"The decoder as published against ours finds first {', '.join(parts)}. Judge a release by the "
+        "stronger of the two, since an attacker will not stop at the published one."
+    )

@@ -1,0 +1,68 @@
+"""Reconstructions that search a gallery for their patient."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from remnant.measure import identity
+
+
+@dataclass(frozen=True)
+class Search:
+    """Reconstructions that search one gallery: similarities (n, m), where the right image stands, and whose they are.
+
+    `mean_image` (n, m) is the same search by the attacker's mean image, which knows nothing of the patient.
+    """
+
+    scores: np.ndarray
+    own: np.ndarray
+    allowed: np.ndarray
+    mean_image: np.ndarray
+    pseudonyms: list[str]
+
+    @property
+    def own_scores(self) -> np.ndarray:
+        return self.scores[np.arange(len(self.own)), self.own]
+
+    @property
+    def others(self) -> np.ndarray:
+        """Scores (n, m), NaN for the own image and for what the search leaves out."""
+        mask = self.allowed.copy()
+        mask[np.arange(len(self.own)), self.own] = False
+        return np.where(mask, self.scores, np.nan)
+
+    @property
+    def ranks(self) -> np.ndarray:
+        return identity.ranks(self.scores, self.own, self.allowed)
+
+
+def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: int, sought: int) -> Search:
+    """The reconstructions of `group`'s scans of one session, seeking the same patient's session `sought`.
+
+    The candidates are every other patient's first session and the sought image; the patient's remaining sessions are
+    left out. Patients without either session take no part.
+    """
+    scores, own, allowed, means, pseudonyms = [], [], [], [], []
+    for cell in cells:
+        gallery = [tuple(entry) for entry in cell["gallery"]]
+        who = zip(cell["pseudonyms"], cell["groups"], cell["sessions"], strict=True)
+        for i, (pseudonym, own_group, own_session) in enumerate(who):
+            if own_group != group or own_session != session or (pseudonym, sought) not in gallery:
+                continue
+            scores.append(cell["similarity"][metric][i])
+            means.append(cell["mean_image"][metric])
+            own.append(gallery.index((pseudonym, sought)))
+            allowed.append(
+                [(other == pseudonym and n == sought) or (other != pseudonym and n == 1) for other, n in gallery]
+            )
+            pseudonyms.append(pseudonym)
+    shape = (len(own), len(cells[0]["gallery"]))
+    return Search(
+        np.array(scores).reshape(shape),
+        np.array(own, dtype=int),
+        np.array(allowed, dtype=bool).reshape(shape),
+        np.array(means).reshape(shape),
+        pseudonyms,
+    )
