@@ -12,3 +12,12 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error(capsys, monk
     assert printed.out == ""
     # At 10 s and 25 s the last line was less than 15 s ago; the last step always has one.
     assert printed.err.splitlines() == ["cells 2/4, 20 s left b", "cells 4/4, 0 s left d"]
+
+
+def test_work_found_done_does_not_count_as_fast(capsys, monkeypatch):
+    clock = iter([0.0, 20.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Task("cells", 10, done=8) as task:
+        task.advance()
+        task.advance()
+    assert capsys.readouterr().err.splitlines() == ["cells 9/10, 20 s left", "cells 10/10, 0 s left"]

@@ -8,6 +8,7 @@ import pytest
 
 from remnant.base import run as run_module
 from remnant.base.errors import RemnantError
+from remnant.base.files import write_json
 from remnant.base.run import Run
 
 CONFIG = {"seed": 0, "networks": ["unet"]}
@@ -172,3 +173,10 @@ def test_a_copied_run_opens_elsewhere(tmp_path):
     assert Run.open(tmp_path / "copy").path == tmp_path / "copy"
     with pytest.raises(RemnantError, match="is not a run directory"):
         Run.open(tmp_path)
+
+
+def test_a_run_of_another_version_is_not_continued(tmp_path):
+    Run.start(tmp_path / "run", "s", {}, resume=False)
+    write_json(tmp_path / "run" / "run.json", {"format": 1, "study": "s", "version": "0.0.1"})
+    with pytest.raises(RemnantError, match=r"started by version 0\.0\.1"):
+        Run.start(tmp_path / "run", "s", {}, resume=True)

@@ -170,3 +170,9 @@ def test_workers_die_with_a_killed_parent(work, run):
     while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(alive(pid) for pid in workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_need_that_no_cell_gives_is_said(work, run, workers):
+    with pytest.raises(RemnantError, match="needs nothing, which no cell gives"):
+        run_cells(run, [cell(work, "draw", "a", ("nothing",))], workers=workers, quiet=True)

@@ -54,8 +54,8 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
         torch.set_num_threads(THREADS)
         try:
             while waiting:
-                ready = _ready(run, waiting)
-                cell = waiting.pop(waiting.index(ready[0]))
+                cell = _next(run, waiting)
+                waiting.remove(cell)
                 _do(run.path, cell)
                 progress.advance(cell.name)
         finally:
@@ -70,7 +70,7 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
                     running[pool.submit(_do, run.path, cell)] = cell
                     waiting.remove(cell)
             if not running:
-                raise RemnantError(f"The cell '{waiting[0].name}' needs {waiting[0].needs}, which no cell gives.")
+                _next(run, waiting)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 cell = running.pop(future)
                 future.result()
@@ -91,6 +91,14 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
 def _ready(run: Run, waiting: list[Cell]) -> list[Cell]:
     """The cells that wait for no other."""
     return [cell for cell in waiting if all(_file(run, need).exists() for need in cell.needs)]
+
+
+def _next(run: Run, waiting: list[Cell]) -> Cell:
+    """The first cell that waits for no other; raise `RemnantError` when each of them waits."""
+    ready = _ready(run, waiting)
+    if not ready:
+        raise RemnantError(f"The cell '{waiting[0].name}' needs {', '.join(waiting[0].needs)}, which no cell gives.")
+    return ready[0]
 
 
 def _do(path: Path, cell: Cell) -> None:

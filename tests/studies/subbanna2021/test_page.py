@@ -100,10 +100,13 @@ def test_failure_of_the_attack_clears_nobody(count, told):
     assert told in findings[0]
 
 
-@pytest.mark.parametrize(("published", "told"), [(3, "fewer or as many"), (9, "Judge by the stronger")])
-def test_both_decoders_are_reported(published, told):
-    findings = " ".join(words(tables(published=published))["findings"])
-    assert told in findings and f"{published} against 8 of 9" in findings
+@pytest.mark.parametrize(("published", "attack"), [(3, "default"), (9, "published")])
+def test_both_decoders_are_reported_and_the_verdict_rests_on_the_stronger(published, attack):
+    said = words(tables(published=published))
+    assert f"{published} against 8 of 9" in " ".join(said["findings"])
+    assert (
+        f"the {attack} attack finds" in said["headline"] and f"for {max(published, 8)} of 9 members" in said["headline"]
+    )
 
 
 def test_measures_and_views_come_with_their_settings():
