@@ -120,7 +120,7 @@ def test_a_kill_at_any_moment_of_the_start_leaves_what_can_be_started(tmp_path, 
 def test_pseudonyms_are_stable_in_a_run_and_mean_nothing_outside_it(tmp_path):
     one, other = start(tmp_path / "one"), start(tmp_path / "other")
     names = {one.pseudonym(f"patient{i}") for i in range(50)}
-    assert len(names) == 50 and all(len(name) == 8 and name.startswith("P-") for name in names)
+    assert len(names) == 50 and all(len(name) == 10 and name.startswith("P-") for name in names)
     assert start(tmp_path / "one", resume=True).pseudonym("patient0") == one.pseudonym("patient0")
     assert one.pseudonym("patient0") != other.pseudonym("patient0")
 
