@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -180,3 +181,15 @@ def test_a_run_of_another_version_is_not_continued(tmp_path):
     write_json(tmp_path / "run" / "run.json", {"format": 1, "study": "s", "version": "0.0.1"})
     with pytest.raises(RemnantError, match=r"started by version 0\.0\.1"):
         Run.start(tmp_path / "run", "s", {}, resume=True)
+
+
+def test_purge_finds_what_a_kill_left_in_the_cache(tmp_path):
+    run = Run.start(tmp_path / "run", "s", {}, resume=False)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in ("head.npz", ".tmp-old.npz", ".tmp-new.npz", "somebody-else.npz"):
+        (cache / name).touch()
+    os.utime(cache / ".tmp-old.npz", (0, 0))
+    run.keep_note_of([cache / "head.npz"])
+    run.purge()
+    assert sorted(path.name for path in cache.iterdir()) == [".tmp-new.npz", "somebody-else.npz"]

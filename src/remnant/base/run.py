@@ -7,6 +7,7 @@ import hmac
 import json
 import secrets
 import shutil
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, write_json
 
 FORMAT = 1
+STALE_S = 3600
 
 
 class Run:
@@ -163,9 +165,13 @@ class Run:
         removed = 0
         note = self.private / "cache.json"
         if note.exists():
-            for name in read_json(note):
-                removed += Path(name).exists()
-                Path(name).unlink(missing_ok=True)
+            noted = {Path(name) for name in read_json(note)}
+            # And what a kill left half-written beside them; what is younger than an hour may be another run's at work.
+            stale = [left for folder in {path.parent for path in noted} for left in folder.glob(".tmp-*")]
+            old = {path for path in stale if time.time() - path.stat().st_mtime > STALE_S}
+            for path in noted | old:
+                removed += path.exists()
+                path.unlink(missing_ok=True)
         if self.private.exists():
             removed += sum(path.is_file() for path in self.private.rglob("*"))
             shutil.rmtree(self.private)
