@@ -23,7 +23,7 @@ demo: setup
 	  echo "runs/demo-cohort is not a cohort of phantoms; move it away, then make demo again." >&2; exit 2; fi
 	@rm -rf runs/demo runs/demo-cohort
 	@mkdir -p runs
-	$(BIN)/remnant phantom brains --patients 18 --sessions 2 --side 64 --out runs/demo-cohort
+	$(BIN)/remnant phantom brains --patients 15 --sessions 2 --side 64 --out runs/demo-cohort
 	@# Phantoms are nobody, so that their reconstructions may stay, for `remnant report runs/demo --show-images`.
 	$(BIN)/remnant study subbanna2021 --data runs/demo-cohort --preset demo --networks unet --cache runs/demo-cache \
 	  --keep-reconstructions --out runs/demo
