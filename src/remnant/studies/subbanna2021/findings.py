@@ -86,14 +86,20 @@ def _leak_in_words(row: Row) -> str:
     name = NAMES[row["network"]]
     if row["low"] is None:
         return f"{name}: too few patients to compare members with non-members."
-    numbers = f"{row['difference']:+.3f} SSIM, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.3f}"
+    p = f"p = {row['p']:.3f}" if row["p"] >= 0.001 else "p < 0.001"
+    numbers = f"{row['difference']:+.3f} SSIM, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, {p}"
     if row["low"] > 0:
         return (
             f"{name}: members come out more faithfully than the same patients as non-members ({numbers}). Training left "
             "a trace of its patients, beyond what the encoder gives away of anybody."
         )
     if row["high"] < 0:
-        return f"{name}: members come out less faithfully than the same patients as non-members ({numbers})."
+        return (
+            f"{name}: members come out less faithfully than the same patients as non-members ({numbers}). Training does set its "
+            "patients apart, but not to this attack's gain; a likely reason is that its decoder learned from people who, like "
+            "the non-members, did not train the target. What finds the patient is that the encoder can be inverted, for "
+            "anybody's scan, not that it remembers its training."
+        )
     return (
         f"{name}: members and non-members come out alike ({numbers}; {row['n']} patients could have shown a difference of "
         f"{row['detectable']:.3f}). What the attack exploits is that the encoder can be inverted, for anybody's scan, not "

@@ -171,7 +171,7 @@ def _leak_section() -> Section:
                 "metric": "Measure",
                 "n": "n",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
-                "{p:.3f}": "p",
+                "p": "p",
                 "{detectable:.3f}": "Detectable",
             },
         ),
