@@ -284,7 +284,13 @@ def test_ctrl_c_in_the_terminal(tmp_path, after):
     run = tmp_path / "run"
     command = [sys.executable, "-m", "remnant", *SMOKE, "--out", str(run), "--workers", "2", "--quiet"]
     process = subprocess.Popen(
-        command, env=environment(tmp_path), stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell ignores SIGINT for its background jobs, and what ignores it hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     waited = time.monotonic()
 
