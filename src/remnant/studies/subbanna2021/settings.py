@@ -55,8 +55,8 @@ def preset(name: str) -> StudySettings:
             preset="demo",
             folds=3,
             preparation=PreparationSettings(spacing_mm=4.0, bias_field=False),
-            segmenter=SegmenterSettings(fit=FitSettings(epochs=30, learning_rate=3e-3)),
-            default=DefaultSettings(fit=FitSettings(epochs=40, learning_rate=4e-3)),
-            published=PublishedSettings(fit=FitSettings(epochs=40, learning_rate=2e-3)),
+            segmenter=SegmenterSettings(fit=FitSettings(epochs=24, learning_rate=3e-3)),
+            default=DefaultSettings(fit=FitSettings(epochs=32, learning_rate=4e-3)),
+            published=PublishedSettings(fit=FitSettings(epochs=30, learning_rate=2e-3)),
         )
     raise RemnantError(f"The preset must be 'smoke', 'demo' or 'cpu'. Got {name!r} instead.")
