@@ -46,9 +46,9 @@ def preset(name: str) -> StudySettings:
             preset="smoke",
             folds=3,
             preparation=PreparationSettings(spacing_mm=6.0, bias_field=False),
-            segmenter=SegmenterSettings(fit=FitSettings(epochs=3, learning_rate=3e-3)),
-            default=DefaultSettings(fit=FitSettings(epochs=5, learning_rate=4e-3)),
-            published=PublishedSettings(fit=FitSettings(epochs=5, learning_rate=2e-3)),
+            segmenter=SegmenterSettings(fit=FitSettings(epochs=2, learning_rate=3e-3)),
+            default=DefaultSettings(fit=FitSettings(epochs=2, learning_rate=4e-3)),
+            published=PublishedSettings(fit=FitSettings(epochs=2, learning_rate=2e-3)),
         )
     if name == "demo":
         return StudySettings(

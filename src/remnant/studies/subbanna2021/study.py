@@ -68,8 +68,10 @@ def run_study(
     with Run.start(out, STUDY, config, resume=resume) as run:
         if not run.results.exists():
             run.log("study", "start")
-            cohort = cohort or _phantoms(run, workers, quiet)
-            _prepare_folds(run, cohort, settings, cache, workers, quiet)
+            # Scans of 32^3 are prepared sooner than processes start.
+            preparers = 1 if settings.preset == "smoke" else workers
+            cohort = cohort or _phantoms(run, preparers, quiet)
+            _prepare_folds(run, cohort, settings, cache, preparers, quiet)
             foretell(run, settings, workers)
             cells = run_cells(run, cells_of(settings), workers=workers, quiet=quiet)
             run.log("study", "end")
