@@ -86,7 +86,10 @@ def study_subbanna2021(
     show_images: Annotated[
         bool, typer.Option("--show-images", help="Show patient images in a private report.")
     ] = False,
-    workers: Workers = CORES,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes at a time; by default one a core, at most 8, and one for smoke."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
@@ -103,7 +106,8 @@ def study_subbanna2021(
         resume=resume,
         keep_reconstructions=keep_reconstructions,
         show_images=show_images,
-        workers=workers,
+        # The whole smoke study is done sooner than other processes have started.
+        workers=workers or (1 if preset is Preset.smoke else CORES),
         quiet=quiet,
         command=shlex.join(["remnant", *sys.argv[1:]]),
     )

@@ -42,13 +42,14 @@ def preset(name: str) -> StudySettings:
     if name == "cpu":
         return StudySettings(preset="cpu")
     if name == "smoke":
+        narrow = (4, 8, 16, 32)
         return StudySettings(
             preset="smoke",
             folds=3,
             preparation=PreparationSettings(spacing_mm=6.0, bias_field=False),
-            segmenter=SegmenterSettings(fit=FitSettings(epochs=2, learning_rate=3e-3)),
-            default=DefaultSettings(fit=FitSettings(epochs=2, learning_rate=4e-3)),
-            published=PublishedSettings(fit=FitSettings(epochs=2, learning_rate=2e-3)),
+            segmenter=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),
+            default=DefaultSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=4e-3)),
+            published=PublishedSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=2e-3)),
         )
     if name == "demo":
         return StudySettings(

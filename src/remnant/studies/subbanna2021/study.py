@@ -32,7 +32,7 @@ from remnant.studies.subbanna2021.tables import make_tables
 
 STUDY = "subbanna2021"
 # What the smoke preset runs on when no data is given.
-SMOKE_PHANTOMS = BrainPhantoms(patients=9, sessions=2, side=32)
+SMOKE_PHANTOMS = BrainPhantoms(patients=6, sessions=2, side=32)
 
 
 def run_study(
@@ -68,10 +68,8 @@ def run_study(
     with Run.start(out, STUDY, config, resume=resume) as run:
         if not run.results.exists():
             run.log("study", "start")
-            # Scans of 32^3 are prepared sooner than processes start.
-            preparers = 1 if settings.preset == "smoke" else workers
-            cohort = cohort or _phantoms(run, preparers, quiet)
-            _prepare_folds(run, cohort, settings, cache, preparers, quiet)
+            cohort = cohort or _phantoms(run, workers, quiet)
+            _prepare_folds(run, cohort, settings, cache, workers, quiet)
             foretell(run, settings, workers)
             cells = run_cells(run, cells_of(settings), workers=workers, quiet=quiet)
             run.log("study", "end")
