@@ -43,8 +43,9 @@ from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 NETWORKS = ("unet", "segnet")
 
 
-def _variant(epochs: int = 50, learning_rate: float = 2e-3, **warp: float) -> DefaultSettings:
-    return DefaultSettings(fit=FitSettings(epochs=epochs, learning_rate=learning_rate), warp=WarpSettings(**warp))
+def _variant(epochs: int = 50, learning_rate: float = 2e-3, **warp: Any) -> DefaultSettings:
+    fit = FitSettings(epochs=epochs, learning_rate=learning_rate)
+    return DefaultSettings(fit=fit, warp=WarpSettings(**{"lattice": (10, 10), **warp}))
 
 
 VARIANTS = {
@@ -52,7 +53,8 @@ VARIANTS = {
     "twice_as_long": _variant(epochs=100),
     "elastic_1.2": _variant(elastic=1.2),
     "elastic_4": _variant(elastic=4.0),
-    "lattice_5": _variant(lattice=5),
+    "lattice_5": _variant(lattice=(5, 5)),
+    "lattice_5_to_10": _variant(lattice=(5, 10)),
     "rate_1e-3": _variant(learning_rate=1e-3),
     "rate_4e-3": _variant(learning_rate=4e-3),
 }

@@ -14,15 +14,15 @@ class WarpSettings(Settings):
     """How far a warped scan may be from the scan it was made of.
 
     `rotation` in degrees and `scaling` as a fraction are largest values, each drawn uniformly; `shift` and `elastic` are
-    standard deviations in voxels, the latter of the displacements on a lattice of `lattice` points along the shortest
-    side; `gamma` and `gain` are the largest changes of the exponent's logarithm and of the intensity scale.
+    standard deviations in voxels, the latter of the displacements on a lattice; how many points it has along the shortest
+    side is drawn between the two numbers of `lattice`, so that anatomy varies at several scales; `gamma` and `gain` are the largest changes of the exponent's logarithm and of the intensity scale.
     """
 
     rotation: float = 4.0
     scaling: float = 0.12
     shift: float = 1.0
     elastic: float = 2.5
-    lattice: int = 10
+    lattice: tuple[int, int] = (5, 10)
     gamma: float = 0.15
     gain: float = 0.1
 
@@ -50,7 +50,10 @@ def draw_warp(shape: tuple[int, int, int], settings: WarpSettings, generator: to
         generators[axis, row, column], generators[axis, column, row] = -1.0, 1.0
     rotation = torch.linalg.matrix_exp((angles[:, None, None] * generators).sum(0))
     shortest = min(shape)
-    lattice = tuple(max(2, round(settings.lattice * side / shortest)) for side in shape)
+    fewest, most = settings.lattice
+    # Nothing is drawn where there is nothing to choose.
+    points = fewest if fewest == most else int(torch.randint(fewest, most + 1, (1,), generator=generator))
+    lattice = tuple(max(2, round(points * side / shortest)) for side in shape)
     gamma, gain = uniform(1, settings.gamma).exp().item(), 1 + uniform(1, settings.gain).item()
     return Warp(
         matrix=rotation @ torch.diag(1 + uniform(3, settings.scaling)),
