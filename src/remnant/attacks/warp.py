@@ -14,8 +14,9 @@ class WarpSettings(Settings):
     """How far a warped scan may be from the scan it was made of.
 
     `rotation` in degrees and `scaling` as a fraction are largest values, each drawn uniformly; `shift` and `elastic` are
-    standard deviations in voxels, the latter of the displacements on a lattice; how many points it has along the shortest
-    side is drawn between the two numbers of `lattice`, so that anatomy varies at several scales; `gamma` and `gain` are the largest changes of the exponent's logarithm and of the intensity scale.
+    standard deviations in voxels, the latter of the displacements on a lattice, whose number of points along the shortest
+    side is drawn between the two numbers of `lattice`: anatomy varies at several scales. `gamma` and `gain` are the largest
+    changes of the exponent's logarithm and of the intensity scale.
     """
 
     rotation: float = 4.0
