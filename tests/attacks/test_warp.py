@@ -46,7 +46,7 @@ def test_intensities_follow_gamma_and_gain_and_stay_in_range():
 
 
 def test_draws_stay_within_the_settings():
-    settings = WarpSettings(rotation=10, scaling=0, gamma=0.2, gain=0.1, lattice=6)
+    settings = WarpSettings(rotation=10, scaling=0, gamma=0.2, gain=0.1, lattice=(6, 9))
     warps = [draw_warp(SHAPE, settings, generator(seed)) for seed in range(50)]
     for warp in warps:
         torch.testing.assert_close(warp.matrix @ warp.matrix.T, torch.eye(3), atol=1e-5, rtol=0)
@@ -55,4 +55,4 @@ def test_draws_stay_within_the_settings():
     degrees = torch.rad2deg(torch.acos(((traces - 1) / 2).clamp(-1, 1)))
     assert 5 < degrees.max() <= 10 * 3**0.5 + 1e-3
     # A point per lattice spacing along every side.
-    assert warps[0].displacement.shape == (1, 3, 6, 8, 10)
+    assert {tuple(warp.displacement.shape[2:]) for warp in warps} == {(6, 8, 10), (7, 9, 12), (8, 11, 13), (9, 12, 15)}
