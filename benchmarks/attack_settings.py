@@ -6,8 +6,9 @@ Trains a U-Net and a SegNet on six phantom members, attacks them with the defaul
 settings, and writes `attack_settings.json`: how the twelve patients that the attacker does not own (members and
 non-members) are drawn and found among 24. `margin` is the SSIM with the own original minus the SSIM with the best
 other one. `gain` is the margin minus that of the variant `reference`, paired by patient, with its bootstrap interval.
-Variants are one change each and run at half the length of the preset `cpu`, save `twice_as_long`, which is that
-preset. A variant is a cell of a run: a second start with `--resume` goes on.
+Variants are one change each, at half the length of the preset `cpu`. The settings that stand in the code are the
+reference with what won: `twice_as_long` and `lattice_5_to_10`. A variant is a cell of a run: a second start with
+`--resume` goes on.
 """
 
 import argparse
