@@ -9,7 +9,7 @@ from remnant.cohort.bias import check_bias_field, estimate_bias_field
 SPACING = np.array([6.0, 6.0, 6.0])
 
 
-@pytest.mark.parametrize("method", ["n4", "n3"])
+@pytest.mark.parametrize("method", ["n4", pytest.param("n3", marks=pytest.mark.slow)])
 def test_the_bias_field_is_found(draw_head, method):
     if method == "n3":
         pytest.importorskip("ants")

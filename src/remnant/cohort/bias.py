@@ -1,5 +1,6 @@
 """The bias field of a scan: smooth by construction, since it is estimated on a coarse grid and spread linearly."""
 
+import os
 from typing import Literal
 
 import numpy as np
@@ -63,6 +64,8 @@ def _n3(small: sitk.Image, mask: sitk.Image) -> sitk.Image:
 
 
 def _ants():
+    # ANTs sums in the order its threads finish, and reads their number when it starts.
+    os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
     try:
         import ants
     except ImportError:

@@ -7,6 +7,7 @@ from remnant.cohort.cache import key_of
 
 # A share of the range: below it a difference is rounding.
 FINEST = 2.0**-17
+DITHER = 0.75
 
 
 def intensity_step(image: np.ndarray) -> float:
@@ -19,10 +20,11 @@ def intensity_step(image: np.ndarray) -> float:
 
 
 def without_step(image: np.ndarray) -> np.ndarray:
-    """float32 `image` with uniform noise one step wide, after which its values lie on no comb.
+    """float32 `image` with Gaussian noise of `DITHER` steps, after which its values lie on no comb.
 
-    Rectangular noise as wide as the step is the one that wipes out every harmonic of the comb (Schuchman 1964,
-    doi:10.1109/TCOM.1964.1088973). The noise is drawn from the image itself: the same file gives the same result.
+    Noise of that width damps the comb's first harmonic by exp(-2 (pi DITHER)^2), 1.5e-5. Uniform noise one step wide,
+    the textbook's choice, wipes out the harmonics alone: the stairs it leaves in a histogram still told all of ten
+    drawn patients apart. The noise is drawn from the image itself: the same file gives the same result.
     """
-    noise = Seeds(0).child("step", key_of(image)).numpy().random(image.shape, dtype=np.float32)
-    return (image + np.float32(intensity_step(image)) * (noise - np.float32(0.5))).astype(np.float32)
+    noise = Seeds(0).child("step", key_of(image)).numpy().standard_normal(image.shape, dtype=np.float32)
+    return (image + np.float32(DITHER * intensity_step(image)) * noise).astype(np.float32)
