@@ -137,6 +137,27 @@ def phantom_brains(
     print(out)
 
 
+@phantom.command("heads")
+def phantom_heads(
+    maps: Annotated[Path, typer.Option(help="Directory of label maps: manifest.csv and labels.csv.")],
+    out: Annotated[Path, typer.Option(help="Directory to write, in BIDS.")],
+    sessions: Annotated[int, typer.Option(min=1, help="Scans of each person.")] = 2,
+    skull: Annotated[
+        bool, typer.Option("--skull/--stripped", help="Of one seed, the same images but for what is outside the brain.")
+    ] = True,
+    spacing: Annotated[float, typer.Option(help="Voxel size in mm, 0.5 to 8.")] = 1.0,
+    seed: int = 0,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Draw scans of the heads of label maps, with label maps, as BIDS."""
+    from remnant.cohort.phantoms import HeadPhantoms, write_bids
+
+    phantoms = HeadPhantoms.of(maps, sessions=sessions, skull=skull, spacing_mm=spacing, seed=seed)
+    write_bids(phantoms, out, workers=workers, quiet=quiet)
+    print(out)
+
+
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],

@@ -10,7 +10,7 @@ from remnant.cohort.read import read_cohort
 from remnant.cohort.rigid import as_transform, register
 from remnant.cohort.template import build_template
 
-SETTINGS = PreparationSettings(spacing_mm=4.0, bias_field=False)
+SETTINGS = PreparationSettings(spacing_mm=4.0, bias_field="none")
 
 
 def ncc(a, b):

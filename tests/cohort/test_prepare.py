@@ -11,7 +11,7 @@ from remnant.cohort.prepare import PreparationSettings, prepare
 from remnant.cohort.read import read_cohort
 
 SMALL = {"shape": (24, 28, 24), "spacing": (8.0, 8.0, 8.0)}
-SETTINGS = PreparationSettings(spacing_mm=8.0, bias_field=False)
+SETTINGS = PreparationSettings(spacing_mm=8.0, bias_field="none")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_second_call_and_other_cohorts_reuse_what_did_not_change(draw_head, pr
 
 def test_other_settings_are_not_served_from_the_cache(prepare_scans, head):
     first = prepare_scans({("a", "s1"): head})
-    for change in ({"spacing_mm": 7.0}, {"bias_field": True}, {"scheme": "tissue5"}):
+    for change in ({"spacing_mm": 7.0}, {"bias_field": "n4"}, {"scheme": "tissue5"}):
         other = prepare_scans({("a", "s1"): head}, SETTINGS.model_copy(update=change))
         assert other.cache_files != first.cache_files
 

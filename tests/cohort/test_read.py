@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
@@ -134,8 +135,47 @@ def test_an_empty_and_a_broken_table(manifest):
 
 
 def test_an_unknown_layout_says_what_was_looked_for(tmp_path):
-    with pytest.raises(RemnantError, match=r"looked for manifest.csv .* or BIDS"):
+    with pytest.raises(RemnantError, match=r"looked for manifest.csv .*, BIDS .*, nnU-Net .* or LPBA40"):
         read_cohort(tmp_path)
+
+
+def test_two_layouts_in_one_directory(manifest):
+    put(manifest / "dataset.json", "{}")
+    with pytest.raises(RemnantError, match=r"has two layouts, manifest.csv .* and nnU-Net .*; move one of them away"):
+        read_cohort(manifest)
+
+
+def test_a_manifest_of_label_maps_says_how_to_draw_images(manifest):
+    text = (manifest / "manifest.csv").read_text().replace("p2s1.nii,", ",", 1)
+    (manifest / "manifest.csv").write_text(text)
+    with pytest.raises(RemnantError, match=r"gives no image for p2s1_l.nii; draw images .* phantom heads --maps"):
+        read_cohort(manifest)
+
+
+def test_a_table_s_own_names_are_a_scheme(manifest):
+    scheme = read_cohort(manifest).scheme("labels")
+    assert (scheme.classes, scheme.mapping) == (("none", "a", "b"), {0: 0, 7: 1, 9: 2})
+
+
+def test_without_a_table_the_values_in_the_label_maps_are_the_classes(manifest, save_volume):
+    (manifest / "labels.csv").unlink()
+    for path, values in (("p2s1_l.nii", (0, 5)), ("p1s1_l.nii", (0, 2)), ("p1s2_l.nii", (2, 5))):
+        array = np.full((3, 3, 3), values[0], np.int16)
+        array[1] = values[1]
+        save_volume(manifest / path, array, np.eye(4))
+    scheme = read_cohort(manifest).scheme("labels")
+    assert (scheme.classes, scheme.mapping) == (("background", "label_2", "label_5"), {0: 0, 2: 1, 5: 2})
+
+
+def test_values_that_are_too_many_or_not_whole(manifest, save_volume):
+    (manifest / "labels.csv").unlink()
+    for path in ("p2s1_l.nii", "p1s1_l.nii", "p1s2_l.nii"):
+        save_volume(manifest / path, np.arange(343, dtype=np.int16).reshape(7, 7, 7), np.eye(4))
+    with pytest.raises(RemnantError, match="hold 343 values, more than the 256 classes"):
+        read_cohort(manifest).scheme("labels")
+    save_volume(manifest / "p2s1_l.nii", np.arange(27, dtype=np.float32).reshape(3, 3, 3) / 2, np.eye(4))
+    with pytest.raises(RemnantError, match=r"p2s1_l.nii holds the label 0.5"):
+        read_cohort(manifest).scheme("labels")
 
 
 def test_a_missing_directory(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 from remnant.cohort.cache import Announce, key_of, load_or_run, nobody, store
 from remnant.cohort.case import Prepared
 from remnant.cohort.grid import Grid, resample_image, resample_labels
-from remnant.cohort.prepare import Heads, Recipe
+from remnant.cohort.prepare import Heads, Recipe, cut
 from remnant.cohort.rigid import Pose, as_transform, register
 from remnant.cohort.template import Template
 
@@ -21,6 +21,7 @@ class _Job:
     coarse: np.ndarray
     template: Template | None
     grid: Grid
+    window: tuple[float, float, float] | None
     file: Path
 
 
@@ -35,8 +36,8 @@ def align(
     to = template.key if template else "centred"
     jobs = []
     for recipe, coarse in zip(heads.recipes, heads.coarse, strict=True):
-        file = heads.cache / f"aligned-{key_of(recipe.file.name, heads.grid, to)}.npz"
-        jobs.append(_Job(recipe, coarse, template, heads.grid, file))
+        file = heads.cache / f"aligned-{key_of(recipe.file.name, heads.grid, heads.window, to)}.npz"
+        jobs.append(_Job(recipe, coarse, template, heads.grid, heads.window, file))
     files = [job.file for job in jobs]
     announce(files)
     results = load_or_run(
@@ -60,5 +61,7 @@ def _align(job: _Job) -> dict[str, np.ndarray]:
         "image": np.clip(resample_image(image, job.grid, transform), 0, 1),
         "labels": resample_labels(labels, job.grid, transform, len(job.recipe.scheme.classes)),
     }
+    if job.window is not None:
+        arrays = {name: cut(array, job.grid, job.window) for name, array in arrays.items()}
     store(job.file, arrays)
     return arrays

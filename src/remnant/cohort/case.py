@@ -8,8 +8,11 @@ from typing import Literal, Self
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.nifti import label_values
 
-SchemeName = Literal["lpba3", "tissue5"]
+# The schemes that data sets are merged into, and `labels`, a data set's own classes.
+SchemeName = Literal["lpba3", "tissue5", "labels"]
+OWN = "labels"
 
 # Index 0 is the background. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid.
 CLASSES: dict[str, tuple[str, ...]] = {
@@ -17,10 +20,17 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "tissue5": ("none", "gm", "wm", "nuclei", "csf_int", "csf_ext"),
 }
 
+# Class indices are kept as uint8.
+MOST_CLASSES = 256
+
 
 @dataclass(frozen=True)
 class Case:
-    """One image of one patient at one session. `age` is in years; None where it is not known."""
+    """One image of one patient at one session. `age` is in years; None where it is not known.
+
+    `axes`: where the file's three axes point, as in "RAS", for a layout whose headers do not say or are not to be
+    believed; None takes it from the header.
+    """
 
     patient: str
     session: str
@@ -28,6 +38,7 @@ class Case:
     labels: Path | None = None
     age: float | None = None
     sex: Literal["F", "M"] | None = None
+    axes: str | None = None
 
     @property
     def case_id(self) -> str:
@@ -41,6 +52,18 @@ class LabelScheme:
     name: str
     classes: tuple[str, ...]
     mapping: dict[int, int]
+
+
+def scheme_of_values(values: Collection[int], source: Path) -> LabelScheme:
+    """Each value of the label maps below `source` its own class, the background 0 first."""
+    ordered = sorted({0, *values}, key=lambda value: (value != 0, value))
+    if len(ordered) > MOST_CLASSES:
+        raise RemnantError(
+            f"The label maps of {source} hold {len(ordered)} values, more than the {MOST_CLASSES} classes there can be; "
+            f"merge them by a table of labels with a column lpba3 or tissue5."
+        )
+    classes = ("background", *(f"label_{value}" for value in ordered[1:]))
+    return LabelScheme(OWN, classes, {value: index for index, value in enumerate(ordered)})
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,12 @@ class Cohort:
         return replace(self, cases=tuple(case for case in self.cases if first[case.patient] is case))
 
     def scheme(self, name: str) -> LabelScheme:
-        """The label scheme of this name; raise `RemnantError` when the cohort does not define it."""
+        """The label scheme of this name; raise `RemnantError` when the cohort does not define it.
+
+        The data set's own classes (`labels`), where no table names them, are the values in its label maps.
+        """
+        if name == OWN and OWN not in self.schemes:
+            return scheme_of_values(label_values([case.labels for case in self.cases if case.labels]), self.root)
         if name not in self.schemes:
             raise RemnantError(
                 f"The cohort {self.root} does not say which label value is which class of the scheme "

@@ -52,6 +52,21 @@ def on_grid(array: np.ndarray, grid: Grid) -> sitk.Image:
     return to_sitk(array, (grid.spacing,) * 3, tuple(grid.affine[:3, 3]))
 
 
+def shrink_factors(spacing: np.ndarray, target: float) -> list[int]:
+    """How many voxels of `spacing` (3,) mm go into one of about `target` mm, for each axis."""
+    return [max(1, math.floor(target / size + 1e-6)) for size in spacing]
+
+
+def spread(small: sitk.Image, shape: tuple[int, ...], spacing: np.ndarray) -> sitk.Image:
+    """A shrunken image back on the grid it was shrunken from, the margin continued."""
+    filter_ = sitk.ResampleImageFilter()
+    filter_.SetSize(shape)
+    filter_.SetOutputSpacing([float(size) for size in spacing])
+    filter_.SetInterpolator(sitk.sitkLinear)
+    filter_.UseNearestNeighborExtrapolatorOn()
+    return filter_.Execute(small)
+
+
 def resample_image(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> np.ndarray:
     """float32 on `grid`: each voxel the mean of the image over it, by linear interpolation at sub-samples.
 

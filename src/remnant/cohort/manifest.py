@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.table import make_cohort, parse_age, parse_sex, read_schemes, read_table
 
@@ -16,6 +17,12 @@ def recognises(directory: Path) -> bool:
 def read(directory: Path) -> Cohort:
     """Read the cohort; other columns are ignored, paths are relative to `directory`, label may be empty."""
     table = read_table(directory / "manifest.csv", COLUMNS)
+    bare = [row.label for row in table.itertuples() if not row.image]
+    if bare:
+        raise RemnantError(
+            f"{directory / 'manifest.csv'} gives no image for {bare[0] or 'one of its rows'}; draw images from label "
+            f"maps by `remnant phantom heads --maps {directory}`."
+        )
     cases = [
         Case(
             patient=row.subject_id,

@@ -1,7 +1,13 @@
-"""NIfTI in, checked for all that would spoil a measurement; NIfTI out, with nothing in it but the image."""
+"""NIfTI and Analyze in, checked for all that would spoil a measurement; NIfTI out, with nothing in it but the image.
+
+An Analyze header does not say where its axes point: its volumes are taken as LAS, Analyze's own convention, unless
+the layout knows better (`Case.axes`). One assumption for all patients tells none of them apart.
+"""
 
 import gzip
+import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +64,35 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return array, header.affine
 
 
+def volume_files(path: Path) -> tuple[Path, ...]:
+    """The files that a volume consists of: one, or the header and the voxels of a pair, of which `path` names one.
+
+    Either of a pair may be compressed, as in LPBA40, whose headers are plain beside gzipped voxels.
+    """
+    match = re.fullmatch(r"(.+)\.(hdr|img)(\.gz)?", path.name)
+    if not match:
+        return (path,)
+    files = []
+    for kind, what in (("hdr", "header"), ("img", "voxels")):
+        candidates = [path.with_name(f"{match[1]}.{kind}{gz}") for gz in ("", ".gz")]
+        existing = [candidate for candidate in candidates if candidate.is_file()]
+        if not existing:
+            raise RemnantError(f"{path} has no {what} beside it ({candidates[0].name}); copy the pair whole.")
+        files.append(existing[0])
+    return tuple(files)
+
+
+def label_values(paths: Iterable[Path]) -> set[int]:
+    """The values in these label maps; raise `RemnantError` for one that is not a whole number."""
+    found: set[int] = set()
+    for path in paths:
+        for value in np.unique(read_volume(path)[0]):
+            if value != int(value):
+                raise RemnantError(f"{path} holds the label {value:g}; every label must be a whole number.")
+            found.add(int(value))
+    return found
+
+
 def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     """Write a 3D array (uint8, int16 or float32) as NIfTI, atomically, with a header that says nothing else.
 
@@ -78,19 +113,28 @@ def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
         temporary.write_bytes(data)
 
 
-def _open(path: Path) -> nib.Nifti1Pair:
+def _open(path: Path) -> nib.AnalyzeImage:
     if not path.is_file():
         raise RemnantError(f"{path} does not exist; check the path in the cohort's table.")
+    files = volume_files(path)
     try:
-        image = nib.load(path)
+        image = _open_pair(*files) if len(files) == 2 else nib.load(path)
     except UNREADABLE as error:
         raise RemnantError(f"{path} cannot be read as a NIfTI volume ({error}); export it again.") from None
-    if not isinstance(image, nib.Nifti1Pair):
+    if len(files) == 1 and not isinstance(image, nib.Nifti1Pair):
         raise RemnantError(f"{path} must be NIfTI. Got {type(image).__name__} instead; convert it.")
     return image
 
 
-def _header(path: Path, image: nib.Nifti1Pair) -> Header:
+def _open_pair(header: Path, voxels: Path) -> nib.AnalyzeImage:
+    """A NIfTI or Analyze pair; nibabel's own `load` wants both files compressed or neither."""
+    with nib.openers.Opener(header) as file:
+        magic = file.read(348)[344:347]
+    kind = nib.Nifti1Pair if magic == b"ni1" else nib.AnalyzeImage
+    return kind.from_file_map({"header": nib.FileHolder(header), "image": nib.FileHolder(voxels)})
+
+
+def _header(path: Path, image: nib.AnalyzeImage) -> Header:
     shape = tuple(int(side) for side in image.shape)
     # Some exporters write one volume as (x, y, z, 1).
     while len(shape) > 3 and shape[-1] == 1:

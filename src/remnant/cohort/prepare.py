@@ -1,6 +1,6 @@
 """Stage 1 for a whole cohort: check every header, prepare every scan on its own, lay all on one grid."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,28 +12,35 @@ import SimpleITK as sitk
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
+from remnant.cohort.bias import BiasField, check_bias_field
 from remnant.cohort.cache import Announce, key_of, load, load_or_run, nobody, open_cache, store
 from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
 from remnant.cohort.grid import Grid, resample_image
-from remnant.cohort.head import Head, make_head
-from remnant.cohort.nifti import read_header
+from remnant.cohort.head import Head, Region, make_head
+from remnant.cohort.nifti import read_header, volume_files
 
 SIDES = 16
 MOST_SPACING_RATIO = 2.0
+NEEDED = ("coarse", "reach", "window")
 
 
 class PreparationSettings(Settings):
     """How scans are prepared.
 
     `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of 16, by default the
-    smallest that hold every head of the cohort; `scheme`: the label scheme; `bias_field`: correct it by N4;
-    `align`: register every head to the template (without, heads are only centred).
+    smallest that hold every head of the cohort; `scheme`: the label scheme; `bias_field`: the method that corrects
+    it; `align`: register every head to the template (without, heads are only centred).
+
+    `region`: "head", or "crop" for pieces cut out of a head, in which every voxel is tissue. Crops are centred by
+    their middles and lose what not all of them have, so that no size or border tells them apart; they cannot be
+    aligned. They are served by `spacing_mm=1, scheme="labels", bias_field="none", region="crop", align=False`.
     """
 
     spacing_mm: float = pydantic.Field(default=3.0, gt=0, le=10)
     shape: tuple[int, int, int] | None = None
     scheme: SchemeName = "lpba3"
-    bias_field: bool = True
+    bias_field: BiasField = "n4"
+    region: Region = "head"
     align: bool = True
 
     @pydantic.field_validator("shape")
@@ -43,6 +50,12 @@ class PreparationSettings(Settings):
             raise ValueError(f"every side must be a multiple of {SIDES}")
         return shape
 
+    @pydantic.model_validator(mode="after")
+    def _crops_are_centred(self) -> Self:
+        if self.region == "crop" and self.align:
+            raise ValueError("crops of a head can only be centred; set align to false")
+        return self
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -50,20 +63,21 @@ class Recipe:
 
     case: Case
     scheme: LabelScheme
-    bias_field: bool
-    spacing_mm: float
+    settings: PreparationSettings
     file: Path
 
     def make(self) -> dict[str, np.ndarray]:
-        """Make and store the head and, as `coarse` and `reach`, what `prepare` needs of it.
+        """Make and store the head and, as `coarse`, `reach` and `window`, what `prepare` needs of it.
 
         `coarse`: float32, the head at `spacing_mm` on its own centred grid of even sides.
         """
-        head = make_head(self.case, self.scheme, bias_field=self.bias_field)
+        settings = self.settings
+        head = make_head(self.case, self.scheme, bias_field=settings.bias_field, region=settings.region)
         # Even sides, so that the grids of all heads coincide where they overlap.
-        own = Grid(tuple(2 * int(np.ceil(reach / self.spacing_mm)) for reach in head.reach), self.spacing_mm)
-        coarse = resample_image(head.volumes()[0], own, sitk.Transform(3, sitk.sitkIdentity))
-        arrays = {**vars(head), "coarse": coarse, "reach": head.reach}
+        sides = tuple(2 * int(np.ceil(reach / settings.spacing_mm)) for reach in head.reach)
+        identity = sitk.Transform(3, sitk.sitkIdentity)
+        coarse = resample_image(head.volumes()[0], Grid(sides, settings.spacing_mm), identity)
+        arrays = {**vars(head), "coarse": coarse, "reach": head.reach, "window": head.window}
         store(self.file, arrays)
         return arrays
 
@@ -77,14 +91,15 @@ class Recipe:
 def _make_coarse(recipe: Recipe) -> dict[str, np.ndarray]:
     arrays = recipe.make()
     # The full head stays in the file: sending it between processes would cost more than it saves.
-    return {"coarse": arrays["coarse"], "reach": arrays["reach"]}
+    return {name: arrays[name] for name in NEEDED}
 
 
 @dataclass(frozen=True)
 class Heads:
     """Every case after stage 1, centred on one grid but not yet aligned.
 
-    `coarse`: float32 (n, x, y, z) in [0, 1], RAS+; the scans at their own resolution stay in the cache.
+    `coarse`: float32 (n, x, y, z) in [0, 1], RAS+; the scans at their own resolution stay in the cache. `window`: of
+    crops, how far (mm) from the middle all of them reach; what lies beyond is left out.
     """
 
     recipes: tuple[Recipe, ...]
@@ -92,6 +107,7 @@ class Heads:
     grid: Grid
     settings: PreparationSettings
     cache: Path
+    window: tuple[float, float, float] | None = None
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -125,27 +141,43 @@ def prepare(
 
     Raises `RemnantError` for the first file that is unfit, before any work where its header shows it.
     """
-    scheme = cohort.scheme(settings.scheme)
+    check_bias_field(settings.bias_field)
     check_headers(cohort)
+    scheme = cohort.scheme(settings.scheme)
     cache = open_cache(cache)
     recipes = []
     for case in cohort.cases:
-        key = key_of(case.image, case.labels, scheme, settings.bias_field, settings.spacing_mm)
-        recipes.append(Recipe(case, scheme, settings.bias_field, settings.spacing_mm, cache / f"head-{key}.npz"))
+        volumes = [*volume_files(case.image), *volume_files(case.labels)]
+        how = (settings.bias_field, settings.region, settings.spacing_mm, case.axes)
+        recipes.append(Recipe(case, scheme, settings, cache / f"head-{key_of(*volumes, scheme, *how)}.npz"))
     files = [recipe.file for recipe in recipes]
     announce(files)
     results = load_or_run(
         files,
-        ("coarse", "reach"),
+        NEEDED,
         _make_coarse,
         recipes,
         workers=workers,
         label="Preparing scans",
         quiet=quiet,
     )
+    if settings.region == "crop":
+        window = np.min([result["window"] for result in results], axis=0)
+        grid = _grid_of_crops(window, settings)
+        coarse = np.stack([cut(_fit(result["coarse"], grid.shape), grid, window) for result in results])
+        return Heads(tuple(recipes), coarse, grid, settings, cache, tuple(float(side) for side in window))
     grid = _common_grid(recipes, [result["reach"] for result in results], settings)
-    coarse = np.stack([_pad(result["coarse"], grid.shape) for result in results])
+    coarse = np.stack([_fit(result["coarse"], grid.shape) for result in results])
     return Heads(tuple(recipes), coarse, grid, settings, cache)
+
+
+def cut(volume: np.ndarray, grid: Grid, window: Sequence[float]) -> np.ndarray:
+    """A volume (x, y, z) on `grid`, 0 in every voxel that reaches further than `window` (3,) mm from the middle."""
+    inside = np.ones(grid.shape, bool)
+    for axis, (side, reach) in enumerate(zip(grid.shape, window, strict=True)):
+        edge = (np.abs(np.arange(side) - (side - 1) / 2) + 0.5) * grid.spacing
+        inside &= np.expand_dims(edge <= reach + 1e-6, [other for other in range(3) if other != axis])
+    return np.where(inside, volume, volume.dtype.type(0))
 
 
 def check_headers(cohort: Cohort) -> None:
@@ -194,8 +226,21 @@ def _common_grid(recipes: list[Recipe], reaches: list[np.ndarray], settings: Pre
     return Grid(settings.shape, settings.spacing_mm)
 
 
-def _pad(volume: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    return np.pad(volume, [((side - own) // 2,) * 2 for own, side in zip(volume.shape, shape, strict=True)])
+def _grid_of_crops(window: np.ndarray, settings: PreparationSettings) -> Grid:
+    # Even sides, as each crop's own grid has; a larger window than `shape` is cut, since crops are cut anyway.
+    sides = 2 * np.floor(window / settings.spacing_mm + 1e-6).astype(int)
+    return Grid(settings.shape or tuple(int(-(-side // SIDES) * SIDES) for side in sides), settings.spacing_mm)
+
+
+def _fit(volume: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Padded with 0 or cut to `shape`, on both sides alike."""
+    middle = tuple(
+        slice(max(0, own - side) // 2, own - max(0, own - side) // 2)
+        for own, side in zip(volume.shape, shape, strict=True)
+    )
+    return np.pad(
+        volume[middle], [(max(0, side - own) // 2,) * 2 for own, side in zip(volume.shape, shape, strict=True)]
+    )
 
 
 def _text(sizes: np.ndarray) -> str:

@@ -3,20 +3,23 @@
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
-from remnant.cohort import bids, manifest
+from remnant.cohort import bids, lpba40, manifest, nnunet
 from remnant.cohort.case import Cohort
 
-# In the order they are tried.
-LAYOUTS = (manifest, bids)
+LAYOUTS = (manifest, bids, nnunet, lpba40)
 
 
 def read_cohort(directory: Path) -> Cohort:
-    """Read the cohort in `directory`; raise `RemnantError` for a directory of no known layout."""
+    """Read the cohort in `directory`; raise `RemnantError` for a directory of no known layout or of two."""
     directory = Path(directory)
     if not directory.is_dir():
         raise RemnantError(f"The data directory {directory} does not exist; check the path.")
-    for layout in LAYOUTS:
-        if layout.recognises(directory):
-            return layout.read(directory)
-    looked_for = " or ".join(layout.LOOKED_FOR for layout in LAYOUTS)
-    raise RemnantError(f"The layout of {directory} is not known; looked for {looked_for}.")
+    found = [layout for layout in LAYOUTS if layout.recognises(directory)]
+    if len(found) > 1:
+        raise RemnantError(
+            f"{directory} has two layouts, {found[0].LOOKED_FOR} and {found[1].LOOKED_FOR}; move one of them away."
+        )
+    if found:
+        return found[0].read(directory)
+    *most, last = (layout.LOOKED_FOR for layout in LAYOUTS)
+    raise RemnantError(f"The layout of {directory} is not known; looked for {', '.join(most)} or {last}.")

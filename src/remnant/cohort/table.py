@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
+from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -71,7 +71,10 @@ def make_cohort(directory: Path, cases: list[Case], schemes: dict[str, LabelSche
 
 
 def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
-    """The label schemes of a table with a column of class names for each scheme; {} without a table."""
+    """The label schemes of a table with a column of class names for each scheme; {} without a table.
+
+    The names themselves are the scheme `labels`, unless there are more than a label map can hold.
+    """
     if not path.is_file():
         return {}
     table = read_table(path, (value_column, "name"))
@@ -90,4 +93,15 @@ def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
             if mapping.setdefault(int(value), classes.index(class_name)) != classes.index(class_name):
                 raise RemnantError(f"{path} puts label {value} into two classes of {name}; keep one of the rows.")
         schemes[name] = LabelScheme(name, classes, mapping)
+    if all(re.fullmatch(r"-?\d+", value) for value in table[value_column]):
+        names = {int(value): name for value, name in zip(table[value_column], table["name"], strict=True)}
+        if len(set(names.values())) < MOST_CLASSES:
+            schemes[OWN] = own_scheme(names)
     return schemes
+
+
+def own_scheme(names: dict[int, str]) -> LabelScheme:
+    """The scheme `labels` of a data set that names its values: 0 is the background, equal names are one class."""
+    names = {0: "background", **names}
+    classes = list(dict.fromkeys([names[0], *(names[value] for value in sorted(names))]))
+    return LabelScheme(OWN, tuple(classes), {value: classes.index(name) for value, name in names.items()})

@@ -5,20 +5,29 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field
 
+from remnant import __version__
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.phantoms import anatomy, render, session
+from remnant.cohort.phantoms.labels import STRUCTURES
+
+README = """Phantom brains
+
+{patients} people who never lived, {sessions} scan(s) each, drawn by Remnant {version} from seed {seed}.
+Images are T1-like ({side} voxels a side, {skull} skull); dseg.tsv names the values of the label maps.
+Age and sex change the anatomy in a known way; see remnant.cohort.phantoms.anatomy.
+"""
 
 
 class Scan(NamedTuple):
     """One scan: image float32 (x, y, z) of whole numbers in arbitrary units, labels int16 (x, y, z), affine
-    (4, 4) to RAS+ mm, age in years at the scan, sex."""
+    (4, 4) to RAS+ mm, age in years at the scan, sex; None where a person has none."""
 
     image: np.ndarray
     labels: np.ndarray
     affine: np.ndarray
-    age: float
-    sex: str
+    age: float | None
+    sex: str | None
 
 
 class BrainPhantoms(Settings):
@@ -48,6 +57,25 @@ class BrainPhantoms(Settings):
         visit = session.draw(self.seed, patient, session_number, person)
         image, labels, affine = render.render(person, visit, self.side, self.skull)
         return Scan(image, labels, affine, round(person.age + visit.years, 1), person.sex)
+
+    def participant(self, number: int) -> tuple[str, str, str]:
+        """Id, age and sex of person `number` (from 0)."""
+        person = self.patient(number)
+        return f"{number + 1:04d}", str(person.age), person.sex
+
+    @property
+    def structures(self) -> list[tuple[int, str, str, str]]:
+        """Value, name and classes of every label."""
+        return [structure[:4] for structure in STRUCTURES]
+
+    @property
+    def title(self) -> str:
+        return "Phantom brains"
+
+    @property
+    def readme(self) -> str:
+        settings = self.resolved() | {"version": __version__, "skull": "with" if self.skull else "without"}
+        return README.format(**settings)
 
     @staticmethod
     def _check(number: int, count: int, what: str) -> None:

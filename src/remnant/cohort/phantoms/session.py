@@ -52,7 +52,7 @@ def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
     usual = usual + fade * (0.8 - usual) * (usual > 0.5)
     return Session(
         years=years,
-        rotation=_rotation(np.radians(draws.normal(0, 3.0, 3))),
+        rotation=rotation_matrix(np.radians(draws.normal(0, 3.0, 3))),
         shift=draws.normal(0, 2.5, 3).astype(np.float32),
         ventricles=float(np.exp(VENTRICLE_GROWTH_PER_YEAR * years)),
         cortex_mm=anatomy.cortex_mm - THINNING_PER_YEAR * years + 0.03 * draws.standard_normal(),
@@ -76,7 +76,7 @@ def draw(seed: int, patient: int, session: int, anatomy: Anatomy) -> Session:
     )
 
 
-def _rotation(angles: np.ndarray) -> np.ndarray:
+def rotation_matrix(angles: np.ndarray) -> np.ndarray:
     """Rotation matrix (3, 3) from angles about x, y, z in radians, applied in that order."""
     cosines, sines = np.cos(angles), np.sin(angles)
     about_x = np.array([[1, 0, 0], [0, cosines[0], -sines[0]], [0, sines[0], cosines[0]]])

@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 from pathlib import Path
+from typing import Protocol
 
 from remnant import __version__
 from remnant.base.errors import RemnantError
@@ -11,19 +12,31 @@ from remnant.base.files import write_json, write_text
 from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 from remnant.cohort.nifti import write_volume
-from remnant.cohort.phantoms.cohort import BrainPhantoms
-from remnant.cohort.phantoms.labels import STRUCTURES
+from remnant.cohort.phantoms.cohort import Scan
 from remnant.cohort.workers import start_worker
 
-README = """Phantom brains
 
-{patients} people who never lived, {sessions} scan(s) each, drawn by Remnant {version} from seed {seed}.
-Images are T1-like ({side} voxels a side, {skull} skull); dseg.tsv names the values of the label maps.
-Age and sex change the anatomy in a known way; see remnant.cohort.phantoms.anatomy.
-"""
+class Drawn(Protocol):
+    """What can be written: `patients` people of `sessions` scans each, and what there is to say about them.
+
+    `participant`: id (letters and digits), age and sex of one, from 0; `structures`: value, name, class of tissue5 and
+    of lpba3 of each label; `title` and `readme`: the name of the data set and what its README says.
+    """
+
+    patients: int
+    sessions: int
+
+    @property
+    def structures(self) -> list[tuple[int, str, str, str]]: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def readme(self) -> str: ...
+    def participant(self, number: int) -> tuple[str, str, str]: ...
+    def scan(self, patient: int, session_number: int) -> Scan: ...
 
 
-def write_bids(phantoms: BrainPhantoms, out: Path, workers: int = 1, quiet: bool = False) -> None:
+def write_bids(phantoms: Drawn, out: Path, workers: int = 1, quiet: bool = False) -> None:
     """Write every scan with its label map to the new directory `out`, in `workers` processes.
 
     The directory appears when it is complete; the same phantoms give the same bytes whatever `workers` is.
@@ -44,7 +57,7 @@ def write_bids(phantoms: BrainPhantoms, out: Path, workers: int = 1, quiet: bool
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_scans(phantoms: BrainPhantoms, root: Path, workers: int, quiet: bool) -> None:
+def _write_scans(phantoms: Drawn, root: Path, workers: int, quiet: bool) -> None:
     people = range(phantoms.patients)
     with Task("phantoms", phantoms.patients, quiet=quiet) as task:
         if workers <= 1:
@@ -61,31 +74,27 @@ def _write_scans(phantoms: BrainPhantoms, root: Path, workers: int, quiet: bool)
                 raise
 
 
-def _write_patient(phantoms: BrainPhantoms, root: Path, patient: int) -> None:
+def _write_patient(phantoms: Drawn, root: Path, patient: int) -> None:
+    name, _, _ = phantoms.participant(patient)
     for session in range(phantoms.sessions):
         scan = phantoms.scan(patient, session)
-        subject, visit = f"sub-{patient + 1:04d}", f"ses-{session + 1:02d}"
+        subject, visit = f"sub-{name}", f"ses-{session + 1:02d}"
         stem = root / subject / visit / "anat" / f"{subject}_{visit}"
         # Whole numbers: int16 holds them all, in half the space.
         write_volume(Path(f"{stem}_T1w.nii.gz"), scan.image.astype("int16"), scan.affine)
         write_volume(Path(f"{stem}_dseg.nii.gz"), scan.labels, scan.affine)
 
 
-def _write_tables(phantoms: BrainPhantoms, root: Path) -> None:
-    people = [phantoms.patient(patient) for patient in range(phantoms.patients)]
-    rows = [f"sub-{number + 1:04d}\t{person.age}\t{person.sex}" for number, person in enumerate(people)]
+def _write_tables(phantoms: Drawn, root: Path) -> None:
+    rows = ["sub-" + "\t".join(phantoms.participant(number)) for number in range(phantoms.patients)]
     write_text(root / "participants.tsv", "\n".join(["participant_id\tage\tsex", *rows]) + "\n")
-    rows = ["\t".join(map(str, structure[:4])) for structure in STRUCTURES]
+    rows = ["\t".join(map(str, structure)) for structure in phantoms.structures]
     write_text(root / "dseg.tsv", "\n".join(["index\tname\ttissue5\tlpba3", *rows]) + "\n")
     description = {
-        "Name": "Phantom brains",
+        "Name": phantoms.title,
         "BIDSVersion": "1.9.0",
         "DatasetType": "raw",
         "GeneratedBy": [{"Name": "Remnant", "Version": __version__}],
     }
     write_json(root / "dataset_description.json", description)
-    settings = phantoms.resolved() | {
-        "version": __version__,
-        "skull": "with" if phantoms.skull else "without",
-    }
-    write_text(root / "README", README.format(**settings))
+    write_text(root / "README", phantoms.readme)

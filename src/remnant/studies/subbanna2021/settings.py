@@ -46,7 +46,7 @@ def preset(name: str) -> StudySettings:
         return StudySettings(
             preset="smoke",
             folds=3,
-            preparation=PreparationSettings(spacing_mm=6.0, bias_field=False),
+            preparation=PreparationSettings(spacing_mm=6.0, bias_field="none"),
             segmenter=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),
             default=DefaultSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=4e-3)),
             published=PublishedSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=2e-3)),
@@ -55,7 +55,7 @@ def preset(name: str) -> StudySettings:
         return StudySettings(
             preset="demo",
             folds=3,
-            preparation=PreparationSettings(spacing_mm=4.0, bias_field=False),
+            preparation=PreparationSettings(spacing_mm=4.0, bias_field="none"),
             segmenter=SegmenterSettings(fit=FitSettings(epochs=24, learning_rate=3e-3)),
             default=DefaultSettings(fit=FitSettings(epochs=32, learning_rate=4e-3)),
             published=PublishedSettings(fit=FitSettings(epochs=30, learning_rate=2e-3)),
