@@ -40,8 +40,10 @@ app = typer.Typer(
 )
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
 phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=True)
+cohort = typer.Typer(help="Look at patients' files.", no_args_is_help=True)
 app.add_typer(study, name="study")
 app.add_typer(phantom, name="phantom")
+app.add_typer(cohort, name="cohort")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
@@ -135,6 +137,25 @@ def phantom_brains(
         quiet=quiet,
     )
     print(out)
+
+
+@cohort.command("check")
+def cohort_check(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A cohort of a known layout, or a folder of DICOM.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find what is wrong with a directory of scans and what in it says who somebody is; exit code 1 for errors."""
+    from rich.console import Console
+
+    from remnant.cohort.check import check_directory, show
+
+    found = check_directory(directory, quiet=quiet)
+    if as_json:
+        print(show.as_json(found))
+    else:
+        show.show(found, Console())
+    raise typer.Exit(1 if found.failed else 0)
 
 
 @app.command()
