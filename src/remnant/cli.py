@@ -146,15 +146,13 @@ def cohort_check(
     quiet: Quiet = False,
 ) -> None:
     """Find what is wrong with a directory of scans and what in it says who somebody is; exit code 1 for errors."""
-    from rich.console import Console
-
     from remnant.cohort.check import check_directory, show
 
     found = check_directory(directory, quiet=quiet)
     if as_json:
         print(show.as_json(found))
     else:
-        show.show(found, Console())
+        show.show(found)
     raise typer.Exit(1 if found.failed else 0)
 
 

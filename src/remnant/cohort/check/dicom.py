@@ -32,9 +32,11 @@ def read_slices(directory: Path) -> list[Slice]:
     for path in sorted(path for path in directory.rglob("*") if path.suffix.lower() in ("", ".dcm", ".ima")):
         if path.is_file() and (path.suffix or _is_dicom(path)):
             try:
-                slices.append(Slice(path, pydicom.dcmread(path, stop_before_pixels=True, force=path.suffix != "")))
+                header = pydicom.dcmread(path, stop_before_pixels=True, force=path.suffix != "")
             except (pydicom.errors.InvalidDicomError, OSError, ValueError, AttributeError):
                 continue
+            if "SOPClassUID" in header or "PatientID" in header:
+                slices.append(Slice(path, header))
     return slices
 
 

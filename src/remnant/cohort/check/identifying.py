@@ -14,7 +14,7 @@ DATE = re.compile(
 NAME = re.compile(
     r"^(?:[^\W\d_]{2,}\^[^\W\d_]+.*|[^\W\d_]{2,}, ?[^\W\d_]{2,}.*|[A-Z][^\W\d_A-Z]+(?: [A-Z]\.?)? [A-Z][^\W\d_A-Z]+)$"
 )
-NUMBER = re.compile(r"(?<![\d.])\d{7,}(?![\d.])")
+NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{7,}(?!\d|\.\d)")
 NAME_COLUMN = re.compile(
     r"(?:^|_)(?:name|surname|mrn|ssn|nhs|dob|birth|birthdate|address|phone|email|zip|postcode)(?:_|$)"
 )

@@ -11,6 +11,7 @@ from rich.table import Table
 from remnant.cohort.check.directory import Report
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+PLAIN_WIDTH = 150
 
 
 def as_json(report: Report) -> str:
@@ -23,8 +24,11 @@ def as_json(report: Report) -> str:
     return json.dumps(_plain(value), indent=1, allow_nan=False)
 
 
-def show(report: Report, console: Console) -> None:
-    """Print what is there, what was found, and what each fingerprint betrays."""
+def show(report: Report) -> None:
+    """Print what is there, what was found, and what each fingerprint betrays; plain where it is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, PLAIN_WIDTH)
     counts = report.counts
     console.print(
         f"{counts['layout']}: {counts['patients']} patients, {counts['sessions']} sessions, {counts['scans']} scans"

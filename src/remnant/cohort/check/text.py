@@ -11,7 +11,7 @@ from remnant.cohort.check.subject import Scan, Subject
 
 STROKE = 5  # pixels; thicker strokes are no small print
 CONTRAST = 0.45  # of the image's range, between a stroke and what surrounds it
-FLAT = 0.12  # of the range: the spread of the levels in a stroke's core
+FLAT = 0.12  # of the range: how far the letters' levels may lie apart
 HEIGHTS = (5, 40)
 LETTERS = 4
 
@@ -47,8 +47,8 @@ def planes(array: np.ndarray):
 def has_text(plane: np.ndarray) -> bool:
     """Whether a picture (a, b), text along either axis, shows a row of at least four letter-like strokes.
 
-    Letters: pieces of the white or black top-hat (strokes up to 5 pixels) that stand out by 45% of the range, flat, 5 to 40
-    pixels high, thin; a row: alike in height and place, side by side.
+    Letters: pieces of the white or black top-hat (strokes up to 5 pixels) that stand out by 45% of the range, 5 to 40 pixels
+    high, thin; a row: alike in height, place and level, side by side.
     """
     low, high = float(plane.min()), float(plane.max())
     if not high > low or min(plane.shape) < 4 * HEIGHTS[0]:
@@ -62,20 +62,21 @@ def has_text(plane: np.ndarray) -> bool:
         pieces, count = ndimage.label(strokes, np.ones((3, 3)))
         if count < LETTERS:
             continue
-        boxes = ndimage.find_objects(pieces)
-        letters = [box for index, box in enumerate(boxes, 1) if _letter(pieces[box] == index, picture[box])]
-        rows = np.array([(*_span(box[0]), *_span(box[1])) for box in letters]).reshape(-1, 4)
-        if _row(rows) or _row(rows[:, [2, 3, 0, 1]]):
+        letters = []
+        for index, box in enumerate(ndimage.find_objects(pieces), 1):
+            piece = pieces[box] == index
+            if _letter(piece):
+                # The core of the strokes: their edges are smooth where print was smoothed or scaled.
+                letters.append((*_span(box[0]), *_span(box[1]), np.quantile(picture[box][piece], 0.9)))
+        rows = np.array(letters).reshape(-1, 5)
+        if _row(rows) or _row(rows[:, [2, 3, 0, 1, 4]]):
             return True
     return False
 
 
-def _letter(piece: np.ndarray, levels: np.ndarray) -> bool:
-    tall, small = max(piece.shape), piece.sum()
-    if not (HEIGHTS[0] <= tall <= HEIGHTS[1] and 0.1 <= small / piece.size <= 0.95 and small >= HEIGHTS[0]):
-        return False
-    inked = levels[piece]
-    return float(np.quantile(inked, 0.9) - np.quantile(inked, 0.3)) <= FLAT
+def _letter(piece: np.ndarray) -> bool:
+    small = piece.sum()
+    return HEIGHTS[0] <= max(piece.shape) <= HEIGHTS[1] and 0.1 <= small / piece.size <= 0.95 and small >= HEIGHTS[0]
 
 
 def _span(part: slice) -> tuple[float, float]:
@@ -83,12 +84,11 @@ def _span(part: slice) -> tuple[float, float]:
 
 
 def _row(letters: np.ndarray) -> bool:
-    """Letters (n, 4): middle and height across the row, middle and width along it."""
-    for middle, height, _, _ in letters:
+    """Letters (n, 5): middle and height across the row, middle and width along it, level of the ink."""
+    for middle, height, _, _, level in letters:
         alike = (abs(letters[:, 0] - middle) <= 0.25 * height) & (abs(letters[:, 1] - height) <= 0.3 * height)
-        along = letters[alike & (letters[:, 3] <= 1.5 * height)]
-        along = along[np.argsort(along[:, 2])]
-        gaps = np.diff(along[:, 2]) <= 1.6 * height
+        alike &= (letters[:, 3] <= 1.5 * height) & (abs(letters[:, 4] - level) <= FLAT)
+        gaps = np.diff(np.sort(letters[alike, 2])) <= 1.6 * height
         # The longest run of neighbours that stand close.
         run = best = 1
         for close in gaps:
