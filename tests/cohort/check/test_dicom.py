@@ -16,7 +16,9 @@ def write(directory, volume, patient="P001", change=None, folder="series"):
         header.file_meta = pydicom.dataset.FileMetaDataset()
         header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid(entropy_srcs=[series, str(number)])
+        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid(
+            entropy_srcs=[series, str(number)]
+        )
         header.PatientID, header.SeriesInstanceUID, header.StudyInstanceUID = patient, series, study
         header.PatientIdentityRemoved = "YES"
         header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]

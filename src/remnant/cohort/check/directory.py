@@ -17,7 +17,7 @@ from remnant.cohort.check.subject import open_subject
 from remnant.cohort.check.text import Text
 
 CHECKS: tuple[type[Check], ...] = (Contents, Labels, Duplicates, NiftiHeader, DicomHeader, Names, Text, Fingerprints)
-WORST_FIRST = ("error", "warning", "note")
+WORST_FIRST = ("error", "warning")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-# error: wrong, or says who somebody is; warning: worth a look, or undone by the preparation; note: a fact.
-Severity = Literal["error", "warning", "note"]
+# error: wrong, or says who somebody is; warning: worth a look, or undone by the preparation.
+Severity = Literal["error", "warning"]
 EXAMPLES = 3
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import CLASSES
+from remnant.cohort.case import CLASSES, LabelScheme
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
@@ -64,7 +64,7 @@ class Labels(Check):
             found.append(finding(self.name, "warning", text))
         return found + [one for scheme in cohort.schemes.values() for one in self._against(scheme, root)]
 
-    def _against(self, scheme, root: Path) -> list[Finding]:
+    def _against(self, scheme: LabelScheme, root: Path) -> list[Finding]:
         unknown, missing = defaultdict(list), defaultdict(list)
         for path, values in self.values.items():
             for value in values:

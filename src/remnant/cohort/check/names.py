@@ -1,6 +1,7 @@
 """File names with dates or record numbers, and tables with columns of names, dates or record numbers."""
 
 from collections import defaultdict
+from pathlib import Path
 
 import pandas as pd
 
@@ -40,7 +41,7 @@ class Names(Check):
             found.extend(self._columns(table, path, subject))
         return found
 
-    def _columns(self, table: pd.DataFrame, path, subject: Subject) -> list[Finding]:
+    def _columns(self, table: pd.DataFrame, path: Path, subject: Subject) -> list[Finding]:
         # Paths are judged as file names; the columns that a label table needs are no people.
         skip = (
             {"image", "label", "index", "name"} if {"label", "index"} & set(table.columns[:1]) else {"image", "label"}

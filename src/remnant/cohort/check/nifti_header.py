@@ -47,7 +47,8 @@ def header_texts(path: Path) -> dict[str, str]:
     texts = {name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip() for name in FIELDS}
     for extension in header.extensions:
         code = extension.get_code()
-        raw = bytes(extension.content) if code not in (2,) else b""
+        # A DICOM header counts whole: what is in it need not be read.
+        raw = b"" if code == 2 else bytes(extension.content)
         place = f"{EXTENSIONS.get(code, f'code {code}')} extension"
         texts[place] = texts.get(place, "") + (raw.decode("latin-1").strip("\0 ") or "header")
     # Within long text a name cannot be told from any two words: dates and numbers can.

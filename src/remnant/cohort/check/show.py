@@ -10,7 +10,7 @@ from rich.table import Table
 
 from remnant.cohort.check.directory import Report
 
-COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+COLOURS = {"error": "red", "warning": "yellow"}
 PLAIN_WIDTH = 150
 
 

@@ -9,11 +9,15 @@ from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
 
+# As parts of the image's range. Print is drawn at one end of it, which anatomy seldom reaches in thin strokes.
+CONTRAST = 0.15
+LEVEL = 0.82
 STROKE = 5  # pixels; thicker strokes are no small print
-CONTRAST = 0.45  # of the image's range, between a stroke and what surrounds it
-FLAT = 0.12  # of the range: how far the letters' levels may lie apart
 HEIGHTS = (5, 40)
-LETTERS = 4
+GAP = 11  # pixels between strokes of one line
+LONG = 2.5  # lines are so much longer than high
+DENSITY = (0.12, 0.7)
+RUNS = (0.9, 4.0)  # strokes that each row of pixels crosses, on a length of the line's height
 
 
 class Text(Check):
@@ -45,55 +49,36 @@ def planes(array: np.ndarray):
 
 
 def has_text(plane: np.ndarray) -> bool:
-    """Whether a picture (a, b), text along either axis, shows a row of at least four letter-like strokes.
+    """Whether a picture (a, b) shows a line of print along either axis.
 
-    Letters: pieces of the white or black top-hat (strokes up to 5 pixels) that stand out by 45% of the range, 5 to 40 pixels
-    high, thin; a row: alike in height, place and level, side by side.
+    Print: thin strokes (white or black top-hat) within 18% of the brightest or darkest level; a line: strokes side by side, 5 to
+    40 pixels high and at least 2.5 times as long, that each row of pixels crosses again and again.
     """
     low, high = float(plane.min()), float(plane.max())
     if not high > low or min(plane.shape) < 4 * HEIGHTS[0]:
         return False
     plane = (plane - low) / np.float32(high - low)
     for picture in (plane, 1 - plane):
-        hat = picture - ndimage.grey_opening(picture, (STROKE + 2,) * 2)
-        strokes = hat > CONTRAST
-        if np.count_nonzero(strokes) < 20:
-            continue
-        pieces, count = ndimage.label(strokes, np.ones((3, 3)))
-        if count < LETTERS:
-            continue
-        letters = []
-        for index, box in enumerate(ndimage.find_objects(pieces), 1):
-            piece = pieces[box] == index
-            if _letter(piece):
-                # The core of the strokes: their edges are smooth where print was smoothed or scaled.
-                letters.append((*_span(box[0]), *_span(box[1]), np.quantile(picture[box][piece], 0.9)))
-        rows = np.array(letters).reshape(-1, 5)
-        if _row(rows) or _row(rows[:, [2, 3, 0, 1, 4]]):
+        strokes = picture > LEVEL
+        strokes &= picture - ndimage.grey_opening(picture, (STROKE + 2,) * 2) > CONTRAST
+        if np.count_nonzero(strokes) >= 20 and (_has_line(strokes) or _has_line(strokes.T)):
             return True
     return False
 
 
-def _letter(piece: np.ndarray) -> bool:
-    small = piece.sum()
-    return HEIGHTS[0] <= max(piece.shape) <= HEIGHTS[1] and 0.1 <= small / piece.size <= 0.95 and small >= HEIGHTS[0]
-
-
-def _span(part: slice) -> tuple[float, float]:
-    return (part.start + part.stop) / 2, part.stop - part.start
-
-
-def _row(letters: np.ndarray) -> bool:
-    """Letters (n, 5): middle and height across the row, middle and width along it, level of the ink."""
-    for middle, height, _, _, level in letters:
-        alike = (abs(letters[:, 0] - middle) <= 0.25 * height) & (abs(letters[:, 1] - height) <= 0.3 * height)
-        alike &= (letters[:, 3] <= 1.5 * height) & (abs(letters[:, 4] - level) <= FLAT)
-        gaps = np.diff(np.sort(letters[alike, 2])) <= 1.6 * height
-        # The longest run of neighbours that stand close.
-        run = best = 1
-        for close in gaps:
-            run = run + 1 if close else 1
-            best = max(best, run)
-        if best >= LETTERS:
+def _has_line(strokes: np.ndarray) -> bool:
+    joined = ndimage.binary_closing(np.pad(strokes, ((0, 0), (GAP, GAP))), np.ones((1, GAP)))[:, GAP:-GAP]
+    pieces, _ = ndimage.label(joined, np.ones((3, 3)))
+    for index, box in enumerate(ndimage.find_objects(pieces), 1):
+        line = strokes[box] & (pieces[box] == index)
+        height, length = line.shape
+        if not (HEIGHTS[0] <= height <= HEIGHTS[1] and length >= LONG * height):
+            continue
+        if not DENSITY[0] <= line.mean() <= DENSITY[1]:
+            continue
+        # The middle rows, since few letters reach to the top or the bottom.
+        middle = line[height // 5 : height - height // 5]
+        runs = np.count_nonzero(middle[:, 1:] & ~middle[:, :-1], axis=1) * height / length
+        if RUNS[0] <= np.median(runs) <= RUNS[1]:
             return True
     return False
