@@ -40,8 +40,10 @@ app = typer.Typer(
 )
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
 phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=True)
+cohort = typer.Typer(help="Look at patients' files.", no_args_is_help=True)
 app.add_typer(study, name="study")
 app.add_typer(phantom, name="phantom")
+app.add_typer(cohort, name="cohort")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
@@ -137,25 +139,21 @@ def phantom_brains(
     print(out)
 
 
-@phantom.command("heads")
-def phantom_heads(
-    maps: Annotated[Path, typer.Option(help="Directory of label maps: manifest.csv and labels.csv.")],
-    out: Annotated[Path, typer.Option(help="Directory to write, in BIDS.")],
-    sessions: Annotated[int, typer.Option(min=1, help="Scans of each person.")] = 2,
-    skull: Annotated[
-        bool, typer.Option("--skull/--stripped", help="Of one seed, the same images but for what is outside the brain.")
-    ] = True,
-    spacing: Annotated[float, typer.Option(help="Voxel size in mm, 0.5 to 8.")] = 1.0,
-    seed: int = 0,
-    workers: Workers = CORES,
+@cohort.command("check")
+def cohort_check(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A cohort of a known layout, or a folder of DICOM.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw scans of the heads of label maps, with label maps, as BIDS."""
-    from remnant.cohort.phantoms import HeadPhantoms, write_bids
+    """Find what is wrong with a directory of scans and what in it says who somebody is; exit code 1 for errors."""
+    from remnant.cohort.check import check_directory, show
 
-    phantoms = HeadPhantoms.of(maps, sessions=sessions, skull=skull, spacing_mm=spacing, seed=seed)
-    write_bids(phantoms, out, workers=workers, quiet=quiet)
-    print(out)
+    found = check_directory(directory, quiet=quiet)
+    if as_json:
+        print(show.as_json(found))
+    else:
+        show.show(found)
+    raise typer.Exit(1 if found.failed else 0)
 
 
 @app.command()

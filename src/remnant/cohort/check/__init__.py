@@ -1,0 +1,9 @@
+"""What is wrong with a directory of scans, and what in its files says who somebody is.
+
+One check a module, each a `Check` in `directory.CHECKS`; `subject` reads what is checked, `show` prints what was found.
+"""
+
+from remnant.cohort.check.directory import Report, check_directory
+from remnant.cohort.check.finding import Finding
+
+__all__ = ["Finding", "Report", "check_directory"]

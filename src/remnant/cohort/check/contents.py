@@ -1,0 +1,39 @@
+"""What is there: the layout, how many patients, sessions and scans, and whether every file can be read."""
+
+from remnant.cohort.check.base import Check
+from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.subject import Subject
+
+
+class Contents(Check):
+    """Counts, and files that cannot be read."""
+
+    name = "contents"
+
+    def findings(self, subject: Subject) -> list[Finding]:
+        found = [
+            finding(self.name, "error", reason, [path], subject.root) for path, reason in subject.unreadable.items()
+        ]
+        # A wrong kind of file is the same sentence for each: told once.
+        if len(found) > 3:
+            text = f"{len(found)} images cannot be read, the first because: {found[0].text}"
+            found = [finding(self.name, "error", text, subject.unreadable, subject.root)]
+        return found
+
+
+def counts(subject: Subject) -> dict[str, int | str]:
+    """Layout and numbers of patients, sessions (of all patients) and scans."""
+    if subject.cohort is None:
+        patients = {patient for patient, _ in subject.series}
+        visits = {(one.patient, str(one.header.get("StudyInstanceUID", ""))) for one in subject.slices}
+        named = {"layout": "DICOM", "patients": len(patients), "sessions": len(visits), "scans": len(subject.series)}
+        return named | {"files": len(subject.slices)}
+    cohort = subject.cohort
+    layout = {"labels.csv": "manifest", "dseg.tsv": "BIDS"}.get(cohort.scheme_file, cohort.scheme_file)
+    return {
+        "layout": layout,
+        "patients": len(cohort.patients),
+        "sessions": len({(case.patient, case.session) for case in cohort.cases}),
+        "scans": len(cohort.cases),
+        "files": len(subject.files),
+    }

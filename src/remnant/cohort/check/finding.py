@@ -1,0 +1,28 @@
+"""What a check found: one thing that is wrong, in how many files, and how to mend it. Never the value itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+# error: wrong, or says who somebody is; warning: worth a look, or undone by the preparation.
+Severity = Literal["error", "warning"]
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`text`: one sentence, without the identifier that was found; `files`: how many; `examples`: some of them."""
+
+    check: str
+    severity: Severity
+    text: str
+    files: int = 0
+    examples: tuple[str, ...] = ()
+
+
+def finding(check: str, severity: Severity, text: str, paths: Iterable[Path] = (), root: Path | None = None) -> Finding:
+    """A finding about these files, shown as seen from `root`."""
+    paths = list(dict.fromkeys(paths))
+    shown = (str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name for path in paths)
+    return Finding(check, severity, text, len(paths), tuple(sorted(shown)[:EXAMPLES]))

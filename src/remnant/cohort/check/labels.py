@@ -1,0 +1,89 @@
+"""Label maps: present, on the grid of their image, every value known to each scheme, every class there."""
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.case import CLASSES, LabelScheme
+from remnant.cohort.check.base import Check
+from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.subject import Scan, Subject
+from remnant.cohort.nifti import read_volume
+from remnant.cohort.prepare import check_headers
+
+
+class Labels(Check):
+    """Values are held against every scheme that the cohort defines."""
+
+    name = "labels"
+
+    def __init__(self) -> None:
+        self.values: dict[Path, np.ndarray] = {}
+        self.unreadable: dict[Path, str] = {}
+
+    def look(self, scan: Scan) -> None:
+        if scan.case is None or scan.case.labels is None:
+            return
+        try:
+            self.values[scan.case.labels] = np.unique(read_volume(scan.case.labels)[0])
+        except RemnantError as error:
+            self.unreadable[scan.case.labels] = str(error)
+
+    def findings(self, subject: Subject) -> list[Finding]:
+        cohort = subject.cohort
+        if cohort is None:
+            return []
+        root = subject.root
+        found = [finding(self.name, "error", text, [path], root) for path, text in self.unreadable.items()]
+        bare = [case.image for case in cohort.cases if case.labels is None]
+        if bare:
+            text = f"{len(bare)} of {len(cohort.cases)} scans have no label map; the studies need one each."
+            found.append(finding(self.name, "warning", text, bare, root))
+        fit = []
+        for case in cohort.cases:
+            if case.labels is None or case.image in subject.unreadable or case.labels in self.unreadable:
+                continue
+            try:
+                check_headers(replace(cohort, cases=(case,)))
+                fit.append(case)
+            except RemnantError as error:
+                found.append(finding(self.name, "error", str(error), [case.labels], root))
+        try:
+            # What only the scans together show: mixed spacing.
+            if fit:
+                check_headers(replace(cohort, cases=tuple(fit)))
+        except RemnantError as error:
+            found.append(finding(self.name, "error", str(error)))
+        if self.values and not set(CLASSES) & set(cohort.schemes):
+            text = f"Nothing says which label value is which class; write {cohort.scheme_file} with the columns " + (
+                "label (or index), name and lpba3 or tissue5."
+            )
+            found.append(finding(self.name, "warning", text))
+        return found + [one for scheme in cohort.schemes.values() for one in self._against(scheme, root)]
+
+    def _against(self, scheme: LabelScheme, root: Path) -> list[Finding]:
+        unknown, missing = defaultdict(list), defaultdict(list)
+        for path, values in self.values.items():
+            for value in values:
+                if value not in scheme.mapping:
+                    unknown[value].append(path)
+            present = {scheme.mapping.get(value) for value in values}
+            for index in {*scheme.mapping.values()} - present:
+                missing[scheme.classes[index]].append(path)
+        found = []
+        if unknown:
+            paths = [path for those in unknown.values() for path in those]
+            text = f"The scheme {scheme.name} does not know the label values {_few(sorted(unknown))}; add them to the table."
+            found.append(finding(self.name, "error", text, paths, root))
+        for name, paths in sorted(missing.items()):
+            text = f"Nothing is labelled as {name} (scheme {scheme.name}) in {len(paths)} of {len(self.values)} label maps."
+            found.append(finding(self.name, "warning", text, paths, root))
+        return found
+
+
+def _few(values: list[float]) -> str:
+    shown = ", ".join(f"{value:g}" for value in values[:8])
+    return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")

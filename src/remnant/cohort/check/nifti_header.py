@@ -1,0 +1,60 @@
+"""Free text in NIfTI headers, and header extensions, which may hold a whole DICOM header."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import nibabel as nib
+
+from remnant.cohort.check.base import Check
+from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.identifying import DATE, NUMBER, kind_of
+from remnant.cohort.check.subject import Subject
+
+FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
+# NIfTI-1's registered extensions that carry another program's header.
+EXTENSIONS = {2: "DICOM", 4: "AFNI", 6: "comment", 8: "XCEDE", 10: "JIM", 12: "workflow", 18: "MIND", 44: "MATLAB"}
+ALWAYS = {"DICOM"}
+
+
+class NiftiHeader(Check):
+    """Text that looks like an identifier is an error, other free text worth a look."""
+
+    name = "header"
+
+    def findings(self, subject: Subject) -> list[Finding]:
+        if subject.cohort is None:
+            return []
+        errors, texts = defaultdict(list), defaultdict(list)
+        for path in subject.files:
+            if path in subject.unreadable:
+                continue
+            for place, text in header_texts(path).items():
+                kind = kind_of(text) or ("a copy of a DICOM header" if place.split()[0] in ALWAYS else None)
+                (errors[place, kind] if kind else texts[place]).append(path)
+        found = []
+        for (place, kind), paths in sorted(errors.items()):
+            text = f"{place} of {len(paths)} headers holds what looks like {kind}; write the files anew without it."
+            found.append(finding(self.name, "error", text, paths, subject.root))
+        for place, paths in sorted(texts.items()):
+            text = f"{place} of {len(paths)} headers holds free text; see that it names nobody, or empty it."
+            found.append(finding(self.name, "warning", text, paths, subject.root))
+        return found
+
+
+def header_texts(path: Path) -> dict[str, str]:
+    """What a NIfTI header says in words, by the field or extension that it stands in; empty fields are left out."""
+    header = nib.load(path).header
+    texts = {name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip() for name in FIELDS}
+    for extension in header.extensions:
+        code = extension.get_code()
+        # A DICOM header counts whole: what is in it need not be read.
+        raw = b"" if code == 2 else bytes(extension.content)
+        place = f"{EXTENSIONS.get(code, f'code {code}')} extension"
+        texts[place] = texts.get(place, "") + (raw.decode("latin-1").strip("\0 ") or "header")
+    # Within long text a name cannot be told from any two words: dates and numbers can.
+    return {place: text if len(text) < 100 else _telling(text) for place, text in texts.items() if text}
+
+
+def _telling(text: str) -> str:
+    hit = DATE.search(text) or NUMBER.search(text)
+    return hit.group() if hit else "text"

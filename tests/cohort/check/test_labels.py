@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+
+def test_a_clean_cohort(clean, found):
+    assert found(clean(), "labels") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "severity", "told"),
+    [
+        (lambda labels: np.where(labels == 20, 21, labels), "error", "does not know the label values 21"),
+        (lambda labels: np.where(labels == 20, 10, labels), "warning", "Nothing is labelled as deep_grey"),
+        (lambda labels: labels[1:], "error", "has the shape"),
+        (lambda labels: labels * 0, "error", "holds 0 in every voxel"),
+    ],
+)
+def test_a_spoilt_label_map(clean, found, change, severity, told):
+    scans = clean()
+    scans["p1", "s0"] = replace(scans["p1", "s0"], labels=change(scans["p1", "s0"].labels).astype(np.int16))
+    spoilt = [one for one in found(scans, "labels") if one.severity == severity]
+    assert any(told in one.text for one in spoilt)
+    assert all(one.examples == ("labels/p1s0.nii.gz",) for one in spoilt)
+
+
+def test_missing_maps_and_a_missing_table(clean, found):
+    def spoil(directory):
+        table = directory / "manifest.csv"
+        table.write_text(table.read_text().replace("labels/p1s0.nii.gz", ""))
+        (directory / "labels.csv").unlink()
+
+    texts = [one.text for one in found(clean(), "labels", spoil)]
+    assert len(texts) == 2
+    assert "1 of 3 scans have no label map" in texts[0] and "which label value is which class" in texts[1]
+
+
+def test_mixed_spacing(clean, found, draw_head):
+    scans = clean() | {("fine", "s0"): draw_head(8, shape=(48, 56, 48), spacing=(3.5, 3.5, 3.5))}
+    (only,) = [one for one in found(scans, "labels") if one.severity == "error"]
+    assert "mixes spacings" in only.text

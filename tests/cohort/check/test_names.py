@@ -1,0 +1,58 @@
+import pytest
+
+
+def column(name, *values):
+    def spoil(data):
+        rows = (data / "manifest.csv").read_text().splitlines()
+        rows = [f"{row},{value}" for row, value in zip(rows, (name, *values), strict=True)]
+        (data / "manifest.csv").write_text("\n".join(rows) + "\n")
+
+    return spoil
+
+
+def test_a_clean_cohort(clean, found):
+    assert found(clean(), "names") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("scanned", ("2019-03-21", "2019-04-02", "n/a"), "a date"),
+        ("scanned", ("20190321", "20190402", "20190511"), "a date"),
+        ("scanned", ("21.03.2019", "02.04.2019", ""), "a date"),
+        ("who", ("Ada Prentice", "Bo Lindqvist", "Cy O. Adler"), "a name"),
+        ("who", ("Prentice^Ada", "Lindqvist^Bo", "Adler^Cy"), "a name"),
+        ("code", ("0048213377", "0048213378", "0048213379"), "a long number"),
+        ("PatientName", ("ap", "bl", "ca"), "by its heading"),
+        ("dob", ("x", "y", "z"), "by its heading"),
+    ],
+)
+def test_columns_that_say_who(clean, found, name, values, kind):
+    (one,) = found(clean(), "names", column(name, *values))
+    assert one.severity == "error" and f"'{name}' of manifest.csv" in one.text and kind in one.text
+    assert all(value not in one.text for value in values if len(value) > 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("scanner", ("Trio", "Prisma", "Trio")),
+        ("diagnosis", ("none", "mild", "none")),
+        ("volume_ml", ("1544.2", "1423.0", "1390.123456789")),
+        ("offset_days", ("0", "5", "400")),
+        ("group_name", ("", "", "")),
+    ],
+)
+def test_columns_that_do_not(clean, found, name, values):
+    assert found(clean(), "names", column(name, *values)) == []
+
+
+@pytest.mark.parametrize("stem", ["p1_20190321", "p1_2019-03-21", "21.03.2019", "0048213377"])
+def test_file_names(clean, found, stem):
+    def spoil(data):
+        (data / "images/p1s0.nii.gz").rename(data / f"images/{stem}.nii.gz")
+        table = data / "manifest.csv"
+        table.write_text(table.read_text().replace("images/p1s0", f"images/{stem}"))
+
+    (one,) = found(clean(), "names", spoil)
+    assert one.severity == "error" and one.files == 1 and "file names" in one.text
