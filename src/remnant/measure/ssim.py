@@ -68,6 +68,13 @@ def ssim_matrix(
 
     Raises `RemnantError` for NaN, values outside the range, unequal grids and images smaller than the window.
     """
+    return mean_similarities(*checked_stacks(reconstructions, gallery, settings, box), settings)
+
+
+def checked_stacks(
+    reconstructions: Images, gallery: Images, settings: SsimSettings, box: Box | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both sides by `as_stacks`; raises `RemnantError` for values outside the range and sides below the window."""
     left, right = as_stacks(reconstructions, gallery, box)
     for name, stack in (("reconstructions", left), ("gallery", right)):
         for index, image in enumerate(stack):
@@ -77,13 +84,20 @@ def ssim_matrix(
                     f"Image {index} of the {name} must lie in [0, {settings.data_range:g}] for SSIM. "
                     f"Got [{low:.4g}, {high:.4g}] instead; clamp or rescale it."
                 )
-    if not (len(left) and len(right)):
-        return np.zeros((len(left), len(right)))
     if min(left.shape[1:]) < settings.window:
         raise RemnantError(
             f"SSIM needs images of at least {settings.window} voxels on every side, its window. "
             f"Got {tuple(left.shape[1:])} instead; widen the box or use a finer grid."
         )
+    return left, right
+
+
+def mean_similarities(
+    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, *, luminance: bool = True
+) -> np.ndarray:
+    """Mean SSIM, or without `luminance` its product of contrast and structure, of `checked_stacks`: float64 (n, m)."""
+    if not (len(left) and len(right)):
+        return np.zeros((len(left), len(right)))
     halo = settings.window - 1
     inner = [size - halo for size in left.shape[1:]]
     plane, inner_plane = math.prod(left.shape[2:]), math.prod(inner[1:])
@@ -93,7 +107,7 @@ def ssim_matrix(
     total = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     for start in range(0, inner[0], thickness):
         rows = slice(start, min(start + thickness, inner[0]) + halo)
-        total += _slab_sums(left[:, rows], right[:, rows], settings, filtered)
+        total += _slab_sums(left[:, rows], right[:, rows], settings, filtered, luminance)
     return (total / math.prod(inner)).cpu().numpy()
 
 
@@ -116,7 +130,9 @@ class _Statistics:
         return _Statistics(*(part[..., index : index + 1, :] for part in vars(self).values()))
 
 
-def _slab_sums(left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, filtered: "Filter") -> torch.Tensor:
+def _slab_sums(
+    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, filtered: "Filter", luminance: bool
+) -> torch.Tensor:
     """Sums of SSIM over one slab's windows, float64 (n, m)."""
     ones, blocks = (
         [
@@ -129,12 +145,14 @@ def _slab_sums(left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, 
     for i in range(len(left)):
         one = ones[i // TOGETHER].image(i % TOGETHER)
         for start, block in zip(range(0, len(right), TOGETHER), blocks, strict=True):
-            value = _ssim_map(one, block, settings, filtered)
+            value = _ssim_map(one, block, settings, filtered, luminance)
             sums[i, start : start + TOGETHER] = value.sum(-1).flatten(0, -2).sum(0, dtype=torch.float64)
     return sums
 
 
-def _ssim_map(one: _Statistics, block: _Statistics, settings: SsimSettings, filtered: "Filter") -> torch.Tensor:
+def _ssim_map(
+    one: _Statistics, block: _Statistics, settings: SsimSettings, filtered: "Filter", luminance: bool
+) -> torch.Tensor:
     """SSIM of an image with each of a block, at every window (Wang 2004, equation 13).
 
     In place and in the same memory for every pair: fresh pages would take longer than the arithmetic.
@@ -143,8 +161,9 @@ def _ssim_map(one: _Statistics, block: _Statistics, settings: SsimSettings, filt
     value = filtered(product)
     term = filtered.memory("term", value.shape)
     value.addcmul_(one.centred_mean, block.centred_mean, value=-1).mul_(2).add_(settings.stable_variance)
-    value.mul_(torch.mul(one.mean, block.mean, out=term).mul_(2).add_(settings.stable_mean))
-    value.div_(torch.add(one.square, block.square, out=term))
+    if luminance:
+        value.mul_(torch.mul(one.mean, block.mean, out=term).mul_(2).add_(settings.stable_mean))
+        value.div_(torch.add(one.square, block.square, out=term))
     return value.div_(torch.add(one.variance, block.variance, out=term))
 
 
