@@ -11,13 +11,14 @@ from torch.nn import functional
 from remnant.measure.images import Box, Images
 from remnant.measure.ssim import SsimSettings, checked_stacks, mean_similarities
 
+DEFAULT = SsimSettings()
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # fine to coarse
 
 
 def ms_ssim_matrix(
     reconstructions: Images,
     gallery: Images,
-    settings: SsimSettings = SsimSettings(),
+    settings: SsimSettings = DEFAULT,
     box: Box | None = None,
 ) -> np.ndarray:
     """MS-SSIM, float64 (n, m) in [0, 1], of reconstructions (n, *spatial) with a gallery (m, *spatial).
@@ -42,7 +43,7 @@ def ms_ssim_matrix(
     return matrix
 
 
-def scales(sides: tuple[int, ...], window: int = SsimSettings().window) -> int:
+def scales(sides: tuple[int, ...], window: int = DEFAULT.window) -> int:
     """How many of the five scales a grid of `sides` voxels has: those whose shortest side still holds the window.
 
     Five from 176 voxels on, four from 88, three from 44, two from 22; at least one, which is plain SSIM.

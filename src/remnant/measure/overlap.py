@@ -1,5 +1,7 @@
 """Overlap of label maps."""
 
+import math
+
 import numpy as np
 
 from remnant.base.errors import RemnantError
@@ -43,7 +45,8 @@ def dice_matrix(segmentations: np.ndarray, gallery: np.ndarray, classes: int) ->
             "The segmentations and the gallery must lie on one grid. Got "
             f"{segmentations.shape[1:]} and {gallery.shape[1:]} instead; resample one of them."
         )
-    left, right = segmentations.reshape(len(segmentations), -1), gallery.reshape(len(gallery), -1)
+    voxels = math.prod(gallery.shape[1:])
+    left, right = segmentations.reshape(len(segmentations), voxels), gallery.reshape(len(gallery), voxels)
     total, held = np.zeros((len(left), len(right))), np.zeros((len(left), len(right)), dtype=int)
     for label in range(1, classes):
         joint = np.zeros(total.shape)
