@@ -169,7 +169,7 @@ def _ssim_map(
 
 def _statistics(images: torch.Tensor, settings: SsimSettings, filtered: "Filter", name: str) -> _Statistics:
     """`images` (n, *spatial) of one slab, in memory kept under `name`."""
-    centre = images.flatten(1).mean(1)[:, None]
+    centre = images.mean(tuple(range(1, images.ndim)))[:, None]  # flattening would copy the slab
     shape = (*images.shape[1:-1], len(images), images.shape[-1])
     centred = torch.sub(images.movedim(0, -2), centre, out=filtered.memory(f"{name} centred", shape))
     found = filtered(centred)
