@@ -103,10 +103,9 @@ def compare(name: str, ours, peers: dict, n: int, side: int, threads: int) -> di
     pairs = [(left[i % n], right[i % n]) for i in range(min(FEW, n * n))]
     with ThreadPoolExecutor(threads) as pool:
         for peer, (work, pooled) in peers.items():
-            run = (lambda work=work: list(pool.map(lambda pair: work(*pair), pairs))) if pooled else (
-                lambda work=work: [work(*pair) for pair in pairs]
-            )  # fmt: skip
-            times = {clock: seconds * n * n / len(pairs) for clock, seconds in measured(run, 2).items()}
+            call = pool.map if pooled else map
+            times_of_few = measured(lambda call=call, work=work: list(call(work, *zip(*pairs, strict=True))), 2)
+            times = {clock: seconds * n * n / len(pairs) for clock, seconds in times_of_few.items()}
             ratios = {clock: seconds / own[clock] for clock, seconds in times.items()}
             found = max(abs(work(*pair) - ours(pair[0][None], pair[1][None])[0, 0]) for pair in pairs[:2])
             row["peers"][peer] = {"seconds": times, "timed_pairs": len(pairs), "ratio": ratios, "difference": found}
