@@ -1,26 +1,49 @@
-"""Time a pair of `ssim_matrix` against scikit-image called pair by pair, in one run on one core.
+"""Time `ssim_matrix` and `ms_ssim_matrix` against their peers called pair by pair, in one run, and weigh their memory.
 
-    python benchmarks/ssim_matrix.py [--out ssim_matrix.json]
+    python benchmarks/ssim_matrix.py [--threads 2] [--out ssim_matrix.json]
 
-Both compute the same number (Gaussian window 11, sigma 1.5, population covariance); the largest difference is
-printed.
+All compute the same number (Gaussian window 11, sigma 1.5, population covariance); the largest difference is printed. Ours
+is timed over all its pairs. A peer takes as long for each pair as for any other, so that its time is that of a few
+pairs, the fastest of several runs, multiplied: the table says of how many. Peers have the same threads: torch's
+as they are, scikit-image, which has none, both alone (as it is called) and in a pool of threads over its pairs. Times
+are those of the clock on the wall, so that the machine should be idle; processor seconds stand beside them.
 """
 
 import argparse
 import json
 import platform
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
+from monai.metrics import SSIMMetric
+from pytorch_msssim import ms_ssim
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
+from remnant.measure.ms_ssim import ms_ssim_matrix
 from remnant.measure.ssim import ssim_matrix
 
-CASES = [((64, 80, 64), 8, 24), ((96, 112, 96), 4, 8), ((224, 224), 16, 64)]
+FEW = 4  # pairs that a peer is timed on
+
+MEMORY = """
+import resource, sys
+import numpy as np, torch
+from remnant.measure.ssim import ssim_matrix
+torch.set_num_threads(int(sys.argv[3]))
+n = int(sys.argv[1])
+side = int(sys.argv[2])
+stack = np.random.default_rng(0).random((24, side, side, side), dtype=np.float32)
+ssim_matrix(stack[:1, :20, :20, :20], stack[:1, :20, :20, :20])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+ssim_matrix(stack[:n], stack)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
 
 def processor() -> str:
@@ -33,64 +56,99 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def images(n: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Smooth noise in [0, 1], float32 (n, *shape)."""
+def images(n: int, side: int) -> np.ndarray:
+    """Smooth noise in [0, 1], float32 (n, side, side, side)."""
     random = np.random.default_rng(0)
-    stack = np.stack([gaussian_filter(random.random(shape, dtype=np.float32), 2) for _ in range(n)])
+    stack = np.stack([gaussian_filter(random.random((side,) * 3, dtype=np.float32), 2) for _ in range(n)])
     return (stack - stack.min()) / np.ptp(stack)
 
 
-def peer(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """scikit-image's SSIM of every pair."""
-    same = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
-    return np.array([[structural_similarity(a, b, **same) for b in right] for a in left])
+def scikit_image(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM of a pair in single precision, its faster setting."""
+    return structural_similarity(a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1)
 
 
-def seconds(work, repeats: int = 3) -> float:
-    """Processor seconds of the fastest of a few runs: on a shared machine the clock on the wall lies."""
-    times = []
+def monai(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM of a pair; no gradients."""
+    metric = SSIMMetric(spatial_dims=3, data_range=1.0, win_size=11, kernel_sigma=1.5)
+    with torch.inference_mode():
+        return float(metric(torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None]))
+
+
+def pytorch_msssim(a: np.ndarray, b: np.ndarray) -> float:
+    """MS-SSIM of a pair; no gradients."""
+    with torch.inference_mode():
+        return float(ms_ssim(torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None], data_range=1))
+
+
+def measured(work, repeats: int) -> dict[str, float]:
+    """Seconds of the fastest of a few runs, on the wall and of the processor."""
+    walls, processors = [], []
     for _ in range(repeats):
-        start = time.process_time()
+        wall, spent = time.perf_counter(), time.process_time()
         work()
-        times.append(time.process_time() - start)
-    return min(times)
+        walls.append(time.perf_counter() - wall)
+        processors.append(time.process_time() - spent)
+    return {"wall": min(walls), "processor": min(processors)}
 
 
-def compare(shape: tuple[int, ...], n: int, m: int) -> dict:
-    """One line of the table: milliseconds a pair of both, and their ratio."""
-    stack = images(n + m, shape)
+def compare(name: str, ours, peers: dict, n: int, side: int, threads: int) -> dict:
+    """One part of the table: seconds of n by n pairs, and how many times as long each peer takes."""
+    stack = images(2 * n, side)
     left, right = stack[:n], stack[n:]
-    few = (left[:2], right[:3])  # the peer's time a pair does not depend on how many there are
-    ours = 1e3 * seconds(lambda: ssim_matrix(left, right)) / (n * m)
-    theirs = 1e3 * seconds(lambda: peer(*few)) / 6
-    difference = float(np.abs(ssim_matrix(*few) - peer(*few)).max())
-    return {
-        "shape": shape,
-        "pairs": [n, m],
-        "remnant_ms": ours,
-        "scikit_image_ms": theirs,
-        "ratio": theirs / ours,
-        "largest_difference": difference,
-    }
+    ours(left[:1], right[:1])  # the first product wakes the library
+    own = measured(lambda: ours(left, right), 3)
+    row = {"measure": name, "side": side, "pairs": n * n, "seconds": own, "peers": {}}
+    print(f"{name}, {n} by {n} volumes of {side}^3: {own['wall']:.2f} s, {1e3 * own['wall'] / n**2:.2f} ms a pair")
+    pairs = [(left[i % n], right[i % n]) for i in range(min(FEW, n * n))]
+    with ThreadPoolExecutor(threads) as pool:
+        for peer, (work, pooled) in peers.items():
+            call = pool.map if pooled else map
+            times_of_few = measured(lambda call=call, work=work: list(call(work, *zip(*pairs, strict=True))), 2)
+            times = {clock: seconds * n * n / len(pairs) for clock, seconds in times_of_few.items()}
+            ratios = {clock: seconds / own[clock] for clock, seconds in times.items()}
+            found = max(abs(work(*pair) - ours(pair[0][None], pair[1][None])[0, 0]) for pair in pairs[:2])
+            row["peers"][peer] = {"seconds": times, "timed_pairs": len(pairs), "ratio": ratios, "difference": found}
+            print(
+                f"  {peer}: {ratios['wall']:.1f} times as long ({ratios['processor']:.1f} in processor time), "
+                f"from {len(pairs)} pairs; largest difference {found:.1e}"
+            )
+    return row
+
+
+def peak(n: int, side: int, threads: int) -> float:
+    """MiB that the matrix of n by 24 volumes adds at its peak to a fresh process that holds 24 volumes."""
+    arguments = [sys.executable, "-c", MEMORY, str(n), str(side), str(threads)]
+    return int(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout) / 1024
 
 
 def main() -> None:
     """Measure, print, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--volumes", type=int, default=24)
+    parser.add_argument("--side", type=int, default=96, help="of the volumes of SSIM, in voxels")
+    parser.add_argument("--ms-side", type=int, default=192, help="of those of MS-SSIM; at least 176 for five scales")
     parser.add_argument("--out", type=Path, default=Path("ssim_matrix.json"))
-    out = parser.parse_args().out
-    torch.set_num_threads(1)
-    ssim_matrix(*2 * [images(2, (16, 16, 16))])  # the first product wakes the library
-    rows = [compare(*case) for case in CASES]
-    for row in rows:
-        ours, theirs, ratio = row["remnant_ms"], row["scikit_image_ms"], row["ratio"]
-        shape = " x ".join(map(str, row["shape"]))
-        print(f"{shape:>14}: {ours:.2f} ms a pair, scikit-image {theirs:.2f} ms, {ratio:.1f} times", end="")
-        print(f"; largest difference {row['largest_difference']:.1e}")
-    libraries = {name: version(name) for name in ("torch", "numpy", "scipy", "scikit-image")}
-    hardware = {"cpu": processor(), "threads": 1, "machine": platform.machine()}
-    out.write_text(json.dumps({"rows": rows, "hardware": hardware, "versions": libraries}, indent=2) + "\n")
-    print(f"Wrote {out}")
+    settings = parser.parse_args()
+    threads, n = settings.threads, settings.volumes
+    torch.set_num_threads(threads)
+    peers = {
+        "scikit-image": (scikit_image, False),
+        f"scikit-image in {threads} threads": (scikit_image, True),
+        "MONAI": (monai, False),
+    }
+    rows = [compare("SSIM", ssim_matrix, peers, n, settings.side, threads)]
+    peers = {"pytorch-msssim": (pytorch_msssim, False)}
+    rows.append(compare("MS-SSIM", ms_ssim_matrix, peers, min(n, 4), settings.ms_side, threads))
+    memory = {f"{few} by 24": peak(few, settings.side, threads) for few in (4, 24)}
+    for name, size in memory.items():
+        print(f"Peak memory of {name} volumes of {settings.side}^3 beyond the input: {size:.0f} MiB")
+    names = ("torch", "numpy", "scipy", "scikit-image", "monai", "pytorch-msssim")
+    hardware = {"cpu": processor(), "threads": threads, "machine": platform.machine()}
+    table = {"rows": rows, "peak_mib": memory, "hardware": hardware, "versions": {one: version(one) for one in names}}
+    settings.out.write_text(json.dumps(table, indent=2) + "\n")
+    print(f"Wrote {settings.out}")
 
 
 if __name__ == "__main__":

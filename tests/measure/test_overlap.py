@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from remnant.base.errors import RemnantError
-from remnant.measure.overlap import dice, mean_dice
+from remnant.measure import overlap
+from remnant.measure.overlap import dice, dice_matrix, mean_dice
 
 
 def test_agrees_with_f1():
@@ -51,3 +52,32 @@ def test_no_cases():
 def test_refuses(prediction, words):
     with pytest.raises(RemnantError, match=words):
         dice(prediction, np.zeros((1, 2, 2), int), 3)
+
+
+def test_matrix_is_the_mean_dice_of_every_pair(monkeypatch):
+    monkeypatch.setattr(overlap, "CHUNK", 100)
+    random = np.random.default_rng(0)
+    left, right = (random.integers(0, 4, (n, 6, 7, 8)).astype(np.uint8) for n in (3, 4))
+    left[0][left[0] == 3] = 0
+    right[1][right[1] == 3] = 0  # the pair (0, 1) lacks a class, the pair (0, 0) lacks it on one side
+    expected = [[mean_dice(dice(a[None], b[None], 5))[0] for b in right] for a in left]
+    np.testing.assert_allclose(dice_matrix(left, right, 5), expected, rtol=1e-12)
+
+
+def test_matrix_of_empty_maps_and_of_none():
+    empty = np.zeros((2, 3, 3), int)
+    assert (dice_matrix(empty, empty, 3) == 0).all()
+    assert dice_matrix(empty[:0], empty, 3).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("gallery", "words"),
+    [
+        (np.full((1, 2, 2), 3), "gallery.*0 to 2"),
+        (np.zeros((1, 2, 3), int), "one grid"),
+        (np.zeros(3, int), "one shape"),
+    ],
+)
+def test_matrix_refuses(gallery, words):
+    with pytest.raises(RemnantError, match=words):
+        dice_matrix(np.zeros((1, 2, 2), int), gallery, 3)

@@ -66,7 +66,8 @@ def test_result_does_not_depend_on_the_blocks(monkeypatch, slab, statistics):
     expected = ssim_matrix(left, right)
     monkeypatch.setattr(ssim, "SLAB", slab)
     monkeypatch.setattr(ssim, "SLAB_BYTES", statistics)
-    monkeypatch.setattr(ssim, "PRODUCT_BYTES", 2 * 8 * 26 * 21 * 22)
+    monkeypatch.setattr(ssim, "TOGETHER", 2)
+    monkeypatch.setattr(ssim, "BLOCK", 5)
     np.testing.assert_allclose(ssim_matrix(left, right), expected, atol=2e-6)
 
 
@@ -85,6 +86,15 @@ def test_flat_images_are_exact():
     stack = np.broadcast_to(levels[:, None, None, None], (40, 12, 13, 14)).copy()
     a, b = levels[:, None].astype(float), levels[None].astype(float)
     np.testing.assert_allclose(ssim_matrix(stack, stack), (2 * a * b + 1e-4) / (a**2 + b**2 + 1e-4), atol=1e-6)
+
+
+def test_flat_regions_of_different_levels_in_one_slab():
+    """Steps between flat levels inside a slab: centring leaves products as large as the steps."""
+    stack = np.zeros((3, 32, 40, 36), np.float32)
+    stack[:, 16:] = 0.97
+    stack[0, :, 20:] = 0.3
+    stack[1, :, :, 18:] = 1
+    np.testing.assert_allclose(ssim_matrix(stack, stack), oracle(stack, stack), atol=1e-5)
 
 
 def test_mirroring_both_images_changes_nothing():

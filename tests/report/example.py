@@ -55,6 +55,21 @@ def example_results() -> Results:
     tables["dice"] = _dice()
     tables["exposed"] = _exposed(tables["scores"])
     tables["training"] = _training(draw)
+    tables["metrics"] = [_metric(metric, share) for metric, share in (("ssim", 0.9), ("mcc", 0.6), ("dice", 0.3))]
+    tables["response"] = [
+        _metric(metric, 1 - 0.1 * level)
+        | {"degradation": name, "level": float(level), "unit": unit}
+        | {"own": 1 - level * slope, "own_low": 0.95 - level * slope, "own_high": 1.03 - level * slope}
+        for name, unit in (("blur", "sigma, mm"), ("noise", "deviation / mean signal"))
+        for level in range(5)
+        for metric, slope in (("ssim", 0.2), ("mcc", 0.1))
+    ]
+    tables["gallery_size"] = [
+        {"metric": "ssim", "size": size, "rank1": size**-0.2, "low": size**-0.25, "high": size**-0.15}
+        | {"chance": 1 / size, "extrapolated": beyond, "n": PATIENTS}
+        for beyond, sizes in ((False, (1, 2, 5, 12, 24)), (True, (24, 50, 120, 480)))
+        for size in sizes
+    ]
     return Results(
         study="subbanna2021",
         title="Can a brain scan be rebuilt from a segmentation network's latent space?",
@@ -267,6 +282,23 @@ def _leak(network: str, decoder: str, metric: str, members: list[dict], others: 
         "high": difference + 0.011,
         "p": 0.41,
         "detectable": 0.016,
+    }
+
+
+def _metric(metric: str, share: float) -> dict:
+    return {
+        "metric": metric,
+        "n": PATIENTS,
+        "gallery": PATIENTS,
+        "rank1_count": round(PATIENTS * share),
+        "rank1": share,
+        "rank1_low": max(0.0, share - 0.14),
+        "rank1_high": min(1.0, share + 0.09),
+        "mean_rank": 1 + 5 * (1 - share),
+        "chance": CHANCE,
+        "auc": 0.6 + 0.4 * share,
+        "auc_low": 0.5 + 0.4 * share,
+        "auc_high": min(1.0, 0.65 + 0.4 * share),
     }
 
 

@@ -34,7 +34,7 @@ def as_stack(images: Images, name: str, box: Box | None = None) -> torch.Tensor:
         raise RemnantError(f"The '{name}' have no voxels inside the box: shape {tuple(stack.shape)}.")
     stack = stack.to(torch.float32)
     for index, image in enumerate(stack):
-        if not torch.isfinite(image).all():
+        if not all(bound.isfinite() for bound in image.aminmax()):  # half the passes of looking at every voxel
             raise RemnantError(f"Image {index} of the '{name}' has NaN or infinity; check how it was made.")
     return stack
 

@@ -13,9 +13,10 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.measure.images import Box, Images, as_stacks
 
-SLAB_BYTES = 256 * 2**20  # voxels, means and variances of one slab, all images together
-PRODUCT_BYTES = 2**21  # products of pairs held at one time: about what a core's cache holds
-SLAB = 16  # planes of output at one time: the halo of a window costs little, and the band stays short
+SLAB_BYTES = 256 * 2**20  # voxels and statistics of one slab, all images together
+SLAB = 16  # planes of output at one time: the halo of a window costs little, and a slab's mean lies near its levels
+BLOCK = 16  # windows along an axis that one band serves: short bands waste little, long ones multiply faster
+TOGETHER = 8  # gallery images at one time
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class SsimSettings:
             raise RemnantError(f"The SSIM window must be odd and at least 3 voxels. Got {self.window} instead.")
         if not (self.sigma > 0 and self.data_range > 0):
             raise RemnantError(f"SSIM's sigma and data range must be above 0. Got {self} instead.")
+
+    @property
+    def stable_mean(self) -> float:
+        """C1 of Wang 2004."""
+        return (0.01 * self.data_range) ** 2
+
+    @property
+    def stable_variance(self) -> float:
+        """C2 of Wang 2004."""
+        return (0.03 * self.data_range) ** 2
 
 
 def ssim_matrix(
@@ -50,12 +61,20 @@ def ssim_matrix(
     use_sample_covariance=False, data_range=1)` gives the same value to 1e-5.
 
     Statistics of an image are computed once; a pair costs its cross term, slab by slab along the first
-    spatial axis, so that memory beyond the input does not grow with n * m * voxels. The cross term is
-    float64, since a covariance is a small difference of large numbers: in float32 two flat images were wrong
-    by 6e-4. Tensors on a GPU stay there.
+    spatial axis, so that memory beyond the input does not grow with n * m * voxels. A covariance is a small
+    difference of large products; each image is therefore centred on its own mean in each slab, which no
+    covariance sees and which keeps single precision exact enough: uncentred, flat images were wrong by 6e-4.
+    Tensors on a GPU stay there.
 
     Raises `RemnantError` for NaN, values outside the range, unequal grids and images smaller than the window.
     """
+    return mean_similarities(*checked_stacks(reconstructions, gallery, settings, box), settings)
+
+
+def checked_stacks(
+    reconstructions: Images, gallery: Images, settings: SsimSettings, box: Box | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both sides by `as_stacks`; raises `RemnantError` for values outside the range and sides below the window."""
     left, right = as_stacks(reconstructions, gallery, box)
     for name, stack in (("reconstructions", left), ("gallery", right)):
         for index, image in enumerate(stack):
@@ -70,55 +89,142 @@ def ssim_matrix(
             f"SSIM needs images of at least {settings.window} voxels on every side, its window. "
             f"Got {tuple(left.shape[1:])} instead; widen the box or use a finer grid."
         )
+    return left, right
+
+
+def mean_similarities(
+    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, *, luminance: bool = True
+) -> np.ndarray:
+    """Mean SSIM, or without `luminance` its product of contrast and structure, of `checked_stacks`: float64 (n, m)."""
+    if not (len(left) and len(right)):
+        return np.zeros((len(left), len(right)))
     halo = settings.window - 1
     inner = [size - halo for size in left.shape[1:]]
     plane, inner_plane = math.prod(left.shape[2:]), math.prod(inner[1:])
-    share = SLAB_BYTES // max(len(left) + len(right), 1)  # voxels and means in double, the rest in single
-    thickness = max(1, min(SLAB, (share - 8 * halo * plane) // (8 * plane + 16 * inner_plane)))
-    together = max(1, PRODUCT_BYTES // (8 * (thickness + halo) * plane))
+    share = SLAB_BYTES // (4 * (len(left) + len(right)))  # of one image: its voxels and four statistics
+    thickness = max(1, min(SLAB, (share - halo * plane) // (plane + 4 * inner_plane)))
+    filtered = Filter(settings, left.device)
     total = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     for start in range(0, inner[0], thickness):
         rows = slice(start, min(start + thickness, inner[0]) + halo)
-        total += _slab_sums(left[:, rows], right[:, rows], settings, together)
+        total += _slab_sums(left[:, rows], right[:, rows], settings, filtered, luminance)
     return (total / math.prod(inner)).cpu().numpy()
 
 
-def _slab_sums(left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, together: int) -> torch.Tensor:
-    """Sums of SSIM over one slab's windows, float64 (n, m), `together` gallery images at a time."""
-    left, right = left.double(), right.double()
-    bands = [window_band(size, settings, left.device) for size in left.shape[1:]]
-    stable_mean = (0.01 * settings.data_range) ** 2
-    stable_variance = (0.03 * settings.data_range) ** 2
-    left_mean, left_square, left_variance = _own_statistics(left, bands)
-    right_mean, right_square, right_variance = _own_statistics(right, bands)
-    left_square += stable_mean
-    left_variance += stable_variance
+@dataclass(frozen=True)
+class _Statistics:
+    """A few images of one slab, (axes but the last, image, last axis), and what of SSIM is each image's own.
+
+    `centred`: the image less its mean over the slab; `mean`: windowed mean; `centred_mean`: the same of `centred`;
+    `square`: mean squared plus half the stabiliser of luminance; `variance`: with half that of contrast.
+    """
+
+    centred: torch.Tensor
+    mean: torch.Tensor
+    centred_mean: torch.Tensor
+    square: torch.Tensor
+    variance: torch.Tensor
+
+    def image(self, index: int) -> "_Statistics":
+        """One of them, with its axis of length 1."""
+        return _Statistics(*(part[..., index : index + 1, :] for part in vars(self).values()))
+
+
+def _slab_sums(
+    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, filtered: "Filter", luminance: bool
+) -> torch.Tensor:
+    """Sums of SSIM over one slab's windows, float64 (n, m)."""
+    ones, blocks = (
+        [
+            _statistics(images, settings, filtered, f"{side} {index}")
+            for index, images in enumerate(stack.split(TOGETHER))
+        ]
+        for side, stack in (("left", left), ("right", right))
+    )
     sums = torch.empty(len(left), len(right), dtype=torch.float64, device=left.device)
     for i in range(len(left)):
-        for start in range(0, len(right), together):
-            block = slice(start, start + together)
-            means = left_mean[i] * right_mean[block]
-            covariance = windowed_mean(left[i] * right[block], bands).sub_(means).float()
-            above = means.float().mul_(2).add_(stable_mean).mul_(covariance.mul_(2).add_(stable_variance))
-            below = (left_square[i] + right_square[block]).mul_(left_variance[i] + right_variance[block])
-            sums[i, block] = above.div_(below).flatten(1).sum(1, dtype=torch.float64)
+        one = ones[i // TOGETHER].image(i % TOGETHER)
+        for start, block in zip(range(0, len(right), TOGETHER), blocks, strict=True):
+            value = _ssim_map(one, block, settings, filtered, luminance)
+            sums[i, start : start + TOGETHER] = value.sum(-1).flatten(0, -2).sum(0, dtype=torch.float64)
     return sums
 
 
-def _own_statistics(images: torch.Tensor, bands: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Windowed mean (float64), its square and the variance (float32) of each image.
+def _ssim_map(
+    one: _Statistics, block: _Statistics, settings: SsimSettings, filtered: "Filter", luminance: bool
+) -> torch.Tensor:
+    """SSIM of an image with each of a block, at every window (Wang 2004, equation 13).
 
-    One image at a time: the squares of all would double the input.
+    In place and in the same memory for every pair: fresh pages would take longer than the arithmetic.
     """
-    shape = (len(images), *(band.shape[0] for band in bands))
-    mean = torch.empty(shape, dtype=torch.float64, device=images.device)
-    square, variance = (torch.empty(shape, dtype=torch.float32, device=images.device) for _ in range(2))
-    for i in range(len(images)):
-        mean[i] = windowed_mean(images[i : i + 1], bands)[0]
-        squared = mean[i].square()
-        square[i] = squared
-        variance[i] = windowed_mean(images[i : i + 1].square(), bands)[0] - squared
-    return mean, square, variance
+    product = torch.mul(one.centred, block.centred, out=filtered.memory("product", block.centred.shape))
+    value = filtered(product)
+    term = filtered.memory("term", value.shape)
+    value.addcmul_(one.centred_mean, block.centred_mean, value=-1).mul_(2).add_(settings.stable_variance)
+    if luminance:
+        value.mul_(torch.mul(one.mean, block.mean, out=term).mul_(2).add_(settings.stable_mean))
+        value.div_(torch.add(one.square, block.square, out=term))
+    return value.div_(torch.add(one.variance, block.variance, out=term))
+
+
+def _statistics(images: torch.Tensor, settings: SsimSettings, filtered: "Filter", name: str) -> _Statistics:
+    """`images` (n, *spatial) of one slab, in memory kept under `name`."""
+    centre = images.mean(tuple(range(1, images.ndim)))[:, None]  # flattening would copy the slab
+    shape = (*images.shape[1:-1], len(images), images.shape[-1])
+    centred = torch.sub(images.movedim(0, -2), centre, out=filtered.memory(f"{name} centred", shape))
+    found = filtered(centred)
+    mean, centred_mean, square, variance = (
+        filtered.memory(f"{name} {kind}", found.shape) for kind in ("mean", "centred mean", "square", "variance")
+    )
+    centred_mean.copy_(found)
+    torch.add(centred_mean, centre, out=mean)
+    # Half of each stabiliser comes with each image of a pair.
+    torch.mul(mean, mean, out=square).add_(settings.stable_mean / 2)
+    found = filtered(torch.mul(centred, centred, out=filtered.memory("product", shape)))
+    torch.addcmul(found, centred_mean, centred_mean, value=-1, out=variance).add_(settings.stable_variance / 2)
+    return _Statistics(centred, mean, centred_mean, square, variance)
+
+
+class Filter:
+    """Windowed means of float32 images (*axes, n, axis), as fast as a CPU goes and without gradients.
+
+    A product with a banded matrix for each `BLOCK` of windows beats a convolution. The n images stand beside the last
+    axis, so that the products are large whatever the shape. What is returned is overwritten by the next call of
+    its shape.
+    """
+
+    def __init__(self, settings: SsimSettings, device: torch.device) -> None:
+        self.band = window_band(BLOCK + settings.window - 1, settings, device, torch.float32)
+        self.halo = settings.window - 1
+        self._memory: dict[str, torch.Tensor] = {}
+
+    def memory(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """A tensor of `shape`, uninitialised, in the same memory whenever it is asked for by this name."""
+        size = math.prod(shape)
+        if name not in self._memory or self._memory[name].numel() < size:
+            self._memory[name] = self.band.new_empty(size)
+        return self._memory[name][:size].view(shape)
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(*axes, n, axis) to the means over windows wholly inside, every axis but n's shorter by window - 1."""
+        last = images.ndim - 1
+        for axis in [*range(last - 1), last]:
+            shape = list(images.shape)
+            size = shape[axis] - self.halo
+            shape[axis] = size
+            result = self.memory(f"axis {axis}", shape)
+            before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+            source, target = images.view(before, -1, after), result.view(before, size, after)
+            for start in range(0, size, BLOCK):
+                rows = min(BLOCK, size - start)
+                band = self.band[:rows, : rows + self.halo]
+                here, there = slice(start, start + rows + self.halo), slice(start, start + rows)
+                if axis == last:
+                    torch.mm(source[:, here, 0], band.T, out=target[:, there, 0])
+                else:
+                    torch.bmm(band.expand(before, -1, -1), source[:, here], out=target[:, there])
+            images = result
+        return images
 
 
 def window_band(

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from remnant.report.figures.gallery import gallery_size
 from remnant.report.figures.identification import identification_bars
 from remnant.report.figures.leak import leak_forest
+from remnant.report.figures.metrics import metric_match, response_curves
 from remnant.report.figures.own import own_against_others
 from remnant.report.figures.ranks import rank_histogram
 from remnant.report.figures.reconstructions import reconstructions
@@ -28,5 +30,8 @@ FIGURES = {
     "training_curves": Kind(training_curves, "training"),
     "leak_forest": Kind(leak_forest, "leak"),
     "identification_bars": Kind(identification_bars, "identification"),
+    "metric_match": Kind(metric_match, "metrics"),
+    "response_curves": Kind(response_curves, "response"),
+    "gallery_size": Kind(gallery_size, "gallery_size"),
     "reconstructions": Kind(reconstructions, "scores", private=True),
 }
