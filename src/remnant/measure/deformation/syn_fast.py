@@ -1,8 +1,10 @@
 """Our own registration: the steps of ANTs at half its resolution, for many pairs at once.
 
 Affine by least squares with gain and offset, then greedy symmetric normalisation (Avants 2008,
-doi:10.1016/j.media.2007.06.004) by local cross-correlation. All filters are products with banded matrices, so that a
-batch of small volumes costs little more than one. Displacements in here are in voxels of their level, components first.
+doi:10.1016/j.media.2007.06.004) by local cross-correlation. ANTs stretches every update to a full step, so that an image
+would wander even against itself; here steps shrink to nothing, and weak pulls are not stretched. All filters are
+products with banded matrices, so that a batch of small volumes costs little more than one. Displacements in here are in
+voxels of their level, components first.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,9 @@ from torch.nn import functional
 from remnant.measure.ssim import windowed_mean
 
 RADIUS = 4  # voxels of a level, as ANTs'
-STEP = 0.2  # voxels of a level that the fastest voxel moves in an iteration, as in ANTs
+STEP = 0.2  # voxels of a level that the fastest voxel moves in a level's first iteration, as in ANTs
+WEAK = 0.05  # rise of the local correlation a voxel; a weaker pull moves its fastest voxel by less than a step
+FLAT = 1e-5  # added to local variances: a contrast of 0.003 is noise
 UPDATE_SIGMA = 3**0.5  # voxels; ANTs' `flow_sigma` of 3 is a variance
 AFFINE_ITERATIONS = 15
 INVERSE_ITERATIONS = 12
@@ -23,16 +27,17 @@ INVERSE_ITERATIONS = 12
 
 @dataclass(frozen=True)
 class Level:
-    """Every `factor`-th voxel of smoothed images, and how many iterations there; ANTs' own, without its finest level.
+    """Every `factor`-th voxel of smoothed images, and how many iterations there.
 
-    That level moves nothing by more than 10 x 0.2 voxels and takes nine tenths of the time.
+    ANTs' levels without its finest, which moves nothing by more than 10 x 0.2 voxels and takes most of the time; twice
+    its iterations, since steps that shrink go half as far.
     """
 
     factor: int
     iterations: int
 
 
-LEVELS = (Level(4, 40), Level(2, 20))
+LEVELS = (Level(4, 80), Level(2, 40))
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
@@ -79,14 +84,15 @@ def _descend(
     # The slope in mm, as a displacement in voxels.
     metric = 1 / torch.tensor(spacing).square().view(3, 1, 1, 1)
     metric = metric / metric.max()
-    for _ in range(iterations):
+    for iteration in range(iterations):
+        step = STEP * (1 - iteration / iterations)
         left = _sample(fixed[:, None], _points(half_ways[0]))[:, 0]
         right = _sample(moving[:, None], _through(affine, _points(half_ways[1])))[:, 0]
         for side, force in enumerate(_forces(left, right, window)):
             image = (left, right)[side]
             update = windowed_mean((force[:, None] * _slope(image)).flatten(0, 1), smooth).view(-1, 3, *shape) * metric
             fastest = update.square().sum(1).flatten(1).amax(1).sqrt().view(-1, 1, 1, 1, 1)
-            update = update * (STEP / fastest.clamp(min=1e-12))
+            update = update * (step / fastest.clamp(min=WEAK))
             half_ways[side] = update + _sample(half_ways[side], _points(update))
 
 
@@ -94,13 +100,10 @@ def _forces(left: Tensor, right: Tensor, window: list[Tensor]) -> tuple[Tensor, 
     """What multiplies the slope of either image: the derivative of the local cross-correlation (Avants 2008, eq. 7)."""
     stack = torch.cat([left, right, left * left, right * right, left * right])
     mean_l, mean_r, square_l, square_r, product = windowed_mean(stack, window).chunk(5)
-    variance_l, variance_r = square_l - mean_l * mean_l, square_r - mean_r * mean_r
+    variance_l, variance_r = square_l - mean_l * mean_l + FLAT, square_r - mean_r * mean_r + FLAT
     covariance = product - mean_l * mean_r
-    # Where a window holds nothing but background there is nothing to match.
-    sound = (variance_l > 1e-6) & (variance_r > 1e-6)
-    variance_l, variance_r = variance_l.clamp(min=1e-6), variance_r.clamp(min=1e-6)
     left, right = left - mean_l, right - mean_r
-    common = sound * covariance / (variance_l * variance_r)
+    common = covariance / (variance_l * variance_r)
     return common * (right - covariance / variance_l * left), common * (left - covariance / variance_r * right)
 
 
