@@ -32,9 +32,9 @@ def displacement_matrix(
 
     Stacks are (n, x, y, z) and (m, x, y, z), background exactly 0, voxels of `spacing_mm` (one number, or one an axis).
     The mean is over the voxels inside `box` where any image of the gallery is above 0. `backend`: `ants` is the paper's
-    registration, `fast` ours. No image but the two of a pair has a part in its number, and the same images give the same
-    number. Raises `RemnantError` for NaN, 2D images, unequal grids, an unknown backend, a gallery that is 0 all over the
-    box, and where antspyx is missing.
+    registration, `fast` ours, of which repeated calls give the same bytes. Beside the gallery's heads, which are the
+    region, no image but the two of a pair has a part in its number. Raises `RemnantError` for NaN, 2D images, unequal
+    grids, an unknown backend, a gallery that is 0 all over the box, and where antspyx is missing.
     """
     left, right, spacing = _checked(reconstructions, gallery, spacing_mm, backend)
     heads = _heads(right, box)
