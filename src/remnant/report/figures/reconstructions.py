@@ -47,7 +47,7 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
         for axis in range(3):
             for panel, volume in zip(line[2 * axis :], (pair.original, pair.reconstruction), strict=False):
                 panel.imshow(
-                    _middle(volume, axis),
+                    middle(volume, axis),
                     cmap="gray",
                     vmin=0,
                     vmax=1,
@@ -71,8 +71,8 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
     return figure
 
 
-def _middle(volume: np.ndarray, axis: int) -> np.ndarray:
-    """The middle slice, padded to a square of the volume's longest side, so that panels share a scale."""
+def middle(volume: np.ndarray, axis: int, around: float = 0.0) -> np.ndarray:
+    """The middle slice, padded by `around` to a square of the volume's longest side, so that panels share a scale."""
     cut = np.take(volume, volume.shape[axis] // 2, axis).T
     spare = [max(volume.shape) - side for side in cut.shape]
-    return np.pad(cut, [(room // 2, room - room // 2) for room in spare])
+    return np.pad(cut, [(room // 2, room - room // 2) for room in spare], constant_values=around)
