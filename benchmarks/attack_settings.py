@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from remnant.attacks.decoder import DefaultSettings, reconstruct, train_default
+from remnant.attacks.decoder import reconstruct
+from remnant.attacks.default import DefaultSettings, train_default
 from remnant.attacks.warp import WarpSettings
 from remnant.base import provenance
 from remnant.base.files import write_json
