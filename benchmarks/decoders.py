@@ -22,7 +22,9 @@ from torch.nn import functional
 
 from remnant.attacks.decoder import reconstruct
 from remnant.attacks.default import DefaultSettings, PairLoss, error_and_ssim, train_on_warps
+from remnant.attacks.linear import LinearSettings, train_linear
 from remnant.attacks.losses import background_aware_error, ssim_loss
+from remnant.attacks.warp import WarpSettings
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
@@ -88,6 +90,19 @@ class Candidate(nn.Module):
         return self.mean + features
 
 
+class Upon(nn.Module):
+    """A linear decoder, and the default's network that draws what it misses."""
+
+    def __init__(self, linear: nn.Module, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.linear = linear
+        # Its mean image stays zero: the linear decoder has one.
+        self.rest = ImageDecoder(shape)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.linear(latent) + self.rest(latent)
+
+
 def stronger_ssim(drawn: Tensor, truth: Tensor, generator: torch.Generator) -> Tensor:
     return 10 * background_aware_error(drawn, truth) + 2 * ssim_loss(drawn, truth, generator)
 
@@ -118,7 +133,10 @@ def mirrored(own: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Variant:
-    """One candidate: the changes to the network, the loss (of the target's encoder), the scans, and how many it averages."""
+    """One candidate: the changes to the network, the loss (of the target's encoder), the scans, and how many it averages.
+
+    `linear`: starts from a linear decoder instead of the mean image; without epochs that is all there is.
+    """
 
     epochs: int = EPOCHS
     network: Callable[..., nn.Module] = ImageDecoder
@@ -126,6 +144,7 @@ class Variant:
     loss: Callable[[nn.Module], PairLoss] = lambda encoder: error_and_ssim
     scans: Callable[[Tensor], Tensor] = lambda own: own
     members: int = 1
+    linear: LinearSettings | None = None
     replays: int = 1
 
     def settings(self) -> DefaultSettings:
@@ -149,6 +168,11 @@ VARIANTS = {
     "perceptual": Variant(epochs=5, loss=perceptual),
     "ensemble": Variant(epochs=12, members=2),
     "more_replays": Variant(epochs=18, replays=2),
+    "linear": Variant(epochs=0, linear=LinearSettings()),
+    "linear_mirrored": Variant(epochs=0, linear=LinearSettings(), scans=mirrored),
+    "linear_stronger_warps": Variant(epochs=0, linear=LinearSettings(warp=WarpSettings())),
+    "linear_penalty_0.1": Variant(epochs=0, linear=LinearSettings(penalty=0.1)),
+    "upon_linear": Variant(epochs=12, linear=LinearSettings(pairs=300)),
 }
 # The latent is moved by what the drawing's own latent lacks of it, so often and at this rate.
 FEEDBACK = {"feedback_1": (1, 0.5), "feedback_4": (4, 0.5)}
@@ -165,14 +189,16 @@ def attack_cell(run: Run, network: str, variant: str, seed: int) -> dict[str, An
     started, models = time.process_time(), []
     for member in range(chosen.members):
         seeds = Seeds(seed).child(f"attack-{network}", *([member] if member else []))
+        scans, shape = chosen.scans(own), tuple(own.shape[2:])
+        linear = chosen.linear and train_linear(access, scans, chosen.linear, seeds.child("linear"), report)
         torch.manual_seed(seeds.child("weights").integer)
-        model = chosen.network(tuple(own.shape[2:]), **dict(chosen.changes))
-        model.mean.copy_(own.mean(0, keepdim=True))
-        models.append(
-            train_on_warps(
-                model, access.encoder, chosen.scans(own), chosen.settings(), seeds, report, chosen.loss(access.encoder)
-            )
-        )
+        if linear:
+            model = Upon(linear, shape)
+        else:
+            model = chosen.network(shape, **dict(chosen.changes))
+            model.mean.copy_(own.mean(0, keepdim=True))
+        loss = chosen.loss(access.encoder)
+        models.append(train_on_warps(model, access.encoder, scans, chosen.settings(), seeds, report, loss))
     spent = time.process_time() - started
 
     def draw(latents: Tensor) -> Tensor:
@@ -212,7 +238,10 @@ def main() -> None:
     phantoms = BrainPhantoms(patients=24, side=48, seed=options.seed)
     preparation = PreparationSettings(spacing_mm=4.0, bias_field=False)
     done = run_benchmark("decoders", options, phantoms, preparation, cells)
-    settings = {name: variant.settings().resolved() for name, variant in VARIANTS.items()}
+    settings = {
+        name: {**variant.settings().resolved(), "linear": variant.linear and variant.linear.resolved()}
+        for name, variant in VARIANTS.items()
+    }
     write_tables("decoders", options, settings, {"decoders": table(done)})
 
 

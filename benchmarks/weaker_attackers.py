@@ -18,7 +18,7 @@ import torch
 from _phantom_attack import attacked, gain_row, options_of, run_benchmark, scores, target_cell, write_tables
 
 from remnant.attacks.decoder import reconstruct
-from remnant.attacks.default import DefaultSettings, train_default
+from remnant.attacks.linear import LinearSettings, train_linear
 from remnant.attacks.recovery import RecoverySettings, recover
 from remnant.attacks.surrogate import SurrogateSettings, decoder_for, train_surrogate
 from remnant.base.run import Run
@@ -37,7 +37,7 @@ from remnant.targets.segmenter import SegmenterSettings
 
 NETWORKS = ("unet", "segnet")
 SEGMENTER = SegmenterSettings(fit=FitSettings(epochs=40, learning_rate=3e-3))
-DECODER = DefaultSettings(fit=FitSettings(epochs=24, learning_rate=2e-3))
+DECODER = LinearSettings(pairs=300)
 ALIGNMENTS = ("none", "permutation", "ridge")
 ENCODERS = (1, 3)
 
@@ -47,19 +47,20 @@ def surrogate_cell(run: Run, network: str, encoders: int, seed: int) -> dict[str
     data, access, own = attacked(run, network)
     name = f"{network}-surrogate{encoders}"
     labels = data.labels[data.where("attacker")]
-    settings = SurrogateSettings(encoders=encoders, segmenter=SEGMENTER, decoder=DECODER)
+    settings = SurrogateSettings(encoders=encoders, segmenter=SEGMENTER)
 
     def report(epoch: int, loss: float, _: float | None) -> None:
         run.log(name, "epoch", epoch=epoch + 1, loss=loss)
 
-    surrogate = train_surrogate(own, labels, len(data.classes), network, settings, Seeds(seed).child(name), report)
+    classes, seeds = len(data.classes), Seeds(seed).child(name)
+    surrogate = train_surrogate(own, labels, classes, network, settings, "linear", DECODER, seeds, report)
     stolen = StolenLatents(access.latents)
     found = {}
     for how in ALIGNMENTS:
         drawn = reconstruct(decoder_for(surrogate, stolen, how), stolen.latents)
         found[how] = scores(data, drawn)
         found[f"{how}-shuffled"] = scores(data, drawn.roll(1, 0))
-    torch.manual_seed(Seeds(seed).child(name, "untrained").integer)
+    torch.manual_seed(seeds.child("untrained").integer)
     blank = SEGMENTER.build(network, len(data.classes))
     private = [*data.where("member"), *data.where("non_member")]
     untrained = StolenLatents(latents_of(blank, data.images[private]).latents)
@@ -71,7 +72,7 @@ def surrogate_cell(run: Run, network: str, encoders: int, seed: int) -> dict[str
 def encoder_cell(run: Run, network: str, seed: int) -> dict[str, Any]:
     """The attacker who holds the target's encoder."""
     data, access, own = attacked(run, network)
-    model = train_default(access, own, DECODER, Seeds(seed).child(f"attack-{network}"), lambda *_: None)
+    model = train_linear(access, own, DECODER, Seeds(seed).child(f"attack-{network}"), lambda *_: None)
     return scores(data, reconstruct(model, access.latents))
 
 
@@ -80,7 +81,7 @@ def recovery_cell(run: Run, network: str, group: str, seed: int) -> dict[str, An
     data = read_fold(run, 0)
     target = load_checkpoint(run.checkpoints / f"{network}{'' if group == 'member' else '-' + group}.safetensors")
     own, seeds = data.images[data.where("attacker")], Seeds(seed).child(f"recovery-{network}-{group}")
-    decoder = train_default(latents_of(target, own), own, DECODER, seeds.child("decoder"), lambda *_: None)
+    decoder = train_linear(latents_of(target, own), own, DECODER, seeds.child("decoder"), lambda *_: None)
     found = recover(weights_of(target), own, decoder, RecoverySettings(), seeds)
     private = [*data.where("member"), *data.where("non_member")]
     gallery, box = data.images[private][:, 0].numpy(), union_box(data.images[:, 0].numpy(), margin=5)

@@ -17,6 +17,8 @@ WIDTHS = (4, 8, 8, 16)
 
 
 def settings_of(name, epochs):
+    if name == "linear":
+        return DECODERS[name].settings(pairs=epochs * 3)
     return DECODERS[name].settings(widths=WIDTHS, fit=FitSettings(epochs=epochs, learning_rate=1e-2))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from remnant.attacks.decoder import reconstruct
-from remnant.attacks.default import DefaultSettings
+from remnant.attacks.linear import LinearSettings
 from remnant.attacks.surrogate import SurrogateSettings, decoder_for, train_surrogate
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import FitSettings
@@ -26,10 +26,10 @@ def own(tiny_brains):
 def trained(own, **changes):
     settings = SurrogateSettings(
         segmenter=SegmenterSettings(widths=WIDTHS, fit=FitSettings(epochs=2, learning_rate=1e-2)),
-        decoder=DefaultSettings(widths=WIDTHS, fit=FitSettings(epochs=2, learning_rate=1e-2)),
         **changes,
     )
-    return train_surrogate(*own, 4, "segnet", settings, Seeds(0), quiet)
+    decoder = LinearSettings(pairs=8)
+    return train_surrogate(*own, 4, "segnet", settings, "linear", decoder, Seeds(0), quiet)
 
 
 def test_the_attacker_trains_without_the_target_and_attacks_with_latents_alone():
@@ -53,6 +53,6 @@ def test_its_own_latents_are_decoded_as_they_are_and_those_renumbered_after_alig
 def test_several_encoders_share_one_space_and_each_is_learned_from(own):
     one, two = trained(own), trained(own, encoders=2)
     assert torch.equal(one.latents, two.latents)
-    assert not torch.equal(one.decoder.mirror.ups[0].weight, two.decoder.mirror.ups[0].weight)
+    assert not torch.equal(one.decoder.weights, two.decoder.weights)
     again = trained(own, encoders=2)
-    assert torch.equal(again.decoder.mirror.ups[0].weight, two.decoder.mirror.ups[0].weight)
+    assert torch.equal(again.decoder.weights, two.decoder.weights)

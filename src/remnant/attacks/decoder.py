@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.default import DefaultSettings, train_default
+from remnant.attacks.linear import LinearSettings, train_linear
 from remnant.attacks.published import PublishedSettings, train_published
 from remnant.base.config import Settings
 from remnant.engine.device import as_batch
 from remnant.nets.inversion import ImageDecoder, MirrorDecoder
+from remnant.nets.linear import LinearDecoder
 from remnant.targets.checkpoint import load_checkpoint
 
 
@@ -21,8 +23,8 @@ class Decoder:
     """An inversion decoder, as a study and a report meet it.
 
     `train(access, own, settings, seeds, report)` gives a `network`; `arguments(settings, model)` build one again that can
-    load the trained model's weights. `words` describe it in a report. `seconds` are what a voxel of one of the attacker's
-    scans takes in one epoch on one core of a CPU: an order of magnitude, for a forecast.
+    load the trained model's weights. `words` describe it in a report. `seconds(settings, own)` are what a voxel
+    takes, trained on `own` scans on one core of a CPU: an order of magnitude, for a forecast.
     """
 
     settings: type[Settings]
@@ -30,7 +32,7 @@ class Decoder:
     network: type[nn.Module]
     arguments: Callable[[Any, Any], dict[str, Any]]
     words: str
-    seconds: float
+    seconds: Callable[[Any, int], float]
 
 
 # The room's list of inversion decoders: a new one is a file and an entry here.
@@ -41,7 +43,7 @@ DECODERS: dict[str, Decoder] = {
         MirrorDecoder,
         lambda settings, model: {"widths": settings.widths, "norm": settings.norm},
         words="as published (trained on stored latents by mean squared error)",
-        seconds=0.22e-6,
+        seconds=lambda settings, own: 0.22e-6 * own * settings.fit.epochs,
     ),
     "default": Decoder(
         DefaultSettings,
@@ -50,7 +52,19 @@ DECODERS: dict[str, Decoder] = {
         lambda settings, model: {"shape": model.mean.shape[2:], "widths": settings.widths},
         words="ours (the attacker's scans warped anew at each step and passed through the encoder again, SSIM in its loss, "
         "drawn upon its mean image)",
-        seconds=0.92e-6,
+        seconds=lambda settings, own: 0.46e-6 * own * (1 + settings.replays) * settings.fit.epochs,
+    ),
+    "linear": Decoder(
+        LinearSettings,
+        train_linear,
+        LinearDecoder,
+        lambda settings, model: {
+            "latent": model.centre.shape[1:],
+            "shape": model.mean.shape[2:],
+            "components": len(model.basis),
+        },
+        words="linear (ridge regression from the latents of the attacker's warped scans to these scans, in closed form)",
+        seconds=lambda settings, own: 0.46e-6 * settings.pairs,
     ),
 }
 

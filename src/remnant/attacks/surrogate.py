@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pydantic
-import torch
 from torch import Tensor, nn
 
 from remnant.attacks.alignment import Alignment, align
-from remnant.attacks.default import DefaultSettings, train_on_warps
+from remnant.attacks.decoder import DECODERS
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.engine.device import place
 from remnant.engine.loop import EpochReport
-from remnant.nets.inversion import ImageDecoder
-from remnant.targets.access import StolenLatents, latents_of
+from remnant.targets.access import Latents, StolenLatents, latents_of
 from remnant.targets.segmenter import Architecture, SegmenterSettings, train_segmenter
 
 
@@ -33,7 +31,6 @@ class SurrogateSettings(Settings):
     encoders: int = pydantic.Field(default=1, ge=1)
     alignment: Alignment = "ridge"
     segmenter: SegmenterSettings = SegmenterSettings()
-    decoder: DefaultSettings = DefaultSettings()
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,15 @@ def train_surrogate(
     classes: int,
     architecture: Architecture,
     settings: SurrogateSettings,
+    decoder: str,
+    decoder_settings: Settings,
     seeds: Seeds,
     report: EpochReport,
 ) -> Surrogate:
-    """Train on the attacker's `own` scans (n, 1, x, y, z) in [0, 1] and their `labels` (n, x, y, z): nothing of the target's."""
+    """Train on the attacker's `own` scans (n, 1, x, y, z) in [0, 1] and their `labels` (n, x, y, z): nothing of the target's.
+
+    `decoder` is one of `DECODERS`, trained as it would be on the target's encoder.
+    """
     encoders = []
     for number in range(settings.encoders):
         branch = seeds.child("segmenter", number)
@@ -67,11 +69,8 @@ def train_surrogate(
             encoders.append(access.encoder)
         else:
             encoders.append(nn.Sequential(access.encoder, place(align(access.latents, latents, settings.alignment))))
-    torch.manual_seed(seeds.child("weights").integer)
-    decoder = ImageDecoder(tuple(own.shape[2:]), settings.decoder.widths)
-    decoder.mean.copy_(own.mean(0, keepdim=True))
-    train_on_warps(decoder, _InTurn(encoders), own, settings.decoder, seeds, report)
-    return Surrogate(decoder, latents)
+    access = Latents(_InTurn(encoders), latents)
+    return Surrogate(DECODERS[decoder].train(access, own, decoder_settings, seeds, report), latents)
 
 
 def decoder_for(surrogate: Surrogate, access: StolenLatents, alignment: Alignment) -> nn.Module:

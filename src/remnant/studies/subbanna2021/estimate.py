@@ -22,7 +22,7 @@ def foretell(run: Run, settings: StudySettings, workers: int) -> None:
     for network in settings.networks:
         seconds += SECONDS_A_VOXEL[network] * members * settings.segmenter.fit.epochs
         for decoder in settings.decoders:
-            seconds += DECODERS[decoder].seconds * own * getattr(settings, decoder).fit.epochs
+            seconds += DECODERS[decoder].seconds(getattr(settings, decoder), own)
     attacks = settings.folds * len(settings.networks) * len(settings.decoders)
     minutes = seconds * voxels * settings.folds / workers / 60
     disk = attacks * len(data.images) * voxels * BYTES_A_VOXEL / 1e6
