@@ -27,7 +27,7 @@ class LinearSettings(Settings):
     pairs: int = pydantic.Field(default=600, ge=2)
     penalty: float = pydantic.Field(default=0.01, gt=0)
     components: int = pydantic.Field(default=300, ge=1)
-    warp: WarpSettings = WarpSettings(elastic=1.2)
+    warp: WarpSettings = WarpSettings(elastic=1.2, lattice=(10, 10))
 
 
 def train_linear(
