@@ -52,11 +52,14 @@ def test_it_is_the_ridge_regression_voxel_by_voxel(penalty):
 
 def test_components_bound_what_is_kept_and_the_best_are():
     own = rand(1, 1, *SHAPE) * rand(9, 1, 1, 1, 1, seed=2) + 0.01 * rand(9, 1, *SHAPE, seed=3)
-    model = trained(own, components=2)
+    said = []
+    model = trained(own, said, components=2)
     assert model.basis.shape == (2, 8 * 12 * 8) and model.weights.shape[1] == 2
     drawn = reconstruct(model, encode(encoder(), own))
     # One component holds nearly all.
     assert (drawn - own).square().mean() < 0.02 * own.var(0).mean()
+    # What the components leave out counts as error.
+    assert said[0][1] == pytest.approx((drawn - own).square().mean().item(), rel=0.1)
 
 
 def test_scans_are_warped_anew_and_everybody_as_often():
