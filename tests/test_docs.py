@@ -8,7 +8,7 @@ import pytest
 import torch
 import typer.main
 
-from remnant.attacks.decoder import DECODERS, reconstruct
+from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
 from remnant.base.seeds import Seeds
 from remnant.cli import app
 from remnant.nets.encoder import Encoder
@@ -76,16 +76,19 @@ def test_every_option_named_in_the_readme_exists():
 
 def test_example_attack_returns_the_scan_it_knows():
     attack, line = blocks(ROOT / "docs" / "extending.md", "python")
-    names = {"DECODERS": dict(DECODERS)}
+    names = {"DECODERS": dict(DECODERS), "Decoder": Decoder}
     exec(attack, names)
     exec(line, names)
-    settings, train = names["DECODERS"]["nearest"]
+    nearest = names["DECODERS"]["nearest"]
 
     own = torch.rand(4, 1, 16, 16, 16, generator=Seeds(0).torch())
     encoder = Encoder((2, 4)).eval()
     access = Latents(encoder, encode(encoder, own[[2, 0]]))
-    decoder = train(access, own, settings(), Seeds(0), lambda epoch, loss, validation: None)
+    decoder = nearest.train(access, own, nearest.settings(), Seeds(0), lambda epoch, loss, validation: None)
     assert torch.equal(reconstruct(decoder, access.latents), own[[2, 0]])
+    again = nearest.network(**nearest.arguments(nearest.settings(), decoder))
+    again.load_state_dict(decoder.state_dict())
+    assert torch.equal(reconstruct(again, access.latents), own[[2, 0]])
 
 
 def test_pinned_versions_name_no_place():

@@ -5,18 +5,21 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.decoder import DECODERS, reconstruct
+from remnant.attacks.decoder import DECODERS, load_decoder, reconstruct
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import FitSettings
 from remnant.measure.ssim import ssim_matrix
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.access import latents_of
+from remnant.targets.checkpoint import save_checkpoint
 
 WIDTHS = (4, 8, 8, 16)
 
 
 def settings_of(name, epochs):
-    return DECODERS[name][0](widths=WIDTHS, fit=FitSettings(epochs=epochs, learning_rate=1e-2))
+    if name == "linear":
+        return DECODERS[name].settings(pairs=epochs * 3)
+    return DECODERS[name].settings(widths=WIDTHS, fit=FitSettings(epochs=epochs, learning_rate=1e-2))
 
 
 def target():
@@ -30,7 +33,7 @@ def quiet(epoch, loss, validation):
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_an_attack_takes_access_and_its_own_images_and_nothing_else(name):
-    parameters = inspect.signature(DECODERS[name][1]).parameters
+    parameters = inspect.signature(DECODERS[name].train).parameters
     assert list(parameters) == ["access", "own", "settings", "seeds", "report"]
 
 
@@ -44,15 +47,25 @@ def test_an_attack_runs_when_the_private_scans_are_gone_and_repeats(tiny_brains,
     drawn = []
     for junk in range(2):
         torch.manual_seed(junk)
-        decoder = DECODERS[name][1](access, images[:3], settings_of(name, 2), Seeds(0), quiet)
+        decoder = DECODERS[name].train(access, images[:3], settings_of(name, 2), Seeds(0), quiet)
         drawn.append(reconstruct(decoder, access.latents))
     assert torch.equal(*drawn)
     assert drawn[0].shape == (3, 1, 32, 32, 32) and drawn[0].dtype == torch.float32
     assert drawn[0].min() >= 0 and drawn[0].max() <= 1
     # The private latents are not trained on: with others of the same shape the decoder is the same.
     other = type(access)(access.encoder, torch.zeros_like(access.latents))
-    again = DECODERS[name][1](other, images[:3], settings_of(name, 2), Seeds(0), quiet)
+    again = DECODERS[name].train(other, images[:3], settings_of(name, 2), Seeds(0), quiet)
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in decoder.state_dict().items())
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_kept_decoder_draws_as_before(tiny_brains, tmp_path, name):
+    images = tiny_brains[0]
+    access, settings = latents_of(target(), images[3:]), settings_of(name, 1)
+    decoder = DECODERS[name].train(access, images[:3], settings, Seeds(0), quiet)
+    path = tmp_path / "decoder.safetensors"
+    save_checkpoint(path, decoder, DECODERS[name].arguments(settings, decoder))
+    assert torch.equal(reconstruct(load_decoder(path), access.latents), reconstruct(decoder, access.latents))
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("published", 150), pytest.param("default", 100, marks=pytest.mark.slow)])
@@ -63,7 +76,9 @@ def test_a_decoder_learns_to_draw_what_the_latents_show(tiny_brains, name, epoch
     access = latents_of(target, images)
     losses = []
     settings = settings_of(name, epochs).changed(widths=(8, 16, 32, 64))
-    decoder = DECODERS[name][1](access, images, settings, Seeds(0), lambda epoch, loss, validation: losses.append(loss))
+    decoder = DECODERS[name].train(
+        access, images, settings, Seeds(0), lambda epoch, loss, validation: losses.append(loss)
+    )
     assert losses[-1] < losses[0]
     scores = ssim_matrix(reconstruct(decoder, access.latents)[:, 0], images[:, 0])
     assert (scores.argmax(1) == np.arange(4)).sum() >= 3

@@ -4,7 +4,7 @@ import torch
 
 from remnant.nets.encoder import Encoder
 from remnant.nets.segmenter import Segmenter
-from remnant.targets.access import Latents, encode, latents_of
+from remnant.targets.access import Latents, Weights, encode, latents_of, weights_of
 
 WIDTHS = (2, 3, 4, 5)
 SHAPE = (32, 16, 16)
@@ -48,3 +48,15 @@ def test_latents_are_those_of_each_scan_alone():
     torch.testing.assert_close(together, encoder(images()).detach())
     for i in range(3):
         torch.testing.assert_close(encode(encoder, images()[i : i + 1])[0], together[i])
+
+
+def test_weights_are_a_frozen_copy_of_the_whole_target_and_nothing_else():
+    model = target()
+    access = weights_of(model)
+    assert [field.name for field in dataclasses.fields(Weights)] == ["target"]
+    assert not access.target.training and model.training
+    assert not any(weights.requires_grad for weights in access.target.parameters())
+    before = access.target.decoder.ups[0].weight.clone()
+    with torch.no_grad():
+        model.decoder.ups[0].weight.add_(1)
+    assert torch.equal(access.target.decoder.ups[0].weight, before)

@@ -17,6 +17,7 @@ ARGUMENTS = {
     MirrorDecoder: {"widths": WIDTHS, "norm": "batch"},
     ImageDecoder: {"shape": [16, 32, 16], "widths": WIDTHS},
 }
+KINDS = {kind.__name__: kind for kind in ARGUMENTS}
 
 
 def built(kind):
@@ -30,7 +31,7 @@ def test_what_is_saved_is_loaded(tmp_path, kind):
     for value in model.buffers():
         value += 1
     save_checkpoint(tmp_path / "a.safetensors", model, ARGUMENTS[kind])
-    loaded = load_checkpoint(tmp_path / "a.safetensors")
+    loaded = load_checkpoint(tmp_path / "a.safetensors", KINDS)
     assert type(loaded) is kind and not loaded.training
     assert loaded.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
@@ -50,15 +51,15 @@ def described(path, module, arguments, tensors=None):
 def test_what_is_missing_or_damaged(tmp_path):
     path = tmp_path / "a.safetensors"
     with pytest.raises(RemnantError, match="does not exist"):
-        load_checkpoint(path)
+        load_checkpoint(path, KINDS)
     with pytest.raises(RemnantError, match="does not exist"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, KINDS)
     save_checkpoint(path, built(MirrorDecoder), ARGUMENTS[MirrorDecoder])
     whole = path.read_bytes()
     for content in (b"", os.urandom(4096), whole[:-7], whole[:20], whole[: len(whole) // 2]):
         path.write_bytes(content)
         with pytest.raises(RemnantError, match="is not a whole safetensors file"):
-            load_checkpoint(path)
+            load_checkpoint(path, KINDS)
 
 
 @pytest.mark.parametrize(
@@ -77,17 +78,17 @@ def test_what_is_missing_or_damaged(tmp_path):
 def test_what_does_not_describe_a_network(tmp_path, metadata):
     written(tmp_path / "a.safetensors", **metadata)
     with pytest.raises(RemnantError, match="does not describe a network of Remnant"):
-        load_checkpoint(tmp_path / "a.safetensors")
+        load_checkpoint(tmp_path / "a.safetensors", KINDS)
 
 
 def test_weights_that_do_not_fit(tmp_path):
     path = tmp_path / "a.safetensors"
     described(path, "MirrorDecoder", {"widths": WIDTHS}, built(ImageDecoder).state_dict())
     with pytest.raises(RemnantError, match="do not fit their description"):
-        load_checkpoint(path)
+        load_checkpoint(path, KINDS)
     described(path, "MirrorDecoder", {"widths": (3, 3, 4, 5)}, built(MirrorDecoder).state_dict())
     with pytest.raises(RemnantError, match=r"do not fit their description .*size mismatch"):
-        load_checkpoint(path)
+        load_checkpoint(path, KINDS)
 
 
 class Touch:
@@ -103,7 +104,7 @@ def test_a_pickle_is_refused_and_its_code_never_runs(tmp_path, write):
     path, mark = tmp_path / "a.pt", tmp_path / "executed"
     write(Touch(mark), path)
     with pytest.raises(RemnantError, match="is not a whole safetensors file"):
-        load_checkpoint(path)
+        load_checkpoint(path, KINDS)
     assert not mark.exists()
     # The file does hold what it seems to hold.
     if write is not torch.save:

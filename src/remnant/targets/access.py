@@ -22,10 +22,35 @@ class Latents:
     latents: Tensor
 
 
+@dataclass(frozen=True)
+class StolenLatents:
+    """The latents alone, of patients whose scans the attacker never sees, made by an encoder that it does not hold.
+
+    `latents` (m, c, x', y', z'), float32, on the CPU.
+    """
+
+    latents: Tensor
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The whole frozen target, and nothing that it ever made of a patient.
+
+    `target` maps (n, 1, x, y, z) in [0, 1] to logits (n, classes, x, y, z); it is a copy whose weights take no gradient.
+    """
+
+    target: Segmenter
+
+
 def latents_of(target: Segmenter, images: Tensor) -> Latents:
     """The access of Subbanna 2021: `images` (m, 1, x, y, z) go through the encoder, and only latents leave."""
     encoder = copy.deepcopy(target.encoder).eval().requires_grad_(False)
     return Latents(encoder, encode(encoder, images))
+
+
+def weights_of(target: Segmenter) -> Weights:
+    """The access of somebody who has the checkpoint and no latents."""
+    return Weights(copy.deepcopy(target).eval().requires_grad_(False))
 
 
 @torch.no_grad()

@@ -10,14 +10,9 @@ from torch import nn
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
-from remnant.nets.inversion import ImageDecoder, MirrorDecoder
 from remnant.nets.segmenter import Segmenter
 
-MODULES: dict[str, type[nn.Module]] = {
-    "Segmenter": Segmenter,
-    "MirrorDecoder": MirrorDecoder,
-    "ImageDecoder": ImageDecoder,
-}
+MODULES: dict[str, type[nn.Module]] = {"Segmenter": Segmenter}
 
 
 def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> None:
@@ -29,18 +24,18 @@ def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> 
         temporary.write_bytes(safetensors.torch.save(tensors, metadata={"remnant": description}))
 
 
-def load_checkpoint(path: Path) -> nn.Module:
-    """The module that `save_checkpoint` wrote, in evaluation mode. No code of the file is ever executed.
+def load_checkpoint(path: Path, modules: dict[str, type[nn.Module]] = MODULES) -> nn.Module:
+    """The module that `save_checkpoint` wrote, one of `modules`, in evaluation mode. No code of the file is ever executed.
 
     Raises `RemnantError` when the file is missing, is not safetensors, was not written by Remnant, names a module that
-    Remnant does not have, or holds weights that do not fit the description.
+    is not among `modules`, or holds weights that do not fit the description.
     """
     if not Path(path).is_file():
         raise RemnantError(f"The checkpoint {path} does not exist; check the path.")
     try:
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})["remnant"])
-        model = MODULES[description["module"]](**description["arguments"])
+        model = modules[description["module"]](**description["arguments"])
         model.load_state_dict(safetensors.torch.load_file(path))
     except SafetensorError as error:
         raise RemnantError(f"{path} is not a whole safetensors file ({error}); train or copy it again.") from None

@@ -76,10 +76,11 @@ def attack_cell(run: Run, network: str, fold: int, decoder: str, settings: Study
     attacked = [*data.where("member"), *data.where("non_member")]
     own = data.images[data.where("attacker")]
     access = latents_of(target, data.images[attacked])
-    _, train = DECODERS[decoder]
-    model = train(access, own, getattr(settings, decoder), Seeds(settings.seed).child(name), _epoch_log(run, name))
+    attack, chosen = DECODERS[decoder], getattr(settings, decoder)
+    model = attack.train(access, own, chosen, Seeds(settings.seed).child(name), _epoch_log(run, name))
     drawn = reconstruct(model, access.latents)
-    save_checkpoint(run.private / "decoders" / f"{name}.safetensors", model, _decoder_arguments(decoder, own, settings))
+    kept = run.private / "decoders" / f"{name}.safetensors"
+    save_checkpoint(kept, model, attack.arguments(chosen, model))
     who = {key: [getattr(data, key)[i] for i in attacked] for key in ("pseudonyms", "groups", "sessions")}
     write_reconstructions(
         run.path,
@@ -135,12 +136,6 @@ def _overlaps(data: FoldData, attacked: list[int], drawn: Tensor, target: Any) -
 
 def _segment(target: Any, images: Tensor) -> np.ndarray:
     return torch.cat([target.segment(batch).cpu() for batch in in_batches(images)]).numpy()
-
-
-def _decoder_arguments(decoder: str, own: Tensor, settings: StudySettings) -> dict[str, Any]:
-    if decoder == "default":
-        return {"shape": list(own.shape[2:]), "widths": settings.default.widths}
-    return {"widths": settings.published.widths, "norm": settings.published.norm}
 
 
 def _target_path(run: Run, network: str, fold: int) -> Path:

@@ -1,5 +1,6 @@
 """What the study will take, said before it starts."""
 
+from remnant.attacks.decoder import DECODERS
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.studies.subbanna2021.folds import read_fold
@@ -7,7 +8,7 @@ from remnant.studies.subbanna2021.settings import StudySettings
 
 # Seconds a voxel of one training step, measured on one core of an EPYC at 64x80x64 in float32: an order of magnitude
 # elsewhere, which is what somebody needs to know who is about to wait.
-SECONDS_A_VOXEL = {"unet": 2.0e-6, "segnet": 0.95e-6, "default": 0.46e-6, "published": 0.22e-6}
+SECONDS_A_VOXEL = {"unet": 2.0e-6, "segnet": 0.95e-6}
 # Per scan and attack, in float16: the original and the reconstruction.
 BYTES_A_VOXEL = 4
 
@@ -17,12 +18,11 @@ def foretell(run: Run, settings: StudySettings, workers: int) -> None:
     data = read_fold(run, 0)
     voxels = data.images[0].numel()
     members, own = len(data.where("member", 1)), len(data.where("attacker"))
-    scans = {"default": own * (1 + settings.default.replays), "published": own}
     seconds = 0.0
     for network in settings.networks:
         seconds += SECONDS_A_VOXEL[network] * members * settings.segmenter.fit.epochs
         for decoder in settings.decoders:
-            seconds += SECONDS_A_VOXEL[decoder] * scans[decoder] * getattr(settings, decoder).fit.epochs
+            seconds += DECODERS[decoder].seconds(getattr(settings, decoder), own)
     attacks = settings.folds * len(settings.networks) * len(settings.decoders)
     minutes = seconds * voxels * settings.folds / workers / 60
     disk = attacks * len(data.images) * voxels * BYTES_A_VOXEL / 1e6

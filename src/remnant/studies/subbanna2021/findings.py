@@ -5,7 +5,7 @@ from typing import Any
 from remnant.base.results import Row, matching
 from remnant.studies.subbanna2021.settings import StudySettings
 
-NAMES = {"unet": "3D U-Net", "segnet": "SegNet", "default": "default", "published": "published"}
+NAMES = {"unet": "3D U-Net", "segnet": "SegNet"}
 Tables = dict[str, list[Row]]
 
 
@@ -32,7 +32,7 @@ def headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
     others = _one(rows, network=best["network"], group="non_member")
     beside = f" and {others['rank1_count']} of {others['n']} non-members" if others else ""
     return (
-        f"From the latents of a {NAMES[best['network']]} alone, the {NAMES[decoder]} attack finds the patient's own scan among "
+        f"From the latents of a {NAMES[best['network']]} alone, the {decoder} attack finds the patient's own scan among "
         f"{best['gallery']} for {best['rank1_count']} of {best['n']} members ({best['rank1']:.0%}, 95% interval "
         f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
         f"({best['chance']:.0%})."
@@ -63,7 +63,7 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
                 f"{row['others']:.2f} with others; the attacker's mean image, which holds nothing of the patient, reaches "
                 f"{row['mean_image']:.2f}. Similarity alone proves little; the ranks do."
             )
-    if len(settings.decoders) == 2:
+    if {"published", "default"} <= set(settings.decoders):
         said.append(_decoders_in_words(tables, settings))
     for network in settings.networks:
         row = _one(

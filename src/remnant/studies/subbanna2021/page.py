@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from remnant.attacks.decoder import DECODERS
 from remnant.base.results import FigureView, Section, TableView
 from remnant.cohort.case import Cohort
 from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, strongest
@@ -62,16 +63,7 @@ def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
             if groups == 2
             else "."
         ),
-        "Inversion decoders: "
-        + "; ".join(
-            {
-                "default": "ours (the attacker's scans warped anew at each step and passed through the encoder "
-                "again, SSIM in its loss, drawn upon its mean image)",
-                "published": "as published (trained on stored latents by mean squared error)",
-            }[decoder]
-            for decoder in settings.decoders
-        )
-        + ".",
+        "Inversion decoders: " + "; ".join(DECODERS[decoder].words for decoder in settings.decoders) + ".",
     ]
 
 
@@ -105,7 +97,7 @@ def _sections(decoder: str, *, two_sessions: bool, leak: bool) -> list[Section]:
                     name="identification",
                     kind="identification_bars",
                     caption="Patients found first, with exact 95% intervals, chance and the published share.",
-                    where={"decoder": ["default", "published"]},
+                    where={"decoder": list(DECODERS)},
                 ),
                 FigureView(
                     name="ranks",

@@ -4,7 +4,9 @@ from typing import Literal
 
 import pydantic
 
-from remnant.attacks.decoder import DefaultSettings, PublishedSettings
+from remnant.attacks.decoder import DECODERS
+from remnant.attacks.default import DefaultSettings
+from remnant.attacks.published import PublishedSettings
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.prepare import PreparationSettings
@@ -12,26 +14,29 @@ from remnant.engine.loop import FitSettings
 from remnant.targets.segmenter import Architecture, SegmenterSettings
 
 METRICS = ("ssim", "ncc", "mcc")
-DecoderName = Literal["published", "default"]
+# A field a decoder, named as in `DECODERS`.
+_DecoderSettings = pydantic.create_model(
+    "_DecoderSettings",
+    __base__=Settings,
+    **{name: (decoder.settings, decoder.settings()) for name, decoder in DECODERS.items()},
+)
 
 
-class StudySettings(Settings):
+class StudySettings(_DecoderSettings):
     """Everything that decides the study's numbers, beside the data.
 
     `design`: `three_groups` rotates members, attacker and non-members; `two_groups` is the paper's own, without
-    non-members. `folds`: in how many groups the patients are dealt.
+    non-members. `folds`: in how many groups the patients are dealt. Each decoder's own settings are in the field of its name.
     """
 
     preset: Literal["smoke", "demo", "cpu"]
     networks: tuple[Architecture, ...] = pydantic.Field(default=("unet", "segnet"), min_length=1)
-    decoders: tuple[DecoderName, ...] = pydantic.Field(default=("default", "published"), min_length=1)
+    decoders: tuple[Literal[*DECODERS], ...] = pydantic.Field(default=("default", "published"), min_length=1)
     design: Literal["three_groups", "two_groups"] = "three_groups"
     folds: int = 4
     seed: int = 0
     preparation: PreparationSettings = PreparationSettings()
     segmenter: SegmenterSettings = SegmenterSettings()
-    default: DefaultSettings = DefaultSettings()
-    published: PublishedSettings = PublishedSettings()
 
 
 def preset(name: str) -> StudySettings:
