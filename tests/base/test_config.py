@@ -39,12 +39,18 @@ def test_what_does_not_fit_is_named(values, message):
 def test_toml(tmp_path):
     path = tmp_path / "a.toml"
     with pytest.raises(RemnantError, match=r"a\.toml does not exist"):
-        Outer.from_toml(path)
+        Outer().with_toml(path)
     path.write_text("name = ")
     with pytest.raises(RemnantError, match="is not valid TOML"):
-        Outer.from_toml(path)
+        Outer().with_toml(path)
     path.write_text("[inner]\nepoch = 4")
     with pytest.raises(RemnantError, match=r"a\.toml does not fit: inner\.epoch"):
-        Outer.from_toml(path)
+        Outer().with_toml(path)
     path.write_text("[inner]\nepochs = 4")
-    assert Outer.from_toml(path).inner.epochs == 4
+    assert Outer().with_toml(path).inner.epochs == 4
+
+
+def test_a_file_replaces_some_settings_and_keeps_the_rest(tmp_path):
+    path = tmp_path / "change.toml"
+    path.write_text("[inner]\nepochs = 5\n")
+    assert Outer(widths=(4,), name="y").with_toml(path) == Outer(widths=(4,), name="y", inner=Inner(epochs=5))

@@ -14,11 +14,14 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    @classmethod
-    def from_toml(cls, path: Path) -> Self:
-        """Read settings; raise `RemnantError` naming the file and the key that does not fit."""
+    def with_toml(self, path: Path) -> Self:
+        """The same settings with those of a file in their place, table by table.
+
+        Raises `RemnantError` naming the file and the key that does not fit.
+        """
         try:
-            return cls.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+            changes = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            return self.model_validate(_merged(self.model_dump(), changes))
         except FileNotFoundError:
             raise RemnantError(f"The configuration {path} does not exist; check the path.") from None
         except tomllib.TOMLDecodeError as error:
@@ -43,8 +46,19 @@ class Settings(pydantic.BaseModel):
         return self.model_dump(mode="json")
 
 
+def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, change in changes.items():
+        both = isinstance(change, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], change) if both else change
+    return merged
+
+
 def first_problem(error: pydantic.ValidationError) -> str:
     """The first of the problems that pydantic found, as one sentence."""
     problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"]) or "the settings"
-    return f"{place}: {problem['msg']}. Got {problem['input']!r} instead."
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        # A rule over several settings: the input would be all of them.
+        return f"{message[0].upper()}{message[1:]}."
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {message}. Got {problem['input']!r} instead."
