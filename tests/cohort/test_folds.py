@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.folds import three_group_folds, two_group_folds
+from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
 
 
 @st.composite
@@ -75,3 +75,20 @@ def test_too_few_patients_says_how_many_are_needed():
 def test_three_groups_need_three_folds():
     with pytest.raises(RemnantError, match="at least 3"):
         three_group_folds([f"p{i}" for i in range(24)], seeds=Seeds(0), n_folds=2)
+
+
+def test_swapped_groups_share_the_attacker_and_leave_the_rest_in_the_gallery():
+    patients = [f"p{i:02d}" for i in range(20)]
+    sessions = dict.fromkeys(patients[:6], 2)
+    one, other = swap_folds(patients, seeds=Seeds(0), group=4, sessions=sessions)
+    assert (one.members, one.non_members) == (other.non_members, other.members)
+    assert one.attacker == other.attacker and len(one.attacker) == 4
+    assert one.distractors == other.distractors and len(one.distractors) == 8
+    assert sorted([*one.members, *one.non_members, *one.attacker, *one.distractors]) == patients
+    assert [sum(patient in sessions for patient in group) for group in (one.members, one.non_members)] == [2, 2]
+
+
+@pytest.mark.parametrize(("group", "wrong"), [(1, "at least 2"), (7, "at least 21 patients")])
+def test_swapped_groups_need_patients(group, wrong):
+    with pytest.raises(RemnantError, match=wrong):
+        swap_folds([f"p{i}" for i in range(20)], seeds=Seeds(0), group=group)

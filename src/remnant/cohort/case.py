@@ -139,9 +139,13 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Fold:
-    """Three disjoint groups of patients. `non_members` is empty in the paper's two-group design."""
+    """Disjoint groups of patients. `non_members` is empty in the paper's two-group design.
+
+    `distractors` are in the gallery and nowhere else: nobody trains on them and nobody redraws them.
+    """
 
     index: int
     members: tuple[str, ...]
     attacker: tuple[str, ...]
     non_members: tuple[str, ...] = ()
+    distractors: tuple[str, ...] = ()

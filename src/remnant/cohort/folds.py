@@ -49,6 +49,28 @@ def two_group_folds(
     )
 
 
+def swap_folds(
+    patients: Collection[str], *, seeds: Seeds, group: int, sessions: Mapping[str, int] | None = None
+) -> tuple[Fold, Fold]:
+    """Two folds in which `group` members and `group` non-members change places, beside one attacker with as many patients.
+
+    Everybody else is a distractor. Both folds share the attacker, so that they share its template, and a large cohort costs
+    two trainings. Patients with several scans come first into the groups. Raises `RemnantError` for too few patients.
+    """
+    if group < FEWEST_IN_GROUP:
+        raise RemnantError(f"A group must have at least {FEWEST_IN_GROUP} patients. Got {group} instead.")
+    ids = sorted(set(patients))
+    if len(ids) < 3 * group:
+        raise RemnantError(
+            f"Three groups of {group} need at least {3 * group} patients. Got {len(ids)} instead; add patients or ask for "
+            "smaller groups."
+        )
+    order = _dealt(ids, seeds, sessions or {})
+    some, others, attacker = (tuple(sorted(order[start : 3 * group : 3])) for start in range(3))
+    rest = tuple(sorted(order[3 * group :]))
+    return Fold(0, some, attacker, others, rest), Fold(1, others, attacker, some, rest)
+
+
 def _groups(
     patients: Collection[str], seeds: Seeds, n_folds: int, fewest_folds: int, sessions: Mapping[str, int]
 ) -> list[tuple[str, ...]]:
@@ -63,10 +85,14 @@ def _groups(
             f"{n_folds} folds need at least {needed} patients, {FEWEST_IN_GROUP} in each group. Got "
             f"{len(ids)} instead; add patients or ask for fewer folds."
         )
-    order = [str(patient) for patient in seeds.child("folds").numpy().permutation(ids)]
-    # Dealt like cards with the most scans first, neither they nor the groups' sizes differ by more than one.
-    order.sort(key=lambda patient: -sessions.get(patient, 1))
+    order = _dealt(ids, seeds, sessions)
     return [tuple(sorted(order[start::n_folds])) for start in range(n_folds)]
+
+
+def _dealt(ids: list[str], seeds: Seeds, sessions: Mapping[str, int]) -> list[str]:
+    """Shuffled, those with the most scans first: dealt like cards, neither they nor group sizes differ by more than one."""
+    order = [str(patient) for patient in seeds.child("folds").numpy().permutation(ids)]
+    return sorted(order, key=lambda patient: -sessions.get(patient, 1))
 
 
 def _together(groups: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def test_files_betray_their_patients_and_prepared_scans_do_not(tmp_path, planted
     assert {name for name in PLANTED if any(f"the {name} alone" in one.text for one in findings)} == set(PLANTED)
 
     # At the scans' own spacing and without a bias field, so that only the preparation itself can remove a step.
-    settings = PreparationSettings(spacing_mm=8.0, bias_field=False)
+    settings = PreparationSettings(spacing_mm=8.0, bias_field="none")
     heads = prepare(read_cohort(directory), settings, cache=tmp_path / "cache", quiet=True)
     for template in (None, build_template(heads.select(["p00", "p01"]), quiet=True)):
         after = {one.name: one for one in prepared_links(align(heads, template, quiet=True), Seeds(0))}
