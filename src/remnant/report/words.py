@@ -13,6 +13,8 @@ _LABELS = {
     "mcc": "MCC",
     "deformation": "deformation field",
     "dice": "Dice",
+    "ssim_brain": "SSIM, brain alone",
+    "ssim_outside": "SSIM, all but the brain",
     "gamma": "gamma curve",
     "sigmoid": "sigmoid curve",
     "member": "members",
@@ -23,6 +25,13 @@ _LABELS = {
     "first->second": "first → second",
     "published": "as published",
     "default": "ours",
+    "surrogate": "without the encoder",
+    "aligned": "without the encoder, aligned",
+    "linear": "linear",
+    "deep_grey": "deep grey target",
+    "overfit": "target trained too long",
+    "stripped": "skull removed",
+    "standard": "target",
     "lpba3": "LPBA, 3 classes",
 }
 

@@ -9,7 +9,8 @@ from remnant.base.results import Row
 from remnant.report.figures.style import CHANCE, FAINT, MEMBER, WIDTH
 from remnant.report.words import label, number
 
-NOTES = (1.12, 1.2)  # right ends of the two columns of numbers, in panel widths
+NOTES = (54, 80)  # right ends of the two columns of numbers, in points from the panel
+MARGIN = 0.845  # of the figure's width; the rest is for these numbers, which the layout does not know of
 
 
 def leak_forest(rows: list[Row]) -> Figure:
@@ -19,6 +20,7 @@ def leak_forest(rows: list[Row]) -> Figure:
     difference: a true leak smaller than that would probably not have been seen with so many patients.
     """
     figure = Figure(figsize=(WIDTH, 1.05 + 0.3 * len(rows)), layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0, MARGIN, 1))
     panel = figure.subplots()
     names = []
     for place, row in enumerate(rows):
@@ -69,8 +71,11 @@ def _beside(panel: Axes, right: float, place: float, text: str, weight: str = "n
     """Text right of the panel, on the line of `place`."""
     panel.annotate(
         text,
-        (right, place),
+        (1, place),
         xycoords=("axes fraction", "data"),
+        xytext=(right, 0),
+        textcoords="offset points",
+        in_layout=False,
         ha="right",
         va="center",
         fontsize=7.5,

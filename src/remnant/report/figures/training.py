@@ -11,10 +11,10 @@ from remnant.report.words import facet, split
 def training_curves(rows: list[Row]) -> Figure:
     """Loss by epoch, one line a fold: solid on the training images, dashed on those held out.
 
-    `rows` are of the table `training`; one panel per network and kind. The scale is logarithmic where all
+    `rows` are of the table `training`; one panel per network, kind and experiment. The scale is logarithmic where all
     losses are above zero.
     """
-    parts = split(rows, "network", "kind")
+    parts = split(rows, "network", "kind", "experiment")
     figure, axes = panels(len(parts), height=2.2, share_y=False)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
         folds = sorted({row["fold"] for row in part})
