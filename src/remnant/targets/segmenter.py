@@ -1,7 +1,7 @@
 """Train the segmenter under audit on its members."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,9 +26,14 @@ class SegmenterSettings(Settings):
     batch: int = 2
     fit: FitSettings = FitSettings(epochs=60, learning_rate=3e-3)
 
+    def arguments(self, architecture: Architecture, classes: int) -> dict[str, Any]:
+        """What builds the network, for its checkpoint."""
+        settings = {"widths": self.widths, "norm": self.norm, "unpool": self.unpool}
+        return {"architecture": architecture, "classes": classes, **settings}
+
     def build(self, architecture: Architecture, classes: int) -> Segmenter:
         """The untrained network; its weights come from torch's global generator."""
-        return Segmenter(architecture, classes, self.widths, self.norm, self.unpool)
+        return Segmenter(**self.arguments(architecture, classes))
 
 
 def train_segmenter(
