@@ -56,6 +56,7 @@ class Preset(StrEnum):
     smoke = "smoke"
     demo = "demo"
     cpu = "cpu"
+    paper = "paper"
 
 
 class Design(StrEnum):
@@ -63,6 +64,7 @@ class Design(StrEnum):
 
     three_groups = "three_groups"
     two_groups = "two_groups"
+    swap = "swap"
 
 
 @study.command("subbanna2021")
@@ -70,12 +72,24 @@ def study_subbanna2021(
     data: Annotated[
         Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, within the hour.")] = Preset.cpu,
-    networks: Annotated[str, typer.Option(help="Comma-separated: unet, segnet.")] = "unet,segnet",
+    preset: Annotated[
+        Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm. paper: 1 mm, 224^3, for a GPU.")
+    ] = Preset.cpu,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file whose settings replace the preset's; options replace both.")
+    ] = None,
+    networks: Annotated[str | None, typer.Option(help="Comma-separated: unet, segnet.")] = None,
+    experiments: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: default, published, linear, surrogate, aligned, deep_grey, overfit, stripped."
+        ),
+    ] = None,
     design: Annotated[
-        Design, typer.Option(help="two_groups is the paper's own, without non-members.")
-    ] = Design.three_groups,
-    seed: Annotated[int, typer.Option(help="The root of every random number.")] = 0,
+        Design | None,
+        typer.Option(help="two_groups is the paper's own, without non-members; swap is for large cohorts."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The root of every random number.")] = None,
     out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/subbanna2021"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     cache: Annotated[
@@ -97,9 +111,15 @@ def study_subbanna2021(
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
     from remnant.studies import subbanna2021
 
-    chosen = subbanna2021.preset(preset).changed(
-        networks=list(dict.fromkeys(name.strip() for name in networks.split(","))), design=str(design), seed=seed
-    )
+    chosen = subbanna2021.preset(preset)
+    if config:
+        chosen = chosen.with_toml(config)
+    lists = {"networks": networks, "experiments": experiments}
+    given = {key: list(dict.fromkeys(map(str.strip, text.split(",")))) for key, text in lists.items() if text}
+    given |= {
+        key: value for key, value in {"design": design and str(design), "seed": seed}.items() if value is not None
+    }
+    chosen = chosen.changed(**given)
     report = subbanna2021.run_study(
         chosen,
         out,
@@ -136,6 +156,27 @@ def phantom_brains(
         workers=workers,
         quiet=quiet,
     )
+    print(out)
+
+
+@phantom.command("heads")
+def phantom_heads(
+    maps: Annotated[Path, typer.Option(help="Directory of label maps: manifest.csv and labels.csv.")],
+    out: Annotated[Path, typer.Option(help="Directory to write, in BIDS.")],
+    sessions: Annotated[int, typer.Option(min=1, help="Scans of each person.")] = 2,
+    skull: Annotated[
+        bool, typer.Option("--skull/--stripped", help="Of one seed, the same images but for what is outside the brain.")
+    ] = True,
+    spacing: Annotated[float, typer.Option(help="Voxel size in mm, 0.5 to 8.")] = 1.0,
+    seed: int = 0,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Draw scans of the heads of label maps, with label maps, as BIDS."""
+    from remnant.cohort.phantoms import HeadPhantoms, write_bids
+
+    phantoms = HeadPhantoms.of(maps, sessions=sessions, skull=skull, spacing_mm=spacing, seed=seed)
+    write_bids(phantoms, out, workers=workers, quiet=quiet)
     print(out)
 
 

@@ -14,8 +14,15 @@ SUBBANNA2021_RANK1 = {
     ("segnet", "ssim"): 26,
     ("unet", "ncc"): 16,
     ("segnet", "ncc"): 14,
+    ("unet", "deformation"): 24,
+    ("segnet", "deformation"): 22,
 }
-SUBBANNA2021_MEAN_RANK = {("unet", "ssim"): 1.5, ("segnet", "ssim"): 1.6}
+SUBBANNA2021_MEAN_RANK = {
+    ("unet", "ssim"): 1.5,
+    ("segnet", "ssim"): 1.6,
+    ("unet", "deformation"): 1.8,
+    ("segnet", "deformation"): 1.8,
+}
 SUBBANNA2021_RANKS = {"unet": (30, 5, 2, 2, 1), "segnet": (26, 8, 3, 2, 0, 1)}
 SUBBANNA2021_DICE = {
     ("unet", "original"): 0.53,

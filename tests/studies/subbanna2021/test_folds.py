@@ -1,10 +1,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 
+from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.case import Case, Fold, Prepared
-from remnant.studies.subbanna2021.folds import fold_file, read_fold, write_fold
+from remnant.studies.subbanna2021.experiments import Target
+from remnant.studies.subbanna2021.folds import FoldData, fold_file, read_fold, write_fold
 
 
 def test_a_fold_comes_back_by_pseudonym_with_sessions_by_their_order(tmp_path):
@@ -24,7 +28,42 @@ def test_a_fold_comes_back_by_pseudonym_with_sessions_by_their_order(tmp_path):
     assert data.pseudonyms == tuple(run.pseudonym(patient) for patient, _ in names)
     np.testing.assert_array_equal(data.images.numpy(), prepared.images)
     np.testing.assert_array_equal(data.labels.numpy(), prepared.labels)
-    assert data.where("member") == [0, 2] and data.where("member", 1) == [2] and data.firsts == [1, 2, 3, 4]
+    assert data.where("member") == [0, 2] and data.where("member", 1) == [2]
     assert fold_file(run, 2).parent.stat().st_mode & 0o077 == 0
     kept = fold_file(run, 2).read_bytes()
     assert b"2021-05" not in kept and b"2020-01" not in kept
+
+
+def data(labels, classes):
+    n = len(labels)
+    images = torch.ones(n, 1, *labels.shape[1:])
+    return FoldData(images, torch.from_numpy(labels), ("p",) * n, ("member",) * n, (1,) * n, classes)
+
+
+def test_a_target_learns_the_classes_it_is_for():
+    labels = np.arange(64, dtype=np.uint8).reshape(1, 4, 4, 4) % 4
+    seen = data(labels, ("background", "gyri", "deep_grey", "other_brain")).seen_by(Target(classes=("deep_grey",)))
+    assert seen.classes == ("background", "deep_grey")
+    np.testing.assert_array_equal(seen.labels.numpy(), labels == 2)
+    with pytest.raises(RemnantError, match="no class 'deep_grey'"):
+        data(labels, ("background", "anterior")).seen_by(Target(classes=("deep_grey",)))
+
+
+def test_a_stripped_head_keeps_the_brain_with_the_fluid_inside():
+    labels = np.zeros((1, 16, 16, 16), np.uint8)
+    labels[0, 4:12, 4:12, 4:12] = 1
+    labels[0, 7:9, 7:9, 7:9] = 0
+    seen = data(labels, ("background", "gyri")).seen_by(Target(stripped=True))
+    np.testing.assert_array_equal(seen.images[0, 0, 4:12, 4:12, 4:12].numpy(), 1)
+    assert seen.images.sum() == 8**3
+    assert data(labels, ("background", "gyri")).seen_by(Target()).images.sum() == 16**3
+
+
+def test_the_few_first_patients_of_each_group_with_all_their_scans():
+    names, groups = (
+        ("a", "b", "a", "c", "d", "e"),
+        ("member", "member", "member", "non_member", "attacker", "non_member"),
+    )
+    seen = FoldData(torch.zeros(6, 1, 1, 1, 1), torch.zeros(6, 1, 1, 1), names, groups, (2, 1, 1, 1, 1, 1), ("none",))
+    assert seen.attacked() == [0, 1, 2, 3, 5]
+    assert seen.attacked(1) == [1, 3] and seen.attacked(2) == [0, 1, 2, 3, 5]

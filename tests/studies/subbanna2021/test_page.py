@@ -44,6 +44,9 @@ def tables(*, low=-0.01, high=0.05, leak=True, groups=("member", "non_member"), 
             for decoder, found in (("default", count), ("published", published))
             for group in groups
         ],
+        "comparison": [],
+        "gallery_size": [],
+        "response": [],
         "leak": [LEAK | {"low": low, "high": high, "detectable": 0.04}] if leak else [],
         "similarity": [similarity | {"group": group} for group in groups],
         "other_session": [other | {"group": "member", "rank1_count": 4}] if sessions else [],
@@ -112,6 +115,6 @@ def test_both_decoders_are_reported_and_the_verdict_rests_on_the_stronger(publis
 def test_measures_and_views_come_with_their_settings():
     said = words(tables())
     assert said["measures"]["ssim"] == "SSIM so"
-    assert "9 patients with 9 scans in 3 folds: at most 3 members, at least 3 patients" in said["attacked"][1]
+    assert "9 patients with 9 scans: 3 folds of at most 3 members, at least 3 patients" in said["attacked"][1]
     private = [figure for section in said["sections"] for figure in section.figures if figure.private]
     assert [figure.kind for figure in private] == ["reconstructions"]

@@ -65,6 +65,7 @@ def test_training_counts_the_last_start_of_a_cell():
             "cell": "attack-unet-fold1-default",
             "network": "unet",
             "kind": "decoder",
+            "experiment": "default",
             "fold": 1,
             "epoch": 1,
             "loss": 7.0,
@@ -204,3 +205,37 @@ def test_kills_at_a_dozen_random_moments_change_no_number(tmp_path):
     assert (first.headline, first.findings, first.checkpoints) == (second.headline, second.findings, second.checkpoints)
     assert sorted(path.name for path in (killed / "private").iterdir()) == ["cache.json", "key"]
     assert not list(killed.rglob(".tmp-*"))
+
+
+@pytest.mark.slow
+def test_every_experiment_and_every_measure_has_its_rows(tmp_path, write_cohort):
+    data = write_cohort(tmp_path / "data", patients=6, sessions=1)
+    experiments = ["default", "surrogate", "aligned", "deep_grey", "overfit"]
+    settings = SETTINGS.changed(
+        experiments=experiments,
+        metrics=["ssim", "ms_ssim"],
+        deformation=True,
+        damage=True,
+        design="swap",
+        group=2,
+        few=2,
+    )
+    run_study(settings, tmp_path / "run", data=data, cache=tmp_path / "cache", quiet=True)
+    tables = Results.read(tmp_path / "run" / "results.json").tables
+    assert {row["decoder"] for row in tables["identification"]} == {*experiments, "mean_image"}
+    assert {row["decoder"] for row in tables["comparison"]} == set(experiments[1:])
+    bent = [row for row in tables["similarity"] if row["metric"] == "deformation"]
+    # Millimetres, of the paper's own experiments alone.
+    assert {row["decoder"] for row in bent} == {"default"}
+    assert all(0 < row["own_low"] <= row["own"] <= row["own_high"] for row in bent)
+    assert {row["metric"] for row in tables["response"]} == {"ssim", "ms_ssim", "deformation"}
+    assert {row["metric"] for row in tables["leak"] if row["decoder"] == "default"} == {
+        "ssim",
+        "ms_ssim",
+        "deformation",
+    }
+    # The attacker's own segmenters are its own: no checkpoint to publish.
+    names = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert names == {
+        f"segnet-fold{fold}{kind}.safetensors" for fold in (0, 1) for kind in ("", "-deep_grey", "-overfit")
+    }

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from remnant.base.seeds import Seeds
+from remnant.studies.subbanna2021.contrasts import GROUPS, leak
 from remnant.studies.subbanna2021.search import Search
-from remnant.studies.subbanna2021.tables import GROUPS, _leak, make_tables
+from remnant.studies.subbanna2021.tables import make_tables
 
 # Two patients with a second scan each, and two without; A and B are member and non-member once, C and D attacker's.
 GALLERY = [["A", 1], ["A", 2], ["B", 1], ["B", 2], ["C", 1], ["D", 1]]
@@ -22,11 +23,13 @@ COLUMNS = {
 }
 
 
-def attack(groups, rows, names=("A", "B"), mean_image=(0.5, 0.5, 0.4, 0.4, 0.6, 0.6)):
+def attack(groups, rows, names=("A", "B"), experiment="default", mean_image=(0.5, 0.5, 0.4, 0.4, 0.6, 0.6)):
     """A cell's result: `rows` are similarities of A1, A2, B1, B2 with the gallery."""
     rename = dict(zip("AB", names, strict=True))
     gallery = [[rename.get(name, name), session] for name, session in GALLERY]
     return {
+        "network": "unet",
+        "experiment": experiment,
         "pseudonyms": [names[0], names[0], names[1], names[1]],
         "groups": [groups[0], groups[0], groups[1], groups[1]],
         "sessions": [1, 2, 1, 2],
@@ -140,7 +143,7 @@ def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
             )
             for group in GROUPS
         }
-        leaks.append(_leak({}, firsts, Seeds(0)))
+        leaks.append(leak({}, firsts, Seeds(0)))
     assert leaks[0] == leaks[1]
     assert leaks[0]["difference"] == pytest.approx((scores["member"] - scores["non_member"]).mean())
 
@@ -173,7 +176,7 @@ def test_without_second_sessions_there_is_no_such_table():
     assert all(row["other_session_rank"] is None for row in tables["scores"])
 
 
-def test_two_groups_have_no_leak():
+def test_two_groups_have_noleak():
     two = {name: cell for name, cell in cells().items() if "fold1" not in name}
     two["attack-unet-fold0-default"]["groups"] = ["member"] * 4
     tables = make_tables(two, ["unet"], ["default"], Seeds(0))
@@ -213,3 +216,22 @@ def test_scores_and_the_most_exposed(tables):
         ("A", "non_member", -0.1),
         ("B", "non_member", -0.2),
     ]
+
+
+def test_an_experiment_is_compared_with_the_first_patient_by_patient():
+    both = cells()
+    for fold, groups in ((0, ("member", "non_member")), (1, ("non_member", "member"))):
+        first = both[f"attack-unet-fold{fold}-default"]["similarity"]["ssim"]
+        # Everybody's own image loses 0.2 and the others nothing: A1 stands first, B1 third in the gallery.
+        rows = [
+            [value - 0.2 * (j == own) for j, value in enumerate(row)]
+            for row, own in zip(first, (0, 1, 2, 3), strict=True)
+        ]
+        both[f"attack-unet-fold{fold}-surrogate"] = attack(groups, rows, experiment="surrogate")
+    tables = make_tables(both, ["unet"], ["default", "surrogate"], Seeds(0))
+    found = row(tables["comparison"], decoder="surrogate", against="default", metric="ssim", group="member")
+    assert found["n"] == 2 and found["difference"] == pytest.approx(-0.2)
+    assert found["margin_against"] == pytest.approx(0.4) and found["margin"] == pytest.approx(0.2)
+    assert {r["decoder"] for r in tables["comparison"]} == {"surrogate"}
+    # The exposed are those of the first experiment.
+    assert {r["decoder"] for r in tables["exposed"]} == {"default"}

@@ -1,92 +1,74 @@
 """The study's independent pieces: a segmenter for each fold and network, an attack for each of its decoders."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from remnant.attacks.decoder import DECODERS, reconstruct
+from remnant.attacks.alignment import align
+from remnant.attacks.decoder import DECODERS, load_decoder, reconstruct
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.engine.cells import Cell
-from remnant.engine.device import in_batches
 from remnant.engine.loop import EpochReport
-from remnant.measure.images import union_box
-from remnant.measure.overlap import dice
-from remnant.measure.similarity import MATRICES
+from remnant.nets.segmenter import Segmenter
 from remnant.report.private import write_reconstructions
-from remnant.studies.subbanna2021.folds import FoldData, read_fold
-from remnant.studies.subbanna2021.settings import METRICS, StudySettings
-from remnant.targets.access import latents_of
+from remnant.studies.subbanna2021.experiments import (
+    EXPERIMENTS,
+    TARGETS,
+    attack_cell_name,
+    checkpoint_name,
+    target_cell_name,
+)
+from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.scores import overlaps, similarities
+from remnant.studies.subbanna2021.settings import StudySettings
+from remnant.targets.access import Latents, latents_of
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
-from remnant.targets.segmenter import train_segmenter
-
-# Half an SSIM window around the heads, so that every voxel of a head is the centre of a window.
-BOX_MARGIN = 5
+from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
 
-def cells_of(settings: StudySettings) -> list[Cell]:
-    """Every cell; the attacks of the longest training first, since the last to start decides when the study ends."""
-    shared = {"settings": settings}
-    targets, attacks = [], []
-    for network in settings.networks:
-        for fold in range(settings.folds):
-            name = f"segmenter-{network}-fold{fold}"
-            targets.append(Cell(name, segmenter_cell, {"network": network, "fold": fold, **shared}))
-            for decoder in settings.decoders:
-                arguments = {"network": network, "fold": fold, "decoder": decoder, **shared}
-                attacks.append(Cell(f"attack-{network}-fold{fold}-{decoder}", attack_cell, arguments, (name,)))
-    return targets + sorted(attacks, key=lambda cell: cell.arguments["decoder"] != "default")
+def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: StudySettings) -> dict[str, Any]:
+    """Train a segmenter on the first scans of its group, so that their other sessions are scans it never saw."""
+    name = target_cell_name(network, fold, target)
+    kind = TARGETS[target]
+    chosen: SegmenterSettings = getattr(settings, kind.settings)
+    data = read_fold(run, fold).seen_by(kind)
+    own = data.where(kind.group, 1)[: settings.few if kind.few else None]
+    seeds = Seeds(settings.seed).child(name)
+    images, labels, classes = data.images[own], data.labels[own], len(data.classes)
+    model = train_segmenter(network, images, labels, classes, chosen, seeds, _epoch_log(run, name))
+    # A segmenter trained on the attacker's patients is the attacker's, not the owner's to publish.
+    folder = run.checkpoints if kind.group == "member" else run.private / "decoders"
+    path = folder / checkpoint_name(network, fold, target)
+    save_checkpoint(path, model, chosen.arguments(network, classes))
+    return {"checkpoint": path.name, "sha256": sha256(path)} if kind.group == "member" else {}
 
 
-def segmenter_cell(run: Run, network: str, fold: int, settings: StudySettings) -> dict[str, Any]:
-    """Train the target on the members' first scans, so that their other sessions are scans it never saw."""
-    name = f"segmenter-{network}-fold{fold}"
-    data = read_fold(run, fold)
-    members = data.where("member", 1)
-    model = train_segmenter(
-        network,
-        data.images[members],
-        data.labels[members],
-        len(data.classes),
-        settings.segmenter,
-        Seeds(settings.seed).child(name),
-        _epoch_log(run, name),
-    )
-    path = _target_path(run, network, fold)
-    chosen = settings.segmenter
-    arguments = {
-        "architecture": network,
-        "classes": len(data.classes),
-        "widths": chosen.widths,
-        "norm": chosen.norm,
-    }
-    save_checkpoint(path, model, {**arguments, "unpool": chosen.unpool})
-    return {"checkpoint": path.name, "sha256": sha256(path)}
-
-
-def attack_cell(run: Run, network: str, fold: int, decoder: str, settings: StudySettings) -> dict[str, Any]:
+def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: StudySettings) -> dict[str, Any]:
     """Train an inversion decoder on the attacker's scans, redraw the others', and hold them against the gallery."""
-    name = f"attack-{network}-fold{fold}-{decoder}"
-    data = read_fold(run, fold)
-    target = load_checkpoint(_target_path(run, network, fold))
-    attacked = [*data.where("member"), *data.where("non_member")]
+    name, chosen = attack_cell_name(network, fold, experiment), EXPERIMENTS[experiment]
+    data = read_fold(run, fold).seen_by(TARGETS[chosen.target])
+    target = _load(run, network, fold, chosen.target)
+    attacked = data.attacked(settings.few if TARGETS[chosen.target].few else None)
     own = data.images[data.where("attacker")]
     access = latents_of(target, data.images[attacked])
-    attack, chosen = DECODERS[decoder], getattr(settings, decoder)
-    model = attack.train(access, own, chosen, Seeds(settings.seed).child(name), _epoch_log(run, name))
+    if chosen.encoder:
+        ours = latents_of(_load(run, network, fold, chosen.encoder), own)
+        taken = align(access.latents, ours.latents, chosen.alignment)
+        access = Latents(ours.encoder, taken(access.latents))
+    decoders = run.private / "decoders"
+    if chosen.trained_by:
+        model = load_decoder(decoders / f"{attack_cell_name(network, fold, chosen.trained_by)}.safetensors")
+    else:
+        decoder, recipe = DECODERS[chosen.decoder], getattr(settings, chosen.decoder)
+        model = decoder.train(access, own, recipe, Seeds(settings.seed).child(name), _epoch_log(run, name))
+        save_checkpoint(decoders / f"{name}.safetensors", model, decoder.arguments(recipe, model))
     drawn = reconstruct(model, access.latents)
-    kept = run.private / "decoders" / f"{name}.safetensors"
-    save_checkpoint(kept, model, attack.arguments(chosen, model))
+    skull = settings.skull and not TARGETS[chosen.target].stripped
     who = {key: [getattr(data, key)[i] for i in attacked] for key in ("pseudonyms", "groups", "sessions")}
     write_reconstructions(
         run.path,
         name,
         network=network,
-        decoder=decoder,
+        decoder=experiment,
         pseudonyms=who["pseudonyms"],
         groups=who["groups"],
         sessions=[str(session) for session in who["sessions"]],
@@ -95,51 +77,18 @@ def attack_cell(run: Run, network: str, fold: int, decoder: str, settings: Study
     )
     return {
         **who,
+        "network": network,
+        "experiment": experiment,
         "gallery": [[data.pseudonyms[i], data.sessions[i]] for i in range(len(data.images))],
-        **_similarities(data, drawn, own),
-        "dice": _overlaps(data, attacked, drawn, target),
+        **similarities(data, drawn, target, settings.metrics, skull=skull),
+        "dice": overlaps(data, attacked, drawn, target),
         "classes": data.classes,
     }
 
 
-def _similarities(data: FoldData, drawn: Tensor, own: Tensor) -> dict[str, Any]:
-    """Matrices of the reconstructions, and rows of the attacker's mean image, against every scan of the cohort."""
-    gallery = data.images[:, 0].numpy()
-    box = union_box(gallery, margin=BOX_MARGIN)
-    mean_image = own.mean(0).numpy()
-    matrices, means = {}, {}
-    for metric in METRICS:
-        similarity = MATRICES[metric]
-        matrices[metric] = similarity.matrix(drawn[:, 0].numpy(), gallery, box=box).tolist()
-        means[metric] = similarity.matrix(mean_image, gallery, box=box)[0].tolist()
-    grid = gallery.shape[1:]
-    described = {metric: MATRICES[metric].describe(grid, box) for metric in METRICS}
-    return {"similarity": matrices, "mean_image": means, "measures": described}
-
-
-def _overlaps(data: FoldData, attacked: list[int], drawn: Tensor, target: Any) -> dict[str, list[list[float | None]]]:
-    """Dice per scan and class: the target's segmentation of the original and of the reconstruction."""
-    classes = len(data.classes)
-    manual = data.labels[attacked].numpy()
-    of_original = _segment(target, data.images[attacked])
-    of_drawn = _segment(target, drawn)
-    pairs = {
-        "original": (of_original, manual),
-        "reconstruction": (of_drawn, manual),
-        "reconstruction_vs_original": (of_drawn, of_original),
-    }
-    return {
-        image: [[None if np.isnan(value) else value for value in row] for row in dice(a, b, classes).tolist()]
-        for image, (a, b) in pairs.items()
-    }
-
-
-def _segment(target: Any, images: Tensor) -> np.ndarray:
-    return torch.cat([target.segment(batch).cpu() for batch in in_batches(images)]).numpy()
-
-
-def _target_path(run: Run, network: str, fold: int) -> Path:
-    return run.checkpoints / f"{network}-fold{fold}.safetensors"
+def _load(run: Run, network: str, fold: int, target: str) -> Segmenter:
+    folder = run.checkpoints if TARGETS[target].group == "member" else run.private / "decoders"
+    return load_checkpoint(folder / checkpoint_name(network, fold, target))
 
 
 def _epoch_log(run: Run, cell: str) -> EpochReport:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Row, matching
 from remnant.studies.subbanna2021.settings import StudySettings
 
@@ -17,7 +18,8 @@ def strongest(tables: Tables, settings: StudySettings) -> str:
             row["rank1_count"] for row in matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
         )
 
-    return max(settings.decoders, key=found)
+    plain = [name for name in settings.experiments if name in DECODERS]
+    return max(plain or settings.experiments, key=found)
 
 
 def _one(rows: list[Row], **where: Any) -> Row | None:
@@ -63,7 +65,7 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
                 f"{row['others']:.2f} with others; the attacker's mean image, which holds nothing of the patient, reaches "
                 f"{row['mean_image']:.2f}. Similarity alone proves little; the ranks do."
             )
-    if {"published", "default"} <= set(settings.decoders):
+    if {"default", "published"} <= set(settings.experiments):
         said.append(_decoders_in_words(tables, settings))
     for network in settings.networks:
         row = _one(

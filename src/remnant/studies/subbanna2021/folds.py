@@ -1,15 +1,19 @@
 """A fold's prepared scans as the cells read them: patient data, in the run's private folder while it is needed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
+from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
 from remnant.base.run import Run
 from remnant.cohort.case import Fold, Prepared
+from remnant.studies.subbanna2021.experiments import Target
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class FoldData:
     """All scans of the cohort on one grid, and who is who in this fold.
 
     `images` float32 (n, 1, x, y, z) in [0, 1]; `labels` uint8 (n, x, y, z); per scan the patient's pseudonym, `groups`
-    (member, attacker, non_member) and `sessions`, counted from 1; `classes` names the label indices.
+    (member, attacker, non_member, distractor) and `sessions`, counted from 1; `classes` names the label indices.
     """
 
     images: Tensor
@@ -27,6 +31,38 @@ class FoldData:
     sessions: tuple[int, ...]
     classes: tuple[str, ...]
 
+    def brains(self) -> np.ndarray:
+        """Where the brain is, (n, x, y, z): its labelled tissue with the fluid that it encloses."""
+        ball = ndimage.generate_binary_structure(3, 1)
+        closed = (
+            ndimage.binary_closing(np.pad(part > 0, 2), ball, 2)[2:-2, 2:-2, 2:-2] for part in self.labels.numpy()
+        )
+        return np.stack([ndimage.binary_fill_holes(part) for part in closed])
+
+    def seen_by(self, target: Target) -> Self:
+        """The fold as a kind of target sees it: without the skull, with the classes it learns."""
+        data = self
+        if target.stripped:
+            data = replace(data, images=data.images * torch.from_numpy(data.brains()).unsqueeze(1))
+        if target.classes:
+            if missing := [name for name in target.classes if name not in data.classes]:
+                raise RemnantError(
+                    f"The labels have no class '{missing[0]}', only {', '.join(data.classes)}; leave out the experiment that "
+                    "needs it."
+                )
+            new = torch.zeros(len(data.classes), dtype=torch.uint8)
+            for index, name in enumerate(target.classes, start=1):
+                new[data.classes.index(name)] = index
+            data = replace(data, labels=new[data.labels.long()], classes=(data.classes[0], *target.classes))
+        return data
+
+    def attacked(self, few: int | None = None) -> list[int]:
+        """Indices of the scans to redraw: of members and non-members, or of the `few` first patients of each."""
+        firsts = [i for group in ("member", "non_member") for i in self.where(group, 1)[:few]]
+        who = {(self.pseudonyms[i], self.groups[i]) for i in firsts}
+        scans = [*self.where("member"), *self.where("non_member")]
+        return [i for i in scans if (self.pseudonyms[i], self.groups[i]) in who]
+
     def where(self, group: str, session: int | None = None) -> list[int]:
         """Indices of the scans of a group, of one session or of all."""
         return [
@@ -35,11 +71,6 @@ class FoldData:
             if own_group == group and session in (None, own_session)
         ]
 
-    @property
-    def firsts(self) -> list[int]:
-        """Indices of every patient's first session: the gallery."""
-        return [i for i, session in enumerate(self.sessions) if session == 1]
-
 
 def fold_file(run: Run, index: int) -> Path:
     return run.private / "folds" / f"fold{index}.npz"
@@ -47,8 +78,8 @@ def fold_file(run: Run, index: int) -> Path:
 
 def write_fold(run: Run, prepared: Prepared, fold: Fold) -> None:
     """Keep a fold for the cells, atomically."""
-    group_of = {patient: name for name in ("members", "attacker", "non_members") for patient in getattr(fold, name)}
-    words = {"members": "member", "attacker": "attacker", "non_members": "non_member"}
+    words = {"members": "member", "attacker": "attacker", "non_members": "non_member", "distractors": "distractor"}
+    group_of = {patient: name for name in words for patient in getattr(fold, name)}
     patients = [case.patient for case in prepared.cases]
     # Sessions are known by their order: their names in the source may hold a date.
     ordered = sorted((case.patient, case.session) for case in prepared.cases)

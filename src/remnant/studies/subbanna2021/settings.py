@@ -1,19 +1,21 @@
 """The study's settings and its presets."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import pydantic
 
 from remnant.attacks.decoder import DECODERS
 from remnant.attacks.default import DefaultSettings
 from remnant.attacks.published import PublishedSettings
+from remnant.attacks.warp import WarpSettings
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.prepare import PreparationSettings
 from remnant.engine.loop import FitSettings
+from remnant.measure.similarity import MATRICES
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, PAPER, TARGETS
 from remnant.targets.segmenter import Architecture, SegmenterSettings
 
-METRICS = ("ssim", "ncc", "mcc")
 # A field a decoder, named as in `DECODERS`.
 _DecoderSettings = pydantic.create_model(
     "_DecoderSettings",
@@ -25,34 +27,88 @@ _DecoderSettings = pydantic.create_model(
 class StudySettings(_DecoderSettings):
     """Everything that decides the study's numbers, beside the data.
 
-    `design`: `three_groups` rotates members, attacker and non-members; `two_groups` is the paper's own, without
-    non-members. `folds`: in how many groups the patients are dealt. Each decoder's own settings are in the field of its name.
+    `experiments`: keys of `experiments.EXPERIMENTS`, the first of them the one that others are held against; those that the
+    paper has no table of run on `contrast_networks` alone. `deformation`: measure the deformation field too, in the paper's
+    own experiments. `damage`: how each metric answers to damaged images.
+
+    `design`: `three_groups` rotates members, attacker and non-members over `folds` groups; `two_groups` is the paper's own,
+    without non-members; `swap` has two folds of three groups of `group` patients, everybody else being in the gallery alone.
+    `few`: on how many patients at most the target that is trained too long is trained. `skull`: whether scans hold more than
+    the brain, which is then also scored apart from the rest. Each decoder's own settings are in the field of its name.
     """
 
-    preset: Literal["smoke", "demo", "cpu"]
+    preset: Literal["smoke", "demo", "cpu", "paper"]
     networks: tuple[Architecture, ...] = pydantic.Field(default=("unet", "segnet"), min_length=1)
-    decoders: tuple[Literal[*DECODERS], ...] = pydantic.Field(default=("default", "published"), min_length=1)
-    design: Literal["three_groups", "two_groups"] = "three_groups"
+    experiments: tuple[Literal[*EXPERIMENTS], ...] = pydantic.Field(default=("default", "published"), min_length=1)
+    metrics: tuple[Literal[*MATRICES, "dice"], ...] = pydantic.Field(
+        default=("ssim", "ms_ssim", "ncc", "mcc", "dice"), min_length=1
+    )
+    deformation: bool = False
+    damage: bool = False
+    contrast_networks: tuple[Architecture, ...] = ("unet", "segnet")
+    design: Literal["three_groups", "two_groups", "swap"] = "three_groups"
     folds: int = 4
+    group: int = 24
+    few: int = pydantic.Field(default=12, ge=2)
+    skull: bool = False
     seed: int = 0
     preparation: PreparationSettings = PreparationSettings()
     segmenter: SegmenterSettings = SegmenterSettings()
+    surrogate: SegmenterSettings = SegmenterSettings(fit=FitSettings(epochs=30, learning_rate=3e-3))
+    overfit: SegmenterSettings = SegmenterSettings(fit=FitSettings(epochs=600, learning_rate=3e-3, weight_decay=0.0))
+
+    @pydantic.model_validator(mode="after")
+    def _has_what_experiments_need(self) -> Self:
+        for name in self.experiments:
+            needed = EXPERIMENTS[name].trained_by
+            if needed and needed not in self.experiments:
+                raise ValueError(
+                    f"the experiment {name} uses the decoder of {needed}, which must be among the experiments"
+                )
+            if TARGETS[EXPERIMENTS[name].target].stripped and not self.skull:
+                raise ValueError(f"the experiment {name} is for scans with the skull; set skull to true")
+        return self
+
+    def on(self, network: str) -> tuple[str, ...]:
+        """The experiments that are run on a network."""
+        here = network in self.contrast_networks
+        return tuple(name for name in self.experiments if here or name in PAPER)
+
+    @property
+    def dealt(self) -> int:
+        """How many folds there are."""
+        return 2 if self.design == "swap" else self.folds
 
 
 def preset(name: str) -> StudySettings:
     """The settings of a preset.
 
-    `smoke`: 32^3 phantoms in seconds; `demo`: 4 mm phantoms in minutes; `cpu`: real brains at 3 mm within the hour.
+    `smoke`: 32^3 phantoms in seconds; `demo`: 4 mm phantoms in minutes; `cpu`: real brains at 3 mm; `paper`: the paper's
+    224^3 at 1 mm, for a GPU.
     """
     if name == "cpu":
         return StudySettings(preset="cpu")
+    if name == "paper":
+        # One scan a step and fewer remembered pairs: 224^3 within 12 GB of a GPU and the memory of a workstation.
+        return StudySettings(
+            preset="paper",
+            preparation=PreparationSettings(spacing_mm=1.0, shape=(224, 224, 224)),
+            segmenter=SegmenterSettings(batch=1),
+            surrogate=SegmenterSettings(batch=1, fit=FitSettings(epochs=30, learning_rate=3e-3)),
+            overfit=SegmenterSettings(batch=1, fit=FitSettings(epochs=600, learning_rate=3e-3, weight_decay=0.0)),
+            # A displacement stays the same in millimetres.
+            default=DefaultSettings(memory=100, warp=WarpSettings(shift=3.0, elastic=7.5)),
+        )
     if name == "smoke":
         narrow = (4, 8, 16, 32)
         return StudySettings(
             preset="smoke",
+            metrics=("ssim", "ncc", "mcc"),
             folds=3,
             preparation=PreparationSettings(spacing_mm=6.0, bias_field="none"),
             segmenter=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),
+            surrogate=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),
+            overfit=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=4, learning_rate=3e-3, weight_decay=0.0)),
             default=DefaultSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=4e-3)),
             published=PublishedSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=2e-3)),
         )
@@ -65,4 +121,4 @@ def preset(name: str) -> StudySettings:
             default=DefaultSettings(fit=FitSettings(epochs=32, learning_rate=4e-3)),
             published=PublishedSettings(fit=FitSettings(epochs=30, learning_rate=2e-3)),
         )
-    raise RemnantError(f"The preset must be 'smoke', 'demo' or 'cpu'. Got {name!r} instead.")
+    raise RemnantError(f"The preset must be 'smoke', 'demo', 'cpu' or 'paper'. Got {name!r} instead.")

@@ -16,7 +16,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.align import align
 from remnant.cohort.case import Cohort, Fold
-from remnant.cohort.folds import three_group_folds, two_group_folds
+from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare import check_headers, prepare
 from remnant.cohort.read import read_cohort
@@ -24,9 +24,9 @@ from remnant.cohort.template import build_template
 from remnant.engine.cells import run_cells
 from remnant.report.page import make_report
 from remnant.studies.subbanna2021 import page
-from remnant.studies.subbanna2021.cells import cells_of
 from remnant.studies.subbanna2021.estimate import foretell
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
+from remnant.studies.subbanna2021.plan import cells_of
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.studies.subbanna2021.tables import make_tables
 
@@ -93,8 +93,11 @@ def _phantoms(run: Run, workers: int, quiet: bool) -> Cohort:
 
 
 def _deal(cohort: Cohort, settings: StudySettings) -> tuple[Fold, ...]:
+    patients, seeds, sessions = cohort.patients, Seeds(settings.seed), cohort.sessions
+    if settings.design == "swap":
+        return swap_folds(patients, seeds=seeds, group=settings.group, sessions=sessions)
     deal = three_group_folds if settings.design == "three_groups" else two_group_folds
-    return deal(cohort.patients, seeds=Seeds(settings.seed), n_folds=settings.folds, sessions=cohort.sessions)
+    return deal(patients, seeds=seeds, n_folds=settings.folds, sessions=sessions)
 
 
 def _prepare_folds(
@@ -123,7 +126,7 @@ def _prepare_folds(
 def _results(
     run: Run, cohort: Cohort, cells: dict[str, dict[str, Any]], settings: StudySettings, command: str
 ) -> Results:
-    tables = make_tables(cells, settings.networks, settings.decoders, Seeds(settings.seed))
+    tables = make_tables(cells, settings.networks, settings.experiments, Seeds(settings.seed))
     events = run.events()
     tables["training"] = _training(events)
     return Results(
@@ -153,12 +156,13 @@ def _training(events: list[dict[str, Any]]) -> list[Row]:
         if event["event"] == "start":
             rows[name] = []
         elif event["event"] == "epoch":
-            kind, network, fold = name.split("-")[:3]
+            kind, network, fold, *which = name.split("-")
             rows[name].append(
                 {
                     "cell": name,
                     "network": network,
                     "kind": "decoder" if kind == "attack" else kind,
+                    "experiment": which[0] if which else "standard",
                     "fold": int(fold.removeprefix("fold")),
                     "epoch": event["epoch"],
                     "loss": event["loss"],

@@ -5,21 +5,24 @@ from typing import Any
 
 import numpy as np
 
-from remnant.base.results import Row
+from remnant.attacks.decoder import DECODERS
+from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
 from remnant.measure import identity
-from remnant.measure.intervals import bootstrap_mean, clopper_pearson, paired_difference
+from remnant.measure.intervals import bootstrap_mean, clopper_pearson
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
+from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, number
+from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
 from remnant.studies.subbanna2021.search import Search, search
-from remnant.studies.subbanna2021.settings import METRICS
 
-GROUPS = ("member", "non_member")
 Cells = dict[str, dict[str, Any]]
 
 
-def make_tables(cells: Cells, networks: Sequence[str], decoders: Sequence[str], seeds: Seeds) -> dict[str, list[Row]]:
-    """Every table of results.json but `training`, as lists of flat rows."""
+def make_tables(
+    cells: Cells, networks: Sequence[str], experiments: Sequence[str], seeds: Seeds
+) -> dict[str, list[Row]]:
+    """Every table of results.json but `training`, as lists of flat rows; `decoder` is the experiment's name."""
     tables: dict[str, list[Row]] = {
         name: []
         for name in (
@@ -31,44 +34,58 @@ def make_tables(cells: Cells, networks: Sequence[str], decoders: Sequence[str], 
             "leak",
             "exposed",
             "scores",
+            "comparison",
+            "metrics",
+            "gallery_size",
+            "gallery_half",
+            "response",
         )
     }
     for network in networks:
-        for decoder in decoders:
+        for decoder in experiments:
             attacks = [
-                cell
-                for name, cell in cells.items()
-                if name.startswith(f"attack-{network}-") and name.endswith(f"-{decoder}")
+                cell for cell in cells.values() if (cell.get("network"), cell.get("experiment")) == (network, decoder)
             ]
+            if not attacks:
+                continue
             groups = [group for group in GROUPS if any(group in cell["groups"] for cell in attacks)]
-            for metric in METRICS:
+            bent = [cell for cell in cells.values() if (cell.get("network"), cell.get("bent")) == (network, decoder)]
+            sources = dict.fromkeys(attacks[0]["similarity"], attacks) | ({"deformation": bent} if bent else {})
+            for metric, source in sources.items():
                 key: Row = {"network": network, "decoder": decoder, "metric": metric}
                 branch = seeds.child("tables", network, decoder, metric)
-                firsts = {group: search(attacks, metric, group, 1, 1) for group in groups}
+                firsts = {group: search(source, metric, group, 1, 1) for group in groups}
                 for group, found in firsts.items():
                     here = {**key, "group": group}
                     tables["similarity"].append(_similarity(here, found, branch.child(group)))
                     tables["identification"].append(_identification(here, found, branch.child(group)))
-                    if decoder == decoders[0]:
+                    if decoder == experiments[0]:
                         guess = Search(found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms)
                         tables["identification"].append(
                             _identification({**here, "decoder": "mean_image"}, guess, branch.child(group, "mean"))
                         )
                     tables["ranks"] += _ranks(here, found)
-                    others = search(attacks, metric, group, 1, 2)
+                    others = search(source, metric, group, 1, 2)
                     tables["scores"] += _scores(here, found, others)
                     for direction, (session, sought) in {
                         "second->first": (2, 1),
                         "first->second": (1, 2),
                     }.items():
                         row = _other_session(
-                            {**here, "direction": direction}, search(attacks, metric, group, session, sought)
+                            {**here, "direction": direction}, search(source, metric, group, session, sought)
                         )
                         tables["other_session"] += row
+                    if metric == "ssim" and decoder == experiments[0]:
+                        curve, half = gallery_size(here, found, branch.child(group, "gallery"))
+                        tables["gallery_size"] += curve
+                        tables["gallery_half"] += half
                 if len(groups) == 2:
-                    tables["leak"].append(_leak(key, firsts, branch.child("leak")))
+                    tables["leak"].append(leak(key, firsts, branch.child("leak")))
             tables["dice"] += _dice(network, decoder, attacks, groups, seeds.child("dice", network, decoder))
-        tables["exposed"] += _exposed(tables["scores"], network, decoders[0])
+        tables["metrics"] += metrics_compared(tables["identification"], network, experiments[0])
+        tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
+        tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
+    tables["response"] = cells["damage"]["response"] if "damage" in cells else []
     return tables
 
 
@@ -77,22 +94,32 @@ def _similarity(key: Row, found: Search, seeds: Seeds) -> Row:
     others = np.nanmean(found.others, axis=1)
     rows = np.arange(len(found.own))
     mean_image = bootstrap_mean(found.mean_image[rows, found.own], seeds.child("mean_image").numpy())
-    paper = published.SUBBANNA2021_SIMILARITY.get((key["network"], key["metric"]), {})
-    return {
+    paper = published.SUBBANNA2021_SIMILARITY.get(_in_paper(key), {})
+    row: Row = {
         **key,
         "n": own.n,
         "own": own.mean,
         "own_sd": _spread(found.own_scores),
-        "own_low": _number(own.low),
-        "own_high": _number(own.high),
+        "own_low": number(own.low),
+        "own_high": number(own.high),
         "others": float(others.mean()),
         "others_sd": _spread(found.others[np.isfinite(found.others)]),
         "mean_image": mean_image.mean,
-        "mean_image_low": _number(mean_image.low),
-        "mean_image_high": _number(mean_image.high),
+        "mean_image_low": number(mean_image.low),
+        "mean_image_high": number(mean_image.high),
         "published": paper.get("own"),
         "published_others": paper.get("others"),
     }
+    return _in_millimetres(row) if key["metric"] == "deformation" else row
+
+
+def _in_millimetres(row: Row) -> Row:
+    """A row of similarities that are negative displacements, with displacements."""
+    names = ("own", "others", "mean_image", "own_low", "own_high", "mean_image_low", "mean_image_high")
+    positive = {name: None if row[name] is None else -row[name] for name in names}
+    for name in ("own", "mean_image"):
+        positive[f"{name}_low"], positive[f"{name}_high"] = positive[f"{name}_high"], positive[f"{name}_low"]
+    return row | positive
 
 
 def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
@@ -100,7 +127,7 @@ def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
     sizes = identity.gallery_sizes(found.scores, found.allowed)
     rate = clopper_pearson(identity.rank1_count(ranks), len(ranks))
     auc = identity.own_versus_others_auc(found.scores, found.own, seeds.numpy(), found.allowed)
-    paper = None if key["decoder"] == "mean_image" else (key["network"], key["metric"])
+    paper = _in_paper(key)
     first = published.SUBBANNA2021_RANK1.get(paper)
     return {
         "network": key["network"],
@@ -114,9 +141,9 @@ def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
         "rank1_high": rate.high,
         "rank1_count": identity.rank1_count(ranks),
         "mean_rank": identity.mean_rank(ranks),
-        "auc": _number(auc.mean),
-        "auc_low": _number(auc.low),
-        "auc_high": _number(auc.high),
+        "auc": number(auc.mean),
+        "auc_low": number(auc.low),
+        "auc_high": number(auc.high),
         "chance": identity.chance_rank1(sizes),
         "chance_mean_rank": identity.chance_mean_rank(sizes),
         "published_rank1": None if first is None else first / published.SUBBANNA2021_PATIENTS,
@@ -127,7 +154,7 @@ def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
 def _ranks(key: Row, found: Search) -> list[Row]:
     sizes = identity.gallery_sizes(found.scores, found.allowed)
     counts = identity.rank_histogram(found.ranks, int(sizes.max()))
-    paper = published.SUBBANNA2021_RANKS[key["network"]] if key["metric"] == "ssim" else ()
+    paper = published.SUBBANNA2021_RANKS[key["network"]] if _in_paper(key) == (key["network"], "ssim") else ()
     return [
         {
             **key,
@@ -178,25 +205,6 @@ def _other_session(key: Row, found: Search) -> list[Row]:
     ]
 
 
-def _leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
-    # By a number that does not change with the run's key: a bootstrap depends on the order of its patients.
-    number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(firsts["member"].pseudonyms)}
-    member, non_member = (
-        {number.get(who, who): score for who, score in zip(found.pseudonyms, found.own_scores.tolist(), strict=True)}
-        for found in (firsts[group] for group in GROUPS)
-    )
-    leak = paired_difference(member, non_member, seeds.numpy())
-    return {
-        **key,
-        "n": leak.n,
-        "difference": leak.difference,
-        "low": _number(leak.low),
-        "high": _number(leak.high),
-        "p": _number(leak.p),
-        "detectable": _number(leak.detectable),
-    }
-
-
 def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds) -> Iterator[Row]:
     classes = attacks[0]["classes"]
     for group in groups:
@@ -215,7 +223,8 @@ def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: lis
             for name, column in columns.items():
                 held = column[np.isfinite(column)]
                 mean = bootstrap_mean(held, seeds.child(group, image, name).numpy())
-                paper = published.SUBBANNA2021_DICE.get((network, image)) if name == "mean" else None
+                known = name == "mean" and decoder in DECODERS
+                paper = published.SUBBANNA2021_DICE.get((network, image)) if known else None
                 yield {
                     "network": network,
                     "decoder": decoder,
@@ -223,10 +232,10 @@ def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: lis
                     "image": image,
                     "class": name,
                     "n": mean.n,
-                    "dice": _number(mean.mean),
+                    "dice": number(mean.mean),
                     "sd": _spread(held),
-                    "low": _number(mean.low),
-                    "high": _number(mean.high),
+                    "low": number(mean.low),
+                    "high": number(mean.high),
                     "published": paper,
                 }
 
@@ -246,9 +255,9 @@ def _exposed(scores: list[Row], network: str, decoder: str, most: int = 6) -> li
     return sorted(rows, key=lambda row: -row["margin"])[:most]
 
 
-def _number(value: float) -> float | None:
-    """JSON has no NaN: what the sample cannot support is null."""
-    return float(value) if np.isfinite(value) else None
+def _in_paper(key: Row) -> tuple[Value, Value] | None:
+    """What the published numbers of a row are listed under; None for experiments that the paper has no table of."""
+    return (key["network"], key["metric"]) if key["decoder"] in DECODERS else None
 
 
 def _spread(values: np.ndarray) -> float | None:

@@ -1,0 +1,68 @@
+"""Rows of what is held against something else, patient by patient: members as non-members, one experiment another."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from remnant.base.results import Row, Value
+from remnant.base.seeds import Seeds
+from remnant.measure.intervals import PairedDifference, paired_difference
+from remnant.studies.subbanna2021.search import Search
+
+GROUPS = ("member", "non_member")
+
+
+def leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
+    # By a number that does not change with the run's key: a bootstrap depends on the order of its patients.
+    number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(firsts["member"].pseudonyms)}
+    member, non_member = (
+        {number.get(who, who): score for who, score in zip(found.pseudonyms, found.own_scores.tolist(), strict=True)}
+        for found in (firsts[group] for group in GROUPS)
+    )
+    return {**key, **_columns(paired_difference(member, non_member, seeds.numpy()))}
+
+
+def comparison(scores: list[Row], network: str, experiments: Sequence[str], seeds: Seeds) -> Iterator[Row]:
+    """Every other experiment minus the first, by the margin of the own original over the best other, paired by patient."""
+    margins: dict[tuple[Value, ...], dict[str, float]] = {}
+    for row in scores:
+        if row["network"] == network:
+            key = (row["decoder"], row["metric"], row["group"])
+            # By place instead of pseudonym: a bootstrap depends on the order of its patients, and pseudonyms on the key.
+            held = margins.setdefault(key, {})
+            held[row["pseudonym"]] = row["own"] - row["best_other"]
+    for (experiment, metric, group), held in margins.items():
+        first = margins.get((experiments[0], metric, group))
+        if experiment == experiments[0] or not first:
+            continue
+        number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(first)}
+        here, there = (
+            {number[who]: margin for who, margin in values.items() if who in number} for values in (held, first)
+        )
+        found = paired_difference(here, there, seeds.child(str(experiment), str(metric), str(group)).numpy())
+        yield {
+            "network": network,
+            "decoder": experiment,
+            "against": experiments[0],
+            "metric": metric,
+            "group": group,
+            "margin": float(np.mean(list(here.values()))),
+            "margin_against": float(np.mean(list(there.values()))),
+            **_columns(found),
+        }
+
+
+def _columns(found: PairedDifference) -> Row:
+    return {
+        "n": found.n,
+        "difference": found.difference,
+        "low": number(found.low),
+        "high": number(found.high),
+        "p": number(found.p),
+        "detectable": number(found.detectable),
+    }
+
+
+def number(value: float) -> float | None:
+    """JSON has no NaN: what the sample cannot support is null."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,87 @@
+"""The study's list of experiments: which attack on which target. A new one is a line here and its words."""
+
+from dataclasses import dataclass
+
+from remnant.attacks.alignment import Alignment
+from remnant.attacks.decoder import DECODERS
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of segmenter that the study trains in every fold.
+
+    `settings`: the field of `StudySettings` with its recipe; `group`: whose first scans train it; `classes`: the label
+    classes it learns, None for all; `stripped`: whether it sees brains cut out of their heads; `few`: whether only
+    `StudySettings.few` patients of each group take part, those who train it and as many others.
+    """
+
+    settings: str = "segmenter"
+    group: str = "member"
+    classes: tuple[str, ...] | None = None
+    stripped: bool = False
+    few: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One attack on one kind of target.
+
+    `words` say what it is; `decoder`: a key of `attacks.decoder.DECODERS`; `target`: a key of `TARGETS`; `encoder`: the
+    kind of segmenter on whose encoder the attacker trains, where that is not the target's; `alignment`: how it then takes the
+    target's latents into the space of its own; `trained_by`: the experiment whose decoder it uses, none being trained.
+    """
+
+    words: str
+    decoder: str = "default"
+    target: str = "standard"
+    encoder: str | None = None
+    alignment: Alignment = "none"
+    trained_by: str | None = None
+
+
+TARGETS = {
+    "standard": Target(),
+    "surrogate": Target(settings="surrogate", group="attacker"),
+    "deep_grey": Target(classes=("deep_grey",)),
+    "overfit": Target(settings="overfit", few=True),
+    "stripped": Target(stripped=True),
+}
+
+EXPERIMENTS = {
+    **{name: Experiment(decoder.words, name) for name, decoder in DECODERS.items()},
+    "surrogate": Experiment(
+        "ours without the target's encoder: trained on the latents of an encoder that the attacker trained on its own "
+        "patients, then fed the target's latents (the paper's closing experiment)",
+        encoder="surrogate",
+    ),
+    "aligned": Experiment(
+        "the same, after the target's latents were taken into the attacker's latent space by ridge regression between the mean "
+        "latents of each place, for which no pair of latents is needed",
+        encoder="surrogate",
+        alignment="ridge",
+        trained_by="surrogate",
+    ),
+    "deep_grey": Experiment("ours against a target that segments deep grey matter alone", target="deep_grey"),
+    "overfit": Experiment(
+        "ours against a target trained on few patients for far too long, the positive control of the leak",
+        target="overfit",
+    ),
+    "stripped": Experiment("ours against a target of the same scans with the skull removed", target="stripped"),
+}
+
+
+# Those whose numbers the paper's tables hold, and on which all of its measures are taken.
+PAPER = ("default", "published")
+
+
+def target_cell_name(network: str, fold: int, target: str) -> str:
+    """The cell that trains this target, and the stem of its checkpoint."""
+    return f"segmenter-{network}-fold{fold}" + ("" if target == "standard" else f"-{target}")
+
+
+def checkpoint_name(network: str, fold: int, target: str) -> str:
+    return f"{target_cell_name(network, fold, target).removeprefix('segmenter-')}.safetensors"
+
+
+def attack_cell_name(network: str, fold: int, experiment: str) -> str:
+    return f"attack-{network}-fold{fold}-{experiment}"
