@@ -61,7 +61,14 @@ def test_commands_parse(page):
 
 
 def test_readme_and_makefile_show_commands():
-    assert {words[0] for words in commands(ROOT / "README.md")} == {"study", "report", "publish", "purge", "phantom"}
+    assert {words[0] for words in commands(ROOT / "README.md")} == {
+        "study",
+        "report",
+        "publish",
+        "purge",
+        "phantom",
+        "cohort",
+    }
     assert [words[0] for words in commands(ROOT / "Makefile")] == ["phantom", "study"]
 
 
