@@ -67,6 +67,13 @@ class Design(StrEnum):
     swap = "swap"
 
 
+class LatentsFrom(StrEnum):
+    """Whose latents are attacked."""
+
+    given = "given"
+    recovered = "recovered"
+
+
 @study.command("subbanna2021")
 def study_subbanna2021(
     data: Annotated[
@@ -88,6 +95,9 @@ def study_subbanna2021(
     design: Annotated[
         Design | None,
         typer.Option(help="two_groups is the paper's own, without non-members; swap is for large cohorts."),
+    ] = None,
+    latents: Annotated[
+        LatentsFrom | None, typer.Option(help="recovered: also search latents that nobody handed over.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The root of every random number.")] = None,
     out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/subbanna2021"),
@@ -116,9 +126,8 @@ def study_subbanna2021(
         chosen = chosen.with_toml(config)
     lists = {"networks": networks, "experiments": experiments}
     given = {key: list(dict.fromkeys(map(str.strip, text.split(",")))) for key, text in lists.items() if text}
-    given |= {
-        key: value for key, value in {"design": design and str(design), "seed": seed}.items() if value is not None
-    }
+    single = {"design": design and str(design), "latents": latents and str(latents), "seed": seed}
+    given |= {key: value for key, value in single.items() if value is not None}
     chosen = chosen.changed(**given)
     report = subbanna2021.run_study(
         chosen,

@@ -32,6 +32,7 @@ _LABELS = {
     "overfit": "target trained too long",
     "stripped": "skull removed",
     "standard": "target",
+    "beyond_random": "searched beyond random",
     "lpba3": "LPBA, 3 classes",
 }
 

@@ -219,6 +219,7 @@ def test_every_experiment_and_every_measure_has_its_rows(tmp_path, write_cohort)
         design="swap",
         group=2,
         few=2,
+        latents="recovered",
     )
     run_study(settings, tmp_path / "run", data=data, cache=tmp_path / "cache", quiet=True)
     tables = Results.read(tmp_path / "run" / "results.json").tables
@@ -234,6 +235,7 @@ def test_every_experiment_and_every_measure_has_its_rows(tmp_path, write_cohort)
         "ms_ssim",
         "deformation",
     }
+    assert {row["drawn"] for row in tables["recovered"]} == {"searched", "random", "beyond_random"}
     # The attacker's own segmenters are its own: no checkpoint to publish.
     names = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
     assert names == {

@@ -4,6 +4,7 @@ from typing import Any
 
 from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Row, matching
+from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
 
 NAMES = {"unet": "3D U-Net", "segnet": "SegNet"}
@@ -81,6 +82,8 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
                 f"{NAMES[network]}: drawn from the latents of a member's second scan, which no training saw, the "
                 f"reconstruction finds the first scan for {row['rank1_count']} of {row['n']} patients scanned twice."
             )
+    if tables["recovered"]:
+        said.append(recovered_in_words(tables["recovered"]))
     return said
 
 

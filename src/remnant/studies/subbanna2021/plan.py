@@ -13,6 +13,7 @@ from remnant.studies.subbanna2021.experiments import (
     checkpoint_name,
     target_cell_name,
 )
+from remnant.studies.subbanna2021.recovered import recovered_cell, recovered_cell_name
 from remnant.studies.subbanna2021.settings import StudySettings
 
 
@@ -37,6 +38,11 @@ def cells_of(settings: StudySettings) -> list[Cell]:
                 attacks.append(Cell(name, attack_cell, arguments, tuple(needs)))
                 if settings.deformation and experiment in PAPER:
                     measures.append(Cell(name.replace("attack", "bending", 1), bending_cell, arguments, (name,)))
+            if settings.latents == "recovered":
+                name = recovered_cell_name(network, fold)
+                decoder = attack_cell_name(network, fold, settings.experiments[0])
+                arguments = {"decoder": settings.experiments[0], **here}
+                measures.append(Cell(name, recovered_cell, arguments, (decoder,)))
     attacks.sort(key=lambda cell: EXPERIMENTS[cell.arguments["experiment"]].decoder == "published")
     if settings.damage:
         network, target = settings.networks[0], EXPERIMENTS[settings.experiments[0]].target

@@ -7,6 +7,7 @@ import pydantic
 from remnant.attacks.decoder import DECODERS
 from remnant.attacks.default import DefaultSettings
 from remnant.attacks.published import PublishedSettings
+from remnant.attacks.recovery import RecoverySettings
 from remnant.attacks.warp import WarpSettings
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
@@ -29,7 +30,8 @@ class StudySettings(_DecoderSettings):
 
     `experiments`: keys of `experiments.EXPERIMENTS`, the first of them the one that others are held against; those that the
     paper has no table of run on `contrast_networks` alone. `deformation`: measure the deformation field too, in the paper's
-    own experiments. `damage`: how each metric answers to damaged images.
+    own experiments. `damage`: how each metric answers to damaged images. `latents`: `recovered` also searches latents that
+    nobody handed over, by the settings of `recovery`.
 
     `design`: `three_groups` rotates members, attacker and non-members over `folds` groups; `two_groups` is the paper's own,
     without non-members; `swap` has two folds of three groups of `group` patients, everybody else being in the gallery alone.
@@ -45,6 +47,8 @@ class StudySettings(_DecoderSettings):
     )
     deformation: bool = False
     damage: bool = False
+    latents: Literal["given", "recovered"] = "given"
+    recovery: RecoverySettings = RecoverySettings(images=8, steps=40)
     contrast_networks: tuple[Architecture, ...] = ("unet", "segnet")
     design: Literal["three_groups", "two_groups", "swap"] = "three_groups"
     folds: int = 4
@@ -104,6 +108,7 @@ def preset(name: str) -> StudySettings:
         return StudySettings(
             preset="smoke",
             metrics=("ssim", "ncc", "mcc"),
+            recovery=RecoverySettings(images=2, steps=2, samples=8, components=4),
             folds=3,
             preparation=PreparationSettings(spacing_mm=6.0, bias_field="none"),
             segmenter=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),

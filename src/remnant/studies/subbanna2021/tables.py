@@ -14,6 +14,7 @@ from remnant.measure.overlap import mean_dice
 from remnant.studies import published
 from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, number
 from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
+from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import Search, search
 
 Cells = dict[str, dict[str, Any]]
@@ -39,6 +40,7 @@ def make_tables(
             "gallery_size",
             "gallery_half",
             "response",
+            "recovered",
         )
     }
     for network in networks:
@@ -85,6 +87,7 @@ def make_tables(
         tables["metrics"] += metrics_compared(tables["identification"], network, experiments[0])
         tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
         tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
+    tables["recovered"] = recovered_rows(cells)
     tables["response"] = cells["damage"]["response"] if "damage" in cells else []
     return tables
 

@@ -1,0 +1,87 @@
+"""Latents that nobody handed over: searched by the target's confidence, drawn, and held against members and others.
+
+An experiment of its own beside the study's: what it draws claims to show nobody in particular, so that there is no own
+original. Asked is whether it lies nearer to members than to non-members, and nearer than random latents do.
+"""
+
+from typing import Any
+
+from remnant.attacks.decoder import load_decoder
+from remnant.attacks.recovery import recover
+from remnant.base.results import Row
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.measure.images import union_box
+from remnant.measure.pull import membership_pull
+from remnant.measure.ssim import ssim_matrix
+from remnant.studies.subbanna2021.experiments import attack_cell_name, checkpoint_name
+from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.scores import BOX_MARGIN
+from remnant.studies.subbanna2021.settings import StudySettings
+from remnant.targets.access import weights_of
+from remnant.targets.checkpoint import load_checkpoint
+
+# What is drawn of: the latents found, the random ones that each search began with, and what the first has beyond these.
+DRAWN = ("searched", "random", "beyond_random")
+
+
+def recovered_cell_name(network: str, fold: int) -> str:
+    return f"recovered-{network}-fold{fold}"
+
+
+def recovered_cell(run: Run, network: str, fold: int, decoder: str, settings: StudySettings) -> dict[str, Any]:
+    """Search the latents of one target, and draw them by the inversion decoder of the experiment `decoder`."""
+    name = recovered_cell_name(network, fold)
+    data, seeds = read_fold(run, fold), Seeds(settings.seed).child(name)
+    target = load_checkpoint(run.checkpoints / checkpoint_name(network, fold, "standard"))
+    inversion = load_decoder(run.private / "decoders" / f"{attack_cell_name(network, fold, decoder)}.safetensors")
+    own = data.images[data.where("attacker")]
+    found = recover(weights_of(target), own, inversion, settings.recovery, seeds)
+    others = [*data.where("member", 1), *data.where("non_member", 1)]
+    gallery = data.images[others][:, 0].numpy()
+    box = union_box(gallery, margin=BOX_MARGIN)
+    drawn, control = (ssim_matrix(images[:, 0].numpy(), gallery, box=box) for images in (found.images, found.control))
+    member = [data.groups[i] == "member" for i in others]
+    pulls = {
+        "searched": membership_pull(drawn, member, seeds.child("searched").numpy()),
+        "random": membership_pull(control, member, seeds.child("random").numpy()),
+        "beyond_random": membership_pull(drawn, member, seeds.child("beyond").numpy(), control),
+    }
+    entropies = {"searched": found.entropy, "random": found.control_entropy}
+    return {
+        "recovered": [
+            {
+                "network": network,
+                "fold": fold,
+                "drawn": kind,
+                "n": pulls[kind].members + pulls[kind].non_members,
+                "images": pulls[kind].drawn,
+                "difference": pulls[kind].difference,
+                "p": pulls[kind].p,
+                "detectable": pulls[kind].detectable,
+                "entropy": float(entropies[kind].mean()) if kind in entropies else None,
+            }
+            for kind in DRAWN
+        ]
+    }
+
+
+def recovered_rows(cells: dict[str, dict[str, Any]]) -> list[Row]:
+    """The rows of every such cell."""
+    return [row for cell in cells.values() for row in cell.get("recovered", [])]
+
+
+def recovered_in_words(rows: list[Row]) -> str:
+    """What the searches came to, in a sentence or two."""
+    beyond = [row for row in rows if row["drawn"] == "beyond_random"]
+    pulled = sum(row["p"] < 0.05 for row in beyond)
+    told = (
+        "so something of them can be found in the weights alone"
+        # One in twenty is what chance gives.
+        if pulled > max(1, len(beyond) // 10)
+        else "no more than chance would; this search does not find members, which clears no other search"
+    )
+    return (
+        f"Without any latents: images searched by the target's confidence lie nearer to members than random ones do in {pulled} "
+        f"of {len(beyond)} targets at p < 0.05, {told}."
+    )
