@@ -4,7 +4,7 @@ from remnant.report.figures.training import training_curves
 def _rows(validation, losses=(1.0, 0.5, 0.25)):
     return [
         {
-            "cell": f"{kind}-{fold}",
+            "cell": f"{kind}-unet-fold{fold}" + ("-default" if kind == "decoder" else ""),
             "network": "unet",
             "kind": kind,
             "fold": fold,
@@ -20,7 +20,7 @@ def _rows(validation, losses=(1.0, 0.5, 0.25)):
 
 def test_one_line_a_fold_in_the_order_of_epochs():
     figure = training_curves(_rows(None))
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["U-Net · segmenter", "U-Net · decoder"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["U-Net · segmenter", "U-Net · decoder · ours"]
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
     assert [line.get_label() for line in lines] == ["fold 0", "fold 1"]
     assert list(lines[0].get_xdata()) == [1, 2, 3]
