@@ -350,7 +350,6 @@ def _training(draw: np.random.Generator) -> list[dict]:
                             "cell": f"{kind}-{network}-fold{fold}",
                             "network": network,
                             "kind": kind,
-                            "experiment": "standard" if kind == "segmenter" else "default",
                             "fold": fold,
                             "epoch": epoch,
                             "loss": loss,

@@ -4,10 +4,9 @@ from remnant.report.figures.training import training_curves
 def _rows(validation, losses=(1.0, 0.5, 0.25)):
     return [
         {
-            "cell": f"{kind}-{fold}",
+            "cell": f"{kind}-unet-fold{fold}" + ("-default" if kind == "decoder" else ""),
             "network": "unet",
             "kind": kind,
-            "experiment": "standard" if kind == "segmenter" else "default",
             "fold": fold,
             "epoch": epoch,
             "loss": losses[epoch - 1],
@@ -21,10 +20,7 @@ def _rows(validation, losses=(1.0, 0.5, 0.25)):
 
 def test_one_line_a_fold_in_the_order_of_epochs():
     figure = training_curves(_rows(None))
-    assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "U-Net · segmenter · target",
-        "U-Net · decoder · ours",
-    ]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["U-Net · segmenter", "U-Net · decoder · ours"]
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
     assert [line.get_label() for line in lines] == ["fold 0", "fold 1"]
     assert list(lines[0].get_xdata()) == [1, 2, 3]

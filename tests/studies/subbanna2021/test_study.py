@@ -65,7 +65,6 @@ def test_training_counts_the_last_start_of_a_cell():
             "cell": "attack-unet-fold1-default",
             "network": "unet",
             "kind": "decoder",
-            "experiment": "default",
             "fold": 1,
             "epoch": 1,
             "loss": 7.0,

@@ -11,10 +11,10 @@ from remnant.report.words import facet, split
 def training_curves(rows: list[Row]) -> Figure:
     """Loss by epoch, one line a fold: solid on the training images, dashed on those held out.
 
-    `rows` are of the table `training`; one panel per network, kind and experiment. The scale is logarithmic where all
+    `rows` are of the table `training`; one panel per network, kind and, of decoders, attack. The scale is logarithmic where all
     losses are above zero.
     """
-    parts = split(rows, "network", "kind", "experiment")
+    parts = split([{**row, "attack": _attack(row)} for row in rows], "network", "kind", "attack")
     figure, axes = panels(len(parts), height=2.2, share_y=False)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
         folds = sorted({row["fold"] for row in part})
@@ -29,9 +29,14 @@ def training_curves(rows: list[Row]) -> Figure:
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
             panel.yaxis.set_minor_locator(NullLocator())
-        panel.set(title=facet(keys, parts, always=True), xlabel="epoch", ylabel="loss")
+        panel.set(title=facet(tuple(filter(None, keys)), parts, always=True), xlabel="epoch", ylabel="loss")
     legend_above(figure, axes[0])
     return figure
+
+
+def _attack(row: Row) -> str:
+    """What the name of the cell says after its fold: nothing for a segmenter."""
+    return str(row["cell"]).rpartition(f"fold{row['fold']}")[2].lstrip("-")
 
 
 def _line(run: list[Row], column: str) -> tuple[list, list]:

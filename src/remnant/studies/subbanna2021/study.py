@@ -156,13 +156,12 @@ def _training(events: list[dict[str, Any]]) -> list[Row]:
         if event["event"] == "start":
             rows[name] = []
         elif event["event"] == "epoch":
-            kind, network, fold, *which = name.split("-")
+            kind, network, fold = name.split("-")[:3]
             rows[name].append(
                 {
                     "cell": name,
                     "network": network,
                     "kind": "decoder" if kind == "attack" else kind,
-                    "experiment": which[0] if which else "standard",
                     "fold": int(fold.removeprefix("fold")),
                     "epoch": event["epoch"],
                     "loss": event["loss"],
