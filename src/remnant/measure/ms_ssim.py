@@ -55,8 +55,8 @@ def scales(sides: tuple[int, ...], window: int = DEFAULT.window) -> int:
 
 
 def scale_weights(count: int) -> np.ndarray:
-    """The weights of the `count` finest scales, float64 (count,), of sum 1."""
-    return np.array(WEIGHTS[:count]) / sum(WEIGHTS[:count])
+    """The weights of the `count` finest scales, float64 (count,): the paper's, whose sum is 1.0001, or of sum 1 where fewer."""
+    return np.array(WEIGHTS) if count == len(WEIGHTS) else np.array(WEIGHTS[:count]) / sum(WEIGHTS[:count])
 
 
 def describe_scales(sides: tuple[int, ...]) -> str:
