@@ -5,6 +5,7 @@ from typing import Any
 from remnant.cohort.case import Cohort
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS
 from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, strongest
+from remnant.studies.subbanna2021.further_sections import further_sections
 from remnant.studies.subbanna2021.sections import sections
 from remnant.studies.subbanna2021.settings import StudySettings
 
@@ -44,7 +45,7 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
             "ncc and the paper's MCC": "The paper's 'MCC' is described as a correlation of grey levels, so that its numbers "
             "stand beside our NCC.",
         },
-        "sections": sections(tables, settings, decoder),
+        "sections": sections(tables, settings, decoder, further_sections(tables, settings)),
     }
 
 
