@@ -98,3 +98,15 @@ def write_manifest():
         return directory
 
     return write
+
+
+@pytest.fixture(scope="session")
+def put():
+    """`put(path, text)`: write a file with the folders above it; the path."""
+
+    def write(path, text=""):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write

@@ -21,14 +21,8 @@ FIRST = {
 }
 
 
-def put(path, text=""):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
 @pytest.fixture
-def write(tmp_path):
+def write(put, tmp_path):
     """`write(about, suffix, ending)`: two cases, hip_1 and hip_2."""
 
     def run(about, suffix="_0000", ending=".nii.gz"):
@@ -52,7 +46,7 @@ def test_both_forms(write, about, suffix):
     assert scheme.classes == ("background", "anterior", "posterior") and scheme.mapping == {0: 0, 1: 1, 2: 2}
 
 
-def test_patients_csv_says_who_is_who(write):
+def test_patients_csv_says_who_is_who(put, write):
     root = write(SECOND)
     put(root / "patients.csv", "case,subject_id,session_id,age,sex\nhip_1,A,left,40,F\nhip_2,A,right,40,F\n")
     cohort = read_cohort(root)

@@ -7,14 +7,8 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.read import read_cohort
 
 
-def put(path, text=""):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
 @pytest.fixture
-def manifest(tmp_path):
+def manifest(put, tmp_path):
     rows = ["image,label,subject_id,session_id,age,sex,scanner"]
     for patient, session, age, sex in (
         ("p2", "s1", "30", "M"),
@@ -33,7 +27,7 @@ def manifest(tmp_path):
 
 
 @pytest.fixture
-def bids(tmp_path):
+def bids(put, tmp_path):
     put(tmp_path / "dataset_description.json", json.dumps({"Name": "x", "BIDSVersion": "1.8.0"}))
     put(tmp_path / "participants.tsv", "participant_id\tage\tsex\nsub-01\t44\tF\nsub-02\tn/a\tn/a\n")
     put(tmp_path / "dseg.tsv", "index\tname\ttissue5\tlpba3\n0\tnone\tnone\tbackground\n3\ta\tgm\tgyri\n")
@@ -68,19 +62,19 @@ def test_bids(bids):
     assert cohort.scheme("tissue5").mapping == {0: 0, 3: 1}
 
 
-def test_bids_scan_without_a_participant(bids):
+def test_bids_scan_without_a_participant(put, bids):
     put(bids / "sub-03/ses-1/anat/sub-03_ses-1_T1w.nii.gz")
     with pytest.raises(RemnantError, match=r"participants.tsv has no row for sub-03"):
         read_cohort(bids)
 
 
-def test_bids_without_scans(tmp_path):
+def test_bids_without_scans(put, tmp_path):
     put(tmp_path / "participants.tsv", "participant_id\nsub-01\n")
     with pytest.raises(RemnantError, match="holds no scan; looked for"):
         read_cohort(tmp_path)
 
 
-def test_two_images_of_one_session_are_numbered(manifest):
+def test_two_images_of_one_session_are_numbered(put, manifest):
     with (manifest / "manifest.csv").open("a") as file:
         file.write("\nother.nii,,p1,s1,51.5,F,x\n")
     put(manifest / "other.nii")
@@ -125,7 +119,7 @@ def test_without_a_table_of_labels_the_cohort_loads_and_says_what_is_missing(man
         read_cohort(manifest).scheme("lpba3")
 
 
-def test_an_empty_and_a_broken_table(manifest):
+def test_an_empty_and_a_broken_table(put, manifest):
     put(manifest / "manifest.csv", "image,label,subject_id,session_id,age,sex\n")
     with pytest.raises(RemnantError, match="has no rows"):
         read_cohort(manifest)
@@ -139,7 +133,7 @@ def test_an_unknown_layout_says_what_was_looked_for(tmp_path):
         read_cohort(tmp_path)
 
 
-def test_two_layouts_in_one_directory(manifest):
+def test_two_layouts_in_one_directory(put, manifest):
     put(manifest / "dataset.json", "{}")
     with pytest.raises(RemnantError, match=r"has two layouts, manifest.csv .* and nnU-Net .*; move one of them away"):
         read_cohort(manifest)

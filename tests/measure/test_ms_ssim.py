@@ -4,22 +4,11 @@ import numpy as np
 import pytest
 import torch
 from pytorch_msssim import ms_ssim
-from scipy.ndimage import gaussian_filter
 
 from remnant.base.errors import RemnantError
 from remnant.measure.ms_ssim import WEIGHTS, describe_scales, ms_ssim_matrix, scale_weights, scales
 from remnant.measure.similarity import MATRICES
 from remnant.measure.ssim import SsimSettings, ssim_matrix
-
-
-def images(n, *shape, seed=0):
-    """Smooth blobs with a flat plateau and an edge of zeros."""
-    random = np.random.default_rng(seed)
-    stack = np.stack([gaussian_filter(random.random(shape), 2) for _ in range(n)])
-    stack = (stack - stack.min()) / np.ptp(stack)
-    stack[:, :4] = 0
-    stack[:, :, -8:] = 0.97
-    return stack.astype(np.float32)
 
 
 def oracle(left, right, weights, window=11):
@@ -36,7 +25,7 @@ def oracle(left, right, weights, window=11):
 
 
 @pytest.mark.parametrize(("shape", "window"), [((176, 192), 11), ((48, 80, 96), 5), ((40, 48, 64), 3)])
-def test_agrees_with_pytorch_msssim(shape, window):
+def test_agrees_with_pytorch_msssim(images, shape, window):
     left, right = images(2, *shape), images(2, *shape, seed=1)
     right[0] = np.clip(0.8 * left[0] + 0.1, 0, 1)
     count = scales(shape, window)
@@ -47,7 +36,7 @@ def test_agrees_with_pytorch_msssim(shape, window):
 
 
 @pytest.mark.slow
-def test_agrees_in_three_dimensions_at_five_scales():
+def test_agrees_in_three_dimensions_at_five_scales(images):
     left, right = images(1, 176, 176, 176), images(2, 176, 176, 176, seed=1)
     np.testing.assert_allclose(ms_ssim_matrix(left, right), oracle(left, right, WEIGHTS), atol=1e-5)
 
@@ -60,12 +49,12 @@ def test_as_many_scales_as_hold_the_window():
     assert scale_weights(5).tolist() == list(WEIGHTS)
 
 
-def test_one_scale_is_ssim():
+def test_one_scale_is_ssim(images):
     left, right = images(2, 20, 21, 19), images(3, 20, 21, 19, seed=1)
     np.testing.assert_allclose(ms_ssim_matrix(left, right), ssim_matrix(left, right).clip(0), atol=1e-7)
 
 
-def test_a_box_an_odd_side_and_itself():
+def test_a_box_an_odd_side_and_itself(images):
     stack = images(3, 50, 48, 47)
     box = (slice(1, 50), slice(2, 47), slice(0, 45))
     matrix = ms_ssim_matrix(stack, stack, box=box)
@@ -74,7 +63,7 @@ def test_a_box_an_odd_side_and_itself():
     np.testing.assert_allclose(matrix, ms_ssim_matrix(stack[(slice(None), *box)], stack[(slice(None), *box)]))
 
 
-def test_negative_contrast_structure_counts_as_none():
+def test_negative_contrast_structure_counts_as_none(images):
     image = images(1, 48, 48)
     assert ms_ssim_matrix(image, 1 - image, SsimSettings(window=3)) == 0
 
@@ -85,7 +74,7 @@ def test_the_words_say_how_many_scales():
     assert describe_scales((192, 192, 192)).startswith("5 scales of at most 5, weights of Wang 2003, ")
 
 
-def test_refuses_what_ssim_refuses():
+def test_refuses_what_ssim_refuses(images):
     with pytest.raises(RemnantError, match="at least 11 voxels"):
         ms_ssim_matrix(images(1, 20, 20)[:, :10], images(1, 20, 20)[:, :10])
     with pytest.raises(RemnantError, match="must lie in"):

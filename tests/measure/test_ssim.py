@@ -9,22 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from remnant.base.errors import RemnantError
 from remnant.measure import ssim
 from remnant.measure.ssim import SsimSettings, ssim_matrix
-
-
-def images(n, *shape, seed=0):
-    """Smooth blobs with a black edge and a bright plateau: the flat regions where float32 cancels worst."""
-    random = np.random.default_rng(seed)
-    stack = np.stack([gaussian_filter(random.random(shape), 2) for _ in range(n)])
-    stack = (stack - stack.min()) / np.ptp(stack)
-    stack[:, :4] = 0
-    stack[:, :, -8:] = 0.97
-    return stack.astype(np.float32)
 
 
 def oracle(left, right):
@@ -47,13 +36,13 @@ def oracle(left, right):
 
 
 @pytest.mark.parametrize("shape", [(40, 33), (11, 11), (23, 30, 25), (11, 12, 40), (50, 12, 13)])
-def test_agrees_with_scikit_image(shape):
+def test_agrees_with_scikit_image(images, shape):
     left, right = images(2, *shape), images(3, *shape, seed=1)
     right[0] = np.clip(left[0] + 0.05, 0, 1)
     np.testing.assert_allclose(ssim_matrix(left, right), oracle(left, right), atol=1e-5)
 
 
-def test_box_is_the_cropped_image():
+def test_box_is_the_cropped_image(images):
     left, right = images(2, 30, 31, 32), images(2, 30, 31, 32, seed=1)
     box = (slice(2, 20), slice(5, 31), slice(1, 30))
     cut = (slice(None), *box)
@@ -61,7 +50,7 @@ def test_box_is_the_cropped_image():
 
 
 @pytest.mark.parametrize(("slab", "statistics"), [(1, 2**28), (7, 2**28), (64, 2**28), (16, 1)])
-def test_result_does_not_depend_on_the_blocks(monkeypatch, slab, statistics):
+def test_result_does_not_depend_on_the_blocks(images, monkeypatch, slab, statistics):
     left, right = images(2, 30, 21, 22), images(5, 30, 21, 22, seed=1)
     expected = ssim_matrix(left, right)
     monkeypatch.setattr(ssim, "SLAB", slab)
@@ -97,14 +86,14 @@ def test_flat_regions_of_different_levels_in_one_slab():
     np.testing.assert_allclose(ssim_matrix(stack, stack), oracle(stack, stack), atol=1e-5)
 
 
-def test_mirroring_both_images_changes_nothing():
+def test_mirroring_both_images_changes_nothing(images):
     left, right = images(2, 20, 21, 22), images(3, 20, 21, 22, seed=1)
     for axis in (1, 2, 3):
         mirrored = ssim_matrix(np.flip(left, axis).copy(), np.flip(right, axis).copy())
         np.testing.assert_allclose(mirrored, ssim_matrix(left, right), atol=1e-5)
 
 
-def test_takes_tensors_memory_maps_and_empty_stacks(tmp_path):
+def test_takes_tensors_memory_maps_and_empty_stacks(images, tmp_path):
     left, right = images(2, 20, 21), images(3, 20, 21, seed=1)
     np.save(tmp_path / "left.npy", left)
     mapped = np.load(tmp_path / "left.npy", mmap_mode="r")
@@ -114,7 +103,7 @@ def test_takes_tensors_memory_maps_and_empty_stacks(tmp_path):
     assert ssim_matrix(left[:0], right).shape == (0, 3)
 
 
-def test_does_not_change_its_input():
+def test_does_not_change_its_input(images):
     left = images(2, 20, 21)
     before = left.copy()
     ssim_matrix(left, left)
@@ -132,7 +121,7 @@ def test_does_not_change_its_input():
         (lambda x: x[:, :15], "one grid"),
     ],
 )
-def test_refuses(spoil, words):
+def test_refuses(images, spoil, words):
     good = images(2, 20, 21)
     spoilt = spoil(good)
     with pytest.raises(RemnantError, match=words):

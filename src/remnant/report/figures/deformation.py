@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from remnant.base.errors import RemnantError
 from remnant.report.figures.reconstructions import PLANES, middle
-from remnant.report.figures.style import WIDTH
+from remnant.report.figures.style import WIDTH, line_label
 from remnant.report.words import number
 
 QUANTILE = 0.99  # of all displacements shown: where the scale of colours ends, so that a few voxels do not decide it
@@ -58,13 +58,9 @@ def deformation_maps(bendings: list[Bending]) -> Figure:
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
         own, other = (number(float(np.nanmean(norm))) for norm in pair)
-        line[0].set_ylabel(
+        line_label(
+            line[0],
             f"{bending.pseudonym}\nown {own} mm\n{bending.other_pseudonym} {other} mm",
-            rotation=0,
-            ha="right",
-            va="center",
-            fontsize=7.5,
-            labelpad=6,
         )
     for axis, plane in enumerate(PLANES):
         titles = (f"{plane}\nreconstruction", "\nown", "\nother")

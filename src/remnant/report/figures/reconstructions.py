@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row
-from remnant.report.figures.style import WIDTH
+from remnant.report.figures.style import WIDTH, line_label
 from remnant.report.private import Pair
 from remnant.report.words import label, number, split
 
@@ -56,14 +56,10 @@ def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
                 )
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(False)
-        line[0].set_ylabel(
+        line_label(
+            line[0],
             f"{label(row['network'])} · {word}\n{row['pseudonym']} ({label(row['group'])[:-1]})\n"
             f"{label(row['metric'])} {number(row['own'])}, rank {row['rank']}",
-            rotation=0,
-            ha="right",
-            va="center",
-            fontsize=7.5,
-            labelpad=6,
         )
     for axis, plane in enumerate(PLANES):
         grid[0][2 * axis].set_title(f"{plane}\noriginal", fontsize=7.5, loc="center", weight="normal")

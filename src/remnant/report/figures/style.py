@@ -83,6 +83,11 @@ def legend_above(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=1.6, columnspacing=1.6)
 
 
+def line_label(panel: Axes, text: str) -> None:
+    """Text beside a line of pictures, left of its first `panel`."""
+    panel.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=7.5, labelpad=6)
+
+
 def to_svg(figure: Figure, name: str) -> str:
     """The figure as a stand-alone SVG document, the same bytes each time.
 
