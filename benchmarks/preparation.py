@@ -15,7 +15,8 @@ They take turns, and seconds are those of a scan. `ratio` is how many times as l
 What it is worth stands beside: `pose_error_mm` is how far the two poses of a person lie apart after alignment, over the
 template's head; the motion between them is known, since the phantom was drawn twice. `moved_mm` is what it would be without
 any alignment, `centred_mm` with the centres of mass laid upon each other. `contrast` is grey against white matter in the
-corrected scan, difference of the means over the pooled standard deviation (higher is better); `uncorrected` in the scan as it came.
+corrected scan, difference of the means over the pooled standard deviation, the higher the better; `uncorrected` in the scan as it
+came.
 """
 
 import argparse
