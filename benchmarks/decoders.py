@@ -236,7 +236,7 @@ def main() -> None:
         for variant in VARIANTS:
             cells.append(Cell(f"{network}-{variant}", attack_cell, {**arguments, "variant": variant}, (network,)))
     phantoms = BrainPhantoms(patients=24, side=48, seed=options.seed)
-    preparation = PreparationSettings(spacing_mm=4.0, bias_field=False)
+    preparation = PreparationSettings(spacing_mm=4.0, bias_field="none")
     done = run_benchmark("decoders", options, phantoms, preparation, cells)
     settings = {
         name: {**variant.settings().resolved(), "linear": variant.linear and variant.linear.resolved()}

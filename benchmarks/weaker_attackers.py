@@ -147,7 +147,7 @@ def main() -> None:
     options = options_of(__doc__.splitlines()[0], Path("runs/weaker-attackers"))
     cells = [cell for network in NETWORKS for cell in cells_of(network, options.seed)]
     phantoms = BrainPhantoms(patients=24, side=48, seed=options.seed)
-    preparation = PreparationSettings(spacing_mm=4.0, bias_field=False)
+    preparation = PreparationSettings(spacing_mm=4.0, bias_field="none")
     done = run_benchmark("weaker_attackers", options, phantoms, preparation, cells)
     settings = {"segmenter": SEGMENTER, "decoder": DECODER, "recovery": RecoverySettings()}
     write_tables(

@@ -15,7 +15,6 @@ from remnant.base.files import atomic_path, write_text
 from remnant.base.results import FigureView, Results, Row, Section, TableView, matching
 from remnant.report import private, words
 from remnant.report.figures import FIGURES
-from remnant.report.figures.reconstructions import chosen, identity
 from remnant.report.figures.style import house_style, to_png, to_svg
 from remnant.report.tables import build, cell, to_html
 
@@ -164,8 +163,8 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
 
 
 def _private_image(run: Path, view: FigureView, rows: list[Row]) -> str:
-    pairs = private.read_reconstructions(run, {identity(row) for _, row in chosen(rows)})
-    png = to_png(FIGURES[view.kind].draw(rows, pairs))
+    kind = FIGURES[view.kind]
+    png = to_png(kind.draw(rows, kind.volumes(run, rows)))
     with atomic_path(private.private_folder(run, "figures") / f"{view.name}.png") as temporary:
         temporary.write_bytes(png)
     return f'<img alt="{escape(view.caption)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -220,7 +220,9 @@ def test_every_experiment_and_every_measure_has_its_rows(tmp_path, write_cohort)
         few=2,
         latents="recovered",
     )
-    run_study(settings, tmp_path / "run", data=data, cache=tmp_path / "cache", quiet=True)
+    run_study(settings, tmp_path / "run", data=data, cache=tmp_path / "cache", quiet=True, show_images=True)
+    drawn = {path.stem for path in (tmp_path / "run" / "private" / "figures").iterdir()}
+    assert drawn == {"reconstructions", "deformation-segnet"}
     tables = Results.read(tmp_path / "run" / "results.json").tables
     assert {row["decoder"] for row in tables["identification"]} == {*experiments, "mean_image"}
     assert {row["decoder"] for row in tables["comparison"]} == set(experiments[1:])

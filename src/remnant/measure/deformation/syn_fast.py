@@ -95,7 +95,13 @@ def _descend(
             update = windowed_mean((force[:, None] * _slope(image)).flatten(0, 1), smooth).view(-1, 3, *shape) * metric
             fastest = update.square().sum(1).flatten(1).amax(1).sqrt().view(-1, 1, 1, 1, 1)
             update = update * (step / fastest.clamp(min=WEAK))
-            half_ways[side] = update + _sample(half_ways[side], _points(update))
+            half_ways[side] = half_ways[side] + update + _along(half_ways[side], update)
+
+
+def _along(displacement: Tensor, update: Tensor) -> Tensor:
+    """What `displacement` (n, 3, x, y, z) gains along a small `update`, to first order: composition without a resampling."""
+    slopes = torch.gradient(displacement, dim=(2, 3, 4))
+    return sum(slope * update[:, axis : axis + 1] for axis, slope in enumerate(slopes))
 
 
 def _forces(left: Tensor, right: Tensor, window: list[Tensor]) -> tuple[Tensor, Tensor]:

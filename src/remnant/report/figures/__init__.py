@@ -2,26 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
+from remnant.base.results import Row
+from remnant.report.figures.deformation import bendings_of, deformation_maps
 from remnant.report.figures.gallery import gallery_size
 from remnant.report.figures.identification import identification_bars
 from remnant.report.figures.leak import leak_forest
 from remnant.report.figures.metrics import metric_match, response_curves
 from remnant.report.figures.own import own_against_others
 from remnant.report.figures.ranks import rank_histogram
-from remnant.report.figures.reconstructions import reconstructions
+from remnant.report.figures.reconstructions import pairs_of, reconstructions
 from remnant.report.figures.training import training_curves
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of figure: what draws it from rows of `table`; a private kind also takes the volumes."""
+    """A kind of figure: what draws it from rows of `table`; a private kind also takes `volumes(run, rows)`, patients' own."""
 
     draw: Callable[..., Figure]
     table: str
-    private: bool = False
+    volumes: Callable[[Path, list[Row]], Any] | None = None
+
+    @property
+    def private(self) -> bool:
+        return self.volumes is not None
 
 
 FIGURES = {
@@ -33,5 +41,6 @@ FIGURES = {
     "metric_match": Kind(metric_match, "metrics"),
     "response_curves": Kind(response_curves, "response"),
     "gallery_size": Kind(gallery_size, "gallery_size"),
-    "reconstructions": Kind(reconstructions, "scores", private=True),
+    "reconstructions": Kind(reconstructions, "scores", pairs_of),
+    "deformation_maps": Kind(deformation_maps, "scores", bendings_of),
 }

@@ -1,45 +1,49 @@
 """PRIVATE: how far a reconstruction is bent to become its own original, beside a wrong one (Subbanna 2021, Figure 7)."""
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from remnant.base.errors import RemnantError
+from remnant.base.results import Row
 from remnant.report.figures.reconstructions import PLANES, middle
 from remnant.report.figures.style import WIDTH, line_label
-from remnant.report.words import number
+from remnant.report.private import Bending, read_bendings
+from remnant.report.words import label, number
 
 QUANTILE = 0.99  # of all displacements shown: where the scale of colours ends, so that a few voxels do not decide it
 
 
-@dataclass(frozen=True)
-class Bending:
-    """One patient's reconstruction (x, y, z) in [0, 1] and its displacements (3, x, y, z) in mm.
-
-    `own` leads to the own original, `other` to somebody else's, whom `other_pseudonym` names; `heads` (x, y, z) is True
-    where displacements are counted.
-    """
-
-    pseudonym: str
-    other_pseudonym: str
-    reconstruction: np.ndarray
-    own: np.ndarray
-    other: np.ndarray
-    heads: np.ndarray
+def bendings_of(run: Path, rows: list[Row]) -> list[Bending]:
+    """Of each network and decoder of the rows, the kept patients of least, middle and most displacement to their own."""
+    found = []
+    for network, decoder in dict.fromkeys((str(row["network"]), str(row["decoder"])) for row in rows):
+        kept = sorted(read_bendings(run, network, decoder), key=_own_mm)
+        places = sorted({0, len(kept) // 2, len(kept) - 1}) if kept else []
+        found += [kept[place] for place in places]
+    return found
 
 
-def deformation_maps(bendings: list[Bending]) -> Figure:
+def _own_mm(bending: Bending) -> float:
+    return float(np.linalg.norm(bending.own, axis=0)[bending.heads].mean())
+
+
+def deformation_maps(rows: list[Row], bendings: list[Bending]) -> Figure:
     """Norm of the displacement in mm on three middle slices: own original left, a wrong one right; a line a patient.
 
-    All maps share one scale of colours; outside the heads nothing is drawn. A map follows the outlines of a patient's
-    anatomy: for RUN/private only. Raises `RemnantError` for no patient.
+    `rows` are of the table `scores`, `bendings` what `bendings_of` them gave. All maps share one scale of colours; outside
+    the heads nothing is drawn. A map follows the outlines of a patient's anatomy: for RUN/private only. Raises
+    `RemnantError` for no patient.
     """
     if not bendings:
-        raise RemnantError("There is no patient to draw deformation maps of; give at least one.")
+        names = " and ".join(label(name) for name in dict.fromkeys(row["network"] for row in rows))
+        raise RemnantError(
+            f"The run kept no displacements of {names}; run the study again with --resume --keep-reconstructions."
+        )
     maps = [[_norm(field, bending.heads) for field in (bending.own, bending.other)] for bending in bendings]
     top = float(np.nanquantile(np.stack([norm for pair in maps for norm in pair]), QUANTILE))
-    figure = Figure(figsize=(WIDTH, 1.04 * len(bendings) + 0.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.8 * len(bendings) + 0.9), layout="constrained")
     grid = figure.subplots(len(bendings), 9, squeeze=False)
     for bending, pair, line in zip(bendings, maps, grid, strict=True):
         for axis in range(3):
@@ -60,7 +64,7 @@ def deformation_maps(bendings: list[Bending]) -> Figure:
         own, other = (number(float(np.nanmean(norm))) for norm in pair)
         line_label(
             line[0],
-            f"{bending.pseudonym}\nown {own} mm\n{bending.other_pseudonym} {other} mm",
+            f"{label(bending.network)}\n{bending.pseudonym} {own} mm\n{bending.other_pseudonym} {other} mm",
         )
     for axis, plane in enumerate(PLANES):
         titles = (f"{plane}\nreconstruction", "\nown", "\nother")

@@ -1,12 +1,14 @@
 """PRIVATE: original beside reconstruction, for the best, the median and the worst patient of each network."""
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row
 from remnant.report.figures.style import WIDTH, line_label
-from remnant.report.private import Pair
+from remnant.report.private import Pair, read_reconstructions
 from remnant.report.words import label, number, split
 
 PLANES = ("sagittal", "coronal", "axial")
@@ -25,6 +27,11 @@ def chosen(rows: list[Row]) -> list[tuple[str, Row]]:
 def identity(row: Row) -> tuple[str, str, str, str, str]:
     """What tells one kept reconstruction from another."""
     return tuple(str(row[key]) for key in ("network", "decoder", "pseudonym", "group", "session"))
+
+
+def pairs_of(run: Path, rows: list[Row]) -> list[Pair]:
+    """The kept volumes of the chosen rows."""
+    return read_reconstructions(run, {identity(row) for _, row in chosen(rows)})
 
 
 def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:

@@ -104,6 +104,18 @@ def _similarity(settings: StudySettings, decoder: str) -> Section:
                 caption="Original and reconstruction of the best, the median and the worst patient by SSIM.",
                 where=shown,
             ),
+            *(
+                FigureView(
+                    name=f"deformation-{network}",
+                    kind="deformation_maps",
+                    private=True,
+                    caption="Figure 7 of the paper: how far members' reconstructions are displaced to become their own original, "
+                    "and the original of whoever is next.",
+                    where={"decoder": decoder, "metric": "deformation", "network": network},
+                )
+                for network in settings.networks
+                if settings.deformation and decoder in PAPER
+            ),
         ],
     )
 

@@ -77,7 +77,7 @@ def run_study(
             _write_scores(run.path / "scores.csv", results.tables["scores"])
             results.write(run.results)
         report = make_report(run.path)
-        for name in ("folds", "phantoms", *(() if keep else ("reconstructions", "decoders"))):
+        for name in ("folds", "phantoms", *(() if keep else ("reconstructions", "bendings", "decoders"))):
             shutil.rmtree(run.private / name, ignore_errors=True)
         return make_report(run.path, show_images=True) if show_images else report
 
