@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from remnant.base.seeds import Seeds
-from remnant.studies.subbanna2021.contrasts import GROUPS, leak
+from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak
 from remnant.studies.subbanna2021.search import Search
 from remnant.studies.subbanna2021.tables import make_tables
 
@@ -235,3 +235,15 @@ def test_an_experiment_is_compared_with_the_first_patient_by_patient():
     assert {r["decoder"] for r in tables["comparison"]} == {"surrogate"}
     # The exposed are those of the first experiment.
     assert {r["decoder"] for r in tables["exposed"]} == {"default"}
+
+
+def test_an_experiment_on_few_patients_is_compared_with_the_same_few():
+    def score(decoder, pseudonym, margin):
+        who = {"network": "unet", "decoder": decoder, "metric": "ssim", "group": "member", "pseudonym": pseudonym}
+        return {**who, "own": 0.5 + margin, "best_other": 0.5}
+
+    scores = [score("default", f"P{i}", 0.01 * i) for i in range(6)]
+    scores += [score("overfit", f"P{i}", 0.01 * i + 0.1) for i in (1, 3, 4)]
+    (found,) = comparison(scores, "unet", ["default", "overfit"], Seeds(0))
+    assert found["n"] == 3 and found["difference"] == pytest.approx(0.1)
+    assert found["margin_against"] == pytest.approx(0.08 / 3)

@@ -35,7 +35,8 @@ def comparison(scores: list[Row], network: str, experiments: Sequence[str], seed
         first = margins.get((experiments[0], metric, group))
         if experiment == experiments[0] or not first:
             continue
-        number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(first)}
+        # An experiment on few patients is held against the same few.
+        number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(first) if pseudonym in held}
         here, there = (
             {number[who]: margin for who, margin in values.items() if who in number} for values in (held, first)
         )
