@@ -276,6 +276,7 @@ def _leak(network: str, decoder: str, metric: str, members: list[dict], others: 
         "network": network,
         "decoder": decoder,
         "metric": metric,
+        "statistic": "own",
         "n": PATIENTS,
         "difference": difference,
         "low": difference - 0.011,

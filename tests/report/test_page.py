@@ -167,7 +167,17 @@ def test_what_a_user_wrote_is_escaped_everywhere(tmp_path):
     run = tmp_path / "run"
     tables = {
         "exposed": [row | {"pseudonym": NASTY, "network": NASTY} for row in example_results().tables["exposed"][:1]],
-        "leak": [{"network": NASTY, "decoder": "d", "metric": "m", "difference": 0.1, "low": 0.0, "high": 0.2}],
+        "leak": [
+            {
+                "network": NASTY,
+                "decoder": "d",
+                "metric": "m",
+                "statistic": "own",
+                "difference": 0.1,
+                "low": 0.0,
+                "high": 0.2,
+            }
+        ],
     }
     _plain(
         run,

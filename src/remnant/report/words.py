@@ -17,6 +17,7 @@ _LABELS = {
     "ssim_outside": "SSIM, all but the brain",
     "gamma": "gamma curve",
     "sigmoid": "sigmoid curve",
+    "own": "own original",
     "member": "members",
     "non_member": "non-members",
     "mean_image": "mean image",

@@ -9,6 +9,7 @@ def _row(**changes):
         "network": "unet",
         "decoder": "default",
         "metric": "ssim",
+        "statistic": "own",
         "difference": 0.002,
         "low": -0.008,
         "high": 0.012,

@@ -28,7 +28,17 @@ def identification(decoder, group, count, low):
     }
 
 
-def tables(*, low=-0.01, high=0.05, leak=True, groups=("member", "non_member"), sessions=True, count=8, published=3):
+def tables(
+    *,
+    own=(-0.01, 0.05),
+    margin=(-0.01, 0.05),
+    leak=True,
+    leak_of="default",
+    groups=("member", "non_member"),
+    sessions=True,
+    count=8,
+    published=3,
+):
     similarity = {
         "network": "unet",
         "decoder": "default",
@@ -48,7 +58,11 @@ def tables(*, low=-0.01, high=0.05, leak=True, groups=("member", "non_member"), 
         "gallery_size": [],
         "response": [],
         "recovered": [],
-        "leak": [LEAK | {"low": low, "high": high, "detectable": 0.04}] if leak else [],
+        "leak": [
+            LEAK | {"decoder": leak_of, "statistic": statistic, "low": low, "high": high, "detectable": 0.04}
+            for statistic, (low, high) in {"own": own, "margin": margin}.items()
+            if leak
+        ],
         "similarity": [similarity | {"group": group} for group in groups],
         "other_session": [other | {"group": "member", "rank1_count": 4}] if sessions else [],
     }
@@ -59,23 +73,36 @@ def words(tables, **changes):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "told", "not_told"),
+    ("own", "margin", "told"),
     [
-        (0.01, 0.05, "more faithfully", "alike"),
-        (-0.05, -0.01, "less faithfully", "alike"),
-        (-0.01, 0.05, "alike", "faithfully than"),
-        (0.0, 0.05, "alike", "faithfully than"),
+        ((0.01, 0.05), (-0.01, 0.05), "more faithfully"),
+        ((-0.05, -0.01), (-0.01, 0.05), "less faithfully"),
+        ((-0.01, 0.05), (-0.01, 0.05), "come out alike"),
+        ((0.0, 0.05), (0.0, 0.05), "come out alike"),
+        ((0.01, 0.05), (0.02, 0.06), "and are more similar to their own originals"),
+        ((-0.01, 0.05), (0.02, 0.06), "and are as similar to their own originals"),
+        ((-0.05, -0.01), (0.02, 0.06), "though their similarity to their own originals is lower"),
     ],
 )
-def test_the_leak_in_words_follows_its_interval(low, high, told, not_told):
-    findings = " ".join(words(tables(low=low, high=high))["findings"])
-    assert told in findings and not_told not in findings
-    assert f"interval {low:+.3f} to {high:+.3f}, p = 0.030" in findings
-    assert ("could have shown a difference of 0.040" in findings) == (told == "alike")
+def test_the_leak_in_words_follows_its_intervals(own, margin, told):
+    found = " ".join(words(tables(own=own, margin=margin))["findings"])
+    assert told in found
+    assert ("faithfully than" in found) == ("faithfully" in told) and ("alike" in found) == ("alike" in told)
+    assert ("Training left a trace" in found) == (max(own[0], margin[0]) > 0)
+    for low, high in (own, margin):
+        assert f"interval {low:+.3f} to {high:+.3f}, p = 0.030" in found
+    assert ("could have shown differences of 0.040 and 0.040" in found) == ("alike" in told)
+
+
+def test_the_positive_control_is_told_as_one():
+    found = words(tables(margin=(0.02, 0.06), leak_of="overfit"))["findings"]
+    assert any(
+        text.startswith("3D U-Net, trained too long on at most 12 patients: members stand out") for text in found
+    )
 
 
 def test_too_few_patients_for_an_interval():
-    assert "too few patients to compare" in " ".join(words(tables(low=None, high=None))["findings"])
+    assert "too few patients to compare" in " ".join(words(tables(own=(None, None), margin=(None, None)))["findings"])
 
 
 def test_the_headline_has_its_interval_its_control_and_chance():

@@ -15,7 +15,7 @@ COLUMNS = {
     "auc_low auc_high chance published_rank1 published_mean_rank chance_mean_rank",
     "other_session": "network metric decoder group direction n gallery rank1 rank1_low rank1_high rank1_count chance",
     "dice": "network decoder group image class n dice sd low high published",
-    "leak": "network decoder metric n difference low high p detectable",
+    "leak": "network decoder metric statistic n difference low high p detectable",
     "ranks": "network decoder metric group rank count published",
     "exposed": "network decoder pseudonym group metric own best_other margin rank",
     "scores": "network decoder metric group pseudonym session own others_mean best_other mean_image rank "
@@ -121,8 +121,10 @@ def test_similarity(tables):
 
 def test_the_leak_is_paired_by_patient(tables):
     """A: 0.9 as member, 0.7 as non-member; B: 0.6 and 0.5."""
-    found = row(tables["leak"], metric="ssim")
+    found = row(tables["leak"], metric="ssim", statistic="own")
     assert found["n"] == 2 and found["difference"] == pytest.approx(0.15)
+    # A: 0.9 - 0.5 and 0.7 - 0.8; B: 0.6 - 0.2 and 0.5 - 0.7.
+    assert row(tables["leak"], metric="ssim", statistic="margin")["difference"] == pytest.approx(0.55)
     assert found["low"] <= 0.15 <= found["high"] and found["p"] == 0.5 and found["detectable"] > 0.15
 
 
@@ -143,7 +145,7 @@ def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
             )
             for group in GROUPS
         }
-        leaks.append(leak({}, firsts, Seeds(0)))
+        leaks.append(leak({}, firsts, "own", Seeds(0)))
     assert leaks[0] == leaks[1]
     assert leaks[0]["difference"] == pytest.approx((scores["member"] - scores["non_member"]).mean())
 

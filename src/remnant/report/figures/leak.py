@@ -14,7 +14,7 @@ MARGIN = 0.845  # of the figure's width; the rest is for these numbers, which th
 
 
 def leak_forest(rows: list[Row]) -> Figure:
-    """Paired member minus non-member difference with its interval, one line per network, metric and decoder.
+    """Paired member minus non-member difference with its interval, one line per network, metric, decoder and statistic.
 
     `rows` are of the table `leak`. The grey band of a line reaches to plus and minus the detectable
     difference: a true leak smaller than that would probably not have been seen with so many patients.
@@ -24,7 +24,7 @@ def leak_forest(rows: list[Row]) -> Figure:
     panel = figure.subplots()
     names = []
     for place, row in enumerate(rows):
-        names.append(f"{label(row['network'])} · {label(row['metric'])} · {label(row['decoder'])}")
+        names.append(" · ".join(label(row[key]) for key in ("network", "metric", "decoder", "statistic")))
         if row.get("detectable") is not None:
             panel.barh(
                 place,

@@ -10,16 +10,27 @@ from remnant.measure.intervals import PairedDifference, paired_difference
 from remnant.studies.subbanna2021.search import Search
 
 GROUPS = ("member", "non_member")
+STATISTICS = ("own", "margin")
 
 
-def leak(key: Row, firsts: dict[str, Search], seeds: Seeds) -> Row:
+def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> Row:
+    """Members minus the same patients as non-members: their similarity to the `own` original, or its `margin` over others.
+
+    The two can part: a target trained too long hands out latents that a decoder made for others draws worse, and that are
+    the easier to tell apart.
+    """
     # By a number that does not change with the run's key: a bootstrap depends on the order of its patients.
     number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(firsts["member"].pseudonyms)}
     member, non_member = (
-        {number.get(who, who): score for who, score in zip(found.pseudonyms, found.own_scores.tolist(), strict=True)}
+        {number.get(who, who): score for who, score in zip(found.pseudonyms, _statistic(found, statistic), strict=True)}
         for found in (firsts[group] for group in GROUPS)
     )
-    return {**key, **_columns(paired_difference(member, non_member, seeds.numpy()))}
+    return {**key, "statistic": statistic, **_columns(paired_difference(member, non_member, seeds.numpy()))}
+
+
+def _statistic(found: Search, statistic: str) -> list[float]:
+    scores = found.own_scores if statistic == "own" else found.own_scores - np.nanmax(found.others, axis=1)
+    return scores.tolist()
 
 
 def comparison(scores: list[Row], network: str, experiments: Sequence[str], seeds: Seeds) -> Iterator[Row]:

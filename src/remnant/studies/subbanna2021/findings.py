@@ -4,10 +4,10 @@ from typing import Any
 
 from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Row, matching
+from remnant.studies.subbanna2021.leak_findings import NAMES, leak_findings
 from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
 
-NAMES = {"unet": "3D U-Net", "segnet": "SegNet"}
 Tables = dict[str, list[Row]]
 
 
@@ -57,7 +57,7 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
             "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
             "this size and training, not a clearance of the model."
         )
-    said += [_leak_in_words(row) for row in matching(tables["leak"], {"decoder": decoder, "metric": "ssim"})]
+    said += leak_findings(tables["leak"], settings, decoder)
     for network in settings.networks:
         row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
         if row:
@@ -85,31 +85,6 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
     if tables["recovered"]:
         said.append(recovered_in_words(tables["recovered"]))
     return said
-
-
-def _leak_in_words(row: Row) -> str:
-    name = NAMES[row["network"]]
-    if row["low"] is None:
-        return f"{name}: too few patients to compare members with non-members."
-    p = f"p = {row['p']:.3f}" if row["p"] >= 0.001 else "p < 0.001"
-    numbers = f"{row['difference']:+.3f} SSIM, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, {p}"
-    if row["low"] > 0:
-        return (
-            f"{name}: members come out more faithfully than the same patients as non-members ({numbers}). Training left "
-            "a trace of its patients, beyond what the encoder gives away of anybody."
-        )
-    if row["high"] < 0:
-        return (
-            f"{name}: members come out less faithfully than the same patients as non-members ({numbers}). Training does set its "
-            "patients apart, but not to this attack's gain; a likely reason is that its decoder learned from people who, like "
-            "the non-members, did not train the target. What finds the patient is that the encoder can be inverted, for "
-            "anybody's scan, not that it remembers its training."
-        )
-    return (
-        f"{name}: members and non-members come out alike ({numbers}; {row['n']} patients could have shown a difference of "
-        f"{row['detectable']:.3f}). What the attack exploits is that the encoder can be inverted, for anybody's scan, not "
-        "that it remembers its training."
-    )
 
 
 def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:

@@ -121,7 +121,10 @@ def _similarity(settings: StudySettings, decoder: str) -> Section:
 
 
 def _leak(settings: StudySettings) -> Section:
-    text = ["Every patient was once a member and once a non-member. The difference between the two is the leak."]
+    text = [
+        "Every patient was once a member and once a non-member. The difference between the two is the leak: in the similarity to "
+        "the own original, and in its margin over the most similar other patient, which decides who is found."
+    ]
     if "overfit" in settings.experiments:
         text.append(
             "The target 'trained too long' is the positive control: if a leak can be seen at all by this attack, it should be "
@@ -133,12 +136,13 @@ def _leak(settings: StudySettings) -> Section:
         text=text,
         table=TableView(
             name="leak",
-            caption="Similarity to the own original, member minus non-member, paired by patient; sign-flip p-value; the "
-            "smallest difference that so many patients would show with 80% power.",
+            caption="Member minus non-member, paired by patient, of the similarity to the own original and of its margin over "
+            "the best other; sign-flip p-value; the smallest difference that so many patients would show with 80% power.",
             columns={
                 "network": "Network",
                 "decoder": "Attack",
                 "metric": "Measure",
+                "statistic": "Of",
                 "n": "n",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
                 "p": "p",
@@ -150,7 +154,7 @@ def _leak(settings: StudySettings) -> Section:
             FigureView(
                 name="leak",
                 kind="leak_forest",
-                caption="The leak by SSIM with its 95% interval.",
+                caption="The leak by SSIM with its 95% interval, in the own similarity and in the margin over the best other.",
                 where={"metric": "ssim"},
             )
         ],

@@ -12,7 +12,7 @@ from remnant.measure import identity
 from remnant.measure.intervals import bootstrap_mean, clopper_pearson
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
-from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, number
+from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, comparison, leak, number
 from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
 from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import Search, search
@@ -82,7 +82,7 @@ def make_tables(
                         tables["gallery_size"] += curve
                         tables["gallery_half"] += half
                 if len(groups) == 2:
-                    tables["leak"].append(leak(key, firsts, branch.child("leak")))
+                    tables["leak"] += [leak(key, firsts, which, branch.child("leak")) for which in STATISTICS]
             tables["dice"] += _dice(network, decoder, attacks, groups, seeds.child("dice", network, decoder))
         tables["metrics"] += metrics_compared(tables["identification"], network, experiments[0])
         tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
