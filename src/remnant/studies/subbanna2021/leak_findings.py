@@ -41,14 +41,14 @@ def _in_words(own: Row, margin: Row) -> str:
     if own["high"] < 0:
         return (
             f"members come out less faithfully than the same patients as non-members ({_numbers(own)}; margin "
-            f"{_numbers(margin)}). Training does set its patients apart, but not to this attack's gain; a likely reason is that its "
-            "decoder learned from people who, like the non-members, did not train the target. What finds the patient is that the encoder can be "
-            "inverted, for anybody's scan, not that it remembers its training."
+            f"{_numbers(margin)}). Training does set its patients apart, but not to this attack's gain; a likely reason is that "
+            "its decoder learned from people who, like the non-members, did not train the target. What finds the patient is that "
+            "the encoder can be inverted, for anybody's scan, not that it remembers its training."
         )
     return (
         f"members and non-members come out alike ({_numbers(own)}; margin {_numbers(margin)}; {own['n']} patients could "
-        f"have shown differences of {own['detectable']:.3f} and {margin['detectable']:.3f}). What the attack exploits is that the "
-        "encoder can be inverted, for anybody's scan, not that it remembers its training."
+        f"have shown differences of {own['detectable']:.3f} and {margin['detectable']:.3f}). What the attack exploits is that "
+        "the encoder can be inverted, for anybody's scan, not that it remembers its training."
     )
 
 
