@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from remnant import cli
+from remnant.base.results import Results
 from remnant.base.run import Run
 
 
@@ -311,3 +312,5 @@ def test_ctrl_c_in_the_terminal(tmp_path, after):
     )
     assert again.returncode == 0, again.stderr
     assert not unfinished(tmp_path) and again.stdout.strip() == str(run / "report.html")
+    # What makes the result again, for somebody who has no run to go on with.
+    assert "--resume" not in Results.read(run / "results.json").command

@@ -140,7 +140,8 @@ def study_subbanna2021(
         # The whole smoke study is done sooner than other processes have started.
         workers=workers or (1 if preset is Preset.smoke else CORES),
         quiet=quiet,
-        command=shlex.join(["remnant", *sys.argv[1:]]),
+        # As whoever makes the result again would type it, who has nothing to go on with.
+        command=shlex.join(["remnant", *(word for word in sys.argv[1:] if word != "--resume")]),
     )
     print(report)
 
