@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from remnant.base.results import Row, matching
 from remnant.studies.subbanna2021.settings import StudySettings
 
+# For either of the two statistics that are looked at, so that chance speaks of a trace in 5% of the networks without one.
+LEVEL = 0.05 / 2
+
 NAMES = {"unet": "3D U-Net", "segnet": "SegNet"}
 
 
@@ -22,17 +25,17 @@ def leak_findings(leak: list[Row], settings: StudySettings, decoder: str) -> Ite
 def _in_words(own: Row, margin: Row) -> str:
     if own["low"] is None:
         return "too few patients to compare members with non-members."
-    if margin["low"] > 0:
+    if _shown(margin):
         also = (
             f"though their similarity to their own originals is lower ({_numbers(own)})"
             if own["high"] < 0
-            else f"and are {'more' if own['low'] > 0 else 'as'} similar to their own originals ({_numbers(own)})"
+            else f"and are {'more' if _shown(own) else 'as'} similar to their own originals ({_numbers(own)})"
         )
         return (
             f"members stand out from everybody else more than the same patients as non-members (margin {_numbers(margin)}), "
             f"{also}. Training left a trace of its patients, beyond what the encoder gives away of anybody."
         )
-    if own["low"] > 0:
+    if _shown(own):
         return (
             f"members come out more faithfully than the same patients as non-members ({_numbers(own)}). Training left a trace of "
             f"its patients, beyond what the encoder gives away of anybody, though not in the margin that finds them "
@@ -50,6 +53,10 @@ def _in_words(own: Row, margin: Row) -> str:
         f"have shown differences of {own['detectable']:.3f} and {margin['detectable']:.3f}). What the attack exploits is that "
         "the encoder can be inverted, for anybody's scan, not that it remembers its training."
     )
+
+
+def _shown(row: Row) -> bool:
+    return row["low"] > 0 and row["p"] <= LEVEL
 
 
 def _numbers(row: Row) -> str:
