@@ -46,6 +46,7 @@ _DECIMALS = {
     "difference": 3,
     "detectable": 3,
     "margin": 3,
+    "margin_against": 3,
     "loss": 4,
     "validation": 4,
 }

@@ -26,8 +26,10 @@ def identification_bars(rows: list[Row]) -> Figure:
         panel.set(title=facet(keys, parts, always=True), xlim=(0, 104), xticks=[0, 25, 50, 75, 100])
         panel.set_xlabel("patients found first, %")
         panel.grid(axis="y", visible=False)
-        for chance in sorted({row["chance"] for row in part if row.get("chance") is not None}):
-            panel.axvline(100 * chance, color=CHANCE, linestyle=(0, (4, 2)), linewidth=1.2, label="chance")
+        # A mean over patients: equal but for its last digits.
+        chances = sorted({round(row["chance"], 9) for row in part if row.get("chance") is not None})
+        for chance, name in zip(chances, ["chance", *[None] * len(chances)], strict=False):
+            panel.axvline(100 * chance, color=CHANCE, linestyle=(0, (4, 2)), linewidth=1.2, label=name)
     legend_above(figure, axes[0])
     return figure
 

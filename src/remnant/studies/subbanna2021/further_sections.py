@@ -1,7 +1,9 @@
 """The report's chapters beyond the paper's own tables: measures, galleries, other targets and other attackers."""
 
 from remnant.base.results import FigureView, Row, Section, TableView
+from remnant.report.words import label
 from remnant.studies.subbanna2021.experiments import PAPER
+from remnant.studies.subbanna2021.leak_findings import NAMES
 from remnant.studies.subbanna2021.sections import FOUND, WHO, measured
 from remnant.studies.subbanna2021.settings import StudySettings
 
@@ -27,8 +29,8 @@ def _metrics(tables: dict[str, list[Row]], settings: StudySettings) -> Section:
         FigureView(
             name=f"metrics-{network}",
             kind="metric_match",
-            caption="Members found first by each measure, and the area under the ROC curve of own against others, with 95% "
-            "intervals.",
+            caption=f"{NAMES[network]}: members found first by each measure, and the area under the ROC curve of own against "
+            "others, with 95% intervals.",
             where={"network": network, "group": "member"},
         )
         for network in settings.networks
@@ -67,6 +69,7 @@ def _metrics(tables: dict[str, list[Row]], settings: StudySettings) -> Section:
 
 
 def _gallery(settings: StudySettings) -> Section:
+    group = "member" if settings.design == "two_groups" else "non_member"
     return Section(
         title="How large may the crowd be?",
         text=[
@@ -84,10 +87,8 @@ def _gallery(settings: StudySettings) -> Section:
             FigureView(
                 name=f"gallery-{network}",
                 kind="gallery_size",
-                caption="Non-members found first against the number of candidates, with its 95% band."
-                if settings.design != "two_groups"
-                else "Members found first against the number of candidates, with its 95% band.",
-                where={"network": network, "group": "member" if settings.design == "two_groups" else "non_member"},
+                caption=f"{NAMES[network]}: {label(group)} found first against the number of candidates, with its 95% band.",
+                where={"network": network, "group": group},
             )
             for network in settings.networks
         ],

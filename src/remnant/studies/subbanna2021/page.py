@@ -62,9 +62,10 @@ def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
 def _dealt(settings: StudySettings, patients: int) -> str:
     if settings.design == "swap":
         left = patients - 3 * settings.group
+        alone = f", and {left} who stand in the gallery alone" if left else ""
         return (
             f"{settings.group} members and as many non-members, who change places in a second fold, {settings.group} patients "
-            f"of the attacker's, and {left} who stand in the gallery alone."
+            f"of the attacker's{alone}."
         )
     groups = 1 if settings.design == "two_groups" else 2
     members = -(-patients // settings.folds)

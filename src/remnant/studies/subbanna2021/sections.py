@@ -2,6 +2,7 @@
 
 from remnant.base.results import FigureView, Row, Section, TableView
 from remnant.studies.subbanna2021.experiments import PAPER
+from remnant.studies.subbanna2021.leak_findings import NAMES
 from remnant.studies.subbanna2021.settings import StudySettings
 
 WHO = {"network": "Network", "decoder": "Attack", "metric": "Measure", "group": "Patients"}
@@ -109,8 +110,8 @@ def _similarity(settings: StudySettings, decoder: str) -> Section:
                     name=f"deformation-{network}",
                     kind="deformation_maps",
                     private=True,
-                    caption="Figure 7 of the paper: how far members' reconstructions are displaced to become their own original, "
-                    "and the original of whoever is next.",
+                    caption=f"{NAMES[network]}, Figure 7 of the paper: how far members' reconstructions are displaced to become "
+                    "their own original, and the original of whoever is next.",
                     where={"decoder": decoder, "metric": "deformation", "network": network},
                 )
                 for network in settings.networks
