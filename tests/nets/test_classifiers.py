@@ -110,9 +110,9 @@ def test_attention_is_softmax_of_queries_and_keys_for_each_head_and_carries_grad
 def test_what_a_user_can_mend():
     with pytest.raises(RemnantError, match=r"must be one of resnet18, .*Got 'resnet19' instead"):
         build_classifier("resnet19")
-    with pytest.raises(RemnantError, match="image_size must be a multiple of its patch. Got 32 and 7 instead"):
+    with pytest.raises(RemnantError, match=r"image_size must be a multiple of its patch\. Got 32 and 7 instead"):
         build_classifier("vit", **{**SMALL, "patch": 7})
-    with pytest.raises(RemnantError, match="width must be a multiple of its heads. Got 24 and 5 instead"):
+    with pytest.raises(RemnantError, match=r"width must be a multiple of its heads\. Got 24 and 5 instead"):
         build_classifier("vit", **{**SMALL, "heads": 5})
     with pytest.raises(RemnantError, match=r"takes images of 32 x 32 pixels\. Got 64 x 32 instead"):
         build_classifier("vit", **SMALL)(torch.rand(1, 3, 64, 32))

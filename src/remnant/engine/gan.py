@@ -2,7 +2,6 @@
 
 import copy
 import math
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from remnant.engine.device import fabric
 from remnant.nets.pggan import Discriminator, Generator
 
 SAVE_EVERY_S = 60.0
-REPORT_EVERY = 50
+REPORT_EVERY = 20
 
 
 class GanSettings(Settings):
@@ -75,14 +74,14 @@ def fit_gan(
     `draw(step)` gives real images (n, colours, side, side) in [0, 1], n at least 2, and `stage(step)` how far the
     networks are grown; they and `seeds` alone decide what a step does. Every minute and at the end of a stage all is
     written to the file `state`, and then `saved(running average, steps done)` is called; where that file exists,
-    training goes on from it, on the same machine to the same weights. `report` is called every `REPORT_EVERY` steps and at the end of
-    a stage. All in float32: the penalty is differentiated twice.
+    training goes on from it, on the same machine to the same weights. `report` is called every `REPORT_EVERY` steps and
+    at the end of a stage. All in float32: the penalty is differentiated twice.
     Raises `RemnantError` when `state` cannot be read or is of other networks, and when the scores are no longer finite.
     """
     device = fabric().device
-    averaged = copy.deepcopy(generator).to(device).eval().requires_grad_(False)
-    generator.to(device).train()
-    discriminator.to(device).train()
+    for network in (generator, discriminator):
+        network.to(device=device, memory_format=torch.channels_last).train()
+    averaged = copy.deepcopy(generator).eval().requires_grad_(False)
     parts = {"generator": generator, "discriminator": discriminator, "averaged": averaged}
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         parts[f"{name}_optimizer"] = torch.optim.Adam(network.parameters(), settings.learning_rate, settings.betas)
@@ -114,8 +113,7 @@ def fit_gan(
         _follow(averaged, generator, min(settings.average, (1 + now.since) / (10 + now.since)))
 
         totals, counted = totals + figures, counted + 1
-        last = step + 1 == steps
-        ends = last or stage(step + 1).depth != now.depth
+        ends = step + 1 == steps or stage(step + 1).depth != now.depth
         if ends or (step + 1) % REPORT_EVERY == 0:
             distance, penalty = (totals / counted).tolist()
             if not math.isfinite(distance + penalty):
@@ -178,8 +176,9 @@ def _load(path: Path, parts: dict[str, torch.nn.Module | torch.optim.Adam]) -> i
         for name, part in parts.items():
             part.load_state_dict(kept[name])
         return int(kept["step"])
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        problem = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:
+        # What PyTorch raises on a spoilt file is not to be listed.
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RemnantError(
             f"The state of training {path} cannot be read ({problem}); remove it to train from the beginning."
         ) from None

@@ -6,6 +6,7 @@ is 1 minus it).
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +92,7 @@ class Growing(nn.Module):
     def __init__(self, channels: tuple[int, ...], side: int, colours: int) -> None:
         super().__init__()
         depth = doublings(side)
-        if len(channels) <= depth or min(channels) < 1 or colours < 1:
+        if len(channels) <= depth or any(width < 1 for width in channels) or colours < 1:
             raise RemnantError(
                 f"A progressive GAN of {side} pixels needs {depth + 1} positive numbers of channels and at least one "
                 f"colour. Got {list(channels)} and {colours} instead."
@@ -123,12 +124,10 @@ class Generator(Growing):
         self.latent = latent
         widths = self.widths
         self.norm = PixelNorm()
-        self.latent_linear = nn.Sequential(
-            Equalised(nn.Linear(latent, widths[0] * FIRST_SIDE**2)), nn.LeakyReLU(SLOPE)
-        )
+        self.latent_linear = nn.Sequential(Equalised(nn.Linear(latent, widths[0] * FIRST_SIDE**2)), nn.LeakyReLU(SLOPE))
         self.init_conv = nn.Sequential(_convolution(widths[0], widths[0], 3, 1), nn.LeakyReLU(SLOPE), PixelNorm())
         self.ScaleBlocks = nn.ModuleList(
-            ScaleBlock(below, above, above, norm=True) for below, above in zip(widths, widths[1:], strict=False)
+            ScaleBlock(below, above, above, norm=True) for below, above in pairwise(widths)
         )
         self.toRGB = nn.ModuleList(_convolution(width, colours, 1) for width in widths)
 
@@ -157,8 +156,7 @@ class Discriminator(Growing):
         self.fromRGB = nn.ModuleList(_convolution(colours, width, 1) for width in widths)
         # The finest first, where a network that grows would put them.
         self.ScaleBlocks = nn.ModuleList(
-            ScaleBlock(fine, coarse, coarse, norm=False)
-            for coarse, fine in reversed(list(zip(widths, widths[1:], strict=False)))
+            ScaleBlock(fine, coarse, coarse, norm=False) for coarse, fine in reversed(list(pairwise(widths)))
         )
         self.miniSTD = MinibatchDeviation()
         self.DecisionBlock = nn.Sequential(

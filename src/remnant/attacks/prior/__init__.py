@@ -1,11 +1,10 @@
 """The prior: a generator trained on public radiographs, which an attack on a checkpoint starts from."""
 
 from remnant.attacks.prior.files import Prior, import_prior, load_prior, save_prior
-from remnant.attacks.prior.settings import Preset, PriorSettings, prior_settings
+from remnant.attacks.prior.settings import PriorSettings, prior_settings
 from remnant.attacks.prior.train import train_prior
 
 __all__ = [
-    "Preset",
     "Prior",
     "PriorSettings",
     "import_prior",

@@ -1,7 +1,6 @@
 """Priors on disk: ours, and the public chest PGGAN's checkpoints (Segal et al. 2021)."""
 
 import copy
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
 
 # A training checkpoint holds the generator twice; the running average is the better one.
 PREFIXES = ("", "gen_shadow.", "generator.")
+PARTS = {"current_size", "current_depth", "alpha", "latent_linear", "init_conv", "ScaleBlocks", "toRGB"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def load_prior(path: Path) -> Prior:
     generator = load_checkpoint(path, {"Generator": Generator})
     assert isinstance(generator, Generator)
     if generator.colours != 1:
-        raise RemnantError(f"The prior {path} draws {generator.colours} colours, radiographs have one; import it again.")
+        raise RemnantError(
+            f"The prior {path} draws {generator.colours} colours, radiographs have one; import it again."
+        )
     return Prior(_whole(generator, path))
 
 
@@ -74,16 +76,12 @@ def import_prior(path: Path) -> Prior:
             f"{path} holds no generator of the chest PGGAN (no latent_linear.0.module.weight); give its checkpoint, or train "
             "a prior by `remnant prior train`."
         )
-    own = {name for name in inside if name.split(".")[0] in OWN}
     try:
-        generator = _built({name: inside[name] for name in own})
+        generator = _built({name: value for name, value in inside.items() if name.split(".")[0] in PARTS})
     except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
         problem = str(error).strip().splitlines()[-1].strip()
         raise RemnantError(f"The generator in {path} does not have the form of the chest PGGAN ({problem}).") from None
     return Prior(_whole(generator, path))
-
-
-OWN = {"current_size", "current_depth", "alpha", "latent_linear", "init_conv", "ScaleBlocks", "toRGB"}
 
 
 def _built(tensors: dict[str, Tensor]) -> Generator:
@@ -97,7 +95,9 @@ def _built(tensors: dict[str, Tensor]) -> Generator:
     theirs.load_state_dict(tensors)
     grey = Generator(latent, tuple(widths), theirs.side)
     # Radiographs were given to it as grey in every colour, so that their mean is what it learnt of grey.
-    state = {name: value.mean(0, keepdim=True) if name.startswith("toRGB") else value for name, value in tensors.items()}
+    state = {
+        name: value.mean(0, keepdim=True) if name.startswith("toRGB") else value for name, value in tensors.items()
+    }
     grey.load_state_dict(state)
     return grey.eval()
 
@@ -117,8 +117,9 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         kept = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RemnantError(f"{path} does not exist; check the path.") from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        problem = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:
+        # What PyTorch raises on a made-up file is not to be listed.
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RemnantError(f"{path} cannot be opened safely as a checkpoint ({problem}); copy it again.") from None
     kept = kept.get("state_dict", kept) if isinstance(kept, dict) else {}
     return {name: value for name, value in kept.items() if isinstance(name, str) and isinstance(value, Tensor)}

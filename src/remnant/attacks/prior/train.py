@@ -1,7 +1,7 @@
 """Training of the prior: a progressive GAN on the attacker's public images (Lee 2025, Karras et al. 2018)."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,12 +25,20 @@ PREVIEW = 8  # samples along each side of a preview
 PARTS = 1000  # of equal work, that progress is counted in: a step of 64 pixels takes many times one of 4
 
 
-def train_prior(images: np.ndarray, settings: PriorSettings, out: Path, *, resume: bool, quiet: bool = False) -> Path:
+def train_prior(
+    images: np.ndarray,
+    settings: PriorSettings,
+    out: Path,
+    *,
+    resume: bool,
+    quiet: bool = False,
+    cache_files: Sequence[Path] = (),
+) -> Path:
     """Train on `images`, float32 (n, 1, side, side) in [0, 1], in the run directory `out`; return the prior's file.
 
     That is `checkpoints/prior.safetensors`, for `load_prior`; beside it lies `discriminator.safetensors`. The training
     curve is in the log, and a grid of samples a side in `private/previews`. A killed run goes on with `resume`, on the
-    same machine to the same weights.
+    same machine to the same weights. `cache_files` hold these images outside the run, for `purge` to find.
     Raises `RemnantError` for images that do not fit `settings`, for other images than the run was begun with, and as
     `Run.start` does.
     """
@@ -38,6 +46,7 @@ def train_prior(images: np.ndarray, settings: PriorSettings, out: Path, *, resum
     run = Run.start(out, "prior", settings.resolved(), resume=resume)
     path = run.checkpoints / "prior.safetensors"
     with run:
+        run.keep_note_of(list(cache_files))
         if not path.exists():
             _same_images(run, images)
             _train(run, images, settings, path, quiet)
@@ -53,12 +62,13 @@ def _check(images: np.ndarray, side: int) -> None:
     if len(images) < 2:
         raise RemnantError(f"A prior needs at least two images to learn from. Got {len(images)} instead.")
     low, high = float(images.min()), float(images.max())
+    # A value that is no number makes both of them none.
     if not 0 <= low <= high <= 1:
         raise RemnantError(f"A prior is trained on images in [0, 1]. Got values from {low} to {high} instead.")
 
 
 def _same_images(run: Run, images: np.ndarray) -> None:
-    note, now = run.private / "images", run.hmac(np.ascontiguousarray(images))
+    note, now = run.private / "images", run.hmac(images.tobytes())
     if not note.exists():
         write_text(note, now)
     elif note.read_text() != now:
@@ -82,8 +92,8 @@ def _train(run: Run, images: np.ndarray, settings: PriorSettings, path: Path, qu
             side, part = 4 << now.stage.depth, int(PARTS * work[now.step - 1] / work[-1])
             # Only now is it known what an earlier process had done.
             task = task or stack.enter_context(Task("prior", PARTS, done=part, quiet=quiet))
-            while task.done < part:
-                task.advance(f"at {side} px, real and generated {now.distance:.3g} apart")
+            if part > task.done:
+                task.advance(f"at {side} px, real and generated {now.distance:.3g} apart", part - task.done)
             run.log("prior", "step", step=now.step, side=side, distance=now.distance, penalty=now.penalty)
 
         def preview(averaged: Generator, step: int) -> None:
