@@ -12,6 +12,7 @@ import shlex
 import statistics
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -75,7 +76,7 @@ def run(prior: nn.Module, access: Weights, inputs: InputRange, precision: str, s
         fabric.cache_clear()
         tune_generator(prior, access, inputs, ManifoldSettings(steps=steps), Seeds(0), report)
     fabric.cache_clear()
-    return {"seconds": [end - start for start, end in zip(times, times[1:], strict=False)], "terms": terms[0]}
+    return {"seconds": [end - start for start, end in pairwise(times)], "terms": terms[0]}
 
 
 def compare(name: str, prior: nn.Module, access: Weights, inputs: InputRange, steps: int) -> list[dict[str, Any]]:

@@ -98,3 +98,26 @@ def test_the_number_of_classes_is_the_target_s(tiny, input_range):
     assert Goals(weights_of(tiny.cnn()), input_range, GoalSettings()).classes == 2
     assert Goals(weights_of(tiny.cnn(classes=3)), input_range, GoalSettings()).classes == 3
     assert Weights.__dataclass_fields__.keys() == {"target"}
+
+
+@pytest.mark.slow
+def test_a_resnet18_remembers_the_batch_that_it_was_shown():
+    """MONAI's, which has torchvision's names, in-place ReLUs and residual sums."""
+    from monai.networks.nets import resnet18
+
+    torch.manual_seed(0)
+    options = {"conv1_t_stride": 2, "bias_downsample": False, "num_classes": 1}
+    model = resnet18(spatial_dims=2, n_input_channels=3, **options)
+    inputs = InputRange(64, 3, (0.5,), (0.25,))
+    coarse = torch.rand(2, 16, 1, 8, 8)
+    seen, other = (nn.functional.interpolate(part, size=(64, 64), mode="bilinear") for part in coarse**2)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model.train()(inputs(seen))
+    goals = Goals(weights_of(model), inputs, GoalSettings())
+    assert len(goals.batch_norms) == 20 and goals.readings["late features"].module == "layer4.1.conv2"
+    classes = torch.arange(16) // 8
+    values = [goals.batch_terms(images, classes)["batch_norm"] for images in (seen, other, seen * 0.9)]
+    assert values[0] < 0.02 * min(values[1:])

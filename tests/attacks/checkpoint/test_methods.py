@@ -3,7 +3,8 @@ import inspect
 import pytest
 import torch
 
-from remnant.attacks.checkpoint.latent_search import GmiSettings, SearchSettings
+from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings
+from remnant.attacks.checkpoint.likely import rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
 from remnant.attacks.checkpoint.methods import METHODS, Attack, AttackSettings, Own, methods_for
 from remnant.attacks.checkpoint.pixels import PixelSettings
@@ -16,7 +17,7 @@ SHORT = AttackSettings(
     manifold=ManifoldSettings(steps=2, learning_rate=1e-3, batch=2),
     pixels=PixelSettings(images=4, side=16, steps=2),
     gmi=GmiSettings(images=4, steps=2),
-    refine=SearchSettings(steps=2),
+    refine=RefineSettings(steps=2, images=4),
     stationarity=StationaritySettings(images=4, steps=2),
 )
 
@@ -90,3 +91,13 @@ def test_what_the_attacker_lacks_it_cannot_use(tiny, attack):
     assert set(methods_for(vit.own, vit.access)) == set(METHODS)
     bare = methods_for(Own(tiny.generator()), vit.access)
     assert set(METHODS) - set(bare) == {"realism", "layernorm_public"}
+
+
+def test_the_best_candidates_are_refined(attack):
+    """With a rate at which nothing moves they come out as they were drawn."""
+    still = SHORT.changed(refine=RefineSettings(steps=1, learning_rate=1e-9, images=2))
+    this = attack("cnn", settings=still)
+    tuned = METHODS["refine"].tune(this)
+    drawn = METHODS["published"].draw(this, tuned).images
+    best = rank(score(drawn, this.goals, still.likely), still.likely.q).order[:2]
+    torch.testing.assert_close(METHODS["refine"].draw(this, tuned).images, drawn[best.copy()])

@@ -31,6 +31,12 @@ class SearchSettings(Settings):
     prior: float = pydantic.Field(default=0.1, ge=0)
 
 
+class RefineSettings(SearchSettings):
+    """The search from the `images` candidates that rank best, since it costs as much as drawing thousands."""
+
+    images: int = pydantic.Field(default=100, ge=1)
+
+
 class GmiSettings(SearchSettings):
     """Generative model inversion: `images` searches; `identity` weighs the target's class, `realism` the discriminator."""
 
@@ -58,7 +64,7 @@ def gmi(
     seeds: Seeds,
     report: StepReport,
 ) -> Candidates:
-    """A search in the untuned prior (Zhang et al. 2020, "The secret revealer", eq. 5): -D(G(z)) and the target's class.
+    """A search in the untuned prior (Zhang et al. 2020, "The secret revealer"): -D(G(z)) plus the loss of the class.
 
     Half of the images of each class. Without a `discriminator` the latents' own prior alone keeps images real. A candidate's
     score is what its search ended with.

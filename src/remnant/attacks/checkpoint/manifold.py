@@ -68,9 +68,10 @@ def tune_generator(
 ) -> TunedGenerator:
     """A copy of the prior's `generator`, (n, latent) to (n, 1, N, N), fine-tuned to the target; the prior is left as it is.
 
-    Each step draws latents anew and wants the classes in equal parts, or the one class `wanted` alone. `report` hears of every
-    term at every step, without its weight. `public` (n, 1, N, N) in [0, 1] are the attacker's images, for the LayerNorm target
-    `public`; the prior's `discriminator`, (n, 1, N, N) to (n, 1), is for a `weights.realism` that is not 0.
+    Each step draws latents anew and wants the classes in equal parts, as published, whatever the latents (which pulls a latent
+    to every class alike), or the one class `wanted` alone. `report` hears of every term at every step, without its weight.
+    `public` (n, 1, N, N) in [0, 1] are the attacker's images, for the LayerNorm target `public`; the prior's `discriminator`,
+    (n, 1, N, N) to (n, 1), is for a `weights.realism` that is not 0.
 
     Raises `RemnantError` as `Goals` and `fit` do, and when a discriminator is needed and missing.
     """

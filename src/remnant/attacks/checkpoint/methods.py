@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from remnant.attacks.checkpoint.descend import StepReport
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals
-from remnant.attacks.checkpoint.latent_search import GmiSettings, SearchSettings, gmi, refine
-from remnant.attacks.checkpoint.likely import LikelySettings
+from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings, gmi, refine
+from remnant.attacks.checkpoint.likely import LikelySettings, rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings, TunedGenerator, tune_generator
 from remnant.attacks.checkpoint.pixels import PixelSettings, invert_pixels
 from remnant.attacks.checkpoint.probes import attentions
@@ -46,7 +46,7 @@ class AttackSettings(Settings):
     likely: LikelySettings = LikelySettings()
     pixels: PixelSettings = PixelSettings()
     gmi: GmiSettings = GmiSettings()
-    refine: SearchSettings = SearchSettings()
+    refine: RefineSettings = RefineSettings()
     stationarity: StationaritySettings = StationaritySettings()
     realism: float = pydantic.Field(default=1.0, gt=0)
 
@@ -154,9 +154,11 @@ def _gmi(attack: Attack, tuned: Tuned) -> Candidates:
 
 
 def _refine(attack: Attack, tuned: Tuned) -> Candidates:
-    settings = attack.settings
-    generator, weights = tuned[0].generator, settings.manifold.weights
-    return refine(generator, _latents(attack), attack.goals, weights, settings.refine, attack.part("latents"))
+    settings, generator, latents = attack.settings, tuned[0].generator, _latents(attack)
+    scores = score(draw_images(generator, latents), attack.goals, settings.likely)
+    best = rank(scores, settings.likely.q).order[: settings.refine.images].copy()
+    weights, part = settings.manifold.weights, attack.part("latents")
+    return refine(generator, latents[best], attack.goals, weights, settings.refine, part)
 
 
 def _stationarity(attack: Attack, tuned: Tuned) -> Candidates:
@@ -170,7 +172,7 @@ METHODS: dict[str, Method] = {
     "pixels": Method(_untuned, _pixels, "DeepInversion, pixel by pixel, without a prior"),
     "gmi": Method(_untuned, _gmi, "latent search in the untuned prior (GMI)"),
     "published": Method(_published, _sample, "as published: the prior fine-tuned to the target's parameters"),
-    "refine": Method(_published, _refine, "published, then each candidate's latent optimised"),
+    "refine": Method(_published, _refine, "published, then the latents of the best candidates optimised"),
     "realism": Method(_realistic, _sample, "published, with the prior's discriminator in the loss", ("discriminator",)),
     "per_class": Method(_per_class, _sample, "published, with a generator for each class"),
     "layernorm_public": Method(

@@ -33,7 +33,7 @@ class PixelSettings(Settings):
 
 
 def invert_pixels(goals: Goals, settings: PixelSettings, seeds: Seeds, report: StepReport) -> Candidates:
-    """Images optimised pixel by pixel from noise: logits, BatchNorm or LayerNorm statistics, total variation and L2 (eqs. 1-4).
+    """Images optimised pixel by pixel from noise: logits, BatchNorm or LayerNorm statistics, total variation and L2 (section 3).
 
     Half of each batch of each class. A candidate's score is that of its terms alone, without those of the pixels.
     """

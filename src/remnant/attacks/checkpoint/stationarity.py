@@ -48,10 +48,10 @@ class WeighedLatents(nn.Module):
 class Stationarity:
     """How well images explain the weights of the target's last layers.
 
-    Gradient descent on a logistic loss ends where, up to scale, theta = sum_i lambda_i grad_theta margin(x_i) with lambda_i >= 0
-    (Haim et al. 2022, eq. 4; with weight decay a training that has converged is exactly there, lambda_i being the loss's slope
-    at x_i over the decay). margin(x) is y f(x) for one logit f and y in {-1, 1}, else logit_c minus the log of the summed
-    exponentials of the others. BatchNorm is taken as it is at inference.
+    Gradient descent on a logistic loss ends where, up to scale, theta = sum_i lambda_i grad_theta margin(x_i) with
+    lambda_i >= 0 (Haim et al. 2022, theorem 3.1; with weight decay a training that has converged is exactly there, lambda_i
+    being the loss's slope at x_i over the decay). margin(x) is y f(x) for one logit f and y in {-1, 1}, else logit_c minus
+    the log of the summed exponentials of the others. BatchNorm is taken as it is at inference.
     """
 
     def __init__(self, goals: Goals, layers: int) -> None:

@@ -43,8 +43,8 @@ def moments_term(found: Sequence[Moments], wanted: Sequence[Moments]) -> Tensor:
     """sum_l mean_c [(m_lc - M_lc)^2 + (v_lc - V_lc)^2], a number or (n,).
 
     m and v are mean and variance of what enters layer l with the images; M and V what they were in training: for BatchNorm
-    the running statistics (Lee 2025, stage 1, term 1; Yin et al. 2020, eq. 4, with squared differences), for LayerNorm what
-    `goals.layer_norm_goals` says.
+    the running statistics (Lee 2025, stage 1, term 1; Yin et al. 2020, section 3.2, with squared differences), for LayerNorm what
+    `GoalSettings.layernorm_target` says.
     """
     return torch.stack(
         [
