@@ -91,7 +91,9 @@ def test_images_by_ssim_with_and_without_their_borders(images):
 def test_a_short_list_is_put_in_another_order(images):
     gallery = images(8, 24, 24)
     queries = gallery[[1, 5]]
-    shortlist = nearest(np.arange(2), np.arange(8), 3, table(np.array([[9, 1, 8, 0, 0, 0, 0, 0], [0, 5, 0, 0, 0, 5, 0, 6]])))
+    shortlist = nearest(
+        np.arange(2), np.arange(8), 3, table(np.array([[9, 1, 8, 0, 0, 0, 0, 0], [0, 5, 0, 0, 0, 5, 0, 6]]))
+    )
     found = reordered(queries, shortlist, lambda indices: gallery[indices], ssim_matrix)
     assert sorted(found.indices[0]) == [0, 1, 2] and sorted(found.indices[1]) == [1, 5, 7]
     assert found.indices[:, 0].tolist() == [1, 5]

@@ -84,8 +84,8 @@ def reordered(
 ) -> Neighbours:
     """The short lists of `queries` (q, ...) in the order of another similarity, its values in their place.
 
-    `entries` hands out the gallery entries (k, ...) of indices (k,) in the form that `matrix` compares: images, say, where the short
-    list came from features. What the first search left out stays out.
+    `entries` hands out the gallery entries (k, ...) of indices (k,) in the form that `matrix` compares: images, say,
+    where the short list came from features. What the first search left out stays out.
     """
     indices, similarities = np.empty_like(shortlist.indices), np.empty_like(shortlist.similarities)
     for row, listed in enumerate(shortlist.indices):
