@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.power import TTestIndPower
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import auc_contrast
@@ -74,7 +75,9 @@ def test_difference_agrees_with_scipy_and_with_every_deal():
     pooled = math.sqrt((4 * members.var(ddof=1) + 5 * non_members.var(ddof=1)) / 9)
     t = stats.ttest_ind(members[0], non_members[0])
     assert gap / (pooled * math.sqrt(1 / 5 + 1 / 6)) == pytest.approx(t.statistic)
-    assert found.detectable == pytest.approx(pooled * 1.8948, rel=0.01)  # statsmodels 0.15 TTestIndPower, 5 and 6
+    assert found.detectable == pytest.approx(
+        pooled * TTestIndPower().solve_power(nobs1=5, ratio=6 / 5, power=0.8, alpha=0.05), rel=1e-4
+    )
 
 
 def test_interval_of_the_difference_covers_the_truth():

@@ -72,9 +72,9 @@ class Components:
 def fit_components(images: Images, share: float = SHARE) -> Components:
     """As many principal components of images (n, h, w) as hold `share` of their variance; at most n - 1.
 
-    Fitted on the real training images and applied to every set, so that all columns of a table have the same ones. In
-    what they were fitted on, n images in more than n pixels, they see less than the truth: images of other real patients in the
-    same components are the fair neighbour of generated ones. Raises `RemnantError` for fewer than two different images.
+    Fitted on the real training images and applied to every set, so that all columns of a table have the same ones. Where
+    there are fewer images than pixels, the components suit the images they were fitted on better than any others: hold
+    generated images with those of other real patients, too. Raises `RemnantError` for fewer than two different images.
     """
     flat = np.asarray(images, dtype=np.float64).reshape(len(images), -1)
     if len(flat) < 2 or not np.isfinite(flat).all() or np.ptp(flat, axis=0).max() == 0:

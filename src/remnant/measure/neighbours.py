@@ -133,7 +133,7 @@ def _merged(
     rows = np.concatenate([np.repeat(np.arange(q), known), rows])
     columns = np.concatenate([indices.ravel(), columns + start])
     values = np.concatenate([similarities.ravel(), found[enters]])
-    order = np.lexsort((columns, -values, rows))
+    order = np.lexsort((-values, rows))  # stable: the equally near stay in the gallery's order
     place = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
     kept = order[place < k]
     width = min(k, known + block)
