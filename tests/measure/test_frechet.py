@@ -62,6 +62,7 @@ def test_halves_share_no_patient():
     real, names = np.repeat(once, 10, axis=0), np.repeat(np.arange(20), 10)
     by_patient = frechet_with_floor(real, real, generator(), names)
     by_image = frechet_with_floor(real, real, generator())
+    assert by_patient.size == by_image.size == 100
     assert by_patient.floor > 3 * by_image.floor
 
 
