@@ -246,6 +246,21 @@ def prior_import(
 
 
 @app.command()
+def inspect(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .pt, .pth, .ckpt or .safetensors file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say what an attacker reads off a checkpoint; nothing in it is ever executed."""
+    from remnant.targets import describe, description, opening, recognise
+
+    found = recognise.recognise(opening.open_checkpoint(checkpoint))
+    if as_json:
+        print(description.as_json(found))
+    else:
+        describe.show(found)
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
     show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")] = False,

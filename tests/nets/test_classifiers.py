@@ -44,9 +44,9 @@ def test_names_and_shapes_are_torchvision_s(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_names_shapes_and_outputs_are_torchvision_s_own(path, torchvision_models):
+def test_names_shapes_and_outputs_are_torchvision_s_own(path, torchvision):
     torch.manual_seed(0)
-    theirs = randomised(getattr(torchvision_models, path.stem)(num_classes=5))
+    theirs = randomised(getattr(torchvision.models, path.stem)(num_classes=5))
     if hasattr(theirs, "heads"):
         # torchvision's own head starts at zero.
         nn.init.normal_(theirs.heads.head.weight, std=0.05)

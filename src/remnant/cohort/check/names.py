@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from remnant.base.errors import RemnantError
+from remnant.base.identifying import DATE, NUMBER, kind_of_column
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
-from remnant.cohort.check.identifying import DATE, NUMBER, kind_of_column
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.table import read_table
 

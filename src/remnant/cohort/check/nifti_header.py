@@ -5,9 +5,9 @@ from pathlib import Path
 
 import nibabel as nib
 
+from remnant.base.identifying import DATE, NUMBER, kind_of
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
-from remnant.cohort.check.identifying import DATE, NUMBER, kind_of
 from remnant.cohort.check.subject import Subject
 
 FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
