@@ -23,14 +23,15 @@ def read_raster(path: Path) -> Radiograph:
     Raises `RemnantError` for a file that is cut off or damaged, of several frames, or in colour.
     """
     try:
-        with warnings.catch_warnings():
-            # The size is checked below, against what a radiograph can be.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=("PNG", "JPEG"))
+        image = _open(path)
         check_size(path, image.height, image.width)
         if getattr(image, "n_frames", 1) != 1:
             raise RemnantError(f"{path} holds {image.n_frames} frames; a radiograph is one, export one frame.")
+        # Checksums first: Pillow draws a PNG whose middle is damaged. A verified image must be opened anew.
+        image.verify()
+        image = _open(path)
         image.load()
+        jpeg = image.format == "JPEG"
         image = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
         raise RemnantError(f"{path} unpacks to more pixels than any radiograph has; leave it out.") from None
@@ -38,8 +39,15 @@ def read_raster(path: Path) -> Radiograph:
         raise RemnantError(f"{path} is cut off or damaged ({_short(error)}); copy or export it again.") from None
     deep = image.mode.startswith("I")
     grey = _sixteen_bit(image) if deep else _eight_bit(path, image)
-    codes = (16.0 if deep else 8.0, float(len(image.getbands())), float(image.format == "JPEG"))
+    codes = (16.0 if deep else 8.0, float(len(image.getbands())), float(jpeg))
     return Radiograph(check_pixels(path, grey), codes=codes)
+
+
+def _open(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        # The size is checked against what a radiograph can be.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=("PNG", "JPEG"))
 
 
 def _sixteen_bit(image: Image.Image) -> np.ndarray:
