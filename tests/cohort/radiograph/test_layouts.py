@@ -110,7 +110,7 @@ def test_chexpert_without_frontal_views(chexpert):
 
 def test_another_train_csv_is_no_chexpert(put, tmp_path):
     put(tmp_path / "train.csv", "id,target\n1,2\n")
-    with pytest.raises(RemnantError, match="layout of .* is not known"):
+    with pytest.raises(RemnantError, match=r"layout of .* is not known"):
         read_cohort(tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_nih_without_images_and_with_two_tables(nih, put, tmp_path):
     (root / "Data_Entry_2017_v2020.csv").unlink()
     for path in root.rglob("*.png"):
         path.unlink()
-    with pytest.raises(RemnantError, match="holds none of the images that Data_Entry_2017.csv lists"):
+    with pytest.raises(RemnantError, match=r"holds none of the images that Data_Entry_2017.csv lists"):
         read_cohort(root)
 
 

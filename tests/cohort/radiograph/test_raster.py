@@ -104,5 +104,5 @@ def test_a_bomb_is_refused_before_it_is_unpacked(save, ramp):
         data[16:24] = struct.pack(">II", side, side)
         data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
         path.write_bytes(data)
-        with pytest.raises(RemnantError, match="no radiograph has|than any radiograph has"):
+        with pytest.raises(RemnantError, match=r"no radiograph has|than any radiograph has"):
             read_radiograph(path)

@@ -50,7 +50,7 @@ def read(directory: Path) -> Cohort:
             cases += [_case(row, directory, name) for row in table[_frontal(table)].to_dict("records")]
     if not cases:
         raise RemnantError(f"The tables of {directory} list no frontal view; Frontal/Lateral must be 'Frontal'.")
-    return make_cohort(directory, cases, {}, "labels.csv")
+    return make_cohort(directory, cases, {}, "train.csv")
 
 
 def _frontal(table: pd.DataFrame) -> pd.Series:

@@ -44,7 +44,7 @@ def read(directory: Path) -> Cohort:
         cases.append(Case(patient, "1", path, age=age, sex=sex, view=view))
     if not cases:
         raise RemnantError(f"{directory} holds no PNG, JPEG or DICOM; check the path.")
-    return make_cohort(directory, cases, {}, "labels.csv")
+    return make_cohort(directory, cases, {}, "manifest.csv")
 
 
 def _files(directory: Path):

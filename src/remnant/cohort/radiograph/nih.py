@@ -48,7 +48,7 @@ def read(directory: Path) -> Cohort:
         raise RemnantError(
             f"{directory} holds none of the images that {tables[0].name} lists; put them into images_001/images or images."
         )
-    return make_cohort(directory, cases, {}, "labels.csv")
+    return make_cohort(directory, cases, {}, "Data_Entry_2017.csv")
 
 
 def _padded(text: str, digits: int) -> str:

@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.radiograph.image import Radiograph, check_pixels, check_size
@@ -41,6 +41,24 @@ def read_raster(path: Path) -> Radiograph:
     grey = _sixteen_bit(image) if deep else _eight_bit(path, image)
     codes = (16.0 if deep else 8.0, float(len(image.getbands())), float(jpeg))
     return Radiograph(check_pixels(path, grey), codes=codes)
+
+
+def texts(path: Path) -> dict[str, str]:
+    """What a PNG or JPEG says in words beside its picture, by place: text chunks, comment, EXIF; {} where it says nothing."""
+    try:
+        image = _open(path)
+        image.load()
+        found = {f"{key} text": value for key, value in image.info.items() if isinstance(value, str)}
+        if isinstance(comment := image.info.get("comment"), bytes):
+            found["comment"] = comment.decode("latin-1")
+        tags = image.getexif()
+        for directory in (tags, tags.get_ifd(ExifTags.IFD.Exif)):
+            for tag, value in directory.items():
+                if isinstance(value, str):
+                    found[f"EXIF {ExifTags.TAGS.get(tag, tag)}"] = value
+    except UNREADABLE:
+        return {}
+    return {place: text.strip("\0 ") for place, text in found.items() if text.strip("\0 ")}
 
 
 def _open(path: Path) -> Image.Image:
