@@ -36,7 +36,7 @@ def patients(cases):
     return {case.patient for case in cases}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(cohorts())
 def test_no_patient_is_on_two_sides_and_none_is_lost(cohort):
     cases, labels, seeds = cohort
@@ -47,7 +47,7 @@ def test_no_patient_is_on_two_sides_and_none_is_lost(cohort):
     assert abs(len(split.validation) - 0.2 * len(everybody)) <= 1.5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(cohorts())
 def test_the_attacker_s_half_never_meets_a_target_s(cohort):
     cases, labels, seeds = cohort
@@ -60,7 +60,7 @@ def test_the_attacker_s_half_never_meets_a_target_s(cohort):
     assert abs(len(target) - len(split.prior)) <= 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(cohorts())
 def test_a_split_depends_on_the_seed_and_not_on_the_order_of_cases(cohort):
     cases, labels, seeds = cohort
@@ -70,7 +70,7 @@ def test_a_split_depends_on_the_seed_and_not_on_the_order_of_cases(cohort):
 
 def means(cases, labels, chosen):
     own = [case for case in cases if case.patient in set(chosen)]
-    ages = [case.age for case in own if case.age is not None]
+    ages = list({case.patient: case.age for case in own if case.age is not None}.values())
     sexes = {case.patient: case.sex for case in own}
     return {
         "images": len(own) / len(chosen),
@@ -84,7 +84,7 @@ def test_members_and_non_members_are_alike():
     """Closer than groups dealt at random are, in everything that they are matched in."""
     cases, labels = people(np.random.default_rng(5), 212)
     matched, random = [], []
-    for seed in range(20):
+    for seed in range(10):
         split = split_for_target(cases, labels, seeds=Seeds(seed))
         names = sorted({*split.members, *split.non_members})
         shuffled = list(np.random.default_rng(seed).permutation(names))
@@ -103,14 +103,14 @@ def test_members_and_non_members_are_alike():
 def test_every_patient_is_as_likely_a_member_as_a_non_member():
     cases, labels = people(np.random.default_rng(6), 40)
     times = dict.fromkeys(patients(cases), 0)
-    for seed in range(300):
+    for seed in range(150):
         split = split_for_target(cases, labels, seeds=Seeds(seed))
         for patient in split.members:
             times[patient] += 1
         for patient in split.non_members:
             times[patient] -= 1
-    # About 240 throws each: five standard deviations.
-    assert max(abs(count) for count in times.values()) < 5 * 240**0.5
+    # About 120 throws each: five standard deviations.
+    assert max(abs(count) for count in times.values()) < 5 * 120**0.5
 
 
 def test_another_seed_is_another_split():

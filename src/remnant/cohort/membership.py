@@ -2,7 +2,7 @@
 
 A gap between members and non-members that comes from who they are (their label, sex, age, number of images) passes for a
 leak, so the two are matched: patients are put in order of label, sex, number of images and age, neighbours make a pair,
-and the seed decides who of the two is the member.
+and coins decide who of the two is the member, thrown until the groups are alike on the whole as well.
 """
 
 import itertools
@@ -16,6 +16,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case
 from remnant.cohort.folds import FEWEST_IN_GROUP
+
+TRIES = 400
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _ordered(profiles: Mapping[str, _Profile], seeds: Seeds) -> list[str]:
     def key(name: str) -> tuple:
         one = profiles[name]
         # Several images first: few patients have many, so that they must find each other.
-        return (one.label, one.sex, -one.images, one.age)
+        return (round(one.label), one.sex, -one.images, one.age)
 
     return sorted(names, key=key)
 
@@ -150,25 +152,35 @@ def _spread(order: Sequence[str], share: float, seeds: Seeds) -> set[str]:
 def _pairs(profiles: Mapping[str, _Profile], seeds: Seeds) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Two groups of one size and, where their number is odd, the patient that is left.
 
-    Of a pair with unlike numbers of images, the one with more goes where fewer images are so far.
+    Of `TRIES` ways of throwing a coin for each pair, the one that leaves the groups most alike on the whole
+    (rerandomisation, Morgan and Rubin 2012, doi:10.1214/12-AOS1008): everybody is as likely on one side as on the other.
     """
     order = _ordered(profiles, seeds)
     # Who is left is no special patient, such as always the oldest.
     left = [order.pop(int(seeds.child("left").numpy().integers(len(order))))] if len(order) % 2 else []
-    draws = seeds.child("pairs").numpy()
-    one: list[str] = []
-    other: list[str] = []
-    ahead = 0
-    for first, second in zip(order[::2], order[1::2], strict=True):
-        if draws.random() < 0.5:
-            first, second = second, first
-        more = profiles[first].images - profiles[second].images
-        if more * ahead > 0:
-            first, second, more = second, first, -more
-        one.append(first)
-        other.append(second)
-        ahead += more
+    first, second = np.array(order[::2], dtype=object), np.array(order[1::2], dtype=object)
+    traits = _traits([profiles[name] for name in order])
+    throws = seeds.child("pairs").numpy().integers(0, 2, (TRIES, len(first)), dtype=np.int8)
+    apart = (2.0 * throws - 1) @ (traits[::2] - traits[1::2])
+    swapped = throws[np.square(apart).sum(axis=1).argmin()].astype(bool)
+    one, other = np.where(swapped, second, first), np.where(swapped, first, second)
     return tuple(sorted(one)), tuple(sorted(other)), tuple(left)
+
+
+def _traits(profiles: Sequence[_Profile]) -> np.ndarray:
+    """(n, traits) of mean 0 and variance 1: images, positive images, sex, age, and which of the last two is known."""
+    ages = np.array([one.age for one in profiles])
+    known = np.isfinite(ages)
+    columns = [
+        [one.images for one in profiles],
+        [one.images * one.label for one in profiles],
+        [one.sex == "F" for one in profiles],
+        [one.sex == "M" for one in profiles],
+        np.where(known, ages, ages[known].mean() if known.any() else 0.0),
+        known,
+    ]
+    table = np.array(columns, float).T.reshape(len(profiles), len(columns))
+    return (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-9) if len(table) else table
 
 
 def _enough(members: tuple[str, ...], validation: tuple[str, ...], patients: int) -> None:
