@@ -19,7 +19,7 @@ Age, sex and the size of the heart change the picture in a known way; see remnan
 """
 
 
-class Radiograph(NamedTuple):
+class Chest(NamedTuple):
     """One radiograph: `image` float32 (side, side) in [0, 1], bone bright, age in years at the visit, sex, view ("PA" or
     "AP"), and whether the heart is large."""
 
@@ -47,13 +47,13 @@ class ChestPhantoms(Settings):
         self._check(number, self.patients, "patient")
         return chest_anatomy.draw(self.seed, number)
 
-    def scan(self, patient: int, session_number: int = 0) -> Radiograph:
+    def scan(self, patient: int, session_number: int = 0) -> Chest:
         """Radiograph `session_number` (from 0) of person `patient` (from 0); raise `RemnantError` beyond the cohort."""
         person = self.patient(patient)
         self._check(session_number, self.sessions, "session")
         visit = chest_visit.draw(self.seed, patient, session_number)
         image = chest_render.render(person, visit, self.side)
-        return Radiograph(image, round(person.age + visit.years, 1), person.sex, visit.view, person.large_heart)
+        return Chest(image, round(person.age + visit.years, 1), person.sex, visit.view, person.large_heart)
 
     @property
     def readme(self) -> str:

@@ -40,7 +40,7 @@ RATIOS = {False: (0.435, 0.028), True: (0.57, 0.032)}
 RIBS = 10
 WARP_GRID = ((22, 22), (-252.0, -252.0), 24.0)
 WARP_MM = 4.0
-# The lungs' markings in polar coordinates around each hilum: 64 mm from node to node of the first axis, radians * 64.
+# The lungs' markings in polar coordinates around each hilum: 0.9 of the distance in mm, and 72 times the angle in radians.
 VESSEL_GRID = ((8, 16), (0.0, -240.0), 32.0)
 
 # Standard deviations of what varies between people: in mm, or as an exponent.
@@ -119,8 +119,8 @@ def draw(seed: int, patient: int) -> Thorax:
     count = int(traits.poisson(0.8))
     spots = traits.uniform((-100, -90, 1.5, 6), (100, 70, 3.5, 16), (count, 4))
 
-    shape2, origin, spacing = WARP_GRID
-    noise = smooth_noise(seeds.child("warp").numpy(), 2, shape2, spacing, 42.0)
+    nodes, origin, spacing = WARP_GRID
+    noise = smooth_noise(seeds.child("warp").numpy(), 2, nodes, spacing, 42.0)
     vessels = smooth_noise(seeds.child("vessels").numpy(), 2, VESSEL_GRID[0], VESSEL_GRID[2], 26.0)
     return Thorax(
         age,

@@ -18,7 +18,7 @@ WOBBLE_MM = 1.0
 class Visit:
     """One radiograph. Lengths in mm, angles in radians."""
 
-    years: float  # since the first
+    years: float  # since the first; the body is still drawn as it was then
     view: str  # "PA" or "AP"
     angle: float
     shift: tuple[float, float]
