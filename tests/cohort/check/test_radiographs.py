@@ -21,7 +21,17 @@ def found(directory, check):
 def test_a_clean_folder_of_radiographs(chests):
     report = check_directory(chests, quiet=True)
     assert report.counts == {"layout": "manifest", "patients": 4, "sessions": 8, "scans": 8, "files": 8}
-    assert not report.failed and {one.check for one in report.findings} <= {"fingerprints"}
+    assert report.findings == ()
+
+
+def test_a_border_that_betrays_its_patient(tmp_path):
+    write_manifest(ChestPhantoms(patients=12, sessions=2, side=32), tmp_path / "chests", quiet=True)
+    for path in (tmp_path / "chests/images").iterdir():
+        framed = np.pad(np.asarray(Image.open(path)), int(path.name[5:10]))
+        Image.fromarray(framed).save(path)
+    texts = [one.text for one in found(tmp_path / "chests", "fingerprints")]
+    (border,) = [text for text in texts if text.startswith("By the border alone")]
+    assert "of 12 of 12 patients" in border and "with and without a crop of the middle" in border
 
 
 def test_a_radiograph_that_cannot_be_read(chests):
