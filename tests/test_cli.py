@@ -259,6 +259,14 @@ def test_phantoms(remnant, tmp_path):
     assert made[::2] == (0, str(tmp_path / "b")) and (tmp_path / "b" / "participants.tsv").exists()
 
 
+def test_phantom_chests(remnant, tmp_path):
+    refused(remnant("phantom", "chests", "--side", 8, "--out", tmp_path / "a"), "side", "Got 8")
+    few = ("--patients", 2, "--side", 16, "--workers", 1, "--quiet")
+    made = remnant("phantom", "chests", *few, "--out", tmp_path / "b")
+    assert made[::2] == (0, str(tmp_path / "b")) and len(list((tmp_path / "b" / "images").iterdir())) == 4
+    refused(remnant("phantom", "chests", *few, "--out", tmp_path / "b"), "is not an empty directory")
+
+
 def test_ctrl_c_in_process_is_one_sentence(study, data, monkeypatch):
     from remnant.studies.subbanna2021 import study as module
 

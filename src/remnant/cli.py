@@ -192,6 +192,24 @@ def phantom_heads(
     print(out)
 
 
+@phantom.command("chests")
+def phantom_chests(
+    out: Annotated[Path, typer.Option(help="Directory to write, PNG with manifest.csv.")],
+    patients: Annotated[int, typer.Option(min=1)] = 200,
+    sessions: Annotated[int, typer.Option(min=1, help="Radiographs of each patient, months apart.")] = 2,
+    side: Annotated[int, typer.Option(help="Pixels along each side, 16 to 1024.")] = 64,
+    seed: int = 0,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Write a cohort of phantom chest radiographs with age, sex and finding as a manifest folder."""
+    from remnant.cohort.phantoms import ChestPhantoms, write_manifest
+
+    phantoms = ChestPhantoms.checked(patients=patients, sessions=sessions, side=side, seed=seed)
+    write_manifest(phantoms, out, workers=workers, quiet=quiet)
+    print(out)
+
+
 @cohort.command("check")
 def cohort_check(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A cohort of a known layout, or a folder of DICOM.")],
