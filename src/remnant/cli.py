@@ -242,7 +242,7 @@ def prior_train(
 ) -> None:
     """Train a progressive GAN on public radiographs; print the file of the prior."""
     from remnant.attacks.prior import prior_settings, train_prior
-    from remnant.cohort.radiograph import read_radiographs
+    from remnant.cohort.radiograph.prepare import read_radiographs
 
     settings = prior_settings(preset, size)
     if config:
