@@ -4,12 +4,12 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
 from remnant.nets.pggan import Generator, doublings
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
+from remnant.targets.opening import open_checkpoint
 
 # A training checkpoint holds the generator twice; the running average is the better one.
 PREFIXES = ("", "gen_shadow.", "generator.")
@@ -66,7 +66,7 @@ def import_prior(path: Path) -> Prior:
 
     Raises `RemnantError` when the file is missing, damaged, would run code, or holds no such generator.
     """
-    tensors = _tensors(path)
+    tensors = open_checkpoint(path).tensors
     for prefix in PREFIXES:
         inside = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         if "latent_linear.0.module.weight" in inside:
@@ -109,17 +109,3 @@ def _whole(generator: Generator, path: Path) -> Generator:
     if not all(value.isfinite().all() for value in generator.state_dict().values()):
         raise RemnantError(f"The generator in {path} holds numbers that are not finite; train or copy it again.")
     return generator
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint's `state_dict`, or of the checkpoint if it is one."""
-    try:
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise RemnantError(f"{path} does not exist; check the path.") from None
-    except Exception as error:
-        # What PyTorch raises on a made-up file is not to be listed.
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RemnantError(f"{path} cannot be opened safely as a checkpoint ({problem}); copy it again.") from None
-    kept = kept.get("state_dict", kept) if isinstance(kept, dict) else {}
-    return {name: value for name, value in kept.items() if isinstance(name, str) and isinstance(value, Tensor)}
