@@ -13,6 +13,8 @@ setup: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@# Oracles of tests. Without --no-deps they would bring a torch of their own.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchvision timm
 	touch $@
 
 # Both directories are the demo's own, or make stops: --out may have put somebody's run there.

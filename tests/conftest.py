@@ -1,6 +1,9 @@
 """Small patients for every room."""
 
 import csv
+import importlib.util
+import re
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -48,3 +51,31 @@ def write_cohort():
         return directory
 
     return write
+
+
+@pytest.fixture(scope="session")
+def torchvision():
+    """The library, whose compiled operators do not load beside the CPU build of torch; no classifier calls them: stubbed."""
+    try:
+        import torchvision
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        package = Path(importlib.util.find_spec("torchvision").submodule_search_locations[0])
+        registered = (package / "_meta_registrations.py").read_text()
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in set(re.findall(r'register_fake\("torchvision::(\w+)"\)', registered)):
+            library.define(f"{operator}(Tensor boxes) -> Tensor")
+        import torchvision
+
+        # The stubs live as long as the library.
+        torchvision.stubs = library
+    return torchvision
+
+
+@pytest.fixture(scope="session")
+def timm(torchvision):
+    """The library, which imports torchvision."""
+    import timm
+
+    return timm

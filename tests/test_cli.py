@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from remnant import cli
+from remnant.attacks.prior import load_prior
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +261,14 @@ def test_phantoms(remnant, tmp_path):
     assert made[::2] == (0, str(tmp_path / "b")) and (tmp_path / "b" / "participants.tsv").exists()
 
 
+def test_phantom_chests(remnant, tmp_path):
+    refused(remnant("phantom", "chests", "--side", 8, "--out", tmp_path / "a"), "side", "Got 8")
+    few = ("--patients", 2, "--side", 16, "--workers", 1, "--quiet")
+    made = remnant("phantom", "chests", *few, "--out", tmp_path / "b")
+    assert made[::2] == (0, str(tmp_path / "b")) and len(list((tmp_path / "b" / "images").iterdir())) == 4
+    refused(remnant("phantom", "chests", *few, "--out", tmp_path / "b"), "is not an empty directory")
+
+
 def test_ctrl_c_in_process_is_one_sentence(study, data, monkeypatch):
     from remnant.studies.subbanna2021 import study as module
 
@@ -276,6 +286,16 @@ SMOKE = ["study", "subbanna2021", "--preset", "smoke", "--networks", "segnet"]
 def environment(tmp_path):
     paths = os.pathsep.join(sys.path)
     return os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+
+
+def test_a_prior_is_trained_on_a_folder_of_radiographs(remnant, tmp_path):
+    write_manifest(ChestPhantoms(patients=3, side=16), tmp_path / "public", quiet=True)
+    train = ("prior", "train", "--images", tmp_path / "public", "--preset", "smoke", "--quiet")
+    refused(remnant(*train, "--size", 12, "--out", tmp_path / "no"), "4 times a power of 2", "Got 12")
+    assert not (tmp_path / "no").exists()
+    code, errors, out = remnant(*train, "--size", 8, "--out", tmp_path / "run")
+    assert code == 0 and out == str(tmp_path / "run" / "checkpoints" / "prior.safetensors"), errors
+    assert load_prior(Path(out)).side == 8
 
 
 @pytest.mark.slow

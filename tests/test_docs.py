@@ -68,6 +68,8 @@ def test_readme_and_makefile_show_commands():
         "purge",
         "phantom",
         "cohort",
+        "inspect",
+        "prior",
     }
     assert [words[0] for words in commands(ROOT / "Makefile")] == ["phantom", "study"]
 

@@ -41,9 +41,11 @@ app = typer.Typer(
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
 phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=True)
 cohort = typer.Typer(help="Look at patients' files.", no_args_is_help=True)
+prior = typer.Typer(help="Make the generator that an attack on a checkpoint starts from.", no_args_is_help=True)
 app.add_typer(study, name="study")
 app.add_typer(phantom, name="phantom")
 app.add_typer(cohort, name="cohort")
+app.add_typer(prior, name="prior")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
@@ -190,6 +192,24 @@ def phantom_heads(
     print(out)
 
 
+@phantom.command("chests")
+def phantom_chests(
+    out: Annotated[Path, typer.Option(help="Directory to write, PNG with manifest.csv.")],
+    patients: Annotated[int, typer.Option(min=1)] = 200,
+    sessions: Annotated[int, typer.Option(min=1, help="Radiographs of each patient, months apart.")] = 2,
+    side: Annotated[int, typer.Option(help="Pixels along each side, 16 to 1024.")] = 64,
+    seed: int = 0,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Write a cohort of phantom chest radiographs with age, sex and finding as a manifest folder."""
+    from remnant.cohort.phantoms import ChestPhantoms, write_manifest
+
+    phantoms = ChestPhantoms.checked(patients=patients, sessions=sessions, side=side, seed=seed)
+    write_manifest(phantoms, out, workers=workers, quiet=quiet)
+    print(out)
+
+
 @cohort.command("check")
 def cohort_check(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A cohort of a known layout, or a folder of DICOM.")],
@@ -205,6 +225,57 @@ def cohort_check(
     else:
         show.show(found)
     raise typer.Exit(1 if found.failed else 0)
+
+
+@prior.command("train")
+def prior_train(
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Public radiographs, in any layout that is read.")],
+    size: Annotated[int, typer.Option(help="Pixels along each side: 4 times a power of 2.")],
+    out: Annotated[Path, typer.Option(help="Run directory.")],
+    preset: Annotated[
+        Preset,
+        typer.Option(help="smoke: seconds. cpu: at most 64 pixels, within an hour on two cores. paper: for a GPU."),
+    ] = Preset.cpu,
+    config: Annotated[Path | None, typer.Option(help="TOML file whose settings replace the preset's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a progressive GAN on public radiographs; print the file of the prior."""
+    from remnant.attacks.prior import prior_settings, train_prior
+    from remnant.cohort.radiograph.prepare import read_radiographs
+
+    settings = prior_settings(preset, size)
+    if config:
+        settings = settings.with_toml(config)
+    public = read_radiographs(images, size, workers=CORES, quiet=quiet)
+    print(train_prior(public.images, settings, out, resume=resume, quiet=quiet, cache_files=public.cache_files))
+
+
+@prior.command("import")
+def prior_import(
+    file: Annotated[Path, typer.Argument(help="A checkpoint of the public chest PGGAN.")],
+    out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
+) -> None:
+    """Turn a checkpoint of the public chest PGGAN into a prior."""
+    from remnant.attacks.prior import import_prior, save_prior
+
+    save_prior(out, import_prior(file))
+    print(out)
+
+
+@app.command()
+def inspect(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .pt, .pth, .ckpt or .safetensors file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say what an attacker reads off a checkpoint; nothing in it is ever executed."""
+    from remnant.targets import describe, description, opening, recognise
+
+    found = recognise.recognise(opening.open_checkpoint(checkpoint))
+    if as_json:
+        print(description.as_json(found))
+    else:
+        describe.show(found)
 
 
 @app.command()

@@ -21,3 +21,11 @@ def test_work_found_done_does_not_count_as_fast(capsys, monkeypatch):
         task.advance()
         task.advance()
     assert capsys.readouterr().err.splitlines() == ["cells 9/10, 20 s left", "cells 10/10, 0 s left"]
+
+
+def test_several_steps_at_once_are_one_line(capsys, monkeypatch):
+    clock = iter([0.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Task("work", 100, done=20) as task:
+        task.advance("a", steps=40)
+    assert capsys.readouterr().err.splitlines() == ["work 60/100, 20 s left a"]

@@ -129,7 +129,9 @@ def test_an_empty_and_a_broken_table(put, manifest):
 
 
 def test_an_unknown_layout_says_what_was_looked_for(tmp_path):
-    with pytest.raises(RemnantError, match=r"looked for manifest.csv .*, BIDS .*, nnU-Net .* or LPBA40"):
+    with pytest.raises(
+        RemnantError, match=r"looked for manifest.csv .*, BIDS .*, nnU-Net .*, LPBA40 .* or a folder of"
+    ):
         read_cohort(tmp_path)
 
 

@@ -4,10 +4,10 @@ from torch import nn
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
-from remnant.engine.loop import FitSettings, fit
+from remnant.engine.loop import FitSettings, Plateau, fit
 
 
-def toy(epochs=12, learning_rate=0.1, **options):
+def toy(epochs=12, learning_rate=0.1, settings=None, **options):
     """Fit one 3D convolution to another; returns the trained one and what was reported."""
     torch.manual_seed(0)
     true, model = nn.Conv3d(1, 1, 1), nn.Conv3d(1, 1, 1)
@@ -24,11 +24,12 @@ def toy(epochs=12, learning_rate=0.1, **options):
         draw_epoch,
         len(images),
         lambda m, batch: functional.mse_loss(m(batch[0]), batch[1]),
-        FitSettings(epochs=epochs, learning_rate=learning_rate),
+        settings or FitSettings(epochs=epochs, learning_rate=learning_rate),
         report=lambda *report: reports.append(report),
         **options,
     )
-    assert fitted is model and epochs_drawn == list(range(epochs))
+    assert fitted is model and epochs_drawn == list(range(len(reports)))
+    assert "stop" in options or len(reports) == epochs
     return model, reports
 
 
@@ -62,3 +63,42 @@ def test_a_loss_that_is_not_finite_ends_the_training(bad):
             lambda m, batch: m(batch).sum() * 0 + bad,
             FitSettings(epochs=2, learning_rate=0.1),
         )
+
+
+def test_at_a_constant_rate_without_decay_it_is_adam():
+    model, _ = toy(settings=FitSettings(epochs=12, learning_rate=0.1, weight_decay=0, schedule="constant"))
+    torch.manual_seed(0)
+    true, other = nn.Conv3d(1, 1, 1), nn.Conv3d(1, 1, 1)
+    images = torch.rand(4, 1, 4, 4, 4)
+    adam = torch.optim.Adam(other.parameters(), 0.1)
+    for _ in range(12):
+        for image in images:
+            adam.zero_grad()
+            functional.mse_loss(other(image[None]), true(image[None]).detach()).backward()
+            adam.step()
+    torch.testing.assert_close(model.weight, other.weight)
+    torch.testing.assert_close(model.bias, other.bias)
+
+
+def test_it_ends_once_it_is_told_to():
+    asked = []
+
+    def stop(losses):
+        asked.append(list(losses))
+        return len(losses) == 3
+
+    _, reports = toy(stop=stop)
+    assert [epoch for epoch, _, _ in reports] == [0, 1, 2]
+    assert asked[-1] == [loss for _, loss, _ in reports] and len(asked) == 3
+
+
+def test_a_loss_has_levelled_off_when_its_moving_median_hardly_gains():
+    plateau = Plateau(window=3, span=4, gain=0.1)
+    falling = [100 * 0.9**i for i in range(20)]
+    assert not any(plateau.reached(falling[:count]) for count in range(21))
+    assert plateau.reached([1.0] * 7) and not plateau.reached([1.0] * 6)
+    # One wild epoch does not count for progress, nor for its end.
+    assert plateau.reached([1.0] * 6 + [0.01]) and not plateau.reached([*falling[:6], 1e6])
+    assert plateau.reached([1.0] * 4 + [2.0] * 3)
+    assert plateau.reached([1.0] * 4 + [0.91] * 3) and not plateau.reached([1.0] * 4 + [0.89] * 3)
+    assert plateau.reached([-1.0] * 4 + [-1.09] * 3) and not plateau.reached([-1.0] * 4 + [-1.11] * 3)

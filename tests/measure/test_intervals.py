@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.power import TTestIndPower
 
 from remnant.base.errors import RemnantError
 from remnant.measure import intervals
@@ -179,3 +180,14 @@ def test_identification_with_galleries_of_several_sizes():
 def test_refuses(function, values):
     with pytest.raises(RemnantError):
         function(values, generator())
+
+
+def test_detectable_gap_agrees_with_statsmodels_and_with_simulation():
+    power = TTestIndPower()
+    for m, n in ((8, 8), (20, 50), (300, 300)):
+        oracle = power.solve_power(nobs1=m, ratio=n / m, power=0.8, alpha=0.05)
+        assert intervals.smallest_detectable_gap(0.3, m, n) == pytest.approx(0.3 * oracle, rel=1e-4)
+    gap = intervals.smallest_detectable_gap(1, 10, 15)
+    samples = generator().normal(gap, 1, (4000, 10)), generator(1).normal(0, 1, (4000, 15))
+    assert (stats.ttest_ind(*samples, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.025)
+    assert math.isnan(intervals.smallest_detectable_gap(1, 0, 9))

@@ -1,6 +1,7 @@
 import dataclasses
 
 import torch
+from torch import nn
 
 from remnant.nets.encoder import Encoder
 from remnant.nets.segmenter import Segmenter
@@ -60,3 +61,12 @@ def test_weights_are_a_frozen_copy_of_the_whole_target_and_nothing_else():
     with torch.no_grad():
         model.decoder.ups[0].weight.add_(1)
     assert torch.equal(access.target.decoder.ups[0].weight, before)
+
+
+def test_any_target_gives_its_weights():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).train()
+    access = weights_of(model)
+    assert not access.target.training and model.training
+    access.target[1].running_mean.add_(1)
+    assert torch.equal(model[1].running_mean, torch.zeros(2))
+    assert not any(weights.requires_grad for weights in access.target.parameters())

@@ -43,11 +43,11 @@ class Task:
             self._id = self._bar.add_task(self.label, total=self.total, completed=self.done)
         return self
 
-    def advance(self, note: str = "") -> None:
-        """One step more is done; `note` (a loss, a name) is shown beside the label."""
-        self.done += 1
+    def advance(self, note: str = "", steps: int = 1) -> None:
+        """`steps` more are done; `note` (a loss, a name) is shown beside the label."""
+        self.done += steps
         if self._bar:
-            self._bar.update(self._id, advance=1, description=f"{self.label} {note}".rstrip())
+            self._bar.update(self._id, advance=steps, description=f"{self.label} {note}".rstrip())
             return
         now = time.monotonic()
         if now - self._last_line >= PLAIN_LINE_EVERY_S or self.done == self.total:

@@ -1,5 +1,6 @@
 """Cases, cohorts, label schemes and prepared images: the types that every other room speaks of."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,9 @@ class Case:
 
     `axes`: where the file's three axes point, as in "RAS", for a layout whose headers do not say or are not to be
     believed; None takes it from the header.
+
+    `findings`: what a radiograph's table says is there, in its own words; `uncertain`: what it says may be there;
+    `view`: as the table has it, such as "PA" or "AP".
     """
 
     patient: str
@@ -39,6 +43,9 @@ class Case:
     age: float | None = None
     sex: Literal["F", "M"] | None = None
     axes: str | None = None
+    findings: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    view: str | None = None
 
     @property
     def case_id(self) -> str:
@@ -84,10 +91,11 @@ class Cohort:
     @property
     def sessions(self) -> dict[str, int]:
         """How many sessions each patient has."""
-        return {patient: sum(case.patient == patient for case in self.cases) for patient in self.patients}
+        return dict(sorted(Counter(case.patient for case in self.cases).items()))
 
     def of(self, patients: Collection[str]) -> Self:
         """The same cohort with these patients' cases only."""
+        patients = set(patients)
         return replace(self, cases=tuple(case for case in self.cases if case.patient in patients))
 
     def first_sessions(self) -> Self:

@@ -1,5 +1,10 @@
-"""The manifest layout: DIR/manifest.csv with a row a scan, and DIR/labels.csv with a row a label value."""
+"""The manifest layout: DIR/manifest.csv with a row a scan or radiograph, and DIR/labels.csv with a row a label value.
 
+Of radiographs, the optional column `findings` (or `finding`, or `finding_labels`) lists what is seen, parted by '|', ','
+or ';', and `view` says how the picture was taken.
+"""
+
+import re
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
@@ -8,6 +13,7 @@ from remnant.cohort.table import make_cohort, parse_age, parse_sex, read_schemes
 
 LOOKED_FOR = "manifest.csv (columns image, label, subject_id, session_id, age, sex)"
 COLUMNS = ("image", "label", "subject_id", "session_id", "age", "sex")
+FINDINGS = ("findings", "finding", "finding_labels")
 
 
 def recognises(directory: Path) -> bool:
@@ -23,6 +29,9 @@ def read(directory: Path) -> Cohort:
             f"{directory / 'manifest.csv'} gives no image for {bare[0] or 'one of its rows'}; draw images from label "
             f"maps by `remnant phantom heads --maps {directory}`."
         )
+    named = next((column for column in FINDINGS if column in table.columns), None)
+    findings = [split_findings(text) for text in table[named]] if named else [()] * len(table)
+    views = list(table["view"]) if "view" in table.columns else [""] * len(table)
     cases = [
         Case(
             patient=row.subject_id,
@@ -31,7 +40,14 @@ def read(directory: Path) -> Cohort:
             labels=directory / row.label if row.label else None,
             age=parse_age(row.age),
             sex=parse_sex(row.sex),
+            findings=seen,
+            view=view or None,
         )
-        for row in table.itertuples()
+        for row, seen, view in zip(table.itertuples(), findings, views, strict=True)
     ]
     return make_cohort(directory, cases, read_schemes(directory / "labels.csv", "label"), "labels.csv")
+
+
+def split_findings(text: str) -> tuple[str, ...]:
+    """The findings in a cell, in their order, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in re.split(r"[|,;]", text) if part.strip()))

@@ -5,8 +5,9 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.cohort import bids, lpba40, manifest, nnunet
 from remnant.cohort.case import Cohort
+from remnant.cohort.radiograph import chexpert, folder, nih
 
-LAYOUTS = (manifest, bids, nnunet, lpba40)
+LAYOUTS = (manifest, bids, nnunet, lpba40, chexpert, nih, folder)
 
 
 def read_cohort(directory: Path) -> Cohort:
@@ -14,7 +15,10 @@ def read_cohort(directory: Path) -> Cohort:
     directory = Path(directory)
     if not directory.is_dir():
         raise RemnantError(f"The data directory {directory} does not exist; check the path.")
-    found = [layout for layout in LAYOUTS if layout.recognises(directory)]
+    # A plain folder is what has no table: other layouts hold pictures, too.
+    found = [layout for layout in LAYOUTS if layout is not folder and layout.recognises(directory)]
+    if not found and folder.recognises(directory):
+        found = [folder]
     if len(found) > 1:
         raise RemnantError(
             f"{directory} has two layouts, {found[0].LOOKED_FOR} and {found[1].LOOKED_FOR}; move one of them away."

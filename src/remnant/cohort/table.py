@@ -10,6 +10,8 @@ import pandas as pd
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme
 
+OLDEST = 120
+
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A CSV or TSV, by its name, as text; raise `RemnantError` if unreadable, empty or lacking a column."""
@@ -36,6 +38,17 @@ def parse_age(text: str) -> float | None:
     return age if math.isfinite(age) else None
 
 
+def parse_age_string(text: str) -> float | None:
+    """Years from a whole number or DICOM's age string (PS3.5, VR AS: 060Y, 018M, 003W, 010D); None for an empty one, for 0,
+    which stands for an unknown age in tables of adults, and for a slip such as 411 (above `OLDEST`).
+    """
+    match = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)([YMWD]?)", text.strip().upper())
+    if not match:
+        return None
+    years = float(match[1]) / {"": 1, "Y": 1, "M": 12, "W": 52.18, "D": 365.25}[match[2]]
+    return years if 0 < years <= OLDEST else None
+
+
 def parse_sex(text: str) -> str | None:
     """'F', 'M' or None."""
     return {"f": "F", "female": "F", "m": "M", "male": "M"}.get(text.strip().lower())
@@ -47,10 +60,10 @@ def make_cohort(directory: Path, cases: list[Case], schemes: dict[str, LabelSche
     images: set[Path] = set()
     for case in cases:
         for name in (case.patient, case.session):
-            # Ids become parts of file names.
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            # Ids become parts of file names; '+' stands in sessions such as day+5.
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
                 raise RemnantError(
-                    f"The patient or session id {name!r} of {case.image} must be letters, digits, '.', '_' "
+                    f"The patient or session id {name!r} of {case.image} must be letters, digits, '.', '_', '+' "
                     f"or '-', and begin with a letter or digit; rename it."
                 )
         if case.image in images:

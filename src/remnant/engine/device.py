@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-MEMORY_FORMAT = torch.channels_last_3d
+# Channels last, by the number of axes of an image batch or of a convolution's kernel.
+MEMORY_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @cache
@@ -25,13 +27,14 @@ def fabric() -> Fabric:
 
 
 def place(model: nn.Module) -> nn.Module:
-    """The network on the device, its convolution kernels in channels-last order."""
-    return model.to(device=fabric().device, memory_format=MEMORY_FORMAT)
+    """The network, of images or of volumes, on the device, its convolution kernels in channels-last order."""
+    planar = any(tensor.dim() == 4 for tensor in chain(model.parameters(), model.buffers()))
+    return model.to(device=fabric().device, memory_format=MEMORY_FORMATS[4 if planar else 5])
 
 
 def as_batch(images: Tensor) -> Tensor:
-    """Images (n, c, x, y, z) on the device, channels last."""
-    return images.to(device=fabric().device).contiguous(memory_format=MEMORY_FORMAT)
+    """Images (n, c, x, y) or volumes (n, c, x, y, z) on the device, channels last."""
+    return images.to(device=fabric().device).contiguous(memory_format=MEMORY_FORMATS[images.dim()])
 
 
 def in_batches(images: Tensor) -> Iterator[Tensor]:

@@ -132,15 +132,31 @@ def smallest_detectable_difference(sd: float, n: int, power: float = 0.8, alpha:
     """
     if n < 2:
         return math.nan
+    return _detectable_noncentrality(sd, n - 1, power, alpha) * sd / math.sqrt(n)
+
+
+def smallest_detectable_gap(sd: float, m: int, n: int, power: float = 0.8, alpha: float = 0.05) -> float:
+    """The difference between the means of two groups of m and n patients that a two-sided t-test finds with this power.
+
+    `sd` is the standard deviation within the groups, pooled. Otherwise as `smallest_detectable_difference`; NaN where a
+    group is empty or the two hold fewer than three patients.
+    """
+    if min(m, n) < 1 or m + n < 3:
+        return math.nan
+    return _detectable_noncentrality(sd, m + n - 2, power, alpha) * sd * math.sqrt(1 / m + 1 / n)
+
+
+def _detectable_noncentrality(sd: float, freedom: int, power: float, alpha: float) -> float:
+    """Of the t distribution whose test has this power; `sd` is only looked at."""
     if not (sd >= 0 and 0 < alpha < power < 1):
         raise RemnantError(f"Need sd >= 0 and 0 < alpha < power < 1. Got {sd}, {alpha} and {power} instead.")
-    critical = stats.t.ppf(1 - alpha / 2, n - 1)
+    critical = stats.t.ppf(1 - alpha / 2, freedom)
 
     def shortfall(noncentrality: float) -> float:
         # Both tails of a noncentral t are one tail of its square; SciPy's noncentral t has NaN far out.
-        return stats.ncf.sf(critical**2, 1, n - 1, noncentrality**2) - power
+        return stats.ncf.sf(critical**2, 1, freedom, noncentrality**2) - power
 
-    return sd * optimize.brentq(shortfall, 1e-3, 10 * critical) / math.sqrt(n)
+    return optimize.brentq(shortfall, 1e-3, 10 * critical)
 
 
 def identification_p_value(count: int, chances: np.ndarray) -> float:

@@ -35,6 +35,21 @@ _LABELS = {
     "standard": "target",
     "beyond_random": "searched beyond random",
     "lpba3": "LPBA, 3 classes",
+    "untuned_prior": "untuned prior",
+    "untrained_target": "untrained target",
+    "cnn": "CNN",
+    "cnn_overfit": "overfit CNN",
+    "vit": "ViT",
+    "vit_overfit": "overfit ViT",
+    "training_images": "training images",
+    "non_members": "non-members",
+    "validation_patients": "validation patients",
+    "likely_samples": "likely samples",
+    "nearest_training_images": "nearest training images",
+    "target_features": "target's features",
+    "independent_features": "independent features",
+    "tuned_generator": "tuned generator",
+    "total_variation": "total variation",
 }
 
 # Columns that need other than two decimals; a p-value of 0.00 or a loss of 0.01 would say nothing.

@@ -36,10 +36,11 @@ class StolenLatents:
 class Weights:
     """The whole frozen target, and nothing that it ever made of a patient.
 
-    `target` maps (n, 1, x, y, z) in [0, 1] to logits (n, classes, x, y, z); it is a copy whose weights take no gradient.
+    `target` is a copy whose weights take no gradient, in evaluation mode: a segmenter, from (n, 1, x, y, z) in [0, 1] to logits
+    (n, classes, x, y, z), or a classifier, from what `InputRange` makes of radiographs to logits (n, classes).
     """
 
-    target: Segmenter
+    target: nn.Module
 
 
 def latents_of(target: Segmenter, images: Tensor) -> Latents:
@@ -48,7 +49,7 @@ def latents_of(target: Segmenter, images: Tensor) -> Latents:
     return Latents(encoder, encode(encoder, images))
 
 
-def weights_of(target: Segmenter) -> Weights:
+def weights_of(target: nn.Module) -> Weights:
     """The access of somebody who has the checkpoint and no latents."""
     return Weights(copy.deepcopy(target).eval().requires_grad_(False))
 

@@ -3,9 +3,11 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.phantoms import BrainPhantoms, write, write_bids
+from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms, write, write_bids, write_manifest
+from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.cohort.read import read_cohort
 
 SMALL = BrainPhantoms(patients=3, sessions=2, side=16, seed=4)
@@ -76,3 +78,38 @@ def test_a_scan_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch, wor
     with pytest.raises(RemnantError, match="could not be written"):
         write_bids(SMALL, tmp_path / "out", workers=workers, quiet=True)
     assert list(tmp_path.iterdir()) == []
+
+
+CHESTS = ChestPhantoms(patients=3, sessions=2, side=24, seed=4)
+
+
+def test_chests_are_read_back_as_radiographs(tmp_path):
+    write_manifest(CHESTS, tmp_path / "chests", quiet=True)
+    found = read_radiographs(tmp_path / "chests", 24, cache=tmp_path / "cache", quiet=True)
+    assert found.images.shape == (6, 1, 24, 24) and len({case.patient for case in found.cases}) == 3
+    for number, case in enumerate(found.cases):
+        scan = CHESTS.scan(number // 2, number % 2)
+        assert (case.age, case.sex, case.view, case.findings) == (scan.age, scan.sex, scan.view, (scan.finding,))
+        assert case.session == f"visit0{number % 2 + 1}"
+        np.testing.assert_allclose(np.asarray(Image.open(case.image)) / 255, scan.image, atol=0.5 / 255 + 1e-6)
+
+
+def test_chests_bytes_do_not_depend_on_workers(tmp_path):
+    for workers in (1, 2):
+        write_manifest(CHESTS, tmp_path / str(workers), workers=workers, quiet=True)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_chests_are_whole_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(RemnantError, match="exists and is not an empty directory"):
+        write_manifest(CHESTS, tmp_path / "mine")
+
+    def stop(task):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(write.Task, "advance", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_manifest(CHESTS, tmp_path / "out", quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

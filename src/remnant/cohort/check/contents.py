@@ -4,6 +4,15 @@ from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Subject
 
+# What a layout's table of labels, or the table that it is known by, says of its name.
+LAYOUTS = {
+    "labels.csv": "manifest",
+    "dseg.tsv": "BIDS",
+    "train.csv": "CheXpert",
+    "Data_Entry_2017.csv": "NIH ChestX-ray14",
+    "manifest.csv": "folder of radiographs",
+}
+
 
 class Contents(Check):
     """Counts, and files that cannot be read."""
@@ -29,7 +38,7 @@ def counts(subject: Subject) -> dict[str, int | str]:
         named = {"layout": "DICOM", "patients": len(patients), "sessions": len(visits), "scans": len(subject.series)}
         return named | {"files": len(subject.slices)}
     cohort = subject.cohort
-    layout = {"labels.csv": "manifest", "dseg.tsv": "BIDS"}.get(cohort.scheme_file, cohort.scheme_file)
+    layout = LAYOUTS.get(cohort.scheme_file, cohort.scheme_file)
     return {
         "layout": layout,
         "patients": len(cohort.patients),

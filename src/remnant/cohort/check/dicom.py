@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
+from remnant.cohort.radiograph.dicom import RADIOGRAPH, quiet_pydicom
+
 PREAMBLE = 128
 
 
@@ -22,7 +24,14 @@ class Slice:
         return str(self.header.get("PatientID", "")) or "unnamed"
 
     @property
+    def modality(self) -> str:
+        return str(self.header.get("Modality", "")).strip().upper()
+
+    @property
     def series(self) -> str:
+        """What slices of one volume share; a radiograph is alone."""
+        if self.modality in RADIOGRAPH:
+            return str(self.path)
         return str(self.header.get("SeriesInstanceUID", "")) or str(self.path.parent)
 
 
@@ -32,7 +41,8 @@ def read_slices(directory: Path) -> list[Slice]:
     for path in sorted(path for path in directory.rglob("*") if path.suffix.lower() in ("", ".dcm", ".ima")):
         if path.is_file() and (path.suffix or _is_dicom(path)):
             try:
-                header = pydicom.dcmread(path, stop_before_pixels=True, force=path.suffix != "")
+                with quiet_pydicom():
+                    header = pydicom.dcmread(path, stop_before_pixels=True, force=path.suffix != "")
             except (pydicom.errors.InvalidDicomError, OSError, ValueError, AttributeError):
                 continue
             if "SOPClassUID" in header or "PatientID" in header:
@@ -46,7 +56,8 @@ def stack(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray] | None:
         axes = np.array(slices[0].header.ImageOrientationPatient, float).reshape(2, 3)
         normal = np.cross(*axes)
         ordered = sorted(slices, key=lambda one: normal @ np.array(one.header.ImagePositionPatient, float))
-        planes = [pydicom.dcmread(one.path).pixel_array.astype(np.float32).T for one in ordered]
+        with quiet_pydicom():
+            planes = [pydicom.dcmread(one.path).pixel_array.astype(np.float32).T for one in ordered]
         array = np.stack(planes, axis=-1)
         first, last = (np.array(ordered[i].header.ImagePositionPatient, float) for i in (0, -1))
         down, across = (float(size) for size in slices[0].header.PixelSpacing)

@@ -23,8 +23,11 @@ class Labels(Check):
     def __init__(self) -> None:
         self.values: dict[Path, np.ndarray] = {}
         self.unreadable: dict[Path, str] = {}
+        self.radiographs: set[Path] = set()
 
     def look(self, scan: Scan) -> None:
+        if scan.array.ndim == 2:
+            self.radiographs.add(scan.path)
         if scan.case is None or scan.case.labels is None:
             return
         try:
@@ -38,7 +41,7 @@ class Labels(Check):
             return []
         root = subject.root
         found = [finding(self.name, "error", text, [path], root) for path, text in self.unreadable.items()]
-        bare = [case.image for case in cohort.cases if case.labels is None]
+        bare = [case.image for case in cohort.cases if case.labels is None and case.image not in self.radiographs]
         if bare:
             text = f"{len(bare)} of {len(cohort.cases)} scans have no label map; the studies need one each."
             found.append(finding(self.name, "warning", text, bare, root))

@@ -6,13 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from remnant.base.errors import RemnantError
+from remnant.base.identifying import DATE, NUMBER, kind_of_column
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
-from remnant.cohort.check.identifying import DATE, NUMBER, kind_of_column
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.table import read_table
 
 TABLES = ("participants.tsv", "manifest.csv", "*.tsv", "*.csv", "sub-*/*.tsv")
+
+# What a radiograph shows: "No Finding" has the looks of a given and a family name.
+SEEN = {"finding", "findings", "finding_labels", "Finding Labels", "view", "View Position"}
 
 
 class Names(Check):
@@ -47,7 +50,7 @@ class Names(Check):
             {"image", "label", "index", "name"} if {"label", "index"} & set(table.columns[:1]) else {"image", "label"}
         )
         found = []
-        for column in (column for column in table.columns if column not in skip):
+        for column in (column for column in table.columns if column not in skip | SEEN):
             if kind := kind_of_column(column, table[column].tolist()):
                 text = f"The column {column!r} of {path.name} holds what looks like {kind}; drop it."
                 found.append(finding(self.name, "error", text, [path], subject.root))

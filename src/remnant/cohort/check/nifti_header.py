@@ -1,14 +1,16 @@
-"""Free text in NIfTI headers, and header extensions, which may hold a whole DICOM header."""
+"""Free text in the headers of NIfTI files and of pictures, and header extensions, which may hold a whole DICOM header."""
 
 from collections import defaultdict
 from pathlib import Path
 
 import nibabel as nib
 
+from remnant.base.identifying import DATE, NUMBER, kind_of
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
-from remnant.cohort.check.identifying import DATE, NUMBER, kind_of
 from remnant.cohort.check.subject import Subject
+from remnant.cohort.radiograph.raster import texts as picture_texts
+from remnant.cohort.radiograph.read import kind
 
 FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
 # NIfTI-1's registered extensions that carry another program's header.
@@ -42,7 +44,9 @@ class NiftiHeader(Check):
 
 
 def header_texts(path: Path) -> dict[str, str]:
-    """What a NIfTI header says in words, by the field or extension that it stands in; empty fields are left out."""
+    """What a header says in words, by the field or extension that it stands in; empty fields are left out."""
+    if kind(path):
+        return {place: text if len(text) < 100 else _telling(text) for place, text in picture_texts(path).items()}
     header = nib.load(path).header
     texts = {name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip() for name in FIELDS}
     for extension in header.extensions:

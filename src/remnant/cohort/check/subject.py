@@ -1,4 +1,4 @@
-"""What is checked: a directory's scans, one at a time, whether they are NIfTI of a cohort or DICOM series."""
+"""What is checked: a directory's scans, one at a time, whether they are NIfTI or radiographs of a cohort, or DICOM series."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,6 +13,9 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.check.dicom import Slice, read_slices, stack
 from remnant.cohort.nifti import read_volume
+from remnant.cohort.radiograph.dicom import RADIOGRAPH
+from remnant.cohort.radiograph.image import Radiograph
+from remnant.cohort.radiograph.read import kind, read_radiograph
 from remnant.cohort.read import read_cohort
 
 
@@ -33,7 +36,8 @@ class Scan:
 
 @dataclass(frozen=True)
 class Subject:
-    """A directory to check: a `cohort` of NIfTI files or the `slices` of DICOM series, each series a scan."""
+    """A directory to check: a `cohort` of NIfTI files or radiographs, or the `slices` of DICOM files, each series, and each
+    radiograph, a scan."""
 
     root: Path
     cohort: Cohort | None = None
@@ -63,16 +67,30 @@ class Subject:
         """Every scan that can be read, one in memory at a time; the others are put into `unreadable` with the reason."""
         if self.cohort is None:
             for (patient, name), slices in self.series.items():
-                if made := stack(slices):
+                if slices[0].modality in RADIOGRAPH:
+                    if (picture := self._radiograph(slices[0].path)) is not None:
+                        yield _flat(picture, patient, name, slices[0].path)
+                elif made := stack(slices):
                     yield Scan(patient, name, slices[0].path, *made)
             return
         for case in self.cohort.cases:
+            if case.image.is_file() and kind(case.image):
+                if (picture := self._radiograph(case.image)) is not None:
+                    yield _flat(picture, case.patient, case.session, case.image, case)
+                continue
             try:
                 array, affine = read_volume(case.image)
             except RemnantError as error:
                 self.unreadable[case.image] = str(error)
                 continue
             yield Scan(case.patient, case.session, case.image, array, affine, _codes(case.image), case)
+
+    def _radiograph(self, path: Path) -> Radiograph | None:
+        try:
+            return read_radiograph(path)
+        except RemnantError as error:
+            self.unreadable[path] = str(error)
+            return None
 
 
 def open_subject(directory: Path) -> Subject:
@@ -82,6 +100,11 @@ def open_subject(directory: Path) -> Subject:
     if directory.is_dir() and (slices := read_slices(directory)):
         return Subject(directory, slices=tuple(slices))
     return Subject(directory, cohort=read_cohort(directory))
+
+
+def _flat(picture: Radiograph, patient: str, session: str, path: Path, case: Case | None = None) -> Scan:
+    down, across = picture.spacing or (1.0, 1.0)
+    return Scan(patient, session, path, picture.pixels.T, np.diag([across, down, 1.0, 1.0]), picture.codes, case)
 
 
 def _codes(path: Path) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""Smooth random fields on coarse grids in millimetres, and reading them at points."""
+"""Smooth random fields on coarse grids in millimetres, of two or three axes, and reading them at points."""
 
 import functools
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ BAND = 0.15  # relative width of the band of wavelengths around a wavelength
 
 @dataclass(frozen=True)
 class Field:
-    """Values (channels, x, y, z) on a grid whose first node lies at `origin` (mm), nodes `spacing` mm
+    """Values (channels, x, y, z), or (channels, x, y), on a grid whose first node lies at `origin` (mm), nodes `spacing` mm
     apart.
     """
 
     values: np.ndarray
-    origin: tuple[float, float, float]
+    origin: tuple[float, ...]
     spacing: float
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        """Trilinear values (channels, n) at points (3, n) in mm; beyond the grid, those of its border."""
+        """Trilinear values (channels, n) at points (axes, n) in mm; beyond the grid, those of its border."""
         nodes = (points - np.asarray(self.origin, np.float32)[:, None]) / np.float32(self.spacing)
         out = np.empty((len(self.values), nodes.shape[1]), np.float32)
         for channel, values in zip(out, self.values, strict=True):
@@ -29,7 +29,7 @@ class Field:
 
 
 def smooth_noise(
-    generator: np.random.Generator, channels: int, shape: tuple[int, int, int], spacing: float, length: float
+    generator: np.random.Generator, channels: int, shape: tuple[int, ...], spacing: float, length: float
 ) -> np.ndarray:
     """Gaussian noise (channels, *shape) of unit variance, white noise blurred by a Gaussian of `length`
     mm.
@@ -53,8 +53,9 @@ def banded_noise(
 def _filtered(generator, channels, shape, spacing, length, wavelength):
     padded, gain = _gain(shape, spacing, length, wavelength)
     noise = generator.standard_normal((channels, *padded), dtype=np.float32)
-    values = fft.irfftn(fft.rfftn(noise, axes=(1, 2, 3)) * gain, s=padded, axes=(1, 2, 3))
-    return np.ascontiguousarray(values[:, : shape[0], : shape[1], : shape[2]], dtype=np.float32)
+    axes = tuple(range(1, 1 + len(shape)))
+    values = fft.irfftn(fft.rfftn(noise, axes=axes) * gain, s=padded, axes=axes)
+    return np.ascontiguousarray(values[(slice(None), *(slice(side) for side in shape))], dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=16)
@@ -73,4 +74,4 @@ def _gain(shape, spacing, length, wavelength):
     # Scaled by the expected power, not that of a draw: a draw made to have unit variance would lose its own
     # mean.
     gain *= np.sqrt(gain.size / np.square(gain).sum())
-    return padded, gain[..., : padded[2] // 2 + 1].astype(np.float32)
+    return padded, gain[..., : padded[-1] // 2 + 1].astype(np.float32)

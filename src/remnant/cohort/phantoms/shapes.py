@@ -1,4 +1,4 @@
-"""Signed distances in millimetres (negative inside) of the solids a head is made of; points are (3, n)
+"""Signed distances in millimetres (negative inside) of the solids a body is made of; points are (3, n)
 float32.
 """
 
@@ -24,19 +24,20 @@ def ellipsoid(points: np.ndarray, centre: tuple, radii: tuple, tilt: float = 0.0
     return k0 * (k0 - 1) / np.maximum(k1, np.float32(1e-6))
 
 
-def tube(points: np.ndarray, nodes: list[tuple[float, float, float, float]]) -> np.ndarray:
+def tube(points: np.ndarray, nodes: list[tuple[float, ...]]) -> np.ndarray:
     """Distance (n,) to a bent tube through `nodes` (x, y, z, radius), its radius changing linearly between
-    them.
+    them; in a plane, points are (2, n) and nodes (x, y, radius).
     """
+    axes = len(points)
     nearest = None
     for start, end in itertools.pairwise(nodes):
         a, b = np.float32(start), np.float32(end)
-        axis = b[:3] - a[:3]
-        relative = [points[i] - a[i] for i in range(3)]
+        axis = b[:axes] - a[:axes]
+        relative = [points[i] - a[i] for i in range(axes)]
         along = sum(r * step for r, step in zip(relative, axis, strict=True)) / np.float32(axis @ axis)
         np.clip(along, 0, 1, out=along)
         squares = sum((r - along * step) ** 2 for r, step in zip(relative, axis, strict=True))
-        distance = np.sqrt(squares) - (a[3] + along * (b[3] - a[3]))
+        distance = np.sqrt(squares) - (a[axes] + along * (b[axes] - a[axes]))
         nearest = distance if nearest is None else np.minimum(nearest, distance)
     return nearest
 

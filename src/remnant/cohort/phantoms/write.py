@@ -1,10 +1,15 @@
-"""A cohort of phantoms on disk, as BIDS."""
+"""A cohort of phantoms on disk: brains and heads as BIDS, chests as PNG with a manifest."""
 
+import contextlib
 import itertools
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from PIL import Image
 
 from remnant import __version__
 from remnant.base.errors import RemnantError
@@ -12,8 +17,12 @@ from remnant.base.files import write_json, write_text
 from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 from remnant.cohort.nifti import write_volume
+from remnant.cohort.phantoms.chest import ChestPhantoms
 from remnant.cohort.phantoms.cohort import Scan
 from remnant.cohort.workers import start_worker
+
+Written = TypeVar("Written")
+MANIFEST = "image,label,subject_id,session_id,age,sex,finding,view"
 
 
 class Drawn(Protocol):
@@ -42,14 +51,33 @@ def write_bids(phantoms: Drawn, out: Path, workers: int = 1, quiet: bool = False
     The directory appears when it is complete; the same phantoms give the same bytes whatever `workers` is.
     Raises `RemnantError` when `out` exists and is not an empty directory, or cannot be written.
     """
-    out = Path(out)
+    with _new_directory(Path(out)) as partial:
+        _write_tables(phantoms, partial)
+        _write_patients(_write_scans, phantoms, partial, workers, quiet)
+
+
+def write_manifest(phantoms: ChestPhantoms, out: Path, workers: int = 1, quiet: bool = False) -> None:
+    """Write every radiograph as 8-bit PNG with manifest.csv to the new directory `out`, in `workers` processes.
+
+    The directory appears when it is complete; the same phantoms give the same bytes whatever `workers` is.
+    Raises `RemnantError` when `out` exists and is not an empty directory, or cannot be written.
+    """
+    with _new_directory(Path(out)) as partial:
+        rows = _write_patients(_write_radiographs, phantoms, partial, workers, quiet)
+        lines = [MANIFEST, *(line for lines in rows for line in lines)]
+        write_text(partial / "manifest.csv", "\n".join(lines) + "\n")
+        write_text(partial / "README", phantoms.readme)
+
+
+@contextlib.contextmanager
+def _new_directory(out: Path) -> Iterator[Path]:
+    """A directory beside `out` that becomes `out` when all went well, and is removed otherwise."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise RemnantError(f"{out} exists and is not an empty directory; choose another or remove it first.")
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         partial.mkdir(parents=True)
-        _write_tables(phantoms, partial)
-        _write_scans(phantoms, partial, workers, quiet)
+        yield partial
         partial.replace(out)
     except OSError as error:
         raise RemnantError(f"{out} could not be written ({error.strerror or error}); nothing was left there.") from None
@@ -57,24 +85,30 @@ def write_bids(phantoms: Drawn, out: Path, workers: int = 1, quiet: bool = False
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_scans(phantoms: Drawn, root: Path, workers: int, quiet: bool) -> None:
+def _write_patients(
+    write: Callable[[Any, Path, int], Written], phantoms: Any, root: Path, workers: int, quiet: bool
+) -> list[Written]:
+    """What `write(phantoms, root, patient)` returns for every patient, in their order."""
     people = range(phantoms.patients)
     with Task("phantoms", phantoms.patients, quiet=quiet) as task:
+        written = []
         if workers <= 1:
             for patient in people:
-                _write_patient(phantoms, root, patient)
+                written.append(write(phantoms, root, patient))
                 task.advance()
-            return
+            return written
         with worker_pool(workers, start_worker) as pool:
             try:
-                for _ in pool.map(_write_patient, itertools.repeat(phantoms), itertools.repeat(root), people):
+                for one in pool.map(write, itertools.repeat(phantoms), itertools.repeat(root), people):
+                    written.append(one)
                     task.advance()
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+        return written
 
 
-def _write_patient(phantoms: Drawn, root: Path, patient: int) -> None:
+def _write_scans(phantoms: Drawn, root: Path, patient: int) -> None:
     name, _, _ = phantoms.participant(patient)
     for session in range(phantoms.sessions):
         scan = phantoms.scan(patient, session)
@@ -83,6 +117,19 @@ def _write_patient(phantoms: Drawn, root: Path, patient: int) -> None:
         # Whole numbers: int16 holds them all, in half the space.
         write_volume(Path(f"{stem}_T1w.nii.gz"), scan.image.astype("int16"), scan.affine)
         write_volume(Path(f"{stem}_dseg.nii.gz"), scan.labels, scan.affine)
+
+
+def _write_radiographs(phantoms: ChestPhantoms, root: Path, patient: int) -> list[str]:
+    """The manifest's lines of one patient."""
+    lines = []
+    (root / "images").mkdir(exist_ok=True)
+    for session in range(phantoms.sessions):
+        one = phantoms.scan(patient, session)
+        name, visit = f"chest{patient + 1:05d}", f"visit{session + 1:02d}"
+        path = Path("images") / f"{name}_{visit}.png"
+        Image.fromarray(np.round(one.image * 255).astype(np.uint8)).save(root / path)
+        lines.append(f"{path},,{name},{visit},{one.age},{one.sex},{one.finding},{one.view}")
+    return lines
 
 
 def _write_tables(phantoms: Drawn, root: Path) -> None:

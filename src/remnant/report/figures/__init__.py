@@ -8,14 +8,19 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
+from remnant.report.figures.candidates import scores_scatter
 from remnant.report.figures.deformation import bendings_of, deformation_maps
+from remnant.report.figures.demographics import age_scatter, sex_confusion
+from remnant.report.figures.distribution import entropy_histogram, kurtosis_curves
 from remnant.report.figures.gallery import gallery_size
 from remnant.report.figures.identification import identification_bars
 from remnant.report.figures.leak import leak_forest
+from remnant.report.figures.membership import auc_forest, membership_scores
 from remnant.report.figures.metrics import metric_match, response_curves
 from remnant.report.figures.own import own_against_others
 from remnant.report.figures.ranks import rank_histogram
 from remnant.report.figures.reconstructions import pairs_of, reconstructions
+from remnant.report.figures.stage1 import stage1_terms
 from remnant.report.figures.training import training_curves
 
 
@@ -41,6 +46,14 @@ FIGURES = {
     "metric_match": Kind(metric_match, "metrics"),
     "response_curves": Kind(response_curves, "response"),
     "gallery_size": Kind(gallery_size, "gallery_size"),
+    "stage1_terms": Kind(stage1_terms, "stage1"),
+    "scores_scatter": Kind(scores_scatter, "candidates"),
+    "kurtosis_curves": Kind(kurtosis_curves, "kurtosis"),
+    "entropy_histogram": Kind(entropy_histogram, "entropy"),
+    "membership_scores": Kind(membership_scores, "membership_scores"),
+    "auc_forest": Kind(auc_forest, "leak"),
+    "age_scatter": Kind(age_scatter, "ages"),
+    "sex_confusion": Kind(sex_confusion, "sexes"),
     "reconstructions": Kind(reconstructions, "scores", pairs_of),
     "deformation_maps": Kind(deformation_maps, "scores", bendings_of),
 }

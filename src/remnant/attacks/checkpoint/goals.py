@@ -1,0 +1,183 @@
+"""What a checkpoint says of the images that it was trained on, and how far given images are from that."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from remnant.attacks.checkpoint import terms
+from remnant.attacks.checkpoint.probes import (
+    ImageMoments,
+    Moments,
+    Reading,
+    attentions,
+    batch_norms,
+    last_of,
+    layer_norms,
+    look,
+    read_attention,
+    read_class_token,
+    read_moments,
+)
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.engine.device import as_batch, place
+from remnant.targets.access import Weights
+from remnant.targets.inputs import InputRange
+
+# Images that pass through the target at a time where no gradient is kept.
+BATCH = 32
+
+
+class GoalSettings(Settings):
+    """What is asked of images.
+
+    `late_layer`: the module of a CNN whose output is pushed to unit variance and non-zero mean; its last convolution
+    (`layer4.1.conv2` in a ResNet18) unless it is named. `layernorm_target`: what enters a LayerNorm should have mean 0 and
+    variance 1, as the author ran it (`unit`), since a ViT stores no statistics; or what the attacker's public images have
+    there (`public`).
+    """
+
+    late_layer: str | None = None
+    layernorm_target: Literal["unit", "public"] = "unit"
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """What enters one layer with many images: `pooled` over images and places, `images` over their means.
+
+    Both (channels,); `images.variance` is the spread of the means of single images.
+    """
+
+    pooled: Moments
+    images: Moments
+
+
+class Goals:
+    """A target, what its parameters ask of images, and the readings that tell whether images comply."""
+
+    def __init__(
+        self, access: Weights, input_range: InputRange, settings: GoalSettings, public: Tensor | None = None
+    ) -> None:
+        """`public` (n, 1, N, N) in [0, 1] are the attacker's own images, for targets that store no statistics.
+
+        Raises `RemnantError` when the target has neither BatchNorm statistics nor attention, is no classifier of such
+        inputs, has no module of the name `late_layer`, or when `public` images are asked for and missing.
+        """
+        self.target = place(access.target)
+        self.input_range = input_range
+        self.batch_norms, self.layer_norms = batch_norms(self.target), layer_norms(self.target)
+        self.attentions = attentions(self.target)
+        if not self.batch_norms and not self.attentions:
+            raise RemnantError(
+                "The target stores no BatchNorm statistics and has no attention layers, so that its checkpoint does not say "
+                "how its training images looked; give a CNN with BatchNorm or a vision transformer."
+            )
+        self.readings = {name: Reading(name, "input", read_moments) for name in self.batch_norms + self.layer_norms}
+        if self.batch_norms:
+            late = settings.late_layer or last_of(self.target, nn.Conv2d)
+            self.readings["late features"] = Reading(late, "output", read_moments)
+        for name in self.attentions:
+            self.readings[f"attention {name}"] = Reading(name, "input", read_attention)
+        if self.attentions:
+            block = self.attentions[-1].rpartition(".")[0]
+            self.readings["class token"] = Reading(block, "output", read_class_token)
+        self.classes = self._try_out()
+        modules = dict(self.target.named_modules())
+        self.stored = [Moments(modules[name].running_mean, modules[name].running_var) for name in self.batch_norms]
+        # What BatchNorm itself adds, so that a channel that never varied does not divide by nothing.
+        self.epsilons = [modules[name].eps for name in self.batch_norms]
+        self.public: list[LayerStatistics] | None = None
+        if public is not None and self.layer_norms:
+            self.public = self.statistics(self.layer_norms, public)
+        if settings.layernorm_target == "public" and self.layer_norms:
+            if self.public is None:
+                raise RemnantError(
+                    "The LayerNorm target 'public' needs the attacker's own images; give some, or use the target 'unit'."
+                )
+            self.wanted = [layer.pooled for layer in self.public]
+        else:
+            unit = Moments(torch.zeros((), device=self.device), torch.ones((), device=self.device))
+            self.wanted = [unit] * len(self.layer_norms)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the target is."""
+        return next(self.target.parameters()).device
+
+    def batch_terms(self, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        """The stage-1 terms of a batch (n, 1, N, N) in [0, 1], its statistics pooled, by name: scalars with gradient.
+
+        `classes` (n,) are those that the images should belong to.
+        """
+        logits, found = look(self.target, self.input_range(images), self.readings)
+        pooled = {name: value.pooled() for name, value in found.items() if isinstance(value, ImageMoments)}
+        values = self._terms({**found, **pooled}) | {"logits": terms.logits_term(logits, classes)}
+        return {name: value.mean() for name, value in values.items()}
+
+    def image_terms(self, images: Tensor) -> dict[str, Tensor]:
+        """The same of each image alone, (n,), for the class that the target finds likeliest; none looks at the others."""
+        return self.image_terms_and_means(images)[0]
+
+    def image_terms_and_means(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """`image_terms`, and each image's mean (n, channels) of what enters each BatchNorm, or else LayerNorm, layer."""
+        logits, found = look(self.target, self.input_range(images), self.readings)
+        means = [found[name].mean for name in self.batch_norms or self.layer_norms]
+        alone = {name: value.alone() for name, value in found.items() if isinstance(value, ImageMoments)}
+        return self._terms({**found, **alone}) | {"logits": terms.likeliest_class_term(logits)}, means
+
+    @torch.no_grad()
+    def statistics(self, layers: list[str], images: Tensor) -> list[LayerStatistics]:
+        """What enters the `layers` with `images` (n, 1, N, N) in [0, 1]: a batch at a time, in double precision."""
+        readings = {name: self.readings[name] for name in layers}
+        sums: dict[str, list[Tensor]] = {}
+        for batch in images.split(BATCH):
+            _, found = look(self.target, self.input_range(as_batch(batch)), readings)
+            for name, moments in found.items():
+                mean, variance = moments.mean.double(), moments.variance.double()
+                parts = [mean.sum(0), mean.square().sum(0), variance.sum(0)]
+                sums[name] = [a + b for a, b in zip(sums[name], parts, strict=True)] if name in sums else parts
+        return [_statistics(sums[name], len(images)) for name in layers]
+
+    def _terms(self, found: dict[str, object]) -> dict[str, Tensor]:
+        values: dict[str, Tensor] = {}
+        if self.batch_norms:
+            values["batch_norm"] = terms.moments_term(_of(found, self.batch_norms), self.stored)
+            values["late_features"] = terms.late_features_term(found["late features"])
+        if self.attentions:
+            maps = _of(found, (f"attention {name}" for name in self.attentions))
+            values["layer_norm"] = terms.moments_term(_of(found, self.layer_norms), self.wanted)
+            values["class_token"] = terms.class_token_term(found["class token"])
+            values["attention_entropy"] = terms.attention_entropy_term(maps)
+            values["head_similarity"] = terms.head_similarity_term(maps)
+        return values
+
+    @torch.no_grad()
+    def _try_out(self) -> int:
+        """Show the target a grey image; the number of classes that it speaks of."""
+        side = self.input_range.size
+        try:
+            inputs = self.input_range(torch.full((2, 1, side, side), 0.5, device=self.device))
+            logits, _ = look(self.target, inputs, self.readings)
+        except RuntimeError as error:
+            raise RemnantError(
+                f"The target does not take images of {self.input_range.channels} channels and {side} pixels a side "
+                f"({str(error).splitlines()[0]}); give it the size and channels that it was trained on."
+            ) from None
+        if logits.dim() != 2:
+            raise RemnantError(f"The target must give logits (n, classes). Got shape {tuple(logits.shape)} instead.")
+        return max(2, logits.shape[1])
+
+
+def _of(found: dict[str, object], names: Iterable[str]) -> list:
+    return [found[name] for name in names]
+
+
+def _statistics(sums: list[Tensor], count: int) -> LayerStatistics:
+    """From the sums over images of means, squared means and variances, by the law of total variance."""
+    mean, square, within = (total / count for total in sums)
+    between = (square - mean.square()).clamp(min=0)
+    pooled = Moments(mean.float(), (within + between).float())
+    return LayerStatistics(pooled, Moments(mean.float(), between.float()))

@@ -1,0 +1,135 @@
+"""Stage 1 (Lee 2025): fine-tune a generator until its images excite the target as the training images did."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from remnant.attacks.checkpoint.descend import StepReport, descend
+from remnant.attacks.checkpoint.generate import draw_images, draw_latents, frozen
+from remnant.attacks.checkpoint.goals import Goals, GoalSettings
+from remnant.attacks.checkpoint.terms import TermWeights, realism_term, total_variation_term
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.engine.device import fabric, place
+from remnant.engine.loop import Plateau
+from remnant.targets.access import Weights
+from remnant.targets.inputs import InputRange
+
+# Samples of the untuned prior whose mean verdict is what a discriminator usually says.
+USUAL = 64
+
+
+class ManifoldSettings(Settings):
+    """Stage 1, by default as the author ran it: 2,500 steps of Adam at 1e-5, 8 images a step, every weight of the generator.
+
+    Given a `plateau`, it ends once the loss has levelled off, and after `steps` at the latest. `strip`: so many latents are
+    drawn again and again on the way, to show the progress.
+    """
+
+    steps: int = pydantic.Field(default=2500, ge=1)
+    learning_rate: float = pydantic.Field(default=1e-5, gt=0)
+    batch: int = pydantic.Field(default=8, ge=2)
+    plateau: Plateau | None = None
+    weights: TermWeights = TermWeights()
+    goals: GoalSettings = GoalSettings()
+    strip: int = pydantic.Field(default=4, ge=1)
+
+
+@dataclass(frozen=True)
+class TunedGenerator:
+    """`generator` in evaluation mode, frozen, after so many `steps`.
+
+    `levelled_off`: whether its loss had by then; None where a fixed number of steps was asked for. `progression`: the images
+    (strip, 1, N, N) of the same few latents after 0, 1, 2, 5, 10, 20, 50 ... steps and after the last.
+    """
+
+    generator: nn.Module
+    steps: int
+    levelled_off: bool | None
+    progression: dict[int, Tensor]
+
+
+def tune_generator(
+    generator: nn.Module,
+    access: Weights,
+    input_range: InputRange,
+    settings: ManifoldSettings,
+    seeds: Seeds,
+    report: StepReport,
+    *,
+    public: Tensor | None = None,
+    discriminator: nn.Module | None = None,
+    wanted: int | None = None,
+) -> TunedGenerator:
+    """A copy of the prior's `generator`, (n, latent) to (n, 1, N, N), fine-tuned to the target; the prior is left as it is.
+
+    Each step draws latents anew and wants the classes in equal parts, as published, whatever the latents (which pulls a latent
+    to every class alike), or the one class `wanted` alone. `report` hears of every term at every step, without its weight.
+    `public` (n, 1, N, N) in [0, 1] are the attacker's images, for the LayerNorm target `public`; the prior's `discriminator`,
+    (n, 1, N, N) to (n, 1), is for a `weights.realism` that is not 0.
+
+    Raises `RemnantError` as `Goals` and `fit` do, and when a discriminator is needed and missing.
+    """
+    goals = Goals(access, input_range, settings.goals, public)
+    judge, usual = None, 0.0
+    if settings.weights.realism:
+        if discriminator is None:
+            raise RemnantError("The term 'realism' needs the prior's discriminator; give a prior that has one.")
+        judge = frozen(discriminator)
+        usual = _usual_verdict(judge, generator, seeds.child("usual"))
+    tuned = place(copy.deepcopy(generator)).requires_grad_(True)
+    drawing = seeds.child("latents").torch()
+    shown = draw_latents(generator, settings.strip, seeds.child("strip").torch())
+    classes = wanted_classes(settings.batch, goals.classes, wanted).to(goals.device)
+    progression = {0: draw_images(tuned, shown)}
+    losses: list[float] = []
+
+    def terms(model: nn.Module, latents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        images = model(latents)
+        with fabric().autocast():
+            values = goals.batch_terms(images, classes)
+            if judge is not None:
+                values["realism"] = realism_term(judge(images), usual).mean()
+        values["total_variation"] = total_variation_term(images).mean()
+        return settings.weights.total(values), values
+
+    def report_step(step: int, loss: float, values: dict[str, float]) -> None:
+        losses.append(loss)
+        if str(step + 1).rstrip("0") in ("1", "2", "5"):
+            progression[step + 1] = draw_images(tuned, shown)
+        report(step, loss, values)
+
+    def stop(losses: Sequence[float]) -> bool:
+        return settings.plateau is not None and settings.plateau.reached(losses)
+
+    descend(
+        tuned,
+        lambda step: draw_latents(generator, settings.batch, drawing),
+        terms,
+        settings.steps,
+        settings.learning_rate,
+        report_step,
+        stop=stop,
+    )
+    progression[len(losses)] = draw_images(tuned, shown)
+    levelled_off = settings.plateau.reached(losses) if settings.plateau else None
+    return TunedGenerator(tuned.requires_grad_(False), len(losses), levelled_off, progression)
+
+
+def wanted_classes(count: int, classes: int, wanted: int | None = None) -> Tensor:
+    """The class (count,) that each image of a batch should belong to: equal parts in order, or `wanted` alone."""
+    if wanted is not None:
+        return torch.full((count,), wanted)
+    return torch.arange(count) * classes // count
+
+
+def _usual_verdict(discriminator: nn.Module, generator: nn.Module, seeds: Seeds) -> float:
+    """The mean verdict on images of the untuned prior."""
+    images = draw_images(generator, draw_latents(generator, USUAL, seeds.torch()), clamp=False)
+    with torch.no_grad():
+        return float(torch.cat([discriminator(batch.to(fabric().device)) for batch in images.split(8)]).mean())

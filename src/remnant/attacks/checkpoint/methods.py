@@ -1,0 +1,197 @@
+"""The attacks on a checkpoint, each under its name, and how they are run: every one gives candidates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from remnant.attacks.checkpoint.descend import StepReport
+from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents
+from remnant.attacks.checkpoint.goals import Goals
+from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings, gmi, refine
+from remnant.attacks.checkpoint.likely import LikelySettings, rank, score
+from remnant.attacks.checkpoint.manifold import ManifoldSettings, TunedGenerator, tune_generator
+from remnant.attacks.checkpoint.pixels import PixelSettings, invert_pixels
+from remnant.attacks.checkpoint.probes import attentions
+from remnant.attacks.checkpoint.stationarity import StationaritySettings, explain_weights
+from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
+from remnant.targets.access import Weights
+from remnant.targets.inputs import InputRange
+
+# the part of the attack, then as a `StepReport`
+PartReport = Callable[[str, int, float, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the attacker brings: the prior's `generator` and `discriminator`, and public `images` (n, 1, N, N) in [0, 1]."""
+
+    generator: nn.Module
+    discriminator: nn.Module | None = None
+    images: Tensor | None = None
+
+
+class AttackSettings(Settings):
+    """Settings of all methods; each reads its own. `candidates` are drawn where a method draws as many as one likes.
+
+    `realism`: the weight of the discriminator in the method of that name.
+    """
+
+    candidates: int = pydantic.Field(default=1000, ge=2)
+    manifold: ManifoldSettings = ManifoldSettings()
+    likely: LikelySettings = LikelySettings()
+    pixels: PixelSettings = PixelSettings()
+    gmi: GmiSettings = GmiSettings()
+    refine: RefineSettings = RefineSettings()
+    stationarity: StationaritySettings = StationaritySettings()
+    realism: float = pydantic.Field(default=1.0, gt=0)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack under way: whom it attacks, with what, and what it may draw on."""
+
+    own: Own
+    access: Weights
+    input_range: InputRange
+    settings: AttackSettings
+    seeds: Seeds
+    report: PartReport
+
+    @cached_property
+    def goals(self) -> Goals:
+        """What the target's parameters ask of images."""
+        return Goals(self.access, self.input_range, self.settings.manifold.goals, self.own.images)
+
+    def part(self, name: str) -> StepReport:
+        """The report of one part of the attack."""
+        return partial(self.report, name)
+
+
+Tuned = tuple[TunedGenerator, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """`tune` makes the generators of stage 1, one or one a class or none; `draw` gives candidates of them.
+
+    Methods of one `tune` have one stage 1, bit for bit, under one seed: a study runs it once. `words` describe the
+    method in a report. `needs` are of `discriminator`, `images` (public ones) and `attention` (a vision transformer).
+    """
+
+    tune: Callable[[Attack], Tuned]
+    draw: Callable[[Attack, Tuned], Candidates]
+    words: str
+    needs: tuple[str, ...] = ()
+
+
+def _tune(
+    attack: Attack, manifold: ManifoldSettings, *, wanted: int | None = None, part: str = "stage 1"
+) -> TunedGenerator:
+    return tune_generator(
+        attack.own.generator,
+        attack.access,
+        attack.input_range,
+        manifold,
+        attack.seeds.child(part),
+        attack.part(part),
+        public=attack.own.images if manifold.goals.layernorm_target == "public" else None,
+        discriminator=attack.own.discriminator,
+        wanted=wanted,
+    )
+
+
+def _untuned(attack: Attack) -> Tuned:
+    return ()
+
+
+def _published(attack: Attack) -> Tuned:
+    return (_tune(attack, attack.settings.manifold),)
+
+
+def _realistic(attack: Attack) -> Tuned:
+    manifold = attack.settings.manifold
+    return (_tune(attack, manifold.changed(weights=manifold.weights.changed(realism=attack.settings.realism))),)
+
+
+def _per_class(attack: Attack) -> Tuned:
+    return tuple(
+        _tune(attack, attack.settings.manifold, wanted=wanted, part=f"stage 1, class {wanted}")
+        for wanted in range(attack.goals.classes)
+    )
+
+
+def _public_layer_norm(attack: Attack) -> Tuned:
+    manifold = attack.settings.manifold
+    return (_tune(attack, manifold.changed(goals=manifold.goals.changed(layernorm_target="public"))),)
+
+
+def _sample(attack: Attack, tuned: Tuned) -> Candidates:
+    """As many from each generator, from the same latents whatever the method; of the untuned prior where there is none."""
+    generators = [each.generator for each in tuned] or [attack.own.generator]
+    latents = _latents(attack).tensor_split(len(generators))
+    images = [draw_images(generator, part) for generator, part in zip(generators, latents, strict=True)]
+    return Candidates(torch.cat(images), None)
+
+
+def _latents(attack: Attack) -> Tensor:
+    return draw_latents(attack.own.generator, attack.settings.candidates, attack.seeds.child("candidates").torch())
+
+
+def _pixels(attack: Attack, tuned: Tuned) -> Candidates:
+    return invert_pixels(attack.goals, attack.settings.pixels, attack.seeds.child("pixels"), attack.part("pixels"))
+
+
+def _gmi(attack: Attack, tuned: Tuned) -> Candidates:
+    own, settings = attack.own, attack.settings.gmi
+    return gmi(
+        own.generator, own.discriminator, attack.goals, settings, attack.seeds.child("gmi"), attack.part("latents")
+    )
+
+
+def _refine(attack: Attack, tuned: Tuned) -> Candidates:
+    settings, generator, latents = attack.settings, tuned[0].generator, _latents(attack)
+    scores = score(draw_images(generator, latents), attack.goals, settings.likely)
+    best = rank(scores, settings.likely.q).order[: settings.refine.images].copy()
+    weights, part = settings.manifold.weights, attack.part("latents")
+    return refine(generator, latents[best], attack.goals, weights, settings.refine, part)
+
+
+def _stationarity(attack: Attack, tuned: Tuned) -> Candidates:
+    seeds, part = attack.seeds.child("stationarity"), attack.part("latents")
+    return explain_weights(tuned[0].generator, attack.goals, attack.settings.stationarity, seeds, part)
+
+
+# The room's list of attacks on a checkpoint: a new one is a function and an entry here.
+METHODS: dict[str, Method] = {
+    "prior": Method(_untuned, _sample, "the untuned prior, which never saw the target"),
+    "pixels": Method(_untuned, _pixels, "DeepInversion, pixel by pixel, without a prior"),
+    "gmi": Method(_untuned, _gmi, "latent search in the untuned prior (GMI)"),
+    "published": Method(_published, _sample, "as published: the prior fine-tuned to the target's parameters"),
+    "refine": Method(_published, _refine, "published, then the latents of the best candidates optimised"),
+    "realism": Method(_realistic, _sample, "published, with the prior's discriminator in the loss", ("discriminator",)),
+    "per_class": Method(_per_class, _sample, "published, with a generator for each class"),
+    "layernorm_public": Method(
+        _public_layer_norm,
+        _sample,
+        "published, with LayerNorm statistics estimated through the target from public images",
+        ("images", "attention"),
+    ),
+    "stationarity": Method(
+        _published, _stationarity, "published, then latents whose gradients add up to the target's last weights"
+    ),
+}
+
+
+def methods_for(own: Own, access: Weights) -> list[str]:
+    """The names of the methods that this attacker can run on this target."""
+    has = {
+        "discriminator": own.discriminator is not None,
+        "images": own.images is not None,
+        "attention": bool(attentions(access.target)),
+    }
+    return [name for name, method in METHODS.items() if all(has[need] for need in method.needs)]

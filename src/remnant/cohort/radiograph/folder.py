@@ -1,0 +1,76 @@
+"""A plain folder of radiographs without a table: every file a patient, unless a DICOM header tells whose it is.
+
+What the header says of age, sex and view is taken over. Its PatientID only groups files: a patient is called after the
+first of their files, so that no text of a header gets into a log, a message or a name.
+"""
+
+import re
+from pathlib import Path
+
+import pydicom
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.case import Case, Cohort
+from remnant.cohort.radiograph.dicom import quiet_pydicom, read_header
+from remnant.cohort.radiograph.read import ENDINGS, kind
+from remnant.cohort.table import make_cohort, parse_age_string, parse_sex
+
+LOOKED_FOR = "a folder of radiographs (PNG, JPEG, DICOM)"
+
+
+def recognises(directory: Path) -> bool:
+    """Whether a file below has the ending of a radiograph, or is DICOM without ending."""
+    return next(_files(directory), None) is not None
+
+
+def read(directory: Path) -> Cohort:
+    """Read every file below `directory` that is a PNG, JPEG or DICOM, in the order of names."""
+    taken: set[str] = set()
+    of_header: dict[str, str] = {}
+    cases = []
+    for path in sorted(_files(directory)):
+        name = _unique(path.relative_to(directory), taken)
+        if kind(path) != "dicom":
+            cases.append(Case(name, "1", path))
+            continue
+        header = read_header(path)
+        with quiet_pydicom():
+            who = _text(header, "PatientID")
+            patient = of_header.setdefault(who, name) if who else name
+            age, sex = parse_age_string(_text(header, "PatientAge")), parse_sex(_text(header, "PatientSex"))
+            view = _text(header, "ViewPosition")
+        # Free text may be anything; a view is a short code.
+        view = view if re.fullmatch(r"[A-Z]{1,8}", view) else None
+        cases.append(Case(patient, "1", path, age=age, sex=sex, view=view))
+    if not cases:
+        raise RemnantError(f"{directory} holds no PNG, JPEG or DICOM; check the path.")
+    return make_cohort(directory, cases, {}, "manifest.csv")
+
+
+def _files(directory: Path):
+    """Files that are radiographs by their ending, or by their first bytes where they have none; nothing hidden."""
+    for path in directory.rglob("*"):
+        if any(part.startswith(".") for part in path.relative_to(directory).parts) or not path.is_file():
+            continue
+        if path.suffix.lower() in ENDINGS or (not path.suffix and kind(path) == "dicom"):
+            yield path
+
+
+def _unique(relative: Path, taken: set[str]) -> str:
+    """A name for a file, of the letters that ids may have."""
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", str(relative.with_suffix("")).replace("/", "_")).lstrip("._+-") or "image"
+    name, count = plain, 1
+    while name in taken:
+        count += 1
+        name = f"{plain}-{count}"
+    taken.add(name)
+    return name
+
+
+def _text(header: pydicom.Dataset, keyword: str) -> str:
+    """A value as text; '' for one that is not there or cannot be decoded."""
+    try:
+        value = header.get(keyword)
+    except Exception:
+        return ""
+    return "" if value is None else str(value).strip()

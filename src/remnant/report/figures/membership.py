@@ -1,0 +1,127 @@
+"""Members against non-members by the reconstruction nearest to each: their scores, and the areas beside the nulls."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from remnant.base.results import Row
+from remnant.report.figures.style import CHANCE, GROUPS, INK, LINES, PUBLISHED, WIDTH, legend_above, panels
+from remnant.report.words import facet, label, number, split
+
+PHASES = 0.618034  # steps of the golden section part neighbours evenly, the same each time
+MARKERS = "os^Dv*P"
+SOURCES = (LINES[0], PUBLISHED, *LINES[1:])  # the attack first, its nearest null in grey
+MARGIN = 0.83  # of the figure's width; the rest is for the numbers beside the forest
+
+
+def membership_scores(rows: list[Row]) -> Figure:
+    """One dot a patient: similarity of its nearest reconstruction, members beside non-members, for each source of images.
+
+    `rows` are of the table `membership_scores`: `target`, `space` (of the features), `source` (the attack, or a null such
+    as the untuned prior), `group`, `score`. One panel a target and space; the bar is a strip's median, and the dotted line
+    the highest non-member, above which members have a reconstruction nearer than any non-member has.
+    """
+    parts = split(rows, "target", "space")
+    sources = [source for (source,) in split(rows, "source")]
+    figure, axes = panels(len(parts), height=2.5, share_y=False)
+    for panel, (keys, part) in zip(axes, parts.items(), strict=True):
+        for place, source in enumerate(sources):
+            strips = {
+                group: np.array([row["score"] for row in part if row["source"] == source and row["group"] == group])
+                for group in GROUPS
+            }
+            for side, (group, color) in zip((-0.2, 0.2), GROUPS.items(), strict=True):
+                values = np.sort(strips[group])
+                if not len(values):
+                    continue
+                sideways = (np.arange(len(values)) * PHASES % 1 - 0.5) * 0.3
+                panel.scatter(
+                    place + side + sideways,
+                    values,
+                    s=12 if len(values) < 100 else 6,
+                    marker="o" if group == "member" else "^",
+                    color=color,
+                    alpha=0.7,
+                    linewidth=0,
+                    label=label(group) if place == 0 else None,
+                )
+                panel.hlines(np.median(values), place + side - 0.17, place + side + 0.17, color=INK, linewidth=1.6)
+            if len(strips["non_member"]):
+                top = strips["non_member"].max()
+                panel.hlines(top, place - 0.42, place + 0.42, color=CHANCE, linewidth=1, linestyle=(0, (1, 1.5)))
+        panel.set_xticks(range(len(sources)), [label(source).replace(" ", "\n", 1) for source in sources], fontsize=7.5)
+        panel.set_xlim(-0.5, len(sources) - 0.5)
+        panel.grid(axis="x", visible=False)
+        panel.set_title(facet(keys, parts))
+    for panel in axes[::2]:
+        panel.set_ylabel("similarity of the nearest")
+    axes[0].plot([], [], color=CHANCE, linewidth=1, linestyle=(0, (1, 1.5)), label="highest non-member")
+    legend_above(figure, axes[0])
+    return figure
+
+
+def auc_forest(rows: list[Row]) -> Figure:
+    """Area under the ROC curve of members against non-members with its interval: the attack and each null, by target.
+
+    `rows` are of the table `leak`: `target`, `space`, `source`, `auc`, `auc_low`, `auc_high`, and `detectable_auc`, the
+    area that 80% power would have shown. The attack is the first source. One block a target and space; the dotted line is
+    chance, the small tick the detectable area.
+    """
+    parts = split(rows, "target", "space")
+    sources = [source for (source,) in split(rows, "source")]
+    figure = Figure(figsize=(WIDTH, 0.75 + 0.2 * len(rows) + 0.13 * len(parts)), layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0, MARGIN, 1))
+    panel = figure.subplots()
+    places, names, place = [], [], 0.0
+    for keys, part in parts.items():
+        names.append(facet(keys, parts))
+        places.append(place + (len(part) - 1) / 2)
+        for row in part:
+            index = sources.index(row["source"])
+            color = SOURCES[index % len(SOURCES)]
+            if row.get("auc_low") is not None:
+                panel.hlines(place, row["auc_low"], row["auc_high"], color=color, linewidth=2.2 if index == 0 else 1.4)
+            panel.plot(row["auc"], place, MARKERS[index % len(MARKERS)], color=color, markersize=5.5)
+            if row.get("detectable_auc") is not None:
+                panel.plot(row["detectable_auc"], place, "|", color=INK, markersize=7, markeredgewidth=0.9)
+            panel.annotate(
+                _interval(row),
+                (1, place),
+                xycoords=("axes fraction", "data"),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7.5,
+                in_layout=False,
+                annotation_clip=False,
+                weight="bold" if index == 0 else "normal",
+            )
+            place += 1
+        place += 0.65
+    panel.axvline(0.5, color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
+    panel.set_yticks(places, names)
+    panel.set_ylim(place - 0.9, -0.8)
+    panel.set_xlim(right=1.01)
+    panel.grid(axis="y", visible=False)
+    panel.set_xlabel("area under the ROC curve, members against non-members; 95% interval")
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=SOURCES[index % len(SOURCES)],
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=5.5,
+            label=label(source),
+        )
+        for index, source in enumerate(sources)
+    ]
+    handles.append(Line2D([], [], color=CHANCE, linestyle=(0, (1, 1.5)), label="chance"))
+    handles.append(Line2D([], [], color=INK, marker="|", linestyle="none", label="detectable"))
+    figure.legend(handles=handles, loc="outside upper left", ncols=5, handlelength=1.8, columnspacing=1.4)
+    return figure
+
+
+def _interval(row: Row) -> str:
+    if row.get("auc_low") is None:
+        return number(row["auc"])
+    return f"{number(row['auc'])} [{number(row['auc_low'])}, {number(row['auc_high'])}]"

@@ -1,0 +1,90 @@
+"""What a checkpoint tells, as data."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from remnant.targets.metadata import Optimizer, Plain
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What normalisation layers remember of the training images.
+
+    `kind`; `layers` with stored running means and variances, of which `untouched` are as they began (mean 0, variance 1)
+    and `removed` ought to be there; `steps`: batches that were counted, None where nothing counted; `momentum`: a sentence.
+    """
+
+    kind: str
+    layers: int
+    untouched: int
+    removed: int
+    steps: int | None
+    momentum: str | None
+
+
+@dataclass(frozen=True)
+class Applies:
+    """Whether one of Remnant's attacks can be run on the checkpoint, and why, or why not."""
+
+    attack: str
+    applies: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module by its name, `kind` as far as names and shapes tell, its tensors' shapes, and its `parameters`."""
+
+    name: str
+    kind: str
+    shapes: dict[str, tuple[int, ...]]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that an attacker reads off a checkpoint without running it; every field is plain.
+
+    `architecture`, `dialect`, `task`, `arguments` are None where it is unknown; `nearest` then names the known one that is
+    most like it. `parameters` are trained numbers, `buffers` others. `dtypes`: tensors of each type. `findings` and
+    `assumptions` are sentences; `advice` is what to do with an unknown architecture.
+    """
+
+    file: str
+    bytes: int
+    format: str
+    wrapper: str
+    architecture: str | None
+    dialect: str | None
+    task: str | None
+    dimensions: int | None
+    channels: int | None
+    classes: int | None
+    arguments: dict[str, Any] | None
+    parameters: int
+    buffers: int
+    dtypes: dict[str, int]
+    statistics: Statistics
+    assumptions: tuple[str, ...]
+    attacks: tuple[Applies, ...]
+    optimizer: Optimizer | None
+    metadata: dict[str, Plain]
+    findings: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    nearest: str | None = None
+    advice: str | None = None
+
+
+def as_json(description: Description) -> str:
+    """The description as JSON; NaN and infinity become null, since JSON has none."""
+    return json.dumps(_plain(asdict(description)), indent=1, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,74 @@
+"""ResNet 18 to 152 (He et al. 2016) in torchvision's names, which timm and MONAI share."""
+
+from torch import Tensor
+
+from remnant.targets.known.match import Layout, Match, batch_norm, count, layer, renamed
+
+# Bottleneck or not, and blocks in each of the four stages.
+DEPTHS = {
+    "resnet18": (False, (2, 2, 2, 2)),
+    "resnet34": (False, (3, 4, 6, 3)),
+    "resnet50": (True, (3, 4, 6, 3)),
+    "resnet101": (True, (3, 4, 23, 3)),
+    "resnet152": (True, (3, 8, 36, 3)),
+}
+BUILT = ("resnet18", "resnet34", "resnet50")
+WIDTHS = (64, 128, 256, 512)
+
+
+def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
+    """The ResNet that the names speak of, in 2D or 3D; None when they speak of none."""
+    stem = tensors.get("conv1.weight")
+    if stem is None or stem.ndim not in (4, 5) or not any(name.startswith("layer1.0.") for name in tensors):
+        return None
+    tensors = renamed(tensors, [(r"^fc\.\d\.", "fc.")])
+    blocks = tuple(count(tensors, rf"layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4))
+    kind = ("layer1.0.conv3.weight" in tensors, blocks)
+    name = min(DEPTHS, key=lambda name: (DEPTHS[name][0] != kind[0], DEPTHS[name][1] != kind[1]))
+    head = tensors.get("fc.weight")
+    classes = head.shape[0] if head is not None and head.ndim == 2 else None
+    dimensions, channels = stem.ndim - 2, stem.shape[1]
+    biased = any(".downsample.0.bias" in key for key in tensors)
+    return Match(
+        architecture=name,
+        dialect="MONAI" if biased or dimensions == 3 else "torchvision, timm or MONAI (one and the same names)",
+        task="classifier",
+        dimensions=dimensions,
+        channels=channels,
+        classes=classes,
+        layout=resnet_layout(name, dimensions, channels, classes or 0, biased=biased),
+        tensors=tensors,
+        arguments={"name": name, "channels": channels, "classes": classes}
+        if name in BUILT and dimensions == 2 and classes and not biased
+        else None,
+        assumptions=(
+            "the first convolution has stride 2, as torchvision's; MONAI's has 1 by default, and shapes do not tell",
+        ),
+    )
+
+
+def resnet_layout(name: str, dimensions: int, channels: int, classes: int, *, biased: bool = False) -> Layout:
+    """Names and shapes; without a head for 0 `classes`; `biased`: MONAI's shortcut convolutions have a bias."""
+    bottleneck, depths = DEPTHS[name]
+
+    def kernel(side: int) -> tuple[int, ...]:
+        return (side,) * dimensions
+
+    layout = {"conv1.weight": (64, channels, *kernel(7)), **batch_norm("bn1", 64)}
+    below = 64
+    for stage, (blocks, width) in enumerate(zip(depths, WIDTHS, strict=True), 1):
+        above = width * 4 if bottleneck else width
+        for block in range(blocks):
+            at = f"layer{stage}.{block}"
+            wide = ((below, width, 3), (width, width, 3))
+            sides = ((below, width, 1), (width, width, 3), (width, above, 1)) if bottleneck else wide
+            for index, (inputs, outputs, side) in enumerate(sides, 1):
+                layout[f"{at}.conv{index}.weight"] = (outputs, inputs, *kernel(side))
+                layout |= batch_norm(f"{at}.bn{index}", outputs)
+            if block == 0 and (stage > 1 or bottleneck):
+                layout[f"{at}.downsample.0.weight"] = (above, below, *kernel(1))
+                if biased:
+                    layout[f"{at}.downsample.0.bias"] = (above,)
+                layout |= batch_norm(f"{at}.downsample.1", above)
+            below = above
+    return layout | (layer("fc", classes, below) if classes else {})

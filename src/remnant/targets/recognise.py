@@ -1,0 +1,159 @@
+"""Describe an opened checkpoint: its architecture by names and shapes, and what an attacker learns from it."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+from torch import Tensor
+
+from remnant.targets.applicable import attacks_on
+from remnant.targets.description import Description
+from remnant.targets.known import FAMILIES, Match
+from remnant.targets.layers import BUFFERS, layers_of
+from remnant.targets.opening import Opened
+from remnant.targets.statistics import not_finite, statistics_of
+
+ENOUGH = 0.8  # of the names must fit, or the architecture is another
+SHOWN = 3
+BUILT = "resnet18, resnet34, resnet50, densenet121, ViTs, and Remnant's 3D U-Net and SegNet"
+HALF = {"torch.float16", "torch.bfloat16"}
+
+
+def recognise(opened: Opened) -> Description:
+    """Everything that `opened` tells; nothing of it is run. Never raises for weights, however odd: what is odd is a finding."""
+    match, nearest = find_match(opened)
+    tensors = opened.tensors
+    removed = len(match.without_statistics) if match else 0
+    quantised = is_quantised(tensors)
+    kind = (
+        match.normalisation
+        if match
+        else ("BatchNorm" if any(_is(name, "running_mean") for name in tensors) else "unknown")
+    )
+    statistics = statistics_of(tensors, kind, removed)
+    parameters = sum(tensor.numel() for name, tensor in tensors.items() if not _is(name, *BUFFERS))
+    findings = [*opened.findings, *_values(tensors), *_types(tensors, quantised)]
+    if match:
+        findings += _misfits(match)
+    if statistics.layers and statistics.untouched:
+        findings.append(
+            f"{statistics.untouched} of {statistics.layers} BatchNorm layers have the statistics that they began with: "
+            + (
+                "the network was never trained."
+                if statistics.untouched == statistics.layers
+                else "these never saw an image."
+            )
+        )
+    if removed:
+        findings.append(f"The statistics of {removed} BatchNorm layers are not in the file.")
+    return Description(
+        file=str(opened.path),
+        bytes=opened.path.stat().st_size,
+        format=opened.format,
+        wrapper=opened.wrapper,
+        architecture=match and match.architecture,
+        dialect=match and match.dialect,
+        task=match and match.task,
+        dimensions=match.dimensions if match else _dimensions(tensors),
+        channels=match and match.channels,
+        classes=match and match.classes,
+        arguments=match and match.arguments,
+        parameters=parameters,
+        buffers=sum(tensor.numel() for tensor in tensors.values()) - parameters,
+        dtypes=dict(Counter(str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values())),
+        statistics=statistics,
+        assumptions=match.assumptions if match else (),
+        attacks=attacks_on(match, statistics, quantised),
+        optimizer=opened.optimizer,
+        metadata=opened.metadata,
+        findings=tuple(findings),
+        layers=layers_of(tensors),
+        nearest=nearest,
+        advice=None if match else _advice(nearest),
+    )
+
+
+def find_match(opened: Opened) -> tuple[Match | None, str | None]:
+    """The architecture that fits, or None and, in words, the one that comes nearest."""
+    # An empty tensor fits nothing, and its other sides may be of any size.
+    tensors = {name: tensor for name, tensor in opened.tensors.items() if tensor.numel()}
+    matches = [match for family in FAMILIES if (match := family(tensors))]
+    if not matches:
+        return None, None
+    best = max(matches, key=lambda match: match.share)
+    if best.share < ENOUGH or len(tensors) < len(opened.tensors):
+        return None, f"{best.architecture} ({best.share:.0%} of the tensors fit)"
+    return _described(best, opened.header), None
+
+
+def _described(match: Match, header: str | None) -> Match:
+    """With the head count that Remnant's own header tells."""
+    try:
+        heads = int(json.loads(header)["arguments"]["heads"]) if header else 0
+    except (ValueError, KeyError, TypeError):
+        heads = 0
+    arguments = match.arguments or {}
+    if heads < 1 or "heads" not in arguments or arguments["width"] % heads:
+        return match
+    told = tuple(text for text in match.assumptions if "attention heads" not in text)
+    return replace(match, arguments=arguments | {"heads": heads}, assumptions=told)
+
+
+def _is(name: str, *leaves: str) -> bool:
+    return name.rpartition(".")[2] in leaves
+
+
+def is_quantised(tensors: dict[str, Tensor]) -> bool:
+    """Whether matrices or kernels among the weights are integers."""
+    whole = [tensor for name, tensor in tensors.items() if _is(name, "weight") and tensor.ndim > 1]
+    return any(tensor.is_quantized or not tensor.is_floating_point() for tensor in whole)
+
+
+def _dimensions(tensors: dict[str, Tensor]) -> int | None:
+    ranks = Counter(tensor.ndim - 2 for tensor in tensors.values() if tensor.ndim in (4, 5))
+    return ranks.most_common(1)[0][0] if ranks else None
+
+
+def _values(tensors: dict[str, Tensor]) -> list[str]:
+    found = []
+    if broken := not_finite(tensors):
+        found.append(f"{len(broken)} tensors hold NaN or infinity (e.g. {_some(broken)}): the training broke down.")
+    if empty := [name for name, tensor in tensors.items() if not tensor.numel()]:
+        found.append(f"{len(empty)} tensors are empty (e.g. {_some(empty)}).")
+    weights = [tensor for name, tensor in tensors.items() if _is(name, "weight") and tensor.ndim > 1 and tensor.numel()]
+    if weights and not any(bool(tensor.bool().any()) for tensor in weights if not tensor.is_quantized):
+        found.append("Every weight is zero: the network was never trained, or the weights were blanked.")
+    return found
+
+
+def _types(tensors: dict[str, Tensor], quantised: bool) -> list[str]:
+    if quantised:
+        return ["The weights are quantised to integers: dequantise them and save the state_dict again to attack it."]
+    half = sorted({str(tensor.dtype) for tensor in tensors.values()} & HALF)
+    return [f"Weights are stored as {', '.join(half).replace('torch.', '')}: they are read as float32."] if half else []
+
+
+def _misfits(match: Match) -> list[str]:
+    found = []
+    if match.missing:
+        found.append(
+            f"{len(match.missing)} tensors that {match.architecture} needs are missing (e.g. {_some(match.missing)})."
+        )
+    if match.extra:
+        found.append(f"{len(match.extra)} tensors are none of {match.architecture}'s (e.g. {_some(match.extra)}).")
+    if match.misshapen:
+        text = "; ".join(match.misshapen[:SHOWN])
+        found.append(f"{len(match.misshapen)} tensors have shapes that {match.architecture} has not ({text}).")
+    return found
+
+
+def _some(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(ascii(name[:80])[1:-1] for name in names[:SHOWN])
+
+
+def _advice(nearest: str | None) -> str:
+    like = f"It is most like {nearest}. " if nearest else ""
+    return (
+        f"{like}Remnant attacks what it can build: {BUILT}. If it is one of these under other names, rename its keys as "
+        "torchvision has them; if the file holds several networks, save the state_dict of one."
+    )

@@ -1,0 +1,145 @@
+"""Areas against scikit-learn and statsmodels, intervals against simulation, contrasts against jackknife and null."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from statsmodels.stats.nonparametric import rank_compare_2indep
+
+from remnant.base.errors import RemnantError
+from remnant.measure import auc
+from remnant.measure.auc import auc_contrast, auc_p_value, detectable_auc, mann_whitney_auc
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+scores = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scores, scores)
+def test_area_agrees_with_scikit_learn_and_lies_in_its_interval(positive, negative):
+    found = mann_whitney_auc(positive, negative)
+    truth = [1] * len(positive) + [0] * len(negative)
+    assert found.mean == pytest.approx(roc_auc_score(truth, positive + negative))
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+    assert found.high - found.low > 0
+    mirrored = mann_whitney_auc(negative, positive)
+    assert [mirrored.low, mirrored.high] == pytest.approx([1 - found.high, 1 - found.low], abs=1e-6)
+
+
+def test_interval_is_near_another_method_where_both_hold():
+    positive, negative = generator(1).normal(0.6, 1, 120), generator(2).normal(0, 1, 150)
+    oracle = rank_compare_2indep(positive, negative, use_t=False).conf_int()
+    found = mann_whitney_auc(positive, negative)
+    np.testing.assert_allclose([found.low, found.high], oracle, atol=0.015)
+
+
+@pytest.mark.parametrize(("m", "shift"), [(8, 0.0), (8, 2.0), (40, 1.0)])
+def test_interval_covers_the_truth(m, shift):
+    random, truth = generator(m), stats.norm.cdf(shift / math.sqrt(2))
+    found = [mann_whitney_auc(random.normal(shift, 1, m), random.normal(0, 1, m)) for _ in range(400)]
+    assert 0.92 < np.mean([one.low <= truth <= one.high for one in found]) <= 0.99
+
+
+def test_complete_separation_has_an_interval_and_nobody_none():
+    apart = mann_whitney_auc(np.arange(8) + 10, np.arange(8))
+    assert apart.mean == apart.high == 1 and 0.6 < apart.low < 0.9 and apart.n == 16
+    assert math.isnan(mann_whitney_auc([], [1.0]).mean)
+    with pytest.raises(RemnantError, match="finite"):
+        mann_whitney_auc([math.nan], [1.0])
+
+
+def test_p_value_deals_the_patients_anew():
+    positive, negative = np.array([3.1, 2.5, 4.0, 0.2]), np.array([0.1, 1.0, 2.0, 0.7])
+    pool = np.concatenate([positive, negative])
+    oracle = stats.permutation_test(
+        (positive, negative), lambda a, b: roc_auc_score([1] * 4 + [0] * 4, [*a, *b]), n_resamples=np.inf
+    ).pvalue
+    assert auc_p_value(positive, negative) == pytest.approx(oracle)
+    assert auc_p_value(pool, pool) == pytest.approx(1)
+    assert auc_p_value([1.0, 1.0], [1.0]) == 1
+    assert math.isnan(auc_p_value([], [1.0]))
+
+
+def test_detectable_is_found_four_times_in_five():
+    area, random = detectable_auc(30, 30), generator(3)
+    shift = math.sqrt(2) * stats.norm.ppf(area)
+    found = [auc_p_value(random.normal(shift, 1, 30), random.normal(0, 1, 30)) < 0.05 for _ in range(600)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+    assert detectable_auc(3, 3) > 0.95 and detectable_auc(1, 1) == 1
+    assert detectable_auc(300, 300) < detectable_auc(30, 30) < detectable_auc(8, 8)
+    assert math.isnan(detectable_auc(0, 5))
+
+
+def paired(m, n, random, shifts=(0.0, 0.0), shared=0.8):
+    """Two scores of the same patients, correlated, by which positives stand out by `shifts`."""
+    positive, negative = random.normal(size=(3, m)), random.normal(size=(3, n))
+    return [
+        (
+            shared * positive[0] + 0.6 * positive[side] + shift,
+            shared * negative[0] + 0.6 * negative[side],
+        )
+        for side, shift in ((1, shifts[0]), (2, shifts[1]))
+    ]
+
+
+def test_contrast_is_the_difference_with_delongs_interval():
+    first, second = paired(70, 60, generator(1), (1.0, 0.4))
+    found = auc_contrast(first, second, generator())
+
+    def difference(a, b, c, d):
+        return mann_whitney_auc(a, b).mean - mann_whitney_auc(c, d).mean
+
+    assert found.difference == pytest.approx(difference(*first, *second))
+    drawn, random = [], generator(2)
+    for _ in range(1500):
+        i, j = random.integers(0, 70, 70), random.integers(0, 60, 60)
+        drawn.append(difference(first[0][i], first[1][j], second[0][i], second[1][j]))
+    error = (found.high - found.low) / (2 * 1.959964)
+    assert error == pytest.approx(np.std(drawn), rel=0.08)
+    assert found.detectable == pytest.approx((1.959964 + 0.841621) * error)
+    assert found.n == 130
+
+
+def test_contrast_pairs_patients_and_knows_no_scale():
+    first, second = paired(40, 40, generator(5), (1.2, 1.0), shared=3)
+    found = auc_contrast(first, second, generator())
+    shuffled = (generator().permutation(second[0]), generator().permutation(second[1]))
+    apart = auc_contrast(first, shuffled, generator())
+    assert apart.difference == pytest.approx(found.difference)
+    assert apart.high - apart.low > 1.5 * (found.high - found.low)
+    scaled = auc_contrast(first, tuple(100 * part - 7 for part in second), generator())
+    assert scaled == found
+
+
+def test_contrasts_p_is_even_under_the_null_and_small_beyond():
+    random = generator(7)
+    null = [auc_contrast(*paired(12, 12, random, (1, 1)), random, resamples=199).p for _ in range(250)]
+    assert np.mean(np.array(null) < 0.05) < 0.09
+    assert 0.4 < np.mean(np.array(null) < 0.5) < 0.6
+    assert auc_contrast(*paired(40, 40, generator(8), (2, 0)), generator(), resamples=199).p == 1 / 200
+
+
+def test_contrast_of_equals_of_too_few_and_of_others():
+    first, second = paired(9, 9, generator(1))
+    same = auc_contrast(first, first, generator())
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+    one = auc_contrast((first[0][:1], first[1]), (second[0][:1], second[1]), generator())
+    assert math.isfinite(one.difference) and math.isnan(one.low)
+    assert math.isnan(auc_contrast(([], []), ([], []), generator()).difference)
+    with pytest.raises(RemnantError, match="same patients twice"):
+        auc_contrast(first, (second[0][:3], second[1]), generator())
+
+
+def test_blocks_of_resamples_change_nothing_but_the_draw(monkeypatch):
+    first, second = paired(15, 15, generator(9), (1.0, 0.6))
+    whole = auc_contrast(first, second, generator(0), resamples=3000).p
+    monkeypatch.setattr(auc, "TOGETHER", 7)
+    assert auc_contrast(first, second, generator(1), resamples=3000).p == pytest.approx(whole, abs=0.04)
