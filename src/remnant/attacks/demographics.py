@@ -221,8 +221,8 @@ def _check(people: KnownPeople, what: str) -> None:
     ages = np.asarray(people.ages, dtype=float)
     if not ((ages >= 0) & (ages <= OLDEST)).all():
         raise RemnantError(
-            f"The {what} ages must be known and from 0 to {OLDEST} years. Got {ages.min():g} to {ages.max():g} instead; leave out "
-            "who has none."
+            f"The {what} ages must be known and from 0 to {OLDEST} years. Got {ages.min():g} to {ages.max():g} instead; "
+            "leave out who has none."
         )
     if np.asarray(people.male).dtype != bool:
         raise RemnantError(f"The {what} sexes must be boolean, True for a man. Got {np.asarray(people.male).dtype}.")

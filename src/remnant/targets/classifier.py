@@ -66,7 +66,7 @@ class ClassifierSettings(Settings):
 
     recipe: RecipeName = "regular"
     network: str = "resnet18"
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = pydantic.Field(default_factory=dict)
     input_range: InputRange = InputRange(64)
     initial: Path | None = None
     batch: int = pydantic.Field(default=16, ge=3)
