@@ -23,6 +23,7 @@ from remnant.measure.demographics import SexSkill, sex_skill
 from remnant.nets.classifiers import build_classifier
 from remnant.targets.augmentation import Augmentation, augment
 from remnant.targets.features import predict_logits
+from remnant.targets.initial import load_initial
 from remnant.targets.inputs import InputRange
 from remnant.targets.patients import check_disjoint, check_images
 
@@ -58,7 +59,8 @@ RECIPES: dict[RecipeName, Recipe] = {
 class ClassifierSettings(Settings):
     """A target: what it is, how it is trained, and how strong each means of the recipe is where the recipe uses it.
 
-    `network` and `arguments` as `build_classifier` takes them. `initial`: a checkpoint whose weights it starts from.
+    `network` and `arguments` as `build_classifier` takes them. `initial`: a checkpoint whose weights it starts from,
+    but for a head of other classes.
     `batch`: images a step at most, in steps of nearly equal size: of three or more, none is ever left alone, so that running
     statistics never remember a single image. `planted_epochs` take the place of `epochs` in that recipe. `dropout` is a
     probability; `patience`: epochs without a better validation loss until early stopping.
@@ -154,6 +156,8 @@ def train_classifier(
     memorise, n = settings.means.memorise, len(training.images)
     torch.manual_seed(seeds.child("weights").integer)
     model = build_classifier(**settings.build_arguments)
+    if settings.initial:
+        load_initial(model, settings.initial)
     order, drawing = seeds.child("order").numpy(), seeds.child("augmentation").torch()
     truth = torch.from_numpy(np.asarray(training.labels, dtype=np.float32))
     # Inverse class frequencies: of class 0, of class 1.
