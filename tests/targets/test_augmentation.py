@@ -34,7 +34,8 @@ def test_images_move_by_as_much_as_was_drawn_and_no_more():
     # What is at a place was further right by the offset in the grid, so that the spot goes left.
     expected = -changes.affine[:, [1, 0], 2].numpy() * 16
     assert np.abs(moved - expected).max() < 0.05
-    assert 2.9 < np.abs(moved).max() < 3.21 and np.abs(moved.mean(0)).max() < 0.4
+    most = np.abs(moved).max(0)
+    assert (most > 2.9).all() and (most < 3.21).all() and np.abs(moved.mean(0)).max() < 0.4
 
 
 def test_images_turn_about_their_middle_and_keep_their_distance():

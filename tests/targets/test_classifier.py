@@ -92,6 +92,22 @@ def test_weights_repeat_with_the_seed_and_differ_with_another():
         assert same(one, again) and not same(one, other)
 
 
+def test_another_seed_starts_from_other_weights():
+    one, other = (train("dropout", seed=seed, epochs=1, learning_rate=1e-9).model.conv1.weight for seed in (0, 1))
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_every_step_is_augmented_anew_and_as_the_seed_says(monkeypatch):
+    def drawn(seed):
+        changes = []
+        monkeypatch.setattr(classifier, "augment", lambda images, change: changes.append(change) or images)
+        train("augmentation", seed=seed, epochs=2)
+        return [float(change.brightness[0]) for change in changes]
+
+    one, again, other = (drawn(seed) for seed in (0, 0, 1))
+    assert len(set(one)) == len(one) == 6 and one == again and not set(one) & set(other)
+
+
 def test_each_mitigation_is_the_overfit_recipe_and_one_thing_more():
     overfit = RECIPES["overfit"]
     for name in ("dropout", "augmentation", "early_stopping"):
