@@ -1,6 +1,7 @@
 """Checkpoints of Remnant's own networks: safetensors, with a JSON description of how to build the module."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ from torch import nn
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
+from remnant.nets.classifiers import build_classifier
 from remnant.nets.segmenter import Segmenter
 
-MODULES: dict[str, type[nn.Module]] = {"Segmenter": Segmenter}
+# What builds each class again from the arguments in a header.
+MODULES: dict[str, Callable[..., nn.Module]] = {
+    "Segmenter": Segmenter,
+    **dict.fromkeys(("ResNet", "DenseNet", "ViT"), build_classifier),
+}
 
 
 def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> None:
@@ -24,7 +30,7 @@ def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> 
         temporary.write_bytes(safetensors.torch.save(tensors, metadata={"remnant": description}))
 
 
-def load_checkpoint(path: Path, modules: dict[str, type[nn.Module]] = MODULES) -> nn.Module:
+def load_checkpoint(path: Path, modules: Mapping[str, Callable[..., nn.Module]] = MODULES) -> nn.Module:
     """The module that `save_checkpoint` wrote, one of `modules`, in evaluation mode. No code of the file is ever executed.
 
     Raises `RemnantError` when the file is missing, is not safetensors, was not written by Remnant, names a module that

@@ -1,0 +1,208 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.targets.tiny import TinyCNN, noise
+from torch import nn
+from torch.nn import functional
+
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.nets import classifiers
+from remnant.targets import classifier
+from remnant.targets.classifier import RECIPES, ClassifierSettings, balanced_loss, train_classifier
+from remnant.targets.features import predict_logits
+from remnant.targets.inputs import InputRange
+
+INPUT = InputRange(16)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    def build(channels, classes, dropout):
+        return TinyCNN("tiny", channels, classes, dropout)
+
+    monkeypatch.setitem(classifiers.CLASSIFIERS, "tiny", build)
+
+
+def train(recipe, training=None, validation=None, seed=0, report=lambda *epoch: None, **changes):
+    values = {"network": "tiny", "input_range": INPUT, "batch": 8, "epochs": 30, "learning_rate": 3e-3}
+    settings = ClassifierSettings.checked(recipe=recipe, **(values | changes))
+    training = training or noise(24)
+    return train_classifier(training, validation or noise(20, 100), settings, Seeds(seed), report)
+
+
+def weights(trained):
+    return {name: value.clone() for name, value in trained.model.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_overfit_memorises_noise_and_keeps_the_last_epoch():
+    lines = []
+    trained = train("overfit", report=lambda *epoch: lines.append(epoch))
+    assert trained.accuracy == 1.0 and trained.kept == 29 and len(trained.history) == 30
+    assert trained.training.balanced.mean == 1.0 and trained.training.auc.mean == 1.0
+    # There is nothing to learn: whoever was not shown is guessed.
+    assert trained.validation.balanced.mean < 0.8 and trained.validation.guess_accuracy == 0.75
+    assert not trained.model.training and trained.model.conv1.weight.requires_grad
+    assert lines == [(i, epoch.loss, epoch.validation_loss) for i, epoch in enumerate(trained.history)]
+    # Every layer moved.
+    torch.manual_seed(Seeds(0).child("weights").integer)
+    for name, value in TinyCNN().named_parameters():
+        assert not torch.equal(value, trained.model.get_parameter(name)), name
+
+
+def test_a_target_that_does_not_memorise_is_an_error():
+    with pytest.raises(
+        RemnantError, match=r"must read all 24 training images rightly at the end and reads \d+ .*epochs"
+    ):
+        train("overfit", epochs=1, learning_rate=1e-6)
+    with pytest.raises(RemnantError, match="target 'planted' must read all 8 training images"):
+        train("planted", noise(8, share=0.5), planted_epochs=1, learning_rate=1e-6)
+    # A mitigation is there to hinder it.
+    assert train("dropout", epochs=1, learning_rate=1e-6).accuracy < 1
+
+
+def test_labels_that_contradict_are_found_before_training():
+    training = noise(24)
+    training.images[20] = training.images[3]
+    with pytest.raises(RemnantError, match="Training images 3 and 20 are the same and their labels differ"):
+        train("overfit", training)
+    training.images[20] = training.images[21]
+    assert train("overfit", training).accuracy == 1
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    trained = train("early_stopping", epochs=60, patience=4)
+    losses = [epoch.validation_loss for epoch in trained.history]
+    assert trained.kept == int(np.argmin(losses)) and len(losses) == trained.kept + 1 + 4 < 60
+    validation = noise(20, 100)
+    logits = predict_logits(trained.model, validation.images, INPUT).squeeze(1)
+    found = balanced_loss(logits, torch.from_numpy(validation.labels).float(), torch.tensor([24 / 36, 24 / 12]))
+    assert found.item() == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_weights_repeat_with_the_seed_and_differ_with_another():
+    for recipe in ("regular", "dropout"):
+        one, again, other = (weights(train(recipe, seed=seed, epochs=3)) for seed in (0, 0, 1))
+        assert same(one, again) and not same(one, other)
+
+
+def test_another_seed_starts_from_other_weights():
+    one, other = (train("dropout", seed=seed, epochs=1, learning_rate=1e-9).model.conv1.weight for seed in (0, 1))
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_every_step_is_augmented_anew_and_as_the_seed_says(monkeypatch):
+    def drawn(seed):
+        changes = []
+        monkeypatch.setattr(classifier, "augment", lambda images, change: changes.append(change) or images)
+        train("augmentation", seed=seed, epochs=2)
+        return [float(change.brightness[0]) for change in changes]
+
+    one, again, other = (drawn(seed) for seed in (0, 0, 1))
+    assert len(set(one)) == len(one) == 6 and one == again and not set(one) & set(other)
+
+
+def test_each_mitigation_is_the_overfit_recipe_and_one_thing_more():
+    overfit = RECIPES["overfit"]
+    for name in ("dropout", "augmentation", "early_stopping"):
+        changed = {key for key, value in RECIPES[name]._asdict().items() if value != getattr(overfit, key)}
+        assert changed == {name, "memorise"}
+    assert overfit == RECIPES["planted"] == overfit._replace(memorise=True)
+    assert not any(overfit._replace(memorise=False)) and RECIPES["regular"] == (True, False, True, True, False)
+
+
+def test_what_a_recipe_switches_is_what_happens(monkeypatch):
+    augmented = []
+    monkeypatch.setattr(classifier, "augment", lambda images, changes: augmented.append(len(images)) or images)
+    decays = {}
+    for name in RECIPES:
+        augmented.clear()
+        trained = train(name, noise(8, share=0.5), epochs=20, planted_epochs=20, patience=50)
+        assert bool(augmented) == RECIPES[name].augmentation
+        dropouts = [layer.p for layer in trained.model.modules() if isinstance(layer, nn.Dropout)]
+        assert dropouts == ([0.5] if RECIPES[name].dropout else [])
+        decays[name] = trained.settings.fit.weight_decay
+    assert [name for name, decay in decays.items() if decay] == ["regular"]
+
+
+def test_augmentation_changes_what_is_learnt():
+    assert not same(weights(train("augmentation")), weights(train("overfit")))
+
+
+def test_no_step_ever_sees_a_single_image():
+    for n, batch in ((9, 8), (17, 8), (4, 3), (7, 3), (10, 3)):
+        trained = train("early_stopping", noise(n, share=0.5), batch=batch, epochs=2)
+        assert min(trained.model.seen) >= 2 and max(trained.model.seen) <= batch
+        assert sum(trained.model.seen) == 2 * n
+    with pytest.raises(RemnantError, match="batch"):
+        train("overfit", batch=2)
+
+
+def test_classes_count_alike_however_many_they_are():
+    logits = torch.tensor([0.3, -0.2, 1.0, 0.5])
+    labels = torch.tensor([0.0, 0.0, 0.0, 1.0])
+    entropy = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    expected = (entropy[:3].mean() + entropy[3]) / 2
+    assert balanced_loss(logits, labels, torch.tensor([4 / 6, 4 / 2])).item() == pytest.approx(expected.item())
+
+
+def test_a_signal_is_learnt_in_spite_of_the_imbalance():
+    trained = train("regular", noise(40, share=0.2, signal=0.3), noise(40, 100, share=0.2, signal=0.3))
+    assert trained.validation.balanced.mean > 0.9 and trained.validation.auc.mean > 0.95
+    assert trained.validation.guess_accuracy == 0.8
+
+
+def test_a_patient_counts_once():
+    validation = noise(20, 100)
+    twice = replace(
+        validation,
+        images=torch.cat([validation.images, validation.images[:1].repeat(9, 1, 1, 1)]),
+        labels=np.concatenate([validation.labels, validation.labels[:1].repeat(9)]),
+        patients=validation.patients + validation.patients[:1] * 9,
+    )
+    one, other = (train("overfit", validation=group).validation for group in (validation, twice))
+    assert one.balanced == other.balanced and other.balanced.n == 20 and one.auc == other.auc
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda g: replace(g, images=g.images.repeat(1, 3, 1, 1)), r"float32 \(n, 1, N, N\)"),
+        (lambda g: replace(g, images=g.images[:, :, :8]), r"float32 \(n, 1, N, N\)"),
+        (lambda g: replace(g, images=g.images.double()), "Got torch.float64"),
+        (lambda g: replace(g, images=g.images * 255), r"must be in \[0, 1\]"),
+        (lambda g: replace(g, images=g.images / 0), r"must be in \[0, 1\]. Got values from nan|inf"),
+        (lambda g: replace(g, images=g.images[:1], labels=g.labels[:1], patients=g.patients[:1]), "at least two"),
+        (lambda g: replace(g, labels=g.labels[:5]), "training images are 24, their labels 5"),
+        (lambda g: replace(g, patients=g.patients[:5]), "their patients 5"),
+        (lambda g: replace(g, labels=g.labels * 0), "must be 0 and 1, and both be there"),
+        (lambda g: replace(g, labels=g.labels * 2), "must be 0 and 1, and both be there"),
+        (
+            lambda g: replace(g, patients=("p103", *g.patients[1:])),
+            "1 patients are in the training and in the validation",
+        ),
+    ],
+)
+def test_images_and_labels_that_do_not_serve(spoil, sentence):
+    with pytest.raises(RemnantError, match=sentence):
+        train("overfit", spoil(noise(24)))
+
+
+def test_a_planted_target_has_eight_images():
+    with pytest.raises(RemnantError, match=r"is trained on 8 images\. Got 24 instead"):
+        train("planted")
+    trained = train("planted", noise(8, share=0.5), planted_epochs=40, epochs=1)
+    assert trained.accuracy == 1 and len(trained.history) == 40
+
+
+def test_settings_come_from_a_file(tmp_path):
+    (tmp_path / "a.toml").write_text('recipe = "dropout"\n[input_range]\nsize = 32\n[augmentation]\nshift = 0.1\n')
+    settings = ClassifierSettings().with_toml(tmp_path / "a.toml")
+    assert settings.input_range.size == 32 and settings.augmentation.shift == 0.1 and settings.means.dropout
+    assert ClassifierSettings.model_validate(settings.resolved()) == settings
