@@ -73,6 +73,7 @@ def test_half_precision_becomes_single(loaded, state):
         ("vit", lambda state: state.update({"heads.head.weight": torch.ones(1, 64, dtype=torch.int8)}), "quantised"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_weights_that_do_not_serve(loaded, state, name, change, told):
     changed = state(name)
     change(changed)
