@@ -9,8 +9,8 @@ from remnant.base.results import Row
 from remnant.report.figures.style import CHANCE, FAINT, MEMBER, WIDTH
 from remnant.report.words import label, number
 
-NOTES = (54, 80)  # right ends of the two columns of numbers, in points from the panel
-MARGIN = 0.845  # of the figure's width; the rest is for these numbers, which the layout does not know of
+NOTES = (50, 86)  # right ends of the two columns of numbers, in points from the panel
+MARGIN = 0.835  # of the figure's width; the rest is for these numbers, which the layout does not know of
 
 
 def leak_forest(rows: list[Row]) -> Figure:
@@ -45,12 +45,12 @@ def leak_forest(rows: list[Row]) -> Figure:
     panel.set_yticks(range(len(rows)), names)
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.grid(axis="y", visible=False)
-    panel.set_xlabel("member minus non-member, the same patients; 95% interval")
+    panel.set_xlabel("exposed: member minus non-member, the same patients; 95% interval")
     for right, heading in zip(NOTES, ("difference", "p"), strict=True):
         _beside(panel, right, -0.85, heading, weight="bold")
     style = {"xycoords": "axes fraction", "xytext": (0, 3), "textcoords": "offset points", "fontsize": 7.5}
-    panel.annotate("← non-members more exposed", (0, 1), **style)
-    panel.annotate("members more exposed →", (1, 1), ha="right", **style)
+    panel.annotate("← non-members more", (0, 1), **style)
+    panel.annotate("members more →", (1, 1), ha="right", **style)
     figure.legend(
         handles=[
             Patch(color=FAINT, label="too small for these patients to show"),

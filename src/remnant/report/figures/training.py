@@ -29,7 +29,9 @@ def training_curves(rows: list[Row]) -> Figure:
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
             panel.yaxis.set_minor_locator(NullLocator())
-        panel.set(title=facet(tuple(filter(None, keys)), parts, always=True), xlabel="epoch", ylabel="loss")
+        # Small enough for a network, its kind and the longest name of an attack.
+        panel.set_title(facet(tuple(filter(None, keys)), parts, always=True), fontsize=8)
+        panel.set(xlabel="epoch", ylabel="loss")
     legend_above(figure, axes[0])
     return figure
 
