@@ -1,0 +1,77 @@
+"""The commands together, and what becomes of their errors."""
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+import typer.core
+
+from remnant import __version__
+from remnant.base.errors import RemnantError
+from remnant.base.progress import say
+from remnant.cli import verbs
+from remnant.cli.cohort import cohort
+from remnant.cli.phantom import phantom
+from remnant.cli.prior import prior
+from remnant.cli.study import study
+
+# What a full disk, a wrong path or missing rights raise, and what to do about it.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+WRONG_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO}
+
+
+class _Commands(typer.core.TyperGroup):
+    """Typer ends Ctrl-C without a word."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("remnant: stopped; nothing is half-written, and a study goes on where it was with --resume.")
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Measure how much of a patient is left in a medical-imaging model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(study, name="study")
+app.add_typer(phantom, name="phantom")
+app.add_typer(cohort, name="cohort")
+app.add_typer(prior, name="prior")
+for command in (verbs.inspect, verbs.report, verbs.publish, verbs.purge):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"remnant {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command; what a user can mend is one sentence and exit code 2, Ctrl-C is 130."""
+    try:
+        app(standalone_mode=True)
+    except RemnantError as error:
+        say(f"remnant: {error}")
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in NO_ROOM | WRONG_PATH:
+            raise
+        place = error.filename or "the disk of the run or of the cache"
+        mend = "make room, then add --resume" if error.errno in NO_ROOM else "check the path and your rights to it"
+        say(f"remnant: {os.strerror(error.errno)}: {place}; {mend}.")
+        sys.exit(2)

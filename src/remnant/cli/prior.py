@@ -1,0 +1,46 @@
+"""`remnant prior`: the generator that an attack on a checkpoint starts from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from remnant.cli.options import CORES, Preset, Quiet
+
+prior = typer.Typer(help="Make the generator that an attack on a checkpoint starts from.", no_args_is_help=True)
+
+
+@prior.command("train")
+def prior_train(
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Public radiographs, in any layout that is read.")],
+    size: Annotated[int, typer.Option(help="Pixels along each side: 4 times a power of 2.")],
+    out: Annotated[Path, typer.Option(help="Run directory.")],
+    preset: Annotated[
+        Preset,
+        typer.Option(help="smoke: seconds. cpu: at most 64 pixels, within an hour on two cores. paper: for a GPU."),
+    ] = Preset.cpu,
+    config: Annotated[Path | None, typer.Option(help="TOML file whose settings replace the preset's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a progressive GAN on public radiographs; print the file of the prior."""
+    from remnant.attacks.prior import prior_settings, train_prior
+    from remnant.cohort.radiograph.prepare import read_radiographs
+
+    settings = prior_settings(preset, size)
+    if config:
+        settings = settings.with_toml(config)
+    public = read_radiographs(images, size, workers=CORES, quiet=quiet)
+    print(train_prior(public.images, settings, out, resume=resume, quiet=quiet, cache_files=public.cache_files))
+
+
+@prior.command("import")
+def prior_import(
+    file: Annotated[Path, typer.Argument(help="A checkpoint of the public chest PGGAN.")],
+    out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
+) -> None:
+    """Turn a checkpoint of the public chest PGGAN into a prior."""
+    from remnant.attacks.prior import import_prior, save_prior
+
+    save_prior(out, import_prior(file))
+    print(out)
