@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
@@ -51,6 +52,22 @@ def write_cohort():
         return directory
 
     return write
+
+
+class Touch:
+    """Pickles as a call that makes the directory `path`: the mark of code that ran."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.fixture(scope="session")
+def touch():
+    """`touch(path)`: an object whose unpickling makes the directory `path`."""
+    return Touch
 
 
 @pytest.fixture(scope="session")

@@ -107,15 +107,7 @@ def test_scores_that_are_not_finite_end_the_training(tmp_path):
     assert not (tmp_path / "a.pt").exists()
 
 
-class Touch:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def test_a_state_that_cannot_be_read(tmp_path):
+def test_a_state_that_cannot_be_read(tmp_path, touch):
     state = tmp_path / "a.pt"
     fitted(state)
     whole, kept = state.read_bytes(), torch.load(state)
@@ -123,7 +115,7 @@ def test_a_state_that_cannot_be_read(tmp_path):
         state.write_bytes(content)
         with pytest.raises(RemnantError, match=r"cannot be read .*; remove it to train from the beginning"):
             fitted(state)
-    for value in (Touch(tmp_path / "executed"), {"step": 3}, kept | {"generator": {}}):
+    for value in (touch(tmp_path / "executed"), {"step": 3}, kept | {"generator": {}}):
         torch.save(value, state)
         with pytest.raises(RemnantError, match="cannot be read"):
             fitted(state)

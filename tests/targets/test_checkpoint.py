@@ -91,18 +91,10 @@ def test_weights_that_do_not_fit(tmp_path):
         load_checkpoint(path, KINDS)
 
 
-class Touch:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
 @pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
-def test_a_pickle_is_refused_and_its_code_never_runs(tmp_path, write):
+def test_a_pickle_is_refused_and_its_code_never_runs(tmp_path, touch, write):
     path, mark = tmp_path / "a.pt", tmp_path / "executed"
-    write(Touch(mark), path)
+    write(touch(mark), path)
     with pytest.raises(RemnantError, match="is not a whole safetensors file"):
         load_checkpoint(path, KINDS)
     assert not mark.exists()

@@ -1,5 +1,3 @@
-import os
-
 import pytest
 import torch
 from tests.targets.tiny import noise
@@ -78,17 +76,9 @@ def test_weights_that_are_unsound_or_missing(tmp_path):
         load_initial(vit(), tmp_path / "b.pt")
 
 
-class Touch:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def test_no_code_runs(tmp_path):
+def test_no_code_runs(tmp_path, touch):
     with pytest.raises(RemnantError):
-        load_initial(vit(), kept(tmp_path, vit(), more=Touch(tmp_path / "executed")))
+        load_initial(vit(), kept(tmp_path, vit(), more=touch(tmp_path / "executed")))
     assert not (tmp_path / "executed").exists()
 
 

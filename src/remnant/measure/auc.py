@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import Interval
+from remnant.measure.intervals import Interval, per_patient
 
 RESAMPLES = 2000  # each ranks all patients twice
 TOGETHER = 250
@@ -36,7 +36,7 @@ def mann_whitney_auc(positive: np.ndarray, negative: np.ndarray, level: float = 
     groups part completely. `Interval.n` counts both groups; an empty group gives NaN. Raises `RemnantError` for scores
     that are not finite.
     """
-    positive, negative = _scores(positive, "positive"), _scores(negative, "negative")
+    positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
     if m == 0 or n == 0:
         return Interval(math.nan, math.nan, math.nan, m + n)
@@ -58,7 +58,7 @@ def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
     Exact without ties up to 8 patients in the smaller group, else by the normal approximation with its correction for
     ties (SciPy's "auto"). An empty group gives NaN.
     """
-    positive, negative = _scores(positive, "positive"), _scores(negative, "negative")
+    positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     if len(positive) == 0 or len(negative) == 0:
         return math.nan
     if np.ptp(np.concatenate([positive, negative])) == 0:
@@ -96,7 +96,7 @@ def auc_contrast(
     no width where both areas are 0 or 1, and with a group of one patient there is none (NaN). Raises `RemnantError` where
     the two do not have the same numbers of patients.
     """
-    (a, b), (c, d) = (tuple(_scores(part, "scores") for part in pair) for pair in (first, second))
+    (a, b), (c, d) = (tuple(per_patient(part, "scores") for part in pair) for pair in (first, second))
     if a.shape != c.shape or b.shape != d.shape:
         raise RemnantError(
             f"A contrast needs the same patients twice. Got {len(a)} and {len(b)} against {len(c)} and {len(d)} instead."
@@ -149,13 +149,3 @@ def _variance(area: float, m: int, n: int) -> float:
     """Of an estimate of `area` from m and n patients (Hanley and McNeil 1982, with Newcombe's mean of m and n)."""
     more = (m + n) / 2 - 1
     return area * (1 - area) * (1 + more * ((1 - area) / (2 - area) + area / (1 + area))) / (m * n)
-
-
-def _scores(values: np.ndarray, name: str) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or not np.isfinite(values).all():
-        raise RemnantError(
-            f"The '{name}' must be one finite number a patient. Got shape {values.shape} with "
-            f"{int((~np.isfinite(values)).sum())} not finite instead."
-        )
-    return values

@@ -47,7 +47,7 @@ def bootstrap_mean(
     sample holds no sign of spread. Below about ten patients the bootstrap is too narrow: 95% covers nearer 85
     to 90%. NaN among the values raises `RemnantError`.
     """
-    values = _finite(values, "values")
+    values = per_patient(values, "values")
     n = len(values)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
@@ -80,7 +80,7 @@ def permutation_p_paired(differences: np.ndarray, seeds: np.random.Generator, re
     Exact for up to 16 patients; beyond, Monte Carlo with (hits + 1) / (resamples + 1) (Phipson and Smyth
     2010), which is never 0. n = 0 gives NaN; n = 1 gives 1. NaN raises `RemnantError`.
     """
-    differences = _finite(differences, "differences")
+    differences = per_patient(differences, "differences")
     n = len(differences)
     if n == 0:
         return math.nan
@@ -165,7 +165,7 @@ def identification_p_value(count: int, chances: np.ndarray) -> float:
     The exact tail of a sum of independent coins (with equal chances the binomial test): galleries may differ
     in size where other sessions of a patient are left out. n = 0 gives NaN.
     """
-    chances = _finite(chances, "chances")
+    chances = per_patient(chances, "chances")
     if ((chances < 0) | (chances > 1)).any() or not 0 <= count <= len(chances):
         raise RemnantError(
             f"Chances must lie in [0, 1] and the count in 0 to {len(chances)} patients. Got {count} instead."
@@ -178,7 +178,8 @@ def identification_p_value(count: int, chances: np.ndarray) -> float:
     return float(min(tally[count:].sum(), 1.0))
 
 
-def _finite(values: np.ndarray, name: str) -> np.ndarray:
+def per_patient(values: np.ndarray, name: str) -> np.ndarray:
+    """`values` as float64 (n,); raise `RemnantError` unless they are one finite number a patient. `name` is theirs."""
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or not np.isfinite(values).all():
         raise RemnantError(

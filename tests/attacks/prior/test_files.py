@@ -107,15 +107,7 @@ def test_what_is_no_public_checkpoint(tmp_path, state, sentence):
         import_prior(tmp_path / "a.pt")
 
 
-class Touch:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def test_files_that_are_cut_off_or_would_run_code(tmp_path):
+def test_files_that_are_cut_off_or_would_run_code(tmp_path, touch):
     path = tmp_path / "a.pt"
     with pytest.raises(RemnantError, match="does not exist"):
         import_prior(path)
@@ -125,7 +117,7 @@ def test_files_that_are_cut_off_or_would_run_code(tmp_path):
         path.write_bytes(content)
         with pytest.raises(RemnantError, match=r"a\.pt"):
             import_prior(path)
-    torch.save({"state_dict": public(), "settings": Touch(tmp_path / "executed")}, path)
+    torch.save({"state_dict": public(), "settings": touch(tmp_path / "executed")}, path)
     with pytest.raises(RemnantError, match=r"a\.pt"):
         import_prior(path)
     assert not (tmp_path / "executed").exists()

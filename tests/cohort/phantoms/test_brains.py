@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from remnant.base.errors import RemnantError
 from remnant.cohort.align import align
 from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms, write_bids
 from remnant.cohort.phantoms.labels import VALUE
@@ -150,14 +149,6 @@ def test_later_sessions_are_later_and_smaller():
     first, last = cohort.scan(0, 0), cohort.scan(0, 7)
     assert first.age + 3 < last.age < first.age + 11
     assert ml(last, "lateral_ventricle") > 1.05 * ml(first, "lateral_ventricle")
-
-
-def test_numbers_beyond_the_cohort_are_refused():
-    cohort = BrainPhantoms(patients=2, side=32)
-    with pytest.raises(RemnantError, match=r"patient of a phantom must be from 0 to 1\. Got 2"):
-        cohort.patient(2)
-    with pytest.raises(RemnantError, match=r"session of a phantom must be from 0 to 0\. Got -1"):
-        cohort.scan(0, -1)
 
 
 def test_noise_is_drawn_anew_in_each_session():

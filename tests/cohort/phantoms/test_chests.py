@@ -150,11 +150,6 @@ def test_noise_is_drawn_anew_in_each_session():
     assert abs(np.corrcoef(noise[0][abdomen].ravel(), noise[1][abdomen].ravel())[0, 1]) < 0.2
 
 
-def test_numbers_beyond_the_cohort_are_refused():
-    cohort = ChestPhantoms(patients=2, side=32)
-    with pytest.raises(RemnantError, match=r"patient of a phantom must be from 0 to 1\. Got 2"):
-        cohort.patient(2)
-    with pytest.raises(RemnantError, match=r"session of a phantom must be from 0 to 0\. Got -1"):
-        cohort.scan(0, -1)
+def test_a_side_too_small():
     with pytest.raises(RemnantError, match="side"):
         ChestPhantoms.checked(side=8)

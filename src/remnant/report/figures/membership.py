@@ -5,7 +5,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from remnant.base.results import Row
-from remnant.report.figures.style import CHANCE, GROUPS, INK, LINES, PUBLISHED, WIDTH, legend_above, panels
+from remnant.report.figures.style import (
+    CHANCE,
+    GROUPS,
+    INK,
+    LINES,
+    PUBLISHED,
+    WIDTH,
+    legend_above,
+    panels,
+    patient_dots,
+)
 from remnant.report.words import facet, label, number, split
 
 PHASES = 0.618034  # steps of the golden section part neighbours evenly, the same each time
@@ -30,22 +40,14 @@ def membership_scores(rows: list[Row]) -> Figure:
                 group: np.array([row["score"] for row in part if row["source"] == source and row["group"] == group])
                 for group in GROUPS
             }
-            for side, (group, color) in zip((-0.2, 0.2), GROUPS.items(), strict=True):
+            for side, group in zip((-0.2, 0.2), GROUPS, strict=True):
                 values = np.sort(strips[group])
                 if not len(values):
                     continue
                 sideways = (np.arange(len(values)) * PHASES % 1 - 0.5) * 0.3
-                panel.scatter(
-                    place + side + sideways,
-                    values,
-                    s=12 if len(values) < 100 else 6,
-                    marker="o" if group == "member" else "^",
-                    color=color,
-                    alpha=0.7,
-                    linewidth=0,
-                    label=label(group) if place == 0 else None,
-                )
-                panel.hlines(np.median(values), place + side - 0.17, place + side + 0.17, color=INK, linewidth=1.6)
+                name = label(group) if place == 0 else None
+                size = 12 if len(values) < 100 else 6
+                patient_dots(panel, place + side, values, sideways, group, name=name, size=size)
             if len(strips["non_member"]):
                 top = strips["non_member"].max()
                 panel.hlines(top, place - 0.42, place + 0.42, color=CHANCE, linewidth=1, linestyle=(0, (1, 1.5)))

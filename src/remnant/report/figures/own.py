@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.style import GROUPS, INK, legend_above, panels
+from remnant.report.figures.style import GROUPS, legend_above, panels, patient_dots
 from remnant.report.words import facet, label, split
 
 COMPARED = {
@@ -25,24 +25,15 @@ def own_against_others(rows: list[Row]) -> Figure:
     parts = split(rows, "network", "decoder", "metric")
     figure, axes = panels(len(parts), height=2.7)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
-        for side, (group, color) in zip((-0.17, 0.17), GROUPS.items(), strict=True):
+        for side, group in zip((-0.17, 0.17), GROUPS, strict=True):
             for place, column in enumerate(COMPARED):
                 values = np.array(
                     [row[column] for row in part if row["group"] == group and row.get(column) is not None]
                 )
                 if not len(values):
                     continue
-                panel.scatter(
-                    place + side + _spread(values),
-                    values,
-                    s=13,
-                    marker="o" if group == "member" else "^",
-                    color=color,
-                    alpha=0.75,
-                    linewidth=0,
-                    label=label(group) if place == 0 else None,
-                )
-                panel.hlines(np.median(values), place + side - 0.13, place + side + 0.13, color=INK, linewidth=1.6)
+                name = label(group) if place == 0 else None
+                patient_dots(panel, place + side, values, _spread(values), group, name=name, size=13)
         panel.set_xticks(range(len(COMPARED)), COMPARED.values(), fontsize=7.5)
         panel.set_xlim(-0.5, len(COMPARED) - 0.5)
         panel.grid(axis="x", visible=False)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -81,6 +82,27 @@ def legend_above(figure: Figure, axes: Axes) -> None:
     """One legend for the whole figure, above its panels."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=1.6, columnspacing=1.6)
+
+
+def patient_dots(
+    panel: Axes, place: float, values: np.ndarray, sideways: np.ndarray, group: str, *, name: str | None, size: float
+) -> None:
+    """A strip of patients of a `group` (a key of `GROUPS`) around `place`: a dot each, moved `sideways`, and their median.
+
+    `values` and `sideways` are (n,); `name` stands in the legend, None in none; `size` of a dot in square points.
+    """
+    panel.scatter(
+        place + sideways,
+        values,
+        s=size,
+        marker="o" if group == "member" else "^",
+        color=GROUPS[group],
+        alpha=0.75,
+        linewidth=0,
+        label=name,
+    )
+    half = float(np.abs(sideways).max()) + 0.03
+    panel.hlines(np.median(values), place - half, place + half, color=INK, linewidth=1.6)
 
 
 def line_label(panel: Axes, text: str) -> None:
