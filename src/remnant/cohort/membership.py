@@ -97,16 +97,26 @@ def split_source(
     own = split_for_target(
         [case for case in cases if case.patient in inside], labels, seeds=seeds.child("target"), validation=validation
     )
-    if not 0 < demographics_validation < 1:
+    outside = [case for case in cases if case.patient in set(others)]
+    return SourceSplit(own, *split_for_demographics(outside, seeds=seeds, validation=demographics_validation))
+
+
+def split_for_demographics(
+    cases: Sequence[Case], *, seeds: Seeds, validation: float = 0.25
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The attacker's patients: those who train the reader of age and sex, and a share `validation` who tell its skill.
+
+    Raises `RemnantError` where a group would have fewer than two patients.
+    """
+    if not 0 < validation < 1:
         raise RemnantError(
-            f"The share of patients for validation must lie between 0 and 1. Got {demographics_validation:g} instead."
+            f"The share of patients for validation must lie between 0 and 1. Got {validation:g} instead."
         )
-    attacker = _profiles([case for case in cases if case.patient in set(others)], None)
-    order = _ordered(attacker, seeds.child("demographics"))
-    watching = _spread(order, demographics_validation, seeds.child("demographics"))
-    rest = tuple(sorted(set(attacker) - watching))
-    _enough(rest, tuple(watching), len(attacker))
-    return SourceSplit(own, rest, tuple(sorted(watching)))
+    profiles = _profiles(cases, None)
+    watching = _spread(_ordered(profiles, seeds.child("demographics")), validation, seeds.child("demographics"))
+    rest = tuple(sorted(set(profiles) - watching))
+    _enough(rest, tuple(watching), len(profiles))
+    return rest, tuple(sorted(watching))
 
 
 @dataclass(frozen=True)

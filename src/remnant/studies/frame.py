@@ -76,11 +76,11 @@ def carry_out(
         return make_report(run.path, show_images=True) if asked.show_images else report
 
 
-def phantom_cohort(run: Run, write: Callable[[Path], None]) -> Cohort:
-    """A smoke preset's own patients in RUN/private/phantoms, by `write(directory)`, whole or not there at all."""
-    folder = run.private / "phantoms"
+def phantom_cohort(run: Run, write: Callable[[Path], None], name: str = "phantoms") -> Cohort:
+    """A smoke preset's own patients in RUN/private/<name>, by `write(directory)`, whole or not there at all."""
+    folder = run.private / name
     if not folder.exists():
-        for unfinished in run.private.glob(".phantoms.partial-*"):
+        for unfinished in run.private.glob(f".{name}.partial-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         write(folder)
     return read_cohort(folder)

@@ -16,8 +16,10 @@ from remnant.base.files import atomic_path
 from remnant.base.run import Run
 from remnant.report.private import private_folder
 
+# Those whose patients train targets, whom a report counts; and the attacker's own.
 Source = Literal["private", "public", "planted", "against"]
 GROUPS = ("members", "validation", "non_members")
+OWN = "attacker"
 SPACES = ("target_features", "independent_features", "ssim")
 CROPS = ("whole", "crop")
 
@@ -87,8 +89,8 @@ def as_pictures(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images.astype(np.float32) / 255).unsqueeze(1)
 
 
-def write_groups(run: Run, source: Source, groups: Mapping[str, Group]) -> None:
-    """Keep the groups of a source, by their names in `GROUPS`, atomically."""
+def write_groups(run: Run, source: Source | Literal["attacker"], groups: Mapping[str, Group]) -> None:
+    """Keep the groups of a source, by their names in `GROUPS`, atomically; of the attacker `training` and `validation`."""
     arrays = {
         # Of an empty tuple NumPy would make numbers.
         f"{name}-{field.name}": np.array(value, dtype=str) if isinstance(value, tuple) else value
@@ -99,14 +101,14 @@ def write_groups(run: Run, source: Source, groups: Mapping[str, Group]) -> None:
     _store(groups_file(run, source), arrays)
 
 
-def read_groups(run: Run, source: Source) -> dict[str, Group]:
+def read_groups(run: Run, source: Source | Literal["attacker"]) -> dict[str, Group]:
     """The groups that `write_groups` kept; raises `RemnantError` for a file that is missing or damaged."""
     with _opened(groups_file(run, source)) as kept:
         names = dict.fromkeys(key.partition("-")[0] for key in kept.files)
         return {name: Group(*(_plain(kept[f"{name}-{field.name}"]) for field in fields(Group))) for name in names}
 
 
-def groups_file(run: Run, source: Source) -> Path:
+def groups_file(run: Run, source: str) -> Path:
     return run.private / "groups" / f"{source}.npz"
 
 
