@@ -125,9 +125,9 @@ class TrainedClassifier:
     """A target with what its training told.
 
     `model` in evaluation mode, from what `settings.input_range` gives to logits (n, 1); its weights are those after epoch
-    `kept` (from 0, -1 for none) of `history`. `accuracy`: share of the training images that it reads rightly. `training` and `validation`:
-    accuracy, balanced accuracy and AUC over patients, with the majority guess. Where training stopped early, the validation
-    patients chose when, so that its figures flatter a little.
+    `kept` (from 0, -1 for none) of `history`. `accuracy`: share of the training images that it reads rightly. `training` and
+    `validation`: accuracy, balanced accuracy and AUC over patients, with the majority guess. Where training stopped early, the
+    validation patients chose when, so that its figures flatter a little.
     """
 
     model: nn.Module

@@ -33,8 +33,9 @@ def check_whom_it_knows(prior: Prior, path: Path, attackers: Iterable[str], targ
     if within and prior.patients != digest_of(attackers):
         knows = "was trained on other patients than" if prior.patients else "does not say whether it was trained on"
         raise RemnantError(
-            f"The prior {path} {knows} the attacker's half of the public cohort, so that it may know the patients of "
-            f"{' and '.join(within)}; train it by `remnant prior train --attackers-half`, or leave these targets out by --targets."
+            f"The prior {path} {knows} the attacker's half of the public cohort, so that it may know "
+            f"the patients of {' and '.join(within)}; train it by `remnant prior train --attackers-half`, or leave these targets "
+            "out by --targets."
         )
 
 
@@ -61,7 +62,7 @@ def population_of_settings(settings: AuditSettings) -> tuple[Population, str]:
         population, words = read_population(settings.population), "The table that was given."
     if settings.site > population.people:
         raise RemnantError(
-            f"A site cannot draw from more people than its population of {population.people:,.0f} has. Got site {settings.site:,.0f} "
-            "instead; give another --site or --population."
+            f"A site cannot draw from more people than its population of {population.people:,.0f} has. Got site "
+            f"{settings.site:,.0f} instead; give another --site or --population."
         )
     return population, words

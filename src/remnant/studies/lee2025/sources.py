@@ -127,34 +127,37 @@ def _one_each(cohort: Cohort, labels: Labels, patients: Collection[str], seeds: 
 
 def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: Dealt) -> None:
     """Keep every group of images for the cells; patients appear by pseudonym alone."""
-    own = {name: group_of(run, private, getattr(dealt.private, name), dealt.private_labels) for name in GROUPS}
+    labels = dealt.private_labels
+    own = {name: group_of(run, "private", private, getattr(dealt.private, name), labels) for name in GROUPS}
     write_groups(run, "private", own)
     if dealt.planted:
-        planted = {name: group_of(run, private, ids, dealt.private_labels) for name, ids in dealt.planted.items()}
+        planted = {name: group_of(run, "private", private, ids, labels) for name, ids in dealt.planted.items()}
         write_groups(run, "planted", {**planted, "validation": own["validation"]})
-    target = dealt.public.target
-    write_groups(
-        run, "public", {name: group_of(run, public, getattr(target, name), dealt.public_labels) for name in GROUPS}
-    )
+    target, labels = dealt.public.target, dealt.public_labels
+    within = {name: group_of(run, "public", public, getattr(target, name), labels) for name in GROUPS}
+    write_groups(run, "public", within)
     write_own(run, public, dealt.public.demographics, dealt.public.demographics_validation)
 
 
 def write_own(run: Run, public: Radiographs, training: Sequence[str], validation: Sequence[str]) -> None:
     """Keep the attacker's own images for the cells."""
-    groups = {"training": group_of(run, public, training), "validation": group_of(run, public, validation)}
-    write_groups(run, OWN, groups)
+    own = {"training": training, "validation": validation}
+    write_groups(run, OWN, {name: group_of(run, "public", public, patients) for name, patients in own.items()})
 
 
 def group_of(
-    run: Run, radiographs: Radiographs, names: Collection[str], labels: Mapping[str, int] | None = None
+    run: Run, cohort: str, radiographs: Radiographs, names: Collection[str], labels: Mapping[str, int] | None = None
 ) -> Group:
-    """The radiographs of these patients or case ids, as far as they have one of `labels` where there are any."""
+    """The radiographs of these patients or case ids, as far as they have one of `labels` where there are any.
+
+    Two cohorts may use the same names for different people, so that pseudonyms know the `cohort`.
+    """
     chosen = radiographs.select(names)
     keep = [i for i, case in enumerate(chosen.cases) if labels is None or case.case_id in labels]
     cases = [chosen.cases[i] for i in keep]
     return Group(
         chosen.images[keep],
-        tuple(run.pseudonym(case.patient) for case in cases),
+        tuple(run.pseudonym(f"{cohort} {case.patient}") for case in cases),
         np.array([-1 if labels is None else labels[case.case_id] for case in cases], dtype=np.int64),
         np.array([np.nan if case.age is None else case.age for case in cases]),
         tuple(case.sex or "" for case in cases),

@@ -47,9 +47,9 @@ def run_study(
 ) -> Path:
     """Run the study into `asked.out` and return the path of its report.
 
-    `private`: the cohort whose patients train the targets; `public`: the attacker's, whose other half trains the targets within one
-    source; `prior`: the attacker's generator. The preset `smoke` makes what is not given. Raises `RemnantError` for input that
-    does not serve, before there is a run.
+    `private`: the cohort whose patients train the targets; `public`: the attacker's, whose other half trains the targets
+    within one source; `prior`: the attacker's generator. The preset `smoke` makes what is not given. Raises `RemnantError`
+    for input that does not serve, before there is a run.
     """
     given = {"private": private, "public": public, "prior": prior}
     missing = [name for name, path in given.items() if path is None]
