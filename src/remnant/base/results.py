@@ -1,5 +1,6 @@
 """The schema of results.json: all that a report needs, so that it can be made again on another machine."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -110,6 +111,11 @@ def matching(rows: list[Row], where: Where) -> list[Row]:
     """The rows whose columns have the values that `where` asks for."""
     wanted = {column: value if isinstance(value, list) else [value] for column, value in where.items()}
     return [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
+
+
+def number(value: float) -> float | None:
+    """JSON has no NaN: what the sample cannot support is null."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _problem(error: pydantic.ValidationError) -> str:
