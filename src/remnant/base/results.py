@@ -56,7 +56,10 @@ class Section(_Part):
 
 
 class Results(_Part):
-    """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone."""
+    """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
+
+    `glossary`: words that the report explains; where there is none, those of attacks that search a gallery.
+    """
 
     study: str
     title: str
@@ -77,6 +80,7 @@ class Results(_Part):
     attacked: list[str]
     not_tested: list[str]
     measures: dict[str, str]
+    glossary: dict[str, str] = {}
     tables: dict[str, list[Row]]
     sections: list[Section]
 
