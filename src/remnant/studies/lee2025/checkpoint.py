@@ -124,8 +124,8 @@ def used(cohort: Cohort) -> dict[str, list[Case]]:
     }
     if not (found["members"] and found["non_members"]):
         raise RemnantError(
-            f"The cohort {cohort.root} does not say who trained the target; give its manifest.csv a column split with {MEMBERS[0]} "
-            f"for them and {' or '.join(NON_MEMBERS)} for others."
+            f"The cohort {cohort.root} does not say who trained the target; give its manifest.csv a column split with "
+            f"{MEMBERS[0]} for them and {' or '.join(NON_MEMBERS)} for others."
         )
     both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
     if both:
@@ -143,8 +143,8 @@ def _brought(
     load_target(checkpoint)
     if described.task != "classifier" or described.dimensions != 2:
         raise RemnantError(
-            f"{checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this attack is on classifiers "
-            "of radiographs."
+            f"{checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this attack is on "
+            "classifiers of radiographs."
         )
     generator = load_prior(prior)
     if generator.side < SMALLEST:

@@ -108,6 +108,17 @@ class StudySettings(AuditSettings):
 
 # Statistics of public images, since a plain norm behind a LayerNorm hardly differs between images.
 LIKELY = LikelySettings(mahalanobis="public")
+# One of each kind, as far as a minute allows.
+SMOKE_TARGETS = (
+    "cnn",
+    "cnn_overfit",
+    "vit",
+    "vit_overfit",
+    "cnn_early_stopping",
+    "cnn_planted",
+    "cnn_untrained",
+    "within_cnn_overfit",
+)
 SMALL_VIT = {"image_size": 64, "patch": 8, "blocks": 6, "width": 192, "heads": 3, "mlp": 768}
 
 
@@ -137,17 +148,22 @@ def _cpu_attack() -> AttackSettings:
 
 
 def _smoke() -> StudySettings:
-    cnn = ClassifierSettings(input_range=InputRange(32), batch=8, epochs=6, planted_epochs=12, learning_rate=2e-3)
+    # Few steps, but enough that running statistics have forgotten where they began.
+    cnn = ClassifierSettings(
+        input_range=InputRange(32), batch=8, epochs=30, planted_epochs=60, learning_rate=2e-3, patience=3
+    )
     vit = {"image_size": 32, "patch": 8, "blocks": 2, "width": 32, "heads": 2, "mlp": 64}
     return StudySettings(
         preset="smoke",
         side=32,
+        targets=SMOKE_TARGETS,
+        more_targets=("cnn_overfit", "vit_overfit"),
         private_finding="Cardiomegaly",
         public_finding="Cardiomegaly",
         attack=_smoke_attack(),
         demographic=_smoke_demographic(),
         cnn=cnn,
-        vit=cnn.changed(network="vit", arguments=vit, epochs=40, learning_rate=5e-3),
+        vit=cnn.changed(network="vit", arguments=vit, epochs=60, learning_rate=3e-3),
     )
 
 

@@ -27,8 +27,8 @@ from remnant.studies.lee2025.targets import TARGETS
 STUDY = "lee2025"
 # What the smoke preset runs on where nothing is given.
 SMOKE = {
-    "private": ChestPhantoms(patients=56, sessions=1, side=32, seed=1),
-    "public": ChestPhantoms(patients=64, sessions=1, side=32, seed=2),
+    "private": ChestPhantoms(patients=36, sessions=1, side=32, seed=1),
+    "public": ChestPhantoms(patients=40, sessions=1, side=32, seed=2),
 }
 SMOKE_PRIOR = 32  # images that its discriminator is shown at each side
 # Folders of RUN/private: made only to work with, and what shows patients or knows them.
