@@ -142,7 +142,11 @@ def _people(tables: Tables) -> list[str]:
         verdict = "can be used" if usable else "is not usable, so that none is shown for what was drawn"
         said.append(f"its {what} {verdict}: on {row['n']} patients that it never saw {numbers}")
     text = f"What a model reads off radiographs of strangers: {'; '.join(said)}."
-    drawn = [one for one in tables["demographics"] if one["set"] == "likely_samples" and one["target"] not in CONTROLS]
+    drawn = [
+        one
+        for one in tables["demographics"]
+        if one["set"] == "likely_samples" and one["target"] not in CONTROLS + _HELPERS
+    ]
     told = [_told(one) for one in drawn if one["mae"] is not None or one["accuracy"] is not None]
     if told:
         text += (
@@ -194,10 +198,10 @@ def _mitigations(tables: Tables) -> list[str]:
         if row["holm_p"] is not None and row["holm_p"] <= 0.05 and row["difference"] < 0:
             helped.setdefault(str(row["target"]), []).append(_cut(row))
     tried = list(dict.fromkeys(str(row["target"]) for row in rows))
-    others = [label(name) for name in tried if name not in helped]
+    others = [_recipe(name) for name in tried if name not in helped]
     text = "What helps, by the same attack on the same patients, against the CNN trained to overfit: "
     if helped:
-        text += "; ".join(f"{label(name)} ({', '.join(parts)})" for name, parts in helped.items()) + "."
+        text += "; ".join(f"{_recipe(name)} ({', '.join(parts)})" for name, parts in helped.items()) + "."
         if others:
             text += f" For {' and '.join(others)} no difference beyond chance was seen."
     else:
@@ -208,13 +212,17 @@ def _mitigations(tables: Tables) -> list[str]:
     return [text]
 
 
+def _recipe(target: str) -> str:
+    return "all of the regular recipe" if target == "cnn" else label(target).removeprefix("CNN with ")
+
+
 def _cut(row: Row) -> str:
-    return f"area {row['auc']:.2f} instead of {row['auc_against']:.2f} {_SPACES[str(row['space'])]}, "
-    f"{p_in_words(row['holm_p'])}"
+    where = _SPACES[str(row["space"])]
+    return f"area {row['auc']:.2f} instead of {row['auc_against']:.2f} {where}, {p_in_words(row['holm_p'])}"
 
 
 _SPACES = {
-    "target_features": "in target's features",
+    "target_features": "in the target's features",
     "independent_features": "in independent features",
     "ssim": "by SSIM",
 }

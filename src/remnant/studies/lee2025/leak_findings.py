@@ -87,48 +87,53 @@ def controls_in_words(tables: Tables) -> Iterator[str]:
 
 
 def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
-    """A paragraph for each of `targets`."""
+    """A paragraph for each of `targets` that is flagged, one for all others, and one on what features alone give away."""
+    targets = [target for target in targets if whole(tables, target, ATTACK)]
     for target in targets:
-        if whole(tables, target, ATTACK):
-            yield f"{_capital(label(target))}: {_target(tables, target)}{_features(tables, target)}"
+        if rows := flagged(tables, target):
+            yield f"{_capital(label(target))}: {_flagged(rows)}"
+    silent = [_silent(tables, target) for target in targets if not flagged(tables, target)]
+    if silent:
+        yield (
+            "Where no leak was shown, the attack comes nearer to patients of the training than its untuned prior does by no more "
+            f"than chance allows. The largest differences: {'; '.join(silent)}."
+        )
+    apart = [
+        f"{label(target)}, {area(row)}"
+        for target in targets
+        for row in whole(tables, target, CONTROL)
+        if row["space"] == "target_features" and (row["auc_low"] or 0) > 0.5
+    ]
+    if apart:
+        yield (
+            "Apart from what is drawn: some targets' own features set their patients apart whatever images are held against "
+            f"them, those of the untuned prior too ({'; '.join(apart)}). Whoever has such a checkpoint and a radiograph of somebody "
+            "can guess whether that person was among the training patients. No image is redrawn there, but membership leaks."
+        )
 
 
-def _target(tables: Tables, target: str) -> str:
-    rows = flagged(tables, target)
-    if rows and rows[0]["source"] == ATTACK:
+def _flagged(rows: list[Row]) -> str:
+    if rows[0]["source"] == ATTACK:
         also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == ATTACK]
         return (
-            "the attack draws images that are nearer to patients of the training than to others, beyond what its "
-            f"prior does: {contrast_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
+            f"the attack draws images that are nearer to patients of the training than to others, beyond what its prior does: "
+            f"{contrast_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
             f"{_nearer(rows[0])} The checkpoint gives away something of its patients."
         )
-    if rows:
-        return (
-            "the attack as published shows no leak, but a stronger one does: "
-            f"'{label(rows[0]['source'])}', {contrast_in_words(rows[0])}. Judge the checkpoint by the stronger."
-        )
-    own = whole(tables, target, ATTACK)
-    best = max(own, key=lambda row: row["contrast"] if row["contrast"] is not None else -2)
+    return (
+        "the attack as published shows no leak, but a stronger one does: "
+        f"'{label(rows[0]['source'])}', {contrast_in_words(rows[0])}. Judge the checkpoint by the stronger."
+    )
+
+
+def _silent(tables: Tables, target: str) -> str:
+    rows = whole(tables, target, ATTACK)
+    best = max(rows, key=lambda row: row["contrast"] if row["contrast"] is not None else -2)
     if best["contrast"] is None:
-        return f"there is no untuned prior to hold the attack against ({area(best)} {IN[str(best['space'])]})."
+        return f"{label(target)}, {area(best)} {IN[str(best['space'])]}, with no untuned prior beside it"
     least = best["contrast_detectable"]
-    power = f"; so many patients would have shown a difference of {least:.2f}" if least else ""
-    return (
-        "no leak was shown. Held against its untuned prior, the attack comes nearer to patients of the training by no "
-        f"more than chance allows; the largest difference is {contrast_in_words(best)}{power}."
-    )
-
-
-def _features(tables: Tables, target: str) -> str:
-    """Where samples of the prior alone set members apart: whoever holds image and checkpoint can tell, without the attack."""
-    rows = [row for row in whole(tables, target, CONTROL) if row["space"] == "target_features"]
-    if not rows or (rows[0]["auc_low"] or 0) <= 0.5:
-        return ""
-    return (
-        f" Apart from that, its features set its patients apart whatever images are held against them (untuned prior: "
-        f"{area(rows[0])}): whoever has the checkpoint and a radiograph of somebody can guess whether he was among the "
-        "training patients. That is no image redrawn, but it is a leak of membership."
-    )
+    power = f"; {least:.2f} would have been seen with 80% power" if least else ""
+    return f"{label(target)}, {contrast_in_words(best)}{power}"
 
 
 def _nearer(row: Row) -> str:
@@ -143,8 +148,8 @@ def contrast_in_words(row: Row) -> str:
     prior = row["auc"] - row["contrast"]
     between = ""
     if row["contrast_low"] is not None:
-        between = f", 95% interval {written(row['contrast_low'], spec='+.2f')} to "
-        f"{written(row['contrast_high'], spec='+.2f')}"
+        low, high = (written(row[end], spec="+.2f") for end in ("contrast_low", "contrast_high"))
+        between = f", 95% interval {low} to {high}"
     p = row["holm_p"] if row["holm_p"] is not None else row["contrast_p"]
     return (
         f"area {row['auc']:.2f} against {prior:.2f} for the untuned prior {IN[str(row['space'])]} (difference "

@@ -52,9 +52,9 @@ def words(
 ) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown.
 
-    `side` of the images in pixels; `prior`: a sentence on the generator and the public images that it learned from;
-    `methods`: the attacks that were run; `population_words`: where the age-sex table is from; `given`: the audit of one checkpoint that somebody
-    brought, of whose training nothing is known but what they said.
+    `side` of the images in pixels; `prior`: a sentence on the generator and the public images that it learned from; `methods`:
+    the attacks that were run; `population_words`: where the age-sex table is from; `given`: the audit of one checkpoint that
+    somebody brought, of whose training nothing is known but what they said.
     """
     return {
         "headline": headline(tables),

@@ -78,17 +78,17 @@ def _leak(tables: Tables) -> Section:
             "quantile).",
             columns={
                 **WHO,
-                "candidates": "Drawn",
-                "{members}/{non_members}": "Members / non-members",
                 **AREA,
                 **BEYOND,
                 "holm_p": "p",
-                "contrast_detectable": "Detectable",
                 "flagged": "Flagged",
+                "contrast_detectable": "Detectable",
                 "nearer": "Nearer",
                 "{expected:.1f} ({most})": "Chance",
+                "{members}/{non_members}": "Members / non-members",
+                "candidates": "Drawn",
             },
-            where=where,
+            where={**where, "source": [ATTACK, CONTROL]},
         ),
         figures=figures,
     )
@@ -104,6 +104,12 @@ def _others(tables: Tables) -> list[str]:
     return (
         [target for target in found if target not in (*PAPER, *MITIGATIONS)] if attacked(tables, PAPER) != found else []
     )
+
+
+def _judged_or_planted(tables: Tables) -> list[str]:
+    """All but the mitigations and the untrained control: those in whom a leak is looked for, or was planted."""
+    shown = [target for target in _compared(tables) if target in (*judged(tables), PLANTED)]
+    return [target for target in shown if target not in MITIGATIONS or target in PAPER]
 
 
 def _elsewhere(tables: Tables) -> Section:
@@ -131,7 +137,7 @@ def _elsewhere(tables: Tables) -> Section:
                 "p": "p",
                 "detectable": "Detectable",
             },
-            where={"source": source},
+            where={"source": source, "target": _judged_or_planted(tables)},
         ),
     )
 
@@ -216,6 +222,7 @@ def _methods() -> Section:
                 "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Difference",
                 "holm_p": "p",
                 "{detectable:.2f}": "Detectable",
+                "flagged": "Flagged",
             },
         ),
     )
