@@ -199,6 +199,7 @@ def _mitigations(tables: Tables) -> list[str]:
             helped.setdefault(str(row["target"]), []).append(_cut(row))
     tried = list(dict.fromkeys(str(row["target"]) for row in rows))
     others = [_recipe(name) for name in tried if name not in helped]
+    still = [_recipe(name) for name in tried if flagged(tables, name)]
     text = "What helps, by the same attack on the same patients, against the CNN trained to overfit: "
     if helped:
         text += "; ".join(f"{_recipe(name)} ({', '.join(parts)})" for name, parts in helped.items()) + "."
@@ -209,6 +210,8 @@ def _mitigations(tables: Tables) -> list[str]:
         if OVERFIT not in exposed(tables):
             text += " That CNN was not flagged itself, so that there was little to mend: this is no proof that "
             "nothing helps."
+    if still:
+        text += f" Flagged all the same: {' and '.join(still)}."
     return [text]
 
 

@@ -95,8 +95,8 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     silent = [_silent(tables, target) for target in targets if not flagged(tables, target)]
     if silent:
         yield (
-            "Where no leak was shown, the attack comes nearer to patients of the training than its untuned prior does by no more "
-            f"than chance allows. The largest differences: {'; '.join(silent)}."
+            "Where no leak was shown, the attack comes nearer to patients of the training than its untuned prior does "
+            f"by no more than chance allows. The largest differences: {'; '.join(silent)}."
         )
     apart = [
         f"{label(target)}, {area(row)}"
@@ -106,9 +106,10 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     ]
     if apart:
         yield (
-            "Apart from what is drawn: some targets' own features set their patients apart whatever images are held against "
-            f"them, those of the untuned prior too ({'; '.join(apart)}). Whoever has such a checkpoint and a radiograph of somebody "
-            "can guess whether that person was among the training patients. No image is redrawn there, but membership leaks."
+            "Apart from what is drawn: some targets' own features set their patients apart whatever images are held "
+            f"against them, those of the untuned prior too ({'; '.join(apart)}). Whoever has such a checkpoint and a "
+            "radiograph of somebody can guess whether that person was among the training patients. No image is "
+            "redrawn there, but membership leaks."
         )
 
 
@@ -116,8 +117,8 @@ def _flagged(rows: list[Row]) -> str:
     if rows[0]["source"] == ATTACK:
         also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == ATTACK]
         return (
-            f"the attack draws images that are nearer to patients of the training than to others, beyond what its prior does: "
-            f"{contrast_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
+            "the attack draws images that are nearer to patients of the training than to others, beyond what its "
+            f"prior does: {contrast_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
             f"{_nearer(rows[0])} The checkpoint gives away something of its patients."
         )
     return (
