@@ -20,7 +20,7 @@ Tables = dict[str, list[Row]]
 
 
 def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
-    """A row a place, method and set: `all` candidates, which the verdict is about, and the `likely` ones.
+    """A row a place, method and set: `all` candidates, which the verdict is about, and of whole images the `likely` ones.
 
     `difference` is of the mean similarities, members minus non-members; `contrast` is the area minus that of the untuned
     prior in the same place. `flagged`: for whole images that contrast is above 0, and shown so by its interval and by a p-value
@@ -31,7 +31,9 @@ def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
         for method in audit.found:
             branch = seeds.child(audit.target, space, crop, method)
             row = _row(audit, method, space, crop, branch)
-            rows += [row, _likely_row(audit, row, branch)]
+            rows.append(row)
+            if crop == "whole":
+                rows.append(_likely_row(audit, row, branch))
     for primary in (True, False):
         looked_at = [
             row
@@ -113,18 +115,22 @@ def rank_rows(audit: Audited) -> Iterator[Row]:
                 yield key | {name: number(value) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def method_rows(audit: Audited, seeds: Seeds) -> Iterator[Row]:
-    """Every other method against the attack as published, on the same target: is there a stronger one?"""
+def method_rows(audit: Audited, leak: Sequence[Row], seeds: Seeds) -> Iterator[Row]:
+    """Every other method against the attack as published, on the same target: is there a stronger one?
+
+    `flagged` is that of the method's own row in `leak`, of this target: whether it beats the untuned prior.
+    """
     if ATTACK not in audit.found:
         return
     rows = []
+    verdicts = {(row["source"], row["space"]): row["flagged"] for row in leak if row["flagged"] is not None}
     for method in [method for method in audit.found if method not in (ATTACK, CONTROL)]:
         for space in audit.spaces:
             one, first = audit.best(method, space), audit.best(ATTACK, space)
             key: Row = {"target": audit.target, "space": space, "method": method}
             areas = {"auc": mann_whitney_auc(*one).mean, "auc_published": mann_whitney_auc(*first).mean}
             branch = seeds.child(audit.target, method, space)
-            rows.append(key | areas | contrast_columns(one, first, branch))
+            rows.append(key | areas | contrast_columns(one, first, branch) | {"flagged": verdicts.get((method, space))})
     yield from _with_holm(rows)
 
 

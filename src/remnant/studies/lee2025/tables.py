@@ -74,10 +74,11 @@ def make_tables(
         if ATTACK in audit.found:
             tables["candidates"] += _candidates(audit.found[ATTACK])
         tables["likely"] += likely_rows(audit, reader)
-        tables["leak"] += leak_rows(audit, seeds.child("leak"))
+        leak = leak_rows(audit, seeds.child("leak"))
+        tables["leak"] += leak
         tables["leak_by_rank"] += rank_rows(audit)
         tables["membership_scores"] += score_rows(audit)
-        tables["methods"] += method_rows(audit, seeds.child("methods"))
+        tables["methods"] += method_rows(audit, leak, seeds.child("methods"))
         if reader:
             tables["anonymity"] += anonymity_rows(audit, reader, population, site)
     tables["mitigations"] = list(_mitigations(audits, tables["targets"], seeds.child("mitigations")))
