@@ -17,6 +17,7 @@ from remnant.attacks.demographics import (
 )
 from remnant.attacks.prior import load_discriminator, load_prior
 from remnant.base.provenance import sha256
+from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import EpochReport
@@ -35,10 +36,10 @@ from remnant.studies.lee2025.kept import (
 from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.similar import Yardstick
 from remnant.studies.lee2025.stage1 import Stage1
-from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.targets import COLUMNS, TARGETS
 from remnant.targets.access import weights_of
 from remnant.targets.classifier import LabelledImages, train_classifier
-from remnant.targets.classifier_files import record_of, save_classifier
+from remnant.targets.classifier_files import save_classifier
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
 
@@ -73,26 +74,20 @@ def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
     path = target_file(run, target)
     save_classifier(path, trained)
     told = trained.validation
-    return {
-        "checkpoint": path.name,
-        "sha256": sha256(path),
-        "network": trained.settings.network,
-        "recipe": chosen.recipe,
-        "source": chosen.source,
-        "patients": len(set(training.patients)),
-        "images": len(training.images),
-        "epochs": len(trained.history),
-        "kept_epoch": trained.kept + 1,
-        "train_accuracy": trained.accuracy,
-        "accuracy": told.accuracy.mean,
-        **{
-            f"{column}{end}": getattr(getattr(told, column), of)
-            for column in ("balanced", "auc")
-            for end, of in (("", "mean"), ("_low", "low"), ("_high", "high"))
-        },
-        "majority": told.guess_accuracy,
-        "record": record_of(trained),
-    }
+    values = (
+        trained.settings.network,
+        chosen.recipe,
+        chosen.source,
+        len(set(training.patients)),
+        len(training.images),
+        len(trained.history),
+        trained.kept + 1,
+        trained.accuracy,
+        told.accuracy.mean,
+        *(number(bound) for skill in (told.balanced, told.auc) for bound in (skill.mean, skill.low, skill.high)),
+        told.guess_accuracy,
+    )
+    return {"checkpoint": path.name, "sha256": sha256(path), **dict(zip(COLUMNS, values, strict=True))}
 
 
 def target_file(run: Run, target: str) -> Path:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from remnant.attacks.prior import Prior, load_discriminator, load_prior
 from remnant.base.errors import RemnantError
@@ -23,6 +24,7 @@ from remnant.studies.lee2025.plan import attack_cells, demographics_of, runnable
 from remnant.studies.lee2025.settings import CheckpointSettings
 from remnant.studies.lee2025.sources import check_known, group_of, write_own
 from remnant.studies.lee2025.study import DRAWN
+from remnant.studies.lee2025.targets import COLUMNS
 from remnant.targets.description import Description
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
@@ -100,7 +102,7 @@ def audit_checkpoint(
             STUDY,
             settings,
             asked.command,
-            trained={TARGET: {"network": given.described.architecture, "recipe": None, "source": source or ""}},
+            trained={TARGET: _known(given)},
             sources=(source,) if source else (),
             side=given.prior.side,
             prior=(prior_in_words(given.prior, (demographics and sum(demographics, ())) or ()), sha256(prior)),
@@ -162,6 +164,17 @@ def _brought(
     if cohorts[1]:
         used(cohorts[1])
     return Given(described, input_range, generator, *cohorts)
+
+
+def _known(given: Given) -> dict[str, Any]:
+    """What is known of the training of somebody else's target: by its file, and by what the owner's table says."""
+    cases = used(given.against)["members"] if given.against else []
+    return dict.fromkeys(COLUMNS) | {
+        "network": given.described.architecture,
+        "source": "against" if given.against else "",
+        "patients": len({case.patient for case in cases}) or None,
+        "images": len(cases) or None,
+    }
 
 
 def _attackable(settings: CheckpointSettings, given: Given) -> CheckpointSettings:

@@ -149,9 +149,7 @@ def _cpu_attack() -> AttackSettings:
 
 def _smoke() -> StudySettings:
     # Few steps, but enough that running statistics have forgotten where they began.
-    cnn = ClassifierSettings(
-        input_range=InputRange(32), batch=8, epochs=30, planted_epochs=60, learning_rate=2e-3, patience=3
-    )
+    cnn = ClassifierSettings(input_range=InputRange(32), epochs=60, planted_epochs=60, learning_rate=2e-3, patience=3)
     vit = {"image_size": 32, "patch": 8, "blocks": 2, "width": 32, "heads": 2, "mlp": 64}
     return StudySettings(
         preset="smoke",
@@ -163,7 +161,7 @@ def _smoke() -> StudySettings:
         attack=_smoke_attack(),
         demographic=_smoke_demographic(),
         cnn=cnn,
-        vit=cnn.changed(network="vit", arguments=vit, epochs=60, learning_rate=3e-3),
+        vit=cnn.changed(network="vit", arguments=vit, learning_rate=3e-3),
     )
 
 

@@ -16,6 +16,25 @@ class Target(NamedTuple):
     source: Source
 
 
+# What the cell of a target tells of it, a row of the table `targets`.
+COLUMNS = (
+    "network",
+    "recipe",
+    "source",
+    "patients",
+    "images",
+    "epochs",
+    "kept_epoch",
+    "train_accuracy",
+    "accuracy",
+    "balanced",
+    "balanced_low",
+    "balanced_high",
+    "auc",
+    "auc_low",
+    "auc_high",
+    "majority",
+)
 # The study's list of targets. Within one source no gap between sources can pass for a leak, or hide one.
 TARGETS: dict[str, Target] = {
     "cnn": Target("cnn", "regular", "private"),
