@@ -73,7 +73,15 @@ def test_another_seed_deals_anew_but_the_attacker_keeps_his_half():
     private, public = cohort(), cohort("public", seed=2)
     one, other = (deal(private, public, SETTINGS.changed(seed=seed)) for seed in (0, 1))
     assert one.private != other.private and one.planted != other.planted
-    assert one.public.prior == other.public.prior and one.public.target != other.public.target
+    assert one.attackers == other.attackers and one.within != other.within
+
+
+def test_targets_that_are_not_trained_ask_for_nothing():
+    public = cohort("public", finding="Edema", seed=2)
+    alone = deal(cohort(share=0.06), public, SETTINGS.changed(targets=["cnn", "vit"]))
+    assert alone.planted == {} and alone.within is None and alone.public_labels == {}
+    every = deal(cohort(), cohort("public", seed=2), SETTINGS)
+    assert alone.attacker == every.attacker
 
 
 def test_images_without_a_label_train_no_target():

@@ -117,7 +117,7 @@ SMOKE_TARGETS = (
     "cnn_early_stopping",
     "cnn_planted",
     "cnn_untrained",
-    "within_cnn_overfit",
+    "within_cnn",
 )
 SMALL_VIT = {"image_size": 64, "patch": 8, "blocks": 6, "width": 192, "heads": 3, "mlp": 768}
 

@@ -10,7 +10,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.membership import SourceSplit, TargetSplit, split_for_target, split_source
+from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
 from remnant.cohort.radiograph.findings import label_of
 from remnant.cohort.radiograph.prepare import Radiographs
 from remnant.studies.lee2025.kept import GROUPS, OWN, Group, write_groups
@@ -23,13 +23,23 @@ Labels = dict[str, int]
 
 @dataclass(frozen=True)
 class Dealt:
-    """Who is who in a study: labels by case id, groups of patients, and the case ids of the planted images, by group."""
+    """Who is who in a study: labels by case id, and groups of patients.
+
+    `within`: of the targets trained within the public source, None where there are none; `attacker`: those who teach the
+    reader of age and sex, and those who judge it; `planted`: case ids by group, {} where no target is planted.
+    """
 
     private_labels: Labels
     public_labels: Labels
     private: TargetSplit
-    public: SourceSplit
+    within: TargetSplit | None
+    attacker: tuple[tuple[str, ...], tuple[str, ...]]
     planted: dict[str, tuple[str, ...]]
+
+    @property
+    def attackers(self) -> tuple[str, ...]:
+        """Everybody in the attacker's half."""
+        return tuple(sorted(sum(self.attacker, ())))
 
 
 def deal(private: Cohort, public: Cohort, settings: StudySettings) -> Dealt:
@@ -38,22 +48,26 @@ def deal(private: Cohort, public: Cohort, settings: StudySettings) -> Dealt:
     Raises `RemnantError` where a finding is nobody's or everybody's, where patients are too few, and where no public patient
     has an age and a sex.
     """
-    seeds = Seeds(settings.seed).child("split")
+    seeds, sources = Seeds(settings.seed).child("split"), {TARGETS[target].source for target in settings.targets}
     labels = labels_of(private, "private", settings.private_finding, None)
-    own = labels_of(public, "public", settings.public_finding, settings.public_negative)
     split = split_for_target(private.cases, labels, seeds=seeds.child("private"), validation=settings.validation)
-    source = split_source(
-        public.cases,
-        own,
-        seeds=seeds.child("public"),
-        validation=settings.validation,
-        demographics_validation=settings.demographics_validation,
-    )
-    check_known(public.of(source.prior))
-    planted: dict[str, tuple[str, ...]] = {}
-    if any(TARGETS[target].source == "planted" for target in settings.targets):
-        planted = _plant(private, labels, split, seeds.child("planted"))
-    return Dealt(labels, own, split, source, planted)
+    within, own, share = None, {}, settings.demographics_validation
+    if "public" in sources:
+        own = labels_of(public, "public", settings.public_finding, settings.public_negative)
+        source = split_source(
+            public.cases,
+            own,
+            seeds=seeds.child("public"),
+            validation=settings.validation,
+            demographics_validation=share,
+        )
+        within, attacker = source.target, (source.demographics, source.demographics_validation)
+    else:
+        half = public.of(halves(public.cases)[1])
+        attacker = split_for_demographics(half.cases, seeds=seeds.child("public"), validation=share)
+    check_known(public.of(sum(attacker, ())))
+    planted = _plant(private, labels, split, seeds.child("planted")) if "planted" in sources else {}
+    return Dealt(labels, own, split, within, attacker, planted)
 
 
 def labels_of(cohort: Cohort, which: str, positive: str, negative: str | None) -> Labels:
@@ -133,10 +147,11 @@ def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: De
     if dealt.planted:
         planted = {name: group_of(run, "private", private, ids, labels) for name, ids in dealt.planted.items()}
         write_groups(run, "planted", {**planted, "validation": own["validation"]})
-    target, labels = dealt.public.target, dealt.public_labels
-    within = {name: group_of(run, "public", public, getattr(target, name), labels) for name in GROUPS}
-    write_groups(run, "public", within)
-    write_own(run, public, dealt.public.demographics, dealt.public.demographics_validation)
+    if dealt.within:
+        labels = dealt.public_labels
+        within = {name: group_of(run, "public", public, getattr(dealt.within, name), labels) for name in GROUPS}
+        write_groups(run, "public", within)
+    write_own(run, public, *dealt.attacker)
 
 
 def write_own(run: Run, public: Radiographs, training: Sequence[str], validation: Sequence[str]) -> None:

@@ -64,7 +64,7 @@ def run_study(
         if len(cohorts) == len(SMOKE):
             dealt = deal(cohorts["private"], cohorts["public"], settings)
             if prior:
-                check_whom_it_knows(load_prior(prior), prior, dealt.public.prior, settings.targets)
+                check_whom_it_knows(load_prior(prior), prior, dealt.attackers, settings.targets)
     config = {
         **settings.resolved(),
         **{name: given[name] and str(given[name]) for name in SMOKE},
@@ -81,8 +81,8 @@ def run_study(
             images = {name: _prepared(run, cohorts[name], settings, cache, asked) for name in SMOKE}
             write_sources(run, images["private"], images["public"], dealt)
         path = prior or _smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
-        check_whom_it_knows(load_prior(path), path, dealt.public.prior, settings.targets)
-        said["prior"] = prior_in_words(load_prior(path), dealt.public.prior)
+        check_whom_it_knows(load_prior(path), path, dealt.attackers, settings.targets)
+        said["prior"] = prior_in_words(load_prior(path), dealt.attackers)
         said["sha256"] = sha256(path)
         cells = cells_of(run, settings, path, discriminator=_has_discriminator(path))
         foretell(run, settings, cells, path, asked.workers)
@@ -128,14 +128,14 @@ def _smoke_prior(
     run: Run, cohort: Cohort, dealt: Dealt, settings: StudySettings, cache: Path | None, asked: Asked
 ) -> Path:
     """A prior of the attacker's half in a run of its own; a few steps, to see that all parts work together."""
-    own = _prepared(run, cohort.of(dealt.public.prior), settings, cache, asked)
+    own = _prepared(run, cohort.of(dealt.attackers), settings, cache, asked)
     return train_prior(
         own.images,
         _few_steps(prior_settings("smoke", settings.side)),
         run.private / "prior",
         resume=True,
         quiet=asked.quiet,
-        patients=dealt.public.prior,
+        patients=dealt.attackers,
         cache_files=own.cache_files,
     )
 
