@@ -194,7 +194,7 @@ def preset(name: str) -> StudySettings:
     pixels, `resnet18` and `vit_b_16`, 2,500 steps of stage 1 at 1e-5, for a GPU.
     """
     if name not in PRESETS:
-        raise RemnantError(f"The preset must be one of {', '.join(PRESETS)}. Got {name!r} instead.")
+        raise RemnantError(f"The preset must be one of {', '.join(PRESETS)}. Got '{name}' instead.")
     return PRESETS[name]()
 
 
