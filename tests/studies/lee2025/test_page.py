@@ -173,7 +173,7 @@ def test_the_whole_page_of_a_study_is_drawn(tables, invented, tmp_path):
     keep_images(run, invented)
     make_report(tmp_path)
     text = make_report(tmp_path, show_images=True).read_text(encoding="utf-8")
-    assert text.count("<figure") == 13
+    assert text.count("<figure") == 11
 
 
 def test_a_checkpoint_alone_is_reported_without_comparison(tables, tmp_path):
@@ -183,7 +183,7 @@ def test_a_checkpoint_alone_is_reported_without_comparison(tables, tmp_path):
         for name, rows in bare.items()
     }
     empty = ("patients", "leak", "leak_by_rank", "membership_scores", "mitigations", "methods")
-    bare |= dict.fromkeys((*empty, "demographics", "ages", "sexes", "anonymity"), [])
+    bare |= {name: [] for name in (*empty, "demographics", "ages", "sexes", "anonymity")}
     found = results(bare, given=True)
     assert "whether they show patients of the training is open" in found.headline
     assert "--against" in found.findings[0]
