@@ -1,16 +1,25 @@
-"""A tiny checkpoint, a tiny prior and phantom chests, of 32 pixels."""
+"""A tiny checkpoint, a tiny prior and phantom chests, of 32 pixels; the tables of an invented audit, which take seconds."""
 
 import csv
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from remnant.attacks.prior import Prior, save_prior
+from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
+from remnant.measure.anonymity import stationary_population
 from remnant.nets.classifiers import build_classifier
 from remnant.nets.pggan import Discriminator, Generator
+from remnant.studies.lee2025.tables import make_tables
 from remnant.targets.checkpoint import save_checkpoint
 from remnant.targets.classifier_files import save_state_dict
+
+# The tests import their helpers as tests.<room>.<module>, wherever pytest was started.
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 WIDTHS = (8, 8, 8, 8)
 
@@ -50,3 +59,26 @@ def owners(tmp_path_factory):
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([*row, split] for row, split in zip(rows, splits, strict=True))
     return folder
+
+
+@pytest.fixture(scope="session")
+def invented() -> dict:
+    """What the cells of an audit of a few targets left: arguments of `make_tables`. Read only."""
+    from tests.studies.lee2025.example import audit
+
+    return audit(("cnn", "cnn_overfit", "cnn_planted", "cnn_untrained"))
+
+
+@pytest.fixture(scope="session")
+def tables(invented) -> dict:
+    """Its tables, with a further method on the overfit target. Read only."""
+    from tests.studies.lee2025.example import SOURCES, attacked
+
+    groups = invented["groups"][SOURCES["cnn_overfit"]]
+    stronger = attacked(np.random.default_rng(5), "cnn_overfit", "refine", groups, 3.0)
+    return make_tables(
+        **(invented | {"attacked": [*invented["attacked"], stronger]}),
+        population=stationary_population(),
+        site=200_000,
+        seeds=Seeds(0),
+    )

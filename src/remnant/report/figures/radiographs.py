@@ -31,7 +31,7 @@ def progression(rows: list[Row], strips: list[Strip]) -> Figure:
             if latent == 0:
                 panel.set_title(f"{strip.steps[place]:,}", fontsize=7, loc="center", weight="normal", pad=2)
         if latent == 0:
-            line_label(line[0], f"{label(strip.target)}\nstep")
+            line_label(line[0], label(strip.target))
     return figure
 
 

@@ -206,7 +206,7 @@ def _mitigations(tables: Tables) -> list[str]:
         if others:
             text += f" For {' and '.join(others)} no difference beyond chance was seen."
     else:
-        text += f"no difference beyond chance was seen for any of {', '.join(others)}."
+        text += f"a difference beyond chance was seen for none of these: {', '.join(others)}."
         if OVERFIT not in exposed(tables):
             text += " That CNN was not flagged itself, so that there was little to mend: this is no proof that "
             "nothing helps."
