@@ -1,0 +1,19 @@
+"""Several looks at one question: p-values that hold for all of them together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """P-values (k,) adjusted for their number, float64, in their order (Holm 1979).
+
+    Whoever acts on those at or below a level errs on any of the true nulls no more often than the level says, however
+    the tests hang together. NaN is a test that could not be made: it stays and is not counted.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    made = np.flatnonzero(np.isfinite(p_values))
+    order = made[np.argsort(p_values[made], kind="stable")]
+    adjusted = np.full(p_values.shape, np.nan)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)))
+    return adjusted
