@@ -55,7 +55,10 @@ class Section(_Part):
 
 
 class Results(_Part):
-    """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone."""
+    """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
+
+    `seconds` on the clock, pauses and other work on the machine included; `cpu_seconds` of the processor, summed over cells.
+    """
 
     study: str
     title: str
@@ -65,6 +68,7 @@ class Results(_Part):
     scans: int
     seed: int
     seconds: float
+    cpu_seconds: float | None = None
     started: str
     hardware: dict[str, Value]
     versions: dict[str, str | None]
