@@ -102,6 +102,12 @@ def test_the_curve_falls_and_ends_where_the_gallery_does():
     assert gallery_curve(Impostors(np.zeros(0, int), np.zeros(0, int)), np.random.default_rng(0)) == []
 
 
+def test_where_nobody_is_beaten_the_curve_claims_no_more_than_its_patients_show():
+    rows = gallery_curve(Impostors(np.zeros(24, int), np.full(24, 23)), np.random.default_rng(0))
+    assert not any(row["extrapolated"] for row in rows) and all(row["rank1"] == 1 for row in rows)
+    assert rows[-1]["size"] == 24 and rows[-1]["low"] == pytest.approx(0.025 ** (1 / 24)) and rows[0]["low"] == 1
+
+
 def test_refuses_sizes_that_were_not_measured():
     with pytest.raises(RemnantError, match="1 to 11"):
         chances_first(probes(3, 10, 1, 1), np.array([2, 12]))

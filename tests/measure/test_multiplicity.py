@@ -1,19 +1,25 @@
+"""P-values that hold together, beside statsmodels."""
+
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from remnant.measure.multiplicity import holm
 
 
-def test_holms_own_order_of_steps():
-    # 0.01 * 4, then 0.02 * 3, 0.03 * 2 (no less than the one before), 0.04 * 1 likewise
-    np.testing.assert_allclose(holm([0.03, 0.01, 0.04, 0.02]), [0.06, 0.04, 0.06, 0.06])
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]).tolist() == [1, 1] and holm([]).size == 0
 
 
-def test_a_test_that_could_not_be_made_is_not_counted():
-    found = holm([0.02, np.nan, 0.5])
-    np.testing.assert_allclose(found[[0, 2]], [0.04, 0.5])
-    assert np.isnan(found[1])
-    assert len(holm([])) == 0
+def test_holm_is_that_of_statsmodels():
+    p_values = np.random.default_rng(0).uniform(0, 0.2, 40)
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_a_test_that_could_not_be_made_does_not_count():
+    found = holm([0.02, np.nan, 0.04])
+    assert np.isnan(found[1]) and found[[0, 2]].tolist() == pytest.approx([0.04, 0.04])
 
 
 def test_no_p_value_exceeds_one_and_none_falls_below_its_own():

@@ -79,6 +79,7 @@ def example_results() -> Results:
         scans=29,
         seed=0,
         seconds=5123.4,
+        cpu_seconds=9012.0,
         started="2026-03-02T09:14:07+00:00",
         hardware={"cpu": "Example CPU at 2.5 GHz", "cores": 2, "memory_gb": 16.0, "gpu": None},
         versions={"remnant": "0.1.0", "python": "3.11.9", "torch": "2.9.1", "commit": None},

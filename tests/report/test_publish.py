@@ -15,6 +15,7 @@ def test_what_is_published_shows_no_patient_and_links_to_all_of_it(tmp_path):
     assert not [path for path in written if path.suffix in {".png", ".npz", ".html"}]
     readme = (tmp_path / "out" / "README.md").read_text()
     assert "remnant study subbanna2021" in readme and "24 of 24 members" in readme
+    assert "85 minutes on 2 cores" in readme and "of which 150 minutes of one core were work, commit" in readme
     for link in re.findall(r"\]\(([^)]+)\)", readme):
         assert (tmp_path / "out" / link).exists(), link
 

@@ -83,6 +83,8 @@ def test_a_run_leaves_results_and_no_patient_unless_asked(tmp_path, keep, left):
     assert sorted(path.name for path in (tmp_path / "run" / "private").iterdir()) == left
     results = Results.read(tmp_path / "run" / "results.json")
     assert results.checkpoints == {"1.safetensors": "ab", "2.safetensors": "abab"} and results.seconds >= 0
+    worked = [json.loads(path.read_text())["cpu_seconds"] for path in (tmp_path / "run" / "cells").iterdir()]
+    assert results.cpu_seconds == pytest.approx(sum(worked), abs=0.1)
     assert (tmp_path / "run" / "scores.csv").read_text() == "pseudonym,value\nP-1,0.5\n"
     assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"a": 1, "keep_reconstructions": keep}
 

@@ -58,6 +58,7 @@ class Section(_Part):
 class Results(_Part):
     """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
 
+    `seconds` on the clock, pauses and other work on the machine included; `cpu_seconds` of the processor, summed over cells.
     `glossary`: words that the report explains; where there is none, those of attacks that search a gallery.
     """
 
@@ -69,6 +70,7 @@ class Results(_Part):
     scans: int
     seed: int
     seconds: float
+    cpu_seconds: float | None = None
     started: str
     hardware: dict[str, Value]
     versions: dict[str, str | None]

@@ -37,7 +37,8 @@ class Cell:
 def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> dict[str, dict[str, Any]]:
     """Do what is not done yet, `workers` at a time, and return every cell's result by name.
 
-    A result holds `seconds` beside what the cell returned. The numbers do not depend on `workers`: a cell has one
+    A result holds `seconds` on the clock and `cpu_seconds` of the processor, which other work on the machine does not stretch,
+    beside what the cell returned. The numbers do not depend on `workers`: a cell has one
     thread and draws only on its own branch of the seeds. The first cell that fails ends the others. Raises
     `RemnantError` when a worker dies, as for want of memory.
     """
@@ -102,11 +103,12 @@ def _next(run: Run, waiting: list[Cell]) -> Cell:
 
 
 def _do(path: Path, cell: Cell) -> None:
-    run, started = Run(path), time.monotonic()
+    run, started, worked = Run(path), time.monotonic(), time.process_time()
     run.log(cell.name, "start")
     result = cell.work(run, **cell.arguments)
     seconds = round(time.monotonic() - started, 2)
-    write_json(_file(run, cell.name), {**result, "seconds": seconds})
+    cpu_seconds = round(time.process_time() - worked, 2)
+    write_json(_file(run, cell.name), {**result, "seconds": seconds, "cpu_seconds": cpu_seconds})
     run.log(cell.name, "end", seconds=seconds)
 
 

@@ -17,6 +17,7 @@ from scipy import optimize, special
 
 from remnant.base.errors import RemnantError
 from remnant.measure.identity import ranks
+from remnant.measure.intervals import clopper_pearson
 
 RESAMPLES = 500  # each fits the model anew
 FARTHEST = 20  # how many times the measured gallery the model is trusted for
@@ -120,7 +121,8 @@ def gallery_curve(
     """Rank-1 against gallery size, a row a size: `size`, `rank1`, `low`, `high`, `chance`, `extrapolated`, `n`.
 
     Sizes are spaced evenly on a logarithmic axis, exact up to the smallest gallery of a probe, then the model's up to
-    `FARTHEST` times that. No probes give no rows; one has no interval (NaN).
+    `FARTHEST` times that. Where nobody is beaten there is nothing to model: the curve ends with the gallery, and its lower
+    bound is the exact one (Clopper and Pearson 1934). No probes give no rows; one has no interval (NaN).
     """
     if len(impostors.better) == 0:
         return []
@@ -132,11 +134,14 @@ def gallery_curve(
     tails = [fit_tail(impostors, weight) for weight in weights]
     exact = (chances.mean(0), weights @ chances / len(chances))
     model = (rank1_of_tail(fit_tail(impostors), beyond), np.array([rank1_of_tail(tail, beyond) for tail in tails]))
+    beaten = impostors.better.any()
     rows = []
-    for extrapolated, where, (means, drawn) in ((False, sizes, exact), (True, beyond, model)):
+    for extrapolated, where, (means, drawn) in ((False, sizes, exact), (True, beyond, model))[: 2 if beaten else 1]:
         low, high = np.full((2, len(where)), math.nan)
         if len(chances) > 1:
             low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            if not beaten:
+                low = np.where(where > 1, clopper_pearson(len(chances), len(chances), level).low, low)
         for size, mean, below, above in zip(where.tolist(), means, low, high, strict=True):
             row = {"size": size, "rank1": float(mean), "low": float(below), "high": float(above)}
             rows.append(row | {"chance": 1 / size, "extrapolated": extrapolated, "n": len(chances)})

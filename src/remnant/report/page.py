@@ -116,6 +116,7 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
                 "seed": results.seed,
                 "started": results.started,
                 "wall time": words.duration(results.seconds),
+                **({"processor time": words.duration(results.cpu_seconds)} if results.cpu_seconds else {}),
             },
             "Hardware": results.hardware,
             "Versions": results.versions,

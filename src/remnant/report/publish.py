@@ -32,6 +32,7 @@ def publish(run: Path, out: Path) -> list[Path]:
 
 def _readme(results: Results, tables: list[str], figures: list[tuple[str, str]]) -> str:
     hardware, versions = results.hardware, results.versions
+    worked = f" of which {results.cpu_seconds / 60:.0f} minutes of one core were work," if results.cpu_seconds else ""
     lines = [
         f"# {results.title}",
         "",
@@ -44,7 +45,8 @@ def _readme(results: Results, tables: list[str], figures: list[tuple[str, str]])
         "```",
         "",
         f"{results.patients} patients, {results.scans} scans, seed {results.seed}, {results.seconds / 60:.0f} minutes on "
-        f"{hardware.get('cores')} cores ({hardware.get('cpu')}), commit {versions.get('commit')}, started {results.started}.",
+        f"{hardware.get('cores')} cores ({hardware.get('cpu')}),{worked} commit {versions.get('commit')}, started "
+        f"{results.started}.",
         "",
         "Tables: " + ", ".join(f"[{name}]({name})" for name in tables) + ". All numbers, and "
         "a row a patient by pseudonym: [results.json](results.json).",

@@ -94,6 +94,7 @@ def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
     events = run.events()
     return {
         "seconds": round(seconds_worked(events), 1),
+        "cpu_seconds": round(sum(cell["cpu_seconds"] for cell in cells.values()), 1),
         "started": events[0]["time"],
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),

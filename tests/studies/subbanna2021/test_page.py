@@ -60,7 +60,8 @@ def tables(
         "response": [],
         "recovered": [],
         "leak": [
-            LEAK | {"decoder": leak_of, "statistic": statistic, "low": low, "high": high, "p": p, "detectable": 0.04}
+            LEAK
+            | {"decoder": leak_of, "statistic": statistic, "low": low, "high": high, "holm_p": p, "detectable": 0.04}
             for statistic, (low, high) in {"own": own, "margin": margin}.items()
             if leak
         ],
@@ -80,23 +81,34 @@ def words(tables, **changes):
         ((-0.05, -0.01), (-0.01, 0.05), "less faithfully"),
         ((-0.01, 0.05), (-0.01, 0.05), "come out alike"),
         ((0.0, 0.05), (0.0, 0.05), "come out alike"),
-        ((0.01, 0.05), (0.02, 0.06), "and are more similar to their own originals"),
-        ((-0.01, 0.05), (0.02, 0.06), "and are as similar to their own originals"),
-        ((-0.05, -0.01), (0.02, 0.06), "though their similarity to their own originals is lower"),
+        ((0.01, 0.05), (0.02, 0.06), "non-members (SSIM, own original"),
+        ((-0.01, 0.05), (0.02, 0.06), "non-members (SSIM, margin"),
+        ((-0.05, -0.01), (0.02, 0.06), "though the likeness to their own originals is lower (SSIM, margin"),
     ],
 )
 def test_the_leak_in_words_follows_its_intervals(own, margin, told):
     found = " ".join(words(tables(own=own, margin=margin))["findings"])
     assert told in found
     assert ("faithfully than" in found) == ("faithfully" in told) and ("alike" in found) == ("alike" in told)
+    assert ("stand out" in found) == (margin[0] > 0)
     assert ("Training left a trace" in found) == (max(own[0], margin[0]) > 0)
-    for low, high in (own, margin):
+    shown = [pair for pair in (own, margin) if pair[0] > 0] or [pair for pair in (own, margin) if pair[1] < 0] or [own]
+    for low, high in shown:
         assert f"interval {low:+.3f} to {high:+.3f}, p = 0.020" in found
-    assert ("could have shown differences of 0.040 and 0.040" in found) == ("alike" in told)
+    assert "p for all 2 looks together" in found
+    assert ("could have shown differences of 0.040 and 0.040 SSIM" in found) == ("alike" in told)
 
 
-def test_an_interval_above_zero_with_a_p_that_two_looks_can_give_is_no_trace():
-    found = " ".join(words(tables(margin=(0.001, 0.05), p=0.04))["findings"])
+def test_a_trace_by_another_measure_than_ssim_is_one():
+    made = tables()
+    made["leak"].append(made["leak"][1] | {"metric": "dice", "low": 0.02, "high": 0.04, "difference": 0.031})
+    found = " ".join(words(made)["findings"])
+    assert "stand out" in found and "(Dice, margin +0.031, 95% interval +0.020 to +0.040, p = 0.020;" in found
+    assert "SSIM alone would not have shown it" in found
+
+
+def test_an_interval_above_zero_with_a_p_that_so_many_looks_can_give_is_no_trace():
+    found = " ".join(words(tables(margin=(0.001, 0.05), p=0.06))["findings"])
     assert "come out alike" in found and "left a trace" not in found
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from remnant.base.seeds import Seeds
-from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak
+from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, looked_at_together
 from remnant.studies.subbanna2021.search import Search
 from remnant.studies.subbanna2021.tables import make_tables
 
@@ -15,7 +15,7 @@ COLUMNS = {
     "auc_low auc_high chance published_rank1 published_mean_rank chance_mean_rank",
     "other_session": "network metric decoder group direction n gallery rank1 rank1_low rank1_high rank1_count chance",
     "dice": "network decoder group image class n dice sd low high published",
-    "leak": "network decoder metric statistic n difference low high p detectable",
+    "leak": "network decoder metric statistic n difference low high p holm_p detectable",
     "ranks": "network decoder metric group rank count published",
     "exposed": "network decoder pseudonym group metric own best_other margin rank",
     "scores": "network decoder metric group pseudonym session own others_mean best_other mean_image rank "
@@ -126,6 +126,16 @@ def test_the_leak_is_paired_by_patient(tables):
     # A: 0.9 - 0.5 and 0.7 - 0.8; B: 0.6 - 0.2 and 0.5 - 0.7.
     assert row(tables["leak"], metric="ssim", statistic="margin")["difference"] == pytest.approx(0.55)
     assert found["low"] <= 0.15 <= found["high"] and found["p"] == 0.5 and found["detectable"] > 0.15
+
+
+def test_looks_count_together_within_one_attack_on_one_network():
+    rows = [
+        {"network": network, "decoder": "default", "p": p}
+        for network, p in (("unet", 0.01), ("segnet", 0.04), ("unet", 0.03), ("unet", None))
+    ]
+    found = looked_at_together(rows)
+    assert [row["holm_p"] for row in found if row["network"] == "segnet"] == [0.04]
+    assert [row["holm_p"] for row in found if row["network"] == "unet"] == [0.02, 0.03, None]
 
 
 def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():

@@ -1,5 +1,6 @@
 """Rows of what is held against something else, patient by patient: members as non-members, one experiment another."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.intervals import PairedDifference, paired_difference
+from remnant.measure.multiplicity import holm
 from remnant.studies.subbanna2021.search import Search
 
 GROUPS = ("member", "non_member")
@@ -26,6 +28,18 @@ def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> R
         for found in (firsts[group] for group in GROUPS)
     )
     return {**key, "statistic": statistic, **_columns(paired_difference(member, non_member, seeds.numpy()))}
+
+
+def looked_at_together(rows: list[Row]) -> list[Row]:
+    """The rows of `leak` with `holm_p`: each p-value beside those of all measures and statistics of one attack on one network."""
+    families: dict[tuple[Value, ...], list[Row]] = {}
+    for row in rows:
+        families.setdefault((row["network"], row["decoder"]), []).append(row)
+    return [
+        {**row, "holm_p": number(p)}
+        for family in families.values()
+        for row, p in zip(family, holm([math.nan if row["p"] is None else row["p"] for row in family]), strict=True)
+    ]
 
 
 def _statistic(found: Search, statistic: str) -> list[float]:

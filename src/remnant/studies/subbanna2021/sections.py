@@ -138,7 +138,8 @@ def _leak(settings: StudySettings) -> Section:
         table=TableView(
             name="leak",
             caption="Member minus non-member, paired by patient, of the similarity to the own original and of its margin over "
-            "the best other; sign-flip p-value; the smallest difference that so many patients would show with 80% power.",
+            "the best other; sign-flip p-value, alone and for all rows of one attack on one network together (Holm's method); "
+            "the smallest difference that so many patients would show with 80% power.",
             columns={
                 "network": "Network",
                 "decoder": "Attack",
@@ -147,6 +148,7 @@ def _leak(settings: StudySettings) -> Section:
                 "n": "n",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
                 "p": "p",
+                "{holm_p:.3f}": "p together",
                 "{detectable:.3f}": "Detectable",
             },
             where=where,
@@ -157,7 +159,13 @@ def _leak(settings: StudySettings) -> Section:
                 kind="leak_forest",
                 caption="The leak by SSIM with its 95% interval, in the own similarity and in the margin over the best other.",
                 where={"metric": "ssim"},
-            )
+            ),
+            FigureView(
+                name="leak-margin",
+                kind="leak_forest",
+                caption="The leak in the margin over the best other by every measure of similarity, of both decoders.",
+                where={"metric": list(settings.metrics), "statistic": "margin", "decoder": list(PAPER)},
+            ),
         ],
     )
 

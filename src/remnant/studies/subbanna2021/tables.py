@@ -12,7 +12,7 @@ from remnant.measure import identity
 from remnant.measure.intervals import bootstrap_mean, clopper_pearson
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
-from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, comparison, leak
+from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, comparison, leak, looked_at_together
 from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
 from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import Search, search
@@ -87,6 +87,7 @@ def make_tables(
         tables["metrics"] += metrics_compared(tables["identification"], network, experiments[0])
         tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
         tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
+    tables["leak"] = looked_at_together(tables["leak"])
     tables["recovered"] = recovered_rows(cells)
     tables["response"] = cells["damage"]["response"] if "damage" in cells else []
     return tables
