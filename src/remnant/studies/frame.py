@@ -92,9 +92,11 @@ def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
     The hash of a checkpoint is what a cell returns as `sha256`, beside its file's name as `checkpoint`.
     """
     events = run.events()
+    # A run that was begun before cells counted it has cells without.
+    worked = [cell.get("cpu_seconds") for cell in cells.values()]
     return {
         "seconds": round(seconds_worked(events), 1),
-        "cpu_seconds": round(sum(cell["cpu_seconds"] for cell in cells.values()), 1),
+        "cpu_seconds": None if None in worked else round(sum(worked), 1),
         "started": events[0]["time"],
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),

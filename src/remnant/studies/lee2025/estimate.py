@@ -17,7 +17,7 @@ from remnant.studies.lee2025.kept import OWN, read_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 
-TRIED = 4  # images of the step that is timed
+TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 TIMES = 3  # how often: the first is slow, and others may be at work
 # What a step of an attack costs beside the target's own: the generator, hooks, and both directions through all of it.
 BESIDE = 1.5
