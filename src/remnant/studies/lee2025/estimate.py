@@ -20,9 +20,9 @@ from remnant.studies.lee2025.targets import TARGETS
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 TIMES = 3  # how often: the first is slow, and others may be at work
 # What a step of an attack costs beside the target's own: the generator, hooks, and both directions through all of it.
-BESIDE = 1.5
+BESIDE = 1.3
 # Of an image that is only looked at, against one that is trained on.
-LOOK = 0.35
+LOOK = 0.3
 
 
 def foretell(run: Run, settings: StudySettings, cells: list[Cell], prior: Path, workers: int) -> None:
