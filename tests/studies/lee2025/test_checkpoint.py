@@ -13,12 +13,14 @@ from remnant.attacks.prior import Prior, save_prior
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.nets.classifiers import build_classifier
 from remnant.nets.pggan import Generator
 from remnant.nets.segmenter import Segmenter
 from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset
 from remnant.studies.lee2025.kept import read_attacked, read_groups
 from remnant.targets.checkpoint import save_checkpoint
+from remnant.targets.classifier_files import save_state_dict
 
 SETTINGS = checkpoint_preset("smoke")
 
@@ -125,6 +127,17 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
         audit_checkpoint(stranger, tmp_path / "small.safetensors", SETTINGS, asked)
     with pytest.raises(RemnantError, match=r"takes images of 32 pixels a side\. Got size 48"):
         audit_checkpoint(stranger, prior_file, SETTINGS.changed(size=48), asked)
+    alone = shutil.copy(prior_file, tmp_path / "prior.safetensors")
+    for prior, method, sentence in (
+        (alone, "realism", "The method 'realism' needs the discriminator"),
+        (prior_file, "layernorm_public", "needs public images, by --public; give that, or leave it out"),
+    ):
+        with pytest.raises(RemnantError, match=sentence):
+            audit_checkpoint(stranger, prior, SETTINGS.changed(methods=["prior", method]), asked)
+    save_state_dict(tmp_path / "bare.pt", build_classifier("densenet121", channels=3))
+    goals = {"manifold": {"goals": {"late_layer": "layer9"}}}
+    with pytest.raises(RemnantError, match="has no module 'layer9'"):
+        audit_checkpoint(tmp_path / "bare.pt", prior_file, SETTINGS.changed(attack=goals), asked)
     with pytest.raises(RemnantError, match="A site cannot draw from more people"):
         audit_checkpoint(stranger, prior_file, SETTINGS.changed(site=1e9), asked)
     ageless = manifest(owners, tmp_path, lambda text: re.sub(r",[\d.]+,([FM]),", r",,\1,", text))

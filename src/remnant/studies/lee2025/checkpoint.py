@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from remnant.attacks.checkpoint.goals import Goals
+from remnant.attacks.checkpoint.methods import METHODS
+from remnant.attacks.checkpoint.probes import attentions
 from remnant.attacks.prior import Prior, load_discriminator, load_prior
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
@@ -20,11 +23,12 @@ from remnant.studies.lee2025.cells import DEMOGRAPHICS
 from remnant.studies.lee2025.conclude import conclude
 from remnant.studies.lee2025.kept import OWN, groups_file, write_groups
 from remnant.studies.lee2025.materials import SMALLEST, population_of_settings, prior_in_words
-from remnant.studies.lee2025.plan import attack_cells, demographics_of, runnable
+from remnant.studies.lee2025.plan import attack_cells, demographics_of
 from remnant.studies.lee2025.settings import CheckpointSettings
 from remnant.studies.lee2025.sources import check_known, group_of, write_own
 from remnant.studies.lee2025.study import DRAWN
 from remnant.studies.lee2025.targets import COLUMNS
+from remnant.targets.access import Weights, weights_of
 from remnant.targets.description import Description
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
@@ -86,7 +90,7 @@ def audit_checkpoint(
         attacks = attack_cells(
             TARGET,
             source,
-            runnable(settings.methods, discriminator=load_discriminator(prior) is not None),
+            settings.methods,
             checkpoint.resolve(),
             given.input_range,
             prior.resolve(),
@@ -142,7 +146,7 @@ def _brought(
     checkpoint: Path, prior: Path, settings: CheckpointSettings, public: Path | None, against: Path | None
 ) -> Given:
     described = recognise(open_checkpoint(checkpoint))
-    load_target(checkpoint)
+    access = weights_of(load_target(checkpoint))
     if described.task != "classifier" or described.dimensions != 2:
         raise RemnantError(
             f"{checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this attack is on "
@@ -158,6 +162,9 @@ def _brought(
         raise RemnantError(f"{checkpoint} takes images of {size} pixels a side. Got size {settings.size} instead.")
     channels = described.channels or 1
     input_range = InputRange(settings.size or size or generator.side, channels, settings.mean, settings.std)
+    # Whether the target takes such images, and says anything of those that it was trained on.
+    Goals(access, input_range, settings.attack.manifold.goals.changed(layernorm_target="unit"))
+    _check_methods(settings, {"discriminator": load_discriminator(prior), "images": public}, access)
     cohorts = [path and read_cohort(path) for path in (public, against)]
     if cohorts[0]:
         check_known(cohorts[0])
@@ -175,6 +182,21 @@ def _known(given: Given) -> dict[str, Any]:
         "patients": len({case.patient for case in cases}) or None,
         "images": len(cases) or None,
     }
+
+
+def _check_methods(settings: CheckpointSettings, brought: dict[str, Any], access: Weights) -> None:
+    """Raise `RemnantError` for a method that needs what nobody brought."""
+    has = {**brought, "attention": attentions(access.target)}
+    words = {
+        "discriminator": "the discriminator.safetensors that `remnant prior train` leaves beside its prior",
+        "images": "public images, by --public",
+        "attention": "a vision transformer",
+    }
+    for method in settings.methods:
+        if lacking := [words[need] for need in METHODS[method].needs if not has[need]]:
+            raise RemnantError(
+                f"The method '{method}' needs {' and '.join(lacking)}; give that, or leave it out by --methods."
+            )
 
 
 def _attackable(settings: CheckpointSettings, given: Given) -> CheckpointSettings:

@@ -1,7 +1,6 @@
 """What the study will take, said before it starts."""
 
 import time
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -25,7 +24,7 @@ BESIDE = 1.3
 LOOK = 0.3
 
 
-def foretell(run: Run, settings: StudySettings, cells: list[Cell], prior: Path, workers: int) -> None:
+def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int) -> None:
     """Say how long the cells will take, by one step of each network here, and how much disk."""
     groups = {source: read_groups(run, source) for source in {TARGETS[name].source for name in settings.targets}}
     own = read_groups(run, OWN)

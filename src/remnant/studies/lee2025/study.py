@@ -56,15 +56,14 @@ def run_study(
     if missing and settings.preset != "smoke":
         raise RemnantError(f"The preset '{settings.preset}' needs --{', --'.join(missing)}; `smoke` makes its own.")
     population, population_words = population_of_settings(settings)
+    brought = fitting_prior(prior, settings.side) if prior else None
     cohorts: dict[str, Cohort] = {}
     if not Run(asked.out).results.exists():
         cohorts = {name: read_cohort(given[name]) for name in SMOKE if given[name]}
-        if prior:
-            fitting_prior(prior, settings.side)
         if len(cohorts) == len(SMOKE):
             dealt = deal(cohorts["private"], cohorts["public"], settings)
-            if prior:
-                check_whom_it_knows(load_prior(prior), prior, dealt.attackers, settings.targets)
+            if brought:
+                check_whom_it_knows(brought, prior, dealt.attackers, settings.targets)
     config = {
         **settings.resolved(),
         **{name: given[name] and str(given[name]) for name in SMOKE},
@@ -81,11 +80,12 @@ def run_study(
             images = {name: _prepared(run, cohorts[name], settings, cache, asked) for name in SMOKE}
             write_sources(run, images["private"], images["public"], dealt)
         path = prior or _smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
-        check_whom_it_knows(load_prior(path), path, dealt.attackers, settings.targets)
-        said["prior"] = prior_in_words(load_prior(path), dealt.attackers)
+        generator = brought or load_prior(path)
+        check_whom_it_knows(generator, path, dealt.attackers, settings.targets)
+        said["prior"] = prior_in_words(generator, dealt.attackers)
         said["sha256"] = sha256(path)
         cells = cells_of(run, settings, path, discriminator=_has_discriminator(path))
-        foretell(run, settings, cells, path, asked.workers)
+        foretell(run, settings, cells, asked.workers)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
