@@ -22,7 +22,7 @@ from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior
 from remnant.studies.lee2025.plan import cells_of
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.sources import Dealt, deal, write_sources
-from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.targets import COLUMNS, TARGETS
 
 STUDY = "lee2025"
 # What the smoke preset runs on where nothing is given.
@@ -95,7 +95,9 @@ def run_study(
             STUDY,
             settings,
             asked.command,
-            trained={name: cells[target_cell_name(name)] for name in settings.targets},
+            trained={
+                name: {column: cells[target_cell_name(name)][column] for column in COLUMNS} for name in settings.targets
+            },
             sources=tuple(dict.fromkeys(TARGETS[name].source for name in settings.targets)),
             side=settings.side,
             prior=(said["prior"], said["sha256"]),
