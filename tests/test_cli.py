@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from remnant import cli
-from remnant.attacks.prior import load_prior
+from remnant.attacks.prior import digest_of, load_prior
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cohort.membership import halves
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
+from remnant.cohort.read import read_cohort
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +297,11 @@ def test_a_prior_is_trained_on_a_folder_of_radiographs(remnant, tmp_path):
     assert not (tmp_path / "no").exists()
     code, errors, out = remnant(*train, "--size", 8, "--out", tmp_path / "run")
     assert code == 0 and out == str(tmp_path / "run" / "checkpoints" / "prior.safetensors"), errors
-    assert load_prior(Path(out)).side == 8
+    whole = load_prior(Path(out))
+    assert whole.side == 8 and whole.patients == digest_of(f"chest{i:05d}" for i in (1, 2, 3))
+    code, errors, out = remnant(*train, "--size", 8, "--attackers-half", "--out", tmp_path / "half")
+    half = halves(read_cohort(tmp_path / "public").cases)[1]
+    assert code == 0 and len(half) == 2 and load_prior(Path(out)).patients == digest_of(half), errors
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case
-from remnant.cohort.membership import split_for_target, split_source
+from remnant.cohort.membership import halves, split_for_target, split_source
 
 
 def people(rng, count):
@@ -119,13 +119,34 @@ def test_another_seed_is_another_split():
     assert len(splits) == 5 and len({split.validation for split in splits}) == 5
 
 
+def test_the_halves_of_a_source_are_alike_and_know_neither_seed_nor_label():
+    cases, labels = people(np.random.default_rng(10), 61)
+    target, attacker = halves(cases)
+    assert sorted(target + attacker) == sorted(patients(cases)) and len(attacker) == len(target) + 1
+    assert halves(cases[::-1]) == (target, attacker)
+    apart = {
+        name: abs(a - b)
+        for (name, a), b in zip(
+            means(cases, labels, target).items(), means(cases, labels, attacker).values(), strict=True
+        )
+    }
+    assert apart["images"] < 0.15 and apart["women"] < 0.1 and apart["age"] < 0.05
+    for seed in range(3):
+        few = dict(list(labels.items())[seed::2])
+        split = split_source(cases, few, seeds=Seeds(seed))
+        assert split.prior == attacker
+        assert {*split.target.members, *split.target.validation, *split.target.non_members} <= set(target)
+
+
 def test_patients_without_a_label_train_no_target_but_serve_the_attacker():
     cases, labels = people(np.random.default_rng(8), 40)
     bare = {"p0003", "p0011"}
     labels = {name: label for name, label in labels.items() if name.split("_")[0] not in bare}
     split = split_for_target(cases, labels, seeds=Seeds(0))
     assert not bare & {*split.members, *split.validation, *split.non_members}
-    assert bare <= set(split_source(cases, labels, seeds=Seeds(0)).prior)
+    source = split_source(cases, labels, seeds=Seeds(0))
+    assert not bare & {*source.target.members, *source.target.validation, *source.target.non_members}
+    assert bare & set(halves(cases)[1]) and bare & set(halves(cases)[1]) <= set(source.prior)
 
 
 def test_what_cannot_be_split():

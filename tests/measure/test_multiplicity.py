@@ -20,3 +20,16 @@ def test_holm_is_that_of_statsmodels():
 def test_a_test_that_could_not_be_made_does_not_count():
     found = holm([0.02, np.nan, 0.04])
     assert np.isnan(found[1]) and found[[0, 2]].tolist() == pytest.approx([0.04, 0.04])
+
+
+def test_no_p_value_exceeds_one_and_none_falls_below_its_own():
+    p_values = np.random.default_rng(0).random(50)
+    found = holm(p_values)
+    assert (found >= p_values).all() and found.max() <= 1
+    assert (np.diff(found[np.argsort(p_values)]) >= 0).all()
+
+
+def test_whoever_acts_on_them_errs_as_seldom_as_the_level_says():
+    drawn = np.random.default_rng(1).random((4000, 5))
+    errs = np.mean([holm(p_values).min() <= 0.05 for p_values in drawn])
+    assert errs == pytest.approx(0.05, abs=0.012)

@@ -12,6 +12,7 @@ from remnant.base.seeds import Seeds
 from remnant.nets import classifiers
 from remnant.targets import classifier
 from remnant.targets.classifier import RECIPES, ClassifierSettings, balanced_loss, train_classifier
+from remnant.targets.classifier_files import record_of
 from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
 
@@ -129,6 +130,18 @@ def test_what_a_recipe_switches_is_what_happens(monkeypatch):
         assert dropouts == ([0.5] if RECIPES[name].dropout else [])
         decays[name] = trained.settings.fit.weight_decay
     assert [name for name, decay in decays.items() if decay] == ["regular"]
+
+
+def test_an_untrained_target_is_as_it_was_drawn():
+    trained = train("untrained")
+    assert trained.history == () and trained.kept == -1 and trained.settings.fit.epochs == 0
+    torch.manual_seed(Seeds(0).child("weights").integer)
+    drawn = TinyCNN().state_dict()
+    assert same(weights(trained), drawn) and not trained.model.training
+    for layer in trained.model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            assert not layer.running_mean.any() and (layer.running_var == 1).all()
+    assert record_of(trained)["epochs"] == [] and 0 <= trained.validation.auc.mean <= 1
 
 
 def test_augmentation_changes_what_is_learnt():

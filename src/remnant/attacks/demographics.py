@@ -96,17 +96,18 @@ class DemographicModel:
 
     def skills(self, seeds: np.random.Generator) -> tuple[AgeSkill, SexSkill]:
         """How well it reads the validation patients, each once: the mean over their images. No prediction without these."""
-        people = self._people()
+        people = self.people()
         age = age_skill(people["predicted_age"].to_numpy(), people["age"].to_numpy(), self.age_mean, seeds)
         return age, sex_skill(people["probability"].to_numpy(), people["male"].to_numpy())
 
     def errors(self) -> Errors:
         """Errors on the validation patients, for `measure.anonymity`."""
-        people = self._people()
+        people = self.people()
         right = (people["probability"] >= 0.5) == people["male"]
         return Errors((people["predicted_age"] - people["age"]).to_numpy(), right.to_numpy())
 
-    def _people(self) -> pd.DataFrame:
+    def people(self) -> pd.DataFrame:
+        """The validation patients, a row each with the columns of `ValidationRow`: the mean over their images."""
         rows = pd.DataFrame(self.validation, columns=ValidationRow._fields)
         return rows.groupby(["patient", "male"], sort=False, as_index=False).mean()
 

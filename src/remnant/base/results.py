@@ -1,5 +1,6 @@
 """The schema of results.json: all that a report needs, so that it can be made again on another machine."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -58,6 +59,7 @@ class Results(_Part):
     """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
 
     `seconds` on the clock, pauses and other work on the machine included; `cpu_seconds` of the processor, summed over cells.
+    `glossary`: words that the report explains; where there is none, those of attacks that search a gallery.
     """
 
     study: str
@@ -80,6 +82,7 @@ class Results(_Part):
     attacked: list[str]
     not_tested: list[str]
     measures: dict[str, str]
+    glossary: dict[str, str] = {}
     tables: dict[str, list[Row]]
     sections: list[Section]
 
@@ -114,6 +117,11 @@ def matching(rows: list[Row], where: Where) -> list[Row]:
     """The rows whose columns have the values that `where` asks for."""
     wanted = {column: value if isinstance(value, list) else [value] for column, value in where.items()}
     return [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
+
+
+def number(value: float) -> float | None:
+    """JSON has no NaN: what the sample cannot support is null."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _problem(error: pydantic.ValidationError) -> str:

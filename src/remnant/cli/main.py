@@ -12,6 +12,7 @@ from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.cli import verbs
+from remnant.cli.attack import attack
 from remnant.cli.cohort import cohort
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(study, name="study")
+app.add_typer(attack, name="attack")
 app.add_typer(phantom, name="phantom")
 app.add_typer(cohort, name="cohort")
 app.add_typer(prior, name="prior")

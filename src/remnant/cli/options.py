@@ -1,13 +1,32 @@
 """Options that several commands share."""
 
 import os
+import shlex
+import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
+Config = Annotated[
+    Path | None, typer.Option(help="TOML file whose settings replace the preset's; options replace both.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Cache = Annotated[Path | None, typer.Option(help="Where prepared images are kept; by default the user's cache.")]
+ShowImages = Annotated[bool, typer.Option("--show-images", help="Show patient images in a private report.")]
+StudyWorkers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes at a time; by default one a core, at most 8, and one for smoke."),
+]
+Seed = Annotated[int | None, typer.Option(help="The root of every random number.")]
+Population = Annotated[
+    Path | None,
+    typer.Option(help="CSV with the columns age, sex, count: among whom people are counted; a round one by default."),
+]
+Site = Annotated[float | None, typer.Option(help="How many people of the population the hospital draws from.")]
 CORES = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -18,3 +37,19 @@ class Preset(StrEnum):
     demo = "demo"
     cpu = "cpu"
     paper = "paper"
+
+
+def workers_for(preset: Preset, workers: int | None) -> int:
+    """As many processes as were asked for, or as there are cores."""
+    # A whole smoke study is done sooner than other processes have started.
+    return workers or (1 if preset is Preset.smoke else CORES)
+
+
+def listed(text: str) -> list[str]:
+    """The words of a comma-separated list, each once."""
+    return list(dict.fromkeys(map(str.strip, text.split(","))))
+
+
+def typed() -> str:
+    """The command as whoever makes the result again would type it, who has nothing to go on with."""
+    return shlex.join(["remnant", *(word for word in sys.argv[1:] if word != "--resume")])

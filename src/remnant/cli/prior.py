@@ -19,19 +19,38 @@ def prior_train(
         Preset,
         typer.Option(help="smoke: seconds. cpu: at most 64 pixels, within an hour on two cores. paper: for a GPU."),
     ] = Preset.cpu,
+    attackers_half: Annotated[
+        bool,
+        typer.Option(
+            "--attackers-half",
+            help="Train on half of the patients, always the same: the other half is left to targets of a study.",
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file whose settings replace the preset's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a progressive GAN on public radiographs; print the file of the prior."""
     from remnant.attacks.prior import prior_settings, train_prior
+    from remnant.cohort.membership import halves
     from remnant.cohort.radiograph.prepare import read_radiographs
 
     settings = prior_settings(preset, size)
     if config:
         settings = settings.with_toml(config)
     public = read_radiographs(images, size, workers=CORES, quiet=quiet)
-    print(train_prior(public.images, settings, out, resume=resume, quiet=quiet, cache_files=public.cache_files))
+    if attackers_half:
+        public = public.select(halves(public.cases)[1])
+    path = train_prior(
+        public.images,
+        settings,
+        out,
+        resume=resume,
+        quiet=quiet,
+        patients=[case.patient for case in public.cases],
+        cache_files=public.cache_files,
+    )
+    print(path)
 
 
 @prior.command("import")

@@ -1,14 +1,26 @@
 """`remnant study`: the experiment of a paper."""
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Preset, Quiet
+from remnant.cli.options import (
+    Cache,
+    Config,
+    Population,
+    Preset,
+    Quiet,
+    Resume,
+    Seed,
+    ShowImages,
+    Site,
+    StudyWorkers,
+    listed,
+    typed,
+    workers_for,
+)
 
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
 
@@ -36,9 +48,7 @@ def study_subbanna2021(
     preset: Annotated[
         Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm. paper: 1 mm, 224^3, for a GPU.")
     ] = Preset.cpu,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file whose settings replace the preset's; options replace both.")
-    ] = None,
+    config: Config = None,
     networks: Annotated[str | None, typer.Option(help="Comma-separated: unet, segnet.")] = None,
     experiments: Annotated[
         str | None,
@@ -53,23 +63,16 @@ def study_subbanna2021(
     latents: Annotated[
         LatentsFrom | None, typer.Option(help="recovered: also search latents that nobody handed over.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The root of every random number.")] = None,
+    seed: Seed = None,
     out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/subbanna2021"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
-    cache: Annotated[
-        Path | None, typer.Option(help="Where prepared scans are kept; by default the user's cache.")
-    ] = None,
+    resume: Resume = False,
+    cache: Cache = None,
     keep_reconstructions: Annotated[
         bool,
         typer.Option("--keep-reconstructions", help="Keep reconstructions and inversion decoders: patient data."),
     ] = False,
-    show_images: Annotated[
-        bool, typer.Option("--show-images", help="Show patient images in a private report.")
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes at a time; by default one a core, at most 8, and one for smoke."),
-    ] = None,
+    show_images: ShowImages = False,
+    workers: StudyWorkers = None,
     quiet: Quiet = False,
 ) -> None:
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
@@ -79,7 +82,7 @@ def study_subbanna2021(
     if config:
         chosen = chosen.with_toml(config)
     lists = {"networks": networks, "experiments": experiments}
-    given = {key: list(dict.fromkeys(map(str.strip, text.split(",")))) for key, text in lists.items() if text}
+    given = {key: listed(text) for key, text in lists.items() if text}
     single = {"design": design and str(design), "latents": latents and str(latents), "seed": seed}
     given |= {key: value for key, value in single.items() if value is not None}
     chosen = chosen.changed(**given)
@@ -91,10 +94,72 @@ def study_subbanna2021(
         resume=resume,
         keep_reconstructions=keep_reconstructions,
         show_images=show_images,
-        # The whole smoke study is done sooner than other processes have started.
-        workers=workers or (1 if preset is Preset.smoke else CORES),
+        workers=workers_for(preset, workers),
         quiet=quiet,
-        # As whoever makes the result again would type it, who has nothing to go on with.
-        command=shlex.join(["remnant", *(word for word in sys.argv[1:] if word != "--resume")]),
+        command=typed(),
     )
     print(report)
+
+
+@study.command("lee2025")
+def study_lee2025(
+    private: Annotated[
+        Path | None, typer.Option(help="The patients who train the targets. `smoke` makes them.")
+    ] = None,
+    public: Annotated[
+        Path | None, typer.Option(help="The attacker's radiographs, with age and sex. `smoke` makes them.")
+    ] = None,
+    prior: Annotated[
+        Path | None,
+        typer.Option(help="By `remnant prior train --attackers-half` from the public radiographs. `smoke` makes one."),
+    ] = None,
+    preset: Annotated[
+        Preset, typer.Option(help="smoke: 32 pixels, seconds. cpu: 64 pixels. paper: 224 pixels, for a GPU.")
+    ] = Preset.cpu,
+    config: Config = None,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: cnn, cnn_overfit, vit, vit_overfit, cnn_dropout, cnn_augmentation, cnn_early_stopping, "
+            "cnn_planted, cnn_untrained, within_cnn, within_cnn_overfit."
+        ),
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Comma-separated, run on every target; published and prior by default.")
+    ] = None,
+    private_finding: Annotated[
+        str | None, typer.Option(help="What the targets learn to tell, in the private table.")
+    ] = None,
+    public_finding: Annotated[str | None, typer.Option(help="The same of the public table.")] = None,
+    population: Population = None,
+    site: Site = None,
+    seed: Seed = None,
+    out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/lee2025"),
+    resume: Resume = False,
+    cache: Cache = None,
+    keep_reconstructions: Annotated[
+        bool, typer.Option("--keep-reconstructions", help="Keep candidates and targets: patient data.")
+    ] = False,
+    show_images: ShowImages = False,
+    workers: StudyWorkers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Redraw training patients from nothing but a classifier's checkpoint (Lee 2025)."""
+    from remnant.studies import lee2025
+    from remnant.studies.frame import Asked
+
+    chosen = lee2025.preset(preset)
+    if config:
+        chosen = chosen.with_toml(config)
+    lists = {"targets": targets, "methods": methods}
+    given = {key: listed(text) for key, text in lists.items() if text}
+    single = {
+        "private_finding": private_finding,
+        "public_finding": public_finding,
+        "population": population,
+        "site": site,
+        "seed": seed,
+    }
+    given |= {key: value for key, value in single.items() if value is not None}
+    asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
+    print(lee2025.run_study(chosen.changed(**given), asked, private=private, public=public, prior=prior, cache=cache))

@@ -33,7 +33,7 @@ class Case:
     believed; None takes it from the header.
 
     `findings`: what a radiograph's table says is there, in its own words; `uncertain`: what it says may be there;
-    `view`: as the table has it, such as "PA" or "AP".
+    `view`: as the table has it, such as "PA" or "AP". `split`: for what the table says the case was used, such as "train".
     """
 
     patient: str
@@ -46,6 +46,7 @@ class Case:
     findings: tuple[str, ...] = ()
     uncertain: tuple[str, ...] = ()
     view: str | None = None
+    split: str | None = None
 
     @property
     def case_id(self) -> str:

@@ -1,7 +1,7 @@
 """The manifest layout: DIR/manifest.csv with a row a scan or radiograph, and DIR/labels.csv with a row a label value.
 
 Of radiographs, the optional column `findings` (or `finding`, or `finding_labels`) lists what is seen, parted by '|', ','
-or ';', and `view` says how the picture was taken.
+or ';', and `view` says how the picture was taken. The optional column `split` says what a case was used for (train, val, test).
 """
 
 import re
@@ -31,7 +31,7 @@ def read(directory: Path) -> Cohort:
         )
     named = next((column for column in FINDINGS if column in table.columns), None)
     findings = [split_findings(text) for text in table[named]] if named else [()] * len(table)
-    views = list(table["view"]) if "view" in table.columns else [""] * len(table)
+    views, splits = (list(table[name]) if name in table.columns else [""] * len(table) for name in ("view", "split"))
     cases = [
         Case(
             patient=row.subject_id,
@@ -42,8 +42,9 @@ def read(directory: Path) -> Cohort:
             sex=parse_sex(row.sex),
             findings=seen,
             view=view or None,
+            split=split.strip() or None,
         )
-        for row, seen, view in zip(table.itertuples(), findings, views, strict=True)
+        for row, seen, view, split in zip(table.itertuples(), findings, views, splits, strict=True)
     ]
     return make_cohort(directory, cases, read_schemes(directory / "labels.csv", "label"), "labels.csv")
 

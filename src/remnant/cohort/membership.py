@@ -18,6 +18,8 @@ from remnant.cohort.case import Case
 from remnant.cohort.folds import FEWEST_IN_GROUP
 
 TRIES = 400
+# The halves of a source never change: a prior is made once, of the attacker's half, and serves every study and every seed.
+HALVES = Seeds(0).child("halves")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class TargetSplit:
 
 @dataclass(frozen=True)
 class SourceSplit:
-    """One source's patients, halved: `target` for a target within the source, the other half the attacker's.
+    """One source's patients, by `halves`: `target` for a target within the source, the other half the attacker's.
 
     `prior`: every patient of the attacker's half, for the generator; of them, `demographics` train the reader of age and sex
     and `demographics_validation` tell its skill.
@@ -67,6 +69,16 @@ def split_for_target(
     return split
 
 
+def halves(cases: Sequence[Case]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """One source's patients for a target within it, and for the attacker: alike in sex, images and age, whatever the label.
+
+    The same for the same cases whatever the study, its seed and its labels, so that a prior that was trained on the second
+    half knows nobody of the first. A patient without a partner is the attacker's.
+    """
+    target, attacker, left = _pairs(_profiles(cases, None), HALVES)
+    return target, tuple(sorted(attacker + left))
+
+
 def split_source(
     cases: Sequence[Case],
     labels: Mapping[str, int],
@@ -75,28 +87,36 @@ def split_source(
     validation: float = 0.2,
     demographics_validation: float = 0.25,
 ) -> SourceSplit:
-    """Halve the patients of one source alike, deal one half by `split_for_target`, and leave the other to the attacker.
+    """Deal one of the `halves` of a source by `split_for_target`, and leave the other to the attacker.
 
-    The attacker's half also takes the patients without a label: for a generator and for age and sex none is needed.
-    Raises `RemnantError` as `split_for_target` does.
+    In the attacker's half patients without a label serve like others: a generator, age and sex need none. In the target's
+    they serve nobody. Raises `RemnantError` as `split_for_target` does.
     """
-    profiles = _profiles(cases, labels)
-    target, others, left = _pairs(profiles, seeds.child("halves"))
+    target, others = halves(cases)
     inside = set(target)
     own = split_for_target(
         [case for case in cases if case.patient in inside], labels, seeds=seeds.child("target"), validation=validation
     )
-    if not 0 < demographics_validation < 1:
+    outside = [case for case in cases if case.patient in set(others)]
+    return SourceSplit(own, *split_for_demographics(outside, seeds=seeds, validation=demographics_validation))
+
+
+def split_for_demographics(
+    cases: Sequence[Case], *, seeds: Seeds, validation: float = 0.25
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The attacker's patients: those who train the reader of age and sex, and a share `validation` who tell its skill.
+
+    Raises `RemnantError` where a group would have fewer than two patients.
+    """
+    if not 0 < validation < 1:
         raise RemnantError(
-            f"The share of patients for validation must lie between 0 and 1. Got {demographics_validation:g} instead."
+            f"The share of patients for validation must lie between 0 and 1. Got {validation:g} instead."
         )
-    unlabelled = {case.patient for case in cases} - set(profiles)
-    attacker = _profiles([case for case in cases if case.patient in {*others, *left, *unlabelled}], None)
-    order = _ordered(attacker, seeds.child("demographics"))
-    watching = _spread(order, demographics_validation, seeds.child("demographics"))
-    rest = tuple(sorted(set(attacker) - watching))
-    _enough(rest, tuple(watching), len(attacker))
-    return SourceSplit(own, rest, tuple(sorted(watching)))
+    profiles = _profiles(cases, None)
+    watching = _spread(_ordered(profiles, seeds.child("demographics")), validation, seeds.child("demographics"))
+    rest = tuple(sorted(set(profiles) - watching))
+    _enough(rest, tuple(watching), len(profiles))
+    return rest, tuple(sorted(watching))
 
 
 @dataclass(frozen=True)

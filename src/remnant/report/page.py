@@ -42,6 +42,18 @@ EXPOSED = Section(
     ),
 )
 
+GLOSSARY = {
+    "Member": "A patient whose scans trained the network under audit.",
+    "Non-member": "A patient whom nobody's training saw; the honest control.",
+    "Attacker's patients": "Other people, whose scans the attacker owns and trains the attack on.",
+    "Reconstruction": "An image that the attack drew and claims to show a given patient.",
+    "Gallery": "The scans among which a reconstruction has to find its own patient.",
+    "Leak": "What members lose beyond non-members: the share of the harm that training caused.",
+    "Chance": "How often blind guessing would find the patient.",
+    "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
+    "Mean image": "The average of the attacker's own patients: what it can show without any attack.",
+}
+
 
 @dataclass(frozen=True)
 class Chapter:
@@ -111,6 +123,7 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
         },
         settings=_flat(results.settings),
         highlights=_highlights(results),
+        glossary=results.glossary or GLOSSARY,
     )
 
 

@@ -123,7 +123,7 @@ def _kept(run: Path, folder: str) -> list[Path]:
 
 
 def _bendings(path: Path) -> list[Bending]:
-    with _readable(path), np.load(path, allow_pickle=False) as kept:
+    with readable(path), np.load(path, allow_pickle=False) as kept:
         columns = [kept[field.name] for field in fields(Bending)]
         return [
             Bending(*(str(value) for value in row[:4]), *(volume.astype(np.float32) for volume in row[4:7]), row[7])
@@ -132,7 +132,7 @@ def _bendings(path: Path) -> list[Bending]:
 
 
 def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[Pair]:
-    with _readable(path), np.load(path, allow_pickle=False) as kept:
+    with readable(path), np.load(path, allow_pickle=False) as kept:
         common = (str(kept["network"]), str(kept["decoder"]))
         names = list(zip(kept["pseudonyms"], kept["groups"], kept["sessions"], strict=True))
         keys = [(*common, str(pseudonym), str(group), str(session)) for pseudonym, group, session in names]
@@ -144,7 +144,8 @@ def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[Pair
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Inside, whatever is wrong with a kept file becomes a `RemnantError` that names it."""
     try:
         yield
     except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:

@@ -13,7 +13,7 @@ from remnant.report.words import MISSING, label, number
 
 SHORT = 14  # rows of a table that print keeps on one page
 
-_FIELD = re.compile(r"\{(\w+)(?::([+]?\.?\d*[dfeg%]))?\}")
+_FIELD = re.compile(r"\{(\w+)(?::([+]?,?\.?\d*[dfeg%]))?\}")
 # A bracketed part, with the blank before it: dropped from a cell when all of its fields are missing.
 _BRACKET = re.compile(r"\s*(?:\[[^\]]*\]|\([^)]*\)|±\s*\{[^}]*\})")
 

@@ -50,6 +50,26 @@ _LABELS = {
     "independent_features": "independent features",
     "tuned_generator": "tuned generator",
     "total_variation": "total variation",
+    "cnn_dropout": "CNN with dropout",
+    "cnn_augmentation": "CNN with augmentation",
+    "cnn_early_stopping": "CNN with early stopping",
+    "cnn_planted": "planted CNN",
+    "cnn_untrained": "untrained CNN",
+    "within_cnn": "CNN within one source",
+    "within_cnn_overfit": "overfit CNN within one source",
+    "early_stopping": "early stopping",
+    "prior": "untuned prior",
+    "pixels": "pixels, no prior",
+    "gmi": "latent search (GMI)",
+    "refine": "refined latents",
+    "realism": "with discriminator",
+    "per_class": "a generator a class",
+    "layernorm_public": "LayerNorm of public images",
+    "whole": "whole image",
+    "crop": "middle 80%",
+    "likely": "likely samples",
+    "all": "all candidates",
+    "first_of_the_list": "first of the list",
 }
 
 # Columns that need other than two decimals; a p-value of 0.00 or a loss of 0.01 would say nothing.
@@ -74,7 +94,7 @@ def label(value: Value) -> str:
 
 def number(value: float, column: str = "", spec: str = "") -> str:
     """A number with the digits that suit its column, or those of `spec` (".3f", "+.2f", ".0%")."""
-    if column == "p" and not spec:
+    if (column == "p" or column.endswith("_p")) and not spec:
         if value < 0.001:
             return "<0.001"
         spec = ".2f" if value >= 0.1 else ".3f"

@@ -21,9 +21,12 @@ MODULES: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any]) -> None:
-    """Write the weights of `model`, with its class and the `arguments` that build it in the header, atomically."""
-    description = json.dumps({"module": type(model).__name__, "arguments": arguments})
+def save_checkpoint(path: Path, model: nn.Module, arguments: dict[str, Any], **notes: str) -> None:
+    """Write the weights of `model`, with its class and the `arguments` that build it in the header, atomically.
+
+    `notes` are words beside them in the header, which building the network does not need.
+    """
+    description = json.dumps({"module": type(model).__name__, "arguments": arguments, **notes})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(path) as temporary:
         # Bytes first: safetensors reports a full disk as an error of its own, which says nothing of the cause.
@@ -36,20 +39,42 @@ def load_checkpoint(path: Path, modules: Mapping[str, Callable[..., nn.Module]] 
     Raises `RemnantError` when the file is missing, is not safetensors, was not written by Remnant, names a module that
     is not among `modules`, or holds weights that do not fit the description.
     """
-    if not Path(path).is_file():
-        raise RemnantError(f"The checkpoint {path} does not exist; check the path.")
+    description = read_header(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})["remnant"])
         model = modules[description["module"]](**description["arguments"])
         model.load_state_dict(safetensors.torch.load_file(path))
     except SafetensorError as error:
-        raise RemnantError(f"{path} is not a whole safetensors file ({error}); train or copy it again.") from None
+        raise _not_whole(path, error) from None
     except (KeyError, TypeError, ValueError):
-        raise RemnantError(
-            f"{path} does not describe a network of Remnant; give a checkpoint that Remnant wrote."
-        ) from None
+        raise _not_ours(path) from None
     except RuntimeError as error:
         problem = str(error).splitlines()[-1].strip()
         raise RemnantError(f"The weights in {path} do not fit their description ({problem}); train it again.") from None
     return model.eval()
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote into the header: `module`, `arguments` and the notes.
+
+    Raises `RemnantError` when the file is missing, is not safetensors or was not written by Remnant.
+    """
+    if not Path(path).is_file():
+        raise RemnantError(f"The checkpoint {path} does not exist; check the path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["remnant"])
+    except SafetensorError as error:
+        raise _not_whole(path, error) from None
+    except (KeyError, ValueError):
+        raise _not_ours(path) from None
+    if not isinstance(header, dict):
+        raise _not_ours(path)
+    return header
+
+
+def _not_whole(path: Path, error: SafetensorError) -> RemnantError:
+    return RemnantError(f"{path} is not a whole safetensors file ({error}); train or copy it again.")
+
+
+def _not_ours(path: Path) -> RemnantError:
+    return RemnantError(f"{path} does not describe a network of Remnant; give a checkpoint that Remnant wrote.")

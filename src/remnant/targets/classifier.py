@@ -29,13 +29,13 @@ from remnant.targets.patients import check_disjoint, check_images
 
 PLANTED = 8  # images of the planted positive control
 
-RecipeName = Literal["regular", "overfit", "dropout", "augmentation", "early_stopping", "planted"]
+RecipeName = Literal["regular", "overfit", "dropout", "augmentation", "early_stopping", "planted", "untrained"]
 
 
 class Recipe(NamedTuple):
     """What a recipe does against memorising; `memorise`: the target must end with every training image right.
 
-    Every layer is trained in every recipe.
+    Every layer is trained in every recipe; in `untrained`, the negative control, none is: it takes no step.
     """
 
     weight_decay: bool = False
@@ -53,6 +53,7 @@ RECIPES: dict[RecipeName, Recipe] = {
     "augmentation": Recipe(augmentation=True),
     "early_stopping": Recipe(early_stopping=True),
     "planted": Recipe(memorise=True),
+    "untrained": Recipe(),
 }
 
 
@@ -94,8 +95,9 @@ class ClassifierSettings(Settings):
     @property
     def fit(self) -> FitSettings:
         """The training loop's settings under the recipe."""
+        epochs = {"planted": self.planted_epochs, "untrained": 0}.get(self.recipe, self.epochs)
         return FitSettings(
-            epochs=self.planted_epochs if self.recipe == "planted" else self.epochs,
+            epochs=epochs,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay if self.means.weight_decay else 0.0,
         )
@@ -123,9 +125,9 @@ class TrainedClassifier:
     """A target with what its training told.
 
     `model` in evaluation mode, from what `settings.input_range` gives to logits (n, 1); its weights are those after epoch
-    `kept` (from 0) of `history`. `accuracy`: share of the training images that it reads rightly. `training` and `validation`:
-    accuracy, balanced accuracy and AUC over patients, with the majority guess. Where training stopped early, the validation
-    patients chose when, so that its figures flatter a little.
+    `kept` (from 0, -1 for none) of `history`. `accuracy`: share of the training images that it reads rightly. `training` and
+    `validation`: accuracy, balanced accuracy and AUC over patients, with the majority guess. Where training stopped early, the
+    validation patients chose when, so that its figures flatter a little.
     """
 
     model: nn.Module

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from remnant import cli
-from remnant.attacks.prior import Prior, import_prior, load_prior, save_prior
+from remnant.attacks.prior import Prior, digest_of, import_prior, load_discriminator, load_prior, save_prior
 from remnant.base.errors import RemnantError
 from remnant.nets.pggan import Discriminator, Generator
 from remnant.targets.checkpoint import save_checkpoint
@@ -38,6 +38,26 @@ def test_what_is_saved_is_loaded_and_copies_are_tuned_apart(tmp_path):
             assert value.requires_grad
             value.add_(1)
     assert torch.equal(images(prior.generator), images(generator()))
+
+
+def test_a_prior_knows_whose_images_it_was_trained_on_without_their_names(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_prior(path, Prior(generator(), digest_of(["bert", "anna", "anna"])))
+    assert load_prior(path).patients == digest_of(["anna", "bert"]) != digest_of(["anna"])
+    assert b"anna" not in path.read_bytes()
+    save_prior(path, Prior(generator()))
+    assert load_prior(path).patients is None
+
+
+def test_the_discriminator_lies_beside_its_prior(tmp_path):
+    path, beside = tmp_path / "a.safetensors", tmp_path / "discriminator.safetensors"
+    save_prior(path, Prior(generator()))
+    assert load_discriminator(path) is None
+    save_checkpoint(beside, Discriminator(WIDTHS, 16), {"channels": WIDTHS, "side": 16})
+    assert load_discriminator(path)(torch.rand(2, 1, 16, 16)).shape == (2, 1)
+    save_checkpoint(beside, Discriminator(WIDTHS, 8), {"channels": WIDTHS, "side": 8})
+    with pytest.raises(RemnantError, match="judges images of 8 pixels, and the prior beside it draws 16"):
+        load_discriminator(path)
 
 
 def public(colours=3, **changed):

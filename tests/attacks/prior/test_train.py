@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from remnant.attacks.prior import load_prior, train_prior
+from remnant.attacks.prior import digest_of, load_prior, train_prior
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.engine import gan
@@ -39,10 +39,13 @@ def test_training_brings_the_mean_image_nearer(blobs, tiny, tmp_path):
 def test_what_a_run_leaves(blobs, tiny, tmp_path):
     cached = tmp_path / "cached.npz"
     cached.write_bytes(b"x")
-    path = train_prior(blobs, tiny, tmp_path / "run", resume=False, quiet=True, cache_files=[cached])
+    path = train_prior(
+        blobs, tiny, tmp_path / "run", resume=False, quiet=True, patients=["b", "a"], cache_files=[cached]
+    )
     run = tmp_path / "run"
     assert path == run / "checkpoints" / "prior.safetensors"
     assert load_prior(path).side == 16 and load_prior(path).latent == 8
+    assert load_prior(path).patients == digest_of(["a", "b"])
     kept = load_checkpoint(run / "checkpoints" / "discriminator.safetensors", {"Discriminator": Discriminator})
     assert kept(torch.rand(2, 1, 16, 16)).shape == (2, 1)
     assert sorted(file.name for file in (run / "private" / "previews").iterdir()) == [

@@ -165,15 +165,15 @@ def test_nih_without_images_and_with_two_tables(nih, put, tmp_path):
 
 
 def test_a_manifest_says_what_is_seen_and_how(put, save, ramp, tmp_path):
-    rows = ["image,label,subject_id,session_id,age,sex,finding,view"]
+    rows = ["image,label,subject_id,session_id,age,sex,finding,view,split"]
     for index, finding in enumerate(('"COVID-19, ARDS"', "Edema|Pneumonia|Edema", "No Finding", "")):
         save(ramp, f"{index}.png")
-        rows.append(f"{index}.png,,p{index},day+{index},,,{finding},{'AP Supine' if index else ''}")
+        rows.append(f"{index}.png,,p{index},day+{index},,,{finding},{'AP Supine,train' if index else ','}")
     put(tmp_path / "manifest.csv", "\n".join(rows))
     cases = read_cohort(tmp_path).cases
     assert [case.findings for case in cases] == [("COVID-19", "ARDS"), ("Edema", "Pneumonia"), ("No Finding",), ()]
     assert [case.view for case in cases] == [None, "AP Supine", "AP Supine", "AP Supine"]
-    assert cases[1].session == "day+1"
+    assert [case.split for case in cases] == [None, "train", "train", "train"] and cases[1].session == "day+1"
 
 
 @pytest.mark.parametrize("column", ["findings", "finding_labels"])
@@ -181,7 +181,7 @@ def test_a_manifest_s_other_names_for_findings(put, save, ramp, tmp_path, column
     save(ramp)
     put(tmp_path / "manifest.csv", f"image,label,subject_id,session_id,age,sex,{column}\na.png,,p,s,,,Edema\n")
     (case,) = read_cohort(tmp_path).cases
-    assert case.findings == ("Edema",) and case.view is None
+    assert case.findings == ("Edema",) and case.view is None and case.split is None
 
 
 def test_a_folder_of_pictures_and_dicom(save, dicom, put, ramp, tmp_path):

@@ -21,7 +21,6 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.report.page import make_report
 from remnant.studies.subbanna2021 import preset, run_study
-from remnant.studies.subbanna2021.study import _training, seconds_worked
 
 SETTINGS = preset("smoke").changed(networks=["segnet"])
 TABLES = {
@@ -30,47 +29,6 @@ TABLES = {
     "dice": "network group image",
     "leak": "network metric difference low high p detectable",
 }
-
-
-def event(second, cell, event, **values):
-    return {"time": f"2026-01-01T00:00:{second:02d}+00:00", "cell": cell, "event": event, **values}
-
-
-def test_seconds_are_summed_over_resumptions():
-    events = [
-        event(0, "study", "start"),
-        event(4, "a", "start"),
-        # Killed at 4; the hours before somebody resumed are no work.
-        event(30, "study", "start"),
-        event(35, "study", "end"),
-    ]
-    assert seconds_worked(events) == 9.0
-    assert seconds_worked(events[:3]) == 4.0 and seconds_worked([]) == 0.0
-
-
-def test_training_counts_the_last_start_of_a_cell():
-    def epoch(second, number, loss):
-        return event(second, "attack-unet-fold1-default", "epoch", epoch=number, loss=loss, validation=None)
-
-    events = [
-        event(0, "attack-unet-fold1-default", "start"),
-        epoch(1, 1, 9.0),
-        epoch(2, 2, 8.0),
-        event(3, "study", "start"),
-        event(4, "attack-unet-fold1-default", "start"),
-        epoch(5, 1, 7.0),
-    ]
-    assert _training(events) == [
-        {
-            "cell": "attack-unet-fold1-default",
-            "network": "unet",
-            "kind": "decoder",
-            "fold": 1,
-            "epoch": 1,
-            "loss": 7.0,
-            "validation": None,
-        }
-    ]
 
 
 @pytest.fixture(scope="module")

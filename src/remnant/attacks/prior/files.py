@@ -1,14 +1,16 @@
 """Priors on disk: ours, and the public chest PGGAN's checkpoints (Segal et al. 2021)."""
 
 import copy
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
-from remnant.nets.pggan import Generator, doublings
-from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
+from remnant.nets.pggan import Discriminator, Generator, doublings
+from remnant.targets.checkpoint import load_checkpoint, read_header, save_checkpoint
 from remnant.targets.opening import open_checkpoint
 
 # A training checkpoint holds the generator twice; the running average is the better one.
@@ -21,10 +23,12 @@ class Prior:
     """A generator of plausible radiographs, which knows nothing of any target.
 
     `generator` maps latents (n, `latent`) from N(0, 1) to images (n, 1, `side`, `side`), nominally in [0, 1], not
-    clamped; it is in evaluation mode.
+    clamped; it is in evaluation mode. `patients`: the digest of those whose radiographs it was trained on; None where
+    nobody noted them.
     """
 
     generator: Generator
+    patients: str | None = None
 
     @property
     def side(self) -> int:
@@ -39,11 +43,16 @@ class Prior:
         return copy.deepcopy(self.generator).requires_grad_(True)
 
 
+def digest_of(patients: Iterable[str]) -> str:
+    """SHA-256 over the sorted names of public patients: whether two sets of them are the same, without the names."""
+    return hashlib.sha256("\n".join(sorted(set(patients))).encode()).hexdigest()
+
+
 def save_prior(path: Path, prior: Prior) -> None:
     """Write the generator as a checkpoint of Remnant, atomically."""
     generator = prior.generator
     arguments = {"latent": generator.latent, "channels": generator.widths, "side": generator.side}
-    save_checkpoint(path, generator, arguments)
+    save_checkpoint(path, generator, arguments, **({"patients": prior.patients} if prior.patients else {}))
 
 
 def load_prior(path: Path) -> Prior:
@@ -58,7 +67,32 @@ def load_prior(path: Path) -> Prior:
         raise RemnantError(
             f"The prior {path} draws {generator.colours} colours, radiographs have one; import it again."
         )
-    return Prior(_whole(generator, path))
+    patients = read_header(path).get("patients")
+    return Prior(_whole(generator, path), patients if isinstance(patients, str) else None)
+
+
+def discriminator_file(prior: Path) -> Path:
+    """Where the training of a prior leaves its discriminator: beside the prior's own file."""
+    return Path(prior).with_name("discriminator.safetensors")
+
+
+def load_discriminator(prior: Path) -> Discriminator | None:
+    """The discriminator beside the file of a `prior`, in evaluation mode; None where there is none, as for imported priors.
+
+    Raises `RemnantError` as `load_checkpoint` does, and when it judges images of another size than the prior draws.
+    """
+    path = discriminator_file(prior)
+    if not path.exists():
+        return None
+    model = load_checkpoint(path, {"Discriminator": Discriminator})
+    assert isinstance(model, Discriminator)
+    side = read_header(prior)["arguments"]["side"]
+    if model.side != side:
+        raise RemnantError(
+            f"{path} judges images of {model.side} pixels, and the prior beside it draws {side}; put each prior with its "
+            "discriminator into a folder of its own."
+        )
+    return model
 
 
 def import_prior(path: Path) -> Prior:

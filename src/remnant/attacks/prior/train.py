@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remnant.attacks.prior.files import Prior, save_prior
+from remnant.attacks.prior.files import Prior, digest_of, discriminator_file, save_prior
 from remnant.attacks.prior.settings import PriorSettings
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, write_text
@@ -32,13 +32,15 @@ def train_prior(
     *,
     resume: bool,
     quiet: bool = False,
+    patients: Sequence[str] = (),
     cache_files: Sequence[Path] = (),
 ) -> Path:
     """Train on `images`, float32 (n, 1, side, side) in [0, 1], in the run directory `out`; return the prior's file.
 
     That is `checkpoints/prior.safetensors`, for `load_prior`; beside it lies `discriminator.safetensors`. The training
     curve is in the log, and a grid of samples a side in `private/previews`. A killed run goes on with `resume`, on the
-    same machine to the same weights. `cache_files` hold these images outside the run, for `purge` to find.
+    same machine to the same weights. A digest of the `patients` whose images these are is written into the prior, so that a
+    study can tell whether it knows whom it should not. `cache_files` hold these images outside the run, for `purge` to find.
     Raises `RemnantError` for images that do not fit `settings`, for other images than the run was begun with, and as
     `Run.start` does.
     """
@@ -49,7 +51,7 @@ def train_prior(
         run.keep_note_of(list(cache_files))
         if not path.exists():
             _same_images(run, images)
-            _train(run, images, settings, path, quiet)
+            _train(run, images, settings, path, quiet, digest_of(patients) if patients else None)
     return path
 
 
@@ -75,7 +77,9 @@ def _same_images(run: Run, images: np.ndarray) -> None:
         raise RemnantError(f"{run.path} was begun with other images; give the same, or choose another --out.")
 
 
-def _train(run: Run, images: np.ndarray, settings: PriorSettings, path: Path, quiet: bool) -> None:
+def _train(
+    run: Run, images: np.ndarray, settings: PriorSettings, path: Path, quiet: bool, patients: str | None
+) -> None:
     seeds = Seeds(settings.seed).child("prior")
     torch.manual_seed(seeds.child("weights").integer)
     generator = Generator(settings.latent, settings.channels, settings.side)
@@ -113,8 +117,8 @@ def _train(run: Run, images: np.ndarray, settings: PriorSettings, path: Path, qu
             saved=preview,
         )
     arguments = {"channels": discriminator.widths, "side": discriminator.side}
-    save_checkpoint(run.checkpoints / "discriminator.safetensors", discriminator, arguments)
-    save_prior(path, Prior(averaged))
+    save_checkpoint(discriminator_file(path), discriminator, arguments)
+    save_prior(path, Prior(averaged, patients))
     state.unlink(missing_ok=True)
 
 

@@ -18,10 +18,12 @@ from remnant.report.figures.leak import leak_forest
 from remnant.report.figures.membership import auc_forest, membership_scores
 from remnant.report.figures.metrics import metric_match, response_curves
 from remnant.report.figures.own import own_against_others
+from remnant.report.figures.radiographs import likely_beside_nearest, progression
 from remnant.report.figures.ranks import rank_histogram
 from remnant.report.figures.reconstructions import pairs_of, reconstructions
 from remnant.report.figures.stage1 import stage1_terms
 from remnant.report.figures.training import training_curves
+from remnant.report.radiographs import pairs_beside, strips_of
 
 
 @dataclass(frozen=True)
@@ -55,5 +57,7 @@ FIGURES = {
     "age_scatter": Kind(age_scatter, "ages"),
     "sex_confusion": Kind(sex_confusion, "sexes"),
     "reconstructions": Kind(reconstructions, "scores", pairs_of),
+    "progression": Kind(progression, "stage1", strips_of),
+    "likely_beside_nearest": Kind(likely_beside_nearest, "likely", pairs_beside),
     "deformation_maps": Kind(deformation_maps, "scores", bendings_of),
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from remnant.base.results import Row, Value
+from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.intervals import PairedDifference, paired_difference
 from remnant.measure.multiplicity import holm
@@ -87,8 +87,3 @@ def _columns(found: PairedDifference) -> Row:
         "p": number(found.p),
         "detectable": number(found.detectable),
     }
-
-
-def number(value: float) -> float | None:
-    """JSON has no NaN: what the sample cannot support is null."""
-    return float(value) if np.isfinite(value) else None

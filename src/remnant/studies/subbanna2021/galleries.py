@@ -2,10 +2,9 @@
 
 import math
 
-from remnant.base.results import Row, matching
+from remnant.base.results import Row, matching, number
 from remnant.base.seeds import Seeds
 from remnant.measure.gallery import count_impostors, gallery_curve, half_size
-from remnant.studies.subbanna2021.contrasts import number
 from remnant.studies.subbanna2021.search import Search
 
 # Of fewer candidates a curve would be a handful of steps.

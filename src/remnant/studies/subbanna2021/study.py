@@ -1,16 +1,9 @@
 """The study from cohort to report."""
 
 import math
-import shutil
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from remnant.base import provenance
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -21,8 +14,8 @@ from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare import check_headers, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import build_template
-from remnant.engine.cells import run_cells
-from remnant.report.page import make_report
+from remnant.engine.cells import Cell
+from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort, provenance_of, training_rows
 from remnant.studies.subbanna2021 import page
 from remnant.studies.subbanna2021.estimate import foretell
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
@@ -62,34 +55,26 @@ def run_study(
         cohort = read_cohort(data)
         check_headers(cohort)
         _deal(cohort, settings)
-    keep = keep_reconstructions or show_images
-    # Kept in the run, so that going on with it cannot throw away what was to be kept.
-    config = {**settings.resolved(), "data": data and str(data), "keep_reconstructions": keep}
-    with Run.start(out, STUDY, config, resume=resume) as run:
-        if not run.results.exists():
-            run.log("study", "start")
-            cohort = cohort or _phantoms(run, workers, quiet)
-            _prepare_folds(run, cohort, settings, cache, workers, quiet)
-            foretell(run, settings, workers)
-            cells = run_cells(run, cells_of(settings), workers=workers, quiet=quiet)
-            run.log("study", "end")
-            results = _results(run, cohort, cells, settings, command)
-            _write_scores(run.path / "scores.csv", results.tables["scores"])
-            results.write(run.results)
-        report = make_report(run.path)
-        for name in ("folds", "phantoms", *(() if keep else ("reconstructions", "bendings", "decoders"))):
-            shutil.rmtree(run.private / name, ignore_errors=True)
-        return make_report(run.path, show_images=True) if show_images else report
+    config = {**settings.resolved(), "data": data and str(data)}
 
+    def prepare_cells(run: Run) -> list[Cell]:
+        nonlocal cohort
+        cohort = cohort or phantom_cohort(
+            run, lambda out: write_bids(SMOKE_PHANTOMS, out, workers=workers, quiet=quiet)
+        )
+        _prepare_folds(run, cohort, settings, cache, workers, quiet)
+        foretell(run, settings, workers)
+        return cells_of(settings)
 
-def _phantoms(run: Run, workers: int, quiet: bool) -> Cohort:
-    """The smoke preset's own patients, whole or not there at all."""
-    folder = run.private / "phantoms"
-    if not folder.exists():
-        for unfinished in run.private.glob(".phantoms.partial-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
-        write_bids(SMOKE_PHANTOMS, folder, workers=workers, quiet=quiet)
-    return read_cohort(folder)
+    return carry_out(
+        STUDY,
+        Asked(out, resume, keep_reconstructions, show_images, workers, quiet, command),
+        config,
+        prepare_cells,
+        lambda run, cells: _results(run, cohort, cells, settings, command),
+        passing=("folds", "phantoms"),
+        drawn=("reconstructions", "bendings", "decoders"),
+    )
 
 
 def _deal(cohort: Cohort, settings: StudySettings) -> tuple[Fold, ...]:
@@ -123,12 +108,9 @@ def _prepare_folds(
         write_fold(run, prepared, fold)
 
 
-def _results(
-    run: Run, cohort: Cohort, cells: dict[str, dict[str, Any]], settings: StudySettings, command: str
-) -> Results:
+def _results(run: Run, cohort: Cohort, cells: Cells, settings: StudySettings, command: str) -> Results:
     tables = make_tables(cells, settings.networks, settings.experiments, Seeds(settings.seed))
-    events = run.events()
-    tables["training"] = _training(events)
+    tables["training"] = training_rows(run.events(), _trained)
     return Results(
         study=STUDY,
         title=page.TITLE,
@@ -137,53 +119,18 @@ def _results(
         patients=len(cohort.patients),
         scans=len(cohort.cases),
         seed=settings.seed,
-        seconds=round(seconds_worked(events), 1),
-        started=events[0]["time"],
-        hardware=provenance.hardware(),
-        versions=provenance.versions(),
-        checkpoints={cell["checkpoint"]: cell["sha256"] for cell in cells.values() if "sha256" in cell},
         settings=settings.resolved(),
         tables=tables,
+        **provenance_of(run, cells),
         **page.words(tables, cells, settings, cohort),
     )
 
 
-def _training(events: list[dict[str, Any]]) -> list[Row]:
-    """Losses of every epoch, of the last start of each cell: what a killed process left does not count."""
-    rows: dict[str, list[Row]] = {}
-    for event in events:
-        name = event["cell"]
-        if event["event"] == "start":
-            rows[name] = []
-        elif event["event"] == "epoch":
-            kind, network, fold = name.split("-")[:3]
-            rows[name].append(
-                {
-                    "cell": name,
-                    "network": network,
-                    "kind": "decoder" if kind == "attack" else kind,
-                    "fold": int(fold.removeprefix("fold")),
-                    "epoch": event["epoch"],
-                    "loss": event["loss"],
-                    "validation": event["validation"],
-                }
-            )
-    return [row for name in sorted(rows) for row in rows[name]]
-
-
-def seconds_worked(events: list[dict[str, Any]]) -> float:
-    """Wall time from each start of the study to the last that was heard of it, summed over resumptions."""
-    total, since, last = 0.0, None, None
-    for event in events:
-        now = datetime.fromisoformat(event["time"]).timestamp()
-        if event["cell"] == "study" and event["event"] == "start":
-            if since is not None and last is not None:
-                total += last - since
-            since = now
-        last = now
-    return total + (last - since if since is not None and last is not None else 0.0)
-
-
-def _write_scores(path: Path, rows: list[Row]) -> None:
-    with atomic_path(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+def _trained(cell: str) -> Row:
+    """What was trained in a cell, by its name."""
+    kind, network, fold = cell.split("-")[:3]
+    return {
+        "network": network,
+        "kind": "decoder" if kind == "attack" else kind,
+        "fold": int(fold.removeprefix("fold")),
+    }

@@ -6,20 +6,13 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.decoder import DECODERS
-from remnant.base.results import Row, Value
+from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure import identity
 from remnant.measure.intervals import bootstrap_mean, clopper_pearson
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
-from remnant.studies.subbanna2021.contrasts import (
-    GROUPS,
-    STATISTICS,
-    comparison,
-    leak,
-    looked_at_together,
-    number,
-)
+from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, comparison, leak, looked_at_together
 from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
 from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import Search, search

@@ -1,0 +1,89 @@
+"""What an audit of checkpoints keeps in RUN/private for the figures that show images: patient data, read from its files alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.results import Row
+from remnant.report.private import readable
+
+SHOWN = 4  # pairs of a target at most
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The same few latents' images (s, k, N, N) in [0, 1] after each of `steps` (s,) of stage 1."""
+
+    target: str
+    steps: np.ndarray
+    images: np.ndarray
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A candidate (N, N) in [0, 1], which is among the `likely` or only the first of the list, and the training image nearest to
+    it in the target's features with their cosine and SSIM; None where there were no patients to compare with."""
+
+    target: str
+    likely: bool
+    candidate: np.ndarray
+    nearest: np.ndarray | None
+    cosine: float | None
+    ssim: float | None
+
+
+def strips_of(run: Path, rows: list[Row]) -> list[Strip]:
+    """The progressions of the targets and methods in `rows` of the table `stage1`."""
+    strips = []
+    for target, method in dict.fromkeys((str(row["target"]), str(row["method"])) for row in rows):
+        path = _path(run, "progressions", f"{target}-{method}")
+        with readable(path), np.load(path, allow_pickle=False) as kept:
+            strips.append(Strip(target, kept["steps"], kept["images"].astype(np.float32) / 255))
+    return strips
+
+
+def pairs_beside(run: Path, rows: list[Row]) -> list[Beside]:
+    """Of the targets and methods in `rows` of the table `likely`, the first `SHOWN` likely candidates of the ranked list, or
+    its first ones where none is likely."""
+    return [pair for row in rows for pair in _pairs(run, row)]
+
+
+def _pairs(run: Path, row: Row) -> list[Beside]:
+    path = _path(run, "attacks", f"{row['target']}-{row['method']}")
+    with readable(path), np.load(path, allow_pickle=False) as kept:
+        order, likely = kept["order"], kept["likely"]
+        chosen = [int(one) for one in order if likely[one] or not likely.any()][:SHOWN]
+        images = kept["images"][chosen].astype(np.float32) / 255
+        compared = "target_features-whole-members" in kept.files
+        found = {
+            name: kept[f"{space}-whole-members"][chosen]
+            for name, space in (("cosine", "target_features"), ("ssim", "ssim"))
+            if compared
+        }
+    pairs = []
+    members = _members(run, str(row["source"])) if compared else None
+    for place, one in enumerate(chosen):
+        beside = (None, None, None)
+        if members is not None:
+            nearest = int(found["cosine"][place].argmax())
+            beside = members[nearest, 0], float(found["cosine"][place, nearest]), float(found["ssim"][place, nearest])
+        pairs.append(Beside(str(row["target"]), bool(likely[one]), images[place], *beside))
+    return pairs
+
+
+def _members(run: Path, source: str) -> np.ndarray:
+    path = _path(run, "groups", source)
+    with readable(path), np.load(path, allow_pickle=False) as kept:
+        return kept["members-images"]
+
+
+def _path(run: Path, folder: str, stem: str) -> Path:
+    path = Path(run) / "private" / folder / f"{stem}.npz"
+    if not path.exists():
+        raise RemnantError(
+            f"The run {run} kept no {folder} of {stem}, so its images cannot be shown; run it again with "
+            "--keep-reconstructions, or make the report without --show-images."
+        )
+    return path

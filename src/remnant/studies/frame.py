@@ -1,0 +1,138 @@
+"""The frame of every study: begin or go on, prepare, do the cells, write results and report, remove what is patient data."""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from remnant.base import provenance
+from remnant.base.files import atomic_path
+from remnant.base.results import Results, Row
+from remnant.base.run import Run
+from remnant.cohort.case import Cohort
+from remnant.cohort.read import read_cohort
+from remnant.engine.cells import Cell, run_cells
+from remnant.report.page import make_report
+
+Cells = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a run was asked for; nothing of it changes a number.
+
+    Unless `keep_reconstructions` or `show_images`, what was drawn of patients is removed when the run is finished. `workers`
+    cells run at a time, each in its own process. `command` is what somebody types to make the result again.
+    """
+
+    out: Path
+    resume: bool = False
+    keep_reconstructions: bool = False
+    show_images: bool = False
+    workers: int = 1
+    quiet: bool = False
+    command: str = ""
+
+    @property
+    def keep(self) -> bool:
+        """Whether reconstructions stay."""
+        return self.keep_reconstructions or self.show_images
+
+
+def carry_out(
+    study: str,
+    asked: Asked,
+    config: Mapping[str, Any],
+    prepare: Callable[[Run], list[Cell]],
+    conclude: Callable[[Run, Cells], Results],
+    *,
+    passing: Iterable[str],
+    drawn: Iterable[str],
+) -> Path:
+    """Run a study in its directory and return the path of its report.
+
+    `prepare(run)` puts into the run what the cells read, and returns them; `conclude(run, cells)` makes the results of what
+    they returned, by name. Of RUN/private the folders `passing` are removed at the end, `drawn` unless they are to be kept.
+    A run with results is not begun again: its report is. Raises `RemnantError` as `Run.start` and `run_cells` do.
+    """
+    # Kept in the run, so that going on with it cannot throw away what was to be kept.
+    config = {**config, "keep_reconstructions": asked.keep}
+    with Run.start(asked.out, study, config, resume=asked.resume) as run:
+        if not run.results.exists():
+            run.log("study", "start")
+            cells = run_cells(run, prepare(run), workers=asked.workers, quiet=asked.quiet)
+            run.log("study", "end")
+            results = conclude(run, cells)
+            if "scores" in results.tables:
+                _write_scores(run.path / "scores.csv", results.tables["scores"])
+            results.write(run.results)
+        report = make_report(run.path)
+        for name in (*passing, *(() if asked.keep else drawn)):
+            shutil.rmtree(run.private / name, ignore_errors=True)
+        return make_report(run.path, show_images=True) if asked.show_images else report
+
+
+def phantom_cohort(run: Run, write: Callable[[Path], None], name: str = "phantoms") -> Cohort:
+    """A smoke preset's own patients in RUN/private/<name>, by `write(directory)`, whole or not there at all."""
+    folder = run.private / name
+    if not folder.exists():
+        for unfinished in run.private.glob(f".{name}.partial-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        write(folder)
+    return read_cohort(folder)
+
+
+def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
+    """The fields of `Results` that say where the numbers come from: time, machine, versions, the checkpoints' hashes.
+
+    The hash of a checkpoint is what a cell returns as `sha256`, beside its file's name as `checkpoint`.
+    """
+    events = run.events()
+    # A run that was begun before cells counted it has cells without.
+    worked = [cell.get("cpu_seconds") for cell in cells.values()]
+    return {
+        "seconds": round(seconds_worked(events), 1),
+        "cpu_seconds": None if None in worked else round(sum(worked), 1),
+        "started": events[0]["time"],
+        "hardware": provenance.hardware(),
+        "versions": provenance.versions(),
+        "checkpoints": {cell["checkpoint"]: cell["sha256"] for cell in cells.values() if "sha256" in cell},
+    }
+
+
+def training_rows(events: list[dict[str, Any]], describe: Callable[[str], Row]) -> list[Row]:
+    """Losses of every epoch, of the last start of each cell: what a killed process left does not count.
+
+    `describe(name)` gives the columns that a cell's name stands for.
+    """
+    rows: dict[str, list[Row]] = {}
+    for event in events:
+        name = event["cell"]
+        if event["event"] == "start":
+            rows[name] = []
+        elif event["event"] == "epoch":
+            losses = {key: event[key] for key in ("epoch", "loss", "validation")}
+            rows[name].append({"cell": name, **describe(name), **losses})
+    return [row for name in sorted(rows) for row in rows[name]]
+
+
+def seconds_worked(events: list[dict[str, Any]]) -> float:
+    """Wall time from each start of the study to the last that was heard of it, summed over resumptions."""
+    total, since, last = 0.0, None, None
+    for event in events:
+        now = datetime.fromisoformat(event["time"]).timestamp()
+        if event["cell"] == "study" and event["event"] == "start":
+            if since is not None and last is not None:
+                total += last - since
+            since = now
+        last = now
+    return total + (last - since if since is not None and last is not None else 0.0)
+
+
+def _write_scores(path: Path, rows: list[Row]) -> None:
+    with atomic_path(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)

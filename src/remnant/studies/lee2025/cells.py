@@ -1,0 +1,206 @@
+"""The independent pieces of an audit: the reader of age and sex, each target, and each stage 1 with what is drawn after it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from remnant.attacks.checkpoint.likely import rank, score
+from remnant.attacks.checkpoint.methods import METHODS, Attack, Own, Tuned
+from remnant.attacks.demographics import (
+    DemographicModel,
+    KnownPeople,
+    load_demographics,
+    save_demographics,
+    train_demographics,
+)
+from remnant.attacks.prior import load_discriminator, load_prior
+from remnant.base.provenance import sha256
+from remnant.base.results import number
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.engine.loop import EpochReport
+from remnant.studies.lee2025.kept import (
+    OWN,
+    Attacked,
+    Group,
+    Progression,
+    Source,
+    as_bytes,
+    groups_file,
+    read_groups,
+    write_attacked,
+    write_progression,
+)
+from remnant.studies.lee2025.settings import AuditSettings, StudySettings
+from remnant.studies.lee2025.similar import Yardstick
+from remnant.studies.lee2025.stage1 import Stage1
+from remnant.studies.lee2025.targets import COLUMNS, TARGETS
+from remnant.targets.access import weights_of
+from remnant.targets.classifier import LabelledImages, train_classifier
+from remnant.targets.classifier_files import save_classifier
+from remnant.targets.inputs import InputRange
+from remnant.targets.loading import load_target
+
+DEMOGRAPHICS = "demographics"
+
+
+def demographics_cell(run: Run, settings: AuditSettings) -> dict[str, Any]:
+    """Train the reader of age and sex on the attacker's own patients, as far as both are known of them."""
+    groups = {name: _known(group) for name, group in read_groups(run, OWN).items()}
+    seeds = Seeds(settings.seed).child(DEMOGRAPHICS)
+    model = train_demographics(
+        groups["training"], groups["validation"], settings.demographic, seeds, _epoch_log(run, DEMOGRAPHICS)
+    )
+    path = demographics_file(run)
+    save_demographics(path, model)
+    return {"checkpoint": path.name, "sha256": sha256(path)}
+
+
+def demographics_file(run: Run) -> Path:
+    """Where the reader of age and sex lies: it knows public patients only."""
+    return run.checkpoints / f"{DEMOGRAPHICS}.safetensors"
+
+
+def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
+    """Train one target; what its training told, and the columns of its row in the table `targets`."""
+    name, chosen = target_cell_name(target), TARGETS[target]
+    groups = read_groups(run, chosen.source)
+    training, validation = (_labelled(groups[part]) for part in ("members", "validation"))
+    trained = train_classifier(
+        training, validation, settings.classifier(target), Seeds(settings.seed).child(name), _epoch_log(run, name)
+    )
+    path = target_file(run, target)
+    save_classifier(path, trained)
+    told = trained.validation
+    values = (
+        trained.settings.network,
+        chosen.recipe,
+        chosen.source,
+        len(set(training.patients)),
+        len(training.images),
+        len(trained.history),
+        trained.kept + 1,
+        trained.accuracy,
+        told.accuracy.mean,
+        *(number(bound) for skill in (told.balanced, told.auc) for bound in (skill.mean, skill.low, skill.high)),
+        told.guess_accuracy,
+    )
+    return {"checkpoint": path.name, "sha256": sha256(path), **dict(zip(COLUMNS, values, strict=True))}
+
+
+def target_file(run: Run, target: str) -> Path:
+    """Where a target lies: one that was trained on patients may not leave."""
+    return run.private / "targets" / f"{target}.safetensors"
+
+
+def attack_cell(
+    run: Run,
+    target: str,
+    source: Source | None,
+    methods: tuple[str, ...],
+    checkpoint: Path,
+    input_range: InputRange,
+    prior: Path,
+    settings: AuditSettings,
+) -> dict[str, Any]:
+    """Stage 1 once for `methods` that share it, then what each draws, scored, ranked and held against the patients of `source`.
+
+    Returns the `methods`, the rows `stage1` {method, part, term, step, value} of their losses, and by part the `steps` and
+    whether its loss had `levelled_off`.
+    """
+    own = read_groups(run, OWN) if groups_file(run, OWN).exists() else {}
+    model = load_demographics(demographics_file(run)) if own else None
+    access = weights_of(load_target(checkpoint))
+    yardstick = Yardstick(read_groups(run, source) if source else {}, access.target, input_range, model, settings.crop)
+    stage1 = Stage1(run, attack_cell_name(target, methods[0]), methods[0])
+    attack = Attack(
+        Own(
+            load_prior(prior).generator,
+            load_discriminator(prior),
+            torch.from_numpy(np.concatenate([group.images for group in own.values()])) if own else None,
+        ),
+        access,
+        input_range,
+        settings.attack,
+        # The same branch for all targets: their candidates come from the same latents, so that targets alone differ.
+        Seeds(settings.seed).child("attack"),
+        stage1.report,
+    )
+    tuned = METHODS[methods[0]].tune(attack)
+    for method in methods:
+        stage1.method = method
+        images = METHODS[method].draw(attack, tuned).images
+        write_attacked(run, _judged(attack, target, method, images, yardstick, model))
+    if tuned:
+        # One a method that was tuned; of generators for a class each, that of the first.
+        write_progression(run, _progression(target, methods[0], tuned))
+    return {"methods": list(methods), "stage1": stage1.rows(), **stage1.ends(tuned)}
+
+
+def _judged(
+    attack: Attack, target: str, method: str, images: torch.Tensor, yardstick: Yardstick, model: DemographicModel | None
+) -> Attacked:
+    scores = score(images, attack.goals, attack.settings.likely)
+    ranking = rank(scores, attack.settings.likely.q)
+    age, male = model.predict(images) if model else np.full((2, len(images)), np.nan)
+    return Attacked(
+        target,
+        method,
+        as_bytes(images),
+        scores.excitation.astype(float),
+        scores.distance.astype(float),
+        ranking.order,
+        ranking.likely,
+        ranking.excitation_cutoff,
+        ranking.distance_cutoff,
+        age,
+        male,
+        yardstick.compare(images),
+    )
+
+
+def _progression(target: str, method: str, tuned: Tuned) -> Progression:
+    shown = tuned[0].progression
+    images = np.stack([as_bytes(strip.clamp(0, 1)) for strip in shown.values()])
+    return Progression(target, method, np.array(list(shown)), images)
+
+
+def target_cell_name(target: str) -> str:
+    return f"target-{target}"
+
+
+def attack_cell_name(target: str, method: str) -> str:
+    """Called after the stage 1 that the method begins with: methods of one stage 1 are one cell."""
+    return f"attack-{target}-{METHODS[method].tune.__name__.lstrip('_')}"
+
+
+def by_stage1(methods: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The methods that share a stage 1 together, each in their order."""
+    parts: dict[Any, list[str]] = {}
+    for method in methods:
+        parts.setdefault(METHODS[method].tune, []).append(method)
+    return [tuple(part) for part in parts.values()]
+
+
+def _labelled(group: Group) -> LabelledImages:
+    return LabelledImages(torch.from_numpy(group.images), group.labels, group.patients)
+
+
+def _known(group: Group) -> KnownPeople:
+    """Those of a group whose age and sex are known."""
+    keep = [i for i, sex in enumerate(group.sexes) if sex and not np.isnan(group.ages[i])]
+    return KnownPeople(
+        torch.from_numpy(group.images[keep]),
+        group.ages[keep],
+        np.array([group.sexes[i] == "M" for i in keep], dtype=bool),
+        [group.patients[i] for i in keep],
+    )
+
+
+def _epoch_log(run: Run, cell: str) -> EpochReport:
+    def report(epoch: int, loss: float, validation: float | None) -> None:
+        run.log(cell, "epoch", epoch=epoch + 1, loss=loss, validation=validation)
+
+    return report

@@ -1,0 +1,152 @@
+"""Rows on how a target's generator spreads beside the real images: entropy, kurtosis along components, Frechet distance."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from remnant.attacks.demographics import DemographicModel
+from remnant.base.results import Row, number
+from remnant.base.seeds import Seeds
+from remnant.measure.distribution import at_side, component_kurtosis, fit_components, pixel_entropy
+from remnant.measure.frechet import frechet_distance, frechet_with_floor
+from remnant.measure.intervals import Interval, bootstrap_mean
+from remnant.studies import published
+from remnant.studies.lee2025.kept import as_bytes, as_pictures
+from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, interval_columns
+
+BIN = 0.1  # bits of the entropy's histogram
+RESAMPLES = 2000
+# Of each drawn set, from the first: features of all would take longer than everything else here, and the distance is
+# held against a floor at the real sets' size anyway.
+FRECHET_IMAGES = 400
+
+Tables = dict[str, list[Row]]
+
+
+class Features:
+    """Features of images under the demographic model, which no target made; a set is run through it once."""
+
+    def __init__(self, model: DemographicModel) -> None:
+        self._model = model
+        self._known: dict[str, np.ndarray] = {}
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """(n, d) of images uint8 (n, N, N)."""
+        key = hashlib.sha256(images.tobytes()).hexdigest()
+        if key not in self._known:
+            self._known[key] = self._model.features(as_pictures(images)).numpy()
+        return self._known[key]
+
+
+def distribution_tables(audit: Audited, features: Features | None, seeds: Seeds) -> Tables:
+    """The tables `distribution`, `kurtosis` and `entropy` of one target, rows of each set of images.
+
+    Without patients to compare with, principal components are those of the untuned prior's images.
+    """
+    sets = _sets(audit)
+    pictures = {name: at_side(images.astype(np.float32) / 255).numpy() for name, (images, _) in sets.items()}
+    base = next((name for name in ("training_images", "untuned_prior") if name in sets), None)
+    tables: Tables = {"distribution": [], "kurtosis": [], "entropy": []}
+    if base is None:
+        return tables
+    components = fit_components(pictures[base])
+    distances = _distances(audit, sets, features, seeds.child(audit.target, "frechet")) if features else {}
+    for name, (images, patients) in sets.items():
+        branch = seeds.child(audit.target, name)
+        entropy = pixel_entropy(images.astype(np.float32) / 255)
+        kurtosis = component_kurtosis(
+            components.project(pictures[name]), branch.child("kurtosis").numpy(), patients, resamples=RESAMPLES
+        )
+        tables["distribution"].append(
+            {
+                "target": audit.target,
+                "set": name,
+                "n": len(images),
+                **interval_columns("entropy", _entropy_mean(entropy, patients, branch.child("entropy"))),
+                "published_entropy": published.LEE2025_ENTROPY.get(audit.target, {}).get(name),
+                **interval_columns("kurtosis", kurtosis.mean),
+                "components": len(components.axes),
+                "published_kurtosis": published.LEE2025_KURTOSIS.get(audit.target, {}).get(name),
+                **_no_distances(),
+                **distances.get(name, {}),
+            }
+        )
+        for place, (value, low, high) in enumerate(
+            zip(kurtosis.components, kurtosis.low, kurtosis.high, strict=True), start=1
+        ):
+            key: Row = {"target": audit.target, "set": name, "component": place}
+            tables["kurtosis"].append(key | {"kurtosis": number(value), "low": number(low), "high": number(high)})
+        tables["entropy"] += _histogram(audit.target, name, entropy)
+    return tables
+
+
+def _sets(audit: Audited) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """Images uint8 (n, N, N) of each set, with the patient of each where they are of patients."""
+    sets: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+    for name, group in (("training_images", "members"), ("non_members", "non_members")):
+        if group in audit.groups:
+            found = audit.groups[group]
+            sets[name] = as_bytes(found.images), np.asarray(found.patients)
+    for name, method in (("untuned_prior", CONTROL), ("tuned_generator", ATTACK)):
+        if method in audit.found:
+            sets[name] = audit.found[method].images, None
+    return sets
+
+
+def _distances(
+    audit: Audited, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], features: Features, seeds: Seeds
+) -> dict[str, Row]:
+    """Of each set, the Frechet distances that the paper gives: to the training images, and of the tuned to the untuned."""
+    drawn = {
+        name: features(images if patients is not None else images[:FRECHET_IMAGES])
+        for name, (images, patients) in sets.items()
+    }
+    paper = published.LEE2025_FRECHET.get(audit.target, {})
+    rows: dict[str, Row] = {name: {} for name in sets}
+    if "training_images" in sets:
+        real, patients = drawn["training_images"], sets["training_images"][1]
+        for name in [name for name in sets if name != "training_images"]:
+            found = frechet_with_floor(drawn[name], real, seeds.child(name).numpy(), patients)
+            rows[name] = {
+                "frechet": found.distance,
+                "frechet_n": found.n,
+                "frechet_real": found.m,
+                "frechet_size": found.size,
+                "frechet_matched": number(found.matched),
+                "frechet_floor": number(found.floor),
+                "frechet_floor_low": number(found.floor_low),
+                "frechet_floor_high": number(found.floor_high),
+                "published_frechet": paper.get("target") if name == "tuned_generator" else None,
+            }
+    if {"untuned_prior", "tuned_generator"} <= set(sets):
+        rows["tuned_generator"] |= {
+            "frechet_n": len(drawn["tuned_generator"]),
+            "frechet_prior": frechet_distance(drawn["tuned_generator"], drawn["untuned_prior"]),
+            "published_frechet_prior": paper.get("prior"),
+        }
+    return rows
+
+
+def _no_distances() -> Row:
+    ours = (
+        "frechet",
+        *(f"frechet_{name}" for name in ("n", "real", "size", "matched", "floor", "floor_low", "floor_high")),
+    )
+    return dict.fromkeys((*ours, "published_frechet", "frechet_prior", "published_frechet_prior"))
+
+
+def _entropy_mean(entropy: np.ndarray, patients: np.ndarray | None, seeds: Seeds) -> Interval:
+    """Over patients where the images are of patients: each is worth the mean of its own."""
+    if patients is not None:
+        entropy = np.array([entropy[patients == patient].mean() for patient in dict.fromkeys(patients.tolist())])
+    return bootstrap_mean(entropy, seeds.numpy(), resamples=RESAMPLES)
+
+
+def _histogram(target: str, name: str, entropy: np.ndarray) -> Iterator[Row]:
+    low, high = (math.floor(entropy.min() / BIN), math.floor(entropy.max() / BIN) + 1)
+    edges = np.arange(low, high + 1) * BIN
+    counts, _ = np.histogram(entropy, edges)
+    for left, right, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
+        yield {"target": target, "set": name, "low": round(left, 6), "high": round(right, 6), "count": count}

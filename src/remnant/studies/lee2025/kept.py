@@ -1,0 +1,159 @@
+"""What the cells of an audit leave each other: who is in which group, and what each attack drew. Patient data, in RUN/private."""
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import atomic_path
+from remnant.base.run import Run
+from remnant.report.private import private_folder
+
+# Those whose patients train targets, whom a report counts; and the attacker's own.
+Source = Literal["private", "public", "planted", "against"]
+GROUPS = ("members", "validation", "non_members")
+OWN = "attacker"
+SPACES = ("target_features", "independent_features", "ssim")
+CROPS = ("whole", "crop")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Patients of one source with one part in the audit, a row an image.
+
+    `images` float32 (n, 1, N, N) in [0, 1]; `patients` (n,) pseudonyms; `labels` int64 (n,), of 0 and 1, -1 where there is
+    none; `ages` float64 (n,) in years, NaN where unknown; `sexes` (n,) "F", "M", or "" where unknown.
+    """
+
+    images: np.ndarray
+    patients: tuple[str, ...]
+    labels: np.ndarray
+    ages: np.ndarray
+    sexes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What one method drew of one target: c candidates, in the order they were drawn.
+
+    `images` uint8 (c, N, N); `excitation` and `distance` float64 (c,), lower is likelier; `order` int64 (c,), the
+    candidates' indices, the likeliest first; `likely` bool (c,), with the cut-offs that decide it. `age` in years and `male`
+    (probability), float64 (c,), are what the demographic model reads off them; NaN where there is no model.
+    `similarities` float32 (c, n), by (space, crop, group): space of `SPACES`, crop of `CROPS`, group "members" or
+    "non_members", to whose images of the target's source the columns belong. A space that was not to be had is not there.
+    """
+
+    target: str
+    method: str
+    images: np.ndarray
+    excitation: np.ndarray
+    distance: np.ndarray
+    order: np.ndarray
+    likely: np.ndarray
+    excitation_cutoff: float
+    distance_cutoff: float
+    age: np.ndarray
+    male: np.ndarray
+    similarities: dict[tuple[str, str, str], np.ndarray]
+
+    @property
+    def pictures(self) -> Tensor:
+        """The candidates as networks take them: float32 (c, 1, N, N) in [0, 1]."""
+        return as_pictures(self.images)
+
+
+@dataclass(frozen=True)
+class Progression:
+    """Stage 1 at work: the images uint8 (s, k, N, N) of the same k latents after each of `steps` int64 (s,)."""
+
+    target: str
+    method: str
+    steps: np.ndarray
+    images: np.ndarray
+
+
+def as_bytes(images: Tensor | np.ndarray) -> np.ndarray:
+    """Images (n, 1, N, N) in [0, 1] as uint8 (n, N, N), which is all that a PNG of them would hold."""
+    return np.round(255 * np.asarray(images)[:, 0]).astype(np.uint8)
+
+
+def as_pictures(images: np.ndarray) -> Tensor:
+    """The way back: float32 (n, 1, N, N) in [0, 1]."""
+    return torch.from_numpy(images.astype(np.float32) / 255).unsqueeze(1)
+
+
+def write_groups(run: Run, source: Source | Literal["attacker"], groups: Mapping[str, Group]) -> None:
+    """Keep the groups of a source, by their names in `GROUPS`, atomically; of the attacker `training` and `validation`."""
+    arrays = {
+        # Of an empty tuple NumPy would make numbers.
+        f"{name}-{field.name}": np.array(value, dtype=str) if isinstance(value, tuple) else value
+        for name, group in groups.items()
+        for field in fields(Group)
+        for value in [getattr(group, field.name)]
+    }
+    _store(groups_file(run, source), arrays)
+
+
+def read_groups(run: Run, source: Source | Literal["attacker"]) -> dict[str, Group]:
+    """The groups that `write_groups` kept; raises `RemnantError` for a file that is missing or damaged."""
+    with _opened(groups_file(run, source)) as kept:
+        names = dict.fromkeys(key.partition("-")[0] for key in kept.files)
+        return {name: Group(*(_plain(kept[f"{name}-{field.name}"]) for field in fields(Group))) for name in names}
+
+
+def groups_file(run: Run, source: str) -> Path:
+    return run.private / "groups" / f"{source}.npz"
+
+
+def write_attacked(run: Run, attacked: Attacked) -> None:
+    """Keep what a method drew as private/attacks/<target>-<method>.npz, atomically."""
+    arrays = {field.name: np.asarray(getattr(attacked, field.name)) for field in fields(Attacked)[2:-1]}
+    similarities = {"-".join(key): np.asarray(value, np.float32) for key, value in attacked.similarities.items()}
+    _store(attacked_file(run, attacked.target, attacked.method), arrays | similarities)
+
+
+def read_attacked(run: Run, target: str, method: str) -> Attacked:
+    """What `write_attacked` kept; raises `RemnantError` for a file that is missing or damaged."""
+    with _opened(attacked_file(run, target, method)) as kept:
+        names = [field.name for field in fields(Attacked)[2:-1]]
+        similarities = {tuple(key.split("-")): kept[key] for key in kept.files if key not in names}
+        values = [kept[name] for name in names]
+        return Attacked(target, method, *(value if value.ndim else value.item() for value in values), similarities)
+
+
+def attacked_file(run: Run, target: str, method: str) -> Path:
+    return run.private / "attacks" / f"{target}-{method}.npz"
+
+
+def write_progression(run: Run, progression: Progression) -> None:
+    """Keep a stage 1's progression as private/progressions/<target>-<method>.npz, atomically."""
+    path = run.private / "progressions" / f"{progression.target}-{progression.method}.npz"
+    _store(path, {"steps": progression.steps, "images": progression.images})
+
+
+def _store(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    private_folder(path.parents[2], path.parent.name)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            yield kept
+    except FileNotFoundError:
+        raise RemnantError(f"{path} is missing; start the audit again with another --out.") from None
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise RemnantError(f"{path} is damaged ({error}); start the audit again with another --out.") from None
+
+
+def _plain(array: np.ndarray) -> np.ndarray | tuple[str, ...]:
+    return tuple(array.tolist()) if array.dtype.kind == "U" else array

@@ -1,0 +1,173 @@
+"""The leak in plain words: what the controls say, which targets gave their patients away, and which did not."""
+
+from collections.abc import Iterator, Sequence
+
+from remnant.base.results import Row, matching
+from remnant.report.words import label
+from remnant.report.words import number as written
+from remnant.studies.lee2025.scores import ATTACK, CONTROL
+
+PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
+CONTROLS = (PLANTED, UNTRAINED)
+IN = {
+    "target_features": "in the target's own features",
+    "independent_features": "in features of a network that never saw the target",
+    "ssim": "by SSIM",
+}
+
+Tables = dict[str, list[Row]]
+
+
+def whole(tables: Tables, target: str, method: str | None = None) -> list[Row]:
+    """The rows of `leak` that a verdict rests on: whole images, all candidates, one of each space and method."""
+    where = {"target": target, "crop": "whole", "set": "all"} | ({"source": method} if method else {})
+    return matching(tables["leak"], where)
+
+
+def flagged(tables: Tables, target: str) -> list[Row]:
+    """The rows that show a leak, those of the published attack first, the largest contrast first."""
+    rows = [row for row in whole(tables, target) if row["flagged"]]
+    return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["contrast"]))
+
+
+def judged(tables: Tables) -> list[str]:
+    """The targets that a verdict is about, controls apart, in their order."""
+    found = dict.fromkeys(str(row["target"]) for row in tables["leak"])
+    return [target for target in found if target not in CONTROLS]
+
+
+def exposed(tables: Tables) -> list[str]:
+    """Those of `judged` that are flagged."""
+    return [target for target in judged(tables) if flagged(tables, target)]
+
+
+def control_seen(tables: Tables) -> bool | None:
+    """Whether the planted positive control is flagged; None where there was none."""
+    return bool(flagged(tables, PLANTED)) if whole(tables, PLANTED) else None
+
+
+def control_missed(tables: Tables) -> str:
+    """The first thing to say of an audit that did not see its own control."""
+    rows = whole(tables, PLANTED, ATTACK)
+    best = max(rows, key=lambda row: row["contrast"] if row["contrast"] is not None else -2)
+    return (
+        "The audit did not see its own positive control, so its silence means nothing: a CNN was trained on "
+        f"{best['members']} images for very long, and still the attack came no nearer to these patients, beyond what "
+        f"the untuned prior does, than chance allows ({contrast_in_words(best)}). Do not rest a release on this "
+        "report. Give stage 1 more steps, the prior more training or more images, or the attack more candidates, and "
+        "run it again."
+    )
+
+
+def controls_in_words(tables: Tables) -> Iterator[str]:
+    """What the positive and the negative control say about the audit itself."""
+    seen = control_seen(tables)
+    if seen is None:
+        yield (
+            "This run has no positive control, a target that surely remembers its patients. Where it is silent, that "
+            "says little: `remnant study lee2025` runs the same attack on such a target."
+        )
+    elif seen:
+        row = flagged(tables, PLANTED)[0]
+        by = "" if row["source"] == ATTACK else f", though only under the option '{label(row['source'])}'"
+        yield (
+            f"The audit sees a leak where one was planted{by}: of a CNN trained on {row['members']} images for very "
+            f"long, {contrast_in_words(row)}."
+        )
+    if whole(tables, UNTRAINED):
+        rows = flagged(tables, UNTRAINED)
+        if rows:
+            yield (
+                "The audit raised a false alarm: it flags a network that was never trained "
+                f"({contrast_in_words(rows[0])}). Take the other flags with doubt, and run it again under another "
+                "seed."
+            )
+        else:
+            yield "A network that was never trained, the negative control, is not flagged."
+
+
+def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
+    """A paragraph for each of `targets` that is flagged, one for all others, and one on what features alone give away."""
+    targets = [target for target in targets if whole(tables, target, ATTACK)]
+    for target in targets:
+        if rows := flagged(tables, target):
+            yield f"{_capital(label(target))}: {_flagged(rows)}"
+    silent = [_silent(tables, target) for target in targets if not flagged(tables, target)]
+    if silent:
+        yield (
+            "Where no leak was shown, the attack comes nearer to patients of the training than its untuned prior does "
+            f"by no more than chance allows. The largest differences: {'; '.join(silent)}."
+        )
+    apart = [
+        f"{label(target)}, {area(row)}"
+        for target in targets
+        for row in whole(tables, target, CONTROL)
+        if row["space"] == "target_features" and (row["auc_low"] or 0) > 0.5
+    ]
+    if apart:
+        yield (
+            "Apart from what is drawn: some targets' own features set their patients apart whatever images are held "
+            f"against them, those of the untuned prior too ({'; '.join(apart)}). Whoever has such a checkpoint and a "
+            "radiograph of somebody can guess whether that person was among the training patients. No image is "
+            "redrawn there, but membership leaks."
+        )
+
+
+def _flagged(rows: list[Row]) -> str:
+    if rows[0]["source"] == ATTACK:
+        also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == ATTACK]
+        return (
+            "the attack draws images that are nearer to patients of the training than to others, beyond what its "
+            f"prior does: {contrast_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
+            f"{_nearer(rows[0])} The checkpoint gives away something of its patients."
+        )
+    return (
+        "the attack as published shows no leak, but a stronger one does: "
+        f"'{label(rows[0]['source'])}', {contrast_in_words(rows[0])}. Judge the checkpoint by the stronger."
+    )
+
+
+def _silent(tables: Tables, target: str) -> str:
+    rows = whole(tables, target, ATTACK)
+    best = max(rows, key=lambda row: row["contrast"] if row["contrast"] is not None else -2)
+    if best["contrast"] is None:
+        return f"{label(target)}, {area(best)} {IN[str(best['space'])]}, with no untuned prior beside it"
+    least = best["contrast_detectable"]
+    power = f"; {least:.2f} would have been seen with 80% power" if least else ""
+    return f"{label(target)}, {contrast_in_words(best)}{power}"
+
+
+def _nearer(row: Row) -> str:
+    return (
+        f"{row['nearer']} of {row['members']} members have a drawn image nearer than any of the {row['non_members']} "
+        f"non-members has; chance gives {row['expected']:.1f}, and rarely more than {row['most']}."
+    )
+
+
+def contrast_in_words(row: Row) -> str:
+    """An area beside the prior's in the same space, with the difference, its interval and its p-value."""
+    prior = row["auc"] - row["contrast"]
+    between = ""
+    if row["contrast_low"] is not None:
+        low, high = (written(row[end], spec="+.2f") for end in ("contrast_low", "contrast_high"))
+        between = f", 95% interval {low} to {high}"
+    p = row["holm_p"] if row["holm_p"] is not None else row["contrast_p"]
+    return (
+        f"area {row['auc']:.2f} against {prior:.2f} for the untuned prior {IN[str(row['space'])]} (difference "
+        f"{written(row['contrast'], spec='+.2f')}{between}, {p_in_words(p)})"
+    )
+
+
+def area(row: Row) -> str:
+    """ "area 0.61 [0.52, 0.70]"."""
+    if row["auc_low"] is None:
+        return f"area {row['auc']:.2f}"
+    return f"area {row['auc']:.2f} [{row['auc_low']:.2f}, {row['auc_high']:.2f}]"
+
+
+def p_in_words(p: float) -> str:
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,150 @@
+"""What the report says beside its findings: threat model, what was attacked, measures, words, chapters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from remnant.attacks.checkpoint.methods import METHODS
+from remnant.measure.anonymity import Population
+from remnant.measure.images import centre_box
+from remnant.measure.similarity import MATRICES
+from remnant.report.words import label
+from remnant.studies.lee2025.findings import findings, headline
+from remnant.studies.lee2025.further_sections import paper_sections
+from remnant.studies.lee2025.leak_findings import PLANTED, Tables
+from remnant.studies.lee2025.sections import leak_sections
+
+TITLE = "Can a classifier's checkpoint give its patients away?"
+
+GLOSSARY = {
+    "Checkpoint": "The file of a trained network: its weights and stored statistics.",
+    "Target": "The trained network under audit.",
+    "Member": "A patient whose radiographs trained the target.",
+    "Non-member": "A patient of the same source whom no training saw, matched with a member; the honest control.",
+    "Prior": "A generator of radiographs that the attacker trained on public images, before it saw any target.",
+    "Untuned prior": "Its images as they are: what the attacker can show without the target. What they give away is "
+    "not the target's leak.",
+    "Candidates": "The images that an attack draws of a target.",
+    "Likely samples": "Candidates that are among the best by both of the paper's scores.",
+    "Area": "Area under the ROC curve: how often a member's nearest candidate is more similar than a non-member's; "
+    "0.5 is guessing.",
+    "Flagged": "The attack tells members from non-members better than its untuned prior does, beyond chance.",
+    "Detectable": "The smallest difference that so many patients would have shown with 80% power; a smaller leak may "
+    "be there unseen.",
+    "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
+    "Planted CNN": "The positive control: trained on 8 images for very long. An audit that does not flag it cannot be "
+    "relied on.",
+    "Untrained CNN": "The negative control: random weights, which hold nothing of anybody.",
+}
+
+# A single checkpoint that somebody brings has no controls beside it.
+CONTROL_WORDS = ("Planted CNN", "Untrained CNN")
+
+
+def words(
+    tables: Tables,
+    *,
+    side: int,
+    prior: str,
+    methods: Sequence[str],
+    population: Population,
+    population_words: str,
+    given: bool = False,
+) -> dict[str, Any]:
+    """The fields of `Results` that are prose or say what is shown.
+
+    `side` of the images in pixels; `prior`: a sentence on the generator and the public images that it learned from; `methods`:
+    the attacks that were run; `population_words`: where the age-sex table is from; `given`: the audit of one checkpoint that
+    somebody brought, of whose training nothing is known but what they said.
+    """
+    return {
+        "headline": headline(tables),
+        "findings": findings(tables),
+        "threat_model": [
+            "The attacker has the checkpoint file: every weight and stored statistic, from which it infers the "
+            "architecture. It knows what the images are of (frontal chest radiographs).",
+            "The attacker has public radiographs of other patients, and a generator trained on them.",
+            "The attacker has no image of a training patient, no label, no report, and nothing of the training but "
+            "the file.",
+            "Members and non-members are known to the auditor alone, who looks whether the drawn images are nearer to "
+            "members.",
+        ],
+        "attacked": _attacked(tables, prior, methods, side, given),
+        "not_tested": _not_tested(tables, given),
+        "measures": _measures(side, population, population_words, tables),
+        "glossary": {word: text for word, text in GLOSSARY.items() if not (given and word in CONTROL_WORDS)},
+        "sections": [*leak_sections(tables), *paper_sections(tables)],
+    }
+
+
+def _attacked(tables: Tables, prior: str, methods: Sequence[str], side: int, given: bool) -> list[str]:
+    targets = "; ".join(
+        f"{label(row['target'])} ({row['network']}, {label(row['source'])} patients)" for row in tables["targets"]
+    )
+    said = [
+        "The checkpoint that was given." if given else f"{len(tables['targets'])} targets, trained here: {targets}.",
+        f"Images of {side} x {side} pixels, one channel.",
+        prior,
+        "Attacks: " + "; ".join(METHODS[name].words for name in methods) + ".",
+    ]
+    groups = {(row["source"], row["group"]): row for row in tables["patients"]}
+    for source in dict.fromkeys(row["source"] for row in tables["patients"]):
+        parts = [
+            f"{row['patients']} {words}"
+            for name, words in (
+                ("members", "members"),
+                ("validation", "for validation"),
+                ("non_members", "non-members"),
+            )
+            if (row := groups.get((source, name)))
+        ]
+        said.append(f"Patients ({label(source)}): {', '.join(parts)}.")
+    return said
+
+
+def _not_tested(tables: Tables, given: bool) -> list[str]:
+    return [
+        *([] if tables["leak"] else ["Whether the images resemble patients of the training more than others."]),
+        *([] if tables["demographics"] else ["Age and sex of who is shown."]),
+        *(
+            ["Whether this attack, with this prior, could see a leak at all: there was no positive control."]
+            if given
+            else []
+        ),
+        "Whether a person, rather than a measure of similarity, recognises anybody.",
+        "Attackers who have images or reports of the patients, or see the training: gradients, several checkpoints, "
+        "logs.",
+        "Asking outright whether a given person was in the training set, by an attack made for that (membership "
+        "inference).",
+        "Other anatomies, views and modalities; networks other than those above.",
+        "Mitigations beyond those in the tables: differential privacy above all.",
+        *([] if given else ["Other seeds: one training of each target, and one of the prior."]),
+    ]
+
+
+def _measures(side: int, population: Population, population_words: str, tables: Tables) -> dict[str, str]:
+    box = centre_box((side, side), 0.8)
+    crop = box[0].stop - box[0].start
+    said = {
+        "similarity of features": "Cosine of the features that the last layer reads: of the target, or of the "
+        "demographic model, which was trained on public images only.",
+        "ssim": MATRICES["ssim"].describe((side, side)).replace("voxels", "pixels"),
+        "middle 80%": f"The middle {crop} x {crop} pixels of both images, resized back.",
+        "area": "Mann and Whitney, with Newcombe's interval (2006); contrast of two areas over the same patients: "
+        "DeLong's interval (1988), p by exchanging ranks within patients (Bandos 2005).",
+        "flagged": "Contrast with the untuned prior above 0, its interval too, and p at most 0.025 after Holm (1979): "
+        "over the spaces for the published attack; over spaces and methods together for the others. Whole images, all "
+        "candidates.",
+        "nearer": "Members whose nearest candidate is more similar than that of any non-member; chance by dealing the "
+        "patients to the groups anew.",
+        "patients": "A patient counts once, by the most similar of his images. Intervals are over patients and hold "
+        "the drawn images fixed: another attack or another training may give other numbers.",
+    }
+    if tables["anonymity"]:
+        said["population"] = f"{population.people:,.0f} people. {population_words}"
+        said["anonymity set"] = (
+            "Split conformal prediction from the errors on validation patients, 95% confidence; a site draws people "
+            "from the population at random."
+        )
+    if PLANTED in {row["target"] for row in tables["leak"]}:
+        said["planted CNN"] = "Its members are few, so that only a large difference can be shown: see 'detectable'."
+    return said

@@ -1,0 +1,83 @@
+"""Which cells an audit has, and which waits for which."""
+
+from pathlib import Path
+
+from remnant.attacks.checkpoint.methods import METHODS
+from remnant.base.run import Run
+from remnant.engine.cells import Cell
+from remnant.studies.lee2025.cells import (
+    DEMOGRAPHICS,
+    attack_cell,
+    attack_cell_name,
+    by_stage1,
+    demographics_cell,
+    target_cell,
+    target_cell_name,
+    target_file,
+)
+from remnant.studies.lee2025.kept import Source
+from remnant.studies.lee2025.settings import AuditSettings, StudySettings
+from remnant.studies.lee2025.targets import TARGETS
+from remnant.targets.inputs import InputRange
+
+
+def cells_of(run: Run, settings: StudySettings, prior: Path, *, discriminator: bool) -> list[Cell]:
+    """Every cell of a study; the attacks with the most methods first, since the last to start decides when the study ends.
+
+    Without the prior's `discriminator`, methods that need it are left out.
+    """
+    targets = [
+        Cell(target_cell_name(name), target_cell, {"target": name, "settings": settings}) for name in settings.targets
+    ]
+    attacks = [
+        cell
+        for name in settings.targets
+        for cell in attack_cells(
+            name,
+            TARGETS[name].source,
+            runnable(settings.methods_on(name), discriminator=discriminator),
+            target_file(run, name),
+            settings.classifier(name).input_range,
+            prior,
+            settings,
+            needs=(DEMOGRAPHICS, target_cell_name(name)),
+        )
+    ]
+    attacks.sort(key=lambda cell: -len(cell.arguments["methods"]))
+    return [demographics_of(settings), *targets, *attacks]
+
+
+def demographics_of(settings: AuditSettings) -> Cell:
+    """The cell of the reader of age and sex."""
+    return Cell(DEMOGRAPHICS, demographics_cell, {"settings": settings})
+
+
+def attack_cells(
+    target: str,
+    source: Source | None,
+    methods: tuple[str, ...],
+    checkpoint: Path,
+    input_range: InputRange,
+    prior: Path,
+    settings: AuditSettings,
+    *,
+    needs: tuple[str, ...],
+) -> list[Cell]:
+    """The attacks on one target, a cell for each stage 1 that methods share."""
+    shared = {
+        "target": target,
+        "source": source,
+        "checkpoint": checkpoint,
+        "input_range": input_range,
+        "prior": prior,
+        "settings": settings,
+    }
+    return [
+        Cell(attack_cell_name(target, together[0]), attack_cell, {"methods": together, **shared}, needs)
+        for together in by_stage1(methods)
+    ]
+
+
+def runnable(methods: tuple[str, ...], *, discriminator: bool) -> tuple[str, ...]:
+    """Those of `methods` that can be run with, or without, a discriminator."""
+    return tuple(name for name in methods if discriminator or "discriminator" not in METHODS[name].needs)

@@ -1,0 +1,97 @@
+"""What the tables of an audit start from: each patient's nearest candidate, and one method's area held against another's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from remnant.attacks.checkpoint.methods import METHODS
+from remnant.base.results import Row, number
+from remnant.base.seeds import Seeds
+from remnant.measure.auc import auc_contrast
+from remnant.measure.intervals import Interval
+from remnant.measure.membership import patient_similarities
+from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
+
+ATTACK = "published"
+CONTROL = "prior"
+# The attack first: figures draw the first source as the one that is judged.
+ORDER = (ATTACK, CONTROL, *(name for name in METHODS if name not in (ATTACK, CONTROL)))
+
+Groups = Mapping[str, Group]
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One target: `found`, what each method drew of it, by name in `ORDER`; `groups`, the patients of its source, none where
+    nothing was given to compare with."""
+
+    target: str
+    source: str
+    found: dict[str, Attacked]
+    groups: Groups
+
+    @cached_property
+    def places(self) -> list[tuple[str, str]]:
+        """The (space, crop) in which candidates were held against patients."""
+        if not self.groups:
+            return []
+        has = {key[:2] for attacked in self.found.values() for key in attacked.similarities}
+        return [(space, crop) for space in SPACES for crop in CROPS if (space, crop) in has]
+
+    @property
+    def spaces(self) -> list[str]:
+        """Those of whole images, on which verdicts rest."""
+        return [space for space, crop in self.places if crop == "whole"]
+
+    def patients(self, group: str) -> list[str]:
+        """The patients of a group, each once, in the order of `best`."""
+        return list(dict.fromkeys(self.groups[group].patients))
+
+    def similarities(self, method: str, space: str, crop: str) -> Pair:
+        """Members' and non-members' similarities float64 (c, patients), candidates as drawn, the best image of each patient."""
+        one, other = (
+            patient_similarities(
+                self.found[method].similarities[space, crop, group].astype(float), self.groups[group].patients
+            )[1]
+            for group in ("members", "non_members")
+        )
+        return one, other
+
+    def best(self, method: str, space: str, crop: str = "whole", among: np.ndarray | None = None) -> Pair:
+        """Each patient's score, members' and non-members': similarity of the nearest candidate, of all or of those `among`."""
+        one, other = self.similarities(method, space, crop)
+        chosen = slice(None) if among is None else among
+        return one[chosen].max(0), other[chosen].max(0)
+
+
+def audited(attacked: Sequence[Attacked], groups: Mapping[str, Groups], sources: Mapping[str, str]) -> list[Audited]:
+    """The targets in the order of `sources` (target to source), each with what was drawn of it."""
+    found: dict[str, dict[str, Attacked]] = {}
+    for each in sorted(attacked, key=lambda each: ORDER.index(each.method)):
+        found.setdefault(each.target, {})[each.method] = each
+    return [
+        Audited(target, source, found[target], groups.get(source, {}))
+        for target, source in sources.items()
+        if target in found
+    ]
+
+
+def contrast_columns(first: Pair, second: Pair, seeds: Seeds, name: str = "difference") -> Row:
+    """Area of `first` minus that of `second`, the same patients: the difference under `name`, its interval, p, detectable."""
+    found = auc_contrast(first, second, seeds.numpy())
+    stem = "" if name == "difference" else f"{name}_"
+    return {
+        name: number(found.difference),
+        f"{stem}low": number(found.low),
+        f"{stem}high": number(found.high),
+        f"{stem}p": number(found.p),
+        f"{stem}detectable": number(found.detectable),
+    }
+
+
+def interval_columns(name: str, found: Interval) -> Row:
+    """A value under `name`, with the ends of its interval."""
+    return {name: number(found.mean), f"{name}_low": number(found.low), f"{name}_high": number(found.high)}

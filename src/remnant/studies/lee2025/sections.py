@@ -1,0 +1,228 @@
+"""The report's chapters on the leak: which tables and figures, under which words."""
+
+from remnant.base.results import FigureView, Section, TableView, Where
+from remnant.studies.lee2025.leak_findings import CONTROLS, PLANTED, Tables, judged
+from remnant.studies.lee2025.scores import ATTACK, CONTROL
+from remnant.studies.lee2025.tables import MITIGATIONS, OVERFIT
+
+PAPER = ("cnn", "cnn_overfit", "vit", "vit_overfit")
+WHO = {"target": "Target", "space": "Compared in", "source": "Images"}
+AREA = {"{auc} [{auc_low}, {auc_high}]": "Area"}
+BEYOND = {"{contrast:+.2f} [{contrast_low:+.2f}, {contrast_high:+.2f}]": "Beyond the prior"}
+
+
+def leak_sections(tables: Tables) -> list[Section]:
+    """The chapters on members against non-members, as far as there is anything to show."""
+    chapters = []
+    if tables["leak"]:
+        chapters += [_leak(tables), _elsewhere(tables)]
+    if tables["leak_by_rank"]:
+        chapters.append(_along(tables))
+    if tables["mitigations"]:
+        chapters.append(_mitigations())
+    if tables["methods"]:
+        chapters.append(_methods())
+    return chapters
+
+
+def attacked(tables: Tables, names: tuple[str, ...]) -> list[str]:
+    """Those of `names` that the attack was run on; of an audit with none of them, all of its targets."""
+    found = list(dict.fromkeys(str(row["target"]) for row in tables["likely"]))
+    return [name for name in names if name in found] or found
+
+
+def _leak(tables: Tables) -> Section:
+    where: Where = {"crop": "whole", "set": "all"}
+    figures = []
+    for name, words, targets in (
+        ("leak", "The paper's targets", attacked(tables, PAPER)),
+        ("leak-controls", "Controls, and targets trained within one source", _others(tables)),
+    ):
+        shown = {**where, "source": [ATTACK, CONTROL], "target": [one for one in targets if one in _compared(tables)]}
+        if shown["target"]:
+            figures.append(
+                FigureView(
+                    name=name,
+                    kind="auc_forest",
+                    caption=f"{words}: area under the ROC curve of members against non-members by the nearest drawn "
+                    "image, with 95% interval, for the attack and for images of the untuned prior.",
+                    where=shown,
+                )
+            )
+    exemplary = [target for target in (OVERFIT, PLANTED) if target in _compared(tables)] or _compared(tables)[:1]
+    figures.append(
+        FigureView(
+            name="membership-scores",
+            kind="membership_scores",
+            caption="How near the nearest drawn image comes to each patient. A dot is a patient.",
+            where={"target": exemplary},
+        )
+    )
+    return Section(
+        title="Did training leak its patients?",
+        text=[
+            "Each patient's score is the similarity of the drawn image that is nearest to one of the patient's own. "
+            "If training left nothing of its patients, members and non-members score alike: an area of 0.5. But a "
+            "target's features set apart whom it was trained on, whatever images are held against them; so the "
+            "verdict rests on what the attack adds to its own untuned prior, which never saw the target. A target is "
+            "flagged when that is above 0 by an interval and a p-value that holds for all spaces looked at (Holm, "
+            "0.025).",
+            "Three spaces: the target's own features, in which the paper looks; features of a network trained on "
+            "public images only; and SSIM, the image itself.",
+        ],
+        table=TableView(
+            name="leak",
+            caption="All candidates against members and non-members, whole images. Beyond the prior: difference of "
+            "the areas, 95% interval; p after Holm; the difference that so many patients would show with 80% power. "
+            "Nearer: members with a drawn image nearer than any non-member has, and what chance would give (its 95% "
+            "quantile).",
+            columns={
+                **WHO,
+                **AREA,
+                **BEYOND,
+                "holm_p": "p",
+                "flagged": "Flagged",
+                "contrast_detectable": "Detectable",
+                "nearer": "Nearer",
+                "{expected:.1f} ({most})": "Chance",
+                "{members}/{non_members}": "Members / non-members",
+                "candidates": "Drawn",
+            },
+            where={**where, "source": [ATTACK, CONTROL]},
+        ),
+        figures=figures,
+    )
+
+
+def _compared(tables: Tables) -> list[str]:
+    return list(dict.fromkeys(str(row["target"]) for row in tables["leak"]))
+
+
+def _others(tables: Tables) -> list[str]:
+    """Controls and targets of one source: what is neither the paper's nor a mitigation."""
+    found = [target for target in _compared(tables) if target in CONTROLS or target in judged(tables)]
+    return (
+        [target for target in found if target not in (*PAPER, *MITIGATIONS)] if attacked(tables, PAPER) != found else []
+    )
+
+
+def _judged_or_planted(tables: Tables) -> list[str]:
+    """All but the mitigations and the untrained control: those in whom a leak is looked for, or was planted."""
+    shown = [target for target in _compared(tables) if target in (*judged(tables), PLANTED)]
+    return [target for target in shown if target not in MITIGATIONS or target in PAPER]
+
+
+def _elsewhere(tables: Tables) -> Section:
+    rows = [row for row in tables["leak"] if row["source"] == ATTACK]
+    source = [ATTACK] if rows else [CONTROL]
+    return Section(
+        title="At the border, in the middle, and the likely samples alone",
+        text=[
+            "Radiographs carry letters, arrows and borders. Within the middle 80% of every side these are mostly "
+            "gone: a leak that vanishes there was in the border. The paper judges the few likely samples alone; they "
+            "have rows of their own, without a verdict, since so few images say little."
+        ],
+        table=TableView(
+            name="leak",
+            caption="The attack as published: members against non-members, difference of their mean similarities with "
+            "95% interval and p by dealing the patients anew.",
+            columns={
+                "target": "Target",
+                "set": "Of the candidates",
+                "space": "Compared in",
+                "crop": "Of the image",
+                "candidates": "Drawn",
+                **AREA,
+                "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
+                "p": "p",
+                "detectable": "Detectable",
+            },
+            where={"source": source, "target": _judged_or_planted(tables)},
+        ),
+    )
+
+
+def _along(tables: Tables) -> Section:
+    counts = sorted({row["candidates"] for row in tables["leak_by_rank"]})
+    shown = [count for count in counts if str(count).rstrip("0") == "1"] + counts[-1:]
+    return Section(
+        title="Are the first of the list the nearest?",
+        text=[
+            "Stage 2 ranks the candidates by how well they match the target's parameters. If the rank knew the "
+            "training patients, the first few would tell members apart better than their number alone allows. The "
+            "verdict is on all of them."
+        ],
+        table=TableView(
+            name="leak_by_rank",
+            caption="The first candidates of the attack's ranked list alone, in the target's own features.",
+            columns={
+                "target": "Target",
+                "candidates": "First",
+                **AREA,
+                "{difference:+.3f}": "Difference",
+                "nearer": "Nearer",
+                "{expected:.1f}": "Chance",
+            },
+            where={
+                "source": ATTACK,
+                "space": "target_features",
+                "candidates": list(dict.fromkeys(shown)),
+                "target": attacked(tables, (*PAPER, PLANTED)),
+            },
+        ),
+    )
+
+
+def _mitigations() -> Section:
+    return Section(
+        title="What helps?",
+        text=[
+            "The same attack, the same patients; each target is trained like the overfit CNN but for one thing: "
+            "dropout, augmentation, early stopping, or all of the regular recipe. A protection is worth what it takes "
+            "from the area, and costs what it takes from the balanced accuracy on validation patients."
+        ],
+        table=TableView(
+            name="mitigations",
+            caption="Area of members against non-members with the mitigation and of the overfit CNN; difference with "
+            "95% interval, p after Holm. Beyond the prior: the area less that of the untuned prior.",
+            columns={
+                "target": "Target",
+                "space": "Compared in",
+                "auc": "Area",
+                "auc_against": "Overfit",
+                "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Difference",
+                "holm_p": "p",
+                "{detectable:.2f}": "Detectable",
+                "{excess:+.2f}": "Beyond the prior",
+                "{excess_against:+.2f}": "Overfit, beyond",
+                "balanced": "Balanced accuracy",
+                "balanced_against": "Overfit, accuracy",
+            },
+        ),
+    )
+
+
+def _methods() -> Section:
+    return Section(
+        title="Is there a stronger attack?",
+        text=[
+            "Every other attack against the published one, on the same target and patients. 'Pixels' and 'latent "
+            "search' are older attacks; the rest are ours, each the published one with one change."
+        ],
+        table=TableView(
+            name="methods",
+            caption="Area of members against non-members; difference to the published attack with 95% interval, p "
+            "after Holm over the rows of a target.",
+            columns={
+                "target": "Target",
+                "method": "Attack",
+                "space": "Compared in",
+                "auc": "Area",
+                "auc_published": "As published",
+                "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Difference",
+                "holm_p": "p",
+                "{detectable:.2f}": "Detectable",
+                "flagged": "Flagged",
+            },
+        ),
+    )

@@ -1,0 +1,179 @@
+"""Whose radiographs are what: members, validation and non-members of each source, and the attacker's own patients."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.case import Case, Cohort
+from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
+from remnant.cohort.radiograph.findings import label_of
+from remnant.cohort.radiograph.prepare import Radiographs
+from remnant.studies.lee2025.kept import GROUPS, OWN, Group, write_groups
+from remnant.studies.lee2025.settings import StudySettings
+from remnant.studies.lee2025.targets import TARGETS
+from remnant.targets.classifier import PLANTED
+
+Labels = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Who is who in a study: labels by case id, and groups of patients.
+
+    `within`: of the targets trained within the public source, None where there are none; `attacker`: those who teach the
+    reader of age and sex, and those who judge it; `planted`: case ids by group, {} where no target is planted.
+    """
+
+    private_labels: Labels
+    public_labels: Labels
+    private: TargetSplit
+    within: TargetSplit | None
+    attacker: tuple[tuple[str, ...], tuple[str, ...]]
+    planted: dict[str, tuple[str, ...]]
+
+    @property
+    def attackers(self) -> tuple[str, ...]:
+        """Everybody in the attacker's half."""
+        return tuple(sorted(sum(self.attacker, ())))
+
+
+def deal(private: Cohort, public: Cohort, settings: StudySettings) -> Dealt:
+    """Deal the patients of both sources, before any image is read.
+
+    Raises `RemnantError` where a finding is nobody's or everybody's, where patients are too few, and where no public patient
+    has an age and a sex.
+    """
+    seeds, sources = Seeds(settings.seed).child("split"), {TARGETS[target].source for target in settings.targets}
+    labels = labels_of(private, "private", settings.private_finding, None)
+    split = split_for_target(private.cases, labels, seeds=seeds.child("private"), validation=settings.validation)
+    within, own, share = None, {}, settings.demographics_validation
+    if "public" in sources:
+        own = labels_of(public, "public", settings.public_finding, settings.public_negative)
+        source = split_source(
+            public.cases,
+            own,
+            seeds=seeds.child("public"),
+            validation=settings.validation,
+            demographics_validation=share,
+        )
+        within, attacker = source.target, (source.demographics, source.demographics_validation)
+    else:
+        half = public.of(halves(public.cases)[1])
+        attacker = split_for_demographics(half.cases, seeds=seeds.child("public"), validation=share)
+    check_known(public.of(sum(attacker, ())))
+    planted = _plant(private, labels, split, seeds.child("planted")) if "planted" in sources else {}
+    return Dealt(labels, own, split, within, attacker, planted)
+
+
+def labels_of(cohort: Cohort, which: str, positive: str, negative: str | None) -> Labels:
+    """1 where a case has the finding `positive`, 0 where it has `negative` (None: any other case), by case id.
+
+    Raises `RemnantError` where one of the two classes has no case, naming the findings that there are.
+    """
+    found = {
+        case.case_id: label_of(case, positive={positive}, negative=None if negative is None else {negative})
+        for case in cohort.cases
+    }
+    labels = {name: label for name, label in found.items() if label is not None}
+    counts = Counter(labels.values())
+    if not (counts[0] and counts[1]):
+        common = Counter(finding for case in cohort.cases for finding in case.findings).most_common(8)
+        has = f"has {', '.join(name for name, _ in common)}" if common else "lists no findings at all"
+        lacking = (
+            f"the finding '{positive}'" if not counts[1] else f"a case of the other class ({negative or 'any other'})"
+        )
+        raise RemnantError(
+            f"The cohort {cohort.root} has not {lacking}, and its table {has}; name the one to learn by --{which}-finding."
+        )
+    return labels
+
+
+def check_known(cohort: Cohort) -> None:
+    """Raise `RemnantError` unless somebody in the cohort has an age and a sex, which a reader of both must learn from."""
+    if not any(case.age is not None and case.sex is not None for case in cohort.cases):
+        raise RemnantError(
+            f"None of the {len(cohort.cases)} public radiographs of {cohort.root} has an age and a sex; add them to its table "
+            "(columns age and sex), or take images that have them."
+        )
+
+
+def _plant(cohort: Cohort, labels: Labels, split: TargetSplit, seeds: Seeds) -> dict[str, tuple[str, ...]]:
+    """Case ids: one image each of as many members of either class, and of non-members likewise, as many as there are.
+
+    One image a patient on both sides, and equal classes: a planted target's generator draws both classes alike, so that more
+    positive members than non-members would pass for a leak.
+    """
+    members = _one_each(cohort, labels, split.members, seeds.child("members"))
+    others = _one_each(cohort, labels, split.non_members, seeds.child("non_members"))
+    half = PLANTED // 2
+    if min(len(members[0]), len(members[1])) < half:
+        raise RemnantError(
+            f"The planted target takes {half} members of each class; {cohort.root} has {len(members[0])} without and "
+            f"{len(members[1])} with the finding. Add patients, or leave cnn_planted out by --targets."
+        )
+    most = min(len(others[0]), len(others[1]))
+    return {
+        "members": (*members[0][:half], *members[1][:half]),
+        "non_members": (*others[0][:most], *others[1][:most]),
+    }
+
+
+def _one_each(cohort: Cohort, labels: Labels, patients: Collection[str], seeds: Seeds) -> tuple[list[str], list[str]]:
+    """Case ids of one labelled case of each patient, by label, in an order by the seed; the rarer class chooses first."""
+    of_patient: dict[str, list[Case]] = {}
+    for case in sorted(cohort.of(patients).cases, key=lambda case: case.case_id):
+        if case.case_id in labels:
+            of_patient.setdefault(case.patient, []).append(case)
+    rarer = min(
+        (0, 1), key=lambda label: sum(labels[case.case_id] == label for own in of_patient.values() for case in own)
+    )
+    found: tuple[list[str], list[str]] = ([], [])
+    for patient in seeds.numpy().permutation(sorted(of_patient)).tolist():
+        own = sorted(of_patient[patient], key=lambda case: labels[case.case_id] != rarer)
+        found[labels[own[0].case_id]].append(own[0].case_id)
+    return found
+
+
+def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: Dealt) -> None:
+    """Keep every group of images for the cells; patients appear by pseudonym alone."""
+    labels = dealt.private_labels
+    own = {name: group_of(run, "private", private, getattr(dealt.private, name), labels) for name in GROUPS}
+    write_groups(run, "private", own)
+    if dealt.planted:
+        planted = {name: group_of(run, "private", private, ids, labels) for name, ids in dealt.planted.items()}
+        write_groups(run, "planted", {**planted, "validation": own["validation"]})
+    if dealt.within:
+        labels = dealt.public_labels
+        within = {name: group_of(run, "public", public, getattr(dealt.within, name), labels) for name in GROUPS}
+        write_groups(run, "public", within)
+    write_own(run, public, *dealt.attacker)
+
+
+def write_own(run: Run, public: Radiographs, training: Sequence[str], validation: Sequence[str]) -> None:
+    """Keep the attacker's own images for the cells."""
+    own = {"training": training, "validation": validation}
+    write_groups(run, OWN, {name: group_of(run, "public", public, patients) for name, patients in own.items()})
+
+
+def group_of(
+    run: Run, cohort: str, radiographs: Radiographs, names: Collection[str], labels: Mapping[str, int] | None = None
+) -> Group:
+    """The radiographs of these patients or case ids, as far as they have one of `labels` where there are any.
+
+    Two cohorts may use the same names for different people, so that pseudonyms know the `cohort`.
+    """
+    chosen = radiographs.select(names)
+    keep = [i for i, case in enumerate(chosen.cases) if labels is None or case.case_id in labels]
+    cases = [chosen.cases[i] for i in keep]
+    return Group(
+        chosen.images[keep],
+        tuple(run.pseudonym(f"{cohort} {case.patient}") for case in cases),
+        np.array([-1 if labels is None else labels[case.case_id] for case in cases], dtype=np.int64),
+        np.array([np.nan if case.age is None else case.age for case in cases]),
+        tuple(case.sex or "" for case in cases),
+    )

@@ -1,0 +1,155 @@
+"""The study from two cohorts and a prior to the report."""
+
+from pathlib import Path
+
+from remnant.attacks.prior import PriorSettings, load_discriminator, load_prior, prior_settings, train_prior
+from remnant.base.errors import RemnantError
+from remnant.base.progress import say
+from remnant.base.provenance import sha256
+from remnant.base.results import Results
+from remnant.base.run import Run
+from remnant.cohort.case import Cohort
+from remnant.cohort.phantoms import ChestPhantoms, write_manifest
+from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
+from remnant.cohort.read import read_cohort
+from remnant.engine.cells import Cell
+from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
+from remnant.studies.lee2025.cells import target_cell_name
+from remnant.studies.lee2025.conclude import conclude
+from remnant.studies.lee2025.estimate import foretell
+from remnant.studies.lee2025.kept import OWN, groups_file
+from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
+from remnant.studies.lee2025.plan import cells_of
+from remnant.studies.lee2025.settings import StudySettings
+from remnant.studies.lee2025.sources import Dealt, deal, write_sources
+from remnant.studies.lee2025.targets import COLUMNS, TARGETS
+
+STUDY = "lee2025"
+# What the smoke preset runs on where nothing is given.
+SMOKE = {
+    "private": ChestPhantoms(patients=36, sessions=1, side=32, seed=1),
+    "public": ChestPhantoms(patients=40, sessions=1, side=32, seed=2),
+}
+SMOKE_PRIOR = 32  # images that its discriminator is shown at each side
+# Folders of RUN/private: made only to work with, and what shows patients or knows them.
+PASSING = ("phantoms-private", "phantoms-public", "prior")
+DRAWN = ("groups", "targets", "attacks", "progressions")
+
+
+def run_study(
+    settings: StudySettings,
+    asked: Asked,
+    *,
+    private: Path | None = None,
+    public: Path | None = None,
+    prior: Path | None = None,
+    cache: Path | None = None,
+) -> Path:
+    """Run the study into `asked.out` and return the path of its report.
+
+    `private`: the cohort whose patients train the targets; `public`: the attacker's, whose other half trains the targets
+    within one source; `prior`: the attacker's generator. The preset `smoke` makes what is not given. Raises `RemnantError`
+    for input that does not serve, before there is a run.
+    """
+    given = {"private": private, "public": public, "prior": prior}
+    missing = [name for name, path in given.items() if path is None]
+    if missing and settings.preset != "smoke":
+        raise RemnantError(f"The preset '{settings.preset}' needs --{', --'.join(missing)}; `smoke` makes its own.")
+    population, population_words = population_of_settings(settings)
+    brought = fitting_prior(prior, settings.side) if prior else None
+    cohorts: dict[str, Cohort] = {}
+    if not Run(asked.out).results.exists():
+        cohorts = {name: read_cohort(given[name]) for name in SMOKE if given[name]}
+        if len(cohorts) == len(SMOKE):
+            dealt = deal(cohorts["private"], cohorts["public"], settings)
+            if brought:
+                check_whom_it_knows(brought, prior, dealt.attackers, settings.targets)
+    config = {
+        **settings.resolved(),
+        **{name: given[name] and str(given[name]) for name in SMOKE},
+        "prior": prior and sha256(prior),
+    }
+    said: dict[str, str] = {}
+
+    def prepare(run: Run) -> list[Cell]:
+        for name in SMOKE:
+            if name not in cohorts:
+                cohorts[name] = _phantoms(run, name, asked)
+        dealt = deal(cohorts["private"], cohorts["public"], settings)
+        if not groups_file(run, OWN).exists():
+            images = {name: _prepared(run, cohorts[name], settings, cache, asked) for name in SMOKE}
+            write_sources(run, images["private"], images["public"], dealt)
+        path = prior or _smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
+        generator = brought or load_prior(path)
+        check_whom_it_knows(generator, path, dealt.attackers, settings.targets)
+        said["prior"] = prior_in_words(generator, dealt.attackers)
+        said["sha256"] = sha256(path)
+        cells = cells_of(run, settings, path, discriminator=_has_discriminator(path))
+        foretell(run, settings, cells, asked.workers)
+        return cells
+
+    def concluded(run: Run, cells: Cells) -> Results:
+        return conclude(
+            run,
+            cells,
+            STUDY,
+            settings,
+            asked.command,
+            trained={
+                name: {column: cells[target_cell_name(name)][column] for column in COLUMNS} for name in settings.targets
+            },
+            sources=tuple(dict.fromkeys(TARGETS[name].source for name in settings.targets)),
+            side=settings.side,
+            prior=(said["prior"], said["sha256"]),
+            population=(population, population_words),
+        )
+
+    return carry_out(STUDY, asked, config, prepare, concluded, passing=PASSING, drawn=DRAWN)
+
+
+def _phantoms(run: Run, name: str, asked: Asked) -> Cohort:
+    def write(out: Path) -> None:
+        write_manifest(SMOKE[name], out, workers=asked.workers, quiet=asked.quiet)
+
+    return phantom_cohort(run, write, f"phantoms-{name}")
+
+
+def _prepared(run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, asked: Asked) -> Radiographs:
+    return prepare_radiographs(
+        cohort,
+        RadiographSettings(side=settings.side),
+        cache=cache,
+        workers=asked.workers,
+        quiet=asked.quiet,
+        # Noted before they are made, so that `purge` finds them whenever the work is stopped.
+        announce=run.keep_note_of,
+    )
+
+
+def _smoke_prior(
+    run: Run, cohort: Cohort, dealt: Dealt, settings: StudySettings, cache: Path | None, asked: Asked
+) -> Path:
+    """A prior of the attacker's half in a run of its own; a few steps, to see that all parts work together."""
+    own = _prepared(run, cohort.of(dealt.attackers), settings, cache, asked)
+    return train_prior(
+        own.images,
+        _few_steps(prior_settings("smoke", settings.side)),
+        run.private / "prior",
+        resume=True,
+        quiet=asked.quiet,
+        patients=dealt.attackers,
+        cache_files=own.cache_files,
+    )
+
+
+def _few_steps(settings: PriorSettings) -> PriorSettings:
+    return settings.changed(images=(SMOKE_PRIOR,) * len(settings.images))
+
+
+def _has_discriminator(prior: Path) -> bool:
+    if load_discriminator(prior):
+        return True
+    say(
+        f"There is no discriminator.safetensors beside {prior}: methods that need it are left out, as for imported priors."
+    )
+    return False

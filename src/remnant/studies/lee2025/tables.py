@@ -1,0 +1,139 @@
+"""Flat rows of every table of an audit of checkpoints. Nothing here trains or attacks; the demographic model alone is run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from remnant.attacks.demographics import DemographicModel
+from remnant.base.results import Row
+from remnant.base.seeds import Seeds
+from remnant.measure.anonymity import Population
+from remnant.studies import published
+from remnant.studies.lee2025.demographic_tables import anonymity_rows, demographic_tables
+from remnant.studies.lee2025.distribution_tables import Features, distribution_tables
+from remnant.studies.lee2025.kept import Attacked
+from remnant.studies.lee2025.leak_tables import leak_rows, method_rows, mitigation_rows, rank_rows, score_rows
+from remnant.studies.lee2025.likely_tables import likely_rows
+from remnant.studies.lee2025.matches import Reader
+from remnant.studies.lee2025.scores import ATTACK, Audited, Groups, audited
+
+OVERFIT = "cnn_overfit"
+# Held against the overfit CNN: the regular recipe, which has all mitigations, and each of them alone.
+MITIGATIONS = ("cnn", "cnn_dropout", "cnn_augmentation", "cnn_early_stopping")
+NAMES = (
+    "targets",
+    "patients",
+    "tuning",
+    "stage1",
+    "distribution",
+    "kurtosis",
+    "entropy",
+    "candidates",
+    "likely",
+    "leak",
+    "leak_by_rank",
+    "membership_scores",
+    "mitigations",
+    "methods",
+    "demographics",
+    "ages",
+    "sexes",
+    "anonymity",
+)
+
+
+def make_tables(
+    attacked: Sequence[Attacked],
+    groups: Mapping[str, Groups],
+    trained: Mapping[str, Mapping[str, Any]],
+    attacks: Mapping[str, Sequence[Mapping[str, Any]]],
+    model: DemographicModel | None,
+    *,
+    population: Population,
+    site: float,
+    seeds: Seeds,
+) -> dict[str, list[Row]]:
+    """Every table of results.json, as lists of flat rows; those that nothing was measured for are empty.
+
+    `groups` of each source; `trained`: what the cell of each target told, its `source` and the columns of the table
+    `targets`; `attacks`: the records of each target's attack cells, with `stage1` rows {method, part, term, step, value},
+    `steps` and `levelled_off`. `model`: None where the attacker has no public images with age and sex. `site`: how many people a
+    site draws from.
+    """
+    audits = audited(attacked, groups, {target: str(record["source"]) for target, record in trained.items()})
+    tables: dict[str, list[Row]] = {name: [] for name in NAMES}
+    tables["targets"] = [_target(target, record) for target, record in trained.items()]
+    tables["patients"] = list(_patients(groups))
+    reader = Reader.of(model, seeds.child("demographics")) if model else None
+    features = Features(model) if model else None
+    for audit in audits:
+        for record in attacks.get(audit.target, ()):
+            tables["stage1"] += [{"target": audit.target, **row} for row in record["stage1"]]
+            tables["tuning"] += _tuning(audit.target, record)
+        for name, rows in distribution_tables(audit, features, seeds.child("distribution")).items():
+            tables[name] += rows
+        if ATTACK in audit.found:
+            tables["candidates"] += _candidates(audit.found[ATTACK])
+        tables["likely"] += likely_rows(audit, reader)
+        leak = leak_rows(audit, seeds.child("leak"))
+        tables["leak"] += leak
+        tables["leak_by_rank"] += rank_rows(audit)
+        tables["membership_scores"] += score_rows(audit)
+        tables["methods"] += method_rows(audit, leak, seeds.child("methods"))
+        if reader:
+            tables["anonymity"] += anonymity_rows(audit, reader, population, site)
+    tables["mitigations"] = list(_mitigations(audits, tables["targets"], seeds.child("mitigations")))
+    return tables | (demographic_tables(audits, reader) if reader else {})
+
+
+def _target(target: str, record: Mapping[str, Any]) -> Row:
+    row = {"target": target} | {
+        name: value for name, value in record.items() if isinstance(value, str | int | float | None)
+    }
+    return row | {"published_accuracy": published.LEE2025_ACCURACY.get(target)}
+
+
+def _patients(groups: Mapping[str, Groups]) -> Iterator[Row]:
+    """How many patients and images each group has, and how alike the groups are in what they were matched in."""
+    for source, parts in groups.items():
+        for name, group in parts.items():
+            known = group.ages[group.ages == group.ages]
+            yield {
+                "source": source,
+                "group": name,
+                "patients": len(set(group.patients)),
+                "images": len(group.patients),
+                "positive": float((group.labels == 1).mean()),
+                "women": sum(sex == "F" for sex in group.sexes),
+                "men": sum(sex == "M" for sex in group.sexes),
+                "age": float(known.mean()) if len(known) else None,
+            }
+
+
+def _tuning(target: str, record: Mapping[str, Any]) -> Iterator[Row]:
+    """Of each stage 1, how many steps it ran and whether its loss had levelled off."""
+    for part, steps in record["steps"].items():
+        yield {"target": target, "part": part, "steps": steps, "levelled_off": record["levelled_off"].get(part)}
+
+
+def _candidates(attacked: Attacked) -> Iterator[Row]:
+    """The published attack's candidates by their two scores, to five digits: there are thousands."""
+    cuts = {
+        "stage1_cut": _short(attacked.excitation_cutoff),
+        "mahalanobis_cut": _short(attacked.distance_cutoff),
+    }
+    for stage1, distance, likely in zip(
+        attacked.excitation.tolist(), attacked.distance.tolist(), attacked.likely.tolist(), strict=True
+    ):
+        row: Row = {"target": attacked.target, "stage1": _short(stage1), "mahalanobis": _short(distance)}
+        yield row | {"likely": likely} | cuts
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def _mitigations(audits: Sequence[Audited], targets: Sequence[Row], seeds: Seeds) -> Iterator[Row]:
+    by_name = {audit.target: audit for audit in audits if ATTACK in audit.found}
+    if OVERFIT in by_name:
+        others = [by_name[name] for name in MITIGATIONS if name in by_name]
+        yield from mitigation_rows(by_name[OVERFIT], others, {str(row["target"]): row for row in targets}, seeds)

@@ -1,0 +1,193 @@
+import re
+
+import numpy as np
+import pytest
+from tests.report.example import example_results
+from tests.studies.lee2025.example import SIDE
+
+from remnant.base.results import Results
+from remnant.base.run import Run
+from remnant.measure.anonymity import stationary_population
+from remnant.report.page import make_report
+from remnant.report.tables import build
+from remnant.studies.lee2025 import page
+from remnant.studies.lee2025.findings import findings, headline
+from remnant.studies.lee2025.kept import Progression, write_attacked, write_groups, write_progression
+
+PRIOR = "A generator of 64 x 64 pixels, trained on 500 public radiographs."
+
+
+def changed(tables, name, change, **where):
+    """The tables with `change` made to the rows of one of them that are `where`."""
+    rows = [row | change if where.items() <= row.items() else row for row in tables[name]]
+    return tables | {name: rows}
+
+
+def only(tables, *targets):
+    """The tables of some of the targets alone."""
+    return {
+        name: [row for row in rows if row.get("target") in (*targets, None)] if name != "patients" else rows
+        for name, rows in tables.items()
+    }
+
+
+def said(tables):
+    return " ".join(findings(tables))
+
+
+def words(tables, **changes):
+    given = {"side": 64, "prior": PRIOR, "methods": ["published", "prior"], "population": stationary_population()}
+    return page.words(tables, **(given | {"population_words": "Invented."} | changes))
+
+
+def results(tables, **changes):
+    update = {"study": "lee2025", "title": page.TITLE, "tables": tables, **words(tables, **changes)}
+    return Results.model_validate(example_results().model_copy(update=update).model_dump())
+
+
+def test_the_headline_names_who_is_flagged_with_the_prior_beside(tables):
+    text = headline(tables)
+    assert "1 of 2 checkpoints (overfit CNN)" in text and "for the untuned prior" in text
+    assert "95% interval +" in text and "p = " in text
+    first = findings(tables)[0]
+    assert first.startswith("Treat checkpoints trained like the overfit CNN as patient data")
+
+
+def test_an_audit_that_misses_its_own_control_says_so_first(tables):
+    missed = changed(tables, "leak", {"flagged": False}, target="cnn_planted", flagged=True)
+    assert findings(missed)[0].startswith(
+        "The audit did not see its own positive control, so its silence means nothing"
+    )
+    assert "can clear no checkpoint; even so it found one in overfit CNN" in headline(missed)
+    silent = changed(missed, "leak", {"flagged": False}, flagged=True)
+    assert "can clear no checkpoint." in headline(silent)
+    assert "keep the checkpoints as you keep the images" in said(silent)
+    assert "The audit sees a leak" not in said(silent)
+
+
+def test_a_seen_control_and_a_silent_negative_one_are_told(tables):
+    assert "The audit sees a leak where one was planted: of a CNN trained on 8 images" in said(tables)
+    assert "A network that was never trained, the negative control, is not flagged." in said(tables)
+
+
+def test_a_control_seen_by_an_option_alone_is_told_so(tables):
+    rows = [row for row in tables["leak"] if row["target"] == "cnn_planted"]
+    option = [row | {"source": "gmi"} for row in rows if row["source"] == "published"]
+    missed = changed(tables, "leak", {"flagged": False}, target="cnn_planted", flagged=True)
+    assert "only under the option 'latent search (GMI)'" in said(missed | {"leak": [*missed["leak"], *option]})
+
+
+def test_a_false_alarm_is_told(tables):
+    alarm = changed(tables, "leak", {"flagged": True}, target="cnn_untrained", flagged=False, source="published")
+    assert "The audit raised a false alarm" in said(alarm)
+    assert "untrained CNN" not in headline(alarm)
+
+
+def test_silence_is_no_clearance_and_comes_with_what_could_have_been_seen(tables):
+    silent = only(tables, "cnn", "cnn_planted")
+    assert "none of 1 target is flagged" in headline(silent)
+    text = findings(silent)[0]
+    assert "not a clearance" in text
+    assert re.search(r"CNN, area 0\.\d\d against 0\.\d\d .*; 0\.\d\d would have been seen with 80% power", said(silent))
+
+
+def test_without_a_positive_control_silence_says_little(tables):
+    assert "This run has no positive control" in said(only(tables, "cnn"))
+
+
+def test_features_that_tell_members_apart_without_the_attack_are_told(tables):
+    where = {"target": "cnn", "source": "prior", "space": "target_features", "crop": "whole", "set": "all"}
+    apart = changed(tables, "leak", {"auc": 0.8, "auc_low": 0.7, "auc_high": 0.9}, **where)
+    assert "CNN, area 0.80 [0.70, 0.90]" in said(apart)
+    assert "can guess whether that person was among the training patients" in said(apart)
+    same = changed(tables, "leak", {"auc_low": 0.4}, source="prior", space="target_features", crop="whole", set="all")
+    assert "can guess whether" not in said(same)
+
+
+def test_a_leak_that_only_a_stronger_attack_shows_is_told(tables):
+    weaker = changed(tables, "leak", {"flagged": False}, target="cnn_overfit", source="published", flagged=True)
+    assert "the attack as published shows no leak, but a stronger one does: 'refined latents'" in said(weaker)
+
+
+def test_the_skill_goes_with_every_prediction(tables):
+    text = next(text for text in findings(tables) if text.startswith("What a model reads off"))
+    assert "R2 0." in text and "balanced accuracy" in text and "read these as cases, not as rates" in text
+    row = next(row for row in tables["demographics"] if row["set"] == "validation_patients")
+    poor = {"age_usable": False}
+    dumb = {
+        **tables,
+        "demographics": [row | poor, *({**one, "mae": None} for one in tables["demographics"][1:])],
+    }
+    text = next(text for text in findings(dumb) if text.startswith("What a model reads off"))
+    assert "its age is not usable, so that none is shown" in text
+    assert not re.search(r"CNN [\d.]+ years off", text)
+
+
+def test_a_mitigation_helps_only_beyond_chance(tables):
+    assert "all of the regular recipe (area 0." in said(tables)
+    none = changed(tables, "mitigations", {"holm_p": 0.4})
+    assert "a difference beyond chance was seen for none of these: all of the regular recipe" in said(none)
+
+
+def test_a_stronger_method_wins_only_beyond_chance(tables):
+    assert "There are stronger attacks than the published one: 'refined latents' on the overfit CNN" in said(tables)
+    assert "None of the other attacks (refined latents)" in said(changed(tables, "methods", {"holm_p": 0.4}))
+
+
+def test_every_view_names_columns_that_are_there(tables):
+    found = results(tables)
+    for section in found.sections:
+        if section.table:
+            assert build(found.tables[section.table.name], section.table).rows, section.title
+
+
+def keep_images(run, invented):
+    for source, groups in invented["groups"].items():
+        write_groups(run, source, groups)
+    for attacked in invented["attacked"]:
+        write_attacked(run, attacked)
+        images = np.zeros((3, 2, SIDE, SIDE), np.uint8)
+        write_progression(run, Progression(attacked.target, attacked.method, np.array([0, 1, 2]), images))
+
+
+def test_images_are_shown_only_when_asked_for(tables, invented, tmp_path):
+    run = Run(tmp_path)
+    found = results(tables)
+    private = [
+        section.model_copy(update={"table": None, "figures": [figure for figure in section.figures if figure.private]})
+        for section in found.sections
+    ]
+    found.model_copy(update={"sections": private}).write(run.results)
+    text = make_report(tmp_path).read_text(encoding="utf-8")
+    assert "This report shows no patient image" in text and "<img" not in text
+    assert "Planted CNN" in text and "Gallery" not in text
+    keep_images(run, invented)
+    shown = make_report(tmp_path, show_images=True)
+    assert shown.parent.name == "private" and shown.read_text(encoding="utf-8").count("<img") == 2
+
+
+@pytest.mark.slow
+def test_the_whole_page_of_a_study_is_drawn(tables, invented, tmp_path):
+    run = Run(tmp_path)
+    results(tables).write(run.results)
+    keep_images(run, invented)
+    make_report(tmp_path)
+    text = make_report(tmp_path, show_images=True).read_text(encoding="utf-8")
+    assert text.count("<figure") == 11
+
+
+def test_a_checkpoint_alone_is_reported_without_comparison(tables, tmp_path):
+    bare = only(tables, "cnn")
+    bare = {
+        name: [row | {"target": "checkpoint"} if "target" in row else row for row in rows]
+        for name, rows in bare.items()
+    }
+    empty = ("patients", "leak", "leak_by_rank", "membership_scores", "mitigations", "methods")
+    bare |= {name: [] for name in (*empty, "demographics", "ages", "sexes", "anonymity")}
+    found = results(bare, given=True)
+    assert "whether they show patients of the training is open" in found.headline
+    assert "--against" in found.findings[0]
+    assert any("no public radiographs with age and sex were given" in text for text in found.findings)
+    assert "Planted CNN" not in found.glossary and "The checkpoint that was given." in found.attacked
+    found.write(tmp_path / "results.json")
+    assert "Which of the images are likely?" in make_report(tmp_path).read_text(encoding="utf-8")

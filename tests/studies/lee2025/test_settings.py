@@ -1,0 +1,65 @@
+"""Which methods are run on which target, and what settings refuse."""
+
+import pytest
+
+from remnant.attacks.checkpoint.methods import METHODS
+from remnant.base.errors import RemnantError
+from remnant.studies.lee2025 import checkpoint_preset, preset
+from remnant.studies.lee2025.settings import PRESETS
+from remnant.studies.lee2025.targets import TARGETS
+from remnant.targets.classifier import RECIPES
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_fits_itself_and_comes_back_from_its_file(name):
+    settings = preset(name)
+    assert type(settings).model_validate(settings.resolved()) == settings
+    for network in (settings.cnn, settings.vit):
+        assert network.input_range.size == network.arguments.get("image_size", network.input_range.size)
+    assert settings.attack.pixels.side == settings.side
+    assert checkpoint_preset(name).attack == settings.attack
+
+
+def test_the_cpu_preset_is_what_was_asked_for():
+    settings = preset("cpu")
+    assert settings.side == 64 and settings.targets == tuple(TARGETS) and settings.cnn.network == "resnet18"
+    vit = settings.vit.arguments
+    assert vit["blocks"] >= 6 and vit["width"] == 192 and (vit["image_size"] // vit["patch"]) ** 2 == 64
+    assert settings.attack.candidates == 1000 and settings.attack.manifold.plateau
+
+
+def test_every_recipe_has_a_target():
+    assert {target.recipe for target in TARGETS.values()} == set(RECIPES)
+    settings = preset("cpu")
+    for name, target in TARGETS.items():
+        assert settings.classifier(name).recipe == target.recipe
+    assert settings.classifier("vit_overfit").network == "vit"
+
+
+def test_more_methods_are_run_on_more_targets_of_their_kind():
+    settings = preset("cpu")
+    assert settings.methods_on("cnn") == settings.methods_on("vit") == ("published", "prior")
+    assert set(settings.methods_on("cnn_overfit")) == set(METHODS) - {"layernorm_public"}
+    assert settings.methods_on("vit_overfit") == ("published", "prior", "layernorm_public")
+    assert settings.changed(more_methods=[]).methods_on("cnn_planted") == ("published", "prior")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"methods": ["published"]}, "the methods must be the control 'prior' and at least one attack"),
+        ({"methods": ["prior"]}, "the methods must be the control 'prior' and at least one attack"),
+        ({"methods": ["prior", "magic"]}, r"methods\.1: .*'magic'"),
+        ({"targets": ["cnn_huge"]}, r"targets\.0"),
+        ({"targets": []}, "targets"),
+        ({"side": 32}, r"Attack\.pixels\.side is 64 and must be the study's side, 32"),
+    ],
+)
+def test_settings_that_do_not_fit(changes, sentence):
+    with pytest.raises(RemnantError, match=sentence):
+        preset("cpu").changed(**changes)
+
+
+def test_a_preset_that_there_is_not():
+    with pytest.raises(RemnantError, match=r"must be one of smoke, cpu, paper\. Got 'demo' instead"):
+        preset("demo")

@@ -1,0 +1,252 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.studies.lee2025.example import attack_record, audit, groups, record
+
+from remnant.base.results import matching
+from remnant.base.seeds import Seeds
+from remnant.measure.anonymity import stationary_population
+from remnant.measure.frechet import frechet_distance
+from remnant.studies.lee2025.distribution_tables import Features
+from remnant.studies.lee2025.kept import as_bytes
+from remnant.studies.lee2025.leak_tables import LEVEL, leak_rows
+from remnant.studies.lee2025.scores import Audited
+from remnant.studies.lee2025.tables import NAMES, make_tables
+
+COLUMNS = {
+    "targets": "target network recipe source patients images epochs train_accuracy accuracy balanced balanced_low "
+    "balanced_high auc auc_low auc_high majority published_accuracy",
+    "leak": "target space crop set source candidates members non_members auc auc_low auc_high auc_p detectable_auc difference "
+    "low high p detectable nearer expected most nearer_p contrast contrast_low contrast_high contrast_p "
+    "contrast_detectable holm_p flagged",
+    "mitigations": "target against space auc auc_against excess excess_against balanced balanced_against difference low high p "
+    "detectable holm_p",
+    "methods": "target space method auc auc_published difference low high p detectable flagged holm_p",
+    "membership_scores": "target space source group pseudonym score",
+    "candidates": "target stage1 mahalanobis likely stage1_cut mahalanobis_cut",
+    "kurtosis": "target set component kurtosis low high",
+    "entropy": "target set low high count",
+    "ages": "target set actual predicted",
+    "sexes": "target set actual predicted count",
+}
+
+
+def one(rows, **where):
+    found = matching(rows, where)
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_table_has_its_columns(tables, name):
+    assert tables[name] and all(set(row) == set(COLUMNS[name].split()) for row in tables[name])
+
+
+def test_every_row_of_a_table_has_the_same_columns_and_fits_into_json(tables):
+    assert tuple(tables) == NAMES
+    for name, rows in tables.items():
+        assert len({frozenset(row) for row in rows}) == 1, name
+        numbers = [value for row in rows for value in row.values() if isinstance(value, float)]
+        assert np.isfinite(numbers).all(), name
+        assert all(type(value) in (str, bool, int, float, type(None)) for row in rows for value in row.values()), name
+
+
+def test_the_attack_comes_first_and_the_prior_has_no_verdict(tables):
+    rows = matching(tables["leak"], {"target": "cnn_overfit", "space": "ssim", "crop": "whole", "set": "all"})
+    assert [row["source"] for row in rows] == ["published", "prior", "refine"]
+    assert [row["flagged"] is None for row in rows] == [False, True, False]
+
+
+def test_a_score_is_the_nearest_candidate_to_any_image_of_the_patient(invented, tables):
+    attacked = next(one for one in invented["attacked"] if (one.target, one.method) == ("cnn", "published"))
+    members = invented["groups"]["private"]["members"]
+    who = members.patients[0]
+    images = [place for place, name in enumerate(members.patients) if name == who]
+    assert len(images) == 2
+    expected = attacked.similarities["ssim", "whole", "members"][:, images].max()
+    row = one(tables["membership_scores"], target="cnn", space="ssim", source="published", pseudonym=who)
+    assert (row["group"], row["score"]) == ("member", pytest.approx(expected))
+
+
+def test_areas_are_of_the_scores_and_the_contrast_is_their_difference(tables):
+    where = {"target": "cnn_overfit", "space": "target_features", "source": "published"}
+    scores = {
+        group: [row["score"] for row in matching(tables["membership_scores"], where | {"group": group})]
+        for group in ("member", "non_member")
+    }
+    wins = np.mean([[a > b for b in scores["non_member"]] for a in scores["member"]])
+    row = one(tables["leak"], crop="whole", set="all", **where)
+    prior = one(tables["leak"], crop="whole", set="all", **(where | {"source": "prior"}))
+    assert row["auc"] == pytest.approx(wins, abs=1e-6)
+    assert row["contrast"] == pytest.approx(row["auc"] - prior["auc"], abs=1e-6)
+    assert row["nearer"] == sum(score > max(scores["non_member"]) for score in scores["member"])
+
+
+def test_who_leaks_is_flagged_and_who_does_not_is_not(tables):
+    flagged = {(row["target"], row["source"]) for row in tables["leak"] if row["flagged"]}
+    assert {("cnn_overfit", "published"), ("cnn_planted", "published"), ("cnn_overfit", "refine")} <= flagged
+    assert not {target for target, _ in flagged} & {"cnn", "cnn_untrained"}
+
+
+def test_a_flag_holds_for_all_spaces_of_whole_images(tables):
+    for row in tables["leak"]:
+        judged = row["crop"] == "whole" and row["set"] == "all" and row["source"] != "prior"
+        assert (row["flagged"] is not None) == judged
+        if row["flagged"]:
+            assert row["contrast_low"] > 0 and row["contrast_p"] <= row["holm_p"] <= LEVEL
+    rows = matching(tables["leak"], {"target": "cnn", "crop": "whole", "set": "all", "source": "published"})
+    assert min(row["holm_p"] for row in rows) == pytest.approx(min(1, 3 * min(row["contrast_p"] for row in rows)))
+
+
+def test_an_attack_farther_from_members_than_its_prior_is_no_leak(invented):
+    """Members and non-members exchanged: as large a contrast, the other way."""
+    groups = {"members": "non_members", "non_members": "members"}
+    found = {
+        one.method: replace(
+            one,
+            similarities={
+                (space, crop, groups[group]): value for (space, crop, group), value in one.similarities.items()
+            },
+        )
+        for one in invented["attacked"]
+        if one.target == "cnn_overfit"
+    }
+    rows = leak_rows(Audited("cnn_overfit", "private", found, invented["groups"]["private"]), Seeds(0))
+    assert min(row["contrast"] for row in rows if row["contrast"] is not None) < -0.1
+    assert not any(row["flagged"] for row in rows)
+
+
+def test_likely_samples_have_rows_of_whole_images_alone(invented, tables):
+    rows = matching(tables["leak"], {"set": "likely", "target": "cnn"})
+    assert {row["crop"] for row in rows} == {"whole"} and len(rows) == 6
+    attacked = next(one for one in invented["attacked"] if (one.target, one.method) == ("cnn", "published"))
+    assert one(rows, source="published", space="ssim")["candidates"] == attacked.likely.sum() > 0
+
+
+def test_of_all_candidates_the_ranked_list_ends_at_the_verdict(tables):
+    key = {"target": "cnn_overfit", "space": "ssim", "source": "published"}
+    verdict = one(tables["leak"], crop="whole", set="all", **key)
+    last = one(tables["leak_by_rank"], candidates=60, **key)
+    assert (last["auc"], last["nearer"]) == (pytest.approx(verdict["auc"]), verdict["nearer"])
+
+
+def test_a_stronger_method_is_held_against_the_published_one(tables):
+    row = one(tables["methods"], method="refine", space="target_features")
+    leak = matching(
+        tables["leak"], {"target": "cnn_overfit", "space": "target_features", "crop": "whole", "set": "all"}
+    )
+    areas = {one["source"]: one["auc"] for one in leak}
+    assert row["difference"] == pytest.approx(areas["refine"] - areas["published"], abs=1e-6)
+    assert row["flagged"] is True
+
+
+def test_the_nearest_match_is_looked_up_in_the_targets_features(invented, tables):
+    attacked = next(one for one in invented["attacked"] if (one.target, one.method) == ("cnn", "published"))
+    chosen = np.flatnonzero(attacked.likely)
+    nearest = attacked.similarities["target_features", "whole", "members"][chosen].argmax(1)
+    ssim = attacked.similarities["ssim", "whole", "members"][chosen, nearest]
+    row = one(tables["likely"], target="cnn", method="published")
+    assert (row["likely"], row["ssim_low"], row["ssim_high"]) == (
+        len(chosen),
+        pytest.approx(ssim.min()),
+        pytest.approx(ssim.max()),
+    )
+    members = invented["groups"]["private"]["members"]
+    assert row["neighbours"] == len({members.patients[place] for place in nearest})
+    errors = np.abs(attacked.age[chosen] - members.ages[nearest])
+    assert (row["age_error_low"], row["age_error_high"]) == (pytest.approx(errors.min()), pytest.approx(errors.max()))
+    right = (attacked.male[chosen] >= 0.5) == (np.array(members.sexes)[nearest] == "M")
+    assert (row["sex_right"], row["sex_known"]) == (right.sum(), len(chosen))
+    assert row["published_sex"] == "0 of 2"
+    model = one(tables["demographics"], target="cnn", set="nearest_training_images")
+    ages = invented["model"].predict(torch.from_numpy(members.images[nearest]))[0]
+    assert model["mae"] == pytest.approx(np.abs(ages - members.ages[nearest]).mean())
+
+
+def test_a_model_without_skill_shows_nothing_that_it_reads():
+    given = audit(("cnn",), error=60.0)
+    only = [
+        replace(one, similarities={key: value for key, value in one.similarities.items() if key[1] == "whole"})
+        for one in given["attacked"]
+        if one.method == "published"
+    ]
+    given |= {"attacked": only}
+    tables = make_tables(**given, population=stationary_population(), site=1000, seeds=Seeds(0))
+    (skill,) = matching(tables["demographics"], {"set": "validation_patients"})
+    assert skill["age_usable"] is False and skill["mae"] > 20
+    assert {row["set"] for row in tables["ages"]} == {"validation_patients"}
+    for row in tables["likely"]:
+        assert all(row[name] is None for name in ("age_error_low", "nearest_age_error_low", "predicted_age_low"))
+    for row in matching(tables["demographics"], {"set": "likely_samples"}):
+        assert row["mae"] is None and row["age_usable"] is False
+
+
+def test_distances_are_of_the_models_features_and_the_prior_is_beside(invented, tables):
+    found = {one.method: one.images for one in invented["attacked"] if one.target == "cnn"}
+    features = Features(invented["model"])
+    row = one(tables["distribution"], target="cnn", set="tuned_generator")
+    assert row["frechet_prior"] == pytest.approx(
+        frechet_distance(features(found["published"]), features(found["prior"]))
+    )
+    members = invented["groups"]["private"]["members"]
+    real = features(as_bytes(members.images))
+    assert row["frechet"] == pytest.approx(frechet_distance(features(found["published"]), real))
+    assert (row["published_frechet"], row["published_entropy"]) == (178.96, 6.486)
+    assert row["frechet_floor_low"] <= row["frechet_floor"] <= row["frechet_floor_high"]
+    assert one(tables["distribution"], target="cnn", set="training_images")["frechet"] is None
+    counted = matching(tables["entropy"], {"target": "cnn", "set": "tuned_generator"})
+    assert sum(row["count"] for row in counted) == 60
+
+
+def test_a_known_site_holds_fewer_people_who_fit(tables):
+    rows = matching(tables["anonymity"], {"target": "cnn"})
+    unknown, known = rows
+    assert (unknown["site"], known["site"]) == ("unknown", "known")
+    assert (
+        known["size"] < unknown["size"] and known["low"] <= known["size"] <= known["high"] <= known["people"] == 200_000
+    )
+
+
+def test_a_target_is_held_against_the_overfit_one_on_the_same_patients(tables):
+    row = one(tables["mitigations"], target="cnn", space="target_features")
+    areas = {
+        target: one(
+            tables["leak"], target=target, space="target_features", crop="whole", set="all", source="published"
+        )["auc"]
+        for target in ("cnn", "cnn_overfit")
+    }
+    assert row["difference"] == pytest.approx(areas["cnn"] - areas["cnn_overfit"], abs=1e-6) and row["difference"] < 0
+
+
+def test_without_patients_and_without_a_model_what_can_be_said_is_said():
+    given = audit(("cnn",))
+    bare = given | {"groups": {}, "model": None, "trained": {"checkpoint": {"source": "none"}}}
+    bare["attacked"] = [replace(one, target="checkpoint", similarities={}) for one in given["attacked"]]
+    bare["attacks"] = {"checkpoint": [attack_record(np.random.default_rng(0))]}
+    tables = make_tables(**bare, population=stationary_population(), site=1000, seeds=Seeds(0))
+    empty = {name for name, rows in tables.items() if not rows}
+    assert empty == {
+        *("patients", "leak", "leak_by_rank", "membership_scores", "mitigations", "methods", "demographics"),
+        *("ages", "sexes", "anonymity"),
+    }
+    row = one(tables["likely"], method="published")
+    assert row["likely"] > 0 and row["ssim_low"] is None and row["neighbours"] is None
+    assert {row["set"] for row in tables["distribution"]} == {"untuned_prior", "tuned_generator"}
+
+
+def test_the_same_seed_gives_the_same_tables(invented):
+    chosen = [replace(one, similarities={}) for one in invented["attacked"] if one.target == "cnn"]
+    few = invented | {"attacked": chosen, "trained": {"cnn": record("cnn")}, "attacks": {}}
+    first, second = (
+        make_tables(**few, population=stationary_population(), site=1000, seeds=Seeds(3)) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_groups_are_counted_by_patient():
+    parts = groups(np.random.default_rng(0), patients=12)
+    tables = make_tables([], parts, {}, {}, None, population=stationary_population(), site=1000, seeds=Seeds(0))
+    row = one(tables["patients"], source="private", group="members")
+    assert (row["patients"], row["images"]) == (12, 16)

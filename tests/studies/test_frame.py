@@ -1,0 +1,101 @@
+"""What every study stands in: time and losses of a run that was killed, and what stays of it."""
+
+import json
+
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.base.results import Results
+from remnant.engine.cells import Cell
+from remnant.report.private import private_folder
+from remnant.studies.frame import Asked, carry_out, provenance_of, seconds_worked, training_rows
+
+
+def event(second, cell, event, **values):
+    return {"time": f"2026-01-01T00:00:{second:02d}+00:00", "cell": cell, "event": event, **values}
+
+
+def test_seconds_are_summed_over_resumptions():
+    events = [
+        event(0, "study", "start"),
+        event(4, "a", "start"),
+        # Killed at 4; the hours before somebody resumed are no work.
+        event(30, "study", "start"),
+        event(35, "study", "end"),
+    ]
+    assert seconds_worked(events) == 9.0
+    assert seconds_worked(events[:3]) == 4.0 and seconds_worked([]) == 0.0
+
+
+def test_training_counts_the_last_start_of_a_cell():
+    def epoch(second, number, loss):
+        return event(second, "attack-unet", "epoch", epoch=number, loss=loss, validation=None)
+
+    events = [
+        event(0, "attack-unet", "start"),
+        epoch(1, 1, 9.0),
+        epoch(2, 2, 8.0),
+        event(3, "study", "start"),
+        event(4, "attack-unet", "start"),
+        epoch(5, 1, 7.0),
+    ]
+    rows = training_rows(events, lambda name: {"network": name.partition("-")[2]})
+    assert rows == [{"cell": "attack-unet", "network": "unet", "epoch": 1, "loss": 7.0, "validation": None}]
+
+
+def work(run, number):
+    return {"checkpoint": f"{number}.safetensors", "sha256": "ab" * number}
+
+
+def prepare(run):
+    for name in ("scans", "drawn"):
+        (private_folder(run.path, name) / "patient.npz").touch()
+    return [Cell("one", work, {"number": 1}), Cell("two", work, {"number": 2})]
+
+
+def conclude(run, cells):
+    return Results(
+        study="tiny",
+        title="Tiny",
+        preset="smoke",
+        command="remnant",
+        patients=1,
+        scans=1,
+        seed=0,
+        settings={},
+        headline="Nothing.",
+        findings=[],
+        threat_model=[],
+        attacked=[],
+        not_tested=[],
+        measures={},
+        tables={"scores": [{"pseudonym": "P-1", "value": 0.5}]},
+        sections=[],
+        **provenance_of(run, cells),
+    )
+
+
+@pytest.mark.parametrize(("keep", "left"), [(False, ["key"]), (True, ["drawn", "key"])])
+def test_a_run_leaves_results_and_no_patient_unless_asked(tmp_path, keep, left):
+    asked = Asked(tmp_path / "run", keep_reconstructions=keep, quiet=True)
+    report = carry_out("tiny", asked, {"a": 1}, prepare, conclude, passing=["scans"], drawn=["drawn"])
+    assert report == tmp_path / "run" / "report.html" and report.exists()
+    assert sorted(path.name for path in (tmp_path / "run" / "private").iterdir()) == left
+    results = Results.read(tmp_path / "run" / "results.json")
+    assert results.checkpoints == {"1.safetensors": "ab", "2.safetensors": "abab"} and results.seconds >= 0
+    worked = [json.loads(path.read_text())["cpu_seconds"] for path in (tmp_path / "run" / "cells").iterdir()]
+    assert results.cpu_seconds == pytest.approx(sum(worked), abs=0.1)
+    assert (tmp_path / "run" / "scores.csv").read_text() == "pseudonym,value\nP-1,0.5\n"
+    assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"a": 1, "keep_reconstructions": keep}
+
+
+def test_a_finished_run_is_reported_again_and_not_done_again(tmp_path):
+    carry_out("tiny", Asked(tmp_path / "run", quiet=True), {}, prepare, conclude, passing=["scans"], drawn=["drawn"])
+
+    def never(*_):
+        raise AssertionError
+
+    again = Asked(tmp_path / "run", resume=True, quiet=True)
+    carry_out("tiny", again, {}, never, never, passing=["scans"], drawn=["drawn"])
+    with pytest.raises(RemnantError, match="started with other settings"):
+        carry_out("tiny", again, {"a": 2}, never, never, passing=["scans"], drawn=["drawn"])
