@@ -62,6 +62,7 @@ def test_commands_parse(page):
 
 def test_readme_and_makefile_show_commands():
     assert {words[0] for words in commands(ROOT / "README.md")} == {
+        "attack",
         "study",
         "report",
         "publish",

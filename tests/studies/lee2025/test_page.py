@@ -47,8 +47,8 @@ def results(tables, **changes):
 
 def test_the_headline_names_who_is_flagged_with_the_prior_beside(tables):
     text = headline(tables)
-    assert "1 of 2 checkpoints (overfit CNN)" in text and "for the untuned prior" in text
-    assert "95% interval +" in text and "p = " in text
+    assert "1 of 2 checkpoints (overfit CNN)" in text and "than its untuned prior by more to the member" in text
+    assert "95% interval " in text and ", p " in text and "chance is 50%" in text
     first = findings(tables)[0]
     assert first.startswith("Treat checkpoints trained like the overfit CNN as patient data")
 
@@ -88,7 +88,9 @@ def test_silence_is_no_clearance_and_comes_with_what_could_have_been_seen(tables
     assert "none of 1 target is flagged" in headline(silent)
     text = findings(silent)[0]
     assert "not a clearance" in text
-    assert re.search(r"CNN, area 0\.\d\d against 0\.\d\d .*; 0\.\d\d would have been seen with 80% power", said(silent))
+    assert re.search(
+        r"CNN, (in|by) .* to the member in \d+% of all pairs.*; \d+% would have been seen with 80% power", said(silent)
+    )
 
 
 def test_without_a_positive_control_silence_says_little(tables):

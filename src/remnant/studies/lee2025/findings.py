@@ -7,12 +7,12 @@ from remnant.report.words import number as written
 from remnant.studies.lee2025.leak_findings import (
     CONTROLS,
     Tables,
-    contrast_in_words,
     control_missed,
     control_seen,
     controls_in_words,
     exposed,
     flagged,
+    gain_in_words,
     judged,
     p_in_words,
     targets_in_words,
@@ -46,11 +46,11 @@ def headline(tables: Tables) -> str:
             f"than those of its public prior are{control}: none of {len(targets)} "
             f"{'targets' if len(targets) > 1 else 'target'} is flagged."
         )
-    worst = max((flagged(tables, target)[0] for target in found), key=lambda row: row["contrast"])
+    worst = max((flagged(tables, target)[0] for target in found), key=lambda row: row["gain"])
     which = "the checkpoint" if len(targets) == 1 else f"{len(found)} of {len(targets)} checkpoints ({_names(found)})"
     return (
         f"From the checkpoint file alone, the attack draws images that are nearer to the training patients of {which} "
-        f"than its public prior explains; at most: {contrast_in_words(worst)}."
+        f"than its public prior explains; at most: {gain_in_words(worst)}."
     )
 
 

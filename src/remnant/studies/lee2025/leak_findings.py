@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from remnant.base.results import Row, matching
 from remnant.report.words import label
-from remnant.report.words import number as written
 from remnant.studies.lee2025.scores import ATTACK, CONTROL
 
 PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
@@ -25,9 +24,9 @@ def whole(tables: Tables, target: str, method: str | None = None) -> list[Row]:
 
 
 def flagged(tables: Tables, target: str) -> list[Row]:
-    """The rows that show a leak, those of the published attack first, the largest contrast first."""
+    """The rows that show a leak, those of the published attack first, the largest gain first."""
     rows = [row for row in whole(tables, target) if row["flagged"]]
-    return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["contrast"]))
+    return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["gain"]))
 
 
 def judged(tables: Tables) -> list[str]:
@@ -49,11 +48,11 @@ def control_seen(tables: Tables) -> bool | None:
 def control_missed(tables: Tables) -> str:
     """The first thing to say of an audit that did not see its own control."""
     rows = whole(tables, PLANTED, ATTACK)
-    best = max(rows, key=lambda row: row["contrast"] if row["contrast"] is not None else -2)
+    best = max(rows, key=lambda row: row["gain"] if row["gain"] is not None else -1)
     return (
         "The audit did not see its own positive control, so its silence means nothing: a CNN was trained on "
         f"{best['members']} images for very long, and still the attack came no nearer to these patients, beyond what "
-        f"the untuned prior does, than chance allows ({contrast_in_words(best)}). Do not rest a release on this "
+        f"the untuned prior does, than chance allows ({gain_in_words(best)}). Do not rest a release on this "
         "report. Give stage 1 more steps, the prior more training or more images, or the attack more candidates, and "
         "run it again."
     )
@@ -72,14 +71,14 @@ def controls_in_words(tables: Tables) -> Iterator[str]:
         by = "" if row["source"] == ATTACK else f", though only under the option '{label(row['source'])}'"
         yield (
             f"The audit sees a leak where one was planted{by}: of a CNN trained on {row['members']} images for very "
-            f"long, {contrast_in_words(row)}."
+            f"long, {gain_in_words(row)}."
         )
     if whole(tables, UNTRAINED):
         rows = flagged(tables, UNTRAINED)
         if rows:
             yield (
                 "The audit raised a false alarm: it flags a network that was never trained "
-                f"({contrast_in_words(rows[0])}). Take the other flags with doubt, and run it again under another "
+                f"({gain_in_words(rows[0])}). Take the other flags with doubt, and run it again under another "
                 "seed."
             )
         else:
@@ -118,23 +117,23 @@ def _flagged(rows: list[Row]) -> str:
         also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == ATTACK]
         return (
             "the attack draws images that are nearer to patients of the training than to others, beyond what its "
-            f"prior does: {contrast_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
+            f"prior does: {gain_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
             f"{_nearer(rows[0])} The checkpoint gives away something of its patients."
         )
     return (
         "the attack as published shows no leak, but a stronger one does: "
-        f"'{label(rows[0]['source'])}', {contrast_in_words(rows[0])}. Judge the checkpoint by the stronger."
+        f"'{label(rows[0]['source'])}', {gain_in_words(rows[0])}. Judge the checkpoint by the stronger."
     )
 
 
 def _silent(tables: Tables, target: str) -> str:
     rows = whole(tables, target, ATTACK)
-    best = max(rows, key=lambda row: row["contrast"] if row["contrast"] is not None else -2)
-    if best["contrast"] is None:
+    best = max(rows, key=lambda row: row["gain"] if row["gain"] is not None else -1)
+    if best["gain"] is None:
         return f"{label(target)}, {area(best)} {IN[str(best['space'])]}, with no untuned prior beside it"
-    least = best["contrast_detectable"]
-    power = f"; {least:.2f} would have been seen with 80% power" if least else ""
-    return f"{label(target)}, {contrast_in_words(best)}{power}"
+    least = best["detectable_auc"]
+    power = f"; {least:.0%} would have been seen with 80% power" if least else ""
+    return f"{label(target)}, {gain_in_words(best)}{power}"
 
 
 def _nearer(row: Row) -> str:
@@ -144,17 +143,15 @@ def _nearer(row: Row) -> str:
     )
 
 
-def contrast_in_words(row: Row) -> str:
-    """An area beside the prior's in the same space, with the difference, its interval and its p-value."""
-    prior = row["auc"] - row["contrast"]
+def gain_in_words(row: Row) -> str:
+    """In how many pairs of a member and a non-member the attack gained more on the member than its prior, with its area."""
     between = ""
-    if row["contrast_low"] is not None:
-        low, high = (written(row[end], spec="+.2f") for end in ("contrast_low", "contrast_high"))
-        between = f", 95% interval {low} to {high}"
-    p = row["holm_p"] if row["holm_p"] is not None else row["contrast_p"]
+    if row["gain_low"] is not None:
+        between = f", 95% interval {row['gain_low']:.0%} to {row['gain_high']:.0%}"
+    p = row["holm_p"] if row["holm_p"] is not None else row["gain_p"]
     return (
-        f"area {row['auc']:.2f} against {prior:.2f} for the untuned prior {IN[str(row['space'])]} (difference "
-        f"{written(row['contrast'], spec='+.2f')}{between}, {p_in_words(p)})"
+        f"{IN[str(row['space'])]}, it comes nearer than its untuned prior by more to the member in {row['gain']:.0%} of all "
+        f"pairs of a member and a non-member{between}, {p_in_words(p)}; chance is 50%"
     )
 
 

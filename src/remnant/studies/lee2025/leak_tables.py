@@ -6,12 +6,12 @@ import numpy as np
 
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
-from remnant.measure.auc import mann_whitney_auc
+from remnant.measure.auc import auc_p_value, mann_whitney_auc
 from remnant.measure.membership import along_ranks, membership
 from remnant.measure.multiplicity import holm
-from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, Pair, contrast_columns, interval_columns
+from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, Pair, contrast_columns, gains, interval_columns
 
-# Of the contrast with the untuned prior, two-sided, after Holm. With the direction asked for, the attack flags a target that
+# Of the gain over the untuned prior, two-sided, after Holm. With the direction asked for, the attack flags a target that
 # leaks nothing in about 1% of audits, and the options beside it do in as many again.
 LEVEL = 0.025
 RESAMPLES = 2000  # of each row's interval and p-value: there are hundreds of rows
@@ -22,9 +22,10 @@ Tables = dict[str, list[Row]]
 def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
     """A row a place, method and set: `all` candidates, which the verdict is about, and of whole images the `likely` ones.
 
-    `difference` is of the mean similarities, members minus non-members; `contrast` is the area minus that of the untuned
-    prior in the same place. `flagged`: for whole images that contrast is above 0, and shown so by its interval and by a p-value
-    that holds for all spaces of the attack together, or for all spaces and methods of the options beside it.
+    `difference` is of the mean similarities, members minus non-members; `gain` is the area of members against non-members by
+    how much nearer the method comes to each than the untuned prior does in the same place. `flagged`: for whole images that
+    gain is above 0.5, and shown so by its interval and by a p-value that holds for all spaces of the attack together, or for all
+    spaces and methods of the options beside it.
     """
     rows = []
     for space, crop in audit.places:
@@ -40,12 +41,12 @@ def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
             for row in rows
             if row["set"] == "all"
             and row["crop"] == "whole"
-            and row["contrast_p"] is not None
+            and row["gain_p"] is not None
             and (row["source"] == ATTACK) == primary
         ]
-        for row, p in zip(looked_at, holm([row["contrast_p"] for row in looked_at]), strict=True):
+        for row, p in zip(looked_at, holm([row["gain_p"] for row in looked_at]), strict=True):
             row["holm_p"] = float(p)
-            row["flagged"] = bool(p <= LEVEL and row["contrast"] > 0 and (row["contrast_low"] or 0) > 0)
+            row["flagged"] = bool(p <= LEVEL and (row["gain_low"] or 0) > 0.5)
     return rows
 
 
@@ -53,7 +54,8 @@ def _row(audit: Audited, method: str, space: str, crop: str, seeds: Seeds) -> Ro
     pair = audit.best(method, space, crop)
     row = _key(audit, method, space, crop, "all", len(audit.found[method].images)) | _columns(pair, seeds)
     if method != CONTROL and CONTROL in audit.found:
-        row |= contrast_columns(pair, audit.best(CONTROL, space, crop), seeds.child("contrast"), "contrast")
+        gained = gains(pair, audit.best(CONTROL, space, crop))
+        row |= interval_columns("gain", mann_whitney_auc(*gained)) | {"gain_p": number(auc_p_value(*gained))}
     return row
 
 
@@ -69,7 +71,7 @@ def _likely_row(audit: Audited, row: Row, seeds: Seeds) -> Row:
 
 def _key(audit: Audited, method: str, space: str, crop: str, chosen: str, candidates: int) -> Row:
     key: Row = {"target": audit.target, "space": space, "crop": crop, "source": method, "set": chosen}
-    empty = ("contrast", "contrast_low", "contrast_high", "contrast_p", "contrast_detectable", "holm_p", "flagged")
+    empty = ("gain", "gain_low", "gain_high", "gain_p", "holm_p", "flagged")
     return key | {"candidates": candidates} | dict.fromkeys(empty)
 
 

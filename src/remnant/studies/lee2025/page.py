@@ -131,9 +131,10 @@ def _measures(side: int, population: Population, population_words: str, tables: 
         "middle 80%": f"The middle {crop} x {crop} pixels of both images, resized back.",
         "area": "Mann and Whitney, with Newcombe's interval (2006); contrast of two areas over the same patients: "
         "DeLong's interval (1988), p by exchanging ranks within patients (Bandos 2005).",
-        "flagged": "Contrast with the untuned prior above 0, its interval too, and p at most 0.025 after Holm (1979): "
-        "over the spaces for the published attack; over spaces and methods together for the others. Whole images, all "
-        "candidates.",
+        "flagged": "A patient's gain is the similarity of the attack's nearest image minus that of the untuned prior's. "
+        "Members against non-members by their gains (Mann and Whitney), interval above 50%, p at most 0.025 after Holm "
+        "(1979): over the spaces for the published attack; over spaces and methods together for the others. Whole "
+        "images, all candidates.",
         "nearer": "Members whose nearest candidate is more similar than that of any non-member; chance by dealing the "
         "patients to the groups anew.",
         "patients": "A patient counts once, by the most similar of his images. Intervals are over patients and hold "

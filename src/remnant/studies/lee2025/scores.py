@@ -79,6 +79,16 @@ def audited(attacked: Sequence[Attacked], groups: Mapping[str, Groups], sources:
     ]
 
 
+def gains(first: Pair, second: Pair) -> Pair:
+    """How much nearer each patient's nearest candidate is among those of `first` than among those of `second`.
+
+    What sets a patient apart whatever is drawn, as a target's own features do, is in both and falls out; the difference of two
+    areas leaves it in, and sees little where the second area is high already.
+    """
+    members, non_members = (one - other for one, other in zip(first, second, strict=True))
+    return members, non_members
+
+
 def contrast_columns(first: Pair, second: Pair, seeds: Seeds, name: str = "difference") -> Row:
     """Area of `first` minus that of `second`, the same patients: the difference under `name`, its interval, p, detectable."""
     found = auc_contrast(first, second, seeds.numpy())
