@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from remnant import cli
 from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
 
 
@@ -52,6 +53,25 @@ def write_cohort():
         return directory
 
     return write
+
+
+@pytest.fixture
+def remnant(monkeypatch, capsys, tmp_path):
+    """`remnant(*arguments)` runs the command in this process: exit code, lines on standard error, standard output."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["remnant", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capsys.readouterr()
+        return code, printed.err.splitlines(), printed.out.strip()
+
+    return run
 
 
 class Touch:

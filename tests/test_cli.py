@@ -14,7 +14,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from remnant import cli
 from remnant.attacks.prior import digest_of, load_prior
 from remnant.base.results import Results
 from remnant.base.run import Run
@@ -31,25 +30,6 @@ def sound(tmp_path_factory, write_cohort):
 @pytest.fixture
 def data(sound, tmp_path):
     return Path(shutil.copytree(sound, tmp_path / "data"))
-
-
-@pytest.fixture
-def remnant(monkeypatch, capsys, tmp_path):
-    """`remnant(*arguments)` runs the command in this process: exit code, lines on standard error, standard output."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["remnant", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        printed = capsys.readouterr()
-        return code, printed.err.splitlines(), printed.out.strip()
-
-    return run
 
 
 @pytest.fixture

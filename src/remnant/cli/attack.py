@@ -16,8 +16,8 @@ from remnant.cli.options import (
     ShowImages,
     Site,
     StudyWorkers,
-    listed,
     typed,
+    with_options,
     workers_for,
 )
 
@@ -62,12 +62,7 @@ def attack_checkpoint(
     from remnant.studies import lee2025
     from remnant.studies.frame import Asked
 
-    chosen = lee2025.checkpoint_preset(preset)
-    if config:
-        chosen = chosen.with_toml(config)
-    given = {"methods": listed(methods)} if methods else {}
     single = {"population": population, "site": site, "seed": seed}
-    given |= {key: value for key, value in single.items() if value is not None}
+    chosen = with_options(lee2025.checkpoint_preset(preset), config, {"methods": methods}, single)
     asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
-    chosen = chosen.changed(**given)
     print(lee2025.audit_checkpoint(checkpoint, prior, chosen, asked, public=public, against=against, cache=cache))

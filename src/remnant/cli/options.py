@@ -3,11 +3,17 @@
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from remnant.base.config import Settings
+
+S = TypeVar("S", bound="Settings")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
@@ -43,6 +49,14 @@ def workers_for(preset: Preset, workers: int | None) -> int:
     """As many processes as were asked for, or as there are cores."""
     # A whole smoke study is done sooner than other processes have started.
     return workers or (1 if preset is Preset.smoke else CORES)
+
+
+def with_options(settings: S, config: Path | None, lists: Mapping[str, str | None], single: Mapping[str, object]) -> S:
+    """The settings with what the file `config` says, and above it the options given: comma-separated `lists`, `single`."""
+    if config:
+        settings = settings.with_toml(config)
+    given: dict[str, object] = {key: listed(text) for key, text in lists.items() if text}
+    return settings.changed(**given, **{key: value for key, value in single.items() if value is not None})
 
 
 def listed(text: str) -> list[str]:

@@ -17,8 +17,8 @@ from remnant.cli.options import (
     ShowImages,
     Site,
     StudyWorkers,
-    listed,
     typed,
+    with_options,
     workers_for,
 )
 
@@ -78,14 +78,9 @@ def study_subbanna2021(
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
     from remnant.studies import subbanna2021
 
-    chosen = subbanna2021.preset(preset)
-    if config:
-        chosen = chosen.with_toml(config)
     lists = {"networks": networks, "experiments": experiments}
-    given = {key: listed(text) for key, text in lists.items() if text}
     single = {"design": design and str(design), "latents": latents and str(latents), "seed": seed}
-    given |= {key: value for key, value in single.items() if value is not None}
-    chosen = chosen.changed(**given)
+    chosen = with_options(subbanna2021.preset(preset), config, lists, single)
     report = subbanna2021.run_study(
         chosen,
         out,
@@ -148,11 +143,6 @@ def study_lee2025(
     from remnant.studies import lee2025
     from remnant.studies.frame import Asked
 
-    chosen = lee2025.preset(preset)
-    if config:
-        chosen = chosen.with_toml(config)
-    lists = {"targets": targets, "methods": methods}
-    given = {key: listed(text) for key, text in lists.items() if text}
     single = {
         "private_finding": private_finding,
         "public_finding": public_finding,
@@ -160,6 +150,6 @@ def study_lee2025(
         "site": site,
         "seed": seed,
     }
-    given |= {key: value for key, value in single.items() if value is not None}
+    chosen = with_options(lee2025.preset(preset), config, {"targets": targets, "methods": methods}, single)
     asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
-    print(lee2025.run_study(chosen.changed(**given), asked, private=private, public=public, prior=prior, cache=cache))
+    print(lee2025.run_study(chosen, asked, private=private, public=public, prior=prior, cache=cache))
