@@ -126,7 +126,7 @@ def test_too_few_patients_for_an_interval():
 def test_the_headline_has_its_interval_its_control_and_chance():
     headline = words(tables())["headline"]
     assert "for 8 of 9 members (89%, 95% interval 44% to 100%) and 7 of 9 non-members" in headline
-    assert "chance is 1 in 9 (11%)" in headline
+    assert "chance is 1 in 9 (11.1%)" in headline
 
 
 def test_two_groups_speak_of_no_non_member_and_show_no_leak():

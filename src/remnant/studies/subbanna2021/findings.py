@@ -38,7 +38,7 @@ def headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
         f"From the latents of a {NAMES[best['network']]} alone, the {decoder} attack finds the patient's own scan among "
         f"{best['gallery']} for {best['rank1_count']} of {best['n']} members ({best['rank1']:.0%}, 95% interval "
         f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
-        f"({best['chance']:.0%})."
+        f"({best['chance']:.1%})."
     )
 
 
