@@ -68,8 +68,8 @@ def cell(work, kind, name, needs=()):
 
 
 def marks(run):
-    folder = run.path / "marks"
-    return sorted(path.name.rsplit("-", 1)[0] for path in folder.iterdir()) if folder.exists() else []
+    # What is still being written has a name with a dot.
+    return sorted(path.name.rsplit("-", 1)[0] for path in (run.path / "marks").glob("[!.]*"))
 
 
 def graph(work):
