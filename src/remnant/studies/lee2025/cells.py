@@ -1,5 +1,6 @@
 """The independent pieces of an audit: the reader of age and sex, each target, and each stage 1 with what is drawn after it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,34 +96,37 @@ def target_file(run: Run, target: str) -> Path:
     return run.private / "targets" / f"{target}.safetensors"
 
 
-def attack_cell(
-    run: Run,
-    target: str,
-    source: Source | None,
-    methods: tuple[str, ...],
-    checkpoint: Path,
-    input_range: InputRange,
-    prior: Path,
-    settings: AuditSettings,
-) -> dict[str, Any]:
-    """Stage 1 once for `methods` that share it, then what each draws, scored, ranked and held against the patients of `source`.
+@dataclass(frozen=True)
+class Aim:
+    """What an attack is on, and with what: the file of the target, how it takes images, the file of the prior, and the
+    `source` whose patients the candidates are held against, None for nobody's."""
+
+    checkpoint: Path
+    input_range: InputRange
+    prior: Path
+    source: Source | None
+
+
+def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: AuditSettings) -> dict[str, Any]:
+    """Stage 1 once for `methods` that share it, then what each draws, scored, ranked and held against the patients.
 
     Returns the `methods`, the rows `stage1` {method, part, term, step, value} of their losses, and by part the `steps` and
     whether its loss had `levelled_off`.
     """
     own = read_groups(run, OWN) if groups_file(run, OWN).exists() else {}
     model = load_demographics(demographics_file(run)) if own else None
-    access = weights_of(load_target(checkpoint))
-    yardstick = Yardstick(read_groups(run, source) if source else {}, access.target, input_range, model, settings.crop)
+    access = weights_of(load_target(aim.checkpoint))
+    groups = read_groups(run, aim.source) if aim.source else {}
+    yardstick = Yardstick(groups, access.target, aim.input_range, model, settings.crop)
     stage1 = Stage1(run, attack_cell_name(target, methods[0]), methods[0])
     attack = Attack(
         Own(
-            load_prior(prior).generator,
-            load_discriminator(prior),
+            load_prior(aim.prior).generator,
+            load_discriminator(aim.prior),
             torch.from_numpy(np.concatenate([group.images for group in own.values()])) if own else None,
         ),
         access,
-        input_range,
+        aim.input_range,
         settings.attack,
         # The same branch for all targets: their candidates come from the same latents, so that targets alone differ.
         Seeds(settings.seed).child("attack"),

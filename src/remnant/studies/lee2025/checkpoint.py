@@ -19,7 +19,7 @@ from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, p
 from remnant.cohort.read import read_cohort
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out
-from remnant.studies.lee2025.cells import DEMOGRAPHICS
+from remnant.studies.lee2025.cells import DEMOGRAPHICS, Aim
 from remnant.studies.lee2025.conclude import conclude
 from remnant.studies.lee2025.kept import OWN, groups_file, write_groups
 from remnant.studies.lee2025.materials import SMALLEST, population_of_settings, prior_in_words
@@ -89,11 +89,8 @@ def audit_checkpoint(
             write_groups(run, "against", {name: group_of(run, "against", images, own) for name, own in ids.items()})
         attacks = attack_cells(
             TARGET,
-            source,
+            Aim(checkpoint.resolve(), given.input_range, prior.resolve(), source),
             settings.methods,
-            checkpoint.resolve(),
-            given.input_range,
-            prior.resolve(),
             _attackable(settings, given),
             needs=(DEMOGRAPHICS,) if given.public else (),
         )

@@ -9,9 +9,9 @@ from remnant.measure.images import centre_box
 from remnant.measure.similarity import MATRICES
 from remnant.report.words import label
 from remnant.studies.lee2025.findings import findings, headline
-from remnant.studies.lee2025.further_sections import paper_sections
 from remnant.studies.lee2025.leak_findings import PLANTED, Tables
-from remnant.studies.lee2025.sections import leak_sections
+from remnant.studies.lee2025.leak_sections import leak_sections
+from remnant.studies.lee2025.paper_sections import paper_sections
 
 TITLE = "Can a classifier's checkpoint give its patients away?"
 

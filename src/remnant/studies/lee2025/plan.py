@@ -7,6 +7,7 @@ from remnant.base.run import Run
 from remnant.engine.cells import Cell
 from remnant.studies.lee2025.cells import (
     DEMOGRAPHICS,
+    Aim,
     attack_cell,
     attack_cell_name,
     by_stage1,
@@ -15,10 +16,8 @@ from remnant.studies.lee2025.cells import (
     target_cell_name,
     target_file,
 )
-from remnant.studies.lee2025.kept import Source
 from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.inputs import InputRange
 
 
 def cells_of(run: Run, settings: StudySettings, prior: Path, *, discriminator: bool) -> list[Cell]:
@@ -34,11 +33,8 @@ def cells_of(run: Run, settings: StudySettings, prior: Path, *, discriminator: b
         for name in settings.targets
         for cell in attack_cells(
             name,
-            TARGETS[name].source,
+            Aim(target_file(run, name), settings.classifier(name).input_range, prior, TARGETS[name].source),
             runnable(settings.methods_on(name), discriminator=discriminator),
-            target_file(run, name),
-            settings.classifier(name).input_range,
-            prior,
             settings,
             needs=(DEMOGRAPHICS, target_cell_name(name)),
         )
@@ -53,25 +49,10 @@ def demographics_of(settings: AuditSettings) -> Cell:
 
 
 def attack_cells(
-    target: str,
-    source: Source | None,
-    methods: tuple[str, ...],
-    checkpoint: Path,
-    input_range: InputRange,
-    prior: Path,
-    settings: AuditSettings,
-    *,
-    needs: tuple[str, ...],
+    target: str, aim: Aim, methods: tuple[str, ...], settings: AuditSettings, *, needs: tuple[str, ...]
 ) -> list[Cell]:
     """The attacks on one target, a cell for each stage 1 that methods share."""
-    shared = {
-        "target": target,
-        "source": source,
-        "checkpoint": checkpoint,
-        "input_range": input_range,
-        "prior": prior,
-        "settings": settings,
-    }
+    shared = {"target": target, "aim": aim, "settings": settings}
     return [
         Cell(attack_cell_name(target, together[0]), attack_cell, {"methods": together, **shared}, needs)
         for together in by_stage1(methods)
