@@ -129,3 +129,13 @@ def test_a_panel_a_term_a_line_a_target_logarithmic_where_it_can_be(rows):
     assert len(figure.axes[1].lines) == 2
     assert "mathdefault" not in to_svg(figure, "f")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN", "overfit CNN", "ViT", "overfit ViT"]
+
+
+def test_a_term_over_many_decades_has_ticks_that_can_be_read():
+    rows = [{"target": "cnn", "term": "batch_norm", "step": i, "value": 10.0 ** (i - 4)} for i in range(9)]
+    figure = stage1_terms(rows)
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+    shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert 3 <= len(shown) <= 7 and all(np.isclose(np.log10(tick) % 1, 0) for tick in shown)
+    assert titles(figure) == ["BatchNorm statistics"]

@@ -129,6 +129,8 @@ def test_a_mitigation_helps_only_beyond_chance(tables):
     assert "all of the regular recipe (area 0." in said(tables)
     none = changed(tables, "mitigations", {"holm_p": 0.4})
     assert "a difference beyond chance was seen for none of these: all of the regular recipe" in said(none)
+    unseen = changed(none, "leak", {"flagged": False}, target="cnn_overfit")
+    assert "this is no proof that nothing helps." in said(unseen) and "no proof" not in said(none)
 
 
 def test_a_stronger_method_wins_only_beyond_chance(tables):

@@ -33,9 +33,10 @@ def stage1_terms(rows: list[Row]) -> Figure:
                 color=LINES[place % len(LINES)],
                 linewidth=1.2,
             )
-        if min(row["value"] for row in part) > 0:
+        low, high = min(row["value"] for row in part), max(row["value"] for row in part)
+        if low > 0:
             panel.set_yscale("log")
-            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,), numticks=6))
             panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             panel.yaxis.set_minor_formatter(NullFormatter())
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))

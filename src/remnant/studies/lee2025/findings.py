@@ -208,8 +208,10 @@ def _mitigations(tables: Tables) -> list[str]:
     else:
         text += f"a difference beyond chance was seen for none of these: {', '.join(others)}."
         if OVERFIT not in exposed(tables):
-            text += " That CNN was not flagged itself, so that there was little to mend: this is no proof that "
-            "nothing helps."
+            text += (
+                " That CNN was not flagged itself, so that there was little to mend: this is no proof that "
+                "nothing helps."
+            )
     if still:
         text += f" Flagged all the same: {' and '.join(still)}."
     return [text]
