@@ -64,7 +64,7 @@ def make_subjects(run: Run, subjects: int, seed: int, workers: int) -> None:
 
 def stand_in(image: torch.Tensor, mean: torch.Tensor, generator: torch.Generator) -> np.ndarray:
     """What a reconstruction of `image` (1, 1, x, y, z) looks like: bent by a millimetre, blurred, half-way to `mean`."""
-    slight = WarpSettings(rotation=0.5, scaling=0.01, shift=0.1, elastic=0.4, lattice=6, gamma=0.05, gain=0.03)
+    slight = WarpSettings(rotation=0.5, scaling=0.01, shift=0.1, elastic=0.4, lattice=(6, 6), gamma=0.05, gain=0.03)
     bent = apply_warp(image, draw_warp(image.shape[2:], slight, generator))
     noise = 0.01 * torch.randn(image.shape, generator=generator)
     mixed = (0.6 * bent + 0.4 * mean + noise)[0, 0].numpy()
