@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from remnant.base.results import FigureView, Results, Section, TableView
+from remnant.base.results import FigureView, Highlight, Results, Section, TableView
 from remnant.report.private import write_reconstructions
 
 NETWORKS, DECODERS, METRICS, GROUPS = (
@@ -95,6 +95,10 @@ def example_results() -> Results:
             "From latents alone the attack finds the patient's own scan among 24 for 24 of 24 members "
             "(100%, 95% interval 86% to 100%) and 23 of 24 non-members; chance is 1 in 24 (4%)."
         ),
+        highlights=[
+            Highlight(value="24/24", label="U-Net: members found", note="100% [86%, 100%] · chance 4%"),
+            Highlight(value="23/24", label="U-Net: non-members found", note="96% [79%, 100%] · chance 4%"),
+        ],
         findings=[
             "Whoever holds the latents of a scan and the network can draw that scan again, well enough to "
             "say whose "

@@ -48,6 +48,7 @@ def test_the_page_holds_every_part_in_order(reported):
     page, results = _page(reported), example_results()
     parts = [
         results.headline,
+        *(text for tile in results.highlights for text in (tile.value, tile.label, tile.note)),
         "This report shows no patient image",
         "What this means",
         results.findings[0],

@@ -55,6 +55,14 @@ class Section(_Part):
     figures: list[FigureView] = []
 
 
+class Highlight(_Part):
+    """One number that stands large beside the verdict: "24/24", what it counts, and its interval or chance."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
 class Results(_Part):
     """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
 
@@ -77,6 +85,7 @@ class Results(_Part):
     checkpoints: dict[str, str]
     settings: dict[str, Any]
     headline: str
+    highlights: list[Highlight] = []
     findings: list[str]
     threat_model: list[str]
     attacked: list[str]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from remnant.cli.options import (
+    CORES,
     Cache,
     Config,
     Population,
@@ -151,5 +152,6 @@ def study_lee2025(
         "seed": seed,
     }
     chosen = with_options(lee2025.preset(preset), config, {"targets": targets, "methods": methods}, single)
-    asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
+    # Its smoke study trains eight targets: two processes are worth their start.
+    asked = Asked(out, resume, keep_reconstructions, show_images, workers or CORES, quiet, typed())
     print(lee2025.run_study(chosen, asked, private=private, public=public, prior=prior, cache=cache))

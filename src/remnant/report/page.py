@@ -16,7 +16,7 @@ from remnant.base.results import FigureView, Results, Row, Section, TableView, m
 from remnant.report import private, words
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style, to_png, to_svg
-from remnant.report.tables import build, cell, to_html
+from remnant.report.tables import build, to_html
 
 EXPOSED = Section(
     title="Most exposed patients",
@@ -122,7 +122,6 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
             "Versions": results.versions,
         },
         settings=_flat(results.settings),
-        highlights=_highlights(results),
         glossary=results.glossary or GLOSSARY,
     )
 
@@ -213,16 +212,3 @@ def _flat(settings: dict[str, Any], before: str = "") -> dict[str, str]:
         else:
             flat[f"{before}{key}"] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return flat
-
-
-def _highlights(results: Results) -> list[dict[str, str]]:
-    """The numbers a reader wants first: patients found by our decoder, by SSIM."""
-    rows = matching(results.tables.get("identification", []), {"decoder": "default", "metric": "ssim"})
-    return [
-        {
-            "value": cell(row, "{rank1_count}/{n}").text,
-            "label": cell(row, "{network}: {group} found").text,
-            "note": cell(row, "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}] · chance {chance:.0%}").text,
-        }
-        for row in rows
-    ]

@@ -13,6 +13,7 @@ from remnant.report.tables import build
 from remnant.studies.lee2025 import page
 from remnant.studies.lee2025.findings import findings, headline
 from remnant.studies.lee2025.kept import Progression, write_attacked, write_groups, write_progression
+from remnant.studies.lee2025.leak_findings import whole
 
 PRIOR = "A generator of 64 x 64 pixels, trained on 500 public radiographs."
 
@@ -53,6 +54,16 @@ def test_the_headline_names_who_is_flagged_with_the_prior_beside(tables):
     assert first.startswith("Treat checkpoints trained like the overfit CNN as patient data")
 
 
+def test_a_tile_shows_what_the_verdict_on_each_target_rests_on(tables):
+    control, cnn, overfit = words(tables)["highlights"]
+    assert (control.value, control.label) == ("seen", "Leak planted as a control")
+    best = max(row["gain"] for row in whole(tables, "cnn_overfit", "published") if row["flagged"])
+    assert overfit.value == f"{best:.0%}" and overfit.note.endswith("chance 50% · flagged")
+    assert cnn.label.startswith("CNN:") and cnn.note.endswith("not flagged")
+    missed = changed(tables, "leak", {"flagged": False}, target="cnn_planted", flagged=True)
+    assert words(missed)["highlights"][0].value == "not seen"
+
+
 def test_an_audit_that_misses_its_own_control_says_so_first(tables):
     missed = changed(tables, "leak", {"flagged": False}, target="cnn_planted", flagged=True)
     assert findings(missed)[0].startswith(
@@ -89,7 +100,7 @@ def test_silence_is_no_clearance_and_comes_with_what_could_have_been_seen(tables
     text = findings(silent)[0]
     assert "not a clearance" in text
     assert re.search(
-        r"CNN, (in|by) .* to the member in \d+% of all pairs.*; \d+% would have been seen with 80% power", said(silent)
+        r"CNN (in|by) .* \d+% \[\d+%, \d+%\], p .*, \d+% would have been seen with 80% power", said(silent)
     )
 
 

@@ -129,6 +129,12 @@ def test_the_headline_has_its_interval_its_control_and_chance():
     assert "chance is 1 in 9 (11.1%)" in headline
 
 
+def test_the_tiles_are_of_the_strongest_decoder():
+    first = words(tables())["highlights"][0]
+    assert (first.value, first.label) == ("8/9", "U-Net: members found")
+    assert first.note == "89% [44%, 100%] · chance 11.1%"
+
+
 def test_two_groups_speak_of_no_non_member_and_show_no_leak():
     said = words(tables(leak=False, groups=("member",)), design="two_groups")
     assert "non-member" not in said["headline"] + " ".join(said["findings"] + said["attacked"])

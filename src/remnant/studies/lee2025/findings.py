@@ -1,6 +1,6 @@
 """The headline and the findings in plain words, from the tables alone: what was found, and what to do."""
 
-from remnant.base.results import Row, matching
+from remnant.base.results import Highlight, Row, matching
 from remnant.measure.demographics import AGE_SKILL, SEX_SKILL
 from remnant.report.words import label
 from remnant.report.words import number as written
@@ -10,6 +10,7 @@ from remnant.studies.lee2025.leak_findings import (
     control_missed,
     control_seen,
     controls_in_words,
+    deciding,
     exposed,
     flagged,
     gain_in_words,
@@ -52,6 +53,25 @@ def headline(tables: Tables) -> str:
         f"From the checkpoint file alone, the attack draws images that are nearer to the training patients of {which} "
         f"than its public prior explains; at most: {gain_in_words(worst)}."
     )
+
+
+def highlights(tables: Tables) -> list[Highlight]:
+    """Whether the audit saw its own control, then the row that a verdict on each target rests on."""
+    seen = control_seen(tables)
+    shown = [] if seen is None else [Highlight(value="seen" if seen else "not seen", label="Leak planted as a control")]
+    for target in judged(tables):
+        row = deciding(tables, target)
+        if target in _HELPERS or row is None or row["gain"] is None:
+            continue
+        between = "" if row["gain_low"] is None else f"[{row['gain_low']:.0%}, {row['gain_high']:.0%}] · "
+        shown.append(
+            Highlight(
+                value=f"{row['gain']:.0%}",
+                label=f"{label(target)}: gains more on the member",
+                note=f"{between}chance 50% · {'flagged' if row['flagged'] else 'not flagged'}",
+            )
+        )
+    return shown
 
 
 def findings(tables: Tables) -> list[str]:

@@ -29,6 +29,14 @@ def flagged(tables: Tables, target: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["gain"]))
 
 
+def deciding(tables: Tables, target: str) -> Row | None:
+    """The row that the verdict on a target rests on: the first that is flagged, else the largest gain as published."""
+    rows = flagged(tables, target) or sorted(
+        whole(tables, target, ATTACK), key=lambda row: -1 if row["gain"] is None else row["gain"], reverse=True
+    )
+    return rows[0] if rows else None
+
+
 def judged(tables: Tables) -> list[str]:
     """The targets that a verdict is about, controls apart, in their order."""
     found = dict.fromkeys(str(row["target"]) for row in tables["leak"])
@@ -47,8 +55,8 @@ def control_seen(tables: Tables) -> bool | None:
 
 def control_missed(tables: Tables) -> str:
     """The first thing to say of an audit that did not see its own control."""
-    rows = whole(tables, PLANTED, ATTACK)
-    best = max(rows, key=lambda row: row["gain"] if row["gain"] is not None else -1)
+    best = deciding(tables, PLANTED)
+    assert best is not None
     return (
         "The audit did not see its own positive control, so its silence means nothing: a CNN was trained on "
         f"{best['members']} images for very long, and still the attack came no nearer to these patients, beyond what "
@@ -91,11 +99,12 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     for target in targets:
         if rows := flagged(tables, target):
             yield f"{_capital(label(target))}: {_flagged(rows)}"
-    silent = [_silent(tables, target) for target in targets if not flagged(tables, target)]
+    silent = [_silent(row) for target in targets if not flagged(tables, target) and (row := deciding(tables, target))]
     if silent:
         yield (
             "Where no leak was shown, the attack comes nearer to patients of the training than its untuned prior does "
-            f"by no more than chance allows. The largest differences: {'; '.join(silent)}."
+            "by no more than chance allows. In this share of all pairs of a member and a non-member it comes nearer by "
+            f"more to the member, where chance gives 50%: {'; '.join(silent)}."
         )
     apart = [
         f"{label(target)}, {area(row)}"
@@ -126,14 +135,14 @@ def _flagged(rows: list[Row]) -> str:
     )
 
 
-def _silent(tables: Tables, target: str) -> str:
-    rows = whole(tables, target, ATTACK)
-    best = max(rows, key=lambda row: row["gain"] if row["gain"] is not None else -1)
-    if best["gain"] is None:
-        return f"{label(target)}, {area(best)} {IN[str(best['space'])]}, with no untuned prior beside it"
-    least = best["detectable_auc"]
-    power = f"; {least:.0%} would have been seen with 80% power" if least else ""
-    return f"{label(target)}, {gain_in_words(best)}{power}"
+def _silent(row: Row) -> str:
+    where = f"{label(row['target'])} {IN[str(row['space'])]}"
+    if row["gain"] is None:
+        return f"{where}, {area(row)}, with no untuned prior beside it"
+    least = row["detectable_auc"]
+    power = f", {least:.0%} would have been seen with 80% power" if least else ""
+    between = "" if row["gain_low"] is None else f" [{row['gain_low']:.0%}, {row['gain_high']:.0%}]"
+    return f"{where} {row['gain']:.0%}{between}, {_chance(row)}{power}"
 
 
 def _nearer(row: Row) -> str:
@@ -144,15 +153,18 @@ def _nearer(row: Row) -> str:
 
 
 def gain_in_words(row: Row) -> str:
-    """In how many pairs of a member and a non-member the attack gained more on the member than its prior, with its area."""
+    """In how many pairs of a member and a non-member the attack gained more on the member than its prior."""
     between = ""
     if row["gain_low"] is not None:
         between = f", 95% interval {row['gain_low']:.0%} to {row['gain_high']:.0%}"
-    p = row["holm_p"] if row["holm_p"] is not None else row["gain_p"]
     return (
         f"{IN[str(row['space'])]}, it comes nearer than its untuned prior by more to the member in {row['gain']:.0%} of all "
-        f"pairs of a member and a non-member{between}, {p_in_words(p)}; chance is 50%"
+        f"pairs of a member and a non-member{between}, {_chance(row)}; chance is 50%"
     )
+
+
+def _chance(row: Row) -> str:
+    return p_in_words(row["holm_p"] if row["holm_p"] is not None else row["gain_p"])
 
 
 def area(row: Row) -> str:

@@ -8,7 +8,7 @@ from remnant.measure.anonymity import Population
 from remnant.measure.images import centre_box
 from remnant.measure.similarity import MATRICES
 from remnant.report.words import label
-from remnant.studies.lee2025.findings import findings, headline
+from remnant.studies.lee2025.findings import findings, headline, highlights
 from remnant.studies.lee2025.leak_findings import PLANTED, Tables
 from remnant.studies.lee2025.leak_sections import leak_sections
 from remnant.studies.lee2025.paper_sections import paper_sections
@@ -58,6 +58,7 @@ def words(
     """
     return {
         "headline": headline(tables),
+        "highlights": highlights(tables),
         "findings": findings(tables),
         "threat_model": [
             "The attacker has the checkpoint file: every weight and stored statistic, from which it infers the "

@@ -3,7 +3,8 @@
 from typing import Any
 
 from remnant.attacks.decoder import DECODERS
-from remnant.base.results import Row, matching
+from remnant.base.results import Highlight, Row, matching
+from remnant.report.words import label
 from remnant.studies.subbanna2021.leak_findings import NAMES, leak_findings
 from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -40,6 +41,18 @@ def headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
         f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
         f"({best['chance']:.1%})."
     )
+
+
+def highlights(tables: Tables, decoder: str) -> list[Highlight]:
+    """The numbers a reader wants first: patients found by the strongest decoder, by SSIM."""
+    return [
+        Highlight(
+            value=f"{row['rank1_count']}/{row['n']}",
+            label=f"{label(row['network'])}: {label(row['group'])} found",
+            note=f"{row['rank1']:.0%} [{row['rank1_low']:.0%}, {row['rank1_high']:.0%}] · chance {row['chance']:.1%}",
+        )
+        for row in matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+    ]
 
 
 def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from remnant.cohort.case import Cohort
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS
-from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, strongest
+from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, highlights, strongest
 from remnant.studies.subbanna2021.further_sections import further_sections
 from remnant.studies.subbanna2021.sections import sections
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -23,6 +23,7 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
     }
     return {
         "headline": headline(tables, settings, decoder),
+        "highlights": highlights(tables, decoder),
         "findings": findings(tables, settings, decoder),
         "threat_model": [
             "The attacker has the encoder of the network and can run it on images of its own.",
