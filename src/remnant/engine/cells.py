@@ -42,11 +42,16 @@ def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> 
     thread and draws only on its own branch of the seeds. The first cell that fails ends the others. Raises
     `RemnantError` when a worker dies, as for want of memory.
     """
-    waiting = [cell for cell in cells if not _file(run, cell.name).exists()]
+    waiting = unfinished(run, cells)
     if waiting:
         with Task("cells", len(cells), done=len(cells) - len(waiting), quiet=quiet) as progress:
             _work_off(run, waiting, workers, progress)
     return {cell.name: read_json(_file(run, cell.name)) for cell in cells}
+
+
+def unfinished(run: Run, cells: Sequence[Cell]) -> list[Cell]:
+    """Those of the cells that a run has still to do, in their order."""
+    return [cell for cell in cells if not _file(run, cell.name).exists()]
 
 
 def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> None:

@@ -8,10 +8,10 @@ from torch import nn
 from remnant.attacks.demographics import NETWORK
 from remnant.base.progress import say
 from remnant.base.run import Run
-from remnant.engine.cells import THREADS, Cell
+from remnant.engine.cells import THREADS, Cell, unfinished
 from remnant.engine.device import fabric, place
 from remnant.nets.classifiers import build_classifier
-from remnant.studies.lee2025.cells import attack_cell, target_cell
+from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
 from remnant.studies.lee2025.kept import OWN, read_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
@@ -25,15 +25,18 @@ LOOK = 0.3
 
 
 def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int) -> None:
-    """Say how long the cells will take, by one step of each network here, and how much disk."""
+    """Say how long the cells that are left will take, by one step of each network here, and how much disk; of none, nothing."""
+    waiting = unfinished(run, cells)
+    if not waiting:
+        return
     groups = {source: read_groups(run, source) for source in {TARGETS[name].source for name in settings.targets}}
     own = read_groups(run, OWN)
     costs = {name: _seconds_an_image(settings, name) for name in {TARGETS[name].network for name in settings.targets}}
     reading = _timed(build_classifier(NETWORK, channels=1, classes=2), 1, settings.demographic.input_range.size)
-    seconds = reading * len(own["training"].patients) * settings.demographic.fit.epochs
-    disk = 0.0
-    for cell in cells:
-        if cell.work not in (target_cell, attack_cell):
+    seconds = disk = 0.0
+    for cell in waiting:
+        if cell.name == DEMOGRAPHICS:
+            seconds += reading * len(own["training"].patients) * settings.demographic.fit.epochs
             continue
         target = cell.arguments["target"]
         chosen, cost = settings.classifier(target), costs[TARGETS[target].network]
@@ -45,11 +48,11 @@ def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int)
             drawn, images = _work(settings, method, first=not number)
             seconds += BESIDE * cost * images + LOOK * 2 * (cost + reading) * (drawn + 2 * members)
             disk += drawn * (settings.side**2 + 4 * 6 * 2 * members)
-    count = sum(cell.work is attack_cell for cell in cells)
+    trained, attacks = (sum(cell.work is work for cell in waiting) for work in (target_cell, attack_cell))
     disk += sum(group.images.nbytes for part in (*groups.values(), own) for group in part.values())
     say(
-        f"{len(settings.targets)} targets and {count} attacks: about {max(1, round(seconds / workers / 60))} min with "
-        f"{workers} workers, and {max(1, round(disk / 1e6))} MB beside the targets in {run.path} while they run."
+        f"{trained} targets and {attacks} attacks: about {max(1, round(seconds / workers / 60))} min with {workers} workers, "
+        f"and {max(1, round(disk / 1e6))} MB beside the targets in {run.path} while they run."
     )
 
 
