@@ -122,6 +122,17 @@ def test_a_leak_that_only_a_stronger_attack_shows_is_told(tables):
     assert "the attack as published shows no leak, but a stronger one does: 'refined latents'" in said(weaker)
 
 
+def test_a_study_without_the_published_attack_has_its_say_too(tables):
+    rows = [row for row in tables["leak"] if row["source"] != "published"]
+    others = [row | {"source": "gmi"} for row in tables["leak"] if row["source"] == "published"]
+    flags = {**tables, "leak": [*rows, *others]}
+    assert "Overfit CNN: an attack shows a leak: 'refined latents'" in said(flags)
+    silent = changed(flags, "leak", {"flagged": False}, flagged=True)
+    assert "The audit did not see its own positive control" in said(silent)
+    assert re.search(r"chance gives 50%: CNN (in|by)", said(silent))
+    assert len(words(silent)["highlights"]) == 3
+
+
 def test_the_skill_goes_with_every_prediction(tables):
     text = next(text for text in findings(tables) if text.startswith("What a model reads off"))
     assert "R2 0." in text and "balanced accuracy" in text and "read these as cases, not as rates" in text

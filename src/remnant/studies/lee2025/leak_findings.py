@@ -30,11 +30,15 @@ def flagged(tables: Tables, target: str) -> list[Row]:
 
 
 def deciding(tables: Tables, target: str) -> Row | None:
-    """The row that the verdict on a target rests on: the first that is flagged, else the largest gain as published."""
-    rows = flagged(tables, target) or sorted(
-        whole(tables, target, ATTACK), key=lambda row: -1 if row["gain"] is None else row["gain"], reverse=True
-    )
-    return rows[0] if rows else None
+    """The row that the verdict on a target rests on; None where no attack on it was held against patients.
+
+    The first that is flagged, else the largest gain of the published attack, or of the others where that was not run.
+    """
+    if rows := flagged(tables, target):
+        return rows[0]
+    attacks = [row for row in whole(tables, target) if row["source"] != CONTROL]
+    rows = matching(attacks, {"source": ATTACK}) or attacks
+    return max(rows, key=lambda row: -1 if row["gain"] is None else row["gain"], default=None)
 
 
 def judged(tables: Tables) -> list[str]:
@@ -95,10 +99,9 @@ def controls_in_words(tables: Tables) -> Iterator[str]:
 
 def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     """A paragraph for each of `targets` that is flagged, one for all others, and one on what features alone give away."""
-    targets = [target for target in targets if whole(tables, target, ATTACK)]
     for target in targets:
         if rows := flagged(tables, target):
-            yield f"{_capital(label(target))}: {_flagged(rows)}"
+            yield f"{_capital(label(target))}: {_flagged(rows, published=bool(whole(tables, target, ATTACK)))}"
     silent = [_silent(row) for target in targets if not flagged(tables, target) and (row := deciding(tables, target))]
     if silent:
         yield (
@@ -121,7 +124,7 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _flagged(rows: list[Row]) -> str:
+def _flagged(rows: list[Row], *, published: bool) -> str:
     if rows[0]["source"] == ATTACK:
         also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == ATTACK]
         return (
@@ -129,10 +132,8 @@ def _flagged(rows: list[Row]) -> str:
             f"prior does: {gain_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
             f"{_nearer(rows[0])} The checkpoint gives away something of its patients."
         )
-    return (
-        "the attack as published shows no leak, but a stronger one does: "
-        f"'{label(rows[0]['source'])}', {gain_in_words(rows[0])}. Judge the checkpoint by the stronger."
-    )
+    before = "the attack as published shows no leak, but a stronger one does" if published else "an attack shows a leak"
+    return f"{before}: '{label(rows[0]['source'])}', {gain_in_words(rows[0])}. Judge the checkpoint by the strongest."
 
 
 def _silent(row: Row) -> str:
@@ -142,7 +143,7 @@ def _silent(row: Row) -> str:
     least = row["detectable_auc"]
     power = f", {least:.0%} would have been seen with 80% power" if least else ""
     between = "" if row["gain_low"] is None else f" [{row['gain_low']:.0%}, {row['gain_high']:.0%}]"
-    return f"{where} {row['gain']:.0%}{between}, {_chance(row)}{power}"
+    return f"{where} {row['gain']:.0%}{between}, {_p_value(row)}{power}"
 
 
 def _nearer(row: Row) -> str:
@@ -159,11 +160,11 @@ def gain_in_words(row: Row) -> str:
         between = f", 95% interval {row['gain_low']:.0%} to {row['gain_high']:.0%}"
     return (
         f"{IN[str(row['space'])]}, it comes nearer than its untuned prior by more to the member in {row['gain']:.0%} of all "
-        f"pairs of a member and a non-member{between}, {_chance(row)}; chance is 50%"
+        f"pairs of a member and a non-member{between}, {_p_value(row)}; chance is 50%"
     )
 
 
-def _chance(row: Row) -> str:
+def _p_value(row: Row) -> str:
     return p_in_words(row["holm_p"] if row["holm_p"] is not None else row["gain_p"])
 
 
