@@ -45,7 +45,9 @@ def attack_checkpoint(
         Preset, typer.Option(help="How much work: smoke, seconds; cpu; paper: as published, for a GPU.")
     ] = Preset.cpu,
     config: Config = None,
-    methods: Annotated[str | None, typer.Option(help="Comma-separated; published and prior by default.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Comma-separated; by default published, prior and, on CNNs, joint.")
+    ] = None,
     population: Population = None,
     site: Site = None,
     seed: Seed = None,

@@ -3,6 +3,7 @@ import inspect
 import pytest
 import torch
 
+from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings
 from remnant.attacks.checkpoint.likely import rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
@@ -17,6 +18,7 @@ SHORT = AttackSettings(
     manifold=ManifoldSettings(steps=2, learning_rate=1e-3, batch=2),
     pixels=PixelSettings(images=4, side=16, steps=2),
     gmi=GmiSettings(images=4, steps=2),
+    joint=JointSettings(sets=(2, 4), steps=2),
     refine=RefineSettings(steps=2, images=4),
     stationarity=StationaritySettings(images=4, steps=2),
 )
@@ -88,9 +90,9 @@ def test_a_generator_for_each_class(attack):
 def test_what_the_attacker_lacks_it_cannot_use(tiny, attack):
     cnn, vit = attack("cnn"), attack("vit")
     assert "layernorm_public" not in methods_for(cnn.own, cnn.access)
-    assert set(methods_for(vit.own, vit.access)) == set(METHODS)
+    assert set(methods_for(vit.own, vit.access)) == set(METHODS) - {"joint"}
     bare = methods_for(Own(tiny.generator()), vit.access)
-    assert set(METHODS) - set(bare) == {"realism", "layernorm_public"}
+    assert set(METHODS) - set(bare) == {"joint", "realism", "layernorm_public"}
 
 
 def test_the_best_candidates_are_refined(attack):

@@ -130,6 +130,7 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
     alone = shutil.copy(prior_file, tmp_path / "prior.safetensors")
     for prior, method, sentence in (
         (alone, "realism", "The method 'realism' needs the discriminator"),
+        (prior_file, "joint", "The method 'joint' needs a CNN with BatchNorm; give that, or leave it out"),
         (prior_file, "layernorm_public", "needs public images, by --public; give that, or leave it out"),
     ):
         with pytest.raises(RemnantError, match=sentence):
@@ -148,4 +149,6 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
 
 def test_the_config_holds_hashes_of_what_was_attacked(finished, stranger):
     config = json.loads((finished / "run" / "config.json").read_text())
+    # The target is a ViT, which has no use for the third of the default.
+    assert config["methods"] == ["published", "prior"]
     assert len(config["checkpoint"]) == len(config["prior"]) == 64 and str(stranger) not in json.dumps(config)

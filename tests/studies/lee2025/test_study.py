@@ -26,9 +26,9 @@ def test_methods_of_one_stage_1_are_one_cell_and_wait_for_their_target(tmp_path)
     cells = cells_of(Run(tmp_path), settings, tmp_path / "prior", discriminator=True)
     assert len({cell.name for cell in cells}) == len(cells)
     methods = {cell.name: cell.arguments["methods"] for cell in cells if cell.name.startswith("attack")}
-    assert methods["attack-cnn-published"] == ("published",) and methods["attack-cnn-untuned"] == ("prior",)
+    assert methods["attack-cnn-published"] == ("published",) and methods["attack-cnn-untuned"] == ("joint", "prior")
     assert methods["attack-cnn_overfit-published"] == ("published", "refine", "stationarity")
-    assert methods["attack-cnn_overfit-untuned"] == ("prior", "pixels", "gmi")
+    assert methods["attack-cnn_overfit-untuned"] == ("joint", "prior", "pixels", "gmi")
     assert methods["attack-vit_overfit-public_layer_norm"] == ("layernorm_public",)
     for cell in cells:
         if cell.name in methods:

@@ -117,6 +117,19 @@ class Goals:
         values = self._terms({**found, **pooled}) | {"logits": terms.logits_term(logits, classes)}
         return {name: value.mean() for name, value in values.items()}
 
+    def set_terms(self, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        """What a set (n, 1, N, N) in [0, 1] of `classes` (n,) leaves to be desired of its statistics and logits, with gradient.
+
+        The target must have BatchNorm.
+        """
+        readings = {name: self.readings[name] for name in self.batch_norms}
+        logits, found = look(self.target, self.input_range(images), readings)
+        pooled = [found[name].pooled() for name in self.batch_norms]
+        return {
+            "standardised_batch_norm": terms.standardised_moments_term(pooled, self.stored, self.epsilons),
+            "logits": terms.logits_term(logits, classes).mean(),
+        }
+
     def image_terms(self, images: Tensor) -> dict[str, Tensor]:
         """The same of each image alone, (n,), for the class that the target finds likeliest; none looks at the others."""
         return self.image_terms_and_means(images)[0]

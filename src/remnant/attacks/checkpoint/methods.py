@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from remnant.attacks.checkpoint.descend import StepReport
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals
+from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
 from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings, gmi, refine
 from remnant.attacks.checkpoint.likely import LikelySettings, rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings, TunedGenerator, tune_generator
 from remnant.attacks.checkpoint.pixels import PixelSettings, invert_pixels
-from remnant.attacks.checkpoint.probes import attentions
+from remnant.attacks.checkpoint.probes import attentions, batch_norms
 from remnant.attacks.checkpoint.stationarity import StationaritySettings, explain_weights
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
@@ -46,6 +47,7 @@ class AttackSettings(Settings):
     likely: LikelySettings = LikelySettings()
     pixels: PixelSettings = PixelSettings()
     gmi: GmiSettings = GmiSettings()
+    joint: JointSettings = JointSettings()
     refine: RefineSettings = RefineSettings()
     stationarity: StationaritySettings = StationaritySettings()
     realism: float = pydantic.Field(default=1.0, gt=0)
@@ -80,7 +82,8 @@ class Method:
     """`tune` makes the generators of stage 1, one or one a class or none; `draw` gives candidates of them.
 
     Methods of one `tune` have one stage 1, bit for bit, under one seed: a study runs it once. `words` describe the
-    method in a report. `needs` are of `discriminator`, `images` (public ones) and `attention` (a vision transformer).
+    method in a report. `needs` are of `discriminator`, `images` (public ones), `batch_norm` (a CNN that stores statistics)
+    and `attention` (a vision transformer).
     """
 
     tune: Callable[[Attack], Tuned]
@@ -153,6 +156,11 @@ def _gmi(attack: Attack, tuned: Tuned) -> Candidates:
     )
 
 
+def _joint(attack: Attack, tuned: Tuned) -> Candidates:
+    seeds, part = attack.seeds.child("joint"), attack.part("latents")
+    return invert_sets(attack.own.generator, attack.goals, attack.settings.joint, seeds, part)
+
+
 def _refine(attack: Attack, tuned: Tuned) -> Candidates:
     settings, generator, latents = attack.settings, tuned[0].generator, _latents(attack)
     scores = score(draw_images(generator, latents), attack.goals, settings.likely)
@@ -171,6 +179,12 @@ METHODS: dict[str, Method] = {
     "prior": Method(_untuned, _sample, "the untuned prior, which never saw the target"),
     "pixels": Method(_untuned, _pixels, "DeepInversion, pixel by pixel, without a prior"),
     "gmi": Method(_untuned, _gmi, "latent search in the untuned prior (GMI)"),
+    "joint": Method(
+        _untuned,
+        _joint,
+        "sets of latents in the untuned prior whose images together have the statistics that the target stored",
+        ("batch_norm",),
+    ),
     "published": Method(_published, _sample, "as published: the prior fine-tuned to the target's parameters"),
     "refine": Method(_published, _refine, "published, then the latents of the best candidates optimised"),
     "realism": Method(_realistic, _sample, "published, with the prior's discriminator in the loss", ("discriminator",)),
@@ -192,6 +206,7 @@ def methods_for(own: Own, access: Weights) -> list[str]:
     has = {
         "discriminator": own.discriminator is not None,
         "images": own.images is not None,
+        "batch_norm": bool(batch_norms(access.target)),
         "attention": bool(attentions(access.target)),
     }
     return [name for name, method in METHODS.items() if all(has[need] for need in method.needs)]

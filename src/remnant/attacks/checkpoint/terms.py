@@ -54,6 +54,23 @@ def moments_term(found: Sequence[Moments], wanted: Sequence[Moments]) -> Tensor:
     ).sum(0)
 
 
+def standardised_moments_term(found: Sequence[Moments], wanted: Sequence[Moments], epsilons: Sequence[float]) -> Tensor:
+    """sum_l mean_c [(m_lc - M_lc)^2 / (V_lc + eps_l) + ((v_lc - V_lc) / (V_lc + eps_l))^2], a number or (n,).
+
+    `moments_term` in units of what the channel varies, as the layer itself sees it (eps is BatchNorm's own), so that a channel of
+    small numbers says as much as one of large ones.
+    """
+    return torch.stack(
+        [
+            (
+                (here.mean - there.mean).square() / (there.variance + epsilon)
+                + ((here.variance - there.variance) / (there.variance + epsilon)).square()
+            ).mean(-1)
+            for here, there, epsilon in zip(found, wanted, epsilons, strict=True)
+        ]
+    ).sum(0)
+
+
 def late_features_term(found: Moments) -> Tensor:
     """mean_c [(v_c - 1)^2 + exp(-m_c^2)], a number or (n,): "unit variance and non-zero mean" of a late layer's channels.
 

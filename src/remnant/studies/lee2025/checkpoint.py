@@ -6,7 +6,7 @@ from typing import Any
 
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.methods import METHODS
-from remnant.attacks.checkpoint.probes import attentions
+from remnant.attacks.checkpoint.probes import attentions, batch_norms
 from remnant.attacks.prior import Prior, load_discriminator, load_prior
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
@@ -24,7 +24,7 @@ from remnant.studies.lee2025.conclude import conclude
 from remnant.studies.lee2025.kept import OWN, groups_file, write_groups
 from remnant.studies.lee2025.materials import SMALLEST, population_of_settings, prior_in_words
 from remnant.studies.lee2025.plan import attack_cells, demographics_of
-from remnant.studies.lee2025.settings import CheckpointSettings
+from remnant.studies.lee2025.settings import METHODS_OF_ALL, CheckpointSettings
 from remnant.studies.lee2025.sources import check_known, group_of, write_own
 from remnant.studies.lee2025.study import DRAWN
 from remnant.studies.lee2025.targets import COLUMNS
@@ -43,13 +43,15 @@ MEMBERS, NON_MEMBERS = ("train",), ("test", "val")
 
 @dataclass(frozen=True)
 class Given:
-    """What the attacker and the owner brought: the target as its file tells of it, the prior, and cohorts."""
+    """What the attacker and the owner brought: the target as its file tells of it, the prior, and cohorts; and the `methods` that
+    suit them."""
 
     described: Description
     input_range: InputRange
     prior: Prior
     public: Cohort | None
     against: Cohort | None
+    methods: tuple[str, ...]
 
 
 def audit_checkpoint(
@@ -72,6 +74,7 @@ def audit_checkpoint(
     given = _brought(checkpoint, prior, settings, public, against)
     config = {
         **settings.resolved(),
+        "methods": list(given.methods),
         "checkpoint": sha256(checkpoint),
         "prior": sha256(prior),
         "public": public and str(public),
@@ -90,7 +93,7 @@ def audit_checkpoint(
         attacks = attack_cells(
             TARGET,
             Aim(checkpoint.resolve(), given.input_range, prior.resolve(), source),
-            settings.methods,
+            given.methods,
             _attackable(settings, given),
             needs=(DEMOGRAPHICS,) if given.public else (),
         )
@@ -161,13 +164,13 @@ def _brought(
     input_range = InputRange(settings.size or size or generator.side, channels, settings.mean, settings.std)
     # Whether the target takes such images, and says anything of those that it was trained on.
     Goals(access, input_range, settings.attack.manifold.goals.changed(layernorm_target="unit"))
-    _check_methods(settings, {"discriminator": load_discriminator(prior), "images": public}, access)
+    methods = _methods(settings, {"discriminator": load_discriminator(prior), "images": public}, access)
     cohorts = [path and read_cohort(path) for path in (public, against)]
     if cohorts[0]:
         check_known(cohorts[0])
     if cohorts[1]:
         used(cohorts[1])
-    return Given(described, input_range, generator, *cohorts)
+    return Given(described, input_range, generator, *cohorts, methods)
 
 
 def _known(given: Given) -> dict[str, Any]:
@@ -181,19 +184,27 @@ def _known(given: Given) -> dict[str, Any]:
     }
 
 
-def _check_methods(settings: CheckpointSettings, brought: dict[str, Any], access: Weights) -> None:
-    """Raise `RemnantError` for a method that needs what nobody brought."""
-    has = {**brought, "attention": attentions(access.target)}
+def _methods(settings: CheckpointSettings, brought: dict[str, Any], access: Weights) -> tuple[str, ...]:
+    """The methods that are run: all that were asked for, or of those by default such as suit the target.
+
+    Raises `RemnantError` for one that was asked for and needs what nobody brought.
+    """
+    has = {**brought, "attention": attentions(access.target), "batch_norm": batch_norms(access.target)}
     words = {
         "discriminator": "the discriminator.safetensors that `remnant prior train` leaves beside its prior",
         "images": "public images, by --public",
+        "batch_norm": "a CNN with BatchNorm",
         "attention": "a vision transformer",
     }
-    for method in settings.methods:
-        if lacking := [words[need] for need in METHODS[method].needs if not has[need]]:
+    lacking = {name: [words[need] for need in METHODS[name].needs if not has[need]] for name in settings.methods}
+    if settings.methods == METHODS_OF_ALL:
+        return tuple(name for name in settings.methods if not lacking[name])
+    for name, needed in lacking.items():
+        if needed:
             raise RemnantError(
-                f"The method '{method}' needs {' and '.join(lacking)}; give that, or leave it out by --methods."
+                f"The method '{name}' needs {' and '.join(needed)}; give that, or leave it out by --methods."
             )
+    return settings.methods
 
 
 def _attackable(settings: CheckpointSettings, given: Given) -> CheckpointSettings:

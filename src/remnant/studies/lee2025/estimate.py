@@ -60,6 +60,8 @@ def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, in
     """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
     attack = settings.attack
     tuning = attack.manifold.steps * attack.manifold.batch * (2 if method == "per_class" else 1)
+    if method == "joint":
+        return sum(attack.joint.sets), sum(attack.joint.sets) * attack.joint.steps
     own = {
         "pixels": attack.pixels,
         "gmi": attack.gmi,

@@ -1,6 +1,6 @@
 """The report's chapters of the paper's own tables: what was drawn, how it spreads, how it came about."""
 
-from remnant.base.results import FigureView, Section, TableView
+from remnant.base.results import FigureView, Section, TableView, matching
 from remnant.studies.lee2025.leak_findings import PLANTED, Tables
 from remnant.studies.lee2025.leak_sections import PAPER, attacked
 from remnant.studies.lee2025.people_sections import people_sections
@@ -14,7 +14,7 @@ def paper_sections(tables: Tables) -> list[Section]:
     if tables["distribution"]:
         chapters.append(_distribution(tables))
     chapters += people_sections(tables)
-    if tables["stage1"]:
+    if matching(tables["stage1"], {"method": ATTACK}):
         chapters.append(_stage1(tables))
     return [*chapters, _targets(), *([_patients()] if tables["patients"] else [])]
 

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 import pydantic
 
+from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings
 from remnant.attacks.checkpoint.likely import LikelySettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
@@ -23,19 +24,22 @@ from remnant.targets.inputs import InputRange
 Preset = Literal["smoke", "cpu", "paper"]
 MethodName = Literal[*METHODS]
 CONTROL = "prior"
+# Run on every target that they suit: the paper's, the cheapest that sees what the paper's does not, and the control.
+METHODS_OF_ALL = ("published", "joint", CONTROL)
 
 
 class AuditSettings(Settings):
     """What an attack on a checkpoint needs to know, whoever trained the target.
 
-    `methods`: keys of `METHODS`, with the control `prior`, which every other is held against. `crop`: the share of each side,
+    `methods`: keys of `METHODS`, with the control `prior`, which every other is held against; by default such as suit the
+    target. `crop`: the share of each side,
     around the middle, that similarities are also taken of. `population`: a table of people by age and sex, by default
     `stationary_population`; `site`: how many of them the hospital draws from. `demographics_validation`: the share of the
     attacker's patients on which the reader of age and sex is judged.
     """
 
     preset: Preset
-    methods: tuple[MethodName, ...] = ("published", CONTROL)
+    methods: tuple[MethodName, ...] = METHODS_OF_ALL
     attack: AttackSettings = AttackSettings()
     demographic: DemographicSettings = DemographicSettings()
     demographics_validation: float = pydantic.Field(default=0.25, gt=0, lt=1)
@@ -75,7 +79,7 @@ class StudySettings(AuditSettings):
 
     side: int = pydantic.Field(default=64, ge=16, le=1024)
     targets: tuple[Literal[*TARGETS], ...] = pydantic.Field(default=tuple(TARGETS), min_length=1)
-    more_methods: tuple[MethodName, ...] = tuple(name for name in METHODS if name not in ("published", CONTROL))
+    more_methods: tuple[MethodName, ...] = tuple(name for name in METHODS if name not in METHODS_OF_ALL)
     more_targets: tuple[Literal[*TARGETS], ...] = ("cnn_overfit", "cnn_planted", "vit_overfit")
     private_finding: str = "COVID-19"
     public_finding: str = "Pneumonia"
@@ -98,12 +102,12 @@ class StudySettings(AuditSettings):
         return getattr(self, chosen.network).changed(recipe=chosen.recipe)
 
     def methods_on(self, target: str) -> tuple[str, ...]:
-        """The methods that are run on a target."""
-        if target not in self.more_targets:
-            return self.methods
+        """The methods that are run on a target: those that suit its network, on a ViT of the options its own alone."""
         vit = TARGETS[target].network == "vit"
-        more = (name for name in self.more_methods if ("attention" in METHODS[name].needs) == vit)
-        return tuple(dict.fromkeys((*self.methods, *more)))
+        foreign = "batch_norm" if vit else "attention"
+        more = self.more_methods if target in self.more_targets else ()
+        more = (name for name in more if not vit or "attention" in METHODS[name].needs)
+        return tuple(name for name in dict.fromkeys((*self.methods, *more)) if foreign not in METHODS[name].needs)
 
 
 # Statistics of public images, since a plain norm behind a LayerNorm hardly differs between images.
@@ -129,6 +133,7 @@ def _smoke_attack() -> AttackSettings:
         likely=LikelySettings(mahalanobis="public", q=0.25),
         pixels=PixelSettings(images=4, side=32, batch=4, steps=2),
         gmi=GmiSettings(images=4, steps=2),
+        joint=JointSettings(sets=(4,), steps=2),
         refine=RefineSettings(images=4, steps=2),
         stationarity=StationaritySettings(images=4, steps=2),
     )
@@ -146,6 +151,7 @@ def _cpu_attack() -> AttackSettings:
         likely=LIKELY,
         pixels=PixelSettings(steps=250),
         gmi=GmiSettings(images=100),
+        joint=JointSettings(sets=(8, 16), steps=250),
         stationarity=StationaritySettings(steps=200),
     )
 
