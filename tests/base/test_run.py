@@ -64,6 +64,12 @@ def test_an_existing_run_needs_resume_the_same_study_and_the_same_settings(tmp_p
     start(tmp_path / "run", resume=True)
 
 
+def test_of_settings_within_settings_only_those_that_differ_are_told(tmp_path):
+    start(tmp_path / "run", config={"attack": {"steps": 3, "search": {"rate": 0.1, "images": 4}}})
+    with pytest.raises(RemnantError, match=r"\(attack\.search\.rate: 0\.1 then, 0\.2 now\); give"):
+        start(tmp_path / "run", config={"attack": {"steps": 3, "search": {"rate": 0.2, "images": 4}}}, resume=True)
+
+
 @pytest.mark.parametrize("record", ['{"format": 99}', "[]"])
 def test_another_format_is_refused(tmp_path, record):
     run = start(tmp_path / "run")
