@@ -252,6 +252,15 @@ def test_the_same_seed_gives_the_same_tables(invented):
     assert first == second
 
 
+def test_a_tuning_tells_where_its_loss_began_and_ended(tables):
+    rows = [row for row in tables["tuning"] if row["part"] == "stage 1"]
+    assert rows and all((row["steps"], row["levelled_off"]) == (200, True) for row in rows)
+    for row in rows:
+        total = {**{key: row[key] for key in ("target", "part")}, "term": "total"}
+        values = [one["value"] for one in matching(tables["stage1"], total)]
+        assert row["first"] == np.median(values[:10]) > 2 * row["last"] == 2 * np.median(values[-10:])
+
+
 def test_groups_are_counted_by_patient():
     parts = groups(np.random.default_rng(0), patients=12)
     tables = make_tables([], parts, {}, {}, None, population=stationary_population(), site=1000, seeds=Seeds(0))

@@ -130,13 +130,20 @@ def _stage1(tables: Tables) -> Section:
         title="Stage 1",
         text=[
             "The prior is tuned to each target from a fresh copy, until its loss has levelled off or its steps are "
-            "used up."
+            "used up. A loss that levels off close to where it began found little to learn: as published, each latent is "
+            "asked for every class in turn, which no generator can give."
         ],
         table=TableView(
             name="tuning",
             caption="Steps of each tuning, and whether its loss had levelled off; a dash where a fixed number was "
-            "asked for.",
-            columns={"target": "Target", "part": "Part", "steps": "Steps", "levelled_off": "Levelled off"},
+            "asked for. The loss is the weighed sum of all terms, at the beginning and at the end.",
+            columns={
+                "target": "Target",
+                "part": "Part",
+                "steps": "Steps",
+                "levelled_off": "Levelled off",
+                "{first:.3g} to {last:.3g}": "Loss",
+            },
         ),
         figures=[
             FigureView(

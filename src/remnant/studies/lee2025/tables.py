@@ -1,6 +1,7 @@
 """Flat rows of every table of an audit of checkpoints. Nothing here trains or attacks; the demographic model alone is run."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from remnant.attacks.demographics import DemographicModel
@@ -15,6 +16,7 @@ from remnant.studies.lee2025.leak_tables import leak_rows, method_rows, mitigati
 from remnant.studies.lee2025.likely_tables import likely_rows
 from remnant.studies.lee2025.matches import Reader
 from remnant.studies.lee2025.scores import ATTACK, Audited, Groups, audited
+from remnant.studies.lee2025.stage1 import TOTAL
 
 OVERFIT = "cnn_overfit"
 # Held against the overfit CNN: the regular recipe, which has all mitigations, and each of them alone.
@@ -110,9 +112,15 @@ def _patients(groups: Mapping[str, Groups]) -> Iterator[Row]:
 
 
 def _tuning(target: str, record: Mapping[str, Any]) -> Iterator[Row]:
-    """Of each stage 1, how many steps it ran and whether its loss had levelled off."""
+    """Of each stage 1, how many steps it ran, whether its loss had levelled off, and where it began and ended.
+
+    `first` and `last`: the median loss of the first and last ten steps that were kept. A loss may level off without ever
+    having fallen.
+    """
     for part, steps in record["steps"].items():
-        yield {"target": target, "part": part, "steps": steps, "levelled_off": record["levelled_off"].get(part)}
+        losses = [row["value"] for row in record["stage1"] if (row["part"], row["term"]) == (part, TOTAL)]
+        ends = {"first": median(losses[:10]), "last": median(losses[-10:])}
+        yield {"target": target, "part": part, "steps": steps, "levelled_off": record["levelled_off"].get(part), **ends}
 
 
 def _candidates(attacked: Attacked) -> Iterator[Row]:
