@@ -26,6 +26,19 @@ def test_moments_are_compared_channel_by_channel_and_layer_by_layer():
     assert terms.moments_term(wanted, wanted).item() == 0
 
 
+def test_standardised_moments_are_in_units_of_what_a_channel_varies():
+    found, wanted, epsilon = Moments(rand(3), rand(3, seed=1)), Moments(rand(3, seed=2), rand(3, seed=3)), 0.1
+    unit = wanted.variance + epsilon
+    expected = ((found.mean - wanted.mean) ** 2 / unit + ((found.variance - wanted.variance) / unit) ** 2).mean()
+    torch.testing.assert_close(terms.standardised_moments_term([found], [wanted], [epsilon]), expected)
+    twice = terms.standardised_moments_term([found, found], [wanted, wanted], [epsilon, epsilon])
+    torch.testing.assert_close(twice, 2 * expected)
+    # Ten times the numbers, ten times the scale: nothing changes.
+    larger = [Moments(10 * moments.mean, 100 * moments.variance) for moments in (found, wanted)]
+    scaled = terms.standardised_moments_term([larger[0]], [larger[1]], [100 * epsilon])
+    torch.testing.assert_close(scaled, expected)
+
+
 def test_moments_of_images_alone_give_a_number_each():
     alone = [Moments(rand(4, c), rand(4, c, seed=1)) for c in (3, 5)]
     wanted = [Moments(rand(c, seed=2), rand(c, seed=3)) for c in (3, 5)]

@@ -34,6 +34,11 @@ class JointSettings(Settings):
     logits: float = pydantic.Field(default=1.0, ge=0)
     prior: float = pydantic.Field(default=0.02, ge=0)
 
+    @property
+    def images(self) -> int:
+        """How many candidates all sets together have."""
+        return sum(self.sets)
+
 
 def invert_sets(
     generator: nn.Module, goals: Goals, settings: JointSettings, seeds: Seeds, report: StepReport

@@ -5,6 +5,7 @@ import time
 import torch
 from torch import nn
 
+from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.demographics import NETWORK
 from remnant.base.progress import say
 from remnant.base.run import Run
@@ -60,17 +61,16 @@ def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, in
     """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
     attack = settings.attack
     tuning = attack.manifold.steps * attack.manifold.batch * (2 if method == "per_class" else 1)
-    if method == "joint":
-        return sum(attack.joint.sets), sum(attack.joint.sets) * attack.joint.steps
     own = {
         "pixels": attack.pixels,
         "gmi": attack.gmi,
+        "joint": attack.joint,
         "refine": attack.refine,
         "stationarity": attack.stationarity,
     }.get(method)
     drawn = own.images if own else attack.candidates
     searched = own.images * own.steps if own else 0
-    untuned = method in ("prior", "pixels", "gmi")
+    untuned = METHODS[method].tune is METHODS["prior"].tune
     return drawn, searched + (tuning if first and not untuned else 0)
 
 
