@@ -122,6 +122,16 @@ def test_a_leak_that_only_a_stronger_attack_shows_is_told(tables):
     assert "the attack as published shows no leak, but a stronger one does: 'refined latents'" in said(weaker)
 
 
+def test_a_leak_in_the_target_s_own_features_alone_redraws_nobody(tables):
+    assert "nobody was shown to be redrawn" not in said(tables) and "was not shown to redraw anybody" not in headline(
+        tables
+    )
+    for space in ("ssim", "independent_features"):
+        tables = changed(tables, "leak", {"flagged": False}, space=space, flagged=True)
+    assert "in the target's own features alone (overfit CNN)" in said(tables)
+    assert "draws images that excite 1 of 2 checkpoints (overfit CNN) as the training patients do" in headline(tables)
+
+
 def test_a_study_without_the_published_attack_has_its_say_too(tables):
     rows = [row for row in tables["leak"] if row["source"] != "published"]
     others = [row | {"source": "gmi"} for row in tables["leak"] if row["source"] == "published"]

@@ -16,6 +16,7 @@ from remnant.studies.lee2025.leak_findings import (
     gain_in_words,
     judged,
     p_in_words,
+    pictured,
     targets_in_words,
 )
 from remnant.studies.lee2025.scores import ATTACK
@@ -49,6 +50,11 @@ def headline(tables: Tables) -> str:
         )
     worst = max((flagged(tables, target)[0] for target in found), key=lambda row: row["gain"])
     which = "the checkpoint" if len(targets) == 1 else f"{len(found)} of {len(targets)} checkpoints ({_names(found)})"
+    if not any(pictured(tables, target) for target in found):
+        return (
+            f"From the checkpoint file alone, the attack draws images that excite {which} as the training patients do, more "
+            f"than its public prior explains, but was not shown to redraw anybody; at most: {gain_in_words(worst)}."
+        )
     return (
         f"From the checkpoint file alone, the attack draws images that are nearer to the training patients of {which} "
         f"than its public prior explains; at most: {gain_in_words(worst)}."

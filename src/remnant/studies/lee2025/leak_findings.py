@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from remnant.base.results import Row, matching
 from remnant.report.words import label
 from remnant.studies.lee2025.scores import ATTACK, CONTROL
+from remnant.studies.lee2025.settings import METHODS_OF_ALL
 
 PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
 CONTROLS = (PLANTED, UNTRAINED)
@@ -26,7 +27,12 @@ def whole(tables: Tables, target: str, method: str | None = None) -> list[Row]:
 def flagged(tables: Tables, target: str) -> list[Row]:
     """The rows that show a leak, those of the published attack first, the largest gain first."""
     rows = [row for row in whole(tables, target) if row["flagged"]]
-    return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["gain"]))
+    return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["gain"], row["source"] not in METHODS_OF_ALL))
+
+
+def pictured(tables: Tables, target: str) -> bool:
+    """Whether the leak is seen outside the target's own features too, in the images as such."""
+    return any(row["space"] != "target_features" for row in flagged(tables, target))
 
 
 def deciding(tables: Tables, target: str) -> Row | None:
@@ -102,6 +108,13 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     for target in targets:
         if rows := flagged(tables, target):
             yield f"{_capital(label(target))}: {_flagged(rows, published=bool(whole(tables, target, ATTACK)))}"
+    unpictured = [label(target) for target in targets if flagged(tables, target) and not pictured(tables, target)]
+    if unpictured:
+        yield (
+            f"Whose leak is seen in the target's own features alone ({', '.join(unpictured)}): there the drawn images excite "
+            "the target as its training images do, but neither by SSIM nor in independent features are they shown to "
+            "resemble its patients. What leaks is who was in the training; nobody was shown to be redrawn."
+        )
     silent = [_silent(row) for target in targets if not flagged(tables, target) and (row := deciding(tables, target))]
     if silent:
         yield (
