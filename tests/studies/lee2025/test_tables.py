@@ -21,8 +21,8 @@ COLUMNS = {
     "leak": "target space crop set source candidates members non_members auc auc_low auc_high auc_p detectable_auc difference "
     "low high p detectable nearer expected most nearer_p gain gain_low gain_high gain_p "
     "holm_p flagged",
-    "mitigations": "target against space auc auc_against excess excess_against balanced balanced_against difference low high p "
-    "detectable holm_p",
+    "mitigations": "target against source space auc auc_against excess excess_against balanced balanced_against "
+    "difference low high p detectable holm_p",
     "methods": "target space method auc auc_published difference low high p detectable flagged holm_p",
     "membership_scores": "target space source group pseudonym score",
     "candidates": "target stage1 mahalanobis likely stage1_cut mahalanobis_cut",
@@ -225,6 +225,15 @@ def test_a_target_is_held_against_the_overfit_one_on_the_same_patients(tables):
         for target in ("cnn", "cnn_overfit")
     }
     assert row["difference"] == pytest.approx(areas["cnn"] - areas["cnn_overfit"], abs=1e-6) and row["difference"] < 0
+
+
+def test_a_mitigation_is_held_against_overfitting_under_each_attack_on_all():
+    given = audit(("cnn", "cnn_overfit"), methods=("published", "joint", "refine", "prior"))
+    tables = make_tables(**given | {"model": None}, population=stationary_population(), site=1000, seeds=Seeds(0))
+    rows = matching(tables["mitigations"], {"target": "cnn", "space": "ssim"})
+    assert [row["source"] for row in rows] == ["published", "joint"]
+    where = {"target": "cnn_overfit", "space": "ssim", "crop": "whole", "set": "all", "source": "joint"}
+    assert rows[1]["auc_against"] == one(tables["leak"], **where)["auc"]
 
 
 def test_without_patients_and_without_a_model_what_can_be_said_is_said():

@@ -226,7 +226,7 @@ def _mitigations(tables: Tables) -> list[str]:
     tried = list(dict.fromkeys(str(row["target"]) for row in rows))
     others = [_recipe(name) for name in tried if name not in helped]
     still = [_recipe(name) for name in tried if flagged(tables, name)]
-    text = "What helps, by the same attack on the same patients, against the CNN trained to overfit: "
+    text = "What helps, by the same attacks on the same patients, against the CNN trained to overfit: "
     if helped:
         text += "; ".join(f"{_recipe(name)} ({', '.join(parts)})" for name, parts in helped.items()) + "."
         if others:
@@ -249,7 +249,8 @@ def _recipe(target: str) -> str:
 
 def _cut(row: Row) -> str:
     where = _SPACES[str(row["space"])]
-    return f"area {row['auc']:.2f} instead of {row['auc_against']:.2f} {where}, {p_in_words(row['holm_p'])}"
+    by = "" if row["source"] == ATTACK else f" under '{label(row['source'])}'"
+    return f"area {row['auc']:.2f} instead of {row['auc_against']:.2f} {where}{by}, {p_in_words(row['holm_p'])}"
 
 
 _SPACES = {

@@ -183,7 +183,7 @@ def _mitigations() -> Section:
     return Section(
         title="What helps?",
         text=[
-            "The same attack, the same patients; each target is trained like the overfit CNN but for one thing: "
+            "The same attacks, the same patients; each target is trained like the overfit CNN but for one thing: "
             "dropout, augmentation, early stopping, or all of the regular recipe. A protection is worth what it takes "
             "from the area, and costs what it takes from the balanced accuracy on validation patients."
         ],
@@ -193,6 +193,7 @@ def _mitigations() -> Section:
             "95% interval, p after Holm. Beyond the prior: the area less that of the untuned prior.",
             columns={
                 "target": "Target",
+                "source": "Attack",
                 "space": "Compared in",
                 "auc": "Area",
                 "auc_against": "Overfit",

@@ -1,6 +1,7 @@
 """Rows that tell leak from prior: members against non-members by every method, and methods and targets against each other."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from remnant.measure.auc import auc_p_value, mann_whitney_auc
 from remnant.measure.membership import along_ranks, membership
 from remnant.measure.multiplicity import holm
 from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, Pair, contrast_columns, gains, interval_columns
+from remnant.studies.lee2025.settings import METHODS_OF_ALL
 
 # Of the gain over the untuned prior, two-sided, after Holm. With the direction asked for, the attack flags a target that
 # leaks nothing in about 1% of audits, and the options beside it do in as many again.
@@ -139,26 +141,28 @@ def method_rows(audit: Audited, leak: Sequence[Row], seeds: Seeds) -> Iterator[R
 def mitigation_rows(
     overfit: Audited, others: Sequence[Audited], trained: dict[str, Row], seeds: Seeds
 ) -> Iterator[Row]:
-    """Each of `others` against the target that was trained to overfit, by the same attack on the same patients.
+    """Each of `others` against the target that was trained to overfit, by each attack that ran on both, on the same patients.
 
     `excess` is the area beyond that of the untuned prior: an overfit target's features set its members apart whatever
     images are held against them. `trained` are the rows of the table `targets` by target.
     """
     rows = []
-    for other in others:
-        for space in [space for space in other.spaces if space in overfit.spaces]:
-            pairs = [audit.best(ATTACK, space) for audit in (other, overfit)]
-            areas = [mann_whitney_auc(*pair).mean for pair in pairs]
-            excess = [
-                area - mann_whitney_auc(*audit.best(CONTROL, space)).mean if CONTROL in audit.found else np.nan
-                for area, audit in zip(areas, (other, overfit), strict=True)
-            ]
-            balanced = [trained.get(audit.target, {}).get("balanced") for audit in (other, overfit)]
-            row: Row = {"target": other.target, "against": overfit.target, "space": space}
-            for name, values in (("auc", areas), ("excess", excess)):
-                row |= {name: number(values[0]), f"{name}_against": number(values[1])}
-            row |= {"balanced": balanced[0], "balanced_against": balanced[1]}
-            rows.append(row | contrast_columns(*pairs, seeds.child(other.target, space)))
+    for other, space, method in product(others, overfit.spaces, METHODS_OF_ALL):
+        both = (other, overfit)
+        if method == CONTROL or any(method not in audit.found or space not in audit.spaces for audit in both):
+            continue
+        pairs = [audit.best(method, space) for audit in both]
+        areas = [mann_whitney_auc(*pair).mean for pair in pairs]
+        excess = [
+            area - mann_whitney_auc(*audit.best(CONTROL, space)).mean if CONTROL in audit.found else np.nan
+            for area, audit in zip(areas, both, strict=True)
+        ]
+        balanced = [trained.get(audit.target, {}).get("balanced") for audit in both]
+        row: Row = {"target": other.target, "against": overfit.target, "source": method, "space": space}
+        for name, values in (("auc", areas), ("excess", excess)):
+            row |= {name: number(values[0]), f"{name}_against": number(values[1])}
+        row |= {"balanced": balanced[0], "balanced_against": balanced[1]}
+        rows.append(row | contrast_columns(*pairs, seeds.child(other.target, space, method)))
     yield from _with_holm(rows)
 
 

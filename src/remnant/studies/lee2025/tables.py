@@ -141,7 +141,7 @@ def _short(value: float) -> float:
 
 
 def _mitigations(audits: Sequence[Audited], targets: Sequence[Row], seeds: Seeds) -> Iterator[Row]:
-    by_name = {audit.target: audit for audit in audits if ATTACK in audit.found}
+    by_name = {audit.target: audit for audit in audits}
     if OVERFIT in by_name:
         others = [by_name[name] for name in MITIGATIONS if name in by_name]
         yield from mitigation_rows(by_name[OVERFIT], others, {str(row["target"]): row for row in targets}, seeds)
