@@ -120,6 +120,7 @@ def test_features_that_tell_members_apart_without_the_attack_are_told(tables):
 def test_a_leak_that_only_a_stronger_attack_shows_is_told(tables):
     weaker = changed(tables, "leak", {"flagged": False}, target="cnn_overfit", source="published", flagged=True)
     assert "the attack as published shows no leak, but a stronger one does: 'refined latents'" in said(weaker)
+    assert re.search(r"'refined latents', in the target's own features, .*; .* as well\. Judge", said(weaker))
 
 
 def test_a_leak_in_the_target_s_own_features_alone_redraws_nobody(tables):

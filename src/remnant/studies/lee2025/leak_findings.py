@@ -138,15 +138,15 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
 
 
 def _flagged(rows: list[Row], *, published: bool) -> str:
+    also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == rows[0]["source"]]
+    gained = f"{gain_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}"
     if rows[0]["source"] == ATTACK:
-        also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == ATTACK]
         return (
             "the attack draws images that are nearer to patients of the training than to others, beyond what its "
-            f"prior does: {gain_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}. "
-            f"{_nearer(rows[0])} The checkpoint gives away something of its patients."
+            f"prior does: {gained}. {_nearer(rows[0])} The checkpoint gives away something of its patients."
         )
     before = "the attack as published shows no leak, but a stronger one does" if published else "an attack shows a leak"
-    return f"{before}: '{label(rows[0]['source'])}', {gain_in_words(rows[0])}. Judge the checkpoint by the strongest."
+    return f"{before}: '{label(rows[0]['source'])}', {gained}. Judge the checkpoint by the strongest."
 
 
 def _silent(row: Row) -> str:
