@@ -7,7 +7,7 @@ from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings
 from remnant.attacks.checkpoint.likely import rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
-from remnant.attacks.checkpoint.methods import METHODS, Attack, AttackSettings, Own, methods_for
+from remnant.attacks.checkpoint.methods import METHODS, Attack, AttackSettings, Own, unmet
 from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.checkpoint.stationarity import StationaritySettings
 from remnant.base.seeds import Seeds
@@ -33,9 +33,13 @@ def attack(tiny, input_range, images):
     return on
 
 
+def possible(access, discriminator=True, images=True):
+    return {name for name, lacking in unmet(access, discriminator=discriminator, images=images).items() if not lacking}
+
+
 @pytest.mark.parametrize("kind", ["cnn", "vit"])
 def test_every_method_gives_images_and_repeats(attack, kind):
-    for name in methods_for(attack(kind).own, attack(kind).access):
+    for name in possible(attack(kind).access):
         method, said = METHODS[name], []
         drawn = []
         for _ in range(2):
@@ -87,12 +91,12 @@ def test_a_generator_for_each_class(attack):
     assert len(tuned) == 2 and {line[0] for line in said} == {"stage 1, class 0", "stage 1, class 1"}
 
 
-def test_what_the_attacker_lacks_it_cannot_use(tiny, attack):
+def test_what_the_attacker_lacks_it_cannot_use(attack):
     cnn, vit = attack("cnn"), attack("vit")
-    assert "layernorm_public" not in methods_for(cnn.own, cnn.access)
-    assert set(methods_for(vit.own, vit.access)) == set(METHODS) - {"joint"}
-    bare = methods_for(Own(tiny.generator()), vit.access)
-    assert set(METHODS) - set(bare) == {"joint", "realism", "layernorm_public"}
+    assert set(METHODS) - possible(cnn.access) == {"layernorm_public"}
+    assert set(METHODS) - possible(vit.access) == {"joint"}
+    assert set(METHODS) - possible(vit.access, images=False) == {"joint", "layernorm_public"}
+    assert set(METHODS) - possible(vit.access, discriminator=False) == {"joint", "realism"}
 
 
 def test_the_best_candidates_are_refined(attack):

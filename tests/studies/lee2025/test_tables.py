@@ -265,7 +265,7 @@ def test_a_tuning_tells_where_its_loss_began_and_ended(tables):
     rows = [row for row in tables["tuning"] if row["part"] == "stage 1"]
     assert rows and all((row["steps"], row["levelled_off"]) == (200, True) for row in rows)
     for row in rows:
-        total = {**{key: row[key] for key in ("target", "part")}, "term": "total"}
+        total = {**{key: row[key] for key in ("target", "method", "part")}, "term": "total"}
         values = [one["value"] for one in matching(tables["stage1"], total)]
         assert row["first"] == pytest.approx(np.median(values[:10]), rel=1e-4)
         assert row["last"] == pytest.approx(np.median(values[-10:]), rel=1e-4) and row["first"] > 2 * row["last"]

@@ -12,6 +12,11 @@ from remnant.engine.loop import FitSettings, fit
 StepReport = Callable[[int, float, dict[str, float]], None]
 
 
+def counted_on(report: StepReport, before: int) -> StepReport:
+    """The report of one of several descents in a row, whose steps count on from the `before` steps of earlier ones."""
+    return lambda step, loss, terms: report(before + step, loss, terms)
+
+
 def descend(
     model: nn.Module,
     draw: Callable[[int], Any],

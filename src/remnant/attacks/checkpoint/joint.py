@@ -11,7 +11,7 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from remnant.attacks.checkpoint.descend import StepReport, descend
+from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents, frozen
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.latent_search import Points
@@ -52,11 +52,7 @@ def invert_sets(
     images, scores = [], []
     for number, size in enumerate(settings.sets):
         starts = draw_latents(generator, size, seeds.child(f"set {number}").torch())
-
-        def later(step: int, loss: float, terms: dict[str, float], before: int = number * settings.steps) -> None:
-            report(before + step, loss, terms)
-
-        latents, end = _search(generator, starts, goals, settings, later)
+        latents, end = _search(generator, starts, goals, settings, counted_on(report, number * settings.steps))
         images.append(draw_images(generator, latents))
         scores.append(torch.full((size,), end))
     return Candidates(torch.cat(images), torch.cat(scores))

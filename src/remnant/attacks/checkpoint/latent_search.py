@@ -6,7 +6,7 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from remnant.attacks.checkpoint.descend import StepReport, descend
+from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents, frozen
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.manifold import wanted_classes
@@ -115,10 +115,7 @@ def search_latents(
     generator = frozen(generator)
     found = []
     for number, which in enumerate(torch.arange(len(starts), device=starts.device).split(settings.batch)):
-
-        def later(step: int, loss: float, terms: dict[str, float], before: int = number * settings.steps) -> None:
-            report(before + step, loss, terms)
-
+        later = counted_on(report, number * settings.steps)
         found.append(_search_batch(generator, starts[which], which, objective, settings, later))
     latents, ends = zip(*found, strict=True)
     return torch.cat(latents), torch.cat(ends)

@@ -201,12 +201,12 @@ METHODS: dict[str, Method] = {
 }
 
 
-def methods_for(own: Own, access: Weights) -> list[str]:
-    """The names of the methods that this attacker can run on this target."""
+def unmet(access: Weights, *, discriminator: bool, images: bool) -> dict[str, list[str]]:
+    """By method, what it needs that this target, or an attacker who has a `discriminator` or public `images` or not, lacks."""
     has = {
-        "discriminator": own.discriminator is not None,
-        "images": own.images is not None,
+        "discriminator": discriminator,
+        "images": images,
         "batch_norm": bool(batch_norms(access.target)),
         "attention": bool(attentions(access.target)),
     }
-    return [name for name, method in METHODS.items() if all(has[need] for need in method.needs)]
+    return {name: [need for need in method.needs if not has[need]] for name, method in METHODS.items()}

@@ -4,7 +4,7 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from remnant.attacks.checkpoint.descend import StepReport, descend
+from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
 from remnant.attacks.checkpoint.generate import Candidates
 from remnant.attacks.checkpoint.goals import BATCH, Goals
 from remnant.attacks.checkpoint.latent_search import Points
@@ -38,15 +38,12 @@ def invert_pixels(goals: Goals, settings: PixelSettings, seeds: Seeds, report: S
     Half of each batch of each class. A candidate's score is that of its terms alone, without those of the pixels.
     """
     drawing = seeds.torch()
-    images, before = [], 0
+    images = []
     # Batches of nearly equal size: statistics are of a batch, and a last one of one image would have none.
-    for part in torch.arange(settings.images).tensor_split(-(-settings.images // settings.batch)):
-
-        def later(step: int, loss: float, terms: dict[str, float], before: int = before) -> None:
-            report(before + step, loss, terms)
-
+    parts = torch.arange(settings.images).tensor_split(-(-settings.images // settings.batch))
+    for number, part in enumerate(parts):
+        later = counted_on(report, number * settings.steps)
         images.append(_invert_batch(len(part), goals, settings, drawing, later))
-        before += settings.steps
     drawn = torch.cat(images)
     with torch.no_grad():
         values = [settings.weights.total(goals.image_terms(as_batch(batch))) for batch in drawn.split(BATCH)]

@@ -60,15 +60,12 @@ def standardised_moments_term(found: Sequence[Moments], wanted: Sequence[Moments
     `moments_term` in units of what the channel varies, as the layer itself sees it (eps is BatchNorm's own), so that a channel of
     small numbers says as much as one of large ones.
     """
-    return torch.stack(
-        [
-            (
-                (here.mean - there.mean).square() / (there.variance + epsilon)
-                + ((here.variance - there.variance) / (there.variance + epsilon)).square()
-            ).mean(-1)
-            for here, there, epsilon in zip(found, wanted, epsilons, strict=True)
-        ]
-    ).sum(0)
+    layers = []
+    for here, there, epsilon in zip(found, wanted, epsilons, strict=True):
+        unit = there.variance + epsilon
+        means, variances = (here.mean - there.mean).square() / unit, ((here.variance - there.variance) / unit).square()
+        layers.append((means + variances).mean(-1))
+    return torch.stack(layers).sum(0)
 
 
 def late_features_term(found: Moments) -> Tensor:

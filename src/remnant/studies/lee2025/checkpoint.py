@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from remnant.attacks.checkpoint.goals import Goals
-from remnant.attacks.checkpoint.methods import METHODS
-from remnant.attacks.checkpoint.probes import attentions, batch_norms
+from remnant.attacks.checkpoint.methods import unmet
 from remnant.attacks.prior import Prior, load_discriminator, load_prior
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
@@ -28,7 +27,7 @@ from remnant.studies.lee2025.settings import METHODS_OF_ALL, CheckpointSettings
 from remnant.studies.lee2025.sources import check_known, group_of, write_own
 from remnant.studies.lee2025.study import DRAWN
 from remnant.studies.lee2025.targets import COLUMNS
-from remnant.targets.access import Weights, weights_of
+from remnant.targets.access import weights_of
 from remnant.targets.description import Description
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
@@ -164,7 +163,7 @@ def _brought(
     input_range = InputRange(settings.size or size or generator.side, channels, settings.mean, settings.std)
     # Whether the target takes such images, and says anything of those that it was trained on.
     Goals(access, input_range, settings.attack.manifold.goals.changed(layernorm_target="unit"))
-    methods = _methods(settings, {"discriminator": load_discriminator(prior), "images": public}, access)
+    methods = _methods(settings, unmet(access, discriminator=bool(load_discriminator(prior)), images=bool(public)))
     cohorts = [path and read_cohort(path) for path in (public, against)]
     if cohorts[0]:
         check_known(cohorts[0])
@@ -184,26 +183,23 @@ def _known(given: Given) -> dict[str, Any]:
     }
 
 
-def _methods(settings: CheckpointSettings, brought: dict[str, Any], access: Weights) -> tuple[str, ...]:
+def _methods(settings: CheckpointSettings, lacking: dict[str, list[str]]) -> tuple[str, ...]:
     """The methods that are run: all that were asked for, or of those by default such as suit the target.
 
-    Raises `RemnantError` for one that was asked for and needs what nobody brought.
+    `lacking`: what `unmet` says. Raises `RemnantError` for one that was asked for and needs what nobody brought.
     """
-    has = {**brought, "attention": attentions(access.target), "batch_norm": batch_norms(access.target)}
     words = {
         "discriminator": "the discriminator.safetensors that `remnant prior train` leaves beside its prior",
         "images": "public images, by --public",
         "batch_norm": "a CNN with BatchNorm",
         "attention": "a vision transformer",
     }
-    lacking = {name: [words[need] for need in METHODS[name].needs if not has[need]] for name in settings.methods}
     if settings.methods == METHODS_OF_ALL:
         return tuple(name for name in settings.methods if not lacking[name])
-    for name, needed in lacking.items():
-        if needed:
-            raise RemnantError(
-                f"The method '{name}' needs {' and '.join(needed)}; give that, or leave it out by --methods."
-            )
+    for name in settings.methods:
+        if lacking[name]:
+            needed = " and ".join(words[need] for need in lacking[name])
+            raise RemnantError(f"The method '{name}' needs {needed}; give that, or leave it out by --methods.")
     return settings.methods
 
 

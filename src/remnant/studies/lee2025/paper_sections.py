@@ -130,8 +130,8 @@ def _stage1(tables: Tables) -> Section:
         title="Stage 1",
         text=[
             "The prior is tuned to each target from a fresh copy, until its loss has levelled off or its steps are "
-            "used up. A loss that levels off close to where it began found little to learn: as published, each latent is "
-            "asked for every class in turn, which no generator can give."
+            "used up. A loss that levels off close to where it began found little to learn, or nothing that a generator can "
+            "give: as published, each latent is asked for every class in turn."
         ],
         table=TableView(
             name="tuning",
@@ -139,6 +139,7 @@ def _stage1(tables: Tables) -> Section:
             "asked for. The loss is the weighed sum of all terms, at the beginning and at the end.",
             columns={
                 "target": "Target",
+                "method": "Attack",
                 "part": "Part",
                 "steps": "Steps",
                 "levelled_off": "Levelled off",

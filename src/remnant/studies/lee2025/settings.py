@@ -32,10 +32,9 @@ class AuditSettings(Settings):
     """What an attack on a checkpoint needs to know, whoever trained the target.
 
     `methods`: keys of `METHODS`, with the control `prior`, which every other is held against; by default such as suit the
-    target. `crop`: the share of each side,
-    around the middle, that similarities are also taken of. `population`: a table of people by age and sex, by default
-    `stationary_population`; `site`: how many of them the hospital draws from. `demographics_validation`: the share of the
-    attacker's patients on which the reader of age and sex is judged.
+    target. `crop`: the share of each side, around the middle, that similarities are also taken of. `population`: a table of
+    people by age and sex, by default `stationary_population`; `site`: how many of them the hospital draws from.
+    `demographics_validation`: the share of the attacker's patients on which the reader of age and sex is judged.
     """
 
     preset: Preset

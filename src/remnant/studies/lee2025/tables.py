@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from remnant.attacks.demographics import DemographicModel
-from remnant.base.results import Row
+from remnant.base.results import Row, matching
 from remnant.base.seeds import Seeds
 from remnant.measure.anonymity import Population
 from remnant.studies import published
@@ -19,8 +19,10 @@ from remnant.studies.lee2025.scores import ATTACK, Audited, Groups, audited
 from remnant.studies.lee2025.stage1 import TOTAL
 
 OVERFIT = "cnn_overfit"
+# Each mitigation alone: targets that are there to answer the question of what helps.
+HELPERS = ("cnn_dropout", "cnn_augmentation", "cnn_early_stopping")
 # Held against the overfit CNN: the regular recipe, which has all mitigations, and each of them alone.
-MITIGATIONS = ("cnn", "cnn_dropout", "cnn_augmentation", "cnn_early_stopping")
+MITIGATIONS = ("cnn", *HELPERS)
 NAMES = (
     "targets",
     "patients",
@@ -125,9 +127,17 @@ def _tuning(target: str, record: Mapping[str, Any]) -> Iterator[Row]:
     having fallen.
     """
     for part, steps in record["steps"].items():
-        losses = [row["value"] for row in record["stage1"] if (row["part"], row["term"]) == (part, TOTAL)]
-        ends = {"first": median(losses[:10]), "last": median(losses[-10:])}
-        yield {"target": target, "part": part, "steps": steps, "levelled_off": record["levelled_off"].get(part), **ends}
+        told = matching(record["stage1"], {"part": part, "term": TOTAL})
+        losses = [row["value"] for row in told]
+        yield {
+            "target": target,
+            "method": told[0]["method"],
+            "part": part,
+            "steps": steps,
+            "levelled_off": record["levelled_off"].get(part),
+            "first": median(losses[:10]),
+            "last": median(losses[-10:]),
+        }
 
 
 def _candidates(attacked: Attacked) -> Iterator[Row]:
