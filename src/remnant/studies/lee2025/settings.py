@@ -146,7 +146,7 @@ def _smoke_demographic() -> DemographicSettings:
 def _cpu_attack() -> AttackSettings:
     # So long that a cell stays within 20 minutes of a core, and the study within 100 of two.
     return AttackSettings(
-        manifold=ManifoldSettings(steps=1500, learning_rate=1e-4, plateau=Plateau()),
+        manifold=ManifoldSettings(steps=3000, learning_rate=1e-4, plateau=Plateau()),
         likely=LIKELY,
         pixels=PixelSettings(steps=250),
         gmi=GmiSettings(images=100),
