@@ -59,7 +59,8 @@ def _leak(tables: Tables) -> Section:
         FigureView(
             name="membership-scores",
             kind="membership_scores",
-            caption="How near the nearest drawn image comes to each patient. A dot is a patient.",
+            caption="How near the nearest drawn image comes to each patient. A dot is a patient. An attack that draws "
+            "fewer images comes less near to everybody: hold members against non-members.",
             where={"target": exemplary},
         )
     )

@@ -98,9 +98,9 @@ def _columns(pair: Pair, seeds: Seeds) -> Row:
 
 
 def score_rows(audit: Audited) -> Iterator[Row]:
-    """A row a patient: the similarity of its nearest candidate, of the attack and of the prior, by pseudonym."""
+    """A row a patient: the similarity of its nearest candidate, of the methods that are run on all targets, by pseudonym."""
     for space in audit.spaces:
-        for method in [method for method in (ATTACK, CONTROL) if method in audit.found]:
+        for method in [method for method in METHODS_OF_ALL if method in audit.found]:
             pair = audit.best(method, space)
             for group, values in zip(("members", "non_members"), pair, strict=True):
                 for patient, score in zip(audit.patients(group), values.tolist(), strict=True):
