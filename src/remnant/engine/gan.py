@@ -1,4 +1,4 @@
-"""The one training loop with two optimisers: a progressive GAN, trained so that a killed run goes on where it was."""
+"""Training of a progressive GAN, whose networks grow, so that a killed run goes on where it was."""
 
 import copy
 import math
@@ -13,12 +13,11 @@ from torch.nn import functional
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path
 from remnant.base.seeds import Seeds
 from remnant.engine.device import fabric
+from remnant.engine.state import SAVE_EVERY_S, load_state, save_state
 from remnant.nets.pggan import Discriminator, Generator
 
-SAVE_EVERY_S = 60.0
 REPORT_EVERY = 20
 
 
@@ -85,7 +84,7 @@ def fit_gan(
     parts = {"generator": generator, "discriminator": discriminator, "averaged": averaged}
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         parts[f"{name}_optimizer"] = torch.optim.Adam(network.parameters(), settings.learning_rate, settings.betas)
-    first = _load(state, parts) if state.exists() else 0
+    first = load_state(state, parts) if state.exists() else 0
     last_saved, totals, counted = time.monotonic(), torch.zeros(2, device=device), 0
     for step in range(first, steps):
         now = stage(step)
@@ -124,7 +123,7 @@ def fit_gan(
             report(GanReport(step + 1, now, distance, penalty))
             totals, counted = torch.zeros_like(totals), 0
         if ends or time.monotonic() - last_saved >= SAVE_EVERY_S:
-            _save(state, parts, step + 1)
+            save_state(state, parts, step + 1)
             saved(averaged, step + 1)
             last_saved = time.monotonic()
     return averaged
@@ -163,22 +162,3 @@ def at_stage(images: Tensor, stage: Stage) -> Tensor:
 def _follow(averaged: Generator, generator: Generator, decay: float) -> None:
     for mean, parameter in zip(averaged.parameters(), generator.parameters(), strict=True):
         mean.lerp_(parameter, 1 - decay)
-
-
-def _save(path: Path, parts: dict[str, torch.nn.Module | torch.optim.Adam], step: int) -> None:
-    with atomic_path(path) as temporary:
-        torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, temporary)
-
-
-def _load(path: Path, parts: dict[str, torch.nn.Module | torch.optim.Adam]) -> int:
-    try:
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(kept[name])
-        return int(kept["step"])
-    except Exception as error:
-        # What PyTorch raises on a spoilt file is not to be listed.
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RemnantError(
-            f"The state of training {path} cannot be read ({problem}); remove it to train from the beginning."
-        ) from None

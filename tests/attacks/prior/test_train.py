@@ -62,14 +62,14 @@ def test_what_a_run_leaves(blobs, tiny, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_weights(blobs, tiny, tmp_path, monkeypatch):
     whole = weights(train_prior(blobs, tiny, tmp_path / "whole", resume=False, quiet=True))
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
-    save = gan._save
+    save = gan.save_state
 
     def killed(path, parts, step):
         save(path, parts, step)
         if step == 7:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(gan, "_save", killed)
+    monkeypatch.setattr(gan, "save_state", killed)
     with pytest.raises(KeyboardInterrupt):
         train_prior(blobs, tiny, tmp_path / "run", resume=False, quiet=True)
     with pytest.raises(RemnantError, match="add --resume to go on"):

@@ -1,0 +1,86 @@
+import pytest
+import torch
+from torch import nn
+
+from remnant.base.errors import RemnantError
+from remnant.engine import adversarial
+from remnant.engine.adversarial import Player, play
+
+
+def game(rate=0.1):
+    """Two numbers: `low` goes down on (x - y)^2 and `high` up on it, each by its own player."""
+    low, high = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    for network, value in ((low, 1.0), (high, 3.0)):
+        nn.init.constant_(network.weight, value)
+
+    def share(step):
+        return low(torch.ones(2, 1))
+
+    def apart(shared):
+        return (high(torch.ones(2, 1)) - shared).square().mean()
+
+    players = {
+        "high": Player((high,), rate, lambda shared: (-apart(shared.detach()), {"seen": apart(shared)})),
+        "low": Player((low,), rate, lambda shared: (apart(shared), {})),
+    }
+    return low, high, players, share
+
+
+def test_each_player_moves_its_own_network_against_the_other(tmp_path):
+    low, high, players, share = game()
+    play(players, share, 3, state=tmp_path / "state.pt")
+    assert low.weight.item() == pytest.approx(1.3, abs=0.01) and high.weight.item() == pytest.approx(3.3, abs=0.01)
+    assert not low.training and not high.training
+    assert low.weight.requires_grad and high.weight.requires_grad
+
+
+def test_a_network_gathers_no_gradient_in_anothers_turn(tmp_path):
+    low, high, players, share = game()
+    seen = []
+
+    def looking(shared):
+        seen.append((low.weight.requires_grad, high.weight.requires_grad))
+        return (high(torch.ones(2, 1)) - shared).square().mean(), {}
+
+    play(players | {"low": Player((low,), 0.1, looking)}, share, 1, state=tmp_path / "state.pt")
+    assert seen == [(True, False)]
+
+
+def test_what_is_reported_are_means_since_the_last_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(adversarial, "REPORT_EVERY", 2)
+    said, each = [], []
+    _, _, players, share = game()
+    play(players, share, 5, state=tmp_path / "a.pt", report=lambda step, terms: said.append((step, terms)))
+    monkeypatch.setattr(adversarial, "REPORT_EVERY", 1)
+    _, _, players, share = game()
+    play(players, share, 5, state=tmp_path / "b.pt", report=lambda step, terms: each.append(terms["seen"]))
+    assert [step for step, _ in said] == [2, 4, 5]
+    assert set(said[0][1]) == {"seen", "loss of high", "loss of low"}
+    assert [terms["seen"] for _, terms in said] == pytest.approx([sum(each[:2]) / 2, sum(each[2:4]) / 2, each[4]])
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_a_killed_game_goes_on_to_the_same_weights(tmp_path, monkeypatch, after):
+    low, high, players, share = game()
+    play(players, share, 6, state=tmp_path / "whole.pt")
+
+    def kill(step):
+        if step == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(adversarial, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        play(*game()[2:], 6, state=tmp_path / "state.pt", saved=kill)
+    again_low, again_high, players, share = game()
+    steps = []
+    play(players, lambda step: steps.append(step) or share(step), 6, state=tmp_path / "state.pt")
+    assert steps == list(range(after, 6))
+    assert torch.equal(again_low.weight, low.weight) and torch.equal(again_high.weight, high.weight)
+
+
+def test_a_loss_that_is_no_number_ends_the_game(tmp_path):
+    _, high, players, share = game()
+    broken = Player((high,), 0.1, lambda shared: (high.weight.sum() * float("nan"), {}))
+    with pytest.raises(RemnantError, match=r"no longer finite at step 2; lower the learning rate \(now 0.1, 0.1\)"):
+        play(players | {"high": broken}, share, 2, state=tmp_path / "state.pt")
+    assert not (tmp_path / "state.pt").exists()
