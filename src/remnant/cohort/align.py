@@ -9,10 +9,8 @@ from remnant.cohort.cache import Announce, key_of, load_or_run, nobody, store
 from remnant.cohort.case import Prepared
 from remnant.cohort.grid import Grid, resample_image, resample_labels
 from remnant.cohort.prepare import Heads, Recipe, cut
-from remnant.cohort.rigid import Pose, as_transform, register
+from remnant.cohort.rigid import CENTRED, as_transform, register
 from remnant.cohort.template import Template
-
-CENTRED: Pose = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)

@@ -61,27 +61,61 @@ class Head:
         return to_sitk(image, self.spacing, self.origin), to_sitk(self.labels, self.spacing, self.origin)
 
 
-def make_head(case: Case, scheme: LabelScheme, *, bias_field: BiasField, region: Region = "head") -> Head:
-    """Read and prepare one scan; raise `RemnantError` where the scan or its labels are unfit.
+@dataclass(frozen=True)
+class Found:
+    """Where the head lies in a file, and its raw voxels.
+
+    `image`: float32 (x, y, z), axes near RAS+, cut to the head's box; `head`: bool, same shape; `spacing`: (3,) mm;
+    `first`: (3,) the box's first voxel in the file's own volume once its axes are put near RAS+, as `orientation` (3, 2) does
+    (nibabel); `shape` and `affine` (4, 4) are the file's own.
+    """
+
+    image: np.ndarray
+    head: np.ndarray
+    spacing: np.ndarray
+    first: np.ndarray
+    orientation: np.ndarray
+    shape: tuple[int, ...]
+    affine: np.ndarray
+
+    def cut(self, volume: np.ndarray) -> np.ndarray:
+        """Another volume of the file's own `shape`, oriented and cut as the image is."""
+        last = self.first + self.image.shape
+        oriented = nib.apply_orientation(volume, self.orientation)
+        return oriented[tuple(slice(start, end) for start, end in zip(self.first, last, strict=True))]
+
+
+def find_head(case: Case, region: Region = "head") -> Found:
+    """Read a scan and find the head in it; raise `RemnantError` where it is unfit.
 
     `region`: "head" finds the head and leaves out what is around it; "crop" takes every voxel for tissue.
     """
     image, affine = read_volume(case.image)
-    labels, _ = read_volume(case.labels)
-    classes = _classes(labels, scheme, case)
     # Only flips and swaps of axes: what is left of an oblique scan's tilt is taken out by the registration.
     orientation = nib.orientations.axcodes2ornt(case.axes) if case.axes else nib.io_orientation(affine)
     spacing = nib.affines.voxel_sizes(affine)[np.argsort(orientation[:, 0])]
-    image = np.ascontiguousarray(nib.apply_orientation(image, orientation))
-    classes = np.ascontiguousarray(nib.apply_orientation(classes, orientation))
-
-    head = head_mask(image, spacing) if region == "head" else np.ones(image.shape, bool)
+    oriented = np.ascontiguousarray(nib.apply_orientation(image, orientation))
+    head = head_mask(oriented, spacing) if region == "head" else np.ones(oriented.shape, bool)
     if not head.any():
         raise RemnantError(f"No head was found in {case.image}; check that it is a scan and not a mask.")
     box = ndimage.find_objects(head.astype(np.uint8))[0]
-    image, classes, head = image[box], classes[box], head[box]
-    if not np.ptp(np.percentile(image[head], SCALE)) > 0:
+    if not np.ptp(np.percentile(oriented[head], SCALE)) > 0:
         raise RemnantError(f"{case.image} has hardly any contrast inside the head; export it again or leave it out.")
+    first = np.array([part.start for part in box])
+    return Found(oriented[box], head[box], spacing, first, orientation, image.shape, affine)
+
+
+def make_head(case: Case, scheme: LabelScheme, *, bias_field: BiasField, region: Region = "head") -> Head:
+    """Read and prepare one scan; raise `RemnantError` where the scan or its labels are unfit. `region` as for `find_head`."""
+    labels, _ = read_volume(case.labels)
+    classes = _classes(labels, scheme, case)
+    found = find_head(case, region)
+    return head_of(found, found.cut(classes), bias_field=bias_field, region=region)
+
+
+def head_of(found: Found, classes: np.ndarray, *, bias_field: BiasField, region: Region = "head") -> Head:
+    """A found head prepared, with `classes` uint8 (x, y, z), class indices, as its labels."""
+    image, head, spacing = found.image, found.head, found.spacing
     field = estimate_bias_field(image, head, spacing, bias_field)
     if field.min() == field.max():
         # No division by a field took the file's own step of intensity away.

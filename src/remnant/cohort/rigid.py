@@ -14,6 +14,7 @@ from remnant.cohort.grid import Grid
 
 # A rotation vector (radians) and a translation (mm), about the middle of the grid.
 Pose = tuple[float, float, float, float, float, float]
+CENTRED: Pose = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 # Smoothing in voxels, and every how many voxels the template is sampled: coarse to fine.
 LEVELS = ((3.0, 2), (1.0, 1))

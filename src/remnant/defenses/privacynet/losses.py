@@ -1,0 +1,53 @@
+"""What Privacy-Net's networks minimise (Kim 2019), and two adversaries' terms with a bound, which the paper's lacks."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """1 - 2 sum(y p) / (sum y + sum p), a scalar in [0, 1] (Kim 2019, segmentation loss).
+
+    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; y is the truth and p the probability of a class, and the
+    sums run over all voxels of all classes but the background, whose share of a patch would drown the others.
+    """
+    probability = logits.float().softmax(1)[:, 1:]
+    truth = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, labels.long().unsqueeze(1), 1.0)[:, 1:]
+    # One voxel in the denominator, for a patch without any tissue.
+    return 1 - (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
+
+
+def same_patient_loss(logits: Tensor, same: Tensor) -> Tensor:
+    """Binary cross-entropy in nats, a scalar, of `logits` (n,) that two codes are of one patient with `same` (n,) of 0 and 1."""
+    return functional.binary_cross_entropy_with_logits(logits.float(), same.float())
+
+
+def published_term(logits: Tensor, same: Tensor) -> Tensor:
+    """-Ldis (Kim 2019, objective): what the encoder adds lambda times of. Without a lower bound: an adversary that is confidently
+    wrong pays more than one that has to guess, though it knows the answer.
+    """
+    return -same_patient_loss(logits, same)
+
+
+def entropy_term(logits: Tensor) -> Tensor:
+    """mean log 2 - H(p) >= 0 in nats, a scalar: how far the adversary is from being undecided; 0 where p is 1/2 for all pairs."""
+    probability = logits.float().sigmoid()
+    entropy = -(probability * functional.logsigmoid(logits.float()))
+    entropy = entropy - (1 - probability) * functional.logsigmoid(-logits.float())
+    return math.log(2) - entropy.mean()
+
+
+def redrawing_error(drawn: Tensor, scans: Tensor) -> Tensor:
+    """Squared error of `drawn` (n, 1, x, y, z) as a share of that of the scans' own means, a scalar; 1 where nothing was learnt."""
+    spread = (scans - scans.mean((2, 3, 4), keepdim=True)).square().mean()
+    return functional.mse_loss(drawn.float(), scans) / (spread + 1e-6)
+
+
+def redrawing_term(drawn: Tensor, scans: Tensor) -> Tensor:
+    """max(0, 1 - `redrawing_error`), a scalar in [0, 1]: how much more an inversion adversary knows than each scan's own mean.
+
+    Bounded, so that an encoder gains nothing by misleading an adversary that knows nothing any more.
+    """
+    return functional.relu(1 - redrawing_error(drawn, scans))

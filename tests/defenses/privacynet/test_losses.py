@@ -1,0 +1,59 @@
+import math
+
+import pytest
+import torch
+
+from remnant.defenses.privacynet.losses import (
+    dice_loss,
+    entropy_term,
+    published_term,
+    redrawing_error,
+    redrawing_term,
+    same_patient_loss,
+)
+
+
+def test_dice_of_certain_maps_is_that_of_the_sets():
+    labels = torch.zeros(1, 4, 4, 4, dtype=torch.uint8)
+    labels[:, :2] = 1
+    labels[:, 2] = 2
+    drawn = labels.clone()
+    drawn[:, 1] = 2
+    logits = 100.0 * torch.nn.functional.one_hot(drawn.long(), 3).permute(0, 4, 1, 2, 3)
+    # 48 voxels of tissue in both, of which 32 agree.
+    assert dice_loss(logits, labels).item() == pytest.approx(1 - (2 * 32 + 1) / (48 + 48 + 1), abs=1e-6)
+    right = 100.0 * torch.nn.functional.one_hot(labels.long(), 3).permute(0, 4, 1, 2, 3)
+    assert dice_loss(right, labels).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_patch_without_tissue_costs_what_is_drawn_into_it():
+    nothing = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
+    logits = torch.zeros(1, 3, 2, 2, 2)
+    assert dice_loss(logits, nothing).item() > 0.8
+    logits[:, 0] = 100
+    assert dice_loss(logits, nothing).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_published_term_has_no_bound_and_the_entropy_has():
+    same, wrong = torch.tensor([1.0, 0.0]), torch.tensor([-50.0, 50.0])
+    assert same_patient_loss(torch.zeros(2), same).item() == pytest.approx(math.log(2))
+    assert published_term(wrong, same).item() == pytest.approx(-50)
+    assert published_term(torch.zeros(2), same) > published_term(wrong, same)
+    # The confidently wrong adversary knows, and that counts as much as being confidently right.
+    assert entropy_term(wrong).item() == pytest.approx(math.log(2)) == pytest.approx(entropy_term(-wrong).item())
+    assert entropy_term(torch.zeros(2)).item() == pytest.approx(0, abs=1e-7)
+
+
+def test_the_entropy_term_is_finite_with_its_gradient_at_any_certainty():
+    logits = torch.tensor([-1e4, 1e4, 3.0], requires_grad=True)
+    entropy_term(logits).backward()
+    assert torch.isfinite(logits.grad).all() and logits.grad[2] > 0
+
+
+def test_an_inversion_adversary_is_measured_against_each_scans_mean():
+    scans = torch.rand(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    means = scans.mean((2, 3, 4), keepdim=True).expand_as(scans)
+    assert redrawing_error(means, scans).item() == pytest.approx(1, abs=1e-4)
+    assert redrawing_term(scans, scans).item() == pytest.approx(1)
+    assert redrawing_term(means, scans).item() == pytest.approx(0, abs=1e-4)
+    assert redrawing_term(1 - scans, scans).item() == 0
