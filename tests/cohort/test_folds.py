@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
+from remnant.cohort.folds import held_out, swap_folds, three_group_folds, two_group_folds
 
 
 @st.composite
@@ -92,3 +92,19 @@ def test_swapped_groups_share_the_attacker_and_leave_the_rest_in_the_gallery():
 def test_swapped_groups_need_patients(group, wrong):
     with pytest.raises(RemnantError, match=wrong):
         swap_folds([f"p{i}" for i in range(20)], seeds=Seeds(0), group=group)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_held_out_patients_are_about_the_share_and_several_sessions_are_on_both_sides(share):
+    patients = [f"p{i:02d}" for i in range(40)]
+    sessions = {name: 2 if i < 20 else 1 for i, name in enumerate(patients)}
+    training, others = held_out(patients, seeds=Seeds(0), share=share, sessions=sessions)
+    assert sorted(training + others) == patients and len(others) == 40 * share
+    assert sum(sessions[name] == 2 for name in others) == 20 * share
+    assert held_out(patients[::-1], seeds=Seeds(0), share=share, sessions=sessions) == (training, others)
+    assert held_out(patients, seeds=Seeds(1), share=share, sessions=sessions) != (training, others)
+
+
+def test_held_out_needs_two_patients_on_both_sides():
+    with pytest.raises(RemnantError, match="Holding out 10% of 12 patients leaves 11 to train on and 1 to test"):
+        held_out([f"p{i}" for i in range(12)], seeds=Seeds(0), share=0.1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import read_header, read_volume, write_volume
+from remnant.cohort.nifti import read_header, read_mark, read_volume, write_volume
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2, -20], [0, 1, 0, 30], [0, 0, 0, 1.0]])
 
@@ -97,3 +97,10 @@ def test_a_name_that_is_not_a_volume_s(tmp_path, ramp):
     with pytest.raises(RemnantError, match=r"must end in \.nii"):
         write_volume(tmp_path / "a.png", ramp, AFFINE)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mark_is_all_that_is_told_beside_the_image(tmp_path):
+    array = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    write_volume(tmp_path / "a.nii.gz", array, np.eye(4), "0123456789ab")
+    write_volume(tmp_path / "b.nii.gz", array, np.eye(4))
+    assert read_mark(tmp_path / "a.nii.gz") == "0123456789ab" and read_mark(tmp_path / "b.nii.gz") == ""

@@ -10,6 +10,26 @@ from remnant.cohort.case import Fold
 FEWEST_IN_GROUP = 2
 
 
+def held_out(
+    patients: Collection[str], *, seeds: Seeds, share: float, sessions: Mapping[str, int] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Patients to train on and patients whom no training sees, about `share` of all; sorted.
+
+    `sessions` (patient to number of scans) spreads the patients with several scans evenly over both. Raises `RemnantError`
+    where one of the two would have fewer than two patients.
+    """
+    order = _dealt(sorted(set(patients)), seeds, sessions or {})
+    # As cards are dealt: the next goes to whoever is furthest behind the share.
+    aside = [int((place + 1) * share) > int(place * share) for place in range(len(order))]
+    groups = tuple(tuple(sorted(p for p, out in zip(order, aside, strict=True) if out is kind)) for kind in (False, True))
+    if min(map(len, groups)) < FEWEST_IN_GROUP:
+        raise RemnantError(
+            f"Holding out {share:.0%} of {len(order)} patients leaves {len(groups[0])} to train on and {len(groups[1])} to test; "
+            f"both need at least {FEWEST_IN_GROUP}, so add patients or change the share."
+        )
+    return groups
+
+
 def three_group_folds(
     patients: Collection[str],
     *,

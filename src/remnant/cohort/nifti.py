@@ -93,11 +93,12 @@ def label_values(paths: Iterable[Path]) -> set[int]:
     return found
 
 
-def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
-    """Write a 3D array (uint8, int16 or float32) as NIfTI, atomically, with a header that says nothing else.
+def write_volume(path: Path, array: np.ndarray, affine: np.ndarray, mark: str = "") -> None:
+    """Write a 3D array (uint8, int16 or float32) as NIfTI, atomically, with a header that says nothing else but `mark`.
 
     The header is new, so that no free text of a scanner (`descrip`, `aux_file`, `db_name`, `intent_name`) is
-    carried over, and the bytes depend on the arguments alone: gzip's own file name and time are left out.
+    carried over, and the bytes depend on the arguments alone: gzip's own file name and time are left out. `mark`: at most
+    15 letters as `intent_name`, for `read_mark`.
     """
     path = Path(path)
     if not path.name.endswith((".nii", ".nii.gz")):
@@ -106,11 +107,18 @@ def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
+    image.header["intent_name"] = mark.encode()
     data = image.to_bytes()
     if path.name.endswith(".gz"):
         data = gzip.compress(data, compresslevel=6, mtime=0)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def read_mark(path: Path) -> str:
+    """The `mark` that `write_volume` wrote; "" for other volumes. Raises `RemnantError` as `read_header` does."""
+    image = _open(Path(path))
+    return str(image.header["intent_name"].item().decode(errors="replace")) if "intent_name" in image.header else ""
 
 
 def _open(path: Path) -> nib.AnalyzeImage:
