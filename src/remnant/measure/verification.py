@@ -1,0 +1,212 @@
+"""Are two images of one patient? What an adversary's scores of pairs tell (Kim 2019).
+
+Everywhere `scores` (n,) hold one finite score a pair, higher for more likely the same patient, and `patients` (n, 2) name the
+patients of its two images: a pair is of one patient where the names are equal. A pair is called the same from the
+threshold on. `RemnantError` for other shapes, and without pairs of both kinds.
+
+Accuracy is balanced: the mean of the shares right among the pairs of one patient and among those of two.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from remnant.base.errors import RemnantError
+from remnant.measure.auc import RESAMPLES, TOGETHER, detectable_auc
+from remnant.measure.intervals import Interval, clopper_pearson
+
+CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What an adversary makes of pairs. All three intervals count patients and are over patients.
+
+    `balanced`: accuracy at the `threshold` that was chosen elsewhere. `best`: at the threshold that is best on these very
+    pairs, as the paper prints it; `best_chance` is what that choice alone gives an adversary who knows nothing. Its
+    interval holds that threshold fixed. `detectable`: the area above 0.5 that 80% power would have shown. `same`,
+    `different`: pairs.
+    """
+
+    threshold: float
+    balanced: Interval
+    best: Interval
+    best_chance: float
+    auc: Interval
+    detectable: float
+    same: int
+    different: int
+
+    @property
+    def strength(self) -> float:
+        """The area, whichever way round: whoever is confidently wrong has one below 0.5, and knows the answer."""
+        return max(self.auc.mean, 1 - self.auc.mean)
+
+    @property
+    def knows(self) -> bool:
+        """Whether the area's interval leaves out 0.5, on either side."""
+        return self.auc.low > 0.5 or self.auc.high < 0.5
+
+    @property
+    def passes_as_control(self) -> bool:
+        """Whether these scores, of raw images, come from an adversary whose failure elsewhere counts."""
+        return self.balanced.mean >= CONTROL
+
+
+def verification(
+    scores: np.ndarray,
+    patients: Sequence[tuple[str, str]],
+    threshold: float,
+    seeds: np.random.Generator,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Verification:
+    """Hold the `scores` (n,) of test pairs against the `patients` (n, 2) of their images.
+
+    `threshold` comes from other patients (`best_threshold`). Intervals are the percentile bootstrap over patients: of one drawn
+    k times and another drawn l times, a pair of the first alone counts k times and a pair of both k l times, so that what
+    pairs share through a patient is in the width (the vertex bootstrap of Snijders and Borgatti 1999; on two axes the
+    pigeonhole bootstrap of Owen 2007). What is peculiar to a single pair of two patients counts up to threefold in the
+    variance: where patients have few such pairs the intervals are too wide, so draw many. Where every pair is right, or
+    every one wrong, resampling has no width, and the exact bound for as many patients without a fault stands instead
+    (Clopper and Pearson), with the detectable area of as many. Below about ten patients the intervals are too narrow.
+    """
+    scores, patients, same = _checked(scores, patients)
+    best = best_threshold(scores, patients)
+    names, place = np.unique(patients, return_inverse=True)
+    first, second = place.reshape(patients.shape).T
+
+    def measured(weights: np.ndarray) -> np.ndarray:
+        """Both accuracies and the area, float64 (3, r), where pairs weigh `weights` (r, n); NaN without a kind."""
+        with np.errstate(invalid="ignore"):
+            return np.stack(
+                [*(_balanced(scores >= cut, same, weights) for cut in (threshold, best)), _area(scores, same, weights)]
+            )
+
+    found = measured(np.ones((1, len(scores))))[:, 0]
+    drawn = []
+    for start in range(0, resamples, TOGETHER):
+        times = seeds.multinomial(len(names), np.full(len(names), 1 / len(names)), min(TOGETHER, resamples - start))
+        drawn.append(measured(times[:, first] * np.where(same, 1.0, times[:, second])))
+    spread = np.concatenate(drawn, axis=1)
+    fewest = min(len(np.unique(patients[kind])) for kind in (same, ~same))
+    balanced, best_balanced, area = (
+        _interval(value, row[np.isfinite(row)], level, len(names), fewest)
+        for value, row in zip(found, spread, strict=True)
+    )
+    if area.mean in (0, 1):
+        detectable = detectable_auc(fewest, fewest, alpha=1 - level)
+    else:
+        z = stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(0.8)
+        detectable = min(1.0, float(0.5 + z * np.nanstd(spread[2])))
+    return Verification(
+        float(threshold),
+        balanced,
+        best_balanced,
+        _best_by_chance(scores, same, seeds, resamples),
+        area,
+        detectable,
+        int(same.sum()),
+        int((~same).sum()),
+    )
+
+
+def best_threshold(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> float:
+    """The threshold of the highest balanced accuracy on these pairs, in the middle between two scores.
+
+    Of equally good ones the one in the widest gap. Scores that are worse than none get one that calls all pairs the same.
+    """
+    scores, _, same = _checked(scores, patients)
+    order = np.argsort(scores)
+    ordered = scores[order]
+    reached = _balanced_by_cut(ordered, same[order][None])[0]
+    gaps = np.concatenate([[0.0], np.diff(ordered), [0.0]])
+    cut = int(np.lexsort((-gaps, -reached.round(12)))[0])
+    if cut == 0:
+        return float(ordered[0])
+    below = ordered[cut - 1]
+    middle = (below + ordered[cut]) / 2 if cut < len(ordered) else below
+    return float(max(middle, np.nextafter(below, math.inf)))
+
+
+def verdict(coded: Verification, raw: Verification) -> str:
+    """What an adversary's result on codes says, in words, given the same adversary's with the same budget on `raw` images.
+
+    Its success counts always, its failure only where it succeeds on raw images: balanced accuracy of at least `CONTROL`.
+    """
+    if coded.knows:
+        turned = ", by answering wrongly" if coded.auc.mean < 0.5 else ""
+        return f"tells patients apart{turned}"
+    if not raw.passes_as_control:
+        return (
+            f"adversary too weak to tell: balanced accuracy {raw.balanced.mean:.3f} on raw images, {CONTROL} is asked"
+        )
+    return f"not seen to tell patients apart; {coded.auc.n} patients would have shown an AUC of {coded.detectable:.2f}"
+
+
+def _balanced(called: np.ndarray, same: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Balanced accuracy, float64 (r,), of pairs `called` (n,) the same, weighing `weights` (r, n)."""
+    right = called == same
+    shares = [weights[:, kind] @ right[kind] / weights[:, kind].sum(1) for kind in (same, ~same)]
+    return (shares[0] + shares[1]) / 2
+
+
+def _area(scores: np.ndarray, same: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve, ties half, float64 (r,), of pairs that weigh `weights` (r, n)."""
+    order = np.argsort(scores[~same])
+    pool = scores[~same][order]
+    beneath = np.zeros((len(weights), len(pool) + 1))
+    np.cumsum(weights[:, ~same][:, order], axis=1, out=beneath[:, 1:])
+    low, high = (np.searchsorted(pool, scores[same], side) for side in ("left", "right"))
+    beaten = (beneath[:, low] + beneath[:, high]) / 2
+    return (weights[:, same] * beaten).sum(1) / (weights[:, same].sum(1) * beneath[:, -1])
+
+
+def _balanced_by_cut(ordered: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """Balanced accuracy, float64 (r, n + 1), when the k lowest scores are called different, k = 0 ... n.
+
+    `ordered` scores (n,) rise; `same` (r, n) is in their order. -1 where k would part equal scores.
+    """
+    reached = np.full((len(same), len(ordered) + 1), 0.5)
+    gain = np.where(same, -1 / same.sum(1, keepdims=True), 1 / (~same).sum(1, keepdims=True))
+    reached[:, 1:] += np.cumsum(gain, axis=1) / 2
+    reached[:, np.flatnonzero(np.diff(ordered) == 0) + 1] = -1
+    return reached
+
+
+def _best_by_chance(scores: np.ndarray, same: np.ndarray, seeds: np.random.Generator, resamples: int) -> float:
+    """Mean of the best balanced accuracy when the kinds are dealt to the pairs anew."""
+    ordered, total = np.sort(scores), 0.0
+    for start in range(0, resamples, TOGETHER):
+        dealt = seeds.permuted(np.tile(same, (min(TOGETHER, resamples - start), 1)), axis=1)
+        total += _balanced_by_cut(ordered, dealt).max(1).sum()
+    return float(total / resamples)
+
+
+def _interval(value: float, drawn: np.ndarray, level: float, n: int, fewest: int) -> Interval:
+    """Percentiles of the `drawn`, or what `fewest` patients without a fault, or with nothing else, allow; of `n` in all."""
+    if value in (0, 1):
+        faultless = clopper_pearson(fewest * int(value), fewest, level)
+        return Interval(float(value), faultless.low, faultless.high, n)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(value), float(low), float(high), n)
+
+
+def _checked(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores float64 (n,), patients (n, 2), and which pairs are of one patient."""
+    scores, patients = np.asarray(scores, dtype=float), np.asarray(patients)
+    if scores.ndim != 1 or patients.shape != (len(scores), 2) or not np.isfinite(scores).all():
+        raise RemnantError(
+            "Pairs need one finite score (n,) and the patients of both images (n, 2) each. Got shapes "
+            f"{scores.shape} and {patients.shape} with {int((~np.isfinite(scores)).sum())} scores not finite instead."
+        )
+    same = patients[:, 0] == patients[:, 1]
+    if same.all() or not same.any():
+        raise RemnantError(
+            "Telling patients apart needs pairs of one patient and pairs of two; add sessions or patients. "
+            f"Got {int(same.sum())} and {int((~same).sum())} instead."
+        )
+    return scores, patients, same

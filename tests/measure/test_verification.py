@@ -1,0 +1,198 @@
+"""Accuracies and areas against scikit-learn and SciPy, intervals against pairs that share patients, verdicts."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from remnant.base.errors import RemnantError
+from remnant.measure import verification as module
+from remnant.measure.auc import detectable_auc
+from remnant.measure.verification import best_threshold, verdict, verification
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def pairs_of(same):
+    """Patients of pairs that share nobody."""
+    return np.array([(f"p{i}", f"p{i}" if one else f"q{i}") for i, one in enumerate(same)])
+
+
+def draw(random, patients, different, of_patient, of_pair, shift):
+    """Three pairs of each patient alone, and `different` pairs of two; every patient moves the scores of all own pairs."""
+    own, shared = random.normal(size=patients), random.normal(size=patients)
+    left, right = np.triu_indices(patients, 1)
+    chosen = random.permutation(len(left))[:different]
+    left, right = left[chosen], right[chosen]
+    ids = np.repeat(np.arange(patients), 3)
+    positive = shift + of_patient * own[ids] + of_pair * random.normal(size=len(ids))
+    negative = of_patient * (shared[left] + shared[right]) / math.sqrt(2) + of_pair * random.normal(size=len(left))
+    return np.concatenate([positive, negative]), np.concatenate([np.stack([ids, ids], 1), np.stack([left, right], 1)])
+
+
+scored = st.lists(st.tuples(st.integers(0, 6).map(float), st.booleans()), min_size=2, max_size=20).filter(
+    lambda pairs: len({same for _, same in pairs}) == 2
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(scored)
+def test_values_agree_with_scikit_learn(pairs):
+    scores, same = (np.array(part) for part in zip(*pairs, strict=True))
+    found = verification(scores, pairs_of(same), 3.0, generator(), resamples=10)
+    assert found.balanced.mean == pytest.approx(balanced_accuracy_score(same, scores >= 3))
+    assert found.auc.mean == pytest.approx(roc_auc_score(same, scores))
+    # The best balanced accuracy is half of one plus the one-sided Kolmogorov-Smirnov statistic.
+    statistic = stats.ks_2samp(scores[same], scores[~same], alternative="less", method="asymp").statistic
+    assert found.best.mean == pytest.approx((1 + statistic) / 2)
+    assert (found.same, found.different) == (same.sum(), (~same).sum())
+
+
+def test_weights_agree_with_scikit_learn():
+    random = generator(1)
+    scores, same = random.integers(0, 9, 60).astype(float), random.random(60) < 0.4
+    weights = random.integers(0, 4, (3, 60)).astype(float)
+    areas, accuracies = module._area(scores, same, weights), module._balanced(scores >= 4, same, weights)
+    for area, accuracy, weight in zip(areas, accuracies, weights, strict=True):
+        assert area == pytest.approx(roc_auc_score(same, scores, sample_weight=weight))
+        assert accuracy == pytest.approx(balanced_accuracy_score(same, scores >= 4, sample_weight=weight))
+
+
+def test_threshold_lies_in_the_middle_of_the_widest_gap():
+    assert best_threshold([0.0, 1.0, 3.0, 3.5], pairs_of([False, False, True, True])) == 2
+    # Two cuts have one pair wrong; the wider gap wins.
+    assert best_threshold([0.0, 1.0, 5.0, 6.0], pairs_of([False, True, False, True])) in (0.5, 5.5)
+    assert best_threshold([0.0, 4.0, 5.0, 6.0], pairs_of([False, True, False, True])) == 2
+    # Neighbours in float64 have no middle.
+    below, above = 1.0, np.nextafter(1.0, 2)
+    assert best_threshold([below, above], pairs_of([False, True])) == above
+
+
+def test_threshold_of_scores_worse_than_none_calls_all_the_same():
+    scores, patients = np.arange(20.0), pairs_of(np.arange(20) < 10)
+    found = verification(scores, patients, best_threshold(scores, patients), generator(), resamples=50)
+    assert found.threshold == 0 and found.balanced.mean == found.best.mean == 0.5
+    assert found.auc.mean == 0 and found.strength == 1 and found.knows
+
+
+def test_the_training_threshold_is_kept_and_the_best_is_these_pairs():
+    scores, patients = draw(generator(2), 40, 40, 0.5, 1.0, 1.0)
+    found = verification(scores, patients, 1.2, generator())
+    assert found.threshold == 1.2 and found.balanced.mean < found.best.mean
+    assert found.best == verification(scores, patients, best_threshold(scores, patients), generator()).balanced
+
+
+def test_chance_of_the_best_threshold_is_what_scores_that_know_nothing_reach():
+    random = generator(3)
+    reached = []
+    for _ in range(300):
+        scores, same = random.normal(size=60), np.arange(60) < 20
+        reached.append((1 + stats.ks_2samp(scores[same], scores[~same], "less", method="asymp").statistic) / 2)
+    scores, same = random.normal(size=60), np.arange(60) < 20
+    found = verification(scores, pairs_of(same), 0.0, generator()).best_chance
+    assert found == pytest.approx(np.mean(reached), abs=0.01) and found > 0.55
+    constant = verification(np.ones(60), pairs_of(same), 0.0, generator(), resamples=50)
+    assert constant.best_chance == constant.best.mean == 0.5
+
+
+def coverage(different, of_patient, of_pair, share):
+    """How often intervals hold the true AUC and balanced accuracy, in 200 draws of 24 patients; `share` names the patients."""
+    sd, random, hits = math.hypot(of_patient, of_pair), generator(different), []
+    truth = stats.norm.cdf(1 / (sd * math.sqrt(2))), stats.norm.cdf(0.5 / sd)
+    for _ in range(200):
+        scores, patients = draw(random, 24, different, of_patient, of_pair, 1.0)
+        found = verification(scores, share(patients), 0.5, random, resamples=100)
+        hits.append([one.low <= true <= one.high for one, true in zip((found.auc, found.balanced), truth, strict=True)])
+    return np.mean(hits, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("different", "of_patient", "of_pair"), [(276, 1.0, 0.5), (276, 0.0, 1.0), (24, 1.0, 0.5), (24, 0.0, 1.0)]
+)
+def test_intervals_cover_the_truth_whatever_pairs_share(different, of_patient, of_pair):
+    assert (coverage(different, of_patient, of_pair, lambda patients: patients) >= 0.86).all()
+
+
+def test_intervals_over_pairs_would_not():
+    """With every pair called a pair of patients of its own: what the resampling of patients is for."""
+    found = coverage(276, 1.0, 0.5, lambda patients: pairs_of(patients[:, 0] == patients[:, 1]))
+    assert (found < 0.8).all()
+
+
+def test_interval_weighs_a_pair_by_both_patients():
+    """Against a loop that draws patients and copies pairs."""
+    scores, patients = draw(generator(4), 12, 66, 1.0, 0.5, 1.0)
+    found = verification(scores, patients, 0.5, generator(), resamples=4000)
+    random, drawn = generator(5), []
+    for _ in range(4000):
+        times = np.bincount(random.integers(0, 12, 12), minlength=12)
+        copies = np.where(patients[:, 0] == patients[:, 1], times[patients[:, 0]], times[patients].prod(1))
+        rows = np.repeat(np.arange(len(scores)), copies)
+        same = patients[rows, 0] == patients[rows, 1]
+        drawn.append((scores[rows][same][:, None] > scores[rows][~same]).mean())
+    np.testing.assert_allclose([found.auc.low, found.auc.high], np.quantile(drawn, [0.025, 0.975]), atol=0.015)
+    assert found.auc.n == 12
+    assert found.detectable == pytest.approx(0.5 + 2.801585 * np.std(drawn), abs=0.01)
+
+
+def test_draws_without_a_kind_of_pair_are_left_out():
+    scores, patients = [0.5, 0.1, 0.9, 0.3], [("a", "a"), ("a", "b"), ("c", "d"), ("e", "f")]
+    found = verification(scores, patients, 0.4, generator(), resamples=400)
+    assert 0 <= found.auc.low < found.auc.mean < found.auc.high <= 1 and math.isfinite(found.detectable)
+
+
+def test_no_fault_has_a_width():
+    same = np.arange(60) < 30
+    found = verification(same.astype(float), pairs_of(same), 0.5, generator(), resamples=50)
+    exact = stats.binomtest(30, 30).proportion_ci(method="exact")
+    for one in (found.balanced, found.best, found.auc):
+        assert (one.mean, one.low, one.high) == (1, pytest.approx(exact.low), 1)
+    assert found.passes_as_control and found.knows
+    assert found.detectable == detectable_auc(30, 30)
+    wrong = verification(-same.astype(float), pairs_of(same), -0.5, generator(), resamples=50)
+    assert (wrong.auc.mean, wrong.auc.low, wrong.auc.high) == (0, 0, pytest.approx(1 - exact.low))
+
+
+def test_verdict_holds_a_failure_only_against_a_strong_adversary():
+    raw = verification(*draw(generator(6), 40, 200, 0.1, 0.1, 1.0), 0.5, generator())
+    weak = verification(*draw(generator(6), 40, 200, 0.5, 1.0, 2.0), 1.0, generator())
+    blind = verification(*draw(generator(8), 40, 200, 0.5, 1.0, 0.0), 0.0, generator())
+    wrong = verification(*draw(generator(8), 40, 200, 0.5, 1.0, -2.0), 0.0, generator())
+    assert raw.passes_as_control and not weak.passes_as_control and not blind.knows
+    assert verdict(raw, raw) == verdict(weak, weak) == "tells patients apart"
+    assert verdict(blind, weak).startswith("adversary too weak to tell: balanced accuracy 0.")
+    assert verdict(blind, raw).startswith("not seen to tell patients apart; 40 patients would have shown an AUC of 0.")
+    assert wrong.balanced.mean < 0.5 and wrong.strength > 0.8
+    assert verdict(wrong, weak) == "tells patients apart, by answering wrongly"
+
+
+def test_same_seed_same_result_and_blocks_change_only_the_draw(monkeypatch):
+    scores, patients = draw(generator(9), 20, 60, 0.5, 1.0, 1.0)
+    first, second = (verification(scores, patients, 0.5, generator(1)) for _ in range(2))
+    assert first == second
+    monkeypatch.setattr(module, "TOGETHER", 7)
+    other = verification(scores, patients, 0.5, generator(1))
+    assert other.auc.low == pytest.approx(first.auc.low, abs=0.03)
+    assert other.best_chance == pytest.approx(first.best_chance, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("scores", "patients", "words"),
+    [
+        ([0.1, math.nan], [("a", "a"), ("a", "b")], "1 scores not finite"),
+        ([0.1], [("a", "a"), ("a", "b")], "finite score"),
+        ([0.1, 0.2], ["a", "b"], "finite score"),
+        ([0.1, 0.2], [("a", "b"), ("a", "c")], "Got 0 and 2"),
+        ([0.1, 0.2], [("a", "a"), ("b", "b")], "Got 2 and 0"),
+    ],
+)
+def test_refuses(scores, patients, words):
+    for function in (best_threshold, lambda *pairs: verification(*pairs, 0.0, generator())):
+        with pytest.raises(RemnantError, match=words):
+            function(scores, patients)
