@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score
 
 from remnant.base.errors import RemnantError
 from remnant.measure import overlap
-from remnant.measure.overlap import dice, dice_matrix, mean_dice
+from remnant.measure.overlap import dice, dice_matrix, mean_dice, weighted_dice
 
 
 def test_agrees_with_f1():
@@ -81,3 +81,21 @@ def test_matrix_of_empty_maps_and_of_none():
 def test_matrix_refuses(gallery, words):
     with pytest.raises(RemnantError, match=words):
         dice_matrix(np.zeros((1, 2, 2), int), gallery, 3)
+
+
+def test_overall_weighs_by_the_size_in_the_truth():
+    random = np.random.default_rng(0)
+    prediction, reference = (random.choice(4, (3, 6, 7, 8), p=(0.4, 0.3, 0.2, 0.1)) for _ in range(2))
+    expected = [
+        f1_score(r.ravel(), p.ravel(), average="weighted", labels=[1, 2, 3])
+        for p, r in zip(prediction, reference, strict=True)
+    ]
+    np.testing.assert_allclose(weighted_dice(dice(prediction, reference, 4), reference), expected)
+
+
+def test_overall_without_a_class_or_with_an_invented_one():
+    reference = np.array([[1, 1, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    prediction = np.array([[1, 1, 0, 0], [1, 2, 2, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(weighted_dice(dice(prediction, reference, 4), reference), [2 / 3, 1, np.nan])
+    with pytest.raises(RemnantError, match="0 to 1"):
+        weighted_dice(np.ones((3, 2)), reference)

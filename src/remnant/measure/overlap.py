@@ -71,6 +71,21 @@ def mean_dice(values: np.ndarray) -> np.ndarray:
     return mean
 
 
+def weighted_dice(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Mean over the classes of `dice`'s (n, classes), weighted by region size, float64 (n,): the "overall" of Kim 2019.
+
+    A class weighs by its voxels in `reference` (n, *spatial), the truth: the background is left out, and a class that only
+    the prediction holds weighs nothing. NaN for a case without any class.
+    """
+    values = np.asarray(values, dtype=float)
+    reference = _checked(reference, values.shape[1], "reference")
+    sizes = np.stack(
+        [(reference == label).reshape(len(reference), -1).sum(1) for label in range(1, values.shape[1])], 1
+    )
+    total = np.where(sizes > 0, values[:, 1:] * sizes, 0).sum(1)
+    return np.divide(total, sizes.sum(1), out=np.full(len(values), np.nan), where=sizes.any(1))
+
+
 def _checked(labels: np.ndarray, classes: int, name: str) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim < 2:
