@@ -12,13 +12,15 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.nifti import label_values
 
 # The schemes that data sets are merged into, and `labels`, a data set's own classes.
-SchemeName = Literal["lpba3", "tissue5", "labels"]
+SchemeName = Literal["lpba3", "tissue5", "tissue3", "labels"]
 OWN = "labels"
 
-# Index 0 is the background. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid.
+# Index 0 is the background. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid, as in Kim 2019; tissue3:
+# the same merged to what any data set of tissues has (see `tissues`).
 CLASSES: dict[str, tuple[str, ...]] = {
     "lpba3": ("background", "gyri", "deep_grey", "other_brain"),
     "tissue5": ("none", "gm", "wm", "nuclei", "csf_int", "csf_ext"),
+    "tissue3": ("background", "gm", "wm", "csf"),
 }
 
 # Class indices are kept as uint8.
@@ -68,7 +70,7 @@ def scheme_of_values(values: Collection[int], source: Path) -> LabelScheme:
     if len(ordered) > MOST_CLASSES:
         raise RemnantError(
             f"The label maps of {source} hold {len(ordered)} values, more than the {MOST_CLASSES} classes there can be; "
-            f"merge them by a table of labels with a column lpba3 or tissue5."
+            f"merge them by a table of labels with one of the columns {', '.join(CLASSES)}."
         )
     classes = ("background", *(f"label_{value}" for value in ordered[1:]))
     return LabelScheme(OWN, classes, {value: index for index, value in enumerate(ordered)})

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
-from remnant.cohort import bids, lpba40, manifest, nnunet
+from remnant.cohort import bids, lpba40, manifest, mrbrains, nnunet, ppmi
 from remnant.cohort.case import Cohort
 from remnant.cohort.radiograph import chexpert, folder, nih
 
-LAYOUTS = (manifest, bids, nnunet, lpba40, chexpert, nih, folder)
+LAYOUTS = (manifest, bids, nnunet, lpba40, ppmi, mrbrains, chexpert, nih, folder)
 
 
 def read_cohort(directory: Path) -> Cohort:

@@ -61,8 +61,9 @@ class Labels(Check):
         except RemnantError as error:
             found.append(finding(self.name, "error", str(error)))
         if self.values and not set(CLASSES) & set(cohort.schemes):
-            text = f"Nothing says which label value is which class; write {cohort.scheme_file} with the columns " + (
-                "label (or index), name and lpba3 or tissue5."
+            text = (
+                f"Nothing says which label value is which class; write {cohort.scheme_file} with the columns label (or "
+                f"index), name and one of {', '.join(CLASSES)}."
             )
             found.append(finding(self.name, "warning", text))
         return found + [one for scheme in cohort.schemes.values() for one in self._against(scheme, root)]
