@@ -21,7 +21,7 @@ def game(rate=0.1):
 
     players = {
         "high": Player((high,), rate, lambda shared: (-apart(shared.detach()), {"seen": apart(shared)})),
-        "low": Player((low,), rate, lambda shared: (apart(shared), {})),
+        "low": Player((low,), rate, lambda shared: (apart(shared), {"loss": apart(shared)})),
     }
     return low, high, players, share
 
@@ -55,7 +55,7 @@ def test_what_is_reported_are_means_since_the_last_report(tmp_path, monkeypatch)
     _, _, players, share = game()
     play(players, share, 5, state=tmp_path / "b.pt", report=lambda step, terms: each.append(terms["seen"]))
     assert [step for step, _ in said] == [2, 4, 5]
-    assert set(said[0][1]) == {"seen", "loss of high", "loss of low"}
+    assert set(said[0][1]) == {"seen", "loss"}
     assert [terms["seen"] for _, terms in said] == pytest.approx([sum(each[:2]) / 2, sum(each[2:4]) / 2, each[4]])
 
 
@@ -80,7 +80,8 @@ def test_a_killed_game_goes_on_to_the_same_weights(tmp_path, monkeypatch, after)
 
 def test_a_loss_that_is_no_number_ends_the_game(tmp_path):
     _, high, players, share = game()
-    broken = Player((high,), 0.1, lambda shared: (high.weight.sum() * float("nan"), {}))
+    wrong = high.weight.sum() * float("nan")
+    broken = Player((high,), 0.1, lambda shared: (high.weight.sum() * float("nan"), {"wrong": wrong}))
     with pytest.raises(RemnantError, match=r"no longer finite at step 2; lower the learning rate \(now 0.1, 0.1\)"):
         play(players | {"high": broken}, share, 2, state=tmp_path / "state.pt")
     assert not (tmp_path / "state.pt").exists()

@@ -16,6 +16,7 @@ from remnant.cli.attack import attack
 from remnant.cli.cohort import cohort
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
+from remnant.cli.protect import protect
 from remnant.cli.study import study
 
 # What a full disk, a wrong path or missing rights raise, and what to do about it.
@@ -46,6 +47,7 @@ app.add_typer(attack, name="attack")
 app.add_typer(phantom, name="phantom")
 app.add_typer(cohort, name="cohort")
 app.add_typer(prior, name="prior")
+app.add_typer(protect, name="protect")
 for command in (verbs.inspect, verbs.report, verbs.publish, verbs.purge):
     app.command()(command)
 

@@ -21,7 +21,9 @@ def held_out(
     order = _dealt(sorted(set(patients)), seeds, sessions or {})
     # As cards are dealt: the next goes to whoever is furthest behind the share.
     aside = [int((place + 1) * share) > int(place * share) for place in range(len(order))]
-    groups = tuple(tuple(sorted(p for p, out in zip(order, aside, strict=True) if out is kind)) for kind in (False, True))
+    groups = tuple(
+        tuple(sorted(p for p, out in zip(order, aside, strict=True) if out is kind)) for kind in (False, True)
+    )
     if min(map(len, groups)) < FEWEST_IN_GROUP:
         raise RemnantError(
             f"Holding out {share:.0%} of {len(order)} patients leaves {len(groups[0])} to train on and {len(groups[1])} to test; "

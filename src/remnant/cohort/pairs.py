@@ -112,7 +112,7 @@ def _images_of(patients: Sequence[str]) -> dict[str, list[int]]:
     if all(len(own) == 1 for own in images.values()):
         raise RemnantError(
             f"Each of the {len(images)} patients has one image, so that there is no pair of one patient; add their other "
-            f"sessions or simulate revisits (remnant.cohort.revisit)."
+            f"sessions, or simulate revisits by --simulate-revisits."
         )
     return images
 

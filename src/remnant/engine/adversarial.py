@@ -23,8 +23,8 @@ TermReport = Callable[[int, dict[str, float]], None]
 class Player:
     """One side of the game: the networks that it moves by Adam, and what it minimises.
 
-    `loss(shared)` gives a scalar and the terms to report, scalars by name. Gradients of other players' networks are switched
-    off meanwhile, so that they pass gradients on and gather none.
+    `loss(shared)` gives a scalar and what to report, scalars by name, the loss among them. Gradients of other players' networks
+    are switched off meanwhile, so that they pass gradients on and gather none.
     """
 
     networks: tuple[nn.Module, ...]
@@ -69,7 +69,7 @@ def play(
             parts[f"{name}_optimizer"].zero_grad()
             loss.backward()
             parts[f"{name}_optimizer"].step()
-            for term, value in (terms | {f"loss of {name}": loss}).items():
+            for term, value in terms.items():
                 totals[term] = totals.get(term, torch.zeros((), device=loss.device)) + value.detach().float()
         _let_move(players, *players.values())
         if step + 1 == steps or (step + 1) % REPORT_EVERY == 0:

@@ -1,6 +1,7 @@
 """What an attacker sees of a target. An attack's signature takes one of these, so that it cannot cheat."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,18 @@ class StolenLatents:
     """
 
     latents: Tensor
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the holder of a server sees of patients whose scans it never sees, and the means to make the like of its own.
+
+    `view` maps scans (n, 1, x, y, z) in [0, 1] to what is seen of them, (n, c, x, y, z): codes, since the client's software is
+    no secret, or the label maps that the server makes of codes. `codes` (m, c, x, y, z), float32, on the CPU.
+    """
+
+    view: Callable[[Tensor], Tensor]
+    codes: Tensor
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def entropy_term(logits: Tensor) -> Tensor:
 
 
 def redrawing_error(drawn: Tensor, scans: Tensor) -> Tensor:
-    """Squared error of `drawn` (n, 1, x, y, z) as a share of that of the scans' own means, a scalar; 1 where nothing was learnt."""
+    """Squared error of `drawn` (n, 1, x, y, z), a scalar, as a share of that of each scan's own mean: 1 is to know nothing."""
     spread = (scans - scans.mean((2, 3, 4), keepdim=True)).square().mean()
     return functional.mse_loss(drawn.float(), scans) / (spread + 1e-6)
 

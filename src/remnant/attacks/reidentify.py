@@ -1,0 +1,116 @@
+"""The fresh adversary of Kim 2019 (D_new): are two codes of one patient? Trained on the attacker's own patients alone."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
+from remnant.cohort.pairs import Pair, cut_patch, draw_corners, draw_epoch
+from remnant.engine.device import as_batch, fabric
+from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.nets.siamese import Head, Siamese
+from remnant.targets.access import Codes
+
+Drawn = tuple[Tensor, Tensor, Tensor]
+
+
+class ReidentifierSettings(Settings):
+    """A Siamese network, and how it is trained: `pairs` an epoch, `batch` of them a step.
+
+    `patch`: voxels a side of what it sees of both codes, from one place drawn anew for every pair; None for whole codes.
+    """
+
+    trunk: str = "resnet_small"
+    head: Head = "symmetric"
+    patch: int | None = pydantic.Field(default=None, ge=8)
+    batch: int = pydantic.Field(default=8, ge=2, multiple_of=2)
+    pairs: int = pydantic.Field(default=160, ge=2)
+    fit: FitSettings = FitSettings(epochs=20, learning_rate=1e-3, weight_decay=1e-2)
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        return -(-self.pairs // self.batch)
+
+
+def train_reidentifier(
+    access: Codes,
+    own: Tensor,
+    patients: Sequence[str],
+    settings: ReidentifierSettings,
+    seeds: Seeds,
+    report: EpochReport,
+) -> Siamese:
+    """A network that tells whether two codes are of one patient, trained on the attacker's `own` scans (n, 1, x, y, z) of
+    `patients` (n,), some with several.
+
+    It never sees `access.codes`. Raises `RemnantError` as `draw_epoch` does, and for patches that do not fit.
+    """
+    seen = access.view(own)
+    shape = tuple(seen.shape[2:])
+    side = settings.patch
+    torch.manual_seed(seeds.child("weights").integer)
+    model = Siamese(settings.trunk, settings.head)
+
+    def draw(epoch: int) -> Iterator[Drawn]:
+        branch = seeds.child("epoch", epoch)
+        pairs = draw_epoch(patients, settings.pairs, seeds=branch)
+        corners = draw_corners(shape, side, len(pairs), seeds=branch) if side else np.zeros((len(pairs), 3), int)
+        # Steps of nearly equal size, as pairs were shuffled.
+        for chosen in np.array_split(np.arange(len(pairs)), settings.steps):
+            first, second = (
+                as_batch(
+                    torch.stack([_cut(seen[image], corners[i], side) for i, image in zip(chosen, images, strict=True)])
+                )
+                for images in ([pairs[i].anchor for i in chosen], [pairs[i].other for i in chosen])
+            )
+            yield first, second, torch.tensor([float(pairs[i].same) for i in chosen], device=first.device)
+
+    def loss(model: nn.Module, drawn: Drawn) -> Tensor:
+        first, second, same = drawn
+        return nn.functional.binary_cross_entropy_with_logits(model(first, second).float(), same)
+
+    fit(model, draw, settings.steps, loss, settings.fit, report=report)
+    return model
+
+
+@torch.no_grad()
+def embedded(model: Siamese, codes: Tensor, patch: int | None) -> Tensor:
+    """Features (n, t, f) of `codes` (n, c, x, y, z), on the CPU: of each tile of `patch` voxels a side, or of the whole (t = 1).
+
+    Tiles lie edge to edge, the last of a row flush with the end.
+    """
+    tiles = [None] if patch is None else _tiles(tuple(codes.shape[2:]), patch)
+    found = []
+    for code in codes:
+        parts = torch.stack([_cut(code, tile, patch) for tile in tiles])
+        with fabric().autocast():
+            found.append(model.embed(as_batch(parts)).float().cpu())
+    return torch.stack(found)
+
+
+@torch.no_grad()
+def pair_scores(model: Siamese, features: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
+    """How likely each of `pairs` is of one patient, float64 (n,): the mean logit over the tiles of `features` (images, t, f).
+
+    With a head that minds the order, the mean of both.
+    """
+    model = model.cpu()
+    first, second = (features[[getattr(pair, name) for pair in pairs]] for name in ("anchor", "other"))
+    n, tiles, width = first.shape
+    sides = (first.reshape(-1, width), second.reshape(-1, width))
+    logits = model.compare(*sides) if model.symmetric else (model.compare(*sides) + model.compare(*sides[::-1])) / 2
+    return logits.double().reshape(n, tiles).mean(1).numpy()
+
+
+def _cut(code: Tensor, corner: Sequence[int] | None, side: int | None) -> Tensor:
+    return code if side is None or corner is None else cut_patch(code, corner, side)
+
+
+def _tiles(shape: tuple[int, ...], side: int) -> list[tuple[int, ...]]:
+    starts = [sorted({min(start, length - side) for start in range(0, length, side)}) for length in shape]
+    return [(x, y, z) for x in starts[0] for y in starts[1] for z in starts[2]]

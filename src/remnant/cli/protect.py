@@ -1,0 +1,92 @@
+"""`remnant protect`: an encoder that hides who a scan shows from the server that segments it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from remnant.cli.options import CORES, Cache, Config, Preset, Quiet, Resume, Seed, Workers, with_options
+
+protect = typer.Typer(help="Train and use an encoder that hides who a scan shows.", no_args_is_help=True)
+
+
+@protect.command("train")
+def protect_train(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Scans with label maps, in any layout that is read.")],
+    out: Annotated[Path, typer.Option(help="Run directory.")],
+    lambda_: Annotated[
+        float | None,
+        typer.Option("--lambda", min=0, help="Weight of hiding against segmenting; the paper has 1 to 100."),
+    ] = None,
+    adversary: Annotated[
+        str | None, typer.Option(help="What the encoder plays against: published, entropy or inversion.")
+    ] = None,
+    simulate_revisits: Annotated[
+        bool,
+        typer.Option("--simulate-revisits", help="Simulate two visits of each scan, where nobody was scanned twice."),
+    ] = False,
+    preset: Annotated[
+        Preset, typer.Option(help="smoke: seconds. cpu: 3 mm, small networks. paper: the authors' sizes, for a GPU.")
+    ] = Preset.cpu,
+    config: Config = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    cache: Cache = None,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Train encoder and segmenter against adversaries; print the folder of their files."""
+    from remnant.cohort.read import read_cohort
+    from remnant.cohort.revisit import RevisitSettings
+    from remnant.defenses.privacynet.settings import privacynet_preset
+    from remnant.defenses.privacynet.train import train_privacynet
+
+    # Aligned scans have lost most of the difference in pose.
+    revisits = RevisitSettings(rotation_degrees=0.5, shift_mm=0.4) if simulate_revisits else None
+    single = {"lambda_": lambda_, "adversary": adversary, "seed": seed, "revisits": revisits}
+    settings = with_options(privacynet_preset(preset), config, {}, single)
+    cohort = read_cohort(data)
+    print(train_privacynet(cohort, settings, out, resume=resume, cache=cache, workers=workers, quiet=quiet))
+
+
+@protect.command("encode")
+def protect_encode(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A NIfTI volume.")],
+    encoder: Annotated[Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its encoder's folder.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write, .nii or .nii.gz; what stays with you is written beside it.")
+    ],
+) -> None:
+    """Turn a scan into the code that may leave; print its file."""
+    from remnant.defenses.privacynet import deploy
+    from remnant.defenses.privacynet.networks import load_client
+
+    client = load_client(encoder)
+    code, ticket = deploy.encode_scan(client, scan)
+    deploy.write_code(out, code, client)
+    ticket.write(deploy.ticket_file(out))
+    print(out)
+
+
+@protect.command("segment")
+def protect_segment(
+    code: Annotated[Path, typer.Argument(metavar="CODE", help="A code of `protect encode`.")],
+    segmenter: Annotated[
+        Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its segmenter's folder.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Label map to write: on the scan's grid where its .client.json is at hand.")
+    ],
+) -> None:
+    """Segment a code; print the label map's file."""
+    from remnant.cohort.nifti import write_volume
+    from remnant.defenses.privacynet import deploy
+    from remnant.defenses.privacynet.networks import load_server
+
+    labels, affine = deploy.segment_code(load_server(segmenter), code)
+    kept = deploy.ticket_file(code)
+    if kept.exists():
+        placing = deploy.Ticket.read(kept).placing
+        labels, affine = placing.back(labels), placing.affine
+    write_volume(out, labels, affine)
+    print(out)

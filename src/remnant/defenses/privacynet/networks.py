@@ -1,0 +1,151 @@
+"""The networks of a Privacy-Net, and the files in which encoder and segmenter leave the house, each without the other."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from remnant.base.errors import RemnantError
+from remnant.base.provenance import sha256
+from remnant.base.seeds import Seeds
+from remnant.cohort.grid import Grid
+from remnant.cohort.nifti import read_volume, write_volume
+from remnant.cohort.prepare import PreparationSettings
+from remnant.defenses.privacynet.settings import PrivacyNetSettings
+from remnant.nets.siamese import Siamese
+from remnant.nets.unet import UNet
+from remnant.targets.checkpoint import load_checkpoint, read_header, save_checkpoint
+
+ENCODER, SEGMENTER, DISCRIMINATOR = "encoder.safetensors", "segmenter.safetensors", "discriminator.safetensors"
+TEMPLATE = "template.nii.gz"
+MARK = 12  # hexadecimal digits of an encoder's hash by which its codes and its segmenter name it
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Who plays: `encoder` from a scan to its code, both (n, 1, x, y, z) in [0, 1]; `segmenter` from code to logits;
+    `discriminator` from two codes to the logit that they show one patient; `decoder` from code to scan.
+    """
+
+    encoder: UNet
+    segmenter: UNet
+    discriminator: Siamese
+    decoder: UNet
+
+    @classmethod
+    def untrained(cls, settings: PrivacyNetSettings, classes: int, seeds: Seeds) -> "Networks":
+        """All of them, with weights drawn from `seeds`, each from its own branch."""
+        arguments = arguments_of(settings, classes)
+        built = {}
+        for name, kind in (("encoder", UNet), ("segmenter", UNet), ("discriminator", Siamese), ("decoder", UNet)):
+            torch.manual_seed(seeds.child("weights", name).integer)
+            built[name] = kind(**arguments[name])
+        return cls(**built)
+
+
+def arguments_of(settings: PrivacyNetSettings, classes: int) -> dict[str, dict[str, Any]]:
+    """What builds each network, by its name."""
+    return {
+        "encoder": {"outputs": 1, "widths": settings.encoder, "squash": True},
+        "segmenter": {"outputs": classes, "widths": settings.segmenter},
+        "discriminator": {"trunk": settings.trunk, "head": settings.head},
+        "decoder": {"outputs": 1, "widths": settings.decoder},
+    }
+
+
+@dataclass(frozen=True)
+class Client:
+    """What the hospital holds: the encoder, and how a scan is prepared for it.
+
+    `template`: float32 (x, y, z), the mean of the training
+    patients on `grid`, to which scans are registered; None where they are only centred. `likeness`: the lowest correlation
+    of a prepared training scan with the template. `mark`: by which the codes and the segmenter name this encoder.
+    """
+
+    network: nn.Module
+    preparation: PreparationSettings
+    grid: Grid
+    patch: int
+    likeness: float
+    template: torch.Tensor | None
+    mark: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """What the server holds: the segmenter, its `classes` by name, and the `mark` of the encoder that it was trained with."""
+
+    network: nn.Module
+    classes: tuple[str, ...]
+    patch: int
+    mark: str
+
+
+def save_pair(
+    folder: Path,
+    networks: Networks,
+    settings: PrivacyNetSettings,
+    grid: Grid,
+    classes: tuple[str, ...],
+    likeness: float,
+    template: torch.Tensor | None,
+) -> None:
+    """Write encoder (with the template beside it), segmenter and discriminator into `folder`, each a file of its own."""
+    arguments = arguments_of(settings, len(classes))
+    shared = {"patch": settings.patch}
+    client = {
+        "preparation": settings.preparation.resolved(),
+        "shape": grid.shape,
+        "spacing_mm": grid.spacing,
+        "likeness": likeness,
+    }
+    if template is not None:
+        write_volume(folder / TEMPLATE, template.numpy(), grid.affine)
+    save_checkpoint(folder / ENCODER, networks.encoder, arguments["encoder"], client=json.dumps(shared | client))
+    mark = mark_of(folder / ENCODER)
+    server = {"classes": classes, "mark": mark}
+    save_checkpoint(folder / SEGMENTER, networks.segmenter, arguments["segmenter"], server=json.dumps(shared | server))
+    save_checkpoint(folder / DISCRIMINATOR, networks.discriminator, arguments["discriminator"])
+
+
+def mark_of(encoder: Path) -> str:
+    """The first digits of an encoder file's SHA-256."""
+    return sha256(encoder)[:MARK]
+
+
+def load_client(run: Path) -> Client:
+    """The client's half of a run of `remnant protect train`, or of a folder that holds the encoder's file and its template.
+
+    Raises `RemnantError` as `load_checkpoint` does, and for a file that is no encoder of Privacy-Net.
+    """
+    path = _file(run, ENCODER)
+    network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "client")
+    preparation = PreparationSettings.checked(**said["preparation"])
+    template = torch.from_numpy(read_volume(path.with_name(TEMPLATE))[0]) if preparation.align else None
+    grid = Grid(tuple(said["shape"]), said["spacing_mm"])
+    return Client(network, preparation, grid, said["patch"], said["likeness"], template, mark_of(path))
+
+
+def load_server(run: Path) -> Server:
+    """The server's half, likewise."""
+    path = _file(run, SEGMENTER)
+    network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "server")
+    return Server(network, tuple(said["classes"]), said["patch"], said["mark"])
+
+
+def _file(run: Path, name: str) -> Path:
+    """The file in a run's checkpoints, or in a folder that was copied out of it."""
+    inside = Path(run) / "checkpoints" / name
+    return inside if inside.exists() else Path(run) / name
+
+
+def _notes(path: Path, half: str) -> dict[str, Any]:
+    header = read_header(path)
+    if half not in header:
+        raise RemnantError(
+            f"{path} is not the {half}'s half of a Privacy-Net; give the run of `remnant protect train` or its file."
+        )
+    return json.loads(header[half])

@@ -1,0 +1,98 @@
+"""How Privacy-Net is built and trained, at the paper's size and at small ones."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import pydantic
+
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.revisit import RevisitSettings
+from remnant.nets.siamese import Head
+
+Adversary = Literal["published", "entropy", "inversion"]
+
+
+class Schedule(Settings):
+    """So many `steps` of Adam at a constant `learning_rate`."""
+
+    steps: int = pydantic.Field(ge=1)
+    learning_rate: float = pydantic.Field(default=1e-4, gt=0)
+
+
+class PrivacyNetSettings(Settings):
+    """Everything that decides a Privacy-Net, beside the data.
+
+    `lambda_`: the paper's lambda, the weight of hiding against segmenting. `adversary`: what the encoder gains by it:
+    "published", the loss of the discriminator; "entropy", its indecision, which has a bound; "inversion", its indecision and the
+    failure of a decoder that redraws the scan. `encoder`, `segmenter` and `decoder` are the widths of U-Nets, `trunk` and
+    `head` of the Siamese discriminator. `patch`: voxels a side of what the networks see at a time; `batch`: pairs a step,
+    half of one patient. `held_out`: the share of patients whom no network is trained on. `revisits`: how two visits of each
+    scan are simulated, for cohorts of one session each; None where there are real ones.
+    """
+
+    lambda_: float = pydantic.Field(default=1.0, ge=0)
+    adversary: Adversary = "published"
+    encoder: tuple[int, ...] = (16, 32, 64, 128)
+    segmenter: tuple[int, ...] = (32, 64, 128, 256)
+    decoder: tuple[int, ...] = (16, 32, 64, 128)
+    trunk: str = "densenet121"
+    head: Head = "published"
+    patch: int = pydantic.Field(default=64, ge=8)
+    batch: int = pydantic.Field(default=4, ge=2, multiple_of=2)
+    pretraining: Schedule
+    adversarial: Schedule
+    held_out: float = pydantic.Field(default=0.25, gt=0, lt=1)
+    revisits: RevisitSettings | None = None
+    preparation: PreparationSettings = PreparationSettings(scheme="tissue5")
+    seed: int = 0
+
+
+def _smoke() -> PrivacyNetSettings:
+    return PrivacyNetSettings(
+        encoder=(4, 8),
+        segmenter=(4, 8),
+        decoder=(4, 8),
+        trunk="densenet_small",
+        patch=16,
+        batch=2,
+        pretraining=Schedule(steps=4, learning_rate=1e-3),
+        adversarial=Schedule(steps=4, learning_rate=1e-3),
+        preparation=PreparationSettings(spacing_mm=6, scheme="tissue5", bias_field="none"),
+    )
+
+
+def _cpu() -> PrivacyNetSettings:
+    return PrivacyNetSettings(
+        encoder=(8, 16, 32),
+        segmenter=(8, 16, 32),
+        decoder=(8, 16, 32),
+        trunk="resnet_small",
+        head="symmetric",
+        patch=32,
+        batch=2,
+        pretraining=Schedule(steps=600, learning_rate=1e-3),
+        adversarial=Schedule(steps=800, learning_rate=5e-4),
+    )
+
+
+def _paper() -> PrivacyNetSettings:
+    return PrivacyNetSettings(
+        pretraining=Schedule(steps=20_000),
+        adversarial=Schedule(steps=100_000),
+        preparation=PreparationSettings(spacing_mm=1, shape=(144, 192, 160), scheme="tissue5"),
+    )
+
+
+PRESETS: dict[str, Callable[[], PrivacyNetSettings]] = {"smoke": _smoke, "cpu": _cpu, "paper": _paper}
+
+
+def privacynet_preset(name: str) -> PrivacyNetSettings:
+    """The settings of a preset; raise `RemnantError` for one that there is not.
+
+    `smoke`: seconds; `cpu`: 3 mm, patches of 32 voxels and small networks; `paper`: 1 mm, patches of 64, the authors' sizes.
+    """
+    if name not in PRESETS:
+        raise RemnantError(f"The preset must be one of {', '.join(PRESETS)}. Got '{name}' instead.")
+    return PRESETS[name]()

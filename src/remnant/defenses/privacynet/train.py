@@ -1,0 +1,196 @@
+"""`remnant protect train`: from a cohort to an encoder and a segmenter, each in a file of its own."""
+
+import contextlib
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import read_json, write_json, write_text
+from remnant.base.progress import Task
+from remnant.base.results import Row
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.align import align
+from remnant.cohort.case import Cohort, Prepared
+from remnant.cohort.folds import held_out
+from remnant.cohort.grid import Grid
+from remnant.cohort.prepare import prepare
+from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
+from remnant.cohort.template import Template, build_template
+from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
+from remnant.defenses.privacynet.settings import PrivacyNetSettings
+from remnant.defenses.privacynet.training import Scans, pretrain, train_adversarially
+from remnant.engine.adversarial import REPORT_EVERY, TermReport
+from remnant.measure.correlation import ncc_matrix
+from remnant.report.figures.stage1 import stage1_terms
+from remnant.report.figures.style import house_style, to_svg
+from remnant.report.private import private_folder
+
+STUDY = "privacynet"
+PATIENTS = "patients.json"
+
+
+def train_privacynet(
+    cohort: Cohort,
+    settings: PrivacyNetSettings,
+    out: Path,
+    *,
+    resume: bool,
+    cache: Path | None = None,
+    workers: int = 1,
+    quiet: bool = False,
+) -> Path:
+    """Train on the cohort's scans in the run directory `out`; return its folder of checkpoints.
+
+    In it lie the encoder with its template, the segmenter and the discriminator; the curves of every loss are in
+    figures/losses.svg, drawn anew every minute, and in the log. Who was trained on and who was held out stays in
+    private/patients.json. A killed run goes on with `resume`, on the same machine to the same weights.
+    Raises `RemnantError` as `prepare`, `held_out` and `Run.start` do, where nobody has two scans, and for a resumed run of other
+    scans.
+    """
+    run = Run.start(out, STUDY, settings.resolved(), resume=resume)
+    with run:
+        _same_scans(run, cohort)
+        if not (run.checkpoints / SEGMENTER).exists():
+            _train(run, cohort, settings, cache, workers, quiet)
+    return run.checkpoints
+
+
+def patients_of(run: Run) -> dict[str, list[str]]:
+    """Whom a run's networks were trained on (`training`) and whom no training saw (`held_out`)."""
+    return read_json(run.private / PATIENTS)
+
+
+def _same_scans(run: Run, cohort: Cohort) -> None:
+    note, now = run.private / "scans", run.hmac("\n".join(sorted(case.case_id for case in cohort.cases)).encode())
+    if not note.exists():
+        write_json(note, now)
+    elif read_json(note) != now:
+        raise RemnantError(f"{run.path} was begun with other scans; give the same, or choose another --out.")
+
+
+def _train(
+    run: Run, cohort: Cohort, settings: PrivacyNetSettings, cache: Path | None, workers: int, quiet: bool
+) -> None:
+    seeds = Seeds(settings.seed).child(STUDY)
+    training, others = held_out(
+        cohort.patients, seeds=seeds.child("split"), share=settings.held_out, sessions=cohort.sessions
+    )
+    write_json(run.private / PATIENTS, {"training": training, "held_out": others})
+    heads = prepare(
+        cohort.of(training),
+        settings.preparation,
+        cache=cache,
+        workers=workers,
+        quiet=quiet,
+        announce=run.keep_note_of,
+    )
+    template = None
+    if settings.preparation.align:
+        template = build_template(heads, workers=workers, quiet=quiet, announce=run.keep_note_of)
+    prepared = align(heads, template, workers=workers, quiet=quiet, announce=run.keep_note_of)
+    scans = scans_of(prepared)
+    if settings.revisits:
+        scans = as_revisited(scans, heads.grid, settings.revisits, seeds.child("revisits"))
+    networks = Networks.untrained(settings, scans.classes, seeds)
+    states = private_folder(run.path, "training")
+    parts = {"pretraining": pretrain, "adversarial": train_adversarially}
+    with Curves(run, {part: getattr(settings, part).steps for part in parts}, quiet) as curves:
+        for part, train in parts.items():
+            train(networks, scans, settings, seeds, states / f"{part}.pt", curves.of(part))
+    save_pair(
+        run.checkpoints,
+        networks,
+        settings,
+        heads.grid,
+        prepared.classes,
+        likeness(prepared.images, template),
+        None if template is None else torch.from_numpy(template.image),
+    )
+    for state in states.iterdir():
+        state.unlink()
+
+
+def scans_of(prepared: Prepared) -> Scans:
+    """What the training takes of a prepared cohort."""
+    return Scans(
+        torch.from_numpy(prepared.images),
+        torch.from_numpy(prepared.labels),
+        [case.patient for case in prepared.cases],
+        len(prepared.classes),
+    )
+
+
+def as_revisited(scans: Scans, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Scans:
+    """Two simulated visits of each scan in its place, on the same `grid`.
+
+    Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
+    """
+    images, labels = [], []
+    for number, (image, classes) in enumerate(zip(scans.images[:, 0].numpy(), scans.labels.numpy(), strict=True)):
+        for visit in range(2):
+            revisit = draw_revisit(grid, settings, seeds=seeds.child(number, visit))
+            seen, drawn = apply_revisit(image, classes, grid, revisit)
+            images.append(torch.from_numpy(seen)[None])
+            labels.append(torch.from_numpy(drawn))
+    patients = [patient for patient in scans.patients for _ in range(2)]
+    return Scans(torch.stack(images), torch.stack(labels), patients, scans.classes)
+
+
+def likeness(images: np.ndarray, template: Template | None) -> float:
+    """The lowest correlation of these scans (n, 1, x, y, z) with the template, or with their own mean where there is none."""
+    mean = images.mean(0) if template is None else template.image[None]
+    return float(ncc_matrix(images[:, 0], mean).min())
+
+
+class Curves:
+    """The losses of a training on their way: into the log, the progress bar and RUN/figures/losses.svg. A context manager."""
+
+    def __init__(self, run: Run, steps: dict[str, int], quiet: bool) -> None:
+        """`steps` of each part of the training, in order."""
+        self._run, self._steps, self._quiet = run, steps, quiet
+        self._stack = contextlib.ExitStack()
+        self._task: Task | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def of(self, part: str) -> TermReport:
+        """The report of one part."""
+        earlier = sum(list(self._steps.values())[: list(self._steps).index(part)])
+
+        def report(step: int, terms: dict[str, float]) -> None:
+            self._run.log(part, "step", step=step, terms=terms)
+            done = earlier + step
+            if self._task is None:
+                # Only now is it known what an earlier process had done.
+                self._task = self._stack.enter_context(
+                    Task("training", sum(self._steps.values()), done=done - REPORT_EVERY, quiet=self._quiet)
+                )
+            shown = ", ".join(f"{term} {value:.3g}" for term, value in terms.items())
+            self._task.advance(f"{part}: {shown}", done - self._task.done)
+            if step % (10 * REPORT_EVERY) == 0 or step == self._steps[part]:
+                self.draw()
+
+        return report
+
+    def draw(self) -> None:
+        """Draw all that the log holds: an earlier process may have begun."""
+        values = {
+            (event["cell"], term, event["step"]): value
+            for event in self._run.events()
+            if event["event"] == "step"
+            for term, value in event["terms"].items()
+        }
+        rows: list[Row] = [
+            {"target": part, "term": term, "step": step, "value": value} for (part, term, step), value in values.items()
+        ]
+        with house_style():
+            drawn = to_svg(stage1_terms(rows), "losses")
+        write_text(self._run.path / "figures" / "losses.svg", drawn)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import torch
+
+from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, train_reidentifier
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.cohort.pairs import draw_pairs
+from remnant.engine.loop import FitSettings
+from remnant.measure.verification import best_threshold, verification
+from remnant.targets.access import Codes
+
+SETTINGS = ReidentifierSettings(batch=16, pairs=160, fit=FitSettings(epochs=8, learning_rate=3e-3))
+
+
+def people(count, first, side=16):
+    """Two scans each of `count` people: a block of the person's own grey levels, with a little noise."""
+    scans, names = [], []
+    for person in range(first, first + count):
+        levels = torch.rand(1, 1, 2, 2, 2, generator=Seeds(person).torch())
+        own = torch.nn.functional.interpolate(levels, size=(side,) * 3)
+        for session in range(2):
+            noise = torch.randn(own.shape, generator=Seeds(person).child(session).torch())
+            scans.append((own + 0.02 * noise).clamp(0, 1))
+            names.append(f"p{person}")
+    return torch.cat(scans), names
+
+
+def examined(view, settings=SETTINGS):
+    own, names = people(24, 0)
+    others, whose = people(24, 100)
+    access = Codes(view, view(others))
+    model = train_reidentifier(access, own, names, settings, Seeds(0), lambda *said: None)
+    scores = []
+    for codes, patients in ((view(own), names), (access.codes, whose)):
+        pairs = draw_pairs(patients, seeds=Seeds(1))
+        found = pair_scores(model, embedded(model, codes, settings.patch), pairs)
+        scores.append((found, [(patients[pair.anchor], patients[pair.other]) for pair in pairs]))
+    return verification(*scores[1], best_threshold(*scores[0]), np.random.default_rng(0), resamples=100)
+
+
+def test_it_tells_strangers_apart_by_what_it_learnt_on_its_own_patients():
+    found = examined(lambda scans: scans)
+    assert found.auc.mean > 0.9 and found.knows and found.balanced.mean > 0.8
+
+
+def test_it_knows_nothing_of_codes_that_hold_nothing():
+    found = examined(lambda scans: torch.rand(scans.shape, generator=Seeds(int(1000 * scans.sum())).torch()))
+    assert not found.knows
+
+
+def test_the_same_seed_gives_the_same_scores():
+    short = SETTINGS.changed(patch=8, pairs=32, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    assert examined(lambda scans: scans, short) == examined(lambda scans: scans, short)
+
+
+def test_tiles_cover_the_code_and_their_logits_are_averaged():
+    own, names = people(2, 0, side=20)
+    short = SETTINGS.changed(patch=16, pairs=4, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    model = train_reidentifier(Codes(lambda scans: scans, own), own, names, short, Seeds(0), lambda *said: None)
+    features = embedded(model, own, 16)
+    assert features.shape[:2] == (4, 8)
+    pairs = draw_pairs(names, seeds=Seeds(1))
+    with torch.no_grad():
+        corners = [own[:, :, x : x + 16, y : y + 16, z : z + 16] for x in (0, 4) for y in (0, 4) for z in (0, 4)]
+        by_tile = [[model(part[[pair.anchor]], part[[pair.other]]).item() for pair in pairs] for part in corners]
+    assert pair_scores(model, features, pairs) == pytest.approx(np.mean(by_tile, axis=0), abs=1e-4)
+
+
+def test_an_order_does_not_matter_whatever_the_head():
+    own, names = people(3, 0)
+    short = SETTINGS.changed(head="published", pairs=4, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    model = train_reidentifier(Codes(lambda scans: scans, own), own, names, short, Seeds(0), lambda *said: None)
+    features = embedded(model, own, None)
+    pairs = draw_pairs(names, seeds=Seeds(1))
+    turned = [type(pair)(pair.other, pair.anchor, pair.same) for pair in pairs]
+    assert pair_scores(model, features, pairs) == pytest.approx(pair_scores(model, features, turned), abs=1e-6)
+
+
+def test_it_needs_somebody_with_two_scans():
+    own, _ = people(2, 0)
+    with pytest.raises(RemnantError, match="no pair of one patient"):
+        train_reidentifier(Codes(lambda scans: scans, own), own, list("abcd"), SETTINGS, Seeds(0), lambda *said: None)

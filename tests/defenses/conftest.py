@@ -1,0 +1,29 @@
+import pytest
+
+from remnant.base.run import Run
+from remnant.cohort.phantoms import BrainPhantoms
+from remnant.cohort.phantoms.write import write_bids
+from remnant.cohort.read import read_cohort
+from remnant.defenses.privacynet.settings import privacynet_preset
+from remnant.defenses.privacynet.train import train_privacynet
+
+
+@pytest.fixture(scope="session")
+def brains(tmp_path_factory):
+    """Eight phantoms of two sessions each, 6 mm."""
+    folder = tmp_path_factory.mktemp("defended") / "brains"
+    write_bids(BrainPhantoms(patients=8, sessions=2, side=32, seed=3), folder, quiet=True)
+    return read_cohort(folder)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def trained(brains, cache, tmp_path_factory):
+    """A finished run of the smallest Privacy-Net."""
+    out = tmp_path_factory.mktemp("runs") / "net"
+    train_privacynet(brains, privacynet_preset("smoke"), out, resume=False, cache=cache, quiet=True)
+    return Run.open(out)

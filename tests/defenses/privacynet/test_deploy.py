@@ -1,0 +1,108 @@
+import shutil
+import stat
+
+import numpy as np
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.cli.main import main
+from remnant.cohort.nifti import read_header, read_mark, read_volume, write_volume
+from remnant.defenses.privacynet import deploy
+from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, TEMPLATE, load_client, load_server
+
+
+@pytest.fixture(scope="module")
+def coded(trained, brains, tmp_path_factory):
+    """A scan's code with its ticket beside it."""
+    path = tmp_path_factory.mktemp("sent") / "code.nii.gz"
+    client = load_client(trained.path)
+    code, ticket = deploy.encode_scan(client, brains.cases[0].image)
+    deploy.write_code(path, code, client)
+    ticket.write(deploy.ticket_file(path))
+    return path
+
+
+def run(capsys, monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["remnant", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    return ended.value.code, said.out.strip(), said.err.strip()
+
+
+def test_a_code_tells_nothing_of_the_file_it_was_made_of(coded, trained, brains):
+    client = load_client(trained.path)
+    code, affine = read_volume(coded)
+    assert code.shape == client.grid.shape and np.array_equal(affine, client.grid.affine)
+    assert code.min() >= 0 and code.max() <= 1
+    assert read_mark(coded) == client.mark and read_mark(brains.cases[0].image) == ""
+    kept = deploy.ticket_file(coded)
+    assert kept.name == "code.client.json" and stat.S_IMODE(kept.stat().st_mode) == 0o600
+    again = deploy.Ticket.read(kept)
+    assert again.placing.shape == read_header(brains.cases[0].image).shape
+
+
+def test_the_commands_bring_a_label_map_onto_the_scans_grid(coded, trained, brains, tmp_path, capsys, monkeypatch):
+    scan = brains.cases[0].image
+    code, labels = tmp_path / "sent" / "c.nii.gz", tmp_path / "labels.nii.gz"
+    assert run(capsys, monkeypatch, "protect", "encode", scan, "--encoder", trained.path, "--out", code)[:2] == (
+        0,
+        str(code),
+    )
+    assert np.array_equal(read_volume(code)[0], read_volume(coded)[0])
+    words = ("protect", "segment", code, "--segmenter", trained.path, "--out", labels)
+    assert run(capsys, monkeypatch, *words)[:2] == (0, str(labels))
+    found, header = read_header(labels), read_header(scan)
+    assert found.shape == header.shape and np.allclose(found.affine, header.affine)
+    # A server has no ticket: the map stays on the code's grid.
+    deploy.ticket_file(code).unlink()
+    assert run(capsys, monkeypatch, *words)[0] == 0
+    assert read_header(labels).shape == load_client(trained.path).grid.shape
+
+
+def test_each_half_works_from_a_folder_of_its_own(trained, tmp_path):
+    for name, files in (("client", (ENCODER, TEMPLATE)), ("server", (SEGMENTER,))):
+        (tmp_path / name).mkdir()
+        for file in files:
+            shutil.copy(trained.checkpoints / file, tmp_path / name)
+    assert load_client(tmp_path / "client").mark == load_server(tmp_path / "server").mark
+    with pytest.raises(RemnantError, match=r"encoder.safetensors does not exist"):
+        load_client(tmp_path / "server")
+    shutil.copy(tmp_path / "server" / SEGMENTER, tmp_path / "client" / ENCODER)
+    with pytest.raises(RemnantError, match="is not the client's half of a Privacy-Net"):
+        load_client(tmp_path / "client")
+
+
+def test_halves_that_were_not_trained_together(coded, trained, tmp_path):
+    code, affine = read_volume(coded)
+    other = tmp_path / "other.nii.gz"
+    write_volume(other, code, affine, "0123456789ab")
+    with pytest.raises(RemnantError, match="made by the encoder 0123456789ab, and this segmenter was trained with"):
+        deploy.segment_code(load_server(trained.path), other)
+
+
+def test_a_scan_is_not_taken_for_a_code(trained, brains):
+    with pytest.raises(RemnantError, match="by no encoder of Privacy-Net"):
+        deploy.segment_code(load_server(trained.path), brains.cases[0].image)
+
+
+@pytest.mark.parametrize("what", ["contrast", "orientation"])
+def test_a_scan_of_another_kind_is_told(trained, brains, tmp_path, what):
+    image, affine = read_volume(brains.cases[0].image)
+    if what == "contrast":
+        changed = np.where(image > 0, image.max() - image + 1, 0).astype(np.float32)
+    else:
+        # The header says that up is forward.
+        changed, affine = (
+            image,
+            affine @ np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, image.shape[1]], [0, 0, 0, 1.0]]),
+        )
+    write_volume(tmp_path / "scan.nii.gz", changed, affine)
+    with pytest.raises(RemnantError, match="does not look like the scans that the encoder was trained on"):
+        deploy.encode_scan(load_client(trained.path), tmp_path / "scan.nii.gz")
+
+
+def test_a_ticket_of_something_else(tmp_path):
+    (tmp_path / "a.client.json").write_text('{"matrix": [1]}')
+    with pytest.raises(RemnantError, match="is not what `remnant protect encode` left at the client"):
+        deploy.Ticket.read(tmp_path / "a.client.json")

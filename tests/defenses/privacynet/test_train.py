@@ -1,0 +1,114 @@
+import json
+import stat
+
+import pytest
+import torch
+
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+from remnant.cohort.case import Cohort
+from remnant.cohort.revisit import RevisitSettings
+from remnant.defenses.privacynet import train
+from remnant.defenses.privacynet.networks import load_client, load_server
+from remnant.defenses.privacynet.settings import privacynet_preset
+from remnant.defenses.privacynet.train import patients_of, train_privacynet
+from remnant.engine import adversarial
+from remnant.measure.correlation import ncc_matrix
+
+SMOKE = privacynet_preset("smoke")
+
+
+def weights(run):
+    client, server = load_client(run.path), load_server(run.path)
+    return [*client.network.state_dict().values(), *server.network.state_dict().values()]
+
+
+def test_a_run_leaves_two_halves_that_know_each_other(trained, brains):
+    client, server = load_client(trained.path), load_server(trained.path)
+    assert client.mark == server.mark and len(client.mark) == 12
+    assert server.classes == ("none", "gm", "wm", "nuclei", "csf_int", "csf_ext")
+    assert client.template.shape == client.grid.shape and client.grid.spacing == 6
+    assert 0.3 < client.likeness < 1
+    assert stat.S_IMODE(trained.path.stat().st_mode) == 0o700
+    assert not any((trained.private / "training").iterdir())
+
+
+def test_nobody_held_out_was_trained_on(trained, brains):
+    parts = patients_of(trained)
+    assert len(parts["held_out"]) == 2 and set(parts["training"]) | set(parts["held_out"]) == set(brains.patients)
+    assert not set(parts["training"]) & set(parts["held_out"])
+    # Nor was anybody prepared who is not needed: his file is not among those that the run leaves behind.
+    assert len(json.loads((trained.private / "cache.json").read_text())) == 2 * 2 * 6 + 1
+
+
+def test_the_curves_hold_every_term(trained):
+    terms = {term for event in trained.events() if event["event"] == "step" for term in event["terms"]}
+    assert {"encoder's error", "segmentation", "same patient", "hiding", "pairs told right"} <= terms
+    drawn = (trained.path / "figures" / "losses.svg").read_text()
+    assert drawn.startswith("<svg") and "hiding" in drawn
+
+
+@pytest.mark.parametrize("part", ["pretraining", "adversarial"])
+def test_a_killed_training_goes_on_to_the_same_weights(trained, brains, cache, tmp_path, monkeypatch, part):
+    monkeypatch.setattr(adversarial, "SAVE_EVERY_S", 0.0)
+    save = adversarial.save_state
+
+    def killed(path, parts, step):
+        save(path, parts, step)
+        if path.stem == part and step == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(adversarial, "save_state", killed)
+    out = tmp_path / "net"
+    with pytest.raises(KeyboardInterrupt):
+        train_privacynet(brains, SMOKE, out, resume=False, cache=cache, quiet=True)
+    with pytest.raises(RemnantError, match="add --resume to go on"):
+        train_privacynet(brains, SMOKE, out, resume=False, cache=cache, quiet=True)
+    with pytest.raises(RemnantError, match="was begun with other scans"):
+        fewer = Cohort(brains.name, brains.root, brains.cases[:-1], brains.schemes, brains.scheme_file)
+        train_privacynet(fewer, SMOKE, out, resume=True, cache=cache, quiet=True)
+    with pytest.raises(RemnantError, match=r"lambda_: 1.0 then, 3.0 now"):
+        train_privacynet(brains, SMOKE.changed(lambda_=3.0), out, resume=True, cache=cache, quiet=True)
+    monkeypatch.setattr(adversarial, "save_state", save)
+    train_privacynet(brains, SMOKE, out, resume=True, cache=cache, quiet=True)
+    for one, other in zip(weights(Run.open(out)), weights(trained), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_finished_run_is_not_trained_again(trained, brains, cache, monkeypatch):
+    monkeypatch.setattr(train, "pretrain", None)
+    assert train_privacynet(brains, SMOKE, trained.path, resume=True, cache=cache, quiet=True) == trained.checkpoints
+
+
+def test_one_session_everywhere_is_told_and_nothing_is_left_half_written(brains, cache, tmp_path):
+    with pytest.raises(RemnantError, match="no pair of one patient"):
+        train_privacynet(brains.first_sessions(), SMOKE, tmp_path / "net", resume=False, cache=cache, quiet=True)
+    assert not list((tmp_path / "net").rglob("*.safetensors"))
+
+
+def test_revisits_are_simulated_where_nobody_came_twice(brains, cache, tmp_path, monkeypatch):
+    settings = SMOKE.changed(revisits=RevisitSettings(rotation_degrees=0.5, shift_mm=0.4))
+    drawn = []
+
+    def looking(networks, scans, *rest):
+        drawn.append(scans)
+        return pretrain(networks, scans, *rest)
+
+    pretrain = train.pretrain
+    monkeypatch.setattr(train, "pretrain", looking)
+    train_privacynet(brains.first_sessions(), settings, tmp_path / "net", resume=False, cache=cache, quiet=True)
+    (scans,) = drawn
+    assert len(scans.images) == 12 and scans.patients[::2] == scans.patients[1::2]
+    like = ncc_matrix(scans.images[::2, 0].numpy(), scans.images[1::2, 0].numpy())
+    assert (like.argmax(1) == range(6)).all() and like.max() < 0.9999
+    assert load_server(tmp_path / "net").mark
+
+
+def test_a_lambda_below_zero():
+    with pytest.raises(RemnantError, match=r"lambda_: .*greater than or equal to 0. Got -1.0 instead"):
+        SMOKE.changed(lambda_=-1.0)
+
+
+def test_a_patch_larger_than_the_scans(brains, cache, tmp_path):
+    with pytest.raises(RemnantError, match="A patch of 128 voxels a side does not fit"):
+        train_privacynet(brains, SMOKE.changed(patch=128), tmp_path / "net", resume=False, cache=cache, quiet=True)
