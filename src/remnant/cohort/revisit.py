@@ -1,8 +1,7 @@
 """A simulated revisit: the same person scanned again, for cohorts with one session each. Drawn apart from being applied.
 
-It stands in for a second visit where there is none and is no substitute for one: no real revisit is as like its first
-visit in what is not modelled here (slice positions, motion, wrap, another scanner's contrast between tissues), and none
-differs only in it. A table that rests on simulated revisits must say so.
+It stands in for a second visit where there is none and is no substitute for one: motion, another position of the slices and
+another scanner's contrast between tissues are not in it. A table that rests on simulated revisits must say so.
 """
 
 from dataclasses import dataclass
