@@ -37,14 +37,14 @@ def protect_train(
 ) -> None:
     """Train encoder and segmenter against adversaries; print the folder of their files."""
     from remnant.cohort.read import read_cohort
-    from remnant.cohort.revisit import RevisitSettings
+    from remnant.cohort.revisit import CENTRED, RevisitSettings
     from remnant.defenses.privacynet.settings import privacynet_preset
     from remnant.defenses.privacynet.train import train_privacynet
 
-    # Aligned scans have lost most of the difference in pose.
-    revisits = RevisitSettings(rotation_degrees=0.5, shift_mm=0.4) if simulate_revisits else None
-    single = {"lambda_": lambda_, "adversary": adversary, "seed": seed, "revisits": revisits}
+    single = {"lambda_": lambda_, "adversary": adversary, "seed": seed}
     settings = with_options(privacynet_preset(preset), config, {}, single)
+    if simulate_revisits:
+        settings = settings.changed(revisits=RevisitSettings() if settings.preparation.align else CENTRED)
     cohort = read_cohort(data)
     print(train_privacynet(cohort, settings, out, resume=resume, cache=cache, workers=workers, quiet=quiet))
 

@@ -87,7 +87,7 @@ def test_one_session_everywhere_is_told_and_nothing_is_left_half_written(brains,
 
 
 def test_revisits_are_simulated_where_nobody_came_twice(brains, cache, tmp_path, monkeypatch):
-    settings = SMOKE.changed(revisits=RevisitSettings(rotation_degrees=0.5, shift_mm=0.4))
+    settings = SMOKE.changed(revisits=RevisitSettings())
     drawn = []
 
     def looking(networks, scans, *rest):
