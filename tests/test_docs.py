@@ -71,6 +71,7 @@ def test_readme_and_makefile_show_commands():
         "cohort",
         "inspect",
         "prior",
+        "protect",
     }
     assert [words[0] for words in commands(ROOT / "Makefile")] == ["phantom", "study"]
 
