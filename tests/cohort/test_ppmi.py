@@ -71,6 +71,7 @@ def test_a_download(write, put, inside):
         root = root / "PPMI"
     put(root / "notes.csv", "something,else\n")
     cohort = read_cohort(root)
+    assert cohort.layout == "PPMI"
     assert [case.case_id for case in cohort.cases] == ["3102_BL", "3102_V04", "3102_V06", "4001_BL"]
     assert [case.age for case in cohort.cases] == [61, 62, 63, 70] and {case.sex for case in cohort.cases} == {"F"}
     assert [case.image.parent.name for case in cohort.cases] == [image[3] for image in IMAGES]

@@ -41,6 +41,7 @@ def test_manifest(manifest):
     cohort = read_cohort(manifest)
     assert [case.case_id for case in cohort.cases] == ["p2_s1", "p1_s2", "p1_s1"]
     assert cohort.patients == ("p1", "p2") and cohort.sessions == {"p1": 2, "p2": 1}
+    assert cohort.layout == "manifest.csv"
     last = cohort.cases[2]
     assert (last.age, last.sex, last.image) == (51.5, "F", manifest / "p1s1.nii")
     assert (cohort.cases[1].age, cohort.cases[1].sex) == (None, None)
@@ -56,7 +57,7 @@ def test_patients_are_taken_whole_and_first_sessions_are_first(manifest):
 
 def test_bids(bids):
     cohort = read_cohort(bids)
-    assert [case.case_id for case in cohort.cases] == ["01_1", "01_2", "02_1"]
+    assert [case.case_id for case in cohort.cases] == ["01_1", "01_2", "02_1"] and cohort.layout == "BIDS"
     assert (cohort.cases[0].age, cohort.cases[0].sex, cohort.cases[2].age) == (44, "F", None)
     assert cohort.cases[1].labels == bids / "sub-01/ses-2/anat/sub-01_ses-2_dseg.nii.gz"
     assert cohort.scheme("tissue5").mapping == {0: 0, 3: 1}

@@ -78,13 +78,14 @@ def scheme_of_values(values: Collection[int], source: Path) -> LabelScheme:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A table of cases below one directory, with the label schemes that the directory defines."""
+    """A table of cases below one directory, with the label schemes that the directory defines; `layout` by its name."""
 
     name: str
     root: Path
     cases: tuple[Case, ...]
     schemes: dict[str, LabelScheme] = field(default_factory=dict)
     scheme_file: str = "labels.csv"
+    layout: str = "made in memory"
 
     @property
     def patients(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """From a directory to a cohort, whichever of the known layouts it has."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
@@ -24,6 +25,7 @@ def read_cohort(directory: Path) -> Cohort:
             f"{directory} has two layouts, {found[0].LOOKED_FOR} and {found[1].LOOKED_FOR}; move one of them away."
         )
     if found:
-        return found[0].read(directory)
+        name, _, _ = found[0].LOOKED_FOR.partition(" (")
+        return replace(found[0].read(directory), layout=name)
     *most, last = (layout.LOOKED_FOR for layout in LAYOUTS)
     raise RemnantError(f"The layout of {directory} is not known; looked for {', '.join(most)} or {last}.")

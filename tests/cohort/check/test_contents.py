@@ -6,7 +6,7 @@ from remnant.cohort.check import check_directory
 
 def test_counts_and_no_finding(tmp_path, clean, write_manifest):
     report = check_directory(write_manifest(tmp_path / "data", clean(3, 2)), quiet=True)
-    assert report.counts == {"layout": "manifest", "patients": 3, "sessions": 6, "scans": 6, "files": 12}
+    assert report.counts == {"layout": "manifest.csv", "patients": 3, "sessions": 6, "scans": 6, "files": 12}
     assert report.findings == () and not report.failed
 
 

@@ -20,7 +20,7 @@ def found(directory, check):
 
 def test_a_clean_folder_of_radiographs(chests):
     report = check_directory(chests, quiet=True)
-    assert report.counts == {"layout": "manifest", "patients": 4, "sessions": 8, "scans": 8, "files": 8}
+    assert report.counts == {"layout": "manifest.csv", "patients": 4, "sessions": 8, "scans": 8, "files": 8}
     assert report.findings == ()
 
 

@@ -25,7 +25,7 @@ def command(monkeypatch, capsys):
 def test_a_clean_cohort_is_exit_code_0(tmp_path, clean, write_manifest, command):
     code, printed = command(write_manifest(tmp_path / "data", clean(3, 2)))
     assert code == 0
-    assert "manifest: 3 patients, 6 sessions, 6 scans (12 files)" in printed.out
+    assert "manifest.csv: 3 patients, 6 sessions, 6 scans (12 files)" in printed.out
     assert "Nothing found." in printed.out and "0 errors, 0 warnings" in printed.out
     # Plain where it is no terminal.
     assert "\x1b" not in printed.out

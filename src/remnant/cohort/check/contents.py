@@ -4,15 +4,6 @@ from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Subject
 
-# What a layout's table of labels, or the table that it is known by, says of its name.
-LAYOUTS = {
-    "labels.csv": "manifest",
-    "dseg.tsv": "BIDS",
-    "train.csv": "CheXpert",
-    "Data_Entry_2017.csv": "NIH ChestX-ray14",
-    "manifest.csv": "folder of radiographs",
-}
-
 
 class Contents(Check):
     """Counts, and files that cannot be read."""
@@ -38,9 +29,8 @@ def counts(subject: Subject) -> dict[str, int | str]:
         named = {"layout": "DICOM", "patients": len(patients), "sessions": len(visits), "scans": len(subject.series)}
         return named | {"files": len(subject.slices)}
     cohort = subject.cohort
-    layout = LAYOUTS.get(cohort.scheme_file, cohort.scheme_file)
     return {
-        "layout": layout,
+        "layout": cohort.layout,
         "patients": len(cohort.patients),
         "sessions": len({(case.patient, case.session) for case in cohort.cases}),
         "scans": len(cohort.cases),
