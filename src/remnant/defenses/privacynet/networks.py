@@ -60,9 +60,10 @@ def arguments_of(settings: PrivacyNetSettings, classes: int) -> dict[str, dict[s
 class Client:
     """What the hospital holds: the encoder, and how a scan is prepared for it.
 
-    `template`: float32 (x, y, z), the mean of the training
-    patients on `grid`, to which scans are registered; None where they are only centred. `likeness`: the lowest correlation
-    of a prepared training scan with the template. `mark`: by which the codes and the segmenter name this encoder.
+    `network`: (n, 1, x, y, z) in [0, 1] to a code of the same shape and range, for windows of `patch` voxels a side.
+    `template`: float32 (x, y, z), the mean of the training patients on `grid`, to which scans are registered; None where
+    they are only centred. `likeness`: the lowest correlation of a prepared training scan with the template. `mark`: by which
+    the codes and the segmenter name this encoder.
     """
 
     network: nn.Module

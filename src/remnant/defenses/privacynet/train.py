@@ -46,7 +46,7 @@ def train_privacynet(
     """Train on the cohort's scans in the run directory `out`; return its folder of checkpoints.
 
     In it lie the encoder with its template, the segmenter and the discriminator; the curves of every loss are in
-    figures/losses.svg, drawn anew every minute, and in the log. Who was trained on and who was held out stays in
+    figures/losses.svg, drawn anew every 200 steps, and in the log. Who was trained on and who was held out stays in
     private/patients.json. A killed run goes on with `resume`, on the same machine to the same weights.
     Raises `RemnantError` as `prepare`, `held_out` and `Run.start` do, where nobody has two scans, and for a resumed run of other
     scans.
@@ -171,7 +171,7 @@ class Curves:
             if self._task is None:
                 # Only now is it known what an earlier process had done.
                 self._task = self._stack.enter_context(
-                    Task("training", sum(self._steps.values()), done=done - REPORT_EVERY, quiet=self._quiet)
+                    Task("training", sum(self._steps.values()), done=max(0, done - REPORT_EVERY), quiet=self._quiet)
                 )
             shown = ", ".join(f"{term} {value:.3g}" for term, value in terms.items())
             self._task.advance(f"{part}: {shown}", done - self._task.done)
