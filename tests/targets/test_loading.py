@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from remnant.base.errors import RemnantError
+from remnant.nets.classifiers import build_classifier
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.loading import load_target
 
@@ -79,6 +80,11 @@ def test_weights_that_do_not_serve(loaded, state, name, change, told):
     change(changed)
     with pytest.raises(RemnantError, match=told):
         loaded(changed)
+
+
+def test_a_narrow_resnet(loaded):
+    ours = randomised(build_classifier("resnet18", channels=1, classes=2, width=16))
+    assert_same_outputs(loaded(ours.state_dict()), ours, 1, 32, 32)
 
 
 def test_networks_that_remnant_does_not_build(loaded, state):

@@ -74,7 +74,7 @@ def test_a_resnet(tmp_path, state):
         3,
         1,
     )
-    assert one.arguments == {"name": "resnet18", "channels": 3, "classes": 1}
+    assert one.arguments == {"name": "resnet18", "channels": 3, "classes": 1, "width": 64}
     assert one.parameters == 11_177_025 and one.buffers == 9_620 and one.dtypes == {"float32": 102, "int64": 20}
     assert (one.statistics.layers, one.statistics.untouched, one.statistics.removed, one.statistics.steps) == (
         20,

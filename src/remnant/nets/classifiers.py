@@ -46,12 +46,17 @@ class DenseNet(nn.Module):
 
 
 def _resnet(depth: int) -> Callable[..., nn.Module]:
-    def build(channels: int, classes: int, dropout: float | None) -> nn.Module:
+    def build(channels: int, classes: int, dropout: float | None, width: int = 64) -> nn.Module:
         from monai.networks import nets
 
         # MONAI's defaults are those of 3D ResNets; these are torchvision's.
         model = getattr(nets, f"resnet{depth}")(
-            spatial_dims=2, n_input_channels=channels, num_classes=classes, conv1_t_stride=2, bias_downsample=False
+            spatial_dims=2,
+            n_input_channels=channels,
+            num_classes=classes,
+            conv1_t_stride=2,
+            bias_downsample=False,
+            widen_factor=width / 64,
         )
         model.fc = _behind(dropout, model.fc)
         return model
@@ -94,8 +99,8 @@ def build_classifier(
 
     Its weights come from torch's global generator. `dropout` of a ResNet or DenseNet stands before the head, which is
     then `fc.1` or `classifier.1` as in many a checkpoint, also at probability 0; that of a ViT is torchvision's own,
-    inside the encoder, and changes no name. `arguments` are for the ViTs: `vit` needs `image_size`, `patch`, `blocks`,
-    `width`, `heads` and `mlp`; in `vit_b_16` they replace what the name says.
+    inside the encoder, and changes no name. `arguments`: of a ResNet the `width` of its first stage, 64 unless told; `vit`
+    needs `image_size`, `patch`, `blocks`, `width`, `heads` and `mlp`; in `vit_b_16` they replace what the name says.
     Raises `RemnantError` for an unknown name and for sizes of a ViT that do not fit each other.
     """
     if name not in CLASSIFIERS:

@@ -60,6 +60,8 @@ def _facts(one: Description) -> list[tuple[str, str]]:
             f"{size['image_size']} pixels, patches of {size['patch']}, {size['blocks']} blocks, width {size['width']}"
         )
         facts.append(("size", text))
+    elif one.arguments and "width" in one.arguments:
+        facts.append(("size", f"{one.arguments['width']} channels in the first stage"))
     if one.channels is not None:
         facts.append(("input", _number(one.channels, "channel", "channels")))
     if one.architecture:

@@ -157,7 +157,14 @@ def _cpu_attack() -> AttackSettings:
 
 def _smoke() -> StudySettings:
     # Few steps, but enough that running statistics have forgotten where they began.
-    cnn = ClassifierSettings(input_range=InputRange(32), epochs=60, planted_epochs=60, learning_rate=2e-3, patience=3)
+    cnn = ClassifierSettings(
+        arguments={"width": 16},
+        input_range=InputRange(32),
+        epochs=60,
+        planted_epochs=60,
+        learning_rate=2e-3,
+        patience=3,
+    )
     vit = {"image_size": 32, "patch": 8, "blocks": 2, "width": 32, "heads": 2, "mlp": 64}
     return StudySettings(
         preset="smoke",

@@ -74,7 +74,7 @@ def run_study(
     def prepare(run: Run) -> list[Cell]:
         for name in SMOKE:
             if name not in cohorts:
-                cohorts[name] = _phantoms(run, name, asked)
+                cohorts[name] = _phantoms(run, name, asked.quiet)
         dealt = deal(cohorts["private"], cohorts["public"], settings)
         if not groups_file(run, OWN).exists():
             images = {name: _prepared(run, cohorts[name], settings, cache, asked) for name in SMOKE}
@@ -107,9 +107,10 @@ def run_study(
     return carry_out(STUDY, asked, config, prepare, concluded, passing=PASSING, drawn=DRAWN)
 
 
-def _phantoms(run: Run, name: str, asked: Asked) -> Cohort:
+def _phantoms(run: Run, name: str, quiet: bool) -> Cohort:
     def write(out: Path) -> None:
-        write_manifest(SMOKE[name], out, workers=asked.workers, quiet=asked.quiet)
+        # In this process: workers take longer to start than these to be drawn.
+        write_manifest(SMOKE[name], out, quiet=quiet)
 
     return phantom_cohort(run, write, f"phantoms-{name}")
 

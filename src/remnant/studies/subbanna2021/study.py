@@ -59,9 +59,8 @@ def run_study(
 
     def prepare_cells(run: Run) -> list[Cell]:
         nonlocal cohort
-        cohort = cohort or phantom_cohort(
-            run, lambda out: write_bids(SMOKE_PHANTOMS, out, workers=workers, quiet=quiet)
-        )
+        # In this process: workers take longer to start than these to be drawn.
+        cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=quiet))
         _prepare_folds(run, cohort, settings, cache, workers, quiet)
         foretell(run, settings, workers)
         return cells_of(settings)

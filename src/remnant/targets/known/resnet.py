@@ -13,7 +13,7 @@ DEPTHS = {
     "resnet152": (True, (3, 8, 36, 3)),
 }
 BUILT = ("resnet18", "resnet34", "resnet50")
-WIDTHS = (64, 128, 256, 512)
+WIDTH = 64  # channels of the first stage; each later one has twice as many
 
 
 def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
@@ -28,6 +28,7 @@ def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
     head = tensors.get("fc.weight")
     classes = head.shape[0] if head is not None and head.ndim == 2 else None
     dimensions, channels = stem.ndim - 2, stem.shape[1]
+    width = stem.shape[0]
     biased = any(".downsample.0.bias" in key for key in tensors)
     return Match(
         architecture=name,
@@ -36,9 +37,9 @@ def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
         dimensions=dimensions,
         channels=channels,
         classes=classes,
-        layout=resnet_layout(name, dimensions, channels, classes or 0, biased=biased),
+        layout=resnet_layout(name, dimensions, channels, classes or 0, width, biased=biased),
         tensors=tensors,
-        arguments={"name": name, "channels": channels, "classes": classes}
+        arguments={"name": name, "channels": channels, "classes": classes, "width": width}
         if name in BUILT and dimensions == 2 and classes and not biased
         else None,
         assumptions=(
@@ -47,21 +48,24 @@ def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
     )
 
 
-def resnet_layout(name: str, dimensions: int, channels: int, classes: int, *, biased: bool = False) -> Layout:
+def resnet_layout(
+    name: str, dimensions: int, channels: int, classes: int, width: int = WIDTH, *, biased: bool = False
+) -> Layout:
     """Names and shapes; without a head for 0 `classes`; `biased`: MONAI's shortcut convolutions have a bias."""
     bottleneck, depths = DEPTHS[name]
 
     def kernel(side: int) -> tuple[int, ...]:
         return (side,) * dimensions
 
-    layout = {"conv1.weight": (64, channels, *kernel(7)), **batch_norm("bn1", 64)}
-    below = 64
-    for stage, (blocks, width) in enumerate(zip(depths, WIDTHS, strict=True), 1):
-        above = width * 4 if bottleneck else width
+    layout = {"conv1.weight": (width, channels, *kernel(7)), **batch_norm("bn1", width)}
+    below = width
+    for stage, blocks in enumerate(depths, 1):
+        inner = width * 2 ** (stage - 1)
+        above = inner * 4 if bottleneck else inner
         for block in range(blocks):
             at = f"layer{stage}.{block}"
-            wide = ((below, width, 3), (width, width, 3))
-            sides = ((below, width, 1), (width, width, 3), (width, above, 1)) if bottleneck else wide
+            wide = ((below, inner, 3), (inner, inner, 3))
+            sides = ((below, inner, 1), (inner, inner, 3), (inner, above, 1)) if bottleneck else wide
             for index, (inputs, outputs, side) in enumerate(sides, 1):
                 layout[f"{at}.conv{index}.weight"] = (outputs, inputs, *kernel(side))
                 layout |= batch_norm(f"{at}.bn{index}", outputs)
