@@ -1,6 +1,7 @@
 """The independent pieces of an audit: the reader of age and sex, each target, and each stage 1 with what is drawn after it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], setti
     whether its loss had `levelled_off`.
     """
     own = read_groups(run, OWN) if groups_file(run, OWN).exists() else {}
-    model = load_demographics(demographics_file(run)) if own else None
+    model = _reader(demographics_file(run)) if own else None
     access = weights_of(load_target(aim.checkpoint))
     groups = read_groups(run, aim.source) if aim.source else {}
     yardstick = Yardstick(groups, access.target, aim.input_range, model, settings.crop)
@@ -141,6 +142,12 @@ def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], setti
         # One a method that was tuned; of generators for a class each, that of the first.
         write_progression(run, _progression(target, methods[0], tuned))
     return {"methods": list(methods), "stage1": stage1.rows(), **stage1.ends(tuned)}
+
+
+@lru_cache(maxsize=1)
+def _reader(path: Path) -> DemographicModel:
+    """Once for all attacks of a process: at the smallest sizes to build it takes longer than to use it."""
+    return load_demographics(path)
 
 
 def _judged(
