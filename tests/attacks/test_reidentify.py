@@ -10,7 +10,7 @@ from remnant.engine.loop import FitSettings
 from remnant.measure.verification import best_threshold, verification
 from remnant.targets.access import Codes
 
-SETTINGS = ReidentifierSettings(batch=16, pairs=160, fit=FitSettings(epochs=8, learning_rate=3e-3))
+SETTINGS = ReidentifierSettings(batch=8, pairs=48, fit=FitSettings(epochs=8, learning_rate=3e-3))
 
 
 def people(count, first, side=16):
@@ -50,13 +50,13 @@ def test_it_knows_nothing_of_codes_that_hold_nothing():
 
 
 def test_the_same_seed_gives_the_same_scores():
-    short = SETTINGS.changed(patch=8, pairs=32, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    short = SETTINGS.changed(patch=8, pairs=16, fit=FitSettings(epochs=1, learning_rate=1e-3))
     assert examined(lambda scans: scans, short) == examined(lambda scans: scans, short)
 
 
 def test_tiles_cover_the_code_and_their_logits_are_averaged():
     own, names = people(2, 0, side=20)
-    short = SETTINGS.changed(patch=16, pairs=4, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    short = SETTINGS.changed(patch=16, pairs=2, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))
     model = train_reidentifier(Codes(lambda scans: scans, own), own, names, short, Seeds(0), lambda *said: None)
     features = embedded(model, own, 16)
     assert features.shape[:2] == (4, 8)
@@ -69,7 +69,7 @@ def test_tiles_cover_the_code_and_their_logits_are_averaged():
 
 def test_an_order_does_not_matter_whatever_the_head():
     own, names = people(3, 0)
-    short = SETTINGS.changed(head="published", pairs=4, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    short = SETTINGS.changed(head="published", pairs=2, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))
     model = train_reidentifier(Codes(lambda scans: scans, own), own, names, short, Seeds(0), lambda *said: None)
     features = embedded(model, own, None)
     pairs = draw_pairs(names, seeds=Seeds(1))

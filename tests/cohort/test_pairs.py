@@ -7,7 +7,7 @@ import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.pairs import cut_patch, draw_corners, draw_epoch, draw_pairs
+from remnant.cohort.pairs import all_pairs, cut_patch, draw_corners, draw_epoch, draw_pairs
 
 # Five people with one to four images, out of order.
 PATIENTS = ["a", "b", "c", "a", "b", "d", "a", "b", "e", "d", "b"]
@@ -122,3 +122,16 @@ def test_a_volume_smaller_than_a_patch():
         RemnantError, match="A patch of 64 voxels a side does not fit into a volume of 64 x 80 x 48; use"
     ):
         draw_corners((64, 80, 48), 64, 1, seeds=Seeds(0))
+
+
+def test_all_pairs_hold_every_pair_of_one_patient_and_so_many_of_two():
+    patients = ["a"] * 3 + ["b"] * 2 + ["c", "d"]
+    found = all_pairs(patients, 2, seeds=Seeds(0))
+    same = [pair for pair in found if pair.same]
+    assert {frozenset((pair.anchor, pair.other)) for pair in same} == {
+        frozenset(pair) for pair in ((0, 1), (0, 2), (1, 2), (3, 4))
+    }
+    different = {frozenset((pair.anchor, pair.other)) for pair in found if not pair.same}
+    assert len(different) == 8 == len(found) - 4
+    assert all(len({patients[i] for i in pair}) == 2 for pair in different)
+    assert len(all_pairs(patients, 100, seeds=Seeds(0))) == 21

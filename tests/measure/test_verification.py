@@ -12,7 +12,14 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from remnant.base.errors import RemnantError
 from remnant.measure import verification as module
 from remnant.measure.auc import detectable_auc
-from remnant.measure.verification import best_threshold, verdict, verification
+from remnant.measure.verification import (
+    best_threshold,
+    matrix_pairs,
+    orientation,
+    verdict,
+    verification,
+    verification_contrast,
+)
 
 
 def generator(seed=0):
@@ -182,6 +189,84 @@ def test_same_seed_same_result_and_blocks_change_only_the_draw(monkeypatch):
     assert other.best_chance == pytest.approx(first.best_chance, abs=0.01)
 
 
+def test_contrast_is_the_difference_of_the_areas_on_the_same_draws():
+    """Against a loop that draws patients and copies pairs."""
+    first, patients = draw(generator(10), 12, 66, 1.0, 0.5, 1.5)
+    second = first + generator(11).normal(size=len(first))
+    same = patients[:, 0] == patients[:, 1]
+    found = verification_contrast(first, second, patients, generator(), resamples=4000)
+    assert found.difference == pytest.approx(roc_auc_score(same, first) - roc_auc_score(same, second))
+    random, drawn = generator(12), []
+    for _ in range(4000):
+        times = np.bincount(random.integers(0, 12, 12), minlength=12)
+        copies = np.where(same, times[patients[:, 0]], times[patients].prod(1))
+        weights = np.outer(copies[same], copies[~same])
+        wins = [scores[same][:, None] > scores[~same] for scores in (first, second)]
+        drawn.append(((wins[0] * 1.0 - wins[1]) * weights).sum() / weights.sum())
+    np.testing.assert_allclose([found.low, found.high], np.quantile(drawn, [0.025, 0.975]), atol=0.015)
+    assert found.detectable == pytest.approx(2.801585 * np.std(drawn), rel=0.1)
+    assert found.p == pytest.approx(2 * np.mean(np.array(drawn) <= 0), abs=0.03) and found.n == 12
+
+
+def test_contrast_of_like_scores_is_narrower_than_either_area():
+    scores, patients = draw(generator(13), 30, 200, 1.0, 0.5, 1.0)
+    found = verification_contrast(scores, scores + 0.01 * (np.arange(len(scores)) % 2), patients, generator())
+    area = verification(scores, patients, 0.0, generator()).auc
+    assert found.high - found.low < 0.2 * (area.high - area.low)
+    turned = verification_contrast(scores + 0.01 * (np.arange(len(scores)) % 2), scores, patients, generator())
+    assert (turned.difference, turned.low, turned.high) == pytest.approx(
+        (-found.difference, -found.high, -found.low), abs=1e-12
+    )
+
+
+def test_contrast_covers_nothing_where_there_is_nothing():
+    """Two adversaries of one strength, both of patients' own tempers: 95% intervals hold 0, p is under 0.05 as rarely."""
+    random, hits, small = generator(14), [], []
+    left, right = np.triu_indices(24, 1)
+    ids = np.repeat(np.arange(24), 3)
+    patients = np.concatenate([np.stack([ids, ids], 1), np.stack([left, right], 1)])
+    for _ in range(200):
+        # What both see, and what each sees for itself.
+        tempers = random.normal(size=(3, 2, 24))
+        common, one, other = (
+            np.concatenate([1 + own[ids], (shared[left] + shared[right]) / math.sqrt(2)]) for own, shared in tempers
+        )
+        first, second = common + one, common + other
+        found = verification_contrast(first, second, patients, random, resamples=100)
+        hits.append(found.low <= 0 <= found.high)
+        small.append(found.p < 0.05)
+    assert np.mean(hits) >= 0.86 and np.mean(small) <= 0.14
+
+
+def test_contrast_without_a_fault_has_a_width():
+    same = np.arange(60) < 30
+    exact = stats.binomtest(30, 30).proportion_ci(method="exact").low
+    for other, difference in ((same, 0), (~same, 1)):
+        found = verification_contrast(
+            same.astype(float), other.astype(float), pairs_of(same), generator(), resamples=50
+        )
+        assert found.difference == difference
+        assert (found.low, found.high) == pytest.approx((difference - (1 - exact), min(1, difference + 1 - exact)))
+        assert (found.p == 1) == (difference == 0)
+
+
+def test_whoever_is_wrong_on_their_own_patients_is_turned():
+    scores, patients = draw(generator(15), 20, 100, 0.5, 1.0, 1.0)
+    assert orientation(scores, patients) == 1 and orientation(-scores, patients) == -1
+    assert orientation(np.zeros(len(scores)), patients) == 1
+
+
+def test_a_matrix_as_pairs_has_the_area_of_own_versus_others():
+    matrix = generator(16).normal(size=(3, 4))
+    scores, patients = matrix_pairs(matrix, "abc", "abca")
+    same = [row == column for row, column in patients]
+    assert sum(same) == 4 and scores[patients.index(("b", "c"))] == matrix[1, 2]
+    found = verification(scores, patients, 0.0, generator(), resamples=10)
+    assert found.auc.mean == pytest.approx(roc_auc_score(same, matrix.ravel()))
+    with pytest.raises(RemnantError, match="rows"):
+        matrix_pairs(matrix, "abcd", "abca")
+
+
 @pytest.mark.parametrize(
     ("scores", "patients", "words"),
     [
@@ -193,6 +278,11 @@ def test_same_seed_same_result_and_blocks_change_only_the_draw(monkeypatch):
     ],
 )
 def test_refuses(scores, patients, words):
-    for function in (best_threshold, lambda *pairs: verification(*pairs, 0.0, generator())):
+    for function in (
+        best_threshold,
+        orientation,
+        lambda *pairs: verification(*pairs, 0.0, generator()),
+        lambda scores, patients: verification_contrast(scores, scores, patients, generator()),
+    ):
         with pytest.raises(RemnantError, match=words):
             function(scores, patients)

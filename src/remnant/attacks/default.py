@@ -54,7 +54,7 @@ def error_and_ssim(drawn: Tensor, truth: Tensor, generator: torch.Generator) -> 
 
 def train_on_warps(
     model: nn.Module,
-    encoder: nn.Module,
+    encoder: Callable[[Tensor], Tensor],
     own: Tensor,
     settings: WarpedTraining,
     seeds: Seeds,

@@ -13,22 +13,23 @@ from remnant.cohort.pairs import Pair, cut_patch, draw_corners, draw_epoch
 from remnant.engine.device import as_batch, fabric
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.nets.siamese import Head, Siamese
-from remnant.targets.access import Codes
+from remnant.targets.access import Codes, encode
 
 Drawn = tuple[Tensor, Tensor, Tensor]
 
 
 class ReidentifierSettings(Settings):
-    """A Siamese network, and how it is trained: `pairs` an epoch, `batch` of them a step.
+    """A Siamese network, and how it is trained: `pairs` of one patient an epoch, `batch` of them a step.
 
-    `patch`: voxels a side of what it sees of both codes, from one place drawn anew for every pair; None for whole codes.
+    A step learns from every pair of its volumes, of one patient and of two, which weigh alike. `patch`: voxels a side of what it
+    sees of codes, from one place drawn anew for every step; None for whole codes.
     """
 
     trunk: str = "resnet_small"
     head: Head = "symmetric"
     patch: int | None = pydantic.Field(default=None, ge=8)
-    batch: int = pydantic.Field(default=8, ge=2, multiple_of=2)
-    pairs: int = pydantic.Field(default=160, ge=2)
+    batch: int = pydantic.Field(default=8, ge=2)
+    pairs: int = pydantic.Field(default=80, ge=2)
     fit: FitSettings = FitSettings(epochs=20, learning_rate=1e-3, weight_decay=1e-2)
 
     @property
@@ -48,31 +49,45 @@ def train_reidentifier(
     """A network that tells whether two codes are of one patient, trained on the attacker's `own` scans (n, 1, x, y, z) of
     `patients` (n,), some with several.
 
-    It never sees `access.codes`. Raises `RemnantError` as `draw_epoch` does, and for patches that do not fit.
+    It never sees `access.codes`. Raises `RemnantError` as `train_on_codes` does.
     """
-    seen = access.view(own)
-    shape = tuple(seen.shape[2:])
-    side = settings.patch
+    return train_on_codes(encode(access.view, own), patients, settings, seeds, report)
+
+
+def train_on_codes(
+    codes: Tensor, patients: Sequence[str], settings: ReidentifierSettings, seeds: Seeds, report: EpochReport
+) -> Siamese:
+    """The same on `codes` (n, c, x, y, z) that the attacker made of its own scans.
+
+    Raises `RemnantError` as `draw_epoch` does, and for patches that do not fit.
+    """
+    shape = tuple(codes.shape[2:])
+    side, whose = settings.patch, np.unique(patients, return_inverse=True)[1]
     torch.manual_seed(seeds.child("weights").integer)
-    model = Siamese(settings.trunk, settings.head)
+    model = Siamese(settings.trunk, settings.head, codes.shape[1])
 
     def draw(epoch: int) -> Iterator[Drawn]:
         branch = seeds.child("epoch", epoch)
-        pairs = draw_epoch(patients, settings.pairs, seeds=branch)
-        corners = draw_corners(shape, side, len(pairs), seeds=branch) if side else np.zeros((len(pairs), 3), int)
+        pairs = [pair for pair in draw_epoch(patients, 2 * settings.pairs, seeds=branch) if pair.same]
+        corners = draw_corners(shape, side, settings.steps, seeds=branch) if side else [None] * settings.steps
         # Steps of nearly equal size, as pairs were shuffled.
-        for chosen in np.array_split(np.arange(len(pairs)), settings.steps):
-            first, second = (
-                as_batch(
-                    torch.stack([_cut(seen[image], corners[i], side) for i, image in zip(chosen, images, strict=True)])
-                )
-                for images in ([pairs[i].anchor for i in chosen], [pairs[i].other for i in chosen])
-            )
-            yield first, second, torch.tensor([float(pairs[i].same) for i in chosen], device=first.device)
+        for chosen, corner in zip(np.array_split(np.arange(len(pairs)), settings.steps), corners, strict=True):
+            images = np.array([(pairs[i].anchor, pairs[i].other) for i in chosen]).ravel()
+            first, second = np.triu_indices(len(images), 1)
+            others = images[first] != images[second]
+            first, second = first[others], second[others]
+            volumes = as_batch(torch.stack([_cut(codes[image], corner, side) for image in images]))
+            same = torch.from_numpy(whose[images[first]] == whose[images[second]]).to(volumes.device)
+            yield volumes, torch.from_numpy(np.stack([first, second])).to(volumes.device), same
 
-    def loss(model: nn.Module, drawn: Drawn) -> Tensor:
-        first, second, same = drawn
-        return nn.functional.binary_cross_entropy_with_logits(model(first, second).float(), same)
+    def loss(_: nn.Module, drawn: Drawn) -> Tensor:
+        volumes, places, same = drawn
+        # Once for each volume and not once for each pair, which are many more.
+        with fabric().autocast():
+            features = model.embed(volumes)
+            logits = model.compare(*features[places]).float()
+        losses = nn.functional.binary_cross_entropy_with_logits(logits, same.float(), reduction="none")
+        return torch.stack([losses[kind].mean() for kind in (same, ~same) if kind.any()]).mean()
 
     fit(model, draw, settings.steps, loss, settings.fit, report=report)
     return model

@@ -60,6 +60,22 @@ def draw_pairs(patients: Sequence[str], *, seeds: Seeds, positives: int | None =
     )
 
 
+def all_pairs(patients: Sequence[str], negatives: int, *, seeds: Seeds) -> tuple[Pair, ...]:
+    """Every pair of one patient, and `negatives` times as many of two, or all there are; first those of one patient.
+
+    For measuring, where many pairs of two patients keep intervals narrow. Otherwise, and errors, as in `draw_pairs`.
+    """
+    images = _images_of(patients)
+    generator, whose = seeds.child("pairs").numpy(), np.asarray(patients)
+    same = np.concatenate([_circle(np.array(own)) for own in images.values()])
+    different = _circle(generator.permutation(len(patients)))
+    different = _even(different[whose[different[:, 0]] != whose[different[:, 1]]], negatives * len(same), generator)
+    return (
+        *(Pair(int(anchor), int(other), True) for anchor, other in same),
+        *(Pair(int(anchor), int(other), False) for anchor, other in different),
+    )
+
+
 def draw_epoch(patients: Sequence[str], pairs: int, *, seeds: Seeds) -> tuple[Pair, ...]:
     """`pairs` pairs for an epoch of training in a drawn order, half of them of one patient (one more where odd).
 

@@ -8,14 +8,14 @@ Accuracy is balanced: the mean of the shares right among the pairs of one patien
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.auc import RESAMPLES, TOGETHER, detectable_auc
+from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc
 from remnant.measure.intervals import Interval, clopper_pearson
 
 CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
@@ -76,8 +76,6 @@ def verification(
     """
     scores, patients, same = _checked(scores, patients)
     best = best_threshold(scores, patients)
-    names, place = np.unique(patients, return_inverse=True)
-    first, second = place.reshape(patients.shape).T
 
     def measured(weights: np.ndarray) -> np.ndarray:
         """Both accuracies and the area, float64 (3, r), where pairs weigh `weights` (r, n); NaN without a kind."""
@@ -87,15 +85,10 @@ def verification(
             )
 
     found = measured(np.ones((1, len(scores))))[:, 0]
-    drawn = []
-    for start in range(0, resamples, TOGETHER):
-        times = seeds.multinomial(len(names), np.full(len(names), 1 / len(names)), min(TOGETHER, resamples - start))
-        drawn.append(measured(times[:, first] * np.where(same, 1.0, times[:, second])))
-    spread = np.concatenate(drawn, axis=1)
-    fewest = min(len(np.unique(patients[kind])) for kind in (same, ~same))
+    spread = np.concatenate([measured(weights) for weights in _resampled(patients, same, seeds, resamples)], axis=1)
+    people, fewest = len(np.unique(patients)), _fewest(patients, same)
     balanced, best_balanced, area = (
-        _interval(value, row[np.isfinite(row)], level, len(names), fewest)
-        for value, row in zip(found, spread, strict=True)
+        _interval(value, row[np.isfinite(row)], level, people, fewest) for value, row in zip(found, spread, strict=True)
     )
     if area.mean in (0, 1):
         detectable = detectable_auc(fewest, fewest, alpha=1 - level)
@@ -112,6 +105,69 @@ def verification(
         int(same.sum()),
         int((~same).sum()),
     )
+
+
+def orientation(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> int:
+    """-1 where these pairs, of the adversary's own patients, have an area below 0.5, else 1.
+
+    Times its scores, an adversary that is confidently wrong is right; the pairs that are judged have no say in it.
+    """
+    scores, _, same = _checked(scores, patients)
+    return -1 if _area(scores, same, np.ones((1, len(scores))))[0] < 0.5 else 1
+
+
+def verification_contrast(
+    first: np.ndarray,
+    second: np.ndarray,
+    patients: Sequence[tuple[str, str]],
+    seeds: np.random.Generator,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Contrast:
+    """Area under the ROC curve of `first` minus that of `second`, two adversaries' scores (n,) of the same pairs.
+
+    Each as it stands: turn those of an adversary that is wrong on its own patients by `orientation` before. The interval is the
+    percentile bootstrap of `verification` on the same draws for both, so that what the two have in common cancels out; p,
+    two-sided, is twice the share of draws on the other side of zero. `n` counts patients. Where neither makes a fault, or one is
+    all right and the other all wrong, the interval is what as many patients without a fault allow. For scores that are a matrix,
+    see `matrix_pairs`. Raises `RemnantError` as `verification` does.
+    """
+    first, patients, same = _checked(first, patients)
+    second = _checked(second, patients)[0]
+
+    def areas(weights: np.ndarray) -> np.ndarray:
+        """float64 (2, r)."""
+        with np.errstate(invalid="ignore"):
+            return np.stack([_area(scores, same, weights) for scores in (first, second)])
+
+    found = areas(np.ones((1, len(same))))[:, 0]
+    difference, people = float(found[0] - found[1]), len(np.unique(patients))
+    spread = np.concatenate([areas(weights) for weights in _resampled(patients, same, seeds, resamples)], axis=1)
+    drawn = (spread[0] - spread[1])[np.isfinite(spread[0])]
+    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    p = min(1.0, 2 * float(tail + 1) / (len(drawn) + 1))
+    z = stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(0.8)
+    detectable = float(z * drawn.std())
+    if np.isin(found, (0, 1)).all():
+        few = _fewest(patients, same)
+        faulty = 1 - clopper_pearson(few, few, level).low
+        low, high, detectable = max(-1.0, difference - faulty), min(1.0, difference + faulty), faulty
+    else:
+        low, high = (float(end) for end in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
+    return Contrast(difference, low, high, p, detectable, people)
+
+
+def matrix_pairs(
+    scores: np.ndarray, rows: Sequence[str], columns: Sequence[str]
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """A matrix of `scores` (n, m) of images of `rows` (n,) with images of `columns` (m,) as pairs: (n m,) and their patients.
+
+    The area of the pairs is that of own versus others, as of redrawn scans with the scans themselves.
+    """
+    scores = np.asarray(scores, dtype=float)
+    if scores.shape != (len(rows), len(columns)):
+        raise RemnantError(f"Got {len(rows)} rows' and {len(columns)} columns' patients for scores {scores.shape}.")
+    return scores.ravel(), [(row, column) for row in rows for column in columns]
 
 
 def best_threshold(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> float:
@@ -145,6 +201,22 @@ def verdict(coded: Verification, raw: Verification) -> str:
             f"adversary too weak to tell: balanced accuracy {raw.balanced.mean:.3f} on raw images, {CONTROL} is asked"
         )
     return f"not seen to tell patients apart; {coded.auc.n} patients would have shown an AUC of {coded.detectable:.2f}"
+
+
+def _resampled(
+    patients: np.ndarray, same: np.ndarray, seeds: np.random.Generator, resamples: int
+) -> Iterator[np.ndarray]:
+    """How often each pair counts, float64 (r, n) a block, in draws of as many patients with replacement."""
+    names, place = np.unique(patients, return_inverse=True)
+    first, second = place.reshape(patients.shape).T
+    for start in range(0, resamples, TOGETHER):
+        times = seeds.multinomial(len(names), np.full(len(names), 1 / len(names)), min(TOGETHER, resamples - start))
+        yield times[:, first] * np.where(same, 1.0, times[:, second])
+
+
+def _fewest(patients: np.ndarray, same: np.ndarray) -> int:
+    """Patients in pairs of one, or in pairs of two where those are fewer."""
+    return min(len(np.unique(patients[kind])) for kind in (same, ~same))
 
 
 def _balanced(called: np.ndarray, same: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Inversion decoders: from a latent back to the image it was made of."""
+"""Inversion decoders: from a latent, or from a code of the image's own size, back to the image it was made of."""
 
 import torch
 from torch import Tensor, nn
@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from remnant.nets.encoder import Norm, norm_layer
 from remnant.nets.segmenter import double
+from remnant.nets.unet import UNet
 
 
 class MirrorDecoder(nn.Module):
@@ -48,3 +49,29 @@ class ImageDecoder(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """(n, widths[-1], x / 16, y / 16, z / 16) to (n, 1, x, y, z), unbounded."""
         return self.mean + self.mirror(self.norm(latent))
+
+
+class CodeDecoder(nn.Module):
+    """A U-Net, set upon the attacker's mean image, that redraws a scan from a code of the scan's size (Kim 2019).
+
+    As in `ImageDecoder` it draws what sets a patient apart from `mean`, a buffer of shape (1, 1, x, y, z), and starts at zero.
+    It sees the mean beside the code, which says where in the head a voxel of a scrambled code lies.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], channels: int = 1, widths: tuple[int, ...] = (16, 32, 64, 128)
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, 1, *shape))
+        self.unet = UNet(1, widths, channels=channels + 1)
+        nn.init.zeros_(self.unet.out.weight)
+        nn.init.zeros_(self.unet.out.bias)
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(n, channels, x, y, z), of any sides, to (n, 1, x, y, z), unbounded."""
+        sides = code.shape[2:]
+        seen = torch.cat([code, self.mean.expand(len(code), -1, -1, -1, -1)], dim=1)
+        gaps = [-side % self.unet.divisor for side in sides]
+        padded = functional.pad(seen, [part for gap in reversed(gaps) for part in (0, gap)])
+        drawn = self.unet(padded)[..., : sides[0], : sides[1], : sides[2]]
+        return self.mean + drawn

@@ -15,10 +15,12 @@ from remnant.nets.unet import group_norm
 Head = Literal["published", "symmetric"]
 
 
-def _densenet(start: int, growth: int, blocks: tuple[int, ...], bottleneck: int, *, pool: bool) -> nn.Module:
+def _densenet(
+    channels: int, start: int, growth: int, blocks: tuple[int, ...], bottleneck: int, *, pool: bool
+) -> nn.Module:
     from monai.networks.nets import DenseNet
 
-    trunk = DenseNet(3, 1, 1, init_features=start, growth_rate=growth, block_config=blocks, bn_size=bottleneck)
+    trunk = DenseNet(3, channels, 1, init_features=start, growth_rate=growth, block_config=blocks, bn_size=bottleneck)
     trunk.features_out = trunk.class_layers.out.in_features
     trunk.class_layers.out = nn.Identity()
     if not pool:
@@ -32,7 +34,7 @@ def _densenet(start: int, growth: int, blocks: tuple[int, ...], bottleneck: int,
     return trunk
 
 
-def _resnet(widths: tuple[int, ...], blocks: tuple[int, ...], kernel: int, *, pool: bool) -> nn.Module:
+def _resnet(channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], kernel: int, *, pool: bool) -> nn.Module:
     from monai.networks.nets import ResNet
 
     # MONAI's default does not stride in the first convolution, which makes all that follows cost eight times as much.
@@ -40,7 +42,7 @@ def _resnet(widths: tuple[int, ...], blocks: tuple[int, ...], kernel: int, *, po
         "basic",
         list(blocks),
         list(widths),
-        n_input_channels=1,
+        n_input_channels=channels,
         conv1_t_size=kernel,
         conv1_t_stride=2,
         no_max_pool=not pool,
@@ -52,16 +54,16 @@ def _resnet(widths: tuple[int, ...], blocks: tuple[int, ...], kernel: int, *, po
 
 
 # At 3 mm the small ones could not spare what a second halving before the first block takes: they have no pooling there.
-TRUNKS: dict[str, Callable[[], nn.Module]] = {
-    "densenet121": lambda: _densenet(64, 32, (6, 12, 24, 16), 4, pool=True),
-    "densenet_small": lambda: _densenet(16, 16, (3, 3, 3), 2, pool=False),
-    "resnet18": lambda: _resnet((64, 128, 256, 512), (2, 2, 2, 2), 7, pool=True),
-    "resnet_small": lambda: _resnet((16, 32, 64, 128), (1, 1, 1, 1), 3, pool=False),
+TRUNKS: dict[str, Callable[[int], nn.Module]] = {
+    "densenet121": lambda channels: _densenet(channels, 64, 32, (6, 12, 24, 16), 4, pool=True),
+    "densenet_small": lambda channels: _densenet(channels, 16, 16, (3, 3, 3), 2, pool=False),
+    "resnet18": lambda channels: _resnet(channels, (64, 128, 256, 512), (2, 2, 2, 2), 7, pool=True),
+    "resnet_small": lambda channels: _resnet(channels, (16, 32, 64, 128), (1, 1, 1, 1), 3, pool=False),
 }
 
 
-def build_trunk(name: str) -> nn.Module:
-    """An untrained trunk of `TRUNKS`: (n, 1, x, y, z), sides of `smallest_side` or more, to pooled features
+def build_trunk(name: str, channels: int = 1) -> nn.Module:
+    """An untrained trunk of `TRUNKS`: (n, `channels`, x, y, z), sides of `smallest_side` or more, to pooled features
     (n, `features_out`).
 
     Each volume is normalised by itself (`group_norm`): with BatchNorm the answer on one pair would depend on the other
@@ -71,7 +73,7 @@ def build_trunk(name: str) -> nn.Module:
     """
     if name not in TRUNKS:
         raise RemnantError(f"The trunk of a Siamese network must be one of {', '.join(TRUNKS)}. Got '{name}' instead.")
-    trunk = TRUNKS[name]()
+    trunk = TRUNKS[name](channels)
     # Afterwards, since MONAI's ResNet hands its argument `norm` to its first layer alone.
     for parent in list(trunk.modules()):
         for child, layer in parent.named_children():
@@ -91,19 +93,19 @@ class Siamese(nn.Module):
     Raises `RemnantError` for an unknown trunk or head.
     """
 
-    def __init__(self, trunk: str = "densenet_small", head: Head = "symmetric") -> None:
+    def __init__(self, trunk: str = "densenet_small", head: Head = "symmetric", channels: int = 1) -> None:
         super().__init__()
         if head not in get_args(Head):
             raise RemnantError(
                 f"The head of a Siamese network must be one of {', '.join(get_args(Head))}. Got '{head}' instead."
             )
         self.symmetric = head == "symmetric"
-        self.trunk = build_trunk(trunk)
+        self.trunk = build_trunk(trunk, channels)
         width = 2 * self.trunk.features_out
         self.head = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(inplace=True), nn.Linear(2 * width, 1))
 
     def embed(self, volumes: Tensor) -> Tensor:
-        """(n, 1, x, y, z) to features (n, f), for retrieval by Euclidean distance.
+        """(n, channels, x, y, z) to features (n, f), for retrieval by Euclidean distance.
 
         Raises `RemnantError` when a side is too small for the trunk.
         """
@@ -120,7 +122,7 @@ class Siamese(nn.Module):
         return self.head(torch.cat(pair, dim=1)).squeeze(1)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Volumes (n, 1, x, y, z) and as many of the same sides to logits (n,) for "same patient".
+        """Volumes (n, channels, x, y, z) and as many of the same sides to logits (n,) for "same patient".
 
         Raises `RemnantError` when a side is too small for the trunk.
         """

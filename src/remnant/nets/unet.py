@@ -42,15 +42,17 @@ class UNet(nn.Module):
     that the network was trained with. Raises `RemnantError` for sizes below 1.
     """
 
-    def __init__(self, outputs: int, widths: tuple[int, ...] = (16, 32, 64, 128), squash: bool = False) -> None:
+    def __init__(
+        self, outputs: int, widths: tuple[int, ...] = (16, 32, 64, 128), squash: bool = False, channels: int = 1
+    ) -> None:
         super().__init__()
-        if outputs < 1 or not widths or min(widths) < 1:
+        if outputs < 1 or channels < 1 or not widths or min(widths) < 1:
             raise RemnantError(
-                f"A U-Net needs at least one output and one level, and filters at every level. Got {outputs} outputs and "
-                f"widths of {list(widths)} instead."
+                f"A U-Net needs at least one input, one output and one level, and filters at every level. Got {outputs} outputs "
+                f"and widths of {list(widths)} for {channels} inputs instead."
             )
         self.divisor = 2 ** (len(widths) - 1)
-        self.downs = nn.ModuleList(_level(below, above) for below, above in pairwise((1, *widths)))
+        self.downs = nn.ModuleList(_level(below, above) for below, above in pairwise((channels, *widths)))
         self.pool = nn.MaxPool3d(2)
         self.ups = nn.ModuleList(
             _normed(nn.ConvTranspose3d(width, width, 3, stride=2, padding=1, output_padding=1))
@@ -61,7 +63,7 @@ class UNet(nn.Module):
         self.squash = squash
 
     def forward(self, image: Tensor) -> Tensor:
-        """(n, 1, x, y, z) to (n, outputs, x, y, z): unbounded logits, or with `squash` values in (0, 1).
+        """(n, channels, x, y, z) to (n, outputs, x, y, z): unbounded logits, or with `squash` values in (0, 1).
 
         Raises `RemnantError` unless the sides are multiples of 2 ** (levels - 1).
         """

@@ -68,6 +68,6 @@ def weights_of(target: nn.Module) -> Weights:
 
 
 @torch.no_grad()
-def encode(encoder: nn.Module, images: Tensor) -> Tensor:
-    """Latents (n, c, x', y', z') of `images` (n, 1, x, y, z), two scans at a time, float32 on the CPU."""
+def encode(encoder: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """What `encoder`, or a view, makes of `images` (n, 1, x, y, z), two at a time: (n, c, x', y', z'), float32, on the CPU."""
     return torch.cat([encoder(batch).float().cpu() for batch in in_batches(images)])

@@ -55,6 +55,29 @@ def fields(fixed: list[Tensor], moving: list[Tensor], spacing: tuple[float, floa
 
     `fixed` and `moving` are pyramids of n images each, made of images (n, *shape) with voxels of `spacing` mm.
     """
+    _, whole = _registered(fixed, moving, spacing)
+    factor = LEVELS[-1].factor
+    millimetres = torch.tensor(spacing).view(3, 1, 1, 1) * factor
+    return _resized(whole, factor, shape) * millimetres
+
+
+def drawn_onto(
+    fixed: list[Tensor], moving: list[Tensor], spacing: tuple[float, float, float], shape: torch.Size
+) -> Tensor:
+    """Which place of its moving image each voxel of a fixed one shows, affine part and all: float32 (n, 3, *shape) in voxels.
+
+    Arguments as in `fields`; `sampled` reads the moving images there.
+    """
+    affine, whole = _registered(fixed, moving, spacing)
+    factor = LEVELS[-1].factor
+    moved = _through(affine, destinations(whole)) - destinations(torch.zeros_like(whole))
+    return destinations(factor * _resized(moved, factor, shape))
+
+
+def _registered(
+    fixed: list[Tensor], moving: list[Tensor], spacing: tuple[float, float, float]
+) -> tuple[Tensor, Tensor]:
+    """The affine maps (n, 3, 4), and before them the displacements (n, 3, ...), in voxels of the finest level."""
     growths = [1.0, *(coarse.factor / fine.factor for coarse, fine in pairwise(LEVELS))]
     affine = torch.eye(3, 4).repeat(len(fixed[0]), 1, 1)
     for level, level_fixed, level_moving, growth in zip(LEVELS, fixed, moving, growths, strict=True):
@@ -65,11 +88,8 @@ def fields(fixed: list[Tensor], moving: list[Tensor], spacing: tuple[float, floa
         at_level = _grown(affine, LEVELS[-1].factor / level.factor)
         _descend(level_fixed, level_moving, at_level, half_ways, level.iterations, spacing)
     to_fixed, to_moving = half_ways
-    back = _inverse(to_fixed)
-    whole = back + _sample(to_moving, _points(back))
-    factor = LEVELS[-1].factor
-    millimetres = torch.tensor(spacing).view(3, 1, 1, 1) * factor
-    return _resized(whole, factor, shape) * millimetres
+    back = inverse(to_fixed)
+    return affine, back + sampled(to_moving, destinations(back))
 
 
 def _descend(
@@ -89,8 +109,8 @@ def _descend(
     metric = metric / metric.max()
     for iteration in range(iterations):
         step = STEP * (1 - iteration / iterations)
-        left = _sample(fixed[:, None], _points(half_ways[0]))[:, 0]
-        right = _sample(moving[:, None], _through(affine, _points(half_ways[1])))[:, 0]
+        left = sampled(fixed[:, None], destinations(half_ways[0]))[:, 0]
+        right = sampled(moving[:, None], _through(affine, destinations(half_ways[1])))[:, 0]
         for side, force in enumerate(_forces(left, right, window)):
             image = (left, right)[side]
             update = windowed_mean((force[:, None] * _slope(image)).flatten(0, 1), smooth).view(-1, 3, *shape) * metric
@@ -128,12 +148,12 @@ def _affine(fixed: Tensor, moving: Tensor, affine: Tensor, iterations: int) -> T
     """
     n, shape = len(fixed), fixed.shape[1:]
     identity = torch.eye(3, 4).expand(n, 3, 4)
-    places = _points(torch.zeros(1, 3, *shape))
+    places = destinations(torch.zeros(1, 3, *shape))
     middle = torch.tensor(shape).view(1, 3, 1, 1, 1) / 2
     # Centred and of order one, so that the equations are well conditioned.
     scaled = torch.cat([(places - middle) / middle, torch.ones(1, 1, *shape)], 1)
     for _ in range(iterations):
-        seen = _sample(moving[:, None], _through(affine, places.expand(n, -1, -1, -1, -1)))[:, 0]
+        seen = sampled(moving[:, None], _through(affine, places.expand(n, -1, -1, -1, -1)))[:, 0]
         motions = (_slope(seen)[:, :, None] * scaled[:, None]).flatten(1, 2).flatten(2)
         columns = torch.cat([motions, seen.flatten(1)[:, None], torch.ones(n, 1, seen[0].numel())], 1).double()
         normal = columns @ columns.mT
@@ -151,16 +171,16 @@ def _affine(fixed: Tensor, moving: Tensor, affine: Tensor, iterations: int) -> T
     return affine
 
 
-def _inverse(displacement: Tensor) -> Tensor:
+def inverse(displacement: Tensor) -> Tensor:
     """The displacement that undoes this one, by fixed-point iteration (Christensen and Johnson 2001)."""
     back = -displacement
     for _ in range(INVERSE_ITERATIONS):
-        back = -_sample(displacement, _points(back))
+        back = -sampled(displacement, destinations(back))
     return back
 
 
-def _points(displacement: Tensor) -> Tensor:
-    """Where each voxel of (n, 3, x, y, z) goes: its own place plus its displacement."""
+def destinations(displacement: Tensor) -> Tensor:
+    """Where each voxel of (n, 3, x, y, z) goes, in voxels: its own place plus its displacement."""
     axes = torch.meshgrid(*(torch.arange(size, dtype=torch.float32) for size in displacement.shape[2:]), indexing="ij")
     return torch.stack(axes) + displacement
 
@@ -171,7 +191,7 @@ def _through(affine: Tensor, points: Tensor) -> Tensor:
     return flat.view(points.shape)
 
 
-def _sample(images: Tensor, points: Tensor) -> Tensor:
+def sampled(images: Tensor, points: Tensor) -> Tensor:
     """`images` (n, c, x, y, z) at `points` (n, 3, x, y, z) in voxels, linear, the border's value outside."""
     scale = torch.tensor([2 / max(size - 1, 1) for size in images.shape[2:]]).view(3, 1, 1, 1)
     # grid_sample wants the last axis first.

@@ -1,0 +1,160 @@
+"""Who tries to tell whether two codes are of one patient: every adversary of Kim 2019, on the same pairs of one view."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pydantic
+import torch
+from torch import Tensor
+
+from remnant.attacks.likelihood import VoxelLikelihood
+from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, train_on_codes
+from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
+from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
+from remnant.cohort.pairs import Pair
+from remnant.engine.loop import EpochReport
+from remnant.measure.images import union_box
+from remnant.measure.ms_ssim import ms_ssim_matrix
+from remnant.measure.verification import best_threshold
+from remnant.nets.siamese import Siamese
+from remnant.targets.access import Codes, encode
+
+MS_SSIM, LIKELIHOOD, D_ADV, D_NEW = "ms_ssim", "likelihood", "d_adv", "d_new"
+MARGIN = 3  # voxels around all heads of the attacker's
+
+
+class AdversarySettings(Settings):
+    """The fresh adversaries (D_new): one of each of `trunks` for each of `seeds`, otherwise as `reidentifier` says.
+
+    `copies`: how many more people are made of each of the attacker's, by warping all scans of a patient alike.
+    """
+
+    trunks: tuple[str, ...] = ("resnet_small", "densenet_small")
+    seeds: int = pydantic.Field(default=2, ge=1)
+    reidentifier: ReidentifierSettings = ReidentifierSettings()
+    copies: int = pydantic.Field(default=0, ge=0)
+    warp: WarpSettings = WarpSettings()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An adversary's scores, higher for more likely one patient: of the attacker's own pairs, `training` (k,), and of the `test`
+    pairs (n,).
+
+    `threshold`: from where on it calls a pair the same. A network does where it finds that as likely as not, at 0, as in the
+    paper; pairs that it was trained on would give one that is too high. Where there is no network it is the best on `training`.
+    `embeddings` (m, f) of all of `access.codes`, for retrieval; None without any.
+    """
+
+    training: np.ndarray
+    test: np.ndarray
+    threshold: float = 0.0
+    embeddings: np.ndarray | None = None
+
+
+def adversary_scores(
+    access: Codes,
+    own: Tensor,
+    patients: Sequence[str],
+    training: Sequence[Pair],
+    test: Sequence[Pair],
+    settings: AdversarySettings,
+    seeds: Seeds,
+    report: EpochReport,
+    discriminator: tuple[Siamese, int] | None = None,
+) -> dict[str, Scored]:
+    """What every adversary makes of pairs of the attacker's `own` scans (n, 1, x, y, z) of `patients`, and of `access.codes`.
+
+    `training` are pairs of own scans, `test` of the codes, both by place. By name: `ms_ssim`; `likelihood` (`VoxelLikelihood`);
+    `d_adv`, the `discriminator` that the encoder was trained against, with the voxels a side of its patches, where there is
+    one; `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
+    Raises `RemnantError` as `train_on_codes` and `ms_ssim_matrix` do.
+    """
+    seen = encode(access.view, own)
+    # Around the heads there is nothing to learn from, and it would take half of the time.
+    box = (..., *union_box(own[:, 0], MARGIN))
+    whose = [(patients[pair.anchor], patients[pair.other]) for pair in training]
+    mine, theirs = ms_ssim_scores(seen, training), ms_ssim_scores(access.codes, test)
+    found = {MS_SSIM: Scored(mine, theirs, best_threshold(mine, whose))}
+    ratio = VoxelLikelihood(seen[box], patients)
+    (mine, _), (theirs, embeddings) = ratio.scores(seen[box], training), ratio.scores(access.codes[box], test)
+    found[LIKELIHOOD] = Scored(mine, theirs, best_threshold(mine, whose), embeddings)
+    if discriminator is not None:
+        found[D_ADV] = _judged(*discriminator, seen, training, access.codes, test)
+    pool, owners = seen[box], list(patients)
+    if settings.copies:
+        more, names = warped_people(own, patients, settings.copies, settings.warp, seeds.child("people"))
+        pool, owners = torch.cat([pool, encode(access.view, more)[box]]), owners + names
+    for trunk, number in _fresh(settings):
+        chosen = settings.reidentifier.changed(trunk=trunk)
+        model = train_on_codes(pool, owners, chosen, seeds.child(D_NEW, trunk, number), report)
+        found[f"{D_NEW}_{trunk}_{number}"] = _judged(model, chosen.patch, seen[box], training, access.codes[box], test)
+    found[f"{D_NEW}_all"] = _together([scored for name, scored in found.items() if name.startswith(D_NEW)])
+    return found
+
+
+def ms_ssim_scores(codes: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
+    """MS-SSIM, float64 (n,), of each pair of whole `codes` (m, c, x, y, z) in [0, 1]; the mean over channels.
+
+    Of label maps, a channel a class, the first channel is left out: the background is what the others leave.
+    """
+    channels = range(min(1, codes.shape[1] - 1), codes.shape[1])
+    scores = np.empty(len(pairs))
+    anchors = np.array([pair.anchor for pair in pairs])
+    # An anchor at a time: of all pairs of images only few are asked for.
+    for anchor in np.unique(anchors):
+        chosen = np.flatnonzero(anchors == anchor)
+        others = codes[[pairs[i].other for i in chosen]]
+        by_channel = [ms_ssim_matrix(codes[anchor : anchor + 1, channel], others[:, channel]) for channel in channels]
+        scores[chosen] = np.mean(by_channel, axis=0)[0]
+    return scores
+
+
+def warped_people(
+    own: Tensor, patients: Sequence[str], copies: int, settings: WarpSettings, seeds: Seeds
+) -> tuple[Tensor, list[str]]:
+    """`copies` more people of each of `patients`: their scans (n copies, 1, x, y, z) and names.
+
+    All scans of a patient take the same shape anew, each with a contrast of its own, as sessions have.
+    """
+    scans, names = [], []
+    for copy in range(copies):
+        for patient in dict.fromkeys(patients):
+            drawing = seeds.child(copy, patient).torch()
+            shape = tuple(own.shape[2:])
+            warp = draw_warp(shape, settings, drawing)
+            for image, owner in zip(own, patients, strict=True):
+                if owner == patient:
+                    contrast = draw_warp(shape, settings, drawing)
+                    one = replace(warp, gamma=contrast.gamma, gain=contrast.gain)
+                    scans.append(apply_warp(image[None], one))
+                    names.append(f"{patient} warped {copy}")
+    return torch.cat(scans), names
+
+
+def _fresh(settings: AdversarySettings) -> Iterator[tuple[str, int]]:
+    return ((trunk, number) for trunk in settings.trunks for number in range(settings.seeds))
+
+
+def _judged(
+    model: Siamese, patch: int | None, own: Tensor, training: Sequence[Pair], codes: Tensor, test: Sequence[Pair]
+) -> Scored:
+    mine, theirs = (embedded(model, images, patch) for images in (own, codes))
+    return Scored(
+        pair_scores(model, mine, training),
+        pair_scores(model, theirs, test),
+        embeddings=theirs.flatten(1).double().numpy(),
+    )
+
+
+def _together(several: Sequence[Scored]) -> Scored:
+    """The mean of several adversaries, each in units of its spread over training pairs; their embeddings side by side."""
+    units = [scored.training.std() + 1e-12 for scored in several]
+    training, test = (
+        np.mean([getattr(scored, pairs) / unit for scored, unit in zip(several, units, strict=True)], axis=0)
+        for pairs in ("training", "test")
+    )
+    embeddings = [scored.embeddings / (scored.embeddings.std() + 1e-12) for scored in several]
+    return Scored(training, test, embeddings=np.concatenate(embeddings, axis=1))

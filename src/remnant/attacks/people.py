@@ -1,0 +1,126 @@
+"""Age and sex off a code: what it tells of a patient to whoever does not even look for whose it is."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pydantic
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.engine.device import as_batch, in_batches
+from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.nets.siamese import build_trunk
+from remnant.targets.access import Codes, encode
+
+Batch = tuple[Tensor, Tensor]
+
+
+class PeopleSettings(Settings):
+    """A `trunk` of the Siamese networks under two outputs, and its training: each epoch takes a view of every patient.
+
+    `mirrored`: left and right exchanged give every scan a second time, a person of the same age and sex.
+    """
+
+    trunk: str = "resnet_small"
+    mirrored: bool = True
+    batch: int = pydantic.Field(default=8, ge=1)
+    fit: FitSettings = FitSettings(epochs=30, learning_rate=1e-3, weight_decay=1e-2)
+
+
+class PeopleReader(nn.Module):
+    """Volumes (n, channels, x, y, z) to a standardised age and the logit of a man, (n, 2).
+
+    The buffers `age_mean` and `age_std`, in years, undo the standardisation; `age_mean` is what somebody who only knows the
+    training patients guesses for everybody. They are NaN where no ages were learnt; `reads_sex` is False where no sexes were.
+    """
+
+    def __init__(self, trunk: str, channels: int = 1) -> None:
+        super().__init__()
+        self.trunk = build_trunk(trunk, channels)
+        self.out = nn.Linear(self.trunk.features_out, 2)
+        for name, value in (("age_mean", torch.nan), ("age_std", torch.nan), ("reads_sex", False)):
+            self.register_buffer(name, torch.tensor(value))
+
+    def forward(self, volumes: Tensor) -> Tensor:
+        return self.out(self.trunk(volumes))
+
+
+def train_people(
+    access: Codes,
+    own: Tensor,
+    ages: Sequence[float],
+    male: Sequence[bool | None],
+    patients: Sequence[str],
+    settings: PeopleSettings,
+    seeds: Seeds,
+    report: EpochReport,
+) -> PeopleReader:
+    """A network that reads age and sex off what is seen of a scan, trained on the attacker's `own` (n, 1, x, y, z).
+
+    `ages` (n,) in years, NaN where unknown; `male` (n,), None where unknown; `patients` (n,). The first axis of scans runs from
+    left to right. Both sexes weigh alike, however many there are of either. It never sees `access.codes`.
+    Raises `RemnantError` where there are neither two different ages nor both sexes to learn from.
+    """
+    ages, sexes = np.asarray(ages, float), np.array([np.nan if one is None else float(one) for one in male])
+    owners = np.asarray(patients)
+    if not len(own) == len(ages) == len(sexes) == len(owners):
+        raise RemnantError(
+            f"Each of the {len(own)} scans needs an age, a sex and a patient. Got {len(ages)}, {len(sexes)} and {len(owners)}."
+        )
+    reads_age = len(np.unique(ages[np.isfinite(ages)])) > 1
+    reads_sex = len(np.unique(sexes[np.isfinite(sexes)])) > 1
+    if not (reads_age or reads_sex):
+        raise RemnantError(
+            "Nobody can learn to read people off codes where all known ages are equal and all known sexes are; add patients "
+            "with both, or leave this attack out."
+        )
+    known = np.isfinite(ages) * reads_age | np.isfinite(sexes) * reads_sex
+    # Mirrored before the client's software sees them: the mirror image of a code is no code.
+    views = [own, own.flip(2)] if settings.mirrored else [own]
+    seen = torch.stack([encode(access.view, scans[torch.from_numpy(known)]) for scans in views])
+    ages, sexes, owners = ages[known], sexes[known], owners[known]
+
+    torch.manual_seed(seeds.child("weights").integer)
+    model = PeopleReader(settings.trunk, seen.shape[2])
+    if reads_age:
+        model.age_mean.fill_(np.nanmean(ages))
+        model.age_std.fill_(np.nanstd(ages))
+    model.reads_sex.fill_(reads_sex)
+    men = np.nanmean(sexes) if reads_sex else np.nan
+    truth = torch.from_numpy(np.column_stack([(ages - float(model.age_mean)) / float(model.age_std), sexes]))
+    images = [np.flatnonzero(owners == patient) for patient in np.unique(owners)]
+    steps = -(-len(images) // settings.batch)
+
+    def draw(epoch: int) -> Iterator[Batch]:
+        generator = seeds.child("epoch", epoch).numpy()
+        chosen = generator.permutation([generator.choice(scans) for scans in images])
+        for some in np.array_split(chosen, steps):
+            mirror = generator.integers(len(seen), size=len(some))
+            batch = as_batch(seen[torch.from_numpy(mirror), torch.from_numpy(some)])
+            yield batch, truth[some].float().to(batch.device)
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        (age, sex), (true_age, male) = model(batch[0]).float().unbind(1), batch[1].unbind(1)
+        has_age, has_sex = true_age.isfinite(), male.isfinite()
+        total = (age + sex).sum() * 0  # a batch may have neither
+        if has_age.any():
+            total = total + functional.mse_loss(age[has_age], true_age[has_age])
+        if has_sex.any() and reads_sex:
+            weights = torch.where(male[has_sex] > 0, 0.5 / men, 0.5 / (1 - men))
+            total = total + functional.binary_cross_entropy_with_logits(sex[has_sex], male[has_sex], weights)
+        return total
+
+    return fit(model, draw, steps, loss, settings.fit, report=report)
+
+
+@torch.no_grad()
+def read_people(model: PeopleReader, codes: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Ages in years and probabilities of a man, float64 (m,) each, of `codes` (m, c, x, y, z); NaN where neither was learnt."""
+    found = torch.cat([model(batch).double().cpu() for batch in in_batches(codes)])
+    ages = found[:, 0] * float(model.age_std) + float(model.age_mean)
+    probability = found[:, 1].sigmoid() if model.reads_sex else torch.full((len(codes),), torch.nan)
+    return ages.numpy(), probability.double().numpy()

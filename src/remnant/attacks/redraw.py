@@ -1,0 +1,37 @@
+"""The scan back from its code: the inversion decoder of Subbanna 2021, turned on Privacy-Net (Kim 2019)."""
+
+import torch
+from torch import Tensor
+
+from remnant.attacks.default import WarpedTraining, train_on_warps
+from remnant.base.seeds import Seeds
+from remnant.engine.loop import EpochReport, FitSettings
+from remnant.nets.inversion import CodeDecoder
+from remnant.targets.access import Codes, encode
+
+
+class RedrawSettings(WarpedTraining):
+    """A U-Net of `widths` and its training on scans warped anew.
+
+    Codes are as large as scans, so fewer are remembered than latents are; label maps have a channel a class.
+    """
+
+    widths: tuple[int, ...] = (8, 16, 32, 64)
+    fit: FitSettings = FitSettings(epochs=3, learning_rate=2e-3)
+    replays: int = 3
+    memory: int = 100
+
+
+def train_redrawer(
+    access: Codes, own: Tensor, settings: RedrawSettings, seeds: Seeds, report: EpochReport
+) -> CodeDecoder:
+    """A network from what is seen of a scan, (n, c, x, y, z), to the scan, (n, 1, x, y, z).
+
+    Trained on the attacker's `own` scans (n, 1, x, y, z) in [0, 1], warped anew at each step and passed through `access.view`
+    again; it never sees `access.codes`. `attacks.decoder.reconstruct` runs it.
+    """
+    torch.manual_seed(seeds.child("weights").integer)
+    channels = encode(access.view, own[:1]).shape[1]
+    model = CodeDecoder(tuple(own.shape[2:]), channels, settings.widths)
+    model.mean.copy_(own.mean(0, keepdim=True))
+    return train_on_warps(model, access.view, own, settings, seeds, report)

@@ -1,0 +1,132 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from remnant.attacks.adversaries import (
+    AdversarySettings,
+    Scored,
+    _together,
+    adversary_scores,
+    ms_ssim_scores,
+    warped_people,
+)
+from remnant.attacks.reidentify import ReidentifierSettings
+from remnant.attacks.warp import WarpSettings
+from remnant.base.seeds import Seeds
+from remnant.cohort.pairs import Pair, draw_pairs
+from remnant.engine.loop import FitSettings
+from remnant.measure.ms_ssim import ms_ssim_matrix
+from remnant.measure.verification import best_threshold, verification
+from remnant.nets.siamese import Siamese
+from remnant.targets.access import Codes
+
+SETTINGS = AdversarySettings(
+    trunks=("resnet_small",),
+    seeds=1,
+    reidentifier=ReidentifierSettings(batch=8, pairs=48, fit=FitSettings(epochs=4, learning_rate=3e-3)),
+)
+
+
+def people(count, first, side=12):
+    """Two scans each of `count` people: blocks of the person's own grey levels, with a little noise."""
+    scans, names = [], []
+    for person in range(first, first + count):
+        levels = torch.rand(1, 1, 2, 2, 2, generator=Seeds(person).torch())
+        own = functional.interpolate(levels, size=(side,) * 3)
+        for session in range(2):
+            noise = torch.randn(own.shape, generator=Seeds(person).child(session).torch())
+            scans.append((own + 0.02 * noise).clamp(0, 1))
+            names.append(f"p{person}")
+    return torch.cat(scans), names
+
+
+@dataclass
+class Examined:
+    """All adversaries' scores, with whose the pairs are."""
+
+    found: dict
+    training: list
+    test: list
+
+    def judged(self, name):
+        scored = self.found[name]
+        return verification(scored.test, self.test, scored.threshold, np.random.default_rng(0), resamples=50)
+
+
+def examined(view, settings=SETTINGS, discriminator=None):
+    own, names = people(16, 0)
+    others, whose = people(12, 100)
+    training, test = draw_pairs(names, seeds=Seeds(1)), draw_pairs(whose, seeds=Seeds(2))
+    access = Codes(view, view(others))
+    found = adversary_scores(
+        access, own, names, training, test, settings, Seeds(0), lambda *said: None, discriminator=discriminator
+    )
+    return Examined(
+        found,
+        [(names[pair.anchor], names[pair.other]) for pair in training],
+        [(whose[pair.anchor], whose[pair.other]) for pair in test],
+    )
+
+
+def test_everybody_tells_patients_apart_by_codes_that_hide_nothing():
+    seen = examined(lambda scans: scans, discriminator=(Siamese("resnet_small"), 8))
+    assert list(seen.found) == ["ms_ssim", "likelihood", "d_adv", "d_new_resnet_small_0", "d_new_all"]
+    for name in ("ms_ssim", "likelihood", "d_new_resnet_small_0", "d_new_all"):
+        assert seen.judged(name).auc.mean > 0.9, name
+    for name in ("ms_ssim", "likelihood"):
+        assert seen.found[name].threshold == best_threshold(seen.found[name].training, seen.training)
+        assert seen.judged(name).balanced.mean > 0.8
+    assert seen.found["d_new_all"].threshold == seen.found["d_adv"].threshold == 0
+    assert seen.found["ms_ssim"].embeddings is None
+    assert all(len(seen.found[name].embeddings) == 24 for name in list(seen.found)[1:])
+
+
+def test_nobody_does_by_codes_that_hold_nothing():
+    seen = examined(lambda scans: torch.rand(scans.shape, generator=Seeds(int(1000 * scans.sum())).torch()))
+    assert not any(seen.judged(name).knows for name in seen.found)
+
+
+def test_label_maps_have_adversaries_too():
+    def view(scans):
+        return functional.one_hot((scans[:, 0] * 3).long().clamp(0, 2), 3).movedim(-1, 1).float()
+
+    few = SETTINGS.reidentifier.changed(fit=FitSettings(epochs=1, learning_rate=1e-3), pairs=16)
+    seen = examined(view, SETTINGS.changed(reidentifier=few, copies=1))
+    assert seen.judged("likelihood").auc.mean > 0.9 and seen.judged("ms_ssim").auc.mean > 0.9
+
+
+def test_ms_ssim_is_of_the_pairs_and_of_the_classes_without_the_background():
+    maps = torch.rand(4, 3, 12, 12, 12, generator=Seeds(0).torch())
+    pairs = [Pair(3, 1, False), Pair(1, 3, False), Pair(1, 1, True)]
+    wanted = [ms_ssim_matrix(maps[3:, channel], maps[1:2, channel]).item() for channel in (1, 2)]
+    found = ms_ssim_scores(maps, pairs)
+    assert found == pytest.approx([np.mean(wanted), np.mean(wanted), 1])
+    assert ms_ssim_scores(maps[:, :1], pairs)[0] == pytest.approx(ms_ssim_matrix(maps[3:, 0], maps[1:2, 0]).item())
+
+
+def test_all_scans_of_a_patient_take_the_same_shape_anew():
+    """A patient scanned twice in one shape: the warped scans differ in contrast alone, another patient's in shape."""
+    own, _ = people(1, 0)
+    scans = (own[:1] > 0.5).float().expand(3, -1, -1, -1, -1)
+    warped, names = warped_people(scans, ["a", "a", "b"], 2, WarpSettings(gain=0.5), Seeds(0))
+    assert names == ["a warped 0", "a warped 0", "b warped 0", "a warped 1", "a warped 1", "b warped 1"]
+
+    def alike(i, j):
+        return np.corrcoef(warped[i].flatten() > 0.1, warped[j].flatten() > 0.1)[0, 1]
+
+    assert alike(0, 1) > 0.95 and alike(0, 2) < 0.9 and alike(0, 3) < 0.9
+    assert warped[0].max() != warped[1].max()
+
+
+def test_together_is_the_mean_in_units_of_each():
+    random = np.random.default_rng(0)
+    one, other = (
+        Scored(*(scale * random.normal(size=n) for n in (500, 9)), embeddings=scale * random.normal(size=(4, 3)))
+        for scale in (1.0, 1000.0)
+    )
+    found = _together([one, other])
+    assert found.test == pytest.approx((one.test + other.test / 1000) / 2, abs=0.15)
+    assert found.embeddings.shape == (4, 6) and found.embeddings.std() == pytest.approx(1, abs=0.1)
