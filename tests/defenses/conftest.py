@@ -27,3 +27,12 @@ def trained(brains, cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "net"
     train_privacynet(brains, privacynet_preset("smoke"), out, resume=False, cache=cache, quiet=True)
     return Run.open(out)
+
+
+@pytest.fixture(scope="session")
+def deformed(brains, cache, tmp_path_factory):
+    """The same by the method "deformation"."""
+    out = tmp_path_factory.mktemp("runs") / "secret"
+    settings = privacynet_preset("smoke").changed(method="deformation", segmentation="every_class")
+    train_privacynet(brains, settings, out, resume=False, cache=cache, quiet=True)
+    return Run.open(out)

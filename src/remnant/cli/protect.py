@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Cache, Config, Preset, Quiet, Resume, Seed, Workers, with_options
+from remnant.cli.options import CORES, Cache, Config, Preset, Quiet, Resume, Seed, Workers, typed, with_options
 
 protect = typer.Typer(help="Train and use an encoder that hides who a scan shows.", no_args_is_help=True)
 
@@ -20,6 +20,12 @@ def protect_train(
     ] = None,
     adversary: Annotated[
         str | None, typer.Option(help="What the encoder plays against: published, entropy or inversion.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="What hides: encoder, the network; deformation, a secret that stays with you; both, one after the other."
+        ),
     ] = None,
     simulate_revisits: Annotated[
         bool,
@@ -41,12 +47,52 @@ def protect_train(
     from remnant.defenses.privacynet.settings import privacynet_preset
     from remnant.defenses.privacynet.train import train_privacynet
 
-    single = {"lambda_": lambda_, "adversary": adversary, "seed": seed}
+    single = {"lambda_": lambda_, "adversary": adversary, "method": method, "seed": seed}
     settings = with_options(privacynet_preset(preset), config, {}, single)
     if simulate_revisits:
         settings = settings.changed(revisits=RevisitSettings() if settings.preparation.align else CENTRED)
     cohort = read_cohort(data)
     print(train_privacynet(cohort, settings, out, resume=resume, cache=cache, workers=workers, quiet=quiet))
+
+
+@protect.command("evaluate")
+def protect_evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `protect train`.")],
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Scans with label maps, of patients it was trained on and of others.")
+    ],
+    second: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A cohort of another kind; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; RUN with -evaluation behind it by default.")] = None,
+    simulate_revisits: Annotated[
+        bool,
+        typer.Option("--simulate-revisits", help="Simulate two visits of each scan, where nobody was scanned twice."),
+    ] = False,
+    preset: Annotated[Preset, typer.Option(help="How much attacks take: smoke, cpu, or paper for a GPU.")] = Preset.cpu,
+    config: Config = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    cache: Cache = None,
+    keep_reconstructions: Annotated[
+        bool, typer.Option("--keep-reconstructions", help="Keep what the attacks drew and scored: patient data.")
+    ] = False,
+    workers: Workers = CORES,
+    quiet: Quiet = False,
+) -> None:
+    """Measure what trained networks hide and segment, and attack them; print the report."""
+    from remnant.cohort.revisit import CENTRED, RevisitSettings
+    from remnant.defenses.privacynet.networks import load_client
+    from remnant.studies.frame import Asked
+    from remnant.studies.kim2019.evaluate import evaluate, evaluation_preset
+
+    settings = with_options(evaluation_preset(preset), config, {}, {"seed": seed})
+    if simulate_revisits:
+        aligned = load_client(run).preparation.align
+        settings = settings.changed(revisits=RevisitSettings() if aligned else CENTRED)
+    where = out or run.with_name(f"{run.resolve().name}-evaluation")
+    asked = Asked(where, resume, keep_reconstructions, False, workers, quiet, typed())
+    print(evaluate(run, data, settings, asked, second=second or (), cache=cache))
 
 
 @protect.command("encode")
@@ -83,10 +129,12 @@ def protect_segment(
     from remnant.defenses.privacynet import deploy
     from remnant.defenses.privacynet.networks import load_server
 
-    labels, affine = deploy.segment_code(load_server(segmenter), code)
+    maps, affine = deploy.segment_code(load_server(segmenter), code)
     kept = deploy.ticket_file(code)
     if kept.exists():
-        placing = deploy.Ticket.read(kept).placing
-        labels, affine = placing.back(labels), placing.affine
+        ticket = deploy.Ticket.read(kept)
+        labels, affine = ticket.undo(maps), ticket.placing.affine
+    else:
+        labels = deploy.labels_of(maps)
     write_volume(out, labels, affine)
     print(out)

@@ -3,12 +3,16 @@ import stat
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 
 from remnant.base.errors import RemnantError
 from remnant.cli.main import main
 from remnant.cohort.nifti import read_header, read_mark, read_volume, write_volume
 from remnant.defenses.privacynet import deploy
 from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, TEMPLATE, load_client, load_server
+from remnant.defenses.privacynet.secret import draw_secret, warp_labels, warp_scan
+from remnant.measure.overlap import dice
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +110,45 @@ def test_a_ticket_of_something_else(tmp_path):
     (tmp_path / "a.client.json").write_text('{"matrix": [1]}')
     with pytest.raises(RemnantError, match="is not what `remnant protect encode` left at the client"):
         deploy.Ticket.read(tmp_path / "a.client.json")
+
+
+def test_a_secret_is_drawn_afresh_for_every_code(deformed, brains, monkeypatch):
+    client, scan = load_client(deformed.path), brains.cases[0].image
+    assert client.network is None and client.mark == load_server(deformed.path).mark
+    assert not safetensors.torch.load_file(deformed.checkpoints / ENCODER)
+    (one, ticket), (other, again) = deploy.encode_scan(client, scan), deploy.encode_scan(client, scan)
+    assert not np.allclose(one, other, atol=0.05) and not torch.equal(ticket.secret.flow, again.secret.flow)
+    # The code is the scan as preparation lays it, deformed by what the ticket holds.
+    image, _ = deploy.place_scan(scan, client.grid, client.preparation, client.template.numpy())
+    assert np.allclose(one, warp_scan(torch.from_numpy(image)[None], ticket.secret)[0].numpy(), atol=1e-6)
+
+
+def test_what_a_server_makes_of_a_deformed_scan_comes_back_onto_it(deformed, brains, tmp_path, monkeypatch):
+    # The system's entropy draws weak deformations too: here the same one each time.
+    monkeypatch.setattr(deploy, "draw_secret", lambda *words: draw_secret(*words[:3], np.random.default_rng(0)))
+    client, scan = load_client(deformed.path), brains.cases[0].image
+    _, ticket = deploy.encode_scan(client, scan)
+    image = torch.from_numpy(deploy.place_scan(scan, client.grid, client.preparation, client.template.numpy())[0])
+    # A server that is right about where the image is bright.
+    truth = (image > 0.5).to(torch.uint8)
+    bent = warp_labels(truth, ticket.secret)
+    maps = torch.stack([bent == 0, bent == 1]).float()
+    ticket.write(tmp_path / "a.client.json")
+    found = deploy.Ticket.read(tmp_path / "a.client.json").undo(maps)
+    expected = ticket.placing.back(truth.numpy())
+    undone, left = (
+        dice(labels[None], expected[None], 2)[0, 1] for labels in (found, ticket.placing.back(bent.numpy()))
+    )
+    assert found.shape == ticket.placing.shape and undone > 0.85 and undone > left + 0.1
+
+
+def test_the_commands_undo_the_secret(deformed, brains, tmp_path, capsys, monkeypatch):
+    scan, code, labels = brains.cases[0].image, tmp_path / "c.nii.gz", tmp_path / "labels.nii.gz"
+    assert run(capsys, monkeypatch, "protect", "encode", scan, "--encoder", deformed.path, "--out", code)[0] == 0
+    assert run(capsys, monkeypatch, "protect", "segment", code, "--segmenter", deformed.path, "--out", labels)[0] == 0
+    found, header = read_header(labels), read_header(scan)
+    assert found.shape == header.shape and np.allclose(found.affine, header.affine)
+    kept = deploy.ticket_file(code)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    maps, _ = deploy.segment_code(load_server(deformed.path), code)
+    assert np.array_equal(read_volume(labels)[0], deploy.Ticket.read(kept).undo(maps))

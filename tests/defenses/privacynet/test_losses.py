@@ -6,6 +6,7 @@ import torch
 from remnant.defenses.privacynet.losses import (
     dice_loss,
     entropy_term,
+    every_class_loss,
     published_term,
     redrawing_error,
     redrawing_term,
@@ -24,6 +25,32 @@ def test_dice_of_certain_maps_is_that_of_the_sets():
     assert dice_loss(logits, labels).item() == pytest.approx(1 - (2 * 32 + 1) / (48 + 48 + 1), abs=1e-6)
     right = 100.0 * torch.nn.functional.one_hot(labels.long(), 3).permute(0, 4, 1, 2, 3)
     assert dice_loss(right, labels).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_every_class_counts_alike_whatever_its_size():
+    labels = torch.zeros(1, 8, 8, 8, dtype=torch.uint8)
+    labels[:, :4] = 1
+    labels[:, 4, 0, :2] = 2  # of two voxels
+    one_hot = torch.nn.functional.one_hot
+
+    def cost(loss, drawn):
+        return loss(100.0 * one_hot(drawn.long(), 4).movedim(-1, 1), labels).item()
+
+    missed = torch.where(labels == 2, 0, labels)
+    assert (
+        cost(every_class_loss, labels) == pytest.approx(0, abs=1e-5) == pytest.approx(cost(dice_loss, labels), abs=1e-5)
+    )
+    assert cost(dice_loss, missed) < 0.01
+    # Half of two classes less the smoothing of one voxel, and 100 nats for each of two voxels; class 3 is nowhere.
+    weights = [(count + 1) ** -0.5 for count in (254, 256, 2)]
+    whole = sum(count * weight for count, weight in zip((254, 256, 2), weights, strict=True))
+    assert cost(every_class_loss, missed) == pytest.approx((1 - 1 / 3) / 2 + 100 * 2 * weights[2] / whole, abs=2e-3)
+
+
+def test_a_batch_without_any_class_has_a_gradient():
+    logits = torch.zeros(1, 3, 2, 2, 2, requires_grad=True)
+    every_class_loss(logits, torch.zeros(1, 2, 2, 2, dtype=torch.uint8)).backward()
+    assert torch.isfinite(logits.grad).all() and logits.grad.abs().sum() > 0
 
 
 def test_a_patch_without_tissue_costs_what_is_drawn_into_it():

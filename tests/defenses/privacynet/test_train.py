@@ -8,7 +8,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
 from remnant.cohort.revisit import RevisitSettings
-from remnant.defenses.privacynet import train
+from remnant.defenses.privacynet import train, training
 from remnant.defenses.privacynet.networks import load_client, load_server
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.defenses.privacynet.train import patients_of, train_privacynet
@@ -102,6 +102,28 @@ def test_revisits_are_simulated_where_nobody_came_twice(brains, cache, tmp_path,
     like = ncc_matrix(scans.images[::2, 0].numpy(), scans.images[1::2, 0].numpy())
     assert (like.argmax(1) == range(6)).all() and like.max() < 0.9999
     assert load_server(tmp_path / "net").mark
+
+
+def test_a_deformation_trains_no_encoder(deformed):
+    terms = {term for event in deformed.events() if event["event"] == "step" for term in event["terms"]}
+    assert terms == {"segmentation", "same patient"}
+
+
+def test_both_play_on_deformed_scans(brains, cache, tmp_path, monkeypatch):
+    seen = []
+    warp = training.warp_scan
+    monkeypatch.setattr(training, "warp_scan", lambda *words: seen.append(words[1]) or warp(*words))
+    train_privacynet(brains, SMOKE.changed(method="both"), tmp_path / "net", resume=False, cache=cache, quiet=True)
+    client = load_client(tmp_path / "net")
+    assert client.network is not None and client.secret == SMOKE.secret
+    # Four patches a step of the adversarial part, and one batch to see that it can be drawn; each by a flow of its own.
+    assert len(seen) == (SMOKE.adversarial.steps + 1) * 2 * SMOKE.batch
+    assert len({float(secret.flow.sum()) for secret in seen}) == SMOKE.adversarial.steps * 2 * SMOKE.batch
+
+
+def test_an_unknown_method():
+    with pytest.raises(RemnantError, match="method: "):
+        SMOKE.changed(method="mixup")
 
 
 def test_a_lambda_below_zero():

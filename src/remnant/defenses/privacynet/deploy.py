@@ -11,6 +11,7 @@ from remnant.base.files import read_json, write_json
 from remnant.cohort.nifti import read_mark, read_volume, write_volume
 from remnant.cohort.placing import Placing, place_scan
 from remnant.defenses.privacynet.networks import Client, Server
+from remnant.defenses.privacynet.secret import Secret, draw_secret, unwarp_maps, warp_scan
 from remnant.engine.stitch import stitched
 from remnant.measure.correlation import ncc_matrix
 
@@ -20,16 +21,27 @@ MARGIN = 0.1
 
 @dataclass(frozen=True)
 class Ticket:
-    """What stays at the client when a code leaves: where the scan lies on the grid, and which encoder made the code."""
+    """What stays at the client when a code leaves: where the scan lies on the grid, which encoder made the code, and how the
+    scan was deformed, if it was.
+    """
 
     placing: Placing
     mark: str
+    secret: Secret | None
+
+    def undo(self, maps: torch.Tensor) -> np.ndarray:
+        """Maps of classes (c, x, y, z), such as their probabilities, that a server made of the code: a label map uint8 (x, y,
+        z) on the scan's own voxels.
+        """
+        undone = maps.cpu() if self.secret is None else unwarp_maps(maps.cpu(), self.secret)
+        return self.placing.back(labels_of(undone))
 
     def write(self, path: Path) -> None:
-        """As JSON, readable by its owner alone: the scan's own grid betrays whose file it is."""
+        """As JSON, readable by its owner alone: the scan's own grid betrays whose file it is, and the secret undoes the code."""
         placing = self.placing
         value = {"matrix": placing.matrix.tolist(), "shape": placing.shape, "affine": placing.affine.tolist()}
-        write_json(path, value | {"mark": self.mark})
+        secret = None if self.secret is None else self.secret.plain()
+        write_json(path, value | {"mark": self.mark, "secret": secret})
         path.chmod(0o600)
 
     @classmethod
@@ -39,7 +51,8 @@ class Ticket:
         try:
             matrix, affine = (np.array(value[name], float).reshape(4, 4) for name in ("matrix", "affine"))
             x, y, z = (int(side) for side in value["shape"])
-            return cls(Placing(matrix, (x, y, z), affine), str(value["mark"]))
+            secret = None if value["secret"] is None else Secret.of(value["secret"])
+            return cls(Placing(matrix, (x, y, z), affine), str(value["mark"]), secret)
         except (KeyError, TypeError, ValueError):
             raise RemnantError(
                 f"{path} is not what `remnant protect encode` left at the client; encode again."
@@ -54,6 +67,8 @@ def ticket_file(code: Path) -> Path:
 def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
     """The code of a scan, float32 (x, y, z) in [0, 1] on the client's grid, and what stays with whoever holds the scan.
 
+    A client with a secret draws it afresh each time, from the system's entropy: the same scan never makes the same code twice.
+
     Raises `RemnantError` where the scan is unfit, and where it does not look like those that the encoder was trained on, as one
     of another contrast, of another part of the body or with a wrong orientation in its header.
     """
@@ -66,8 +81,13 @@ def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
                 f"{scan} does not look like the scans that the encoder was trained on (correlation with their mean "
                 f"{found:.2f}, theirs at least {client.likeness:.2f}); check its contrast and the orientation in its header."
             )
-    code = stitched(client.network, torch.from_numpy(image)[None], client.patch)[0]
-    return code.cpu().numpy(), Ticket(placing, client.mark)
+    code, secret = torch.from_numpy(image)[None], None
+    if client.secret is not None:
+        secret = draw_secret(client.grid.shape, client.grid.spacing, client.secret, np.random.default_rng())
+        code = warp_scan(code, secret)
+    if client.network is not None:
+        code = stitched(client.network, code, client.patch)
+    return code[0].cpu().numpy(), Ticket(placing, client.mark, secret)
 
 
 def write_code(path: Path, code: np.ndarray, client: Client) -> None:
@@ -75,8 +95,10 @@ def write_code(path: Path, code: np.ndarray, client: Client) -> None:
     write_volume(path, code, client.grid.affine, client.mark)
 
 
-def segment_code(server: Server, code: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The label map of a code's file, uint8 (x, y, z) on the code's grid, and its affine (4, 4).
+def segment_code(server: Server, code: Path) -> tuple[torch.Tensor, np.ndarray]:
+    """The probabilities of the classes in a code's file, float32 (classes, x, y, z) on the code's grid, and its affine (4, 4).
+
+    Not yet labels: what a secret deformed is undone on probabilities with less loss.
 
     Raises `RemnantError` for a code of another encoder than the segmenter was trained with, and for what is no code.
     """
@@ -89,4 +111,9 @@ def segment_code(server: Server, code: Path) -> tuple[np.ndarray, np.ndarray]:
         )
     image, affine = read_volume(code)
     logits = stitched(server.network, torch.from_numpy(image)[None], server.patch)
-    return logits.argmax(0).to(torch.uint8).cpu().numpy(), affine
+    return logits.softmax(0).cpu(), affine
+
+
+def labels_of(maps: torch.Tensor) -> np.ndarray:
+    """The likeliest class of each voxel, uint8 (x, y, z), of maps (c, x, y, z)."""
+    return maps.argmax(0).to(torch.uint8).numpy()

@@ -10,13 +10,31 @@ from torch.nn import functional
 def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """1 - 2 sum(y p) / (sum y + sum p), a scalar in [0, 1] (Kim 2019, segmentation loss).
 
-    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; y is the truth and p the probability of a class, and the
-    sums run over all voxels of all classes but the background, whose share of a patch would drown the others.
+    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; y is the truth and p the probability of a class, and
+    the sums run over all voxels of all classes but the background, whose share of a patch would drown the others.
     """
     probability = logits.float().softmax(1)[:, 1:]
     truth = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, labels.long().unsqueeze(1), 1.0)[:, 1:]
     # One voxel in the denominator, for a patch without any tissue.
     return 1 - (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
+
+
+def every_class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the classes of 1 - Dice, plus the voxels' cross-entropy in nats: a scalar >= 0 that learns small classes.
+
+    In `dice_loss` a class weighs by its size: a network gains all but nothing by drawing a small one, and with few steps never
+    begins to. Here the classes that a batch holds weigh alike in the Dice, and by the square root of their size in the
+    cross-entropy, which pulls where nothing is drawn yet and Dice is flat. Shapes as in `dice_loss`. Ours, not Kim 2019's; the
+    sum of the two is that of Isensee 2021 (nnU-Net).
+    """
+    probability = logits.float().softmax(1)
+    truth = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, labels.long().unsqueeze(1), 1.0)
+    axes = (0, 2, 3, 4)
+    sizes = truth.sum(axes)
+    scores = (2 * (probability * truth).sum(axes) + 1) / (probability.sum(axes) + sizes + 1)
+    present = (sizes > 0)[1:].float()
+    missed = (present * (1 - scores[1:])).sum() / present.sum().clamp(min=1)
+    return missed + functional.cross_entropy(logits.float(), labels.long(), weight=(sizes + 1).rsqrt())
 
 
 def same_patient_loss(logits: Tensor, same: Tensor) -> Tensor:
@@ -25,8 +43,8 @@ def same_patient_loss(logits: Tensor, same: Tensor) -> Tensor:
 
 
 def published_term(logits: Tensor, same: Tensor) -> Tensor:
-    """-Ldis (Kim 2019, objective): what the encoder adds lambda times of. Without a lower bound: an adversary that is confidently
-    wrong pays more than one that has to guess, though it knows the answer.
+    """-Ldis (Kim 2019, objective): what the encoder adds lambda times of. Without a lower bound: an adversary that is
+    confidently wrong pays more than one that has to guess, though it knows the answer.
     """
     return -same_patient_loss(logits, same)
 

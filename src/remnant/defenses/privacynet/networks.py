@@ -14,6 +14,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.grid import Grid
 from remnant.cohort.nifti import read_volume, write_volume
 from remnant.cohort.prepare import PreparationSettings
+from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.nets.siamese import Siamese
 from remnant.nets.unet import UNet
@@ -60,13 +61,15 @@ def arguments_of(settings: PrivacyNetSettings, classes: int) -> dict[str, dict[s
 class Client:
     """What the hospital holds: the encoder, and how a scan is prepared for it.
 
-    `network`: (n, 1, x, y, z) in [0, 1] to a code of the same shape and range, for windows of `patch` voxels a side.
+    `network`: (n, 1, x, y, z) in [0, 1] to a code of the same shape and range, for windows of `patch` voxels a side; None where
+    the deformed scan is the code. `secret`: the law by which each scan is deformed before that; None where none is.
     `template`: float32 (x, y, z), the mean of the training patients on `grid`, to which scans are registered; None where
     they are only centred. `likeness`: the lowest correlation of a prepared training scan with the template. `mark`: by which
     the codes and the segmenter name this encoder.
     """
 
-    network: nn.Module
+    network: nn.Module | None
+    secret: SecretSettings | None
     preparation: PreparationSettings
     grid: Grid
     patch: int
@@ -94,7 +97,10 @@ def save_pair(
     likeness: float,
     template: torch.Tensor | None,
 ) -> None:
-    """Write encoder (with the template beside it), segmenter and discriminator into `folder`, each a file of its own."""
+    """Write encoder (with the template beside it), segmenter and discriminator into `folder`, each a file of its own.
+
+    Without an encoder its file holds how a scan is prepared and deformed, and no weights.
+    """
     arguments = arguments_of(settings, len(classes))
     shared = {"patch": settings.patch}
     client = {
@@ -102,10 +108,12 @@ def save_pair(
         "shape": grid.shape,
         "spacing_mm": grid.spacing,
         "likeness": likeness,
+        "secret": None if settings.drawn is None else settings.drawn.resolved(),
     }
     if template is not None:
         write_volume(folder / TEMPLATE, template.numpy(), grid.affine)
-    save_checkpoint(folder / ENCODER, networks.encoder, arguments["encoder"], client=json.dumps(shared | client))
+    encoder = (networks.encoder, arguments["encoder"]) if settings.encodes else (nn.Identity(), {})
+    save_checkpoint(folder / ENCODER, *encoder, client=json.dumps(shared | client))
     mark = mark_of(folder / ENCODER)
     server = {"classes": classes, "mark": mark}
     save_checkpoint(folder / SEGMENTER, networks.segmenter, arguments["segmenter"], server=json.dumps(shared | server))
@@ -123,11 +131,21 @@ def load_client(run: Path) -> Client:
     Raises `RemnantError` as `load_checkpoint` does, and for a file that is no encoder of Privacy-Net.
     """
     path = _file(run, ENCODER)
-    network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "client")
+    network, said = load_checkpoint(path, {"UNet": UNet, "Identity": nn.Identity}), _notes(path, "client")
+    secret = said.get("secret")
     preparation = PreparationSettings.checked(**said["preparation"])
     template = torch.from_numpy(read_volume(path.with_name(TEMPLATE))[0]) if preparation.align else None
     grid = Grid(tuple(said["shape"]), said["spacing_mm"])
-    return Client(network, preparation, grid, said["patch"], said["likeness"], template, mark_of(path))
+    return Client(
+        None if isinstance(network, nn.Identity) else network,
+        None if secret is None else SecretSettings.checked(**secret),
+        preparation,
+        grid,
+        said["patch"],
+        said["likeness"],
+        template,
+        mark_of(path),
+    )
 
 
 def load_server(run: Path) -> Server:
@@ -135,6 +153,11 @@ def load_server(run: Path) -> Server:
     path = _file(run, SEGMENTER)
     network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "server")
     return Server(network, tuple(said["classes"]), said["patch"], said["mark"])
+
+
+def load_discriminator(run: Path) -> Siamese:
+    """Whom the encoder was trained against, likewise."""
+    return load_checkpoint(_file(run, DISCRIMINATOR), {"Siamese": Siamese})
 
 
 def _file(run: Path, name: str) -> Path:

@@ -15,18 +15,24 @@ from remnant.cohort.pairs import Pair, cut_patch, draw_corners, draw_epoch
 from remnant.defenses.privacynet.losses import (
     dice_loss,
     entropy_term,
+    every_class_loss,
     published_term,
     redrawing_error,
     redrawing_term,
     same_patient_loss,
 )
 from remnant.defenses.privacynet.networks import Networks
-from remnant.defenses.privacynet.settings import PrivacyNetSettings
+from remnant.defenses.privacynet.secret import SecretSettings, draw_secret, warp_labels, warp_scan
+from remnant.defenses.privacynet.settings import PrivacyNetSettings, Segmentation
 from remnant.engine.adversarial import Player, TermReport, play
 from remnant.engine.device import as_batch
 
 # Steps that share one drawing of pairs, each pair of one patient once before any comes again.
 STEPS_AN_EPOCH = 64
+SEGMENTATION: dict[Segmentation, Callable[[Tensor, Tensor], Tensor]] = {
+    "published": dice_loss,
+    "every_class": every_class_loss,
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,13 @@ class Played(NamedTuple):
     codes: Tensor
 
 
-def pair_drawing(scans: Scans, settings: PrivacyNetSettings, seeds: Seeds) -> Callable[[int], Batch]:
+def pair_drawing(
+    scans: Scans, settings: PrivacyNetSettings, seeds: Seeds, secret: SecretSettings | None = None
+) -> Callable[[int], Batch]:
     """`draw(step)`: patches of `settings.batch` pairs, half of one patient, both of a pair from the same place.
 
-    Raises `RemnantError` where nobody has two scans, for a single patient, and for scans smaller than a patch.
+    With a `secret` every scan is deformed anew each time, its labels with it. Raises `RemnantError` where nobody has two scans,
+    for a single patient, and for scans smaller than a patch.
     """
     pairs, shape = settings.batch, tuple(scans.images.shape[2:])
 
@@ -78,16 +87,34 @@ def pair_drawing(scans: Scans, settings: PrivacyNetSettings, seeds: Seeds) -> Ca
             *((pair.other, i) for i, pair in enumerate(chosen)),
         ]
         cut = [
-            [cut_patch(volumes[scan], corners[i], settings.patch) for scan, i in places]
-            for volumes in (scans.images, scans.labels)
+            _cut(scans, scan, corners[i], settings, secret, seeds.child("secret", step, number))
+            for number, (scan, i) in enumerate(places)
         ]
-        images = as_batch(torch.stack(cut[0]))
+        images, labels = (torch.stack(parts) for parts in zip(*cut, strict=True))
+        images = as_batch(images)
         same = torch.tensor([float(pair.same) for pair in chosen], device=images.device)
-        return Batch(images, torch.stack(cut[1]).to(images.device), same)
+        return Batch(images, labels.to(images.device), same)
 
     # What cannot be drawn is told before any work.
     draw(0)
     return draw
+
+
+def _cut(
+    scans: Scans,
+    scan: int,
+    corner: Sequence[int],
+    settings: PrivacyNetSettings,
+    secret: SecretSettings | None,
+    seeds: Seeds,
+) -> tuple[Tensor, Tensor]:
+    """The patch of a scan and of its labels at `corner`, of the deformed scan where there is a `secret`."""
+    image, labels, side = scans.images[scan], scans.labels[scan], settings.patch
+    if secret is None:
+        return cut_patch(image, corner, side), cut_patch(labels, corner, side)
+    drawn = draw_secret(labels.shape, settings.preparation.spacing_mm, secret, seeds.numpy())
+    x, y, z = (slice(int(first), int(first) + side) for first in corner)
+    return warp_scan(image, drawn, (x, y, z)), warp_labels(labels, drawn, (x, y, z))
 
 
 def pretrain(
@@ -95,7 +122,8 @@ def pretrain(
 ) -> None:
     """Each network alone on raw scans, in place: the encoder as an auto-encoder, the others at their tasks.
 
-    Kim 2019 trains encoder, segmenter and discriminator so; `state` and `report` as for `play`.
+    Kim 2019 trains encoder, segmenter and discriminator so; the method "deformation" has no encoder. `state` and `report` as
+    for `play`.
     """
     rate = settings.pretraining.learning_rate
 
@@ -103,23 +131,32 @@ def pretrain(
         error = redrawing_error(networks.encoder(batch.scans), batch.scans)
         return error, {"encoder's error": error}
 
-    def segmenter(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        loss = dice_loss(networks.segmenter(batch.scans), batch.labels)
-        return loss, {"segmentation": loss}
-
-    def discriminator(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        loss = same_patient_loss(networks.discriminator(*batch.scans.chunk(2)), batch.same)
-        return loss, {"same patient": loss}
-
-    players = {
-        "encoder": Player((networks.encoder,), rate, encoder),
-        "segmenter": Player((networks.segmenter,), rate, segmenter),
-        "discriminator": Player((networks.discriminator,), rate, discriminator),
-    }
+    players = _apart(networks, settings, rate)
+    if settings.encodes:
+        players["encoder"] = Player((networks.encoder,), rate, encoder)
     if settings.adversary == "inversion":
         players["decoder"] = Player((networks.decoder,), rate, lambda batch: _redraw(networks, batch, batch.scans))
     draw = pair_drawing(scans, settings, seeds.child("pretraining"))
     play(players, draw, settings.pretraining.steps, state=state, report=report)
+
+
+def train_unencoded(
+    networks: Networks,
+    scans: Scans,
+    settings: PrivacyNetSettings,
+    seeds: Seeds,
+    secret: SecretSettings | None,
+    state: Path,
+    report: TermReport,
+) -> None:
+    """The steps of `train_adversarially` without an encoder: segmenter and discriminator each at its task, in place.
+
+    On scans deformed anew at each step by the law of `secret`, or on raw ones where it is None: what a Privacy-Net is compared
+    with.
+    """
+    draw = pair_drawing(scans, settings, seeds.child("adversarial"), secret)
+    players = _apart(networks, settings, settings.adversarial.learning_rate)
+    play(players, draw, settings.adversarial.steps, state=state, report=report)
 
 
 def train_adversarially(
@@ -128,10 +165,14 @@ def train_adversarially(
     """min over E and S, max over D of E[Lseg(S(E(x)), y)] - lambda E[Ldis(D(E(x_i), E(x_j)), s_ij)], in place (Kim 2019).
 
     Discriminator, and decoder where there is one, move first, encoder and segmenter after them, one step of Adam each.
-    `settings.adversary` says by what the encoder gains; `state` and `report` as for `play`.
+    `settings.adversary` says by what the encoder gains; `state` and `report` as for `play`. Without an encoder nobody
+    plays against anybody: `train_unencoded`.
     """
+    if not settings.encodes:
+        train_unencoded(networks, scans, settings, seeds, settings.drawn, state, report)
+        return
     rate = settings.adversarial.learning_rate
-    draw = pair_drawing(scans, settings, seeds.child("adversarial"))
+    draw = pair_drawing(scans, settings, seeds.child("adversarial"), settings.drawn)
 
     def share(step: int) -> Played:
         batch = draw(step)
@@ -145,7 +186,7 @@ def train_adversarially(
 
     def hide(played: Played) -> tuple[Tensor, dict[str, Tensor]]:
         batch, codes = played
-        segmentation = dice_loss(networks.segmenter(codes), batch.labels)
+        segmentation = SEGMENTATION[settings.segmentation](networks.segmenter(codes), batch.labels)
         logits = networks.discriminator(*codes.chunk(2))
         hidden = published_term(logits, batch.same) if settings.adversary == "published" else entropy_term(logits)
         terms = {"segmentation": segmentation, "hiding": hidden}
@@ -164,6 +205,23 @@ def train_adversarially(
         )
     players["encoder and segmenter"] = Player((networks.encoder, networks.segmenter), rate, hide)
     play(players, share, settings.adversarial.steps, state=state, report=report)
+
+
+def _apart(networks: Networks, settings: PrivacyNetSettings, rate: float) -> dict[str, Player]:
+    """Segmenter and discriminator, each alone on the scans of a batch."""
+
+    def segmenter(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        loss = SEGMENTATION[settings.segmentation](networks.segmenter(batch.scans), batch.labels)
+        return loss, {"segmentation": loss}
+
+    def discriminator(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        loss = same_patient_loss(networks.discriminator(*batch.scans.chunk(2)), batch.same)
+        return loss, {"same patient": loss}
+
+    return {
+        "segmenter": Player((networks.segmenter,), rate, segmenter),
+        "discriminator": Player((networks.discriminator,), rate, discriminator),
+    }
 
 
 def _redraw(networks: Networks, batch: Batch, codes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -1,0 +1,107 @@
+"""What leaves the house of whole scans, and what the server makes of it: what studies measure and attackers see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.networks import load_client, load_server
+from remnant.defenses.privacynet.secret import Secret, SecretSettings, draw_secret, unwarp_maps, warp_labels, warp_scan
+from remnant.engine.stitch import stitched
+
+Seen = Literal["code", "labels"]
+
+
+@dataclass(frozen=True)
+class View:
+    """Client and server at work on scans that are prepared already, with voxels of `spacing_mm`.
+
+    `encoder`: None where the code is the scan itself, or the deformed scan. `secret`: the law by which each scan is deformed;
+    None where none is. `segmenter`: from code to logits. Both networks in evaluation mode, for windows of `patch` voxels a
+    side. Which deformation a scan gets is decided by `seeds` and its place among the scans of a call: `undone` needs the same.
+    """
+
+    encoder: nn.Module | None
+    segmenter: nn.Module
+    secret: SecretSettings | None
+    patch: int
+    spacing_mm: float
+
+    @classmethod
+    def load(cls, run: Path) -> Self:
+        """Of the files of a run of `remnant protect train`; raises `RemnantError` as `load_client` and `load_server` do, and
+        for an encoder and a segmenter that were not trained together.
+        """
+        client, server = load_client(run), load_server(run)
+        if client.mark != server.mark:
+            raise RemnantError(
+                f"The encoder in {run} is {client.mark}, and its segmenter was trained with the encoder {server.mark}; give "
+                f"the two of one run."
+            )
+        return cls(client.network, server.network, client.secret, server.patch, client.grid.spacing)
+
+    def code(self, scans: Tensor, seeds: Seeds) -> Tensor:
+        """What leaves: codes float32 (n, 1, x, y, z) in [0, 1], on the CPU, of `scans` (n, 1, x, y, z) in [0, 1]."""
+        codes = []
+        for scan, secret in zip(scans, self._secrets(scans.shape, seeds), strict=True):
+            code = scan if secret is None else warp_scan(scan, secret)
+            codes.append((code if self.encoder is None else stitched(self.encoder, code, self.patch)).cpu())
+        return torch.stack(codes)
+
+    def labels(self, codes: Tensor) -> Tensor:
+        """What the server makes of codes (n, 1, x, y, z): label maps uint8 (n, x, y, z), deformed where the codes are."""
+        return torch.stack([self._logits(code).argmax(0).to(torch.uint8) for code in codes])
+
+    def undone(self, codes: Tensor, seeds: Seeds) -> Tensor:
+        """What the client ends with, uint8 (n, x, y, z): the server's probabilities of `codes` (n, 1, x, y, z) on the scans
+        themselves.
+
+        `seeds`: those that the codes were made with. Without a secret these are the server's `labels`.
+        """
+        if self.secret is None:
+            return self.labels(codes)
+        pairs = zip(codes, self._secrets(codes.shape, seeds), strict=True)
+        maps = (unwarp_maps(self._logits(code).softmax(0), secret) for code, secret in pairs)
+        return torch.stack([shares.argmax(0).to(torch.uint8) for shares in maps])
+
+    def moved(self, labels: Tensor, seeds: Seeds) -> Tensor:
+        """Label maps (n, x, y, z) of scans as they lie on the codes that were made with these `seeds`: uint8 (n, x, y, z)."""
+        secrets = self._secrets(labels.unsqueeze(1).shape, seeds)
+        pairs = zip(labels, secrets, strict=True)
+        return torch.stack([each if secret is None else warp_labels(each, secret) for each, secret in pairs])
+
+    def watched(self, seen: Seen, seeds: Seeds) -> Callable[[Tensor], Tensor]:
+        """For `Codes.view`: from scans (n, 1, x, y, z) to their codes (n, 1, x, y, z), or to the server's label maps as one
+        channel a class (n, classes, x, y, z) of 0 and 1; float32.
+
+        Each call draws its deformations anew, as a client would; the calls of one function are the same in every run.
+        """
+        calls = count()
+
+        def view(scans: Tensor) -> Tensor:
+            codes = self.code(scans, seeds.child("look", next(calls)))
+            return codes if seen == "code" else self.one_hot(self.labels(codes))
+
+        return view
+
+    def one_hot(self, labels: Tensor) -> Tensor:
+        """Label maps (n, x, y, z) as float32 (n, classes, x, y, z) of 0 and 1."""
+        classes = self.segmenter.out.out_channels
+        return functional.one_hot(labels.long(), classes).movedim(-1, 1).float()
+
+    def _logits(self, code: Tensor) -> Tensor:
+        return stitched(self.segmenter, code, self.patch).cpu()
+
+    def _secrets(self, shape: torch.Size, seeds: Seeds) -> list[Secret | None]:
+        """One a scan of a batch of `shape`."""
+        n, _, *sides = shape
+        if self.secret is None:
+            return [None] * n
+        return [draw_secret(tuple(sides), self.spacing_mm, self.secret, seeds.child(i).numpy()) for i in range(n)]
