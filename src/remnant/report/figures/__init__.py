@@ -8,6 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
+from remnant.report.figures.adversaries import adversaries
+from remnant.report.figures.beyond_map import beyond_map
 from remnant.report.figures.candidates import scores_scatter
 from remnant.report.figures.deformation import bendings_of, deformation_maps
 from remnant.report.figures.demographics import age_scatter, sex_confusion
@@ -21,7 +23,10 @@ from remnant.report.figures.own import own_against_others
 from remnant.report.figures.radiographs import likely_beside_nearest, progression
 from remnant.report.figures.ranks import rank_histogram
 from remnant.report.figures.reconstructions import pairs_of, reconstructions
+from remnant.report.figures.robustness import robustness_lines
 from remnant.report.figures.stage1 import stage1_terms
+from remnant.report.figures.tissues import class_dice
+from remnant.report.figures.trade_off import trade_off
 from remnant.report.figures.training import training_curves
 from remnant.report.radiographs import pairs_beside, strips_of
 
@@ -54,6 +59,11 @@ FIGURES = {
     "entropy_histogram": Kind(entropy_histogram, "entropy"),
     "membership_scores": Kind(membership_scores, "membership_scores"),
     "auc_forest": Kind(auc_forest, "leak"),
+    "trade_off": Kind(trade_off, "trade_off"),
+    "adversaries": Kind(adversaries, "identity"),
+    "beyond_map": Kind(beyond_map, "difference"),
+    "class_dice": Kind(class_dice, "segmentation"),
+    "robustness_lines": Kind(robustness_lines, "robustness"),
     "age_scatter": Kind(age_scatter, "ages"),
     "sex_confusion": Kind(sex_confusion, "sexes"),
     "reconstructions": Kind(reconstructions, "scores", pairs_of),
