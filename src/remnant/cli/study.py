@@ -155,3 +155,50 @@ def study_lee2025(
     # Its smoke study trains eight targets: two processes are worth their start.
     asked = Asked(out, resume, keep_reconstructions, show_images, workers or CORES, quiet, typed())
     print(lee2025.run_study(chosen, asked, private=private, public=public, prior=prior, cache=cache))
+
+
+@study.command("kim2019")
+def study_kim2019(
+    data: Annotated[
+        Path | None, typer.Option(help="Scans with label maps, several sessions of each patient. `smoke` makes them.")
+    ] = None,
+    second: Annotated[
+        list[Path] | None, typer.Option(help="A cohort of another kind to transfer to; repeatable.")
+    ] = None,
+    preset: Annotated[
+        Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, small networks. paper: 1 mm, for a GPU.")
+    ] = Preset.cpu,
+    config: Config = None,
+    variants: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated, raw first: published-1 (-3, -10, -100), entropy-1 (-10), inversion-1 (-10), "
+            "deformation, deformation-entropy-1."
+        ),
+    ] = None,
+    simulate_revisits: Annotated[
+        bool,
+        typer.Option("--simulate-revisits", help="Simulate two visits of each scan, where few were scanned twice."),
+    ] = False,
+    seed: Seed = None,
+    out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/kim2019"),
+    resume: Resume = False,
+    cache: Cache = None,
+    keep_reconstructions: Annotated[
+        bool, typer.Option("--keep-reconstructions", help="Keep codes and what attacks made of them: patient data.")
+    ] = False,
+    workers: StudyWorkers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Hide who a scan shows from the server that segments it, and attack what it sees (Kim et al. 2019)."""
+    from remnant.cohort.revisit import CENTRED, RevisitSettings
+    from remnant.studies import kim2019
+    from remnant.studies.frame import Asked
+
+    chosen = with_options(kim2019.preset(preset), config, {"variants": variants}, {"seed": seed})
+    if simulate_revisits:
+        revisits = RevisitSettings() if chosen.net.preparation.align else CENTRED
+        chosen = chosen.changed(net=chosen.net.changed(revisits=revisits))
+    # Its smoke study has thirty cells: two processes are worth their start.
+    asked = Asked(out, resume, keep_reconstructions, False, workers or CORES, quiet, typed())
+    print(kim2019.run_study(chosen, asked, data=data, second=second or (), cache=cache))

@@ -13,8 +13,9 @@ from remnant.measure.distribution import at_side, component_kurtosis, fit_compon
 from remnant.measure.frechet import frechet_distance, frechet_with_floor
 from remnant.measure.intervals import Interval, bootstrap_mean
 from remnant.studies import published
+from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.kept import as_bytes, as_pictures
-from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, interval_columns
+from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited
 
 BIN = 0.1  # bits of the entropy's histogram
 RESAMPLES = 2000

@@ -1,8 +1,6 @@
 """What the cells of an audit leave each other: who is in which group, and what each attack drew. Patient data, in RUN/private."""
 
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -11,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path
 from remnant.base.run import Run
-from remnant.report.private import private_folder
+from remnant.studies.arrays import as_array, as_field, opened, store
 
 # Those whose patients train targets, whom a report counts; and the attacker's own.
 Source = Literal["private", "public", "planted", "against"]
@@ -92,20 +88,18 @@ def as_pictures(images: np.ndarray) -> Tensor:
 def write_groups(run: Run, source: Source | Literal["attacker"], groups: Mapping[str, Group]) -> None:
     """Keep the groups of a source, by their names in `GROUPS`, atomically; of the attacker `training` and `validation`."""
     arrays = {
-        # Of an empty tuple NumPy would make numbers.
-        f"{name}-{field.name}": np.array(value, dtype=str) if isinstance(value, tuple) else value
+        f"{name}-{field.name}": as_array(getattr(group, field.name))
         for name, group in groups.items()
         for field in fields(Group)
-        for value in [getattr(group, field.name)]
     }
-    _store(groups_file(run, source), arrays)
+    store(groups_file(run, source), arrays)
 
 
 def read_groups(run: Run, source: Source | Literal["attacker"]) -> dict[str, Group]:
     """The groups that `write_groups` kept; raises `RemnantError` for a file that is missing or damaged."""
-    with _opened(groups_file(run, source)) as kept:
+    with opened(groups_file(run, source)) as kept:
         names = dict.fromkeys(key.partition("-")[0] for key in kept.files)
-        return {name: Group(*(_plain(kept[f"{name}-{field.name}"]) for field in fields(Group))) for name in names}
+        return {name: Group(*(as_field(kept[f"{name}-{field.name}"]) for field in fields(Group))) for name in names}
 
 
 def groups_file(run: Run, source: str) -> Path:
@@ -116,16 +110,16 @@ def write_attacked(run: Run, attacked: Attacked) -> None:
     """Keep what a method drew as private/attacks/<target>-<method>.npz, atomically."""
     arrays = {field.name: np.asarray(getattr(attacked, field.name)) for field in fields(Attacked)[2:-1]}
     similarities = {"-".join(key): np.asarray(value, np.float32) for key, value in attacked.similarities.items()}
-    _store(attacked_file(run, attacked.target, attacked.method), arrays | similarities)
+    store(attacked_file(run, attacked.target, attacked.method), arrays | similarities)
 
 
 def read_attacked(run: Run, target: str, method: str) -> Attacked:
     """What `write_attacked` kept; raises `RemnantError` for a file that is missing or damaged."""
-    with _opened(attacked_file(run, target, method)) as kept:
+    with opened(attacked_file(run, target, method)) as kept:
         names = [field.name for field in fields(Attacked)[2:-1]]
         similarities = {tuple(key.split("-")): kept[key] for key in kept.files if key not in names}
         values = [kept[name] for name in names]
-        return Attacked(target, method, *(value if value.ndim else value.item() for value in values), similarities)
+        return Attacked(target, method, *map(as_field, values), similarities)
 
 
 def attacked_file(run: Run, target: str, method: str) -> Path:
@@ -135,25 +129,4 @@ def attacked_file(run: Run, target: str, method: str) -> Path:
 def write_progression(run: Run, progression: Progression) -> None:
     """Keep a stage 1's progression as private/progressions/<target>-<method>.npz, atomically."""
     path = run.private / "progressions" / f"{progression.target}-{progression.method}.npz"
-    _store(path, {"steps": progression.steps, "images": progression.images})
-
-
-def _store(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    private_folder(path.parents[2], path.parent.name)
-    with atomic_path(path) as temporary:
-        np.savez(temporary, **arrays)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            yield kept
-    except FileNotFoundError:
-        raise RemnantError(f"{path} is missing; start the audit again with another --out.") from None
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise RemnantError(f"{path} is damaged ({error}); start the audit again with another --out.") from None
-
-
-def _plain(array: np.ndarray) -> np.ndarray | tuple[str, ...]:
-    return tuple(array.tolist()) if array.dtype.kind == "U" else array
+    store(path, {"steps": progression.steps, "images": progression.images})

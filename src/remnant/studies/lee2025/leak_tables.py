@@ -10,7 +10,8 @@ from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_p_value, mann_whitney_auc
 from remnant.measure.membership import along_ranks, membership
 from remnant.measure.multiplicity import holm
-from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, Pair, contrast_columns, gains, interval_columns
+from remnant.studies.columns import interval_columns
+from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, Pair, contrast_columns, gains
 from remnant.studies.lee2025.settings import METHODS_OF_ALL
 
 # Of the gain over the untuned prior, two-sided, after Holm. With the direction asked for, the attack flags a target that

@@ -10,7 +10,6 @@ from remnant.attacks.checkpoint.methods import METHODS
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast
-from remnant.measure.intervals import Interval
 from remnant.measure.membership import patient_similarities
 from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
 
@@ -100,8 +99,3 @@ def contrast_columns(first: Pair, second: Pair, seeds: Seeds, name: str = "diffe
         f"{stem}p": number(found.p),
         f"{stem}detectable": number(found.detectable),
     }
-
-
-def interval_columns(name: str, found: Interval) -> Row:
-    """A value under `name`, with the ends of its interval."""
-    return {name: number(found.mean), f"{name}_low": number(found.low), f"{name}_high": number(found.high)}

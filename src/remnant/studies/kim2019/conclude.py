@@ -1,0 +1,86 @@
+"""From what the cells left to results.json: tables, prose, provenance."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from remnant.base.config import Settings
+from remnant.base.results import Results, Row
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.studies.frame import Cells, provenance_of, training_rows
+from remnant.studies.kim2019 import page
+from remnant.studies.kim2019.kept import (
+    STUDY,
+    Identity,
+    Inversion,
+    People,
+    Scans,
+    Segmented,
+    Timed,
+    Transferred,
+    all_kept,
+    kept,
+)
+from remnant.studies.kim2019.tables import make_tables
+from remnant.studies.kim2019.training import PRETRAIN, TRAIN
+from remnant.studies.kim2019.variants import Variant
+
+
+def conclude(
+    run: Run,
+    cells: Cells,
+    study: str,
+    preset: str,
+    seed: int,
+    settings: Settings,
+    variants: Mapping[str, Variant],
+    command: str,
+) -> Results:
+    """The results of a run of the study, or of the evaluation of one defence."""
+    scans = kept(run, Scans, STUDY)
+    tables = make_tables(
+        variants,
+        identities=all_kept(run, Identity),
+        inversions=all_kept(run, Inversion),
+        segmented=all_kept(run, Segmented),
+        transferred=all_kept(run, Transferred),
+        people=all_kept(run, People),
+        timed=all_kept(run, Timed),
+        seeds=Seeds(seed).child("tables"),
+    )
+    events = run.events()
+    tables["training"] = training_rows(events, _trained)
+    tables["stage1"] = losses(events)
+    return Results(
+        study=study,
+        preset=preset,
+        command=command,
+        patients=len(set(scans.patients)),
+        scans=len(scans.patients),
+        seed=seed,
+        settings=settings.resolved(),
+        tables=tables,
+        **provenance_of(run, cells),
+        **page.words(tables, variants, scans),
+    )
+
+
+def losses(events: list[dict[str, Any]]) -> list[Row]:
+    """The terms of every training of the networks, by variant and step; of a step that was done twice, the later."""
+    values = {
+        (event["cell"], term, event["step"]): value
+        for event in events
+        if event["event"] == "step"
+        for term, value in event["terms"].items()
+    }
+    return [
+        {"target": cell.removeprefix(f"{TRAIN}-"), "term": term, "step": step, "value": value}
+        for (cell, term, step), value in values.items()
+        if cell == PRETRAIN or cell.startswith(TRAIN)
+    ]
+
+
+def _trained(cell: str) -> Row:
+    """What was trained in a cell, by its name."""
+    kind, _, what = cell.partition("-")
+    return {"kind": kind, "target": what or None}

@@ -1,0 +1,152 @@
+"""The first sentence, the tiles and the findings in plain words, from the tables alone."""
+
+from remnant.base.results import Highlight, Row, matching
+from remnant.report.words import label, number
+from remnant.studies.kim2019.identity_tables import primary_kind
+from remnant.studies.kim2019.kept import RAW
+from remnant.studies.kim2019.measured_findings import measured_findings
+from remnant.studies.kim2019.summary_tables import Tables
+from remnant.studies.kim2019.yardsticks import yardsticks
+
+
+def protected(tables: Tables) -> list[Row]:
+    """The rows of the headline of what hides anything."""
+    return [row for row in tables["headline"] if row["variant"] != RAW]
+
+
+def headline(tables: Tables) -> str:
+    """Whether a code can be inverted, or tells more than its own map, and what then remains of a patient."""
+    rows = protected(tables)
+    if not rows:
+        return "Nothing was hidden: the scans were sent as they are."
+    inverted = [row for row in rows if row["inverted"]]
+    beyond = [row for row in rows if row["beyond"]]
+    if inverted:
+        worst = max(inverted, key=lambda row: (row["code_rank1"], row["code_rank1_count"]))
+        said = (
+            f"{_how_many(inverted, rows, 'can be inverted', 'can be inverted')}: redrawn from the code of "
+            f"{worst['name']}, {_first(worst, 'code')}, and from its segmentation map alone {worst['map_rank1_count']} "
+            f"(chance is {worst['chance']:.1%})"
+        )
+    elif beyond:
+        most = max((row for row in tables["difference"] if row["beyond"]), key=lambda row: row["difference"])
+        one, several = (
+            "tells more of a patient than its own segmentation map",
+            "tell more of a patient than their own maps",
+        )
+        said = (
+            f"{_how_many(beyond, rows, one, several)}, most that of "
+            f"{most['name']}, by an area of {_signed(most['difference'])} [{_signed(most['low'])}, "
+            f"{_signed(most['high'])}] ({label(most['attack'])}), though none could be inverted"
+        )
+    elif any(row["beyond"] is None for row in rows):
+        return (
+            "No code could be inverted, but the test patients are too few, or the map was not attacked, to say whether "
+            "a code tells more of a patient than its own segmentation map."
+        )
+    elif all(counted(tables, row) for row in rows):
+        said = (
+            "No code was seen to tell more of a patient than its own segmentation map does, and none could be inverted"
+        )
+    else:
+        return (
+            "No code was seen to tell more of a patient than its own segmentation map does, but the attacks "
+            "did not prove themselves on raw scans, so that this says nothing of the codes."
+        )
+    return f"{said}; {_remains(tables)}."
+
+
+def counted(tables: Tables, row: Row) -> bool:
+    """Whether attacks on this variant's code proved themselves on raw scans: a fresh adversary, and the inversion decoder."""
+    where = {"variant": row["variant"], "view": "code", "kind": primary_kind(tables["identity"])}
+    redrawn = [each["inverted"] for each in tables["headline"] if each["variant"] == RAW]
+    return redrawn == [True] and any(found["counts"] for found in matching(tables["identity"], where))
+
+
+def highlights(tables: Tables) -> list[Highlight]:
+    """A tile a variant: the strongest attack on anything that the server sees, with what hiding costs."""
+    tiles = []
+    for row in matching(tables["trade_off"], {"against": "everything"}):
+        cost = "" if row["loss"] is None else f" · Dice {_signed(-row['loss'])}"
+        tiles.append(
+            Highlight(
+                value=number(row["value"]),
+                label=f"{row['name']}: area of the strongest attack",
+                note=f"{_interval(row)}{label(row['attack'])} on the {label(row['view'])}{cost}",
+            )
+        )
+    return tiles
+
+
+def findings(tables: Tables) -> list[str]:
+    """What the tables mean and what to do, a paragraph each."""
+    if not protected(tables):
+        return []
+    return [text for text in (_what_to_do(tables), *yardsticks(tables), *measured_findings(tables)) if text]
+
+
+def _what_to_do(tables: Tables) -> str:
+    rows = protected(tables)
+    inverted = [row for row in rows if row["inverted"]]
+    if inverted:
+        return (
+            f"Treat the codes of {_names(inverted)} as the scans themselves: send them only under the agreement and "
+            "the encryption that would cover the scans. Scrambled to the eye is not private; only the attack tells."
+        )
+    if any(row["beyond"] for row in rows):
+        return (
+            "Where a code tells more than its map, whoever stores codes holds more of the patient than the service "
+            "needs. Send codes only to whom the scans could be sent, and let them be deleted once they are "
+            "segmented."
+        )
+    return (
+        "These attacks, at this size and effort, got no more out of the codes than out of the maps that come back. "
+        "That is a statement about these attacks; what the maps themselves tell is below."
+    )
+
+
+def _remains(tables: Tables) -> str:
+    """The least that any variant leaves to the strongest attack."""
+    rows = [row for row in matching(tables["trade_off"], {"against": "everything"}) if row["variant"] != RAW]
+    least = min(rows, key=lambda row: row["value"])
+    who = "a patient's other scan" if least["attack"] == "redrawn" else "two scans of one patient"
+    cost = "" if least["loss"] is None else f", at {_cost(least['loss'])}"
+    bounds = "" if least["low"] is None else f" [{number(least['low'])}, {number(least['high'])}]"
+    sure = "" if counted(tables, least) else ", by attacks that did not prove themselves on raw scans"
+    only = "what remains" if len(rows) == 1 else f"the least remains with {least['name']}"
+    return (
+        f"{only}{cost}: the strongest attack on all that the server sees tells {who} from other patients' scans "
+        f"with an area of {number(least['value'])}{bounds} (0.5 is guessing){sure}"
+    )
+
+
+def _how_many(some: list[Row], rows: list[Row], one: str, several: str) -> str:
+    if len(rows) == 1:
+        return f"The code {one}"
+    if len(some) == 1:
+        return f"1 of {len(rows)} codes {one}"
+    return f"{f'All {len(rows)}' if len(some) == len(rows) else f'{len(some)} of {len(rows)}'} codes {several}"
+
+
+def _first(row: Row, view: str) -> str:
+    return (
+        f"{row[f'{view}_rank1_count']} of {row[f'{view}_n']} patients' own scans are found first "
+        f"({row[f'{view}_rank1']:.0%}, 95% interval {row[f'{view}_rank1_low']:.0%} to {row[f'{view}_rank1_high']:.0%})"
+    )
+
+
+def _cost(loss: float) -> str:
+    return f"{number(abs(loss), spec='.3f')} of Dice {'gained' if loss < 0 else 'lost'}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else number(value, spec="+.3f")
+
+
+def _interval(row: Row) -> str:
+    return "" if row["low"] is None else f"[{number(row['low'])}, {number(row['high'])}] · "
+
+
+def _names(rows: list[Row]) -> str:
+    *others, last = [str(row["name"]) for row in rows]
+    return f"{'; '.join(others)} and {last}" if others else last

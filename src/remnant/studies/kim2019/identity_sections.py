@@ -1,0 +1,291 @@
+"""The report's chapters on who is in a code: the summary, pairs, the map beside the code, what was redrawn, age and sex."""
+
+from remnant.base.results import FigureView, Section, TableView
+from remnant.studies.kim2019.identity_tables import primary_kind
+from remnant.studies.kim2019.kept import QUERIED, VIEWS
+from remnant.studies.kim2019.summary_tables import Tables
+
+WHO = {"name": "Sent as"}
+PAIRS = {
+    "kind": "Pairs",
+    "{same} + {different} ({patients})": "Same + different (patients)",
+}
+TOLD = {
+    "{balanced:.3f} [{balanced_low:.3f}, {balanced_high:.3f}]": "Balanced accuracy",
+    "{published:.3f}": "Published",
+    "{auc} [{auc_low}, {auc_high}]": "AUC",
+    "detectable": "Detectable AUC",
+    "{control:.3f}": "On raw scans",
+    "verdict": "Verdict",
+}
+
+
+def identity_sections(tables: Tables) -> list[Section]:
+    """The chapters on identity, as far as there is anything to show."""
+    chapters = [_summary()]
+    if tables["identity"]:
+        chapters.append(_pairs(tables))
+    if len({row["kind"] for row in tables["identity"]}) > 1:
+        chapters.append(_other_pairs(tables))
+    if tables["difference"]:
+        chapters.append(_difference(tables))
+    if any(row["view"] in QUERIED for row in tables["identity"]):
+        chapters.append(_queries())
+    if tables["inversion"]:
+        chapters.append(_inversion())
+    if tables["people"]:
+        chapters.append(_people())
+    return chapters
+
+
+def every_adversary(tables: Tables) -> list[Section]:
+    """The chapter of all adversaries, for the end of the report."""
+    if not tables["identity"]:
+        return []
+    return [
+        Section(
+            title="Every adversary",
+            text=[
+                "Above stands the strongest fresh adversary of each view; here all of them, by network and seed. "
+                "'Best' is the accuracy at the threshold that is best on these very pairs, as the paper takes "
+                "MS-SSIM, beside what that choice alone gives to one who knows nothing. Retrieval: mean average "
+                "precision over all other test scans (eq. 8)."
+            ],
+            table=TableView(
+                name="identity",
+                caption="All adversaries on all views. Retrieval beside its chance level, and the published one of "
+                "raw scans.",
+                columns={
+                    **WHO,
+                    "view": "Seen",
+                    "kind": "Pairs",
+                    "queries": "Sent",
+                    "adversary": "Adversary",
+                    "{balanced:.3f} [{balanced_low:.3f}, {balanced_high:.3f}]": "Balanced accuracy",
+                    "{best:.3f} (chance {best_chance:.3f})": "Best",
+                    "{auc} [{auc_low}, {auc_high}]": "AUC",
+                    "{control:.3f}": "On raw scans",
+                    "{precision:.3f} [{precision_low:.3f}, {precision_high:.3f}]": "Retrieval",
+                    "{precision_chance:.3f}": "Chance",
+                    "{published_precision:.3f}": "Published retrieval",
+                },
+            ),
+        )
+    ]
+
+
+def _summary() -> Section:
+    return Section(
+        title="What remains of a patient?",
+        text=[
+            "One line a way to send a scan, with every attack beside what hiding costs. The paper's adversaries "
+            "are judged by balanced accuracy on the code, as there; all others by the area under the ROC curve, "
+            "0.5 being a guess, either way round: an adversary that errs surely knows the answer.",
+        ],
+        table=TableView(
+            name="headline",
+            caption="Overall Dice, and its loss against raw scans; the paper's strongest adversary; the strongest "
+            "of all on the code, on the segmentation map alone, and code minus map over the same pairs; many codes "
+            "of one patient; patients whose own scan what was redrawn finds first, of the code and of the map; "
+            "SSIM of the redrawn scan (of the attacker's mean image); R2 of age and AUC of sex read off the code. "
+            "Brackets: 95% intervals.",
+            columns={
+                **WHO,
+                "{dice:.3f}": "Dice",
+                "{loss:+.3f}": "Loss",
+                "{paper:.3f} [{paper_low:.2f}, {paper_high:.2f}]": "Paper's strongest",
+                "{code} [{code_low}, {code_high}]": "AUC, code",
+                "{map} [{map_low}, {map_high}]": "AUC, map",
+                "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Code − map",
+                "{queried} [{queried_low}, {queried_high}]": "AUC, many codes",
+                "{code_rank1_count}/{code_n}": "Redrawn of code",
+                "{map_rank1_count}/{map_n}": "Of map",
+                "{chance:.1%}": "Chance",
+                "{ssim} ({ssim_mean_image})": "SSIM (mean image)",
+                "r2": "Age R2",
+                "sex_auc": "Sex AUC",
+            },
+        ),
+        figures=[
+            FigureView(
+                name="trade-off",
+                kind="trade_off",
+                caption="The strongest attack against overall Dice, with 95% intervals; the number at a point is "
+                "its lambda. On the left the corner that the first yardstick asks for, and the paper's own points.",
+            )
+        ],
+    )
+
+
+def _pairs(tables: Tables) -> Section:
+    kind = primary_kind(tables["identity"])
+    return Section(
+        title="Are two images of one patient?",
+        text=[
+            "The paper's question, put to pairs of test patients, whom no training saw. A network calls two images the same "
+            "patient's where it finds that as likely as not; for MS-SSIM and the likelihood ratio, which need no training, "
+            "the threshold comes from training pairs. D_adv is the discriminator that the encoder played against; fresh "
+            "D_new was trained afterwards on the attacker's own codes, with several networks and seeds, of which the "
+            "strongest, or their mean, is shown. A failure counts only where the same adversary, with the same budget and "
+            "seed, reaches 0.95 on raw scans; otherwise it was too weak to tell.",
+            "Real pairs are two sessions of one patient. Simulated ones are two drawings of one scan with another "
+            "pose, bias field, contrast, noise and slight elastic change; they hold none of the changes of months, "
+            "so that they are easier.",
+        ],
+        table=TableView(
+            name="identity",
+            caption="The strongest adversary of each attack. The published accuracy of MS-SSIM is at the threshold "
+            "that is best on the test pairs. Detectable: the area that 80% power would have shown.",
+            columns={**WHO, "view": "Seen", "attack": "Adversary", **PAIRS, **TOLD},
+            where={"strongest": True, "view": list(VIEWS), "kind": kind},
+        ),
+        figures=[
+            FigureView(
+                name="adversaries",
+                kind="adversaries",
+                caption="Balanced accuracy with 95% intervals, beside raw scans as the control, and the paper's "
+                "numbers.",
+                where={"strongest": True, "view": list(VIEWS), "kind": kind},
+            )
+        ],
+    )
+
+
+def _other_pairs(tables: Tables) -> Section:
+    kind = primary_kind(tables["identity"])
+    others = [name for name in dict.fromkeys(row["kind"] for row in tables["identity"]) if name != kind]
+    return Section(
+        title=f"And on {' and '.join(map(str, others))} pairs?",
+        text=[
+            "The same adversaries on the few pairs of another kind that the cohort holds, as few as they are: read "
+            "the numbers of patients and the intervals, which below about ten patients are too narrow."
+        ],
+        table=TableView(
+            name="identity",
+            caption="The strongest adversary of each attack on these pairs.",
+            columns={**WHO, "view": "Seen", "attack": "Adversary", **PAIRS, **TOLD},
+            where={"strongest": True, "view": list(VIEWS), "kind": others},
+        ),
+    )
+
+
+def _difference(tables: Tables) -> Section:
+    kind = primary_kind(tables["identity"])
+    return Section(
+        title="Does the code tell more than its own map?",
+        text=[
+            "Whoever holds the server holds the segmenter, and makes the map of any code. No code can hide what "
+            "its own map shows; this difference is what a code can be held to. Both attacks see the same pairs, "
+            "and are drawn together in the bootstrap. The strongest of each view is chosen on the pairs that are "
+            "reported, on both sides alike.",
+        ],
+        table=TableView(
+            name="difference",
+            caption="Area on the code, on the map alone, and the difference with its paired 95% interval; p after "
+            "Holm over all attacks and variants. 'Redrawn scan' is sought among all patients' scans.",
+            columns={
+                **WHO,
+                "attack": "Attack",
+                "auc_code": "AUC, code",
+                "auc_map": "AUC, map",
+                "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
+                "holm_p": "p",
+                "detectable": "Detectable",
+                "beyond": "Tells more",
+                "on_code": "Adversary on the code",
+                "on_map": "On the map",
+            },
+            where={"kind": kind},
+        ),
+        figures=[
+            FigureView(
+                name="beyond-map",
+                kind="beyond_map",
+                caption="What an attack on the code tells beyond the same attack on the map, as a difference of "
+                "areas with 95% intervals; filled where they leave zero out.",
+                where={"kind": kind},
+            )
+        ],
+    )
+
+
+def _queries() -> Section:
+    return Section(
+        title="One patient sent many times",
+        text=[
+            "A secret that is drawn anew for every scan can be averaged away if the same patient is sent often: by "
+            "averaging the scores of all pairs of codes, or by registering the codes to each other and averaging "
+            "them before anybody compares.",
+        ],
+        table=TableView(
+            name="identity",
+            caption="The strongest adversary of each attack, on many codes of each scan.",
+            columns={**WHO, "view": "Seen", "queries": "Sent", "attack": "Adversary", **PAIRS, **TOLD},
+            where={"strongest": True, "view": list(QUERIED)},
+        ),
+    )
+
+
+def _inversion() -> Section:
+    return Section(
+        title="Can the scan be redrawn?",
+        text=[
+            "An inversion decoder learned from the attacker's own patients to redraw a scan from its code, or from "
+            "its map. What it drew of test patients finds its patient when that patient's scan is the most similar "
+            "of all. Similarity alone proves little, since heads resemble each other: the attacker's mean image "
+            "holds nothing of the patient. Raw scans are the positive control: there the decoder is handed the "
+            "scan itself. 'Another visit' seeks the patient's first scan by what was redrawn of a later one; "
+            "beside it, what the later scan itself would find.",
+        ],
+        table=TableView(
+            name="inversion",
+            caption="Patients found first with exact 95% interval, p against chance after Holm over the variants; "
+            "SSIM with the scan sought, with others', and of the mean image with it; gain over the mean image, "
+            "paired; mean displacement in mm that takes the redrawn to the scan, others', and from the mean image.",
+            columns={
+                **WHO,
+                "view": "Seen",
+                "sought": "Sought",
+                "{rank1_count}/{n}": "Found first",
+                "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}]": "Share",
+                "{chance:.1%}": "Chance",
+                "holm_p": "p",
+                "{scan_rank1:.0%}": "By the scan itself",
+                "{auc} [{auc_low}, {auc_high}]": "AUC, own against others",
+                "{ssim:.3f} [{ssim_low:.3f}, {ssim_high:.3f}]": "SSIM",
+                "{ssim_others:.3f}": "Others",
+                "{ssim_mean_image:.3f}": "Mean image",
+                "{gain:+.3f} [{gain_low:+.3f}, {gain_high:+.3f}]": "Gain",
+                "{mm} ({mm_others}, {mm_mean_image})": "mm (others, mean image)",
+            },
+        ),
+    )
+
+
+def _people() -> Section:
+    return Section(
+        title="Are age and sex read off it?",
+        text=[
+            "Networks trained on the attacker's own patients, judged on test patients. Beside them one guess for "
+            "all: the mean age of the training patients, and the majority. Where the skill asked for is missing, a "
+            "prediction says nothing of anybody.",
+        ],
+        table=TableView(
+            name="people",
+            caption="Mean absolute error in years and R2 of the age; balanced accuracy and AUC of the sex; with "
+            "95% intervals.",
+            columns={
+                **WHO,
+                "view": "Seen",
+                "ages": "n",
+                "{mae:.1f} [{mae_low:.1f}, {mae_high:.1f}]": "Age error",
+                "{guess_mae:.1f}": "One guess",
+                "{r2} [{r2_low}, {r2_high}]": "R2",
+                "age_usable": "Age usable",
+                "sexes": "n, sex",
+                "{balanced} [{balanced_low}, {balanced_high}]": "Sex, balanced",
+                "{sex_auc} [{sex_auc_low}, {sex_auc_high}]": "Sex AUC",
+                "sex_usable": "Sex usable",
+            },
+        ),
+    )

@@ -1,0 +1,153 @@
+"""Rows on identity: what every adversary makes of every view, and what the code tells beyond its own segmentation map."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from remnant.base.results import Row, Value, number
+from remnant.base.seeds import Seeds
+from remnant.measure.retrieval import retrieval
+from remnant.measure.verification import Verification, orientation, verdict, verification
+from remnant.studies import published
+from remnant.studies.columns import interval_columns
+from remnant.studies.kim2019.kept import RAW, Identity, Scores
+
+FRESH = "d_new"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Scores (n,) of pairs and the patients (n, 2) of their images; higher for more alike, whichever way the adversary errs."""
+
+    scores: np.ndarray
+    patients: np.ndarray
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One view of one variant: what each adversary, by name, makes of its pairs, and the strongest of each attack."""
+
+    identity: Identity
+    found: dict[str, Verification]
+    strongest: dict[str, str]
+
+    @property
+    def winner(self) -> str:
+        """The adversary that tells most, of all."""
+        return max(self.found, key=lambda name: self.found[name].strength)
+
+    def pairs(self, name: str) -> Pairs:
+        """The test pairs as this adversary scores them, turned where its own training pairs showed it to err."""
+        scores = self.identity.adversaries[name]
+        sign = orientation(scores.training, self.identity.training_pairs)
+        return Pairs(sign * scores.test, numbered(self.identity.test_pairs))
+
+
+def verified(identity: Identity, seeds: Seeds) -> Verified:
+    """Judge every adversary, by its own threshold."""
+    pairs = numbered(identity.test_pairs)
+    found = {
+        name: verification(scores.test, pairs, scores.threshold, seeds.child(name).numpy())
+        for name, scores in identity.adversaries.items()
+    }
+    strongest: dict[str, str] = {}
+    for name, each in found.items():
+        attack = _attack(name)
+        if attack not in strongest or each.strength > found[strongest[attack]].strength:
+            strongest[attack] = name
+    return Verified(identity, found, strongest)
+
+
+def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+    """A row a variant, view and adversary. `strongest`: of its attack on this view, by the area, whichever way round.
+
+    `control`: balanced accuracy of the same adversary on raw scans (for an adversary of maps, on the maps made of them);
+    `counts`: whether that is enough for its failure to say anything. None where the run has no raw scans.
+    """
+    raw = _raw(views)
+    for view in views:
+        identity = view.identity
+        for name, found in view.found.items():
+            attack = _attack(name)
+            trunk, _, seed = name.removeprefix(f"{FRESH}_").rpartition("_") if attack == FRESH else ("", "", "")
+            strongest = view.strongest[attack] == name
+            control = next(
+                (raw[key] for seen in ("code", "labels") if (key := (identity.kind, seen, name)) in raw), None
+            )
+            paper = published.KIM2019_IDENTITY.get(identity.variant, {})
+            of_paper = strongest and identity.view == "code"
+            yield {
+                **described[identity.variant],
+                "view": identity.view,
+                "kind": identity.kind,
+                "queries": identity.queries,
+                "attack": attack,
+                "adversary": name,
+                "trunk": trunk or None,
+                "seed": seed if trunk else None,
+                "strongest": strongest,
+                "patients": found.auc.n,
+                "same": found.same,
+                "different": found.different,
+                **interval_columns("balanced", found.balanced),
+                **interval_columns("best", found.best),
+                "best_chance": number(found.best_chance),
+                **interval_columns("auc", found.auc),
+                "strength": number(found.strength),
+                "detectable": number(found.detectable),
+                "knows": found.knows,
+                "control": None if control is None else number(control.balanced.mean),
+                "counts": None if control is None else control.passes_as_control,
+                "verdict": _verdict(found, control, identity.variant),
+                **_retrieval_columns(
+                    identity, identity.adversaries[name], seeds.child(identity.variant, identity.view, name)
+                ),
+                "published": paper.get(attack) if of_paper else None,
+                "published_precision": paper.get("retrieval") if of_paper and attack == FRESH else None,
+            }
+
+
+def _attack(name: str) -> str:
+    """The kind of an adversary: all fresh ones, of any network and seed, and their mean are one."""
+    return FRESH if name.startswith(f"{FRESH}_") else name
+
+
+def primary_kind(rows: Sequence[Row]) -> Value:
+    """The kind of pairs that headlines rest on: of the table `identity` that of the most patients; None without rows."""
+    return max(rows, key=lambda row: row["patients"])["kind"] if rows else None
+
+
+def numbered(pairs: np.ndarray) -> np.ndarray:
+    """Pairs of patients (n, 2) with their numbers for names, by first appearance: a bootstrap depends on the order of its
+    patients, and pseudonyms on the run's key."""
+    names = {name: f"{i:06d}" for i, name in enumerate(dict.fromkeys(np.asarray(pairs).ravel().tolist()))}
+    return np.array([[names[name] for name in pair] for pair in np.asarray(pairs).tolist()])
+
+
+def _raw(views: Sequence[Verified]) -> dict[tuple[str, str, str], Verification]:
+    """What the adversaries make of scans that are not encoded, by kind of pairs, view and name."""
+    return {
+        (view.identity.kind, view.identity.view, name): found
+        for view in views
+        if view.identity.variant == RAW
+        for name, found in view.found.items()
+    }
+
+
+def _verdict(found: Verification, control: Verification | None, variant: str) -> str:
+    if variant == RAW and found is control:
+        return "passes as control" if found.passes_as_control else "too weak for a control"
+    if control is None:
+        return "tells patients apart" if found.knows else "no control in this run"
+    return verdict(found, control)
+
+
+def _retrieval_columns(identity: Identity, scores: Scores, seeds: Seeds) -> Row:
+    names = ("precision", "precision_low", "precision_high", "precision_chance")
+    if not scores.embeddings.shape[-1]:
+        return dict.fromkeys(names)
+    # By number, as in `numbered`.
+    order = {name: f"{i:06d}" for i, name in enumerate(dict.fromkeys(identity.patients))}
+    found = retrieval(scores.embeddings, [order[name] for name in identity.patients], seeds.numpy())
+    return interval_columns("precision", found.mean_average_precision) | {"precision_chance": number(found.chance)}

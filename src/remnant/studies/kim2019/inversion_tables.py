@@ -1,0 +1,144 @@
+"""Rows on what was redrawn: how like the patient's own scan it is, and whether it finds that scan among all patients'."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from remnant.base.results import Row, number
+from remnant.base.seeds import Seeds
+from remnant.measure import identity
+from remnant.measure.intervals import bootstrap_mean, clopper_pearson, identification_p_value, paired_difference
+from remnant.measure.multiplicity import holm
+from remnant.measure.verification import matrix_pairs
+from remnant.studies.columns import interval_columns
+from remnant.studies.kim2019.identity_tables import Pairs
+from remnant.studies.kim2019.kept import Inversion
+
+# What is sought: the very scan whose code was sent, or what the same patient's other visit shows.
+SOUGHT = ("own_scan", "other_visit")
+LEVEL = 0.025  # of the one-sided p of patients found first, after Holm over all variants of a view
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was redrawn of n patients, sought among m patients' scans: `scores` (n, m), `own` (n,), `mean_image` (m,).
+
+    `scan` (n, m) is what the scans themselves score in the same search.
+    """
+
+    scores: np.ndarray
+    own: np.ndarray
+    mean_image: np.ndarray
+    scan: np.ndarray
+
+    @property
+    def pairs(self) -> Pairs:
+        """Every entry as a pair: of one patient where the row's own scan stands."""
+        names = [f"{i:06d}" for i in range(self.scores.shape[1])]
+        scores, patients = matrix_pairs(self.scores, [names[i] for i in self.own], names)
+        return Pairs(scores, np.array(patients))
+
+
+def searched(inversion: Inversion, sought: str) -> Search | None:
+    """One row a patient, against one scan of every patient, the first visit; None where nobody has what is sought.
+
+    For `other_visit` what was redrawn of each patient's last visit is held against the first ones.
+    """
+    patients = list(dict.fromkeys(inversion.patients))
+    visits: dict[str, list[tuple[int, int]]] = {patient: [] for patient in patients}
+    for place, (patient, visit) in enumerate(zip(inversion.patients, inversion.visits, strict=True)):
+        visits[patient].append((int(visit), place))
+    visits = {patient: sorted(own) for patient, own in visits.items()}
+    columns = np.array([visits[patient][0][1] for patient in patients])
+    if sought == "own_scan":
+        own, rows = np.arange(len(patients)), columns
+    else:
+        own = np.array([i for i, patient in enumerate(patients) if len(visits[patient]) > 1], dtype=int)
+        rows = np.array([visits[patients[i]][-1][1] for i in own], dtype=int)
+    if not len(own):
+        return None
+    here = np.ix_(rows, columns)
+    return Search(inversion.similarity[here], own, inversion.mean_image[columns], inversion.originals[here])
+
+
+def inversion_rows(inversions: Sequence[Inversion], described: Mapping[str, Row], seeds: Seeds) -> list[Row]:
+    """A row a variant, view and what is sought; `holm_p` over the variants, `found`: more patients first than by chance.
+
+    `gain`: similarity to the own scan less that of the attacker's mean image, which holds nothing of the patient; `scan_rank1`
+    what the scans themselves would find, for another visit. Displacements stand beside the search for the own scan.
+    """
+    rows = []
+    for inversion in inversions:
+        branch = seeds.child(inversion.variant, inversion.view)
+        for sought in SOUGHT:
+            search = searched(inversion, sought)
+            if search is None:
+                continue
+            row = {
+                **described[inversion.variant],
+                "view": inversion.view,
+                "sought": sought,
+                "measure": inversion.measure,
+            }
+            row |= _found(search, sought, branch.child(sought)) | _displaced(
+                inversion, sought, branch.child("displacement")
+            )
+            rows.append(row)
+    for view, sought in {(row["view"], row["sought"]): None for row in rows}:
+        family = [row for row in rows if (row["view"], row["sought"]) == (view, sought)]
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            row |= {"holm_p": float(p), "found": bool(p <= LEVEL)}
+    return rows
+
+
+def _found(search: Search, sought: str, seeds: Seeds) -> Row:
+    n, gallery = search.scores.shape
+    places = identity.ranks(search.scores, search.own)
+    count = identity.rank1_count(places)
+    area = identity.own_versus_others_auc(search.scores, search.own, seeds.child("area").numpy())
+    own = search.scores[np.arange(n), search.own]
+    others = (search.scores.sum(1) - own) / max(gallery - 1, 1)
+    mean_image = search.mean_image[search.own]
+    key = [f"{i:06d}" for i in range(n)]
+    gain = paired_difference(
+        dict(zip(key, own, strict=True)), dict(zip(key, mean_image, strict=True)), seeds.child("gain").numpy()
+    )
+    itself = identity.rank1_count(identity.ranks(search.scan, search.own)) if sought == "other_visit" else None
+    rate = clopper_pearson(count, n)
+    return {
+        "n": n,
+        "gallery": gallery,
+        "rank1_count": count,
+        **interval_columns("rank1", rate),
+        "chance": 1 / gallery,
+        "p": number(identification_p_value(count, np.full(n, 1 / gallery))),
+        "scan_rank1": None if itself is None else itself / n,
+        "mean_rank": identity.mean_rank(places),
+        "chance_mean_rank": (gallery + 1) / 2,
+        **interval_columns("auc", area),
+        **interval_columns("ssim", bootstrap_mean(own, seeds.child("own").numpy())),
+        "ssim_others": float(others.mean()),
+        "ssim_mean_image": float(mean_image.mean()),
+        "gain": gain.difference,
+        "gain_low": number(gain.low),
+        "gain_high": number(gain.high),
+        "gain_p": number(gain.p),
+        "gain_detectable": number(gain.detectable),
+    }
+
+
+def _displaced(inversion: Inversion, sought: str, seeds: Seeds) -> Row:
+    names = ("mm", "mm_low", "mm_high", "mm_others", "mm_mean_image", "mm_rank1_count", "mm_n")
+    matrix = inversion.displacement
+    n = len(matrix)
+    if sought != "own_scan" or not n:
+        return dict.fromkeys(names)
+    own = matrix.diagonal()
+    return {
+        **interval_columns("mm", bootstrap_mean(own, seeds.numpy())),
+        "mm_others": number((matrix.sum() - own.sum()) / (n * (n - 1))) if n > 1 else None,
+        "mm_mean_image": float(inversion.mean_displacement.mean()),
+        "mm_rank1_count": identity.rank1_count(identity.ranks(-matrix, np.arange(n))),
+        "mm_n": n,
+    }

@@ -1,0 +1,131 @@
+"""Findings on single measurements: the paper's numbers, adversaries that err surely, secrets, second cohorts, age and sex."""
+
+from remnant.base.results import Row, Value, matching
+from remnant.report.words import label, number
+from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
+from remnant.studies.kim2019.kept import QUERIED, RAW
+from remnant.studies.kim2019.overlap_tables import OVERALL
+from remnant.studies.kim2019.summary_tables import Tables
+
+
+def measured_findings(tables: Tables) -> list[str]:
+    """A paragraph a measurement, as far as it was made."""
+    return [
+        _controls(tables),
+        _beside_paper(tables),
+        _sure_errors(tables),
+        _secrets(tables),
+        _transfer(tables),
+        _people(tables),
+    ]
+
+
+def _one(rows: list[Row], **where: Value) -> Row | None:
+    return next(iter(matching(rows, where)), None)
+
+
+def _ours(tables: Tables, **where: Value) -> list[Row]:
+    return matching(tables["identity"], {"kind": primary_kind(tables["identity"]), **where})
+
+
+def _controls(tables: Tables) -> str:
+    rows = _ours(tables, variant=RAW, view="code")
+    if not rows:
+        return (
+            "There are no raw scans in this run, so that no adversary has a control: a failure says nothing of a code."
+        )
+    weak = [row for row in rows if not row["counts"]]
+    reached = ", ".join(f"{_called(row)} {number(row['balanced'], spec='.3f')}" for row in weak)
+    if not weak:
+        return f"All {len(rows)} adversaries prove themselves: on raw scans each reaches a balanced accuracy of 0.95."
+    return (
+        f"{len(weak)} of {len(rows)} adversaries fail their control, a balanced accuracy of 0.95 on raw scans "
+        f"({reached}): where these find nothing in a code, it says nothing of the code."
+    )
+
+
+def _called(row: Row) -> str:
+    if row["attack"] != FRESH:
+        return label(row["attack"])
+    which = f"{row['trunk']}, seed {row['seed']}" if row["trunk"] else "all together"
+    return f"{label(FRESH)} ({which})"
+
+
+def _beside_paper(tables: Tables) -> str:
+    rows = [row for row in _ours(tables, view="code", attack=FRESH, strongest=True) if row["published"] is not None]
+    if not rows:
+        return ""
+    parts = [f"{row['name']} {number(row['balanced'], spec='.3f')} ({row['published']:.3f})" for row in rows]
+    return (
+        f"Balanced accuracy of the strongest fresh adversary, the paper's in brackets: {'; '.join(parts)}. The "
+        "cohorts, sizes and budgets differ; the order may be compared, the numbers not."
+    )
+
+
+def _sure_errors(tables: Tables) -> str:
+    rows = [row for row in _ours(tables) if row["auc_high"] is not None and row["auc_high"] < 0.5]
+    if not rows:
+        return ""
+    worst = min(rows, key=lambda row: row["auc"])
+    return (
+        f"{len(rows)} adversaries answer wrongly with confidence, most {_called(worst)} on the "
+        f"{label(worst['view'])} of {worst['name']} (area {number(worst['auc'])}): an accuracy below 0.5 is "
+        "knowledge, and is counted as such."
+    )
+
+
+def _secrets(tables: Tables) -> str:
+    rows = [row for row in _ours(tables, strongest=True) if row["view"] in QUERIED]
+    if not rows:
+        return ""
+    said = []
+    for name in dict.fromkeys(row["name"] for row in rows):
+        most = max(matching(rows, {"name": name}), key=lambda row: row["strength"])
+        single = max(_ours(tables, name=name, view="code"), key=lambda row: row["strength"], default=None)
+        beside = "" if single is None else f", of a single code {number(single['strength'])}"
+        said.append(
+            f"{name}: sent {most['queries']} times, the strongest attack ({label(most['view'])}, "
+            f"{label(most['attack'])}) reaches an area of {number(most['strength'])}{beside}"
+        )
+    return f"A secret at the client, against one patient sent many times with fresh secrets. {'; '.join(said)}."
+
+
+def _transfer(tables: Tables) -> str:
+    said = []
+    for cohort in dict.fromkeys(row["cohort"] for row in tables["transfer"]):
+        rows = matching(tables["transfer"], {"cohort": cohort, "class": OVERALL})
+        pairs = []
+        for variant in dict.fromkeys(row["variant"] for row in rows):
+            before, after = (_one(rows, variant=variant, trained=trained) for trained in ("as_trained", "retrained"))
+            if before and after and before["dice"] is not None and after["dice"] is not None:
+                pairs.append((before["dice"], after["dice"], before["name"], variant == RAW))
+        hidden = sorted(pair for pair in pairs if not pair[3])
+        parts = [_dice(pair) for pair in (*(pair for pair in pairs if pair[3]), *hidden[:1], *hidden[1:][-1:])]
+        if parts:
+            said.append(f"{cohort}: {', '.join(parts)}")
+    if not said:
+        return ""
+    return (
+        "Overall Dice on a second cohort as trained, in brackets with the segmenter retrained on its codes; of raw scans and of "
+        f"the worst and the best code. {'; '.join(said)}."
+    )
+
+
+def _dice(pair: tuple[float, float, str, bool]) -> str:
+    before, after, name, _ = pair
+    return f"{name} {number(before, spec='.3f')} ({number(after, spec='.3f')})"
+
+
+def _people(tables: Tables) -> str:
+    usable = [row for row in tables["people"] if row["variant"] != RAW and row["view"] == "code"]
+    if not usable:
+        return ""
+    age, sex = (matching(usable, {f"{what}_usable": True}) for what in ("age", "sex"))
+    if not age and not sex:
+        return "Neither age nor sex is read off any code with the skill asked for before a prediction may be shown."
+    parts = [
+        f"{what} off the codes of {', '.join(str(row['name']) for row in rows)}"
+        for what, rows in (("age", age), ("sex", sex))
+        if rows
+    ]
+    return f"The attacker reads {' and '.join(parts)}."

@@ -1,0 +1,137 @@
+"""Rows on what the segmentation is still worth: on the test patients, on a second cohort, and on disturbed scans."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from remnant.base.results import Row, Value, number
+from remnant.base.seeds import Seeds
+from remnant.measure.intervals import bootstrap_mean, paired_difference
+from remnant.studies import published
+from remnant.studies.columns import interval_columns
+from remnant.studies.kim2019.described import COLUMNS
+from remnant.studies.kim2019.kept import CLEAN, RAW, Overlap, Segmented, Transferred
+
+OVERALL = "overall"
+OF_PAPER = "published-1"  # whose robustness the paper measured
+RESAMPLES = 2000  # of the interval of each Dice: there are hundreds
+
+PerPatient = dict[str, float]
+
+
+def segmentation_rows(segmented: Sequence[Segmented], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+    """Dice by variant and class on the test scans as they are; `loss`: what the same patients lose against raw scans."""
+    raw = next((each for each in segmented if each.variant == RAW), None)
+    for each in segmented:
+        against = per_class(raw.conditions[CLEAN]) if raw and each is not raw else {}
+        for name, values in per_class(each.conditions[CLEAN]).items():
+            branch = seeds.child(each.variant, name)
+            paper = published.KIM2019_DICE.get(each.variant, {}).get(name)
+            yield {
+                **described[each.variant],
+                "class": name,
+                **_dice(values, branch),
+                **_loss(against.get(name), values, branch),
+                "published": paper,
+            }
+
+
+def transfer_rows(transferred: Sequence[Transferred], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+    """Dice by variant, second cohort, training of the segmenter ("as_trained" or "retrained" on codes) and class."""
+    for each in transferred:
+        for condition, overlap in each.cohorts.items():
+            cohort, _, trained = condition.rpartition("-")
+            paper = published.KIM2019_TRANSFER.get((each.variant, trained == "retrained"), {})
+            for name, values in per_class(overlap).items():
+                yield {
+                    **described[each.variant],
+                    "cohort": cohort,
+                    "trained": trained,
+                    "class": name,
+                    **_dice(values, seeds.child(each.variant, condition, name)),
+                    "published": paper.get(name),
+                }
+
+
+def robustness_rows(segmented: Sequence[Segmented], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+    """Dice by variant, condition and class of the scans that were spoilt, as they are before; `loss`: what it costs overall."""
+    for each in segmented:
+        spoilt = {patient for name, overlap in each.conditions.items() if name != CLEAN for patient in overlap.patients}
+        clean = per_class(_first_scans(each.conditions[CLEAN], spoilt))
+        for condition, overlap in each.conditions.items() if spoilt else ():
+            paper = (
+                published.KIM2019_ROBUSTNESS | {CLEAN: published.KIM2019_DICE[OF_PAPER]}
+                if each.variant == OF_PAPER
+                else {}
+            )
+            for name, values in (clean if condition == CLEAN else per_class(overlap)).items():
+                branch = seeds.child(each.variant, condition, name)
+                yield {
+                    **described[each.variant],
+                    "condition": condition,
+                    "class": name,
+                    **_dice(values, branch),
+                    **_loss(clean[name] if condition != CLEAN and name == OVERALL else None, values, branch),
+                    "published": paper.get(condition, {}).get(name),
+                }
+
+
+def by_class(rows: Sequence[Row]) -> list[Row]:
+    """The same as the paper prints it: a row a variant and condition, a column a class with its published number.
+
+    Each class gives `<class>` and `published_<class>`; `overall` its interval and `loss` too. Classes that only some rows have
+    are None in the others.
+    """
+    classes = list(dict.fromkeys(str(row["class"]) for row in rows))
+    blank = dict.fromkeys(name for each in classes for name in (each, f"published_{each}"))
+    wide: dict[tuple[Value, ...], Row] = {}
+    for row in rows:
+        which = {name: row[name] for name in (*COLUMNS, "cohort", "trained", "condition") if name in row}
+        own = wide.setdefault(tuple(which.values()), which | blank)
+        own |= {row["class"]: row["dice"], f"published_{row['class']}": row["published"]}
+        if row["class"] == OVERALL:
+            own |= {"n": row["n"], "overall_low": row["dice_low"], "overall_high": row["dice_high"]}
+            own |= {name: row[name] for name in ("loss", "loss_low", "loss_high", "loss_p") if name in row}
+    return list(wide.values())
+
+
+def per_class(overlap: Overlap) -> dict[str, PerPatient]:
+    """Each patient's Dice by class and overall, the mean of his scans; a patient without a class is not in it."""
+    whose = np.array(overlap.patients)
+    columns = {name: overlap.dice[:, i] for i, name in enumerate(overlap.classes) if i > 0} | {OVERALL: overlap.overall}
+    return {
+        name: {
+            patient: float(own.mean())
+            for patient in dict.fromkeys(overlap.patients)
+            if len(own := values[(whose == patient) & np.isfinite(values)])
+        }
+        for name, values in columns.items()
+    }
+
+
+def _first_scans(overlap: Overlap, patients: Collection[str]) -> Overlap:
+    """The first scan of each of these patients."""
+    first = [overlap.patients.index(patient) for patient in dict.fromkeys(overlap.patients) if patient in patients]
+    whose = tuple(overlap.patients[i] for i in first)
+    return Overlap(whose, overlap.dice[first], overlap.overall[first], overlap.classes)
+
+
+def _dice(values: PerPatient, seeds: Seeds) -> Row:
+    found = bootstrap_mean(np.array(list(values.values())), seeds.child("mean").numpy(), resamples=RESAMPLES)
+    return {"n": found.n, **interval_columns("dice", found)}
+
+
+def _loss(against: PerPatient | None, values: PerPatient, seeds: Seeds) -> Row:
+    """Dice of the reference less these, over patients that have both."""
+    # By number: a bootstrap depends on the order of its patients, and pseudonyms on the run's key.
+    number_of = {patient: f"{i:06d}" for i, patient in enumerate(against or {}) if patient in values}
+    if not number_of:
+        return dict.fromkeys(("loss", "loss_low", "loss_high", "loss_p"))
+    here, there = ({number_of[patient]: each[patient] for patient in number_of} for each in (values, against or {}))
+    found = paired_difference(there, here, seeds.child("loss").numpy())
+    return {
+        "loss": number(found.difference),
+        "loss_low": number(found.low),
+        "loss_high": number(found.high),
+        "loss_p": number(found.p),
+    }

@@ -1,0 +1,122 @@
+"""What the report says beside its findings: threat model, what was attacked, measures, words, chapters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from remnant.measure.verification import CONTROL
+from remnant.report.words import label
+from remnant.studies.kim2019.findings import findings, headline, highlights
+from remnant.studies.kim2019.identity_sections import every_adversary, identity_sections
+from remnant.studies.kim2019.identity_tables import primary_kind
+from remnant.studies.kim2019.kept import QUERIED, Scans
+from remnant.studies.kim2019.overlap_sections import overlap_sections
+from remnant.studies.kim2019.summary_tables import Tables
+from remnant.studies.kim2019.variants import Variant
+
+TITLE = "Does an encoder hide whose brain scan a server segments?"
+
+GLOSSARY = {
+    "Code": "What the client sends instead of the scan: the output of the encoder, of the scan's size, or the "
+    "deformed scan.",
+    "Map": "The segmentation that the server makes of the code; whoever holds the segmenter can make it.",
+    "Raw scan": "Nothing is hidden: the control of every attack, and the Dice that hiding is held against.",
+    "Lambda (\u03bb)": "The weight of hiding against segmenting in the encoder's training.",
+    "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, as published; its "
+    "indecision, which has a bound; its indecision and the failure of a decoder that redraws the scan.",
+    "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the map that comes back.",
+    "D_adv, fresh D_new": "The discriminator that the encoder played against; one trained afterwards on the codes.",
+    "Area (AUC)": "Area under the ROC curve: how often a pair of one patient scores above a pair of two; 0.5 is guessing.",
+    "Detectable": "The smallest effect that so many patients would have shown with 80% power.",
+    "Redrawn": "Drawn by the inversion decoder from a code or a map, without the scan.",
+    "Mean image": "The average of the attacker's own patients: what it can show without any code.",
+    "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
+}
+
+
+def words(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> dict[str, Any]:
+    """The fields of `Results` that are prose or say what is shown; `scans` are those that the study ran on."""
+    return {
+        "title": TITLE,
+        "headline": headline(tables),
+        "highlights": highlights(tables),
+        "findings": findings(tables),
+        "threat_model": _threat_model(variants),
+        "attacked": _attacked(tables, variants, scans),
+        "not_tested": _not_tested(tables, variants),
+        "measures": _measures(tables),
+        "glossary": GLOSSARY,
+        "sections": [*identity_sections(tables), *overlap_sections(tables), *every_adversary(tables)],
+    }
+
+
+def _threat_model(variants: Mapping[str, Variant]) -> list[str]:
+    said = [
+        "The attacker holds the server: the segmenter, and every code that a client sends.",
+        "It can have scans of its own patients encoded, as any client can, and trains all its attacks on these; it "
+        "is taken to own the scans that the networks were trained on.",
+        "Of the patients whose codes it is sent it has no scan; a gallery of scans is what it searches with what "
+        "it redrew.",
+    ]
+    if any(variant.secret for variant in variants.values()):
+        said.append("Where the client keeps a secret, the attacker knows the law that it is drawn from, not the draw.")
+    return said
+
+
+def _attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> list[str]:
+    patients = {
+        role: len({name for name, own in zip(scans.patients, scans.roles, strict=True) if own == role})
+        for role in ("training", "test")
+    }
+    shape = " x ".join(str(side) for side in scans.labels.shape[1:])
+    said = [
+        f"Ways to send a scan: {'; '.join(f'{variant.words}' for variant in variants.values())}.",
+        f"Scans of {shape} voxels at {scans.spacing_mm:g} mm, segmented into "
+        f"{', '.join(label(name) for name in scans.classes[1:])}.",
+        f"{patients['training']} patients train the networks and the attacks; {patients['test']} others, whom no "
+        "training saw, are reported.",
+    ]
+    kind = primary_kind(tables["identity"])
+    for each in dict.fromkeys(row["kind"] for row in tables["identity"]):
+        row = next(row for row in tables["identity"] if row["kind"] == each)
+        apart = "" if each == kind else ", reported apart"
+        said.append(
+            f"Identity rests on {row['same']} {each} pairs of one patient and {row['different']} of two, of "
+            f"{row['patients']} test patients{apart}."
+        )
+    return said
+
+
+def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
+    secret = any(variant.secret for variant in variants.values())
+    queried = any(row["view"] in QUERIED for row in tables["identity"])
+    return [
+        *([] if tables["inversion"] else ["Whether the scan can be redrawn."]),
+        *([] if tables["people"] else ["Age and sex of whom a code is of."]),
+        *([] if tables["transfer"] else ["A second cohort."]),
+        *(["One patient sent many times with fresh secrets."] if secret and not queried else []),
+        "Whether a person, rather than a measure, recognises anybody.",
+        "An attacker that holds the encoder's weights, or alters the segmenter during training.",
+        "Disease in the scans, other anatomies and other modalities.",
+        "Other seeds of the defence: one training of each variant.",
+    ]
+
+
+def _measures(tables: Tables) -> dict[str, str]:
+    said = {
+        "pairs": "A network calls a pair the same from a probability of one half on; MS-SSIM and the likelihood ratio from a "
+        "threshold on that training pairs gave. Accuracy is balanced: the mean of the shares right among pairs of one patient "
+        "and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap), which what pairs share through a "
+        "patient is in.",
+        "control": "An adversary's failure counts where the same one, with the same budget and seed, reaches "
+        f"{CONTROL} on raw scans.",
+        "code minus map": "Difference of two areas over the same pairs, the strongest of each, turned where an "
+        "adversary's own training pairs showed it to err; bootstrap over patients with the same draws, p after "
+        "Holm (1979).",
+        "retrieval": "Mean average precision over all other test scans by Euclidean distance of D_new's embedding.",
+        "Dice": "On the map that the client has in the end; overall weighed by region size; a patient counts once.",
+        "interval": "Means: bootstrap over patients (BCa), 95%. Proportions: Clopper-Pearson, 95%.",
+    }
+    if tables["inversion"]:
+        said["similarity"] = str(tables["inversion"][0]["measure"])
+        said["displacement"] = "Mean length of the deformation field that takes what was redrawn to the scan, in mm."
+    return said

@@ -1,0 +1,77 @@
+"""Which cells the study has, and which waits for which."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from remnant.base.run import Run
+from remnant.engine.cells import Cell
+from remnant.studies.kim2019.attacking import (
+    IDENTITY,
+    INVERSION,
+    PEOPLE,
+    identity_cell,
+    inversion_cell,
+    people_cell,
+    people_known,
+)
+from remnant.studies.kim2019.kept import VIEWS, Scans
+from remnant.studies.kim2019.querying import QUERIES, queries_cell
+from remnant.studies.kim2019.seeing import SEE, see_cell
+from remnant.studies.kim2019.settings import AttackSettings, StudySettings
+from remnant.studies.kim2019.training import PRETRAIN, TRAIN, cell_name, folder_of, pretrain_cell, train_cell
+from remnant.studies.kim2019.transfer import TRANSFER, transfer_cell
+from remnant.studies.kim2019.variants import Variant
+
+
+def cells_of(
+    run: Run, settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
+) -> list[Cell]:
+    """Every cell of a study: one pre-training, a training of each variant, and all that is measured of it."""
+    trainings = [
+        Cell(cell_name(TRAIN, name), train_cell, {"variant": name, "settings": settings}, (PRETRAIN,))
+        for name in variants
+    ]
+    measured = [
+        cell
+        for name, variant in variants.items()
+        for cell in measuring_cells(
+            name,
+            variant,
+            folder_of(run, name),
+            settings.attack,
+            settings.seed,
+            scans,
+            second,
+            needs=(cell_name(TRAIN, name),),
+        )
+    ]
+    return [Cell(PRETRAIN, pretrain_cell, {"settings": settings}), *trainings, *measured]
+
+
+def measuring_cells(
+    name: str,
+    variant: Variant,
+    folder: Path,
+    attack: AttackSettings,
+    seed: int,
+    scans: Scans,
+    second: tuple[str, ...],
+    *,
+    needs: tuple[str, ...] = (),
+) -> list[Cell]:
+    """What is measured of one variant, whose networks lie in `folder`, once the cells in `needs` are done."""
+    given: dict[str, Any] = {"variant": name, "folder": folder, "attack": attack, "seed": seed}
+    see = cell_name(SEE, name)
+    attacks: dict[str, Callable[..., dict[str, Any]]] = {IDENTITY: identity_cell, INVERSION: inversion_cell}
+    return [
+        Cell(see, see_cell, given, needs),
+        *(
+            Cell(cell_name(kind, name, view), work, {"view": view, **given}, (see,))
+            for kind, work in attacks.items()
+            for view in VIEWS
+        ),
+        *([Cell(cell_name(PEOPLE, name), people_cell, given, (see,))] if any(people_known(scans)) else []),
+        *([Cell(cell_name(QUERIES, name), queries_cell, given, needs)] if variant.secret else []),
+        *([Cell(cell_name(TRANSFER, name), transfer_cell, {"cohorts": second, **given}, needs)] if second else []),
+    ]

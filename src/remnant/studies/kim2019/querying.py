@@ -1,0 +1,101 @@
+"""The same patients sent many times with fresh secrets: the attack that a secret at the client has to stand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from remnant.attacks.adversaries import Scored, adversary_scores
+from remnant.attacks.queries import averaged, groupwise_means, looks, pairs_of_looks, registered_scores
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.networks import load_discriminator
+from remnant.defenses.privacynet.view import View
+from remnant.measure.verification import best_threshold
+from remnant.studies.kim2019.attacking import epoch_log
+from remnant.studies.kim2019.kept import QUERIED, STUDY, Identity, Role, Scans, Scores, keep, kept
+from remnant.studies.kim2019.roles import names_of, pairs_of, tensor
+from remnant.studies.kim2019.settings import AttackSettings
+from remnant.studies.kim2019.training import cell_name
+from remnant.targets.access import Codes
+
+QUERIES = "queries"
+# The adversary that bends one image onto the other, and looks how like they are then.
+REGISTERED = "registered"
+
+
+def queries_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed: int) -> dict[str, Any]:
+    """Pairs of scans of which the server saw several codes each: what adversaries say on average, and of the codes' mean."""
+    scans, loaded, seeds = kept(run, Scans, STUDY), View.load(folder), Seeds(seed).child(QUERIES)
+    own, test = (queried(scans, role, attack.queried) for role in ("training", "test"))
+    training = pairs_of(scans, own, attack.negatives, seeds.child("training"))
+    tested = pairs_of(scans, test, attack.negatives, seeds.child("test"))
+    count, names = attack.queries.queries, [scans.patients[i] for i in own]
+    images = [tensor(scans, chosen) for chosen in (own, test)]
+    report = epoch_log(run, cell_name(QUERIES, variant))
+    fresh = loaded.watched("code", seeds.child("sent"))
+
+    def kept_as(view: str, found: dict[str, Scored], over: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Keep scores of pairs of scans, `over` their looks."""
+        scores = {
+            # Retrieval is by codes; of several looks there is none for a scan.
+            name: Scores(over(each.training), over(each.test), each.threshold, np.empty((len(test), 0)))
+            for name, each in found.items()
+        }
+        whose = tuple(scans.patients[i] for i in test)
+        pairs = (names_of(scans, own, training), names_of(scans, test, tested))
+        keep(run, Identity(variant, view, scans.kind, count, *pairs, whose, scores))
+
+    # More people are made of scans, not of their codes; one seed of each, as there are two ways to look.
+    adversaries = attack.adversaries.changed(copies=0, seeds=1)
+    many = looks(fresh, images[0], count)
+    sent = looks(fresh, images[1], count)
+    # What the attacker made of its own scans is looked at as it is.
+    kept_as(
+        QUERIED[0],
+        adversary_scores(
+            Codes(lambda codes: codes, sent),
+            many,
+            [name for name in names for _ in range(count)],
+            pairs_of_looks(training, count),
+            pairs_of_looks(tested, count),
+            adversaries,
+            seeds.child("adversaries"),
+            report,
+            (load_discriminator(folder), loaded.patch),
+        ),
+        lambda scores: averaged(scores, count),
+    )
+    means = [_means(codes, attack, scans.spacing_mm) for codes in (many, sent)]
+    bent = [registered_scores(*each, scans.spacing_mm) for each in zip(means, (training, tested), strict=True)]
+    kept_as(
+        QUERIED[1],
+        {REGISTERED: Scored(*bent, best_threshold(bent[0], names_of(scans, own, training)))}
+        | adversary_scores(
+            Codes(lambda codes: codes, means[1]),
+            means[0],
+            names,
+            training,
+            tested,
+            adversaries,
+            seeds.child("adversaries"),
+            report,
+        ),
+        lambda scores: scores,
+    )
+    return {}
+
+
+def queried(scans: Scans, role: Role, patients: int) -> list[int]:
+    """The first two visits of so many patients of a role."""
+    chosen = scans.where(role)
+    first = list(dict.fromkeys(scans.patients[i] for i in chosen))[:patients]
+    return [int(i) for i in chosen if scans.patients[i] in first and scans.visits[i] <= 2]
+
+
+def _means(codes: Tensor, attack: AttackSettings, spacing_mm: float) -> Tensor:
+    with torch.no_grad():
+        return groupwise_means(codes, attack.queries, spacing_mm)

@@ -1,0 +1,167 @@
+"""Rows that bring the tables together, one a variant: the trade-off, and the headline with every attack beside its cost."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from remnant.base.results import Row, Value, matching
+from remnant.studies import published
+from remnant.studies.kim2019.described import COLUMNS
+from remnant.studies.kim2019.difference_tables import STRONGEST
+from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
+from remnant.studies.kim2019.kept import RAW
+from remnant.studies.kim2019.overlap_tables import OVERALL
+
+# The first yardstick: the paper's adversaries at most so accurate, with an overall Dice at most so much below that of raw scans.
+MOST_ACCURATE = 0.60
+MOST_LOST = 0.02
+OF_PAPER = ("ms_ssim", "d_adv", FRESH)
+
+Tables = dict[str, list[Row]]
+
+
+def trade_off_rows(tables: Tables) -> Iterator[Row]:
+    """Two rows a variant: the strongest of the paper's adversaries on the code by balanced accuracy, and the strongest attack of
+    all on all that the server sees by the area; either way round, since an adversary that errs surely knows the answer.
+
+    `reached`: the first yardstick, None where adversaries have not proved themselves on raw scans.
+    """
+    overall = {row["variant"]: row for row in matching(tables["segmentation"], {"class": OVERALL})}
+    goal = overall[RAW]["dice"] - MOST_LOST if RAW in overall and overall[RAW]["dice"] is not None else None
+    for variant, dice in overall.items():
+        for against, candidates in (
+            ("paper", [*_of_paper(tables, variant)]),
+            ("everything", [*_of_paper(tables, variant, "auc", every=True), *_redrawn(tables, variant)]),
+        ):
+            best = max(candidates, key=lambda row: row["value"], default=None)
+            if best is None:
+                continue
+            paper = _published(variant) if against == "paper" else (None, None)
+            yield {
+                **{name: dice[name] for name in COLUMNS},
+                "against": against,
+                "measure": "balanced" if against == "paper" else "auc",
+                **best,
+                "dice": dice["dice"],
+                "dice_low": dice["dice_low"],
+                "dice_high": dice["dice_high"],
+                "loss": dice["loss"],
+                "goal_value": MOST_ACCURATE if against == "paper" and goal is not None else None,
+                "goal_dice": goal if against == "paper" else None,
+                "reached": _reached(tables, variant, best, dice) if against == "paper" else None,
+                "published_value": paper[0],
+                "published_dice": paper[1],
+            }
+
+
+def headline_rows(tables: Tables) -> Iterator[Row]:
+    """A row a variant: Dice, the paper's strongest adversary, the strongest on code and on map, inversion, age and sex.
+
+    `inverted`: more patients' own scans are found first by what is redrawn of the code than chance would find; `beyond`: some
+    attack tells more of the code than of the map.
+    """
+    everything = {row["variant"]: row for row in matching(tables["trade_off"], {"against": "paper"})}
+    for variant, row in everything.items():
+        identity = {view: _strongest(tables, variant, view) for view in ("code", "labels")}
+        queried = max(
+            (strength_columns(found) for found in _views(tables, variant) if found["view"] not in identity),
+            key=lambda found: found["value"],
+            default={},
+        )
+        redrawn = {view: _one(tables["inversion"], variant=variant, view=view, sought="own_scan") for view in identity}
+        differences = matching(tables["difference"], {"variant": variant, "kind": primary_kind(tables["identity"])})
+        against_map = _one(differences, attack=STRONGEST)
+        people = _one(tables["people"], variant=variant, view="code")
+        yield {
+            **{name: row[name] for name in (*COLUMNS, "dice", "dice_low", "dice_high", "loss", "reached")},
+            "paper_attack": row["attack"],
+            **{f"paper{end}": row[f"{name}"] for end, name in (("", "value"), ("_low", "low"), ("_high", "high"))},
+            **_prefixed("code", identity["code"]),
+            **_prefixed("map", identity["labels"]),
+            **_prefixed("queried", queried),
+            **{name: against_map.get(name) for name in ("difference", "low", "high", "holm_p")},
+            "beyond": _any(found["beyond"] for found in differences),
+            **_found("code", redrawn["code"]),
+            **_found("map", redrawn["labels"]),
+            "chance": redrawn["code"].get("chance"),
+            **{name: redrawn["code"].get(name) for name in ("ssim", "ssim_mean_image", "mm")},
+            "inverted": redrawn["code"].get("found"),
+            "r2": people.get("r2"),
+            "sex_auc": people.get("sex_auc"),
+        }
+
+
+def strength_columns(row: Row, measure: str = "auc") -> Row:
+    """An adversary's `measure` with its interval, turned about 0.5 where it is below."""
+    value, low, high = (row[f"{measure}{end}"] for end in ("", "_low", "_high"))
+    if value is not None and value < 0.5:
+        value, low, high = (None if bound is None else 1 - bound for bound in (value, high, low))
+    return {"attack": row["attack"], "view": row["view"], "value": value, "low": low, "high": high}
+
+
+def _views(tables: Tables, variant: Value) -> list[Row]:
+    return matching(
+        tables["identity"], {"variant": variant, "kind": primary_kind(tables["identity"]), "strongest": True}
+    )
+
+
+def _of_paper(tables: Tables, variant: Value, measure: str = "balanced", *, every: bool = False) -> Iterator[Row]:
+    for row in _views(tables, variant):
+        if every or (row["view"] == "code" and row["attack"] in OF_PAPER):
+            yield strength_columns(row, measure)
+
+
+def _redrawn(tables: Tables, variant: Value) -> Iterator[Row]:
+    """What was redrawn as an attack on identity: by another visit, as a pair of scans is; by the own scan where there is none."""
+    rows = matching(tables["inversion"], {"variant": variant})
+    for row in matching(rows, {"sought": "other_visit"}) or rows:
+        yield {
+            "attack": "redrawn",
+            "view": row["view"],
+            "value": row["auc"],
+            "low": row["auc_low"],
+            "high": row["auc_high"],
+        }
+
+
+def _strongest(tables: Tables, variant: Value, view: str) -> Row:
+    rows = [strength_columns(row) for row in _views(tables, variant) if row["view"] == view]
+    return max(rows, key=lambda row: row["value"], default={})
+
+
+def _reached(tables: Tables, variant: Value, best: Row, dice: Row) -> bool | None:
+    if variant == RAW or dice["loss"] is None:
+        return None
+    if best["value"] > MOST_ACCURATE or dice["loss"] > MOST_LOST:
+        return False
+    fresh = matching(
+        tables["identity"],
+        {"variant": variant, "view": "code", "kind": primary_kind(tables["identity"]), "attack": FRESH},
+    )
+    return True if any(row["counts"] for row in fresh) else None
+
+
+def _published(variant: Value) -> tuple[float | None, float | None]:
+    identity = published.KIM2019_IDENTITY.get(str(variant), {})
+    told = [value for attack, value in identity.items() if attack in OF_PAPER]
+    return (max(told), published.KIM2019_DICE[str(variant)]["overall"]) if told else (None, None)
+
+
+def _prefixed(name: str, found: Mapping[str, Value]) -> Row:
+    return {
+        f"{name}_attack": found.get("attack"),
+        **{f"{name}{end}": found.get(column) for end, column in (("", "value"), ("_low", "low"), ("_high", "high"))},
+    }
+
+
+def _found(name: str, row: Row) -> Row:
+    columns = ("rank1_count", "n", "rank1", "rank1_low", "rank1_high")
+    return {f"{name}_{column}": row.get(column) for column in columns}
+
+
+def _any(verdicts: Iterable[Value]) -> bool | None:
+    """Whether any holds; None where none was to be had."""
+    known = [verdict for verdict in verdicts if verdict is not None]
+    return any(known) if known else None
+
+
+def _one(rows: list[Row], **where: Value) -> Row:
+    return next(iter(matching(rows, where)), {})

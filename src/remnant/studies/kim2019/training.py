@@ -1,0 +1,105 @@
+"""The trainings: each network alone on raw scans, once for all variants, and from there each variant by itself."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from remnant.base.provenance import sha256
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
+from remnant.defenses.privacynet.training import Scans as TrainingScans
+from remnant.defenses.privacynet.training import pretrain, train_adversarially
+from remnant.engine.adversarial import TermReport
+from remnant.engine.state import load_state, save_state
+from remnant.measure.correlation import ncc_matrix
+from remnant.report.private import private_folder
+from remnant.studies.kim2019.kept import STUDY, Scans, kept
+from remnant.studies.kim2019.settings import StudySettings
+from remnant.studies.kim2019.variants import VARIANTS
+
+PRETRAIN, TRAIN = "pretrain", "train"
+TEMPLATE = "template"
+
+
+def pretrain_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
+    """Every network alone on the raw scans of the training patients, the decoder too, whoever will need it."""
+    shared = settings.net.changed(adversary="inversion")
+    scans = training_scans(kept(run, Scans, STUDY))
+    networks = _untrained(settings, scans.classes)
+    state = states(run) / f"{PRETRAIN}-going.pt"
+    pretrain(networks, scans, shared, Seeds(settings.seed).child("training"), state, term_log(run, PRETRAIN))
+    save_state(states(run) / f"{PRETRAIN}.pt", vars(networks), shared.pretraining.steps)
+    state.unlink()
+    return {}
+
+
+def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any]:
+    """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other."""
+    name, own = cell_name(TRAIN, variant), VARIANTS[variant].settings(settings.net)
+    everybody = kept(run, Scans, STUDY)
+    scans = training_scans(everybody)
+    networks = _untrained(settings, scans.classes)
+    load_state(states(run) / f"{PRETRAIN}.pt", vars(networks))
+    state = states(run) / f"{name}.pt"
+    # The same branch for all variants: they see the same patches in the same order.
+    train_adversarially(networks, scans, own, Seeds(settings.seed).child("training"), state, term_log(run, name))
+    folder = folder_of(run, variant)
+    mean = scans.images.mean(0).numpy()
+    save_pair(
+        folder,
+        networks,
+        own,
+        everybody.grid,
+        everybody.classes,
+        float(ncc_matrix(scans.images[:, 0].numpy(), mean).min()),
+        torch.from_numpy(np.load(template_file(run))) if own.preparation.align else None,
+    )
+    state.unlink()
+    return {"checkpoint": f"{variant}/{SEGMENTER}", "sha256": sha256(folder / SEGMENTER)}
+
+
+def folder_of(run: Run, variant: str) -> Path:
+    """Where a variant's networks lie."""
+    return run.checkpoints / variant
+
+
+def template_file(run: Run) -> Path:
+    """The mean of the training patients, to which scans are registered."""
+    return private_folder(run.path, "scans") / f"{TEMPLATE}.npy"
+
+
+def training_scans(scans: Scans) -> TrainingScans:
+    """What trainings take: scans of training patients alone."""
+    own = scans.where("training")
+    return TrainingScans(
+        torch.from_numpy(scans.images[own]),
+        torch.from_numpy(scans.labels[own]),
+        [scans.patients[i] for i in own],
+        len(scans.classes),
+    )
+
+
+def states(run: Run) -> Path:
+    """Where trainings keep what they go on from."""
+    return private_folder(run.path, "training")
+
+
+def cell_name(kind: str, *parts: str) -> str:
+    """What a cell is called: `train-published-1`, `identity-published-1-code`."""
+    return "-".join((kind, *parts))
+
+
+def term_log(run: Run, cell: str) -> TermReport:
+    """Losses of networks that play, into the log."""
+
+    def report(step: int, terms: dict[str, float]) -> None:
+        run.log(cell, "step", step=step, terms=terms)
+
+    return report
+
+
+def _untrained(settings: StudySettings, classes: int) -> Networks:
+    return Networks.untrained(settings.net, classes, Seeds(settings.seed).child("networks"))

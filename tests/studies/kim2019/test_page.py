@@ -1,0 +1,187 @@
+import re
+
+import pytest
+from tests.report.example import example_results
+from tests.studies.kim2019.example import scans
+
+from remnant.base.results import Results
+from remnant.report.page import make_report
+from remnant.report.tables import build
+from remnant.studies.kim2019 import page
+from remnant.studies.kim2019.findings import findings, headline, highlights
+from remnant.studies.kim2019.variants import VARIANTS
+
+
+def changed(tables, name, change, **where):
+    """The tables with `change` made to the rows of one of them that are `where`."""
+    rows = [row | change if where.items() <= row.items() else row for row in tables[name]]
+    return tables | {name: rows}
+
+
+def only(tables, *variants):
+    """The tables of some variants alone."""
+    return {name: [row for row in rows if row["variant"] in variants] for name, rows in tables.items()}
+
+
+def not_inverted(tables):
+    return changed(changed(tables, "headline", {"inverted": False}), "headline", {"inverted": True}, variant="raw")
+
+
+def said(tables):
+    return " ".join(findings(tables))
+
+
+@pytest.fixture(scope="module")
+def results(tables):
+    words = page.words(tables, VARIANTS, scans())
+    update = {"study": "kim2019", "tables": tables, **words}
+    return Results.model_validate(example_results().model_copy(update=update).model_dump())
+
+
+def test_the_first_sentence_says_that_codes_can_be_inverted_and_what_remains(tables):
+    text = headline(tables)
+    assert text.startswith("3 of 4 codes can be inverted: redrawn from the code of published, \u03bb 1, ")
+    assert re.search(r"\d+ of 24 patients' own scans are found first \(\d+%, 95% interval \d+% to \d+%\)", text)
+    assert "and from its segmentation map alone" in text and "(chance is 4.2%)" in text
+    assert re.search(
+        r"the least remains with secret deformation, at 0\.\d+ of Dice lost: .* with an area of 0\.\d+ \[", text
+    )
+    assert text.count(". ") == 0 and text.endswith("(0.5 is guessing).")
+    assert headline(only(tables, "raw", "published-1")).startswith("The code can be inverted")
+
+
+def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):
+    text = headline(not_inverted(tables))
+    most = max((row for row in tables["difference"] if row["beyond"]), key=lambda row: row["difference"])
+    assert text.startswith("1 of 4 codes tells more of a patient than its own segmentation map, most that of ")
+    assert f"most that of {most['name']}, by an area of +{most['difference']:.3f}" in text
+    assert "though none could be inverted; the least remains" in text
+
+
+def test_a_silence_is_told_apart_from_attacks_that_did_not_prove_themselves(tables):
+    silent = changed(changed(not_inverted(tables), "headline", {"beyond": False}), "difference", {"beyond": False})
+    assert headline(silent).startswith(
+        "No code was seen to tell more of a patient than its own segmentation map does, and"
+    )
+    assert "That is a statement about these attacks" in findings(silent)[0]
+    for weak in (
+        changed(silent, "identity", {"counts": False}),
+        changed(silent, "headline", {"inverted": False}, variant="raw"),
+    ):
+        assert "the attacks did not prove themselves on raw scans, so that this says nothing" in headline(weak)
+    assert "by attacks that did not prove themselves" in headline(changed(tables, "identity", {"counts": False}))
+
+
+def test_few_patients_are_said_to_be_too_few(tables):
+    few = changed(changed(not_inverted(tables), "headline", {"beyond": None}), "difference", {"beyond": None})
+    assert "the test patients are too few" in headline(few)
+    assert "needs more test patients than 24" in said(few)
+
+
+def test_raw_scans_alone_say_that_nothing_was_hidden(tables):
+    alone = only(tables, "raw")
+    assert headline(alone) == "Nothing was hidden: the scans were sent as they are." and findings(alone) == []
+
+
+def test_the_first_yardstick_names_who_reaches_it_or_comes_nearest(tables):
+    assert "Yardstick 1" in said(tables) and "Reached by secret deformation (" in said(tables)
+    none = changed(tables, "trade_off", {"reached": False}, against="paper")
+    assert "Not reached; nearest comes secret deformation" in said(none)
+    unproven = changed(tables, "trade_off", {"reached": None}, against="paper", variant="deformation")
+    assert "failed their control on raw scans, so that it is not known to be reached" in said(unproven)
+
+
+def test_the_second_yardstick_has_the_difference_and_what_could_have_been_seen(tables):
+    text = next(text for text in findings(tables) if text.startswith("Yardstick 2"))
+    assert re.search(r"It tells more for published, \u03bb 1 \(.*difference \+0\.\d\d \[\+0\.\d\d, \+0\.\d\d\]\)", text)
+    assert re.search(
+        r"No more was seen for .*secret deformation \(a difference of 0\.\d\d would have been seen\)", text
+    )
+    assert "The segmentation map that comes back is a fingerprint itself" in said(tables)
+
+
+def test_controls_and_sure_errors_are_told(tables):
+    assert "adversaries prove themselves: on raw scans each reaches" in said(tables)
+    weak = changed(
+        tables, "identity", {"counts": False, "balanced": 0.8}, variant="raw", adversary="d_adv", view="code"
+    )
+    assert "1 of 5 adversaries fail their control, a balanced accuracy of 0.95 on raw scans (D_adv 0.800)" in said(weak)
+    wrong = {"auc": 0.1, "auc_low": 0.05, "auc_high": 0.2, "strength": 0.9}
+    wrongly = changed(tables, "identity", wrong, variant="entropy-1", adversary="d_adv")
+    assert (
+        "1 adversaries answer wrongly with confidence, most D_adv on the code of entropy, \u03bb 1 (area 0.10)"
+        in said(wrongly)
+    )
+    assert "answer wrongly" not in said(only(tables, "raw", "published-1"))
+
+
+def test_the_paper_secrets_second_cohorts_and_people_have_a_paragraph_each(tables):
+    text = said(tables)
+    assert "(0.953)" in text and "(0.598)" in text and "(0.513)" in text
+    assert "secret deformation: sent 5 times" in text
+    assert re.search(r"heads: raw scan 0\.\d+ \(0\.\d+\), published, \u03bb 100 .*, entropy, \u03bb 1 ", text)
+    assert "The attacker reads age off the codes of published, \u03bb 1" in text
+    unread = changed(tables, "people", {"age_usable": False, "sex_usable": False})
+    assert "Neither age nor sex is read off any code" in said(unread)
+
+
+def test_a_tile_a_variant_with_the_strongest_attack_and_its_cost(tables):
+    tiles = highlights(tables)
+    assert [tile.label.split(":")[0] for tile in tiles] == [row["name"] for row in tables["headline"]]
+    assert "Dice \u2212" in tiles[1].note and "Dice \u2212" not in tiles[0].note
+
+
+def test_the_report_shows_every_chapter_figure_and_number_of_the_paper(results, tables, tmp_path):
+    results.write(tmp_path / "results.json")
+    text = make_report(tmp_path).read_text()
+    figures = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert figures == {"trade-off", "adversaries", "beyond-map", "dice", "robustness"}
+    for number in (
+        "0.970",
+        "0.953",
+        "0.850",
+        "0.520",
+        "0.598",
+        "0.941",
+        "0.513",
+        "0.822",
+        "0.360",
+        "0.331",
+        "0.759",
+        "0.08",
+    ):
+        assert number in text, number
+    assert "Traceback" not in text and "None" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+
+
+def test_every_table_view_finds_its_columns_and_rows(results, tables):
+    for section in results.sections:
+        if section.table:
+            assert build(tables[section.table.name], section.table).rows, section.title
+
+
+def test_what_was_not_measured_has_no_chapter_but_a_line(tables):
+    bare = {
+        name: [] if name in ("inversion", "people", "transfer", "transfer_by_class", "difference") else rows
+        for name, rows in tables.items()
+    }
+    bare["identity"] = [row for row in bare["identity"] if row["view"] in ("code", "labels")]
+    bare = changed(bare, "headline", {"inverted": None, "beyond": None})
+    words = page.words(bare, VARIANTS, scans())
+    titles = [section.title for section in words["sections"]]
+    assert "Can the scan be redrawn?" not in titles and "One patient sent many times" not in titles
+    told = " ".join(words["not_tested"])
+    assert (
+        "Whether the scan can be redrawn." in told
+        and "sent many times with fresh secrets" in told
+        and "Age and sex" in told
+    )
+
+
+def test_real_pairs_stand_apart_from_the_simulated(tables):
+    real = [row | {"kind": "real", "patients": 5} for row in tables["identity"] if row["view"] in ("code", "labels")]
+    words = page.words(tables | {"identity": tables["identity"] + real}, VARIANTS, scans())
+    shown = {section.title: section.table for section in words["sections"]}
+    assert shown["Are two images of one patient?"].where["kind"] == "simulated"
+    assert shown["And on real pairs?"].where["kind"] == ["real"]
+    assert any("real pairs" in text and text.endswith("reported apart.") for text in words["attacked"])

@@ -1,0 +1,75 @@
+"""The whole study, small: what it writes, what it leaves, and that a given Privacy-Net is measured by the same cells."""
+
+import shutil
+
+import pytest
+
+from remnant.base.results import Results
+from remnant.base.run import Run
+from remnant.studies.frame import Asked
+from remnant.studies.kim2019 import preset, run_study
+from remnant.studies.kim2019.evaluate import evaluate, evaluation_preset
+from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.variants import VARIANTS
+
+SMOKE = preset("smoke")
+
+
+def test_cells_wait_for_what_they_read(tmp_path, invented):
+    from tests.studies.kim2019.example import scans
+
+    settings = preset("cpu")
+    variants = {name: VARIANTS[name] for name in settings.variants}
+    cells = {cell.name: cell for cell in cells_of(Run(tmp_path), settings, variants, scans(), ("other",))}
+    assert next(iter(variants)) == "raw" and len(variants) == 11
+    for name in variants:
+        assert cells[f"train-{name}"].needs == ("pretrain",)
+        assert cells[f"see-{name}"].needs == (f"train-{name}",) == cells[f"transfer-{name}"].needs
+        for view in ("code", "labels"):
+            assert cells[f"identity-{name}-{view}"].needs == (f"see-{name}",) == cells[f"inversion-{name}-{view}"].needs
+    assert [name for name in cells if name.startswith("queries")] == [
+        "queries-deformation",
+        "queries-deformation-entropy-1",
+    ]
+    assert not [name for name in cells_of(Run(tmp_path), settings, variants, scans(), ()) if "transfer" in name.name]
+
+
+@pytest.mark.slow
+def test_a_study_from_phantoms_to_its_report(tmp_path):
+    out = tmp_path / "run"
+    report = run_study(
+        SMOKE, Asked(out, workers=2, quiet=True, command="remnant study kim2019"), cache=tmp_path / "cache"
+    )
+    results = Results.read(out / "results.json")
+    assert report.exists() and results.study == "kim2019" and results.patients == 6 and results.scans == 12
+    variants = set(SMOKE.variants)
+    for table in ("identity", "segmentation", "inversion", "people", "transfer", "robustness", "runtime"):
+        assert {row["variant"] for row in results.tables[table]} == variants, table
+    assert {row["kind"] for row in results.tables["identity"]} == {"real"}
+    assert {row["view"] for row in results.tables["identity"]} >= {"code", "labels", "code_scores_averaged"}
+    assert {row["target"] for row in results.tables["stage1"]} == variants | {"pretrain"}
+    assert len(results.checkpoints) == len(variants)
+    # Nothing that shows a patient is left, and each network can leave by itself.
+    assert not [path for path in (out / "private").rglob("*.npz")] and not (out / "private" / "phantoms-data").exists()
+    for name in variants:
+        assert (out / "checkpoints" / name / "segmenter.safetensors").exists()
+    shutil.rmtree(out / "figures")
+    again = run_study(SMOKE, Asked(out, resume=True, quiet=True, command="remnant study kim2019"))
+    assert again == report
+
+
+@pytest.mark.slow
+def test_given_networks_are_attacked_beside_raw_scans(tmp_path, trained, people):
+    out = tmp_path / "evaluation"
+    evaluate(
+        trained("given"), people, evaluation_preset("smoke"), Asked(out, quiet=True, command="x"), cache=tmp_path / "c"
+    )
+    results = Results.read(out / "results.json")
+    assert {(row["variant"], row["view"]) for row in results.tables["identity"]} == {
+        ("raw", "code"),
+        ("published-1", "code"),
+        ("published-1", "labels"),
+    }
+    assert {row["variant"] for row in results.tables["segmentation"]} == {"published-1"}
+    assert list(results.checkpoints) == ["segmenter.safetensors"]
+    assert not list((out / "private").rglob("*.npz"))
