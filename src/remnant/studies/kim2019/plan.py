@@ -28,25 +28,16 @@ def cells_of(
     run: Run, settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
 ) -> list[Cell]:
     """Every cell of a study: one pre-training, a training of each variant, and all that is measured of it."""
-    trainings = [
-        Cell(cell_name(TRAIN, name), train_cell, {"variant": name, "settings": settings}, (PRETRAIN,))
-        for name in variants
-    ]
-    measured = [
-        cell
-        for name, variant in variants.items()
-        for cell in measuring_cells(
-            name,
-            variant,
-            folder_of(run, name),
-            settings.attack,
-            settings.seed,
-            scans,
-            second,
-            needs=(cell_name(TRAIN, name),),
+    # A variant after the other: the first is the control, and a stopped study has whole variants to show.
+    cells = [Cell(PRETRAIN, pretrain_cell, {"settings": settings})]
+    for name, variant in variants.items():
+        training = cell_name(TRAIN, name)
+        cells.append(Cell(training, train_cell, {"variant": name, "settings": settings}, (PRETRAIN,)))
+        folder = folder_of(run, name)
+        cells += measuring_cells(
+            name, variant, folder, settings.attack, settings.seed, scans, second, needs=(training,)
         )
-    ]
-    return [Cell(PRETRAIN, pretrain_cell, {"settings": settings}), *trainings, *measured]
+    return cells
 
 
 def measuring_cells(
