@@ -19,5 +19,5 @@ def test_experiments_that_cannot_be_are_refused_in_a_sentence(changes, wrong):
 
 
 def test_contrasts_run_on_their_networks_alone():
-    settings = preset("smoke").changed(experiments=["default", "surrogate"], contrast_networks=["unet"])
-    assert settings.on("unet") == ("default", "surrogate") and settings.on("segnet") == ("default",)
+    settings = preset("smoke").changed(experiments=["default", "linear", "surrogate"], contrast_networks=["unet"])
+    assert settings.on("unet") == ("default", "linear", "surrogate") and settings.on("segnet") == ("default", "linear")

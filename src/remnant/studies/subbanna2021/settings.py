@@ -14,7 +14,7 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.prepare import PreparationSettings
 from remnant.engine.loop import FitSettings
 from remnant.measure.similarity import MATRICES
-from remnant.studies.subbanna2021.experiments import EXPERIMENTS, PAPER, TARGETS
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
 from remnant.targets.segmenter import Architecture, SegmenterSettings
 
 # A field a decoder, named as in `DECODERS`.
@@ -28,10 +28,10 @@ _DecoderSettings = pydantic.create_model(
 class StudySettings(_DecoderSettings):
     """Everything that decides the study's numbers, beside the data.
 
-    `experiments`: keys of `experiments.EXPERIMENTS`, the first of them the one that others are held against; those that the
-    paper has no table of run on `contrast_networks` alone. `deformation`: measure the deformation field too, in the paper's
-    own experiments. `damage`: how each metric answers to damaged images. `latents`: `recovered` also searches latents that
-    nobody handed over, by the settings of `recovery`.
+    `experiments`: keys of `experiments.EXPERIMENTS`, the first of them the one that others are held against; decoders run
+    on every network, other attackers and targets on `contrast_networks` alone. `deformation`: measure the deformation field too,
+    in the paper's own experiments. `damage`: how each metric answers to damaged images. `latents`: `recovered` also searches
+    latents that nobody handed over, by the settings of `recovery`.
 
     `design`: `three_groups` rotates members, attacker and non-members over `folds` groups; `two_groups` is the paper's own,
     without non-members; `swap` has two folds of three groups of `group` patients, everybody else being in the gallery alone.
@@ -76,7 +76,7 @@ class StudySettings(_DecoderSettings):
     def on(self, network: str) -> tuple[str, ...]:
         """The experiments that are run on a network."""
         here = network in self.contrast_networks
-        return tuple(name for name in self.experiments if here or name in PAPER)
+        return tuple(name for name in self.experiments if here or name in DECODERS)
 
     @property
     def dealt(self) -> int:
