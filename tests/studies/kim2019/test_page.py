@@ -75,6 +75,7 @@ def test_a_silence_is_told_apart_from_attacks_that_did_not_prove_themselves(tabl
 def test_few_patients_are_said_to_be_too_few(tables):
     few = changed(changed(not_inverted(tables), "headline", {"beyond": None}), "difference", {"beyond": None})
     assert "the test patients are too few" in headline(few)
+    assert findings(few)[0].startswith("Rest no decision on this run")
     assert "needs more test patients than 24" in said(few)
 
 

@@ -99,6 +99,11 @@ def _what_to_do(tables: Tables) -> str:
             "needs. Send codes only to whom the scans could be sent, and let them be deleted once they are "
             "segmented."
         )
+    if any(row["beyond"] is None for row in rows):
+        return (
+            "Rest no decision on this run: what it cannot tell apart may still be there. Give it more patients whom no "
+            "training saw, and attack the maps as well."
+        )
     return (
         "These attacks, at this size and effort, got no more out of the codes than out of the maps that come back. "
         "That is a statement about these attacks; what the maps themselves tell is below."
