@@ -27,6 +27,12 @@ StudyWorkers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes at a time; by default one a core, at most 8, and one for smoke."),
 ]
+SimulateRevisits = Annotated[
+    bool,
+    typer.Option(
+        "--simulate-revisits", help="Simulate two visits of each scan, where few were scanned twice or nobody."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="The root of every random number.")]
 Population = Annotated[
     Path | None,

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Cache, Config, Preset, Quiet, Resume, Seed, Workers, typed, with_options
+from remnant.cli.options import (
+    CORES,
+    Cache,
+    Config,
+    Preset,
+    Quiet,
+    Resume,
+    Seed,
+    SimulateRevisits,
+    Workers,
+    typed,
+    with_options,
+)
 
 protect = typer.Typer(help="Train and use an encoder that hides who a scan shows.", no_args_is_help=True)
 
@@ -27,10 +39,7 @@ def protect_train(
             help="What hides: encoder, the network; deformation, a secret that stays with you; both, one after the other."
         ),
     ] = None,
-    simulate_revisits: Annotated[
-        bool,
-        typer.Option("--simulate-revisits", help="Simulate two visits of each scan, where nobody was scanned twice."),
-    ] = False,
+    simulate_revisits: SimulateRevisits = False,
     preset: Annotated[
         Preset, typer.Option(help="smoke: seconds. cpu: 3 mm, small networks. paper: the authors' sizes, for a GPU.")
     ] = Preset.cpu,
@@ -43,14 +52,14 @@ def protect_train(
 ) -> None:
     """Train encoder and segmenter against adversaries; print the folder of their files."""
     from remnant.cohort.read import read_cohort
-    from remnant.cohort.revisit import CENTRED, RevisitSettings
+    from remnant.cohort.revisit import revisit_settings
     from remnant.defenses.privacynet.settings import privacynet_preset
     from remnant.defenses.privacynet.train import train_privacynet
 
     single = {"lambda_": lambda_, "adversary": adversary, "method": method, "seed": seed}
     settings = with_options(privacynet_preset(preset), config, {}, single)
     if simulate_revisits:
-        settings = settings.changed(revisits=RevisitSettings() if settings.preparation.align else CENTRED)
+        settings = settings.changed(revisits=revisit_settings(aligned=settings.preparation.align))
     cohort = read_cohort(data)
     print(train_privacynet(cohort, settings, out, resume=resume, cache=cache, workers=workers, quiet=quiet))
 
@@ -65,10 +74,7 @@ def protect_evaluate(
         list[Path] | None, typer.Option(metavar="DIR", help="A cohort of another kind; repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; RUN with -evaluation behind it by default.")] = None,
-    simulate_revisits: Annotated[
-        bool,
-        typer.Option("--simulate-revisits", help="Simulate two visits of each scan, where nobody was scanned twice."),
-    ] = False,
+    simulate_revisits: SimulateRevisits = False,
     preset: Annotated[Preset, typer.Option(help="How much attacks take: smoke, cpu, or paper for a GPU.")] = Preset.cpu,
     config: Config = None,
     seed: Seed = None,
@@ -81,15 +87,14 @@ def protect_evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure what trained networks hide and segment, and attack them; print the report."""
-    from remnant.cohort.revisit import CENTRED, RevisitSettings
+    from remnant.cohort.revisit import revisit_settings
     from remnant.defenses.privacynet.networks import load_client
     from remnant.studies.frame import Asked
     from remnant.studies.kim2019.evaluate import evaluate, evaluation_preset
 
     settings = with_options(evaluation_preset(preset), config, {}, {"seed": seed})
     if simulate_revisits:
-        aligned = load_client(run).preparation.align
-        settings = settings.changed(revisits=RevisitSettings() if aligned else CENTRED)
+        settings = settings.changed(revisits=revisit_settings(aligned=load_client(run).preparation.align))
     where = out or run.with_name(f"{run.resolve().name}-evaluation")
     asked = Asked(where, resume, keep_reconstructions, False, workers, quiet, typed())
     print(evaluate(run, data, settings, asked, second=second or (), cache=cache))

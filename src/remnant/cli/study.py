@@ -16,6 +16,7 @@ from remnant.cli.options import (
     Resume,
     Seed,
     ShowImages,
+    SimulateRevisits,
     Site,
     StudyWorkers,
     typed,
@@ -176,10 +177,7 @@ def study_kim2019(
             "deformation, deformation-entropy-1."
         ),
     ] = None,
-    simulate_revisits: Annotated[
-        bool,
-        typer.Option("--simulate-revisits", help="Simulate two visits of each scan, where few were scanned twice."),
-    ] = False,
+    simulate_revisits: SimulateRevisits = False,
     seed: Seed = None,
     out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/kim2019"),
     resume: Resume = False,
@@ -191,13 +189,13 @@ def study_kim2019(
     quiet: Quiet = False,
 ) -> None:
     """Hide who a scan shows from the server that segments it, and attack what it sees (Kim et al. 2019)."""
-    from remnant.cohort.revisit import CENTRED, RevisitSettings
+    from remnant.cohort.revisit import revisit_settings
     from remnant.studies import kim2019
     from remnant.studies.frame import Asked
 
     chosen = with_options(kim2019.preset(preset), config, {"variants": variants}, {"seed": seed})
     if simulate_revisits:
-        revisits = RevisitSettings() if chosen.net.preparation.align else CENTRED
+        revisits = revisit_settings(aligned=chosen.net.preparation.align)
         chosen = chosen.changed(net=chosen.net.changed(revisits=revisits))
     # Its smoke study has thirty cells: two processes are worth their start.
     asked = Asked(out, resume, keep_reconstructions, False, workers or CORES, quiet, typed())

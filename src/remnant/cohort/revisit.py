@@ -49,6 +49,11 @@ class RevisitSettings(config.Settings):
 CENTRED = RevisitSettings(rotation_degrees=2.5, shift_mm=2.0)
 
 
+def revisit_settings(*, aligned: bool) -> RevisitSettings:
+    """What to simulate for scans that were prepared with alignment, or without."""
+    return RevisitSettings() if aligned else CENTRED
+
+
 @dataclass(frozen=True)
 class Revisit:
     """One drawn visit. Points of the grid (mm from its middle) are seen at rotation @ (point - shift) + elastic of the scan."""

@@ -13,14 +13,14 @@ from remnant.studies.subbanna2021.settings import StudySettings
 
 WORDS = (
     "Deformation field: mean norm of the non-linear displacement in mm over the gallery's heads, smaller for more alike; "
-    "our registration (affine, then symmetric normalisation by local cross-correlation)"
+    "our registration (affine, then symmetric normalisation by local cross-correlation at half resolution)"
 )
 
 
 def bending_cell(run: Run, network: str, fold: int, experiment: str, settings: StudySettings) -> dict[str, Any]:
     """Bend the reconstructions that the attack's cell kept, and the attacker's mean image, to everybody's first scan.
 
-    First scans alone, since a pair takes most of a second.
+    First scans alone, since a pair takes half a second.
     """
     data = read_fold(run, fold).seen_by(TARGETS[EXPERIMENTS[experiment].target])
     gallery = [i for i, session in enumerate(data.sessions) if session == 1]
