@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
+from remnant.nets.encoder import max_pool
 
 GROUPS = 8
 
@@ -53,7 +54,6 @@ class UNet(nn.Module):
             )
         self.divisor = 2 ** (len(widths) - 1)
         self.downs = nn.ModuleList(_level(below, above) for below, above in pairwise((channels, *widths)))
-        self.pool = nn.MaxPool3d(2)
         self.ups = nn.ModuleList(
             _normed(nn.ConvTranspose3d(width, width, 3, stride=2, padding=1, output_padding=1))
             for width in widths[:0:-1]
@@ -83,5 +83,5 @@ class UNet(nn.Module):
         """The features of every level, from fine to coarse."""
         levels = [self.downs[0](image)]
         for down in self.downs[1:]:
-            levels.append(down(self.pool(levels[-1])))
+            levels.append(down(max_pool(levels[-1])))
         return levels
