@@ -14,6 +14,7 @@ import torch
 
 from remnant import cli
 from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
+from remnant.engine.device import fabric
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +73,16 @@ def remnant(monkeypatch, capsys, tmp_path):
         return code, printed.err.splitlines(), printed.out.strip()
 
     return run
+
+
+@pytest.fixture
+def float32(monkeypatch):
+    """Networks compute in float32, matrix units or not: for tests whose oracle does."""
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation=True: False)
+    fabric.cache_clear()
+    yield
+    fabric.cache_clear()
 
 
 class Touch:

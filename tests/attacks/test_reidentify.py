@@ -54,6 +54,7 @@ def test_the_same_seed_gives_the_same_scores():
     assert examined(lambda scans: scans, short) == examined(lambda scans: scans, short)
 
 
+@pytest.mark.usefixtures("float32")
 def test_tiles_cover_the_code_and_their_logits_are_averaged():
     own, names = people(2, 0, side=20)
     short = SETTINGS.changed(patch=16, pairs=2, batch=2, fit=FitSettings(epochs=1, learning_rate=1e-3))

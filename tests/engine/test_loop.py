@@ -65,6 +65,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(bad):
         )
 
 
+@pytest.mark.usefixtures("float32")
 def test_at_a_constant_rate_without_decay_it_is_adam():
     model, _ = toy(settings=FitSettings(epochs=12, learning_rate=0.1, weight_decay=0, schedule="constant"))
     torch.manual_seed(0)

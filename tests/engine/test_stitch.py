@@ -11,6 +11,8 @@ from remnant.engine.device import fabric
 from remnant.engine.stitch import patch_weights, starts, stitched
 from remnant.nets.segmenter import Segmenter
 
+pytestmark = pytest.mark.usefixtures("float32")
+
 
 class Seen(nn.Module):
     """Passes patches on, and counts and keeps them."""

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from remnant.nets.encoder import Encoder, latent_shape
+from remnant.nets.encoder import Encoder, first_convolution, latent_shape, max_pool
 from remnant.nets.segmenter import Segmenter, double
 
 WIDTHS = (2, 3, 4, 5)
@@ -106,3 +106,22 @@ def test_upsampling_and_a_deconvolution_are_one_transposed_convolution_with_tied
     features = torch.rand(1, 2, 4, 5, 3, dtype=torch.float64)
     expected = plain(functional.interpolate(features, scale_factor=2, mode="nearest"))
     torch.testing.assert_close(fused(features), expected)
+
+
+def test_channels_of_zeros_beside_the_image_change_nothing():
+    torch.manual_seed(0)
+    convolution, seen = nn.Conv3d(1, 3, 3, padding=1), image(8, 6, 10)
+    torch.testing.assert_close(first_convolution(convolution, seen), convolution(seen), atol=0, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        drawn, expected = first_convolution(convolution, seen), convolution(seen)
+    assert drawn.dtype == torch.bfloat16
+    torch.testing.assert_close(drawn, expected)
+    gradients = [torch.autograd.grad(each.float().square().sum(), convolution.weight)[0] for each in (drawn, expected)]
+    torch.testing.assert_close(*gradients, atol=0, rtol=0.01)
+
+
+def test_pooling_keeps_the_precision_it_is_given():
+    features = torch.rand(1, 2, 4, 4, 4).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert max_pool(features).dtype == torch.bfloat16
+        torch.testing.assert_close(max_pool(features).float(), functional.max_pool3d(features, 2), atol=0, rtol=0)

@@ -24,6 +24,7 @@ def many():
     return torch.rand(BATCH + 5, 1, 16, 16, generator=torch.Generator().manual_seed(3))
 
 
+@pytest.mark.usefixtures("float32")
 def test_the_distance_of_a_cnn_is_that_of_channel_means_to_stored_statistics(memorised, input_range, images, many):
     goals = Goals(memorised(images), input_range, GoalSettings())
     squared = np.zeros(len(many))
@@ -40,6 +41,7 @@ def test_the_distance_of_a_cnn_is_that_of_channel_means_to_stored_statistics(mem
     np.testing.assert_allclose(scores.distance, np.sqrt(squared), rtol=1e-4)
 
 
+@pytest.mark.usefixtures("float32")
 def test_the_distance_of_a_vit_is_plain_or_to_public_statistics(tiny, input_range, images, many):
     access = weights_of(tiny.vit())
     goals = Goals(access, input_range, GoalSettings(), images)
