@@ -148,7 +148,11 @@ def read_attention(module: nn.Module, tensor: Tensor) -> Tensor:
     both = nn.functional.linear(tensor, module.in_proj_weight[: 2 * width], bias)
     query, key = both.unflatten(2, (2, module.num_heads, -1)).permute(2, 0, 3, 1, 4)
     scale = query.shape[-1] ** -0.5
-    return (query @ key.transpose(-2, -1) * scale).float().softmax(-1)
+    # As in `nets.vit`: on a CPU bfloat16 would take longer here.
+    with torch.autocast("cpu", enabled=False):
+        if tensor.device.type == "cpu":
+            query, key = query.float(), key.float()
+        return (query @ key.transpose(-2, -1) * scale).float().softmax(-1)
 
 
 def _hook(module: nn.Module, name: str, reading: Reading, found: dict[str, Any]) -> Any:
