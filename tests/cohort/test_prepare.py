@@ -72,6 +72,14 @@ def test_a_shape_too_small_names_the_scan(prepare_scans, head):
 def test_a_shape_that_cannot_be_halved_four_times_is_refused():
     with pytest.raises(pydantic.ValidationError, match="multiple of 16"):
         PreparationSettings(shape=(64, 70, 64))
+    assert PreparationSettings(shape=(64, 72, 68), multiple_of=4).shape == (64, 72, 68)
+
+
+def test_a_grid_is_as_small_as_its_multiples_allow(prepare_scans, head):
+    wide, tight = (prepare_scans({("a", "s1"): head}, SETTINGS.changed(multiple_of=multiple)) for multiple in (16, 2))
+    assert all(side % 16 == 0 for side in wide.grid.shape) and all(side % 2 == 0 for side in tight.grid.shape)
+    assert np.prod(tight.grid.shape) < np.prod(wide.grid.shape)
+    assert tight.coarse.sum() == wide.coarse.sum()
 
 
 def test_anisotropic_scans_come_out_on_the_same_grid(draw_head, prepare_scans):

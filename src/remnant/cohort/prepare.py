@@ -19,7 +19,6 @@ from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, Region, make_head
 from remnant.cohort.nifti import read_header, volume_files
 
-SIDES = 16
 MOST_SPACING_RATIO = 2.0
 NEEDED = ("coarse", "reach", "window")
 
@@ -27,9 +26,10 @@ NEEDED = ("coarse", "reach", "window")
 class PreparationSettings(Settings):
     """How scans are prepared.
 
-    `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of 16, by default the
-    smallest that hold every head of the cohort; `scheme`: the label scheme; `bias_field`: the method that corrects
-    it; `align`: register every head to the template (without, heads are only centred).
+    `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of `multiple_of` (16 for networks that
+    halve a volume four times), by default the smallest that hold every head of the cohort; `scheme`: the label scheme;
+    `bias_field`: the method that corrects it; `align`: register every head to the template (without, heads are only
+    centred).
 
     `region`: "head", or "crop" for pieces cut out of a head, in which every voxel is tissue. Crops are centred by
     their middles and lose what not all of them have, so that no size or border tells them apart; they cannot be
@@ -37,18 +37,18 @@ class PreparationSettings(Settings):
     """
 
     spacing_mm: float = pydantic.Field(default=3.0, gt=0, le=10)
+    multiple_of: int = pydantic.Field(default=16, ge=2, multiple_of=2)
     shape: tuple[int, int, int] | None = None
     scheme: SchemeName = "lpba3"
     bias_field: BiasField = "n4"
     region: Region = "head"
     align: bool = True
 
-    @pydantic.field_validator("shape")
-    @classmethod
-    def _multiples(cls, shape: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
-        if shape and any(side < SIDES or side % SIDES for side in shape):
-            raise ValueError(f"every side must be a multiple of {SIDES}")
-        return shape
+    @pydantic.model_validator(mode="after")
+    def _sides_are_multiples(self) -> Self:
+        if self.shape and any(side < 1 or side % self.multiple_of for side in self.shape):
+            raise ValueError(f"every side of the shape must be a multiple of {self.multiple_of}")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _crops_are_centred(self) -> Self:
@@ -216,7 +216,7 @@ def _common_grid(recipes: list[Recipe], reaches: list[np.ndarray], settings: Pre
     sides = [2 * (np.ceil(reach / settings.spacing_mm).astype(int) + 1) for reach in reaches]
     needed = np.max(sides, axis=0)
     if settings.shape is None:
-        return Grid(tuple(int(-(-side // SIDES) * SIDES) for side in needed), settings.spacing_mm)
+        return Grid(_rounded_up(needed, settings), settings.spacing_mm)
     for recipe, side in zip(recipes, sides, strict=True):
         if (side > settings.shape).any():
             raise RemnantError(
@@ -229,7 +229,11 @@ def _common_grid(recipes: list[Recipe], reaches: list[np.ndarray], settings: Pre
 def _grid_of_crops(window: np.ndarray, settings: PreparationSettings) -> Grid:
     # Even sides, as each crop's own grid has; a larger window than `shape` is cut, since crops are cut anyway.
     sides = 2 * np.floor(window / settings.spacing_mm + 1e-6).astype(int)
-    return Grid(settings.shape or tuple(int(-(-side // SIDES) * SIDES) for side in sides), settings.spacing_mm)
+    return Grid(settings.shape or _rounded_up(sides, settings), settings.spacing_mm)
+
+
+def _rounded_up(sides: np.ndarray, settings: PreparationSettings) -> tuple[int, int, int]:
+    return tuple(int(-(-side // settings.multiple_of) * settings.multiple_of) for side in sides)
 
 
 def _fit(volume: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
