@@ -69,12 +69,14 @@ def apply_warp(image: Tensor, warp: Warp) -> Tensor:
     """Warp `image` (1, 1, x, y, z) in [0, 1] about its centre; same shape and range, zero outside the field of view."""
     shape = image.shape[2:]
     half = torch.tensor(shape, dtype=torch.float32) / 2
-    # align_corners=False: voxel i of n is centred on (2 i + 1) / n - 1.
-    axes = [(2 * torch.arange(side) + 1) / side - 1 for side in shape]
-    centred = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1) * half
-    elastic = functional.interpolate(warp.displacement, size=shape, mode="trilinear", align_corners=True)
-    places = centred @ warp.matrix.T + elastic[0].permute(1, 2, 3, 0) + warp.shift
-    # grid_sample wants the last axis first.
-    grid = (places / half).flip(-1).unsqueeze(0)
-    warped = functional.grid_sample(image, grid, align_corners=False)
+    # align_corners=False: voxel i of n is centred on (2 i + 1) / n - 1, in halves of the side.
+    x, y, z = (((2 * torch.arange(side) + 1) / side - 1) * side / 2 for side in shape)
+    # grid_sample wants the last axis first. An axis at a time, and little before the lattice is spread over the volume: a
+    # warp is as much of a training step as learning from it.
+    matrix, shift = (warp.matrix / half[:, None]).flip(0), (warp.shift / half).flip(0)
+    elastic = (warp.displacement / half.view(3, 1, 1, 1)).flip(1)
+    grid = functional.interpolate(elastic, size=shape, mode="trilinear", align_corners=True)[0]
+    grid += (matrix[:, 1, None, None] * y[:, None] + matrix[:, 2, None, None] * z)[:, None]
+    grid += (matrix[:, 0, None] * x + shift[:, None])[:, :, None, None]
+    warped = functional.grid_sample(image, grid.movedim(0, -1)[None], align_corners=False)
     return (warped.clamp(0, 1) ** warp.gamma * warp.gain).clamp(0, 1)
