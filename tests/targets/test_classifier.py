@@ -57,6 +57,14 @@ def test_overfit_memorises_noise_and_keeps_the_last_epoch():
         assert not torch.equal(value, trained.model.get_parameter(name)), name
 
 
+def test_a_target_that_falls_short_goes_round_again():
+    lines = []
+    trained = train("overfit", epochs=2, report=lambda *epoch: lines.append(epoch))
+    assert trained.accuracy == 1.0
+    assert len(trained.history) in (4, 6, 8) and trained.kept == len(trained.history) - 1
+    assert [line[0] for line in lines] == list(range(len(trained.history)))
+
+
 def test_a_target_that_does_not_memorise_is_an_error():
     with pytest.raises(
         RemnantError, match=r"must read all 24 training images rightly at the end and reads \d+ .*epochs"

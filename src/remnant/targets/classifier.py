@@ -57,6 +57,10 @@ RECIPES: dict[RecipeName, Recipe] = {
 }
 
 
+# Trainings, one after the other, in which a target may memorise what it must.
+MEMORISING_CYCLES = 4
+
+
 class ClassifierSettings(Settings):
     """A target: what it is, how it is trained, and how strong each means of the recipe is where the recipe uses it.
 
@@ -151,8 +155,9 @@ def train_classifier(
     The loss is binary cross-entropy with classes weighed inversely to their number of training images (mean weight 1), and not
     balanced batches: every patient is shown equally often whatever the class, and running statistics are those of the data.
     A recipe that stops early keeps the weights of the epoch with the lowest such loss on `validation`; the others keep the
-    last epoch's. Raises `RemnantError` for images, labels or patients that do not fit, a patient in both groups, and a
-    target that must memorise its training images and does not.
+    last epoch's. A target that must memorise its training images and has not after its epochs is trained again from where it
+    stands, `MEMORISING_CYCLES` times in all. Raises `RemnantError` for images, labels or patients that do not fit, a patient
+    in both groups, and a target that must memorise its training images and does not.
     """
     _check(training, validation, settings)
     memorise, n = settings.means.memorise, len(training.images)
@@ -191,18 +196,23 @@ def train_classifier(
         history.append(Epoch(mean, right / n, balanced_loss(logits, labels, weights).item()))
         if stopping:
             stopping.look(model, history)
-        report(epoch, mean, history[-1].validation_loss)
+        report(len(history) - 1, mean, history[-1].validation_loss)
 
     stop = stopping.due if stopping else (lambda losses: False)
-    fit(model, draw_epoch, steps, loss, settings.fit, report=after_epoch, stop=stop)
-    kept = stopping.restore(model) if stopping else len(history) - 1
-    logits = predict_logits(model, training.images, settings.input_range).squeeze(1)
-    correct = int(((logits > 0) == truth.bool()).sum())
+    # How many epochs memorising takes hangs on the machine's rounding too: what falls short goes round again.
+    for _ in range(MEMORISING_CYCLES if memorise else 1):
+        fit(model, draw_epoch, steps, loss, settings.fit, report=after_epoch, stop=stop)
+        kept = stopping.restore(model) if stopping else len(history) - 1
+        logits = predict_logits(model, training.images, settings.input_range).squeeze(1)
+        correct = int(((logits > 0) == truth.bool()).sum())
+        if correct == n:
+            break
     if memorise and correct < n:
         raise RemnantError(
             f"The target '{settings.recipe}' must read all {n} training images rightly at the end and reads {correct} "
             f"(best while training: {max(epoch.accuracy for epoch in history):.1%}); give it more epochs (now "
-            f"{settings.fit.epochs}), another learning_rate (now {settings.learning_rate}), or look for wrong labels."
+            f"{MEMORISING_CYCLES} times {settings.fit.epochs}), another learning_rate (now {settings.learning_rate}), or look "
+            "for wrong labels."
         )
     skills = [_skill(model, group, settings.input_range) for group in (training, validation)]
     return TrainedClassifier(model, settings, tuple(history), kept, correct / n, *skills)
