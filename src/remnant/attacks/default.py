@@ -9,7 +9,7 @@ from remnant.attacks.losses import background_aware_error, ssim_loss
 from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
-from remnant.engine.device import as_batch
+from remnant.engine.device import as_batch, fabric
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.nets.inversion import ImageDecoder
 from remnant.targets.access import Latents, encode
@@ -73,7 +73,10 @@ def train_on_warps(
         warps = [draw_warp(shape, settings.warp, drawing) for _ in chosen]
         images = torch.cat([apply_warp(own[i : i + 1], warp) for i, warp in zip(chosen.tolist(), warps, strict=True)])
         # Half precision: hundreds of volumes stay in memory.
-        memory.extend(zip(encode(encoder, images).split(1), images.half().split(1), strict=True))
+        # The encoder as precise as the training: its rounding is far below what a warp changes.
+        with fabric().autocast():
+            latents = encode(encoder, images)
+        memory.extend(zip(latents.split(1), images.half().split(1), strict=True))
         del memory[: -settings.memory]
 
     def draw_epoch(epoch: int) -> Iterator[Pair]:

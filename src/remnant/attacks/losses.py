@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from remnant.measure.ssim import SsimSettings, window_band, windowed_mean
+from remnant.measure.bands import windowed_mean
+from remnant.measure.ssim import SsimSettings, window_band
 
 SETTINGS = SsimSettings()
 # Planes of the first axis whose windows are compared: a random slab has the mean of the whole, at a part of the cost.

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from remnant.base.config import Settings
+from remnant.measure.bands import linear_band, windowed_mean
 
 
 class WarpSettings(Settings):
@@ -75,7 +76,9 @@ def apply_warp(image: Tensor, warp: Warp) -> Tensor:
     # warp is as much of a training step as learning from it.
     matrix, shift = (warp.matrix / half[:, None]).flip(0), (warp.shift / half).flip(0)
     elastic = (warp.displacement / half.view(3, 1, 1, 1)).flip(1)
-    grid = functional.interpolate(elastic, size=shape, mode="trilinear", align_corners=True)[0]
+    # Corners of the lattice on the outermost voxels.
+    bands = [linear_band(new, old, (new - 1) / (old - 1)) for new, old in zip(shape, elastic.shape[2:], strict=True)]
+    grid = windowed_mean(elastic[0], bands)
     grid += (matrix[:, 1, None, None] * y[:, None] + matrix[:, 2, None, None] * z)[:, None]
     grid += (matrix[:, 0, None] * x + shift[:, None])[:, :, None, None]
     warped = functional.grid_sample(image, grid.movedim(0, -1)[None], align_corners=False)

@@ -55,7 +55,7 @@ def play(
         for number, network in enumerate(player.networks):
             parts[f"{name}_{number}"] = place(network).train()
         weights = [weight for network in player.networks for weight in network.parameters()]
-        parts[f"{name}_optimizer"] = torch.optim.Adam(weights, player.learning_rate)
+        parts[f"{name}_optimizer"] = torch.optim.Adam(weights, player.learning_rate, fused=True)
     first = load_state(state, parts) if state.exists() else 0
     last_saved, since = time.monotonic(), first
     totals: dict[str, Tensor] = {}

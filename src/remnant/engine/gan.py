@@ -83,7 +83,9 @@ def fit_gan(
     averaged = copy.deepcopy(generator).eval().requires_grad_(False)
     parts = {"generator": generator, "discriminator": discriminator, "averaged": averaged}
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        parts[f"{name}_optimizer"] = torch.optim.Adam(network.parameters(), settings.learning_rate, settings.betas)
+        parts[f"{name}_optimizer"] = torch.optim.Adam(
+            network.parameters(), settings.learning_rate, settings.betas, fused=True
+        )
     first = load_state(state, parts) if state.exists() else 0
     last_saved, totals, counted = time.monotonic(), torch.zeros(2, device=device), 0
     for step in range(first, steps):

@@ -238,16 +238,3 @@ def window_band(
     for row in range(len(band)):
         band[row, row : row + settings.window] = weights
     return band.to(device, dtype)
-
-
-def windowed_mean(images: torch.Tensor, bands: list[torch.Tensor]) -> torch.Tensor:
-    """Windowed means of (n, *spatial) under a band an axis; matrix products beat a convolution at these sizes."""
-    shape = list(images.shape)
-    for axis, band in enumerate(bands, start=1):
-        before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-        if after == 1:
-            images = images.reshape(before, shape[axis]) @ band.T
-        else:
-            images = torch.matmul(band, images.reshape(before, shape[axis], after))
-        shape[axis] = band.shape[0]
-    return images.reshape(shape)

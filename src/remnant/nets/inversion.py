@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from remnant.nets.deconvolution import deconvolve, double
 from remnant.nets.encoder import Norm, norm_layer
-from remnant.nets.segmenter import double
 from remnant.nets.unet import UNet
 
 
@@ -24,7 +24,7 @@ class MirrorDecoder(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         features = latent
         for level, up in enumerate(self.ups):
-            features = up(features)
+            features = deconvolve(up, features)
             if level < len(self.norms):
                 features = functional.relu(self.norms[level](features))
         return features

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from remnant.measure.ssim import windowed_mean
+from remnant.measure.bands import linear_band, windowed_mean
 
 RADIUS = 4  # voxels of a level, as ANTs'
 STEP = 0.2  # voxels of a level that the fastest voxel moves in a level's first iteration, as in ANTs
@@ -216,14 +216,8 @@ def differences(values: Tensor, axis: int) -> Tensor:
 
 def _resized(displacement: Tensor, factor: float, shape: torch.Size) -> Tensor:
     """(n, 3, ...) whose voxels are `factor` apart, linearly interpolated to `shape`."""
-    bands = [_linear_band(new, old, factor) for new, old in zip(shape, displacement.shape[2:], strict=True)]
+    bands = [linear_band(new, old, factor) for new, old in zip(shape, displacement.shape[2:], strict=True)]
     return windowed_mean(displacement.flatten(0, 1), bands).view(*displacement.shape[:2], *shape)
-
-
-def _linear_band(size: int, sources: int, factor: float) -> Tensor:
-    """(size, sources): voxel i of the fine axis lies at i / factor of the coarse one."""
-    places = (torch.arange(size) / factor).clamp(max=sources - 1)
-    return (1 - (places[:, None] - torch.arange(sources)).abs()).clamp(min=0)
 
 
 def _gaussian_band(size: int, sigma: float, step: int = 1) -> Tensor:
