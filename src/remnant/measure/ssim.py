@@ -125,6 +125,11 @@ class _Statistics:
     square: torch.Tensor
     variance: torch.Tensor
 
+    def double(self) -> None:
+        """Twice the images, in place, but for what a pair adds: the twos of SSIM, once an image and not once a pair."""
+        for part in (self.centred, self.mean, self.centred_mean):
+            part.mul_(2)
+
     def image(self, index: int) -> "_Statistics":
         """One of them, with its axis of length 1."""
         return _Statistics(*(part[..., index : index + 1, :] for part in vars(self).values()))
@@ -141,6 +146,8 @@ def _slab_sums(
         ]
         for side, stack in (("left", left), ("right", right))
     )
+    for several in ones:
+        several.double()
     sums = torch.empty(len(left), len(right), dtype=torch.float64, device=left.device)
     for i in range(len(left)):
         one = ones[i // TOGETHER].image(i % TOGETHER)
@@ -151,20 +158,22 @@ def _slab_sums(
 
 
 def _ssim_map(
-    one: _Statistics, block: _Statistics, settings: SsimSettings, filtered: "Filter", luminance: bool
+    twice: _Statistics, block: _Statistics, settings: SsimSettings, filtered: "Filter", luminance: bool
 ) -> torch.Tensor:
-    """SSIM of an image with each of a block, at every window (Wang 2004, equation 13).
+    """SSIM of an image, of which `twice` is made, with each of a block, at every window (Wang 2004, equation 13).
 
-    In place and in the same memory for every pair: fresh pages would take longer than the arithmetic.
+    In place, in the same memory for every pair and in as few passes as it goes: fresh pages would take longer than the
+    arithmetic, and each pass over the windows counts.
     """
-    product = torch.mul(one.centred, block.centred, out=filtered.memory("product", block.centred.shape))
+    product = torch.mul(twice.centred, block.centred, out=filtered.memory("product", block.centred.shape))
     value = filtered(product)
     term = filtered.memory("term", value.shape)
-    value.addcmul_(one.centred_mean, block.centred_mean, value=-1).mul_(2).add_(settings.stable_variance)
+    # The stabiliser after the difference: next to a large product it would be rounded away.
+    value.addcmul_(twice.centred_mean, block.centred_mean, value=-1).add_(settings.stable_variance)
     if luminance:
-        value.mul_(torch.mul(one.mean, block.mean, out=term).mul_(2).add_(settings.stable_mean))
-        value.div_(torch.add(one.square, block.square, out=term))
-    return value.div_(torch.add(one.variance, block.variance, out=term))
+        value.mul_(torch.addcmul(block.mean.new_tensor(settings.stable_mean), twice.mean, block.mean, out=term))
+        value.div_(torch.add(twice.square, block.square, out=term))
+    return value.div_(torch.add(twice.variance, block.variance, out=term))
 
 
 def _statistics(images: torch.Tensor, settings: SsimSettings, filtered: "Filter", name: str) -> _Statistics:
