@@ -121,6 +121,12 @@ def test_channels_of_zeros_beside_the_image_change_nothing():
     torch.testing.assert_close(*gradients, atol=0, rtol=0.01)
 
 
+def test_a_first_convolution_of_many_channels_sees_them_all():
+    convolution, seen = nn.Conv3d(5, 3, 3, padding=1), torch.rand(1, 5, 4, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(first_convolution(convolution, seen), convolution(seen), atol=0, rtol=0)
+
+
 def test_pooling_keeps_the_precision_it_is_given():
     features = torch.rand(1, 2, 4, 4, 4).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):

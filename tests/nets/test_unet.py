@@ -4,7 +4,8 @@ from torch import nn
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
-from remnant.nets.unet import UNet, group_norm
+from remnant.nets.normalisation import group_norm
+from remnant.nets.unet import UNet
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
 
 WIDTHS = (4, 6, 8)
@@ -88,6 +89,23 @@ def test_a_code_is_of_its_own_scan_alone(training):
 
 def test_groups_fit_any_width():
     assert [group_norm(channels).num_groups for channels in (1, 3, 6, 8, 16, 24, 128)] == [1, 1, 1, 4, 8, 4, 8]
+
+
+def test_normalisation_under_bfloat16_is_the_same_and_keeps_the_order_of_channels():
+    torch.manual_seed(0)
+    norm = group_norm(8)
+    nn.init.uniform_(norm.weight, 0.5, 1.5)
+    nn.init.normal_(norm.bias)
+    features = torch.randn(2, 8, 4, 6, 3).to(memory_format=torch.channels_last_3d).requires_grad_()
+    weights = torch.randn(2, 8, 4, 6, 3)
+    found = []
+    for seen in (features, features.bfloat16()):
+        normed = norm(seen)
+        assert normed.dtype == seen.dtype and normed.is_contiguous(memory_format=torch.channels_last_3d)
+        wanted = (features, norm.weight, norm.bias)
+        found.append((normed.float(), *torch.autograd.grad((normed * weights).sum(), wanted)))
+    for exact, rounded in zip(*found, strict=True):
+        torch.testing.assert_close(rounded, exact, atol=0.02 * float(exact.detach().abs().max()), rtol=0.02)
 
 
 def test_an_empty_patch_and_the_smallest_one():

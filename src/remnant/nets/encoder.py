@@ -27,8 +27,8 @@ def max_pool(features: Tensor, *, indices: bool = False) -> Any:
 
 
 def first_convolution(convolution: nn.Conv3d, image: Tensor) -> Tensor:
-    """`convolution` of a single-channel `image` (n, 1, x, y, z), under bfloat16 on a CPU with channels of zeros beside it."""
-    if not (image.device.type == "cpu" and torch.is_autocast_enabled("cpu")):
+    """`convolution` of an `image` (n, c, x, y, z); under bfloat16 on a CPU few channels get channels of zeros beside them."""
+    if image.shape[1] >= MIN_CHANNELS or not (image.device.type == "cpu" and torch.is_autocast_enabled("cpu")):
         return convolution(image)
     beside = (0, 0) * 3 + (0, MIN_CHANNELS - image.shape[1])
     image, weight = functional.pad(image.bfloat16(), beside), functional.pad(convolution.weight.bfloat16(), beside)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
-from remnant.nets.unet import group_norm
+from remnant.nets.normalisation import group_norm
 
 Head = Literal["published", "symmetric"]
 

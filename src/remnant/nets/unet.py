@@ -1,27 +1,13 @@
 """The 3D U-Net of Privacy-Net (Kim 2019): once as the encoder E that draws a code, once as the segmenter S that reads it."""
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
-from remnant.nets.encoder import max_pool
-
-GROUPS = 8
-
-
-def group_norm(channels: int) -> nn.GroupNorm:
-    """Normalisation of (n, `channels`, x, y, z) by each scan's own statistics, in up to 8 groups of 2 or more.
-
-    Not BatchNorm, for three reasons. A code must be made of its own scan alone, but in training BatchNorm would mix the
-    scans of a batch into it. With the one or two patches a step that fit, the statistics kept for inference are far from
-    those that the layers were trained by. And they are kept in the checkpoint, where they tell of the training images
-    what `attacks/checkpoint` redraws them from. InstanceNorm, a group a channel, has none of this either, but blows the
-    noise of an empty patch up to unit variance and fails where pooling leaves a single voxel.
-    """
-    return nn.GroupNorm(max(1, math.gcd(2 * GROUPS, channels) // 2), channels)
+from remnant.nets.encoder import first_convolution, max_pool
+from remnant.nets.normalisation import group_norm
 
 
 def _normed(convolution: nn.Conv3d | nn.ConvTranspose3d) -> nn.Sequential:
@@ -81,7 +67,8 @@ class UNet(nn.Module):
 
     def _descend(self, image: Tensor) -> list[Tensor]:
         """The features of every level, from fine to coarse."""
-        levels = [self.downs[0](image)]
+        (convolution, norm, relu), second = self.downs[0]
+        levels = [second(relu(norm(first_convolution(convolution, image))))]
         for down in self.downs[1:]:
             levels.append(down(max_pool(levels[-1])))
         return levels
