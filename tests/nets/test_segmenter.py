@@ -3,9 +3,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from remnant.nets.deconvolution import deconvolve, double
 from remnant.nets.encoder import Encoder, first_convolution, latent_shape, max_pool
 from remnant.nets.segmenter import Segmenter
+from remnant.nets.strided import double
 
 WIDTHS = (2, 3, 4, 5)
 
@@ -132,27 +132,3 @@ def test_pooling_keeps_the_precision_it_is_given():
     with torch.autocast("cpu", torch.bfloat16):
         assert max_pool(features).dtype == torch.bfloat16
         torch.testing.assert_close(max_pool(features).float(), functional.max_pool3d(features, 2), atol=0, rtol=0)
-
-
-@pytest.mark.parametrize("above", [1, 2, 3, 4])
-def test_a_deconvolution_without_its_stride_is_the_same_deconvolution(above):
-    torch.manual_seed(0)
-    up, features = double(5, above), torch.randn(2, 5, 3, 4, 2, requires_grad=True)
-    torch.testing.assert_close(deconvolve(up, features), up(features), atol=0, rtol=0)
-    wanted = (features, up.weight, up.bias)
-    weights = torch.randn(2, above, 6, 8, 4)
-    expected = up(features)
-    gradients = torch.autograd.grad((expected * weights).sum(), wanted)
-    with torch.autocast("cpu", torch.bfloat16):
-        drawn = deconvolve(up, features)
-    assert drawn.dtype == torch.bfloat16
-    torch.testing.assert_close(drawn.float(), expected, atol=0.03, rtol=0.03)
-    found = torch.autograd.grad((drawn * weights).sum(), wanted)
-    for gradient, reference in zip(found, gradients, strict=True):
-        torch.testing.assert_close(gradient, reference, atol=0.03 * float(reference.abs().max()), rtol=0)
-
-
-def test_a_deconvolution_of_many_channels_goes_the_usual_way():
-    up, features = double(3, 5), torch.randn(1, 3, 2, 2, 2)
-    with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(deconvolve(up, features), up(features), atol=0, rtol=0)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from remnant.nets.deconvolution import deconvolve, double
 from remnant.nets.encoder import Norm, norm_layer
+from remnant.nets.strided import deconvolve, double
 from remnant.nets.unet import UNet
 
 

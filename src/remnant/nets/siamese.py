@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
 from remnant.nets.normalisation import group_norm
+from remnant.nets.strided import HalvingConvolution
 
 Head = Literal["published", "symmetric"]
 
@@ -79,7 +80,23 @@ def build_trunk(name: str, channels: int = 1) -> nn.Module:
         for child, layer in parent.named_children():
             if isinstance(layer, nn.BatchNorm3d):
                 setattr(parent, child, group_norm(layer.num_features))
+            elif isinstance(layer, nn.Conv3d) and layer.in_channels == channels:
+                setattr(parent, child, _halving(layer))
     return trunk
+
+
+def _halving(layer: nn.Conv3d) -> HalvingConvolution:
+    """The first convolution with its weights, as fast as it can be had."""
+    same = HalvingConvolution(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,
+        layer.stride,
+        layer.padding,
+        bias=layer.bias is not None,
+    )
+    same.load_state_dict(layer.state_dict())
+    return same
 
 
 class Siamese(nn.Module):
