@@ -143,8 +143,9 @@ def costs_of(net: PrivacyNetSettings, attack: AttackSettings, scans: Scans) -> C
         names = {*attack.adversaries.trunks, attack.people.trunk}
 
         def step() -> None:
-            drawn = networks.encoder(patch)
-            logits = networks.segmenter(drawn).float().sum() + networks.discriminator(*drawn.chunk(2)).float().sum()
+            with fabric().autocast():
+                drawn = networks.encoder(patch)
+                logits = networks.segmenter(drawn).float().sum() + networks.discriminator(*drawn.chunk(2)).float().sum()
             logits.backward()
 
         for network in vars(networks).values():
