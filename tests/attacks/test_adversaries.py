@@ -85,8 +85,13 @@ def test_everybody_tells_patients_apart_by_codes_that_hide_nothing():
 
 
 def test_nobody_does_by_codes_that_hold_nothing():
-    seen = examined(lambda scans: torch.rand(scans.shape, generator=Seeds(int(1000 * scans.sum())).torch()))
-    assert not any(seen.judged(name).knows for name in seen.found)
+    # The area of so few people scatters by 0.1 with what is drawn, so that one drawing would be a matter of luck.
+    areas = []
+    for number in range(4):
+        drawing = Seeds(number).torch()
+        seen = examined(lambda scans, drawing=drawing: torch.rand(scans.shape, generator=drawing))
+        areas.append([seen.judged(name).auc.mean for name in seen.found])
+    assert np.mean(areas, axis=0) == pytest.approx(0.5, abs=0.2)
 
 
 def test_label_maps_have_adversaries_too():
