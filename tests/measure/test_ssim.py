@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.metrics import structural_similarity
 
 from remnant.base.errors import RemnantError
-from remnant.measure import ssim
+from remnant.measure import ssim, windows
 from remnant.measure.ssim import SsimSettings, ssim_matrix
 
 
@@ -49,14 +49,16 @@ def test_box_is_the_cropped_image(images):
     np.testing.assert_allclose(ssim_matrix(left, right, box=box), oracle(left[cut], right[cut]), atol=1e-5)
 
 
-@pytest.mark.parametrize(("slab", "statistics"), [(1, 2**28), (7, 2**28), (64, 2**28), (16, 1)])
-def test_result_does_not_depend_on_the_blocks(images, monkeypatch, slab, statistics):
+@pytest.mark.parametrize(
+    ("tile", "statistics"), [((1, 5), 2**28), ((7, 64), 2**28), ((64, 4), 2**28), ((16, 32), 1), ((16, 32), 2**28)]
+)
+def test_result_does_not_depend_on_the_blocks(images, monkeypatch, tile, statistics):
     left, right = images(2, 30, 21, 22), images(5, 30, 21, 22, seed=1)
     expected = ssim_matrix(left, right)
-    monkeypatch.setattr(ssim, "SLAB", slab)
-    monkeypatch.setattr(ssim, "SLAB_BYTES", statistics)
-    monkeypatch.setattr(ssim, "TOGETHER", 2)
-    monkeypatch.setattr(ssim, "BLOCK", 5)
+    monkeypatch.setattr(ssim, "TILE", tile)
+    monkeypatch.setattr(ssim, "TILE_BYTES", statistics)
+    monkeypatch.setattr(ssim, "TOGETHER", 5000)
+    monkeypatch.setattr(windows, "BLOCK", 5)
     np.testing.assert_allclose(ssim_matrix(left, right), expected, atol=2e-6)
 
 

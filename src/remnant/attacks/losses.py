@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from remnant.measure.bands import windowed_mean
-from remnant.measure.ssim import SsimSettings, window_band
+from remnant.measure.bands import window_band, windowed_mean
+from remnant.measure.ssim import SsimSettings
 
 SETTINGS = SsimSettings()
 # Planes of the first axis whose windows are compared: a random slab has the mean of the whole, at a part of the cost.
@@ -21,7 +21,8 @@ def ssim_loss(drawn: Tensor, truth: Tensor, generator: torch.Generator) -> Tenso
     """1 minus the mean 3D SSIM (settings of `measure.ssim`) of (n, 1, x, y, z) over a random slab of planes."""
     first = int(torch.randint(max(1, drawn.shape[2] - SLAB + 1), (1,), generator=generator))
     x, y = (images[:, 0, first : first + SLAB].float().clamp(min=0).contiguous() for images in (drawn, truth))
-    bands = [window_band(size, SETTINGS, x.device, torch.float32) for size in x.shape[1:]]
+    weights = SETTINGS.weights.to(x)
+    bands = [window_band(weights, size - SETTINGS.window + 1) for size in x.shape[1:]]
     mean_x, mean_y = windowed_mean(x, bands), windowed_mean(y, bands)
     # Float32 is enough for a gradient; values that are reported come from measure.ssim.
     variance_x = windowed_mean(x * x, bands) - mean_x**2

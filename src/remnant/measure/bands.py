@@ -18,6 +18,14 @@ def windowed_mean(images: torch.Tensor, bands: list[torch.Tensor]) -> torch.Tens
     return images.reshape(shape)
 
 
+def window_band(weights: torch.Tensor, rows: int) -> torch.Tensor:
+    """(rows, rows + window - 1): the `weights` (window,) at every place of an axis that holds them wholly."""
+    band = weights.new_zeros(rows, rows + len(weights) - 1)
+    for row in range(rows):
+        band[row, row : row + len(weights)] = weights
+    return band
+
+
 def linear_band(size: int, sources: int, factor: float) -> torch.Tensor:
     """(size, sources): voxel i of the fine axis lies at i / factor of the coarse one."""
     places = (torch.arange(size) / factor).clamp(max=sources - 1)

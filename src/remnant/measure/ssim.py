@@ -5,18 +5,20 @@ with the Gaussian window of its section III-C, extended to three dimensions by a
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
 
 from remnant.base.errors import RemnantError
 from remnant.measure.images import Box, Images, as_stacks
+from remnant.measure.windows import Windows, parts
 
-SLAB_BYTES = 256 * 2**20  # voxels and statistics of one slab, all images together
-SLAB = 16  # planes of output at one time: the halo of a window costs little, and a slab's mean lies near its levels
-BLOCK = 16  # windows along an axis that one band serves: short bands waste little, long ones multiply faster
-TOGETHER = 8  # gallery images at one time
+TILE_BYTES = 256 * 2**20  # voxels and statistics of one tile, all images together
+TILE = (16, 32)  # windows along the first axis and the second of three: the halo costs little, and a tile fits a cache
+TOGETHER = 160_000  # windows of one image with several of the gallery, at one time
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class SsimSettings:
             raise RemnantError(f"The SSIM window must be odd and at least 3 voxels. Got {self.window} instead.")
         if not (self.sigma > 0 and self.data_range > 0):
             raise RemnantError(f"SSIM's sigma and data range must be above 0. Got {self} instead.")
+
+    @property
+    def weights(self) -> torch.Tensor:
+        """The window along one axis, float64 (window,), of sum 1."""
+        offsets = torch.arange(self.window, dtype=torch.float64) - self.window // 2
+        weights = torch.exp(-0.5 * (offsets / self.sigma) ** 2)
+        return weights / weights.sum()
 
     @property
     def stable_mean(self) -> float:
@@ -60,10 +69,10 @@ def ssim_matrix(
     borders and then crops the same edge, so `structural_similarity(gaussian_weights=True, sigma=1.5,
     use_sample_covariance=False, data_range=1)` gives the same value to 1e-5.
 
-    Statistics of an image are computed once; a pair costs its cross term, slab by slab along the first
-    spatial axis, so that memory beyond the input does not grow with n * m * voxels. A covariance is a small
-    difference of large products; each image is therefore centred on its own mean in each slab, which no
-    covariance sees and which keeps single precision exact enough: uncentred, flat images were wrong by 6e-4.
+    Statistics of an image are computed once; a pair costs its cross term, tile by tile, so that memory beyond the input does
+    not grow with n * m * voxels. A covariance is a small difference of large products; each image is therefore centred on its
+    own mean in each tile, which no covariance sees and which keeps single precision exact enough: uncentred, flat images were
+    wrong by 6e-4.
     Tensors on a GPU stay there.
 
     Raises `RemnantError` for NaN, values outside the range, unequal grids and images smaller than the window.
@@ -100,22 +109,31 @@ def mean_similarities(
         return np.zeros((len(left), len(right)))
     halo = settings.window - 1
     inner = [size - halo for size in left.shape[1:]]
-    plane, inner_plane = math.prod(left.shape[2:]), math.prod(inner[1:])
-    share = SLAB_BYTES // (4 * (len(left) + len(right)))  # of one image: its voxels and four statistics
-    thickness = max(1, min(SLAB, (share - halo * plane) // (plane + 4 * inner_plane)))
-    filtered = Filter(settings, left.device)
+    windows = Windows(settings.weights.to(left.device, torch.float32))
     total = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
-    for start in range(0, inner[0], thickness):
-        rows = slice(start, min(start + thickness, inner[0]) + halo)
-        total += _slab_sums(left[:, rows], right[:, rows], settings, filtered, luminance)
+    for tile in product(*_tilings(inner, halo, len(left) + len(right))):
+        here = (slice(None), *(slice(start, start + size + halo) for start, size in tile))
+        together = max(1, TOGETHER // math.prod([*(size for _, size in tile), *inner[len(tile) :]]))
+        total += _tile_sums(left[here], right[here], settings, windows, luminance, together)
     return (total / math.prod(inner)).cpu().numpy()
+
+
+def _tilings(inner: Sequence[int], halo: int, images: int) -> list[list[tuple[int, int]]]:
+    """The parts of each axis but the last, thinner on the first where `images` are many."""
+    second = [list(parts(size, TILE[1])) for size in inner[1:-1]]
+    widest = [max(size for _, size in each) for each in second]
+    plane = math.prod([*(size + halo for size in widest), inner[-1] + halo])
+    inner_plane = math.prod([*widest, inner[-1]])
+    share = TILE_BYTES // (4 * images)  # of one image: its voxels and four statistics
+    thickness = max(1, min(TILE[0], (share - halo * plane) // (plane + 4 * inner_plane)))
+    return [list(parts(inner[0], thickness)), *second]
 
 
 @dataclass(frozen=True)
 class _Statistics:
-    """A few images of one slab, (axes but the last, image, last axis), and what of SSIM is each image's own.
+    """A few images of one tile, (first axis, image, other axes), and what of SSIM is each image's own.
 
-    `centred`: the image less its mean over the slab; `mean`: windowed mean; `centred_mean`: the same of `centred`;
+    `centred`: the image less its mean over the tile; `mean`: windowed mean; `centred_mean`: the same of `centred`;
     `square`: mean squared plus half the stabiliser of luminance; `variance`: with half that of contrast.
     """
 
@@ -132,42 +150,47 @@ class _Statistics:
 
     def image(self, index: int) -> "_Statistics":
         """One of them, with its axis of length 1."""
-        return _Statistics(*(part[..., index : index + 1, :] for part in vars(self).values()))
+        return _Statistics(*(part[:, index : index + 1] for part in vars(self).values()))
 
 
-def _slab_sums(
-    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, filtered: "Filter", luminance: bool
+def _tile_sums(
+    left: torch.Tensor,
+    right: torch.Tensor,
+    settings: SsimSettings,
+    windows: Windows,
+    luminance: bool,
+    together: int,
 ) -> torch.Tensor:
-    """Sums of SSIM over one slab's windows, float64 (n, m)."""
+    """Sums of SSIM over one tile's windows, float64 (n, m)."""
     ones, blocks = (
         [
-            _statistics(images, settings, filtered, f"{side} {index}")
-            for index, images in enumerate(stack.split(TOGETHER))
+            _statistics(images, settings, windows, f"{side} {index}")
+            for index, images in enumerate(stack.split(together))
         ]
         for side, stack in (("left", left), ("right", right))
     )
     for several in ones:
         several.double()
     sums = torch.empty(len(left), len(right), dtype=torch.float64, device=left.device)
-    for i in range(len(left)):
-        one = ones[i // TOGETHER].image(i % TOGETHER)
-        for start, block in zip(range(0, len(right), TOGETHER), blocks, strict=True):
-            value = _ssim_map(one, block, settings, filtered, luminance)
-            sums[i, start : start + TOGETHER] = value.sum(-1).flatten(0, -2).sum(0, dtype=torch.float64)
+    # A block stays in the cache while every image is held against it.
+    for start, block in zip(range(0, len(right), together), blocks, strict=True):
+        for i in range(len(left)):
+            one = ones[i // together].image(i % together)
+            value = _ssim_map(one, block, settings, windows, luminance)
+            sums[i, start : start + together] = value.flatten(2).sum(-1).sum(0, dtype=torch.float64)
     return sums
 
 
 def _ssim_map(
-    twice: _Statistics, block: _Statistics, settings: SsimSettings, filtered: "Filter", luminance: bool
+    twice: _Statistics, block: _Statistics, settings: SsimSettings, windows: Windows, luminance: bool
 ) -> torch.Tensor:
     """SSIM of an image, of which `twice` is made, with each of a block, at every window (Wang 2004, equation 13).
 
     In place, in the same memory for every pair and in as few passes as it goes: fresh pages would take longer than the
     arithmetic, and each pass over the windows counts.
     """
-    product = torch.mul(twice.centred, block.centred, out=filtered.memory("product", block.centred.shape))
-    value = filtered(product)
-    term = filtered.memory("term", value.shape)
+    value = windows(torch.mul(twice.centred, block.centred, out=windows.memory("product", block.centred.shape)))
+    term = windows.memory("term", value.shape)
     # The stabiliser after the difference: next to a large product it would be rounded away.
     value.addcmul_(twice.centred_mean, block.centred_mean, value=-1).add_(settings.stable_variance)
     if luminance:
@@ -176,74 +199,19 @@ def _ssim_map(
     return value.div_(torch.add(twice.variance, block.variance, out=term))
 
 
-def _statistics(images: torch.Tensor, settings: SsimSettings, filtered: "Filter", name: str) -> _Statistics:
-    """`images` (n, *spatial) of one slab, in memory kept under `name`."""
-    centre = images.mean(tuple(range(1, images.ndim)))[:, None]  # flattening would copy the slab
-    shape = (*images.shape[1:-1], len(images), images.shape[-1])
-    centred = torch.sub(images.movedim(0, -2), centre, out=filtered.memory(f"{name} centred", shape))
-    found = filtered(centred)
+def _statistics(images: torch.Tensor, settings: SsimSettings, windows: Windows, name: str) -> _Statistics:
+    """`images` (n, *spatial) of one tile, in memory kept under `name`."""
+    centre = images.mean(tuple(range(1, images.ndim)), keepdim=True)[:, 0]  # flattening would copy the tile
+    shape = (images.shape[1], len(images), *images.shape[2:])
+    centred = torch.sub(images.movedim(0, 1), centre, out=windows.memory(f"{name} centred", shape))
+    found = windows(centred)
     mean, centred_mean, square, variance = (
-        filtered.memory(f"{name} {kind}", found.shape) for kind in ("mean", "centred mean", "square", "variance")
+        windows.memory(f"{name} {kind}", found.shape) for kind in ("mean", "centred mean", "square", "variance")
     )
     centred_mean.copy_(found)
     torch.add(centred_mean, centre, out=mean)
     # Half of each stabiliser comes with each image of a pair.
     torch.mul(mean, mean, out=square).add_(settings.stable_mean / 2)
-    found = filtered(torch.mul(centred, centred, out=filtered.memory("product", shape)))
+    found = windows(torch.mul(centred, centred, out=windows.memory("product", shape)))
     torch.addcmul(found, centred_mean, centred_mean, value=-1, out=variance).add_(settings.stable_variance / 2)
     return _Statistics(centred, mean, centred_mean, square, variance)
-
-
-class Filter:
-    """Windowed means of float32 images (*axes, n, axis), as fast as a CPU goes and without gradients.
-
-    A product with a banded matrix for each `BLOCK` of windows beats a convolution. The n images stand beside the last
-    axis, so that the products are large whatever the shape. What is returned is overwritten by the next call of
-    its shape.
-    """
-
-    def __init__(self, settings: SsimSettings, device: torch.device) -> None:
-        self.band = window_band(BLOCK + settings.window - 1, settings, device, torch.float32)
-        self.halo = settings.window - 1
-        self._memory: dict[str, torch.Tensor] = {}
-
-    def memory(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """A tensor of `shape`, uninitialised, in the same memory whenever it is asked for by this name."""
-        size = math.prod(shape)
-        if name not in self._memory or self._memory[name].numel() < size:
-            self._memory[name] = self.band.new_empty(size)
-        return self._memory[name][:size].view(shape)
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(*axes, n, axis) to the means over windows wholly inside, every axis but n's shorter by window - 1."""
-        last = images.ndim - 1
-        for axis in [*range(last - 1), last]:
-            shape = list(images.shape)
-            size = shape[axis] - self.halo
-            shape[axis] = size
-            result = self.memory(f"axis {axis}", shape)
-            before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-            source, target = images.view(before, -1, after), result.view(before, size, after)
-            for start in range(0, size, BLOCK):
-                rows = min(BLOCK, size - start)
-                band = self.band[:rows, : rows + self.halo]
-                here, there = slice(start, start + rows + self.halo), slice(start, start + rows)
-                if axis == last:
-                    torch.mm(source[:, here, 0], band.T, out=target[:, there, 0])
-                else:
-                    torch.bmm(band.expand(before, -1, -1), source[:, here], out=target[:, there])
-            images = result
-        return images
-
-
-def window_band(
-    size: int, settings: SsimSettings, device: torch.device, dtype: torch.dtype = torch.float64
-) -> torch.Tensor:
-    """The matrix (size - window + 1, size) that applies the window along an axis of `size` voxels."""
-    offsets = torch.arange(settings.window, dtype=torch.float64) - settings.window // 2
-    weights = torch.exp(-0.5 * (offsets / settings.sigma) ** 2)
-    weights /= weights.sum()
-    band = torch.zeros(size - settings.window + 1, size, dtype=torch.float64)
-    for row in range(len(band)):
-        band[row, row : row + settings.window] = weights
-    return band.to(device, dtype)
