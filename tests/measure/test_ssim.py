@@ -50,7 +50,7 @@ def test_box_is_the_cropped_image(images):
 
 
 @pytest.mark.parametrize(
-    ("tile", "statistics"), [((1, 5), 2**28), ((7, 64), 2**28), ((64, 4), 2**28), ((16, 32), 1), ((16, 32), 2**28)]
+    ("tile", "statistics"), [((1, 5), 2**28), ((7, 64), 2**28), ((64, 4), 2**28), ((16, 48), 1), ((16, 48), 2**28)]
 )
 def test_result_does_not_depend_on_the_blocks(images, monkeypatch, tile, statistics):
     left, right = images(2, 30, 21, 22), images(5, 30, 21, 22, seed=1)

@@ -17,8 +17,8 @@ from remnant.measure.images import Box, Images, as_stacks
 from remnant.measure.windows import Windows, parts
 
 TILE_BYTES = 256 * 2**20  # voxels and statistics of one tile, all images together
-TILE = (16, 32)  # windows along the first axis and the second of three: the halo costs little, and a tile fits a cache
-TOGETHER = 160_000  # windows of one image with several of the gallery, at one time
+TILE = (16, 48)  # windows along the first axis and the second of three: the halo costs little, and a tile fits a cache
+TOGETHER = 220_000  # windows of one image with several of the gallery, at one time
 
 
 @dataclass(frozen=True)
