@@ -34,3 +34,10 @@ def test_validation_is_dashed_and_a_loss_below_zero_gets_a_plain_scale():
     assert [line.is_dashed() for line in lines] == [False, True, False, True]
     assert list(lines[1].get_ydata()) == [0.7] * 3
     assert figure.axes[0].get_yscale() == "linear"
+
+
+def test_a_closed_form_has_no_panel_unless_it_is_all_there_is():
+    rows = _rows(None)
+    solved = [{**row, "cell": f"decoder-unet-fold{row['fold']}-linear"} for row in rows if row["epoch"] == 1]
+    assert len(training_curves(rows + solved).axes) == 2
+    assert len(training_curves(solved[:2]).axes) == 1

@@ -12,9 +12,13 @@ def training_curves(rows: list[Row]) -> Figure:
     """Loss by epoch, one line a fold: solid on the training images, dashed on those held out.
 
     `rows` are of the table `training`; one panel per network, kind and, of decoders, attack. The scale is logarithmic where all
-    losses are above zero.
+    losses are above zero. What is solved in closed form has a single loss and no curve: it has no panel, unless nothing else
+    was trained.
     """
-    parts = split([{**row, "attack": _attack(row)} for row in rows], "network", "kind", "attack")
+    curves = {row["cell"] for row in rows if row["epoch"] > 1} or {row["cell"] for row in rows}
+    parts = split(
+        [{**row, "attack": _attack(row)} for row in rows if row["cell"] in curves], "network", "kind", "attack"
+    )
     figure, axes = panels(len(parts), height=2.2, share_y=False)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
         folds = sorted({row["fold"] for row in part})
