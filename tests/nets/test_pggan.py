@@ -127,3 +127,8 @@ def test_channels_that_do_not_fit():
         Discriminator((8, 8), 16)
     with pytest.raises(RemnantError, match="at least one colour"):
         Generator(8, WIDTHS, 16, colours=0)
+
+
+def test_the_way_back_through_pixel_norm_is_its_slope():
+    features = torch.randn(2, 5, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(PixelNorm(), features)

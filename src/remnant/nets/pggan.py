@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
@@ -43,8 +44,12 @@ class Equalised(nn.Module):
         self.scale = math.sqrt(2 / module.weight[0].numel())
 
     def forward(self, features: Tensor) -> Tensor:
-        # Weights are fewer than what comes out.
-        weight, bias = self.module.weight * self.scale, self.module.bias * self.scale
+        weight, bias = self.module.weight, self.module.bias * self.scale
+        # Whichever are fewer: at few pixels a layer has many times as many weights as features come in.
+        if features.numel() < weight.numel():
+            features = features * self.scale
+        else:
+            weight = weight * self.scale
         if isinstance(self.module, nn.Linear):
             return functional.linear(features, weight, bias)
         return functional.conv2d(features, weight, bias, padding=self.module.padding)
@@ -54,11 +59,28 @@ def _convolution(below: int, above: int, kernel: int, padding: int = 0) -> Equal
     return Equalised(nn.Conv2d(below, above, kernel, padding=padding))
 
 
+class _UnitMeanSquare(torch.autograd.Function):
+    """x / sqrt(mean_c x_c^2 + eps), with a way back of a few passes where autograd would take many; to be gone once."""
+
+    @staticmethod
+    def forward(context, features: Tensor) -> Tensor:
+        factor = (features.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        scaled = features * factor
+        context.save_for_backward(scaled, factor)
+        return scaled
+
+    @staticmethod
+    @once_differentiable
+    def backward(context, slope: Tensor) -> Tensor:
+        scaled, factor = context.saved_tensors
+        return factor * (slope - scaled * (slope * scaled).mean(1, keepdim=True))
+
+
 class PixelNorm(nn.Module):
     """Each pixel's features (or each latent) divided by the root of their mean square (section 4.2)."""
 
     def forward(self, features: Tensor) -> Tensor:
-        return features * (features.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        return _UnitMeanSquare.apply(features)
 
 
 class MinibatchDeviation(nn.Module):
