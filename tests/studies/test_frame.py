@@ -1,9 +1,11 @@
 """What every study stands in: time and losses of a run that was killed, and what stays of it."""
 
+import contextlib
 import json
 
 import pytest
 
+from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.engine.cells import Cell
@@ -87,6 +89,20 @@ def test_a_run_leaves_results_and_no_patient_unless_asked(tmp_path, keep, left):
     assert results.cpu_seconds == pytest.approx(sum(worked), abs=0.1)
     assert (tmp_path / "run" / "scores.csv").read_text() == "pseudonym,value\nP-1,0.5\n"
     assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"a": 1, "keep_reconstructions": keep}
+
+
+def test_commits_are_those_at_each_start(tmp_path, monkeypatch):
+    asked = {"study": "tiny", "config": {}, "passing": [], "drawn": []}
+
+    def killed(run):
+        raise KeyboardInterrupt
+
+    for commit in ("one", "one", "two"):
+        monkeypatch.setattr(provenance, "commit", lambda commit=commit: commit)
+        with contextlib.suppress(KeyboardInterrupt):
+            again = Asked(tmp_path / "run", resume=(tmp_path / "run").exists(), quiet=True)
+            carry_out(asked=again, prepare=prepare if commit == "two" else killed, conclude=conclude, **asked)
+    assert Results.read(tmp_path / "run" / "results.json").versions["commit"] == "one, two"
 
 
 def test_a_finished_run_is_reported_again_and_not_done_again(tmp_path):

@@ -32,11 +32,11 @@ def versions() -> dict[str, str | None]:
     """Versions of Remnant, Python and the libraries that numbers depend on, and the commit of a checkout."""
     found: dict[str, str | None] = {"remnant": __version__, "python": platform.python_version()}
     found |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    found["commit"] = _commit()
+    found["commit"] = commit()
     return found
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the checkout that this code runs from, marked when the code differs; None when installed."""
     here = Path(__file__).parent
 

@@ -63,7 +63,8 @@ def carry_out(
     config = {**config, "keep_reconstructions": asked.keep}
     with Run.start(asked.out, study, config, resume=asked.resume) as run:
         if not run.results.exists():
-            run.log("study", "start")
+            # What this process has loaded: the checkout may go on while the run does.
+            run.log("study", "start", commit=provenance.commit())
             cells = run_cells(run, prepare(run), workers=asked.workers, quiet=asked.quiet)
             run.log("study", "end")
             results = conclude(run, cells)
@@ -89,9 +90,12 @@ def phantom_cohort(run: Run, write: Callable[[Path], None], name: str = "phantom
 def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
     """The fields of `Results` that say where the numbers come from: time, machine, versions, the checkpoints' hashes.
 
-    The hash of a checkpoint is what a cell returns as `sha256`, beside its file's name as `checkpoint`.
+    The hash of a checkpoint is what a cell returns as `sha256`, beside its file's name as `checkpoint`. The commit is that at
+    the start; of a run that went on after the code had changed, every one in order.
     """
     events = run.events()
+    starts = [event for event in events if (event["cell"], event["event"]) == ("study", "start")]
+    commits = dict.fromkeys(event["commit"] for event in starts if event.get("commit"))
     # A run that was begun before cells counted it has cells without.
     worked = [cell.get("cpu_seconds") for cell in cells.values()]
     return {
@@ -99,7 +103,7 @@ def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
         "cpu_seconds": None if None in worked else round(sum(worked), 1),
         "started": events[0]["time"],
         "hardware": provenance.hardware(),
-        "versions": provenance.versions(),
+        "versions": provenance.versions() | {"commit": ", ".join(commits) or None},
         "checkpoints": {cell["checkpoint"]: cell["sha256"] for cell in cells.values() if "sha256" in cell},
     }
 
