@@ -1,6 +1,6 @@
 """Time `ssim_matrix` and `ms_ssim_matrix` against their peers called pair by pair, in one run, and weigh their memory.
 
-    python benchmarks/ssim_matrix.py [--threads 2] [--out ssim_matrix.json]
+    python benchmarks/ssim_matrix.py [--threads 2] [--out docs/results/speed/ssim_matrix.json]
 
 All compute the same number (Gaussian window 11, sigma 1.5, population covariance); the largest difference is printed. Ours
 is timed over all its pairs. A peer takes as long for each pair as for any other, so that its time is that of a few
@@ -10,8 +10,7 @@ are those of the clock on the wall, so that the machine should be idle; processo
 """
 
 import argparse
-import json
-import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -26,10 +25,13 @@ from pytorch_msssim import ms_ssim
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
+from remnant.base import provenance
+from remnant.base.files import write_json
 from remnant.measure.ms_ssim import ms_ssim_matrix
 from remnant.measure.ssim import ssim_matrix
 
 FEW = 4  # pairs that a peer is timed on
+PEERS = ("scikit-image", "monai", "pytorch-msssim")
 
 MEMORY = """
 import re, sys
@@ -47,16 +49,6 @@ before = highest()
 ssim_matrix(stack[:n], stack)
 print(highest() - before)
 """
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    table = Path("/proc/cpuinfo")
-    if table.exists():
-        for line in table.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def images(n: int, side: int) -> np.ndarray:
@@ -132,7 +124,7 @@ def main() -> None:
     parser.add_argument("--volumes", type=int, default=24)
     parser.add_argument("--side", type=int, default=96, help="of the volumes of SSIM, in voxels")
     parser.add_argument("--ms-side", type=int, default=192, help="of those of MS-SSIM; at least 176 for five scales")
-    parser.add_argument("--out", type=Path, default=Path("ssim_matrix.json"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results/speed/ssim_matrix.json"))
     settings = parser.parse_args()
     threads, n = settings.threads, settings.volumes
     torch.set_num_threads(threads)
@@ -147,10 +139,17 @@ def main() -> None:
     memory = {f"{few} by 24": peak(few, settings.side, threads) for few in (4, 24)}
     for name, size in memory.items():
         print(f"Peak memory of {name} volumes of {settings.side}^3 beyond the input: {size:.0f} MiB")
-    names = ("torch", "numpy", "scipy", "scikit-image", "monai", "pytorch-msssim")
-    hardware = {"cpu": processor(), "threads": threads, "machine": platform.machine()}
-    table = {"rows": rows, "peak_mib": memory, "hardware": hardware, "versions": {one: version(one) for one in names}}
-    settings.out.write_text(json.dumps(table, indent=2) + "\n")
+    write_json(
+        settings.out,
+        {
+            "command": shlex.join(["python", "benchmarks/ssim_matrix.py", *sys.argv[1:]]),
+            "threads": threads,
+            "hardware": provenance.hardware(),
+            "versions": provenance.versions() | {peer: version(peer) for peer in PEERS},
+            "rows": rows,
+            "peak_mib": memory,
+        },
+    )
     print(f"Wrote {settings.out}")
 
 

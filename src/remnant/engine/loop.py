@@ -15,6 +15,7 @@ from remnant.engine.device import fabric, place
 
 Batch = TypeVar("Batch")
 EpochReport = Callable[[int, float, float | None], None]
+Schedule = Literal["one_cycle", "constant"]
 
 
 class FitSettings(Settings):
@@ -26,7 +27,7 @@ class FitSettings(Settings):
     epochs: int
     learning_rate: float
     weight_decay: float = 1e-4
-    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    schedule: Schedule = "one_cycle"
 
 
 class Plateau(Settings):

@@ -41,7 +41,7 @@ def stitched(network: nn.Module, volume: Tensor, patch: int | tuple[int, int, in
     summed, weight = None, torch.zeros((*padded.shape[1:], 1), device=weights.device)
     weights = weights[..., None]
     for output, corners in _outputs(place(network), padded, sides, overlap):
-        # In the order of memory that the network leaves: to sum up in another takes as long as a tenth of the network.
+        # In the order of memory that the network leaves: summed up in another, a volume took half as long again.
         output = output.movedim(0, -1)
         if summed is None:
             summed = torch.zeros((*padded.shape[1:], output.shape[-1]), device=weights.device)

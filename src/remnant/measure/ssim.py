@@ -72,8 +72,7 @@ def ssim_matrix(
     Statistics of an image are computed once; a pair costs its cross term, tile by tile, so that memory beyond the input does
     not grow with n * m * voxels. A covariance is a small difference of large products; each image is therefore centred on its
     own mean in each tile, which no covariance sees and which keeps single precision exact enough: uncentred, flat images were
-    wrong by 6e-4.
-    Tensors on a GPU stay there.
+    wrong by 6e-4. Tensors on a GPU stay there.
 
     Raises `RemnantError` for NaN, values outside the range, unequal grids and images smaller than the window.
     """
@@ -119,7 +118,7 @@ def mean_similarities(
 
 
 def _tilings(inner: Sequence[int], halo: int, images: int) -> list[list[tuple[int, int]]]:
-    """The parts of each axis but the last, thinner on the first where `images` are many."""
+    """The parts (start, length) of each axis but the last, of `inner` window centres; thinner on the first for many `images`."""
     second = [list(parts(size, TILE[1])) for size in inner[1:-1]]
     widest = [max(size for _, size in each) for each in second]
     plane = math.prod([*(size + halo for size in widest), inner[-1] + halo])

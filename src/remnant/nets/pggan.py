@@ -60,7 +60,10 @@ def _convolution(below: int, above: int, kernel: int, padding: int = 0) -> Equal
 
 
 class _UnitMeanSquare(torch.autograd.Function):
-    """x / sqrt(mean_c x_c^2 + eps), with a way back of a few passes where autograd would take many; to be gone once."""
+    """b = a / sqrt(mean over channels of a^2 + eps) of (n, channels, ...), section 4.2; differentiable once.
+
+    Its way back takes a few passes over the features where autograd's takes many.
+    """
 
     @staticmethod
     def forward(context, features: Tensor) -> Tensor:

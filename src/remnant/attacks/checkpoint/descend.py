@@ -1,4 +1,4 @@
-"""Adam at a constant rate over weighed terms, every one of them reported at every step."""
+"""Adam over weighed terms, every one of them reported at every step."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from remnant.engine.loop import FitSettings, fit
+from remnant.engine.loop import FitSettings, Schedule, fit
 
 # step, loss, each term by name
 StepReport = Callable[[int, float, dict[str, float]], None]
@@ -25,6 +25,7 @@ def descend(
     learning_rate: float,
     report: StepReport,
     *,
+    schedule: Schedule = "constant",
     stop: Callable[[Sequence[float]], bool] = lambda losses: False,
 ) -> nn.Module:
     """Train `model` in place by `engine.loop.fit`, for `steps` or until `stop` says so of the losses so far.
@@ -43,7 +44,7 @@ def descend(
         said.update(zip(values, numbers, strict=True))
         return total
 
-    settings = FitSettings(epochs=steps, learning_rate=learning_rate, weight_decay=0, schedule="constant")
+    settings = FitSettings(epochs=steps, learning_rate=learning_rate, weight_decay=0, schedule=schedule)
     # One step an epoch, so that every step is reported.
     return fit(
         model,

@@ -16,7 +16,7 @@ from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.device import fabric, place
-from remnant.engine.loop import Plateau
+from remnant.engine.loop import Plateau, Schedule
 from remnant.targets.access import Weights
 from remnant.targets.inputs import InputRange
 
@@ -27,12 +27,14 @@ USUAL = 64
 class ManifoldSettings(Settings):
     """Stage 1, by default as the author ran it: 2,500 steps of Adam at 1e-5, 8 images a step, every weight of the generator.
 
-    Given a `plateau`, it ends once the loss has levelled off, and after `steps` at the latest. `strip`: so many latents are
-    drawn again and again on the way, to show the progress.
+    Given a `plateau`, it ends once the loss has levelled off, and after `steps` at the latest; under one cycle of the rate, whose
+    end is where the loss settles, it always runs all `steps`, and the plateau only judges whether it has. `strip`: so many
+    latents are drawn again and again on the way, to show the progress.
     """
 
     steps: int = pydantic.Field(default=2500, ge=1)
     learning_rate: float = pydantic.Field(default=1e-5, gt=0)
+    schedule: Schedule = "constant"
     batch: int = pydantic.Field(default=8, ge=2)
     plateau: Plateau | None = None
     weights: TermWeights = TermWeights()
@@ -105,7 +107,7 @@ def tune_generator(
         report(step, loss, values)
 
     def stop(losses: Sequence[float]) -> bool:
-        return settings.plateau is not None and settings.plateau.reached(losses)
+        return settings.schedule == "constant" and settings.plateau is not None and settings.plateau.reached(losses)
 
     descend(
         tuned,
@@ -114,6 +116,7 @@ def tune_generator(
         settings.steps,
         settings.learning_rate,
         report_step,
+        schedule=settings.schedule,
         stop=stop,
     )
     progression[len(losses)] = draw_images(tuned, shown)
