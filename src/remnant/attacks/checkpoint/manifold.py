@@ -41,6 +41,11 @@ class ManifoldSettings(Settings):
     goals: GoalSettings = GoalSettings()
     strip: int = pydantic.Field(default=4, ge=1)
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether it ends where the loss levels off."""
+        return self.plateau is not None and self.schedule == "constant"
+
 
 @dataclass(frozen=True)
 class TunedGenerator:
@@ -107,7 +112,7 @@ def tune_generator(
         report(step, loss, values)
 
     def stop(losses: Sequence[float]) -> bool:
-        return settings.schedule == "constant" and settings.plateau is not None and settings.plateau.reached(losses)
+        return settings.may_end_early and settings.plateau.reached(losses)
 
     descend(
         tuned,
