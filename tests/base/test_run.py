@@ -15,8 +15,8 @@ from remnant.base.run import Run
 CONFIG = {"seed": 0, "networks": ["unet"]}
 
 
-def start(path, *, study="s", config=CONFIG, resume=False):
-    return Run.start(path, study, config, resume=resume)
+def start(path, *, study="s", config=CONFIG, resume=False, growing=()):
+    return Run.start(path, study, config, resume=resume, growing=growing)
 
 
 def mode(path):
@@ -62,6 +62,28 @@ def test_an_existing_run_needs_resume_the_same_study_and_the_same_settings(tmp_p
     with pytest.raises(RemnantError, match="more: None then, 2 now"):
         start(tmp_path / "run", config=CONFIG | {"more": 2}, resume=True)
     start(tmp_path / "run", resume=True)
+
+
+def test_a_list_that_may_grow_may_not_shrink_or_change(tmp_path):
+    asked = {**CONFIG, "variants": ["raw", "a"]}
+    run = start(tmp_path / "run", config=asked)
+    more = {**CONFIG, "variants": ["raw", "b", "a"]}
+    with pytest.raises(RemnantError, match="started with other settings"):
+        start(tmp_path / "run", config=more, resume=True)
+    assert run.asks_more(more, ["variants"]) == {"variants": ["raw", "a"]} and not run.asks_more(asked, ["variants"])
+    start(tmp_path / "run", config=more, resume=True, growing=["variants"])
+    for others in (["raw"], ["raw", "b", "c"], ["raw", "b"]):
+        with pytest.raises(RemnantError, match="variants: "):
+            start(tmp_path / "run", config={**CONFIG, "variants": others}, resume=True, growing=["variants"])
+    with pytest.raises(RemnantError, match="seed: 0 then, 1 now"):
+        start(tmp_path / "run", config={**more, "seed": 1}, resume=True, growing=["variants"])
+    run.results.write_text("{}")
+    run.take_on(more)
+    assert not run.results.exists() and not run.asks_more(more, ["variants"])
+    start(tmp_path / "run", config=more, resume=True)
+    run.purge()
+    with pytest.raises(RemnantError, match="purged"):
+        run.take_on({**more, "variants": [*more["variants"], "c"]})
 
 
 def test_of_settings_within_settings_only_those_that_differ_are_told(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,50 @@ def test_a_finished_run_is_reported_again_and_not_done_again(tmp_path):
     carry_out("tiny", again, {}, never, never, passing=["scans"], drawn=["drawn"])
     with pytest.raises(RemnantError, match="started with other settings"):
         carry_out("tiny", again, {"a": 2}, never, never, passing=["scans"], drawn=["drawn"])
+
+
+def noted(run, name, folder):
+    with (Path(folder) / "calls").open("a") as calls:
+        calls.write(name)
+    return {}
+
+
+def test_a_finished_run_does_what_more_is_asked_of_it(tmp_path):
+    out, done = tmp_path / "run", []
+
+    def prepare_all(names):
+        def cells(run):
+            private_folder(run.path, "drawn")
+            return [Cell(name, noted, {"name": name, "folder": str(tmp_path)}) for name in names]
+
+        return cells
+
+    def conclude_all(run, cells):
+        done.append(sorted(cells))
+        return conclude(run, cells)
+
+    def ask(names, **how):
+        asked = Asked(out, resume=out.exists(), quiet=True, **how)
+        return carry_out(
+            "tiny",
+            asked,
+            {"names": names},
+            prepare_all(names),
+            conclude_all,
+            passing=[],
+            drawn=["drawn"],
+            growing=["names"],
+        )
+
+    ask(["a"], keep_reconstructions=True)
+    ask(["a", "b"], keep_reconstructions=True)
+    assert done == [["a"], ["a", "b"]] and (tmp_path / "calls").read_text() == "ab"
+    ask(["a", "b"], keep_reconstructions=True)
+    assert len(done) == 2
+    with pytest.raises(RemnantError, match="started with other settings"):
+        ask(["b"], keep_reconstructions=True)
+    out = tmp_path / "removed"
+    ask(["a"])
+    with pytest.raises(RemnantError, match="what more names would be compared with was removed"):
+        ask(["a", "b"])
+    assert (out / "results.json").exists()

@@ -8,7 +8,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Self
@@ -41,9 +41,12 @@ class Run:
         self._lock: IO[str] | None = None
 
     @classmethod
-    def start(cls, path: Path, study: str, config: Mapping[str, Any], *, resume: bool) -> Self:
+    def start(
+        cls, path: Path, study: str, config: Mapping[str, Any], *, resume: bool, growing: Collection[str] = ()
+    ) -> Self:
         """Make the directory, or with `resume` go on in it.
 
+        Of the settings in `growing`, which are lists, the run may be asked for more than it was started with (`asks_more`).
         Raises `RemnantError` when it belongs to another study or to other settings, when it is not empty and not a
         run, or when it holds a run and `resume` was not asked for.
         """
@@ -63,7 +66,8 @@ class Run:
                     f"{path} was started by version {version} of Remnant, this is {__version__}; numbers of two versions do "
                     "not belong together, so choose another --out."
                 )
-            differing = _differences(read_json(run.path / "config.json"), dict(config))
+            grown = run.asks_more(config, growing)
+            differing = _differences(read_json(run.path / "config.json"), {**config, **grown})
             if differing:
                 raise RemnantError(
                     f"{path} was started with other settings ({', '.join(differing)}); "
@@ -81,6 +85,23 @@ class Run:
             # Last, since a directory with run.json counts as a run that can be resumed.
             write_json(record, {"format": FORMAT, "study": study, "version": __version__})
         return run
+
+    def asks_more(self, config: Mapping[str, Any], growing: Collection[str]) -> dict[str, Any]:
+        """Of the lists in `growing`, those that hold more in `config` than the run was started with: as they were."""
+        record = self.path / "config.json"
+        before = read_json(record) if record.exists() else {}
+        known = {key: before[key] for key in growing if isinstance(before.get(key), list)}
+        return {key: old for key, old in known.items() if len(config[key]) > len(old) == len({*old} & {*config[key]})}
+
+    def take_on(self, config: Mapping[str, Any]) -> None:
+        """Go on with a `config` that asks for more; results that lack it are removed, to be made again from all cells.
+
+        Raises `RemnantError` when the run's patient data were purged.
+        """
+        if not (self.private / "key").exists():
+            raise self._purged()
+        write_json(self.path / "config.json", dict(config))
+        self.results.unlink(missing_ok=True)
 
     @classmethod
     def open(cls, path: Path) -> Self:

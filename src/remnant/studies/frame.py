@@ -1,7 +1,7 @@
 """The frame of every study: begin or go on, prepare, do the cells, write results and report, remove what is patient data."""
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from remnant.base import provenance
+from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
@@ -52,16 +53,25 @@ def carry_out(
     *,
     passing: Iterable[str],
     drawn: Iterable[str],
+    growing: Collection[str] = (),
 ) -> Path:
     """Run a study in its directory and return the path of its report.
 
     `prepare(run)` puts into the run what the cells read, and returns them; `conclude(run, cells)` makes the results of what
     they returned, by name. Of RUN/private the folders `passing` are removed at the end, `drawn` unless they are to be kept.
-    A run with results is not begun again: its report is. Raises `RemnantError` as `Run.start` and `run_cells` do.
+    A run with results is not begun again: its report is. Of the lists `growing` in its settings it may be asked for more, and
+    then does what is new, as long as it kept what was drawn. Raises `RemnantError` as `Run.start` and `run_cells` do.
     """
     # Kept in the run, so that going on with it cannot throw away what was to be kept.
     config = {**config, "keep_reconstructions": asked.keep}
-    with Run.start(asked.out, study, config, resume=asked.resume) as run:
+    with Run.start(asked.out, study, config, resume=asked.resume, growing=growing) as run:
+        if more := run.asks_more(config, growing):
+            if run.results.exists() and not asked.keep:
+                raise RemnantError(
+                    f"{asked.out} is finished, and what more {' and '.join(more)} would be compared with was removed from it as "
+                    "patient data; ask for all of them in a new --out, or keep it there with --keep-reconstructions."
+                )
+            run.take_on(config)
         if not run.results.exists():
             # What this process has loaded: the checkout may go on while the run does.
             run.log("study", "start", commit=provenance.commit())

@@ -59,6 +59,23 @@ def test_a_study_from_phantoms_to_its_report(tmp_path):
 
 
 @pytest.mark.slow
+def test_variants_may_be_added_to_a_finished_study(tmp_path):
+    out = tmp_path / "run"
+
+    def run(*variants):
+        asked = Asked(out, resume=out.exists(), keep_reconstructions=True, quiet=True, command="x")
+        run_study(SMOKE.changed(variants=variants), asked, cache=tmp_path / "cache")
+        return Results.read(out / "results.json")
+
+    first = run("raw")
+    trained = (out / "checkpoints" / "raw" / "segmenter.safetensors").stat().st_mtime_ns
+    both = run("raw", "deformation")
+    assert (out / "checkpoints" / "raw" / "segmenter.safetensors").stat().st_mtime_ns == trained
+    assert {row["variant"] for row in both.tables["identity"]} == {"raw", "deformation"}
+    assert [row for row in both.tables["segmentation"] if row["variant"] == "raw"] == first.tables["segmentation"]
+
+
+@pytest.mark.slow
 def test_given_networks_are_attacked_beside_raw_scans(tmp_path, trained, people):
     out = tmp_path / "evaluation"
     evaluate(

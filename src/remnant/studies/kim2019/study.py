@@ -35,9 +35,11 @@ SMOKE = {
     "data": BrainPhantoms(patients=6, sessions=2, side=32, seed=1),
     "second": BrainPhantoms(patients=2, sessions=1, side=32, seed=2),
 }
-# Folders of RUN/private: made only to work with, and what shows patients.
-PASSING = ("phantoms-data", "phantoms-second", "training")
-DRAWN = ("scans", "views", "identity", "inversion", "people", "segmented", "transferred", "timed")
+# Variants may be added to a run: each is trained and measured by itself, from the same pre-training.
+GROWING = ("variants",)
+# Folders of RUN/private: made only to work with, and what shows patients or was taught by them.
+PASSING = ("phantoms-data", "phantoms-second")
+DRAWN = ("training", "scans", "views", "identity", "inversion", "people", "segmented", "transferred", "timed")
 
 
 def run_study(
@@ -58,7 +60,8 @@ def run_study(
         raise RemnantError(f"The preset '{settings.preset}' needs a cohort; give its directory with --data.")
     cohort = None
     others: dict[str, Cohort] = {}
-    if not Run(asked.out).results.exists():
+    config = {**settings.resolved(), "data": data and str(data), "second": [str(path) for path in second]}
+    if not Run(asked.out).results.exists() or Run(asked.out).asks_more(config, GROWING):
         others = second_cohorts(second)
         cohort = read_cohort(data) if data else None
         for each in (*([cohort] if cohort else []), *others.values()):
@@ -66,7 +69,6 @@ def run_study(
         if cohort:
             deal(cohort, settings)
         _check_second(others, settings)
-    config = {**settings.resolved(), "data": data and str(data), "second": [str(path) for path in second]}
     variants = {name: VARIANTS[name] for name in settings.variants}
 
     def prepared(run: Run) -> list[Cell]:
@@ -82,7 +84,7 @@ def run_study(
     def concluded(run: Run, cells: Cells) -> Results:
         return conclude(run, cells, NAME, settings.preset, settings.seed, settings, variants, asked.command)
 
-    return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN)
+    return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, growing=GROWING)
 
 
 def second_cohorts(directories: Sequence[Path]) -> dict[str, Cohort]:
