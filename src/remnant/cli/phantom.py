@@ -42,6 +42,10 @@ def phantom_heads(
         bool, typer.Option("--skull/--stripped", help="Of one seed, the same images but for what is outside the brain.")
     ] = True,
     spacing: Annotated[float, typer.Option(help="Voxel size in mm, 0.5 to 8.")] = 1.0,
+    contrast: Annotated[
+        str,
+        typer.Option(help="t1, t2, ct, or whatever labels.csv has a mean and std of; t2 and ct unasked if stripped."),
+    ] = "t1",
     seed: int = 0,
     workers: Workers = CORES,
     quiet: Quiet = False,
@@ -49,7 +53,7 @@ def phantom_heads(
     """Draw scans of the heads of label maps, with label maps, as BIDS."""
     from remnant.cohort.phantoms import HeadPhantoms, write_bids
 
-    phantoms = HeadPhantoms.of(maps, sessions=sessions, skull=skull, spacing_mm=spacing, seed=seed)
+    phantoms = HeadPhantoms.of(maps, sessions=sessions, skull=skull, spacing_mm=spacing, contrast=contrast, seed=seed)
     write_bids(phantoms, out, workers=workers, quiet=quiet)
     print(out)
 

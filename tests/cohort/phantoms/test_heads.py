@@ -86,6 +86,30 @@ def test_contrast_follows_the_suggestions_and_left_is_as_right(maps):
     assert left == right
 
 
+@pytest.mark.parametrize(("contrast", "order"), [("t1", (0, 3, 2)), ("t2", (0, 2, 3)), ("ct", (0, 2, 3))])
+def test_stripped_heads_are_drawn_under_any_contrast(maps, contrast, order):
+    phantoms = HeadPhantoms.of(maps, contrast=contrast, spacing_mm=4.0, skull=False)
+    scans = [
+        HeadPhantoms.of(maps, contrast=contrast, spacing_mm=4.0, skull=False, seed=seed).scan(1) for seed in range(4)
+    ]
+    brightness = [np.mean([np.median(scan.image[scan.labels == value]) for scan in scans]) for value in order]
+    assert brightness == sorted(brightness) and brightness[0] < 0.2 * brightness[1]
+    assert f"skull-stripped, {contrast.upper()}-like" in phantoms.readme
+    same = HeadPhantoms.of(maps, spacing_mm=4.0, skull=False).scan(1)
+    assert np.array_equal(same.labels, phantoms.scan(1).labels)
+
+
+def test_what_surrounds_a_brain_is_told_or_not_drawn(maps):
+    with pytest.raises(RemnantError, match=r"lacks the column 'ct_mean' or 'ct_std', and how skull .* draw stripped"):
+        HeadPhantoms.of(maps, contrast="ct")
+    with pytest.raises(RemnantError, match="choose a contrast of t1, t2, ct"):
+        HeadPhantoms.of(maps, contrast="pd", skull=False)
+    rows = [(*LABELS[0], "ct_mean", "ct_std"), *((*row, "9" if row[0] == "511" else "1", "0") for row in LABELS[1:])]
+    write(maps / "labels.csv", rows)
+    scan = HeadPhantoms.of(maps, contrast="ct", spacing_mm=4.0).scan(1)
+    assert np.median(scan.image[scan.labels == 511]) > 2 * np.median(scan.image[scan.labels == 2])
+
+
 def test_a_finer_grid_shows_the_same_head(maps):
     coarse, fine = (HeadPhantoms.of(maps, spacing_mm=spacing).scan(0) for spacing in (4.0, 2.0))
     volumes = [(scan.labels > 0).sum() * abs(np.linalg.det(scan.affine)) for scan in (coarse, fine)]
@@ -105,7 +129,7 @@ def test_what_is_written_is_a_cohort(maps, tmp_path):
     assert cohort.sessions == {"head0": 2, "head1": 2, "head2": 2}
     assert (cohort.cases[0].age, cohort.cases[0].sex) == (None, None)
     assert cohort.scheme("lpba3").mapping == {0: 0, 2: 3, 41: 3, 3: 1, 507: 0, 511: 0}
-    assert "with skull, 8 mm" in (tmp_path / "out" / "README").read_text()
+    assert "with skull, T1-like, 8 mm" in (tmp_path / "out" / "README").read_text()
 
 
 def test_a_label_that_the_table_does_not_know(maps, save_volume):

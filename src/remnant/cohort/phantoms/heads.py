@@ -61,18 +61,22 @@ class Visit:
 
 @dataclass(frozen=True)
 class HeadPhantoms:
-    """Scans of the people of `maps`: the same numbers give the same bytes, and a head is the same at any spacing."""
+    """Scans of the people of `maps`: the same numbers give the same bytes, and a head is the same at any spacing.
+
+    `contrast` is the name of what brightness `maps` were read with.
+    """
 
     maps: MapCohort
     sessions: int = 1
     skull: bool = True
     spacing_mm: float = 1.0
     seed: int = 0
+    contrast: str = "t1"
 
     @classmethod
-    def of(cls, directory: Path, **settings) -> "HeadPhantoms":
-        """The people of a directory of label maps; raise `RemnantError` where it or the spacing is unfit."""
-        phantoms = cls(read_maps(directory), **settings)
+    def of(cls, directory: Path, *, contrast: str = "t1", skull: bool = True, **settings) -> "HeadPhantoms":
+        """The people of a directory of label maps; raise `RemnantError` where it, contrast or spacing is unfit."""
+        phantoms = cls(read_maps(directory, contrast, skull=skull), skull=skull, contrast=contrast, **settings)
         least, most = SPACINGS_MM
         if not least <= phantoms.spacing_mm <= most:
             raise RemnantError(
@@ -95,7 +99,7 @@ class HeadPhantoms:
 
     @property
     def readme(self) -> str:
-        what = "with skull" if self.skull else "skull-stripped"
+        what = f"{'with skull' if self.skull else 'skull-stripped'}, {self.contrast.upper()}-like"
         return README.format(
             patients=self.patients,
             sessions=self.sessions,
