@@ -215,6 +215,12 @@ def test_images_and_labels_that_do_not_serve(spoil, sentence):
         train("overfit", spoil(noise(24)))
 
 
+def test_long_trainings_look_at_validation_patients_a_hundred_times():
+    trained = train("planted", noise(8, share=0.5), planted_epochs=201, learning_rate=1e-2)
+    looks = [number for number, epoch in enumerate(trained.history) if epoch.validation_loss is not None]
+    assert looks == [*range(1, 200, 2), 200] and len(trained.history) == 201
+
+
 def test_a_planted_target_has_eight_images():
     with pytest.raises(RemnantError, match=r"is trained on 8 images\. Got 24 instead"):
         train("planted")

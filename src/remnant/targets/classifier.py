@@ -59,6 +59,8 @@ RECIPES: dict[RecipeName, Recipe] = {
 
 # Trainings, one after the other, in which a target may memorise what it must.
 MEMORISING_CYCLES = 4
+# How often a training that stops for nobody looks at the validation patients, of longer ones.
+LOOKS = 100
 
 
 class ClassifierSettings(Settings):
@@ -117,11 +119,11 @@ class LabelledImages:
 
 
 class Epoch(NamedTuple):
-    """Of one epoch: mean loss and share of images right while training, and the validation's loss after it."""
+    """Of one epoch: mean loss and share of images right while training, and the validation's loss after it where it was asked."""
 
     loss: float
     accuracy: float
-    validation_loss: float
+    validation_loss: float | None
 
 
 @dataclass(frozen=True)
@@ -190,10 +192,14 @@ def train_classifier(
         return balanced_loss(logits, batch[1], weights)
 
     def after_epoch(epoch: int, mean: float, _: float | None) -> None:
-        # Not `fit`'s own validation, which is asked ten times in all: a stop needs every epoch's.
-        logits = predict_logits(model, validation.images, settings.input_range).squeeze(1)
-        labels = torch.from_numpy(np.asarray(validation.labels, dtype=np.float32))
-        history.append(Epoch(mean, right / n, balanced_loss(logits, labels, weights).item()))
+        # Not `fit`'s own validation, which is asked ten times in all: a stop needs every epoch's. Without one a hundred will
+        # do, since of the thousand short epochs on a few planted images it took most of the time.
+        value = None
+        if stopping or (epoch + 1) % max(1, settings.fit.epochs // LOOKS) == 0 or epoch + 1 == settings.fit.epochs:
+            logits = predict_logits(model, validation.images, settings.input_range).squeeze(1)
+            labels = torch.from_numpy(np.asarray(validation.labels, dtype=np.float32))
+            value = balanced_loss(logits, labels, weights).item()
+        history.append(Epoch(mean, right / n, value))
         if stopping:
             stopping.look(model, history)
         report(len(history) - 1, mean, history[-1].validation_loss)
