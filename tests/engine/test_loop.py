@@ -93,6 +93,34 @@ def test_it_ends_once_it_is_told_to():
     assert asked[-1] == [loss for _, loss, _ in reports] and len(asked) == 3
 
 
+@pytest.mark.usefixtures("float32")
+@pytest.mark.parametrize(("epochs", "stopped"), [(100, 8), (12, None)])
+def test_the_rate_rises_and_falls_before_the_end_whoever_says_that_it_comes(epochs, stopped):
+    """Adam moves a weight whose slope never changes by the rate itself."""
+    model, seen, asked = nn.Linear(1, 1, bias=False), [], []
+    settings = FitSettings(
+        epochs=epochs, learning_rate=0.1, weight_decay=0, schedule="constant", warm_up=4, cool_down=0.5
+    )
+
+    def stop(losses):
+        asked.append(len(losses))
+        return len(losses) == stopped
+
+    fit(
+        model,
+        lambda epoch: [torch.ones(1, 1)],
+        1,
+        lambda m, batch: m(batch).sum(),
+        settings,
+        report=lambda *_: seen.append(model.weight.item()),
+        stop=stop,
+    )
+    rates = -torch.tensor(seen).diff() / 0.1
+    expected = torch.tensor([0.5, 0.75, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
+    torch.testing.assert_close(rates, expected, atol=1e-4, rtol=1e-4)
+    assert asked == list(range(1, 9))
+
+
 def test_a_loss_has_levelled_off_when_its_moving_median_hardly_gains():
     plateau = Plateau(window=3, span=4, gain=0.1)
     falling = [100 * 0.9**i for i in range(20)]

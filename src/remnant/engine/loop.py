@@ -15,19 +15,21 @@ from remnant.engine.device import fabric, place
 
 Batch = TypeVar("Batch")
 EpochReport = Callable[[int, float, float | None], None]
-Schedule = Literal["one_cycle", "constant"]
 
 
 class FitSettings(Settings):
     """How long and how fast: AdamW under one cycle of the learning rate (`rate_at`), or at a constant rate.
 
-    Without weight decay AdamW is Adam.
+    A constant rate is reached over the first `warm_up` epochs. Where the training is to end, by `fit`'s `stop` or after `epochs`,
+    it falls to 0 over a last stretch, a share `cool_down` of the epochs before it. Without weight decay AdamW is Adam.
     """
 
     epochs: int
     learning_rate: float
     weight_decay: float = 1e-4
-    schedule: Schedule = "one_cycle"
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    warm_up: int = 0
+    cool_down: float = 0.0
 
 
 class Plateau(Settings):
@@ -65,8 +67,9 @@ def fit(
 
     `draw_epoch(epoch)` yields `steps_per_epoch` batches, which alone decide the order and the randomness of training;
     `loss(model, batch)` is a scalar. `report(epoch, mean loss, validation)` is called after every epoch; `validate` is
-    asked ten times over the training, since its cost may exceed an epoch's. The training ends early once `stop`, asked after
-    every epoch with the mean losses of all epochs so far, says so. Raises `RemnantError` when the loss is no longer finite.
+    asked ten times over the training, since its cost may exceed an epoch's. The training comes to its end early once `stop`,
+    asked after every epoch with the mean losses of all epochs so far, says so. Raises `RemnantError` when the loss is no longer
+    finite.
     """
     model = place(model)
     # Fused: a tenth of a small decoder's step went into the passes of the other one over the weights.
@@ -74,35 +77,48 @@ def fit(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     steps = settings.epochs * steps_per_epoch
-    shape = rate_at if settings.schedule == "one_cycle" else lambda step, steps: 1.0
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: shape(step, steps))
+    # At a constant rate: after how many epochs it begins to fall, and how many there are.
+    level, total = math.ceil(settings.epochs / (1 + settings.cool_down)), settings.epochs
+
+    def shape(step: int) -> float:
+        if settings.schedule == "one_cycle":
+            return rate_at(step, steps)
+        epoch = step / steps_per_epoch
+        rising = (epoch + 1) / settings.warm_up if epoch < settings.warm_up else 1.0
+        return min(rising, 1.0) if epoch < level else rising * (total - epoch) / (total - level + 1)
+
+    groups, done = optimizer.param_groups, 0
     wrapped, optimizer = fabric().setup(model, optimizer)
     every = max(1, settings.epochs // 10)
     means: list[float] = []
     for epoch in range(settings.epochs):
+        if epoch == total:
+            break
         wrapped.train()
         losses = []
         for batch in draw_epoch(epoch):
+            for group in groups:
+                group["lr"] = settings.learning_rate * shape(done)
             optimizer.zero_grad()
             value = loss(wrapped, batch)
             fabric().backward(value)
             optimizer.step()
-            schedule.step()
+            done += 1
             losses.append(value.item())
         mean = sum(losses) / len(losses)
         if not math.isfinite(mean):
             raise RemnantError(
                 f"The loss became {mean} in epoch {epoch + 1}; lower the learning rate (now {settings.learning_rate})."
             )
-        last = epoch + 1 == settings.epochs
+        last = epoch + 1 == total
         validation = None
         if validate and (last or (epoch + 1) % every == 0):
             wrapped.eval()
             validation = validate(wrapped)
         report(epoch, mean, validation)
         means.append(mean)
-        if stop(means):
-            break
+        if epoch < level and stop(means):
+            level, total = epoch + 1, min(total, epoch + 1 + math.ceil(settings.cool_down * (epoch + 1)))
     return model.eval()
 
 

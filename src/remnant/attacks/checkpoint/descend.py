@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from remnant.engine.loop import FitSettings, Schedule, fit
+from remnant.engine.loop import FitSettings, fit
 
 # step, loss, each term by name
 StepReport = Callable[[int, float, dict[str, float]], None]
@@ -25,12 +25,14 @@ def descend(
     learning_rate: float,
     report: StepReport,
     *,
-    schedule: Schedule = "constant",
+    warm_up: int = 0,
+    cool_down: float = 0,
     stop: Callable[[Sequence[float]], bool] = lambda losses: False,
 ) -> nn.Module:
     """Train `model` in place by `engine.loop.fit`, for `steps` or until `stop` says so of the losses so far.
 
     `draw(step)` gives what a step is made of; `terms(model, drawn)` the loss and its terms, scalars. `report` hears of both.
+    `warm_up` and `cool_down` are those of `FitSettings`.
     """
     said: dict[str, float] = {}
 
@@ -44,7 +46,14 @@ def descend(
         said.update(zip(values, numbers, strict=True))
         return total
 
-    settings = FitSettings(epochs=steps, learning_rate=learning_rate, weight_decay=0, schedule=schedule)
+    settings = FitSettings(
+        epochs=steps,
+        learning_rate=learning_rate,
+        weight_decay=0,
+        schedule="constant",
+        warm_up=warm_up,
+        cool_down=cool_down,
+    )
     # One step an epoch, so that every step is reported.
     return fit(
         model,

@@ -16,7 +16,7 @@ from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.device import fabric, place
-from remnant.engine.loop import Plateau, Schedule
+from remnant.engine.loop import Plateau
 from remnant.targets.access import Weights
 from remnant.targets.inputs import InputRange
 
@@ -27,32 +27,28 @@ USUAL = 64
 class ManifoldSettings(Settings):
     """Stage 1, by default as the author ran it: 2,500 steps of Adam at 1e-5, 8 images a step, every weight of the generator.
 
-    Given a `plateau`, it ends once the loss has levelled off, and after `steps` at the latest; under one cycle of the rate, whose
-    end is where the loss settles, it always runs all `steps`, and the plateau only judges whether it has. `strip`: so many
-    latents are drawn again and again on the way, to show the progress.
+    Given a `plateau`, it ends once the loss has levelled off, and after `steps` at the latest. The rate rises over the first
+    `warm_up` steps, and falls to 0 over a last stretch, a share `cool_down` of the steps before it, where the loss settles.
+    `strip`: so many latents are drawn again and again on the way, to show the progress.
     """
 
     steps: int = pydantic.Field(default=2500, ge=1)
     learning_rate: float = pydantic.Field(default=1e-5, gt=0)
-    schedule: Schedule = "constant"
+    warm_up: int = pydantic.Field(default=0, ge=0)
+    cool_down: float = pydantic.Field(default=0, ge=0, le=1)
     batch: int = pydantic.Field(default=8, ge=2)
     plateau: Plateau | None = None
     weights: TermWeights = TermWeights()
     goals: GoalSettings = GoalSettings()
     strip: int = pydantic.Field(default=4, ge=1)
 
-    @property
-    def may_end_early(self) -> bool:
-        """Whether it ends where the loss levels off."""
-        return self.plateau is not None and self.schedule == "constant"
-
 
 @dataclass(frozen=True)
 class TunedGenerator:
     """`generator` in evaluation mode, frozen, after so many `steps`.
 
-    `levelled_off`: whether its loss had by then; None where a fixed number of steps was asked for. `progression`: the images
-    (strip, 1, N, N) of the same few latents after 0, 1, 2, 5, 10, 20, 50 ... steps and after the last.
+    `levelled_off`: whether its loss had before the rate was lowered; None where a fixed number of steps was asked for.
+    `progression`: the images (strip, 1, N, N) of the same few latents after 0, 1, 2, 5, 10, 20, 50 ... steps and after the last.
     """
 
     generator: nn.Module
@@ -95,6 +91,7 @@ def tune_generator(
     classes = wanted_classes(settings.batch, goals.classes, wanted).to(goals.device)
     progression = {0: draw_images(tuned, shown)}
     losses: list[float] = []
+    levelled_off: bool | None = None
 
     def terms(model: nn.Module, latents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         images = model(latents)
@@ -112,7 +109,9 @@ def tune_generator(
         report(step, loss, values)
 
     def stop(losses: Sequence[float]) -> bool:
-        return settings.may_end_early and settings.plateau.reached(losses)
+        nonlocal levelled_off
+        levelled_off = settings.plateau and settings.plateau.reached(losses)
+        return bool(levelled_off)
 
     descend(
         tuned,
@@ -121,11 +120,11 @@ def tune_generator(
         settings.steps,
         settings.learning_rate,
         report_step,
-        schedule=settings.schedule,
+        warm_up=settings.warm_up,
+        cool_down=settings.cool_down,
         stop=stop,
     )
     progression[len(losses)] = draw_images(tuned, shown)
-    levelled_off = settings.plateau.reached(losses) if settings.plateau else None
     return TunedGenerator(tuned.requires_grad_(False), len(losses), levelled_off, progression)
 
 

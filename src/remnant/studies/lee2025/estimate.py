@@ -52,7 +52,7 @@ def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int)
     trained, attacks = (sum(cell.work is work for cell in waiting) for work in (target_cell, attack_cell))
     disk += sum(group.images.nbytes for part in (*groups.values(), own) for group in part.values())
     minutes = max(1, round(seconds / min(workers, len(waiting)) / 60))
-    early = " (less where a loss levels off early)" if settings.attack.manifold.may_end_early else ""
+    early = " (less where a loss levels off early)" if settings.attack.manifold.plateau else ""
     say(
         f"{trained} targets and {attacks} attacks: about {minutes} min with {workers} workers{early}, "
         f"and {max(1, round(disk / 1e6))} MB beside the targets in {run.path} while they run."

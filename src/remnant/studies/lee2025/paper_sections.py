@@ -129,10 +129,9 @@ def _stage1(tables: Tables) -> Section:
     return Section(
         title="Stage 1",
         text=[
-            "The prior is tuned to each target from a fresh copy: at a constant rate until its loss has levelled off or its "
-            "steps are used up, under one cycle of the rate to the end of it. A loss that levels off close to where it began "
-            "found little to learn, or nothing that a generator can give: as published, each latent is asked for every "
-            "class in turn."
+            "The prior is tuned to each target from a fresh copy, until its loss has levelled off or its steps are "
+            "used up; over a last stretch the rate falls to nothing. A loss that levels off close to where it began found little "
+            "to learn, or nothing that a generator can give: as published, each latent is asked for every class in turn."
         ],
         table=TableView(
             name="tuning",
