@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.prior import Prior, digest_of, load_prior, save_prior
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
@@ -17,12 +18,13 @@ from remnant.report.page import make_report
 from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import preset, run_study
 from remnant.studies.lee2025.plan import cells_of
+from remnant.studies.lee2025.settings import METHODS_OF_ALL
 
 SETTINGS = preset("smoke")
 
 
 def test_methods_of_one_stage_1_are_one_cell_and_wait_for_their_target(tmp_path):
-    settings = preset("cpu")
+    settings = preset("cpu").changed(more_methods=[name for name in METHODS if name not in METHODS_OF_ALL])
     cells = cells_of(Run(tmp_path), settings, tmp_path / "prior", discriminator=True)
     assert len({cell.name for cell in cells}) == len(cells)
     methods = {cell.name: cell.arguments["methods"] for cell in cells if cell.name.startswith("attack")}
