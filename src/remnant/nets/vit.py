@@ -2,6 +2,7 @@
 
 import math
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,14 @@ class SelfAttention(nn.MultiheadAttention):
 
     On a CPU the attention itself is computed in float32, also where the projections around it run in bfloat16: its small
     products there take twice as long, for the copies, and the way back through the fused kernel six times.
+
+    The module `attention` stands for the weights (n, heads, tokens, tokens): a forward hook on it sees them. Where there is
+    none, they are never written down.
     """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.attention = nn.Identity()
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(n, tokens, width) to the same shape."""
@@ -25,7 +33,12 @@ class SelfAttention(nn.MultiheadAttention):
         heads = projected.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         with torch.autocast("cpu", enabled=False):
             exact = torch.promote_types(heads.dtype, torch.float32) if heads.device.type == "cpu" else heads.dtype
-            attended = functional.scaled_dot_product_attention(*heads.to(exact))
+            query, key, value = heads.to(exact)
+            if self.attention._forward_hooks:
+                scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+                attended = self.attention(scores.softmax(-1)) @ value
+            else:
+                attended = functional.scaled_dot_product_attention(query, key, value)
         return self.out_proj(attended.transpose(1, 2).flatten(2))
 
 

@@ -4,6 +4,7 @@ from torch import nn
 
 from remnant.attacks.checkpoint.probes import (
     Reading,
+    attention_reading,
     attentions,
     batch_norms,
     hooked,
@@ -14,6 +15,7 @@ from remnant.attacks.checkpoint.probes import (
     read_moments,
 )
 from remnant.base.errors import RemnantError
+from remnant.nets.vit import ViT
 
 
 def hooks_of(model):
@@ -63,9 +65,31 @@ def test_attention_is_what_the_layer_itself_computes(batch_first):
     torch.testing.assert_close(read_attention(layer, given), expected)
 
 
-def test_attention_is_read_though_nobody_asked_for_it(tiny, input_range, images):
-    target = tiny.vit().eval()
-    readings = {name: Reading(name, "input", read_attention) for name in attentions(target)}
+def small_vit():
+    torch.manual_seed(0)
+    return ViT(image_size=16, patch=4, blocks=2, width=12, heads=3, mlp=24).eval()
+
+
+def test_a_layer_that_keeps_its_attention_says_what_a_second_computation_says(input_range, images):
+    target, inputs = small_vit(), input_range(images)
+    names = attentions(target)
+    unseen, again = look(target, inputs, {name: Reading(name, "input", read_attention) for name in names})
+    seen, own = look(target, inputs, {name: attention_reading(target, name) for name in names})
+    assert [attention_reading(target, name).module for name in names] == [f"{name}.attention" for name in names]
+    for name in names:
+        torch.testing.assert_close(own[name], again[name])
+    torch.testing.assert_close(seen, unseen)
+    foreign = nn.Sequential(nn.MultiheadAttention(12, 3))
+    assert attention_reading(foreign, "0") == Reading("0", "input", read_attention)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_attention_is_read_though_nobody_asked_for_it(tiny, input_range, images, kept):
+    target = small_vit() if kept else tiny.vit().eval()
+    readings = {
+        name: attention_reading(target, name) if kept else Reading(name, "input", read_attention)
+        for name in attentions(target)
+    }
     inputs = input_range(images).requires_grad_(True)
     _, found = look(target, inputs, readings)
     assert [value.shape for value in found.values()] == [(8, 3, 17, 17)] * 2

@@ -12,12 +12,12 @@ from remnant.attacks.checkpoint.probes import (
     ImageMoments,
     Moments,
     Reading,
+    attention_reading,
     attentions,
     batch_norms,
     last_of,
     layer_norms,
     look,
-    read_attention,
     read_class_token,
     read_moments,
 )
@@ -80,7 +80,7 @@ class Goals:
             late = settings.late_layer or last_of(self.target, nn.Conv2d)
             self.readings["late features"] = Reading(late, "output", read_moments)
         for name in self.attentions:
-            self.readings[f"attention {name}"] = Reading(name, "input", read_attention)
+            self.readings[f"attention {name}"] = attention_reading(self.target, name)
         if self.attentions:
             block = self.attentions[-1].rpartition(".")[0]
             self.readings["class token"] = Reading(block, "output", read_class_token)

@@ -108,6 +108,13 @@ def attentions(target: nn.Module) -> list[str]:
     ]
 
 
+def attention_reading(target: nn.Module, name: str) -> Reading:
+    """How the attention of the self-attention layer `name` is read: its own, or computed a second time where it keeps none."""
+    if hasattr(target.get_submodule(name), "attention"):
+        return Reading(f"{name}.attention", "output", read_weights)
+    return Reading(name, "input", read_attention)
+
+
 def last_of(target: nn.Module, kind: type[nn.Module]) -> str:
     """Name of the target's last module of one `kind`; raises `RemnantError` when it has none."""
     names = [name for name, module in target.named_modules() if isinstance(module, kind)]
@@ -134,6 +141,11 @@ def read_class_token(module: nn.Module, tensor: Tensor) -> Tensor:
 def read_features(module: nn.Module, tensor: Tensor) -> Tensor:
     """Features (n, width) as they stand."""
     return tensor.flatten(1).float()
+
+
+def read_weights(module: nn.Module, tensor: Tensor) -> Tensor:
+    """Attention (n, heads, queries, keys) where the layer has a module for it, as `nets.vit.SelfAttention` has."""
+    return tensor.float()
 
 
 def read_attention(module: nn.Module, tensor: Tensor) -> Tensor:
