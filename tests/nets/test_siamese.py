@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from remnant.base.errors import RemnantError
+from remnant.engine.device import as_batch, fabric, place
 from remnant.nets.siamese import TRUNKS, Siamese, build_trunk
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
 
@@ -136,13 +137,35 @@ def test_the_last_voxels_of_odd_sides_are_seen():
     assert reached.grad[0, 0, -1, -1, -1] != 0
 
 
-@pytest.mark.parametrize(("trunk", "side"), [("densenet121", 17), ("densenet_small", 5), ("resnet_small", 1)])
+@pytest.mark.parametrize(
+    ("trunk", "side"), [("densenet121", 17), ("densenet_small", 5), ("resnet_small", 9), ("resnet18", 17)]
+)
 def test_the_smallest_sides(trunk, side):
     model = siamese(trunk).eval()
     with torch.no_grad():
         assert model.embed(volumes(1, side, 18, 18)).isfinite().all()
     with pytest.raises(RemnantError, match=rf"sides of {side} or more\. Got 18 x {side - 1} x 18 instead; give larger"):
         model(*2 * [volumes(1, 18, side - 1, 18)])
+
+
+@pytest.mark.parametrize("trunk", ["resnet_small", "resnet18"])
+def test_gradients_at_the_smallest_side_are_finite_whatever_lay_in_memory(trunk):
+    model = place(siamese(trunk))
+    side = model.trunk.smallest_side
+
+    def litter():
+        for weight in model.trunk.parameters():
+            for kind in (torch.float32, torch.bfloat16):
+                torch.full_like(weight, float("nan"), dtype=kind)
+
+    for _ in range(4):
+        model.zero_grad()
+        litter()
+        with fabric().autocast():
+            embedded = model.embed(as_batch(volumes(16, side, side, side)))
+        litter()
+        embedded.float().square().sum().backward()
+        assert all(weight.grad.isfinite().all() for weight in model.trunk.parameters())
 
 
 @pytest.mark.parametrize("trunk", SMALL)
@@ -158,7 +181,7 @@ def test_it_is_built_again_from_its_checkpoint(tmp_path, trunk, head):
 def test_it_learns_to_tell_pairs():
     """Of 16 people, each a cube somewhere in noise."""
     generator = torch.Generator().manual_seed(0)
-    people = torch.zeros(16, 1, 8, 8, 8)
+    people = torch.zeros(16, 1, 9, 9, 9)
     for person, at in enumerate(torch.randint(0, 5, (16, 3), generator=generator).tolist()):
         people[person, 0, at[0] : at[0] + 4, at[1] : at[1] + 4, at[2] : at[2] + 4] = 0.2 + 0.05 * person
     model = siamese()

@@ -233,3 +233,11 @@ def test_settings_come_from_a_file(tmp_path):
     settings = ClassifierSettings().with_toml(tmp_path / "a.toml")
     assert settings.input_range.size == 32 and settings.augmentation.shift == 0.1 and settings.means.dropout
     assert ClassifierSettings.model_validate(settings.resolved()) == settings
+
+
+def test_a_resnet_whose_last_stride_would_see_a_single_pixel_is_not_trained():
+    with pytest.raises(
+        RemnantError, match=r"A ResNet is trained .* more than 16 pixels a side, and input_range\.size is 16"
+    ):
+        ClassifierSettings.checked(network="resnet18", input_range=InputRange(16))
+    assert ClassifierSettings.checked(network="resnet18", input_range=InputRange(17)).input_range.size == 17

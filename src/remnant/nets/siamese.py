@@ -50,7 +50,10 @@ def _resnet(channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], ker
         feed_forward=False,
         bias_downsample=False,
     )
-    trunk.features_out, trunk.smallest_side = widths[-1], 1
+    trunk.features_out = widths[-1]
+    # Where the last stride sees a single place, the bfloat16 convolutions of a CPU leave what they never wrote in the gradient
+    # of taps that lie outside (torch 2.13), and a training ends in NaN.
+    trunk.smallest_side = 2 ** (len(blocks) - 1 + pool) + 1
     return trunk
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,7 @@ RECIPES: dict[RecipeName, Recipe] = {
 
 # Trainings, one after the other, in which a target may memorise what it must.
 MEMORISING_CYCLES = 4
+SMALLEST_OF_A_RESNET = 16
 # How often a training that stops for nobody looks at the validation patients, of longer ones.
 LOOKS = 100
 
@@ -86,6 +87,16 @@ class ClassifierSettings(Settings):
     dropout: float = pydantic.Field(default=0.5, gt=0, lt=1)
     augmentation: Augmentation = Augmentation()
     patience: int = pydantic.Field(default=10, ge=1)
+
+    @pydantic.model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        # As in `nets.siamese`: where its last stride sees a single place, bfloat16 gradients on a CPU are not all written.
+        if self.network.startswith("resnet") and self.input_range.size <= SMALLEST_OF_A_RESNET:
+            raise ValueError(
+                f"a ResNet is trained on images of more than {SMALLEST_OF_A_RESNET} pixels a side, and input_range.size is "
+                f"{self.input_range.size}"
+            )
+        return self
 
     @property
     def means(self) -> Recipe:
