@@ -1,6 +1,7 @@
 """The whole study, small: what it writes, what it leaves, and that a given Privacy-Net is measured by the same cells."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from remnant.studies.frame import Asked
 from remnant.studies.kim2019 import preset, run_study
 from remnant.studies.kim2019.evaluate import evaluate, evaluation_preset
 from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.querying import queried
 from remnant.studies.kim2019.variants import VARIANTS
 
 SMOKE = preset("smoke")
@@ -32,6 +34,19 @@ def test_cells_wait_for_what_they_read(tmp_path, invented):
         "queries-deformation-entropy-1",
     ]
     assert not [name for name in cells_of(Run(tmp_path), settings, variants, scans(), ()) if "transfer" in name.name]
+
+
+def test_who_came_twice_is_queried_first(invented):
+    from tests.studies.kim2019.example import scans
+
+    everybody = scans()
+    visits = everybody.visits.copy()
+    # Of two people only the first of the two scans is an early one.
+    visits[everybody.where("training")[[1, 3]]] = 3
+    fewer = replace(everybody, visits=visits)
+    chosen = [fewer.patients[i] for i in queried(fewer, "training", 3)]
+    assert chosen == ["T2", "T2", "T3", "T3", "T4", "T4"]
+    assert {fewer.patients[i] for i in queried(fewer, "training", 8)} == {f"T{i}" for i in range(8)}
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The same patients sent many times with fresh secrets: the attack that a secret at the client has to stand."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,11 @@ def queries_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, s
 
 
 def queried(scans: Scans, role: Role, patients: int) -> list[int]:
-    """The first two visits of so many patients of a role."""
-    chosen = scans.where(role)
-    first = list(dict.fromkeys(scans.patients[i] for i in chosen))[:patients]
-    return [int(i) for i in chosen if scans.patients[i] in first and scans.visits[i] <= 2]
+    """The first two visits of so many patients of a role, those before others who came twice: a pair of one needs two."""
+    chosen = [int(i) for i in scans.where(role) if scans.visits[i] <= 2]
+    came = Counter(scans.patients[i] for i in chosen)
+    first = sorted(came, key=lambda patient: -came[patient])[:patients]
+    return [i for i in chosen if scans.patients[i] in first]
 
 
 def _means(codes: Tensor, attack: AttackSettings, spacing_mm: float) -> Tensor:
