@@ -137,9 +137,7 @@ def test_the_last_voxels_of_odd_sides_are_seen():
     assert reached.grad[0, 0, -1, -1, -1] != 0
 
 
-@pytest.mark.parametrize(
-    ("trunk", "side"), [("densenet121", 17), ("densenet_small", 5), ("resnet_small", 9), ("resnet18", 17)]
-)
+@pytest.mark.parametrize(("trunk", "side"), [("densenet121", 17), ("densenet_small", 5), ("resnet_small", 1)])
 def test_the_smallest_sides(trunk, side):
     model = siamese(trunk).eval()
     with torch.no_grad():
@@ -149,9 +147,9 @@ def test_the_smallest_sides(trunk, side):
 
 
 @pytest.mark.parametrize("trunk", ["resnet_small", "resnet18"])
-def test_gradients_at_the_smallest_side_are_finite_whatever_lay_in_memory(trunk):
+@pytest.mark.parametrize("side", [8, 16])
+def test_gradients_of_small_volumes_are_finite_whatever_lay_in_memory(trunk, side):
     model = place(siamese(trunk))
-    side = model.trunk.smallest_side
 
     def litter():
         for weight in model.trunk.parameters():
@@ -181,7 +179,7 @@ def test_it_is_built_again_from_its_checkpoint(tmp_path, trunk, head):
 def test_it_learns_to_tell_pairs():
     """Of 16 people, each a cube somewhere in noise."""
     generator = torch.Generator().manual_seed(0)
-    people = torch.zeros(16, 1, 9, 9, 9)
+    people = torch.zeros(16, 1, 8, 8, 8)
     for person, at in enumerate(torch.randint(0, 5, (16, 3), generator=generator).tolist()):
         people[person, 0, at[0] : at[0] + 4, at[1] : at[1] + 4, at[2] : at[2] + 4] = 0.2 + 0.05 * person
     model = siamese()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
 from remnant.nets.normalisation import group_norm
-from remnant.nets.strided import HalvingConvolution
+from remnant.nets.strided import HalvingConvolution, StridedConvolution
 
 Head = Literal["published", "symmetric"]
 
@@ -50,10 +50,7 @@ def _resnet(channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], ker
         feed_forward=False,
         bias_downsample=False,
     )
-    trunk.features_out = widths[-1]
-    # Where the last stride sees a single place, the bfloat16 convolutions of a CPU leave what they never wrote in the gradient
-    # of taps that lie outside (torch 2.13), and a training ends in NaN.
-    trunk.smallest_side = 2 ** (len(blocks) - 1 + pool) + 1
+    trunk.features_out, trunk.smallest_side = widths[-1], 1
     return trunk
 
 
@@ -84,13 +81,17 @@ def build_trunk(name: str, channels: int = 1) -> nn.Module:
             if isinstance(layer, nn.BatchNorm3d):
                 setattr(parent, child, group_norm(layer.num_features))
             elif isinstance(layer, nn.Conv3d) and layer.in_channels == channels:
-                setattr(parent, child, _halving(layer))
+                setattr(parent, child, _instead(HalvingConvolution, layer))
+            elif isinstance(layer, nn.Conv3d) and max(layer.stride) > 1:
+                # What it draws only to be overwritten leaves the generator as it was.
+                with torch.random.fork_rng(devices=[]):
+                    setattr(parent, child, _instead(StridedConvolution, layer))
     return trunk
 
 
-def _halving(layer: nn.Conv3d) -> HalvingConvolution:
-    """The first convolution with its weights, as fast as it can be had."""
-    same = HalvingConvolution(
+def _instead(kind: type[StridedConvolution], layer: nn.Conv3d) -> StridedConvolution:
+    """A convolution of another `kind` with the weights of `layer`."""
+    same = kind(
         layer.in_channels,
         layer.out_channels,
         layer.kernel_size,

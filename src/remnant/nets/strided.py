@@ -38,8 +38,20 @@ def deconvolve(up: nn.Module, features: Tensor) -> Tensor:
         return _Deconvolution.apply(features.bfloat16(), _cut(weight), bias)[:, : up.out_channels]
 
 
-class HalvingConvolution(nn.Conv3d):
-    """A convolution of stride 2 of an image of few channels; its 7x7x7 taps on one take a seventh of the time."""
+class StridedConvolution(nn.Conv3d):
+    """A convolution with a stride, whose gradients are right on a grid of a single place too."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, c, x, y, z) to (n, `out_channels`, ...), as `nn.Conv3d`."""
+        if max(image.shape[2:]) == 1 and self.kernel_size == tuple(2 * margin + 1 for margin in self.padding):
+            # One place stays one at any stride. With a stride, the bfloat16 convolutions of a CPU leave what they never wrote in
+            # the gradient of the taps outside it (torch 2.13), and a training ends in NaN.
+            return functional.conv3d(image, self.weight, self.bias, padding=self.padding)
+        return super().forward(image)
+
+
+class HalvingConvolution(StridedConvolution):
+    """A convolution of stride 2; of an image of few channels, 7x7x7 taps on one take a seventh of the time."""
 
     def forward(self, image: Tensor) -> Tensor:
         """(n, c, x, y, z) to (n, `out_channels`, ...), as `nn.Conv3d`."""
