@@ -18,14 +18,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from _phantom_scans import phantom_scans
 
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
-from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
 from remnant.defenses.privacynet.losses import published_term, same_patient_loss
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
@@ -33,22 +32,15 @@ from remnant.defenses.privacynet.training import SEGMENTATION, Scans, pair_drawi
 from remnant.engine.adversarial import REPORT_EVERY
 from remnant.engine.device import fabric
 
-TISSUES = CLASSES["tissue5"]
+SCHEME = "tissue5"
 SEEDS = Seeds(0).child("adversarial_step")
 ENCODER_TERMS = ("segmentation", "hiding")
 
 
-def phantoms(patients: int, side: int) -> Scans:
-    """Two sessions each of people who never lived, (2 * patients, 1, side, side, side)."""
-    index = np.zeros(max(structure.index for structure in STRUCTURES) + 1, np.uint8)
-    for structure in STRUCTURES:
-        index[structure.index] = TISSUES.index(structure.tissue5)
-    cohort = BrainPhantoms(patients=patients, sessions=2, side=side, seed=0)
-    scans = [cohort.scan(patient, session) for patient in range(patients) for session in range(2)]
-    images = np.stack([np.clip(scan.image / np.percentile(scan.image[scan.image > 0], 99.5), 0, 1) for scan in scans])
-    labels = np.stack([index[scan.labels] for scan in scans])
-    names = [str(patient) for patient in range(patients) for _ in range(2)]
-    return Scans(torch.from_numpy(images.astype(np.float32))[:, None], torch.from_numpy(labels), names, len(TISSUES))
+def sessions(patients: int, side: int) -> Scans:
+    """Two sessions each of so many phantoms."""
+    images, labels = phantom_scans(patients, side, 0, SCHEME, sessions=2)
+    return Scans(images, labels, [str(patient) for patient in range(patients) for _ in range(2)], len(CLASSES[SCHEME]))
 
 
 def remnant_round(networks: Networks, scans: Scans, settings: PrivacyNetSettings) -> tuple[float, dict[str, float]]:
@@ -110,7 +102,7 @@ def main() -> None:
     settings = privacynet_preset(options.preset)
     rate = settings.adversarial.learning_rate
     settings = settings.changed(adversarial=Schedule(steps=options.steps, learning_rate=rate))
-    scans = phantoms(settings.batch, options.side)
+    scans = sessions(settings.batch, options.side)
     networks = {"remnant": Networks.untrained(settings, scans.classes, SEEDS)}
     networks["plain"] = copy.deepcopy(networks["remnant"])
     rounds = {"remnant": remnant_round, "plain": plain_round}

@@ -22,24 +22,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _phantom_scans import phantom_scans
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
-from train_step import TISSUES, phantoms
 
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds
+from remnant.cohort.case import CLASSES
 from remnant.engine.device import fabric
 from remnant.engine.stitch import stitched
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
+SCHEME = "lpba3"
 TARGET = {"ratio": 2.5, "equal_labels": 0.995}
 CROPS = 8  # patches that the network is trained on
 
 
 def trained(patch: int, side: int, epochs: int, seed: int) -> nn.Module:
     """The U-Net, after `epochs` of patches of a phantom of `side` whom nobody segments here."""
-    images, labels = phantoms(1, side, seed + 1)
+    images, labels = phantom_scans(1, side, seed + 1, SCHEME)
     corners = Seeds(seed).child("crops").numpy().integers(0, side - patch + 1, (CROPS, 3))
     windows = [tuple(slice(start, start + patch) for start in corner) for corner in corners]
     crops = (
@@ -48,7 +50,7 @@ def trained(patch: int, side: int, epochs: int, seed: int) -> nn.Module:
     )
     settings = SegmenterSettings()
     settings = settings.changed(fit=settings.fit.changed(epochs=epochs))
-    return train_segmenter("unet", *crops, len(TISSUES), settings, Seeds(seed), lambda *_: None)
+    return train_segmenter("unet", *crops, len(CLASSES[SCHEME]), settings, Seeds(seed), lambda *_: None)
 
 
 def central(volume: Tensor, sides: tuple[int, ...]) -> Tensor:
@@ -79,7 +81,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     sides = tuple(options.sides)
-    volume = central(phantoms(1, max(sides), options.seed)[0][0], sides)
+    volume = central(phantom_scans(1, max(sides), options.seed, SCHEME)[0][0], sides)
     network = trained(options.patch, max(sides), options.epochs, options.seed)
     twin = copy.deepcopy(network).to(fabric().device, memory_format=torch.contiguous_format)
 
@@ -115,7 +117,7 @@ def main() -> None:
         "seconds": seconds,
         "equal_labels": float(equal.mean()),
         "equal_inside": float(equal[volume[0].numpy() > 0].mean()),
-        "labels_share": (np.bincount(labels["monai"].ravel(), minlength=len(TISSUES)) / equal.size).tolist(),
+        "labels_share": (np.bincount(labels["monai"].ravel(), minlength=len(CLASSES[SCHEME])) / equal.size).tolist(),
     }
     precision = fabric().strategy.precision.precision
     applies = precision == "bf16-mixed"

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _phantom_scans import phantom_scans
 from torch import Tensor, nn
 
 from remnant.attacks.decoder import DefaultSettings
@@ -31,7 +32,6 @@ from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
-from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
 from remnant.engine.device import as_batch, fabric, in_batches, place
 from remnant.engine.loop import FitSettings, rate_at
 from remnant.measure.intervals import bootstrap_mean
@@ -40,23 +40,12 @@ from remnant.nets.inversion import ImageDecoder
 from remnant.targets.segmenter import SegmenterSettings, segmentation_loss, train_segmenter
 
 TARGET = 2.5
-TISSUES = CLASSES["lpba3"]
+SCHEME = "lpba3"
+TISSUES = CLASSES[SCHEME]
 
 Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Step = Callable[[Batch], float]
-
-
-def phantoms(patients: int, side: int, seed: int) -> Batch:
-    """Images (n, 1, side, side, side) in [0, 1] and class indices (n, side, side, side) of people drawn from `seed`."""
-    index = np.zeros(max(structure.index for structure in STRUCTURES) + 1, np.uint8)
-    for structure in STRUCTURES:
-        index[structure.index] = TISSUES.index(structure.lpba3)
-    cohort = BrainPhantoms(patients=patients, side=side, seed=seed)
-    scans = [cohort.scan(patient) for patient in range(patients)]
-    images = np.stack([np.clip(scan.image / np.percentile(scan.image[scan.image > 0], 99.5), 0, 1) for scan in scans])
-    labels = np.stack([index[scan.labels] for scan in scans])
-    return torch.from_numpy(images.astype(np.float32))[:, None], torch.from_numpy(labels)
 
 
 def adamw(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
@@ -141,7 +130,7 @@ def decoder_loss(drawn: Tensor, truth: Tensor) -> Tensor:
 
 def step_table(side: int, repeats: int) -> list[dict[str, Any]]:
     """The steps of the U-Net and of the default inversion decoder at `side`."""
-    images, labels = phantoms(2, side, seed=0)
+    images, labels = phantom_scans(2, side, 0, SCHEME)
     target, attack = SegmenterSettings(), DefaultSettings()
     unet = target.build("unet", len(TISSUES))
     with torch.no_grad():
@@ -179,7 +168,7 @@ def train_plain(images: Tensor, labels: Tensor, settings: SegmenterSettings, see
 
 def dice_table(patients: int, side: int, epochs: int, repeats: int) -> list[dict[str, Any]]:
     """Dice of `patients` held-out phantoms, trained on as many others, over `repeats` seeds."""
-    images, labels = phantoms(2 * patients, side, seed=1)
+    images, labels = phantom_scans(2 * patients, side, 1, SCHEME)
     settings = SegmenterSettings()
     settings = settings.model_copy(update={"fit": settings.fit.model_copy(update={"epochs": epochs})})
     found: dict[str, list[np.ndarray]] = {"remnant": [], "plain": []}
