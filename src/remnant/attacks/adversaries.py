@@ -1,7 +1,7 @@
 """Who tries to tell whether two codes are of one patient: every adversary of Kim 2019, on the same pairs of one view."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pydantic
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from remnant.attacks.likelihood import VoxelLikelihood
 from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, train_on_codes
-from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
@@ -23,19 +22,15 @@ from remnant.targets.access import Codes, encode
 
 MS_SSIM, LIKELIHOOD, D_ADV, D_NEW = "ms_ssim", "likelihood", "d_adv", "d_new"
 MARGIN = 3  # voxels around all heads of the attacker's
+MOVED = 8  # likewise, where a secret moves them
 
 
 class AdversarySettings(Settings):
-    """The fresh adversaries (D_new): one of each of `trunks` for each of `seeds`, otherwise as `reidentifier` says.
-
-    `copies`: how many more people are made of each of the attacker's, by warping all scans of a patient alike.
-    """
+    """The fresh adversaries (D_new): one of each of `trunks` for each of `seeds`, otherwise as `reidentifier` says."""
 
     trunks: tuple[str, ...] = ("resnet_small", "densenet_small")
     seeds: int = pydantic.Field(default=2, ge=1)
     reidentifier: ReidentifierSettings = ReidentifierSettings()
-    copies: int = pydantic.Field(default=0, ge=0)
-    warp: WarpSettings = WarpSettings()
 
 
 @dataclass(frozen=True)
@@ -64,29 +59,30 @@ def adversary_scores(
     seeds: Seeds,
     report: EpochReport,
     discriminator: tuple[Siamese, int] | None = None,
+    looks: int = 1,
 ) -> dict[str, Scored]:
     """What every adversary makes of pairs of the attacker's `own` scans (n, 1, x, y, z) of `patients`, and of `access.codes`.
 
     `training` are pairs of own scans, `test` of the codes, both by place. By name: `ms_ssim`; `likelihood` (`VoxelLikelihood`);
     `d_adv`, the `discriminator` that the encoder was trained against, with the voxels a side of its patches, where there is
     one; `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
+    `looks`: how often each own scan is passed through `access.view` to learn from, more than once where the client draws a
+    secret each time, since who saw several draws of a scan knows better what of a code is the person's.
     Raises `RemnantError` as `train_on_codes` and `ms_ssim_matrix` do.
     """
     seen = encode(access.view, own)
     # Around the heads there is nothing to learn from, and it would take half of the time.
-    box = (..., *union_box(own[:, 0], MARGIN))
+    box = (..., *union_box(own[:, 0], MARGIN if looks == 1 else MOVED))
     whose = [(patients[pair.anchor], patients[pair.other]) for pair in training]
     mine, theirs = ms_ssim_scores(seen, training), ms_ssim_scores(access.codes, test)
     found = {MS_SSIM: Scored(mine, theirs, best_threshold(mine, whose))}
-    ratio = VoxelLikelihood(seen[box], patients)
+    pool = torch.cat([seen[box], *(encode(access.view, own)[box] for _ in range(looks - 1))])
+    owners = list(patients) * looks
+    ratio = VoxelLikelihood(pool, owners)
     (mine, _), (theirs, embeddings) = ratio.scores(seen[box], training), ratio.scores(access.codes[box], test)
     found[LIKELIHOOD] = Scored(mine, theirs, best_threshold(mine, whose), embeddings)
     if discriminator is not None:
         found[D_ADV] = _judged(*discriminator, seen, training, access.codes, test)
-    pool, owners = seen[box], list(patients)
-    if settings.copies:
-        more, names = warped_people(own, patients, settings.copies, settings.warp, seeds.child("people"))
-        pool, owners = torch.cat([pool, encode(access.view, more)[box]]), owners + names
     for trunk, number in _fresh(settings):
         chosen = settings.reidentifier.changed(trunk=trunk)
         model = train_on_codes(pool, owners, chosen, seeds.child(D_NEW, trunk, number), report)
@@ -110,28 +106,6 @@ def ms_ssim_scores(codes: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
         by_channel = [ms_ssim_matrix(codes[anchor : anchor + 1, channel], others[:, channel]) for channel in channels]
         scores[chosen] = np.mean(by_channel, axis=0)[0]
     return scores
-
-
-def warped_people(
-    own: Tensor, patients: Sequence[str], copies: int, settings: WarpSettings, seeds: Seeds
-) -> tuple[Tensor, list[str]]:
-    """`copies` more people of each of `patients`: their scans (n copies, 1, x, y, z) and names.
-
-    All scans of a patient take the same shape anew, each with a contrast of its own, as sessions have.
-    """
-    scans, names = [], []
-    for copy in range(copies):
-        for patient in dict.fromkeys(patients):
-            drawing = seeds.child(copy, patient).torch()
-            shape = tuple(own.shape[2:])
-            warp = draw_warp(shape, settings, drawing)
-            for image, owner in zip(own, patients, strict=True):
-                if owner == patient:
-                    contrast = draw_warp(shape, settings, drawing)
-                    one = replace(warp, gamma=contrast.gamma, gain=contrast.gain)
-                    scans.append(apply_warp(image[None], one))
-                    names.append(f"{patient} warped {copy}")
-    return torch.cat(scans), names
 
 
 def _fresh(settings: AdversarySettings) -> Iterator[tuple[str, int]]:

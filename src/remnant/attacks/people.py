@@ -58,11 +58,13 @@ def train_people(
     settings: PeopleSettings,
     seeds: Seeds,
     report: EpochReport,
+    looks: int = 1,
 ) -> PeopleReader:
     """A network that reads age and sex off what is seen of a scan, trained on the attacker's `own` (n, 1, x, y, z).
 
     `ages` (n,) in years, NaN where unknown; `male` (n,), None where unknown; `patients` (n,). The first axis of scans runs from
-    left to right. Both sexes weigh alike, however many there are of either. It never sees `access.codes`.
+    left to right. Both sexes weigh alike, however many there are of either. `looks`: how often each scan is passed through
+    `access.view` to learn from, more than once where the client draws a secret each time. It never sees `access.codes`.
     Raises `RemnantError` where there are neither two different ages nor both sexes to learn from.
     """
     ages, sexes = np.asarray(ages, float), np.array([np.nan if one is None else float(one) for one in male])
@@ -80,7 +82,7 @@ def train_people(
         )
     known = np.isfinite(ages) * reads_age | np.isfinite(sexes) * reads_sex
     # Mirrored before the client's software sees them: the mirror image of a code is no code.
-    views = [own, own.flip(2)] if settings.mirrored else [own]
+    views = ([own, own.flip(2)] if settings.mirrored else [own]) * looks
     seen = torch.stack([encode(access.view, scans[torch.from_numpy(known)]) for scans in views])
     ages, sexes, owners = ages[known], sexes[known], owners[known]
 

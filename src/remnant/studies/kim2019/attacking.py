@@ -82,6 +82,7 @@ def identity_cell(
         seeds.child("adversaries"),
         epoch_log(run, cell_name(IDENTITY, variant, view)),
         (load_discriminator(folder), loaded.patch) if folder and view == "code" else None,
+        attack.looks if loaded.secret else 1,
     )
     start = 0
     for kind, some in pairs.items():
@@ -173,6 +174,7 @@ def people_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, se
             attack.people,
             seeds.child("reader"),
             epoch_log(run, cell_name(PEOPLE, variant)),
+            attack.looks if loaded.secret else 1,
         )
         ages, male = read_people(model, access.codes)
         actual = np.array([scans.sexes[i] == "M" for i in test], bool)

@@ -96,6 +96,7 @@ def seconds_of(
         return net.adversarial.steps * costs.step
     encode = costs.encode if variants[cell.arguments["variant"]].encodes else 0.0
     own, test = len(scans.where("training")), len(scans.where("test"))
+    looks = attack.looks if variants[cell.arguments["variant"]].secret else 1
     if kind == SEE:
         spoilt = min(attack.degraded, test) * len(CONDITIONS)
         return (len(scans.patients) + spoilt) * (encode + costs.segment)
@@ -103,17 +104,17 @@ def seconds_of(
         retraining = 2 * attack.retraining.steps * attack.retraining_batch * costs.patch
         return 2 * second * (encode + costs.segment) + retraining
     if kind == PEOPLE:
-        looks = 2 * own * (2 * encode + costs.segment)
-        return looks + len(VIEWS) * own * attack.people.fit.epochs * costs.trunk[attack.people.trunk]
+        trained = len(VIEWS) * own * attack.people.fit.epochs * costs.trunk[attack.people.trunk]
+        return looks * own * (2 * encode + costs.segment) + trained
     if kind == QUERIES:
         seen = 2 * 2 * attack.queried * attack.queries.queries
         registered = seen * (attack.queries.rounds + 1) * scans.images[0].size * REGISTRATION_A_VOXEL
         pairs = 2 * attack.queried * (1 + attack.negatives)
         registered += 2 * pairs * scans.images[0].size * REGISTRATION_A_VOXEL
-        return seen * encode + registered + 2 * _adversaries(costs, attack) / attack.adversaries.seeds
+        return (seen + looks * own) * encode + registered + 2 * _adversaries(costs, attack) / attack.adversaries.seeds
     look = encode + (costs.segment if cell.arguments["view"] == "labels" else 0.0)
     if kind == IDENTITY:
-        return own * (1 + attack.adversaries.copies) * look + _adversaries(costs, attack)
+        return looks * own * look + _adversaries(costs, attack)
     if kind == INVERSION:
         epoch = own * (look + (1 + attack.redraw.replays) * costs.decoder)
         return attack.redraw.fit.epochs * epoch + 2 * test**2 * scans.images[0].size * SSIM_A_VOXEL

@@ -1,7 +1,8 @@
 """The same patients sent many times with fresh secrets: the attack that a secret at the client has to stand."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from remnant.attacks.adversaries import Scored, adversary_scores
 from remnant.attacks.queries import averaged, groupwise_means, looks, pairs_of_looks, registered_scores
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.pairs import Pair
 from remnant.defenses.privacynet.networks import load_discriminator
 from remnant.defenses.privacynet.view import View
 from remnant.measure.verification import best_threshold
@@ -31,62 +33,61 @@ REGISTERED = "registered"
 def queries_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed: int) -> dict[str, Any]:
     """Pairs of scans of which the server saw several codes each: what adversaries say on average, and of the codes' mean."""
     scans, loaded, seeds = kept(run, Scans, STUDY), View.load(folder), Seeds(seed).child(QUERIES)
-    own, test = (queried(scans, role, attack.queried) for role in ("training", "test"))
-    training = pairs_of(scans, own, attack.negatives, seeds.child("training"))
+    test, count = queried(scans, "test", attack.queried), attack.queries.queries
     tested = pairs_of(scans, test, attack.negatives, seeds.child("test"))
-    count, names = attack.queries.queries, [scans.patients[i] for i in own]
-    images = [tensor(scans, chosen) for chosen in (own, test)]
     report = epoch_log(run, cell_name(QUERIES, variant))
-    fresh = loaded.watched("code", seeds.child("sent"))
+    # One seed of each, as there are two ways to look.
+    adversaries = attack.adversaries.changed(seeds=1)
 
-    def kept_as(view: str, found: dict[str, Scored], over: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Keep scores of pairs of scans, `over` their looks."""
+    def kept_as(view: str, own: Sequence[int], training: Sequence[Pair], found: dict[str, Scored]) -> None:
         scores = {
             # Retrieval is by codes; of several looks there is none for a scan.
-            name: Scores(over(each.training), over(each.test), each.threshold, np.empty((len(test), 0)))
+            name: Scores(each.training, each.test, each.threshold, np.empty((len(test), 0)))
             for name, each in found.items()
         }
         whose = tuple(scans.patients[i] for i in test)
         pairs = (names_of(scans, own, training), names_of(scans, test, tested))
         keep(run, Identity(variant, view, scans.kind, count, *pairs, whose, scores))
 
-    # More people are made of scans, not of their codes; one seed of each, as there are two ways to look.
-    adversaries = attack.adversaries.changed(copies=0, seeds=1)
-    many = looks(fresh, images[0], count)
-    sent = looks(fresh, images[1], count)
-    # What the attacker made of its own scans is looked at as it is.
-    kept_as(
-        QUERIED[0],
-        adversary_scores(
-            Codes(lambda codes: codes, sent),
-            many,
-            [name for name in names for _ in range(count)],
-            pairs_of_looks(training, count),
-            pairs_of_looks(tested, count),
-            adversaries,
-            seeds.child("adversaries"),
-            report,
-            (load_discriminator(folder), loaded.patch),
-        ),
-        lambda scores: averaged(scores, count),
+    fresh = loaded.watched("code", seeds.child("sent"))
+    sent = looks(fresh, tensor(scans, test), count)
+    everybody = scans.where("training").tolist()
+    training = pairs_of(scans, everybody, attack.negatives, seeds.child("everybody"))
+    found = adversary_scores(
+        Codes(fresh, sent),
+        tensor(scans, everybody),
+        [scans.patients[i] for i in everybody],
+        training,
+        pairs_of_looks(tested, count),
+        adversaries,
+        seeds.child("adversaries"),
+        report,
+        (load_discriminator(folder), loaded.patch),
+        attack.looks,
     )
-    means = [_means(codes, attack, scans.spacing_mm) for codes in (many, sent)]
-    bent = [registered_scores(*each, scans.spacing_mm) for each in zip(means, (training, tested), strict=True)]
-    kept_as(
-        QUERIED[1],
-        {REGISTERED: Scored(*bent, best_threshold(bent[0], names_of(scans, own, training)))}
-        | adversary_scores(
-            Codes(lambda codes: codes, means[1]),
-            means[0],
-            names,
-            training,
-            tested,
-            adversaries,
-            seeds.child("adversaries"),
-            report,
-        ),
-        lambda scores: scores,
+    averages = {name: replace(each, test=averaged(each.test, count)) for name, each in found.items()}
+    kept_as(QUERIED[0], everybody, training, averages)
+
+    # Registering takes its time, so that fewer are learnt from.
+    own = queried(scans, "training", attack.queried)
+    training = pairs_of(scans, own, attack.negatives, seeds.child("training"))
+    mine, theirs = (
+        _means(codes, attack, scans.spacing_mm) for codes in (looks(fresh, tensor(scans, own), count), sent)
     )
+    bent = [registered_scores(*each, scans.spacing_mm) for each in ((mine, training), (theirs, tested))]
+    registered = Scored(*bent, best_threshold(bent[0], names_of(scans, own, training)))
+    found = adversary_scores(
+        # What the attacker made of its own scans is looked at as it is.
+        Codes(lambda means: means, theirs),
+        mine,
+        [scans.patients[i] for i in own],
+        training,
+        tested,
+        adversaries,
+        seeds.child("adversaries"),
+        report,
+    )
+    kept_as(QUERIED[1], own, training, {REGISTERED: registered} | found)
     return {}
 
 

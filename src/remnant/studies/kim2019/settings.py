@@ -20,8 +20,9 @@ from remnant.studies.kim2019.variants import RAW, VARIANTS
 class AttackSettings(Settings):
     """Who attacks what the server sees, and on how much of it is measured.
 
-    `adversaries` tell pairs apart, `redraw` is the inversion decoder, `people` reads age and sex. `negatives`: pairs of two
-    patients for each pair of one, all where there are fewer. `displaced`: test patients whose redrawn scans are registered to
+    `adversaries` tell pairs apart, `redraw` is the inversion decoder, `people` reads age and sex. `looks`: how many codes of each
+    of its own scans an attacker learns from where the client draws a secret for each. `negatives`: pairs of two patients for
+    each pair of one, all where there are fewer. `displaced`: test patients whose redrawn scans are registered to
     each other's originals. `degraded`: test patients on whose first scan robustness is measured. `retraining`: of the segmenter
     on codes of a second cohort, `retraining_batch` patches a step. `queries`: how often each scan of `queried` patients of either
     role is sent, where the client keeps a secret.
@@ -30,6 +31,7 @@ class AttackSettings(Settings):
     adversaries: AdversarySettings = AdversarySettings()
     redraw: RedrawSettings = RedrawSettings()
     people: PeopleSettings = PeopleSettings()
+    looks: int = pydantic.Field(default=4, ge=1)
     negatives: int = pydantic.Field(default=10, ge=1)
     displaced: int = pydantic.Field(default=6, ge=0)
     degraded: int = pydantic.Field(default=20, ge=1)
