@@ -130,4 +130,8 @@ def test_a_loss_has_levelled_off_when_its_moving_median_hardly_gains():
     assert plateau.reached([1.0] * 6 + [0.01]) and not plateau.reached([*falling[:6], 1e6])
     assert plateau.reached([1.0] * 4 + [2.0] * 3)
     assert plateau.reached([1.0] * 4 + [0.91] * 3) and not plateau.reached([1.0] * 4 + [0.89] * 3)
+    # Of what has fallen far, a share of the way counts: a tenth of 90 here.
+    assert plateau.reached([100.0] * 3 + [10.0] * 4 + [2.0] * 3) and not plateau.reached(
+        [100.0] * 3 + [12.0] * 4 + [2.0] * 3
+    )
     assert plateau.reached([-1.0] * 4 + [-1.09] * 3) and not plateau.reached([-1.0] * 4 + [-1.11] * 3)

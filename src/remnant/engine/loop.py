@@ -36,7 +36,8 @@ class Plateau(Settings):
     """When a loss has levelled off: its moving median has gained less than a share `gain` over `span` epochs.
 
     The median of the last `window` epochs against that of the `window` epochs that ended `span` epochs earlier, so that the
-    noise of single epochs neither stops a training nor keeps it going.
+    noise of single epochs neither stops a training nor keeps it going. A share of the loss itself, or of all that it had
+    fallen since the first `window` epochs where that is more: of what has fallen to a tenth, a hundredth is hardly seen.
     """
 
     window: int = pydantic.Field(default=50, ge=1)
@@ -47,9 +48,10 @@ class Plateau(Settings):
         """Whether the `losses` of all epochs so far, in order, have levelled off."""
         if len(losses) < self.window + self.span:
             return False
+        first = statistics.median(losses[: self.window])
         before = statistics.median(losses[-self.window - self.span : -self.span])
         now = statistics.median(losses[-self.window :])
-        return before - now < self.gain * abs(before)
+        return before - now < self.gain * max(abs(before), first - before)
 
 
 def fit(

@@ -1,11 +1,24 @@
 import pytest
 import torch
-from tests.attacks.checkpoint.test_stationarity import Gallery
+from torch import nn
 
 from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
 from remnant.base.seeds import Seeds
+
+
+class Gallery(nn.Module):
+    """A generator of fixed patterns, each by its own number of the latent."""
+
+    latent = 8
+
+    def __init__(self, patterns):
+        super().__init__()
+        self.patterns = nn.Parameter(patterns)
+
+    def forward(self, latents):
+        return torch.tensordot((4 * latents).softmax(1), self.patterns, 1)
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@ from torch import nn
 
 from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
-from remnant.attacks.checkpoint.latent_search import GmiSettings, SearchSettings, gmi, refine, search_latents
-from remnant.attacks.checkpoint.terms import TermWeights
+from remnant.attacks.checkpoint.latent_search import GmiSettings, SearchSettings, gmi, search_latents
 from remnant.base.seeds import Seeds
 from remnant.targets.access import weights_of
 
@@ -66,17 +65,3 @@ def test_gmi_moves_the_target_s_mind_and_the_discriminator_s(tiny, input_range):
     real = run(discriminator, identity=0.0, realism=1.0)
     assert discriminator(real.images).mean() > discriminator(starts).mean()
     assert all(weights.grad is None for weights in (*generator.parameters(), *discriminator.parameters()))
-
-
-def test_refined_candidates_excite_the_target_better(tiny, memorised, input_range, images):
-    goals = Goals(memorised(images), input_range, GoalSettings())
-    generator, weights = tiny.generator(), TermWeights()
-    starts = draw_latents(generator, 6, Seeds(0).torch())
-    settings = SearchSettings(steps=25, learning_rate=0.1, prior=0)
-    refined = refine(generator, starts, goals, weights, settings, quiet)
-    with torch.no_grad():
-        before, after = (
-            weights.total(goals.image_terms(shown)) for shown in (draw_images(generator, starts), refined.images)
-        )
-    assert (after < before - 0.02).all()
-    torch.testing.assert_close(refined.scores, after, atol=0.05, rtol=0.05)

@@ -30,7 +30,6 @@ def tune(generator, access, input_range, report=quiet, settings=None, seed=0, **
 def test_the_defaults_are_the_author_s():
     settings = ManifoldSettings()
     assert (settings.steps, settings.learning_rate, settings.batch, settings.plateau) == (2500, 1e-5, 8, None)
-    assert settings.goals == GoalSettings(layernorm_target="unit")
 
 
 @pytest.mark.parametrize(("kind", "names"), [("cnn", CNN_TERMS), ("vit", VIT_TERMS)])
@@ -96,7 +95,7 @@ def test_a_generator_that_can_draw_the_training_batch_is_pulled_towards_it(memor
 
 def test_it_ends_when_the_loss_has_levelled_off(memorised, input_range, images):
     weights = TermWeights(late_features=0, logits=0, total_variation=0)
-    plateau = Plateau(window=5, span=10, gain=0.05)
+    plateau = Plateau(window=5, span=10, gain=0.01)
     settings = {"steps": 400, "learning_rate": 0.05, "weights": weights, "batch": 32, "plateau": plateau}
     losses = []
     tuned = tune(
@@ -110,7 +109,7 @@ def test_it_ends_when_the_loss_has_levelled_off(memorised, input_range, images):
 
 def test_once_the_loss_has_levelled_off_the_rate_is_lowered_and_it_settles(memorised, input_range, images):
     weights = TermWeights(late_features=0, logits=0, total_variation=0)
-    plateau = Plateau(window=5, span=10, gain=0.05)
+    plateau = Plateau(window=5, span=10, gain=0.01)
     settings = {"steps": 400, "learning_rate": 0.05, "weights": weights, "batch": 32, "plateau": plateau}
     ended, settled = (
         tune(OneDirection(images), memorised(images), input_range, settings={**settings, "cool_down": share})
@@ -132,27 +131,6 @@ def test_classes_are_wanted_in_equal_parts_or_one_alone(tiny, input_range):
         drawn = draw_images(tuned, draw_latents(tuned, 64, Seeds(1).torch()), clamp=False)
         means.append(access.target(input_range(drawn)).mean().item())
     assert means[1] > means[0] + 0.1
-
-
-def test_a_discriminator_keeps_images_real(tiny, input_range):
-    access, said = weights_of(tiny.cnn()), []
-    discriminator = tiny.discriminator()
-    settings = {"steps": 20, "learning_rate": 1e-2}
-    realistic = {**settings, "weights": TermWeights(realism=100.0)}
-
-    def report(step, loss, terms):
-        said.append(terms["realism"])
-
-    plain = tune(tiny.generator(), access, input_range, settings=settings)
-    kept = tune(tiny.generator(), access, input_range, report, realistic, discriminator=discriminator)
-    verdicts = [
-        discriminator(draw_images(t.generator, draw_latents(t.generator, 64, Seeds(1).torch()), clamp=False)).mean()
-        for t in (plain, kept)
-    ]
-    assert verdicts[1] > verdicts[0] and len(said) == 20
-    assert all(weights.grad is None for weights in discriminator.parameters())
-    with pytest.raises(RemnantError, match="needs the prior's discriminator"):
-        tune(tiny.generator(), access, input_range, settings=realistic)
 
 
 def test_a_prior_of_colour_images_is_refused(tiny, input_range):

@@ -4,12 +4,10 @@ import pytest
 import torch
 
 from remnant.attacks.checkpoint.joint import JointSettings
-from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings
-from remnant.attacks.checkpoint.likely import rank, score
+from remnant.attacks.checkpoint.latent_search import GmiSettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
-from remnant.attacks.checkpoint.methods import METHODS, Attack, AttackSettings, Own, unmet
+from remnant.attacks.checkpoint.methods import METHODS, Attack, AttackSettings, Own, suits
 from remnant.attacks.checkpoint.pixels import PixelSettings
-from remnant.attacks.checkpoint.stationarity import StationaritySettings
 from remnant.base.seeds import Seeds
 from remnant.targets.access import weights_of
 
@@ -19,8 +17,6 @@ SHORT = AttackSettings(
     pixels=PixelSettings(images=4, side=16, steps=2),
     gmi=GmiSettings(images=4, steps=2),
     joint=JointSettings(sets=(2, 4), steps=2),
-    refine=RefineSettings(steps=2, images=4),
-    stationarity=StationaritySettings(images=4, steps=2),
 )
 
 
@@ -33,8 +29,8 @@ def attack(tiny, input_range, images):
     return on
 
 
-def possible(access, discriminator=True, images=True):
-    return {name for name, lacking in unmet(access, discriminator=discriminator, images=images).items() if not lacking}
+def possible(access):
+    return {name for name in METHODS if suits(name, access)}
 
 
 @pytest.mark.parametrize("kind", ["cnn", "vit"])
@@ -67,7 +63,7 @@ def test_an_attack_holds_access_and_the_attacker_s_own_and_nothing_else():
 
 def test_methods_differ_from_each_other(attack):
     drawn = {}
-    for name in ("prior", "published", "realism", "per_class", "refine", "layernorm_public"):
+    for name in ("prior", "published", "per_class"):
         this = attack("vit")
         drawn[name] = METHODS[name].draw(this, METHODS[name].tune(this)).images
     names = list(drawn)
@@ -77,12 +73,9 @@ def test_methods_differ_from_each_other(attack):
 
 
 def test_one_stage_1_serves_the_methods_that_share_it(attack):
-    this = attack("cnn")
-    tuned = METHODS["published"].tune(this)
-    for name in ("refine", "stationarity"):
-        assert METHODS[name].tune is METHODS["published"].tune
-        again = METHODS[name].tune(attack("cnn"))
-        assert torch.equal(again[0].generator.linear.weight, tuned[0].generator.linear.weight)
+    assert METHODS["joint"].tune is METHODS["pixels"].tune is METHODS["prior"].tune
+    tuned, again = (METHODS["published"].tune(attack("cnn")) for _ in range(2))
+    assert torch.equal(again[0].generator.linear.weight, tuned[0].generator.linear.weight)
 
 
 def test_a_generator_for_each_class(attack):
@@ -91,19 +84,6 @@ def test_a_generator_for_each_class(attack):
     assert len(tuned) == 2 and {line[0] for line in said} == {"stage 1, class 0", "stage 1, class 1"}
 
 
-def test_what_the_attacker_lacks_it_cannot_use(attack):
-    cnn, vit = attack("cnn"), attack("vit")
-    assert set(METHODS) - possible(cnn.access) == {"layernorm_public"}
-    assert set(METHODS) - possible(vit.access) == {"joint"}
-    assert set(METHODS) - possible(vit.access, images=False) == {"joint", "layernorm_public"}
-    assert set(METHODS) - possible(vit.access, discriminator=False) == {"joint", "realism"}
-
-
-def test_the_best_candidates_are_refined(attack):
-    """With a rate at which nothing moves they come out as they were drawn."""
-    still = SHORT.changed(refine=RefineSettings(steps=1, learning_rate=1e-9, images=2))
-    this = attack("cnn", settings=still)
-    tuned = METHODS["refine"].tune(this)
-    drawn = METHODS["published"].draw(this, tuned).images
-    best = rank(score(drawn, this.goals, still.likely), still.likely.q).order[:2]
-    torch.testing.assert_close(METHODS["refine"].draw(this, tuned).images, drawn[best.copy()])
+def test_sets_are_searched_where_statistics_are_stored(attack):
+    assert possible(attack("cnn").access) == set(METHODS)
+    assert set(METHODS) - possible(attack("vit").access) == {"joint"}

@@ -75,7 +75,7 @@ def tables(invented) -> dict:
     from tests.studies.lee2025.example import SOURCES, attacked
 
     groups = invented["groups"][SOURCES["cnn_overfit"]]
-    stronger = attacked(np.random.default_rng(5), "cnn_overfit", "refine", groups, 3.0)
+    stronger = attacked(np.random.default_rng(5), "cnn_overfit", "pixels", groups, 3.0)
     return make_tables(
         **(invented | {"attacked": [*invented["attacked"], stronger]}),
         population=stationary_population(),

@@ -19,13 +19,13 @@ def test_a_forecast_counts_what_is_left_alone(tmp_path, capsys):
     for source, parts in groups(draw, 6).items():
         write_groups(run, source, parts)
     write_groups(run, OWN, {name: group(draw, 6, name) for name in ("training", "validation")})
-    cells = cells_of(run, settings, tmp_path / "prior", discriminator=True)
+    cells = cells_of(run, settings, tmp_path / "prior")
 
     def said() -> str:
         foretell(run, settings, cells, workers=1)
         return capsys.readouterr().err
 
-    assert re.match(r"8 targets and 19 attacks: about \d+ min with 1 workers", said())
+    assert re.match(r"8 targets and 17 attacks: about \d+ min with 1 workers", said())
     for cell in cells[:-1]:
         write_json(tmp_path / "cells" / f"{cell.name}.json", {})
     assert "0 targets and 1 attacks" in said()

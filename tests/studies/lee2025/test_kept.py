@@ -43,7 +43,7 @@ def test_what_an_attack_drew_comes_back(run):
     similarities = {("ssim", "crop", "members"): draw.random((4, 3), dtype=np.float32)}
     attacked = Attacked(
         "cnn_overfit",
-        "layernorm_public",
+        "gmi",
         as_bytes(images),
         *draw.random((2, 4)),
         np.array([2, 0, 1, 3]),
@@ -54,7 +54,7 @@ def test_what_an_attack_drew_comes_back(run):
         similarities,
     )
     write_attacked(run, attacked)
-    found = read_attacked(run, "cnn_overfit", "layernorm_public")
+    found = read_attacked(run, "cnn_overfit", "gmi")
     assert list(found.similarities) == list(similarities)
     assert (found.similarities["ssim", "crop", "members"] == similarities["ssim", "crop", "members"]).all()
     assert (found.excitation_cutoff, found.distance_cutoff) == (0.5, 1.5) and found.likely.dtype == bool

@@ -119,8 +119,8 @@ def test_features_that_tell_members_apart_without_the_attack_are_told(tables):
 
 def test_a_leak_that_only_a_stronger_attack_shows_is_told(tables):
     weaker = changed(tables, "leak", {"flagged": False}, target="cnn_overfit", source="published", flagged=True)
-    assert "the attack as published shows no leak, but a stronger one does: 'refined latents'" in said(weaker)
-    assert re.search(r"'refined latents', in the target's own features, .*; .* as well\. Judge", said(weaker))
+    assert "the attack as published shows no leak, but a stronger one does: 'pixels, no prior'" in said(weaker)
+    assert re.search(r"'pixels, no prior', in the target's own features, .*; .* as well\. Judge", said(weaker))
 
 
 def test_a_leak_in_the_target_s_own_features_alone_redraws_nobody(tables):
@@ -137,7 +137,7 @@ def test_a_study_without_the_published_attack_has_its_say_too(tables):
     rows = [row for row in tables["leak"] if row["source"] != "published"]
     others = [row | {"source": "gmi"} for row in tables["leak"] if row["source"] == "published"]
     flags = {**tables, "leak": [*rows, *others]}
-    assert "Overfit CNN: an attack shows a leak: 'refined latents'" in said(flags)
+    assert "Overfit CNN: an attack shows a leak: 'pixels, no prior'" in said(flags)
     silent = changed(flags, "leak", {"flagged": False}, flagged=True)
     assert "The audit did not see its own positive control" in said(silent)
     assert re.search(r"chance gives 50%: CNN (in|by)", said(silent))
@@ -167,8 +167,8 @@ def test_a_mitigation_helps_only_beyond_chance(tables):
 
 
 def test_a_stronger_method_wins_only_beyond_chance(tables):
-    assert "There are stronger attacks than the published one: 'refined latents' on the overfit CNN" in said(tables)
-    assert "None of the other attacks (refined latents)" in said(changed(tables, "methods", {"holm_p": 0.4}))
+    assert "There are stronger attacks than the published one: 'pixels, no prior' on the overfit CNN" in said(tables)
+    assert "None of the other attacks (pixels, no prior)" in said(changed(tables, "methods", {"holm_p": 0.4}))
 
 
 def test_every_view_names_columns_that_are_there(tables):

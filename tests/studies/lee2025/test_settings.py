@@ -40,9 +40,9 @@ def test_more_methods_are_run_on_more_targets_of_their_kind():
     settings = preset("cpu")
     assert settings.methods_on("cnn") == ("published", "joint", "prior")
     assert settings.methods_on("vit") == ("published", "prior")
-    assert set(settings.methods_on("cnn_overfit")) == set(METHODS) - {"layernorm_public", "realism", "stationarity"}
-    assert set(preset("paper").methods_on("cnn_overfit")) == set(METHODS) - {"layernorm_public"}
-    assert settings.methods_on("vit_overfit") == ("published", "prior", "layernorm_public")
+    assert set(settings.methods_on("cnn_overfit")) == set(METHODS)
+    assert set(preset("paper").methods_on("cnn_overfit")) == set(METHODS)
+    assert settings.methods_on("vit_overfit") == ("published", "prior", "pixels", "gmi")
     assert settings.changed(more_methods=[]).methods_on("cnn_planted") == ("published", "joint", "prior")
 
 

@@ -37,9 +37,9 @@ def test_a_curve_has_its_ends_and_few_rows(run, steps):
 def test_what_is_drawn_later_is_the_method_s_own(run):
     stage1 = Stage1(run, "attack-cnn-published", "published")
     stage1.report("stage 1", 0, 1.0, {})
-    stage1.method = "refine"
+    stage1.method = "pixels"
     stage1.report("latents", 0, 3.0, {})
-    assert [(row["method"], row["part"]) for row in stage1.rows()] == [("published", "stage 1"), ("refine", "latents")]
+    assert [(row["method"], row["part"]) for row in stage1.rows()] == [("published", "stage 1"), ("pixels", "latents")]
     assert stage1.ends((SimpleNamespace(steps=7, levelled_off=True),)) == {
         "steps": {"stage 1": 7},
         "levelled_off": {"stage 1": True},

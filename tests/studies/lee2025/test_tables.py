@@ -55,7 +55,7 @@ def test_every_row_of_a_table_has_the_same_columns_and_fits_into_json(tables):
 
 def test_the_attack_comes_first_and_the_prior_has_no_verdict(tables):
     rows = matching(tables["leak"], {"target": "cnn_overfit", "space": "ssim", "crop": "whole", "set": "all"})
-    assert [row["source"] for row in rows] == ["published", "prior", "refine"]
+    assert [row["source"] for row in rows] == ["published", "prior", "pixels"]
     assert [row["flagged"] is None for row in rows] == [False, True, False]
 
 
@@ -93,7 +93,7 @@ def test_areas_are_of_the_scores_and_the_gain_is_of_their_differences(tables):
 
 def test_who_leaks_is_flagged_and_who_does_not_is_not(tables):
     flagged = {(row["target"], row["source"]) for row in tables["leak"] if row["flagged"]}
-    assert {("cnn_overfit", "published"), ("cnn_planted", "published"), ("cnn_overfit", "refine")} <= flagged
+    assert {("cnn_overfit", "published"), ("cnn_planted", "published"), ("cnn_overfit", "pixels")} <= flagged
     assert not {target for target, _ in flagged} & {"cnn", "cnn_untrained"}
 
 
@@ -140,12 +140,12 @@ def test_of_all_candidates_the_ranked_list_ends_at_the_verdict(tables):
 
 
 def test_a_stronger_method_is_held_against_the_published_one(tables):
-    row = one(tables["methods"], method="refine", space="target_features")
+    row = one(tables["methods"], method="pixels", space="target_features")
     leak = matching(
         tables["leak"], {"target": "cnn_overfit", "space": "target_features", "crop": "whole", "set": "all"}
     )
     areas = {one["source"]: one["auc"] for one in leak}
-    assert row["difference"] == pytest.approx(areas["refine"] - areas["published"], abs=1e-6)
+    assert row["difference"] == pytest.approx(areas["pixels"] - areas["published"], abs=1e-6)
     assert row["flagged"] is True
 
 
@@ -228,7 +228,7 @@ def test_a_target_is_held_against_the_overfit_one_on_the_same_patients(tables):
 
 
 def test_a_mitigation_is_held_against_overfitting_under_each_attack_on_all():
-    given = audit(("cnn", "cnn_overfit"), methods=("published", "joint", "refine", "prior"))
+    given = audit(("cnn", "cnn_overfit"), methods=("published", "joint", "pixels", "prior"))
     tables = make_tables(**given | {"model": None}, population=stationary_population(), site=1000, seeds=Seeds(0))
     rows = matching(tables["mitigations"], {"target": "cnn", "space": "ssim"})
     assert [row["source"] for row in rows] == ["published", "joint"]

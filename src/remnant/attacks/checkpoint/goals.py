@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,13 +34,11 @@ class GoalSettings(Settings):
     """What is asked of images.
 
     `late_layer`: the module of a CNN whose output is pushed to unit variance and non-zero mean; its last convolution
-    (`layer4.1.conv2` in a ResNet18) unless it is named. `layernorm_target`: what enters a LayerNorm should have mean 0 and
-    variance 1, as the author ran it (`unit`), since a ViT stores no statistics; or what the attacker's public images have
-    there (`public`).
+    (`layer4.1.conv2` in a ResNet18) unless it is named. A ViT stores no statistics: what enters a LayerNorm should have mean 0
+    and variance 1, as the author ran it.
     """
 
     late_layer: str | None = None
-    layernorm_target: Literal["unit", "public"] = "unit"
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Goals:
         """`public` (n, 1, N, N) in [0, 1] are the attacker's own images, for targets that store no statistics.
 
         Raises `RemnantError` when the target has neither BatchNorm statistics nor attention, is no classifier of such
-        inputs, has no module of the name `late_layer`, or when `public` images are asked for and missing.
+        inputs, or has no module of the name `late_layer`.
         """
         self.target = place(access.target)
         self.input_range = input_range
@@ -92,15 +89,8 @@ class Goals:
         self.public: list[LayerStatistics] | None = None
         if public is not None and self.layer_norms:
             self.public = self.statistics(self.layer_norms, public)
-        if settings.layernorm_target == "public" and self.layer_norms:
-            if self.public is None:
-                raise RemnantError(
-                    "The LayerNorm target 'public' needs the attacker's own images; give some, or use the target 'unit'."
-                )
-            self.wanted = [layer.pooled for layer in self.public]
-        else:
-            unit = Moments(torch.zeros((), device=self.device), torch.ones((), device=self.device))
-            self.wanted = [unit] * len(self.layer_norms)
+        unit = Moments(torch.zeros((), device=self.device), torch.ones((), device=self.device))
+        self.wanted = [unit] * len(self.layer_norms)
 
     @property
     def device(self) -> torch.device:

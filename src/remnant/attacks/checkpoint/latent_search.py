@@ -10,7 +10,7 @@ from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents, frozen
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.manifold import wanted_classes
-from remnant.attacks.checkpoint.terms import TermWeights, logits_term
+from remnant.attacks.checkpoint.terms import logits_term
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.engine.device import fabric
@@ -29,12 +29,6 @@ class SearchSettings(Settings):
     learning_rate: float = pydantic.Field(default=0.02, gt=0)
     batch: int = pydantic.Field(default=32, ge=1)
     prior: float = pydantic.Field(default=0.1, ge=0)
-
-
-class RefineSettings(SearchSettings):
-    """The search from the `images` candidates that rank best, since it costs as much as drawing thousands."""
-
-    images: int = pydantic.Field(default=100, ge=1)
 
 
 class GmiSettings(SearchSettings):
@@ -80,26 +74,6 @@ def gmi(
         return terms
 
     starts = draw_latents(generator, settings.images, seeds.torch())
-    latents, ends = search_latents(generator, starts, objective, settings, report)
-    return Candidates(draw_images(generator, latents), ends)
-
-
-def refine(
-    generator: nn.Module,
-    starts: Tensor,
-    goals: Goals,
-    weights: TermWeights,
-    settings: SearchSettings,
-    report: StepReport,
-) -> Candidates:
-    """Candidates of a tuned generator, each moved from its latent of `starts` (n, latent) to where it excites the target best.
-
-    By the terms of stage 1 of each image alone. A candidate's score is what its search ended with.
-    """
-
-    def objective(images: Tensor, which: Tensor) -> dict[str, Tensor]:
-        return {name: getattr(weights, name) * value for name, value in goals.image_terms(images).items()}
-
     latents, ends = search_latents(generator, starts, objective, settings, report)
     return Candidates(draw_images(generator, latents), ends)
 

@@ -9,19 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport, descend
-from remnant.attacks.checkpoint.generate import draw_images, draw_latents, frozen
+from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
-from remnant.attacks.checkpoint.terms import TermWeights, realism_term, total_variation_term
+from remnant.attacks.checkpoint.terms import TermWeights, total_variation_term
 from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.device import fabric, place
 from remnant.engine.loop import Plateau
 from remnant.targets.access import Weights
 from remnant.targets.inputs import InputRange
-
-# Samples of the untuned prior whose mean verdict is what a discriminator usually says.
-USUAL = 64
 
 
 class ManifoldSettings(Settings):
@@ -65,26 +61,16 @@ def tune_generator(
     seeds: Seeds,
     report: StepReport,
     *,
-    public: Tensor | None = None,
-    discriminator: nn.Module | None = None,
     wanted: int | None = None,
 ) -> TunedGenerator:
     """A copy of the prior's `generator`, (n, latent) to (n, 1, N, N), fine-tuned to the target; the prior is left as it is.
 
     Each step draws latents anew and wants the classes in equal parts, as published, whatever the latents (which pulls a latent
     to every class alike), or the one class `wanted` alone. `report` hears of every term at every step, without its weight.
-    `public` (n, 1, N, N) in [0, 1] are the attacker's images, for the LayerNorm target `public`; the prior's `discriminator`,
-    (n, 1, N, N) to (n, 1), is for a `weights.realism` that is not 0.
 
-    Raises `RemnantError` as `Goals` and `fit` do, and when a discriminator is needed and missing.
+    Raises `RemnantError` as `Goals` and `fit` do.
     """
-    goals = Goals(access, input_range, settings.goals, public)
-    judge, usual = None, 0.0
-    if settings.weights.realism:
-        if discriminator is None:
-            raise RemnantError("The term 'realism' needs the prior's discriminator; give a prior that has one.")
-        judge = frozen(discriminator)
-        usual = _usual_verdict(judge, generator, seeds.child("usual"))
+    goals = Goals(access, input_range, settings.goals)
     tuned = place(copy.deepcopy(generator)).requires_grad_(True)
     drawing = seeds.child("latents").torch()
     shown = draw_latents(generator, settings.strip, seeds.child("strip").torch())
@@ -97,8 +83,6 @@ def tune_generator(
         images = model(latents)
         with fabric().autocast():
             values = goals.batch_terms(images, classes)
-            if judge is not None:
-                values["realism"] = realism_term(judge(images), usual).mean()
         values["total_variation"] = total_variation_term(images).mean()
         return settings.weights.total(values), values
 
@@ -133,10 +117,3 @@ def wanted_classes(count: int, classes: int, wanted: int | None = None) -> Tenso
     if wanted is not None:
         return torch.full((count,), wanted)
     return torch.arange(count) * classes // count
-
-
-def _usual_verdict(discriminator: nn.Module, generator: nn.Module, seeds: Seeds) -> float:
-    """The mean verdict on images of the untuned prior."""
-    images = draw_images(generator, draw_latents(generator, USUAL, seeds.torch()), clamp=False)
-    with torch.no_grad():
-        return float(torch.cat([discriminator(batch.to(fabric().device)) for batch in images.split(8)]).mean())

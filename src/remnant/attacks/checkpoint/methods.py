@@ -12,12 +12,11 @@ from remnant.attacks.checkpoint.descend import StepReport
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
-from remnant.attacks.checkpoint.latent_search import GmiSettings, RefineSettings, gmi, refine
-from remnant.attacks.checkpoint.likely import LikelySettings, rank, score
+from remnant.attacks.checkpoint.latent_search import GmiSettings, gmi
+from remnant.attacks.checkpoint.likely import LikelySettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings, TunedGenerator, tune_generator
 from remnant.attacks.checkpoint.pixels import PixelSettings, invert_pixels
-from remnant.attacks.checkpoint.probes import attentions, batch_norms
-from remnant.attacks.checkpoint.stationarity import StationaritySettings, explain_weights
+from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.targets.access import Weights
@@ -37,10 +36,7 @@ class Own:
 
 
 class AttackSettings(Settings):
-    """Settings of all methods; each reads its own. `candidates` are drawn where a method draws as many as one likes.
-
-    `realism`: the weight of the discriminator in the method of that name.
-    """
+    """Settings of all methods; each reads its own. `candidates` are drawn where a method draws as many as one likes."""
 
     candidates: int = pydantic.Field(default=1000, ge=2)
     manifold: ManifoldSettings = ManifoldSettings()
@@ -48,9 +44,6 @@ class AttackSettings(Settings):
     pixels: PixelSettings = PixelSettings()
     gmi: GmiSettings = GmiSettings()
     joint: JointSettings = JointSettings()
-    refine: RefineSettings = RefineSettings()
-    stationarity: StationaritySettings = StationaritySettings()
-    realism: float = pydantic.Field(default=1.0, gt=0)
 
 
 @dataclass(frozen=True)
@@ -82,14 +75,13 @@ class Method:
     """`tune` makes the generators of stage 1, one or one a class or none; `draw` gives candidates of them.
 
     Methods of one `tune` have one stage 1, bit for bit, under one seed: a study runs it once. `words` describe the
-    method in a report. `needs` are of `discriminator`, `images` (public ones), `batch_norm` (a CNN that stores statistics)
-    and `attention` (a vision transformer).
+    method in a report. `batch_norm`: whether it needs a CNN that stores statistics.
     """
 
     tune: Callable[[Attack], Tuned]
     draw: Callable[[Attack, Tuned], Candidates]
     words: str
-    needs: tuple[str, ...] = ()
+    batch_norm: bool = False
 
 
 def _tune(
@@ -102,8 +94,6 @@ def _tune(
         manifold,
         attack.seeds.child(part),
         attack.part(part),
-        public=attack.own.images if manifold.goals.layernorm_target == "public" else None,
-        discriminator=attack.own.discriminator,
         wanted=wanted,
     )
 
@@ -116,21 +106,13 @@ def _published(attack: Attack) -> Tuned:
     return (_tune(attack, attack.settings.manifold),)
 
 
-def _realistic(attack: Attack) -> Tuned:
-    manifold = attack.settings.manifold
-    return (_tune(attack, manifold.changed(weights=manifold.weights.changed(realism=attack.settings.realism))),)
-
-
 def _per_class(attack: Attack) -> Tuned:
-    return tuple(
-        _tune(attack, attack.settings.manifold, wanted=wanted, part=f"stage 1, class {wanted}")
-        for wanted in range(attack.goals.classes)
-    )
-
-
-def _public_layer_norm(attack: Attack) -> Tuned:
+    # As many steps in all as one generator has at most, so that it costs no more.
     manifold = attack.settings.manifold
-    return (_tune(attack, manifold.changed(goals=manifold.goals.changed(layernorm_target="public"))),)
+    share = manifold.changed(steps=max(1, manifold.steps // attack.goals.classes))
+    return tuple(
+        _tune(attack, share, wanted=wanted, part=f"stage 1, class {wanted}") for wanted in range(attack.goals.classes)
+    )
 
 
 def _sample(attack: Attack, tuned: Tuned) -> Candidates:
@@ -161,19 +143,6 @@ def _joint(attack: Attack, tuned: Tuned) -> Candidates:
     return invert_sets(attack.own.generator, attack.goals, attack.settings.joint, seeds, part)
 
 
-def _refine(attack: Attack, tuned: Tuned) -> Candidates:
-    settings, generator, latents = attack.settings, tuned[0].generator, _latents(attack)
-    scores = score(draw_images(generator, latents), attack.goals, settings.likely)
-    best = rank(scores, settings.likely.q).order[: settings.refine.images].copy()
-    weights, part = settings.manifold.weights, attack.part("latents")
-    return refine(generator, latents[best], attack.goals, weights, settings.refine, part)
-
-
-def _stationarity(attack: Attack, tuned: Tuned) -> Candidates:
-    seeds, part = attack.seeds.child("stationarity"), attack.part("latents")
-    return explain_weights(tuned[0].generator, attack.goals, attack.settings.stationarity, seeds, part)
-
-
 # The room's list of attacks on a checkpoint: a new one is a function and an entry here.
 METHODS: dict[str, Method] = {
     "prior": Method(_untuned, _sample, "the untuned prior, which never saw the target"),
@@ -183,30 +152,13 @@ METHODS: dict[str, Method] = {
         _untuned,
         _joint,
         "sets of latents in the untuned prior whose images together have the statistics that the target stored",
-        ("batch_norm",),
+        batch_norm=True,
     ),
     "published": Method(_published, _sample, "as published: the prior fine-tuned to the target's parameters"),
-    "refine": Method(_published, _refine, "published, then the latents of the best candidates optimised"),
-    "realism": Method(_realistic, _sample, "published, with the prior's discriminator in the loss", ("discriminator",)),
     "per_class": Method(_per_class, _sample, "published, with a generator for each class"),
-    "layernorm_public": Method(
-        _public_layer_norm,
-        _sample,
-        "published, with LayerNorm statistics estimated through the target from public images",
-        ("images", "attention"),
-    ),
-    "stationarity": Method(
-        _published, _stationarity, "published, then latents whose gradients add up to the target's last weights"
-    ),
 }
 
 
-def unmet(access: Weights, *, discriminator: bool, images: bool) -> dict[str, list[str]]:
-    """By method, what it needs that this target, or an attacker who has a `discriminator` or public `images` or not, lacks."""
-    has = {
-        "discriminator": discriminator,
-        "images": images,
-        "batch_norm": bool(batch_norms(access.target)),
-        "attention": bool(attentions(access.target)),
-    }
-    return {name: [need for need in method.needs if not has[need]] for name, method in METHODS.items()}
+def suits(method: str, access: Weights) -> bool:
+    """Whether a target has what a method of this name needs."""
+    return not METHODS[method].batch_norm or bool(batch_norms(access.target))

@@ -21,7 +21,7 @@ EPSILON = 1e-8
 class TermWeights(Settings):
     """The weight of each term; those that a target has no layer for do not count.
 
-    As the author ran it: 1 for all, 1e-5 for total variation. `realism` is Remnant's own, and needs a discriminator.
+    As the author ran it: 1 for all, 1e-5 for total variation.
     """
 
     batch_norm: float = 1.0
@@ -32,7 +32,6 @@ class TermWeights(Settings):
     attention_entropy: float = 1.0
     head_similarity: float = 1.0
     total_variation: float = 1e-5
-    realism: float = 0.0
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of `terms` by name."""
@@ -43,8 +42,8 @@ def moments_term(found: Sequence[Moments], wanted: Sequence[Moments]) -> Tensor:
     """sum_l mean_c [(m_lc - M_lc)^2 + (v_lc - V_lc)^2], a number or (n,).
 
     m and v are mean and variance of what enters layer l with the images; M and V what they were in training: for BatchNorm
-    the running statistics (Lee 2025, stage 1, term 1; Yin et al. 2020, section 3.2, with squared differences), for LayerNorm what
-    `GoalSettings.layernorm_target` says.
+    the running statistics (Lee 2025, stage 1, term 1; Yin et al. 2020, section 3.2, with squared differences), for LayerNorm 0
+    and 1.
     """
     return torch.stack(
         [
@@ -123,12 +122,3 @@ def total_variation_term(images: Tensor) -> Tensor:
     """sum_ij |x_i+1,j - x_ij| + |x_i,j+1 - x_ij|, (n,), of (n, 1, N, N)."""
     images = images.float()
     return images.diff(dim=2).abs().sum((1, 2, 3)) + images.diff(dim=3).abs().sum((1, 2, 3))
-
-
-def realism_term(critic: Tensor, usual: float) -> Tensor:
-    """max(0, usual - D(x)), (n,): how much less real than the untuned prior's images a discriminator finds an image.
-
-    `critic` (n, 1) is its verdict, `usual` the mean verdict on the untuned prior. Bounded, unlike -D(x), so that no image wins
-    by fooling the discriminator beyond measure.
-    """
-    return functional.relu(usual - critic.float()[:, 0])

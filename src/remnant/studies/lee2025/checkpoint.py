@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from remnant.attacks.checkpoint.goals import Goals
-from remnant.attacks.checkpoint.methods import unmet
-from remnant.attacks.prior import Prior, load_discriminator, load_prior
+from remnant.attacks.checkpoint.methods import suits
+from remnant.attacks.prior import Prior, load_prior
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.results import Results
@@ -27,7 +27,7 @@ from remnant.studies.lee2025.settings import METHODS_OF_ALL, CheckpointSettings
 from remnant.studies.lee2025.sources import check_known, group_of, write_own
 from remnant.studies.lee2025.study import DRAWN
 from remnant.studies.lee2025.targets import COLUMNS
-from remnant.targets.access import weights_of
+from remnant.targets.access import Weights, weights_of
 from remnant.targets.description import Description
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
@@ -162,8 +162,8 @@ def _brought(
     channels = described.channels or 1
     input_range = InputRange(settings.size or size or generator.side, channels, settings.mean, settings.std)
     # Whether the target takes such images, and says anything of those that it was trained on.
-    Goals(access, input_range, settings.attack.manifold.goals.changed(layernorm_target="unit"))
-    methods = _methods(settings, unmet(access, discriminator=bool(load_discriminator(prior)), images=bool(public)))
+    Goals(access, input_range, settings.attack.manifold.goals)
+    methods = _methods(settings, access)
     cohorts = [path and read_cohort(path) for path in (public, against)]
     if cohorts[0]:
         check_known(cohorts[0])
@@ -183,23 +183,18 @@ def _known(given: Given) -> dict[str, Any]:
     }
 
 
-def _methods(settings: CheckpointSettings, lacking: dict[str, list[str]]) -> tuple[str, ...]:
+def _methods(settings: CheckpointSettings, access: Weights) -> tuple[str, ...]:
     """The methods that are run: all that were asked for, or of those by default such as suit the target.
 
-    `lacking`: what `unmet` says. Raises `RemnantError` for one that was asked for and needs what nobody brought.
+    Raises `RemnantError` for one that was asked for and does not.
     """
-    words = {
-        "discriminator": "the discriminator.safetensors that `remnant prior train` leaves beside its prior",
-        "images": "public images, by --public",
-        "batch_norm": "a CNN with BatchNorm",
-        "attention": "a vision transformer",
-    }
     if settings.methods == METHODS_OF_ALL:
-        return tuple(name for name in settings.methods if not lacking[name])
+        return tuple(name for name in settings.methods if suits(name, access))
     for name in settings.methods:
-        if lacking[name]:
-            needed = " and ".join(words[need] for need in lacking[name])
-            raise RemnantError(f"The method '{name}' needs {needed}; give that, or leave it out by --methods.")
+        if not suits(name, access):
+            raise RemnantError(
+                f"The method '{name}' needs a CNN with BatchNorm; give that, or leave it out by --methods."
+            )
     return settings.methods
 
 

@@ -62,13 +62,11 @@ def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int)
 def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, int]:
     """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
     attack = settings.attack
-    tuning = attack.manifold.steps * attack.manifold.batch * (2 if method == "per_class" else 1)
+    tuning = attack.manifold.steps * attack.manifold.batch
     own = {
         "pixels": attack.pixels,
         "gmi": attack.gmi,
         "joint": attack.joint,
-        "refine": attack.refine,
-        "stationarity": attack.stationarity,
     }.get(method)
     drawn = own.images if own else attack.candidates
     searched = own.images * own.steps if own else 0

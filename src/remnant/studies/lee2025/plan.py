@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from remnant.attacks.checkpoint.methods import METHODS
 from remnant.base.run import Run
 from remnant.engine.cells import Cell
 from remnant.studies.lee2025.cells import (
@@ -20,11 +19,8 @@ from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 
 
-def cells_of(run: Run, settings: StudySettings, prior: Path, *, discriminator: bool) -> list[Cell]:
-    """Every cell of a study; the attacks with the most methods first, since the last to start decides when the study ends.
-
-    Without the prior's `discriminator`, methods that need it are left out.
-    """
+def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
+    """Every cell of a study; the attacks with the most methods first, since the last to start decides when the study ends."""
     targets = [
         Cell(target_cell_name(name), target_cell, {"target": name, "settings": settings}) for name in settings.targets
     ]
@@ -34,7 +30,7 @@ def cells_of(run: Run, settings: StudySettings, prior: Path, *, discriminator: b
         for cell in attack_cells(
             name,
             Aim(target_file(run, name), settings.classifier(name).input_range, prior, TARGETS[name].source),
-            runnable(settings.methods_on(name), discriminator=discriminator),
+            settings.methods_on(name),
             settings,
             needs=(DEMOGRAPHICS, target_cell_name(name)),
         )
@@ -57,8 +53,3 @@ def attack_cells(
         Cell(attack_cell_name(target, together[0]), attack_cell, {"methods": together, **shared}, needs)
         for together in by_stage1(methods)
     ]
-
-
-def runnable(methods: tuple[str, ...], *, discriminator: bool) -> tuple[str, ...]:
-    """Those of `methods` that can be run with, or without, a discriminator."""
-    return tuple(name for name in methods if discriminator or "discriminator" not in METHODS[name].needs)

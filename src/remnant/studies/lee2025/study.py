@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from remnant.attacks.prior import PriorSettings, load_discriminator, load_prior, prior_settings, train_prior
+from remnant.attacks.prior import PriorSettings, load_prior, prior_settings, train_prior
 from remnant.base.errors import RemnantError
-from remnant.base.progress import say
 from remnant.base.provenance import sha256
 from remnant.base.results import Results
 from remnant.base.run import Run
@@ -84,7 +83,7 @@ def run_study(
         check_whom_it_knows(generator, path, dealt.attackers, settings.targets)
         said["prior"] = prior_in_words(generator, dealt.attackers)
         said["sha256"] = sha256(path)
-        cells = cells_of(run, settings, path, discriminator=_has_discriminator(path))
+        cells = cells_of(run, settings, path)
         foretell(run, settings, cells, asked.workers)
         return cells
 
@@ -145,12 +144,3 @@ def _smoke_prior(
 
 def _few_steps(settings: PriorSettings) -> PriorSettings:
     return settings.changed(images=(SMOKE_PRIOR,) * len(settings.images))
-
-
-def _has_discriminator(prior: Path) -> bool:
-    if load_discriminator(prior):
-        return True
-    say(
-        f"There is no discriminator.safetensors beside {prior}: methods that need it are left out, as for imported priors."
-    )
-    return False
