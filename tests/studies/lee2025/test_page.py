@@ -85,7 +85,10 @@ def test_a_control_seen_by_an_option_alone_is_told_so(tables):
     rows = [row for row in tables["leak"] if row["target"] == "cnn_planted"]
     option = [row | {"source": "gmi"} for row in rows if row["source"] == "published"]
     missed = changed(tables, "leak", {"flagged": False}, target="cnn_planted", flagged=True)
-    assert "only under the option 'latent search (GMI)'" in said(missed | {"leak": [*missed["leak"], *option]})
+    alone = missed | {"leak": [*missed["leak"], *option]}
+    assert "not by the attack as published: only under 'latent search (GMI)': of a CNN" in said(alone)
+    both = alone | {"leak": [*alone["leak"], *(row | {"source": "pixels"} for row in option)]}
+    assert "only under 'latent search (GMI)' and 'pixels, no prior': of a CNN" in said(both)
 
 
 def test_a_false_alarm_is_told(tables):
@@ -121,6 +124,10 @@ def test_a_leak_that_only_a_stronger_attack_shows_is_told(tables):
     weaker = changed(tables, "leak", {"flagged": False}, target="cnn_overfit", source="published", flagged=True)
     assert "the attack as published shows no leak, but a stronger one does: 'pixels, no prior'" in said(weaker)
     assert re.search(r"'pixels, no prior', in the target's own features, .*; .* as well\. Judge", said(weaker))
+    stronger = changed(
+        tables, "leak", {"gain": 0.99, "flagged": True}, target="cnn_overfit", source="pixels", set="all"
+    )
+    assert "shows a leak, and a stronger one more of it: 'pixels, no prior'" in said(stronger)
 
 
 def test_a_leak_in_the_target_s_own_features_alone_redraws_nobody(tables):

@@ -25,9 +25,9 @@ def whole(tables: Tables, target: str, method: str | None = None) -> list[Row]:
 
 
 def flagged(tables: Tables, target: str) -> list[Row]:
-    """The rows that show a leak, those of the published attack first, the largest gain first."""
+    """The rows that show a leak, the largest gain first; of equal ones the published attack's, or of what else is run on all."""
     rows = [row for row in whole(tables, target) if row["flagged"]]
-    return sorted(rows, key=lambda row: (row["source"] != ATTACK, -row["gain"], row["source"] not in METHODS_OF_ALL))
+    return sorted(rows, key=lambda row: (-row["gain"], row["source"] != ATTACK, row["source"] not in METHODS_OF_ALL))
 
 
 def pictured(tables: Tables, target: str) -> bool:
@@ -85,8 +85,10 @@ def controls_in_words(tables: Tables) -> Iterator[str]:
             "says little: `remnant study lee2025` runs the same attack on such a target."
         )
     elif seen:
-        row = flagged(tables, PLANTED)[0]
-        by = "" if row["source"] == ATTACK else f", though only under the option '{label(row['source'])}'"
+        rows = flagged(tables, PLANTED)
+        row, sources = rows[0], dict.fromkeys(str(one["source"]) for one in rows)
+        options = " and ".join(f"'{label(source)}'" for source in sources)
+        by = "" if ATTACK in sources else f", though not by the attack as published: only under {options}"
         yield (
             f"The audit sees a leak where one was planted{by}: of a CNN trained on {row['members']} images for very "
             f"long, {gain_in_words(row)}."
@@ -145,7 +147,11 @@ def _flagged(rows: list[Row], *, published: bool) -> str:
             "the attack draws images that are nearer to patients of the training than to others, beyond what its "
             f"prior does: {gained}. {_nearer(rows[0])} The checkpoint gives away something of its patients."
         )
-    before = "the attack as published shows no leak, but a stronger one does" if published else "an attack shows a leak"
+    before = "an attack shows a leak"
+    if ATTACK in {row["source"] for row in rows}:
+        before = "the attack as published shows a leak, and a stronger one more of it"
+    elif published:
+        before = "the attack as published shows no leak, but a stronger one does"
     return f"{before}: '{label(rows[0]['source'])}', {gained}. Judge the checkpoint by the strongest."
 
 
