@@ -25,10 +25,11 @@ from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
+from remnant.defenses.privacynet.drawing import Scans, pair_drawing
 from remnant.defenses.privacynet.losses import published_term, same_patient_loss
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
-from remnant.defenses.privacynet.training import SEGMENTATION, Scans, pair_drawing, train_adversarially
+from remnant.defenses.privacynet.training import SEGMENTATION, train_adversarially
 from remnant.engine.adversarial import REPORT_EVERY
 from remnant.engine.device import fabric
 

@@ -11,7 +11,8 @@ from remnant.attacks.queries import (
     registered_scores,
 )
 from remnant.cohort.pairs import Pair
-from remnant.defenses.privacynet.secret import Bend, SecretSettings, draw_secret, warp_scan
+from remnant.defenses.privacynet.secret import Bend, SecretSettings, draw_secret
+from remnant.defenses.privacynet.warping import warp_scan
 
 PAIRS = [Pair(0, 1, True), Pair(2, 0, False)]
 

@@ -11,10 +11,11 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.nets import classifiers
 from remnant.targets import classifier
-from remnant.targets.classifier import RECIPES, ClassifierSettings, balanced_loss, train_classifier
+from remnant.targets.classifier import balanced_loss, train_classifier
 from remnant.targets.classifier_files import record_of
 from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
+from remnant.targets.recipes import RECIPES, ClassifierSettings
 
 INPUT = InputRange(16)
 

@@ -5,9 +5,10 @@ from tests.targets.tiny import noise
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.nets.classifiers import build_classifier
-from remnant.targets.classifier import ClassifierSettings, train_classifier
+from remnant.targets.classifier import train_classifier
 from remnant.targets.initial import load_initial
 from remnant.targets.inputs import InputRange
+from remnant.targets.recipes import ClassifierSettings
 
 VIT = {"image_size": 16, "patch": 8, "blocks": 1, "width": 64, "heads": 1, "mlp": 24}
 

@@ -11,7 +11,8 @@ from remnant.cli.main import main
 from remnant.cohort.nifti import read_header, read_mark, read_volume, write_volume
 from remnant.defenses.privacynet import deploy
 from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, TEMPLATE, load_client, load_server
-from remnant.defenses.privacynet.secret import draw_secret, warp_labels, warp_scan
+from remnant.defenses.privacynet.secret import draw_secret
+from remnant.defenses.privacynet.warping import warp_labels, warp_scan
 from remnant.measure.overlap import dice
 
 

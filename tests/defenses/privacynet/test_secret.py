@@ -6,17 +6,9 @@ import torch
 from scipy.linalg import expm
 
 from remnant.base.errors import RemnantError
-from remnant.defenses.privacynet import secret as module
-from remnant.defenses.privacynet.secret import (
-    Bend,
-    Secret,
-    SecretSettings,
-    draw_secret,
-    unwarp_labels,
-    unwarp_maps,
-    warp_labels,
-    warp_scan,
-)
+from remnant.defenses.privacynet import warping as module
+from remnant.defenses.privacynet.secret import Bend, Secret, SecretSettings, draw_secret
+from remnant.defenses.privacynet.warping import unwarp_labels, unwarp_maps, warp_labels, warp_scan
 from remnant.measure.overlap import dice
 
 NOTHING = SecretSettings(rotation_degrees=0, scaling=0, shift_mm=0, bends=(), mirror=False, gamma=0, gain=0)

@@ -11,7 +11,8 @@ from remnant.base.files import read_json, write_json
 from remnant.cohort.nifti import read_mark, read_volume, write_volume
 from remnant.cohort.placing import Placing, place_scan
 from remnant.defenses.privacynet.networks import Client, Server
-from remnant.defenses.privacynet.secret import Secret, draw_secret, unwarp_maps, warp_scan
+from remnant.defenses.privacynet.secret import Secret, draw_secret
+from remnant.defenses.privacynet.warping import unwarp_maps, warp_scan
 from remnant.engine.stitch import stitched
 from remnant.measure.correlation import ncc_matrix
 

@@ -5,10 +5,9 @@ scan that nobody's head looks like, and the client alone can bend the map back. 
 Siamese discriminator proposes the flow; here it is drawn anew for every scan from a fixed law, since a network that makes it
 is a network that can be stolen.
 
-The deformation is the flow of a stationary velocity field (Arsigny 2006): invertible by construction, its inverse the flow
-of the opposite field. The field has no part across the faces of the grid, so that the grid is mapped onto itself and nothing
-of a head leaves it, however far it turns. Points and displacements are in mm from the grid's middle. A volume that does not lie
-on the secret's grid raises `RemnantError`.
+The deformation is the flow of a stationary velocity field: invertible by construction, its inverse the flow of the opposite
+field. The field has no part across the faces of the grid, so that the grid is mapped onto itself and nothing of a head leaves
+it, however far it turns. `warping` applies it.
 """
 
 import base64
@@ -21,18 +20,13 @@ import numpy as np
 import torch
 from pydantic import Field as Setting
 from torch import Tensor
-from torch.nn import functional
 
 from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
 from remnant.cohort.phantoms.fields import smooth_noise
+from remnant.defenses.privacynet.flow import flowed, half_sides
 
 NODE_MM = 8.0  # between the nodes of the velocity field
 TAPER_MM = 20.0  # from a face of the grid, over which the velocity across it falls to 0
-HALVINGS = 8  # the flow is that of 1 / 2^8 of the field, doubled so many times (scaling and squaring)
-CORRECTIONS = 2  # of the inverse, since flows between nodes are only interpolated: from 0.3 mm to 0.04 mm on average
-
-Window = tuple[slice, slice, slice]
 
 
 class Bend(Settings):
@@ -74,10 +68,15 @@ class Secret:
     gamma: float
     gain: float
 
+    @property
+    def half(self) -> Tensor:
+        """Half of the grid's sides in mm, (3, 1, 1, 1)."""
+        return half_sides(self.shape, self.spacing)
+
     @cached_property
     def moved(self) -> Tensor:
         """The displacement in mm on the lattice (3, nodes), of which every reading of a volume is made."""
-        return _flowed(self.flow, self)
+        return flowed(self.flow, self.half)
 
     def plain(self) -> dict[str, Any]:
         """What JSON can hold, for the client's own file."""
@@ -139,114 +138,3 @@ def draw_secret(
         float(np.exp(settings.gamma * generator.standard_normal())),
         float(np.exp(settings.gain * generator.standard_normal())),
     )
-
-
-def warp_scan(image: Tensor, secret: Secret, window: Window | None = None) -> Tensor:
-    """The deformed scan, float32 (1, x, y, z) in [0, 1], of `image` (1, x, y, z) in [0, 1]; only its voxels in `window` if
-    given.
-    """
-    warped = _read(image, _mirrored(_there(secret, window), secret), secret)
-    return (warped.clamp(0, 1) ** secret.gamma * secret.gain).clamp(0, 1)
-
-
-def warp_labels(labels: Tensor, secret: Secret, window: Window | None = None) -> Tensor:
-    """The label map of the deformed scan, uint8 (x, y, z), of `labels` (x, y, z): each voxel the class with the largest part."""
-    return _largest(_read(_shares(labels), _mirrored(_there(secret, window), secret), secret))
-
-
-def unwarp_maps(maps: Tensor, secret: Secret) -> Tensor:
-    """Maps float32 (c, x, y, z) of a deformed scan, such as the probabilities of classes, as they lie on the scan itself."""
-    return _read(maps, _back(secret), secret)
-
-
-def unwarp_labels(labels: Tensor, secret: Secret) -> Tensor:
-    """The label map of a deformed scan, (x, y, z) class indices, as uint8 (x, y, z) on the scan itself.
-
-    By the largest part in each voxel. Interpolated twice on the way there and back, small structures lose: undoing the
-    probabilities by `unwarp_maps` loses less.
-    """
-    return _largest(unwarp_maps(_shares(labels), secret))
-
-
-def _there(secret: Secret, window: Window | None) -> Tensor:
-    """Where each voxel of the deformed scan is taken from, but for the mirror: (3, x, y, z) in mm."""
-    places = _voxels(secret, window)
-    return places + _displaced(secret.moved, places, secret)
-
-
-def _back(secret: Secret) -> Tensor:
-    """Where each voxel of the scan lies in the deformed one: (3, x, y, z) in mm."""
-    places = _mirrored(_voxels(secret, None), secret)
-    there = secret.moved
-    found = places + _displaced(_flowed(-secret.flow, secret), places, secret)
-    missed = places - found - _displaced(there, found, secret)
-    for _ in range(CORRECTIONS):
-        # Where the flow is steep, at the grid's corners, a correction may overshoot: there it is left out.
-        tried = torch.minimum(torch.maximum(found + missed, -_half(secret)), _half(secret))
-        left = places - tried - _displaced(there, tried, secret)
-        better = left.norm(dim=0) < missed.norm(dim=0)
-        found, missed = torch.where(better, tried, found), torch.where(better, left, missed)
-    return found
-
-
-def _flowed(velocity: Tensor, secret: Secret) -> Tensor:
-    """The displacement (3, nodes) in mm after following the velocity for a unit of time (Arsigny 2006, scaling and squaring)."""
-    half = _half(secret)
-    lines = [
-        torch.linspace(-float(side), float(side), count)
-        for side, count in zip(half.flatten(), velocity.shape[1:], strict=True)
-    ]
-    nodes = torch.stack(torch.meshgrid(*lines, indexing="ij"))
-    moved = velocity / 2**HALVINGS
-    for _ in range(HALVINGS):
-        moved = moved + _displaced(moved, nodes + moved, secret)
-    return moved
-
-
-def _displaced(field: Tensor, places: Tensor, secret: Secret) -> Tensor:
-    """A field (3, nodes) at `places` (3, x, y, z) in mm: the outermost nodes lie on the faces of the grid."""
-    return functional.grid_sample(
-        field[None], _grid(places / _half(secret)), padding_mode="border", align_corners=True
-    )[0]
-
-
-def _read(volume: Tensor, places: Tensor, secret: Secret) -> Tensor:
-    """A volume (c, x, y, z) at `places` (3, ...) in mm, 0 beyond the grid."""
-    if volume.shape[1:] != secret.shape:
-        raise RemnantError(
-            f"The secret deforms volumes of {secret.shape} voxels. Got {tuple(volume.shape[1:])} instead; give the code "
-            "that it was drawn for, or the map made of it."
-        )
-    return functional.grid_sample(volume[None].float(), _grid(places / _half(secret)), align_corners=False)[0]
-
-
-def _grid(places: Tensor) -> Tensor:
-    # grid_sample wants the last axis first.
-    return places.flip(0).movedim(0, -1)[None]
-
-
-def _voxels(secret: Secret, window: Window | None) -> Tensor:
-    """The centres (3, x, y, z) in mm of all voxels, or of those in `window`."""
-    lines = [
-        ((torch.arange(side) - (side - 1) / 2) * secret.spacing)[part]
-        for side, part in zip(secret.shape, window or (slice(None),) * 3, strict=True)
-    ]
-    return torch.stack(torch.meshgrid(*lines, indexing="ij"))
-
-
-def _half(secret: Secret) -> Tensor:
-    return torch.tensor(secret.shape).view(3, 1, 1, 1) * secret.spacing / 2
-
-
-def _mirrored(places: Tensor, secret: Secret) -> Tensor:
-    """Left for right where the draw says so."""
-    return places * torch.tensor([-1.0 if secret.mirrored else 1.0, 1.0, 1.0]).view(3, 1, 1, 1)
-
-
-def _shares(labels: Tensor) -> Tensor:
-    """A map (x, y, z) as float32 (classes, x, y, z) of 0 and 1."""
-    return torch.stack([labels == label for label in range(int(labels.max()) + 1)]).float()
-
-
-def _largest(shares: Tensor) -> Tensor:
-    return shares.argmax(0).to(torch.uint8)

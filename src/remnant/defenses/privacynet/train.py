@@ -1,16 +1,12 @@
 """`remnant protect train`: from a cohort to an encoder and a segmenter, each in a file of its own."""
 
-import contextlib
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import read_json, write_json, write_text
-from remnant.base.progress import Task
-from remnant.base.results import Row
+from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.align import align
@@ -20,13 +16,12 @@ from remnant.cohort.grid import Grid
 from remnant.cohort.prepare import prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.template import Template, build_template
+from remnant.defenses.privacynet.curves import Curves
+from remnant.defenses.privacynet.drawing import Scans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
-from remnant.defenses.privacynet.training import Scans, pretrain, train_adversarially
-from remnant.engine.adversarial import REPORT_EVERY, TermReport
+from remnant.defenses.privacynet.training import pretrain, train_adversarially
 from remnant.measure.correlation import ncc_matrix
-from remnant.report.figures.stage1 import stage1_terms
-from remnant.report.figures.style import house_style, to_svg
 from remnant.report.private import private_folder
 
 STUDY = "privacynet"
@@ -144,53 +139,3 @@ def likeness(images: np.ndarray, template: Template | None) -> float:
     """The lowest correlation of these scans (n, 1, x, y, z) with the template, or with their own mean where there is none."""
     mean = images.mean(0) if template is None else template.image[None]
     return float(ncc_matrix(images[:, 0], mean).min())
-
-
-class Curves:
-    """The losses of a training on their way: into the log, the progress bar and RUN/figures/losses.svg. A context manager."""
-
-    def __init__(self, run: Run, steps: dict[str, int], quiet: bool) -> None:
-        """`steps` of each part of the training, in order."""
-        self._run, self._steps, self._quiet = run, steps, quiet
-        self._stack = contextlib.ExitStack()
-        self._task: Task | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
-
-    def of(self, part: str) -> TermReport:
-        """The report of one part."""
-        earlier = sum(list(self._steps.values())[: list(self._steps).index(part)])
-
-        def report(step: int, terms: dict[str, float]) -> None:
-            self._run.log(part, "step", step=step, terms=terms)
-            done = earlier + step
-            if self._task is None:
-                # Only now is it known what an earlier process had done.
-                self._task = self._stack.enter_context(
-                    Task("training", sum(self._steps.values()), done=max(0, done - REPORT_EVERY), quiet=self._quiet)
-                )
-            shown = ", ".join(f"{term} {value:.3g}" for term, value in terms.items())
-            self._task.advance(f"{part}: {shown}", done - self._task.done)
-            if step % (10 * REPORT_EVERY) == 0 or step == self._steps[part]:
-                self.draw()
-
-        return report
-
-    def draw(self) -> None:
-        """Draw all that the log holds: an earlier process may have begun."""
-        values = {
-            (event["cell"], term, event["step"]): value
-            for event in self._run.events()
-            if event["event"] == "step"
-            for term, value in event["terms"].items()
-        }
-        rows: list[Row] = [
-            {"target": part, "term": term, "step": step, "value": value} for (part, term, step), value in values.items()
-        ]
-        with house_style():
-            drawn = to_svg(stage1_terms(rows), "losses")
-        write_text(self._run.path / "figures" / "losses.svg", drawn)

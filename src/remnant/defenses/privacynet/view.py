@@ -13,7 +13,8 @@ from torch.nn import functional
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.networks import load_client, load_server
-from remnant.defenses.privacynet.secret import Secret, SecretSettings, draw_secret, unwarp_maps, warp_labels, warp_scan
+from remnant.defenses.privacynet.secret import Secret, SecretSettings, draw_secret
+from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
 from remnant.engine.stitch import stitched
 
 Seen = Literal["code", "labels"]

@@ -9,8 +9,8 @@ import torch
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.drawing import Scans as TrainingScans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
-from remnant.defenses.privacynet.training import Scans as TrainingScans
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state

@@ -17,8 +17,8 @@ from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.engine.loop import FitSettings, Plateau
 from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.classifier import ClassifierSettings
 from remnant.targets.inputs import InputRange
+from remnant.targets.recipes import ClassifierSettings
 
 Preset = Literal["smoke", "cpu", "paper"]
 MethodName = Literal[*METHODS]

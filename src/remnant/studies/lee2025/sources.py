@@ -16,7 +16,7 @@ from remnant.cohort.radiograph.prepare import Radiographs
 from remnant.studies.lee2025.kept import GROUPS, OWN, Group, write_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.classifier import PLANTED
+from remnant.targets.recipes import PLANTED
 
 Labels = dict[str, int]
 

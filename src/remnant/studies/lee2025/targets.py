@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from remnant.studies.lee2025.kept import Source
-from remnant.targets.classifier import RecipeName
+from remnant.targets.recipes import RecipeName
 
 Network = Literal["cnn", "vit"]
 
