@@ -10,6 +10,7 @@ from torch import Tensor
 
 from remnant.attacks.likelihood import VoxelLikelihood
 from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, train_on_codes
+from remnant.attacks.shapes import ShapeLikelihood, grey_images, shape_fields
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
@@ -20,7 +21,7 @@ from remnant.measure.verification import best_threshold
 from remnant.nets.siamese import Siamese
 from remnant.targets.access import Codes, encode
 
-MS_SSIM, LIKELIHOOD, D_ADV, D_NEW = "ms_ssim", "likelihood", "d_adv", "d_new"
+MS_SSIM, LIKELIHOOD, SHAPES, D_ADV, D_NEW = "ms_ssim", "likelihood", "shapes", "d_adv", "d_new"
 MARGIN = 3  # voxels around all heads of the attacker's
 MOVED = 8  # likewise, where a secret moves them
 
@@ -60,34 +61,45 @@ def adversary_scores(
     report: EpochReport,
     discriminator: tuple[Siamese, int] | None = None,
     looks: int = 1,
+    spacing_mm: float | None = None,
 ) -> dict[str, Scored]:
     """What every adversary makes of pairs of the attacker's `own` scans (n, 1, x, y, z) of `patients`, and of `access.codes`.
 
     `training` are pairs of own scans, `test` of the codes, both by place. By name: `ms_ssim`; `likelihood` (`VoxelLikelihood`);
+    `shapes` (`ShapeLikelihood`), given the `spacing_mm` of codes that show a head, as deformed scans and label maps do;
     `d_adv`, the `discriminator` that the encoder was trained against, with the voxels a side of its patches, where there is
     one; `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
     `looks`: how often each own scan is passed through `access.view` to learn from, more than once where the client draws a
     secret each time, since who saw several draws of a scan knows better what of a code is the person's.
     Raises `RemnantError` as `train_on_codes` and `ms_ssim_matrix` do.
     """
-    seen = encode(access.view, own)
+    # The first look at each scan, by whose pairs thresholds are chosen, comes first.
+    seen, owners = torch.cat([encode(access.view, own) for _ in range(looks)]), list(patients) * looks
     # Around the heads there is nothing to learn from, and it would take half of the time.
     box = (..., *union_box(own[:, 0], MARGIN if looks == 1 else MOVED))
+    pool, others = seen[box], access.codes[box]
     whose = [(patients[pair.anchor], patients[pair.other]) for pair in training]
-    mine, theirs = ms_ssim_scores(seen, training), ms_ssim_scores(access.codes, test)
-    found = {MS_SSIM: Scored(mine, theirs, best_threshold(mine, whose))}
-    pool = torch.cat([seen[box], *(encode(access.view, own)[box] for _ in range(looks - 1))])
-    owners = list(patients) * looks
+
+    def scored(mine: np.ndarray, theirs: np.ndarray, embeddings: np.ndarray | None = None) -> Scored:
+        return Scored(mine, theirs, best_threshold(mine, whose), embeddings)
+
+    found = {MS_SSIM: scored(ms_ssim_scores(seen, training), ms_ssim_scores(access.codes, test))}
     ratio = VoxelLikelihood(pool, owners)
-    (mine, _), (theirs, embeddings) = ratio.scores(seen[box], training), ratio.scores(access.codes[box], test)
-    found[LIKELIHOOD] = Scored(mine, theirs, best_threshold(mine, whose), embeddings)
+    found[LIKELIHOOD] = scored(ratio.scores(pool, training)[0], *ratio.scores(others, test))
+    if spacing_mm is not None:
+        mean = own.mean((0, 1))
+        mine, theirs = (
+            shape_fields(grey_images(codes, seen[: len(own)], own), mean, spacing_mm) for codes in (seen, access.codes)
+        )
+        shapes = ShapeLikelihood(mine, owners)
+        found[SHAPES] = scored(shapes.scores(mine, training)[0], *shapes.scores(theirs, test))
     if discriminator is not None:
-        found[D_ADV] = _judged(*discriminator, seen, training, access.codes, test)
+        found[D_ADV] = _judged(*discriminator, seen[: len(own)], training, access.codes, test)
     for trunk, number in _fresh(settings):
         chosen = settings.reidentifier.changed(trunk=trunk)
         model = train_on_codes(pool, owners, chosen, seeds.child(D_NEW, trunk, number), report)
-        found[f"{D_NEW}_{trunk}_{number}"] = _judged(model, chosen.patch, seen[box], training, access.codes[box], test)
-    found[f"{D_NEW}_all"] = _together([scored for name, scored in found.items() if name.startswith(D_NEW)])
+        found[f"{D_NEW}_{trunk}_{number}"] = _judged(model, chosen.patch, pool[: len(own)], training, others, test)
+    found[f"{D_NEW}_all"] = _together([each for name, each in found.items() if name.startswith(D_NEW)])
     return found
 
 

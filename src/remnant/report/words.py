@@ -80,6 +80,7 @@ _LABELS = {
     "code_registered_mean": "many codes, registered mean",
     "strongest": "strongest adversary",
     "likelihood": "voxels' likelihood ratio",
+    "shapes": "shapes' likelihood ratio",
     "d_adv": "D_adv",
     "d_new": "fresh D_new",
     "redrawn": "redrawn scan",

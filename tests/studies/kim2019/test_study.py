@@ -30,8 +30,10 @@ def test_cells_wait_for_what_they_read(tmp_path, invented):
         for view in ("code", "labels"):
             assert cells[f"identity-{name}-{view}"].needs == (f"see-{name}",) == cells[f"inversion-{name}-{view}"].needs
     assert [name for name in cells if name.startswith("queries")] == [
-        "queries-deformation",
-        "queries-deformation-entropy-1",
+        "queries-averaged-deformation",
+        "queries-registered-deformation",
+        "queries-averaged-deformation-entropy-1",
+        "queries-registered-deformation-entropy-1",
     ]
     assert not [name for name in cells_of(Run(tmp_path), settings, variants, scans(), ()) if "transfer" in name.name]
 

@@ -83,6 +83,8 @@ def identity_cell(
         epoch_log(run, cell_name(IDENTITY, variant, view)),
         (load_discriminator(folder), loaded.patch) if folder and view == "code" else None,
         attack.looks if loaded.secret else 1,
+        # Codes of an encoder show no head.
+        scans.spacing_mm if loaded.encoder is None else None,
     )
     start = 0
     for kind, some in pairs.items():

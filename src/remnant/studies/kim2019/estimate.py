@@ -21,7 +21,7 @@ from remnant.nets.inversion import CodeDecoder
 from remnant.nets.siamese import build_trunk
 from remnant.studies.kim2019.attacking import IDENTITY, INVERSION, PEOPLE
 from remnant.studies.kim2019.kept import VIEWS, Scans
-from remnant.studies.kim2019.querying import QUERIES
+from remnant.studies.kim2019.querying import AVERAGED, QUERIES
 from remnant.studies.kim2019.robustness import CONDITIONS
 from remnant.studies.kim2019.seeing import SEE
 from remnant.studies.kim2019.settings import AttackSettings
@@ -94,7 +94,10 @@ def seconds_of(
         return net.pretraining.steps * costs.step
     if kind == TRAIN:
         return net.adversarial.steps * costs.step
-    encode = costs.encode if variants[cell.arguments["variant"]].encodes else 0.0
+    encodes = variants[cell.arguments["variant"]].encodes
+    registration = scans.images[0].size * REGISTRATION_A_VOXEL
+    # Of codes that show a head, shapes are compared too.
+    encode, shape = (costs.encode, 0.0) if encodes else (0.0, registration)
     own, test = len(scans.where("training")), len(scans.where("test"))
     looks = attack.looks if variants[cell.arguments["variant"]].secret else 1
     if kind == SEE:
@@ -107,14 +110,15 @@ def seconds_of(
         trained = len(VIEWS) * own * attack.people.fit.epochs * costs.trunk[attack.people.trunk]
         return looks * own * (2 * encode + costs.segment) + trained
     if kind == QUERIES:
-        seen = 2 * 2 * attack.queried * attack.queries.queries
-        registered = seen * (attack.queries.rounds + 1) * scans.images[0].size * REGISTRATION_A_VOXEL
-        pairs = 2 * attack.queried * (1 + attack.negatives)
-        registered += 2 * pairs * scans.images[0].size * REGISTRATION_A_VOXEL
-        return (seen + looks * own) * encode + registered + 2 * _adversaries(costs, attack) / attack.adversaries.seeds
+        seen = 2 * attack.queried * attack.queries.queries
+        if cell.name.startswith(AVERAGED):
+            return (seen + looks * own) * (encode + shape) + _adversaries(costs, attack)
+        registered = 2 * seen * (attack.queries.rounds + 1) + 4 * attack.queried * (1 + attack.negatives)
+        adversaries = _adversaries(costs, attack) / attack.adversaries.seeds
+        return 2 * seen * encode + registered * registration + adversaries
     look = encode + (costs.segment if cell.arguments["view"] == "labels" else 0.0)
     if kind == IDENTITY:
-        return looks * own * look + _adversaries(costs, attack)
+        return looks * own * look + (looks * own + test) * shape + _adversaries(costs, attack)
     if kind == INVERSION:
         epoch = own * (look + (1 + attack.redraw.replays) * costs.decoder)
         return attack.redraw.fit.epochs * epoch + 2 * test**2 * scans.images[0].size * SSIM_A_VOXEL

@@ -123,7 +123,7 @@ def _pairs(tables: Tables) -> Section:
         title="Are two images of one patient?",
         text=[
             "The paper's question, put to pairs of test patients, whom no training saw. A network calls two images the same "
-            "patient's where it finds that as likely as not; for MS-SSIM and the likelihood ratio, which need no training, "
+            "patient's where it finds that as likely as not; for MS-SSIM and the likelihood ratios, which need no training, "
             "the threshold comes from training pairs. D_adv is the discriminator that the encoder played against; fresh "
             "D_new was trained afterwards on the attacker's own codes, with several networks and seeds, of which the "
             "strongest, or their mean, is shown. A failure counts only where the same adversary, with the same budget and "

@@ -103,8 +103,8 @@ class Identity:
     `kind` of the test pairs, of `KINDS`: where visits are simulated, patients who have real ones have a record of these too.
     `view` of `VIEWS` or `QUERIED`; `queries`: how often each scan was sent. `training_pairs` (p, 2) and `test_pairs` (q, 2):
     the patients of each pair's two scans, as `measure.verification` takes them; `patients` (k,): those of the test scans, in the
-    order of all `embeddings`. `adversaries` by name, as `attacks.adversaries` has them: "ms_ssim", "likelihood", "d_adv" (codes
-    alone), "d_new_<trunk>_<seed>" and their mean.
+    order of all `embeddings`. `adversaries` by name, as `attacks.adversaries` has them: "ms_ssim", "likelihood", "shapes"
+    (where a head is seen), "d_adv" (codes alone), "d_new_<trunk>_<seed>" and their mean.
     """
 
     variant: str

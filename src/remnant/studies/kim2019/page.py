@@ -103,7 +103,7 @@ def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
 
 def _measures(tables: Tables) -> dict[str, str]:
     said = {
-        "pairs": "A network calls a pair the same from a probability of one half on; MS-SSIM and the likelihood ratio from a "
+        "pairs": "A network calls a pair the same from a probability of one half on; MS-SSIM and the likelihood ratios from a "
         "threshold on that training pairs gave. Accuracy is balanced: the mean of the shares right among pairs of one patient "
         "and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap), which what pairs share through a "
         "patient is in.",

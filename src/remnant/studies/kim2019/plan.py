@@ -16,7 +16,7 @@ from remnant.studies.kim2019.attacking import (
     people_known,
 )
 from remnant.studies.kim2019.kept import VIEWS, Scans
-from remnant.studies.kim2019.querying import QUERIES, queries_cell
+from remnant.studies.kim2019.querying import AVERAGED, REGISTERED_MEAN, averaged_cell, registered_cell
 from remnant.studies.kim2019.seeing import SEE, see_cell
 from remnant.studies.kim2019.settings import AttackSettings, StudySettings
 from remnant.studies.kim2019.training import PRETRAIN, TRAIN, cell_name, folder_of, pretrain_cell, train_cell
@@ -63,6 +63,13 @@ def measuring_cells(
             for view in VIEWS
         ),
         *([Cell(cell_name(PEOPLE, name), people_cell, given, (see,))] if any(people_known(scans)) else []),
-        *([Cell(cell_name(QUERIES, name), queries_cell, given, needs)] if variant.secret else []),
+        *(
+            [
+                Cell(cell_name(AVERAGED, name), averaged_cell, given, needs),
+                Cell(cell_name(REGISTERED_MEAN, name), registered_cell, given, needs),
+            ]
+            if variant.secret
+            else []
+        ),
         *([Cell(cell_name(TRANSFER, name), transfer_cell, {"cohorts": second, **given}, needs)] if second else []),
     ]

@@ -26,53 +26,49 @@ from remnant.studies.kim2019.training import cell_name
 from remnant.targets.access import Codes
 
 QUERIES = "queries"
+AVERAGED, REGISTERED_MEAN = f"{QUERIES}-averaged", f"{QUERIES}-registered"
+# Scans by their places, and pairs of them.
+Asked = tuple[Sequence[int], Sequence[Pair]]
 # The adversary that bends one image onto the other, and looks how like they are then.
 REGISTERED = "registered"
 
 
-def queries_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed: int) -> dict[str, Any]:
-    """Pairs of scans of which the server saw several codes each: what adversaries say on average, and of the codes' mean."""
+def averaged_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed: int) -> dict[str, Any]:
+    """Pairs of scans of which the server saw several codes each: what adversaries say of all pairs of codes, on average."""
     scans, loaded, seeds = kept(run, Scans, STUDY), View.load(folder), Seeds(seed).child(QUERIES)
     test, count = queried(scans, "test", attack.queried), attack.queries.queries
+    own = scans.where("training").tolist()
+    training = pairs_of(scans, own, attack.negatives, seeds.child("everybody"))
     tested = pairs_of(scans, test, attack.negatives, seeds.child("test"))
-    report = epoch_log(run, cell_name(QUERIES, variant))
-    # One seed of each, as there are two ways to look.
-    adversaries = attack.adversaries.changed(seeds=1)
-
-    def kept_as(view: str, own: Sequence[int], training: Sequence[Pair], found: dict[str, Scored]) -> None:
-        scores = {
-            # Retrieval is by codes; of several looks there is none for a scan.
-            name: Scores(each.training, each.test, each.threshold, np.empty((len(test), 0)))
-            for name, each in found.items()
-        }
-        whose = tuple(scans.patients[i] for i in test)
-        pairs = (names_of(scans, own, training), names_of(scans, test, tested))
-        keep(run, Identity(variant, view, scans.kind, count, *pairs, whose, scores))
-
-    fresh = loaded.watched("code", seeds.child("sent"))
-    sent = looks(fresh, tensor(scans, test), count)
-    everybody = scans.where("training").tolist()
-    training = pairs_of(scans, everybody, attack.negatives, seeds.child("everybody"))
     found = adversary_scores(
-        Codes(fresh, sent),
-        tensor(scans, everybody),
-        [scans.patients[i] for i in everybody],
+        Codes(loaded.watched("code", seeds.child("own")), _sent(loaded, scans, test, attack, seeds)),
+        tensor(scans, own),
+        [scans.patients[i] for i in own],
         training,
         pairs_of_looks(tested, count),
-        adversaries,
+        attack.adversaries,
         seeds.child("adversaries"),
-        report,
+        epoch_log(run, cell_name(AVERAGED, variant)),
         (load_discriminator(folder), loaded.patch),
         attack.looks,
+        scans.spacing_mm if loaded.encoder is None else None,
     )
     averages = {name: replace(each, test=averaged(each.test, count)) for name, each in found.items()}
-    kept_as(QUERIED[0], everybody, training, averages)
+    _keep(run, scans, variant, QUERIED[0], count, (own, training), (test, tested), averages)
+    return {}
 
+
+def registered_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed: int) -> dict[str, Any]:
+    """The same pairs: what adversaries make of each scan's codes once these are bent onto each other and averaged."""
+    scans, loaded, seeds = kept(run, Scans, STUDY), View.load(folder), Seeds(seed).child(QUERIES)
     # Registering takes its time, so that fewer are learnt from.
-    own = queried(scans, "training", attack.queried)
-    training = pairs_of(scans, own, attack.negatives, seeds.child("training"))
+    own, test = (queried(scans, role, attack.queried) for role in ("training", "test"))
+    training, tested = (
+        pairs_of(scans, chosen, attack.negatives, seeds.child(name))
+        for chosen, name in ((own, "training"), (test, "test"))
+    )
     mine, theirs = (
-        _means(codes, attack, scans.spacing_mm) for codes in (looks(fresh, tensor(scans, own), count), sent)
+        _means(_sent(loaded, scans, chosen, attack, seeds), attack, scans.spacing_mm) for chosen in (own, test)
     )
     bent = [registered_scores(*each, scans.spacing_mm) for each in ((mine, training), (theirs, tested))]
     registered = Scored(*bent, best_threshold(bent[0], names_of(scans, own, training)))
@@ -83,12 +79,41 @@ def queries_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, s
         [scans.patients[i] for i in own],
         training,
         tested,
-        adversaries,
+        # One seed of each, for the time.
+        attack.adversaries.changed(seeds=1),
         seeds.child("adversaries"),
-        report,
+        epoch_log(run, cell_name(REGISTERED_MEAN, variant)),
+        spacing_mm=scans.spacing_mm if loaded.encoder is None else None,
     )
-    kept_as(QUERIED[1], own, training, {REGISTERED: registered} | found)
+    found = {REGISTERED: registered} | found
+    _keep(run, scans, variant, QUERIED[1], attack.queries.queries, (own, training), (test, tested), found)
     return {}
+
+
+def _sent(loaded: View, scans: Scans, chosen: list[int], attack: AttackSettings, seeds: Seeds) -> Tensor:
+    """The codes of the chosen scans, each sent many times."""
+    return looks(loaded.watched("code", seeds.child("sent", *chosen)), tensor(scans, chosen), attack.queries.queries)
+
+
+def _keep(
+    run: Run,
+    scans: Scans,
+    variant: str,
+    view: str,
+    queries: int,
+    own: Asked,
+    test: Asked,
+    found: dict[str, Scored],
+) -> None:
+    scores = {
+        # Retrieval is by codes; of several looks there is none for a scan.
+        name: Scores(each.training, each.test, each.threshold, np.empty((len(test[0]), 0)))
+        for name, each in found.items()
+    }
+    whose = tuple(scans.patients[i] for i in test[0])
+    keep(
+        run, Identity(variant, view, scans.kind, queries, names_of(scans, *own), names_of(scans, *test), whose, scores)
+    )
 
 
 def queried(scans: Scans, role: Role, patients: int) -> list[int]:

@@ -31,7 +31,7 @@ class AttackSettings(Settings):
     adversaries: AdversarySettings = AdversarySettings()
     redraw: RedrawSettings = RedrawSettings()
     people: PeopleSettings = PeopleSettings()
-    looks: int = pydantic.Field(default=4, ge=1)
+    looks: int = pydantic.Field(default=3, ge=1)
     negatives: int = pydantic.Field(default=10, ge=1)
     displaced: int = pydantic.Field(default=6, ge=0)
     degraded: int = pydantic.Field(default=20, ge=1)
