@@ -8,7 +8,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
 from remnant.cohort.revisit import RevisitSettings
-from remnant.defenses.privacynet import train, training
+from remnant.defenses.privacynet import drawing, train
 from remnant.defenses.privacynet.networks import load_client, load_server
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.defenses.privacynet.train import patients_of, train_privacynet
@@ -111,8 +111,8 @@ def test_a_deformation_trains_no_encoder(deformed):
 
 def test_both_play_on_deformed_scans(brains, cache, tmp_path, monkeypatch):
     seen = []
-    warp = training.warp_scan
-    monkeypatch.setattr(training, "warp_scan", lambda *words: seen.append(words[1]) or warp(*words))
+    warp = drawing.warp_scan
+    monkeypatch.setattr(drawing, "warp_scan", lambda *words: seen.append(words[1]) or warp(*words))
     train_privacynet(brains, SMOKE.changed(method="both"), tmp_path / "net", resume=False, cache=cache, quiet=True)
     client = load_client(tmp_path / "net")
     assert client.network is not None and client.secret == SMOKE.secret
