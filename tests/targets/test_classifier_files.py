@@ -9,11 +9,12 @@ from tests.targets.tiny import noise
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.targets.checkpoint import load_checkpoint
-from remnant.targets.classifier import ClassifierSettings, train_classifier
+from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import save_classifier, save_state_dict
 from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
+from remnant.targets.recipes import ClassifierSettings
 
 VIT = {"image_size": 16, "patch": 8, "blocks": 1, "width": 64, "heads": 1, "mlp": 24}
 

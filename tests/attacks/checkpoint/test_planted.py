@@ -13,9 +13,10 @@ from remnant.cohort.phantoms import ChestPhantoms
 from remnant.measure.auc import auc_p_value, mann_whitney_auc
 from remnant.measure.neighbours import cosine_matrix
 from remnant.targets.access import weights_of
-from remnant.targets.classifier import PLANTED, ClassifierSettings, LabelledImages, train_classifier
+from remnant.targets.classifier import LabelledImages, train_classifier
 from remnant.targets.features import penultimate_features
 from remnant.targets.inputs import InputRange
+from remnant.targets.recipes import PLANTED, ClassifierSettings
 
 SIDE, ATTACKERS, OTHERS = 32, 120, 36
 INPUT = InputRange(SIDE)

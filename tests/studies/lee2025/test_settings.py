@@ -7,7 +7,7 @@ from remnant.base.errors import RemnantError
 from remnant.studies.lee2025 import checkpoint_preset, preset
 from remnant.studies.lee2025.settings import PRESETS
 from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.classifier import RECIPES
+from remnant.targets.recipes import RECIPES
 
 
 @pytest.mark.parametrize("name", PRESETS)
