@@ -29,3 +29,13 @@ def test_several_steps_at_once_are_one_line(capsys, monkeypatch):
     with Task("work", 100, done=20) as task:
         task.advance("a", steps=40)
     assert capsys.readouterr().err.splitlines() == ["work 60/100, 20 s left a"]
+
+
+def test_between_steps_it_tells_what_the_work_is_at(capsys, monkeypatch):
+    clock = iter([0.0, 5.0, 20.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Task("cells", 4, done=1) as task:
+        task.tell("a: step 1")
+        task.tell("a: step 2")
+    # Not within 15 s of the last line.
+    assert capsys.readouterr().err.splitlines() == ["cells 1/4, at a: step 2"]

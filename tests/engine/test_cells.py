@@ -8,6 +8,8 @@ import time
 import pytest
 import torch
 
+import remnant.engine.cells
+from remnant.base import progress
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.engine.cells import Cell, run_cells
@@ -38,6 +40,12 @@ def fail(run, name):
 def linger(run, name):
     mark(run, name)
     time.sleep(60)
+    return {}
+
+def report(run, name):
+    for step in range(20):
+        run.log(name, "step", step=step, loss=0.25, terms={"a": 1})
+        time.sleep(0.05)
     return {}
 
 def die(run, name):
@@ -178,3 +186,11 @@ def test_workers_die_with_a_killed_parent(work, run):
 def test_a_need_that_no_cell_gives_is_said(work, run, workers):
     with pytest.raises(RemnantError, match="needs nothing, which no cell gives"):
         run_cells(run, [cell(work, "draw", "a", ("nothing",))], workers=workers, quiet=True)
+
+
+def test_what_a_cell_logs_is_told_while_it_works(work, run, monkeypatch, capsys):
+    monkeypatch.setattr(remnant.engine.cells, "HEARD_EVERY_S", 0.02)
+    monkeypatch.setattr(progress, "PLAIN_LINE_EVERY_S", 0.0)
+    run_cells(run, [cell(work, "report", "attack")], workers=1, quiet=False)
+    told = capsys.readouterr().err
+    assert "cells 0/1, at attack: step 3, loss 0.25\n" in told and "terms" not in told

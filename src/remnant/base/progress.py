@@ -55,6 +55,14 @@ class Task:
             left = (now - self._started) / (self.done - self._found) * (self.total - self.done)
             say(f"{self.label} {self.done}/{self.total}, {left:.0f} s left {note}".rstrip())
 
+    def tell(self, note: str) -> None:
+        """What the work is at, `note`, while no step is done."""
+        if self._bar:
+            self._bar.update(self._id, description=f"{self.label} {note}")
+        elif time.monotonic() - self._last_line >= PLAIN_LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            say(f"{self.label} {self.done}/{self.total}, at {note}")
+
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:

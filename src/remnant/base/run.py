@@ -167,9 +167,9 @@ class Run:
             file.write("\n" + json.dumps(line))
 
     def events(self) -> list[dict[str, Any]]:
-        """What `log` wrote, in order; a line that a kill cut short is passed over."""
-        events = []
-        for line in (self.path / "log.jsonl").read_text(encoding="utf-8").splitlines():
+        """What `log` wrote, in order, nothing at first; a line that a kill cut short is passed over."""
+        events, log = [], self.path / "log.jsonl"
+        for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
             with contextlib.suppress(json.JSONDecodeError):
                 events.append(json.loads(line))
         return events

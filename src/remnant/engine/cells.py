@@ -1,7 +1,9 @@
 """Cells: the independent pieces of a study, each written when finished, so that a killed run loses at most one."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from remnant.base.run import Run
 
 # More threads sum in another order, and with another order ranks change: a number would depend on the machine's load.
 THREADS = 1
+HEARD_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> 
     """
     waiting = unfinished(run, cells)
     if waiting:
-        with Task("cells", len(cells), done=len(cells) - len(waiting), quiet=quiet) as progress:
+        task = Task("cells", len(cells), done=len(cells) - len(waiting), quiet=quiet)
+        with task as progress, _heard(run, progress):
             _work_off(run, waiting, workers, progress)
     return {cell.name: read_json(_file(run, cell.name)) for cell in cells}
 
@@ -52,6 +56,38 @@ def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> 
 def unfinished(run: Run, cells: Sequence[Cell]) -> list[Cell]:
     """Those of the cells that a run has still to do, in their order."""
     return [cell for cell in cells if not _file(run, cell.name).exists()]
+
+
+@contextlib.contextmanager
+def _heard(run: Run, progress: Task) -> Iterator[None]:
+    """Tell meanwhile what the cells log: one may take minutes before it is done."""
+    over = threading.Event()
+
+    def listen() -> None:
+        known = len(run.events())
+        while not over.wait(HEARD_EVERY_S):
+            events = run.events()
+            if len(events) > known:
+                known = len(events)
+                progress.tell(_in_words(events[-1]))
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        over.set()
+        listener.join()
+
+
+def _in_words(event: dict[str, Any]) -> str:
+    """What a cell logged, as `attack-cnn: method joint, step 401, loss 0.53`."""
+    told = [
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in event.items()
+        if key not in ("time", "cell", "event") and isinstance(value, str | int | float)
+    ]
+    return f"{event['cell']}: {', '.join(told) or event['event']}"
 
 
 def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> None:

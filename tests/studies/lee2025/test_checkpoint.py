@@ -68,9 +68,10 @@ def test_candidates_are_kept_as_they_were_drawn(finished):
         assert kept["steps"].tolist() == [0, 1, 2, 3] and kept["images"].shape == (4, 2, 32, 32)
 
 
-def test_without_patients_the_run_says_so_and_keeps_nothing(tmp_path, stranger, prior_file):
+def test_without_patients_the_run_says_so_and_keeps_nothing(tmp_path, stranger, prior_file, capsys):
     asked = Asked(tmp_path / "run", quiet=True)
     report = audit_checkpoint(stranger, prior_file, SETTINGS, asked, cache=tmp_path / "cache")
+    assert re.match(r"2 attacks: about \d+ min with 1 workers, ", capsys.readouterr().err)
     assert report.exists() and [path.name for path in (tmp_path / "run" / "private").iterdir()] == ["key"]
     results = Results.read(tmp_path / "run" / "results.json")
     assert not results.tables["leak"] and results.tables["candidates"] and results.patients == 0

@@ -7,7 +7,7 @@ from tests.studies.lee2025.example import group, groups
 
 from remnant.base.files import write_json
 from remnant.base.run import Run
-from remnant.studies.lee2025.estimate import foretell
+from remnant.studies.lee2025.estimate import foretell, loads_of
 from remnant.studies.lee2025.kept import OWN, write_groups
 from remnant.studies.lee2025.plan import cells_of
 from remnant.studies.lee2025.settings import preset
@@ -19,10 +19,10 @@ def test_a_forecast_counts_what_is_left_alone(tmp_path, capsys):
     for source, parts in groups(draw, 6).items():
         write_groups(run, source, parts)
     write_groups(run, OWN, {name: group(draw, 6, name) for name in ("training", "validation")})
-    cells = cells_of(run, settings, tmp_path / "prior")
+    cells, loads = cells_of(run, settings, tmp_path / "prior"), loads_of(run, settings)
 
     def said() -> str:
-        foretell(run, settings, cells, workers=1)
+        foretell(run, settings, cells, workers=1, loads=loads, side=settings.side)
         return capsys.readouterr().err
 
     assert re.match(r"8 targets and 17 attacks: about \d+ min with 1 workers", said())

@@ -1,56 +1,31 @@
 """The audit of one checkpoint that somebody brought: the same attack, without having trained the target."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from remnant.attacks.checkpoint.goals import Goals
-from remnant.attacks.checkpoint.methods import suits
-from remnant.attacks.prior import Prior, load_prior
-from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.case import Case, Cohort
+from remnant.cohort.case import Cohort
 from remnant.cohort.membership import split_for_demographics
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
-from remnant.cohort.read import read_cohort
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out
+from remnant.studies.lee2025.brought import Given, attackable, brought, used
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, Aim
 from remnant.studies.lee2025.conclude import conclude
+from remnant.studies.lee2025.estimate import foretell, load_of
 from remnant.studies.lee2025.kept import OWN, groups_file, write_groups
-from remnant.studies.lee2025.materials import SMALLEST, population_of_settings, prior_in_words
+from remnant.studies.lee2025.materials import population_of_settings, prior_in_words
 from remnant.studies.lee2025.plan import attack_cells, demographics_of
-from remnant.studies.lee2025.settings import METHODS_OF_ALL, CheckpointSettings
-from remnant.studies.lee2025.sources import check_known, group_of, write_own
+from remnant.studies.lee2025.settings import CheckpointSettings
+from remnant.studies.lee2025.sources import group_of, write_own
 from remnant.studies.lee2025.study import DRAWN
 from remnant.studies.lee2025.targets import COLUMNS
-from remnant.targets.access import Weights, weights_of
-from remnant.targets.description import Description
-from remnant.targets.inputs import InputRange
-from remnant.targets.loading import load_target
-from remnant.targets.opening import open_checkpoint
-from remnant.targets.recognise import recognise
 
 STUDY = "checkpoint"
 TARGET = "checkpoint"
-# What a table of cases calls those who trained the target, and those who did not.
-MEMBERS, NON_MEMBERS = ("train",), ("test", "val")
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the attacker and the owner brought: the target as its file tells of it, the prior, and cohorts; and the `methods` that
-    suit them."""
-
-    described: Description
-    input_range: InputRange
-    prior: Prior
-    public: Cohort | None
-    against: Cohort | None
-    methods: tuple[str, ...]
 
 
 def audit_checkpoint(
@@ -70,7 +45,7 @@ def audit_checkpoint(
     `RemnantError` for input that does not serve, before there is a run.
     """
     population, population_words = population_of_settings(settings)
-    given = _brought(checkpoint, prior, settings, public, against)
+    given = brought(checkpoint, prior, settings, public, against)
     config = {
         **settings.resolved(),
         "methods": list(given.methods),
@@ -93,10 +68,14 @@ def audit_checkpoint(
             TARGET,
             Aim(checkpoint.resolve(), given.input_range, prior.resolve(), source),
             given.methods,
-            _attackable(settings, given),
+            attackable(settings, given),
             needs=(DEMOGRAPHICS,) if given.public else (),
         )
-        return [demographics_of(settings), *attacks] if given.public else attacks
+        cells = [demographics_of(settings), *attacks] if given.public else attacks
+        members = len(used(given.against)["members"]) if given.against else 0
+        loads = {TARGET: load_of(given.access.target, given.input_range, members)}
+        foretell(run, settings, cells, asked.workers, loads=loads, side=given.prior.side)
+        return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
         results = conclude(
@@ -118,60 +97,6 @@ def audit_checkpoint(
     return carry_out(STUDY, asked, config, prepare, concluded, passing=(), drawn=DRAWN)
 
 
-def used(cohort: Cohort) -> dict[str, list[Case]]:
-    """The members and non-members of a target, by what the cohort's table says that each case was used for.
-
-    Raises `RemnantError` where it does not say, where one of the groups is empty, and for a patient in both.
-    """
-    found = {
-        name: [case for case in cohort.cases if case.split and case.split.lower() in words]
-        for name, words in (("members", MEMBERS), ("non_members", NON_MEMBERS))
-    }
-    if not (found["members"] and found["non_members"]):
-        raise RemnantError(
-            f"The cohort {cohort.root} does not say who trained the target; give its manifest.csv a column split with "
-            f"{MEMBERS[0]} for them and {' or '.join(NON_MEMBERS)} for others."
-        )
-    both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
-    if both:
-        raise RemnantError(
-            f"{len(both)} patients of {cohort.root} have images on both sides of the column split, so that nobody can tell what "
-            "training left of them; split by patient."
-        )
-    return found
-
-
-def _brought(
-    checkpoint: Path, prior: Path, settings: CheckpointSettings, public: Path | None, against: Path | None
-) -> Given:
-    described = recognise(open_checkpoint(checkpoint))
-    access = weights_of(load_target(checkpoint))
-    if described.task != "classifier" or described.dimensions != 2:
-        raise RemnantError(
-            f"{checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this attack is on "
-            "classifiers of radiographs."
-        )
-    generator = load_prior(prior)
-    if generator.side < SMALLEST:
-        raise RemnantError(
-            f"The prior {prior} draws images of {generator.side} pixels, too few to compare; train one of {SMALLEST} or more."
-        )
-    size = (described.arguments or {}).get("image_size")
-    if size and settings.size not in (None, size):
-        raise RemnantError(f"{checkpoint} takes images of {size} pixels a side. Got size {settings.size} instead.")
-    channels = described.channels or 1
-    input_range = InputRange(settings.size or size or generator.side, channels, settings.mean, settings.std)
-    # Whether the target takes such images, and says anything of those that it was trained on.
-    Goals(access, input_range, settings.attack.manifold.goals)
-    methods = _methods(settings, access)
-    cohorts = [path and read_cohort(path) for path in (public, against)]
-    if cohorts[0]:
-        check_known(cohorts[0])
-    if cohorts[1]:
-        used(cohorts[1])
-    return Given(described, input_range, generator, *cohorts, methods)
-
-
 def _known(given: Given) -> dict[str, Any]:
     """What is known of the training of somebody else's target: by its file, and by what the owner's table says."""
     cases = used(given.against)["members"] if given.against else []
@@ -181,28 +106,6 @@ def _known(given: Given) -> dict[str, Any]:
         "patients": len({case.patient for case in cases}) or None,
         "images": len(cases) or None,
     }
-
-
-def _methods(settings: CheckpointSettings, access: Weights) -> tuple[str, ...]:
-    """The methods that are run: all that were asked for, or of those by default such as suit the target.
-
-    Raises `RemnantError` for one that was asked for and does not.
-    """
-    if settings.methods == METHODS_OF_ALL:
-        return tuple(name for name in settings.methods if suits(name, access))
-    for name in settings.methods:
-        if not suits(name, access):
-            raise RemnantError(
-                f"The method '{name}' needs a CNN with BatchNorm; give that, or leave it out by --methods."
-            )
-    return settings.methods
-
-
-def _attackable(settings: CheckpointSettings, given: Given) -> CheckpointSettings:
-    """The settings as this target, prior and attacker allow."""
-    attack = settings.attack
-    likely = attack.likely if given.public else attack.likely.changed(mahalanobis="published")
-    return settings.changed(attack=attack.changed(likely=likely, pixels=attack.pixels.changed(side=given.prior.side)))
 
 
 def _deal(public: Cohort, settings: CheckpointSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:

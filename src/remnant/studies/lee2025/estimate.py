@@ -1,6 +1,8 @@
 """What the study will take, said before it starts."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -13,9 +15,10 @@ from remnant.engine.cells import THREADS, Cell, unfinished
 from remnant.engine.device import fabric, place
 from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
-from remnant.studies.lee2025.kept import OWN, read_groups
-from remnant.studies.lee2025.settings import StudySettings
+from remnant.studies.lee2025.kept import OWN, groups_file, read_groups
+from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.targets import TARGETS
+from remnant.targets.inputs import InputRange
 
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 TIMES = 3  # how often: the first is slow, and others may be at work
@@ -25,41 +28,72 @@ BESIDE = 1.3
 LOOK = 0.3
 
 
-def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int) -> None:
-    """Say how long the cells that are left will take, by one step of each network here, and how much disk; of none, nothing."""
+@dataclass(frozen=True)
+class Load:
+    """What a target costs: `seconds` that one image takes through a training step, `members` that candidates are compared
+    with, as many of others, and the `epochs` of its own training on them, 0 of one that somebody brought."""
+
+    seconds: float
+    members: int
+    epochs: int = 0
+
+
+def load_of(target: nn.Module, input_range: InputRange, members: int, epochs: int = 0) -> Load:
+    """The load of a network, by a step of it here."""
+    return Load(_timed(target, input_range.channels, input_range.size), members, epochs)
+
+
+def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
+    """The load of every target of a study; networks of one kind are timed once."""
+    networks = {name: TARGETS[name].network for name in settings.targets}
+    chosen = {network: getattr(settings, network) for network in set(networks.values())}
+    once = {
+        network: load_of(build_classifier(**own.build_arguments), own.input_range, 0) for network, own in chosen.items()
+    }
+    sources = {TARGETS[name].source for name in networks}
+    members = {source: len(read_groups(run, source)["members"].patients) for source in sources}
+    return {
+        name: replace(once[network], members=members[TARGETS[name].source], epochs=settings.classifier(name).fit.epochs)
+        for name, network in networks.items()
+    }
+
+
+def foretell(
+    run: Run, settings: AuditSettings, cells: list[Cell], workers: int, *, loads: Mapping[str, Load], side: int
+) -> None:
+    """Say how long the cells that are left will take, by one step of each network here, and how much disk; of none, nothing.
+
+    `loads` by the name of the target; candidates have `side` pixels a side.
+    """
     waiting = unfinished(run, cells)
     if not waiting:
         return
-    groups = {source: read_groups(run, source) for source in {TARGETS[name].source for name in settings.targets}}
-    own = read_groups(run, OWN)
-    costs = {name: _seconds_an_image(settings, name) for name in {TARGETS[name].network for name in settings.targets}}
     reading = _timed(build_classifier(NETWORK, channels=1, classes=2), 1, settings.demographic.input_range.size)
     seconds = disk = 0.0
     for cell in waiting:
         if cell.name == DEMOGRAPHICS:
-            seconds += reading * len(own["training"].patients) * settings.demographic.fit.epochs
+            seconds += reading * len(read_groups(run, OWN)["training"].patients) * settings.demographic.fit.epochs
             continue
-        target = cell.arguments["target"]
-        chosen, cost = settings.classifier(target), costs[TARGETS[target].network]
-        members = len(groups[TARGETS[target].source]["members"].patients)
+        load = loads[cell.arguments["target"]]
         if cell.work is target_cell:
-            seconds += cost * members * chosen.fit.epochs
+            seconds += load.seconds * load.members * load.epochs
             continue
         for number, method in enumerate(cell.arguments["methods"]):
             drawn, images = _work(settings, method, first=not number)
-            seconds += BESIDE * cost * images + LOOK * 2 * (cost + reading) * (drawn + 2 * members)
-            disk += drawn * (settings.side**2 + 4 * 6 * 2 * members)
+            seconds += BESIDE * load.seconds * images + LOOK * 2 * (load.seconds + reading) * (drawn + 2 * load.members)
+            disk += drawn * (side**2 + 4 * 6 * 2 * load.members)
     trained, attacks = (sum(cell.work is work for cell in waiting) for work in (target_cell, attack_cell))
-    disk += sum(group.images.nbytes for part in (*groups.values(), own) for group in part.values())
+    disk += sum(file.stat().st_size for file in groups_file(run, OWN).parent.glob("*"))
     minutes = max(1, round(seconds / min(workers, len(waiting)) / 60))
     early = " (less where a loss levels off early)" if settings.attack.manifold.plateau else ""
+    targets = f"{trained} targets and " if any(load.epochs for load in loads.values()) else ""
     say(
-        f"{trained} targets and {attacks} attacks: about {minutes} min with {workers} workers{early}, "
+        f"{targets}{attacks} attacks: about {minutes} min with {workers} workers{early}, "
         f"and {max(1, round(disk / 1e6))} MB beside the targets in {run.path} while they run."
     )
 
 
-def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, int]:
+def _work(settings: AuditSettings, method: str, *, first: bool) -> tuple[int, int]:
     """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
     attack = settings.attack
     tuning = attack.manifold.steps * attack.manifold.batch
@@ -74,17 +108,13 @@ def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, in
     return drawn, searched + (tuning if first and not untuned else 0)
 
 
-def _seconds_an_image(settings: StudySettings, network: str) -> float:
-    chosen = getattr(settings, network)
-    return _timed(build_classifier(**chosen.build_arguments), chosen.input_range.channels, chosen.input_range.size)
-
-
 def _timed(model: nn.Module, channels: int, size: int) -> float:
-    """Seconds that a training step takes an image."""
+    """Seconds that a training step takes an image, or an attack's where the weights are frozen."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
-        model, images = place(model), torch.rand(TRIED, channels, size, size, device=fabric().device)
+        model = place(model)
+        images = torch.rand(TRIED, channels, size, size, device=fabric().device, requires_grad=True)
         taken = []
         for _ in range(TIMES):
             started = time.monotonic()

@@ -15,7 +15,7 @@ from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.lee2025.cells import target_cell_name
 from remnant.studies.lee2025.conclude import conclude
-from remnant.studies.lee2025.estimate import foretell
+from remnant.studies.lee2025.estimate import foretell, loads_of
 from remnant.studies.lee2025.kept import OWN, groups_file
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
 from remnant.studies.lee2025.plan import cells_of
@@ -84,7 +84,7 @@ def run_study(
         said["prior"] = prior_in_words(generator, dealt.attackers)
         said["sha256"] = sha256(path)
         cells = cells_of(run, settings, path)
-        foretell(run, settings, cells, asked.workers)
+        foretell(run, settings, cells, asked.workers, loads=loads_of(run, settings), side=settings.side)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
