@@ -115,6 +115,8 @@ def preset(name: str) -> StudySettings:
                 ),
                 redraw=RedrawSettings(widths=(4, 8), fit=once, replays=0),
                 people=PeopleSettings(fit=once, mirrored=False),
+                looks=2,
+                negatives=1,
                 displaced=1,
                 retraining_batch=1,
                 queries=QuerySettings(queries=2, rounds=1),
