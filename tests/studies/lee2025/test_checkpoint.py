@@ -44,6 +44,7 @@ def test_an_audit_writes_results_and_report(finished):
     assert {row["space"] for row in results.tables["leak"]} == {"target_features", "ssim"}
     assert not results.tables["demographics"] and not results.tables["anonymity"]
     assert any("Age and sex" in text for text in results.not_tested)
+    assert any("column split" in text for text in results.not_tested)
     assert {row["term"] for row in results.tables["stage1"]} >= {"total", "layer_norm", "attention_entropy"}
     for path in run.rglob("*"):
         if path.is_file() and run / "private" not in path.parents and path.name != "config.json":
@@ -74,6 +75,7 @@ def test_without_patients_the_run_says_so_and_keeps_nothing(tmp_path, stranger, 
     assert re.match(r"2 attacks: about \d+ min with 1 workers, ", capsys.readouterr().err)
     assert report.exists() and [path.name for path in (tmp_path / "run" / "private").iterdir()] == ["key"]
     results = Results.read(tmp_path / "run" / "results.json")
+    assert not any("column split" in text for text in results.not_tested)
     assert not results.tables["leak"] and results.tables["candidates"] and results.patients == 0
     assert any("more than others" in text for text in results.not_tested)
     # The same again is a report; another checkpoint is another run.

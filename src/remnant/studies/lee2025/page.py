@@ -107,6 +107,11 @@ def _not_tested(tables: Tables, given: bool) -> list[str]:
         *([] if tables["leak"] else ["Whether the images resemble patients of the training more than others."]),
         *([] if tables["demographics"] else ["Age and sex of who is shown."]),
         *(
+            ["Whether the column split says rightly who trained the target: if it names others, no leak can show."]
+            if given and tables["leak"]
+            else []
+        ),
+        *(
             ["Whether this attack, with this prior, could see a leak at all: there was no positive control."]
             if given
             else []
