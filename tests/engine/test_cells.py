@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,4 +194,5 @@ def test_what_a_cell_logs_is_told_while_it_works(work, run, monkeypatch, capsys)
     monkeypatch.setattr(progress, "PLAIN_LINE_EVERY_S", 0.0)
     run_cells(run, [cell(work, "report", "attack")], workers=1, quiet=False)
     told = capsys.readouterr().err
-    assert "cells 0/1, at attack: step 3, loss 0.25\n" in told and "terms" not in told
+    # Which steps are heard of is for the machine's load to say.
+    assert re.search(r"^cells 0/1, at attack: step \d+, loss 0.25$", told, re.MULTILINE) and "terms" not in told

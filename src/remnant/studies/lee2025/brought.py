@@ -25,8 +25,12 @@ MEMBERS, NON_MEMBERS = ("train",), ("test", "val")
 
 @dataclass(frozen=True)
 class Given:
-    """What the attacker and the owner brought: the target as its file tells of it, the prior, and cohorts; and the `methods` that
-    suit them."""
+    """What the attacker and the owner brought, checked.
+
+    `described`: the target as its file tells of it; `access`: the target itself, which takes images by `input_range`; `prior`:
+    the generator; `public` and `against`: the attacker's cohort and the owner's, None where there is none; `methods`: the
+    attacks that suit the target.
+    """
 
     described: Description
     access: Weights
@@ -40,7 +44,9 @@ class Given:
 def brought(
     checkpoint: Path, prior: Path, settings: CheckpointSettings, public: Path | None, against: Path | None
 ) -> Given:
-    """Read it all; raises `RemnantError` for what does not serve."""
+    """All of it, read from its files. Raises `RemnantError` for a file that cannot be read, a target that is no 2D classifier or
+    takes no such images, a prior that draws too small ones, and cohorts without what is needed of them.
+    """
     described = recognise(open_checkpoint(checkpoint))
     access = weights_of(load_target(checkpoint))
     if described.task != "classifier" or described.dimensions != 2:

@@ -38,9 +38,9 @@ class Load:
     epochs: int = 0
 
 
-def load_of(target: nn.Module, input_range: InputRange, members: int, epochs: int = 0) -> Load:
-    """The load of a network, by a step of it here."""
-    return Load(_timed(target, input_range.channels, input_range.size), members, epochs)
+def load_of(target: nn.Module, input_range: InputRange, members: int = 0) -> Load:
+    """The load of a network that is not trained any more, by a step of it here."""
+    return Load(_timed(target, input_range.channels, input_range.size), members)
 
 
 def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
@@ -48,7 +48,7 @@ def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
     networks = {name: TARGETS[name].network for name in settings.targets}
     chosen = {network: getattr(settings, network) for network in set(networks.values())}
     once = {
-        network: load_of(build_classifier(**own.build_arguments), own.input_range, 0) for network, own in chosen.items()
+        network: load_of(build_classifier(**own.build_arguments), own.input_range) for network, own in chosen.items()
     }
     sources = {TARGETS[name].source for name in networks}
     members = {source: len(read_groups(run, source)["members"].patients) for source in sources}
