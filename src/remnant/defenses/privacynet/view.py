@@ -56,20 +56,18 @@ class View:
             codes.append((code if self.encoder is None else stitched(self.encoder, code, self.patch)).cpu())
         return torch.stack(codes)
 
-    def labels(self, codes: Tensor) -> Tensor:
-        """What the server makes of codes (n, 1, x, y, z): label maps uint8 (n, x, y, z), deformed where the codes are."""
-        return torch.stack([self._logits(code).argmax(0).to(torch.uint8) for code in codes])
+    def logits(self, codes: Tensor) -> Tensor:
+        """What the server makes of codes (n, 1, x, y, z): float32 (n, classes, x, y, z), on the CPU; deformed as the codes are."""
+        return torch.stack([stitched(self.segmenter, code, self.patch).cpu() for code in codes])
 
-    def undone(self, codes: Tensor, seeds: Seeds) -> Tensor:
-        """What the client ends with, uint8 (n, x, y, z): the server's probabilities of `codes` (n, 1, x, y, z) on the scans
-        themselves.
+    def undone(self, logits: Tensor, seeds: Seeds) -> Tensor:
+        """The client's label maps of the scans themselves, uint8 (n, x, y, z): the server's `logits` (n, classes, x, y, z)
+        as probabilities, bent back.
 
-        `seeds`: those that the codes were made with. Without a secret these are the server's `labels`.
+        `seeds`: those that the codes were made with.
         """
-        if self.secret is None:
-            return self.labels(codes)
-        pairs = zip(codes, self._secrets(codes.shape, seeds), strict=True)
-        maps = (unwarp_maps(self._logits(code).softmax(0), secret) for code, secret in pairs)
+        pairs = zip(logits, self._secrets(logits.shape, seeds), strict=True)
+        maps = (each if secret is None else unwarp_maps(each.softmax(0), secret) for each, secret in pairs)
         return torch.stack([shares.argmax(0).to(torch.uint8) for shares in maps])
 
     def moved(self, labels: Tensor, seeds: Seeds) -> Tensor:
@@ -88,7 +86,7 @@ class View:
 
         def view(scans: Tensor) -> Tensor:
             codes = self.code(scans, seeds.child("look", next(calls)))
-            return codes if seen == "code" else self.one_hot(self.labels(codes))
+            return codes if seen == "code" else self.one_hot(self.logits(codes).argmax(1))
 
         return view
 
@@ -96,9 +94,6 @@ class View:
         """Label maps (n, x, y, z) as float32 (n, classes, x, y, z) of 0 and 1."""
         classes = self.segmenter.out.out_channels
         return functional.one_hot(labels.long(), classes).movedim(-1, 1).float()
-
-    def _logits(self, code: Tensor) -> Tensor:
-        return stitched(self.segmenter, code, self.patch).cpu()
 
     def _secrets(self, shape: torch.Size, seeds: Seeds) -> list[Secret | None]:
         """One a scan of a batch of `shape`."""

@@ -1,15 +1,13 @@
-"""The attacks on what the server sees of one variant: whose is it, what did the scan look like, how old, which sex."""
+"""The attacks on what the server sees of one variant: whose is it, and what did the scan look like."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from remnant.attacks.adversaries import adversary_scores
 from remnant.attacks.decoder import reconstruct
-from remnant.attacks.people import read_people, train_people
 from remnant.attacks.redraw import train_redrawer
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -20,17 +18,14 @@ from remnant.engine.loop import EpochReport
 from remnant.measure.deformation import displacement_matrix
 from remnant.measure.images import union_box
 from remnant.measure.similarity import MATRICES
+from remnant.studies.kim2019.access import access_of
 from remnant.studies.kim2019.kept import (
     KINDS,
-    RAW,
     STUDY,
-    VIEWS,
     Identity,
     Inversion,
-    People,
     Scans,
     Scores,
-    Views,
     keep,
     kept,
 )
@@ -38,9 +33,8 @@ from remnant.studies.kim2019.kept import View as Seen
 from remnant.studies.kim2019.roles import first_visits, names_of, pairs_of, tensor
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name
-from remnant.targets.access import Codes
 
-IDENTITY, INVERSION, PEOPLE = "identity", "inversion", "people"
+IDENTITY, INVERSION = "identity", "inversion"
 # Half an SSIM window around the heads, so that every voxel of a head is the centre of a window.
 BOX_MARGIN = 5
 
@@ -152,70 +146,6 @@ def inversion_cell(
         ),
     )
     return {}
-
-
-def people_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed: int) -> dict[str, Any]:
-    """Age and sex as read from either view, of test scans whose both are known."""
-    scans, seeds = kept(run, Scans, STUDY), Seeds(seed).child(PEOPLE)
-    own = scans.where("training")
-    learnt = people_known(scans)
-    test = [
-        i
-        for i in scans.where("test")
-        if not (learnt[0] and np.isnan(scans.ages[i])) and not (learnt[1] and not scans.sexes[i])
-    ]
-    loaded = View.load(folder)
-    for view in VIEWS:
-        access = access_of(run, view, loaded, test, variant, seeds)
-        model = train_people(
-            access,
-            tensor(scans, own),
-            scans.ages[own],
-            [{"M": True, "F": False}.get(scans.sexes[i]) for i in own],
-            [scans.patients[i] for i in own],
-            attack.people,
-            seeds.child("reader"),
-            epoch_log(run, cell_name(PEOPLE, variant)),
-            attack.looks if loaded.secret else 1,
-        )
-        ages, male = read_people(model, access.codes)
-        actual = np.array([scans.sexes[i] == "M" for i in test], bool)
-        keep(
-            run,
-            People(
-                variant,
-                view,
-                tuple(scans.patients[i] for i in test),
-                ages if learnt[0] else np.empty(0),
-                scans.ages[test] if learnt[0] else np.empty(0),
-                male if learnt[1] else np.empty(0),
-                actual if learnt[1] else np.empty(0, bool),
-                float(model.age_mean),
-            ),
-        )
-    return {}
-
-
-def people_known(scans: Scans) -> tuple[bool, bool]:
-    """Whether age and sex can be learnt: two different ages, and both sexes, among the training patients."""
-    own = scans.where("training")
-    ages = scans.ages[own]
-    return len(np.unique(ages[np.isfinite(ages)])) > 1, {"F", "M"} <= {scans.sexes[i] for i in own}
-
-
-def access_of(run: Run, view: Seen, loaded: View, chosen: list[int], variant: str, seeds: Seeds) -> Codes:
-    """What an attacker has: how a scan becomes what is seen, and what was seen of the `chosen` scans."""
-    return Codes(loaded.watched(view, seeds.child("own")), seen_of(run, view, loaded, chosen, variant))
-
-
-def seen_of(run: Run, view: Seen, loaded: View, chosen: list[int], variant: str) -> Tensor:
-    """What the server saw of the `chosen` scans: (m, 1, x, y, z) codes, or maps with a channel a class; float32."""
-    if variant == RAW and view == "code":
-        return tensor(kept(run, Scans, STUDY), chosen)
-    views = kept(run, Views, variant)
-    if view == "code":
-        return torch.from_numpy(views.codes[chosen].astype(np.float32)).unsqueeze(1)
-    return loaded.one_hot(torch.from_numpy(views.maps[chosen]))
 
 
 def epoch_log(run: Run, cell: str) -> EpochReport:

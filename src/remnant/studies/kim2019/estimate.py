@@ -19,9 +19,10 @@ from remnant.engine.stitch import stitched
 from remnant.measure.images import union_box
 from remnant.nets.inversion import CodeDecoder
 from remnant.nets.siamese import build_trunk
-from remnant.studies.kim2019.attacking import IDENTITY, INVERSION, PEOPLE
+from remnant.studies.kim2019.attacking import IDENTITY, INVERSION
 from remnant.studies.kim2019.kept import VIEWS, Scans
 from remnant.studies.kim2019.querying import AVERAGED, QUERIES
+from remnant.studies.kim2019.reading import PEOPLE
 from remnant.studies.kim2019.robustness import CONDITIONS
 from remnant.studies.kim2019.seeing import SEE
 from remnant.studies.kim2019.settings import AttackSettings
@@ -99,7 +100,10 @@ def seconds_of(
     # Of codes that show a head, shapes are compared too.
     encode, shape = (costs.encode, 0.0) if encodes else (0.0, registration)
     own, test = len(scans.where("training")), len(scans.where("test"))
-    looks = attack.looks if variants[cell.arguments["variant"]].secret else 1
+    secret = variants[cell.arguments["variant"]].secret
+    looks = attack.looks if secret else 1
+    # Without a secret an attacker has what the server saw of its own scans.
+    made = looks * own if secret else 0
     if kind == SEE:
         spoilt = min(attack.degraded, test) * len(CONDITIONS)
         return (len(scans.patients) + spoilt) * (encode + costs.segment)
@@ -108,17 +112,17 @@ def seconds_of(
         return 2 * second * (encode + costs.segment) + retraining
     if kind == PEOPLE:
         trained = len(VIEWS) * own * attack.people.fit.epochs * costs.trunk[attack.people.trunk]
-        return looks * own * (2 * encode + costs.segment) + trained
+        return made * (2 * encode + costs.segment) + trained
     if kind == QUERIES:
         seen = 2 * attack.queried * attack.queries.queries
         if cell.name.startswith(AVERAGED):
-            return (seen + looks * own) * (encode + shape) + _adversaries(costs, attack)
+            return (seen + made) * (encode + shape) + _adversaries(costs, attack)
         registered = 2 * seen * (attack.queries.rounds + 1) + 4 * attack.queried * (1 + attack.negatives)
         adversaries = _adversaries(costs, attack) / attack.adversaries.seeds
         return 2 * seen * encode + registered * registration + adversaries
     look = encode + (costs.segment if cell.arguments["view"] == "labels" else 0.0)
     if kind == IDENTITY:
-        return looks * own * look + (looks * own + test) * shape + _adversaries(costs, attack)
+        return made * look + (looks * own + test) * shape + _adversaries(costs, attack)
     if kind == INVERSION:
         epoch = own * (look + (1 + attack.redraw.replays) * costs.decoder)
         return attack.redraw.fit.epochs * epoch + 2 * test**2 * scans.images[0].size * SSIM_A_VOXEL

@@ -13,7 +13,7 @@ from remnant.studies.kim2019.overlap_sections import overlap_sections
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.variants import Variant
 
-TITLE = "Does an encoder hide whose brain scan a server segments?"
+TITLE = "Does a code hide whose scan a server segments?"
 
 GLOSSARY = {
     "Code": "What the client sends instead of the scan: the output of the encoder, of the scan's size, or the "

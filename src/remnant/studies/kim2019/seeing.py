@@ -61,15 +61,16 @@ class Seen:
         started = _now()
         code = self._view.code(image, seeds)
         encoded = _now()
-        drawn = self._view.labels(code)
+        logits = self._view.logits(code)
+        drawn = logits.argmax(1).to(torch.uint8)
         segmented = _now()
-        back = drawn
-        if undo and self._view.secret is not None:
-            back = self._view.undone(code, seeds)
-            # The client undoes what the server sent; `undone` segments the code once more.
-            self.times.append((encoded - started, segmented - encoded, max(0.0, _now() - 2 * segmented + encoded)))
-        elif undo:
-            self.times.append((encoded - started, segmented - encoded, 0.0))
+        if not undo or self._view.secret is None:
+            back, spent = drawn, 0.0
+        else:
+            back = self._view.undone(logits, seeds)
+            spent = _now() - segmented
+        if undo:
+            self.times.append((encoded - started, segmented - encoded, spent))
         return code, drawn, back
 
 

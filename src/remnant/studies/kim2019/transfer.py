@@ -45,7 +45,9 @@ def transfer_cell(
         images, truth = torch.from_numpy(scans.images[firsts]), torch.from_numpy(scans.labels[firsts])
         sent = seeds.child("sent")
         codes = view.code(images, sent)
-        found[f"{cohort}-as_trained"] = _overlap(scans, firsts, as_tissue3(view.undone(codes, sent).numpy()))
+        found[f"{cohort}-as_trained"] = _overlap(
+            scans, firsts, as_tissue3(view.undone(view.logits(codes), sent).numpy())
+        )
         moved, retrained = view.moved(truth, sent), np.zeros(truth.shape, np.uint8)
         parts = np.array_split(seeds.child("folds").numpy().permutation(len(firsts)), FOLDS)
         for number, part in enumerate(parts):
@@ -57,7 +59,7 @@ def transfer_cell(
             for i in part.tolist():
                 # Each by itself: a deformation is found again by its place among the scans of a call.
                 branch = seeds.child("again", i)
-                retrained[i] = again.undone(view.code(images[i : i + 1], branch), branch)[0].numpy()
+                retrained[i] = again.undone(again.logits(view.code(images[i : i + 1], branch)), branch)[0].numpy()
         found[f"{cohort}-retrained"] = _overlap(scans, firsts, retrained)
     keep(run, Transferred(variant, found))
     return {}
