@@ -69,6 +69,14 @@ def test_a_shape_too_small_names_the_scan(prepare_scans, head):
         prepare_scans({("a", "s1"): head}, SETTINGS.model_copy(update={"shape": (16, 16, 16)}))
 
 
+def test_what_reaches_beyond_the_shape_is_cut_where_asked(prepare_scans, head):
+    whole = prepare_scans({("a", "s1"): head})
+    cut = prepare_scans({("a", "s1"): head}, SETTINGS.changed(shape=(16, 16, 16), cut=True))
+    assert cut.grid.shape == (16, 16, 16)
+    middle = tuple(slice(side // 2 - 8, side // 2 + 8) for side in whole.grid.shape)
+    np.testing.assert_allclose(cut.coarse, whole.coarse[:, *middle], atol=1e-5)
+
+
 def test_a_shape_that_cannot_be_halved_four_times_is_refused():
     with pytest.raises(pydantic.ValidationError, match="multiple of 16"):
         PreparationSettings(shape=(64, 70, 64))

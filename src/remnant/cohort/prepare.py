@@ -27,9 +27,9 @@ class PreparationSettings(Settings):
     """How scans are prepared.
 
     `spacing_mm`: voxel size of the common grid; `shape`: its (x, y, z), multiples of `multiple_of` (16 for networks that
-    halve a volume four times), by default the smallest that hold every head of the cohort; `scheme`: the label scheme;
-    `bias_field`: the method that corrects it; `align`: register every head to the template (without, heads are only
-    centred).
+    halve a volume four times), by default the smallest that hold every head of the cohort; `cut`: what of a head reaches
+    beyond a given `shape` is left out, where otherwise the head is refused; `scheme`: the label scheme; `bias_field`: the
+    method that corrects it; `align`: register every head to the template (without, heads are only centred).
 
     `region`: "head", or "crop" for pieces cut out of a head, in which every voxel is tissue. Crops are centred by
     their middles and lose what not all of them have, so that no size or border tells them apart; they cannot be
@@ -39,6 +39,7 @@ class PreparationSettings(Settings):
     spacing_mm: float = pydantic.Field(default=3.0, gt=0, le=10)
     multiple_of: int = pydantic.Field(default=16, ge=2, multiple_of=2)
     shape: tuple[int, int, int] | None = None
+    cut: bool = False
     scheme: SchemeName = "lpba3"
     bias_field: BiasField = "n4"
     region: Region = "head"
@@ -218,7 +219,7 @@ def _common_grid(recipes: list[Recipe], reaches: list[np.ndarray], settings: Pre
     if settings.shape is None:
         return Grid(_rounded_up(needed, settings), settings.spacing_mm)
     for recipe, side in zip(recipes, sides, strict=True):
-        if (side > settings.shape).any():
+        if not settings.cut and (side > settings.shape).any():
             raise RemnantError(
                 f"The shape {settings.shape} at {settings.spacing_mm:g} mm does not hold the head in "
                 f"{recipe.case.image}; every head needs at least {tuple(int(side) for side in needed)}."

@@ -19,7 +19,7 @@ Corner = tuple[int, ...]
 
 
 @torch.no_grad()
-def stitched(network: nn.Module, volume: Tensor, patch: int | tuple[int, int, int], overlap: float = 0.5) -> Tensor:
+def stitched(network: nn.Module, volume: Tensor, patch: int | tuple[int, int, int], overlap: float = 0.25) -> Tensor:
     """What `network` makes of a `volume` (c, x, y, z), patch by patch: float32 (outputs, x, y, z), on the device.
 
     `network`, in evaluation mode, maps (n, c, *patch) to (n, outputs, *patch); `patch` is a side that it takes or three,

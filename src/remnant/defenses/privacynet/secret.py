@@ -49,7 +49,7 @@ class SecretSettings(Settings):
     shift_mm: float = Setting(default=4.0, ge=0, le=40)
     bends: tuple[Bend, ...] = (Bend(size_mm=6, length_mm=30), Bend(size_mm=2.5, length_mm=12))
     mirror: bool = True
-    gamma: float = Setting(default=0.15, ge=0, le=0.5)
+    gamma: float = Setting(default=0.05, ge=0, le=0.5)
     gain: float = Setting(default=0.05, ge=0, le=0.5)
 
 

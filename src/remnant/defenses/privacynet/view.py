@@ -57,7 +57,7 @@ class View:
         return torch.stack(codes)
 
     def logits(self, codes: Tensor) -> Tensor:
-        """What the server makes of codes (n, 1, x, y, z): float32 (n, classes, x, y, z), on the CPU; deformed as the codes are."""
+        """What the server makes of codes (n, 1, x, y, z): float32 (n, classes, x, y, z), on the CPU, bent as the codes are."""
         return torch.stack([stitched(self.segmenter, code, self.patch).cpu() for code in codes])
 
     def undone(self, logits: Tensor, seeds: Seeds) -> Tensor:

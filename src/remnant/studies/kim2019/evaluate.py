@@ -159,7 +159,7 @@ def _scans(
     scans, _ = prepare_scans(
         run, STUDY, cohort, roles, preparation, settings.revisits, seeds, template=template, check=check, **how
     )
-    write_second(run, others, {name: preparation for name in others}, template, seeds, **how)
+    write_second(run, others, preparation, template, seeds, **how)
     keep(run, scans)
     return scans
 

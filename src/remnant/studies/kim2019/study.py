@@ -14,7 +14,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES, Cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import PreparationSettings, prepare
+from remnant.cohort.prepare import PreparationSettings
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import Template
 from remnant.cohort.tissues import as_tissue3
@@ -106,21 +106,13 @@ def _scans(
     if all(record_file(run, Scans, name).exists() for name in cohorts):
         return kept(run, Scans, STUDY)
     ours, seeds = settings.net.preparation, Seeds(settings.seed).child("scans")
-    theirs = {name: ours.changed(scheme=scheme_of(each)) for name, each in others.items()}
-    if others and ours.shape is None:
-        grids = [
-            prepare(each, theirs.get(name, ours), announce=run.keep_note_of, **how).grid
-            for name, each in cohorts.items()
-        ]
-        shape = tuple(max(sides) for sides in zip(*(grid.shape for grid in grids), strict=True))
-        ours, theirs = ours.changed(shape=shape), {name: each.changed(shape=shape) for name, each in theirs.items()}
     roles = deal(cohort, settings)
     scans, template = prepare_scans(run, STUDY, cohort, roles, ours, settings.net.revisits, seeds, **how)
     check_patch(scans.grid.shape, settings.net.patch, cohort)
     if template is not None:
         with atomic_path(template_file(run)) as temporary:
             np.save(temporary, template.image)
-    write_second(run, others, theirs, template, seeds, **how)
+    write_second(run, others, ours.changed(shape=scans.grid.shape), template, seeds, **how)
     # Last, since the cells begin with it.
     keep(run, scans)
     return scans
@@ -129,17 +121,20 @@ def _scans(
 def write_second(
     run: Run,
     others: dict[str, Cohort],
-    preparations: dict[str, PreparationSettings],
+    preparation: PreparationSettings,
     template: Template | None,
     seeds: Seeds,
     **how: Any,
 ) -> None:
-    """Keep second cohorts, in the classes of tissue3, aligned as the study's own."""
+    """Keep second cohorts, in the classes of tissue3, aligned as the study's own and on its grid.
+
+    What reaches beyond that is left out: a neck that nobody in the study has would nearly double every volume.
+    """
     for name, other in others.items():
         roles: dict[str, Role] = dict.fromkeys(other.patients, "test")
-        preparation = preparations[name].changed(scheme=scheme_of(other))
-        scans, _ = prepare_scans(run, name, other, roles, preparation, None, seeds, template=template, **how)
-        if preparation.scheme == "tissue5":
+        seen = preparation.changed(scheme=scheme_of(other), cut=True)
+        scans, _ = prepare_scans(run, name, other, roles, seen, None, seeds, template=template, **how)
+        if seen.scheme == "tissue5":
             scans = replace(scans, labels=as_tissue3(scans.labels), classes=CLASSES["tissue3"])
         keep(run, scans)
 
