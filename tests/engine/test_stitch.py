@@ -109,7 +109,7 @@ def test_patches_go_in_pairs_and_plain_ones_once(segmenter):
     image = torch.zeros(1, 32, 32, 48)
     image[:, 20:30, 20:30, 36:44] = volume(10, 10, 8)
     network = Seen(segmenter).eval()
-    found = stitched(network, image, 16).cpu()
+    found = stitched(network, image, 16, 0.5).cpu()
     assert {len(batch) for batch in network.batches[:-1]} == {2}
     seen = torch.cat(network.batches)
     # Of 3 x 3 x 5 patches, the brightness lies in 2 x 2 x 2; the air is one more.
