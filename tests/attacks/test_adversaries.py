@@ -5,11 +5,14 @@ import pytest
 import torch
 from torch.nn import functional
 
+from remnant.attacks import adversaries
 from remnant.attacks.adversaries import (
     AdversarySettings,
     Scored,
+    _calibrated,
     _together,
     adversary_scores,
+    kept_apart,
     ms_ssim_scores,
 )
 from remnant.attacks.reidentify import ReidentifierSettings
@@ -77,9 +80,43 @@ def test_everybody_tells_patients_apart_by_codes_that_hide_nothing():
     for name in ("ms_ssim", "likelihood"):
         assert seen.found[name].threshold == best_threshold(seen.found[name].training, seen.training)
         assert seen.judged(name).balanced.mean > 0.8
-    assert seen.found["d_new_all"].threshold == seen.found["d_adv"].threshold == 0
+    assert seen.found["d_adv"].threshold == 0
     assert seen.found["ms_ssim"].embeddings is None
     assert all(len(seen.found[name].embeddings) == 24 for name in list(seen.found)[1:])
+
+
+def test_a_fifth_of_those_with_several_scans_is_kept_apart():
+    twice = [f"p{i}" for i in range(10) for _ in range(2)]
+    apart = kept_apart([*twice, *(f"once{i}" for i in range(40))], Seeds(0))
+    assert (
+        len(apart) == 2 and apart < set(twice) and apart == kept_apart([f"once{i}" for i in range(9)] + twice, Seeds(0))
+    )
+    assert kept_apart(twice[:18], Seeds(0)) == set()
+
+
+def test_no_fresh_adversary_learns_from_whom_its_threshold_is_chosen_by(monkeypatch):
+    learnt, calibrated = [], []
+
+    def train(codes, patients, settings, *_):
+        learnt.append((len(codes), set(patients)))
+        return Siamese(settings.trunk).eval()
+
+    def calibrate(scored, whose, apart):
+        calibrated.append(apart)
+        return scored
+
+    monkeypatch.setattr(adversaries, "train_on_codes", train)
+    monkeypatch.setattr(adversaries, "_calibrated", calibrate)
+    examined(lambda scans: scans, looks=2)
+    (apart, _), ((codes, patients),) = calibrated, learnt
+    assert len(apart) == 3 and not apart & patients and len(apart | patients) == 16 and codes == 2 * 26
+
+
+def test_a_threshold_is_that_of_pairs_kept_apart():
+    whose = [("a", "a"), ("b", "b"), ("a", "b"), ("c", "c"), ("a", "c"), ("d", "d")]
+    scored = Scored(np.array([5.0, 4.0, 2.0, 9.0, 8.0, 9.0]), np.zeros(1))
+    assert _calibrated(scored, whose, {"a", "b"}).threshold == 3
+    assert _calibrated(scored, whose, {"a"}).threshold == _calibrated(scored, whose, set()).threshold == 0
 
 
 def test_nobody_does_by_codes_that_hold_nothing():

@@ -1,7 +1,8 @@
 """Who tries to tell whether two codes are of one patient: every adversary of Kim 2019, on the same pairs of one view."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pydantic
@@ -24,6 +25,7 @@ from remnant.targets.access import Codes, encode
 MS_SSIM, LIKELIHOOD, SHAPES, D_ADV, D_NEW = "ms_ssim", "likelihood", "shapes", "d_adv", "d_new"
 MARGIN = 3  # voxels around all heads of the attacker's
 MOVED = 8  # likewise, where a secret moves them
+APART = 5  # of so many patients with several scans one is kept from training fresh adversaries, to choose thresholds by
 
 
 class AdversarySettings(Settings):
@@ -39,8 +41,9 @@ class Scored:
     """An adversary's scores, higher for more likely one patient: of the attacker's own pairs, `training` (k,), and of the `test`
     pairs (n,).
 
-    `threshold`: from where on it calls a pair the same. A network does where it finds that as likely as not, at 0, as in the
-    paper; pairs that it was trained on would give one that is too high. Where there is no network it is the best on `training`.
+    `threshold`: from where on it calls a pair the same. Where nothing was trained on the pairs, the best on `training`. A fresh
+    network's is the best on pairs of patients kept from its training, as on others it would be too high; where these are too
+    few, and for the discriminator, it is 0, where a network finds either as likely, as in the paper.
     `embeddings` (m, f) of all of `access.codes`, for retrieval; None without any.
     """
 
@@ -95,12 +98,25 @@ def adversary_scores(
         found[SHAPES] = scored(shapes.scores(mine, training)[0], *shapes.scores(theirs, test))
     if discriminator is not None:
         found[D_ADV] = _judged(*discriminator, seen[: len(own)], training, access.codes, test)
+    apart = kept_apart(patients, seeds.child("apart"))
+    learnt = [i for i, owner in enumerate(owners) if owner not in apart]
+    new = {}
     for trunk, number in _fresh(settings):
         chosen = settings.reidentifier.changed(trunk=trunk)
-        model = train_on_codes(pool, owners, chosen, seeds.child(D_NEW, trunk, number), report)
-        found[f"{D_NEW}_{trunk}_{number}"] = _judged(model, chosen.patch, pool[: len(own)], training, others, test)
-    found[f"{D_NEW}_all"] = _together([each for name, each in found.items() if name.startswith(D_NEW)])
-    return found
+        branch = seeds.child(D_NEW, trunk, number)
+        model = train_on_codes(pool[learnt], [owners[i] for i in learnt], chosen, branch, report)
+        new[f"{D_NEW}_{trunk}_{number}"] = _judged(model, chosen.patch, pool[: len(own)], training, others, test)
+    new[f"{D_NEW}_all"] = _together(list(new.values()))
+    return found | {name: _calibrated(each, whose, apart) for name, each in new.items()}
+
+
+def kept_apart(patients: Sequence[str], seeds: Seeds) -> set[str]:
+    """Whom of the `patients` of the attacker's scans no fresh adversary is trained on: a fifth of those with several scans, and
+    nobody where these are fewer than ten.
+    """
+    several = sorted(patient for patient, scans in Counter(patients).items() if scans > 1)
+    count = len(several) // APART if len(several) >= 2 * APART else 0
+    return set(seeds.numpy().permutation(several)[:count].tolist())
 
 
 def ms_ssim_scores(codes: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
@@ -133,6 +149,14 @@ def _judged(
         pair_scores(model, theirs, test),
         embeddings=theirs.flatten(1).double().numpy(),
     )
+
+
+def _calibrated(scored: Scored, whose: Sequence[tuple[str, str]], apart: set[str]) -> Scored:
+    """The same, with the threshold that is best on training pairs of patients kept `apart`; as it is where one kind lacks."""
+    chosen = [i for i, pair in enumerate(whose) if apart.issuperset(pair)]
+    if len({whose[i][0] == whose[i][1] for i in chosen}) < 2:
+        return scored
+    return replace(scored, threshold=best_threshold(scored.training[chosen], [whose[i] for i in chosen]))
 
 
 def _together(several: Sequence[Scored]) -> Scored:

@@ -103,10 +103,11 @@ def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
 
 def _measures(tables: Tables) -> dict[str, str]:
     said = {
-        "pairs": "A network calls a pair the same from a probability of one half on; MS-SSIM and the likelihood ratios from a "
-        "threshold on that training pairs gave. Accuracy is balanced: the mean of the shares right among pairs of one patient "
-        "and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap), which what pairs share through a "
-        "patient is in.",
+        "pairs": "D_adv calls a pair the same from a probability of one half on, as does a fresh D_new where the training "
+        "patients are few; otherwise D_new does from a threshold on that patients gave who were kept from its training. MS-SSIM "
+        "and the likelihood ratios take theirs from training pairs. Accuracy is balanced: the mean of the shares right among "
+        "pairs of one patient and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap), which what "
+        "pairs share through a patient is in.",
         "control": "An adversary's failure counts where the same one, with the same budget and seed, reaches "
         f"{CONTROL} on raw scans.",
         "code minus map": "Difference of two areas over the same pairs, the strongest of each, turned where an "
