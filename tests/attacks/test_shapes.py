@@ -47,7 +47,7 @@ def test_a_person_s_shape_is_told_from_what_a_secret_adds(brain):
     fields = [shape_fields(codes[:, 0], own.mean((0, 1)), SPACING) for codes in (own, others)]
     scores, embeddings = ShapeLikelihood(fields[0], names).scores(fields[1], pairs)
     assert scores.shape == (len(pairs),) and embeddings.shape == (24, 24)
-    assert area(scores) > max(0.85, area(VoxelLikelihood(own, names).scores(others, pairs)[0]) + 0.05)
+    assert area(scores) > max(0.85, area(VoxelLikelihood(own, names).scores(others, pairs)[0]) + 0.04)
 
 
 def test_a_mirrored_head_has_the_same_fields(brain):
@@ -61,7 +61,7 @@ def test_a_mirrored_head_has_the_same_fields(brain):
         inside = (slice(None), *(slice(1, -1),) * 3)
         return torch.corrcoef(torch.stack([one[inside].flatten(), other[inside].flatten()]))[0, 1]
 
-    assert all(like(*both) > 0.95 for both in zip(fields, turned, strict=True)) and like(*fields) < 0.5
+    assert all(like(*both) > 0.9 for both in zip(fields, turned, strict=True)) and like(*fields) < 0.5
 
 
 def test_label_maps_become_as_grey_as_scans_are():

@@ -31,8 +31,8 @@ class Ticket:
     secret: Secret | None
 
     def undo(self, maps: torch.Tensor) -> np.ndarray:
-        """Maps of classes (c, x, y, z), such as their probabilities, that a server made of the code: a label map uint8 (x, y,
-        z) on the scan's own voxels.
+        """Maps of classes (c, x, y, z), such as their logits, that a server made of the code: a label map uint8 (x, y, z) on
+        the scan's own voxels.
         """
         undone = maps.cpu() if self.secret is None else unwarp_maps(maps.cpu(), self.secret)
         return self.placing.back(labels_of(undone))
@@ -97,9 +97,9 @@ def write_code(path: Path, code: np.ndarray, client: Client) -> None:
 
 
 def segment_code(server: Server, code: Path) -> tuple[torch.Tensor, np.ndarray]:
-    """The probabilities of the classes in a code's file, float32 (classes, x, y, z) on the code's grid, and its affine (4, 4).
+    """The logits of the classes in a code's file, float32 (classes, x, y, z) on the code's grid, and its affine (4, 4).
 
-    Not yet labels: what a secret deformed is undone on probabilities with less loss.
+    Not yet labels: what a secret deformed is undone on logits with less loss.
 
     Raises `RemnantError` for a code of another encoder than the segmenter was trained with, and for what is no code.
     """
@@ -111,8 +111,7 @@ def segment_code(server: Server, code: Path) -> tuple[torch.Tensor, np.ndarray]:
             "same run."
         )
     image, affine = read_volume(code)
-    logits = stitched(server.network, torch.from_numpy(image)[None], server.patch)
-    return logits.softmax(0).cpu(), affine
+    return stitched(server.network, torch.from_numpy(image)[None], server.patch).cpu(), affine
 
 
 def labels_of(maps: torch.Tensor) -> np.ndarray:

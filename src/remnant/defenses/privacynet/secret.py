@@ -47,7 +47,7 @@ class SecretSettings(Settings):
     rotation_degrees: float = Setting(default=8.0, ge=0, le=45)
     scaling: float = Setting(default=0.08, ge=0, le=0.3)
     shift_mm: float = Setting(default=4.0, ge=0, le=40)
-    bends: tuple[Bend, ...] = (Bend(size_mm=6, length_mm=30), Bend(size_mm=2.5, length_mm=12))
+    bends: tuple[Bend, ...] = (Bend(size_mm=8, length_mm=30), Bend(size_mm=3, length_mm=12))
     mirror: bool = True
     gamma: float = Setting(default=0.05, ge=0, le=0.5)
     gain: float = Setting(default=0.05, ge=0, le=0.5)

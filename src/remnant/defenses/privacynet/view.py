@@ -62,13 +62,13 @@ class View:
 
     def undone(self, logits: Tensor, seeds: Seeds) -> Tensor:
         """The client's label maps of the scans themselves, uint8 (n, x, y, z): the server's `logits` (n, classes, x, y, z)
-        as probabilities, bent back.
+        bent back.
 
         `seeds`: those that the codes were made with.
         """
         pairs = zip(logits, self._secrets(logits.shape, seeds), strict=True)
-        maps = (each if secret is None else unwarp_maps(each.softmax(0), secret) for each, secret in pairs)
-        return torch.stack([shares.argmax(0).to(torch.uint8) for shares in maps])
+        maps = (each if secret is None else unwarp_maps(each, secret) for each, secret in pairs)
+        return torch.stack([each.argmax(0).to(torch.uint8) for each in maps])
 
     def moved(self, labels: Tensor, seeds: Seeds) -> Tensor:
         """Label maps (n, x, y, z) of scans as they lie on the codes that were made with these `seeds`: uint8 (n, x, y, z)."""

@@ -3,7 +3,11 @@
 Points are in mm from the grid's middle. A volume that does not lie on the secret's grid raises `RemnantError`.
 """
 
+from itertools import product
+
+import numpy as np
 import torch
+from scipy.ndimage import spline_filter
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,7 +24,7 @@ def warp_scan(image: Tensor, secret: Secret, window: Window | None = None) -> Te
     """The deformed scan, float32 (1, x, y, z) in [0, 1], of `image` (1, x, y, z) in [0, 1]; only its voxels in `window` if
     given.
     """
-    warped = _read(image, _mirrored(_there(secret, window), secret), secret)
+    warped = _read_sharply(image, _mirrored(_there(secret, window), secret), secret)
     return (warped.clamp(0, 1) ** secret.gamma * secret.gain).clamp(0, 1)
 
 
@@ -30,17 +34,20 @@ def warp_labels(labels: Tensor, secret: Secret, window: Window | None = None) ->
 
 
 def unwarp_maps(maps: Tensor, secret: Secret) -> Tensor:
-    """Maps float32 (c, x, y, z) of a deformed scan, such as the probabilities of classes, as they lie on the scan itself."""
-    return _read(maps, _back(secret), secret)
+    """Maps float32 (c, x, y, z) of a deformed scan, such as the logits of classes, as they lie on the scan itself.
+
+    Of logits more is kept than of probabilities, which are nearly 0 and 1, and whose borders then follow the voxels.
+    """
+    return _read_sharply(maps, _back(secret), secret)
 
 
 def unwarp_labels(labels: Tensor, secret: Secret) -> Tensor:
     """The label map of a deformed scan, (x, y, z) class indices, as uint8 (x, y, z) on the scan itself.
 
     By the largest part in each voxel. Interpolated twice on the way there and back, small structures lose: undoing the
-    probabilities by `unwarp_maps` loses less.
+    logits by `unwarp_maps` loses less.
     """
-    return _largest(unwarp_maps(_shares(labels), secret))
+    return _largest(_read(_shares(labels), _back(secret), secret))
 
 
 def _there(secret: Secret, window: Window | None) -> Tensor:
@@ -65,13 +72,42 @@ def _back(secret: Secret) -> Tensor:
 
 
 def _read(volume: Tensor, places: Tensor, secret: Secret) -> Tensor:
-    """A volume (c, x, y, z) at `places` (3, ...) in mm, 0 beyond the grid."""
+    """A volume (c, x, y, z) at `places` (3, x, y, z) in mm, between voxels linearly; beyond the grid as at its faces."""
     if volume.shape[1:] != secret.shape:
         raise RemnantError(
             f"The secret deforms volumes of {secret.shape} voxels. Got {tuple(volume.shape[1:])} instead; give the code "
             "that it was drawn for, or the map made of it."
         )
-    return functional.grid_sample(volume[None].float(), sampling_grid(places, secret.half), align_corners=False)[0]
+    grid = sampling_grid(places, secret.half)
+    return functional.grid_sample(volume[None].float(), grid, padding_mode="border", align_corners=False)[0]
+
+
+def _read_sharply(volume: Tensor, places: Tensor, secret: Secret) -> Tensor:
+    """The same between voxels by cubic B-splines, which blur less: half of the Dice that a secret costs is interpolation.
+
+    The 64 coefficients around a point are eight linear readings (Sigg and Hadwiger 2005).
+    """
+    channels = [
+        spline_filter(channel, order=3, output=np.float32, mode="reflect") for channel in volume.float().numpy()
+    ]
+    coefficients = torch.from_numpy(np.stack(channels))
+    part = (places + secret.half) / secret.spacing - 0.5
+    part = part - part.floor()
+    before, after = (1 - part) ** 3 / 6, part**3 / 6
+    near = 2 / 3 - part**2 * (1 - part / 2)
+    share = before + near
+    # In voxels from the point itself.
+    first = near / share - 1 - part
+    second = after / (1 - share) + 1 - part
+    read = torch.zeros(len(volume), *places.shape[1:])
+    for sides in product((False, True), repeat=3):
+        weight = torch.ones(places.shape[1:])
+        moved = places.clone()
+        for axis, later in enumerate(sides):
+            weight = weight * ((1 - share[axis]) if later else share[axis])
+            moved[axis] += (second if later else first)[axis] * secret.spacing
+        read += weight * _read(coefficients, moved, secret)
+    return read
 
 
 def _voxels(secret: Secret, window: Window | None) -> Tensor:
