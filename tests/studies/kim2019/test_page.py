@@ -122,8 +122,14 @@ def test_the_paper_secrets_second_cohorts_and_people_have_a_paragraph_each(table
     assert "secret deformation: sent 5 times" in text
     assert re.search(r"heads: raw scan 0\.\d+ \(0\.\d+\), published, \u03bb 100 .*, entropy, \u03bb 1 ", text)
     assert "The attacker reads age off the codes of published, \u03bb 1" in text
-    unread = changed(tables, "people", {"age_usable": False, "sex_usable": False})
-    assert "Neither age nor sex is read off any code" in said(unread)
+    nothing = {"age_usable": False, "sex_usable": False, "r2_low": -0.1, "sex_auc_low": 0.4}
+    unread = changed(tables, "people", nothing)
+    assert (
+        "Neither age nor sex is read off any code with the skill asked for before a prediction may be shown."
+        in said(unread)
+    )
+    told = changed(unread, "people", {"sex_auc_low": 0.6}, variant="entropy-1")
+    assert "shown, but better than by guessing sex off the codes of entropy, \u03bb 1." in said(told)
 
 
 def test_a_tile_a_variant_with_the_strongest_attack_and_its_cost(tables):

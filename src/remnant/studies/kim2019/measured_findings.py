@@ -1,5 +1,7 @@
 """Findings on single measurements: the paper's numbers, adversaries that err surely, secrets, second cohorts, age and sex."""
 
+from collections.abc import Sequence
+
 from remnant.base.results import Row, Value, matching
 from remnant.report.words import label, number
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
@@ -117,15 +119,22 @@ def _dice(pair: tuple[float, float, str, bool]) -> str:
 
 
 def _people(tables: Tables) -> str:
-    usable = [row for row in tables["people"] if row["variant"] != RAW and row["view"] == "code"]
-    if not usable:
+    codes = [row for row in tables["people"] if row["variant"] != RAW and row["view"] == "code"]
+    if not codes:
         return ""
-    age, sex = (matching(usable, {f"{what}_usable": True}) for what in ("age", "sex"))
-    if not age and not sex:
-        return "Neither age nor sex is read off any code with the skill asked for before a prediction may be shown."
-    parts = [
-        f"{what} off the codes of {', '.join(str(row['name']) for row in rows)}"
-        for what, rows in (("age", age), ("sex", sex))
-        if rows
+    age, sex = (matching(codes, {f"{what}_usable": True}) for what in ("age", "sex"))
+    parts = [f"{what} off the codes of {_names(rows)}" for what, rows in (("age", age), ("sex", sex)) if rows]
+    if parts:
+        return f"The attacker reads {' and '.join(parts)}."
+    # Too little skill to show a prediction is not yet hidden.
+    told = [
+        f"{what} off the codes of {_names(rows)}"
+        for what, bound, chance in (("age", "r2_low", 0.0), ("sex", "sex_auc_low", 0.5))
+        if (rows := [row for row in codes if row[bound] is not None and row[bound] > chance])
     ]
-    return f"The attacker reads {' and '.join(parts)}."
+    but = f", but better than by guessing {' and '.join(told)}" if told else ""
+    return f"Neither age nor sex is read off any code with the skill asked for before a prediction may be shown{but}."
+
+
+def _names(rows: Sequence[Row]) -> str:
+    return ", ".join(str(row["name"]) for row in rows)
