@@ -26,41 +26,46 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def traded(number, value, dice, **columns):
+def traded(number, value, loss, **columns):
     row = way(number, against="paper", measure="balanced", value=value, low=value - 0.05, high=value + 0.05)
-    row |= {"dice": dice, "dice_low": dice - 0.01, "dice_high": dice + 0.01, "goal_value": 0.6, "goal_dice": 0.83}
-    return row | {"published_value": None, "published_dice": None} | columns
+    bounds = {"loss_low": loss - 0.01, "loss_high": loss + 0.01} if loss is not None else {}
+    row |= {"loss": loss, "loss_low": None, "loss_high": None, "goal_value": 0.6, "goal_loss": 0.02} | bounds
+    return row | {"published_value": None, "published_loss": None} | columns
 
 
 def test_the_trade_off_has_points_intervals_the_papers_points_and_the_corner_to_reach():
     rows = [
-        traded(0, 0.95, 0.85),
-        traded(1, 0.7, 0.8, published_value=0.598, published_dice=0.812),
-        traded(2, 0.55, 0.84),
+        traded(0, 0.95, None),
+        traded(1, 0.7, 0.5, published_value=0.598, published_loss=0.036),
+        traded(2, 0.55, 0.01),
     ]
     everything = [
-        row | {"against": "everything", "measure": "auc", "goal_value": None, "goal_dice": None} for row in rows
+        row | {"against": "everything", "measure": "auc", "goal_value": None, "goal_loss": None} for row in rows
     ]
     figure = trade_off([*rows, *everything])
     first, second = figure.axes
     assert (
-        points(first, "s") == [(0.85, 0.95)]
-        and points(first, "o") == [(0.8, 0.7)]
-        and points(first, "^") == [(0.84, 0.55)]
+        points(first, "s") == [(0.0, 0.95)]
+        and points(first, "o") == [(0.5, 0.7)]
+        and points(first, "^") == [(0.01, 0.55)]
     )
-    assert points(first, "d") == [(0.812, 0.598)]
+    assert points(first, "d") == [(0.036, 0.598)]
     (corner,) = first.patches
-    assert corner.get_x() == 0.83 and corner.get_y() + corner.get_height() == pytest.approx(0.6) and not second.patches
+    assert (
+        corner.get_x() + corner.get_width() == pytest.approx(0.02)
+        and corner.get_y() + corner.get_height() == pytest.approx(0.6)
+        and not second.patches
+    )
     assert [text.get_text() for text in first.texts] == ["", "1", "1"]
     ends = [segment.tolist() for lines in first.collections for segment in lines.get_segments()]
-    assert [[0.85, 0.9], [0.85, 1.0]] in [[[round(v, 6) for v in end] for end in one] for one in ends]
+    assert [[0.0, 0.9], [0.0, 1.0]] in [[[round(v, 6) for v in end] for end in one] for one in ends]
     assert legend(figure) == ["raw scan", "as published", "entropy", "the paper's", "chance", "to be reached"]
     assert "area" in second.get_ylabel() and "balanced" in first.get_ylabel()
 
 
 def test_points_without_a_value_are_left_out_and_without_intervals_are_drawn():
-    figure = trade_off([traded(0, 0.95, 0.85, low=None, high=None), traded(1, 0.7, 0.8) | {"value": None}])
-    assert points(figure.axes[0], "s") == [(0.85, 0.95)] and not points(figure.axes[0], "o")
+    figure = trade_off([traded(0, 0.95, None, low=None, high=None), traded(1, 0.7, 0.8) | {"value": None}])
+    assert points(figure.axes[0], "s") == [(0.0, 0.95)] and not points(figure.axes[0], "o")
 
 
 def told(number, attack, balanced, **columns):

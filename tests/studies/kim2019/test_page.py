@@ -47,7 +47,17 @@ def test_the_first_sentence_says_that_codes_can_be_inverted_and_what_remains(tab
         r"the least remains with secret deformation, at 0\.\d+ of Dice lost: .* with an area of 0\.\d+ \[", text
     )
     assert text.count(". ") == 0 and text.endswith("(0.5 is guessing).")
+    few = {"against": "once", "variant": "deformation"}
+    weaker = changed(tables, "trade_off", {"value": 0.6, "low": 0.5, "high": 0.7}, **few)
+    assert ", one code and its map with 0.60 [0.50, 0.70] (0.5 is guessing)" in headline(weaker)
+    assert [" · one code 0.60" in tile.note for tile in highlights(weaker)] == [False] * 4 + [True]
     assert headline(only(tables, "raw", "published-1")).startswith("The code can be inverted")
+
+
+def test_where_no_raw_scan_was_segmented_no_figure_says_what_was_lost(tables):
+    unknown = changed(tables, "trade_off", {"loss": None})
+    assert page.words(tables, VARIANTS, scans())["sections"][0].figures
+    assert not page.words(unknown, VARIANTS, scans())["sections"][0].figures
 
 
 def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):

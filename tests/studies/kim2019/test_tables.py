@@ -12,10 +12,10 @@ from remnant.studies.kim2019.described import COLUMNS, described
 from remnant.studies.kim2019.difference_tables import difference_rows
 from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
 from remnant.studies.kim2019.inversion_tables import inversion_rows, searched
-from remnant.studies.kim2019.kept import Overlap, Segmented
+from remnant.studies.kim2019.kept import QUERIED, Overlap, Segmented
 from remnant.studies.kim2019.overlap_tables import per_class, robustness_rows
 from remnant.studies.kim2019.people_tables import people_rows
-from remnant.studies.kim2019.summary_tables import strength_columns
+from remnant.studies.kim2019.summary_tables import strength_columns, trade_off_rows
 from remnant.studies.kim2019.tables import NAMES
 from remnant.studies.kim2019.variants import VARIANTS
 
@@ -280,9 +280,19 @@ def test_the_trade_off_takes_the_strongest_and_says_what_reaches_the_first_yards
     rows = matching(tables["identity"], {"variant": "published-1", "view": "code", "strongest": True})
     assert paper["published-1"]["value"] == max(max(row["balanced"], 1 - row["balanced"]) for row in rows)
     assert (paper["published-1"]["published_value"], paper["published-1"]["published_dice"]) == (0.598, 0.812)
-    assert paper["raw"]["goal_dice"] == pytest.approx(paper["raw"]["dice"] - 0.02)
+    assert paper["published-1"]["published_loss"] == pytest.approx(0.036) and paper["raw"]["goal_loss"] == 0.02
     everything = one(tables["trade_off"], against="everything", variant="entropy-1")
     assert everything["value"] >= max(row["strength"] for row in matching(tables["identity"], {"variant": "entropy-1"}))
+
+
+def test_attacks_on_one_code_are_told_apart_from_those_on_many(tables):
+    strong = {"auc": 0.999, "auc_low": 0.9, "auc_high": 1.0}
+    rows = [row | strong if row["view"] in QUERIED else row for row in tables["identity"]]
+    traded = list(trade_off_rows(tables | {"identity": rows}))
+    once, everything = (one(traded, against=against, variant="deformation") for against in ("once", "everything"))
+    assert once["view"] not in QUERIED and everything["view"] in QUERIED and once["value"] < everything["value"]
+    single = [row for row in tables["identity"] if row["view"] not in QUERIED]
+    assert not matching(list(trade_off_rows(tables | {"identity": single})), {"against": "once"})
 
 
 def test_the_headline_has_every_attack_beside_its_cost(tables):

@@ -1,9 +1,11 @@
-"""What a defence costs and what it hides: the strongest attack on each variant against its Dice."""
+"""What a defence costs and what it hides: the strongest attack on each variant against the Dice that it loses."""
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from remnant.base.results import Row
 from remnant.report.figures.families import PRINTED, family_handles, look
@@ -11,7 +13,14 @@ from remnant.report.figures.style import CHANCE, INK, panels
 from remnant.report.words import split
 
 GOAL = "#d8efe6"
-TITLES = {"paper": "the paper's adversaries, on the code", "everything": "every attack, on all that the server sees"}
+# Equal losses lie equally far apart up to the first, then in logarithms: what matters is near none, and a collapse far from it.
+LINEAR = 0.02
+TICKS = (-0.5, -0.1, -0.02, -0.01, 0.0, 0.01, 0.02, 0.1, 0.5)
+TITLES = {
+    "paper": "the paper's adversaries,\non the code",
+    "once": "every attack,\non one code and its map",
+    "everything": "every attack, on all\nthat the server sees",
+}
 AXES = {
     "balanced": "balanced accuracy of the strongest",
     "auc": "area under the ROC curve of the strongest",
@@ -19,21 +28,20 @@ AXES = {
 
 
 def trade_off(rows: list[Row]) -> Figure:
-    """Strongest attack against overall Dice with both 95% intervals, a point a variant; a panel a set of attacks.
+    """Strongest attack against the overall Dice lost, with both 95% intervals, a point a variant; a panel a set of attacks.
 
-    `rows` are of the table `trade_off`: `against` (which attacks), `measure` of the `value`, `low`, `high`; `dice`, `dice_low`,
-    `dice_high`; `goal_value` and `goal_dice`, the bounds of the shaded corner that is to be reached; `published_value` and
-    `published_dice` of the paper. its `lambda` stands at each, its family is its colour. Chance is dotted.
+    `rows` are of the table `trade_off`: `against` (which attacks), `measure` of the `value`, `low`, `high`; `loss`, `loss_low`,
+    `loss_high`; `goal_value` and `goal_loss`, the bounds of the shaded corner that is to be reached; `published_value` and
+    `published_loss` of the paper. Its `lambda` stands at each, its family is its colour. Chance is dotted.
     """
     parts = split(rows, "against")
-    figure, axes = panels(len(parts), height=3.5, share_y=False)
+    figure, axes = panels(len(parts), height=3.5, per_row=3, share_y=False)
     widest = [
-        bound for row in rows for bound in (row["dice"], row["dice_low"], row["dice_high"], row["published_dice"])
+        bound for row in rows for bound in (row["loss"], row["loss_low"], row["loss_high"], row["published_loss"])
     ]
-    low, high = min(value for value in widest if value is not None), max(value for value in widest if value is not None)
-    margin = max(0.03, 0.06 * (high - low))
+    losses = [0.0, LINEAR, *(value for value in widest if value is not None)]
     for panel, ((against,), part) in zip(axes, parts.items(), strict=True):
-        panel.set_xlim(low - margin, min(1, high + margin) + 0.005)
+        _scale(panel, min(losses), max(losses))
         panel.set_ylim(0.42, 1.04)
         _goal(panel, part)
         for row in part:
@@ -41,7 +49,7 @@ def trade_off(rows: list[Row]) -> Figure:
         for row in part:
             _point(panel, row)
         panel.axhline(0.5, color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
-        panel.set(title=TITLES[against], xlabel="overall Dice", ylabel=AXES[part[0]["measure"]])
+        panel.set(title=TITLES[against], xlabel="overall Dice lost", ylabel=AXES[part[0]["measure"]])
     printed = any(row["published_value"] is not None for row in rows)
     goal = any(row["goal_value"] is not None for row in rows)
     handles = family_handles(rows, printed=printed)
@@ -55,33 +63,46 @@ def trade_off(rows: list[Row]) -> Figure:
     return figure
 
 
+def _scale(panel: Axes, low: float, high: float) -> None:
+    panel.set_xscale("symlog", linthresh=LINEAR, linscale=1.2)
+    there = panel.xaxis.get_transform()
+    ends = there.transform(np.array([low, high]))
+    margin = 0.07 * (ends[1] - ends[0])
+    panel.set_xlim(*there.inverted().transform(ends + np.array([-margin, margin])))
+    panel.xaxis.set_major_locator(FixedLocator(TICKS))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
 def _goal(panel: Axes, part: list[Row]) -> None:
     row = part[0]
-    if row["goal_value"] is None or row["goal_dice"] is None:
+    if row["goal_value"] is None:
         return
-    right, bottom = panel.get_xlim()[1], panel.get_ylim()[0]
-    corner = (row["goal_dice"], bottom)
-    panel.add_patch(Rectangle(corner, max(0, right - corner[0]), row["goal_value"] - bottom, color=GOAL, zorder=0))
+    left, bottom = panel.get_xlim()[0], panel.get_ylim()[0]
+    panel.add_patch(
+        Rectangle((left, bottom), row["goal_loss"] - left, row["goal_value"] - bottom, color=GOAL, zorder=0)
+    )
 
 
 def _printed(panel: Axes, row: Row) -> None:
     if row["published_value"] is not None:
-        panel.plot(row["published_dice"], row["published_value"], "d", **PRINTED)
+        panel.plot(row["published_loss"], row["published_value"], "d", **PRINTED)
 
 
 def _point(panel: Axes, row: Row) -> None:
-    if row["value"] is None or row["dice"] is None:
+    loss = 0.0 if row["family"] == "none" else row["loss"]
+    if row["value"] is None or loss is None:
         return
     style = look(row)
     lines = {"color": style["color"], "linewidth": 1.1, "alpha": 0.65}
     if row["low"] is not None:
-        panel.vlines(row["dice"], row["low"], row["high"], **lines)
-    if row["dice_low"] is not None:
-        panel.hlines(row["value"], row["dice_low"], row["dice_high"], **lines)
-    panel.plot(row["dice"], row["value"], markersize=6, linestyle="none", markeredgecolor="white", **style)
+        panel.vlines(loss, row["low"], row["high"], **lines)
+    if row["loss_low"] is not None:
+        panel.hlines(row["value"], row["loss_low"], row["loss_high"], **lines)
+    panel.plot(loss, row["value"], markersize=6, linestyle="none", markeredgecolor="white", **style)
     panel.annotate(
         "" if row["lambda"] is None else f"{row['lambda']:g}",
-        (row["dice"], row["value"]),
+        (loss, row["value"]),
         xytext=(5, 4),
         textcoords="offset points",
         fontsize=7.5,

@@ -67,12 +67,14 @@ def highlights(tables: Tables) -> list[Highlight]:
     """A tile a variant: the strongest attack on anything that the server sees, with what hiding costs."""
     tiles = []
     for row in matching(tables["trade_off"], {"against": "everything"}):
+        once = _once(tables, row)
+        single = "" if once is None else f" · one code {number(once['value'])}"
         cost = "" if row["loss"] is None else f" · Dice {_signed(-row['loss'])}"
         tiles.append(
             Highlight(
                 value=number(row["value"]),
                 label=f"{row['name']}: area of the strongest attack",
-                note=f"{_interval(row)}{label(row['attack'])} on the {label(row['view'])}{cost}",
+                note=f"{_interval(row)}{label(row['attack'])} on the {label(row['view'])}{single}{cost}",
             )
         )
     return tiles
@@ -118,13 +120,26 @@ def _remains(tables: Tables) -> str:
     least = min(rows, key=lambda row: (row["value"], published.get(row["variant"], 1.0)))
     who = "a patient's other scan" if least["attack"] == "redrawn" else "two scans of one patient"
     cost = "" if least["loss"] is None else f", at {_cost(least['loss'])}"
-    bounds = "" if least["low"] is None else f" [{number(least['low'])}, {number(least['high'])}]"
+    once = _once(tables, least)
+    single = ""
+    if once is not None:
+        single = f", one code and its map with {number(once['value'])}{_bounds(once)}"
     sure = "" if counted(tables, least) else ", by attacks that did not prove themselves on raw scans"
     only = "what remains" if len(rows) == 1 else f"the least remains with {least['name']}"
     return (
         f"{only}{cost}: the strongest attack on all that the server sees tells {who} from other patients' scans "
-        f"with an area of {number(least['value'])}{bounds} (0.5 is guessing){sure}"
+        f"with an area of {number(least['value'])}{_bounds(least)}{single} (0.5 is guessing){sure}"
     )
+
+
+def _once(tables: Tables, row: Row) -> Row | None:
+    """The strongest attack on one code and its map, where many codes of a patient tell more."""
+    rows = matching(tables["trade_off"], {"against": "once", "variant": row["variant"]})
+    return next((each for each in rows if each["value"] < row["value"]), None)
+
+
+def _bounds(row: Row) -> str:
+    return "" if row["low"] is None else f" [{number(row['low'])}, {number(row['high'])}]"
 
 
 def _how_many(some: list[Row], rows: list[Row], one: str, several: str) -> str:

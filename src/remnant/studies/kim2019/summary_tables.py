@@ -7,7 +7,7 @@ from remnant.studies import published
 from remnant.studies.kim2019.described import COLUMNS
 from remnant.studies.kim2019.difference_tables import STRONGEST
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
-from remnant.studies.kim2019.kept import RAW
+from remnant.studies.kim2019.kept import QUERIED, RAW
 from remnant.studies.kim2019.overlap_tables import OVERALL
 
 # The first yardstick: the paper's adversaries at most so accurate, with an overall Dice at most so much below that of raw scans.
@@ -19,22 +19,26 @@ Tables = dict[str, list[Row]]
 
 
 def trade_off_rows(tables: Tables) -> Iterator[Row]:
-    """Two rows a variant: the strongest of the paper's adversaries on the code by balanced accuracy, and the strongest attack of
-    all on all that the server sees by the area; either way round, since an adversary that errs surely knows the answer.
+    """Rows of each variant: the strongest of the paper's adversaries on the code by balanced accuracy; the strongest attack of
+    all on one code and its map by the area (where any client sent many), and on all that the server sees; either way
+    round, since an adversary that errs surely knows the answer.
 
     `reached`: the first yardstick, None where adversaries have not proved themselves on raw scans.
     """
     overall = {row["variant"]: row for row in matching(tables["segmentation"], {"class": OVERALL})}
-    goal = overall[RAW]["dice"] - MOST_LOST if RAW in overall and overall[RAW]["dice"] is not None else None
+    repeated = any(row["view"] in QUERIED for row in tables["identity"])
     for variant, dice in overall.items():
+        everything = [*_of_paper(tables, variant, "auc", every=True), *_redrawn(tables, variant)]
+        once = [row for row in everything if row["view"] not in QUERIED]
         for against, candidates in (
             ("paper", [*_of_paper(tables, variant)]),
-            ("everything", [*_of_paper(tables, variant, "auc", every=True), *_redrawn(tables, variant)]),
+            *([("once", once)] if repeated else []),
+            ("everything", everything),
         ):
             best = max(candidates, key=lambda row: row["value"], default=None)
             if best is None:
                 continue
-            paper = _published(variant) if against == "paper" else (None, None)
+            paper = _published(variant) if against == "paper" else (None, None, None)
             yield {
                 **{name: dice[name] for name in COLUMNS},
                 "against": against,
@@ -44,11 +48,14 @@ def trade_off_rows(tables: Tables) -> Iterator[Row]:
                 "dice_low": dice["dice_low"],
                 "dice_high": dice["dice_high"],
                 "loss": dice["loss"],
-                "goal_value": MOST_ACCURATE if against == "paper" and goal is not None else None,
-                "goal_dice": goal if against == "paper" else None,
+                "loss_low": dice["loss_low"],
+                "loss_high": dice["loss_high"],
+                "goal_value": MOST_ACCURATE if against == "paper" else None,
+                "goal_loss": MOST_LOST if against == "paper" else None,
                 "reached": _reached(tables, variant, best, dice) if against == "paper" else None,
                 "published_value": paper[0],
                 "published_dice": paper[1],
+                "published_loss": paper[2],
             }
 
 
@@ -139,10 +146,14 @@ def _reached(tables: Tables, variant: Value, best: Row, dice: Row) -> bool | Non
     return True if any(row["counts"] for row in fresh) else None
 
 
-def _published(variant: Value) -> tuple[float | None, float | None]:
+def _published(variant: Value) -> tuple[float | None, float | None, float | None]:
+    """The paper's strongest adversary, overall Dice, and what that loses against its raw scans."""
     identity = published.KIM2019_IDENTITY.get(str(variant), {})
     told = [value for attack, value in identity.items() if attack in OF_PAPER]
-    return (max(told), published.KIM2019_DICE[str(variant)]["overall"]) if told else (None, None)
+    if not told:
+        return None, None, None
+    dice, raw = (published.KIM2019_DICE[name]["overall"] for name in (str(variant), RAW))
+    return max(told), dice, raw - dice
 
 
 def _prefixed(name: str, found: Mapping[str, Value]) -> Row:
