@@ -13,6 +13,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.device import as_batch, in_batches
 from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.nets.deviation import Deviation
 from remnant.nets.siamese import build_trunk
 from remnant.targets.access import Codes, encode
 
@@ -38,15 +39,16 @@ class PeopleReader(nn.Module):
     training patients guesses for everybody. They are NaN where no ages were learnt; `reads_sex` is False where no sexes were.
     """
 
-    def __init__(self, trunk: str, channels: int = 1) -> None:
+    def __init__(self, trunk: str, channels: int, shape: tuple[int, int, int]) -> None:
         super().__init__()
-        self.trunk = build_trunk(trunk, channels)
+        self.deviation = Deviation(channels, shape)
+        self.trunk = build_trunk(trunk, 2 * channels)
         self.out = nn.Linear(self.trunk.features_out, 2)
         for name, value in (("age_mean", torch.nan), ("age_std", torch.nan), ("reads_sex", False)):
             self.register_buffer(name, torch.tensor(value))
 
     def forward(self, volumes: Tensor) -> Tensor:
-        return self.out(self.trunk(volumes))
+        return self.out(self.trunk(self.deviation(volumes)))
 
 
 def train_people(
@@ -87,7 +89,8 @@ def train_people(
     ages, sexes, owners = ages[known], sexes[known], owners[known]
 
     torch.manual_seed(seeds.child("weights").integer)
-    model = PeopleReader(settings.trunk, seen.shape[2])
+    model = PeopleReader(settings.trunk, seen.shape[2], tuple(seen.shape[3:]))
+    model.deviation.learn(seen)
     if reads_age:
         model.age_mean.fill_(np.nanmean(ages))
         model.age_std.fill_(np.nanstd(ages))

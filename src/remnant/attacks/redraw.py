@@ -34,4 +34,5 @@ def train_redrawer(
     channels = encode(access.view, own[:1]).shape[1]
     model = CodeDecoder(tuple(own.shape[2:]), channels, settings.widths)
     model.mean.copy_(own.mean(0, keepdim=True))
+    model.deviation.learn(encode(access.view, batch) for batch in own.split(2))
     return train_on_warps(model, access.view, own, settings, seeds, report)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from remnant.nets.deviation import Deviation
 from remnant.nets.encoder import Norm, norm_layer
 from remnant.nets.strided import deconvolve, double
 from remnant.nets.unet import UNet
@@ -55,7 +56,8 @@ class CodeDecoder(nn.Module):
     """A U-Net, set upon the attacker's mean image, that redraws a scan from a code of the scan's size (Kim 2019).
 
     As in `ImageDecoder` it draws what sets a patient apart from `mean`, a buffer of shape (1, 1, x, y, z), and starts at zero.
-    It sees the mean beside the code, which says where in the head a voxel of a scrambled code lies.
+    Beside the code it sees how that deviates from the attacker's own codes (`deviation`, which has to `learn` them), and the
+    mean image, which says where in the head a voxel of a scrambled code lies.
     """
 
     def __init__(
@@ -63,14 +65,15 @@ class CodeDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, 1, *shape))
-        self.unet = UNet(1, widths, channels=channels + 1)
+        self.deviation = Deviation(channels, shape)
+        self.unet = UNet(1, widths, channels=2 * channels + 1)
         nn.init.zeros_(self.unet.out.weight)
         nn.init.zeros_(self.unet.out.bias)
 
     def forward(self, code: Tensor) -> Tensor:
-        """(n, channels, x, y, z), of any sides, to (n, 1, x, y, z), unbounded."""
+        """(n, channels, x, y, z), of the sides of the mean, to (n, 1, x, y, z), unbounded."""
         sides = code.shape[2:]
-        seen = torch.cat([code, self.mean.expand(len(code), -1, -1, -1, -1)], dim=1)
+        seen = torch.cat([self.deviation(code), self.mean.expand(len(code), -1, -1, -1, -1)], dim=1)
         gaps = [-side % self.unet.divisor for side in sides]
         padded = functional.pad(seen, [part for gap in reversed(gaps) for part in (0, gap)])
         drawn = self.unet(padded)[..., : sides[0], : sides[1], : sides[2]]

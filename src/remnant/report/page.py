@@ -164,9 +164,8 @@ def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup
                 image = _inline(svg, view.caption)
     except KeyError as error:
         raise RemnantError(
-            f"The figure {view.name!r} needs the column {error} of the table {kind.table!r}, which "
-            "results.json "
-            "does not have; run the study again with --resume."
+            f"The figure {view.name!r} needs the column {error} of the table {kind.table!r}, which {run / 'results.json'} of "
+            "another version of Remnant does not have; move that file away, then run the study again with --resume."
         ) from None
     kept = ' class="patient"' if view.private else ""
     return Markup(
