@@ -130,6 +130,8 @@ def test_the_paper_secrets_second_cohorts_and_people_have_a_paragraph_each(table
     text = said(tables)
     assert "(0.953)" in text and "(0.598)" in text and "(0.513)" in text
     assert "secret deformation: sent 5 times" in text
+    assert "under secret deformation is still a picture of the patient's head" in text
+    assert "still a picture" not in said(changed(tables, "headline", {"method": "encoder"}))
     assert re.search(r"heads: raw scan 0\.\d+ \(0\.\d+\), published, \u03bb 100 .*, entropy, \u03bb 1 ", text)
     assert "The attacker reads age off the codes of published, \u03bb 1" in text
     nothing = {"age_usable": False, "sex_usable": False, "r2_low": -0.1, "sex_auc_low": 0.4}
