@@ -142,6 +142,9 @@ def test_the_paper_secrets_second_cohorts_and_people_have_a_paragraph_each(table
     )
     told = changed(unread, "people", {"sex_auc_low": 0.6}, variant="entropy-1")
     assert "shown, but better than by guessing sex off the codes of entropy, \u03bb 1." in said(told)
+    assert re.search(
+        r"better than by guessing sex off all \d codes\.", said(changed(unread, "people", {"sex_auc_low": 0.6}))
+    )
 
 
 def test_a_tile_a_variant_with_the_strongest_attack_and_its_cost(tables):

@@ -4,7 +4,7 @@ from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label, number
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.kept import RAW
-from remnant.studies.kim2019.measured_findings import measured_findings
+from remnant.studies.kim2019.measured_findings import listed, measured_findings
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.yardsticks import yardsticks
 
@@ -92,7 +92,7 @@ def _what_to_do(tables: Tables) -> str:
     inverted = [row for row in rows if row["inverted"]]
     if inverted:
         return (
-            f"Treat the codes of {_names(inverted)} as the scans themselves: send them only under the agreement and "
+            f"Treat the codes of {listed(inverted)} as the scans themselves: send them only under the agreement and "
             "the encryption that would cover the scans. Scrambled to the eye is not private; only the attack tells."
         )
     if any(row["beyond"] for row in rows):
@@ -167,8 +167,3 @@ def _signed(value: float | None) -> str:
 
 def _interval(row: Row) -> str:
     return "" if row["low"] is None else f"[{number(row['low'])}, {number(row['high'])}] · "
-
-
-def _names(rows: list[Row]) -> str:
-    *others, last = [str(row["name"]) for row in rows]
-    return f"{'; '.join(others)} and {last}" if others else last

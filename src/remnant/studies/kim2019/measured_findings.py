@@ -79,11 +79,11 @@ def _sure_errors(tables: Tables) -> str:
 
 def _pictures(tables: Tables) -> str:
     # No decoder is needed for these, so that a failed one clears nothing.
-    names = [row["name"] for row in matching(tables["headline"], {"method": "deformation"})]
-    if not names:
+    rows = matching(tables["headline"], {"method": "deformation"})
+    if not rows:
         return ""
     return (
-        f"What is sent under {', '.join(names)} is still a picture of the patient's head. Its shape is bent, its tissue and what "
+        f"What is sent under {listed(rows)} is still a picture of the patient's head. Its shape is bent, its tissue and what "
         "is wrong with it are there to see; that the straight scan is not redrawn does not make it a code."
     )
 
@@ -134,13 +134,19 @@ def _people(tables: Tables) -> str:
     codes = [row for row in tables["people"] if row["variant"] != RAW and row["view"] == "code"]
     if not codes:
         return ""
+
+    def off(what: str, rows: list[Row]) -> str:
+        return (
+            f"{what} off {f'all {len(codes)} codes' if 1 < len(codes) == len(rows) else f'the codes of {listed(rows)}'}"
+        )
+
     age, sex = (matching(codes, {f"{what}_usable": True}) for what in ("age", "sex"))
-    parts = [f"{what} off the codes of {_names(rows)}" for what, rows in (("age", age), ("sex", sex)) if rows]
+    parts = [off(what, rows) for what, rows in (("age", age), ("sex", sex)) if rows]
     if parts:
         return f"The attacker reads {' and '.join(parts)}."
     # Too little skill to show a prediction is not yet hidden.
     told = [
-        f"{what} off the codes of {_names(rows)}"
+        off(what, rows)
         for what, bound, chance in (("age", "r2_low", 0.0), ("sex", "sex_auc_low", 0.5))
         if (rows := [row for row in codes if row[bound] is not None and row[bound] > chance])
     ]
@@ -148,5 +154,7 @@ def _people(tables: Tables) -> str:
     return f"Neither age nor sex is read off any code with the skill asked for before a prediction may be shown{but}."
 
 
-def _names(rows: Sequence[Row]) -> str:
-    return ", ".join(str(row["name"]) for row in rows)
+def listed(rows: Sequence[Row]) -> str:
+    """The names of what was sent, which have commas in them."""
+    *others, last = [str(row["name"]) for row in rows]
+    return f"{'; '.join(others)} and {last}" if others else last
