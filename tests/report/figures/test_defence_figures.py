@@ -56,11 +56,17 @@ def test_the_trade_off_has_points_intervals_the_papers_points_and_the_corner_to_
         and corner.get_y() + corner.get_height() == pytest.approx(0.6)
         and not second.patches
     )
-    assert [text.get_text() for text in first.texts] == ["", "1", "1"]
+    assert [text.get_text() for text in first.texts] == ["1", "1"]
     ends = [segment.tolist() for lines in first.collections for segment in lines.get_segments()]
     assert [[0.0, 0.9], [0.0, 1.0]] in [[[round(v, 6) for v in end] for end in one] for one in ends]
     assert legend(figure) == ["raw scan", "as published", "entropy", "the paper's", "chance", "to be reached"]
     assert "area" in second.get_ylabel() and "balanced" in first.get_ylabel()
+
+
+def test_points_that_cover_each_other_share_the_label_of_their_lambdas():
+    near = [traded(1, 0.99, 0.56, **{"lambda": 100.0}), traded(2, 0.99, 0.57, **{"lambda": 10.0})]
+    figure = trade_off([traded(0, 0.95, None), *near, traded(1, 0.6, 0.55, **{"lambda": 3.0})])
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["10, 100", "3"]
 
 
 def test_points_without_a_value_are_left_out_and_without_intervals_are_drawn():

@@ -15,6 +15,8 @@ from remnant.report.words import split
 GOAL = "#d8efe6"
 # Equal losses lie equally far apart up to the first, then in logarithms: what matters is near none, and a collapse far from it.
 LINEAR = 0.02
+# Of a panel: closer together, the numbers at two points would cover each other.
+APART = 0.08
 TICKS = (-0.5, -0.1, -0.02, -0.01, 0.0, 0.01, 0.02, 0.1, 0.5)
 TITLES = {
     "paper": "the paper's adversaries,\non the code",
@@ -48,6 +50,7 @@ def trade_off(rows: list[Row]) -> Figure:
             _printed(panel, row)
         for row in part:
             _point(panel, row)
+        _lambdas(panel, part)
         panel.axhline(0.5, color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
         panel.set(title=TITLES[against], xlabel="overall Dice lost", ylabel=AXES[part[0]["measure"]])
     printed = any(row["published_value"] is not None for row in rows)
@@ -100,11 +103,34 @@ def _point(panel: Axes, row: Row) -> None:
     if row["loss_low"] is not None:
         panel.hlines(row["value"], row["loss_low"], row["loss_high"], **lines)
     panel.plot(loss, row["value"], markersize=6, linestyle="none", markeredgecolor="white", **style)
-    panel.annotate(
-        "" if row["lambda"] is None else f"{row['lambda']:g}",
-        (loss, row["value"]),
-        xytext=(5, 4),
-        textcoords="offset points",
-        fontsize=7.5,
-        color=INK,
+
+
+def _lambdas(panel: Axes, part: list[Row]) -> None:
+    """The lambda above each point; points that all but cover each other share a label."""
+    there = panel.transData + panel.transAxes.inverted()
+    placed = sorted(
+        (*there.transform((row["loss"], row["value"])), row["lambda"])
+        for row in part
+        if None not in (row["loss"], row["value"], row["lambda"])
     )
+    groups: list[list[tuple[float, float, float]]] = []
+    for point in placed:
+        near = (g for g in groups if np.hypot(point[0] - g[-1][0], point[1] - g[-1][1]) < APART)
+        group = next(near, None)
+        if group is None:
+            groups.append([point])
+        else:
+            group.append(point)
+    for group in groups:
+        along, up = np.mean([point[:2] for point in group], axis=0)
+        panel.annotate(
+            ", ".join(f"{value:g}" for value in sorted({point[2] for point in group})),
+            (along, up),
+            xycoords="axes fraction",
+            xytext=(6, 5) if along > 1 - APART else (0, 5),
+            textcoords="offset points",
+            # Within the panel at its right end.
+            ha="right" if along > 1 - APART else "center",
+            fontsize=7.5,
+            color=INK,
+        )
