@@ -131,6 +131,18 @@ def test_a_panel_a_term_a_line_a_target_logarithmic_where_it_can_be(rows):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN", "overfit CNN", "ViT", "overfit ViT"]
 
 
+def test_more_targets_than_colours_are_told_apart_by_dashes_and_called_by_their_names():
+    steps = [
+        {"target": f"t{i}", "name": f"the {i}th", "term": "total", "step": s, "value": 1.0}
+        for i in range(11)
+        for s in (1, 2)
+    ]
+    figure = stage1_terms(steps)
+    looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
+    assert len(looks) == 11
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"the {i}th" for i in range(11)]
+
+
 def test_a_term_over_many_decades_has_ticks_that_can_be_read():
     rows = [{"target": "cnn", "term": "batch_norm", "step": i, "value": 10.0 ** (i - 4)} for i in range(9)]
     figure = stage1_terms(rows)

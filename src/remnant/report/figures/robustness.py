@@ -57,7 +57,7 @@ def robustness_lines(rows: list[Row]) -> Figure:
     panel.set_ylabel("overall Dice; 95% interval")
     if any(row["published"] is not None for row in rows):
         panel.plot([], [], "d", label="the paper's, at lambda 1", **PRINTED)
-        panel.legend(loc="lower left")
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside upper left")
     return figure
 
 

@@ -9,6 +9,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.studies.frame import Cells, provenance_of, training_rows
 from remnant.studies.kim2019 import page
+from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.kept import (
     STUDY,
     Identity,
@@ -50,7 +51,7 @@ def conclude(
     )
     events = run.events()
     tables["training"] = training_rows(events, _trained)
-    tables["stage1"] = losses(events)
+    tables["stage1"] = losses(events, variants)
     return Results(
         study=study,
         preset=preset,
@@ -65,18 +66,20 @@ def conclude(
     )
 
 
-def losses(events: list[dict[str, Any]]) -> list[Row]:
-    """The terms of every training of the networks, by variant and step; of a step that was done twice, the later."""
+def losses(events: list[dict[str, Any]], variants: Mapping[str, Variant]) -> list[Row]:
+    """The terms of every training of the networks, in the order of the variants; of a step that was done twice, the later."""
     values = {
         (event["cell"], term, event["step"]): value
         for event in events
         if event["event"] == "step"
         for term, value in event["terms"].items()
     }
+    names = {PRETRAIN: "pre-training"} | {f"{TRAIN}-{key}": row["name"] for key, row in described(variants).items()}
     return [
-        {"target": cell.removeprefix(f"{TRAIN}-"), "term": term, "step": step, "value": value}
-        for (cell, term, step), value in values.items()
-        if cell == PRETRAIN or cell.startswith(TRAIN)
+        {"target": cell.removeprefix(f"{TRAIN}-"), "name": name, "term": term, "step": step, "value": value}
+        for cell, name in names.items()
+        for (trained, term, step), value in values.items()
+        if trained == cell
     ]
 
 
