@@ -143,6 +143,14 @@ def test_more_targets_than_colours_are_told_apart_by_dashes_and_called_by_their_
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"the {i}th" for i in range(11)]
 
 
+def test_a_term_that_stays_near_one_value_has_more_than_one_tick():
+    (axes,) = stage1_terms(
+        [{"target": "cnn", "term": "accuracy", "step": i, "value": 0.55 + i / 20} for i in range(9)]
+    ).axes
+    low, high = axes.get_ylim()
+    assert sum(low <= tick <= high for tick in axes.get_yticks()) > 2
+
+
 def test_a_term_over_many_decades_has_ticks_that_can_be_read():
     rows = [{"target": "cnn", "term": "batch_norm", "step": i, "value": 10.0 ** (i - 4)} for i in range(9)]
     figure = stage1_terms(rows)

@@ -11,14 +11,15 @@ from remnant.report.figures.style import LINES, WIDTH
 from remnant.report.words import label, split
 
 ACROSS = 3  # small panels a line
+SPREAD = 3  # times the least: closer together, a logarithmic axis would have a single tick
 
 
 def stage1_terms(rows: list[Row]) -> Figure:
     """Each loss term of stage 1 by step, unweighted; a small panel a term, a line a target.
 
     `rows` are of the table `stage1`: `target`, `term`, `step`, `value`, and `name` where a target is not called by its label.
-    The scale is logarithmic where all of a term's values lie above 0. The sum, where the rows hold it, is a term like the
-    others.
+    The scale is logarithmic where all of a term's values lie above 0 and differ by more than `SPREAD`. The sum, where the rows
+    hold it, is a term like the others.
     """
     parts = split(rows, "term")
     targets = [target for (target,) in split(rows, "target")]
@@ -39,7 +40,7 @@ def stage1_terms(rows: list[Row]) -> Figure:
                 **styles[target],
             )
         low, high = min(row["value"] for row in part), max(row["value"] for row in part)
-        if low > 0:
+        if low > 0 and high > SPREAD * low:
             panel.set_yscale("log")
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,), numticks=6))
             panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
