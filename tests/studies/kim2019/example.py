@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from remnant.measure.verification import best_threshold
-from remnant.studies.kim2019.kept import (
+from remnant.studies.kim2019.records import (
     STUDY,
     Identity,
     Inversion,

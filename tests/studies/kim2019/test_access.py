@@ -10,7 +10,8 @@ from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.access import access_of
-from remnant.studies.kim2019.kept import STUDY, Scans, Views, keep
+from remnant.studies.kim2019.kept import keep
+from remnant.studies.kim2019.records import STUDY, Scans, Views
 from remnant.targets.access import encode
 
 SEEDS = Seeds(0).child("access")

@@ -7,18 +7,8 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
-from remnant.studies.kim2019.kept import (
-    STUDY,
-    Identity,
-    Overlap,
-    Scans,
-    Scores,
-    Segmented,
-    all_kept,
-    keep,
-    kept,
-    record_file,
-)
+from remnant.studies.kim2019.kept import all_kept, keep, kept, record_file
+from remnant.studies.kim2019.records import STUDY, Identity, Overlap, Scans, Scores, Segmented
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from remnant.cohort.case import Case, Cohort
 from remnant.cohort.grid import Grid
 from remnant.cohort.revisit import RevisitSettings
 from remnant.studies.kim2019 import preset
-from remnant.studies.kim2019.kept import STUDY, Scans
+from remnant.studies.kim2019.records import STUDY, Scans
 from remnant.studies.kim2019.roles import check_roles, deal, first_visits, names_of, pairs_of, with_revisits
 
 SMOKE = preset("smoke")

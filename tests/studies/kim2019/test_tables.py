@@ -12,9 +12,9 @@ from remnant.studies.kim2019.described import COLUMNS, described
 from remnant.studies.kim2019.difference_tables import difference_rows
 from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
 from remnant.studies.kim2019.inversion_tables import inversion_rows, searched
-from remnant.studies.kim2019.kept import QUERIED, Overlap, Segmented
 from remnant.studies.kim2019.overlap_tables import per_class, robustness_rows
 from remnant.studies.kim2019.people_tables import people_rows
+from remnant.studies.kim2019.records import QUERIED, Overlap, Segmented
 from remnant.studies.kim2019.summary_tables import strength_columns, trade_off_rows
 from remnant.studies.kim2019.tables import NAMES
 from remnant.studies.kim2019.variants import VARIANTS

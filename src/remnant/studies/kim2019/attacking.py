@@ -19,17 +19,9 @@ from remnant.measure.deformation import displacement_matrix
 from remnant.measure.images import union_box
 from remnant.measure.similarity import MATRICES
 from remnant.studies.kim2019.access import access_of
-from remnant.studies.kim2019.kept import (
-    KINDS,
-    STUDY,
-    Identity,
-    Inversion,
-    Scans,
-    Scores,
-    keep,
-    kept,
-)
-from remnant.studies.kim2019.kept import View as Seen
+from remnant.studies.kim2019.kept import keep, kept
+from remnant.studies.kim2019.records import KINDS, STUDY, Identity, Inversion, Scans, Scores
+from remnant.studies.kim2019.records import View as Seen
 from remnant.studies.kim2019.roles import first_visits, names_of, pairs_of, tensor
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name

@@ -10,18 +10,8 @@ from remnant.base.seeds import Seeds
 from remnant.studies.frame import Cells, provenance_of, training_rows
 from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.described import described
-from remnant.studies.kim2019.kept import (
-    STUDY,
-    Identity,
-    Inversion,
-    People,
-    Scans,
-    Segmented,
-    Timed,
-    Transferred,
-    all_kept,
-    kept,
-)
+from remnant.studies.kim2019.kept import all_kept, kept
+from remnant.studies.kim2019.records import STUDY, Identity, Inversion, People, Scans, Segmented, Timed, Transferred
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import PRETRAIN, TRAIN
 from remnant.studies.kim2019.variants import Variant

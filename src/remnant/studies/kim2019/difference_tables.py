@@ -9,7 +9,7 @@ from remnant.measure.multiplicity import holm
 from remnant.measure.verification import verification_contrast
 from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
 from remnant.studies.kim2019.inversion_tables import SOUGHT, searched
-from remnant.studies.kim2019.kept import RAW, Inversion
+from remnant.studies.kim2019.records import RAW, Inversion
 
 LEVEL = 0.05  # two-sided, after Holm over all attacks and variants; the direction is asked for besides
 REDRAWN = {"own_scan": "redrawn", "other_visit": "redrawn_other_visit"}

@@ -20,9 +20,9 @@ from remnant.measure.images import union_box
 from remnant.nets.inversion import CodeDecoder
 from remnant.nets.siamese import build_trunk
 from remnant.studies.kim2019.attacking import IDENTITY, INVERSION
-from remnant.studies.kim2019.kept import VIEWS, Scans
 from remnant.studies.kim2019.querying import AVERAGED, QUERIES
 from remnant.studies.kim2019.reading import PEOPLE
+from remnant.studies.kim2019.records import VIEWS, Scans
 from remnant.studies.kim2019.robustness import CONDITIONS
 from remnant.studies.kim2019.seeing import SEE
 from remnant.studies.kim2019.settings import AttackSettings

@@ -27,8 +27,9 @@ from remnant.studies.frame import Asked, Cells, carry_out
 from remnant.studies.kim2019.attacking import IDENTITY, identity_cell
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
-from remnant.studies.kim2019.kept import RAW, STUDY, Role, Scans, keep, kept, record_file
+from remnant.studies.kim2019.kept import keep, kept, record_file
 from remnant.studies.kim2019.plan import measuring_cells
+from remnant.studies.kim2019.records import RAW, STUDY, Role, Scans
 from remnant.studies.kim2019.roles import check_cohort, check_roles, prepare_scans
 from remnant.studies.kim2019.settings import AttackSettings, preset
 from remnant.studies.kim2019.study import DRAWN, PASSING, second_cohorts, write_second

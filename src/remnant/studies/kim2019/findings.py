@@ -3,8 +3,8 @@
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label, number
 from remnant.studies.kim2019.identity_tables import primary_kind
-from remnant.studies.kim2019.kept import RAW
 from remnant.studies.kim2019.measured_findings import listed, measured_findings
+from remnant.studies.kim2019.records import RAW
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.yardsticks import yardsticks
 

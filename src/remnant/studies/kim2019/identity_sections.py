@@ -2,7 +2,7 @@
 
 from remnant.base.results import FigureView, Section, TableView
 from remnant.studies.kim2019.identity_tables import primary_kind
-from remnant.studies.kim2019.kept import QUERIED, VIEWS
+from remnant.studies.kim2019.records import QUERIED, VIEWS
 from remnant.studies.kim2019.redrawn_sections import WHO, inversion, people
 from remnant.studies.kim2019.summary_tables import Tables
 

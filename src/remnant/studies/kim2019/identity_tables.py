@@ -11,7 +11,7 @@ from remnant.measure.retrieval import retrieval
 from remnant.measure.verification import Verification, orientation, verdict, verification
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.kept import RAW, Identity, Scores
+from remnant.studies.kim2019.records import RAW, Identity, Scores
 
 FRESH = "d_new"
 

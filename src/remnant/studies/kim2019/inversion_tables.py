@@ -13,7 +13,7 @@ from remnant.measure.multiplicity import holm
 from remnant.measure.verification import matrix_pairs
 from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.identity_tables import Pairs
-from remnant.studies.kim2019.kept import Inversion
+from remnant.studies.kim2019.records import Inversion
 
 # What is sought: the very scan whose code was sent, or what the same patient's other visit shows.
 SOUGHT = ("own_scan", "other_visit")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from remnant.base.results import Row, Value, matching
 from remnant.report.words import label, number
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
-from remnant.studies.kim2019.kept import QUERIED, RAW
 from remnant.studies.kim2019.overlap_tables import OVERALL
+from remnant.studies.kim2019.records import QUERIED, RAW
 from remnant.studies.kim2019.summary_tables import Tables
 
 

@@ -10,7 +10,7 @@ from remnant.measure.intervals import bootstrap_mean, paired_difference
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.described import COLUMNS
-from remnant.studies.kim2019.kept import CLEAN, RAW, Overlap, Segmented, Transferred
+from remnant.studies.kim2019.records import CLEAN, RAW, Overlap, Segmented, Transferred
 
 OVERALL = "overall"
 OF_PAPER = "published-1"  # whose robustness the paper measured

@@ -8,8 +8,8 @@ from remnant.report.words import label
 from remnant.studies.kim2019.findings import findings, headline, highlights
 from remnant.studies.kim2019.identity_sections import every_adversary, identity_sections
 from remnant.studies.kim2019.identity_tables import primary_kind
-from remnant.studies.kim2019.kept import QUERIED, Scans
 from remnant.studies.kim2019.overlap_sections import overlap_sections
+from remnant.studies.kim2019.records import QUERIED, Scans
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.variants import Variant
 

@@ -8,7 +8,7 @@ from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.demographics import age_skill, describe_usable, sex_skill, usable
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.kept import People
+from remnant.studies.kim2019.records import People
 
 AGE = ("mae", "mae_low", "mae_high", "r2", "r2_low", "r2_high", "guess_mae", "age_usable", "age_verdict")
 SEX = ("accuracy", "balanced", "balanced_low", "balanced_high", "sex_auc", "sex_auc_low", "sex_auc_high")

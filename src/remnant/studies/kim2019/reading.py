@@ -11,7 +11,8 @@ from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.access import access_of
 from remnant.studies.kim2019.attacking import epoch_log
-from remnant.studies.kim2019.kept import STUDY, VIEWS, People, Scans, keep, kept
+from remnant.studies.kim2019.kept import keep, kept
+from remnant.studies.kim2019.records import STUDY, VIEWS, People, Scans
 from remnant.studies.kim2019.roles import tensor
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name

@@ -18,7 +18,7 @@ from remnant.cohort.pairs import Pair, all_pairs
 from remnant.cohort.prepare import PreparationSettings, check_headers, prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.template import Template, build_template
-from remnant.studies.kim2019.kept import Role, Scans
+from remnant.studies.kim2019.records import Role, Scans
 from remnant.studies.kim2019.settings import StudySettings
 
 FEWEST = 2

@@ -13,7 +13,8 @@ from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.view import View
 from remnant.engine.device import fabric
 from remnant.measure.overlap import dice, weighted_dice
-from remnant.studies.kim2019.kept import CLEAN, STUDY, Overlap, Scans, Segmented, Timed, Views, keep, kept
+from remnant.studies.kim2019.kept import keep, kept
+from remnant.studies.kim2019.records import CLEAN, STUDY, Overlap, Scans, Segmented, Timed, Views
 from remnant.studies.kim2019.robustness import CONDITIONS
 from remnant.studies.kim2019.roles import first_visits, tensor
 from remnant.studies.kim2019.settings import AttackSettings

@@ -22,8 +22,9 @@ from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
-from remnant.studies.kim2019.kept import STUDY, Role, Scans, keep, kept, record_file
+from remnant.studies.kim2019.kept import keep, kept, record_file
 from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.records import STUDY, Role, Scans
 from remnant.studies.kim2019.roles import check_cohort, check_patch, deal, prepare_scans
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.training import template_file

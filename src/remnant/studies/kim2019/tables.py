@@ -12,9 +12,9 @@ from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.difference_tables import difference_rows
 from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
 from remnant.studies.kim2019.inversion_tables import inversion_rows
-from remnant.studies.kim2019.kept import Identity, Inversion, People, Segmented, Timed, Transferred
 from remnant.studies.kim2019.overlap_tables import by_class, robustness_rows, segmentation_rows, transfer_rows
 from remnant.studies.kim2019.people_tables import people_rows
+from remnant.studies.kim2019.records import Identity, Inversion, People, Segmented, Timed, Transferred
 from remnant.studies.kim2019.summary_tables import Tables, headline_rows, trade_off_rows
 from remnant.studies.kim2019.variants import Variant
 

@@ -16,7 +16,8 @@ from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
 from remnant.report.private import private_folder
-from remnant.studies.kim2019.kept import STUDY, Scans, kept
+from remnant.studies.kim2019.kept import kept
+from remnant.studies.kim2019.records import STUDY, Scans
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.variants import VARIANTS
 

@@ -21,7 +21,8 @@ from remnant.engine.device import as_batch, fabric
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.overlap import dice, weighted_dice
 from remnant.studies.kim2019.attacking import epoch_log
-from remnant.studies.kim2019.kept import Overlap, Scans, Transferred, keep, kept
+from remnant.studies.kim2019.kept import keep, kept
+from remnant.studies.kim2019.records import Overlap, Scans, Transferred
 from remnant.studies.kim2019.roles import first_visits
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name

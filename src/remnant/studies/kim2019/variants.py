@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from remnant.defenses.privacynet.settings import Adversary, Method, PrivacyNetSettings
-from remnant.studies.kim2019.kept import RAW
+from remnant.studies.kim2019.records import RAW
 
 
 @dataclass(frozen=True)

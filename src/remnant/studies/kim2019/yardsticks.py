@@ -4,7 +4,7 @@ from remnant.base.results import Row, matching
 from remnant.report.words import label, number
 from remnant.studies.kim2019.difference_tables import STRONGEST
 from remnant.studies.kim2019.identity_tables import primary_kind
-from remnant.studies.kim2019.kept import RAW
+from remnant.studies.kim2019.records import RAW
 from remnant.studies.kim2019.summary_tables import MOST_ACCURATE, MOST_LOST, Tables
 
 
