@@ -11,7 +11,7 @@ from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.access import access_of
 from remnant.studies.kim2019.kept import keep
-from remnant.studies.kim2019.records import STUDY, Scans, Views
+from remnant.studies.kim2019.records import STUDY, Scans, Views, in_levels
 from remnant.targets.access import encode
 
 SEEDS = Seeds(0).child("access")
@@ -54,7 +54,7 @@ def run(tmp_path, images) -> Run:
     people = (tuple("aabb"), np.array([1, 2, 1, 2]), roles, np.full(4, 50.0), ("F",) * 4)
     keep(run, Scans(STUDY, images, labels, *people, ("none", "gm"), ("real",) * 4, 3.0))
     for variant in ("raw", "published-1"):
-        keep(run, Views(variant, (1 - images[:, 0]).astype(np.float16), 1 - labels))
+        keep(run, Views(variant, in_levels(1 - images[:, 0]), 1 - labels))
     return run
 
 
@@ -70,8 +70,9 @@ def test_own_scans_are_not_encoded_again(run, images, view):
     seen = encode(access.view, torch.from_numpy(images[OWN]))
     assert encoder.encoded == 0
     if view == "code":
-        assert torch.equal(seen, torch.from_numpy((1 - images[OWN]).astype(np.float16).astype(np.float32)))
-        assert torch.equal(access.codes[:, 0], torch.from_numpy(1 - images[OTHERS, 0]).half().float())
+        # Codes of some encoders differ by thousandths between people.
+        torch.testing.assert_close(seen, torch.from_numpy(1 - images[OWN]), rtol=0, atol=1e-5)
+        torch.testing.assert_close(access.codes, torch.from_numpy(1 - images[OTHERS]), rtol=0, atol=1e-5)
     else:
         assert torch.equal(seen.argmax(1), torch.from_numpy(images[OWN, 0] <= 0.5).long())
 

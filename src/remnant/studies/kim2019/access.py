@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +28,7 @@ def _seen_by_server(run: Run, view: Seen, loaded: View, variant: str) -> Callabl
         return partial(tensor, kept(run, Scans, STUDY))
     views = kept(run, Views, variant)
     if view == "code":
-        return lambda chosen: torch.from_numpy(views.codes[chosen].astype(np.float32)).unsqueeze(1)
+        return lambda chosen: torch.from_numpy(views.seen(chosen)).unsqueeze(1)
     return lambda chosen: loaded.one_hot(torch.from_numpy(views.maps[chosen]))
 
 

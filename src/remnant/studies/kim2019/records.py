@@ -4,6 +4,7 @@ Patients are pseudonyms throughout, and every record but `Scans` and `Views` is 
 it says `training`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,8 @@ CLEAN = "clean"
 RAW = "raw"
 # The cohort that networks are trained and attacked on.
 STUDY = "study"
+# Half precision takes as much room, but its steps near 1 are as large as what some codes differ in between people.
+LEVELS = 65535
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,22 @@ class Scans:
 class Views:
     """What the server sees of all scans of `Scans`, in their order, by one variant.
 
-    `codes` float16 (n, x, y, z) in [0, 1]; `maps` uint8 (n, x, y, z), the label maps that it makes of them, before the client
-    undoes its secret where there is one.
+    `codes` uint16 (n, x, y, z), of codes in [0, 1] as multiples of 1 / `LEVELS`; `maps` uint8 (n, x, y, z), the label maps that
+    it makes of them, before the client undoes its secret where there is one.
     """
 
     variant: str
     codes: np.ndarray
     maps: np.ndarray
+
+    def seen(self, chosen: Sequence[int]) -> np.ndarray:
+        """The codes of `chosen` scans, float32 (m, x, y, z) in [0, 1]."""
+        return self.codes[chosen].astype(np.float32) / LEVELS
+
+
+def in_levels(codes: np.ndarray) -> np.ndarray:
+    """Codes float in [0, 1], of any shape, as `Views` has them."""
+    return np.round(codes * np.float32(LEVELS)).astype(np.uint16)
 
 
 @dataclass(frozen=True)

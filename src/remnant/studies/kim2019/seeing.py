@@ -14,7 +14,7 @@ from remnant.defenses.privacynet.view import View
 from remnant.engine.device import fabric
 from remnant.measure.overlap import dice, weighted_dice
 from remnant.studies.kim2019.kept import keep, kept
-from remnant.studies.kim2019.records import CLEAN, STUDY, Overlap, Scans, Segmented, Timed, Views
+from remnant.studies.kim2019.records import CLEAN, STUDY, Overlap, Scans, Segmented, Timed, Views, in_levels
 from remnant.studies.kim2019.robustness import CONDITIONS
 from remnant.studies.kim2019.roles import first_visits, tensor
 from remnant.studies.kim2019.settings import AttackSettings
@@ -31,7 +31,7 @@ def see_cell(run: Run, variant: str, folder: Path, attack: AttackSettings, seed:
     test = scans.where("test")
     for i, image in enumerate(torch.from_numpy(scans.images)):
         code, drawn, back = seen.look(image[None], seeds.child(i), undo=i in test)
-        codes.append(code.numpy()[0, 0].astype(np.float16))
+        codes.append(in_levels(code.numpy()[0, 0]))
         maps.append(drawn.numpy()[0])
         undone.append(back)
     keep(run, Views(variant, np.stack(codes), np.stack(maps)))
