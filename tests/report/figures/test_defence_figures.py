@@ -69,6 +69,11 @@ def test_points_that_cover_each_other_share_the_label_of_their_lambdas():
     assert sorted(text.get_text() for text in figure.axes[0].texts) == ["10, 100", "3"]
 
 
+def test_losses_are_spaced_evenly_until_a_defence_collapses():
+    slight, collapse = (trade_off([traded(0, 0.95, None), traded(1, 0.7, loss)]) for loss in (0.05, 0.5))
+    assert slight.axes[0].get_xscale() == "linear" and collapse.axes[0].get_xscale() == "symlog"
+
+
 def test_points_without_a_value_are_left_out_and_without_intervals_are_drawn():
     figure = trade_off([traded(0, 0.95, None, low=None, high=None), traded(1, 0.7, 0.8) | {"value": None}])
     assert points(figure.axes[0], "s") == [(0.0, 0.95)] and not points(figure.axes[0], "o")

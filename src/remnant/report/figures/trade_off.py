@@ -13,8 +13,9 @@ from remnant.report.figures.style import CHANCE, INK, panels
 from remnant.report.words import split
 
 GOAL = "#d8efe6"
-# Equal losses lie equally far apart up to the first, then in logarithms: what matters is near none, and a collapse far from it.
-LINEAR = 0.02
+# Where a defence lost more than the second, equal losses lie equally far apart up to the first and in logarithms beyond: what
+# matters is near none, and a collapse far from it.
+LINEAR, COLLAPSE = 0.02, 0.1
 # Of a panel: closer together, the numbers at two points would cover each other.
 APART = 0.08
 TICKS = (-0.5, -0.1, -0.02, -0.01, 0.0, 0.01, 0.02, 0.1, 0.5)
@@ -67,14 +68,17 @@ def trade_off(rows: list[Row]) -> Figure:
 
 
 def _scale(panel: Axes, low: float, high: float) -> None:
-    panel.set_xscale("symlog", linthresh=LINEAR, linscale=1.2)
+    collapsed = max(-low, high) > COLLAPSE
+    if collapsed:
+        panel.set_xscale("symlog", linthresh=LINEAR, linscale=1.2)
     there = panel.xaxis.get_transform()
     ends = there.transform(np.array([low, high]))
     margin = 0.07 * (ends[1] - ends[0])
     panel.set_xlim(*there.inverted().transform(ends + np.array([-margin, margin])))
-    panel.xaxis.set_major_locator(FixedLocator(TICKS))
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    if collapsed:
+        panel.xaxis.set_major_locator(FixedLocator(TICKS))
+        panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:.12g}")
 
 
 def _goal(panel: Axes, part: list[Row]) -> None:

@@ -114,7 +114,7 @@ def _summary(tables: Tables) -> Section:
                 kind="trade_off",
                 caption="The strongest attack against the overall Dice that hiding loses, with 95% intervals; the number "
                 "at a point is its lambda. On the left the corner that the first yardstick asks for, and the paper's "
-                "own points. Losses are spaced evenly up to 0.02 and in logarithms beyond.",
+                "own points. Where more than 0.1 is lost, losses are spaced evenly up to 0.02 and in logarithms beyond.",
             )
         ]
         if known
