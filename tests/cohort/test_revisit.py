@@ -12,7 +12,7 @@ from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.phantoms.session import rotation_matrix
 from remnant.cohort.prepare import PreparationSettings, prepare
 from remnant.cohort.read import read_cohort
-from remnant.cohort.revisit import CENTRED, RevisitSettings, apply_revisit, draw_revisit
+from remnant.cohort.revisit import CENTRED, CROPPED, RevisitSettings, apply_revisit, draw_revisit, revisit_settings
 from remnant.cohort.template import build_template
 from remnant.measure.overlap import dice
 from remnant.measure.ssim import ssim_matrix
@@ -122,6 +122,25 @@ def test_the_background_is_nothing_outside_the_moved_head(head):
         assert (image[0] == 0).all() and not labels[image == 0].any()
         share = (image > 0).sum() / (head[1] > 0).sum()
         assert 0.97 < share < 1.03
+
+
+def test_a_crop_goes_on_beyond_its_border():
+    """Moved by 10 mm, it shows what it showed, and at the far side its border again, where a head would end in nothing."""
+    image = np.linspace(0.2, 0.8, GRID.shape[0], dtype=np.float32)[:, None, None] * np.ones(GRID.shape, np.float32)
+    labels = np.ones(GRID.shape, np.uint8)
+    shift = np.array([10.0, 0.0, 0.0], np.float32)
+    crop, all_of_it = apply_revisit(image, labels, GRID, drawn(shift=shift, region="crop"))
+    np.testing.assert_allclose(crop[2:], image[:-2], atol=1e-3)
+    np.testing.assert_allclose(crop[:2], image[:1] * np.ones((2, 1, 1)), atol=1e-3)
+    assert (all_of_it == 1).all()
+    head, part = apply_revisit(image, labels, GRID, drawn(shift=shift))
+    assert not head[:2].any() and not part[:2].any()
+
+
+def test_what_is_simulated_follows_from_the_preparation():
+    crops = PreparationSettings(region="crop", align=False)
+    asked = (PreparationSettings(), PreparationSettings(align=False), crops)
+    assert [revisit_settings(each) for each in asked] == [RevisitSettings(), CENTRED, CROPPED]
 
 
 def test_draws_are_as_large_as_the_settings_say():

@@ -59,7 +59,7 @@ def protect_train(
     single = {"lambda_": lambda_, "adversary": adversary, "method": method, "seed": seed}
     settings = with_options(privacynet_preset(preset), config, {}, single)
     if simulate_revisits:
-        settings = settings.changed(revisits=revisit_settings(aligned=settings.preparation.align))
+        settings = settings.changed(revisits=revisit_settings(settings.preparation))
     cohort = read_cohort(data)
     print(train_privacynet(cohort, settings, out, resume=resume, cache=cache, workers=workers, quiet=quiet))
 
@@ -94,7 +94,7 @@ def protect_evaluate(
 
     settings = with_options(evaluation_preset(preset), config, {}, {"seed": seed})
     if simulate_revisits:
-        settings = settings.changed(revisits=revisit_settings(aligned=load_client(run).preparation.align))
+        settings = settings.changed(revisits=revisit_settings(load_client(run).preparation))
     where = out or run.with_name(f"{run.resolve().name}-evaluation")
     asked = Asked(where, resume, keep_reconstructions, False, workers, quiet, typed())
     print(evaluate(run, data, settings, asked, second=second or (), cache=cache))

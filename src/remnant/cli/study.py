@@ -195,7 +195,7 @@ def study_kim2019(
 
     chosen = with_options(kim2019.preset(preset), config, {"variants": variants}, {"seed": seed})
     if simulate_revisits:
-        revisits = revisit_settings(aligned=chosen.net.preparation.align)
+        revisits = revisit_settings(chosen.net.preparation)
         chosen = chosen.changed(net=chosen.net.changed(revisits=revisits))
     # Its smoke study has thirty cells: two processes are worth their start.
     asked = Asked(out, resume, keep_reconstructions, False, workers or CORES, quiet, typed())

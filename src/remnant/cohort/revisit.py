@@ -14,8 +14,10 @@ from remnant.base import config
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.grid import Grid
+from remnant.cohort.head import Region
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.session import rotation_matrix
+from remnant.cohort.prepare import PreparationSettings
 
 # Nodes of the fields and how far they blur, in mm: bending on the scale of a gyrus and up, a coil's sensitivity.
 ELASTIC_MM = (12.0, 16.0)
@@ -26,11 +28,11 @@ class RevisitSettings(config.Settings):
     """How much a revisit differs: standard deviations of normal draws, one a visit (of fields, in each point).
 
     `rotation_degrees` about and `shift_mm` along each axis: what alignment leaves of how differently a head lies in the
-    scanner; a cohort that is only centred keeps more, see `CENTRED`. `elastic_mm` along each axis: what the scanner's geometry,
-    soft tissue and a year's change of the brain bend, where people differ by several millimetres. `bias`: of the logarithm of
-    the coil's sensitivity, after correction. `gamma` and `gain`: of the logarithm of exponent and intensity scale, after
-    intensities were scaled inside the head. `noise`: sigma of the Rician noise on top of the scan's own, intensities going
-    from 0 to 1; it varies by a quarter.
+    scanner; scans that are only centred keep more, see `CENTRED` and `CROPPED`. `elastic_mm` along each axis: what the scanner's
+    geometry, soft tissue and a year's change of the brain bend, where people differ by several millimetres. `bias`: of the
+    logarithm of the coil's sensitivity, after correction. `gamma` and `gain`: of the logarithm of exponent and intensity scale,
+    after intensities were scaled inside the head. `noise`: sigma of the Rician noise on top of the scan's own, intensities going
+    from 0 to 1; it varies by a quarter. `region`: "crop" for pieces cut out of a head, whose tissue goes on beyond the border.
 
     The defaults make revisits of phantoms that were prepared and aligned as like their first visits as the phantoms' own second
     sessions, about a year later, are (mean SSIM of four at 3 mm: 0.945 and 0.942; of two people 0.69).
@@ -43,15 +45,22 @@ class RevisitSettings(config.Settings):
     gamma: float = Setting(default=0.05, ge=0, le=0.5)
     gain: float = Setting(default=0.03, ge=0, le=0.5)
     noise: float = Setting(default=0.015, ge=0, le=0.5)
+    region: Region = "head"
 
 
 # For scans that were prepared with `align=False`: the head lies as the technician laid it.
 CENTRED = RevisitSettings(rotation_degrees=2.5, shift_mm=2.0)
+# A crop lies where the structure does that it was cut around. Larger moves would make crops of strangers less alike than they
+# are: mean SSIM of 40 hippocampi 0.31, of their revisits 0.29 (with CENTRED 0.13); of two revisits of one person 0.84, of the
+# two sides of one head 0.50.
+CROPPED = RevisitSettings(rotation_degrees=1.0, shift_mm=0.25, elastic_mm=0.25, region="crop")
 
 
-def revisit_settings(*, aligned: bool) -> RevisitSettings:
-    """What to simulate for scans that were prepared with alignment, or without."""
-    return RevisitSettings() if aligned else CENTRED
+def revisit_settings(preparation: PreparationSettings) -> RevisitSettings:
+    """What to simulate for scans that were prepared like this."""
+    if preparation.region == "crop":
+        return CROPPED
+    return RevisitSettings() if preparation.align else CENTRED
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ class Revisit:
     gain: float
     noise: float
     noise_seed: int
+    region: Region
 
 
 def draw_revisit(grid: Grid, settings: RevisitSettings, *, seeds: Seeds) -> Revisit:
@@ -80,6 +90,7 @@ def draw_revisit(grid: Grid, settings: RevisitSettings, *, seeds: Seeds) -> Revi
         elastic=_field(grid, 3, settings.elastic_mm, *ELASTIC_MM, seeds.child("elastic")),
         bias=_field(grid, 1, settings.bias, *BIAS_MM, seeds.child("bias")),
         noise_seed=seeds.child("noise").integer,
+        region=settings.region,
     )
 
 
@@ -88,7 +99,8 @@ def apply_revisit(image: np.ndarray, labels: np.ndarray, grid: Grid, revisit: Re
 
     `image`: float32 (x, y, z) in [0, 1], 0 outside the head; `labels`: uint8 (x, y, z) class indices. The image is
     interpolated once, by cubic splines, since a linear revisit would be the blurred one of a pair; each voxel's label is
-    the class with the largest part in it by linear interpolation. Outside the moved head both are exactly 0.
+    the class with the largest part in it by linear interpolation. Outside the moved head both are exactly 0; a crop goes on
+    beyond its border with what lies on it, since a black rim would tell how it was moved.
     Raises `RemnantError` for an image or label map that does not lie on `grid`.
     """
     for name, array in (("image", image), ("label map", labels)):
@@ -102,8 +114,12 @@ def apply_revisit(image: np.ndarray, labels: np.ndarray, grid: Grid, revisit: Re
     seen = (seen + revisit.elastic.at(seen) - _first(grid)) / np.float32(grid.spacing)
 
     # Voxels that preparation had cut down to 0 inside the head are part of it.
-    head = ndimage.binary_fill_holes((image > 0) | (labels > 0))
-    inside = _at(head, seen, order=1) > 0.5
+    if revisit.region == "crop":
+        seen = np.clip(seen, 0, np.array(grid.shape, np.float32)[:, None] - 1)
+        inside = np.ones(seen.shape[1], bool)
+    else:
+        head = ndimage.binary_fill_holes((image > 0) | (labels > 0))
+        inside = _at(head, seen, order=1) > 0.5
     voxels = seen[:, inside]
     light = np.clip(_at(image, voxels, order=3), 0, None) ** np.float32(revisit.gamma)
     light *= np.float32(revisit.gain) * np.exp(revisit.bias.at(points[:, inside])[0])
