@@ -179,6 +179,13 @@ def test_verdict_holds_a_failure_only_against_a_strong_adversary():
     assert verdict(wrong, weak) == "tells patients apart, by answering wrongly"
 
 
+def test_without_a_fault_among_few_is_no_failure():
+    same = np.arange(10) < 5
+    faultless = verification(same.astype(float), pairs_of(same), 0.5, generator(), resamples=50)
+    assert not faultless.knows
+    assert verdict(faultless, faultless) == "seems to tell patients apart; 15 patients are too few to be sure"
+
+
 def test_same_seed_same_result_and_blocks_change_only_the_draw(monkeypatch):
     scores, patients = draw(generator(9), 20, 60, 0.5, 1.0, 1.0)
     first, second = (verification(scores, patients, 0.5, generator(1)) for _ in range(2))

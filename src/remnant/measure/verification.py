@@ -196,6 +196,9 @@ def verdict(coded: Verification, raw: Verification) -> str:
     if coded.knows:
         turned = ", by answering wrongly" if coded.auc.mean < 0.5 else ""
         return f"tells patients apart{turned}"
+    # So few patients that not even a faultless adversary's interval leaves chance out: no reason to call it a failure.
+    if coded.strength >= coded.detectable:
+        return f"seems to tell patients apart; {coded.auc.n} patients are too few to be sure"
     if not raw.passes_as_control:
         return (
             f"adversary too weak to tell: balanced accuracy {raw.balanced.mean:.3f} on raw images, {CONTROL} is asked"
