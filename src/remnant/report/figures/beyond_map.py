@@ -16,7 +16,7 @@ def beyond_map(rows: list[Row]) -> Figure:
     """
     parts = split(rows, "attack")
     variants = [name for (name,) in split(rows, "name")]
-    figure, axes = panels(len(parts), height=0.75 + 0.24 * len(variants))
+    figure, axes = panels(len(parts), height=0.85 + 0.24 * len(variants))
     widest = max(
         (abs(bound) for row in rows for bound in (row["low"], row["high"], row["difference"]) if bound), default=0
     )
@@ -32,7 +32,8 @@ def beyond_map(rows: list[Row]) -> Figure:
             panel.plot(row["difference"], place, markersize=5.5, markerfacecolor=face, **style)
         panel.axvline(0, color=INK, linewidth=0.9)
         panel.set_yticks(range(len(variants)), variants)
-        panel.set_ylim(len(variants) - 0.4, -0.6)
+        # Room above the first for what each side means.
+        panel.set_ylim(len(variants) - 0.4, -1.1)
         panel.set_xlim(-1.1 * widest - 0.01, 1.1 * widest + 0.01)
         panel.grid(axis="y", visible=False)
         panel.set(title=label(attack), xlabel="area on the code minus area on the map")
