@@ -123,7 +123,7 @@ def read_mark(path: Path) -> str:
 
 def _open(path: Path) -> nib.AnalyzeImage:
     if not path.is_file():
-        raise RemnantError(f"{path} does not exist; check the path in the cohort's table.")
+        raise RemnantError(f"{path} does not exist; check the path, or the table that names it.")
     files = volume_files(path)
     try:
         image = _open_pair(*files) if len(files) == 2 else nib.load(path)
