@@ -1,5 +1,6 @@
 """`remnant protect train`: from a cohort to an encoder and a segmenter, each in a file of its own."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from remnant.report.private import private_folder
 
 STUDY = "privacynet"
 PATIENTS = "patients.json"
+STATES = "training"
 
 
 def train_privacynet(
@@ -46,11 +48,18 @@ def train_privacynet(
     Raises `RemnantError` as `prepare`, `held_out` and `Run.start` do, where nobody has two scans, and for a resumed run of other
     scans.
     """
+    begun = (Path(out) / "run.json").exists()
     run = Run.start(out, STUDY, settings.resolved(), resume=resume)
     with run:
         _same_scans(run, cohort)
         if not (run.checkpoints / SEGMENTER).exists():
-            _train(run, cohort, settings, cache, workers, quiet)
+            try:
+                _train(run, cohort, settings, cache, workers, quiet)
+            except RemnantError:
+                # What cannot begin leaves nothing in the way of a second try with other scans or settings.
+                if not begun and not any((run.private / STATES).glob("*")):
+                    shutil.rmtree(run.path)
+                raise
     return run.checkpoints
 
 
@@ -91,7 +100,7 @@ def _train(
     if settings.revisits:
         scans = as_revisited(scans, heads.grid, settings.revisits, seeds.child("revisits"))
     networks = Networks.untrained(settings, scans.classes, seeds)
-    states = private_folder(run.path, "training")
+    states = private_folder(run.path, STATES)
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
     with Curves(run, {part: getattr(settings, part).steps for part in parts}, quiet) as curves:
         for part, train in parts.items():
