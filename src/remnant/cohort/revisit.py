@@ -112,11 +112,11 @@ def apply_revisit(image: np.ndarray, labels: np.ndarray, grid: Grid, revisit: Re
     seen = revisit.rotation @ (points - revisit.shift[:, None])
     seen = (seen + revisit.elastic.at(seen) - _first(grid)) / np.float32(grid.spacing)
 
-    # Voxels that preparation had cut down to 0 inside the head are part of it.
     if revisit.region == "crop":
         seen = np.clip(seen, 0, np.array(grid.shape, np.float32)[:, None] - 1)
         inside = np.ones(seen.shape[1], bool)
     else:
+        # Voxels that preparation had cut down to 0 inside the head are part of it.
         head = ndimage.binary_fill_holes((image > 0) | (labels > 0))
         inside = _at(head, seen, order=1) > 0.5
     voxels = seen[:, inside]

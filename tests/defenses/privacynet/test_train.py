@@ -86,20 +86,11 @@ def test_one_session_everywhere_is_told_and_nothing_is_left_half_written(brains,
     assert not (tmp_path / "net").exists()
 
 
-def test_a_run_that_has_begun_outlives_a_refusal(brains, cache, tmp_path, monkeypatch):
-    out = tmp_path / "net"
-
-    def refuses(*_):
-        raise RemnantError("The disk is full.")
-
-    monkeypatch.setattr(train, "train_adversarially", refuses)
-    with pytest.raises(RemnantError, match="disk is full"):
-        train_privacynet(brains, SMOKE, out, resume=False, cache=cache, quiet=True)
-    assert list((out / "private" / "training").iterdir())
-    monkeypatch.setattr(train, "pretrain", refuses)
-    with pytest.raises(RemnantError, match="disk is full"):
-        train_privacynet(brains, SMOKE, out, resume=True, cache=cache, quiet=True)
-    assert Run.open(out).path == out
+def test_too_few_patients_leave_no_run(brains, cache, tmp_path):
+    few = Cohort(brains.name, brains.root, brains.cases[:4], brains.schemes, brains.scheme_file)
+    with pytest.raises(RemnantError, match="Holding out"):
+        train_privacynet(few, SMOKE, tmp_path / "net", resume=False, cache=cache, quiet=True)
+    assert not (tmp_path / "net").exists()
 
 
 def test_revisits_are_simulated_where_nobody_came_twice(brains, cache, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """`remnant protect train`: from a cohort to an encoder and a segmenter, each in a file of its own."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from remnant.cohort.align import align
 from remnant.cohort.case import Cohort, Prepared
 from remnant.cohort.folds import held_out
 from remnant.cohort.grid import Grid
+from remnant.cohort.pairs import draw_pairs
 from remnant.cohort.prepare import prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.template import Template, build_template
@@ -27,7 +27,6 @@ from remnant.report.private import private_folder
 
 STUDY = "privacynet"
 PATIENTS = "patients.json"
-STATES = "training"
 
 
 def train_privacynet(
@@ -48,18 +47,19 @@ def train_privacynet(
     Raises `RemnantError` as `prepare`, `held_out` and `Run.start` do, where nobody has two scans, and for a resumed run of other
     scans.
     """
-    begun = (Path(out) / "run.json").exists()
+    seeds = Seeds(settings.seed).child(STUDY)
+    training, others = held_out(
+        cohort.patients, seeds=seeds.child("split"), share=settings.held_out, sessions=cohort.sessions
+    )
+    if settings.revisits is None:
+        # Refused here, where there are no pairs, nothing of a run stands in the way of a second try.
+        draw_pairs([case.patient for case in cohort.of(training).cases], seeds=seeds, positives=1)
     run = Run.start(out, STUDY, settings.resolved(), resume=resume)
     with run:
         _same_scans(run, cohort)
         if not (run.checkpoints / SEGMENTER).exists():
-            try:
-                _train(run, cohort, settings, cache, workers, quiet)
-            except RemnantError:
-                # What cannot begin leaves nothing in the way of a second try with other scans or settings.
-                if not begun and not any((run.private / STATES).glob("*")):
-                    shutil.rmtree(run.path)
-                raise
+            write_json(run.private / PATIENTS, {"training": training, "held_out": others})
+            _train(run, cohort.of(training), settings, seeds, cache, workers, quiet)
     return run.checkpoints
 
 
@@ -77,15 +77,16 @@ def _same_scans(run: Run, cohort: Cohort) -> None:
 
 
 def _train(
-    run: Run, cohort: Cohort, settings: PrivacyNetSettings, cache: Path | None, workers: int, quiet: bool
+    run: Run,
+    cohort: Cohort,
+    settings: PrivacyNetSettings,
+    seeds: Seeds,
+    cache: Path | None,
+    workers: int,
+    quiet: bool,
 ) -> None:
-    seeds = Seeds(settings.seed).child(STUDY)
-    training, others = held_out(
-        cohort.patients, seeds=seeds.child("split"), share=settings.held_out, sessions=cohort.sessions
-    )
-    write_json(run.private / PATIENTS, {"training": training, "held_out": others})
     heads = prepare(
-        cohort.of(training),
+        cohort,
         settings.preparation,
         cache=cache,
         workers=workers,
@@ -100,7 +101,7 @@ def _train(
     if settings.revisits:
         scans = as_revisited(scans, heads.grid, settings.revisits, seeds.child("revisits"))
     networks = Networks.untrained(settings, scans.classes, seeds)
-    states = private_folder(run.path, STATES)
+    states = private_folder(run.path, "training")
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
     with Curves(run, {part: getattr(settings, part).steps for part in parts}, quiet) as curves:
         for part, train in parts.items():

@@ -78,7 +78,7 @@ def _scale(panel: Axes, low: float, high: float) -> None:
     if collapsed:
         panel.xaxis.set_major_locator(FixedLocator(TICKS))
         panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(lambda value, _: f"{value:.12g}")
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _goal(panel: Axes, part: list[Row]) -> None:
