@@ -103,7 +103,9 @@ def protect_evaluate(
 @protect.command("encode")
 def protect_encode(
     scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A NIfTI volume.")],
-    encoder: Annotated[Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its encoder's folder.")],
+    encoder: Annotated[
+        Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its encoder's file or folder.")
+    ],
     out: Annotated[
         Path, typer.Option(help="File to write, .nii or .nii.gz; what stays with you is written beside it.")
     ],
@@ -123,7 +125,7 @@ def protect_encode(
 def protect_segment(
     code: Annotated[Path, typer.Argument(metavar="CODE", help="A code of `protect encode`.")],
     segmenter: Annotated[
-        Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its segmenter's folder.")
+        Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its segmenter's file or folder.")
     ],
     out: Annotated[
         Path, typer.Option(help="Label map to write: on the scan's grid where its .client.json is at hand.")

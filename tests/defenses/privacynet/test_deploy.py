@@ -71,8 +71,11 @@ def test_each_half_works_from_a_folder_of_its_own(trained, tmp_path):
         for file in files:
             shutil.copy(trained.checkpoints / file, tmp_path / name)
     assert load_client(tmp_path / "client").mark == load_server(tmp_path / "server").mark
+    assert load_client(tmp_path / "client" / ENCODER).mark == load_server(tmp_path / "server" / SEGMENTER).mark
     with pytest.raises(RemnantError, match=r"encoder.safetensors does not exist"):
         load_client(tmp_path / "server")
+    with pytest.raises(RemnantError, match="is not the client's half of a Privacy-Net"):
+        load_client(tmp_path / "server" / SEGMENTER)
     shutil.copy(tmp_path / "server" / SEGMENTER, tmp_path / "client" / ENCODER)
     with pytest.raises(RemnantError, match="is not the client's half of a Privacy-Net"):
         load_client(tmp_path / "client")

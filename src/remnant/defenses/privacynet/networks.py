@@ -126,7 +126,8 @@ def mark_of(encoder: Path) -> str:
 
 
 def load_client(run: Path) -> Client:
-    """The client's half of a run of `remnant protect train`, or of a folder that holds the encoder's file and its template.
+    """The client's half of a run of `remnant protect train`, of a folder that holds the encoder's file and its template, or of
+    that file itself, the template beside it.
 
     Raises `RemnantError` as `load_checkpoint` does, and for a file that is no encoder of Privacy-Net.
     """
@@ -161,7 +162,9 @@ def load_discriminator(run: Path) -> Siamese:
 
 
 def _file(run: Path, name: str) -> Path:
-    """The file in a run's checkpoints, or in a folder that was copied out of it."""
+    """`run` itself where it is a file, else the file in a run's checkpoints or in a folder that was copied out of it."""
+    if Path(run).is_file():
+        return Path(run)
     inside = Path(run) / "checkpoints" / name
     return inside if inside.exists() else Path(run) / name
 
