@@ -33,6 +33,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_new(path: Path) -> None:
+    """Raise `RemnantError` where `path` is taken, also by a link to nowhere: what stands there may be somebody's only copy."""
+    if os.path.lexists(path):
+        raise RemnantError(f"{path} exists already and would be overwritten; give another name, or move it away first.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

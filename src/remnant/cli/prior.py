@@ -56,10 +56,12 @@ def prior_train(
 @prior.command("import")
 def prior_import(
     file: Annotated[Path, typer.Argument(help="A checkpoint of the public chest PGGAN.")],
-    out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
+    out: Annotated[Path, typer.Option(help="New file, .safetensors.")],
 ) -> None:
     """Turn a checkpoint of the public chest PGGAN into a prior."""
     from remnant.attacks.prior import import_prior, save_prior
+    from remnant.base.files import require_new
 
+    require_new(out)
     save_prior(out, import_prior(file))
     print(out)

@@ -1,4 +1,4 @@
-"""`remnant protect`: an encoder that hides who a scan shows from the server that segments it."""
+"""`remnant protect`: an encoder that is meant to hide who a scan shows from the server that segments it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,9 @@ from remnant.cli.options import (
     with_options,
 )
 
-protect = typer.Typer(help="Train and use an encoder that hides who a scan shows.", no_args_is_help=True)
+protect = typer.Typer(
+    help="Train, use and attack an encoder that is meant to hide who a scan shows.", no_args_is_help=True
+)
 
 
 @protect.command("train")
@@ -107,17 +109,30 @@ def protect_encode(
         Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its encoder's file or folder.")
     ],
     out: Annotated[
-        Path, typer.Option(help="File to write, .nii or .nii.gz; what stays with you is written beside it.")
+        Path,
+        typer.Option(
+            help="New file, .nii or .nii.gz. Beside it NAME.client.json is written: it stays with you, and without it a "
+            "label map cannot be brought back."
+        ),
     ],
 ) -> None:
-    """Turn a scan into the code that may leave; print its file."""
+    """Encode a scan; print the code's file. Whether codes may leave, only `protect evaluate` tells: it attacks them."""
+    from remnant.base.files import require_new
     from remnant.defenses.privacynet import deploy
     from remnant.defenses.privacynet.networks import load_client
 
+    kept = deploy.ticket_file(out)
+    for path in (out, kept):
+        require_new(path)
     client = load_client(encoder)
     code, ticket = deploy.encode_scan(client, scan)
-    deploy.write_code(out, code, client)
-    ticket.write(deploy.ticket_file(out))
+    # First what undoes the code: a code whose secret was lost is worth nothing.
+    ticket.write(kept)
+    try:
+        deploy.write_code(out, code, client)
+    except BaseException:
+        kept.unlink()
+        raise
     print(out)
 
 
@@ -128,14 +143,16 @@ def protect_segment(
         Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its segmenter's file or folder.")
     ],
     out: Annotated[
-        Path, typer.Option(help="Label map to write: on the scan's grid where its .client.json is at hand.")
+        Path, typer.Option(help="New file for the label map: on the scan's grid where its .client.json is at hand.")
     ],
 ) -> None:
     """Segment a code; print the label map's file."""
+    from remnant.base.files import require_new
     from remnant.cohort.nifti import write_volume
     from remnant.defenses.privacynet import deploy
     from remnant.defenses.privacynet.networks import load_server
 
+    require_new(out)
     maps, affine = deploy.segment_code(load_server(segmenter), code)
     kept = deploy.ticket_file(code)
     if kept.exists():

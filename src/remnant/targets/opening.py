@@ -17,6 +17,7 @@ from remnant.targets.files.archive import check_archive
 from remnant.targets.files.flat import read_safetensors
 from remnant.targets.files.kind import kind_of_file
 from remnant.targets.files.legacy import check_legacy
+from remnant.targets.files.safe_torch import require_safe_torch
 from remnant.targets.metadata import Optimizer, Plain, plain_metadata, read_optimizer
 from remnant.targets.names import strip_names
 
@@ -52,8 +53,9 @@ def open_checkpoint(path: Path) -> Opened:
     """The weights in `path`, a .pt, .pth, .ckpt or .safetensors file, whatever it is called; no code of it is executed.
 
     Raises `RemnantError`, with one sentence, for a file that is missing, cut off, of another kind, that would run code, that
-    is made to exhaust memory or time, or that holds no weights.
+    is made to exhaust memory or time, or that holds no weights; and where PyTorch itself is too old to be safe.
     """
+    require_safe_torch()
     path = Path(path)
     kind = kind_of_file(path)
     if kind == "safetensors":

@@ -1,5 +1,6 @@
 import shutil
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,14 +56,14 @@ def test_the_commands_bring_a_label_map_onto_the_scans_grid(coded, trained, brai
         str(code),
     )
     assert np.array_equal(read_volume(code)[0], read_volume(coded)[0])
-    words = ("protect", "segment", code, "--segmenter", trained.path, "--out", labels)
-    assert run(capsys, monkeypatch, *words)[:2] == (0, str(labels))
+    words = ("protect", "segment", code, "--segmenter", trained.path, "--out")
+    assert run(capsys, monkeypatch, *words, labels)[:2] == (0, str(labels))
     found, header = read_header(labels), read_header(scan)
     assert found.shape == header.shape and np.allclose(found.affine, header.affine)
     # A server has no ticket: the map stays on the code's grid.
     deploy.ticket_file(code).unlink()
-    assert run(capsys, monkeypatch, *words)[0] == 0
-    assert read_header(labels).shape == load_client(trained.path).grid.shape
+    assert run(capsys, monkeypatch, *words, tmp_path / "again.nii")[0] == 0
+    assert read_header(tmp_path / "again.nii").shape == load_client(trained.path).grid.shape
 
 
 def test_each_half_works_from_a_folder_of_its_own(trained, tmp_path):
@@ -156,3 +157,36 @@ def test_the_commands_undo_the_secret(deformed, brains, tmp_path, capsys, monkey
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     maps, _ = deploy.segment_code(load_server(deformed.path), code)
     assert np.array_equal(read_volume(labels)[0], deploy.Ticket.read(kept).undo(maps))
+
+
+@pytest.mark.parametrize("taken", ["c.nii.gz", "c.client.json"])
+def test_what_undoes_an_earlier_code_is_never_overwritten(deformed, brains, tmp_path, capsys, monkeypatch, taken):
+    code = tmp_path / "c.nii.gz"
+    words = ("protect", "encode", brains.cases[0].image, "--encoder", deformed.path, "--out")
+    assert run(capsys, monkeypatch, *words, code)[0] == 0
+    (tmp_path / ({"c.nii.gz", "c.client.json"} - {taken}).pop()).unlink()
+    before = (tmp_path / taken).read_bytes()
+    ended, _, said = run(capsys, monkeypatch, *words, code)
+    assert ended == 2 and f"{taken} exists already" in said and said.count("\n") == 0
+    assert [path.name for path in tmp_path.iterdir()] == [taken] and (tmp_path / taken).read_bytes() == before
+
+
+def test_codes_of_two_scans_that_differ_behind_a_point_keep_their_own_keys():
+    names = {deploy.ticket_file(Path(name)).name for name in ("scan.1.nii.gz", "scan.2.nii.gz", "scan.1.nii")}
+    assert names == {"scan.1.client.json", "scan.2.client.json"}
+
+
+def test_a_code_that_cannot_be_written_leaves_nothing(deformed, brains, tmp_path, capsys, monkeypatch):
+    words = ("protect", "encode", brains.cases[0].image, "--encoder", deformed.path, "--out", tmp_path / "c.png")
+    ended, _, said = run(capsys, monkeypatch, *words)
+    assert ended == 2 and "must end in .nii" in said and not list(tmp_path.iterdir())
+
+
+def test_a_segmentation_replaces_no_file_of_the_users(coded, trained, tmp_path, capsys, monkeypatch):
+    (tmp_path / "mine.nii.gz").write_text("mine")
+    (tmp_path / "nowhere.nii.gz").symlink_to(tmp_path / "gone")
+    for name in ("mine.nii.gz", "nowhere.nii.gz"):
+        words = ("protect", "segment", coded, "--segmenter", trained.path, "--out", tmp_path / name)
+        ended, _, said = run(capsys, monkeypatch, *words)
+        assert ended == 2 and "exists already" in said
+    assert (tmp_path / "mine.nii.gz").read_text() == "mine" and not (tmp_path / "gone").exists()

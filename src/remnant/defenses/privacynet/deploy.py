@@ -1,5 +1,6 @@
 """Privacy-Net at work: a scan becomes a code at the client, a code becomes a label map at the server."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Ticket:
 
 def ticket_file(code: Path) -> Path:
     """Where a code's ticket lies: beside it, for the client alone."""
-    return code.with_name(code.name.split(".")[0] + ".client.json")
+    return code.with_name(re.sub(r"\.nii(\.gz)?$", "", code.name) + ".client.json")
 
 
 def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
