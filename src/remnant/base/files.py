@@ -39,6 +39,22 @@ def require_new(path: Path) -> None:
         raise RemnantError(f"{path} exists already and would be overwritten; give another name, or move it away first.")
 
 
+def require_file(path: Path, what: str) -> None:
+    """Raise `RemnantError` unless `path`, in words `what` it is, is a file."""
+    if not Path(path).is_file():
+        problem = "is a folder; give a file of it" if Path(path).is_dir() else "does not exist; check the path"
+        raise RemnantError(f"The {what} {path} {problem}.")
+
+
+def require_directory(path: Path, what: str) -> None:
+    """Raise `RemnantError` unless `path`, in words `what` it is, is a directory."""
+    if not Path(path).is_dir():
+        problem = (
+            "is a file; give the folder that it is in" if Path(path).exists() else "does not exist; check the path"
+        )
+        raise RemnantError(f"The {what} {path} {problem}.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

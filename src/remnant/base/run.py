@@ -50,14 +50,9 @@ class Run:
         Raises `RemnantError` when it belongs to another study or to other settings, when it is not empty and not a
         run, or when it holds a run and `resume` was not asked for.
         """
-        run = cls(path)
+        run = cls.free(path, study, resume=resume)
         record = run.path / "run.json"
         if record.exists():
-            run._require(study)
-            if not resume:
-                raise RemnantError(
-                    f"{path} holds a run already; add --resume to go on with it, or choose another --out."
-                )
             if not (run.private / "key").exists() and not run.results.exists():
                 raise run._purged()
             version = read_json(record).get("version")
@@ -74,8 +69,6 @@ class Run:
                     "give the same, or choose another --out."
                 )
         else:
-            if run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
-                raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
             run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             run.path.chmod(0o700)
             run.private.mkdir(exist_ok=True, mode=0o700)
@@ -84,6 +77,23 @@ class Run:
                 temporary.write_bytes(secrets.token_bytes(32))
             # Last, since a directory with run.json counts as a run that can be resumed.
             write_json(record, {"format": FORMAT, "study": study, "version": __version__})
+        return run
+
+    @classmethod
+    def free(cls, path: Path, study: str, *, resume: bool) -> Self:
+        """The run that may be started or gone on with in `path`, which is left as it is.
+
+        Raises `RemnantError` as `start` does, but for settings, which are not known yet.
+        """
+        run = cls(path)
+        if (run.path / "run.json").exists():
+            run._require(study)
+            if not resume:
+                raise RemnantError(
+                    f"{path} holds a run already; add --resume to go on with it, or choose another --out."
+                )
+        elif run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
+            raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
         return run
 
     def asks_more(self, config: Mapping[str, Any], growing: Collection[str]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from remnant.base.files import require_directory, require_file
+from remnant.base.run import Run
 from remnant.cli.options import (
     Cache,
     Config,
@@ -61,6 +63,15 @@ def attack_checkpoint(
     quiet: Quiet = False,
 ) -> None:
     """Redraw what a classifier was trained on from its checkpoint alone, and say how much of that is leak."""
+    # Before anything heavy is imported: a slip of the pen is told at once.
+    for path, what in ((checkpoint, "checkpoint"), (prior, "prior"), (config, "configuration"), (population, "table")):
+        if path:
+            require_file(path, what)
+    for path in (public, against):
+        if path:
+            require_directory(path, "data directory")
+    Run.free(out, "checkpoint", resume=resume)
+
     from remnant.studies import lee2025
     from remnant.studies.frame import Asked
 

@@ -46,15 +46,23 @@ class Preset(StrEnum):
     """How much work a study is."""
 
     smoke = "smoke"
+    cpu = "cpu"
+    paper = "paper"
+
+
+class PresetOrDemo(StrEnum):
+    """The same of a study that has a demonstration as well."""
+
+    smoke = "smoke"
     demo = "demo"
     cpu = "cpu"
     paper = "paper"
 
 
-def workers_for(preset: Preset, workers: int | None) -> int:
+def workers_for(preset: StrEnum, workers: int | None) -> int:
     """As many processes as were asked for, or as there are cores."""
     # A whole smoke study is done sooner than other processes have started.
-    return workers or (1 if preset is Preset.smoke else CORES)
+    return workers or (1 if preset == Preset.smoke else CORES)
 
 
 def with_options(settings: S, config: Path | None, lists: Mapping[str, str | None], single: Mapping[str, object]) -> S:

@@ -12,6 +12,7 @@ from remnant.cli.options import (
     Config,
     Population,
     Preset,
+    PresetOrDemo,
     Quiet,
     Resume,
     Seed,
@@ -48,8 +49,8 @@ def study_subbanna2021(
         Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")
     ] = None,
     preset: Annotated[
-        Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm. paper: 1 mm, 224^3, for a GPU.")
-    ] = Preset.cpu,
+        PresetOrDemo, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm. paper: 1 mm, 224^3, for a GPU.")
+    ] = PresetOrDemo.cpu,
     config: Config = None,
     networks: Annotated[str | None, typer.Option(help="Comma-separated: unet, segnet.")] = None,
     experiments: Annotated[

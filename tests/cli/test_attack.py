@@ -1,0 +1,46 @@
+"""`remnant attack`: a slip of the pen is told before anything that takes seconds is imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "monai", "lightning_fabric", "pandas", "matplotlib")
+# Runs the command and says which of the heavy modules it has imported by then.
+ASK = f"""
+import sys
+from remnant.cli import main
+sys.argv[0] = "remnant"
+try:
+    main()
+finally:
+    print(*[name for name in {HEAVY} if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"CHECKPOINT": "nowhere.pt"}, "The checkpoint nowhere.pt does not exist; check the path."),
+        ({"CHECKPOINT": "folder"}, "The checkpoint folder is a folder; give a file of it."),
+        ({"--prior": "nowhere.safetensors"}, "The prior nowhere.safetensors does not exist; check the path."),
+        ({"--against": "nowhere"}, "The data directory nowhere does not exist; check the path."),
+        ({"--public": "model.pt"}, "The data directory model.pt is a file; give the folder that it is in."),
+        ({"--config": "nowhere.toml"}, "The configuration nowhere.toml does not exist; check the path."),
+        ({"--population": "nowhere.csv"}, "The table nowhere.csv does not exist; check the path."),
+        ({"--out": "folder"}, "folder exists and is not a run directory of Remnant; choose another --out."),
+        ({"--preset": "demo"}, "demo"),
+    ],
+)
+def test_a_wrong_path_is_told_before_anything_heavy_is_imported(tmp_path, wrong, told):
+    (tmp_path / "model.pt").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine.txt").write_text("mine")
+    options = {"CHECKPOINT": "model.pt", "--prior": "model.pt", "--out": "run"} | wrong
+    words = [options.pop("CHECKPOINT"), *(word for option in options.items() for word in option)]
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, "attack", "checkpoint", *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.strip()) == (2, "")
+    assert told in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
