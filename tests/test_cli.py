@@ -320,3 +320,18 @@ def test_ctrl_c_in_the_terminal(tmp_path, after):
     assert not unfinished(tmp_path) and again.stdout.strip() == str(run / "report.html")
     # What makes the result again, for somebody who has no run to go on with.
     assert "--resume" not in Results.read(run / "results.json").command
+
+
+def test_a_purge_knows_what_a_prior_cached_before_it_failed(remnant, tmp_path):
+    images = tmp_path / "images"
+    write_manifest(ChestPhantoms(patients=4, sessions=1, side=16, seed=1), images, quiet=True)
+    sorted((images / "images").iterdir())[-1].write_bytes(b"no picture")
+    words = ("prior", "train", "--images", images, "--size", 16, "--preset", "smoke", "--quiet", "--out")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes").write_text("mine")
+    refused(remnant(*words, tmp_path / "mine"), "is not a run directory")
+    assert not list((tmp_path / "cache").rglob("*.npz"))
+    assert remnant(*words, tmp_path / "run")[0] == 2
+    assert list((tmp_path / "cache").rglob("*.npz"))
+    assert remnant("purge", tmp_path / "run")[0] == 0
+    assert not list((tmp_path / "cache").rglob("*.npz"))

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from remnant.base import run as run_module
+from remnant.base.cachedir import TAG, private_cache
 from remnant.base.errors import RemnantError
-from remnant.base.files import write_json
+from remnant.base.files import atomic_path, write_json
 from remnant.base.run import Run
 
 CONFIG = {"seed": 0, "networks": ["unet"]}
@@ -166,8 +167,7 @@ def test_a_line_of_the_log_that_was_cut_short_spoils_no_other(tmp_path):
 
 def test_purge_removes_private_and_cached_files_and_keeps_results(tmp_path, monkeypatch):
     run = start(tmp_path / "run")
-    cached = [tmp_path / "cache" / f"{i}.npz" for i in range(3)]
-    cached[0].parent.mkdir()
+    cached = [private_cache(tmp_path / "cache") / f"head-{i:032x}.npz" for i in range(3)]
     for path in cached:
         path.write_text("a patient")
     # Noted by a path that holds from this directory alone, and in two steps.
@@ -213,11 +213,41 @@ def test_a_run_of_another_version_is_not_continued(tmp_path):
 
 def test_purge_finds_what_a_kill_left_in_the_cache(tmp_path):
     run = Run.start(tmp_path / "run", "s", {}, resume=False)
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    for name in ("head.npz", ".tmp-old.npz", ".tmp-new.npz", "somebody-else.npz"):
+    cache = private_cache(tmp_path / "cache")
+    head = cache / f"head-{0:032x}.npz"
+    for name in (head.name, ".tmp-old.npz", ".tmp-young.npz", "somebody-else.npz"):
         (cache / name).touch()
     os.utime(cache / ".tmp-old.npz", (0, 0))
-    run.keep_note_of([cache / "head.npz"])
-    run.purge()
-    assert sorted(path.name for path in cache.iterdir()) == [".tmp-new.npz", "somebody-else.npz"]
+    run.keep_note_of([head])
+    with atomic_path(cache / "at-work.npz") as writing:
+        run.purge()
+        left = {path.name for path in cache.iterdir()} - {TAG}
+        assert left == {writing.name, "somebody-else.npz"}
+
+
+def test_purge_removes_nothing_that_a_strangers_run_points_at(tmp_path):
+    run = start(tmp_path / "run")
+    mine = [tmp_path / "thesis.npz", tmp_path / f"head-{0:032x}.npz", private_cache(tmp_path / "cache") / "thesis.npz"]
+    for path in mine:
+        path.write_text("mine")
+    write_json(run.private / "cache.json", [*map(str, mine), 3, "a\0b", str(tmp_path)])
+    with pytest.raises(RemnantError, match=r"^2 files of patient data were removed, but .*thesis\.npz"):
+        run.purge()
+    assert all(path.read_text() == "mine" for path in mine) and not run.private.exists()
+    write_json(run.private / "cache.json", {"a": 1})
+    assert run.purge() == 1
+
+
+def test_purge_follows_no_link_and_says_so(tmp_path):
+    run = start(tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "scan.npz").write_text("mine")
+    (run.private / "drawn").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RemnantError, match=r"was left alone \(.*elsewhere\)"):
+        run.purge()
+    assert (tmp_path / "elsewhere" / "scan.npz").exists() and not run.private.exists()
+    run.private.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RemnantError, match=r"was left alone \(.*elsewhere\)"):
+        run.purge()
+    assert (tmp_path / "elsewhere" / "scan.npz").exists() and not run.private.is_symlink()
+    assert run.purge() == 0

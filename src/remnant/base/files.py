@@ -1,6 +1,7 @@
 """Atomic files: a reader never sees half a file, whenever the writer is killed."""
 
 import contextlib
+import fcntl
 import json
 import os
 import tempfile
@@ -15,15 +16,17 @@ from remnant.base.errors import RemnantError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
 
-    The temporary name keeps the suffix of `path`, since libraries choose formats by it.
+    The temporary name keeps the suffix of `path`, since libraries choose formats by it. While it is written it is locked, so
+    that what a kill left can be told from what is at work.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:])
     handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=suffix, dir=path.parent)
-    os.close(handle)
     temporary = Path(name)
     try:
+        with contextlib.suppress(OSError):  # of a disk that knows no locks
+            fcntl.flock(handle, fcntl.LOCK_SH)
         yield temporary
         # Durable before visible: a rename may reach the disk before the data does.
         with temporary.open("rb+") as written:
@@ -31,6 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def require_new(path: Path) -> None:

@@ -7,18 +7,17 @@ import hmac
 import json
 import secrets
 import shutil
-import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
 from remnant import __version__
+from remnant.base import cachedir
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, write_json
 
 FORMAT = 1
-STALE_S = 3600
 
 
 class Run:
@@ -192,21 +191,35 @@ class Run:
         write_json(note, sorted({*known, *(str(path.resolve()) for path in cache_files)}))
 
     def purge(self) -> int:
-        """Remove everything that is patient data, in the run and in the cache it used; return how many files."""
-        removed = 0
-        note = self.private / "cache.json"
+        """Remove everything that is patient data, in the run and in the cache it used; return how many files.
+
+        A note may come from somebody else's run: outside the run only what is surely Remnant's (`cachedir.is_ours`) is
+        removed, and no link is followed. Raises `RemnantError`, when all else is done, naming what was left for that.
+        """
+        note, left, gone = self.private / "cache.json", set(), set()
         if note.exists():
-            noted = {Path(name) for name in read_json(note)}
-            # And what a kill left half-written beside them; what is younger than an hour may be another run's at work.
-            stale = [left for folder in {path.parent for path in noted} for left in folder.glob(".tmp-*")]
-            old = {path for path in stale if time.time() - path.stat().st_mtime > STALE_S}
-            for path in noted | old:
-                removed += path.exists()
-                path.unlink(missing_ok=True)
+            told = read_json(note)
+            noted = {Path(name) for name in told if isinstance(name, str)} if isinstance(told, list) else set()
+            stale = [path for folder in {path.parent for path in noted} for path in cachedir.unfinished(folder)]
+            gone = {path for path in noted if cachedir.is_ours(path)} | {*stale}
+            left |= {path for path in noted - gone if path.exists()}
+        if self.private.is_symlink():
+            left.add(self.private.resolve())
+            self.private.unlink()
+        elif self.private.exists():
+            inside = list(self.private.rglob("*"))
+            left |= {path.resolve() for path in inside if path.is_symlink() and path.exists()}
+            gone |= {path for path in inside if path.is_file() and not path.is_symlink()}
+        for path in gone:
+            path.unlink()
         if self.private.exists():
-            removed += sum(path.is_file() for path in self.private.rglob("*"))
             shutil.rmtree(self.private)
-        return removed
+        if left:
+            raise RemnantError(
+                f"{len(gone)} files of patient data were removed, but what lies behind a link or is not Remnant's was left "
+                f"alone ({', '.join(sorted(map(str, left)))}); look at it, and remove it yourself."
+            )
+        return len(gone)
 
 
 def _foreign(path: Path) -> bool:

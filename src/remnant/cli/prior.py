@@ -31,25 +31,25 @@ def prior_train(
     quiet: Quiet = False,
 ) -> None:
     """Train a progressive GAN on public radiographs; print the file of the prior."""
-    from remnant.attacks.prior import prior_settings, train_prior
+    from remnant.attacks.prior import begin_prior, prior_settings, train_prior
     from remnant.cohort.membership import halves
-    from remnant.cohort.radiograph.prepare import read_radiographs
+    from remnant.cohort.radiograph.prepare import RadiographSettings, prepare_radiographs
+    from remnant.cohort.read import read_cohort
 
     settings = prior_settings(preset, size)
     if config:
         settings = settings.with_toml(config)
-    public = read_radiographs(images, size, workers=CORES, quiet=quiet)
+    public = read_cohort(images)
     if attackers_half:
-        public = public.select(halves(public.cases)[1])
-    path = train_prior(
-        public.images,
-        settings,
-        out,
-        resume=resume,
-        quiet=quiet,
-        patients=[case.patient for case in public.cases],
-        cache_files=public.cache_files,
-    )
+        public = public.of(halves(public.cases)[1])
+    # Before any image is read: the cache holds them, and a purge of the run must know where.
+    run = begin_prior(out, settings, resume=resume)
+    with run:
+        radiographs = prepare_radiographs(
+            public, RadiographSettings.checked(side=size), workers=CORES, quiet=quiet, announce=run.keep_note_of
+        )
+    patients = [case.patient for case in public.cases]
+    path = train_prior(radiographs.images, settings, out, resume=True, quiet=quiet, patients=patients)
     print(path)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from remnant.base.cachedir import private_cache
 from remnant.base.files import atomic_path
 from remnant.cohort.workers import Job, run_jobs
 
@@ -31,11 +32,8 @@ def default_cache() -> Path:
 
 
 def open_cache(directory: Path | None) -> Path:
-    """The cache directory (by default the user's), made private to the user."""
-    directory = directory or default_cache()
-    directory.mkdir(parents=True, exist_ok=True)
-    directory.chmod(0o700)
-    return directory
+    """The cache directory (by default the user's), or where others may enter that, a folder in it; see `private_cache`."""
+    return private_cache(directory or default_cache())
 
 
 def key_of(*parts: object) -> str:

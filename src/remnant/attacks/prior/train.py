@@ -25,6 +25,11 @@ PREVIEW = 8  # samples along each side of a preview
 PARTS = 1000  # of equal work, that progress is counted in: a step of 64 pixels takes many times one of 4
 
 
+def begin_prior(out: Path, settings: PriorSettings, *, resume: bool) -> Run:
+    """The run directory that `train_prior` works in; raises `RemnantError` as `Run.start` does."""
+    return Run.start(out, "prior", settings.resolved(), resume=resume)
+
+
 def train_prior(
     images: np.ndarray,
     settings: PriorSettings,
@@ -33,22 +38,20 @@ def train_prior(
     resume: bool,
     quiet: bool = False,
     patients: Sequence[str] = (),
-    cache_files: Sequence[Path] = (),
 ) -> Path:
     """Train on `images`, float32 (n, 1, side, side) in [0, 1], in the run directory `out`; return the prior's file.
 
     That is `checkpoints/prior.safetensors`, for `load_prior`; beside it lies `discriminator.safetensors`. The training
     curve is in the log, and a grid of samples a side in `private/previews`. A killed run goes on with `resume`, on the
     same machine to the same weights. A digest of the `patients` whose images these are is written into the prior, so that a
-    study can tell whether it knows whom it should not. `cache_files` hold these images outside the run, for `purge` to find.
+    study can tell whether it knows whom it should not.
     Raises `RemnantError` for images that do not fit `settings`, for other images than the run was begun with, and as
     `Run.start` does.
     """
     _check(images, settings.side)
-    run = Run.start(out, "prior", settings.resolved(), resume=resume)
+    run = begin_prior(out, settings, resume=resume)
     path = run.checkpoints / "prior.safetensors"
     with run:
-        run.keep_note_of(list(cache_files))
         if not path.exists():
             _same_images(run, images)
             _train(run, images, settings, path, quiet, digest_of(patients) if patients else None)

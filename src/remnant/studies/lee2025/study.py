@@ -138,7 +138,6 @@ def _smoke_prior(
         resume=True,
         quiet=asked.quiet,
         patients=dealt.attackers,
-        cache_files=own.cache_files,
     )
 
 
