@@ -1,9 +1,8 @@
 """Does a set of reconstructions lie nearer to the patients who trained a model than to others?
 
-A patient's score is the similarity of the reconstruction nearest to any of the patient's images. Members and
-non-members are independent groups, matched in number and in images a patient, since more images have more chances of a
-near one. All intervals and p-values hold the reconstructions fixed: they say what other patients would have given, not
-what another attack would.
+A patient's score is the similarity of the nearest reconstruction to an image, mean over the patient's images. Members and
+non-members are independent groups. All intervals and p-values hold the reconstructions fixed: they say what other patients
+would have given, not what another attack would.
 """
 
 import math
@@ -72,10 +71,12 @@ class Membership:
     candidates: int
 
 
-def patient_similarities(similarities: np.ndarray, patients: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Each patient's best image: from (c, images), with the patient of each image, names (p,) and similarities (c, p).
+def nearest_so_far(similarities: np.ndarray, patients: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """How near the first candidates come to each patient: from (c, images) and each image's patient to names (p,) and (c, p).
 
-    Names come in the order of their first image, so that two matrices with the same images have the same patients in place.
+    Row k: the similarity of the nearest of the first k + 1 candidates to an image, mean over the patient's images; the last
+    row is each patient's score. The mean, since a maximum grows with the number of images a patient has. Names come in the
+    order of their first image, so that two matrices with the same images have the same patients in place.
     """
     similarities = _checked(similarities)
     if len(patients) != similarities.shape[1]:
@@ -85,8 +86,9 @@ def patient_similarities(similarities: np.ndarray, patients: Sequence[str]) -> t
     places: dict[str, list[int]] = {}
     for place, patient in enumerate(patients):
         places.setdefault(patient, []).append(place)
-    best = [similarities[:, images].max(1) for images in places.values()]
-    return list(places), np.stack(best, axis=1) if best else np.empty((len(similarities), 0))
+    nearest = np.maximum.accumulate(similarities, axis=0)
+    means = [nearest[:, images].mean(1) for images in places.values()]
+    return list(places), np.stack(means, axis=1) if means else np.empty((len(similarities), 0))
 
 
 def membership(

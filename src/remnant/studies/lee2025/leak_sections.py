@@ -67,7 +67,7 @@ def _leak(tables: Tables) -> Section:
     return Section(
         title="Did training leak its patients?",
         text=[
-            "Each patient's score is the similarity of the drawn image that is nearest to one of the patient's own. "
+            "Each patient's score is the similarity of the nearest drawn image, mean over the patient's own images. "
             "If training left nothing of its patients, members and non-members score alike: an area of 0.5. But a "
             "target's features set apart whom it was trained on, whatever images are held against them; so the "
             "verdict rests on what the attack adds to its own untuned prior, which never saw the target: by how much "

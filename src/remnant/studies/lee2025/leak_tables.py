@@ -113,8 +113,7 @@ def rank_rows(audit: Audited) -> Iterator[Row]:
     """The first k candidates of the ranked list alone, for the attack and the prior; all of them are the verdict's."""
     for space in audit.spaces:
         for method in [method for method in (ATTACK, CONTROL) if method in audit.found]:
-            order = audit.found[method].order
-            members, others = (part[order] for part in audit.similarities(method, space, "whole"))
+            members, others = audit.nearest(method, space, order=audit.found[method].order)
             for row in along_ranks(members, others):
                 key: Row = {"target": audit.target, "space": space, "source": method}
                 yield key | {name: number(value) if isinstance(value, float) else value for name, value in row.items()}

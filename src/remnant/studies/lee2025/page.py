@@ -143,7 +143,8 @@ def _measures(side: int, population: Population, population_words: str, tables: 
         "images, all candidates.",
         "nearer": "Members whose nearest candidate is more similar than that of any non-member; chance by dealing the "
         "patients to the groups anew.",
-        "patients": "A patient counts once, by the most similar of his images. Intervals are over patients and hold "
+        "patients": "A patient counts once, by the mean over his images of how near the nearest candidate comes. Intervals are "
+        "over patients and hold "
         "the drawn images fixed: another attack or another training may give other numbers.",
     }
     if tables["anonymity"]:

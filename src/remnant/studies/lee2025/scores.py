@@ -10,7 +10,7 @@ from remnant.attacks.checkpoint.methods import METHODS
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast
-from remnant.measure.membership import patient_similarities
+from remnant.measure.membership import nearest_so_far
 from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
 
 ATTACK = "published"
@@ -49,21 +49,22 @@ class Audited:
         """The patients of a group, each once, in the order of `best`."""
         return list(dict.fromkeys(self.groups[group].patients))
 
-    def similarities(self, method: str, space: str, crop: str) -> Pair:
-        """Members' and non-members' similarities float64 (c, patients), candidates as drawn, the best image of each patient."""
+    def nearest(self, method: str, space: str, crop: str = "whole", order: np.ndarray | None = None) -> Pair:
+        """Members' and non-members' `nearest_so_far`, float64 (c, patients), of the candidates in an `order`, or as drawn."""
+        chosen = slice(None) if order is None else order
         one, other = (
-            patient_similarities(
-                self.found[method].similarities[space, crop, group].astype(float), self.groups[group].patients
+            nearest_so_far(
+                self.found[method].similarities[space, crop, group][chosen].astype(float), self.groups[group].patients
             )[1]
             for group in ("members", "non_members")
         )
         return one, other
 
     def best(self, method: str, space: str, crop: str = "whole", among: np.ndarray | None = None) -> Pair:
-        """Each patient's score, members' and non-members': similarity of the nearest candidate, of all or of those `among`."""
-        one, other = self.similarities(method, space, crop)
-        chosen = slice(None) if among is None else among
-        return one[chosen].max(0), other[chosen].max(0)
+        """Each patient's score, members' and non-members': similarity of the nearest candidate, of all or of those `among`, mean
+        over the patient's images."""
+        one, other = self.nearest(method, space, crop, among)
+        return one[-1], other[-1]
 
 
 def audited(attacked: Sequence[Attacked], groups: Mapping[str, Groups], sources: Mapping[str, str]) -> list[Audited]:
