@@ -28,13 +28,15 @@ class Contrast:
     n: int
 
 
-def mann_whitney_auc(positive: np.ndarray, negative: np.ndarray, level: float = 0.95) -> Interval:
+def mann_whitney_auc(
+    positive: np.ndarray, negative: np.ndarray, level: float = 0.95, design_effect: float = 1.0
+) -> Interval:
     """The chance that a positive patient scores above a negative one, ties half (Mann and Whitney 1947); 0.5 is guessing.
 
     The interval holds every area that the one found is within z standard errors of, at that area's own standard error
     under exponential scores (Newcombe 2006, part 2, method 5). Unlike bootstrap and DeLong it has a width where the
-    groups part completely. `Interval.n` counts both groups; an empty group gives NaN. Raises `RemnantError` for scores
-    that are not finite.
+    groups part completely. `design_effect` multiplies that variance where the two groups are not independent (Kish 1965).
+    `Interval.n` counts both groups; an empty group gives NaN. Raises `RemnantError` for scores that are not finite.
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
@@ -44,7 +46,7 @@ def mann_whitney_auc(positive: np.ndarray, negative: np.ndarray, level: float = 
     z = stats.norm.ppf((1 + level) / 2)
 
     def beyond(true: float) -> float:
-        return (area - true) ** 2 - z**2 * _variance(true, m, n)
+        return (area - true) ** 2 - z**2 * design_effect * _variance(true, m, n)
 
     inside = 1e-9  # an area of 1 solves the equation of its own lower end, too
     low = optimize.brentq(beyond, 0, area - inside) if area > 0 else 0.0

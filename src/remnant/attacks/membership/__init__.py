@@ -1,0 +1,1 @@
+"""Membership inference: who of these patients trained the model."""

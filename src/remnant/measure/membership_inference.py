@@ -1,0 +1,155 @@
+"""How well one score a patient distinguishes the patients who trained a model from those who did not.
+
+Every patient has a role for a target: `MEMBER`, `NON_MEMBER`, or `OTHER` for those whose role is another (the attacker's, the
+validation's) and whose score serves the permutation alone. With several targets, such as the folds of a rotation, a patient
+is a member of one and a non-member of another: patients are then dealt anew as a whole, with all of their scores.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from remnant.base.errors import RemnantError
+from remnant.measure.auc import detectable_auc, mann_whitney_auc
+from remnant.measure.intervals import Interval
+from remnant.measure.membership import TruePositives, true_positives
+
+MEMBER, NON_MEMBER, OTHER = 1, -1, 0
+RESAMPLES = 10_000
+FEWEST = 10  # patients a group: with fewer no normal approximation is an interval
+FALSE_POSITIVES = 0.1  # the rate at which true positives are reported
+EXACT_PRODUCT = 10_000  # members times non-members up to which SciPy's exact distribution takes under 0.1 s
+ALL_ORDERS = 7  # patients of whom every deal is counted: 7! are 5,040
+LEAST_DESIGN_EFFECT = 0.25
+
+
+@dataclass(frozen=True)
+class MembershipTest:
+    """Members against non-members by one score a patient, higher for more member-like.
+
+    `auc` has an interval from `FEWEST` patients a group on. `p`: two-sided, of the patients having been dealt to their roles at
+    random; it is exact, or Monte Carlo, and with `p_bound` no deal was as extreme, so that p is at most this. `detectable`:
+    the AUC that 80% power would have shown. `true_positives`: at `FALSE_POSITIVES`.
+    """
+
+    auc: Interval
+    p: float
+    p_bound: bool
+    detectable: float
+    true_positives: TruePositives
+    members: int
+    non_members: int
+
+    @property
+    def few(self) -> bool:
+        """Whether a group is too small for an interval."""
+        return min(self.members, self.non_members) < FEWEST
+
+    def describe(self) -> str:
+        """Patients, AUC and p in words for a report."""
+        p = f"{self.p:.2f}" if self.p >= 0.1 else f"{self.p:.1g}"
+        interval = "" if math.isnan(self.auc.low) else f" [{self.auc.low:.2f}, {self.auc.high:.2f}]"
+        return (
+            f"{self.members} members and {self.non_members} non-members, AUC {self.auc.mean:.2f}{interval}, "
+            f"p {'≤' if self.p_bound else '='} {p}"
+        )
+
+
+def membership_test(
+    scores: np.ndarray, roles: np.ndarray, seeds: np.random.Generator, resamples: int = RESAMPLES
+) -> MembershipTest:
+    """Test `scores` (n,) of one target or (targets, n) of several, with `roles` of the same shape, for n patients.
+
+    One target: p of the Mann-Whitney test, exact without ties up to `EXACT_PRODUCT` pairs and, with ties, where all deals are no
+    more than `resamples`; else Monte Carlo, hits + 1 over resamples + 1 (Phipson and Smyth 2010). The interval is
+    `mann_whitney_auc`'s.
+
+    Several: scores of all targets are pooled into one AUC. p deals the patients anew to the rows of roles, each with all of
+    his scores (every deal up to `ALL_ORDERS` patients), which is exact whatever patients and targets differ in. The interval
+    takes in that the same patients stand in both groups: its variance is multiplied by what clustering by patient does to
+    DeLong's (Obuchowski 1997, at least `LEAST_DESIGN_EFFECT`). Raises `RemnantError` for unlike shapes, scores that are not
+    finite and no member or no non-member.
+    """
+    scores, roles = (np.atleast_2d(part) for part in (np.asarray(scores, dtype=float), np.asarray(roles)))
+    if scores.shape != roles.shape or scores.ndim != 2 or not np.isfinite(scores).all():
+        raise RemnantError(
+            "A membership test needs one finite score and one role a patient and target. Got shapes "
+            f"{scores.shape} and {roles.shape} with {int((~np.isfinite(scores)).sum())} scores not finite instead."
+        )
+    members, non_members = scores[roles == MEMBER], scores[roles == NON_MEMBER]
+    m, n = len(members), len(non_members)
+    if min(m, n) == 0:
+        raise RemnantError(f"A membership test needs members and non-members. Got {m} and {n} instead.")
+    alone = len(scores) == 1
+    auc = mann_whitney_auc(members, non_members, design_effect=1.0 if alone else _design_effect(scores, roles))
+    if min(m, n) < FEWEST:
+        auc = Interval(auc.mean, math.nan, math.nan, auc.n)
+    if alone:
+        p, bound = _mann_whitney_p(members, non_members, seeds, resamples)
+    else:
+        p, bound = dealt_again(
+            lambda order: abs(auc_of(scores[:, order], roles) - 0.5), scores.shape[1], seeds, resamples
+        )
+    at_rate = true_positives(members, non_members, (FALSE_POSITIVES,))[0]
+    return MembershipTest(auc, p, bound, detectable_auc(m, n), at_rate, m, n)
+
+
+def auc_of(scores: np.ndarray, roles: np.ndarray) -> float:
+    """AUC of members against non-members in arrays of one shape, ties half."""
+    members, others = roles == MEMBER, roles == NON_MEMBER
+    m, n = int(members.sum()), int(others.sum())
+    ranks = stats.rankdata(np.concatenate([scores[members], scores[others]]))
+    return float((ranks[:m].sum() - m * (m + 1) / 2) / (m * n))
+
+
+def dealt_again(
+    statistic: Callable[[np.ndarray], float], patients: int, seeds: np.random.Generator, resamples: int = RESAMPLES
+) -> tuple[float, bool]:
+    """One-sided p of `statistic(order)` at the order as it is, among orders of the `patients`, and whether p is a bound.
+
+    Every order up to `ALL_ORDERS` patients, which is exact; else `resamples` random ones, with hits + 1 over resamples + 1
+    (Phipson and Smyth 2010): without a hit that is the most that p may be.
+    """
+    start = np.arange(patients)
+    least = statistic(start) - 1e-12
+    if patients <= ALL_ORDERS:
+        hits = [statistic(np.array(order)) >= least for order in itertools.permutations(range(patients))]
+        return float(np.mean(hits)), False
+    hits = sum(statistic(seeds.permutation(patients)) >= least for _ in range(resamples))
+    return (hits + 1) / (resamples + 1), hits == 0
+
+
+def _mann_whitney_p(
+    members: np.ndarray, non_members: np.ndarray, seeds: np.random.Generator, resamples: int
+) -> tuple[float, bool]:
+    pooled = np.concatenate([members, non_members])
+    if np.ptp(pooled) == 0:
+        return 1.0, False
+    if len(np.unique(pooled)) == len(pooled) and len(members) * len(non_members) <= EXACT_PRODUCT:
+        return float(stats.mannwhitneyu(members, non_members, method="exact").pvalue), False
+    dealing = stats.PermutationMethod(n_resamples=resamples, rng=seeds)
+    p = float(stats.mannwhitneyu(members, non_members, method=dealing).pvalue)
+    sampled = math.comb(len(pooled), len(members)) > resamples
+    # SciPy doubles the smaller tail, whose least is one in so many.
+    return p, sampled and p <= 2 / (resamples + 1) + 1e-12
+
+
+def _design_effect(scores: np.ndarray, roles: np.ndarray) -> float:
+    """Variance of the pooled AUC with patients as clusters over that with every score its own (Obuchowski 1997)."""
+    members, others = roles == MEMBER, roles == NON_MEMBER
+    above = (scores[members][:, None] > scores[others]) + 0.5 * (scores[members][:, None] == scores[others])
+    won, lost = np.zeros(scores.shape), np.zeros(scores.shape)
+    won[members], lost[others] = above.mean(1) - above.mean(), above.mean(0) - above.mean()
+    m, n = members.sum(), others.sum()
+
+    def variance(wins: np.ndarray, losses: np.ndarray) -> float:
+        return float((wins**2).sum() / m**2 + (losses**2).sum() / n**2 + 2 * (wins * losses).sum() / (m * n))
+
+    apart = variance(won, np.zeros(1)) + variance(np.zeros(1), lost)
+    if apart == 0:
+        return 1.0
+    return max(LEAST_DESIGN_EFFECT, variance(won.sum(0), lost.sum(0)) / apart)

@@ -1,0 +1,81 @@
+"""The blind baseline: silent on groups that are alike, and not on groups that differ."""
+
+import numpy as np
+import pytest
+import torch
+
+from remnant.attacks.membership.blind import blind_features, blind_test
+from remnant.base.errors import RemnantError
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+
+ROLES = np.repeat([MEMBER, NON_MEMBER], 12)
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def images(count, seed, side=16):
+    return torch.from_numpy(generator(seed).random((count, 1, side, side), dtype=np.float32) * 0.8)
+
+
+def test_groups_that_are_alike_raise_no_more_alarms_than_the_level_says():
+    p_values = []
+    for seed in range(80):
+        _, features = blind_features(images(24, seed), range(24), {"age": generator(seed).normal(60, 9, 24)})
+        p_values.append(blind_test(features, ROLES, generator(seed), 19).p)
+    assert np.mean(np.array(p_values) <= 0.05) < 0.13
+    assert 0.4 < np.mean(p_values) < 0.62
+
+
+@pytest.mark.parametrize("what", ["brightness", "place", "age", "age known", "images", "sex"])
+def test_a_planted_difference_is_seen(what):
+    shown, patients, details = images(24, 1), [f"p{i}" for i in range(24)], {}
+    if what == "brightness":
+        shown[:12] += 0.08
+    if what == "place":
+        shown[:12, :, :4, :4] += 0.2
+    if what == "age":
+        details = {"age": np.where(ROLES == MEMBER, 70, 50) + generator(2).normal(0, 8, 24)}
+    if what == "age known":
+        details = {"age": np.where(ROLES == MEMBER, 60.0, np.nan)}
+    if what == "sex":
+        details = {"sex": (ROLES == MEMBER) ^ (generator(2).random(24) < 0.1)}
+    if what == "images":
+        shown, patients = torch.cat([shown, images(12, 3)]), patients + patients[:12]
+    names, features = blind_features(shown, patients, details)
+    assert len(names) == len(features) == 24
+    found = blind_test(features, ROLES, generator())
+    assert found.p < 0.05 and found.auc.mean > 0.7
+
+
+def test_a_difference_between_scans_is_seen():
+    shown = torch.rand(24, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.8
+    shown[:12] *= 1.2
+    assert blind_test(blind_features(shown, range(24))[1], ROLES, generator()).p < 0.05
+
+
+def test_that_groups_change_places_does_not_hide_that_they_differ():
+    shown = images(24, 4)
+    shown[:12] += 0.1
+    features = blind_features(shown, range(24))[1]
+    swapped = blind_test(np.stack([features, features]), np.stack([ROLES, -ROLES]), generator(), 99)
+    assert (swapped.members, swapped.non_members) == (24, 24)
+    assert swapped.p < 0.05
+
+
+def test_a_patient_is_in_one_part_of_the_cross_validation_with_all_images():
+    shown = images(24, 5)
+    twins = torch.cat([shown, shown])
+    roles = generator(1).permutation(ROLES)
+    features = blind_features(twins, [f"p{i}" for i in range(24)] * 2)[1]
+    assert len(features) == 24
+    assert blind_test(features, roles, generator(), 99).p > 0.05
+
+
+def test_what_does_not_fit_is_refused():
+    features = np.zeros((6, 3))
+    with pytest.raises(RemnantError, match="two members and two non-members"):
+        blind_test(features, np.array([1, -1, -1, -1, -1, -1]), generator())
+    with pytest.raises(RemnantError, match="one role a patient"):
+        blind_test(features, np.array([1, -1]), generator())

@@ -1,0 +1,87 @@
+"""Signals against probabilities computed the long way."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from remnant.attacks.membership.signals import (
+    confidence,
+    segmentation_cross_entropy,
+    segmentation_dice,
+    shifts,
+    signed_margin,
+)
+from remnant.base.errors import RemnantError
+from remnant.measure.overlap import dice, mean_dice
+
+
+def test_the_margin_is_the_log_odds_of_the_true_class():
+    logits, labels = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), np.array([0, 1, 2, 3, 0, 2])
+    p = functional.softmax(logits.double(), 1).numpy()[np.arange(6), labels]
+    np.testing.assert_allclose(signed_margin(logits, labels), np.log(p / (1 - p)))
+    best = functional.softmax(logits.double(), 1).numpy().max(1)
+    np.testing.assert_allclose(confidence(logits), np.log(best / (1 - best)))
+
+
+def test_the_margin_does_not_saturate():
+    logits = torch.tensor([[200.0, -200.0], [-200.0, 200.0]])
+    np.testing.assert_allclose(signed_margin(logits, np.array([0, 0])), [400, -400])
+
+
+def test_one_logit_and_several_labels():
+    np.testing.assert_allclose(signed_margin(torch.tensor([[3.0], [3.0]]), np.array([1, 0])), [3, -3])
+    several = signed_margin(torch.tensor([[1.0, -2.0, 9.0]]), np.array([[1, 0, np.nan]]))
+    np.testing.assert_allclose(several, [1.5])
+    np.testing.assert_allclose(confidence(torch.tensor([[-3.0]])), [3])
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        (torch.zeros(2, 3), np.array([0, 3])),
+        (torch.zeros(2, 1), np.array([0, 2])),
+        (torch.zeros(2, 2), np.array([[np.nan, np.nan], [0, 1]])),
+        (torch.zeros(2, 3), np.array([0])),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(logits, labels):
+    with pytest.raises(RemnantError, match="Labels"):
+        signed_margin(logits, labels)
+
+
+def segmentations():
+    draw = torch.Generator().manual_seed(1)
+    return torch.randn(3, 4, 5, 5, 5, generator=draw), torch.randint(0, 3, (3, 5, 5, 5), generator=draw)
+
+
+def test_dice_is_that_of_the_measures_and_nothing_is_worth_nothing():
+    logits, labels = segmentations()
+    truth = mean_dice(dice(logits.argmax(1).numpy(), labels.numpy(), 4))
+    np.testing.assert_allclose(segmentation_dice(logits, labels), truth)
+    empty = torch.zeros(1, 2, 4, 4, 4)
+    empty[:, 0] = 1
+    assert segmentation_dice(empty, torch.zeros(1, 4, 4, 4, dtype=torch.uint8)) == 0
+
+
+def test_cross_entropy_weighs_classes_alike_and_leaves_out_what_is_not_there():
+    logits, labels = segmentations()
+    log_p = functional.log_softmax(logits.double(), 1).numpy()
+    for i, found in enumerate(segmentation_cross_entropy(logits, labels)):
+        by_class = [log_p[i, c][labels[i].numpy() == c].mean() for c in (1, 2)]  # 3 is held by no label map
+        assert found == pytest.approx(np.mean(by_class), rel=1e-5)
+    with pytest.raises(RemnantError, match="Label map 1 of 3"):
+        segmentation_cross_entropy(logits, labels * torch.tensor([1, 0, 1]).reshape(3, 1, 1, 1))
+
+
+def test_shifts_begin_with_the_image_as_it_is_and_repeat_the_border():
+    image = torch.arange(16.0).reshape(1, 1, 4, 4)
+    seen = [change(image) for change in shifts(2)]
+    assert len(seen) == 9 and torch.equal(seen[0], image)
+    assert len({tuple(one.flatten().tolist()) for one in seen}) == 9
+    right = [one for one in seen if torch.equal(one[..., 1:], image[..., :-1])]
+    assert len(right) == 1 and torch.equal(right[0][..., 0], image[..., 0])
+    scan, labels = torch.rand(2, 1, 4, 4, 4), torch.randint(0, 3, (2, 4, 4, 4))
+    for change in shifts(3):
+        assert change(scan).shape == scan.shape and change(labels).shape == labels.shape
+    assert all(torch.equal(change(scan)[:, 0], change(scan[:, 0])) for change in shifts(3))

@@ -1,0 +1,130 @@
+"""AUC, exact and dealt p-values and intervals against independent oracles, for one target and for rotations."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from remnant.base.errors import RemnantError
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, dealt_again, membership_test
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def rotation(patients, folds, *, leak=0.0, spread=1.0, between=0.0, seed=0):
+    """Scores and roles of a rotation: each patient a member of one target and a non-member of the one before."""
+    random, own = generator(seed), np.arange(patients) % folds
+    roles = np.zeros((folds, patients), dtype=int)
+    roles[own, np.arange(patients)] = MEMBER
+    roles[(own - 1) % folds, np.arange(patients)] = NON_MEMBER
+    scores = random.normal(size=roles.shape) + spread * random.normal(size=patients)
+    scores += between * random.normal(size=(folds, 1)) + leak * (roles == MEMBER)
+    return scores, roles
+
+
+def test_one_target_has_the_auc_of_scikit_learn_and_the_exact_p():
+    scores, roles = generator(1).normal(size=24), np.repeat([MEMBER, NON_MEMBER], 12)
+    scores[:12] += 1
+    found = membership_test(scores, roles, generator())
+    assert found.auc.mean == pytest.approx(roc_auc_score(roles == MEMBER, scores))
+    assert found.p == pytest.approx(stats.mannwhitneyu(scores[:12], scores[12:], method="exact").pvalue)
+    assert not found.p_bound and (found.members, found.non_members) == (12, 12)
+    assert found.auc.low < found.auc.mean < found.auc.high and not found.few
+
+
+def test_ties_are_counted_over_every_deal_where_these_are_few():
+    scores, roles = np.array([1.0, 1, 1, 0, 0, 0]), np.repeat([MEMBER, NON_MEMBER], 3)
+    assert membership_test(scores, roles, generator()).p == pytest.approx(2 / math.comb(6, 3))
+    assert membership_test(np.ones(6), roles, generator()).p == 1
+
+
+def test_a_deal_never_met_makes_p_a_bound_and_the_sentence_says_so():
+    roles = np.repeat([MEMBER, NON_MEMBER], 20)
+    apart = membership_test((roles == MEMBER).astype(float), roles, generator())
+    assert apart.p_bound and apart.p <= 2e-4 and "p ≤ 0.0002" in apart.describe()
+    met = membership_test(np.tile([0.0, 1.0, 1.0, 0.0], 10), roles, generator())
+    assert not met.p_bound and "p = " in met.describe()
+
+
+def test_below_ten_patients_a_group_there_is_no_interval_but_an_exact_p():
+    found = membership_test(np.arange(18.0), np.repeat([NON_MEMBER, MEMBER], 9), generator())
+    assert found.few and math.isnan(found.auc.low) and math.isnan(found.auc.high)
+    assert found.p == pytest.approx(2 / math.comb(18, 9)) and "[" not in found.describe()
+    assert not math.isnan(membership_test(np.arange(20.0), np.repeat([NON_MEMBER, MEMBER], 10), generator()).auc.low)
+
+
+def test_true_positives_need_thirty_non_members():
+    roles = np.repeat([MEMBER, NON_MEMBER], 29)
+    few = membership_test(generator(2).normal(size=58), roles, generator()).true_positives
+    assert few.describe() == "not resolvable with 29 non-members (needs 30)"
+    many = membership_test(np.arange(60.0), np.repeat([NON_MEMBER, MEMBER], 30), generator()).true_positives
+    assert many.share.mean == 1 and many.share.low == pytest.approx(0.025 ** (1 / 30))
+
+
+def test_a_small_rotation_deals_every_order_of_its_patients():
+    scores, roles = rotation(6, 3, leak=2.0)
+    found = membership_test(scores, roles, generator())
+
+    def apart(order):
+        dealt = scores[:, list(order)]
+        return abs(roc_auc_score([1] * 6 + [0] * 6, [*dealt[roles == MEMBER], *dealt[roles == NON_MEMBER]]) - 0.5)
+
+    least = apart(range(6)) - 1e-12
+    assert found.p == pytest.approx(np.mean([apart(order) >= least for order in itertools.permutations(range(6))]))
+    assert found.auc.mean - 0.5 == pytest.approx(apart(range(6)))
+
+
+def test_a_rotation_errs_no_more_often_than_the_level_says_however_patients_and_targets_differ():
+    found = [membership_test(*rotation(24, 4, spread=2, between=1, seed=s), generator(s), 99).p for s in range(300)]
+    assert np.mean(np.array(found) <= 0.05) < 0.09
+
+
+def test_pairing_finds_what_independent_groups_would_not():
+    scores, roles = rotation(24, 4, leak=1.0, spread=4)
+    apart = membership_test(
+        np.concatenate([scores[roles == MEMBER], scores[roles == NON_MEMBER]]),
+        np.repeat([MEMBER, NON_MEMBER], 24),
+        generator(),
+    )
+    paired = membership_test(scores, roles, generator())
+    assert paired.p < 0.05 < apart.p and paired.auc.mean == pytest.approx(apart.auc.mean)
+    assert paired.auc.high - paired.auc.low < apart.auc.high - apart.auc.low
+
+
+@pytest.mark.parametrize(("leak", "spread"), [(0.0, 1.0), (2.0, 1.0)])
+def test_the_interval_of_a_rotation_covers_the_truth(leak, spread):
+    truth = stats.norm.cdf(leak / math.sqrt(2 * (1 + spread**2)))
+    found = [
+        membership_test(*rotation(24, 4, leak=leak, spread=spread, seed=seed), generator(), 1).auc
+        for seed in range(400)
+    ]
+    assert 0.92 < np.mean([one.low <= truth <= one.high for one in found]) <= 0.99
+
+
+def test_those_of_other_roles_are_not_counted_but_dealt():
+    scores, roles = rotation(12, 3)
+    assert (roles == OTHER).sum() == 12
+    found = membership_test(scores, roles, generator(), 99)
+    assert (found.members, found.non_members) == (12, 12)
+    scores[roles == OTHER] = 50
+    assert membership_test(scores, roles, generator(), 99).auc == found.auc
+
+
+def test_dealing_again_counts_the_order_as_it_is():
+    p, bound = dealt_again(lambda order: float((order == np.arange(30)).all()), 30, generator(), 99)
+    assert (p, bound) == (0.01, True)
+
+
+def test_what_does_not_fit_is_refused():
+    for scores, roles, words in (
+        (np.zeros(3), np.ones(4), "one finite score and one role"),
+        (np.array([0, math.nan]), np.array([1, -1]), "1 scores not finite"),
+        (np.zeros(2), np.ones(2), "Got 2 and 0"),
+    ):
+        with pytest.raises(RemnantError, match=words):
+            membership_test(scores, roles, generator())
