@@ -1,7 +1,8 @@
 """Checkpoints that are cut off, of another kind, or made to harm: each written by a function, with what must be said of it.
 
 `CORPUS[name]` is `(write, told)`: `write(path, mark)` writes the file, whose code, if it ran, would make the directory `mark`;
-`told` are parts of the sentence that refuses it.
+`told` are parts of the sentence that refuses it. `OPENED[name]` likewise, of files whose weights are read all the same: `told`
+are parts of a finding.
 """
 
 import bz2
@@ -22,8 +23,9 @@ import numpy as np
 import safetensors.torch
 import torch
 
-CORPUS = {}
+CORPUS, OPENED = {}, {}
 CODE = "would run code"
+IMPORTS = "would import"
 
 
 def sound():
@@ -49,6 +51,14 @@ def entry(*told):
     return add
 
 
+def opened(*told):
+    def add(function):
+        OPENED[function.__name__] = (function, told)
+        return function
+
+    return add
+
+
 def shell(mark):
     return f"mkdir '{mark}'"
 
@@ -65,12 +75,12 @@ def os_system(path, mark):
     torch.save(Call(os.system, shell(mark)), path)
 
 
-@entry(CODE, "builtins.eval")
+@opened(IMPORTS, "builtins.eval")
 def eval_among_the_weights(path, mark):
     torch.save(sound() | {"fc.weight": Call(eval, expression(mark))}, path)
 
 
-@entry(CODE, "builtins.exec")
+@opened(IMPORTS, "builtins.exec")
 def exec_in_the_metadata(path, mark):
     torch.save({"state_dict": sound(), "hyper_parameters": {"a": [{"b": Call(exec, expression(mark))}]}}, path)
 
@@ -97,7 +107,7 @@ def another_checkpoint_within(path, mark):
     torch.save(Call(torch.load, str(mark)), path)
 
 
-@entry(CODE, "os.mkdir" if os.mkdir.__module__ == "os" else "mkdir")
+@opened(IMPORTS, "os.mkdir" if os.mkdir.__module__ == "os" else "mkdir")
 def legacy_format(path, mark):
     torch.save(sound() | {"a": Call(os.mkdir, str(mark))}, path, _use_new_zipfile_serialization=False)
 
@@ -118,7 +128,7 @@ def rebuild_of_no_tensor(path, mark):
     )
 
 
-@entry(CODE, "torch._tensor._rebuild_from_type_v2", "system")
+@opened(IMPORTS, "system")
 def rebuild_that_calls_another(path, mark):
     torch.save(sound() | {"a": Call(torch._tensor._rebuild_from_type_v2, os.system, str, (shell(mark),), {})}, path)
 
@@ -163,19 +173,21 @@ def name_on_the_stack_then_cut_off(path, mark):
     zipped(path, b"\x80\x04\x8c\x02os\x94\x8c\x05mkdir\x94\x93\x94\x8c\xff")
 
 
-@entry("whole pickled model", "torch.nn.modules.linear.Linear", "state_dict")
+@opened(IMPORTS, "torch.nn.modules.conv.Conv2d")
 def whole_model(path, mark):
-    torch.save(torch.nn.Linear(2, 2), path)
+    model = torch.nn.Sequential(OrderedDict(conv=torch.nn.Conv2d(2, 4, 3)))
+    model.load_state_dict(sound())
+    torch.save(model, path)
 
 
-@entry(CODE, "argparse.Namespace")
+@opened(IMPORTS, "argparse.Namespace")
 def harmless_object(path, mark):
     import argparse
 
     torch.save({"state_dict": sound(), "args": argparse.Namespace(lr=1)}, path)
 
 
-@entry("scalar")
+@opened(IMPORTS, "multiarray.scalar")
 def numpy_number(path, mark):
     torch.save({"state_dict": sound(), "best": np.float64(0.5)}, path)
 
@@ -199,7 +211,7 @@ def gigantic_constructor(path, mark):
     zipped(path, b"ctorch\nTensor\n(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ftR.")
 
 
-@entry("asks for a call", "FloatStorage")
+@entry("holds no weights")
 def gigantic_storage(path, mark):
     zipped(path, b"ctorch\nFloatStorage\n(J\xff\xff\xff\x7ftR.")
 
@@ -268,7 +280,7 @@ def keys_whose_hash_takes_for_ever(path, mark):
     zipped(path, b"}" + tuples + b"K\x01s.")
 
 
-@entry("asks for a call", "builtins.set")
+@entry("holds a list")
 def set_whose_hash_takes_for_ever(path, mark):
     tuples = b"(K\x01K\x02t" + b"2\x86" * 60
     zipped(path, b"cbuiltins\nset\n(]" + tuples + b"atR.")

@@ -14,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from remnant.base.texts import printable
+
 PLAIN_LINE_EVERY_S = 15.0
 
 
@@ -72,4 +74,4 @@ class Task:
 
 def say(line: str) -> None:
     """One plain line for a person, on standard error: standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

@@ -9,21 +9,21 @@ RECOVERED = "recovered latents"
 UNKNOWN = "the architecture is unknown"
 
 
-def attacks_on(match: Match | None, statistics: Statistics, quantised: bool) -> tuple[Applies, ...]:
+def attacks_on(match: Match | None, statistics: Statistics, fault: str | None) -> tuple[Applies, ...]:
     """Each attack with its reason, in words that stand behind a colon."""
-    obstacle = _obstacle(match, quantised)
+    obstacle = _obstacle(match, fault)
     return (
         _checkpoint(match, statistics, obstacle),
         *_latents(match, obstacle),
     )
 
 
-def _obstacle(match: Match | None, quantised: bool) -> str | None:
+def _obstacle(match: Match | None, fault: str | None) -> str | None:
     """What stands in the way of loading the weights into a network at all."""
     if match is None:
         return UNKNOWN
-    if quantised:
-        return "the weights are quantised to integers; dequantise them first"
+    if fault:
+        return f"the weights {fault}"
     if not match.whole:
         return f"the weights do not fit {match.architecture}"
     if match.arguments is None:

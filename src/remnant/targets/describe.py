@@ -1,13 +1,17 @@
 """A description for a person."""
 
+import itertools
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from remnant.base.texts import short
 from remnant.targets.description import Description, Layer
 
 PLAIN_WIDTH = 150
 LINES = 40  # of layers
+SHAPES = 8  # of a layer's tensors
 METADATA = 24
 
 
@@ -48,7 +52,7 @@ def _part(console: Console, title: str, lines: list[str]) -> None:
 
 
 def _facts(one: Description) -> list[tuple[str, str]]:
-    where = f", weights under `{one.wrapper}`" if one.wrapper else ""
+    where = f", weights under `{short(one.wrapper)}`" if one.wrapper else ""
     facts = [("file", f"{one.file} ({one.bytes:,} bytes, {one.format}{where})")]
     name = f"{one.architecture}, {one.dimensions}D {one.task}" if one.architecture else "unknown"
     facts.append(("architecture", name))
@@ -93,14 +97,14 @@ def _tree(layers: tuple[Layer, ...]) -> list[str]:
     """One line a layer; layers that repeat the ones before them, numbers apart, share a line."""
     lines: list[tuple[str, str, int]] = []
     for layer in layers:
-        shapes = " ".join(f"{leaf} {shape}" for leaf, shape in layer.shapes.items())
+        shapes = " ".join(f"{short(leaf)} {shape}" for leaf, shape in itertools.islice(layer.shapes.items(), SHAPES))
         text = f"{layer.kind}  {layer.parameters:,} parameters  {shapes[:90]}"
         if lines and lines[-1][1] == text:
             lines[-1] = (lines[-1][0], text, lines[-1][2] + 1)
         else:
             lines.append((layer.name or "(top)", text, 1))
     shown = [
-        f"  {name[:60]:<44} {text}" + (f"  and {times - 1} like it" if times > 1 else "")
+        f"  {short(name, 60):<44} {text}" + (f"  and {times - 1} like it" if times > 1 else "")
         for name, text, times in lines[:LINES]
     ]
     return shown + ([f"  ... {len(lines) - LINES} more, with --json"] if len(lines) > LINES else [])

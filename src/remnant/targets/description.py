@@ -2,9 +2,10 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
+from remnant.base.texts import printable
 from remnant.targets.metadata import Optimizer, Plain
 
 
@@ -45,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Description:
-    """All that an attacker reads off a checkpoint without running it; every field is plain.
+    """All that an attacker reads off a checkpoint without running it; every field is plain, and every text fit to be said.
 
     `architecture`, `dialect`, `task`, `arguments` are None where it is unknown; `nearest` then names the known one that is
     most like it. `parameters` are trained numbers, `buffers` others. `dtypes`: tensors of each type. `findings` and
@@ -76,10 +77,27 @@ class Description:
     nearest: str | None = None
     advice: str | None = None
 
+    def __post_init__(self) -> None:
+        # Names, keys and texts are a stranger's; here they become words.
+        for field in fields(self):
+            object.__setattr__(self, field.name, _said(getattr(self, field.name)))
+
 
 def as_json(description: Description) -> str:
     """The description as JSON; NaN and infinity become null, since JSON has none."""
     return json.dumps(_plain(asdict(description)), indent=1, allow_nan=False)
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {_said(key): _said(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_said, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _said(getattr(value, field.name)) for field in fields(value)})
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
 from remnant.targets.features import head_of
 from remnant.targets.opening import open_checkpoint
-from remnant.targets.recognise import find_match, is_quantised
+from remnant.targets.recognise import find_match
+from remnant.targets.statistics import fault_of
 
 
 def load_initial(model: nn.Module, path: Path) -> bool:
@@ -20,8 +20,8 @@ def load_initial(model: nn.Module, path: Path) -> bool:
     match, _ = find_match(open_checkpoint(path))
     if match is None:
         raise RemnantError(f"The architecture of {path} is unknown; give a checkpoint of the target's own network.")
-    if is_quantised(match.tensors):
-        raise RemnantError(f"The weights in {path} are quantised; dequantise them and save the state_dict again.")
+    if fault := fault_of(match.tensors):
+        raise RemnantError(f"The weights in {path} {fault}.")
     head, own = head_of(model), model.state_dict()
     # A dropout before the head changes its name, not what it is.
     theirs = {
@@ -43,8 +43,6 @@ def load_initial(model: nn.Module, path: Path) -> bool:
             f"{_shape(given, wrong[0])} and should be {_shape(own, wrong[0])}; give weights of the same network, input size "
             "and number of channels."
         )
-    if unsound := [name for name, tensor in given.items() if not torch.isfinite(tensor.float()).all()]:
-        raise RemnantError(f"{path} holds numbers that are not finite (in {unsound[0]}); give sound weights.")
     model.load_state_dict(given, strict=False)
     return kept
 

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import short
 from remnant.nets.classifiers import build_classifier
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.known import Match
 from remnant.targets.opening import open_checkpoint
-from remnant.targets.recognise import find_match, is_quantised
+from remnant.targets.recognise import find_match
+from remnant.targets.statistics import fault_of
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {"classifier": build_classifier, "segmenter": Segmenter}
 
@@ -21,7 +23,8 @@ def load_target(path: Path) -> nn.Module:
 
     A classifier maps (n, channels, h, w) to raw logits (n, classes), a segmenter (n, 1, x, y, z) to (n, classes, x, y, z),
     whatever library's names the file has. Raises `RemnantError` as `open_checkpoint` does, and for an architecture that is
-    unknown or that Remnant does not build, for weights that lack, that are too many or misshapen, and for quantised ones.
+    unknown or that Remnant does not build, for weights that lack, that are too many or misshapen, and for quantised, complex
+    and broken ones.
     """
     opened = open_checkpoint(path)
     match, nearest = find_match(opened)
@@ -52,10 +55,10 @@ def _check(path: Path, match: Match) -> None:
     )
     for names, text in problems:
         if names:
-            problem = text.format(match.architecture, names[0][:200])
+            problem = text.format(match.architecture, short(names[0], 200))
             raise RemnantError(f"{path} {problem}; give the whole state_dict of one network.")
-    if is_quantised(match.tensors):
-        raise RemnantError(f"The weights in {path} are quantised; dequantise them and save the state_dict again.")
+    if fault := fault_of(match.tensors):
+        raise RemnantError(f"The weights in {path} {fault}.")
     if match.classes is None:
         raise RemnantError(
             f"{path} holds a {match.architecture} without its classifying head; give the whole state_dict."

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,19 +11,29 @@ from typing import Any
 from torch import Tensor
 
 from remnant.base.identifying import kind_of
+from remnant.base.texts import short
 
 Plain = str | int | float | bool | None
 
 ENTRIES = 200
 VALUES = 20_000  # looked at for names
+TEXTS = 100_000  # looked at in all of their lists
 LEVELS = 8
 LIST = 12  # values that are shown of a list
 TEXT = 120  # characters that are shown of a text
 FILE = re.compile(
     r"^(?:~|\.{1,2})?/[^/\s]+/|^[A-Za-z]:[\\/]|^\w+://|[^\\/\s][\\/][^\\/]+\.\w{1,6}$"
-    r"|\.(?:dcm|dicom|nii|nii\.gz|mha|mhd|nrrd|png|jpe?g|tiff?|csv|tsv|xlsx?|npy|npz|h5|pth?|ckpt|safetensors)$",
+    r"|\w\.(?:dcm|dicom|nii|nii\.gz|mha|mhd|nrrd|png|jpe?g|tiff?|csv|tsv|xlsx?|npy|npz|h5|pth?|ckpt|safetensors)$",
     re.IGNORECASE,
 )
+# A path within a longer text, such as a configuration file's: two folders at least.
+PATH_WITHIN = re.compile(r"(?:^|[\s\"'=:,(\[])(?:~?/[\w.@%+-]+/[\w.@%+-]+|[A-Za-z]:\\[\w.@%+ -]+\\)")
+# Lists of people's or cases' identifiers: by the name of the list, or by texts of one form that end in a number.
+LISTED = re.compile(r"(?:^|_)(?:ids?|patients?|subjects?|cases?|keys|identifiers?|pids?|mrns?)(?:_|$)", re.IGNORECASE)
+CASE = re.compile(r"(?:sub-\w+|[A-Za-z][A-Za-z_.-]*\d{3,}\w*)")
+IDENTIFIERS = "identifiers of cases"
+# What trainers count; shown last.
+COUNTERS = ("loops", "callbacks", "lr_schedulers", "message_hub")
 MOMENTS = {"exp_avg": "Adam", "exp_avg_sq": "Adam", "momentum_buffer": "SGD with momentum", "square_avg": "RMSprop"}
 
 
@@ -36,20 +47,22 @@ class Optimizer:
     steps: int | None
 
 
-def plain_metadata(value: Any) -> tuple[dict[str, Plain], list[str]]:
+def plain_metadata(value: dict[Any, Any]) -> tuple[dict[str, Plain], list[str]]:
     """Everything that is no weight, by dotted names, at most `ENTRIES`; and a finding for each kind of telling text.
 
-    A text that looks like a file's name, a date, a person's name or a record number is not repeated: its kind stands in
-    its place. Tensors, long lists and objects are described, not shown.
+    A text that looks like a file's name, a date, a person's name, a record number or a case's identifier is not repeated: its
+    kind stands in its place. Tensors, long lists and objects are described, not shown. Counters of trainers come last.
     """
     shown: dict[str, Plain] = {}
     telling: dict[str, list[str]] = {}
     left = 0
-    for count, (names, item) in enumerate(_leaves(value)):
+    texts = _Texts()
+    ordered = dict(sorted(value.items(), key=lambda entry: str(entry[0]).startswith(COUNTERS)))
+    for count, (names, item) in enumerate(_leaves(ordered)):
         if count >= VALUES:
             break
-        kinds = [kind for text in (*names, *_texts(item)) if (kind := _kind(text))]
-        name = _safe(".".join("(hidden)" if _kind(part) else part for part in names))
+        kinds = [kind for text in names if (kind := _kind(text))] + texts.kinds(names, item)
+        name = short(".".join("(hidden)" if _kind(part) else part for part in names), TEXT)
         for kind in kinds:
             telling.setdefault(kind, []).append(name)
         if len(shown) >= ENTRIES:
@@ -79,12 +92,16 @@ def read_optimizer(value: Any) -> Optimizer | None:
     moments = sum(isinstance(item, Tensor) for state in states for name, item in state.items() if name in MOMENTS)
     groups = value["param_groups"]
     settings = groups[0] if groups and isinstance(groups[0], dict) else {}
-    steps = [float(state["step"]) for state in states if isinstance(state.get("step"), (int, float, Tensor))]
+    steps = [step for state in states if (step := _step(state.get("step"))) is not None]
     return Optimizer(
         kinds[0] if kinds else "unknown",
-        {str(name): item for name, item in settings.items() if isinstance(item, (int, float, bool))},
+        {
+            short(name): item
+            for name, item in itertools.islice(settings.items(), LIST)
+            if isinstance(item, (int, float))
+        },
         moments,
-        int(max(steps)) if steps else None,
+        max(steps, default=None),
     )
 
 
@@ -106,37 +123,67 @@ def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
             stack.extend(((*names, str(key)), one) for key, one in reversed(below))
 
 
-def _texts(item: Any) -> Iterator[str]:
-    if isinstance(item, str):
-        yield item
-    elif isinstance(item, (list, tuple, set)):
-        yield from (one for one in itertools.islice(item, VALUES) if isinstance(one, str))
+def _step(value: Any) -> int | None:
+    """A count of steps, a number or a tensor of one; None for anything else."""
+    if isinstance(value, Tensor):
+        value = value.item() if value.numel() == 1 else None
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+class _Texts:
+    """Looks for telling texts; each list once, however often it is referred to, and not without end."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[str]] = {}
+        self.left = TEXTS
+
+    def kinds(self, names: tuple[str, ...], item: Any) -> list[str]:
+        """What the texts of a value look like, one entry a telling text."""
+        if isinstance(item, str):
+            kind = _kind(item)
+            # A single identifier is told by its name alone: much else ends in a number.
+            return [kind] if kind else [IDENTIFIERS] if LISTED.search(names[-1]) and _is_list_of_cases(item) else []
+        if not isinstance(item, (list, tuple)):
+            return []
+        if id(item) not in self.seen:
+            texts = [one for one in itertools.islice(item, self.left) if isinstance(one, str)]
+            self.left -= min(self.left, len(item))
+            found = [kind for text in texts if (kind := _kind(text))]
+            if not found and texts and (_are_cases(texts) or (names and LISTED.search(names[-1]))):
+                found = [IDENTIFIERS] * len(texts)
+            self.seen[id(item)] = found
+        return self.seen[id(item)]
+
+
+def _are_cases(texts: list[str]) -> bool:
+    """Whether texts have the form of cases' identifiers: two or more, most of them letters and a number."""
+    return len(texts) > 1 and 2 * sum(bool(CASE.fullmatch(text[:100])) for text in texts) > len(texts)
+
+
+def _is_list_of_cases(text: str) -> bool:
+    return _are_cases([part for part in re.split(r"[,;\s]+", text[:10_000]) if part])
 
 
 @functools.lru_cache(maxsize=4096)
 def _kind(text: str) -> str | None:
-    text = text[:1000]
-    return "a file" if FILE.search(text.strip()) else kind_of(text)
+    text = text[:10_000]
+    if FILE.search(text[:1000].strip()) or PATH_WITHIN.search(text):
+        return "a file"
+    return kind_of(text[:1000])
 
 
 def _short(item: Any) -> Plain:
     if isinstance(item, (bool, int, float)) or item is None:
         return item
     if isinstance(item, str):
-        return _safe(item)
+        return short(item, TEXT)
     if isinstance(item, Tensor):
         return f"tensor {tuple(item.shape)}"
-    if isinstance(item, (list, tuple, set)):
+    if isinstance(item, (list, tuple)):
         plain = all(isinstance(one, (str, int, float, bool)) for one in item)
         if plain and len(item) <= LIST:
-            return _safe(", ".join(map(str, item)))
+            return short(", ".join(short(one, TEXT) for one in item), TEXT)
         return f"{len(item)} values"
     if isinstance(item, dict):
         return f"{len(item)} entries"
     return type(item).__name__
-
-
-def _safe(text: str) -> str:
-    """One line without control characters: the text is a stranger's, and it goes to a terminal."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= TEXT else f"{text[: TEXT - 3]}..."

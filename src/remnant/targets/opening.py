@@ -1,22 +1,23 @@
 """Open a stranger's checkpoint: the tensors of one network under its own names, and what stands beside them.
 
-A file is known by its content. A pickle is first read as data, without importing anything (`targets.files`), and only one
-that names and shapes weights is handed to `torch.load(weights_only=True)`.
+A file is known by its content. A pickle is read as data, without importing anything (`targets.files`): its tensors are
+mapped from the file, and whatever it would import or call if it were loaded otherwise is a finding.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
-from remnant.targets.files.archive import check_archive
+from remnant.base.texts import short
+from remnant.targets.files.allowed import named, refused_names
+from remnant.targets.files.archive import read_archive
 from remnant.targets.files.flat import read_safetensors
 from remnant.targets.files.kind import kind_of_file
-from remnant.targets.files.legacy import check_legacy
+from remnant.targets.files.legacy import read_legacy
+from remnant.targets.files.modules import is_module, state_of
 from remnant.targets.files.safe_torch import require_safe_torch
 from remnant.targets.metadata import Optimizer, Plain, plain_metadata, read_optimizer
 from remnant.targets.names import strip_names
@@ -29,6 +30,7 @@ WRAPPERS = (
 )
 OPTIMIZERS = ("optim", "scheduler", "scaler")
 LEVELS = 4
+NAME = 1000  # characters of a tensor's name; torchvision's longest has 60
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Opened:
 def open_checkpoint(path: Path) -> Opened:
     """The weights in `path`, a .pt, .pth, .ckpt or .safetensors file, whatever it is called; no code of it is executed.
 
-    Raises `RemnantError`, with one sentence, for a file that is missing, cut off, of another kind, that would run code, that
+    Raises `RemnantError`, with one sentence, for a file that is missing, cut off, of another kind, that
     is made to exhaust memory or time, or that holds no weights; and where PyTorch itself is too old to be safe.
     """
     require_safe_torch()
@@ -61,14 +63,20 @@ def open_checkpoint(path: Path) -> Opened:
     if kind == "safetensors":
         tensors, header = read_safetensors(path)
         described = header.pop("remnant", None)
-        wrapper, rest, findings, optimizer = "", header, [], None
+        wrapper, rest, findings, optimizer, others = "", header, [], None, []
     else:
-        (check_archive if kind == "zip" else check_legacy)(path)
-        wrapper, found, rest, optimizer = _weights(path, _load(path, kind))
+        value, imports = (read_archive if kind == "zip" else read_legacy)(path)
+        others = refused_names(imports)
+        wrapper, found, rest, optimizer = _weights(path, value, others)
         tensors, findings = _tensors(found)
+        findings += [_code(others)] if others else []
         described = None
     if not tensors:
-        raise RemnantError(f"{path} holds no weights; give a file with the state_dict of a network.")
+        raise _no_weights(path, "no weights", others)
+    if any(len(name) > NAME for name in tensors):
+        raise RemnantError(
+            f"{path} names a tensor by more than {NAME:,} characters, as no network does; it is made to harm."
+        )
     try:
         tensors, told = strip_names(tensors)
     except RemnantError as error:
@@ -82,36 +90,35 @@ def open_checkpoint(path: Path) -> Opened:
     return Opened(path, FORMATS[kind], tensors, metadata, wrapper, optimizer, described, (*told, *findings, *telling))
 
 
-def _load(path: Path, kind: str) -> Any:
-    try:
-        with warnings.catch_warnings():
-            # Of pickle protocols and quantised storages, to PyTorch's developers.
-            warnings.simplefilter("ignore")
-            # A path that ends in .safetensors, torch.load would take for one.
-            if kind == "zip" and path.suffix != ".safetensors":
-                return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            with path.open("rb") as file:
-                return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # What PyTorch raises on a made-up file is not to be listed; the file is what is wrong.
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise RemnantError(f"{path} cannot be read by PyTorch ({words[0][:200]}); copy or download it again.") from None
+def _code(names: list[str]) -> str:
+    return (
+        f"Loaded without weights_only, this pickle would import {named(names)}, and may run code of theirs; none was run "
+        "here: load it elsewhere only where you trust its source."
+    )
 
 
-def _weights(path: Path, loaded: Any) -> tuple[str, dict[Any, Any], dict[str, Any], Optimizer | None]:
+def _no_weights(path: Path, what: str, names: list[str]) -> RemnantError:
+    if names:
+        return RemnantError(
+            f"{path} holds {what}, and would run code if it were loaded ({named(names)}); nothing was executed: "
+            "ask for the weights alone, as safetensors or as a state_dict."
+        )
+    return RemnantError(f"{path} holds {what}; give a file with the state_dict of a network.")
+
+
+def _weights(path: Path, loaded: Any, code: list[str]) -> tuple[str, dict[Any, Any], dict[str, Any], Optimizer | None]:
     """Where the weights are, the mapping that holds them, the rest, and the first optimiser's state."""
     if isinstance(loaded, Tensor):
-        raise RemnantError(
-            f"{path} holds a single tensor of shape {tuple(loaded.shape)}, not the state_dict of a network."
-        )
+        raise _no_weights(path, f"a single tensor of shape {tuple(loaded.shape)}", code)
     if not isinstance(loaded, dict):
-        raise RemnantError(f"{path} holds a {type(loaded).__name__}, not the state_dict of a network.")
-    found = _mappings(loaded)
+        raise _no_weights(path, f"a {type(loaded).__name__}", code)
+    places = _mappings(loaded)
+    found = {name: state_of(mapping) if is_module(mapping) else mapping for name, mapping in places.items()}
     name = min(found, key=lambda name: (_rank(name), -sum(map(_numel, found[name].values()))), default="")
     others = [other for other in found if other and other != name]
-    weights = {id(mapping) for other, mapping in found.items() if other}
+    weights = {id(mapping) for other, mapping in places.items() if other}
     optimizers: list[Optimizer] = []
-    beside = _beside(loaded, weights, optimizers, set())
+    beside = {} if is_module(loaded) else _beside(loaded, weights, optimizers, set())
     if not name:
         beside = {key: value for key, value in beside.items() if not isinstance(value, Tensor)}
     beside |= {"other weights": others} if others else {}
@@ -129,7 +136,9 @@ def _beside(mapping: dict[Any, Any], weights: set[int], optimizers: list[Optimiz
             state for state in map(read_optimizer, value if isinstance(value, (list, tuple)) else [value]) if state
         ]
         optimizers += states
-        if not states:
+        if states:
+            seen.add(id(value))
+        else:
             rest[str(key)] = _beside(value, weights, optimizers, seen) if isinstance(value, dict) else value
     return rest
 
@@ -147,10 +156,13 @@ def _mappings(loaded: dict[Any, Any]) -> dict[str, dict[Any, Any]]:
             seen.add(id(mapping))
             if "param_groups" in mapping and "state" in mapping:
                 continue
+            if is_module(mapping):
+                found[name] = mapping
+                continue
             if _is_state(mapping, name):
                 found[name] = mapping
             below += [
-                (f"{name}.{key}" if name else str(key), value)
+                (f"{name}.{short(key)}" if name else short(key), value)
                 for key, value in mapping.items()
                 if isinstance(value, dict) and not str(key).lower().startswith(OPTIMIZERS)
             ]
@@ -183,5 +195,5 @@ def _tensors(mapping: dict[Any, Any]) -> tuple[dict[str, Tensor], list[str]]:
     others = [key for key, value in mapping.items() if not (isinstance(key, str) and isinstance(value, (Tensor, dict)))]
     if not others:
         return tensors, []
-    names = ", ".join(ascii(str(key)[:60])[1:-1] for key in others[:3])
+    names = ", ".join(map(short, others[:3]))
     return tensors, [f"{len(others)} entries among the weights are no tensors, and were left out (e.g. {names})."]

@@ -6,17 +6,24 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from remnant.base.texts import short
 from remnant.targets.applicable import attacks_on
 from remnant.targets.description import Description
 from remnant.targets.known import FAMILIES, Match
 from remnant.targets.layers import BUFFERS, layers_of
 from remnant.targets.opening import Opened
-from remnant.targets.statistics import not_finite, statistics_of
+from remnant.targets.statistics import (
+    fault_of,
+    is_blank,
+    is_quantised,
+    negative_variances,
+    not_finite,
+    statistics_of,
+)
 
 ENOUGH = 0.8  # of the names must fit, or the architecture is another
 SHOWN = 3
 BUILT = "resnet18, resnet34, resnet50, densenet121, ViTs, and Remnant's 3D U-Net and SegNet"
-HALF = {"torch.float16", "torch.bfloat16"}
 
 
 def recognise(opened: Opened) -> Description:
@@ -24,7 +31,7 @@ def recognise(opened: Opened) -> Description:
     match, nearest = find_match(opened)
     tensors = opened.tensors
     removed = len(match.without_statistics) if match else 0
-    quantised = is_quantised(tensors)
+    fault = fault_of(tensors)
     kind = (
         match.normalisation
         if match
@@ -32,7 +39,7 @@ def recognise(opened: Opened) -> Description:
     )
     statistics = statistics_of(tensors, kind, removed)
     parameters = sum(tensor.numel() for name, tensor in tensors.items() if not _is(name, *BUFFERS))
-    findings = [*opened.findings, *_values(tensors), *_types(tensors, quantised)]
+    findings = [*opened.findings, *_values(tensors), *_types(tensors)]
     if match:
         findings += _misfits(match)
     if statistics.layers and statistics.untouched:
@@ -63,7 +70,7 @@ def recognise(opened: Opened) -> Description:
         dtypes=dict(Counter(str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values())),
         statistics=statistics,
         assumptions=match.assumptions if match else (),
-        attacks=attacks_on(match, statistics, quantised),
+        attacks=attacks_on(match, statistics, fault),
         optimizer=opened.optimizer,
         metadata=opened.metadata,
         findings=tuple(findings),
@@ -90,7 +97,7 @@ def _described(match: Match, header: str | None) -> Match:
     """With the head count that Remnant's own header tells."""
     try:
         heads = int(json.loads(header)["arguments"]["heads"]) if header else 0
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         heads = 0
     arguments = match.arguments or {}
     if heads < 1 or "heads" not in arguments or arguments["width"] % heads:
@@ -101,12 +108,6 @@ def _described(match: Match, header: str | None) -> Match:
 
 def _is(name: str, *leaves: str) -> bool:
     return name.rpartition(".")[2] in leaves
-
-
-def is_quantised(tensors: dict[str, Tensor]) -> bool:
-    """Whether matrices or kernels among the weights are integers."""
-    whole = [tensor for name, tensor in tensors.items() if _is(name, "weight") and tensor.ndim > 1]
-    return any(tensor.is_quantized or not tensor.is_floating_point() for tensor in whole)
 
 
 def _dimensions(tensors: dict[str, Tensor]) -> int | None:
@@ -120,17 +121,24 @@ def _values(tensors: dict[str, Tensor]) -> list[str]:
         found.append(f"{len(broken)} tensors hold NaN or infinity (e.g. {_some(broken)}): the training broke down.")
     if empty := [name for name, tensor in tensors.items() if not tensor.numel()]:
         found.append(f"{len(empty)} tensors are empty (e.g. {_some(empty)}).")
-    weights = [tensor for name, tensor in tensors.items() if _is(name, "weight") and tensor.ndim > 1 and tensor.numel()]
-    if weights and not any(bool(tensor.bool().any()) for tensor in weights if not tensor.is_quantized):
+    if negative := negative_variances(tensors):
+        found.append(
+            f"{len(negative)} running variances are negative (e.g. {_some(negative)}), which no training leaves: the file is "
+            "damaged or edited."
+        )
+    if is_blank(tensors):
         found.append("Every weight is zero: the network was never trained, or the weights were blanked.")
     return found
 
 
-def _types(tensors: dict[str, Tensor], quantised: bool) -> list[str]:
-    if quantised:
+def _types(tensors: dict[str, Tensor]) -> list[str]:
+    if any(tensor.is_complex() for tensor in tensors.values()):
+        return ["Weights are complex numbers, which no attack takes: save real ones."]
+    if is_quantised(tensors):
         return ["The weights are quantised to integers: dequantise them and save the state_dict again to attack it."]
-    half = sorted({str(tensor.dtype) for tensor in tensors.values()} & HALF)
-    return [f"Weights are stored as {', '.join(half).replace('torch.', '')}: they are read as float32."] if half else []
+    small = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point() and tensor.dtype.itemsize < 4}
+    names = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in small))
+    return [f"Weights are stored as {names}: they are read as float32."] if small else []
 
 
 def _misfits(match: Match) -> list[str]:
@@ -148,7 +156,7 @@ def _misfits(match: Match) -> list[str]:
 
 
 def _some(names: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(ascii(name[:80])[1:-1] for name in names[:SHOWN])
+    return ", ".join(map(short, names[:SHOWN]))
 
 
 def _advice(nearest: str | None) -> str:

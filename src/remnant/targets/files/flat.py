@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import short
+from remnant.targets.files.stored import MOST
 
 HEADER_BYTES = 32 * 2**20
 
@@ -25,14 +27,18 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 f"{HEADER_BYTES:,}); copy or download it again."
             )
         names = _pairs(path, file.read(header))
+    if len(names) > MOST:
+        raise RemnantError(f"{path} holds more than {MOST:,} tensors, far more than a network of images has.")
     if len(names) != len(set(names)):
         raise RemnantError(f"{path} holds two tensors of one name; it is damaged: copy or download it again.")
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, OverflowError, RuntimeError, ValueError) as error:
+    except Exception as error:
+        # What the library raises on a made-up file is not to be listed: types that PyTorch has not, no room to map it.
+        words = short(error) or type(error).__name__
         raise RemnantError(
-            f"{path} is not a whole safetensors file ({str(error).splitlines()[0]}); copy or download it again."
+            f"{path} is not a whole safetensors file, or one that PyTorch cannot map ({words}); copy or download it again."
         ) from None
 
 

@@ -1,8 +1,7 @@
 """What a pickle says, read as data: a stack machine that imports nothing, calls nothing and builds plain values only.
 
-It runs before `torch.load(weights_only=True)` is let near the file. It lists every name that the pickle imports, also those
-by opcodes that torch's own list does not know, and it shows every tensor's declared shape, so that a file can be refused
-before any memory is asked for.
+It lists every name that the pickle imports, also those by opcodes that torch's own list does not know, and it shows every
+tensor's declared shape, so that a file can be refused before any memory is asked for.
 """
 
 import pickletools
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 OPERATIONS = 1_000_000  # a ViT-B with its optimiser has 30,000
 DEPTH = 100  # levels of containers; checkpoints have about ten
 PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
+KEY_PARTS, KEY_LEVELS = 16, 3  # of tuples that are keys
 
 
 class BadPickleError(Exception):
@@ -29,11 +29,18 @@ class Import:
 
 @dataclass(eq=False, slots=True)
 class Called:
-    """A call that the pickle asks for, and what it then puts into the result."""
+    """A call that the pickle asks for, and what it then puts into the result: elements, entries by key, states."""
 
     function: Any
     arguments: Any
     items: list[Any] = field(default_factory=list)
+    entries: list[tuple[Any, Any]] = field(default_factory=list)
+    states: list[Any] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What is called, "" for no name."""
+        return self.function.name if isinstance(self.function, (Import, Persistent)) else ""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,6 +48,14 @@ class Persistent:
     """A storage, by the words that describe it."""
 
     words: Any
+
+    @property
+    def name(self) -> str:
+        """The class, where words describe one, as PyTorch wrote those of modules before 1.6; "" for a storage."""
+        match self.words:
+            case ("module", Import(name=name), *_):
+                return name
+        return ""
 
 
 class Pickled:
@@ -104,20 +119,23 @@ class Pickled:
         target = self.stack[-1]
         keys, values = items[::2], items[1::2]
         if any(not _plain_key(key) for key in keys):
-            # The hash of nested tuples takes time exponential in their depth.
             raise BadPickleError("uses as keys what is no name and no number")
         if isinstance(target, dict):
             target.update(zip(keys, values, strict=True))
         elif isinstance(target, Called):
-            target.items.extend(values)
+            target.entries.extend(zip(keys, values, strict=True))
 
     def mark(self) -> None:
         self.marks.append(self.stack)
         self.stack = []
 
 
-def _plain_key(key: Any) -> bool:
-    return isinstance(key, PLAIN_KEYS) or (type(key) is tuple and all(isinstance(part, PLAIN_KEYS) for part in key))
+def _plain_key(key: Any, levels: int = KEY_LEVELS) -> bool:
+    # The hash of nested tuples takes time exponential in their depth.
+    if type(key) is tuple:
+        return bool(levels) and len(key) <= KEY_PARTS and all(_plain_key(part, levels - 1) for part in key)
+    # Names and calls are hashed by what they are, not by what they say.
+    return isinstance(key, (*PLAIN_KEYS, Import, Called, Persistent))
 
 
 def children(value: Any) -> Iterator[Any]:
@@ -127,7 +145,8 @@ def children(value: Any) -> Iterator[Any]:
     elif isinstance(value, (list, tuple)):
         yield from value
     elif isinstance(value, Called):
-        yield from (value.function, value.arguments, *value.items)
+        yield from (value.function, value.arguments, *value.items, *value.states)
+        yield from (entry for _, entry in value.entries)
     elif isinstance(value, Persistent):
         yield value.words
 
@@ -184,7 +203,7 @@ def _new(pickled: Pickled, _: Any) -> None:
 def _build(pickled: Pickled, _: Any) -> None:
     target, state = _pair(pickled)
     if isinstance(target, Called):
-        target.items.append(state)
+        target.states.append(state)
     else:
         target = Called(target, state)
     pickled.push(target)

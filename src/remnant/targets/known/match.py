@@ -39,9 +39,8 @@ class Match:
     def __post_init__(self) -> None:
         absent = [name for name in self.layout if name not in self.tensors]
         bare = [name for name in absent if name.endswith(STATISTICS[:2])]
-        # Before PyTorch 0.4.1 nothing counted batches.
-        counters = [name for name in absent if name.endswith(STATISTICS[2])]
-        object.__setattr__(self, "missing", tuple(name for name in absent if name not in {*bare, *counters}))
+        # Before PyTorch 0.4.1 nothing counted batches, so that counters may lack.
+        object.__setattr__(self, "missing", tuple(name for name in absent if not name.endswith(STATISTICS)))
         object.__setattr__(self, "without_statistics", tuple(name.rpartition(".")[0] for name in bare[::2]))
         object.__setattr__(self, "extra", tuple(name for name in self.tensors if name not in self.layout))
         shapes = {name: tuple(tensor.shape) for name, tensor in self.tensors.items() if name in self.layout}

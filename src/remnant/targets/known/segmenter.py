@@ -6,13 +6,15 @@ from torch import Tensor
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.known.match import Match, count
 
+LEVELS = 12  # each halves the image
+
 
 def match_segmenter(tensors: dict[str, Tensor]) -> Match | None:
     """Remnant's own segmenter, by names alone: its header is not needed. None when the names are others'."""
     levels = count(tensors, r"encoder\.convolutions\.(\d+)\.weight$")
     steps = [tensors.get(f"encoder.convolutions.{level}.weight") for level in range(levels)]
     last = tensors.get(f"decoder.ups.{levels - 1}.weight")
-    if not levels or last is None or any(step.ndim != 5 for step in (*steps, last)):
+    if not 0 < levels <= LEVELS or last is None or any(step.ndim != 5 for step in (*steps, last)):
         return None
     widths = tuple(step.shape[0] for step in steps)
     unpool = "indices" if last.shape[2] == 3 else "none"

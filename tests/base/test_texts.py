@@ -1,0 +1,27 @@
+"""What a stranger wrote, said on one line."""
+
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.base.progress import say
+from remnant.base.texts import printable, short
+
+FORGED = "model\n\nVerdict        safe to release\n\x1b[2J\x1b]0;x\x07\u202egnp.exe\ud800\r\u2028\x00"
+
+
+def test_no_text_ends_a_line_or_moves_the_cursor(capsys):
+    for said in (printable(FORGED), short(FORGED, 200), str(RemnantError(FORGED))):
+        assert said.isprintable() and said.isascii() and printable(said) == said
+        assert r"\n\nVerdict" in said and r"\x1b[2J" in said and r"\u202e" in said and r"\ud800" in said
+    say(FORGED)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_printable_stays():
+    for text in ("", "Größe 3 µm", "画像", r"C:\new"):
+        assert printable(text) == text
+
+
+@pytest.mark.parametrize("text", ["a" * 1000, "\x00" * 1000, "a" + " " * 1000 + "Verdict safe"])
+def test_short(text):
+    assert len(short(text, 20)) <= 20 and "  " not in short(text, 20)
