@@ -107,7 +107,7 @@ def without(name):
     [
         (without("latent_linear.0.module.weight"), "holds no generator of the chest PGGAN"),
         (Discriminator(WIDTHS, 16).state_dict(), "holds no generator of the chest PGGAN"),
-        ([1, 2], "holds no|not the state_dict"),
+        ([1, 2], "holds no|state_dict of a network"),
         (without("init_conv.0.module.bias"), "does not have the form of the chest PGGAN"),
         (without("ScaleBlocks.0.convolv.3.module.weight"), "does not have the form of the chest PGGAN"),
         (without("alpha"), "does not have the form of the chest PGGAN"),

@@ -98,7 +98,7 @@ def load_discriminator(prior: Path) -> Discriminator | None:
 def import_prior(path: Path) -> Prior:
     """The generator of a public chest PGGAN checkpoint, its colours averaged into one; no code is ever executed.
 
-    Raises `RemnantError` when the file is missing, damaged, would run code, or holds no such generator.
+    Raises `RemnantError` when the file is missing, damaged, or holds no such generator.
     """
     tensors = open_checkpoint(path).tensors
     for prefix in PREFIXES:
