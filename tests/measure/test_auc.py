@@ -124,7 +124,9 @@ def test_contrasts_p_is_even_under_the_null_and_small_beyond():
     null = [auc_contrast(*paired(12, 12, random, (1, 1)), random, resamples=199).p for _ in range(250)]
     assert np.mean(np.array(null) < 0.05) < 0.09
     assert 0.4 < np.mean(np.array(null) < 0.5) < 0.6
-    assert auc_contrast(*paired(40, 40, generator(8), (2, 0)), generator(), resamples=199).p == 1 / 200
+    least = auc_contrast(*paired(40, 40, generator(8), (2, 0)), generator(), resamples=199)
+    assert least.p == 1 / 200 and least.p_bound
+    assert not auc_contrast(*paired(40, 40, generator(8), (0, 0)), generator(), resamples=199).p_bound
 
 
 def test_contrast_of_equals_of_too_few_and_of_others():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from remnant.measure.multiplicity import holm
+from remnant.measure.multiplicity import holm, holm_is_bound
 
 
 def test_holm_by_hand():
@@ -33,3 +33,12 @@ def test_whoever_acts_on_them_errs_as_seldom_as_the_level_says():
     drawn = np.random.default_rng(1).random((4000, 5))
     errs = np.mean([holm(p_values).min() <= 0.05 for p_values in drawn])
     assert errs == pytest.approx(0.05, abs=0.012)
+
+
+def test_an_adjusted_p_value_is_a_bound_where_a_bound_decides_it():
+    # The bound 0.01 of three becomes 0.03, which then is also what the next two are at most; 0.5 stands on its own.
+    p_values = [0.01, 0.012, 0.5]
+    assert holm(p_values).tolist() == pytest.approx([0.03, 0.03, 0.5])
+    assert holm_is_bound(p_values, [True, False, False]).tolist() == [True, True, False]
+    assert not holm_is_bound(p_values, [False] * 3).any()
+    assert holm_is_bound([np.nan, 0.01], [False, True]).tolist() == [False, True]

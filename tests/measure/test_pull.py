@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.spatial.distance import cdist
 
 from remnant.base.errors import RemnantError
-from remnant.measure.pull import membership_pull
+from remnant.measure.pull import gain_beyond, membership_pull
 
 MEMBER = np.arange(12) < 6
 
@@ -62,3 +64,78 @@ def test_what_the_control_is_pulled_is_taken_off():
 def test_what_cannot_be_compared(scores, member):
     with pytest.raises(RemnantError, match="The pull needs"):
         membership_pull(scores, member, rng())
+
+
+def audit(draw, members=40, others=40, drawn=12, control=60, *, apart=0.0, spread=1.0, copies=0.0):
+    """An attack of `drawn` candidates and a control of `control`, both from one prior but for a share of copies of members.
+
+    Similarities of points in six dimensions; members lie `apart` from the others, and are `spread` so wide.
+    """
+    patients = draw.normal(size=(members + others, 6))
+    patients[:members] = patients[:members] * spread + apart * np.eye(6)[0]
+    candidates = 1.2 * draw.normal(size=(drawn + control, 6))
+    copied = np.flatnonzero(draw.random(drawn) < copies)
+    candidates[copied] = patients[draw.integers(0, members, len(copied))] + 0.3 * draw.normal(size=(len(copied), 6))
+    similarities = 1 - 1e-3 * cdist(candidates, patients, "sqeuclidean")
+    own, other = similarities[:drawn], similarities[drawn:]
+    return (own[:, :members], own[:, members:]), (other[:, :members], other[:, members:])
+
+
+@pytest.mark.parametrize(
+    ("seed", "world"),
+    [(0, {}), (1, {"apart": 2.0}), (2, {"spread": 0.6}), (3, {"apart": 2.0, "members": 8}), (4, {"drawn": 60})],
+)
+def test_an_attack_that_is_nothing_but_its_own_prior_is_seldom_flagged(seed, world):
+    draw, audits = np.random.default_rng(seed), 300
+    found = [gain_beyond(*audit(draw, **world), draw, thinnings=20) for _ in range(audits)]
+    flagged = sum(each.gain > 0 and each.p <= 0.025 for each in found)
+    # No more often than in 2.5% of audits, as far as so many can tell.
+    assert flagged <= stats.binom.ppf(0.99, audits, 0.025)
+    covered = np.mean([each.low <= 0 <= each.high for each in found])
+    assert covered > 0.92
+
+
+def test_copies_of_members_are_seen_though_few_were_drawn():
+    draw = np.random.default_rng(5)
+    found = [gain_beyond(*audit(draw, members=8, drawn=12, copies=1.0), draw, thinnings=20) for _ in range(30)]
+    assert np.mean([each.gain > 0 and each.p <= 0.025 for each in found]) > 0.8
+    assert np.mean([each.gain for each in found]) > 0.4
+
+
+def test_a_gain_is_the_share_of_the_distance_that_members_lose():
+    own, other = np.random.default_rng(0).uniform(0.2, 0.4, (2, 30, 10))
+    near = 1 - (1 - own) * 0.25
+    found = gain_beyond((near, other), (own, other), rng())
+    # Of half of the control and the attack each: the same subsets on average.
+    assert found.gain == pytest.approx(0.75, abs=0.02) and found.candidates == 15
+    assert found.low < found.gain < found.high < 1 and found.p < 1e-6
+    other_way = gain_beyond((other, near), (other, own), rng())
+    assert other_way.gain == pytest.approx(-3, abs=0.3)
+    # All that lies nearer by one factor, members and others, is no gain.
+    both = gain_beyond((near, 1 - (1 - other) * 0.25), (own, other), rng())
+    assert both.gain == pytest.approx(0, abs=0.05) and both.p > 0.2
+
+
+def test_what_cannot_be_told_is_not_told():
+    one, few = np.full((4, 1), 0.5), np.random.default_rng(0).uniform(0, 0.5, (4, 3))
+    assert np.isnan(gain_beyond((one, few), (one, few), rng()).p)
+    assert np.isnan(gain_beyond((few, few), (few[:1], few[:1]), rng()).gain)
+    assert np.isnan(gain_beyond((few[:, :0], few), (few[:, :0], few), rng()).gain)
+    # A candidate that is the patient's own image has a distance, too.
+    assert np.isfinite(gain_beyond((few + (1 - few), few), (few, few), rng()).gain)
+    for bad in (few[:, :2], np.full((4, 3), np.nan)):
+        with pytest.raises(RemnantError, match="A gain needs finite similarities"):
+            gain_beyond((bad, few), (few, few), rng())
+
+
+def test_a_patient_of_several_images_counts_once():
+    own, other = np.random.default_rng(0).uniform(0.1, 0.4, (2, 30, 10))
+    near = own * 1.2
+    twice = [np.repeat(part, 2, axis=1) for part in (near, other, own)]
+    names = [f"p{number}" for number in range(10)]
+    doubled = tuple([name for name in names for _ in range(2)] for _ in range(2))
+    once = gain_beyond((near, other), (own, other), rng())
+    again = gain_beyond((twice[0], twice[1]), (twice[2], twice[1]), rng(), patients=doubled)
+    assert (once.gain, once.p) == pytest.approx((again.gain, again.p))
+    with pytest.raises(RemnantError, match="Each image needs its patient"):
+        gain_beyond((near, other), (own, other), rng(), patients=(names, names[1:]))

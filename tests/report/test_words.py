@@ -1,6 +1,6 @@
 import pytest
 
-from remnant.report.words import duration, facet, label, number, split
+from remnant.report.words import duration, facet, label, number, p_in_words, split
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,10 @@ def test_a_panel_is_named_by_what_differs():
     rows = [{"network": n, "decoder": "default", "metric": m} for n in ("unet", "segnet") for m in ("ssim", "mcc")]
     parts = split(rows, "network", "decoder", "metric")
     assert [facet(keys, parts) for keys in parts][:2] == ["U-Net · SSIM", "U-Net · MCC"]
+
+
+def test_a_p_value_that_is_a_bound_is_printed_as_one():
+    assert number(0.012, "holm_p", bound=True) == "≤0.012" and number(0.0004, "p", bound=True) == "<0.001"
+    row = {"p": 0.012, "p_bound": True, "q_p": 0.3, "r_p": 0.0001, "none_p": None}
+    assert p_in_words(row, "p") == "p ≤ 0.012" and p_in_words(row, "q_p") == "p = 0.30"
+    assert p_in_words(row, "r_p") == "p < 0.001" and p_in_words(row, "none_p") == "p not resolvable"

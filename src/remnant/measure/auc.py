@@ -18,7 +18,10 @@ TOGETHER = 250
 
 @dataclass(frozen=True)
 class Contrast:
-    """Difference of two areas over the same patients; `detectable` is what 80% power would have shown."""
+    """Difference of two areas over the same patients; `detectable` is what 80% power would have shown.
+
+    `p_bound`: p is at most this, since no resample was as extreme.
+    """
 
     difference: float
     low: float
@@ -26,6 +29,7 @@ class Contrast:
     p: float
     detectable: float
     n: int
+    p_bound: bool = False
 
 
 def mann_whitney_auc(
@@ -109,12 +113,13 @@ def auc_contrast(
     by_patient = _placements(a, b) - _placements(c, d)
     shift = float(by_patient.mean())
     p = _exchange_p((a, b), (c, d), seeds, resamples)
+    bound = p == 1 / (resamples + 1)
     if m == 1 or n == 1:
-        return Contrast(shift, math.nan, math.nan, p, math.nan, m + n)
+        return Contrast(shift, math.nan, math.nan, p, math.nan, m + n, bound)
     error = math.sqrt(by_patient.mean(1).var(ddof=1) / m + by_patient.mean(0).var(ddof=1) / n)
     z = stats.norm.ppf((1 + level) / 2)
     detectable = (z + stats.norm.ppf(0.8)) * error
-    return Contrast(shift, float(shift - z * error), float(shift + z * error), p, float(detectable), m + n)
+    return Contrast(shift, float(shift - z * error), float(shift + z * error), p, float(detectable), m + n, bound)
 
 
 def _exchange_p(

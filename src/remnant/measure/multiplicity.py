@@ -17,3 +17,14 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     adjusted = np.full(p_values.shape, np.nan)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)))
     return adjusted
+
+
+def holm_is_bound(p_values: Sequence[float], bounds: Sequence[bool]) -> np.ndarray:
+    """Which of the adjusted p-values are no more than upper bounds, boolean (k,), where some `p_values` are (`bounds`).
+
+    A test that deals patients anew a thousand times and sees nothing as extreme says that p is at most a thousandth; adjusted,
+    it is at most what `holm` makes of that.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    least = np.where(np.asarray(bounds, dtype=bool), 0.0, p_values)
+    return np.nan_to_num(holm(p_values)) > np.nan_to_num(holm(np.where(np.isnan(p_values), np.nan, least)))

@@ -1,11 +1,18 @@
 """Do images that claim to show nobody in particular lie nearer to a model's members than to others?"""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
+from scipy.linalg import block_diag
 
 from remnant.base.errors import RemnantError
 from remnant.measure.intervals import RESAMPLES
+
+THINNINGS = 50  # random subsets of each set of candidates
+NEAREST = 1e-6  # a distance is no smaller: single precision knows no nearer
 
 
 @dataclass(frozen=True)
@@ -62,3 +69,112 @@ def membership_pull(
         int(member.sum()),
         int((~member).sum()),
     )
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By which share members' distance to the nearest candidate fell more than non-members' did, from a control to an attack.
+
+    0 where both groups gain alike, negative where non-members gain more. `low`, `high`, the two-sided `p` and the
+    `detectable` gain (80% power) take in that other patients and other draws of candidates would have given another; NaN
+    where these cannot be told. `candidates`: so many of either were compared.
+    """
+
+    gain: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+    candidates: int
+
+
+def gain_beyond(
+    attack: tuple[np.ndarray, np.ndarray],
+    control: tuple[np.ndarray, np.ndarray],
+    seeds: np.random.Generator,
+    *,
+    patients: tuple[Sequence[str], Sequence[str]] | None = None,
+    level: float = 0.95,
+    thinnings: int = THINNINGS,
+) -> Gain:
+    """The gain of an attack's candidates on those of a control that never saw what the attack is said to use.
+
+    Each is a pair of similarities of its candidates (rows) with the same images of members (columns) and of non-members; at
+    most 1. `patients` are whom these show; None: every column is somebody else. A patient's score is -log of the distance,
+    1 - similarity, of the nearest of k candidates, mean over his images and over random subsets of k, the same k on both
+    sides: whoever draws more comes nearer. His gain is the attack's score less the control's, and the
+    gain 1 - exp(-d), d being the members' mean less the non-members'. The logarithm, since candidates who all lie nearer, or a
+    group that lies apart from everything, change distances by a factor, which then falls out.
+
+    Var(d) = s_m^2 / m + s_n^2 / n + t^2 (k / a + k / c): the patients' variances in both groups, and that of drawing k
+    candidates, t^2, from the control's subsets (corrected for a finite pool), for `a` and `c` candidates. Without the last
+    term an attack that is nothing but further draws of the control is flagged in up to 17% of simulated audits where members
+    stand apart in features, since one draw is near to, or far from, all of them; with it in at most 2.5%. k is at most half of
+    the control's candidates, so that t can be told. p and interval by t with Welch's degrees of freedom. Of the statistics
+    tried (contrast of AUCs, AUC of gains, this) this has the greatest power at that size.
+
+    Raises `RemnantError` for similarities that are not finite or do not have the same patients.
+    """
+    (a, b), (c, d) = (tuple(np.asarray(part, dtype=float) for part in pair) for pair in (attack, control))
+    if not all(part.ndim == 2 and np.isfinite(part).all() for part in (a, b, c, d)) or (
+        (a.shape[1], b.shape[1]) != (c.shape[1], d.shape[1]) or len(a) != len(b) or len(c) != len(d)
+    ):
+        raise RemnantError(
+            "A gain needs finite similarities (candidates, images), the same images under both attacks. Got shapes "
+            f"{[part.shape for part in (a, b, c, d)]} instead."
+        )
+    means = [_by_patient(whose) for whose in patients or (range(a.shape[1]), range(b.shape[1]))]
+    if [len(part) for part in means] != [a.shape[1], b.shape[1]]:
+        raise RemnantError(f"Each image needs its patient. Got {[len(part) for part in means]} names instead.")
+    (m, n), size = (part.shape[1] for part in means), min(len(a), len(c) // 2)
+    if min(m, n, size) == 0:
+        return Gain(*[math.nan] * 5, size)
+    both = block_diag(*means)
+    own, other = (_thinned(np.hstack(pair), size, seeds, thinnings) @ both for pair in ((a, b), (c, d)))
+    gains = own.mean(0) - other.mean(0)
+    shift = float(gains[:m].mean() - gains[m:].mean())
+    if min(m, n) == 1:
+        return Gain(-math.expm1(-shift), *[math.nan] * 4, size)
+    parts = _variances(gains, m)
+    drawn = _of_a_draw(other, m) / (1 - size / len(c)) * (size / len(a) + size / len(c))
+    variance = sum(parts) + drawn
+    if variance == 0:
+        return Gain(-math.expm1(-shift), *[math.nan] * 4, size)
+    freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1))
+    error, t = math.sqrt(variance), stats.t(freedom)
+    reach = t.ppf((1 + level) / 2) * error
+    return Gain(
+        *(-math.expm1(-end) for end in (shift, shift - reach, shift + reach)),
+        float(2 * t.sf(abs(shift) / error)),
+        -math.expm1(-(reach + t.ppf(0.8) * error)),
+        size,
+    )
+
+
+def _thinned(similarities: np.ndarray, size: int, seeds: np.random.Generator, thinnings: int) -> np.ndarray:
+    """Each image's score (subsets, images) by subsets of `size` candidates; where that is all of them, by the one."""
+    logs = -np.log(np.maximum(1 - similarities, NEAREST))
+    if size == len(logs):
+        return logs.max(0, keepdims=True)
+    return np.stack([logs[seeds.permutation(len(logs))[:size]].max(0) for _ in range(thinnings)])
+
+
+def _by_patient(whose: Sequence) -> np.ndarray:
+    """What takes the mean over each patient's images: (images, patients), patients in the order of their first image."""
+    names = {name: place for place, name in enumerate(dict.fromkeys(whose))}
+    found = np.zeros((len(whose), len(names)))
+    found[np.arange(len(whose)), [names[name] for name in whose]] = 1
+    return found / np.maximum(found.sum(0), 1)
+
+
+def _variances(scores: np.ndarray, members: int) -> tuple[float, float]:
+    """Of the members' mean, and of the others', as far as patients (..., p) do not hang together."""
+    m, n = members, scores.shape[-1] - members
+    own, others = scores[..., :m].var(-1, ddof=1) / m, scores[..., m:].var(-1, ddof=1) / n
+    return float(own.mean()), float(others.mean())
+
+
+def _of_a_draw(scores: np.ndarray, members: int) -> float:
+    """Variance of the members' mean less the others' over draws (subsets, p) that is more than single patients' luck."""
+    pulls = scores[:, :members].mean(1) - scores[:, members:].mean(1)
+    return max(0.0, float(pulls.var(ddof=1)) - sum(_variances(scores - scores.mean(0), members)))

@@ -146,6 +146,7 @@ def verification_contrast(
     drawn = (spread[0] - spread[1])[np.isfinite(spread[0])]
     tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
     p = min(1.0, 2 * float(tail + 1) / (len(drawn) + 1))
+    bound = bool(tail == 0)
     z = stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(0.8)
     detectable = float(z * drawn.std())
     if np.isin(found, (0, 1)).all():
@@ -154,7 +155,7 @@ def verification_contrast(
         low, high, detectable = max(-1.0, difference - faulty), min(1.0, difference + faulty), faulty
     else:
         low, high = (float(end) for end in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
-    return Contrast(difference, low, high, p, detectable, people)
+    return Contrast(difference, low, high, p, detectable, people, bound)
 
 
 def matrix_pairs(

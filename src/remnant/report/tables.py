@@ -72,10 +72,10 @@ def cell(row: Row, key: str) -> Cell:
     if row.get(names[0]) is None:
         return Cell(MISSING, numeric)
     if key == names[0]:
-        return Cell(_text(row[key], key), numeric)
+        return Cell(_text(row, key), numeric)
 
     def fill(match: re.Match[str]) -> str:
-        return _text(row.get(match[1]), match[1], match[2] or "")
+        return _text(row, match[1], match[2] or "")
 
     def keep(match: re.Match[str]) -> str:
         inside = _FIELD.findall(match[0])
@@ -88,12 +88,15 @@ def _is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _text(value: Value, column: str, spec: str = "") -> str:
+def _text(row: Row, column: str, spec: str = "") -> str:
+    value = row.get(column)
     if value is None:
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return label(value) if isinstance(value, str) else number(value, column, spec)
+    return (
+        label(value) if isinstance(value, str) else number(value, column, spec, bound=bool(row.get(f"{column}_bound")))
+    )
 
 
 def to_html(table: Table, title: str) -> Markup:

@@ -120,18 +120,29 @@ def label(value: Value) -> str:
     return _LABELS.get(str(value), str(value))
 
 
-def number(value: float, column: str = "", spec: str = "") -> str:
-    """A number with the digits that suit its column, or those of `spec` (".3f", "+.2f", ".0%")."""
+def number(value: float, column: str = "", spec: str = "", *, bound: bool = False) -> str:
+    """A number with the digits that suit its column, or those of `spec` (".3f", "+.2f", ".0%").
+
+    `bound`: a p-value is no more than this, since no resample was as extreme.
+    """
     if (column == "p" or column.endswith("_p")) and not spec:
         if value < 0.001:
             return "<0.001"
-        spec = ".2f" if value >= 0.1 else ".3f"
+        return ("≤" if bound else "") + format(value, ".2f" if value >= 0.1 else ".3f")
     if not spec:
         spec = "d" if isinstance(value, int) else f".{_DECIMALS.get(column, 2)}f"
     text = format(value, spec)
     if not text.strip("+-0.%"):  # neither "-0.00" nor "+0.00": a rounded zero has no sign
         text = text.lstrip("+-")
     return text.replace("-", "−")
+
+
+def p_in_words(row: Row, column: str) -> str:
+    """ "p = 0.012", or what can be said of a p-value that has no more than a bound: the row's `<column>_bound` says so."""
+    if row[column] is None:
+        return "p not resolvable"
+    text = number(row[column], "p", bound=bool(row.get(f"{column}_bound")))
+    return f"p {text[0]} {text[1:]}" if text[0] in "<≤" else f"p = {text}"
 
 
 def duration(seconds: float) -> str:

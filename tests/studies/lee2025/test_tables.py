@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.studies.lee2025.example import attack_record, audit, groups, record
+from statsmodels.stats.multitest import multipletests
+from tests.studies.lee2025.example import attack_record, attacked, audit, groups, record
 
 from remnant.base.results import matching
 from remnant.base.seeds import Seeds
@@ -11,7 +12,7 @@ from remnant.measure.anonymity import stationary_population
 from remnant.measure.frechet import frechet_distance
 from remnant.studies.lee2025.distribution_tables import Features
 from remnant.studies.lee2025.kept import as_bytes
-from remnant.studies.lee2025.leak_tables import LEVEL, leak_rows
+from remnant.studies.lee2025.leak_tables import leak_rows, with_verdicts
 from remnant.studies.lee2025.scores import Audited
 from remnant.studies.lee2025.tables import NAMES, make_tables
 
@@ -19,11 +20,11 @@ COLUMNS = {
     "targets": "target network recipe source patients images epochs train_accuracy accuracy balanced balanced_low "
     "balanced_high auc auc_low auc_high majority published_accuracy",
     "leak": "target space crop set source candidates members non_members auc auc_low auc_high auc_p detectable_auc difference "
-    "low high p detectable nearer expected most nearer_p gain gain_low gain_high gain_p "
-    "holm_p flagged",
+    "low high p detectable nearer expected most nearer_p gain gain_low gain_high gain_p gain_detectable compared class_gain "
+    "class_gain_low class_gain_high class_gain_p class_gain_detectable class_compared controls beyond_p holm_p flagged",
     "mitigations": "target against source space auc auc_against excess excess_against balanced balanced_against "
-    "difference low high p detectable holm_p",
-    "methods": "target space method auc auc_published difference low high p detectable flagged holm_p",
+    "difference low high p p_bound detectable holm_p holm_p_bound",
+    "methods": "target space method auc auc_published difference low high p p_bound detectable flagged holm_p holm_p_bound",
     "membership_scores": "target space source group pseudonym score",
     "candidates": "target stage1 mahalanobis likely stage1_cut mahalanobis_cut",
     "kurtosis": "target set component kurtosis low high",
@@ -70,7 +71,7 @@ def test_a_score_is_the_mean_over_images_of_the_nearest_candidate(invented, tabl
     assert (row["group"], row["score"]) == ("member", pytest.approx(expected))
 
 
-def test_areas_are_of_the_scores_and_the_gain_is_of_their_differences(tables):
+def test_the_auc_is_of_the_scores(tables):
     where = {"target": "cnn_overfit", "space": "target_features", "source": "published"}
     scores = {
         group: [row["score"] for row in matching(tables["membership_scores"], where | {"group": group})]
@@ -78,16 +79,7 @@ def test_areas_are_of_the_scores_and_the_gain_is_of_their_differences(tables):
     }
     wins = np.mean([[a > b for b in scores["non_member"]] for a in scores["member"]])
     row = one(tables["leak"], crop="whole", set="all", **where)
-    prior = {
-        group: [
-            row["score"] for row in matching(tables["membership_scores"], where | {"source": "prior", "group": group})
-        ]
-        for group in scores
-    }
-    gained = {group: np.subtract(scores[group], prior[group]) for group in scores}
-    more = np.mean([[a > b for b in gained["non_member"]] for a in gained["member"]])
     assert row["auc"] == pytest.approx(wins, abs=1e-6)
-    assert row["gain"] == pytest.approx(more, abs=1e-6)
     assert row["nearer"] == sum(score > max(scores["non_member"]) for score in scores["member"])
 
 
@@ -97,31 +89,45 @@ def test_who_leaks_is_flagged_and_who_does_not_is_not(tables):
     assert not {target for target, _ in flagged} & {"cnn", "cnn_untrained"}
 
 
-def test_a_flag_holds_for_all_spaces_of_whole_images(tables):
-    for row in tables["leak"]:
-        judged = row["crop"] == "whole" and row["set"] == "all" and row["source"] != "prior"
-        assert (row["flagged"] is not None) == judged
-        if row["flagged"]:
-            assert row["gain_low"] > 0.5 and row["gain_p"] <= row["holm_p"] <= LEVEL
-    rows = matching(tables["leak"], {"target": "cnn", "crop": "whole", "set": "all", "source": "published"})
-    assert min(row["holm_p"] for row in rows) == pytest.approx(min(1, 3 * min(row["gain_p"] for row in rows)))
+def test_a_flag_holds_for_all_targets_methods_and_spaces_together(tables):
+    judged = [row for row in tables["leak"] if row["flagged"] is not None]
+    assert all((row["crop"], row["set"]) == ("whole", "all") and row["source"] != "prior" for row in judged)
+    controls = ("cnn_planted", "cnn_untrained")
+    for family in (True, False):
+        rows = [row for row in judged if (row["target"] in controls) == family]
+        assert len(rows) == (6 if family else 9) and len({row["target"] for row in rows}) == 2
+        adjusted = multipletests([row["beyond_p"] for row in rows], method="holm")[1]
+        assert [row["holm_p"] for row in rows] == pytest.approx(adjusted)
+        assert [row["flagged"] for row in rows] == [p <= 0.025 for p in adjusted]
+    assert all(row["gain"] > 0 and row["gain_p"] <= row["holm_p"] for row in judged if row["flagged"])
 
 
-def test_an_attack_farther_from_members_than_its_prior_is_no_leak(invented):
-    """Members and non-members exchanged: as large a gain, the other way."""
-    groups = {"members": "non_members", "non_members": "members"}
-    found = {
-        one.method: replace(
-            one,
-            similarities={
-                (space, crop, groups[group]): value for (space, crop, group), value in one.similarities.items()
-            },
-        )
-        for one in invented["attacked"]
-        if one.target == "cnn_overfit"
-    }
-    rows = leak_rows(Audited("cnn_overfit", "private", found, invented["groups"]["private"]), Seeds(0))
-    assert min(row["gain"] for row in rows if row["gain"] is not None) < 0.4
+def audited(seed, *, gap, class_gap, patients=40):
+    """An overfit target with an attack of 24 candidates, a prior of 60, and a search for images of a class of 50."""
+    draw = np.random.default_rng(seed)
+    parts = groups(draw, patients)["private"]
+    made = {"published": (gap, 24), "prior": (0.0, 60), "gmi": (class_gap, 50)}
+    found = {name: attacked(draw, "cnn_overfit", name, parts, pull, count) for name, (pull, count) in made.items()}
+    return Audited("cnn_overfit", "private", found, parts)
+
+
+def test_an_attack_is_flagged_only_where_it_beats_the_search_for_a_class_too():
+    both, one_alone = (with_verdicts(leak_rows(audited(0, gap=2.0, class_gap=gap), Seeds(0)), ()) for gap in (0.0, 2.0))
+    where = {"source": "published", "space": "target_features", "crop": "whole", "set": "all"}
+    row = one(both, **where)
+    assert row["flagged"] and row["controls"] == "prior and gmi"
+    assert (row["compared"], row["class_compared"], row["candidates"]) == (24, 24, 24)
+    row = one(one_alone, **where)
+    assert row["gain_p"] < 1e-4 and not row["flagged"] and row["beyond_p"] >= row["class_gain_p"]
+    # The search itself is a control: it has a gain on the prior, and no verdict.
+    row = one(one_alone, **where | {"source": "gmi"})
+    assert row["gain_p"] < 1e-4 and row["flagged"] is None and row["class_gain"] is None
+
+
+def test_an_attack_farther_from_members_than_its_prior_is_no_leak():
+    rows = with_verdicts(leak_rows(audited(0, gap=-2.0, class_gap=-3.0), Seeds(0)), ())
+    row = one(rows, source="published", space="target_features", crop="whole", set="all")
+    assert row["gain"] < 0 and row["gain_p"] < 1e-4 and row["beyond_p"] == 1
     assert not any(row["flagged"] for row in rows)
 
 

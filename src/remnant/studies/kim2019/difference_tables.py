@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
-from remnant.measure.multiplicity import holm
+from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.verification import verification_contrast
 from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
 from remnant.studies.kim2019.inversion_tables import SOUGHT, searched
@@ -31,9 +31,11 @@ def difference_rows(
     rows.sort(key=lambda row: [*described].index(str(row["variant"])))
     for family in {row["kind"]: None for row in rows}:
         judged = [row for row in rows if row["kind"] == family and row["variant"] != RAW]
-        for row, p in zip(judged, holm([row["p"] for row in judged]), strict=True):
+        p_values, bounds = ([row[name] for row in judged] for name in ("p", "p_bound"))
+        for row, p, bound in zip(judged, holm(p_values), holm_is_bound(p_values, bounds), strict=True):
             enough = row["patients"] >= FEWEST
-            row |= {"holm_p": float(p), "beyond": bool(p <= LEVEL and row["low"] > 0) if enough else None}
+            row |= {"holm_p": float(p), "holm_p_bound": bool(bound)}
+            row |= {"beyond": bool(p <= LEVEL and row["low"] > 0) if enough else None}
     return rows
 
 
@@ -79,8 +81,10 @@ def _contrast(code: Pairs, labels: Pairs, seeds: Seeds) -> Row:
         "low": number(found.low),
         "high": number(found.high),
         "p": number(found.p),
+        "p_bound": found.p_bound,
         "detectable": number(found.detectable),
         "holm_p": None,
+        "holm_p_bound": None,
         "beyond": None,
     }
 

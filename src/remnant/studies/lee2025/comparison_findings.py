@@ -1,8 +1,8 @@
 """What helps against the attacks, and which attack is stronger than the published one, in plain words."""
 
 from remnant.base.results import Row
-from remnant.report.words import label
-from remnant.studies.lee2025.leak_findings import Tables, exposed, flagged, p_in_words
+from remnant.report.words import label, p_in_words
+from remnant.studies.lee2025.leak_findings import Tables, exposed, flagged
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.tables import OVERFIT
 
@@ -48,7 +48,7 @@ def _recipe(target: str) -> str:
 def _cut(row: Row) -> str:
     where = _SPACES[str(row["space"])]
     by = "" if row["source"] == ATTACK else f" under '{label(row['source'])}'"
-    return f"area {row['auc']:.2f} instead of {row['auc_against']:.2f} {where}{by}, {p_in_words(row['holm_p'])}"
+    return f"AUC {row['auc']:.2f} instead of {row['auc_against']:.2f} {where}{by}, {p_in_words(row, 'holm_p')}"
 
 
 def methods(tables: Tables) -> list[str]:
@@ -63,8 +63,8 @@ def methods(tables: Tables) -> list[str]:
             "beyond chance and the number of looks taken."
         ]
     parts = [
-        f"'{label(row['method'])}' on the {label(row['target'])} (area {row['auc']:.2f} instead of "
-        f"{row['auc_published']:.2f} {_SPACES[str(row['space'])]}, {p_in_words(row['holm_p'])})"
+        f"'{label(row['method'])}' on the {label(row['target'])} (AUC {row['auc']:.2f} instead of "
+        f"{row['auc_published']:.2f} {_SPACES[str(row['space'])]}, {p_in_words(row, 'holm_p')})"
         for row in won
     ]
     return [

@@ -5,7 +5,6 @@ from remnant.report.words import label
 from remnant.report.words import number as written
 from remnant.studies.lee2025.comparison_findings import methods, mitigations
 from remnant.studies.lee2025.leak_findings import (
-    CONTROLS,
     Tables,
     control_missed,
     control_seen,
@@ -13,6 +12,7 @@ from remnant.studies.lee2025.leak_findings import (
     deciding,
     exposed,
     flagged,
+    gain_alone,
     gain_in_words,
     judged,
     pictured,
@@ -21,6 +21,7 @@ from remnant.studies.lee2025.leak_findings import (
 from remnant.studies.lee2025.people_findings import anonymity, people
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.tables import HELPERS
+from remnant.studies.lee2025.targets import CONTROLS
 
 
 def headline(tables: Tables) -> str:
@@ -41,20 +42,15 @@ def headline(tables: Tables) -> str:
     if not found:
         control = "" if seen is None else ", while it does where a leak was planted"
         return (
-            "From the checkpoint file alone, the attack was not shown to draw images nearer to the training patients "
-            f"than those of its public prior are{control}: none of {len(targets)} "
-            f"{'targets' if len(targets) > 1 else 'target'} is flagged."
+            "From the checkpoint file alone, the attack was not shown to reconstruct images nearer to the training patients "
+            f"than its controls do{control}: none of {len(targets)} {'targets' if len(targets) > 1 else 'target'} is flagged."
         )
     worst = max((flagged(tables, target)[0] for target in found), key=lambda row: row["gain"])
     which = "the checkpoint" if len(targets) == 1 else f"{len(found)} of {len(targets)} checkpoints ({_names(found)})"
-    if not any(pictured(tables, target) for target in found):
-        return (
-            f"From the checkpoint file alone, the attack draws images that excite {which} as the training patients do, more "
-            f"than its public prior explains, but was not shown to redraw anybody; at most: {gain_in_words(worst)}."
-        )
+    nobody = "" if any(pictured(tables, target) for target in found) else " Nobody was shown to be reconstructed."
     return (
-        f"From the checkpoint file alone, the attack draws images that are nearer to the training patients of {which} "
-        f"than its public prior explains; at most: {gain_in_words(worst)}."
+        f"From the file alone, {which} {'reveal' if len(found) > 1 else 'reveals'} who trained "
+        f"{'them' if len(found) > 1 else 'it'}.{nobody} At most, {gain_in_words(worst)}."
     )
 
 
@@ -67,12 +63,12 @@ def highlights(tables: Tables) -> list[Highlight]:
         # What helps has a paragraph of its own.
         if target in HELPERS or row is None or row["gain"] is None:
             continue
-        between = "" if row["gain_low"] is None else f"[{row['gain_low']:.0%}, {row['gain_high']:.0%}] · "
+        value, _, between = gain_alone(row).partition(" ")
         shown.append(
             Highlight(
-                value=f"{row['gain']:.0%}",
-                label=f"{label(target)}: gains more on the member",
-                note=f"{between}chance 50% · {'flagged' if row['flagged'] else 'not flagged'}",
+                value=value,
+                label=f"{label(target)}: nearer to training patients than to others",
+                note=f"{between and between + ' · '}chance 0% · {'flagged' if row['flagged'] else 'not flagged'}",
             )
         )
     return shown

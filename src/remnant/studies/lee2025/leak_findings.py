@@ -1,14 +1,16 @@
 """The leak in plain words: what the controls say, which targets gave their patients away, and which did not."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from remnant.base.results import Row, matching
-from remnant.report.words import label
-from remnant.studies.lee2025.scores import ATTACK, CONTROL
+from remnant.report.words import label, p_in_words
+from remnant.report.words import number as written
+from remnant.studies.lee2025.leak_tables import LEVEL
+from remnant.studies.lee2025.scores import ATTACK, CONTROL, RIVALS
 from remnant.studies.lee2025.settings import METHODS_OF_ALL
+from remnant.studies.lee2025.targets import CONTROLS, PLANTED, UNTRAINED
 
-PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
-CONTROLS = (PLANTED, UNTRAINED)
 IN = {
     "target_features": "in the target's own features",
     "independent_features": "in features of a network that never saw the target",
@@ -42,9 +44,9 @@ def deciding(tables: Tables, target: str) -> Row | None:
     """
     if rows := flagged(tables, target):
         return rows[0]
-    attacks = [row for row in whole(tables, target) if row["source"] != CONTROL]
+    attacks = [row for row in whole(tables, target) if row["source"] not in RIVALS]
     rows = matching(attacks, {"source": ATTACK}) or attacks
-    return max(rows, key=lambda row: -1 if row["gain"] is None else row["gain"], default=None)
+    return max(rows, key=lambda row: -math.inf if row["gain"] is None else row["gain"], default=None)
 
 
 def judged(tables: Tables) -> list[str]:
@@ -68,11 +70,9 @@ def control_missed(tables: Tables) -> str:
     best = deciding(tables, PLANTED)
     assert best is not None
     return (
-        "The audit did not see its own positive control, so its silence means nothing: a CNN was trained on "
-        f"{best['members']} images for very long, and still the attack came no nearer to these patients, beyond what "
-        f"the untuned prior does, than chance allows ({gain_in_words(best)}). Do not rest a release on this "
-        "report. Give stage 1 more steps, the prior more training or more images, or the attack more candidates, and "
-        "run it again."
+        "The audit did not see its own positive control, so its silence means nothing. A CNN was trained on "
+        f"{best['members']} images for very long; even so {gain_in_words(best)}. Do not rest a release on this report. Give "
+        "stage 1 more steps, the prior more training or more images, or the attack more candidates, and run it again."
     )
 
 
@@ -88,18 +88,17 @@ def controls_in_words(tables: Tables) -> Iterator[str]:
         rows = flagged(tables, PLANTED)
         row, sources = rows[0], dict.fromkeys(str(one["source"]) for one in rows)
         options = " and ".join(f"'{label(source)}'" for source in sources)
-        by = "" if ATTACK in sources else f", though not by the attack as published: only under {options}"
+        by = "" if ATTACK in sources else f", though not by the attack as published: only by {options}"
         yield (
-            f"The audit sees a leak where one was planted{by}: of a CNN trained on {row['members']} images for very "
+            f"The audit sees the leak that was planted{by}. Of a CNN trained on {row['members']} images for very "
             f"long, {gain_in_words(row)}."
         )
     if whole(tables, UNTRAINED):
         rows = flagged(tables, UNTRAINED)
         if rows:
             yield (
-                "The audit raised a false alarm: it flags a network that was never trained "
-                f"({gain_in_words(rows[0])}). Take the other flags with doubt, and run it again under another "
-                "seed."
+                "The audit raised a false alarm: it flags a network that was never trained. There "
+                f"{gain_in_words(rows[0])}. Doubt the other flags, and run it again under another seed."
             )
         else:
             yield "A network that was never trained, the negative control, is not flagged."
@@ -113,29 +112,47 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     unpictured = [label(target) for target in targets if flagged(tables, target) and not pictured(tables, target)]
     if unpictured:
         yield (
-            f"Whose leak is seen in the target's own features alone ({', '.join(unpictured)}): there the drawn images excite "
-            "the target as its training images do, but neither by SSIM nor in independent features are they shown to "
-            "resemble its patients. What leaks is who was in the training; nobody was shown to be redrawn."
+            f"The leak of these is seen in the target's own features alone: {', '.join(unpictured)}. There the reconstructions "
+            "excite the target as its training images do. Neither SSIM nor independent features show that they resemble its "
+            "patients. What leaks is membership; nobody was shown to be reconstructed."
         )
     silent = [_silent(row) for target in targets if not flagged(tables, target) and (row := deciding(tables, target))]
     if silent:
         yield (
-            "Where no leak was shown, the attack comes nearer to patients of the training than its untuned prior does "
-            "by no more than chance allows. In this share of all pairs of a member and a non-member it comes nearer by "
-            f"more to the member, where chance gives 50%: {'; '.join(silent)}."
+            "Where no leak was shown, the attack gained no more on training patients than chance and its controls allow: "
+            f"{'; '.join(silent)}."
         )
+    yield from _explained(tables, targets)
     apart = [
-        f"{label(target)}, {area(row)}"
+        f"{label(target)}, {auc_in_words(row)}"
         for target in targets
         for row in whole(tables, target, CONTROL)
         if row["space"] == "target_features" and (row["auc_low"] or 0) > 0.5
     ]
     if apart:
         yield (
-            "Apart from what is drawn: some targets' own features set their patients apart whatever images are held "
-            f"against them, those of the untuned prior too ({'; '.join(apart)}). Whoever has such a checkpoint and a "
-            "radiograph of somebody can guess whether that person was among the training patients. No image is "
-            "redrawn there, but membership leaks."
+            "Some targets' own features distinguish their training patients whatever images are compared, those of the "
+            f"untuned prior too: {'; '.join(apart)}. Whoever has such a checkpoint and somebody's radiograph can guess whether "
+            "that person was a training patient. No image is reconstructed there, but membership leaks."
+        )
+
+
+def _explained(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
+    """Attacks that beat the untuned prior and not the search for images of a class: no flag, and no all-clear either."""
+    found = [
+        f"'{label(row['source'])}' on the {label(target)}, {IN[str(row['space'])]}"
+        for target in targets
+        for row in whole(tables, target)
+        if row["flagged"] is False
+        and (row["gain_low"] or 0) > 0
+        and row["gain_p"] <= LEVEL
+        and not (row["class_gain"] is None or (row["class_gain_low"] or 0) > 0)
+    ]
+    if found:
+        yield (
+            "These come nearer to training patients than the untuned prior does, but not shown to beyond a search for images "
+            f"of a class (GMI), which uses no stored statistic: {'; '.join(found)}. What they show is what the weights say of "
+            "the classes. Membership may leak by it."
         )
 
 
@@ -143,59 +160,59 @@ def _flagged(rows: list[Row], *, published: bool) -> str:
     also = [IN[str(row["space"])] for row in rows[1:] if row["source"] == rows[0]["source"]]
     gained = f"{gain_in_words(rows[0])}{'; ' + ' and '.join(also) + ' as well' if also else ''}"
     if rows[0]["source"] == ATTACK:
-        return (
-            "the attack draws images that are nearer to patients of the training than to others, beyond what its "
-            f"prior does: {gained}. {_nearer(rows[0])} The checkpoint gives away something of its patients."
-        )
+        return f"{gained}. {_nearer(rows[0])} The checkpoint gives away something of its patients."
     before = "an attack shows a leak"
     if ATTACK in {row["source"] for row in rows}:
         before = "the attack as published shows a leak, and a stronger one more of it"
     elif published:
         before = "the attack as published shows no leak, but a stronger one does"
-    return f"{before}: '{label(rows[0]['source'])}', {gained}. Judge the checkpoint by the strongest."
+    return f"{before}: by '{label(rows[0]['source'])}', {gained}. Judge the checkpoint by the strongest."
 
 
 def _silent(row: Row) -> str:
     where = f"{label(row['target'])} {IN[str(row['space'])]}"
     if row["gain"] is None:
-        return f"{where}, {area(row)}, with no untuned prior beside it"
-    least = row["detectable_auc"]
+        return f"{where}, {auc_in_words(row)}, with no untuned prior beside it"
+    least = row["gain_detectable"]
     power = f", {least:.0%} would have been seen with 80% power" if least else ""
-    between = "" if row["gain_low"] is None else f" [{row['gain_low']:.0%}, {row['gain_high']:.0%}]"
-    return f"{where} {row['gain']:.0%}{between}, {_p_value(row)}{power}"
+    return f"{where} {gain_alone(row)}, {_p_value(row)}{power}"
 
 
 def _nearer(row: Row) -> str:
     return (
-        f"{row['nearer']} of {row['members']} members have a drawn image nearer than any of the {row['non_members']} "
+        f"{row['nearer']} of {row['members']} members have a reconstruction nearer than any of the {row['non_members']} "
         f"non-members has; chance gives {row['expected']:.1f}, and rarely more than {row['most']}."
     )
 
 
 def gain_in_words(row: Row) -> str:
-    """In how many pairs of a member and a non-member the attack gained more on the member than its prior."""
-    between = ""
-    if row["gain_low"] is not None:
-        between = f", 95% interval {row['gain_low']:.0%} to {row['gain_high']:.0%}"
+    """By how much more the attack came nearer to members than to non-members, beyond its untuned prior."""
+    beyond = f" and {label('gmi')}" if "gmi" in str(row["controls"] or "") else ""
     return (
-        f"{IN[str(row['space'])]}, it comes nearer than its untuned prior by more to the member in {row['gain']:.0%} of all "
-        f"pairs of a member and a non-member{between}, {_p_value(row)}; chance is 50%"
+        f"{IN[str(row['space'])]}, reconstructions come {gain_alone(row)} nearer to training patients than to non-members, "
+        f"beyond the {label(CONTROL)}{beyond}, {_p_value(row)}"
     )
 
 
+def gain_alone(row: Row) -> str:
+    """ "18% [9%, 26%]"."""
+    between = "" if row["gain_low"] is None else f" [{_percent(row['gain_low'])}, {_percent(row['gain_high'])}]"
+    return f"{_percent(row['gain'])}{between}"
+
+
+def _percent(value: float) -> str:
+    return written(value, spec=".0%")
+
+
 def _p_value(row: Row) -> str:
-    return p_in_words(row["holm_p"] if row["holm_p"] is not None else row["gain_p"])
+    return p_in_words(row, "gain_p" if row["holm_p"] is None else "holm_p")
 
 
-def area(row: Row) -> str:
-    """ "area 0.61 [0.52, 0.70]"."""
+def auc_in_words(row: Row) -> str:
+    """ "AUC 0.61 [0.52, 0.70]"."""
     if row["auc_low"] is None:
-        return f"area {row['auc']:.2f}"
-    return f"area {row['auc']:.2f} [{row['auc_low']:.2f}, {row['auc_high']:.2f}]"
-
-
-def p_in_words(p: float) -> str:
-    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+        return f"AUC {row['auc']:.2f}"
+    return f"AUC {row['auc']:.2f} [{row['auc_low']:.2f}, {row['auc_high']:.2f}]"
 
 
 def _capital(text: str) -> str:

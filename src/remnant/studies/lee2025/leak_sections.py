@@ -1,15 +1,19 @@
 """The report's chapters on the leak: which tables and figures, under which words."""
 
 from remnant.base.results import FigureView, Section, TableView, Where
-from remnant.studies.lee2025.leak_findings import CONTROLS, PLANTED, Tables, judged
+from remnant.studies.lee2025.leak_findings import Tables, judged
 from remnant.studies.lee2025.scores import ATTACK, CONTROL
 from remnant.studies.lee2025.settings import METHODS_OF_ALL
 from remnant.studies.lee2025.tables import MITIGATIONS, OVERFIT
+from remnant.studies.lee2025.targets import CONTROLS, PLANTED
 
 PAPER = ("cnn", "cnn_overfit", "vit", "vit_overfit")
 WHO = {"target": "Target", "space": "Compared in", "source": "Images"}
-AREA = {"{auc} [{auc_low}, {auc_high}]": "Area"}
-BEYOND = {"{gain:.0%} [{gain_low:.0%}, {gain_high:.0%}]": "Gains more on the member"}
+AREA = {"{auc} [{auc_low}, {auc_high}]": "AUC"}
+BEYOND = {
+    "{gain:.0%} [{gain_low:.0%}, {gain_high:.0%}]": "Gain beyond the prior",
+    "{class_gain:.0%} [{class_gain_low:.0%}, {class_gain_high:.0%}]": "Beyond GMI",
+}
 
 
 def leak_sections(tables: Tables) -> list[Section]:
@@ -49,7 +53,7 @@ def _leak(tables: Tables) -> Section:
                 FigureView(
                     name=name,
                     kind="auc_forest",
-                    caption=f"{words}: area under the ROC curve of members against non-members by the nearest drawn "
+                    caption=f"{words}: AUC of members against non-members by the nearest drawn "
                     "image, with 95% interval, for the attacks and for images of the untuned prior.",
                     where=shown,
                 )
@@ -68,32 +72,35 @@ def _leak(tables: Tables) -> Section:
         title="Did training leak its patients?",
         text=[
             "Each patient's score is the similarity of the nearest drawn image, mean over the patient's own images. "
-            "If training left nothing of its patients, members and non-members score alike: an area of 0.5. But a "
-            "target's features set apart whom it was trained on, whatever images are held against them; so the "
-            "verdict rests on what the attack adds to its own untuned prior, which never saw the target: by how much "
-            "nearer it comes to each patient than that prior. A target is flagged when members gain more than "
-            "non-members by an interval above 50% and a p-value that holds for all spaces looked at (Holm, 0.025).",
+            "If training left nothing of its patients, members and non-members score alike: an AUC of 0.5. But a "
+            "target's features distinguish whom it was trained on, whatever images are compared. So the verdict rests on the "
+            "gain: by which share the distance to the nearest image falls more for members than for non-members.",
+            "An attack is held against two controls, each thinned to the attack's own number of images. The untuned prior "
+            "never saw the target. The search for images of a class (GMI) uses the weights and no stored statistic. An attack "
+            "is flagged when it gains on every control that was run, by p-values that hold for all targets, attacks and spaces "
+            "together (Holm, 0.025). Where GMI was not run, the prior decides alone.",
             "Three spaces: the target's own features, in which the paper looks; features of a network trained on "
             "public images only; and SSIM, the image itself.",
         ],
         table=TableView(
             name="leak",
-            caption="All candidates against members and non-members, whole images. Gains more on the member: in how "
-            "many pairs of a member and a non-member the attack comes nearer than its untuned prior by more to the member, 95% "
-            "interval; p after Holm; the share that so many patients would show with 80% power. "
-            "Nearer: members with a drawn image nearer than any non-member has, and what chance would give (its 95% "
+            caption="All candidates against members and non-members, whole images. Gain: by which share the distance to the "
+            "nearest candidate falls more for members than for non-members, beyond a control, 95% interval over patients and "
+            "draws. p: of the weaker of both gains, after Holm. Detectable: the gain beyond the prior that would be seen with "
+            "80% power. Nearer: members with a drawn image nearer than any non-member has, and what chance would give (its 95% "
             "quantile).",
             columns={
                 **WHO,
                 **AREA,
                 **BEYOND,
+                "controls": "Held against",
                 "holm_p": "p",
                 "flagged": "Flagged",
-                "{detectable_auc:.0%}": "Detectable",
+                "{gain_detectable:.0%}": "Detectable",
                 "nearer": "Nearer",
                 "{expected:.1f} ({most})": "Chance",
                 "{members}/{non_members}": "Members / non-members",
-                "candidates": "Drawn",
+                "{compared} of {candidates}": "Compared of drawn",
             },
             where={**where, "source": list(METHODS_OF_ALL)},
         ),
@@ -186,17 +193,17 @@ def _mitigations() -> Section:
         text=[
             "The same attacks, the same patients; each target is trained like the overfit CNN but for one thing: "
             "dropout, augmentation, early stopping, or all of the regular recipe. A protection is worth what it takes "
-            "from the area, and costs what it takes from the balanced accuracy on validation patients."
+            "from the AUC, and costs what it takes from the balanced accuracy on validation patients."
         ],
         table=TableView(
             name="mitigations",
-            caption="Area of members against non-members with the mitigation and of the overfit CNN; difference with "
-            "95% interval, p after Holm. Beyond the prior: the area less that of the untuned prior.",
+            caption="AUC of members against non-members with the mitigation and of the overfit CNN; difference with "
+            "95% interval, p after Holm. Beyond the prior: the AUC less that of the untuned prior.",
             columns={
                 "target": "Target",
                 "source": "Attack",
                 "space": "Compared in",
-                "auc": "Area",
+                "auc": "AUC",
                 "auc_against": "Overfit",
                 "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Difference",
                 "holm_p": "p",
@@ -220,13 +227,13 @@ def _methods() -> Section:
         ],
         table=TableView(
             name="methods",
-            caption="Area of members against non-members; difference to the published attack with 95% interval, p "
-            "after Holm over the rows of a target.",
+            caption="AUC of members against non-members; difference to the published attack with 95% interval, p "
+            "after Holm over all rows.",
             columns={
                 "target": "Target",
                 "method": "Attack",
                 "space": "Compared in",
-                "auc": "Area",
+                "auc": "AUC",
                 "auc_published": "As published",
                 "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Difference",
                 "holm_p": "p",

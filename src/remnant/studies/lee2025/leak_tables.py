@@ -7,59 +7,87 @@ import numpy as np
 
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
-from remnant.measure.auc import auc_p_value, mann_whitney_auc
+from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.membership import along_ranks, membership
-from remnant.measure.multiplicity import holm
+from remnant.measure.multiplicity import holm, holm_is_bound
+from remnant.measure.pull import Gain, gain_beyond
 from remnant.studies.columns import interval_columns
-from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited, Pair, contrast_columns, gains
+from remnant.studies.lee2025.scores import ATTACK, CLASSES, CONTROL, RIVALS, Audited, Pair, contrast_columns
 from remnant.studies.lee2025.settings import METHODS_OF_ALL
 
-# Of the gain over the untuned prior, two-sided, after Holm. With the direction asked for, the attack flags a target that
-# leaks nothing in about 1% of audits, and the options beside it do in as many again.
+# Of the gain beyond the controls, two-sided, after Holm over everything that the verdict looks at.
 LEVEL = 0.025
 RESAMPLES = 2000  # of each row's interval and p-value: there are hundreds of rows
 
 Tables = dict[str, list[Row]]
+GAIN = ("gain", "gain_low", "gain_high", "gain_p", "gain_detectable", "compared")
+VERDICT = ("controls", "beyond_p", "holm_p", "flagged")
 
 
 def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
     """A row a place, method and set: `all` candidates, which the verdict is about, and of whole images the `likely` ones.
 
-    `difference` is of the mean similarities, members minus non-members; `gain` is the area of members against non-members by
-    how much nearer the method comes to each than the untuned prior does in the same place. `flagged`: for whole images that
-    gain is above 0.5, and shown so by its interval and by a p-value that holds for all spaces of the attack together, or for all
-    spaces and methods of the options beside it.
+    `difference` is of the mean similarities, members minus non-members. Of whole images and all candidates, `gain` is
+    `gain_beyond` the untuned prior, with `compared` candidates of each, and `class_gain` that beyond the search for images of
+    a class (GMI), which uses no stored statistic: what it reaches as well is a property of the classes. `controls` says which of
+    the two were run; `beyond_p` is the larger of their p-values, 1 where one of the gains is not positive. `with_verdicts`
+    fills in the rest.
     """
     rows = []
     for space, crop in audit.places:
         for method in audit.found:
             branch = seeds.child(audit.target, space, crop, method)
-            row = _row(audit, method, space, crop, branch)
-            rows.append(row)
+            row = _key(audit, method, space, crop, "all", len(audit.found[method].images))
+            row |= _columns(audit.best(method, space, crop), branch)
             if crop == "whole":
-                rows.append(_likely_row(audit, row, branch))
-    for primary in (True, False):
-        looked_at = [
-            row
-            for row in rows
-            if row["set"] == "all"
-            and row["crop"] == "whole"
-            and row["gain_p"] is not None
-            and (row["source"] == ATTACK) == primary
-        ]
-        for row, p in zip(looked_at, holm([row["gain_p"] for row in looked_at]), strict=True):
-            row["holm_p"] = float(p)
-            row["flagged"] = bool(p <= LEVEL and (row["gain_low"] or 0) > 0.5)
+                rows += [row | _beyond(audit, method, space, branch), _likely_row(audit, row, branch)]
+            else:
+                rows.append(row)
     return rows
 
 
-def _row(audit: Audited, method: str, space: str, crop: str, seeds: Seeds) -> Row:
-    pair = audit.best(method, space, crop)
-    row = _key(audit, method, space, crop, "all", len(audit.found[method].images)) | _columns(pair, seeds)
-    if method != CONTROL and CONTROL in audit.found:
-        gained = gains(pair, audit.best(CONTROL, space, crop))
-        row |= interval_columns("gain", mann_whitney_auc(*gained)) | {"gain_p": number(auc_p_value(*gained))}
-    return row
+def with_verdicts(rows: Sequence[Row], controls: Sequence[str]) -> list[Row]:
+    """The rows of all targets with `holm_p` and `flagged`: at most `LEVEL`, over every target, method and space together.
+
+    The targets among `controls` are a family of their own: they answer whether the audit sees what is there, not what is.
+    """
+    families: dict[bool, list[int]] = {True: [], False: []}
+    for place, row in enumerate(rows):
+        if row["beyond_p"] is not None:
+            families[row["target"] in controls].append(place)
+    judged = list(rows)
+    for places in families.values():
+        adjusted = holm([rows[place]["beyond_p"] for place in places])
+        for place, p in zip(places, adjusted, strict=True):
+            judged[place] = rows[place] | {"holm_p": float(p), "flagged": bool(p <= LEVEL)}
+    return judged
+
+
+def _beyond(audit: Audited, method: str, space: str, seeds: Seeds) -> Row:
+    """What an attack gains on each control that was run; nothing for the prior itself, and no verdict on the other."""
+    gains = {
+        rival: gain_beyond(
+            audit.raw(method, space),
+            audit.raw(rival, space),
+            seeds.child("beyond", rival).numpy(),
+            patients=(audit.groups["members"].patients, audit.groups["non_members"].patients),
+        )
+        for rival in RIVALS
+        if rival in audit.found and method not in (CONTROL, rival)
+    }
+    row: Row = {}
+    for stem, rival in (("", CONTROL), ("class_", CLASSES)):
+        if rival in gains:
+            row |= {f"{stem}{name}": value for name, value in _gain_columns(gains[rival]).items()}
+    if method in RIVALS or CONTROL not in gains or any(np.isnan(found.p) for found in gains.values()):
+        return row
+    beyond = max(found.p if found.gain > 0 else 1.0 for found in gains.values())
+    return row | {"controls": " and ".join(gains), "beyond_p": beyond}
+
+
+def _gain_columns(found: Gain) -> Row:
+    values = (found.gain, found.low, found.high, found.p, found.detectable)
+    return {**dict(zip(GAIN, map(number, values), strict=False)), "compared": found.candidates}
 
 
 def _likely_row(audit: Audited, row: Row, seeds: Seeds) -> Row:
@@ -74,7 +102,7 @@ def _likely_row(audit: Audited, row: Row, seeds: Seeds) -> Row:
 
 def _key(audit: Audited, method: str, space: str, crop: str, chosen: str, candidates: int) -> Row:
     key: Row = {"target": audit.target, "space": space, "crop": crop, "source": method, "set": chosen}
-    empty = ("gain", "gain_low", "gain_high", "gain_p", "holm_p", "flagged")
+    empty = (*GAIN, *(f"class_{name}" for name in GAIN), *VERDICT)
     return key | {"candidates": candidates} | dict.fromkeys(empty)
 
 
@@ -119,28 +147,28 @@ def rank_rows(audit: Audited) -> Iterator[Row]:
                 yield key | {name: number(value) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def method_rows(audit: Audited, leak: Sequence[Row], seeds: Seeds) -> Iterator[Row]:
-    """Every other method against the attack as published, on the same target: is there a stronger one?
+def method_rows(audits: Sequence[Audited], leak: Sequence[Row], seeds: Seeds) -> list[Row]:
+    """Every other method against the attack as published, on the same target and patients: is there a stronger one?
 
-    `flagged` is that of the method's own row in `leak`, of this target: whether it beats the untuned prior.
+    `flagged` is that of the method's own row in `leak`; `holm_p` holds over all targets.
     """
-    if ATTACK not in audit.found:
-        return
     rows = []
-    verdicts = {(row["source"], row["space"]): row["flagged"] for row in leak if row["flagged"] is not None}
-    for method in [method for method in audit.found if method not in (ATTACK, CONTROL)]:
-        for space in audit.spaces:
+    verdicts = {
+        (row["target"], row["source"], row["space"]): row["flagged"] for row in leak if row["flagged"] is not None
+    }
+    for audit in audits:
+        if ATTACK not in audit.found:
+            continue
+        for method, space in product((name for name in audit.found if name not in (ATTACK, CONTROL)), audit.spaces):
             one, first = audit.best(method, space), audit.best(ATTACK, space)
-            key: Row = {"target": audit.target, "space": space, "method": method}
-            areas = {"auc": mann_whitney_auc(*one).mean, "auc_published": mann_whitney_auc(*first).mean}
-            branch = seeds.child(audit.target, method, space)
-            rows.append(key | areas | contrast_columns(one, first, branch) | {"flagged": verdicts.get((method, space))})
-    yield from _with_holm(rows)
+            row: Row = {"target": audit.target, "space": space, "method": method}
+            row |= {"auc": mann_whitney_auc(*one).mean, "auc_published": mann_whitney_auc(*first).mean}
+            row |= contrast_columns(one, first, seeds.child(audit.target, method, space))
+            rows.append(row | {"flagged": verdicts.get((audit.target, method, space))})
+    return _with_holm(rows)
 
 
-def mitigation_rows(
-    overfit: Audited, others: Sequence[Audited], trained: dict[str, Row], seeds: Seeds
-) -> Iterator[Row]:
+def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[str, Row], seeds: Seeds) -> list[Row]:
     """Each of `others` against the target that was trained to overfit, by each attack that ran on both, on the same patients.
 
     `excess` is the area beyond that of the untuned prior: an overfit target's features set its members apart whatever
@@ -163,10 +191,13 @@ def mitigation_rows(
             row |= {name: number(values[0]), f"{name}_against": number(values[1])}
         row |= {"balanced": balanced[0], "balanced_against": balanced[1]}
         rows.append(row | contrast_columns(*pairs, seeds.child(other.target, space, method)))
-    yield from _with_holm(rows)
+    return _with_holm(rows)
 
 
-def _with_holm(rows: list[Row]) -> Iterator[Row]:
-    adjusted = holm([np.nan if row["p"] is None else row["p"] for row in rows])
-    for row, p in zip(rows, adjusted, strict=True):
-        yield row | {"holm_p": number(p)}
+def _with_holm(rows: list[Row]) -> list[Row]:
+    p_values = [np.nan if row["p"] is None else row["p"] for row in rows]
+    bounds = holm_is_bound(p_values, [bool(row["p_bound"]) for row in rows])
+    return [
+        row | {"holm_p": number(p), "holm_p_bound": bool(bound)}
+        for row, p, bound in zip(rows, holm(p_values), bounds, strict=True)
+    ]

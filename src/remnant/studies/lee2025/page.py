@@ -9,9 +9,10 @@ from remnant.measure.images import centre_box
 from remnant.measure.similarity import MATRICES
 from remnant.report.words import label
 from remnant.studies.lee2025.findings import findings, headline, highlights
-from remnant.studies.lee2025.leak_findings import PLANTED, Tables
+from remnant.studies.lee2025.leak_findings import Tables
 from remnant.studies.lee2025.leak_sections import leak_sections
 from remnant.studies.lee2025.paper_sections import paper_sections
+from remnant.studies.lee2025.targets import PLANTED
 
 TITLE = "Can a classifier's checkpoint give its patients away?"
 
@@ -25,9 +26,13 @@ GLOSSARY = {
     "not the target's leak.",
     "Candidates": "The images that an attack draws of a target.",
     "Likely samples": "Candidates that are among the best by both of the paper's scores.",
-    "Area": "Area under the ROC curve: how often a member's nearest candidate is more similar than a non-member's; "
+    "AUC": "Area under the ROC curve: how often a member's nearest candidate is more similar than a non-member's; "
     "0.5 is guessing.",
-    "Flagged": "The attack tells members from non-members better than its untuned prior does, beyond chance.",
+    "Gain": "By which share the distance to the nearest candidate falls more for members than for non-members, from a "
+    "control's candidates to the attack's; 0% where membership does not matter.",
+    "GMI": "Generative model inversion: images that the target puts into a class with confidence. It reads no stored "
+    "statistic, so that what it reaches is no matter of these.",
+    "Flagged": "The attack gains on its untuned prior, and on GMI where that was run, beyond chance.",
     "Detectable": "The smallest difference that so many patients would have shown with 80% power; a smaller leak may "
     "be there unseen.",
     "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
@@ -135,12 +140,13 @@ def _measures(side: int, population: Population, population_words: str, tables: 
         "demographic model, which was trained on public images only.",
         "ssim": MATRICES["ssim"].describe((side, side)).replace("voxels", "pixels"),
         "middle 80%": f"The middle {crop} x {crop} pixels of both images, resized back.",
-        "area": "Mann and Whitney, with Newcombe's interval (2006); contrast of two areas over the same patients: "
+        "AUC": "Mann and Whitney, with Newcombe's interval (2006); contrast of two AUCs over the same patients: "
         "DeLong's interval (1988), p by exchanging ranks within patients (Bandos 2005).",
-        "flagged": "A patient's gain is the similarity of the attack's nearest image minus that of the untuned prior's. "
-        "Members against non-members by their gains (Mann and Whitney), interval above 50%, p at most 0.025 after Holm "
-        "(1979): over the spaces for the published attack; over spaces and methods together for the others. Whole "
-        "images, all candidates.",
+        "gain": "A patient's score is -log(1 - similarity) of the nearest of k candidates, averaged over random subsets of "
+        "k, the same k for attack and control and at most half of the control's. The gain is 1 - exp(-d), d being what "
+        "members gain less what non-members do. Interval and p by Welch's t, with the variance between draws of k candidates.",
+        "flagged": "Gains above 0 on every control that was run, the larger p at most 0.025 after Holm (1979), over targets, "
+        "attacks and spaces together; the two controls of the audit itself are a family of their own.",
         "nearer": "Members whose nearest candidate is more similar than that of any non-member; chance by dealing the "
         "patients to the groups anew.",
         "patients": "A patient counts once, by the mean over his images of how near the nearest candidate comes. Intervals are "

@@ -1,11 +1,12 @@
 """The report's chapters of the paper's own tables: what was drawn, how it spreads, how it came about."""
 
 from remnant.base.results import FigureView, Section, TableView, matching
-from remnant.studies.lee2025.leak_findings import PLANTED, Tables
+from remnant.studies.lee2025.leak_findings import Tables
 from remnant.studies.lee2025.leak_sections import PAPER, attacked
 from remnant.studies.lee2025.people_sections import people_sections
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.tables import OVERFIT
+from remnant.studies.lee2025.targets import PLANTED
 
 
 def paper_sections(tables: Tables) -> list[Section]:

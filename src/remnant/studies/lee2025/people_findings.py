@@ -4,8 +4,9 @@ from remnant.base.results import Row, matching
 from remnant.measure.demographics import AGE_SKILL, SEX_SKILL
 from remnant.report.words import label
 from remnant.report.words import number as written
-from remnant.studies.lee2025.leak_findings import CONTROLS, Tables
+from remnant.studies.lee2025.leak_findings import Tables
 from remnant.studies.lee2025.tables import HELPERS
+from remnant.studies.lee2025.targets import CONTROLS
 
 
 def people(tables: Tables) -> list[str]:

@@ -15,6 +15,10 @@ from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
 
 ATTACK = "published"
 CONTROL = "prior"
+# Uses the weights alone: what a search for images of a class reaches is no matter of stored statistics.
+CLASSES = "gmi"
+# What an attack is held against: it is flagged only where it beats all of these that were run.
+RIVALS = (CONTROL, CLASSES)
 # The attack first: figures draw the first source as the one that is judged.
 ORDER = (ATTACK, CONTROL, *(name for name in METHODS if name not in (ATTACK, CONTROL)))
 
@@ -60,6 +64,11 @@ class Audited:
         )
         return one, other
 
+    def raw(self, method: str, space: str) -> Pair:
+        """Members' and non-members' similarities (c, images) of whole images, candidates as drawn."""
+        found = self.found[method].similarities
+        return found[space, "whole", "members"], found[space, "whole", "non_members"]
+
     def best(self, method: str, space: str, crop: str = "whole", among: np.ndarray | None = None) -> Pair:
         """Each patient's score, members' and non-members': similarity of the nearest candidate, of all or of those `among`, mean
         over the patient's images."""
@@ -79,16 +88,6 @@ def audited(attacked: Sequence[Attacked], groups: Mapping[str, Groups], sources:
     ]
 
 
-def gains(first: Pair, second: Pair) -> Pair:
-    """How much nearer each patient's nearest candidate is among those of `first` than among those of `second`.
-
-    What sets a patient apart whatever is drawn, as a target's own features do, is in both and falls out; the difference of two
-    areas leaves it in, and sees little where the second area is high already.
-    """
-    members, non_members = (one - other for one, other in zip(first, second, strict=True))
-    return members, non_members
-
-
 def contrast_columns(first: Pair, second: Pair, seeds: Seeds, name: str = "difference") -> Row:
     """Area of `first` minus that of `second`, the same patients: the difference under `name`, its interval, p, detectable."""
     found = auc_contrast(first, second, seeds.numpy())
@@ -98,5 +97,6 @@ def contrast_columns(first: Pair, second: Pair, seeds: Seeds, name: str = "diffe
         f"{stem}low": number(found.low),
         f"{stem}high": number(found.high),
         f"{stem}p": number(found.p),
+        f"{stem}p_bound": found.p_bound,
         f"{stem}detectable": number(found.detectable),
     }

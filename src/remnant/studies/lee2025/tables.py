@@ -12,11 +12,19 @@ from remnant.studies import published
 from remnant.studies.lee2025.demographic_tables import anonymity_rows, demographic_tables
 from remnant.studies.lee2025.distribution_tables import Features, distribution_tables
 from remnant.studies.lee2025.kept import Attacked
-from remnant.studies.lee2025.leak_tables import leak_rows, method_rows, mitigation_rows, rank_rows, score_rows
+from remnant.studies.lee2025.leak_tables import (
+    leak_rows,
+    method_rows,
+    mitigation_rows,
+    rank_rows,
+    score_rows,
+    with_verdicts,
+)
 from remnant.studies.lee2025.likely_tables import likely_rows
 from remnant.studies.lee2025.matches import Reader
 from remnant.studies.lee2025.scores import ATTACK, Audited, Groups, audited
 from remnant.studies.lee2025.stage1 import TOTAL
+from remnant.studies.lee2025.targets import CONTROLS
 
 OVERFIT = "cnn_overfit"
 # Each mitigation alone: targets that are there to answer the question of what helps.
@@ -78,13 +86,13 @@ def make_tables(
         if ATTACK in audit.found:
             tables["candidates"] += _candidates(audit.found[ATTACK])
         tables["likely"] += likely_rows(audit, reader)
-        leak = leak_rows(audit, seeds.child("leak"))
-        tables["leak"] += leak
+        tables["leak"] += leak_rows(audit, seeds.child("leak"))
         tables["leak_by_rank"] += rank_rows(audit)
         tables["membership_scores"] += score_rows(audit)
-        tables["methods"] += method_rows(audit, leak, seeds.child("methods"))
         if reader:
             tables["anonymity"] += anonymity_rows(audit, reader, population, site)
+    tables["leak"] = with_verdicts(tables["leak"], CONTROLS)
+    tables["methods"] = method_rows(audits, tables["leak"], seeds.child("methods"))
     tables["mitigations"] = list(_mitigations(audits, tables["targets"], seeds.child("mitigations")))
     return tables | (demographic_tables(audits, reader) if reader else {})
 

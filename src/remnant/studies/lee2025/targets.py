@@ -16,6 +16,9 @@ class Target(NamedTuple):
     source: Source
 
 
+# Targets that say whether the audit sees a leak that is there, and none that is not.
+PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
+CONTROLS = (PLANTED, UNTRAINED)
 # What the cell of a target tells of it, a row of the table `targets`.
 COLUMNS = (
     "network",
