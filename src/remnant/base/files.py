@@ -76,5 +76,5 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RemnantError(f"{path} does not exist; check the path.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, no JSON, thousands of digits or of brackets
         raise RemnantError(f"{path} is not valid JSON ({error}); remove it or make it again.") from None

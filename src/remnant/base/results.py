@@ -1,6 +1,7 @@
 """The schema of results.json: all that a report needs, so that it can be made again on another machine."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -109,6 +110,10 @@ class Results(_Part):
     def read(cls, path: Path) -> Self:
         """Read and check a results.json; raise `RemnantError` naming the place that does not fit."""
         value = read_json(path)
+        if odd := next(_unwritable(value), None):
+            raise RemnantError(
+                f"{path} holds {odd}, which no run writes; run the study again with --resume to write it anew."
+            )
         try:
             return cls.model_validate(value)
         except pydantic.ValidationError as error:
@@ -131,6 +136,21 @@ def matching(rows: list[Row], where: Where) -> list[Row]:
 def number(value: float) -> float | None:
     """JSON has no NaN: what the sample cannot support is null."""
     return float(value) if math.isfinite(value) else None
+
+
+def _unwritable(value: Any) -> Iterator[str]:
+    """What JSON allows and no file, number or figure can take up."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            stack += item
+        elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter <= "\udfff" for letter in item):
+            yield "half a character (a lone surrogate)"
+        elif isinstance(item, int) and abs(item) >= 2**63:
+            yield "an integer of more than 18 digits"
 
 
 def _problem(error: pydantic.ValidationError) -> str:

@@ -33,13 +33,17 @@ def report(
 
 def publish(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
-    out: Annotated[Path, typer.Option(help="Directory to write.")],
+    out: Annotated[Path, typer.Option(help="New or empty folder, or one that publish made.")],
+    min_cell: Annotated[
+        int,
+        typer.Option(min=1, help="Fewest patients that a group or a count may speak of; 1 for public cohorts alone."),
+    ] = 10,
 ) -> None:
-    """Write what may leave the house: results, tables and figures, without a patient's image."""
+    """Write what may leave the house: results, tables and figures of groups of patients, no row and no image of one."""
     from remnant.base.run import Run
     from remnant.report import publish
 
-    publish.publish(Run.open(run).path, out)
+    publish.publish(Run.open(run).path, out, min_cell)
     print(out / "README.md")
 
 

@@ -1,57 +1,113 @@
-"""What may leave the house: a run's numbers, tables and figures, without a patient's image or the key to pseudonyms."""
+"""What may leave the house: a run's numbers, tables and figures, by groups of patients and without anybody's image."""
 
+import hashlib
+import os
+import re
 import shutil
+import tempfile
 from pathlib import Path
 
-from remnant.base.files import write_text
+from remnant.base.errors import RemnantError
+from remnant.base.files import read_json, write_json, write_text
 from remnant.base.results import Results
-from remnant.report.page import make_report
-from remnant.report.tables import write_tables
+from remnant.report.disclosure import Aggregate, aggregate
+from remnant.report.page import render
+from remnant.report.tables import in_markdown, write_tables
+
+MARK = ".remnant-published.json"  # what publish wrote, by its SHA-256
+MIN_CELL = 10
 
 
-def publish(run: Path, out: Path) -> list[Path]:
-    """Write results.json, the tables as Markdown, the figures and a README with the command into `out`.
+def publish(run: Path, out: Path, min_cell: int = MIN_CELL) -> list[Path]:
+    """Write results.json, the tables as Markdown, the figures and a README with the command into `out`; return the paths.
 
-    Raises `RemnantError` when the run is not finished. Returns the paths.
+    All of it is of groups of at least `min_cell` patients (see `aggregate`). `out` is a new or an empty folder, or one that
+    publish made and nobody changed since. Raises `RemnantError` for another, and when the run is not finished.
     """
     run, out = Path(run), Path(out)
-    results = Results.read(run / "results.json")
-    make_report(run)
-    (out / "figures").mkdir(parents=True, exist_ok=True)
-    paths = [out / "results.json"]
-    shutil.copyfile(run / "results.json", paths[0])
-    figures = [figure for section in results.sections for figure in section.figures if not figure.private]
-    for figure in figures:
-        paths.append(out / "figures" / f"{figure.name}.svg")
-        shutil.copyfile(run / "figures" / paths[-1].name, paths[-1])
-    tables = write_tables(out, results)
-    readme = out / "README.md"
-    write_text(readme, _readme(results, [path.name for path in tables], [(f.name, f.caption) for f in figures]))
-    return [*paths, *tables, readme]
+    told = aggregate(Results.read(run / "results.json"), min_cell)
+    before = _own_files(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".tmp-", dir=out.parent))
+    try:
+        names = _write(work, told, min_cell)
+        write_json(work / MARK, {name: _sha256(work / name) for name in names})
+        for name in before:
+            (out / name).unlink()
+        for name in (*names, MARK):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (work / name).chmod(0o644)
+            (work / name).replace(out / name)
+    finally:
+        shutil.rmtree(work)
+    return [out / name for name in names]
 
 
-def _readme(results: Results, tables: list[str], figures: list[tuple[str, str]]) -> str:
+def _own_files(out: Path) -> list[str]:
+    """What publish left in `out`; raise `RemnantError` where anything of somebody else's is there, or was changed."""
+    if not os.path.lexists(out):
+        return []
+    if out.is_symlink() or not out.is_dir():
+        raise RemnantError(f"{out} is no folder; give a new or an empty one by --out.")
+    there = {
+        path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_symlink() or not path.is_dir()
+    }
+    wrote = read_json(out / MARK) if there and (out / MARK).is_file() else {}
+    for name, path in there.items():
+        if name != MARK and (path.is_symlink() or not isinstance(wrote, dict) or wrote.get(name) != _sha256(path)):
+            raise RemnantError(
+                f"{path} was not written by publish, or was changed since; give a new or an empty folder by --out, or move "
+                "that file away first."
+            )
+    return list(there)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(folder: Path, told: Aggregate, min_cell: int) -> list[str]:
+    """Everything, into the empty `folder`; the names in their order."""
+    results = told.results
+    results.write(folder / "results.json")
+    # The figures are drawn of what is told alone; that the page can be made of it too is seen here.
+    render(folder, results, show_images=False)
+    figures = [(figure.name, figure.caption) for section in results.sections for figure in section.figures]
+    tables = [path.name for path in write_tables(folder, results)]
+    write_text(folder / "README.md", _readme(told, tables, figures, min_cell))
+    return ["results.json", *(f"figures/{name}.svg" for name, _ in figures), *tables, "README.md"]
+
+
+def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], min_cell: int) -> str:
+    results = told.results
     hardware, versions = results.hardware, results.versions
     worked = f" of which {results.cpu_seconds / 60:.0f} minutes of one core were work," if results.cpu_seconds else ""
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", results.command)), 3)
     lines = [
-        f"# {results.title}",
+        f"# {in_markdown(results.title)}",
         "",
-        f"**{results.headline}**",
+        f"**{in_markdown(results.headline)}**",
         "",
-        *(f"- {finding}" for finding in results.findings),
+        *(f"- {in_markdown(finding)}" for finding in results.findings),
         "",
-        "```bash",
+        f"{fence}bash",
         results.command,
-        "```",
+        fence,
         "",
-        f"{results.patients} patients, {results.scans} scans, seed {results.seed}, {results.seconds / 60:.0f} minutes on "
-        f"{hardware.get('cores')} cores ({hardware.get('cpu')}),{worked} commit {versions.get('commit')}, started "
-        f"{results.started}.",
+        in_markdown(
+            f"{results.patients} patients, {results.scans} scans, seed {results.seed}, {results.seconds / 60:.0f} minutes on "
+            f"{hardware.get('cores')} cores ({hardware.get('cpu')}),{worked} commit {versions.get('commit')}, started "
+            f"{results.started}."
+        ),
         "",
-        "Tables: " + ", ".join(f"[{name}]({name})" for name in tables) + ". All numbers, and "
-        "a row a patient by pseudonym: [results.json](results.json).",
+        "Tables: " + ", ".join(f"[{name}]({name})" for name in tables) + ". All numbers: [results.json](results.json). "
+        f"Groups and counts of fewer than {min_cell} patients are withheld, and nothing is told of a single one.",
         "",
     ]
+    if told.left_out:
+        lines += ["Left out: " + in_markdown("; ".join(told.left_out)) + ".", ""]
     for name, caption in figures:
-        lines += [f"![{caption}](figures/{name}.svg)", "", caption, ""]
+        alternative = in_markdown(caption).replace("[", "\\[").replace("]", "\\]")
+        lines += [f"![{alternative}](figures/{name}.svg)", "", in_markdown(caption), ""]
     return "\n".join(lines)

@@ -157,16 +157,18 @@ def to_markdown(table: Table) -> str:
         _line(["---:" if right else "---" for right in _numeric(table)]),
         *(_line([item.text for item in row]) for row in table.rows),
     ]
-    return "\n".join(lines) + (f"\n\n{_plain(table.caption)}\n" if table.caption else "\n")
+    return "\n".join(lines) + (f"\n\n{in_markdown(table.caption)}\n" if table.caption else "\n")
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(_plain(text) for text in cells) + " |"
+    return "| " + " | ".join(in_markdown(text) for text in cells) + " |"
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown will neither read as HTML nor split at a bar."""
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+def in_markdown(text: str) -> str:
+    """Text that Markdown will neither read as HTML or as a link nor split at a bar."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    # Brackets stay as they are where they hold an interval. A bare address would be made a link too.
+    return re.sub(r"\](?=[(\[:])", r"]\\", text).replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
 
 
 def write_tables(out: Path, results: Results) -> list[Path]:
@@ -177,6 +179,6 @@ def write_tables(out: Path, results: Results) -> list[Path]:
         stem = re.sub(r"[^a-z0-9]+", "-", section.title.lower()).strip("-")
         path = Path(out) / f"{position:02d}-{stem[:60]}.md"
         text = to_markdown(build(results.tables[section.table.name], section.table))
-        write_text(path, f"# {_plain(section.title)}\n\n{text}")
+        write_text(path, f"# {in_markdown(section.title)}\n\n{text}")
         paths.append(path)
     return paths

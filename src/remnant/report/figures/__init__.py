@@ -33,11 +33,15 @@ from remnant.report.radiographs import pairs_beside, strips_of
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of figure: what draws it from rows of `table`; a private kind also takes `volumes(run, rows)`, patients' own."""
+    """A kind of figure: what draws it from rows of `table`; a private kind also takes `volumes(run, rows)`, patients' own.
+
+    `people`: it draws a dot a patient, so that it stays in the house.
+    """
 
     draw: Callable[..., Figure]
     table: str
     volumes: Callable[[Path, list[Row]], Any] | None = None
+    people: bool = False
 
     @property
     def private(self) -> bool:
@@ -46,7 +50,7 @@ class Kind:
 
 FIGURES = {
     "rank_histogram": Kind(rank_histogram, "ranks"),
-    "own_against_others": Kind(own_against_others, "scores"),
+    "own_against_others": Kind(own_against_others, "scores", people=True),
     "training_curves": Kind(training_curves, "training"),
     "leak_forest": Kind(leak_forest, "leak"),
     "identification_bars": Kind(identification_bars, "identification"),
@@ -57,14 +61,14 @@ FIGURES = {
     "scores_scatter": Kind(scores_scatter, "candidates"),
     "kurtosis_curves": Kind(kurtosis_curves, "kurtosis"),
     "entropy_histogram": Kind(entropy_histogram, "entropy"),
-    "membership_scores": Kind(membership_scores, "membership_scores"),
+    "membership_scores": Kind(membership_scores, "membership_scores", people=True),
     "auc_forest": Kind(auc_forest, "leak"),
     "trade_off": Kind(trade_off, "trade_off"),
     "adversaries": Kind(adversaries, "identity"),
     "beyond_map": Kind(beyond_map, "difference"),
     "class_dice": Kind(class_dice, "segmentation"),
     "robustness_lines": Kind(robustness_lines, "robustness"),
-    "age_scatter": Kind(age_scatter, "ages"),
+    "age_scatter": Kind(age_scatter, "ages", people=True),
     "sex_confusion": Kind(sex_confusion, "sexes"),
     "reconstructions": Kind(reconstructions, "scores", pairs_of),
     "progression": Kind(progression, "stage1", strips_of),

@@ -1,0 +1,172 @@
+import json
+
+import pytest
+from tests.report.example import example_results
+
+from remnant.base.errors import RemnantError
+from remnant.base.results import FigureView, Section, TableView
+from remnant.report.disclosure import aggregate, counts_few
+from remnant.report.page import render
+
+
+def with_table(name, rows, **changes):
+    return example_results().model_copy(
+        update={"tables": {name: rows, **changes.pop("tables", {})}, "sections": [], **changes}
+    )
+
+
+def row_of(row, smallest=10):
+    return aggregate(with_table("t", [row, {"patients": 40}]), smallest).results.tables["t"][0]
+
+
+def test_no_row_and_no_dot_of_a_patient_is_left():
+    told = aggregate(example_results(), 1)
+    assert '"pseudonym"' in json.dumps(example_results().tables) and "pseudonym" not in json.dumps(told.results.tables)
+    assert not {"scores", "exposed"} & told.results.tables.keys()
+    kinds = {figure.kind for section in told.results.sections for figure in section.figures}
+    assert "identification_bars" in kinds and not {"own_against_others", "reconstructions"} & kinds
+    assert "the table `scores`, which has a row a patient" in told.left_out
+    # With a smallest cell of one nothing else is withheld.
+    assert told.results.tables["ranks"] == example_results().tables["ranks"]
+    assert told.results.headline == example_results().headline
+
+
+def test_ages_of_single_people_go_though_they_bear_no_name():
+    ages = [{"target": None, "set": "validation_patients", "actual": 61.0, "predicted": 49.0}]
+    told = aggregate(with_table("ages", ages), 1)
+    assert "ages" not in told.results.tables
+
+
+def test_a_group_of_few_keeps_its_labels_alone():
+    row = {"network": "unet", "n": 9, "dice": 0.8, "published": 0.9, "found": True, "verdict": "usable on 9 patients"}
+    assert row_of(row) == row | {"n": None, "dice": None, "found": None, "verdict": None}
+    assert row_of(row | {"n": 10, "verdict": "usable"}) == row | {"n": 10, "verdict": "usable"}
+    assert row_of(row, 9) == row
+
+
+def test_what_a_view_chooses_by_stays():
+    view = TableView(name="t", columns={"n": "n"}, where={"strongest": True})
+    results = with_table("t", [{"n": 3, "strongest": True, "auc": 0.9}, {"n": 40, "strongest": False, "auc": 0.5}])
+    results = results.model_copy(update={"sections": [Section(title="A", table=view)]})
+    assert aggregate(results, 10).results.tables["t"][0] == {"n": None, "strongest": True, "auc": None}
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, 0), (9, "<10"), (10, 10), (14, 14), (15, ">14"), (23, ">14"), (24, 24)]
+)
+def test_a_count_and_its_complement(count, shown):
+    row = {
+        "n": 24,
+        "rank1_count": count,
+        "rank1": count / 24,
+        "rank1_low": 0.1,
+        "rank1_high": 0.9,
+        "p": 0.01,
+        "auc": 0.9,
+    }
+    kept = row_of(row)
+    assert kept["rank1_count"] == shown and kept["auc"] == 0.9
+    withheld = {name for name, value in kept.items() if value is None}
+    assert withheld == (set() if shown == count else {"rank1", "rank1_low", "rank1_high", "p"})
+
+
+def test_a_count_beside_another_group_is_held_against_its_own():
+    row = {"n": 40, "mm_n": 12, "mm_rank1_count": 11, "mm_rank1": 11 / 12, "rank1_count": 20, "rank1": 0.5}
+    assert row_of(row) == row | {"mm_rank1_count": ">2", "mm_rank1": None}
+
+
+def test_a_share_that_gives_a_count_back_goes():
+    assert row_of({"n": 40, "rank1": 0.05, "low": 0.01}) == {"n": 40, "rank1": None, "low": 0.01}
+    assert row_of({"images": 40, "positive": 0.95})["positive"] is None
+    assert row_of({"patients": 40, "positive": 0.5})["positive"] == 0.5
+
+
+def test_of_women_and_men_the_smaller_number_takes_the_other_along():
+    row = {"group": "members", "patients": 40, "women": 3, "men": 37}
+    assert row_of(row) == row | {"women": None, "men": None}
+    assert row_of(row | {"women": 19, "men": 21}) == row | {"women": 19, "men": 21}
+
+
+def test_a_frequency_table_with_a_small_cell_goes_whole():
+    def cells(target, *counts):
+        names = [("F", "F"), ("F", "M"), ("M", "F"), ("M", "M")]
+        return [
+            {"target": target, "actual": a, "predicted": b, "count": c} for (a, b), c in zip(names, counts, strict=True)
+        ]
+
+    told = aggregate(with_table("sexes", [*cells("cnn", 20, 3, 15, 30), *cells("vit", 20, 10, 15, 30)]), 10)
+    assert told.results.tables["sexes"] == cells("vit", 20, 10, 15, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "few"),
+    [
+        ("finds it for 9 of 24 members", True),
+        ("finds it for 15 of 24 members", True),
+        ("finds it for 12 of 24 members", False),
+        ("finds it for 24 of 24 members and 0 of 24 non-members", False),
+        ("9 of 9 patients' own scans", True),
+        ("Found 3/24 patients", True),
+        ("needs more test patients than 9", True),
+        ("five of eleven patients", True),
+        ("2 of 9 adversaries fail their control", False),
+        ("1 of 2 codes can be inverted", False),
+        ("1,000 patients, 48 members, SSIM 0.9 members", False),
+        ("AUC 0.75 from 2 patients", True),
+        ("nothing of 8 members", True),
+    ],
+)
+def test_which_sentences_count_few(text, few):
+    assert counts_few(text, 10) is few and not counts_few(text, 1)
+
+
+def test_a_verdict_on_nearly_everybody_keeps_a_bound():
+    told = aggregate(example_results(), 10).results
+    assert told.headline == (
+        "From latents alone the attack finds the patient's own scan among 24 for 24 of 24 members and more than 14 of 24 "
+        "non-members; chance is 1 in 24."
+    )
+    assert [(one.value, one.note) for one in told.highlights] == [
+        ("24/24", "100% [86%, 100%] · chance 4%"),
+        (">14/24", ""),
+    ]
+    gone = aggregate(example_results().model_copy(update={"headline": "It finds 5 of 5 patients."}), 10)
+    assert gone.results.headline == "The verdict counts fewer than 10 patients and is not told outside."
+    assert "the verdict" in gone.left_out
+
+
+def test_too_few_patients_in_all():
+    with pytest.raises(RemnantError, match="has 24, fewer than --min-cell 25"):
+        aggregate(example_results(), 25)
+    with pytest.raises(RemnantError, match="has 8, fewer than --min-cell 10"):
+        aggregate(with_table("t", [{"patients": 8, "n": 18}]), 10)
+
+
+@pytest.mark.parametrize("smallest", [1, 10])
+def test_the_report_can_be_made_of_what_is_told(tmp_path, smallest):
+    page = render(tmp_path, aggregate(example_results(), smallest).results, show_images=False)
+    assert "Most exposed patients" not in page and "P01" not in page
+
+
+def test_figures_show_nothing_that_is_withheld():
+    figure = FigureView(name="a", kind="training_curves", where={"network": "unet"})
+    rows = [{"network": "unet", "n": 40}, {"network": "segnet", "n": 4, "loss": 1.0}]
+    results = with_table("training", rows)
+    results = results.model_copy(update={"sections": [Section(title="A", figures=[figure])]})
+    assert aggregate(results, 10).results.sections[0].figures == [figure]
+    rows[0]["n"] = 4
+    told = aggregate(results.model_copy(update={"tables": {"training": [*rows, {"n": 40}]}}), 10)
+    assert told.results.sections == [] and "the figure 'a'" in told.left_out
+
+
+def test_commands_and_settings_lose_the_folders_of_users():
+    results = example_results().model_copy(
+        update={
+            "command": "remnant study x --data /home/jane/brains --prior '../jane/prior.safetensors' --out runs/a --lambda 1/2",
+            "settings": {"prior": {"file": "~/priors/a.pt", "sides": [1, "C:\\Users\\jane\\b.csv"]}},
+        }
+    )
+    told = aggregate(results, 1).results
+    assert "jane" not in told.model_dump_json()
+    assert told.command == "remnant study x --data brains --prior 'prior.safetensors' --out runs/a --lambda 1/2"
+    assert told.settings == {"prior": {"file": "a.pt", "sides": [1, "b.csv"]}}
