@@ -134,3 +134,10 @@ def test_bad_settings_and_an_empty_cohort(folder, tmp_path):
             RadiographSettings.checked(**values)
     with pytest.raises(RemnantError, match="has no cases"):
         prepare_radiographs(read_cohort(folder).of(["nobody"]), WHOLE, cache=tmp_path / "cache")
+
+
+def test_greys_as_the_file_has_them():
+    pixels = np.linspace(0.2, 0.6, 64 * 64, dtype=np.float32).reshape(64, 64)
+    kept = square(Radiograph(pixels), RadiographSettings(side=64, percentiles=None))
+    np.testing.assert_allclose(kept, pixels, atol=1e-6)
+    assert square(Radiograph(pixels), RadiographSettings(side=64)).max() == 1

@@ -21,18 +21,19 @@ from remnant.cohort.read import read_cohort
 class RadiographSettings(Settings):
     """How radiographs are prepared.
 
-    `side`: pixels of the square; `percentiles`: of each picture's own greys, what becomes 0 and 1; `crop`: the share of
-    each side that is kept, around the middle (marks, letters and borders lie outside).
+    `side`: pixels of the square; `percentiles`: of each picture's own greys, what becomes 0 and 1, None for the greys as the file
+    has them, its full range being [0, 1]; `crop`: the share of each side that is kept, around the middle (marks, letters and
+    borders lie outside).
     """
 
     side: int = pydantic.Field(default=64, ge=8, le=2048)
-    percentiles: tuple[float, float] = (0.5, 99.5)
+    percentiles: tuple[float, float] | None = (0.5, 99.5)
     crop: float = pydantic.Field(default=1.0, gt=0, le=1)
 
     @pydantic.field_validator("percentiles")
     @classmethod
-    def _ordered(cls, percentiles: tuple[float, float]) -> tuple[float, float]:
-        if not 0 <= percentiles[0] < percentiles[1] <= 100:
+    def _ordered(cls, percentiles: tuple[float, float] | None) -> tuple[float, float] | None:
+        if percentiles and not 0 <= percentiles[0] < percentiles[1] <= 100:
             raise ValueError("the two percentiles must rise, from 0 to 100")
         return percentiles
 
@@ -126,7 +127,9 @@ def square(radiograph: Radiograph, settings: RadiographSettings) -> np.ndarray:
     square are made so.
     """
     pixels = radiograph.pixels
-    low, high = np.percentile(pixels[_content(pixels)], settings.percentiles)
+    low, high = (0.0, 1.0)
+    if settings.percentiles:
+        low, high = np.percentile(pixels[_content(pixels)], settings.percentiles)
     if not high > low:
         low, high = pixels.min(), pixels.max()
     greys = np.clip((pixels - low) / (high - low), 0, 1).astype(np.float32)

@@ -1,0 +1,163 @@
+"""How a target takes its images, inferred from the statistics that it stores: size, grey range, and whether it is that network.
+
+A CNN remembers mean and variance of what entered each BatchNorm layer in training. Images that are given to it as it was
+trained have nearly these; given otherwise they lie far off, and whatever the target then says of anybody is noise.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from remnant.attacks.checkpoint.goals import Goals, GoalSettings
+from remnant.attacks.checkpoint.probes import batch_norms
+from remnant.targets.access import Weights
+from remnant.targets.inputs import InputRange
+
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
+# Mean and standard deviation by which images in [0, 1] are normalised, by words for the report; ImageNet's by the channels.
+IMAGENET: dict[int, Normalisation] = {
+    1: ((0.449,), (0.226,)),
+    3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+RANGES: dict[str, Normalisation] = {
+    "greys in [0, 1]": ((0.0,), (1.0,)),
+    "greys in [-1, 1]": ((0.5,), (0.5,)),
+    "greys in [-1024, 1024], as TorchXRayVision": ((0.5,), (1 / 2048,)),
+    "greys in [0, 255]": ((0.0,), (1 / 255,)),
+}
+SIZES = (64, 96, 128, 224, 256, 299, 320, 512)
+# Mean over layers of `distances`, up to which images are taken for such as the target was trained on: the right ones lay at
+# 0.1 to 0.4 from ResNets that were trained on radiographs, twice the side at 0.4 to 0.5, other ranges at 0.8 to 10,000.
+FITS = 0.6
+# The same of the first layer, which knows nothing of the network behind it.
+FIRST_FITS = 1.0
+# Sizes beyond the nearest that are tried before the search ends.
+PATIENCE = 2
+# Pixels a side at which ranges are compared, by the first layer alone.
+GLANCE = 128
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One way to give images to a target. `words` of the range, `view`: how the greys were made, `distance` and `first` as in
+    `distances`, their mean and the first layer's."""
+
+    input_range: InputRange
+    words: str
+    view: str
+    distance: float
+    first: float
+
+    @property
+    def misfit(self) -> float:
+        """The larger of both distances in units of what is let pass: of the ways, the least is taken."""
+        return max(self.distance / FITS, self.first / FIRST_FITS)
+
+    @property
+    def fits(self) -> bool:
+        """Whether such images are like those of the training."""
+        return self.misfit <= 1
+
+    @property
+    def other_network(self) -> bool:
+        """Whether the images enter it as in training and what comes behind is off: the weights are of another network."""
+        return self.first <= FIRST_FITS and self.distance > FITS
+
+
+def distances(goals: Goals, images: Tensor) -> list[float]:
+    """How far `images` (n, 1, N, N) in [0, 1] lie from what each BatchNorm layer stores, in order.
+
+    mean_c [(m_c - M_c)^2 / V_c + log(v_c / V_c)^2] for mean m and variance v of what enters the layer and the stored M and V, to
+    whose variances BatchNorm's own epsilon is added.
+    """
+    found = []
+    for seen, stored, eps in zip(
+        goals.statistics(goals.batch_norms, images), goals.stored, goals.epsilons, strict=True
+    ):
+        mean, variance = seen.pooled.mean - stored.mean, seen.pooled.variance + eps
+        wanted = stored.variance + eps
+        found.append(float((mean.square() / wanted + (variance / wanted).log().square()).mean()))
+    return found
+
+
+def measure_fit(access: Weights, input_range: InputRange, words: str, view: str, images: Tensor) -> Fit:
+    """How well `images` (n, 1, N, N) in [0, 1], given by `input_range`, fit what a target with BatchNorm stores."""
+    found = distances(Goals(access, input_range, GoalSettings()), images)
+    return Fit(input_range, words, view, sum(found) / len(found), found[0])
+
+
+def infer_input(
+    access: Weights,
+    channels: int,
+    views: Mapping[str, Tensor],
+    *,
+    size: int | None = None,
+    given: Normalisation | None = None,
+) -> Fit:
+    """The best of the ways to give images to a target with BatchNorm; whether it is good enough its `fits` says.
+
+    `views`: the same images (n, 1, N, N) in [0, 1] with greys made in different ways, by words. `size` and `given`, mean and
+    standard deviation, are what is known already. First ranges and views are compared by what enters the first BatchNorm layer,
+    at one size; then sizes by all layers, from the smallest on until they grow worse; then the best ranges again by all.
+    """
+    imagenet = (
+        {"greys normalised by ImageNet's mean and standard deviation": IMAGENET[channels]}
+        if channels in IMAGENET
+        else {}
+    )
+    ranges = {"the range that was given": given} if given else {**RANGES, **imagenet}
+    ways = [(words, view, mean, std) for words, (mean, std) in ranges.items() for view in views]
+    glance = size or GLANCE
+    ways.sort(key=lambda way: _first_distance(access, InputRange(glance, channels, *way[2:]), views[way[1]]))
+
+    def fit(way: tuple, side: int) -> Fit:
+        words, view, mean, std = way
+        return measure_fit(access, InputRange(side, channels, mean, std), words, view, views[view])
+
+    best = min(_until_worse(lambda side: fit(ways[0], side), (size,) if size else SIZES), key=_misfit)
+    others = [fit(way, best.input_range.size) for way in ways[1:4]]
+    return min([best, *others], key=_misfit)
+
+
+def _misfit(fit: Fit) -> float:
+    return fit.misfit
+
+
+def _until_worse(fit, sizes: Sequence[int]) -> Iterator[Fit]:
+    least, worse = float("inf"), 0
+    for side in sizes:
+        found = fit(side)
+        yield found
+        worse = 0 if found.misfit < least else worse + 1
+        least = min(least, found.misfit)
+        if worse == PATIENCE:
+            return
+
+
+class _SeenError(Exception):
+    """What enters the first BatchNorm layer was seen; nothing behind it is computed."""
+
+
+@torch.no_grad()
+def _first_distance(access: Weights, input_range: InputRange, images: Tensor) -> float:
+    """`distances` of the first layer alone, without the rest of the network."""
+    layer = access.target.get_submodule(batch_norms(access.target)[0])
+    seen: list[Tensor] = []
+
+    def stop(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0])
+        raise _SeenError
+
+    handle = layer.register_forward_pre_hook(stop)
+    try:
+        access.target(input_range(images.to(next(access.target.parameters()).device)))
+    except _SeenError:
+        pass
+    finally:
+        handle.remove()
+    values = seen[0].float().transpose(0, 1).flatten(1)
+    wanted = layer.running_var + layer.eps
+    apart = (values.mean(1) - layer.running_mean).square() / wanted
+    return float((apart + ((values.var(1) + layer.eps) / wanted).log().square()).mean())
