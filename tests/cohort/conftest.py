@@ -6,7 +6,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from scipy.spatial.transform import Rotation
 
 NO_POSE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -108,5 +110,41 @@ def put():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_series():
+    """`write_series(directory, volume, patient, change, folder)`: a volume (x, y, z) as DICOM slices, in an order that is not
+    that of their names, without a word of a person; `change(header)` before each is written.
+    """
+
+    def write(directory, volume, patient="P001", change=None, folder="series"):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+        series, study = generate_uid(entropy_srcs=[folder, patient]), generate_uid(entropy_srcs=["study", patient])
+        for number in range(volume.shape[2]):
+            header = pydicom.Dataset()
+            header.file_meta = pydicom.dataset.FileMetaDataset()
+            header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+            header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid(
+                entropy_srcs=[series, str(number)]
+            )
+            header.PatientID, header.SeriesInstanceUID, header.StudyInstanceUID = patient, series, study
+            header.PatientIdentityRemoved = "YES"
+            header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+            header.ImagePositionPatient = [-10, 20, 3 * number]
+            header.PixelSpacing = [2, 1.5]
+            plane = np.ascontiguousarray(volume[:, :, number].T.astype(np.uint16))
+            header.Rows, header.Columns = plane.shape
+            header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+            header.BitsAllocated = header.BitsStored = 16
+            header.HighBit, header.PixelRepresentation = 15, 0
+            header.PixelData = plane.tobytes()
+            if change:
+                change(header)
+            name = f"{(7 * number) % volume.shape[2]}.dcm"
+            header.save_as(directory / folder / name, enforce_file_format=True)
 
     return write

@@ -3,9 +3,10 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import read_header, read_mark, read_volume, write_volume
+from remnant.cohort.nifti import read_header, read_mark, read_volume, volume_files, write_volume
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2, -20], [0, 1, 0, 30], [0, 0, 0, 1.0]])
 
@@ -46,7 +47,7 @@ def test_a_missing_file(tmp_path):
 
 def test_a_file_that_is_not_nifti(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(b"no scan at all")
-    with pytest.raises(RemnantError, match="cannot be read as a NIfTI volume"):
+    with pytest.raises(RemnantError, match="cannot be read as a volume"):
         read_volume(tmp_path / "a.nii.gz")
 
 
@@ -87,10 +88,51 @@ def test_an_implausible_voxel_size(tmp_path, ramp, size):
         read_header(path)
 
 
-def test_another_format(tmp_path, ramp):
-    nib.save(nib.MGHImage(ramp, np.eye(4)), tmp_path / "a.mgz")
-    with pytest.raises(RemnantError, match=r"must be NIfTI\. Got MGHImage"):
-        read_header(tmp_path / "a.mgz")
+@pytest.mark.parametrize("name", ["a.mgz", "a.mha", "a.mhd", "a.nrrd", "a.nhdr", "second.nii"])
+def test_other_formats_lie_where_nifti_does(tmp_path, ramp, name):
+    if name == "second.nii":
+        nib.save(nib.Nifti2Image(ramp, AFFINE), tmp_path / name)
+    elif name == "a.mgz":
+        nib.save(nib.MGHImage(ramp, AFFINE), tmp_path / name)
+    else:
+        nib.save(nib.Nifti1Image(ramp, AFFINE), tmp_path / "a.nii")
+        sitk.WriteImage(sitk.ReadImage(str(tmp_path / "a.nii")), str(tmp_path / name))
+    array, affine = read_volume(tmp_path / name)
+    assert np.array_equal(array, ramp) and np.allclose(affine, AFFINE, atol=1e-5)
+    header = read_header(tmp_path / name)
+    assert header.shape == (4, 5, 6) and header.spacing == pytest.approx((1.5, 1, 2))
+    # What the cache is keyed by: the voxels, too, where they lie in a file of their own.
+    assert len(volume_files(tmp_path / name)) == (2 if name in ("a.mhd", "a.nhdr") else 1)
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_other_formats_that_are_damaged(tmp_path, ramp, name):
+    (tmp_path / name).write_bytes(b"no scan at all")
+    with pytest.raises(RemnantError, match="cannot be read as a volume"):
+        read_header(tmp_path / name)
+    sitk.WriteImage(sitk.GetImageFromArray(np.random.default_rng(0).random((20, 20, 20))), str(tmp_path / name))
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:9000])
+    with pytest.raises(RemnantError, match="cut off or damaged"):
+        read_volume(tmp_path / name)
+
+
+def test_colours(tmp_path, save_volume):
+    colours = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    with pytest.raises(RemnantError, match="holds colours"):
+        read_header(save_volume(tmp_path / "a.nii.gz", colours, AFFINE))
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((6, 5, 4, 3), np.uint8), isVector=True), str(tmp_path / "a.mha"))
+    with pytest.raises(RemnantError, match="holds 3 values a voxel, as of colours"):
+        read_header(tmp_path / "a.mha")
+
+
+def test_nan_around_the_head_is_background(tmp_path, ramp, save_volume):
+    ramp += 5
+    masked = ramp.copy()
+    masked[0], masked[1, 2, 3:] = np.nan, np.nan
+    array, _ = read_volume(save_volume(tmp_path / "a.nii.gz", masked, AFFINE))
+    assert np.array_equal(array, np.where(np.isnan(masked), 0, ramp))
+    array, _ = read_volume(save_volume(tmp_path / "b.nii.gz", masked - 1000, AFFINE))
+    assert array[0, 0, 0] == np.nanmin(masked) - 1000
 
 
 def test_a_name_that_is_not_a_volume_s(tmp_path, ramp):

@@ -1,4 +1,7 @@
-"""NIfTI and Analyze in, checked for all that would spoil a measurement; NIfTI out, with nothing in it but the image.
+"""Volumes in, checked for all that would spoil a measurement; NIfTI out, with nothing in it but the image.
+
+Read are NIfTI, Analyze and FreeSurfer's .mgz by nibabel, MetaImage and NRRD (`itk`), and DICOM series (`series`), of which a
+path is the folder or any file.
 
 An Analyze header does not say where its axes point: its volumes are taken as LAS, Analyze's own convention, unless
 the layout knows better (`Case.axes`). One assumption for all patients tells none of them apart.
@@ -7,15 +10,19 @@ the layout knows better (`Case.axes`). One assumption for all patients tells non
 import gzip
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
+from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
+from remnant.cohort.itk import read_itk_geometry, read_itk_voxels
+from remnant.cohort.series import is_series, read_stack
 
 LARGEST_SPACING_MM = 10.0
 # What nibabel raises on files that are cut off, not NIfTI, or not what their name says.
@@ -40,35 +47,71 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Shape and affine of a volume; raise `RemnantError` where they cannot be those of a 3D scan."""
-    return _header(Path(path), _open(Path(path)))
+    return _read(Path(path), voxels=False)[0]
 
 
 def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a 3D volume: float32 (x, y, z) in the file's axes, and its affine (4, 4).
 
-    Raises `RemnantError` for a file that is missing, unreadable or cut off, not 3D, of impossible voxel size,
-    that holds NaN or infinity, or that holds a single value.
+    NaN around the head, as masking tools leave it, becomes 0, or the least value where that is lower.
+
+    Raises `RemnantError` for a file that is missing, unreadable or cut off, in colour, not 3D, of impossible voxel size,
+    that holds infinity, or NaN elsewhere, or that holds a single value.
     """
     path = Path(path)
-    image = _open(path)
-    header = _header(path, image)
-    try:
-        array = np.asarray(image.dataobj, dtype=np.float32).reshape(header.shape)
-    except UNREADABLE as error:
-        raise RemnantError(f"{path} is cut off or damaged ({error}); copy or export it again.") from None
+    header, values = _read(path, voxels=True)
+    array = np.asarray(values, dtype=np.float32).reshape(header.shape)
     if not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        raise RemnantError(f"{path} holds {count} voxels that are NaN or infinite; repair or leave out this scan.")
+        array = _without_nan_around(path, array)
     if array.min() == array.max():
         raise RemnantError(f"{path} holds {array.flat[0]:g} in every voxel; export it again or leave out this scan.")
     return array, header.affine
 
 
-def volume_files(path: Path) -> tuple[Path, ...]:
-    """The files that a volume consists of: one, or the header and the voxels of a pair, of which `path` names one.
+def _read(path: Path, *, voxels: bool) -> tuple[Header, np.ndarray | None]:
+    """The header of a volume of any format and, if asked for, its voxels in the file's own type."""
+    if not path.exists():
+        raise RemnantError(f"{path} does not exist; check the path, or the table that names it.")
+    if is_series(path):
+        stack = read_stack(path)
+        return _checked(path, stack.shape, stack.affine), stack.voxels() if voxels else None
+    if path.name.endswith(ITK_ENDINGS):
+        header = _checked(path, *read_itk_geometry(path))
+        return header, read_itk_voxels(path) if voxels else None
+    image = open_image(path)
+    header = _header(path, image)
+    if not voxels:
+        return header, None
+    try:
+        return header, np.asarray(image.dataobj)
+    except UNREADABLE as error:
+        raise RemnantError(f"{path} is cut off or damaged ({error}); copy or export it again.") from None
 
-    Either of a pair may be compressed, as in LPBA40, whose headers are plain beside gzipped voxels.
+
+def _without_nan_around(path: Path, array: np.ndarray) -> np.ndarray:
+    """`array` with background where NaN reaches in from its border; raise `RemnantError` for NaN elsewhere and for infinity."""
+    nan = np.isnan(array)
+    pieces, _ = ndimage.label(nan)
+    border = np.concatenate([pieces.take(end, axis).ravel() for axis in range(3) for end in (0, -1)])
+    astray = ~np.isfinite(array) & ~np.isin(pieces, border[border > 0])
+    if astray.any() or nan.all():
+        raise RemnantError(
+            f"{path} holds {int(astray.sum()) or array.size} voxels that are NaN or infinite and not around the head; repair "
+            f"or leave out this scan."
+        )
+    return np.where(nan, min(0.0, float(array[~nan].min())), array).astype(np.float32)
+
+
+def volume_files(path: Path) -> tuple[Path, ...]:
+    """The files that a volume consists of: one, the slices of a DICOM series, or header and voxels, of which `path` names one.
+
+    Either of an Analyze pair may be compressed, as in LPBA40, whose headers are plain beside gzipped voxels.
     """
+    if is_series(path):
+        return read_stack(path).files
+    if path.name.endswith((".mhd", ".nhdr")):
+        # Their voxels lie in files that the header names.
+        return (path, *sorted(other for other in path.parent.glob(f"{path.stem}*raw*") if other.is_file()))
     match = re.fullmatch(r"(.+)\.(hdr|img)(\.gz)?", path.name)
     if not match:
         return (path,)
@@ -117,20 +160,23 @@ def write_volume(path: Path, array: np.ndarray, affine: np.ndarray, mark: str = 
 
 def read_mark(path: Path) -> str:
     """The `mark` that `write_volume` wrote; "" for other volumes. Raises `RemnantError` as `read_header` does."""
-    image = _open(Path(path))
+    image = open_image(Path(path))
     return str(image.header["intent_name"].item().decode(errors="replace")) if "intent_name" in image.header else ""
 
 
-def _open(path: Path) -> nib.AnalyzeImage:
+def open_image(path: Path) -> nib.spatialimages.SpatialImage:
+    """NIfTI, an Analyze pair or .mgz as nibabel's image, voxels not yet read; raise `RemnantError` for other files."""
     if not path.is_file():
         raise RemnantError(f"{path} does not exist; check the path, or the table that names it.")
     files = volume_files(path)
     try:
         image = _open_pair(*files) if len(files) == 2 else nib.load(path)
     except UNREADABLE as error:
-        raise RemnantError(f"{path} cannot be read as a NIfTI volume ({error}); export it again.") from None
-    if len(files) == 1 and not isinstance(image, nib.Nifti1Pair):
-        raise RemnantError(f"{path} must be NIfTI. Got {type(image).__name__} instead; convert it.")
+        raise RemnantError(f"{path} cannot be read as a volume ({error}); export it again.") from None
+    if len(files) == 1 and not isinstance(image, (nib.Nifti1Pair, nib.MGHImage)):
+        raise RemnantError(
+            f"{path} must be a volume of a known format. Got {type(image).__name__} instead; convert it to NIfTI."
+        )
     return image
 
 
@@ -142,25 +188,36 @@ def _open_pair(header: Path, voxels: Path) -> nib.AnalyzeImage:
     return kind.from_file_map({"header": nib.FileHolder(header), "image": nib.FileHolder(voxels)})
 
 
-def _header(path: Path, image: nib.AnalyzeImage) -> Header:
-    shape = tuple(int(side) for side in image.shape)
+def _header(path: Path, image: nib.spatialimages.SpatialImage) -> Header:
+    if image.get_data_dtype().fields or np.issubdtype(image.get_data_dtype(), np.complexfloating):
+        kind = "colours" if image.get_data_dtype().fields else "complex numbers"
+        raise RemnantError(f"{path} holds {kind}; give the scan itself, in shades of grey.")
+    spacing = None
+    if not isinstance(image, nib.MGHImage):
+        # The file's own voxel sizes, since nibabel mends an implausible header in silence.
+        with image.file_map["header" if "header" in image.file_map else "image"].get_prepare_fileobj("rb") as file:
+            raw = type(image.header).from_fileobj(file, check=False)
+        spacing = tuple(float(size) for size in raw["pixdim"][1:4])
+    return _checked(path, image.shape, np.asarray(image.affine, dtype=np.float64), spacing)
+
+
+def _checked(
+    path: Path, shape: Sequence[int], affine: np.ndarray, spacing: tuple[float, float, float] | None = None
+) -> Header:
+    """What a header says, once it can be that of a 3D scan; `spacing` is what it says beside the affine."""
+    shape = tuple(int(side) for side in shape)
     # Some exporters write one volume as (x, y, z, 1).
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != 3 or min(shape) < 2:
         sides = " x ".join(str(side) for side in shape)
         raise RemnantError(f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume.")
-    affine = np.asarray(image.affine, dtype=np.float64)
-    # The file's own voxel sizes, since nibabel mends an implausible header in silence.
-    with image.file_map["header" if "header" in image.file_map else "image"].get_prepare_fileobj("rb") as file:
-        raw = type(image.header).from_fileobj(file, check=False)
-    spacing = tuple(float(size) for size in raw["pixdim"][1:4])
-    of_affine = nib.affines.voxel_sizes(affine)
-    for sizes in (spacing, of_affine):
+    of_affine = tuple(float(size) for size in nib.affines.voxel_sizes(affine))
+    for sizes in (spacing or of_affine, of_affine):
         if not (np.isfinite(sizes).all() and min(sizes) > 0 and max(sizes) <= LARGEST_SPACING_MM):
             text = " x ".join(f"{size:g}" for size in sizes)
             raise RemnantError(
                 f"The header of {path} gives a voxel size of {text} mm, which no scan has (above 0, at most "
                 f"{LARGEST_SPACING_MM:g} mm); mend the header or leave out this scan."
             )
-    return Header(shape, affine, tuple(float(size) for size in of_affine))
+    return Header(shape, affine, of_affine)

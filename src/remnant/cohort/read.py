@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from remnant.base.errors import RemnantError
 from remnant.cohort import bids, lpba40, manifest, mrbrains, nnunet, ppmi
@@ -11,13 +12,17 @@ from remnant.cohort.radiograph import chexpert, folder, nih
 LAYOUTS = (manifest, bids, nnunet, lpba40, ppmi, mrbrains, chexpert, nih, folder)
 
 
+def tabled(directory: Path) -> list[ModuleType]:
+    """The layouts that `directory` has, but for a plain folder, which is what has no table: other layouts hold pictures, too."""
+    return [layout for layout in LAYOUTS if layout is not folder and layout.recognises(directory)]
+
+
 def read_cohort(directory: Path) -> Cohort:
     """Read the cohort in `directory`; raise `RemnantError` for a directory of no known layout or of two."""
     directory = Path(directory)
     if not directory.is_dir():
         raise RemnantError(f"The data directory {directory} does not exist; check the path.")
-    # A plain folder is what has no table: other layouts hold pictures, too.
-    found = [layout for layout in LAYOUTS if layout is not folder and layout.recognises(directory)]
+    found = tabled(directory)
     if not found and folder.recognises(directory):
         found = [folder]
     if len(found) > 1:

@@ -76,7 +76,7 @@ def make_cohort(directory: Path, cases: list[Case], schemes: dict[str, LabelSche
             case = replace(case, session=f"{session}-{count}")
         seen[case.case_id] = case
         for path in (case.image, case.labels):
-            if path is not None and not path.is_file():
+            if path is not None and not path.exists():
                 raise RemnantError(
                     f"{path} does not exist, though {directory} lists it; copy it there or drop its row."
                 )

@@ -18,16 +18,20 @@ class Contents(Check):
         if len(found) > 3:
             text = f"{len(found)} images cannot be read, the first because: {found[0].text}"
             found = [finding(self.name, "error", text, subject.unreadable, subject.root)]
-        return found
+        return [*found, *(finding(self.name, "warning", note) for note in subject.notes)]
 
 
 def counts(subject: Subject) -> dict[str, int | str]:
     """Layout and numbers of patients, sessions (of all patients) and scans."""
     if subject.cohort is None:
         patients = {patient for patient, _ in subject.series}
-        visits = {(one.patient, str(one.header.get("StudyInstanceUID", ""))) for one in subject.slices}
+        visits = {
+            (patient, str(one.header.get("StudyInstanceUID", "")))
+            for (patient, _), files in subject.series.items()
+            for one in files
+        }
         named = {"layout": "DICOM", "patients": len(patients), "sessions": len(visits), "scans": len(subject.series)}
-        return named | {"files": len(subject.slices)}
+        return named | {"files": len(subject.dicom)}
     cohort = subject.cohort
     return {
         "layout": cohort.layout,

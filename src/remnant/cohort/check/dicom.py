@@ -1,76 +1,58 @@
-"""DICOM slices of a folder, and the volumes that they make. Conformance: DICOM PS3.3 C.7.6.2 (image plane)."""
+"""The DICOM files of a folder, whatever they are called, and what kind of image each is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pydicom
+from remnant.base.errors import RemnantError
+from remnant.cohort.dicom import is_dicom, open_dicom
+from remnant.cohort.radiograph.dicom import NO_RADIOGRAPH
+from remnant.cohort.series import Slice
 
-from remnant.cohort.radiograph.dicom import RADIOGRAPH, quiet_pydicom
-
-PREAMBLE = 128
+ENDINGS = (".dcm", ".ima")
+# Made from other images, or of doses: nothing in them is scanned.
+DERIVED = {"SEG", "RTDOSE", "PR", "REG"}
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One DICOM file; `header` is everything but the pixels."""
-
-    path: Path
-    header: pydicom.Dataset
+class Found(Slice):
+    """One DICOM file of a folder."""
 
     @property
     def patient(self) -> str:
         return str(self.header.get("PatientID", "")) or "unnamed"
 
     @property
-    def modality(self) -> str:
-        return str(self.header.get("Modality", "")).strip().upper()
+    def flat(self) -> bool:
+        """Whether it is a picture of its own, such as a radiograph."""
+        return not self.placed and self.modality not in NO_RADIOGRAPH
 
     @property
-    def series(self) -> str:
-        """What slices of one volume share; a radiograph is alone."""
-        if self.modality in RADIOGRAPH:
-            return str(self.path)
-        return str(self.header.get("SeriesInstanceUID", "")) or str(self.path.parent)
+    def scanned(self) -> bool:
+        """Whether it is part of a volume."""
+        return self.placed and self.modality not in DERIVED
+
+    @property
+    def scan(self) -> str:
+        """What the files of one scan share."""
+        return str(self.path) if self.flat else self.series
 
 
-def read_slices(directory: Path) -> list[Slice]:
-    """Every DICOM file below `directory`, known by its preamble ("DICM" at byte 128) or by its name, *.dcm."""
-    slices = []
-    for path in sorted(path for path in directory.rglob("*") if path.suffix.lower() in ("", ".dcm", ".ima")):
-        if path.is_file() and (path.suffix or _is_dicom(path)):
-            try:
-                with quiet_pydicom():
-                    header = pydicom.dcmread(path, stop_before_pixels=True, force=path.suffix != "")
-            except (pydicom.errors.InvalidDicomError, OSError, ValueError, AttributeError):
-                continue
-            if "SOPClassUID" in header or "PatientID" in header:
-                slices.append(Slice(path, header))
-    return slices
+def read_files(directory: Path) -> tuple[list[Found], dict[Path, str]]:
+    """Every DICOM file below `directory`, and those that cannot be read, each with the reason.
 
-
-def stack(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray] | None:
-    """A series' float32 (x, y, z) and affine (4, 4) in RAS+, slices by position; None where they make no volume."""
-    try:
-        axes = np.array(slices[0].header.ImageOrientationPatient, float).reshape(2, 3)
-        normal = np.cross(*axes)
-        ordered = sorted(slices, key=lambda one: normal @ np.array(one.header.ImagePositionPatient, float))
-        with quiet_pydicom():
-            planes = [pydicom.dcmread(one.path).pixel_array.astype(np.float32).T for one in ordered]
-        array = np.stack(planes, axis=-1)
-        first, last = (np.array(ordered[i].header.ImagePositionPatient, float) for i in (0, -1))
-        down, across = (float(size) for size in slices[0].header.PixelSpacing)
-    except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError, RuntimeError):
-        return None
-    affine = np.eye(4)
-    step = (last - first) / max(1, len(planes) - 1)
-    affine[:3] = np.column_stack([axes[0] * across, axes[1] * down, step, first])
-    # DICOM's patient axes are LPS.
-    affine[:2] *= -1
-    return array, affine
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(PREAMBLE + 4)[PREAMBLE:] == b"DICM"
+    Known by its first bytes, so that names such as a UID do not hide it, or by its ending. AppleDouble files (._*) are none.
+    """
+    files, unreadable = [], {}
+    for path in sorted(path for path in directory.rglob("*") if path.is_file() and not path.name.startswith("._")):
+        if not (is_dicom(path) or path.suffix.lower() in ENDINGS):
+            continue
+        try:
+            found = Found(path, open_dicom(path, stop_before_pixels=True))
+        except RemnantError as error:
+            unreadable[path] = str(error)
+            continue
+        if len(found.header):
+            files.append(found)
+        else:
+            unreadable[path] = f"{path} holds nothing that is DICOM, though it is called so; export it again."
+    return files, unreadable

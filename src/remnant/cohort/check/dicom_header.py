@@ -46,7 +46,7 @@ class DicomHeader(Check):
     name = "header"
 
     def findings(self, subject: Subject) -> list[Finding]:
-        slices = subject.slices
+        slices = subject.dicom
         if not slices:
             return []
         found = []

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from pathlib import Path
 
-import nibabel as nib
-
+from remnant.base.errors import RemnantError
 from remnant.base.identifying import DATE, NUMBER, kind_of
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Subject
+from remnant.cohort.dicom import is_dicom
+from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
+from remnant.cohort.nifti import open_image
 from remnant.cohort.radiograph.raster import texts as picture_texts
 from remnant.cohort.radiograph.read import kind
 
@@ -24,13 +26,16 @@ class NiftiHeader(Check):
     name = "header"
 
     def findings(self, subject: Subject) -> list[Finding]:
-        if subject.cohort is None:
-            return []
         errors, texts = defaultdict(list), defaultdict(list)
         for path in subject.files:
-            if path in subject.unreadable:
+            if path in subject.unreadable or is_dicom(path) or path.name.endswith(ITK_ENDINGS):
                 continue
-            for place, text in header_texts(path).items():
+            try:
+                texts_of_file = header_texts(path)
+            except RemnantError:
+                # Told by the check that reads its voxels.
+                continue
+            for place, text in texts_of_file.items():
                 kind = kind_of(text) or ("a copy of a DICOM header" if place.split()[0] in ALWAYS else None)
                 (errors[place, kind] if kind else texts[place]).append(path)
         found = []
@@ -47,9 +52,13 @@ def header_texts(path: Path) -> dict[str, str]:
     """What a header says in words, by the field or extension that it stands in; empty fields are left out."""
     if kind(path):
         return {place: text if len(text) < 100 else _telling(text) for place, text in picture_texts(path).items()}
-    header = nib.load(path).header
-    texts = {name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip() for name in FIELDS}
-    for extension in header.extensions:
+    header = open_image(path).header
+    texts = {
+        name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip()
+        for name in FIELDS
+        if name in header
+    }
+    for extension in getattr(header, "extensions", ()):
         code = extension.get_code()
         # A DICOM header counts whole: what is in it need not be read.
         raw = b"" if code == 2 else bytes(extension.content)

@@ -1,22 +1,22 @@
-"""What is checked: a directory's scans, one at a time, whether they are NIfTI or radiographs of a cohort, or DICOM series."""
+"""What is checked: a directory's scans, one at a time, whether they are volumes or radiographs of a cohort, or DICOM series."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.check.dicom import Slice, read_slices, stack
-from remnant.cohort.nifti import read_volume
-from remnant.cohort.radiograph.dicom import RADIOGRAPH
-from remnant.cohort.radiograph.image import Radiograph
+from remnant.cohort.check.dicom import Found, read_files
+from remnant.cohort.dicom import is_dicom, open_dicom
+from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
+from remnant.cohort.nifti import open_image, read_volume, volume_files
 from remnant.cohort.radiograph.read import kind, read_radiograph
-from remnant.cohort.read import read_cohort
+from remnant.cohort.read import read_cohort, tabled
+from remnant.cohort.series import Slice, stack
 
 
 @dataclass(frozen=True)
@@ -36,28 +36,34 @@ class Scan:
 
 @dataclass(frozen=True)
 class Subject:
-    """A directory to check: a `cohort` of NIfTI files or radiographs, or the `slices` of DICOM files, each series, and each
-    radiograph, a scan."""
+    """A directory to check. `cohort`: its images and label maps, by its tables; `dicom`: every DICOM file in it, which are the
+    scans where there is no `cohort`. `unreadable`: files that cannot be read, each with the reason; `notes`: what else to tell.
+    """
 
     root: Path
     cohort: Cohort | None = None
-    slices: tuple[Slice, ...] = ()
+    dicom: tuple[Found, ...] = ()
     unreadable: dict[Path, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @cached_property
-    def series(self) -> dict[tuple[str, str], list[Slice]]:
-        """The slices of each (patient, series)."""
+    def series(self) -> dict[tuple[str, str], list[Found]]:
+        """The DICOM files of each (patient, scan)."""
         series = defaultdict(list)
-        for one in self.slices:
-            series[one.patient, one.series].append(one)
+        for one in self.dicom:
+            if one.pictured and (one.flat or one.scanned):
+                series[one.patient, one.scan].append(one)
         return dict(series)
 
-    @property
+    @cached_property
     def files(self) -> list[Path]:
         """Every file that the subject consists of: images, label maps, slices."""
-        if self.cohort is None:
-            return [one.path for one in self.slices]
-        return [path for case in self.cohort.cases for path in (case.image, case.labels) if path]
+        named = (
+            [path for case in self.cohort.cases for path in (case.image, case.labels) if path] if self.cohort else []
+        )
+        return list(
+            dict.fromkeys([*(file for path in named for file in _files_of(path)), *(one.path for one in self.dicom)])
+        )
 
     @property
     def count(self) -> int:
@@ -65,52 +71,76 @@ class Subject:
 
     def scans(self) -> Iterator[Scan]:
         """Every scan that can be read, one in memory at a time; the others are put into `unreadable` with the reason."""
+        for patient, session, path, read in self._readers():
+            try:
+                scan = read(patient, session, path)
+            except RemnantError as error:
+                self.unreadable[path] = str(error)
+                continue
+            yield scan
+
+    def _readers(self) -> Iterator[tuple[str, str, Path, Callable[..., Scan]]]:
         if self.cohort is None:
-            for (patient, name), slices in self.series.items():
-                if slices[0].modality in RADIOGRAPH:
-                    if (picture := self._radiograph(slices[0].path)) is not None:
-                        yield _flat(picture, patient, name, slices[0].path)
-                elif made := stack(slices):
-                    yield Scan(patient, name, slices[0].path, *made)
+            for (patient, name), files in self.series.items():
+                yield patient, name, files[0].path, _flat if files[0].flat else partial(_stacked, files)
             return
         for case in self.cohort.cases:
-            if case.image.is_file() and kind(case.image):
-                if (picture := self._radiograph(case.image)) is not None:
-                    yield _flat(picture, case.patient, case.session, case.image, case)
-                continue
-            try:
-                array, affine = read_volume(case.image)
-            except RemnantError as error:
-                self.unreadable[case.image] = str(error)
-                continue
-            yield Scan(case.patient, case.session, case.image, array, affine, _codes(case.image), case)
-
-    def _radiograph(self, path: Path) -> Radiograph | None:
-        try:
-            return read_radiograph(path)
-        except RemnantError as error:
-            self.unreadable[path] = str(error)
-            return None
+            read = _flat if case.image.is_file() and kind(case.image) and not _placed(case.image) else _volume
+            yield case.patient, case.session, case.image, partial(read, case=case)
 
 
 def open_subject(directory: Path) -> Subject:
     """What is in `directory`; raise `RemnantError` where it is neither a known cohort nor a folder of DICOM files."""
     directory = Path(directory)
-    # A list of DICOM slices may look like a manifest: it is the files that tell.
-    if directory.is_dir() and (slices := read_slices(directory)):
-        return Subject(directory, slices=tuple(slices))
-    return Subject(directory, cohort=read_cohort(directory))
+    dicom, unreadable = read_files(directory) if directory.is_dir() else ([], {})
+    if not dicom and not unreadable:
+        return Subject(directory, cohort=read_cohort(directory))
+    subject = Subject(directory, dicom=tuple(dicom), unreadable=unreadable)
+    if not tabled(directory):
+        return subject
+    try:
+        return replace(subject, cohort=read_cohort(directory))
+    except RemnantError as error:
+        # A list of slices may look like a manifest.
+        return replace(subject, notes=(f"Only the DICOM files were checked, since no cohort could be read: {error}",))
 
 
-def _flat(picture: Radiograph, patient: str, session: str, path: Path, case: Case | None = None) -> Scan:
+def _files_of(path: Path) -> tuple[Path, ...]:
+    try:
+        return volume_files(path)
+    except RemnantError:
+        # What is wrong with it is told when it is read.
+        return (path,)
+
+
+def _placed(path: Path) -> bool:
+    return is_dicom(path) and Slice(path, open_dicom(path, stop_before_pixels=True)).placed
+
+
+def _stacked(files: list[Found], patient: str, session: str, path: Path) -> Scan:
+    made = stack(files, path.parent)
+    return Scan(patient, session, path, made.voxels(), made.affine)
+
+
+def _volume(patient: str, session: str, path: Path, case: Case) -> Scan:
+    array, affine = read_volume(path)
+    return Scan(patient, session, path, array, affine, _codes(path), case)
+
+
+def _flat(patient: str, session: str, path: Path, case: Case | None = None) -> Scan:
+    picture = read_radiograph(path)
     down, across = picture.spacing or (1.0, 1.0)
     return Scan(patient, session, path, picture.pixels.T, np.diag([across, down, 1.0, 1.0]), picture.codes, case)
 
 
 def _codes(path: Path) -> tuple[float, ...]:
-    image = nib.load(path)
+    """What the header of a NIfTI or Analyze file says of how it was written, as numbers; () for other formats."""
+    if path.is_dir() or path.name.endswith(ITK_ENDINGS) or is_dicom(path):
+        return ()
+    image = open_image(path)
     header = image.header
+    names = ("datatype", "qform_code", "sform_code", "xyzt_units", "vox_offset")
+    codes = [float(np.nan_to_num(header[name])) for name in names if name in header]
     # nibabel empties slope and inter of the header it returns, and keeps them with the data.
-    scaling = (image.dataobj.slope, image.dataobj.inter)
-    codes = (header["datatype"], header["qform_code"], header["sform_code"], header["xyzt_units"], header["vox_offset"])
-    return tuple(float(np.nan_to_num(value)) for value in (*codes, header.endianness == "<", *scaling))
+    scaling = [float(np.nan_to_num(getattr(image.dataobj, name, 0.0))) for name in ("slope", "inter")]
+    return (*codes, float(header.endianness == "<"), *scaling)

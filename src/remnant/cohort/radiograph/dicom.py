@@ -1,13 +1,8 @@
 """DICOM radiographs: from stored values to what a viewer shows (PS3.3 C.11.1 and C.11.2, PS3.14).
 
-A header's text may name the patient: no value of it gets into a message, and pydicom's own warnings, which quote values,
-are silenced.
+A header's text may name the patient: no value of it gets into a message.
 """
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +10,7 @@ import pydicom
 from pydicom.pixels import apply_modality_lut, apply_voi
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.dicom import open_dicom, quiet_pydicom, stored_pixels
 from remnant.cohort.radiograph.image import Radiograph, check_pixels, check_size
 
 # Modalities of slices and of other pictures that are no projections (PS3.3 C.7.3.1.1.1).
@@ -22,41 +18,16 @@ NO_RADIOGRAPH = {"CT", "MR", "PT", "NM", "US", "OCT", "OP", "SM", "ES", "ECG", "
 RADIOGRAPH = {"CR", "DX", "DR", "RG"}
 
 
-@contextlib.contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Without pydicom's warnings and log lines, which quote the header."""
-    logger = logging.getLogger("pydicom")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = before
-
-
-def read_header(path: Path) -> pydicom.Dataset:
-    """The header without pixels; raise `RemnantError` for a file that is no DICOM."""
-    return _open(path, stop_before_pixels=True)
-
-
 def read_dicom(path: Path) -> Radiograph:
     """Read one radiograph as it is meant to be seen: rescaled, windowed (the first window or table of several), bone bright.
 
     Without a window, or with one of no width, the range of the values is [0, 1]. Padding is black. Raises `RemnantError`
-    for a file that is cut off, of several frames, in colour, compressed in a way that is not installed, or no radiograph.
+    for a file that is cut off, of several frames, in colour, compressed in a way that is not read, or no radiograph.
     """
     with quiet_pydicom():
-        header = _open(path)
+        header = open_dicom(path)
         _check(path, header)
-        try:
-            stored = header.pixel_array
-        except (NotImplementedError, RuntimeError) as error:
-            raise RemnantError(_cannot_decode(path, header, error)) from None
-        except Exception:
-            # Anything may be wrong in a damaged file, and what is raised may quote it.
-            raise RemnantError(f"{path} is cut off or damaged; copy or export it again.") from None
+        stored = stored_pixels(path, header)
         try:
             shown = _shown(stored, header)
             spacing, aspect = _geometry(header)
@@ -74,14 +45,6 @@ def read_dicom(path: Path) -> Radiograph:
     return Radiograph(check_pixels(path, shown), spacing, aspect, burnt, codes)
 
 
-def _open(path: Path, **options: bool) -> pydicom.Dataset:
-    with quiet_pydicom():
-        try:
-            return pydicom.dcmread(path, force=path.suffix.lower() == ".dcm", **options)
-        except Exception:
-            raise RemnantError(f"{path} cannot be read as DICOM; copy or export it again.") from None
-
-
 def _check(path: Path, header: pydicom.Dataset) -> None:
     modality = str(header.get("Modality", "")).strip().upper()
     if modality in NO_RADIOGRAPH:
@@ -92,8 +55,6 @@ def _check(path: Path, header: pydicom.Dataset) -> None:
         frames, samples = int(header.get("NumberOfFrames") or 1), int(header.get("SamplesPerPixel") or 1)
         rows, columns = int(header.Rows), int(header.Columns)
         colours = str(header.get("PhotometricInterpretation", "")).strip()
-        # Transfer syntaxes are told by their name alone: a damaged file's may be anything.
-        header.file_meta.TransferSyntaxUID.name  # noqa: B018
     except Exception:
         raise RemnantError(f"The header of {path} does not describe its pixels; export it again.") from None
     if frames != 1:
@@ -101,20 +62,6 @@ def _check(path: Path, header: pydicom.Dataset) -> None:
     if samples != 1 or colours not in ("MONOCHROME1", "MONOCHROME2"):
         raise RemnantError(f"{path} is in colour; a radiograph is MONOCHROME1 or MONOCHROME2, export it so.")
     check_size(path, rows, columns)
-
-
-def _cannot_decode(path: Path, header: pydicom.Dataset, error: Exception) -> str:
-    syntax = header.file_meta.TransferSyntaxUID
-    if syntax.is_compressed and not _decodable(syntax):
-        return f"{path} is compressed as {syntax.name}, which cannot be read here; decompress it or install pylibjpeg."
-    return f"{path} is cut off or damaged; copy or export it again."
-
-
-def _decodable(syntax: pydicom.uid.UID) -> bool:
-    try:
-        return bool(pydicom.pixels.get_decoder(syntax).is_available)
-    except NotImplementedError:
-        return False
 
 
 def _shown(stored: np.ndarray, header: pydicom.Dataset) -> np.ndarray:

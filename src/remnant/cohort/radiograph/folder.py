@@ -11,7 +11,7 @@ import pydicom
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.radiograph.dicom import quiet_pydicom, read_header
+from remnant.cohort.dicom import open_dicom, quiet_pydicom
 from remnant.cohort.radiograph.read import ENDINGS, kind
 from remnant.cohort.table import make_cohort, parse_age_string, parse_sex
 
@@ -33,7 +33,7 @@ def read(directory: Path) -> Cohort:
         if kind(path) != "dicom":
             cases.append(Case(name, "1", path))
             continue
-        header = read_header(path)
+        header = open_dicom(path, stop_before_pixels=True)
         with quiet_pydicom():
             who = _text(header, "PatientID")
             patient = of_header.setdefault(who, name) if who else name

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.dicom import is_dicom
 from remnant.cohort.radiograph.dicom import read_dicom
 from remnant.cohort.radiograph.image import Radiograph
 from remnant.cohort.radiograph.raster import read_raster
 
-PNG, JPEG, DICOM = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"DICM"
-PREAMBLE = 128
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 # The endings that a folder is searched for; files without ending may be DICOM.
 ENDINGS = (".png", ".jpg", ".jpeg", ".dcm")
 
@@ -17,7 +17,7 @@ def kind(path: Path) -> str | None:
     """'png', 'jpeg', 'dicom', or None for any other file; raise `RemnantError` where there is none."""
     try:
         with path.open("rb") as file:
-            start = file.read(PREAMBLE + len(DICOM))
+            start = file.read(len(PNG))
     except OSError as error:
         raise RemnantError(
             f"{path} cannot be opened ({error.strerror}); check the path and your rights to it."
@@ -26,8 +26,7 @@ def kind(path: Path) -> str | None:
         return "png"
     if start.startswith(JPEG):
         return "jpeg"
-    # Files of old scanners begin without the preamble.
-    return "dicom" if start[PREAMBLE:] == DICOM or path.suffix.lower() == ".dcm" else None
+    return "dicom" if is_dicom(path) or path.suffix.lower() == ".dcm" else None
 
 
 def read_radiograph(path: Path) -> Radiograph:
