@@ -98,6 +98,18 @@ _LABELS = {
     "noise_5": "noise, 5 dB",
     "low_resolution": "half resolution",
     "as_trained": "as trained",
+    "margin_shifted": "margin, shifted images",
+    "correct": "right answer",
+    "confidence_shifted": "confidence, shifted images",
+    "cross_entropy": "cross-entropy",
+    "dice_shifted": "Dice, shifted scans",
+    "cross_entropy_shifted": "cross-entropy, shifted scans",
+    "blind": "blind baseline",
+    **{
+        f"{network}-{kind}": f"{name}, {words}"
+        for network, name in (("unet", "U-Net"), ("segnet", "SegNet"))
+        for kind, words in (("deep_grey", "deep grey"), ("overfit", "trained too long"), ("stripped", "skull removed"))
+    },
 }
 
 # Columns that need other than two decimals; a p-value of 0.00 or a loss of 0.01 would say nothing.

@@ -39,6 +39,7 @@ def tables(
     sessions=True,
     count=8,
     published=3,
+    verdicts=(),
 ):
     similarity = {
         "network": "unet",
@@ -59,6 +60,8 @@ def tables(
         "gallery_size": [],
         "response": [],
         "recovered": [],
+        "membership": [],
+        "membership_verdicts": list(verdicts),
         "leak": [
             LEAK
             | {"decoder": leak_of, "statistic": statistic, "low": low, "high": high, "holm_p": p, "detectable": 0.04}
@@ -162,6 +165,23 @@ def test_both_decoders_are_reported_and_the_verdict_rests_on_the_stronger(publis
     assert (
         f"the {attack} attack finds" in said["headline"] and f"for {max(published, 8)} of 9 members" in said["headline"]
     )
+
+
+SHOWN = {"target": "unet", "control": False, "outcome": "shown", "signal": "dice", "auc": 0.89, "sentence": "It knows."}
+
+
+@pytest.mark.parametrize(("count", "first"), [(0, "U-Net: It knows. From the latents"), (8, "From the latents")])
+def test_membership_by_the_output_stands_in_the_headline_whatever_the_decoders_find(count, first):
+    said = words(tables(count=count, published=0, verdicts=[SHOWN]))
+    assert said["headline"].startswith(first) and "It knows." in said["headline"]
+    assert "U-Net: It knows." in said["findings"]
+
+
+def test_the_chapter_on_membership_stands_where_it_was_measured():
+    made = tables()
+    assert all(section.table is None or section.table.name != "membership" for section in words(made)["sections"])
+    made["membership"] = [{"target": "unet", "source": "dice"}]
+    assert any(section.table and section.table.name == "membership" for section in words(made)["sections"])
 
 
 def test_measures_and_views_come_with_their_settings():

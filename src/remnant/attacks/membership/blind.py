@@ -92,10 +92,11 @@ def blind_test(
 
 def _weighed(columns: np.ndarray) -> np.ndarray:
     """Columns of mean 0 and variance 1, the unknown at the mean, divided so that the block's squares sum to one a patient."""
-    centred = np.nan_to_num(columns - np.nanmean(np.where(np.isfinite(columns).any(0), columns, 0), axis=0))
+    known = np.where(np.isfinite(columns).any(0), columns, 0)
+    centred = np.nan_to_num(known - np.nanmean(known, axis=0))
     spread = centred.std(0)
     varied = spread > 1e-6
-    return centred[:, varied] / spread[varied] / np.sqrt(max(1, varied.sum()))
+    return np.where(varied, centred / np.where(varied, spread, 1), 0) / np.sqrt(max(1, varied.sum()))
 
 
 def _parts(roles: np.ndarray, seeds: np.random.Generator) -> np.ndarray:

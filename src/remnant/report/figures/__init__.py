@@ -63,6 +63,7 @@ FIGURES = {
     "entropy_histogram": Kind(entropy_histogram, "entropy"),
     "membership_scores": Kind(membership_scores, "membership_scores", people=True),
     "auc_forest": Kind(auc_forest, "leak"),
+    "membership_forest": Kind(auc_forest, "membership"),
     "trade_off": Kind(trade_off, "trade_off"),
     "adversaries": Kind(adversaries, "identity"),
     "beyond_map": Kind(beyond_map, "difference"),

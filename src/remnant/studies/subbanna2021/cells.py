@@ -46,12 +46,12 @@ def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: St
     """Train an inversion decoder on the attacker's scans, redraw the others', and hold them against the gallery."""
     name, chosen = attack_cell_name(network, fold, experiment), EXPERIMENTS[experiment]
     data = read_fold(run, fold).seen_by(TARGETS[chosen.target])
-    target = _load(run, network, fold, chosen.target)
+    target = load_target(run, network, fold, chosen.target)
     attacked = data.attacked(settings.few if TARGETS[chosen.target].few else None)
     own = data.images[data.where("attacker")]
     access = latents_of(target, data.images[attacked])
     if chosen.encoder:
-        ours = latents_of(_load(run, network, fold, chosen.encoder), own)
+        ours = latents_of(load_target(run, network, fold, chosen.encoder), own)
         taken = align(access.latents, ours.latents, chosen.alignment)
         access = Latents(ours.encoder, taken(access.latents))
     decoders = run.private / "decoders"
@@ -86,7 +86,8 @@ def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: St
     }
 
 
-def _load(run: Run, network: str, fold: int, target: str) -> Segmenter:
+def load_target(run: Run, network: str, fold: int, target: str) -> Segmenter:
+    """The segmenter that `segmenter_cell` trained."""
     folder = run.checkpoints if TARGETS[target].group == "member" else run.private / "decoders"
     return load_checkpoint(folder / checkpoint_name(network, fold, target))
 

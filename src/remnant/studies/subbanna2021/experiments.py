@@ -83,5 +83,9 @@ def checkpoint_name(network: str, fold: int, target: str) -> str:
     return f"{target_cell_name(network, fold, target).removeprefix('segmenter-')}.safetensors"
 
 
+def membership_cell_name(network: str, fold: int, target: str) -> str:
+    return target_cell_name(network, fold, target).replace("segmenter", "membership", 1)
+
+
 def attack_cell_name(network: str, fold: int, experiment: str) -> str:
     return f"attack-{network}-fold{fold}-{experiment}"

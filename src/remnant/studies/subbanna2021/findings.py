@@ -5,6 +5,7 @@ from typing import Any
 from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label
+from remnant.studies.membership import membership_findings
 from remnant.studies.subbanna2021.leak_findings import NAMES, leak_findings
 from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -22,6 +23,12 @@ def strongest(tables: Tables, settings: StudySettings) -> str:
 
     plain = [name for name in settings.experiments if name in DECODERS]
     return max(plain or settings.experiments, key=found)
+
+
+def exposed(tables: Tables, decoder: str) -> bool:
+    """Whether the decoder finds patients beyond chance, by the exact interval of their share."""
+    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
+    return any(row["rank1_low"] > row["chance"] for row in rows)
 
 
 def _one(rows: list[Row], **where: Any) -> Row | None:
@@ -57,10 +64,8 @@ def highlights(tables: Tables, decoder: str) -> list[Highlight]:
 
 def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:
     """What the tables mean, a paragraph each."""
-    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
-    exposed = [row for row in rows if row["rank1_low"] > row["chance"]]
     said = []
-    if exposed:
+    if exposed(tables, decoder):
         said.append(
             "Whoever holds the latents of a scan and the encoder can redraw the scan well enough to say whose it is. "
             "Guard latents like the scans themselves: do not publish, share or send them in clear."
@@ -70,6 +75,7 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
             "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
             "this size and training, not a clearance of the model."
         )
+    said += membership_findings(tables["membership_verdicts"])
     said += leak_findings(tables["leak"], settings, decoder)
     for network in settings.networks:
         row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")

@@ -11,8 +11,10 @@ from remnant.studies.subbanna2021.experiments import (
     PAPER,
     attack_cell_name,
     checkpoint_name,
+    membership_cell_name,
     target_cell_name,
 )
+from remnant.studies.subbanna2021.membership import blind_cell, membership_cell
 from remnant.studies.subbanna2021.recovered import recovered_cell, recovered_cell_name
 from remnant.studies.subbanna2021.settings import StudySettings
 
@@ -21,6 +23,7 @@ def cells_of(settings: StudySettings) -> list[Cell]:
     """Every cell; the attacks of the longest training first, since the last to start decides when the study ends."""
     shared = {"settings": settings}
     targets: dict[str, Cell] = {}
+    looks: dict[str, Cell] = {}
     attacks, measures = [], []
     for network in settings.networks:
         for fold in range(settings.dealt):
@@ -32,6 +35,11 @@ def cells_of(settings: StudySettings) -> list[Cell]:
                 for target in filter(None, (chosen.target, chosen.encoder)):
                     needs.append(target_cell_name(network, fold, target))
                     targets[needs[-1]] = Cell(needs[-1], segmenter_cell, {"target": target, **here})
+                outputs = membership_cell_name(network, fold, chosen.target)
+                own = target_cell_name(network, fold, chosen.target)
+                looks[outputs] = Cell(outputs, membership_cell, {"target": chosen.target, **here}, (own,))
+                blind = f"blind-{chosen.target}"
+                looks[blind] = Cell(blind, blind_cell, {"target": chosen.target, **shared})
                 if chosen.trained_by:
                     needs.append(attack_cell_name(network, fold, chosen.trained_by))
                 arguments: dict[str, Any] = {"experiment": experiment, **here}
@@ -49,4 +57,4 @@ def cells_of(settings: StudySettings) -> list[Cell]:
         arguments = {"target": checkpoint_name(network, 0, target), **shared}
         # First of the measures, as the longest: begun last, it kept one core at work and the other idle for ten minutes.
         measures.insert(0, Cell("damage", damage_cell, arguments, (target_cell_name(network, 0, target),)))
-    return [*targets.values(), *attacks, *measures]
+    return [*targets.values(), *attacks, *measures, *looks.values()]

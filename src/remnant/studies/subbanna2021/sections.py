@@ -1,6 +1,7 @@
 """The report's chapters of the paper's own tables: which tables and figures, under which words."""
 
 from remnant.base.results import FigureView, Row, Section, TableView
+from remnant.studies.membership import membership_section
 from remnant.studies.subbanna2021.experiments import PAPER
 from remnant.studies.subbanna2021.leak_findings import NAMES
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -11,12 +12,19 @@ FOUND = {
     "{rank1:.0%} [{rank1_low:.0%}, {rank1_high:.0%}]": "Share",
 }
 
+WHO_IS_WHO = (
+    "Members are held against the same people as non-members of another fold's model, by the first scan of each. The interval "
+    "and the p-values take in that they are the same people."
+)
+
 
 def sections(
     tables: dict[str, list[Row]], settings: StudySettings, decoder: str, further: list[Section]
 ) -> list[Section]:
     """The chapters of the paper's tables, with the `further` ones before the last two; `decoder` is the strongest attack."""
     chapters = [_identification(settings, decoder), _similarity(settings, decoder)]
+    if tables["membership"]:
+        chapters.append(membership_section(WHO_IS_WHO, "the original scan"))
     if tables["leak"]:
         chapters.append(_leak(settings))
     if tables["other_session"]:
