@@ -108,14 +108,18 @@ def read_optimizer(value: Any) -> Optimizer | None:
 def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Values with the names that lead to them; each container once, however often it is referred to."""
     seen: set[int] = set()
+    flat: set[int] = set()
     stack: list[tuple[tuple[str, ...], Any]] = [((), value)]
     while stack:
         names, item = stack.pop()
         below: list[tuple[Any, Any]] | None = None
         if isinstance(item, dict):
             below = list(item.items())
-        elif isinstance(item, (list, tuple)) and any(isinstance(one, (dict, list, tuple)) for one in item):
-            below = list(enumerate(item))
+        elif isinstance(item, (list, tuple)) and id(item) not in flat:
+            if any(isinstance(one, (dict, list, tuple)) for one in item):
+                below = list(enumerate(item))
+            else:
+                flat.add(id(item))
         if below is None or len(names) >= LEVELS:
             yield names, item
         elif id(item) not in seen:
@@ -180,8 +184,7 @@ def _short(item: Any) -> Plain:
     if isinstance(item, Tensor):
         return f"tensor {tuple(item.shape)}"
     if isinstance(item, (list, tuple)):
-        plain = all(isinstance(one, (str, int, float, bool)) for one in item)
-        if plain and len(item) <= LIST:
+        if len(item) <= LIST and all(isinstance(one, (str, int, float, bool)) for one in item):
             return short(", ".join(short(one, TEXT) for one in item), TEXT)
         return f"{len(item)} values"
     if isinstance(item, dict):

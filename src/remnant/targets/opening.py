@@ -30,6 +30,7 @@ WRAPPERS = (
 )
 OPTIMIZERS = ("optim", "scheduler", "scaler")
 LEVELS = 4
+SEVERAL = 8  # optimisers in a list
 NAME = 1000  # characters of a tensor's name; torchvision's longest has 60
 
 
@@ -132,15 +133,20 @@ def _beside(mapping: dict[Any, Any], weights: set[int], optimizers: list[Optimiz
     for key, value in mapping.items():
         if id(value) in weights or id(value) in seen:
             continue
-        states = [
-            state for state in map(read_optimizer, value if isinstance(value, (list, tuple)) else [value]) if state
-        ]
-        optimizers += states
-        if states:
+        if states := _optimizers(value):
+            optimizers += states
             seen.add(id(value))
         else:
             rest[str(key)] = _beside(value, weights, optimizers, seen) if isinstance(value, dict) else value
     return rest
+
+
+def _optimizers(value: Any) -> list[Optimizer]:
+    """The state of an optimiser, or of a list of some, as trainers of several networks have them."""
+    if isinstance(value, (list, tuple)):
+        return [state for state in map(read_optimizer, value[:SEVERAL]) if state]
+    state = read_optimizer(value)
+    return [state] if state else []
 
 
 def _mappings(loaded: dict[Any, Any]) -> dict[str, dict[Any, Any]]:

@@ -31,7 +31,7 @@ DTYPES = {f"torch.{name}": kind for name, kind in vars(torch).items() if isinsta
 RANK = 64
 # A tied weight is two tensors of one storage; thousands of tensors of one storage are there to waste time.
 SHARED = 8
-MOST = 50_000  # tensors of a file; the largest networks for images have some thousands
+MOST = 20_000  # tensors of a file; the largest networks for images have some thousands
 
 
 class Storages:

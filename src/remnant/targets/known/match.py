@@ -88,4 +88,5 @@ def renamed(tensors: dict[str, Tensor], rules: Sequence[tuple[str, str]]) -> dic
 def count(names: Iterable[str], pattern: str) -> int:
     """How many consecutive numbers, from the first, stand where `pattern` has its group."""
     found = {int(match[1]) for name in names if (match := re.match(pattern, name)) and len(match[1]) < 6}
-    return next(index for index in range(len(found) + 1) if index + min(found, default=0) not in found)
+    first = min(found, default=0)
+    return next(index for index in range(len(found) + 1) if index + first not in found)
