@@ -131,19 +131,19 @@ def train_classifier(
     for _ in range(MEMORISING_CYCLES if memorise else 1):
         fit(model, draw_epoch, steps, loss, settings.fit, report=after_epoch, stop=stop)
         kept = stopping.restore(model) if stopping else len(history) - 1
-        logits = predict_logits(model, training.images, settings.input_range).squeeze(1)
-        correct = int(((logits > 0) == truth.bool()).sum())
-        if correct == n:
+        right_at_last = share_right(model, training, settings.input_range)
+        if right_at_last == 1:
             break
-    if memorise and correct < n:
+    if memorise and right_at_last < 1:
         raise RemnantError(
-            f"The target '{settings.recipe}' must read all {n} training images rightly at the end and reads {correct} "
+            f"The target '{settings.recipe}' must read all {n} training images rightly at the end and reads "
+            f"{round(n * right_at_last)} "
             f"(best while training: {max(epoch.accuracy for epoch in history):.1%}); give it more epochs (now "
             f"{MEMORISING_CYCLES} times {settings.fit.epochs}), another learning_rate (now {settings.learning_rate}), or look "
             "for wrong labels."
         )
-    skills = [_skill(model, group, settings.input_range) for group in (training, validation)]
-    return TrainedClassifier(model, settings, tuple(history), kept, correct / n, *skills)
+    skills = [skill_of(model, group, settings.input_range) for group in (training, validation)]
+    return TrainedClassifier(model, settings, tuple(history), kept, right_at_last, *skills)
 
 
 def balanced_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -174,8 +174,16 @@ class _Stopping:
         return self.best
 
 
-def _skill(model: nn.Module, group: LabelledImages, input_range: InputRange) -> SexSkill:
-    """One value a patient and label: the mean logit of the images, so that nobody counts twice."""
+def share_right(model: nn.Module, group: LabelledImages, input_range: InputRange) -> float:
+    """The share of a group's images that a target reads rightly."""
+    logits = predict_logits(model, group.images, input_range).squeeze(1).numpy()
+    return float(np.mean((logits > 0) == (np.asarray(group.labels) == 1)))
+
+
+def skill_of(model: nn.Module, group: LabelledImages, input_range: InputRange) -> SexSkill:
+    """Accuracy, balanced accuracy and AUC of a target over a group's patients: one value a patient and label, the mean logit of
+    the images, so that nobody counts twice.
+    """
     logits = predict_logits(model, group.images, input_range).squeeze(1).numpy()
     table = pd.DataFrame({"patient": list(group.patients), "label": np.asarray(group.labels) == 1, "logit": logits})
     means = table.groupby(["patient", "label"], sort=False, as_index=False).mean()

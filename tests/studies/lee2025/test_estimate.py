@@ -25,7 +25,7 @@ def test_a_forecast_counts_what_is_left_alone(tmp_path, capsys):
         foretell(run, settings, cells, workers=1, loads=loads, side=settings.side)
         return capsys.readouterr().err
 
-    assert re.match(r"8 targets and 17 attacks: about \d+ min with 1 workers", said())
+    assert re.match(r"9 targets and 19 attacks: about \d+ min with 1 workers", said())
     for cell in cells[:-1]:
         write_json(tmp_path / "cells" / f"{cell.name}.json", {})
     assert "0 targets and 1 attacks" in said()

@@ -140,6 +140,27 @@ def test_what_beats_the_prior_and_not_the_search_for_a_class_is_neither_flagged_
     assert "(GMI)" not in said(tables)
 
 
+@pytest.mark.parametrize(
+    ("own", "swapped", "sentence"),
+    [
+        ((0.1, 0.5), (0.1, 0.4), "It stays with the training patients: it follows the weights"),
+        ((0.1, 0.5), (-0.5, -0.1), "the stored statistics carry membership"),
+        ((0.1, 0.5), (-0.2, 0.1), "No pull is left, to either side"),
+        ((-0.1, 0.5), (-0.5, -0.1), "Whether stored statistics carry membership is open"),
+    ],
+)
+def test_whether_the_statistics_or_the_weights_are_followed_is_said(tables, own, swapped, sentence):
+    row = next(row for row in whole(tables, "cnn_overfit", "published") if row["space"] == "target_features")
+    rows = [
+        row | {"target": target, "source": "joint", "gain": sum(ends) / 2, "gain_low": ends[0], "gain_high": ends[1]}
+        for target, ends in (("cnn_overfit", own), ("cnn_overfit_swapped", swapped))
+    ]
+    both = tables | {"leak": [*tables["leak"], *rows]}
+    assert sentence in said(both) and sentence not in said(tables)
+    assert "swapped" not in headline(both)
+    assert any(section.title == "Do the stored statistics leak?" for section in words(both)["sections"])
+
+
 def test_a_leak_in_the_target_s_own_features_alone_redraws_nobody(tables):
     nobody = "obody was shown to be reconstructed"
     assert nobody not in said(tables) and nobody not in headline(tables)

@@ -38,12 +38,20 @@ def test_every_recipe_has_a_target():
 
 def test_more_methods_are_run_on_more_targets_of_their_kind():
     settings = preset("cpu")
-    assert settings.methods_on("cnn") == ("published", "joint", "prior")
-    assert settings.methods_on("vit") == ("published", "prior")
+    assert settings.methods_on("cnn") == ("published", "joint", "gmi", "prior")
+    assert settings.methods_on("vit") == ("published", "gmi", "prior")
     assert set(settings.methods_on("cnn_overfit")) == set(METHODS)
-    assert set(preset("paper").methods_on("cnn_overfit")) == set(METHODS)
-    assert settings.methods_on("vit_overfit") == ("published", "prior", "pixels", "gmi")
-    assert settings.changed(more_methods=[]).methods_on("cnn_planted") == ("published", "joint", "prior")
+    # There the published attack is as the author ran it.
+    assert set(preset("paper").methods_on("cnn_overfit")) == set(METHODS) - {"author"}
+    assert settings.methods_on("vit_overfit") == ("published", "gmi", "prior", "pixels")
+    assert settings.changed(more_methods=[]).methods_on("cnn_planted") == ("published", "joint", "gmi", "prior")
+    assert settings.methods_on("cnn_overfit_swapped") == ("joint", "gmi", "prior")
+
+
+def test_the_author_s_own_stage_1_has_his_rate_and_length():
+    author = preset("cpu").attack.author
+    assert (author.steps, author.learning_rate, author.batch) == (2500, 1e-5, 8)
+    assert author == preset("paper").attack.manifold and not author.plateau
 
 
 @pytest.mark.parametrize(
@@ -54,6 +62,7 @@ def test_more_methods_are_run_on_more_targets_of_their_kind():
         ({"methods": ["prior", "magic"]}, r"methods\.1: .*'magic'"),
         ({"targets": ["cnn_huge"]}, r"targets\.0"),
         ({"targets": []}, "targets"),
+        ({"targets": ["cnn_overfit_swapped"]}, "has the weights of cnn_overfit, which must be among the targets too"),
         ({"side": 32}, r"Attack\.pixels\.side is 64 and must be the study's side, 32"),
     ],
 )

@@ -36,10 +36,14 @@ class Own:
 
 
 class AttackSettings(Settings):
-    """Settings of all methods; each reads its own. `candidates` are drawn where a method draws as many as one likes."""
+    """Settings of all methods; each reads its own. `candidates` are drawn where a method draws as many as one likes.
+
+    `manifold` is the stage 1 of the published attack, `author` that with the rate and length that the author's code has.
+    """
 
     candidates: int = pydantic.Field(default=1000, ge=2)
     manifold: ManifoldSettings = ManifoldSettings()
+    author: ManifoldSettings = ManifoldSettings()
     likely: LikelySettings = LikelySettings()
     pixels: PixelSettings = PixelSettings()
     gmi: GmiSettings = GmiSettings()
@@ -106,6 +110,10 @@ def _published(attack: Attack) -> Tuned:
     return (_tune(attack, attack.settings.manifold),)
 
 
+def _author(attack: Attack) -> Tuned:
+    return (_tune(attack, attack.settings.author, part="stage 1, as the author ran it"),)
+
+
 def _per_class(attack: Attack) -> Tuned:
     # As many steps in all as one generator has at most, so that it costs no more.
     manifold = attack.settings.manifold
@@ -155,6 +163,7 @@ METHODS: dict[str, Method] = {
         batch_norm=True,
     ),
     "published": Method(_published, _sample, "as published: the prior fine-tuned to the target's parameters"),
+    "author": Method(_author, _sample, "published, with the learning rate and steps of the author's code"),
     "per_class": Method(_per_class, _sample, "published, with a generator for each class"),
 }
 

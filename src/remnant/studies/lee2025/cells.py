@@ -40,10 +40,12 @@ from remnant.studies.lee2025.similar import Yardstick
 from remnant.studies.lee2025.stage1 import Stage1
 from remnant.studies.lee2025.targets import COLUMNS, TARGETS
 from remnant.targets.access import weights_of
+from remnant.targets.checkpoint import load_checkpoint
 from remnant.targets.classifier import LabelledImages, train_classifier
 from remnant.targets.classifier_files import save_classifier
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
+from remnant.targets.swapped import with_statistics_of
 
 DEMOGRAPHICS = "demographics"
 
@@ -61,8 +63,8 @@ def demographics_cell(run: Run, settings: AuditSettings) -> dict[str, Any]:
 
 
 def demographics_file(run: Run) -> Path:
-    """Where the reader of age and sex lies: it knows public patients only."""
-    return run.checkpoints / f"{DEMOGRAPHICS}.safetensors"
+    """Where the reader of age and sex lies: beside it stand the exact ages of public patients, who are patients too."""
+    return run.private / DEMOGRAPHICS / f"{DEMOGRAPHICS}.safetensors"
 
 
 def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
@@ -70,9 +72,13 @@ def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
     name, chosen = target_cell_name(target), TARGETS[target]
     groups = read_groups(run, chosen.source)
     training, validation = (_labelled(groups[part]) for part in ("members", "validation"))
-    trained = train_classifier(
-        training, validation, settings.classifier(target), Seeds(settings.seed).child(name), _epoch_log(run, name)
-    )
+    own, seeds = settings.classifier(target), Seeds(settings.seed).child(name)
+    if chosen.swapped:
+        weights = load_checkpoint(target_file(run, chosen.swapped))
+        others = _labelled(groups["non_members"])
+        trained = with_statistics_of(others, weights, own, seeds, training=training, validation=validation)
+    else:
+        trained = train_classifier(training, validation, own, seeds, _epoch_log(run, name))
     path = target_file(run, target)
     save_classifier(path, trained)
     told = trained.validation

@@ -53,9 +53,14 @@ def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
     sources = {TARGETS[name].source for name in networks}
     members = {source: len(read_groups(run, source)["members"].patients) for source in sources}
     return {
-        name: replace(once[network], members=members[TARGETS[name].source], epochs=settings.classifier(name).fit.epochs)
+        name: replace(once[network], members=members[TARGETS[name].source], epochs=_epochs(settings, name))
         for name, network in networks.items()
     }
+
+
+def _epochs(settings: StudySettings, target: str) -> int:
+    """How many epochs a target is trained for itself: none where it takes over another's weights."""
+    return 0 if TARGETS[target].swapped else settings.classifier(target).fit.epochs
 
 
 def foretell(
@@ -96,7 +101,8 @@ def foretell(
 def _work(settings: AuditSettings, method: str, *, first: bool) -> tuple[int, int]:
     """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
     attack = settings.attack
-    tuning = attack.manifold.steps * attack.manifold.batch
+    stage1 = attack.author if method == "author" else attack.manifold
+    tuning = stage1.steps * stage1.batch
     own = {
         "pixels": attack.pixels,
         "gmi": attack.gmi,

@@ -16,6 +16,7 @@ from remnant.studies.lee2025.leak_findings import (
     gain_in_words,
     judged,
     pictured,
+    statistics_in_words,
     targets_in_words,
 )
 from remnant.studies.lee2025.people_findings import anonymity, people
@@ -82,6 +83,7 @@ def findings(tables: Tables) -> list[str]:
     if targets:
         said += controls_in_words(tables)
         said += targets_in_words(tables, [target for target in targets if target not in HELPERS])
+        said += statistics_in_words(tables)
     said += [_likely(tables), *people(tables), *anonymity(tables), *mitigations(tables), *methods(tables)]
     return [text for text in said if text]
 

@@ -7,15 +7,18 @@ from remnant.base.results import Row, matching
 from remnant.report.words import label, p_in_words
 from remnant.report.words import number as written
 from remnant.studies.lee2025.leak_tables import LEVEL
-from remnant.studies.lee2025.scores import ATTACK, CONTROL, RIVALS
-from remnant.studies.lee2025.settings import METHODS_OF_ALL
-from remnant.studies.lee2025.targets import CONTROLS, PLANTED, UNTRAINED
+from remnant.studies.lee2025.scores import ATTACK
+from remnant.studies.lee2025.settings import CLASSES, CONTROL, METHODS_OF_ALL, RIVALS
+from remnant.studies.lee2025.targets import CONTROLS, PLANTED, SWAPPED, TARGETS, UNTRAINED
 
 IN = {
     "target_features": "in the target's own features",
     "independent_features": "in features of a network that never saw the target",
     "ssim": "by SSIM",
 }
+
+# The attack that asks for the stored statistics of a target and leaves the prior as it is.
+BY_STATISTICS = "joint"
 
 Tables = dict[str, list[Row]]
 
@@ -104,6 +107,36 @@ def controls_in_words(tables: Tables) -> Iterator[str]:
             yield "A network that was never trained, the negative control, is not flagged."
 
 
+def statistics_in_words(tables: Tables) -> Iterator[str]:
+    """Whether the attack by stored statistics follows these or the weights, by the target of which they were swapped."""
+    where = {"source": BY_STATISTICS, "space": "target_features"}
+    rows = [
+        row
+        for target in (TARGETS[SWAPPED].swapped, SWAPPED)
+        for row in matching(whole(tables, str(target)), where)
+        if row["gain_low"] is not None
+    ]
+    if len(rows) < 2:
+        return
+    own, swapped = rows
+    if own["gain_low"] <= 0:
+        yield (
+            f"Whether stored statistics carry membership is open: '{label(BY_STATISTICS)}' was not shown to come nearer to "
+            f"training patients of the {label(own['target'])} to begin with, {gain_alone(own)}."
+        )
+        return
+    if swapped["gain_low"] > 0:
+        told = "It stays with the training patients: it follows the weights, and the statistics were not shown to leak"
+    elif swapped["gain_high"] < 0:
+        told = "It now comes nearer to those whose statistics these are: the stored statistics carry membership"
+    else:
+        told = "No pull is left, to either side: without the members' statistics the attack was not shown to find them"
+    yield (
+        f"Do the stored statistics leak? We gave the {label(own['target'])} those of its non-members and kept its weights. "
+        f"Its gain beyond the prior went from {gain_alone(own)} to {gain_alone(swapped)}. {told}."
+    )
+
+
 def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     """A paragraph for each of `targets` that is flagged, one for all others, and one on what features alone give away."""
     for target in targets:
@@ -187,7 +220,7 @@ def _nearer(row: Row) -> str:
 
 def gain_in_words(row: Row) -> str:
     """By how much more the attack came nearer to members than to non-members, beyond its untuned prior."""
-    beyond = f" and {label('gmi')}" if "gmi" in str(row["controls"] or "") else ""
+    beyond = f" and {label(CLASSES)}" if CLASSES in str(row["controls"] or "") else ""
     return (
         f"{IN[str(row['space'])]}, reconstructions come {gain_alone(row)} nearer to training patients than to non-members, "
         f"beyond the {label(CONTROL)}{beyond}, {_p_value(row)}"

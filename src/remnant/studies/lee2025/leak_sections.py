@@ -1,11 +1,11 @@
 """The report's chapters on the leak: which tables and figures, under which words."""
 
 from remnant.base.results import FigureView, Section, TableView, Where
-from remnant.studies.lee2025.leak_findings import Tables, judged
-from remnant.studies.lee2025.scores import ATTACK, CONTROL
-from remnant.studies.lee2025.settings import METHODS_OF_ALL
+from remnant.studies.lee2025.leak_findings import BY_STATISTICS, Tables, judged
+from remnant.studies.lee2025.scores import ATTACK
+from remnant.studies.lee2025.settings import CONTROL, METHODS_OF_ALL
 from remnant.studies.lee2025.tables import MITIGATIONS, OVERFIT
-from remnant.studies.lee2025.targets import CONTROLS, PLANTED
+from remnant.studies.lee2025.targets import CONTROLS, PLANTED, SWAPPED, TARGETS
 
 PAPER = ("cnn", "cnn_overfit", "vit", "vit_overfit")
 WHO = {"target": "Target", "space": "Compared in", "source": "Images"}
@@ -23,6 +23,8 @@ def leak_sections(tables: Tables) -> list[Section]:
         chapters += [_leak(tables), _elsewhere(tables)]
     if tables["leak_by_rank"]:
         chapters.append(_along(tables))
+    if SWAPPED in _compared(tables):
+        chapters.append(_swapped())
     if tables["mitigations"]:
         chapters.append(_mitigations())
     if tables["methods"]:
@@ -182,6 +184,37 @@ def _along(tables: Tables) -> Section:
                 "space": "target_features",
                 "candidates": list(dict.fromkeys(shown)),
                 "target": attacked(tables, (*PAPER, PLANTED)),
+            },
+        ),
+    )
+
+
+def _swapped() -> Section:
+    return Section(
+        title="Do the stored statistics leak?",
+        text=[
+            "An attack by stored statistics may come nearer to training patients because the statistics are theirs, or because "
+            "the weights are. So one target keeps its weights and gets the BatchNorm statistics of its non-members. If the gain "
+            "turns to these, the statistics carry membership. If it stays with the members, they were not shown to."
+        ],
+        table=TableView(
+            name="leak",
+            caption="The target as trained, and with the running means and variances that its non-members leave; each in its own "
+            "features, and in spaces that no target made. Gain above 0: nearer to those who trained the weights.",
+            columns={
+                "target": "Target",
+                "space": "Compared in",
+                "source": "Images",
+                **AREA,
+                **BEYOND,
+                "gain_p": "p beyond the prior",
+                "{gain_detectable:.0%}": "Detectable",
+            },
+            where={
+                "target": [str(TARGETS[SWAPPED].swapped), SWAPPED],
+                "source": [BY_STATISTICS, CONTROL],
+                "crop": "whole",
+                "set": "all",
             },
         ),
     )

@@ -12,8 +12,8 @@ from remnant.measure.membership import along_ranks, membership
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.pull import Gain, gain_beyond
 from remnant.studies.columns import interval_columns
-from remnant.studies.lee2025.scores import ATTACK, CLASSES, CONTROL, RIVALS, Audited, Pair, contrast_columns
-from remnant.studies.lee2025.settings import METHODS_OF_ALL
+from remnant.studies.lee2025.scores import ATTACK, Audited, Pair, contrast_columns
+from remnant.studies.lee2025.settings import CLASSES, CONTROL, METHODS_OF_ALL, RIVALS
 
 # Of the gain beyond the controls, two-sided, after Holm over everything that the verdict looks at.
 LEVEL = 0.025
@@ -177,7 +177,7 @@ def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[s
     rows = []
     for other, space, method in product(others, overfit.spaces, METHODS_OF_ALL):
         both = (other, overfit)
-        if method == CONTROL or any(method not in audit.found or space not in audit.spaces for audit in both):
+        if method in RIVALS or any(method not in audit.found or space not in audit.spaces for audit in both):
             continue
         pairs = [audit.best(method, space) for audit in both]
         areas = [mann_whitney_auc(*pair).mean for pair in pairs]

@@ -22,7 +22,8 @@ from remnant.studies.lee2025.targets import TARGETS
 def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
     """Every cell of a study; the attacks with the most methods first, since the last to start decides when the study ends."""
     targets = [
-        Cell(target_cell_name(name), target_cell, {"target": name, "settings": settings}) for name in settings.targets
+        Cell(target_cell_name(name), target_cell, {"target": name, "settings": settings}, needs=_trained_before(name))
+        for name in settings.targets
     ]
     attacks = [
         cell
@@ -37,6 +38,12 @@ def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
     ]
     attacks.sort(key=lambda cell: -len(cell.arguments["methods"]))
     return [demographics_of(settings), *targets, *attacks]
+
+
+def _trained_before(target: str) -> tuple[str, ...]:
+    """The cells that a target's own waits for."""
+    swapped = TARGETS[target].swapped
+    return (target_cell_name(swapped),) if swapped else ()
 
 
 def demographics_of(settings: AuditSettings) -> Cell:

@@ -12,13 +12,9 @@ from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast
 from remnant.measure.membership import nearest_so_far
 from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
+from remnant.studies.lee2025.settings import CONTROL
 
 ATTACK = "published"
-CONTROL = "prior"
-# Uses the weights alone: what a search for images of a class reaches is no matter of stored statistics.
-CLASSES = "gmi"
-# What an attack is held against: it is flagged only where it beats all of these that were run.
-RIVALS = (CONTROL, CLASSES)
 # The attack first: figures draw the first source as the one that is judged.
 ORDER = (ATTACK, CONTROL, *(name for name in METHODS if name not in (ATTACK, CONTROL)))
 

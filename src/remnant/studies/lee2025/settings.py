@@ -22,9 +22,12 @@ from remnant.targets.recipes import ClassifierSettings
 
 Preset = Literal["smoke", "cpu", "paper"]
 MethodName = Literal[*METHODS]
-CONTROL = "prior"
-# Run on every target that they suit: the paper's, the cheapest that sees what the paper's does not, and the control.
-METHODS_OF_ALL = ("published", "joint", CONTROL)
+# The search for images of a class uses the weights alone: what it reaches is no matter of stored statistics. An attack is
+# flagged only where it beats both that were run.
+CONTROL, CLASSES = RIVALS = ("prior", "gmi")
+# Run on every target that they suit: the paper's, the cheapest that sees what the paper's does not, and the controls.
+METHODS_OF_ALL = ("published", "joint", CLASSES, CONTROL)
+MORE_METHODS = tuple(name for name in METHODS if name not in METHODS_OF_ALL)
 
 
 class AuditSettings(Settings):
@@ -77,7 +80,7 @@ class StudySettings(AuditSettings):
 
     side: int = pydantic.Field(default=64, ge=16, le=1024)
     targets: tuple[Literal[*TARGETS], ...] = pydantic.Field(default=tuple(TARGETS), min_length=1)
-    more_methods: tuple[MethodName, ...] = tuple(name for name in METHODS if name not in METHODS_OF_ALL)
+    more_methods: tuple[MethodName, ...] = MORE_METHODS
     more_targets: tuple[Literal[*TARGETS], ...] = ("cnn_overfit", "cnn_planted", "vit_overfit")
     private_finding: str = "COVID-19"
     public_finding: str = "Pneumonia"
@@ -85,6 +88,14 @@ class StudySettings(AuditSettings):
     validation: float = pydantic.Field(default=0.2, gt=0, lt=1)
     cnn: ClassifierSettings = ClassifierSettings()
     vit: ClassifierSettings = ClassifierSettings(network="vit_b_16", input_range=InputRange(224))
+
+    @pydantic.field_validator("targets")
+    @classmethod
+    def _has_the_weights(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        for target in targets:
+            if (swapped := TARGETS[target].swapped) and swapped not in targets:
+                raise ValueError(f"{target} has the weights of {swapped}, which must be among the targets too")
+        return targets
 
     @pydantic.model_validator(mode="after")
     def _pixels_lie_on_the_grid(self) -> Self:
@@ -101,7 +112,9 @@ class StudySettings(AuditSettings):
 
     def methods_on(self, target: str) -> tuple[str, ...]:
         """The methods that are run on a target: those that suit its network; on a ViT, whose stage 1 takes several times as long,
-        no other that has one."""
+        no other that has one; on one with swapped statistics, those by statistics without stage 1, and the controls."""
+        if TARGETS[target].swapped:
+            return tuple(name for name in self.methods if METHODS[name].batch_norm or name in RIVALS)
         more = self.more_methods if target in self.more_targets else ()
         if TARGETS[target].network == "vit":
             more = (name for name in more if METHODS[name].tune is METHODS[CONTROL].tune)
@@ -109,8 +122,6 @@ class StudySettings(AuditSettings):
         return tuple(dict.fromkeys((*self.methods, *more)))
 
 
-# Statistics of public images, since a plain norm behind a LayerNorm hardly differs between images.
-LIKELY = LikelySettings(mahalanobis="public")
 # One of each kind, as far as a minute allows.
 SMOKE_TARGETS = (
     "cnn",
@@ -120,6 +131,7 @@ SMOKE_TARGETS = (
     "cnn_early_stopping",
     "cnn_planted",
     "cnn_untrained",
+    "cnn_overfit_swapped",
     "within_cnn",
 )
 SMALL_VIT = {"image_size": 64, "patch": 8, "blocks": 6, "width": 192, "heads": 3, "mlp": 768}
@@ -129,7 +141,8 @@ def _smoke_attack() -> AttackSettings:
     return AttackSettings(
         candidates=24,
         manifold=ManifoldSettings(steps=3, learning_rate=1e-3, batch=4, strip=2),
-        likely=LikelySettings(mahalanobis="public", q=0.25),
+        author=ManifoldSettings(steps=2, batch=4, strip=2),
+        likely=LikelySettings(q=0.25),
         pixels=PixelSettings(images=4, side=32, batch=4, steps=2),
         gmi=GmiSettings(images=4, steps=2),
         joint=JointSettings(sets=(4,), steps=2),
@@ -149,7 +162,6 @@ def _cpu_attack() -> AttackSettings:
         manifold=ManifoldSettings(
             steps=4500, learning_rate=1e-3, warm_up=200, cool_down=0.25, plateau=Plateau(window=100, span=300)
         ),
-        likely=LIKELY,
         pixels=PixelSettings(steps=250),
         gmi=GmiSettings(images=100),
         joint=JointSettings(sets=(8, 16), steps=250),
@@ -193,7 +205,9 @@ def _paper() -> StudySettings:
     return StudySettings(
         preset="paper",
         side=256,
-        attack=AttackSettings(likely=LIKELY, pixels=PixelSettings(side=256)),
+        attack=AttackSettings(pixels=PixelSettings(side=256)),
+        # Here the published attack is as the author ran it.
+        more_methods=tuple(name for name in MORE_METHODS if name != "author"),
         demographic=DemographicSettings(input_range=InputRange(224, channels=1)),
         cnn=ClassifierSettings(input_range=InputRange(224)),
         vit=ClassifierSettings(network="vit_b_16", input_range=InputRange(224), learning_rate=1e-4),

@@ -13,7 +13,7 @@ from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, p
 from remnant.cohort.read import read_cohort
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
-from remnant.studies.lee2025.cells import target_cell_name
+from remnant.studies.lee2025.cells import DEMOGRAPHICS, target_cell_name
 from remnant.studies.lee2025.conclude import conclude
 from remnant.studies.lee2025.estimate import foretell, loads_of
 from remnant.studies.lee2025.kept import OWN, groups_file
@@ -32,7 +32,7 @@ SMOKE = {
 SMOKE_PRIOR = 32  # images that its discriminator is shown at each side
 # Folders of RUN/private: made only to work with, and what shows patients or knows them.
 PASSING = ("phantoms-private", "phantoms-public", "prior")
-DRAWN = ("groups", "targets", "attacks", "progressions")
+DRAWN = ("groups", "targets", "attacks", "progressions", DEMOGRAPHICS)
 
 
 def run_study(

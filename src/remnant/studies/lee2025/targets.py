@@ -9,16 +9,22 @@ Network = Literal["cnn", "vit"]
 
 
 class Target(NamedTuple):
-    """`network`: the field of `StudySettings` with its settings; `source`: whose patients train it and are held against it."""
+    """`network`: the field of `StudySettings` with its settings; `source`: whose patients train it and are held against it.
+
+    `swapped`: the target whose weights it has, with the statistics of its non-members in place of its members'.
+    """
 
     network: Network
     recipe: RecipeName
     source: Source
+    swapped: str | None = None
 
 
 # Targets that say whether the audit sees a leak that is there, and none that is not.
 PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
-CONTROLS = (PLANTED, UNTRAINED)
+# Says whether an attack by stored statistics follows the statistics or the weights.
+SWAPPED = "cnn_overfit_swapped"
+CONTROLS = (PLANTED, UNTRAINED, SWAPPED)
 # What the cell of a target tells of it, a row of the table `targets`.
 COLUMNS = (
     "network",
@@ -49,6 +55,7 @@ TARGETS: dict[str, Target] = {
     "cnn_early_stopping": Target("cnn", "early_stopping", "private"),
     "cnn_planted": Target("cnn", "planted", "planted"),
     "cnn_untrained": Target("cnn", "untrained", "private"),
+    SWAPPED: Target("cnn", "overfit", "private", swapped="cnn_overfit"),
     "within_cnn": Target("cnn", "regular", "public"),
     "within_cnn_overfit": Target("cnn", "overfit", "public"),
 }

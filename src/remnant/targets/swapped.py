@@ -1,0 +1,39 @@
+"""A target whose stored statistics are other people's: its weights as they are, its BatchNorm statistics computed anew."""
+
+import copy
+
+import numpy as np
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from remnant.base.seeds import Seeds
+from remnant.engine.device import as_batch, place
+from remnant.targets.classifier import LabelledImages, TrainedClassifier, share_right, skill_of
+from remnant.targets.patients import check_images
+from remnant.targets.recipes import ClassifierSettings
+
+
+def with_statistics_of(
+    others: LabelledImages,
+    model: nn.Module,
+    settings: ClassifierSettings,
+    seeds: Seeds,
+    *,
+    training: LabelledImages,
+    validation: LabelledImages,
+) -> TrainedClassifier:
+    """A copy of `model` whose running means and variances are those that `others` leave, every weight untouched.
+
+    The statistics are the mean over one epoch of batches as in training, dealt anew (PyTorch's `update_bn`). If an attack by
+    stored statistics is drawn to those who trained the weights all the same, it is not by the statistics that it is. Accuracy and
+    skill are those of the copy; it has no history. Raises `RemnantError` for images that do not fit.
+    """
+    check_images(others.images, {"patients": others.patients}, "other patients'")
+    swapped = place(copy.deepcopy(model)).requires_grad_(True)
+    steps = -(-len(others.images) // settings.batch)
+    order = seeds.child("order").numpy().permutation(len(others.images))
+    batches = (settings.input_range(as_batch(others.images[part])) for part in np.array_split(order, steps))
+    update_bn(batches, swapped)
+    swapped.eval()
+    skills = [skill_of(swapped, group, settings.input_range) for group in (training, validation)]
+    return TrainedClassifier(swapped, settings, (), -1, share_right(swapped, training, settings.input_range), *skills)
