@@ -63,7 +63,7 @@ def write_download(root, axes, people=("S01", "S02"), gz=True):
 @pytest.mark.parametrize("gz", [True, False])
 def test_the_download_is_read(tmp_path, gz):
     cohort = read_cohort(write_download(tmp_path, "LPS", gz=gz))
-    assert [case.case_id for case in cohort.cases] == ["S01_1", "S02_1"]
+    assert [case.case_id for case in cohort.cases] == ["S01:1", "S02:1"]
     assert read_header(cohort.cases[0].image).spacing == pytest.approx((1, 1.5, 1))
     assert np.array_equal(read_volume(cohort.cases[0].labels)[0], as_axes(brain()[1], "LPS"))
 

@@ -141,7 +141,7 @@ def test_the_halves_of_a_source_are_alike_and_know_neither_seed_nor_label():
 def test_patients_without_a_label_train_no_target_but_serve_the_attacker():
     cases, labels = people(np.random.default_rng(8), 40)
     bare = {"p0003", "p0011"}
-    labels = {name: label for name, label in labels.items() if name.split("_")[0] not in bare}
+    labels = {name: label for name, label in labels.items() if name.split(":")[0] not in bare}
     split = split_for_target(cases, labels, seeds=Seeds(0))
     assert not bare & {*split.members, *split.validation, *split.non_members}
     source = split_source(cases, labels, seeds=Seeds(0))

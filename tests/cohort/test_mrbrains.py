@@ -51,7 +51,7 @@ def write(tmp_path, save_volume, scan):
 @pytest.mark.parametrize("place", ["", "TrainingData", ".."])
 def test_the_training_people(write, ending, place):
     cohort = read_cohort((write(ending=ending) / place).resolve())
-    assert [case.case_id for case in cohort.cases] == ["1_1", "2_1", "3_1", "4_1", "5_1"]
+    assert [case.case_id for case in cohort.cases] == ["1:1", "2:1", "3:1", "4:1", "5:1"]
     assert {case.image.name for case in cohort.cases} == {f"T1{ending}"}
     assert {case.labels.name for case in cohort.cases} == {f"LabelsForTraining{ending}"}
     assert {case.image.parent for case in cohort.cases} == {case.labels.parent for case in cohort.cases}

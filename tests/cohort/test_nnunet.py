@@ -39,7 +39,7 @@ def write(put, tmp_path):
 def test_both_forms(write, about, suffix):
     root = write(about, suffix)
     cohort = read_cohort(root)
-    assert [case.case_id for case in cohort.cases] == ["hip_1_1", "hip_2_1"]
+    assert [case.case_id for case in cohort.cases] == ["hip_1:1", "hip_2:1"]
     assert cohort.cases[0].image == root / "imagesTr" / f"hip_1{suffix}.nii.gz"
     assert cohort.cases[0].labels == root / "labelsTr" / "hip_1.nii.gz"
     scheme = cohort.scheme("labels")

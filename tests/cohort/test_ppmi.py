@@ -72,7 +72,7 @@ def test_a_download(write, put, inside):
     put(root / "notes.csv", "something,else\n")
     cohort = read_cohort(root)
     assert cohort.layout == "PPMI"
-    assert [case.case_id for case in cohort.cases] == ["3102_BL", "3102_V04", "3102_V06", "4001_BL"]
+    assert [case.case_id for case in cohort.cases] == ["3102:BL", "3102:V04", "3102:V06", "4001:BL"]
     assert [case.age for case in cohort.cases] == [61, 62, 63, 70] and {case.sex for case in cohort.cases} == {"F"}
     assert [case.image.parent.name for case in cohort.cases] == [image[3] for image in IMAGES]
     assert [case.labels.parent for case in cohort.cases] == [case.image.parent for case in cohort.cases]
@@ -81,7 +81,7 @@ def test_a_download(write, put, inside):
 
 def test_without_the_table_sessions_are_numbered_by_date(write):
     cohort = read_cohort(write(table=False))
-    assert [case.case_id for case in cohort.cases] == ["3102_1", "3102_2", "3102_3", "4001_1"]
+    assert [case.case_id for case in cohort.cases] == ["3102:1", "3102:2", "3102:3", "4001:1"]
     assert {(case.age, case.sex) for case in cohort.cases} == {(None, None)}
     assert not any("2011" in case.case_id for case in cohort.cases)
 

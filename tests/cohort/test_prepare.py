@@ -127,7 +127,7 @@ def test_a_second_call_and_other_cohorts_reuse_what_did_not_change(draw_head, pr
     scans["b", "s1"] = draw_head(9, **SMALL)
     with pytest.raises(pytest.fail.Exception):
         prepare_scans(scans)
-    assert made == ["b_s1"]
+    assert made == ["b:s1"]
 
 
 def test_other_settings_are_not_served_from_the_cache(prepare_scans, head):

@@ -39,7 +39,7 @@ def bids(put, tmp_path):
 
 def test_manifest(manifest):
     cohort = read_cohort(manifest)
-    assert [case.case_id for case in cohort.cases] == ["p2_s1", "p1_s2", "p1_s1"]
+    assert [case.case_id for case in cohort.cases] == ["p2:s1", "p1:s2", "p1:s1"]
     assert cohort.patients == ("p1", "p2") and cohort.sessions == {"p1": 2, "p2": 1}
     assert cohort.layout == "manifest.csv"
     last = cohort.cases[2]
@@ -51,13 +51,13 @@ def test_manifest(manifest):
 
 def test_patients_are_taken_whole_and_first_sessions_are_first(manifest):
     cohort = read_cohort(manifest)
-    assert [case.case_id for case in cohort.of(["p1"]).cases] == ["p1_s2", "p1_s1"]
-    assert sorted(case.case_id for case in cohort.first_sessions().cases) == ["p1_s1", "p2_s1"]
+    assert [case.case_id for case in cohort.of(["p1"]).cases] == ["p1:s2", "p1:s1"]
+    assert sorted(case.case_id for case in cohort.first_sessions().cases) == ["p1:s1", "p2:s1"]
 
 
 def test_bids(bids):
     cohort = read_cohort(bids)
-    assert [case.case_id for case in cohort.cases] == ["01_1", "01_2", "02_1"] and cohort.layout == "BIDS"
+    assert [case.case_id for case in cohort.cases] == ["01:1", "01:2", "02:1"] and cohort.layout == "BIDS"
     assert (cohort.cases[0].age, cohort.cases[0].sex, cohort.cases[2].age) == (44, "F", None)
     assert cohort.cases[1].labels == bids / "sub-01/ses-2/anat/sub-01_ses-2_dseg.nii.gz"
     assert cohort.scheme("tissue5").mapping == {0: 0, 3: 1}
@@ -80,7 +80,7 @@ def test_two_images_of_one_session_are_numbered(put, manifest):
         file.write("\nother.nii,,p1,s1,51.5,F,x\n")
     put(manifest / "other.nii")
     last = read_cohort(manifest).cases[-1]
-    assert last.case_id == "p1_s1-2" and last.labels is None
+    assert last.case_id == "p1:s1-2" and last.labels is None
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_an_empty_and_a_broken_table(put, manifest):
     put(manifest / "manifest.csv", "image,label,subject_id,session_id,age,sex\n")
     with pytest.raises(RemnantError, match="has no rows"):
         read_cohort(manifest)
-    (manifest / "manifest.csv").write_bytes(b"\xff\xfe\x00image")
+    (manifest / "manifest.csv").write_bytes(b"\xff\xfe\x00imag")
     with pytest.raises(RemnantError, match="cannot be read as a table"):
         read_cohort(manifest)
 
@@ -178,3 +178,31 @@ def test_values_that_are_too_many_or_not_whole(manifest, save_volume):
 def test_a_missing_directory(tmp_path):
     with pytest.raises(RemnantError, match="does not exist"):
         read_cohort(tmp_path / "nowhere")
+
+
+def test_sessions_stand_in_the_order_of_their_numbers(manifest):
+    text = (manifest / "manifest.csv").read_text().replace(",p1,s1,", ",p1,s10,")
+    (manifest / "manifest.csv").write_text(text)
+    cohort = read_cohort(manifest)
+    assert [case.case_id for case in cohort.first_sessions().of(["p1"]).cases] == ["p1:s2"]
+
+
+def test_a_file_in_place_of_a_directory(put, tmp_path):
+    with pytest.raises(RemnantError, match=r"data.zip is a file; give the directory"):
+        read_cohort(put(tmp_path / "data.zip"))
+
+
+def test_a_link_whose_file_was_not_fetched(manifest):
+    (manifest / "p2s1.nii").unlink()
+    (manifest / "p2s1.nii").symlink_to(".git/annex/objects/x")
+    with pytest.raises(RemnantError, match=r"p2s1.nii is a link to a file that is not here; fetch it \(in a DataLad"):
+        read_cohort(manifest)
+
+
+def test_all_faults_of_a_cohort_come_in_one_message(manifest):
+    (manifest / "p2s1.nii").unlink()
+    (manifest / "p1s2_l.nii").unlink()
+    with pytest.raises(
+        RemnantError, match=r"has 2 faults: \(1\) .*p2s1.nii does not exist.* \(2\) .*p1s2_l.nii does not exist"
+    ):
+        read_cohort(manifest)

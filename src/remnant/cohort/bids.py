@@ -2,15 +2,27 @@
 
 Brain Imaging Data Structure 1.8; `dseg.tsv` is its look-up table for discrete segmentations, with a column of
 class names for each label scheme. Without sessions (sub-*/anat) the session is called 1.
+
+Files that differ in rec-, echo- or part- alone, or in being packed, are one scan: taken is the one with a label map, without
+rec- or by its first name, of the first echo, packed; phase, real and imaginary parts are no scans. Runs and acquisitions
+are scans of their own.
 """
 
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import Case, Cohort
-from remnant.cohort.table import make_cohort, parse_age, parse_sex, read_schemes, read_table
+from remnant.cohort.case import Case, Cohort, Note
+from remnant.cohort.people import parse_age, parse_sex, unread_columns
+from remnant.cohort.table import make_cohort, read_schemes, read_table, refuse
 
 LOOKED_FOR = "BIDS (dataset_description.json, participants.tsv and sub-*/ses-*/anat/*_T1w.nii.gz)"
+ENDINGS = (".nii.gz", ".nii")
+# The entities of copies: another reconstruction, echo or part of the complex image of one acquisition.
+COPIES = ("rec", "echo", "part")
+Rows = dict[str, list[dict[str, str]]]
 
 
 def recognises(directory: Path) -> bool:
@@ -18,29 +30,110 @@ def recognises(directory: Path) -> bool:
 
 
 def read(directory: Path) -> Cohort:
-    """Read the cohort: every T1-weighted scan, with age and sex where participants.tsv has them."""
-    table = read_table(directory / "participants.tsv", ("participant_id",))
-    people = {row["participant_id"].removeprefix("sub-"): row for row in table.to_dict("records")}
-    scans = sorted([*directory.glob("sub-*/ses-*/anat/*_T1w.nii*"), *directory.glob("sub-*/anat/*_T1w.nii*")])
+    """Read the cohort: every T1-weighted scan, with age and sex where participants.tsv has them.
+
+    A table with a row a session (column session_id) gives each its own. Raises one `RemnantError` for scans of nobody in the
+    table, and for files whose name and folder name two people or sessions.
+    """
+    notes: list[Note] = []
+    table = read_table(directory / "participants.tsv", ("participant_id",), ("age", "sex", "session_id"), notes)
+    notes += unread_columns(directory / "participants.tsv", table)
+    people: Rows = defaultdict(list)
+    for row in table.to_dict("records"):
+        people[row["participant_id"].removeprefix("sub-")].append(row)
+    found = [*directory.glob("sub-*/ses-*/anat/*_T1w.nii*"), *directory.glob("sub-*/anat/*_T1w.nii*")]
+    scans = sorted(path for path in found if path.name.endswith(ENDINGS) and not path.name.startswith("."))
     if not scans:
         raise RemnantError(f"{directory} holds no scan; looked for sub-*/ses-*/anat/*_T1w.nii.gz.")
+    refuse(directory, [fault for image in scans if (fault := _misplaced(image))])
+    nobody = dict.fromkeys(name for image in scans if (name := _entities(image)["sub"]) not in people)
+    refuse(directory, [f"{directory / 'participants.tsv'} has no row for sub-{name}; add it." for name in nobody])
+    taken = _one_of_copies(scans, notes)
     cases = []
-    for image in scans:
-        entities = dict(part.split("-", 1) for part in image.name.split("_") if "-" in part)
-        if "sub" not in entities:
-            raise RemnantError(f"{image} must be named sub-X_ses-Y_T1w.nii.gz; rename it.")
-        if entities["sub"] not in people:
-            raise RemnantError(f"{directory / 'participants.tsv'} has no row for sub-{entities['sub']}; add it.")
-        person = people[entities["sub"]]
-        labels = image.with_name(image.name.replace("_T1w.", "_dseg."))
-        cases.append(
-            Case(
-                patient=entities["sub"],
-                session=entities.get("ses", "1"),
-                image=image,
-                labels=labels if labels.is_file() else None,
-                age=parse_age(person.get("age", "")),
-                sex=parse_sex(person.get("sex", "")),
+    contradicting: dict[str, Path] = {}
+    for image in taken:
+        entities = _entities(image)
+        patient, session = entities["sub"], entities.get("ses", "1")
+        values = {}
+        for name, parse in (("age", parse_age), ("sex", parse_sex)):
+            said = _said(people[patient], session, name, parse)
+            values[name] = next(iter(said)) if len(said) == 1 else None
+            if len(said) > 1:
+                contradicting[patient] = image
+        cases.append(Case(patient, session, image, _labels(image), **values))
+    if contradicting:
+        text = f"{len(contradicting)} participants have rows with two ages or sexes in participants.tsv; these are unknown."
+        notes.append(Note(text, tuple(contradicting.values())))
+    return make_cohort(directory, cases, read_schemes(directory / "dseg.tsv", "index"), "dseg.tsv", notes)
+
+
+def _entities(image: Path) -> dict[str, str]:
+    return dict(part.split("-", 1) for part in image.name.split("_") if "-" in part)
+
+
+def _misplaced(image: Path) -> str | None:
+    """What is wrong with a scan's name, which says whose it is as its folders do."""
+    entities = _entities(image)
+    if "sub" not in entities:
+        return f"{image} must be named sub-X_ses-Y_T1w.nii.gz; rename it."
+    folders = {name: value for name, _, value in (part.partition("-") for part in image.parts[-4:-1])}
+    for name in ("sub", "ses"):
+        if name in folders and folders[name] != entities.get(name, folders[name]):
+            return (
+                f"{image} lies in the folder of {name}-{folders[name]} and is named as {name}-{entities[name]}; move or rename "
+                "it."
             )
+    return None
+
+
+def _one_of_copies(scans: list[Path], notes: list[Note]) -> list[Path]:
+    """Of each acquisition the one file that counts as its scan; `notes` get what was left out."""
+    groups: dict[tuple, list[Path]] = defaultdict(list)
+    for image in scans:
+        entities = _entities(image)
+        if entities.get("part", "mag") == "mag":
+            groups[tuple(sorted(item for item in entities.items() if item[0] not in COPIES))].append(image)
+    taken = [min(group, key=_rank) for group in groups.values()]
+    if left := set(scans) - set(taken):
+        text = (
+            f"{len(left)} files are other reconstructions, echoes, parts or packings of scans and left out; of each scan one "
+            "file counts."
         )
-    return make_cohort(directory, cases, read_schemes(directory / "dseg.tsv", "index"), "dseg.tsv")
+        notes.append(Note(text, tuple(sorted(left))))
+    several = defaultdict(list)
+    for image in taken:
+        several[image.parent].append(image)
+    if runs := [image for group in several.values() if len(group) > 1 for image in group]:
+        text = f"{len(runs)} scans are runs or acquisitions of one session; each counts as a session."
+        notes.append(Note(text, tuple(runs)))
+    return sorted(taken)
+
+
+def _rank(image: Path) -> tuple:
+    entities = _entities(image)
+    echo = entities.get("echo", "")
+    return (
+        _labels(image) is None,
+        entities.get("rec", ""),
+        int(echo) if echo.isdecimal() else 0,
+        "part" in entities,
+        not image.name.endswith(".gz"),
+    )
+
+
+def _labels(image: Path) -> Path | None:
+    """The label map beside a scan, packed or not."""
+    stem = image.name.partition("_T1w.")[0]
+    beside = (image.with_name(f"{stem}_dseg{ending}") for ending in ENDINGS)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _said(rows: list[dict[str, str]], session: str, name: str, parse: Callable[[str], Any]) -> set:
+    """What the rows of a participant say of a session: its own rows or, without such, those of no session."""
+    sessions = [row.get("session_id", "").removeprefix("ses-") for row in rows]
+    for wanted in (session, ""):
+        if said := {parse(row.get(name, "")) for row, own in zip(rows, sessions, strict=True) if own == wanted} - {
+            None
+        }:
+            return said
+    return set()

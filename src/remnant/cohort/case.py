@@ -1,5 +1,6 @@
 """Cases, cohorts, label schemes and prepared images: the types that every other room speaks of."""
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,23 @@ class Case:
 
     @property
     def case_id(self) -> str:
-        return f"{self.patient}_{self.session}"
+        """Patient and session, parted by a colon, which neither may hold: nobody else's case or patient is called the same."""
+        return f"{self.patient}:{self.session}"
+
+    @property
+    def order(self) -> tuple[str, tuple[int | str, ...], str]:
+        """What cases are sorted by: patient, then session with numbers by their size, ses-2 before ses-10."""
+        parts = re.split(r"(\d+)", self.session)
+        natural = tuple(int(part) if place % 2 else part for place, part in enumerate(parts))
+        return self.patient, natural, self.session
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the reading of a cohort decided or doubts: one sentence that names no patient, and the files that it is about."""
+
+    text: str
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,9 @@ def scheme_of_values(values: Collection[int], source: Path) -> LabelScheme:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A table of cases below one directory, with the label schemes that the directory defines; `layout` by its name."""
+    """A table of cases below one directory, with the label schemes that the directory defines; `layout` by its name;
+    `notes`: what a person should know of how it was read.
+    """
 
     name: str
     root: Path
@@ -86,6 +105,7 @@ class Cohort:
     schemes: dict[str, LabelScheme] = field(default_factory=dict)
     scheme_file: str = "labels.csv"
     layout: str = "made in memory"
+    notes: tuple[Note, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -103,9 +123,9 @@ class Cohort:
         return replace(self, cases=tuple(case for case in self.cases if case.patient in patients))
 
     def first_sessions(self) -> Self:
-        """The same cohort with each patient's first session (in the order of session names) only."""
+        """The same cohort with each patient's first session (by `Case.order`) only."""
         first: dict[str, Case] = {}
-        for case in sorted(self.cases, key=lambda case: (case.patient, case.session)):
+        for case in sorted(self.cases, key=lambda case: case.order):
             first.setdefault(case.patient, case)
         return replace(self, cases=tuple(case for case in self.cases if first[case.patient] is case))
 
@@ -141,9 +161,9 @@ class Prepared:
     classes: tuple[str, ...]
     cache_files: tuple[Path, ...] = ()
 
-    def select(self, names: Collection[str]) -> Self:
-        """The cases whose patient or case id is among `names`, in the order they stand here."""
-        keep = [i for i, case in enumerate(self.cases) if case.patient in names or case.case_id in names]
+    def select(self, patients: Collection[str]) -> Self:
+        """The cases of these patients, in the order they stand here."""
+        keep = [i for i, case in enumerate(self.cases) if case.patient in patients]
         return replace(
             self, cases=tuple(self.cases[i] for i in keep), images=self.images[keep], labels=self.labels[keep]
         )

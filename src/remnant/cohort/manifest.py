@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import Case, Cohort
-from remnant.cohort.table import make_cohort, parse_age, parse_sex, read_schemes, read_table
+from remnant.cohort.case import Case, Cohort, Note
+from remnant.cohort.people import parse_age, parse_sex, unread
+from remnant.cohort.table import make_cohort, read_schemes, read_table
 
 LOOKED_FOR = "manifest.csv (columns image, label, subject_id, session_id, age, sex)"
 COLUMNS = ("image", "label", "subject_id", "session_id", "age", "sex")
@@ -22,7 +23,8 @@ def recognises(directory: Path) -> bool:
 
 def read(directory: Path) -> Cohort:
     """Read the cohort; other columns are ignored, paths are relative to `directory`, label may be empty."""
-    table = read_table(directory / "manifest.csv", COLUMNS)
+    notes: list[Note] = []
+    table = read_table(directory / "manifest.csv", COLUMNS, notes=notes)
     bare = [row.label for row in table.itertuples() if not row.image]
     if bare:
         raise RemnantError(
@@ -46,7 +48,8 @@ def read(directory: Path) -> Cohort:
         )
         for row, seen, view, split in zip(table.itertuples(), findings, views, splits, strict=True)
     ]
-    return make_cohort(directory, cases, read_schemes(directory / "labels.csv", "label"), "labels.csv")
+    notes += unread(directory / "manifest.csv", table["age"], table["sex"])
+    return make_cohort(directory, cases, read_schemes(directory / "labels.csv", "label"), "labels.csv", notes)
 
 
 def split_findings(text: str) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.cohort.case import Case, Cohort, LabelScheme
-from remnant.cohort.table import make_cohort, own_scheme, parse_age, parse_sex, read_table
+from remnant.cohort.people import parse_age, parse_sex
+from remnant.cohort.table import make_cohort, own_scheme, read_table
 
 LOOKED_FOR = "nnU-Net (dataset.json, imagesTr and labelsTr)"
 ENDINGS = (".nii.gz", ".nii")

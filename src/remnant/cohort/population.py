@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.table import parse_sex, read_table
+from remnant.cohort.people import parse_sex
+from remnant.cohort.table import read_table
 from remnant.measure.anonymity import Population, population_of
 
 COLUMNS = ("age", "sex", "count")
@@ -37,6 +38,6 @@ def _check(path: Path, column: pd.Series, sound: np.ndarray, wanted: str) -> Non
     if not sound.all():
         row = int(np.flatnonzero(~sound)[0])
         raise RemnantError(
-            f"{path} has {column.iloc[row]!r} as the {column.name} in line {row + 2}; it must be {wanted}. Write a row for each "
-            "age and sex."
+            f"{path} has {column.iloc[row]!r} as the {column.name} in line {column.index[row]}; it must be {wanted}. Write a row "
+            "for each age and sex."
         )

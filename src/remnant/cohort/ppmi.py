@@ -16,7 +16,8 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.freesurfer import tissue5_of_values
-from remnant.cohort.table import make_cohort, parse_age, parse_sex, read_schemes, read_table
+from remnant.cohort.people import parse_age, parse_sex, unread
+from remnant.cohort.table import make_cohort, read_schemes, read_table
 from remnant.cohort.tissues import tissue_schemes
 
 LOOKED_FOR = "PPMI (PPMI/<subject>/<series>/<date>/I<image>/*.nii, as the archive of LONI hands it out)"
@@ -66,7 +67,8 @@ def read(directory: Path) -> Cohort:
             )
         )
     schemes = tissue_schemes(tissue5_of_values()) | read_schemes(directory / "labels.csv", "label")
-    return make_cohort(directory, cases, schemes, "labels.csv")
+    columns = ([row[name] for row in table.values()] for name in ("Age", "Sex"))
+    return make_cohort(directory, cases, schemes, "labels.csv", unread(directory, *columns))
 
 
 def _root(directory: Path) -> Path:

@@ -123,9 +123,9 @@ class Heads:
         """The files that hold these patients' scans and outlive the process."""
         return tuple(recipe.file for recipe in self.recipes)
 
-    def select(self, names: Collection[str]) -> Self:
-        """The cases whose patient or case id is among `names`, in the order they stand here."""
-        keep = [i for i, case in enumerate(self.cases) if case.patient in names or case.case_id in names]
+    def select(self, patients: Collection[str]) -> Self:
+        """The cases of these patients, in the order they stand here."""
+        keep = [i for i, case in enumerate(self.cases) if case.patient in patients]
         return replace(self, recipes=tuple(self.recipes[i] for i in keep), coarse=self.coarse[keep])
 
 

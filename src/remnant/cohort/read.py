@@ -1,10 +1,12 @@
 """From a directory to a cohort, whichever of the known layouts it has."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from remnant.base.errors import RemnantError
+from remnant.base.progress import say
 from remnant.cohort import bids, lpba40, manifest, mrbrains, nnunet, ppmi
 from remnant.cohort.case import Cohort
 from remnant.cohort.radiograph import chexpert, folder, nih
@@ -17,9 +19,13 @@ def tabled(directory: Path) -> list[ModuleType]:
     return [layout for layout in LAYOUTS if layout is not folder and layout.recognises(directory)]
 
 
-def read_cohort(directory: Path) -> Cohort:
-    """Read the cohort in `directory`; raise `RemnantError` for a directory of no known layout or of two."""
+def read_cohort(directory: Path, *, tell: Callable[[str], None] = say) -> Cohort:
+    """Read the cohort in `directory` and `tell` its notes; raise `RemnantError` for a directory of no known layout or of two."""
     directory = Path(directory)
+    if directory.is_file():
+        raise RemnantError(
+            f"{directory} is a file; give the directory of a cohort, of an archive the one it is unpacked to."
+        )
     if not directory.is_dir():
         raise RemnantError(f"The data directory {directory} does not exist; check the path.")
     found = tabled(directory)
@@ -31,6 +37,9 @@ def read_cohort(directory: Path) -> Cohort:
         )
     if found:
         name, _, _ = found[0].LOOKED_FOR.partition(" (")
-        return replace(found[0].read(directory), layout=name)
+        cohort = replace(found[0].read(directory), layout=name)
+        for note in cohort.notes:
+            tell(f"remnant: {directory}: {note.text}")
+        return cohort
     *most, last = (layout.LOOKED_FOR for layout in LAYOUTS)
     raise RemnantError(f"The layout of {directory} is not known; looked for {', '.join(most)} or {last}.")

@@ -1,73 +1,165 @@
 """What the layouts share: reading a table of text, checking its rows, and building the label schemes."""
 
-import math
+import csv
+import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme
+from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme, Note
+from remnant.cohort.people import hints
 
-OLDEST = 120
+# More columns than any table of people has: what is no table.
+MOST_COLUMNS = 5000
+MOST_FAULTS = 8
+# What a column is called elsewhere, its letters small and all else an underscore.
+ALIASES = {
+    "age": ("age_years", "age_at_scan", "patient_age"),
+    "sex": ("gender", "patient_sex", "patient_gender"),
+    "subject_id": ("subject", "patient_id", "patient", "participant_id"),
+    "session_id": ("session",),
+    "image": ("image_file", "image_path"),
+    "label": ("label_file", "label_path"),
+}
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV or TSV, by its name, as text; raise `RemnantError` if unreadable, empty or lacking a column."""
+def read_table(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = (), notes: list[Note] | None = None
+) -> pd.DataFrame:
+    """A CSV or TSV as text without blanks around it, its index the line in the file; rows without any text are left out.
+
+    Tabs, commas or semicolons between cells, UTF-8 or UTF-16. Of `columns`, which it must have, and `optional` ones, another
+    spelling is taken (`ALIASES`, capital letters, blanks) where there is only one, and told in `notes`.
+
+    Raises one `RemnantError` for all that is wrong: unreadable, empty, lacking a column, or rows that are not one line each or
+    longer than the header.
+    """
+    text = _text(path, columns)
+    lines = list(_lines(path, text, columns))
+    if not lines:
+        raise RemnantError(f"{path} has no rows; add a row for each entry.")
+    (_, header), *rows = lines
+    header = [name.strip() for name in header]
+    while header and not header[-1]:
+        header.pop()
+    if len(header) > MOST_COLUMNS:
+        raise RemnantError(f"{path} has {len(header)} columns, more than {MOST_COLUMNS}; it is no table of people.")
+    wanted = {name: _column(name, header) for name in (*columns, *optional)}
+    faults = []
+    if missing := [repr(name) for name in columns if not wanted[name]]:
+        which = f"column {missing[0]}" if len(missing) == 1 else f"columns {', '.join(missing)}"
+        faults.append(f"{path} lacks the {which}; it needs {', '.join(columns)}.")
+    faults += [
+        f"{path} has the columns {' and '.join(map(repr, found))} for {name!r}; keep one of them."
+        for name, found in wanted.items()
+        if len(found) > 1
+    ]
+    values = []
+    for end, row in rows:
+        if breaks := sum(cell.count("\n") for cell in row):
+            faults.append(
+                f"Line {end - breaks} of {path} opens a quotation mark that is closed in line {end} or never, so that the rows "
+                "between would vanish; remove it."
+            )
+        elif len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
+            faults.append(f"Line {end} of {path} has {len(row)} cells, its header {len(header)}; mend the row.")
+        elif any(cell.strip() for cell in row):
+            cells = [cell.strip() for cell in row[: len(header)]]
+            values.append((end, cells + [""] * (len(header) - len(cells))))
+    refuse(path, faults)
+    if not values:
+        raise RemnantError(f"{path} has no rows; add a row for each entry.")
+    renamed = {found[0]: name for name, found in wanted.items() if found and found[0] != name}
+    if renamed and notes is not None:
+        named = ", ".join(f"{old!r} as {new}" for old, new in renamed.items())
+        notes.append(Note(f"{path.name} has other names for its columns; taken are {named}."))
+    names = [
+        renamed.get(name, name) if name and name not in header[:place] else f"column {place + 1}"
+        for place, name in enumerate(header)
+    ]
+    return pd.DataFrame([cells for _, cells in values], columns=names, index=[line for line, _ in values], dtype=str)
+
+
+def refuse(source: Path, faults: Sequence[str]) -> None:
+    """Raise one `RemnantError` for all `faults` of a source, each a sentence; nothing where there is none."""
+    if len(faults) == 1:
+        raise RemnantError(faults[0])
+    if faults:
+        shown = " ".join(f"({number}) {fault}" for number, fault in enumerate(faults[:MOST_FAULTS], 1))
+        more = f" And {len(faults) - MOST_FAULTS} more." if len(faults) > MOST_FAULTS else ""
+        raise RemnantError(f"{source} has {len(faults)} faults: {shown}{more}")
+
+
+def _text(path: Path, columns: Sequence[str]) -> str:
     try:
-        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise RemnantError(f"{path} does not exist; write it with the columns {', '.join(columns)}.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise RemnantError(f"{path} cannot be read as a table ({error}); mend or export it again.") from None
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise RemnantError(f"{path} lacks the column {missing[0]!r}; it needs {', '.join(columns)}.")
-    if table.empty:
-        raise RemnantError(f"{path} has no rows; add a row for each entry.")
-    return table
-
-
-def parse_age(text: str) -> float | None:
-    """Years, or None for an empty or unknown age."""
+    except OSError as error:
+        raise RemnantError(f"{path} cannot be read as a table ({error.strerror}); mend or export it again.") from None
+    # Excel's "Unicode text".
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        age = float(text)
-    except ValueError:
-        return None
-    return age if math.isfinite(age) else None
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise RemnantError(f"{path} cannot be read as a table ({error}); export it again, as UTF-8.") from None
+    if "\0" in text:
+        raise RemnantError(f"{path} cannot be read as a table (it holds bytes of 0); export it again, as UTF-8.")
+    return text
 
 
-def parse_age_string(text: str) -> float | None:
-    """Years from a whole number or DICOM's age string (PS3.5, VR AS: 060Y, 018M, 003W, 010D); None for an empty one, for 0,
-    which stands for an unknown age in tables of adults, and for a slip such as 411 (above `OLDEST`).
+def _lines(path: Path, text: str, columns: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """The number of each row's last line, and its cells; of the separators the one that finds most of `columns`."""
+    first = next(iter(text.lstrip().splitlines()), "")
+
+    def found(separator: str) -> tuple[int, int]:
+        header = [name.strip().strip('"') for name in first.split(separator)]
+        return sum(bool(_column(name, header)) for name in columns), len(header)
+
+    separator = max(("\t", ",", ";") if path.suffix == ".tsv" else (",", "\t", ";"), key=found)
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
+    try:
+        return [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise RemnantError(f"{path} cannot be read as a table ({error}); mend or export it again.") from None
+
+
+def _column(name: str, header: Sequence[str]) -> list[str]:
+    """What `name` is called in a header: itself, or every other spelling there is."""
+    if name in header:
+        return [name] * header.count(name)
+    spellings = (name, *ALIASES.get(name, ()))
+    return [one for one in header if re.sub(r"[^a-z0-9]+", "_", one.lower()).strip("_") in spellings]
+
+
+def make_cohort(
+    directory: Path,
+    cases: Sequence[Case],
+    schemes: dict[str, LabelScheme],
+    scheme_file: str,
+    notes: Sequence[Note] = (),
+) -> Cohort:
+    """A cohort of these cases, once ids and files are sound; `notes` and what the cases hint at are its notes.
+
+    Raises one `RemnantError` for all that is wrong.
     """
-    match = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)([YMWD]?)", text.strip().upper())
-    if not match:
-        return None
-    years = float(match[1]) / {"": 1, "Y": 1, "M": 12, "W": 52.18, "D": 365.25}[match[2]]
-    return years if 0 < years <= OLDEST else None
-
-
-def parse_sex(text: str) -> str | None:
-    """'F', 'M' or None."""
-    return {"f": "F", "female": "F", "m": "M", "male": "M"}.get(text.strip().lower())
-
-
-def make_cohort(directory: Path, cases: list[Case], schemes: dict[str, LabelScheme], scheme_file: str) -> Cohort:
-    """A cohort of these cases, once ids and files are sound."""
     seen: dict[str, Case] = {}
     images: set[Path] = set()
+    faults: list[str] = []
     for case in cases:
-        for name in (case.patient, case.session):
+        for name in dict.fromkeys((case.patient, case.session)):
             # Ids become parts of file names; '+' stands in sessions such as day+5.
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
-                raise RemnantError(
+                faults.append(
                     f"The patient or session id {name!r} of {case.image} must be letters, digits, '.', '_', '+' "
                     f"or '-', and begin with a letter or digit; rename it."
                 )
         if case.image in images:
-            raise RemnantError(f"{directory} lists {case.image} twice; keep one of the rows.")
+            faults.append(f"{directory} lists {case.image} twice; keep one of the rows.")
         images.add(case.image)
         # Several images of one session (runs in BIDS, the two crops of a scan) are told apart by a number.
         session, count = case.session, 1
@@ -75,12 +167,16 @@ def make_cohort(directory: Path, cases: list[Case], schemes: dict[str, LabelSche
             count += 1
             case = replace(case, session=f"{session}-{count}")
         seen[case.case_id] = case
-        for path in (case.image, case.labels):
-            if path is not None and not path.exists():
-                raise RemnantError(
-                    f"{path} does not exist, though {directory} lists it; copy it there or drop its row."
-                )
-    return Cohort(directory.resolve().name, directory, tuple(seen.values()), schemes, scheme_file)
+        faults += [_missing(path, directory) for path in (case.image, case.labels) if path and not path.exists()]
+    refuse(directory, faults)
+    found = (*notes, *hints(seen.values()))
+    return Cohort(directory.resolve().name, directory, tuple(seen.values()), schemes, scheme_file, notes=found)
+
+
+def _missing(path: Path, directory: Path) -> str:
+    if path.is_symlink():
+        return f"{path} is a link to a file that is not here; fetch it (in a DataLad data set: datalad get) or copy it there."
+    return f"{path} does not exist, though {directory} lists it; copy it there or drop its row."
 
 
 def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
@@ -92,21 +188,27 @@ def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
         return {}
     table = read_table(path, (value_column, "name"))
     schemes = {}
-    for name in [name for name in CLASSES if name in table.columns]:
+    whole = [bool(re.fullmatch(r"-?\d+", value)) for value in table[value_column]]
+    named = [name for name in CLASSES if name in table.columns]
+    faults = [
+        f"{path} has the label {value!r}; every label must be a whole number."
+        for value, sound in zip(table[value_column], whole, strict=True)
+        if named and not sound
+    ]
+    for name in named:
         classes = CLASSES[name]
         mapping: dict[int, int] = {}
-        for value, class_name in zip(table[value_column], table[name], strict=True):
-            if not re.fullmatch(r"-?\d+", value):
-                raise RemnantError(f"{path} has the label {value!r}; every label must be a whole number.")
+        for value, class_name, sound in zip(table[value_column], table[name], whole, strict=True):
             if class_name not in classes:
-                raise RemnantError(
+                faults.append(
                     f"{path} puts label {value} into the class {class_name!r}; the classes of {name} are "
                     f"{', '.join(classes)}."
                 )
-            if mapping.setdefault(int(value), classes.index(class_name)) != classes.index(class_name):
-                raise RemnantError(f"{path} puts label {value} into two classes of {name}; keep one of the rows.")
+            elif sound and mapping.setdefault(int(value), classes.index(class_name)) != classes.index(class_name):
+                faults.append(f"{path} puts label {value} into two classes of {name}; keep one of the rows.")
         schemes[name] = LabelScheme(name, classes, mapping)
-    if all(re.fullmatch(r"-?\d+", value) for value in table[value_column]):
+    refuse(path, faults)
+    if all(whole):
         names = {int(value): name for value, name in zip(table[value_column], table["name"], strict=True)}
         if len(set(names.values())) < MOST_CLASSES:
             schemes[OWN] = own_scheme(names)

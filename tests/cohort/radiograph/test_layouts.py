@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.people import parse_age
 from remnant.cohort.radiograph.chexpert import COLUMNS, OBSERVATIONS
 from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.cohort.read import read_cohort
-from remnant.cohort.table import parse_age_string
 
 NAME = "Mustermann^Erika"
 
@@ -68,11 +68,11 @@ def nih(tmp_path, save, ramp):
 def test_chexpert(chexpert):
     cohort = read_cohort(chexpert)
     assert [case.case_id for case in cohort.cases] == [
-        "patient00001_study1",
-        "patient00001_study2",
-        "patient00001_study2-2",
-        "patient00002_study1",
-        "patient64541_study1",
+        "patient00001:study1",
+        "patient00001:study2",
+        "patient00001:study2-2",
+        "patient00002:study1",
+        "patient64541:study1",
     ]
     first, other, unknown = cohort.cases[0], cohort.cases[1], cohort.cases[3]
     assert (first.age, first.sex, first.view) == (68, "F", "AP")
@@ -116,7 +116,7 @@ def test_another_train_csv_is_no_chexpert(put, tmp_path):
 
 def test_nih_of_2017(nih):
     cases = read_cohort(nih()).cases
-    assert [case.case_id for case in cases] == ["00000001_followup000", "00000001_followup001", "00000002_followup000"]
+    assert [case.case_id for case in cases] == ["00000001:followup000", "00000001:followup001", "00000002:followup000"]
     assert [case.age for case in cases] == [60, 61, None]
     assert (cases[0].sex, cases[0].view, cases[0].findings) == ("M", "PA", ("Cardiomegaly", "Emphysema"))
     assert cases[1].findings == ("No Finding",) and cases[1].image.parent.parent.name == "images_002"
@@ -219,4 +219,4 @@ def test_an_empty_folder(tmp_path):
     [("060Y", 60), ("58", 58), ("57.5", 57.5), ("018M", 1.5), ("", None), ("0", None), ("411Y", None), ("old", None)],
 )
 def test_ages(text, years):
-    assert parse_age_string(text) == years
+    assert parse_age(text) == years

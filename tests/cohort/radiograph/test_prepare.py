@@ -120,7 +120,7 @@ def test_the_cache_s_files_are_announced_before_they_are_made(folder, tmp_path):
 
 def test_selection_and_the_images_with_age_and_sex(folder, tmp_path):
     made = read_radiographs(folder, 16, cache=tmp_path / "cache", quiet=True)
-    chosen = made.select(["p2", "p0_day+0"])
+    chosen = made.select(["p2", "p0"])
     assert [case.patient for case in chosen.cases] == ["p0", "p2"] and len(chosen.cache_files) == 2
     np.testing.assert_array_equal(chosen.images, made.images[[0, 2]])
     assert [case.patient for case in made.with_age_and_sex().cases] == ["p1"]
@@ -141,3 +141,14 @@ def test_greys_as_the_file_has_them():
     kept = square(Radiograph(pixels), RadiographSettings(side=64, percentiles=None))
     np.testing.assert_allclose(kept, pixels, atol=1e-6)
     assert square(Radiograph(pixels), RadiographSettings(side=64)).max() == 1
+
+
+def test_a_patient_is_never_taken_for_another_s_case(folder, tmp_path):
+    rows = ["image,label,subject_id,session_id,age,sex", "0.png,,P1,1,50,F", "1.png,,P1_1,1,50,F", "2.png,,P1,1_1,50,F"]
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    made = read_radiographs(folder, 16, cache=tmp_path / "cache", quiet=True)
+    ids = [case.case_id for case in made.cases]
+    assert len(set(ids)) == 3 and not set(ids) & {case.patient for case in made.cases}
+    assert [case.image.name for case in made.select(["P1_1"]).cases] == ["1.png"]
+    assert [case.image.name for case in made.select(["P1"]).cases] == ["0.png", "2.png"]
+    assert [case.image.name for case in made.select_cases([ids[0]]).cases] == ["0.png"]

@@ -13,10 +13,21 @@ from remnant.cohort.check.labels import Labels
 from remnant.cohort.check.links import Fingerprints, Link
 from remnant.cohort.check.names import Names
 from remnant.cohort.check.nifti_header import NiftiHeader
+from remnant.cohort.check.reading import Reading
 from remnant.cohort.check.subject import open_subject
 from remnant.cohort.check.text import Text
 
-CHECKS: tuple[type[Check], ...] = (Contents, Labels, Duplicates, NiftiHeader, DicomHeader, Names, Text, Fingerprints)
+CHECKS: tuple[type[Check], ...] = (
+    Contents,
+    Reading,
+    Labels,
+    Duplicates,
+    NiftiHeader,
+    DicomHeader,
+    Names,
+    Text,
+    Fingerprints,
+)
 WORST_FIRST = ("error", "warning")
 
 

@@ -61,9 +61,7 @@ def link_all(prints: Mapping[str, np.ndarray], patients: Sequence[str], seeds: S
 
 def prepared_links(prepared: Prepared, seeds: Seeds) -> list[Link]:
     """What is left to the matcher once scans are prepared: the same fingerprints, of the arrays that a study learns from."""
-    order = sorted(
-        range(len(prepared.cases)), key=lambda index: (prepared.cases[index].patient, prepared.cases[index].session)
-    )
+    order = sorted(range(len(prepared.cases)), key=lambda index: prepared.cases[index].order)
     scans = [
         Scan(case.patient, case.session, case.image, prepared.images[index, 0], prepared.affine)
         for index, case in ((index, prepared.cases[index]) for index in order)

@@ -94,15 +94,19 @@ def open_subject(directory: Path) -> Subject:
     directory = Path(directory)
     dicom, unreadable = read_files(directory) if directory.is_dir() else ([], {})
     if not dicom and not unreadable:
-        return Subject(directory, cohort=read_cohort(directory))
+        return Subject(directory, cohort=read_cohort(directory, tell=_nobody))
     subject = Subject(directory, dicom=tuple(dicom), unreadable=unreadable)
     if not tabled(directory):
         return subject
     try:
-        return replace(subject, cohort=read_cohort(directory))
+        return replace(subject, cohort=read_cohort(directory, tell=_nobody))
     except RemnantError as error:
         # A list of slices may look like a manifest.
         return replace(subject, notes=(f"Only the DICOM files were checked, since no cohort could be read: {error}",))
+
+
+def _nobody(note: str) -> None:
+    """The notes of a cohort are findings here."""
 
 
 def _files_of(path: Path) -> tuple[Path, ...]:

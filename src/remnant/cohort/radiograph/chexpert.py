@@ -11,7 +11,8 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.table import make_cohort, parse_age_string, parse_sex, read_table
+from remnant.cohort.people import parse_age, parse_sex, unread
+from remnant.cohort.table import make_cohort, read_table
 
 LOOKED_FOR = "CheXpert (train.csv or valid.csv with the columns Path and Frontal/Lateral)"
 TABLES = ("train.csv", "valid.csv")
@@ -43,14 +44,15 @@ def recognises(directory: Path) -> bool:
 
 def read(directory: Path) -> Cohort:
     """Read the frontal views of the tables that are there; raise `RemnantError` where there is none."""
-    cases = []
+    cases, notes = [], []
     for name in TABLES:
         if (directory / name).is_file():
             table = read_table(directory / name, COLUMNS)
+            notes += unread(directory / name, table["Age"], table["Sex"])
             cases += [_case(row, directory, name) for row in table[_frontal(table)].to_dict("records")]
     if not cases:
         raise RemnantError(f"The tables of {directory} list no frontal view; Frontal/Lateral must be 'Frontal'.")
-    return make_cohort(directory, cases, {}, "train.csv")
+    return make_cohort(directory, cases, {}, "train.csv", notes)
 
 
 def _frontal(table: pd.DataFrame) -> pd.Series:
@@ -69,7 +71,7 @@ def _case(row: dict[str, str], directory: Path, name: str) -> Case:
         patient=place[2],
         session=place[3],
         image=directory / place[1],
-        age=parse_age_string(row["Age"]),
+        age=parse_age(row["Age"]),
         sex=parse_sex(row["Sex"]),
         findings=tuple(observation for observation, value in values.items() if value in ("1", "1.0")),
         uncertain=tuple(observation for observation, value in values.items() if value in ("-1", "-1.0")),

@@ -12,8 +12,9 @@ import pydicom
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.dicom import open_dicom, quiet_pydicom
+from remnant.cohort.people import parse_age, parse_sex
 from remnant.cohort.radiograph.read import ENDINGS, kind
-from remnant.cohort.table import make_cohort, parse_age_string, parse_sex
+from remnant.cohort.table import make_cohort
 
 LOOKED_FOR = "a folder of radiographs (PNG, JPEG, DICOM)"
 
@@ -37,7 +38,7 @@ def read(directory: Path) -> Cohort:
         with quiet_pydicom():
             who = _text(header, "PatientID")
             patient = of_header.setdefault(who, name) if who else name
-            age, sex = parse_age_string(_text(header, "PatientAge")), parse_sex(_text(header, "PatientSex"))
+            age, sex = parse_age(_text(header, "PatientAge")), parse_sex(_text(header, "PatientSex"))
             view = _text(header, "ViewPosition")
         # Free text may be anything; a view is a short code.
         view = view if re.fullmatch(r"[A-Z]{1,8}", view) else None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.table import make_cohort, parse_age_string, parse_sex, read_table
+from remnant.cohort.people import parse_age, parse_sex, unread
+from remnant.cohort.table import make_cohort, read_table
 
 LOOKED_FOR = "NIH ChestX-ray14 (Data_Entry_2017*.csv and images_001/images or images)"
 TABLES = "Data_Entry_2017*.csv"
@@ -36,7 +37,7 @@ def read(directory: Path) -> Cohort:
             patient=_padded(row["Patient ID"], 8),
             session=f"followup{_padded(row['Follow-up #'], 3)}",
             image=images[row["Image Index"]],
-            age=parse_age_string(row["Patient Age"]),
+            age=parse_age(row["Patient Age"]),
             sex=parse_sex(row[sex]),
             findings=tuple(part.strip() for part in row["Finding Labels"].split("|") if part.strip()),
             view=row["View Position"].strip() or None,
@@ -48,7 +49,9 @@ def read(directory: Path) -> Cohort:
         raise RemnantError(
             f"{directory} holds none of the images that {tables[0].name} lists; put them into images_001/images or images."
         )
-    return make_cohort(directory, cases, {}, "Data_Entry_2017.csv")
+    there = table[table["Image Index"].isin(list(images))]
+    notes = unread(tables[0], there["Patient Age"], there[sex])
+    return make_cohort(directory, cases, {}, "Data_Entry_2017.csv", notes)
 
 
 def _padded(text: str, digits: int) -> str:

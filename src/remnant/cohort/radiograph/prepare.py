@@ -49,10 +49,15 @@ class Radiographs:
     root: Path
     cache_files: tuple[Path, ...] = ()
 
-    def select(self, names: Collection[str]) -> Self:
-        """The cases whose patient or case id is among `names`, in the order they stand here."""
-        names = set(names)
-        return self._keep([case.patient in names or case.case_id in names for case in self.cases])
+    def select(self, patients: Collection[str]) -> Self:
+        """The cases of these patients, in the order they stand here."""
+        patients = set(patients)
+        return self._keep([case.patient in patients for case in self.cases])
+
+    def select_cases(self, ids: Collection[str]) -> Self:
+        """The cases of these case ids, in the order they stand here."""
+        ids = set(ids)
+        return self._keep([case.case_id in ids for case in self.cases])
 
     def with_age_and_sex(self) -> Self:
         """The cases whose age and sex are both known; raise `RemnantError` where there is none."""

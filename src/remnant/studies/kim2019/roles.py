@@ -189,6 +189,6 @@ def tensor(scans: Scans, chosen: Sequence[int]) -> torch.Tensor:
 
 
 def _visits(cases: Sequence[Case]) -> np.ndarray:
-    ordered = sorted((case.patient, case.session) for case in cases)
-    first = {patient: place for place, (patient, _) in reversed(list(enumerate(ordered)))}
-    return np.array([ordered.index((case.patient, case.session)) - first[case.patient] + 1 for case in cases])
+    ordered = sorted(case.order for case in cases)
+    first = {patient: place for place, (patient, *_) in reversed(list(enumerate(ordered)))}
+    return np.array([ordered.index(case.order) - first[case.patient] + 1 for case in cases])

@@ -63,7 +63,8 @@ def audit_checkpoint(
         if given.against and not groups_file(run, "against").exists():
             images = _prepared(run, given.against, given, cache, asked)
             ids = {name: [case.case_id for case in cases] for name, cases in used(given.against).items()}
-            write_groups(run, "against", {name: group_of(run, "against", images, own) for name, own in ids.items()})
+            groups = {name: group_of(run, "against", images.select_cases(own)) for name, own in ids.items()}
+            write_groups(run, "against", groups)
         attacks = attack_cells(
             TARGET,
             Aim(checkpoint.resolve(), given.input_range, prior.resolve(), source),

@@ -142,14 +142,16 @@ def _one_each(cohort: Cohort, labels: Labels, patients: Collection[str], seeds: 
 def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: Dealt) -> None:
     """Keep every group of images for the cells; patients appear by pseudonym alone."""
     labels = dealt.private_labels
-    own = {name: group_of(run, "private", private, getattr(dealt.private, name), labels) for name in GROUPS}
+    own = {name: group_of(run, "private", private.select(getattr(dealt.private, name)), labels) for name in GROUPS}
     write_groups(run, "private", own)
     if dealt.planted:
-        planted = {name: group_of(run, "private", private, ids, labels) for name, ids in dealt.planted.items()}
+        planted = {
+            name: group_of(run, "private", private.select_cases(ids), labels) for name, ids in dealt.planted.items()
+        }
         write_groups(run, "planted", {**planted, "validation": own["validation"]})
     if dealt.within:
         labels = dealt.public_labels
-        within = {name: group_of(run, "public", public, getattr(dealt.within, name), labels) for name in GROUPS}
+        within = {name: group_of(run, "public", public.select(getattr(dealt.within, name)), labels) for name in GROUPS}
         write_groups(run, "public", within)
     write_own(run, public, *dealt.attacker)
 
@@ -157,17 +159,14 @@ def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: De
 def write_own(run: Run, public: Radiographs, training: Sequence[str], validation: Sequence[str]) -> None:
     """Keep the attacker's own images for the cells."""
     own = {"training": training, "validation": validation}
-    write_groups(run, OWN, {name: group_of(run, "public", public, patients) for name, patients in own.items()})
+    write_groups(run, OWN, {name: group_of(run, "public", public.select(patients)) for name, patients in own.items()})
 
 
-def group_of(
-    run: Run, cohort: str, radiographs: Radiographs, names: Collection[str], labels: Mapping[str, int] | None = None
-) -> Group:
-    """The radiographs of these patients or case ids, as far as they have one of `labels` where there are any.
+def group_of(run: Run, cohort: str, chosen: Radiographs, labels: Mapping[str, int] | None = None) -> Group:
+    """The `chosen` radiographs, as far as they have one of `labels` where there are any.
 
     Two cohorts may use the same names for different people, so that pseudonyms know the `cohort`.
     """
-    chosen = radiographs.select(names)
     keep = [i for i, case in enumerate(chosen.cases) if labels is None or case.case_id in labels]
     cases = [chosen.cases[i] for i in keep]
     return Group(

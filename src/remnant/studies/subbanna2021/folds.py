@@ -82,9 +82,9 @@ def write_fold(run: Run, prepared: Prepared, fold: Fold) -> None:
     group_of = {patient: name for name in words for patient in getattr(fold, name)}
     patients = [case.patient for case in prepared.cases]
     # Sessions are known by their order: their names in the source may hold a date.
-    ordered = sorted((case.patient, case.session) for case in prepared.cases)
-    first = {patient: i for i, (patient, _) in reversed(list(enumerate(ordered)))}
-    sessions = [ordered.index((case.patient, case.session)) - first[case.patient] + 1 for case in prepared.cases]
+    ordered = sorted(case.order for case in prepared.cases)
+    first = {patient: i for i, (patient, *_) in reversed(list(enumerate(ordered)))}
+    sessions = [ordered.index(case.order) - first[case.patient] + 1 for case in prepared.cases]
     fold_file(run, fold.index).parent.mkdir(mode=0o700, exist_ok=True)
     with atomic_path(fold_file(run, fold.index)) as temporary:
         np.savez(

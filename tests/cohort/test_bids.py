@@ -1,0 +1,104 @@
+"""Whose a file is, and which of several files is a scan."""
+
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.read import read_cohort
+
+
+@pytest.fixture
+def bids(put, tmp_path):
+    """`bids(*stems, table=...)`: scans with label maps below their own folders, such as sub-1_ses-2_run-1."""
+
+    def write(*stems, table="participant_id\tage\tsex\nsub-1\t44\tF\n", ending=".nii.gz"):
+        put(tmp_path / "participants.tsv", table)
+        for stem in stems:
+            place = "/".join(part for part in stem.split("_") if part.startswith(("sub-", "ses-")))
+            for kind in ("T1w", "dseg"):
+                put(tmp_path / place / "anat" / f"{stem}_{kind}{ending}")
+        return tmp_path
+
+    return write
+
+
+def told(cohort):
+    return [note.text for note in cohort.notes]
+
+
+def test_copies_are_no_sessions(bids):
+    bids(
+        "sub-1_rec-raw",
+        "sub-1_rec-norm",
+        table="participant_id\tage\tsex\n" + "".join(f"sub-{i}\t44\tF\n" for i in "123456"),
+    )
+    for stem in ("sub-2_echo-10", "sub-2_echo-2", "sub-3_part-phase", "sub-3_part-mag", "sub-4", "sub-4_rec-norm"):
+        bids(stem, table="participant_id\tage\tsex\n" + "".join(f"sub-{i}\t44\tF\n" for i in "123456"))
+    table = "participant_id\tage\tsex\n" + "".join(f"sub-{i}\t44\tF\n" for i in "123456")
+    bids("sub-5", table=table)
+    cohort = read_cohort(bids("sub-5", ending=".nii", table=table))
+    assert [case.image.name for case in cohort.cases] == [
+        "sub-1_rec-norm_T1w.nii.gz",
+        "sub-2_echo-2_T1w.nii.gz",
+        "sub-3_part-mag_T1w.nii.gz",
+        "sub-4_T1w.nii.gz",
+        "sub-5_T1w.nii.gz",
+    ]
+    (text,) = told(cohort)
+    assert text.startswith("5 files are other reconstructions, echoes, parts or packings")
+    assert all(case.labels.name == case.image.name.replace("T1w", "dseg") for case in cohort.cases)
+
+
+def test_a_copy_with_a_label_map_is_taken_before_one_without(bids):
+    root = bids("sub-1", "sub-1_rec-norm")
+    (root / "sub-1/anat/sub-1_dseg.nii.gz").unlink()
+    assert [case.image.name for case in read_cohort(root).cases] == ["sub-1_rec-norm_T1w.nii.gz"]
+
+
+def test_runs_are_scans_and_said(bids):
+    cohort = read_cohort(bids("sub-1_run-1", "sub-1_run-2"))
+    assert [case.session for case in cohort.cases] == ["1", "1-2"]
+    assert told(cohort) == ["2 scans are runs or acquisitions of one session; each counts as a session."]
+
+
+def test_a_label_map_is_found_packed_or_not(bids):
+    root = bids("sub-1")
+    (root / "sub-1/anat/sub-1_dseg.nii.gz").rename(root / "sub-1/anat/sub-1_dseg.nii")
+    assert read_cohort(root).cases[0].labels.name == "sub-1_dseg.nii"
+
+
+def test_hidden_files_are_no_scans(bids, put):
+    root = bids("sub-1")
+    put(root / "sub-1/anat/._sub-1_T1w.nii.gz")
+    assert len(read_cohort(root).cases) == 1
+
+
+@pytest.mark.parametrize(("old", "new", "of"), [("sub-1", "sub-2", "sub-1"), ("ses-1", "ses-3", "ses-1")])
+def test_a_file_in_somebody_else_s_folder_is_refused(bids, put, old, new, of):
+    root = bids("sub-1_ses-1", table="participant_id\nsub-1\nsub-2\n")
+    put(root / "sub-1/ses-1/anat" / f"{'sub-1_ses-1'.replace(old, new)}_T1w.nii.gz")
+    with pytest.raises(RemnantError, match=rf"lies in the folder of {of} and is named as {new}; move or rename it"):
+        read_cohort(root)
+
+
+def test_each_session_has_its_own_age(bids):
+    table = "participant_id\tsession_id\tage\tsex\nsub-1\tses-1\t40\tF\nsub-1\tses-2\t46\tF\n"
+    cohort = read_cohort(bids("sub-1_ses-1", "sub-1_ses-2", table=table))
+    assert [(case.age, case.sex) for case in cohort.cases] == [(40, "F"), (46, "F")] and not cohort.notes
+
+
+def test_contradicting_rows_are_said_and_count_for_nothing(bids):
+    cohort = read_cohort(bids("sub-1", table="participant_id\tage\tsex\nsub-1\t40\tF\nsub-1\t77\tF\n"))
+    assert [(case.age, case.sex) for case in cohort.cases] == [(None, "F")]
+    assert told(cohort)[0].startswith("1 participants have rows with two ages or sexes in participants.tsv")
+
+
+def test_other_columns_and_odd_ages_are_said(bids, capsys):
+    table = "participant_id\tAge\tgender\nsub-1\t999\tmale\n"
+    cohort = read_cohort(bids("sub-1", table=table))
+    assert (cohort.cases[0].age, cohort.cases[0].sex) == (None, "M")
+    assert len(told(cohort)) == 2 and "'Age' as age, 'gender' as sex" in told(cohort)[0]
+    # Whoever reads a cohort is told.
+    assert capsys.readouterr().err.count("remnant: ") == 2
+    assert told(read_cohort(bids("sub-1", table="participant_id\nsub-1\n"))) == [
+        "participants.tsv has no column age and no column sex; unknown for everybody."
+    ]
