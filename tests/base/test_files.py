@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path, read_json, write_json, write_text
+from remnant.base.files import atomic_path, files_below, read_json, write_json, write_text
 
 KILLED = """
 import os, signal, sys
@@ -77,3 +77,14 @@ def test_what_is_not_json_is_named(tmp_path, content):
     (tmp_path / "b.json").write_bytes(content)
     with pytest.raises(RemnantError, match=r"b\.json is not valid JSON"):
         read_json(tmp_path / "b.json")
+
+
+def test_files_below_follow_links_and_end(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    for name in ("a/b/2", "a/1"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
+    (tmp_path / "c").symlink_to(tmp_path / "a/b")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)] == ["a/1", "a/b/2"]
+    assert [path.name for path in files_below(tmp_path / "c")] == ["2", "1"]

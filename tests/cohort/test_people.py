@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from remnant.cohort.case import Case
-from remnant.cohort.people import hints, parse_age, parse_sex, unread
+from remnant.cohort.people import hints, names_nobody, parse_age, parse_sex, unread
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,12 @@ def test_ages(text, years):
 def test_sexes():
     assert [parse_sex(text) for text in ("f", "Female ", "W", "M", "male")] == ["F", "F", "F", "M", "M"]
     assert [parse_sex(text) for text in ("1", "2", "", "O")] == [None] * 4
+
+
+def test_ids_that_stand_for_everybody():
+    everybody = ("ANONYMOUS", "anonymized", "0", "000000", "XXXX", "Removed", "no id", "DE-IDENTIFIED", "")
+    assert all(map(names_nobody, everybody))
+    assert not any(names_nobody(text) for text in ("P1", "10", "anon7", "4711", "patient01"))
 
 
 def test_what_could_not_be_read_is_said_without_a_name():

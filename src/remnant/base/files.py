@@ -59,6 +59,19 @@ def require_directory(path: Path, what: str) -> None:
         raise RemnantError(f"The {what} {path} {problem}.")
 
 
+def files_below(directory: Path) -> Iterator[Path]:
+    """Every file below `directory`, in the order of names, also in folders that are linked to, each folder once."""
+    seen: set[Path] = set()
+    for folder, folders, names in os.walk(directory, followlinks=True):
+        # A link to a folder above would never end.
+        if (real := Path(folder).resolve()) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (path for name in sorted(names) if (path := Path(folder, name)).is_file())
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

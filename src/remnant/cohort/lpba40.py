@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.base.files import files_below
 from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
 from remnant.cohort.nifti import read_volume
 from remnant.cohort.table import make_cohort, own_scheme
@@ -71,8 +72,9 @@ def read(directory: Path) -> Cohort:
     Raises `RemnantError` for two images or label maps of one person, and for an image without a label map.
     """
     images, labels = _by_person(directory, IMAGE), _by_person(directory, LABELS)
-    for fixed in directory.rglob(FIXED[0]):
-        images.setdefault(FIXED[1], fixed)
+    for path in files_below(directory):
+        if path.name == FIXED[0]:
+            images.setdefault(FIXED[1], path)
     missing = sorted(set(images) - set(labels))
     if missing:
         raise RemnantError(
@@ -126,7 +128,7 @@ def axes_of(path: Path) -> str:
 
 
 def _find(directory: Path, pattern: re.Pattern) -> list[Path]:
-    return sorted(path for path in directory.rglob("S??.delineation.*") if pattern.fullmatch(path.name))
+    return sorted(path for path in files_below(directory) if pattern.fullmatch(path.name))
 
 
 def _by_person(directory: Path, pattern: re.Pattern) -> dict[str, Path]:

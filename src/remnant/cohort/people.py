@@ -19,6 +19,11 @@ SEXES = {"f": "F", "female": "F", "w": "F", "weiblich": "F", "m": "M", "male": "
 LONGEST_FOLLOW_UP = 20
 # "GLI-00005-001": a number of its own behind what already has one.
 NUMBERED = re.compile(r"(.*\d.*?)[-_. ]?(?:[-_. ]|(?:mr|tp?|v|visit|ses|scan|time|run)[-_. ]?)(\d{1,3})", re.IGNORECASE)
+NOBODY = re.compile(
+    r"anon|anonymi[sz]ed?|anonymous|no[ _-]?(?:id|name)|not[ _-]?available|removed|redacted|deleted|empty|de-?id(?:entified)?|"
+    r"patient|subject|test|[x0*-]+",
+    re.IGNORECASE,
+)
 # A site has more people than a person has scans.
 MOST_SCANS = 6
 
@@ -34,6 +39,11 @@ def parse_age(text: str) -> float | None:
         return None
     years = float(match[1].replace(",", ".")) / UNITS[(match[2] or "")[:1].upper()]
     return years if 0 < years <= OLDEST else None
+
+
+def names_nobody(patient_id: str) -> bool:
+    """Whether a PatientID is what software writes into everybody's file in place of one: ANONYMOUS, REMOVED, 0, XXXX."""
+    return blank(patient_id) or bool(NOBODY.fullmatch(patient_id.strip()))
 
 
 def parse_sex(text: str) -> str | None:

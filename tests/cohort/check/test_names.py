@@ -1,4 +1,8 @@
+import numpy as np
 import pytest
+from PIL import Image
+
+from remnant.cohort.check import check_directory
 
 
 def column(name, *values):
@@ -56,3 +60,14 @@ def test_file_names(clean, found, stem):
 
     (one,) = found(clean(), "names", spoil)
     assert one.severity == "error" and one.files == 1 and "file names" in one.text
+
+
+def test_a_published_set_s_own_names_betray_nobody(tmp_path, put):
+    header = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position\n"
+    rows = [f"{n:08d}_000.png,No Finding,0,{n},58,F,PA" for n in range(3)]
+    put(tmp_path / "Data_Entry_2017.csv", header + "\n".join(rows))
+    (tmp_path / "images").mkdir()
+    for n in range(3):
+        pixels = np.random.default_rng(n).integers(0, 255, (40, 40), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{n:08d}_000.png")
+    assert not [one for one in check_directory(tmp_path, quiet=True).findings if one.check == "names"]

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.people import parse_age
 from remnant.cohort.radiograph.chexpert import COLUMNS, OBSERVATIONS
 from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.cohort.read import read_cohort
@@ -214,9 +213,33 @@ def test_an_empty_folder(tmp_path):
         read_radiographs(tmp_path, 16)
 
 
-@pytest.mark.parametrize(
-    ("text", "years"),
-    [("060Y", 60), ("58", 58), ("57.5", 57.5), ("018M", 1.5), ("", None), ("0", None), ("411Y", None), ("old", None)],
-)
-def test_ages(text, years):
-    assert parse_age(text) == years
+def test_an_id_of_everybody_merges_nobody(dicom, tmp_path):
+    ramps = np.random.default_rng(0).integers(0, 900, (4, 9, 9)).astype(np.uint16)
+    for index, pixels in enumerate(ramps):
+        study = f"1.2.{max(index, 1)}"
+        dicom(
+            pixels,
+            f"{index}.dcm",
+            PatientID="ANONYMOUS",
+            StudyInstanceUID=study,
+            PatientAge="411Y" if index else "040Y",
+        )
+    cohort = read_cohort(tmp_path)
+    assert [case.patient for case in cohort.cases] == ["0", "0", "2", "3"]
+    ages, ids = (note.text for note in cohort.notes)
+    assert ages.startswith("3 ages of") and ids.startswith("4 files have a PatientID that stands for nobody")
+
+
+def test_one_id_in_all_files_is_said(dicom, ramp, tmp_path):
+    for index in range(3):
+        dicom(ramp.astype(np.uint16), f"{index}.dcm", PatientID="PROJECT-7")
+    (note,) = read_cohort(tmp_path).notes
+    assert note.text.startswith("All 3 DICOM files have one PatientID and count as one patient")
+
+
+def test_a_folder_that_is_linked_to_is_read(save, ramp, tmp_path):
+    save(ramp, "data/a/1.png")
+    save(ramp, "elsewhere/2.png")
+    (tmp_path / "data/b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/up").symlink_to(tmp_path / "data")
+    assert [case.patient for case in read_cohort(tmp_path / "data").cases] == ["a_1", "b_2"]

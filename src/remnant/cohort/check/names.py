@@ -14,6 +14,8 @@ from remnant.cohort.table import read_table
 
 TABLES = ("participants.tsv", "manifest.csv", "*.tsv", "*.csv", "sub-*/*.tsv")
 
+# Published sets, whose images are called by numbers that everybody has: their names say no more than their table.
+PUBLISHED = {"NIH ChestX-ray14": ["Image Index"]}
 # What a radiograph shows: "No Finding" has the looks of a given and a family name.
 SEEN = {"finding", "findings", "finding_labels", "Finding Labels", "view", "View Position"}
 
@@ -25,7 +27,8 @@ class Names(Check):
 
     def findings(self, subject: Subject) -> list[Finding]:
         named = defaultdict(list)
-        for path in subject.files:
+        published = PUBLISHED.get(subject.cohort.layout, []) if subject.cohort else []
+        for path in () if published else subject.files:
             text = str(path.relative_to(subject.root)) if path.is_relative_to(subject.root) else path.name
             for kind, pattern in (("a date", DATE), ("a long number, such as a record number", NUMBER)):
                 if pattern.search(text):
@@ -41,7 +44,7 @@ class Names(Check):
             except RemnantError as error:
                 found.append(finding(self.name, "warning", str(error), [path], subject.root))
                 continue
-            found.extend(self._columns(table, path, subject))
+            found.extend(self._columns(table.drop(columns=published, errors="ignore"), path, subject))
         return found
 
     def _columns(self, table: pd.DataFrame, path: Path, subject: Subject) -> list[Finding]:

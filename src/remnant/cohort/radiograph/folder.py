@@ -10,9 +10,10 @@ from pathlib import Path
 import pydicom
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import Case, Cohort
+from remnant.base.files import files_below
+from remnant.cohort.case import Case, Cohort, Note
 from remnant.cohort.dicom import open_dicom, quiet_pydicom
-from remnant.cohort.people import parse_age, parse_sex
+from remnant.cohort.people import names_nobody, parse_age, parse_sex, unread
 from remnant.cohort.radiograph.read import ENDINGS, kind
 from remnant.cohort.table import make_cohort
 
@@ -25,9 +26,13 @@ def recognises(directory: Path) -> bool:
 
 
 def read(directory: Path) -> Cohort:
-    """Read every file below `directory` that is a PNG, JPEG or DICOM, in the order of names."""
+    """Read every file below `directory` that is a PNG, JPEG or DICOM, in the order of names.
+
+    Where the header's PatientID is one that stands for everybody, such as ANONYMOUS, the files of a study are a patient's.
+    """
     taken: set[str] = set()
-    of_header: dict[str, str] = {}
+    of_header: dict[tuple[str, str], str] = {}
+    ages, sexes, nobody = [], [], []
     cases = []
     for path in sorted(_files(directory)):
         name = _unique(path.relative_to(directory), taken)
@@ -36,22 +41,34 @@ def read(directory: Path) -> Cohort:
             continue
         header = open_dicom(path, stop_before_pixels=True)
         with quiet_pydicom():
-            who = _text(header, "PatientID")
-            patient = of_header.setdefault(who, name) if who else name
-            age, sex = parse_age(_text(header, "PatientAge")), parse_sex(_text(header, "PatientSex"))
+            who, age, sex = (_text(header, keyword) for keyword in ("PatientID", "PatientAge", "PatientSex"))
+            key = ("patient", who)
+            if who and names_nobody(who):
+                nobody.append(path)
+                key = ("study", _text(header, "StudyInstanceUID"))
+            patient = of_header.setdefault(key, name) if key[1] else name
             view = _text(header, "ViewPosition")
+        ages.append(age)
+        sexes.append(sex)
         # Free text may be anything; a view is a short code.
         view = view if re.fullmatch(r"[A-Z]{1,8}", view) else None
-        cases.append(Case(patient, "1", path, age=age, sex=sex, view=view))
+        cases.append(Case(patient, "1", path, age=parse_age(age), sex=parse_sex(sex), view=view))
     if not cases:
         raise RemnantError(f"{directory} holds no PNG, JPEG or DICOM; check the path.")
-    return make_cohort(directory, cases, {}, "manifest.csv")
+    notes = unread(directory, ages, sexes)
+    if nobody:
+        text = f"{len(nobody)} files have a PatientID that stands for nobody, such as ANONYMOUS; each study counts as a patient."
+        notes.append(Note(text, tuple(nobody)))
+    if len(of_header) == 1 and len(ages) > 2 and not nobody:
+        text = f"All {len(ages)} DICOM files have one PatientID and count as one patient; if they are several, write a manifest."
+        notes.append(Note(text, tuple(case.image for case in cases)))
+    return make_cohort(directory, cases, {}, "manifest.csv", notes)
 
 
 def _files(directory: Path):
     """Files that are radiographs by their ending, or by their first bytes where they have none; nothing hidden."""
-    for path in directory.rglob("*"):
-        if any(part.startswith(".") for part in path.relative_to(directory).parts) or not path.is_file():
+    for path in files_below(directory):
+        if any(part.startswith(".") for part in path.relative_to(directory).parts):
             continue
         if path.suffix.lower() in ENDINGS or (not path.suffix and kind(path) == "dicom"):
             yield path
