@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
+from remnant.base.files import files_below
 from remnant.cohort.dicom import is_dicom, open_dicom
+from remnant.cohort.people import names_nobody
 from remnant.cohort.radiograph.dicom import NO_RADIOGRAPH
 from remnant.cohort.series import Slice
 
@@ -18,8 +20,20 @@ class Found(Slice):
     """One DICOM file of a folder."""
 
     @property
+    def nameless(self) -> bool:
+        """Whether the PatientID is one that stands for everybody, such as ANONYMOUS."""
+        return names_nobody(str(self.header.get("PatientID", "")))
+
+    @property
     def patient(self) -> str:
-        return str(self.header.get("PatientID", "")) or "unnamed"
+        """The PatientID or, where it tells nobody, the study: more than one patient can have no part in it."""
+        if self.nameless:
+            return (
+                f"study {self.header.get('StudyInstanceUID', '')}"
+                if "StudyInstanceUID" in self.header
+                else str(self.path)
+            )
+        return str(self.header.get("PatientID", ""))
 
     @property
     def flat(self) -> bool:
@@ -43,7 +57,7 @@ def read_files(directory: Path) -> tuple[list[Found], dict[Path, str]]:
     Known by its first bytes, so that names such as a UID do not hide it, or by its ending. AppleDouble files (._*) are none.
     """
     files, unreadable = [], {}
-    for path in sorted(path for path in directory.rglob("*") if path.is_file() and not path.name.startswith("._")):
+    for path in (path for path in files_below(directory) if not path.name.startswith("._")):
         if not (is_dicom(path) or path.suffix.lower() in ENDINGS):
             continue
         try:

@@ -12,4 +12,11 @@ class Reading(Check):
 
     def findings(self, subject: Subject) -> list[Finding]:
         notes = subject.cohort.notes if subject.cohort else ()
-        return [finding(self.name, "warning", note.text, note.files, subject.root) for note in notes]
+        found = [finding(self.name, "warning", note.text, note.files, subject.root) for note in notes]
+        if subject.cohort is None and (nameless := [one.path for one in subject.dicom if one.nameless]):
+            text = (
+                f"{len(nameless)} files have no PatientID or one that stands for nobody, such as ANONYMOUS; each study counts as "
+                "a patient."
+            )
+            found.append(finding(self.name, "warning", text, nameless, subject.root))
+        return found
