@@ -28,9 +28,9 @@ def checkpoint_rows() -> dict[str, list[Row]]:
         "membership_scores": _scores(draw),
         "auc_forest": _leak(),
         "membership_forest": [
-            {"target": target, "source": source, "auc": auc, "auc_low": low, "auc_high": high, "detectable_auc": 0.73}
+            {"target": target, "signal": signal, "auc": auc, "auc_low": low, "auc_high": high, "detectable": 0.73}
             for target in TARGETS[:2]
-            for source, auc, low, high in (
+            for signal, auc, low, high in (
                 ("margin", 0.91, 0.82, 0.96),
                 ("margin_shifted", 0.88, 0.78, 0.94),
                 ("blind", 0.53, None, None),

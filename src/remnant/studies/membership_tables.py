@@ -1,11 +1,11 @@
 """The tables `membership` and `membership_verdicts`: who trained a model by its own output, a blind classifier beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from remnant.attacks.membership.signals import SIGNALS
-from remnant.attacks.membership.verdict import Verdict, judge
-from remnant.base.results import Row, Section, TableView, number
+from remnant.attacks.membership.verdict import judge
+from remnant.base.results import FigureView, Row, Section, TableView, number
 from remnant.measure.membership_inference import MembershipTest
 from remnant.measure.multiplicity import holm
 from remnant.studies.columns import interval_columns
@@ -16,17 +16,21 @@ BLIND_IN_WORDS = "a classifier that never saw the model"
 
 @dataclass(frozen=True)
 class ByOutput:
-    """The tests of one target's signals, by signal, and the blind baseline on the same patients."""
+    """The tests of one target's signals, by signal, and the blind baseline on the same patients.
+
+    `control`: the target was made to leak, so that it accuses nobody's model.
+    """
 
     tests: Mapping[str, MembershipTest]
     blind: MembershipTest
+    control: bool = False
 
 
 def membership_tables(tested: Mapping[str, ByOutput], key: str = "target") -> dict[str, list[Row]]:
     """Both tables of what was tested together, by target, whose name stands in the column `key`.
 
     `membership`: a row a signal and one for the blind baseline. `holm_p` is over all signals of all targets.
-    `membership_verdicts`: a row a target, with `outcome`, `sentence` and the `signal` that shows it.
+    `membership_verdicts`: a row a target, with `outcome`, `sentence` and the `signal` that shows it with its `auc`.
     """
     looks = [(target, signal) for target, one in tested.items() for signal in one.tests]
     adjusted = dict(
@@ -37,21 +41,21 @@ def membership_tables(tested: Mapping[str, ByOutput], key: str = "target") -> di
         own = {signal: adjusted[target, signal] for signal in one.tests}
         rows += [_row({key: target, "signal": signal}, test, own[signal]) for signal, test in one.tests.items()]
         rows.append(_row({key: target, "signal": BLIND}, one.blind, None))
-        verdict: Verdict = judge(one.tests, one.blind, own)
-        verdicts.append(
-            {key: target, "outcome": verdict.outcome, "signal": verdict.signal, "sentence": verdict.sentence}
-        )
+        verdict = judge(one.tests, one.blind, own)
+        auc = one.tests[verdict.signal].auc.mean if verdict.signal else None
+        verdicts.append({key: target, "control": one.control, **asdict(verdict), "auc": auc})
     return {"membership": rows, "membership_verdicts": verdicts}
 
 
-def membership_section(key: str = "target", heading: str = "Target") -> Section:
-    """The chapter on both."""
+def membership_section(key: str = "target", heading: str = "Target", who: str = "") -> Section:
+    """The chapter on both; `who`: a sentence on who was held against whom, where there is more to say."""
     return Section(
         title="Does the model's own output give its training patients away?",
         text=[
             "A model is surer of what it was trained on. Whoever may ask it about a patient's images compares its answer "
             "with those on other patients. A patient's score is the mean over his images. The blind classifier must be at "
-            "chance, or the two groups differ by themselves."
+            "chance, or the two groups differ by themselves.",
+            *([who] if who else []),
         ],
         table=TableView(
             name="membership",
@@ -63,11 +67,18 @@ def membership_section(key: str = "target", heading: str = "Target") -> Section:
                 "{auc:.2f} [{auc_low:.2f}, {auc_high:.2f}]": "AUC",
                 "p": "p",
                 "holm_p": "p, Holm",
-                "{true_positives:.0%} [{true_positives_low:.0%}, {true_positives_high:.0%}]": "Found at 10% FPR",
+                "found": "Found at 10% FPR",
                 "{detectable:.2f}": "Detectable",
                 "{members}/{non_members}": "Members / non-members",
             },
         ),
+        figures=[
+            FigureView(
+                name="membership-by-output",
+                kind="membership_forest",
+                caption="AUC of members against non-members by each signal of the model's output, and of the blind baseline.",
+            )
+        ],
     )
 
 
@@ -82,7 +93,9 @@ def _row(where: Row, test: MembershipTest, adjusted: float | None) -> Row:
         "p": number(test.p),
         "p_bound": test.p_bound,
         "holm_p": adjusted,
+        "holm_p_bound": test.p_bound,
         "detectable": number(test.detectable),
         **interval_columns("true_positives", found.share),
         "at_false_positives": found.rate,
+        "found": found.describe(),
     }

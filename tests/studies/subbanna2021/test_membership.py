@@ -11,10 +11,11 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Prepared
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, membership_test
-from remnant.studies.membership import restored, stored, verdict_rows
+from remnant.studies.membership import restored, stored
+from remnant.studies.membership_tables import membership_tables
 from remnant.studies.subbanna2021.experiments import TARGETS, checkpoint_name
 from remnant.studies.subbanna2021.folds import read_fold, write_fold
-from remnant.studies.subbanna2021.membership import blind_cell, first_scans, membership_cell, membership_looks
+from remnant.studies.subbanna2021.membership import blind_cell, first_scans, membership_cell, outputs_tested
 from remnant.studies.subbanna2021.settings import preset
 from remnant.targets.checkpoint import save_checkpoint
 
@@ -80,12 +81,16 @@ def test_the_cells_measure_every_signal_of_every_fold(tmp_path):
         save_checkpoint(path, SETTINGS.segmenter.build("unet", 3), SETTINGS.segmenter.arguments("unet", 3))
     cells = {f"m{fold}": membership_cell(run, "unet", fold, "standard", SETTINGS) for fold in range(3)}
     cells["blind"] = blind_cell(run, "standard", SETTINGS)
-    looks = membership_looks(cells, Seeds(0))
-    assert [look.target for look in looks] == ["unet"] and not looks[0].control
-    assert list(looks[0].tests) == ["dice", "cross_entropy", "dice_shifted", "cross_entropy_shifted"]
-    assert all((test.members, test.non_members) == (12, 12) for test in looks[0].tests.values())
+    tested = outputs_tested(cells, Seeds(0))
+    assert list(tested) == ["unet"] and not tested["unet"].control
+    assert list(tested["unet"].tests) == ["dice", "cross_entropy", "dice_shifted", "cross_entropy_shifted"]
+    assert all((test.members, test.non_members) == (12, 12) for test in tested["unet"].tests.values())
     # Untrained networks know nobody.
-    assert verdict_rows(looks)[0]["outcome"] == "not shown"
+    assert outcomes(tested) == ["not shown"]
+
+
+def outcomes(tested):
+    return [row["outcome"] for row in membership_tables(tested)["membership_verdicts"]]
 
 
 def cells_of(members, others, target="standard"):
@@ -107,16 +112,17 @@ def cells_of(members, others, target="standard"):
 
 
 def test_members_are_held_against_the_same_people_as_non_members():
-    look = membership_looks(cells_of(3.0, 0.0), Seeds(0))[0]
-    assert (look.target, look.tests["dice"].members, look.tests["dice"].non_members) == ("segnet", 24, 24)
+    tested = outputs_tested(cells_of(3.0, 0.0), Seeds(0))
+    look = tested["segnet"]
+    assert (look.tests["dice"].members, look.tests["dice"].non_members) == (24, 24)
     assert look.tests["dice"].auc.mean > 0.95 and look.tests["dice"].p_bound
-    assert verdict_rows([look])[0]["outcome"] == "shown"
-    assert verdict_rows(membership_looks(cells_of(0.0, 0.0), Seeds(0)))[0]["outcome"] == "not shown"
+    assert outcomes(tested) == ["shown"]
+    assert outcomes(outputs_tested(cells_of(0.0, 0.0), Seeds(0))) == ["not shown"]
 
 
 def test_the_target_that_was_trained_too_long_is_the_control():
-    look = membership_looks(cells_of(3.0, 0.0, "overfit"), Seeds(0))[0]
-    assert (look.target, look.control) == ("segnet-overfit", True)
+    look = outputs_tested(cells_of(3.0, 0.0, "overfit"), Seeds(0))["segnet-overfit"]
+    assert look.control
     assert restored(stored(look.blind)).p == look.blind.p
 
 

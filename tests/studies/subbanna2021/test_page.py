@@ -180,7 +180,7 @@ def test_membership_by_the_output_stands_in_the_headline_whatever_the_decoders_f
 def test_the_chapter_on_membership_stands_where_it_was_measured():
     made = tables()
     assert all(section.table is None or section.table.name != "membership" for section in words(made)["sections"])
-    made["membership"] = [{"target": "unet", "source": "dice"}]
+    made["membership"] = [{"target": "unet", "signal": "dice"}]
     assert any(section.table and section.table.name == "membership" for section in words(made)["sections"])
 
 

@@ -123,6 +123,15 @@ def auc_forest(rows: list[Row]) -> Figure:
     return figure
 
 
+def membership_forest(rows: list[Row]) -> Figure:
+    """AUC of members against non-members by each signal of a model's own output, and of the blind baseline, by target.
+
+    `rows` are of the table `membership`: `target`, `signal`, `auc`, `auc_low`, `auc_high`, and `detectable`, the AUC that 80%
+    power would have shown. Drawn as by `auc_forest`.
+    """
+    return auc_forest([{**row, "source": row["signal"], "detectable_auc": row["detectable"]} for row in rows])
+
+
 def _interval(row: Row) -> str:
     if row.get("auc_low") is None:
         return number(row["auc"])

@@ -13,7 +13,8 @@ from remnant.attacks.membership.threshold import segment
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, membership_test
-from remnant.studies.membership import Look, restored, stored
+from remnant.studies.membership import restored, stored
+from remnant.studies.membership_tables import ByOutput
 from remnant.studies.subbanna2021.cells import load_target
 from remnant.studies.subbanna2021.experiments import TARGETS, Target
 from remnant.studies.subbanna2021.folds import FoldData, read_fold
@@ -51,14 +52,14 @@ def blind_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]
     return {"blind_of": target, "blind": stored(blind_test(np.stack(features), np.stack(roles), random))}
 
 
-def membership_looks(cells: Mapping[str, dict[str, Any]], seeds: Seeds) -> list[Look]:
-    """What the cells measured, a look at each network and kind of target, folds together."""
+def outputs_tested(cells: Mapping[str, dict[str, Any]], seeds: Seeds) -> dict[str, ByOutput]:
+    """What the cells measured, by network and kind of target, folds together."""
     blind = {cell["blind_of"]: restored(cell["blind"]) for cell in cells.values() if "blind_of" in cell}
     measured: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for cell in cells.values():
         if "output_of" in cell:
             measured.setdefault((cell["network"], cell["output_of"]), []).append(cell)
-    looks = []
+    tested = {}
     for (network, target), folds in measured.items():
         roles = np.array([cell["roles"] for cell in folds])
         tests = {
@@ -70,8 +71,8 @@ def membership_looks(cells: Mapping[str, dict[str, Any]], seeds: Seeds) -> list[
             for signal in folds[0]["signals"]
         }
         name = network if target == "standard" else f"{network}-{target}"
-        looks.append(Look(name, tests, blind[target], control=target == CONTROL))
-    return looks
+        tested[name] = ByOutput(tests, blind[target], control=target == CONTROL)
+    return tested
 
 
 def first_scans(data: FoldData, target: Target, settings: StudySettings) -> tuple[list[int], np.ndarray]:

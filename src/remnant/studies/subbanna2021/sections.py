@@ -1,7 +1,7 @@
 """The report's chapters of the paper's own tables: which tables and figures, under which words."""
 
 from remnant.base.results import FigureView, Row, Section, TableView
-from remnant.studies.membership import membership_section
+from remnant.studies.membership_tables import membership_section
 from remnant.studies.subbanna2021.experiments import PAPER
 from remnant.studies.subbanna2021.leak_findings import NAMES
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -24,7 +24,7 @@ def sections(
     """The chapters of the paper's tables, with the `further` ones before the last two; `decoder` is the strongest attack."""
     chapters = [_identification(settings, decoder), _similarity(settings, decoder)]
     if tables["membership"]:
-        chapters.append(membership_section(WHO_IS_WHO, "the original scan"))
+        chapters.append(membership_section(who=WHO_IS_WHO))
     if tables["leak"]:
         chapters.append(_leak(settings))
     if tables["other_session"]:

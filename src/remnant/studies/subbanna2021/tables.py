@@ -12,10 +12,10 @@ from remnant.measure import identity
 from remnant.measure.intervals import bootstrap_mean, clopper_pearson
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
-from remnant.studies.membership import membership_rows, verdict_rows
+from remnant.studies.membership_tables import membership_tables
 from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, comparison, leak, looked_at_together
 from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
-from remnant.studies.subbanna2021.membership import membership_looks
+from remnant.studies.subbanna2021.membership import outputs_tested
 from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import Search, search
 
@@ -90,8 +90,7 @@ def make_tables(
         tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
         tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
     tables["leak"] = looked_at_together(tables["leak"])
-    looks = membership_looks(cells, seeds.child("membership"))
-    tables["membership"], tables["membership_verdicts"] = membership_rows(looks), verdict_rows(looks)
+    tables |= membership_tables(outputs_tested(cells, seeds.child("membership")))
     tables["recovered"] = recovered_rows(cells)
     tables["response"] = cells["damage"]["response"] if "damage" in cells else []
     return tables
