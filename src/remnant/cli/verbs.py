@@ -7,17 +7,38 @@ import typer
 
 
 def inspect(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .pt, .pth, .ckpt or .safetensors file.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A .pt, .pth, .ckpt or .safetensors file, or a folder or zip of a model, such as nnU-Net's.",
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    strip_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--strip",
+            metavar="OUT",
+            help="New file or folder: a copy of what a recipient needs, without the training's traces.",
+        ),
+    ] = None,
 ) -> None:
-    """Say what an attacker reads off a checkpoint; nothing in it is ever executed."""
-    from remnant.targets import describe, description, opening, recognise
+    """Say what an attacker reads off a model's file, folder or zip; nothing in it is ever executed."""
+    from remnant.targets import bundle, contents, describe, describe_contents, description, opening, recognise
 
-    found = recognise.recognise(opening.open_checkpoint(checkpoint))
-    if as_json:
-        print(description.as_json(found))
+    if bundle.is_bundle(checkpoint):
+        inside = contents.look_into(bundle.Bundle(checkpoint))
+        print(describe_contents.as_json(inside)) if as_json else describe_contents.show(inside)
     else:
-        describe.show(found)
+        found = recognise.recognise(opening.open_checkpoint(checkpoint))
+        print(description.as_json(found)) if as_json else describe.show(found)
+    if strip_to:
+        from remnant.base.progress import say
+        from remnant.targets.strip import strip
+
+        strip(checkpoint, strip_to)
+        say(f"Written without the traces of its training: {strip_to}")
 
 
 def report(

@@ -39,7 +39,8 @@ class Opened:
     """`tensors` by the network's own names, mapped from the file where the format allows; read-only by agreement.
 
     `format` in words; `wrapper`: where in the file they were, dotted, or ""; `metadata`: everything else, plain and safe to
-    print; `optimizer`: its state if the file holds it; `header`: Remnant's own description of its network; `findings`: sentences.
+    print; `optimizer`: its state if the file holds it; `header`: Remnant's own description of its network; `findings`: sentences,
+    of which `telling` are about training data and people.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Opened:
     optimizer: Optimizer | None = None
     header: str | None = None
     findings: tuple[str, ...] = ()
+    telling: tuple[str, ...] = ()
 
 
 def open_checkpoint(path: Path) -> Opened:
@@ -84,11 +86,13 @@ def open_checkpoint(path: Path) -> Opened:
         raise RemnantError(f"{path}: {error}") from None
     metadata, telling = plain_metadata(rest)
     if optimizer and optimizer.moments:
-        findings.append(
+        telling.insert(
+            0,
             f"The optimiser's state is in the file ({optimizer.kind}): running averages of gradients, which are functions of "
-            "the last training images; save the weights alone before you release them."
+            "the last training images; save the weights alone before you release them.",
         )
-    return Opened(path, FORMATS[kind], tensors, metadata, wrapper, optimizer, described, (*told, *findings, *telling))
+    findings = (*told, *findings, *telling)
+    return Opened(path, FORMATS[kind], tensors, metadata, wrapper, optimizer, described, findings, tuple(telling))
 
 
 def _code(names: list[str]) -> str:
@@ -113,7 +117,7 @@ def _weights(path: Path, loaded: Any, code: list[str]) -> tuple[str, dict[Any, A
         raise _no_weights(path, f"a single tensor of shape {tuple(loaded.shape)}", code)
     if not isinstance(loaded, dict):
         raise _no_weights(path, f"a {type(loaded).__name__}", code)
-    places = _mappings(loaded)
+    places = weights_in(loaded)
     found = {name: state_of(mapping) if is_module(mapping) else mapping for name, mapping in places.items()}
     name = min(found, key=lambda name: (_rank(name), -sum(map(_numel, found[name].values()))), default="")
     others = [other for other in found if other and other != name]
@@ -149,7 +153,7 @@ def _optimizers(value: Any) -> list[Optimizer]:
     return [state] if state else []
 
 
-def _mappings(loaded: dict[Any, Any]) -> dict[str, dict[Any, Any]]:
+def weights_in(loaded: dict[Any, Any]) -> dict[str, dict[Any, Any]]:
     """Every mapping that holds tensors itself, by its dotted place; what optimisers and schedulers hold is none."""
     found: dict[str, dict[Any, Any]] = {}
     seen: set[int] = set()

@@ -1,0 +1,184 @@
+import json
+import os
+import stat
+import time
+import zipfile
+
+import pytest
+import torch
+from tests.targets.exported import CASES, NAME, write_results, zipped
+
+from remnant.base.errors import RemnantError
+from remnant.targets.bundle import Bundle, is_bundle
+from remnant.targets.contents import look_into
+from remnant.targets.telling import in_file, in_text, in_value
+
+
+@pytest.fixture
+def results(tmp_path):
+    write_results(tmp_path / "results")
+    return tmp_path / "results"
+
+
+@pytest.fixture(params=["folder", "zip"])
+def given(request, results, tmp_path):
+    return results if request.param == "folder" else zipped(results, tmp_path / "export.zip")
+
+
+def found(path):
+    return {file.name.removeprefix(f"{NAME}/"): file for file in look_into(Bundle(path)).files}
+
+
+def test_what_nnunet_leaves_is_told_by_file(given):
+    files = found(given)
+    expected = {
+        "dataset_fingerprint.json": "shape and spacing of every training image",
+        "fold_0/debug.json": "paths of a machine",
+        "fold_0/validation/summary.json": "names of image files",
+        "fold_0/progress.png": "curves of the training",
+        "fold_0/training_log_2024_1_2_03_04_05.txt": "dates",
+        "Dataset004_Hippocampus/splits_final.json": "identifiers of cases",
+        f"fold_0/validation/{CASES[0]}.nii": "data of a patient",
+        f"fold_0/validation/{CASES[0]}.nii.gz": "its name holds names of image files",
+        "dataset.json": "names of image files",
+        "fold_0/checkpoint_final.pth": "The optimiser's state is in the file",
+    }
+    for name, text in expected.items():
+        assert any(text in finding for finding in files[name].findings), (name, files[name])
+    assert {name for name, file in files.items() if file.needed} == {
+        *("plans.json", "dataset.json", "fold_0/checkpoint_final.pth")
+    }
+    assert files["plans.json"].findings == () and len(files) == 12
+    told = json.dumps([file.findings for file in files.values()])
+    assert not any(secret in told for secret in ("jane", *CASES))
+
+
+def test_the_best_weights_are_needed_where_there_are_no_final_ones(results):
+    (results / NAME / "fold_0" / "checkpoint_final.pth").unlink()
+    assert found(results)["fold_0/checkpoint_best.pth"].needed
+
+
+def test_of_any_folder_what_is_needed_is_what_is_silent(tmp_path):
+    torch.save({"conv.weight": torch.ones(2, 2)}, tmp_path / "weights.pt")
+    (tmp_path / "README.md").write_text("A network. Its labels are 0 and 1.")
+    (tmp_path / "config.yaml").write_text("data: /home/jane/brains/train")
+    (tmp_path / "cases.csv").write_text("case,dice\nbrain_001,0.9\nbrain_002,0.8\n")
+    (tmp_path / "scores.pkl").write_bytes(b"\x80\x04N.")
+    (tmp_path / "scan").write_bytes(bytes(128) + b"DICM" + bytes(40))
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    (tmp_path / "below").symlink_to("/etc")
+    os.mkfifo(tmp_path / "pipe")
+    files = found(tmp_path)
+    assert {name for name, file in files.items() if file.needed} == {"weights.pt", "README.md"}
+    assert {name for name, file in files.items() if not file.findings} == {"weights.pt", "README.md"}
+    assert "not followed" in files["link"].findings[0] and "not followed" in files["below"].findings[0]
+    assert "no regular file" in files["pipe"].findings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("data in /home/jane/x", "paths of a machine, perhaps with a user's name"),
+        ("root: C:\\Users\\jane\\x", "paths of a machine, perhaps with a user's name"),
+        ("write to jane.doe@hospital.example", "e-mail addresses"),
+        ("started 2024-03-01 at noon", "dates"),
+        ("1.2.840.113619.2.55.3.604688", "DICOM UIDs"),
+        ("DOE^JANE", "names as DICOM writes them"),
+        ("loaded brain_01.nii.gz", "names of image files"),
+        ("00000013_005.png", "names of image files"),
+        ("case_001, case_002", "identifiers of cases"),
+    ],
+)
+def test_kinds_of_telling_texts(text, kind):
+    assert kind in in_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file_ending: .nii.gz",
+        "torch.nn.modules.conv.Conv3d",
+        "version 2.10.0",
+        "Dataset004_Hippocampus",
+        "logo: plot",
+        "a/b ratio",
+    ],
+)
+def test_what_tells_nothing(text):
+    assert in_text(text) == set() and in_value(text.rpartition(": ")[2]) == set()
+
+
+def test_headings_and_lists_tell_too():
+    assert "record numbers" in in_file("a.json", '{"id": "12345678"}')
+    assert any("birth date" in kind for kind in in_file("a.json", '{"patientName": "x"}'))
+    assert "identifiers of cases" in in_file("a.json", '{"PAT001": {"dice": 1}, "PAT002": {"dice": 1}}')
+    assert in_file("a.json", '{"name": "Hippocampus", "labels": {"Left Ventricle": 1}}') == set()
+    assert in_file("a.csv", "label,colour\n1,red\n2,blue\n") == set()
+    assert in_file("a.json", "[" * 100_000) == set()
+
+
+@pytest.mark.parametrize("piece", ["a", "1", "a.", "1.", "a_", "a@", "a^", "/a", "a\\", "-", "001", '"', "a_001 "])
+def test_no_text_takes_long(piece):
+    text = piece * (2**18 // len(piece))
+    began = time.process_time()
+    for name in ("a.txt", "a.csv", "a.json"):
+        in_file(name, text)
+    in_value(text)
+    assert time.process_time() - began < 3
+
+
+def hostile(path, **members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_zip_made_to_harm_is_listed_and_not_unpacked(tmp_path):
+    link = zipfile.ZipInfo("link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../outside.txt", "x")
+        archive.writestr("/etc/absolute.txt", "x")
+        archive.writestr("C:\\windows.txt", "x")
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("bomb.txt", bytes(64 * 2**20))
+    told = {file.name: file.findings[0] for file in look_into(Bundle(path)).files}
+    assert sum("leads outside" in text for text in told.values()) == 3
+    assert "not followed" in told["link"] and "would grow more than 200 times" in told["bomb.txt"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.zip"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_with_two_files_of_one_name_or_cut_off_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "x")
+        archive.writestr("a.txt", "y")
+    with pytest.raises(RemnantError, match="two files of one name"):
+        Bundle(tmp_path / "a.zip")
+    (tmp_path / "b.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:-30])
+    with pytest.raises(RemnantError, match="cut off or damaged"):
+        Bundle(tmp_path / "b.zip")
+
+
+def test_a_damaged_file_in_a_zip_is_a_finding(tmp_path):
+    path = hostile(tmp_path / "a.zip", **{"a.txt": "hello " * 50})
+    spoilt = bytearray(path.read_bytes())
+    spoilt[40] ^= 255
+    path.write_bytes(bytes(spoilt))
+    assert "was not searched" in look_into(Bundle(path)).files[0].findings[0]
+
+
+def test_a_checkpoint_is_no_bundle(tmp_path):
+    torch.save({"weight": torch.ones(1)}, tmp_path / "a.pt")
+    assert not is_bundle(tmp_path / "a.pt") and is_bundle(tmp_path) and not is_bundle(tmp_path / "none")
+    assert is_bundle(hostile(tmp_path / "a.zip", a="x"))
+
+
+def test_the_command_tells_both_ways(remnant, given):
+    code, _, printed = remnant("inspect", given, "--json")
+    told = json.loads(printed)
+    assert code == 0 and told["layout"] == "nnU-Net results" and len(told["files"]) == 12
+    code, _, printed = remnant("inspect", given)
+    assert code == 0 and "Needed by who runs the model" in printed and "plans.json" in printed and "jane" not in printed
