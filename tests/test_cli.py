@@ -262,6 +262,18 @@ def test_ctrl_c_in_process_is_one_sentence(study, data, monkeypatch):
     assert (code, len(errors), printed) == (130, 1, "") and "--resume" in errors[0]
 
 
+def test_a_fault_has_a_code_of_its_own(study, data, monkeypatch):
+    from remnant.studies.subbanna2021 import study as module
+
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("spoilt")
+
+    monkeypatch.setattr(module, "prepare", fail)
+    code, errors, _ = study("--data", data)
+    # 1 says that `cohort check` found errors.
+    assert code == 70 and "spoilt" in "".join(errors) and "this is a fault of Remnant" in errors[-1]
+
+
 SMOKE = ["study", "subbanna2021", "--preset", "smoke", "--networks", "segnet"]
 
 

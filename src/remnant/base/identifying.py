@@ -10,13 +10,14 @@ DATE = re.compile(
     rf"|\d{{1,2}}[-/. ]{_NAMED}[-/. ]{_YEAR})(?!\d)",
     re.IGNORECASE,
 )
-# PatientName of DICOM (Family^Given), "Family, Given", or "Given Family".
+# PatientName of DICOM (Family^Given), "Family, Given", or "Given Family", after a title or none.
 NAME = re.compile(
-    r"^(?:[^\W\d_]{2,}\^[^\W\d_]+.*|[^\W\d_]{2,}, ?[^\W\d_]{2,}.*|[A-Z][^\W\d_A-Z]+(?: [A-Z]\.?)? [A-Z][^\W\d_A-Z]+)$"
+    r"^(?:(?:Dr|Prof|Mrs?|Ms)\.? )*"
+    r"(?:[^\W\d_]{2,}\^[^\W\d_]+.*|[^\W\d_]{2,}, ?[^\W\d_]{2,}.*|[A-Z][^\W\d_A-Z]+(?: [A-Z]\.?)? [A-Z][^\W\d_A-Z]+)$"
 )
 NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{7,}(?!\d|\.\d)")
 NAME_COLUMN = re.compile(
-    r"(?:^|_)(?:name|surname|mrn|ssn|nhs|dob|birth|birthdate|address|phone|email|zip|postcode)(?:_|$)"
+    r"(?:^|_)(?:name|surname|physician|mrn|ssn|nhs|dob|birth|birthdate|address|phone|email|zip|postcode)(?:_|$)"
 )
 KINDS = (("a date", DATE), ("a name", NAME), ("a long number, such as a record number", NUMBER))
 

@@ -3,7 +3,8 @@
 import errno
 import os
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 import typer.core
@@ -22,6 +23,9 @@ from remnant.cli.study import study
 # What a full disk, a wrong path or missing rights raise, and what to do about it.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 WRONG_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO}
+
+# EX_SOFTWARE of sysexits.h.
+FAULT = 70
 
 
 class _Commands(typer.core.TyperGroup):
@@ -66,7 +70,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command; what a user can mend is one sentence and exit code 2, Ctrl-C is 130."""
+    """Run the command; what a user can mend is one sentence and exit code 2, Ctrl-C is 130, a fault of Remnant itself 70."""
     try:
         app(standalone_mode=True)
     except RemnantError as error:
@@ -74,8 +78,17 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         if error.errno not in NO_ROOM | WRONG_PATH:
-            raise
+            _fault()
         place = error.filename or "the disk of the run or of the cache"
         mend = "make room, then add --resume" if error.errno in NO_ROOM else "check the path and your rights to it"
         say(f"remnant: {os.strerror(error.errno)}: {place}; {mend}.")
         sys.exit(2)
+    except Exception:
+        _fault()
+
+
+def _fault() -> NoReturn:
+    """The traceback of what nobody expected. Its code is not 1, by which `cohort check` says that it found errors."""
+    traceback.print_exc()
+    say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
+    sys.exit(FAULT)

@@ -86,3 +86,102 @@ def test_a_file_that_is_no_dicom(tmp_path, write_series, volume):
     report = check_directory(tmp_path, quiet=True)
     assert report.counts["files"] == 16
     assert [one.examples for one in report.findings if one.severity == "error"] == [("series/empty.dcm",)]
+
+
+def sequence(**values):
+    item = pydicom.Dataset()
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return lambda header: setattr(header, "RequestAttributesSequence", [item])
+
+
+def values(**given):
+    return lambda header: [setattr(header, keyword, value) for keyword, value in given.items()]
+
+
+def overlay(header):
+    header.add_new(0x60003000, "OW", b"\xaa" * 18)
+
+
+def private(header):
+    header.private_block(0x0019, "MAKER", create=True).add_new(0x10, "LO", "Ada Prentice")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (sequence(PatientName="Prentice^Ada"), "hold PatientName"),
+        (sequence(AccessionNumber="A4711"), "hold AccessionNumber"),
+        (values(ImageComments="Ada Prentice, after surgery"), "hold ImageComments"),
+        (values(StudyDescription="seen 2019-03-21"), "hold StudyDescription that looks like a date"),
+        (values(PatientName="Prentice^Ada", StudyDescription="HEAD Prentice"), "StudyDescription that repeats a name"),
+        (values(IssuerOfPatientID="St. Mary"), "hold IssuerOfPatientID"),
+        (values(PatientID="Prentice^Ada", PatientName="Prentice^Ada"), "PatientID that looks like a name"),
+        (overlay, "hold an overlay or a curve"),
+        (private, "private tags that look like a name"),
+    ],
+)
+def test_what_says_who_wherever_it_stands(tmp_path, write_series, volume, change, told):
+    write_series(tmp_path, volume, change=change)
+    assert any(told in text for text in texts(tmp_path, "error"))
+    assert not any("Prentice" in text or "Mary" in text for text in texts(tmp_path, "error"))
+
+
+def test_what_may_stay_is_a_warning(tmp_path, write_series, volume):
+    write_series(
+        tmp_path, volume, change=values(SeriesDescription="T1 MPRAGE", PatientAge="061Y", ContentTime="101530")
+    )
+    assert texts(tmp_path, "error") == []
+    told = " ".join(texts(tmp_path, "warning"))
+    assert all(what in told for what in ("free text", "traits of the patient", "times of day"))
+
+
+def test_files_are_found_whatever_they_are_called(tmp_path, write_series, volume):
+    write_series(tmp_path, volume, change=values(PatientName="Prentice^Ada"))
+    for number, path in enumerate(sorted((tmp_path / "series").iterdir())):
+        path.rename(path.with_name(f"1.2.826.0.{number}"))
+    (text,) = texts(tmp_path, "error")
+    assert "16 of 16 files hold PatientName" in text
+
+
+def test_a_directory_of_a_medium_names_people_too(tmp_path, write_series, volume):
+    write_series(tmp_path, volume)
+    listing = pydicom.Dataset()
+    record = pydicom.Dataset()
+    record.DirectoryRecordType, record.PatientName = "PATIENT", "Prentice^Ada"
+    listing.DirectoryRecordSequence = [record]
+    listing.file_meta = pydicom.dataset.FileMetaDataset()
+    listing.file_meta.MediaStorageSOPClassUID = pydicom.uid.MediaStorageDirectoryStorage
+    listing.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    listing.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    listing.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
+    assert texts(tmp_path, "error") == ["1 of 17 files hold PatientName; remove it."]
+    assert check_directory(tmp_path, quiet=True).counts["scans"] == 1
+
+
+def test_what_cannot_be_read_is_named(tmp_path, write_series, volume):
+    write_series(tmp_path, volume)
+    write_series(tmp_path, volume[..., ::-1] + 1, "P002", folder="other")
+    path = tmp_path / "series/3.dcm"
+    path.write_bytes(path.read_bytes()[:-300])
+    (tmp_path / "other/5.dcm").unlink()
+    one, two = sorted(texts(tmp_path, "error", "contents"))
+    assert "other lacks 1 slice" in one and "3.dcm is cut off or damaged" in two
+
+
+def test_dicom_beside_a_cohort_does_not_hide_it(tmp_path, clean, write_manifest, write_series, volume):
+    directory = write_manifest(tmp_path / "data", clean())
+    plain = check_directory(directory, quiet=True)
+    write_series(directory / "sourcedata", volume, change=values(PatientName="Prentice^Ada"))
+    report = check_directory(directory, quiet=True)
+    assert report.counts == plain.counts | {"files": plain.counts["files"] + 16}
+    assert [one.text for one in report.findings if one.severity == "error"] == [
+        "16 of 16 files hold PatientName; remove it."
+    ]
+
+
+def test_tables_that_cannot_be_read_beside_dicom_are_told(tmp_path, write_series, volume, put):
+    write_series(tmp_path, volume)
+    put(tmp_path / "manifest.csv", "slice,order\n0.dcm,1\n")
+    (text,) = texts(tmp_path, "warning", "contents")
+    assert text.startswith("Only the DICOM files were checked") and "manifest.csv lacks the column" in text

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -71,3 +73,56 @@ def test_a_published_set_s_own_names_betray_nobody(tmp_path, put):
         pixels = np.random.default_rng(n).integers(0, 255, (40, 40), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"images/{n:08d}_000.png")
     assert not [one for one in check_directory(tmp_path, quiet=True).findings if one.check == "names"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("Ada_Prentice", "Bodil_Lindqvist", "Cyril_Adler"), 3),
+        (("PRENTICE^ADA", "p1", "p2"), 1),
+        (("Brain_Axial_p0", "Brain_Axial_p1", "Brain_Axial_p2"), 0),
+    ],
+)
+def test_names_of_people_in_file_names(clean, found, names, told):
+    def spoil(data):
+        table = data / "manifest.csv"
+        for number, name in enumerate(names):
+            (data / f"images/p{number}s0.nii.gz").rename(data / f"images/{name}.nii.gz")
+            table.write_text(table.read_text().replace(f"images/p{number}s0", f"images/{name}"))
+
+    errors = found(clean(), "names", spoil)
+    assert [one.files for one in errors] == ([told] if told else [])
+    assert all("what looks like a name" in one.text for one in errors)
+
+
+def test_sidecars_and_tables_below_a_patient(clean, found, put):
+    def spoil(data):
+        told = {"PatientName": "Prentice^Ada", "PatientBirthDate": "1961-03-21", "x": [{"scan_date": "2019-03-21"}]}
+        table = "filename\tacq_time\tx\na\t2019-05-06T10:15:30\tDr. Max Adler\n"
+        for patient in ("a", "b"):
+            put(data / f"sub-{patient}/anat/sub-{patient}_T1w.json", json.dumps(told | {"EchoTime": 0.003}))
+            put(data / f"sub-{patient}/ses-1/sub-{patient}_scans.tsv", table)
+        put(data / "phenotype/tests.tsv", "participant_id\tsurname\nsub-a\tx\n")
+        put(data / "derivatives/dataset_description.json", '{"Name": "Some Data", "date": "2019-03-21"}')
+
+    told = " ".join(one.text for one in found(clean(), "names", spoil))
+    for what in (
+        "2 JSON files hold PatientName",
+        "2 JSON files hold dates",
+        "2 JSON files hold what looks like a date",
+        "'acq_time' of 2 tables holds what looks like a date",
+        "'x' of 2 tables holds what looks like a name",
+        "'surname' of tests.tsv",
+    ):
+        assert what in told
+    assert "3 JSON" not in told and "Prentice" not in told
+
+
+def test_versions_are_no_dates(clean, found, put):
+    def spoil(data):
+        put(
+            data / "a.json",
+            '{"ConversionSoftwareVersion": "v1.0.20210317", "TaskName": "Eyes Open", "Manufacturer": "Siemens"}',
+        )
+
+    assert found(clean(), "names", spoil) == []

@@ -1,5 +1,8 @@
 """What is there: the layout, how many patients, sessions and scans, and whether every file can be read."""
 
+import re
+from collections import defaultdict
+
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Subject
@@ -11,13 +14,17 @@ class Contents(Check):
     name = "contents"
 
     def findings(self, subject: Subject) -> list[Finding]:
-        found = [
-            finding(self.name, "error", reason, [path], subject.root) for path, reason in subject.unreadable.items()
-        ]
-        # A wrong kind of file is the same sentence for each: told once.
-        if len(found) > 3:
-            text = f"{len(found)} images cannot be read, the first because: {found[0].text}"
-            found = [finding(self.name, "error", text, subject.unreadable, subject.root)]
+        alike = defaultdict(dict)
+        for path, reason in subject.unreadable.items():
+            # The same sentence but for names and numbers.
+            alike[re.sub(r"\S*[/.\d]\S*", "", reason)][path] = reason
+        found = []
+        for reasons in alike.values():
+            if len(reasons) > 3:
+                text = f"{len(reasons)} images cannot be read, the first because: {next(iter(reasons.values()))}"
+                found.append(finding(self.name, "error", text, reasons, subject.root))
+            else:
+                found += [finding(self.name, "error", text, [path], subject.root) for path, text in reasons.items()]
         return [*found, *(finding(self.name, "warning", note) for note in subject.notes)]
 
 

@@ -1,100 +1,89 @@
 """DICOM headers: what the basic profile of PS3.15 Annex E removes or replaces, and whether somebody did."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
 import pydicom
 
+from remnant.base.identifying import kind_of
 from remnant.cohort.check.base import Check
+from remnant.cohort.check.dicom import Found
 from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.profile import UIDS, Told, judge, words_of
 from remnant.cohort.check.subject import Subject
+from remnant.cohort.dicom import quiet_pydicom
 
-PEOPLE = (
-    "PatientName",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "PatientAddress",
-    "PatientTelephoneNumbers",
-    "OtherPatientIDs",
-    "OtherPatientIDsSequence",
-    "PatientComments",
-    "AdditionalPatientHistory",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "OperatorsName",
-    "NameOfPhysiciansReadingStudy",
-    "RequestingPhysician",
-    "ResponsiblePerson",
-    "PhysiciansOfRecord",
+# Of the UIDs, those by which an archive finds a patient's images.
+FINDING_UIDS = {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"}
+OVERLAY = Told("error", "hold an overlay or a curve, which may show a name over the picture", "remove it")
+BURNT = Told("error", "say that their pixels hold burnt-in text", "blank it")
+PRIVATE = Told("warning", "hold private tags", "remove those that are not known to be safe")
+NOT_REMOVED = Told(
+    "error", "lack PatientIdentityRemoved = YES", "run them through a de-identification profile, which sets it"
 )
-PLACES = (
-    "InstitutionName",
-    "InstitutionAddress",
-    "InstitutionalDepartmentName",
-    "StationName",
-    "DeviceSerialNumber",
-    "AccessionNumber",
-    "StudyID",
-)
-UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
-NOBODY = {"", "anonymous", "anonymized", "anonymised", "anon", "none", "removed", "unknown"}
 
 
 class DicomHeader(Check):
-    """Names and dates are errors, as is burnt-in text that the header admits; what a profile may keep is a warning."""
+    """Names and dates are errors, as are overlays and burnt-in text that the header admits; what a profile may keep is a warning.
+
+    Every attribute counts, within sequences, too.
+    """
 
     name = "header"
 
     def findings(self, subject: Subject) -> list[Finding]:
-        slices = subject.dicom
-        if not slices:
-            return []
-        found = []
-
-        def told(severity, what: str, holds: Callable[[pydicom.Dataset], bool], mend: str) -> None:
-            if paths := [one.path for one in slices if holds(one.header)]:
-                text = f"{len(paths)} of {len(slices)} files {what}; {mend}."
-                found.append(finding(self.name, severity, text, paths, subject.root))
-
-        for keyword in PEOPLE:
-            told("error", f"hold {keyword}", lambda header, keyword=keyword: _says(header, keyword), "remove it")
-        told("error", "hold dates or times", _dated, "remove them or shift them by a secret number of days")
-        for keyword in PLACES:
-            told("error", f"hold {keyword}", lambda header, keyword=keyword: _says(header, keyword), "remove it")
-        told("error", "say that their pixels hold burnt-in text", _burnt, "blank it")
-        told("warning", "hold a PatientID", lambda header: _says(header, "PatientID"), "see that it is a pseudonym")
-        told(
-            "warning",
-            "hold UIDs, by which the hospital's archive finds them",
-            lambda header: any(_says(header, keyword) for keyword in UIDS),
-            "see that they were replaced",
-        )
-        told("warning", "hold private tags", _private, "remove those that are not known to be safe")
-        told(
-            "error",
-            "lack PatientIdentityRemoved = YES",
-            lambda header: str(header.get("PatientIdentityRemoved", "")).upper() != "YES",
-            "run them through a de-identification profile, which sets it",
-        )
-        return found
+        paths: dict[Told, list[Path]] = defaultdict(list)
+        for one in subject.dicom:
+            with quiet_pydicom():
+                for told in dict.fromkeys(_tells(one)):
+                    paths[told].append(one.path)
+        total = len(subject.dicom)
+        return [
+            finding(
+                self.name,
+                told.severity,
+                f"{len(those)} of {total} files {told.what}; {told.mend}.",
+                those,
+                subject.root,
+            )
+            for told, those in paths.items()
+        ]
 
 
-def _says(header: pydicom.Dataset, keyword: str) -> bool:
-    value = header.get(keyword)
-    if value is None:
-        return False
-    text = str(value).strip(" ^[]").lower()
-    # Many tools put the pseudonym into the name.
-    return text not in NOBODY and not (keyword == "PatientName" and text == str(header.get("PatientID", "")).lower())
+def _tells(one: Found) -> Iterator[Told]:
+    elements = [element for element in one.header.iterall() if element.VR != "SQ"]
+    texts = [(element, _text(element)) for element in elements]
+    named = words_of([text for element, text in texts if element.VR == "PN"])
+    patient_id = str(one.header.get("PatientID", ""))
+    for element, text in texts:
+        group = element.tag.group
+        if element.tag.is_private:
+            kind = kind_of(text)
+            yield Told("error", f"hold private tags that look like {kind}", "remove them") if kind else PRIVATE
+        elif group & 0xFF00 in (0x5000, 0x6000) and element.tag.element in (0x3000, 0x4000):
+            yield OVERLAY
+        elif element.keyword in FINDING_UIDS and text:
+            yield UIDS
+        elif told := judge(element.keyword, text, patient_id, named):
+            yield told
+    if str(one.header.get("BurnedInAnnotation", "")).upper() == "YES":
+        yield BURNT
+    # A DICOMDIR lists files and has no such attribute.
+    if (
+        "DirectoryRecordSequence" not in one.header
+        and str(one.header.get("PatientIdentityRemoved", "")).upper() != "YES"
+    ):
+        yield NOT_REMOVED
 
 
-def _dated(header: pydicom.Dataset) -> bool:
-    return any(element.VR in ("DA", "DT") and str(element.value).strip() for element in header.iterall())
-
-
-def _private(header: pydicom.Dataset) -> bool:
-    return any(element.tag.is_private for element in header.iterall())
-
-
-def _burnt(header: pydicom.Dataset) -> bool:
-    return str(header.get("BurnedInAnnotation", "")).upper() == "YES"
+def _text(element: pydicom.DataElement) -> str:
+    """A value as text; of bytes what can be read of them, and '' for what cannot be decoded at all."""
+    try:
+        value = element.value
+        if isinstance(value, bytes):
+            return value[:1000].decode("latin-1").strip("\0 ") if element.tag.is_private else str(len(value) or "")
+        return "" if value is None else str(value).strip("[]' ")
+    except Exception:
+        # Whatever a damaged value raises may quote it.
+        return ""

@@ -1,18 +1,27 @@
-"""File names with dates or record numbers, and tables with columns of names, dates or record numbers."""
+"""File names, tables and sidecars of JSON with names, dates or record numbers in them."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from remnant.base.errors import RemnantError
+from remnant.base.files import read_json
 from remnant.base.identifying import DATE, NUMBER, kind_of_column
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.profile import Told, judge, representation, words_of
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.table import read_table
 
-TABLES = ("participants.tsv", "manifest.csv", "*.tsv", "*.csv", "sub-*/*.tsv")
+# The tables of BIDS about people: of the whole set, of a person's sessions, of a session's scans, and what was asked or tested.
+TABLES = ("*.tsv", "*.csv", "sub-*/*.tsv", "**/*_scans.tsv", "**/*_sessions.tsv", "phenotype/*.tsv")
+# About a data set and not about a person.
+ABOUT = {"dataset_description.json", "dataset.json"}
+# Two words as a given and a family name: Ada_Prentice, Prentice^Ada, PRENTICE^ADA.
+TWO_WORDS = re.compile(r"(?<![^\W_])(?:[A-Z][a-z]{2,}[_ ,.-]{1,2}[A-Z][a-z]{2,}|[^\W\d_]{2,}\^[^\W\d_]{2,})(?![^\W_])")
 
 # Published sets, whose images are called by numbers that everybody has: their names say no more than their table.
 PUBLISHED = {"NIH ChestX-ray14": ["Image Index"]}
@@ -34,27 +43,87 @@ class Names(Check):
                 if pattern.search(text):
                     named[kind].append(path)
                     break
+        if paths := self._named(subject):
+            named["a name"] = paths
         found = []
         for kind, paths in named.items():
             text = f"{len(paths)} file names hold what looks like {kind}; rename the files."
             found.append(finding(self.name, "error", text, paths, subject.root))
+        columns = defaultdict(list)
         for path in sorted({path for pattern in TABLES for path in subject.root.glob(pattern)}):
             try:
                 table = read_table(path, ())
             except RemnantError as error:
                 found.append(finding(self.name, "warning", str(error), [path], subject.root))
                 continue
-            found.extend(self._columns(table.drop(columns=published, errors="ignore"), path, subject))
-        return found
+            for column, kind in _telling(table.drop(columns=published, errors="ignore")).items():
+                columns[column, kind].append(path)
+        for (column, kind), paths in columns.items():
+            where = paths[0].name if len(paths) == 1 else f"{len(paths)} tables"
+            text = f"The column {column!r} of {where} holds what looks like {kind}; drop it."
+            found.append(finding(self.name, "error", text, paths, subject.root))
+        return found + self._sidecars(subject)
 
-    def _columns(self, table: pd.DataFrame, path: Path, subject: Subject) -> list[Finding]:
-        # Paths are judged as file names; the columns that a label table needs are no people.
-        skip = (
-            {"image", "label", "index", "name"} if {"label", "index"} & set(table.columns[:1]) else {"image", "label"}
-        )
-        found = []
-        for column in (column for column in table.columns if column not in skip | SEEN):
-            if kind := kind_of_column(column, table[column].tolist()):
-                text = f"The column {column!r} of {path.name} holds what looks like {kind}; drop it."
-                found.append(finding(self.name, "error", text, [path], subject.root))
-        return found
+    def _named(self, subject: Subject) -> list[Path]:
+        """Files with two words in their path as people have, which are not the same for all: those say what is in a file."""
+        hits = {}
+        for path in subject.files:
+            text = str(path.relative_to(subject.root)) if path.is_relative_to(subject.root) else path.name
+            if found := TWO_WORDS.findall(text):
+                hits[path] = tuple(found)
+        counts = Counter(words for found in hits.values() for words in found)
+        patients = len(subject.cohort.patients) if subject.cohort else len({one.patient for one in subject.dicom})
+        several = len(counts) >= max(2, patients / 2)
+        return [path for path, found in hits.items() if several or any("^" in words for words in found)]
+
+    def _sidecars(self, subject: Subject) -> list[Finding]:
+        """What keywords of DICOM in JSON say, as converters carry them over."""
+        paths = defaultdict(list)
+        every = [path for path in sorted(subject.root.rglob("*.json")) if path.name not in ABOUT and path.is_file()]
+        for path in every:
+            try:
+                pairs = list(_pairs(read_json(path)))
+            except RemnantError:
+                # Not read by anything here; a table or an image that cannot be read is told where it is.
+                continue
+            named = words_of([text for key, text in pairs if representation(key) == "PN"])
+            patient_id = next((text for key, text in pairs if key == "PatientID"), "")
+            for told in dict.fromkeys(_judge(key, text, patient_id, named) for key, text in pairs):
+                if told:
+                    paths[told].append(path)
+        return [
+            finding(self.name, told.severity, f"{len(those)} JSON files {told.what}; {told.mend}.", those, subject.root)
+            for told, those in paths.items()
+        ]
+
+
+def _telling(table: pd.DataFrame) -> dict[str, str]:
+    """Column to what it holds that says who somebody is."""
+    # Paths are judged as file names; the columns that a label table needs are no people.
+    skip = {"image", "label", "index", "name"} if {"label", "index"} & set(table.columns[:1]) else {"image", "label"}
+    kinds = {name: kind_of_column(name, table[name].tolist()) for name in table.columns if name not in skip | SEEN}
+    return {name: kind for name, kind in kinds.items() if kind}
+
+
+def _pairs(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every key of a JSON value with the text behind it, at any depth."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _pairs(item, str(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _pairs(item, key)
+    elif value is not None:
+        yield key, str(value)
+
+
+def _judge(key: str, text: str, patient_id: str, named: set[str]) -> Told | None:
+    if representation(key):
+        return judge(key, text, patient_id, named)
+    # Versions of software look like dates, and names of tasks like names of people.
+    dated = re.search("date|time", key, re.IGNORECASE) and DATE.search(text)
+    return (
+        Told("error", f"hold what looks like {'a date' if dated else 'a name'}", "remove it")
+        if dated or "^" in text
+        else None
+    )
