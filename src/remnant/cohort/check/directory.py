@@ -16,6 +16,7 @@ from remnant.cohort.check.nifti_header import NiftiHeader
 from remnant.cohort.check.reading import Reading
 from remnant.cohort.check.subject import open_subject
 from remnant.cohort.check.text import Text
+from remnant.cohort.dicom import quiet_pydicom
 
 CHECKS: tuple[type[Check], ...] = (
     Contents,
@@ -44,6 +45,7 @@ class Report:
         return any(one.severity == "error" for one in self.findings)
 
 
+@quiet_pydicom()
 def check_directory(directory: Path, *, quiet: bool = False) -> Report:
     """Check the cohort or DICOM folder `directory`; raise `RemnantError` where there is neither."""
     subject = open_subject(directory)
