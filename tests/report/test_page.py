@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import escape
 from tests.report.example import COMMAND, example_results, write_run
 
 from remnant.base.errors import RemnantError
@@ -238,3 +239,25 @@ def test_a_column_that_a_figure_misses_is_named(tmp_path):
 def test_a_run_without_results_says_so(tmp_path):
     with pytest.raises(RemnantError, match=r"results\.json does not exist"):
         make_report(tmp_path)
+
+
+def test_a_run_without_a_conclusion_is_no_verdict_and_has_another_colour(tmp_path):
+    reason = "There were only 6 members."
+    results = _plain(tmp_path / "run", no_conclusion=[reason], notices=["All patients are phantoms."])
+    make_report(tmp_path / "run")
+    page = _page(tmp_path / "run")
+    assert '<div class="banner none">' in page and '<p class="eyebrow">Verdict</p>' not in page
+    assert page.index("All patients are phantoms.") < page.index("No conclusion</p>") < page.index(reason)
+    # What was measured stands below, and is not called a verdict or a meaning.
+    assert page.index(reason) < page.index(str(escape(results.headline))) and "What this means" not in page
+    _plain(tmp_path / "other")
+    make_report(tmp_path / "other")
+    assert '<div class="banner">' in _page(tmp_path / "other") and "No conclusion" not in _page(tmp_path / "other")
+
+
+def test_the_first_line_says_what_kind_of_work_it_is(tmp_path):
+    _plain(tmp_path / "run", subject="Study of networks that Remnant trained itself")
+    make_report(tmp_path / "run")
+    page = _page(tmp_path / "run")
+    assert "<b>Remnant</b> Study of networks that Remnant trained itself" in page
+    assert "audit of a medical-imaging model" not in page

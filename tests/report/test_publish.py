@@ -6,6 +6,7 @@ import pytest
 from tests.report.example import example_results, write_run
 
 from remnant.base.errors import RemnantError
+from remnant.base.results import Results
 from remnant.report.publish import MARK, publish
 
 
@@ -147,3 +148,14 @@ def test_the_smallest_cell_is_asked_for_by_name(run, tmp_path, remnant):
     assert remnant("publish", copied, "--out", tmp_path / "out", "--min-cell", 0)[0] == 2
     assert not (tmp_path / "out").exists()
     assert remnant("publish", copied, "--out", tmp_path / "out")[::2] == (0, str(tmp_path / "out" / "README.md"))
+
+
+def test_what_is_published_without_a_conclusion_says_so_before_its_numbers(tmp_path):
+    run = write_run(tmp_path / "run")
+    results = Results.read(run / "results.json")
+    notes = {"no_conclusion": ["The preset 'smoke' shows nothing."], "notices": ["All patients are phantoms."]}
+    results.model_copy(update=notes).write(run / "results.json")
+    publish(run, tmp_path / "out")
+    readme = (tmp_path / "out" / "README.md").read_text()
+    places = [readme.index(text) for text in ("All patients are phantoms.", "**No conclusion.**", results.headline)]
+    assert places == sorted(places) and "- The preset 'smoke' shows nothing." in readme

@@ -9,9 +9,11 @@ import pytest
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
+from remnant.base.run import Run
+from remnant.cohort.case import Case, Cohort
 from remnant.engine.cells import Cell
 from remnant.report.private import private_folder
-from remnant.studies.frame import Asked, carry_out, provenance_of, seconds_worked, training_rows
+from remnant.studies.frame import Asked, carry_out, phantom_notices, provenance_of, seconds_worked, training_rows
 
 
 def event(second, cell, event, **values):
@@ -163,3 +165,43 @@ def test_a_finished_run_does_what_more_is_asked_of_it(tmp_path):
     with pytest.raises(RemnantError, match="what more names would be compared with was removed"):
         ask(["a", "b"])
     assert (out / "results.json").exists()
+
+
+def test_each_cell_has_the_commit_that_it_was_computed_by(tmp_path):
+    run = Run.start(tmp_path / "run", "tiny", {}, resume=False)
+    for cell, what, values in [
+        ("study", "start", {"commit": "one"}),
+        ("a", "end", {}),
+        ("b", "start", {}),
+        ("study", "start", {"commit": "two"}),
+        ("b", "end", {}),
+    ]:
+        run.log(cell, what, **values)
+    assert provenance_of(run, {"a": {}, "b": {}})["cell_commits"] == {"a": "one", "b": "two"}
+    same = Run.start(tmp_path / "same", "tiny", {}, resume=False)
+    same.log("study", "start", commit="one")
+    same.log("a", "end")
+    assert provenance_of(same, {"a": {}})["cell_commits"] == {}
+
+
+def test_a_run_without_a_conclusion_says_so_at_once(tmp_path, capsys):
+    def void(run, cells):
+        return conclude(run, cells).model_copy(update={"no_conclusion": ["The preset 'smoke' shows nothing."]})
+
+    for name, quiet in (("loud", False), ("quiet", True)):
+        asked = Asked(tmp_path / name, quiet=quiet)
+        carry_out("tiny", asked, {}, prepare, void, passing=["scans"], drawn=["drawn"])
+        assert ("No conclusion: The preset 'smoke' shows nothing." in capsys.readouterr().err) != quiet
+
+
+def test_phantoms_are_named_before_any_number():
+    def cohort(name, phantoms):
+        return Cohort(name, Path(name), (Case("p1", "1", Path("i")),), phantoms=phantoms)
+
+    assert phantom_notices([cohort("a", False)]) == []
+    assert phantom_notices([cohort("a", True), cohort("b", True)]) == [
+        "All 2 patients are phantoms, drawn by Remnant: nothing here was measured on real patients."
+    ]
+    assert phantom_notices([cohort("a", True), cohort("b", False)]) == [
+        "1 of the patients are phantoms, drawn by Remnant: a."
+    ]

@@ -68,7 +68,10 @@ class Results(_Part):
     """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
 
     `seconds` on the clock, pauses and other work on the machine included; `cpu_seconds` of the processor, summed over cells.
-    `glossary`: words that the report explains; where there is none, those of attacks that search a gallery.
+    `glossary`: words that the report explains; where there is none, those of attacks that search a gallery. `subject`: what
+    kind of work this is, as the page's first line says it. `notices`: what a reader must know before any number, as that the
+    patients are phantoms. `no_conclusion`: why no verdict may rest on these numbers, a sentence a reason; none where it may.
+    `cell_commits`: the commit that each cell was computed by, where the run mixes several.
     """
 
     study: str
@@ -85,6 +88,10 @@ class Results(_Part):
     versions: dict[str, str | None]
     checkpoints: dict[str, str]
     settings: dict[str, Any]
+    subject: str = "Privacy audit in medical imaging"
+    notices: list[str] = []
+    no_conclusion: list[str] = []
+    cell_commits: dict[str, str] = {}
     headline: str
     highlights: list[Highlight] = []
     findings: list[str]

@@ -96,7 +96,7 @@ def scheme_of_values(values: Collection[int], source: Path) -> LabelScheme:
 @dataclass(frozen=True)
 class Cohort:
     """A table of cases below one directory, with the label schemes that the directory defines; `layout` by its name;
-    `notes`: what a person should know of how it was read.
+    `notes`: what a person should know of how it was read; `phantoms`: the directory says that Remnant drew its patients.
     """
 
     name: str
@@ -106,6 +106,7 @@ class Cohort:
     scheme_file: str = "labels.csv"
     layout: str = "made in memory"
     notes: tuple[Note, ...] = ()
+    phantoms: bool = False
 
     @property
     def patients(self) -> tuple[str, ...]:

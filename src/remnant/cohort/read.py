@@ -9,6 +9,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.cohort import bids, lpba40, manifest, mrbrains, nnunet, ppmi
 from remnant.cohort.case import Cohort
+from remnant.cohort.phantoms import NOTE
 from remnant.cohort.radiograph import chexpert, folder, nih
 
 LAYOUTS = (manifest, bids, nnunet, lpba40, ppmi, mrbrains, chexpert, nih, folder)
@@ -37,7 +38,7 @@ def read_cohort(directory: Path, *, tell: Callable[[str], None] = say) -> Cohort
         )
     if found:
         name, _, _ = found[0].LOOKED_FOR.partition(" (")
-        cohort = replace(found[0].read(directory), layout=name)
+        cohort = replace(found[0].read(directory), layout=name, phantoms=(directory / NOTE).is_file())
         for note in cohort.notes:
             tell(f"remnant: {directory}: {note.text}")
         return cohort

@@ -13,6 +13,7 @@ from scipy import optimize, stats
 from remnant.base.errors import RemnantError
 
 RESAMPLES = 10_000
+FEWEST = 10  # patients, below which neither a bootstrap nor a normal approximation may stand for an interval
 EXACT_PATIENTS = 16  # up to here all 2^n sign flips are counted
 
 

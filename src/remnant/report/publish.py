@@ -87,7 +87,9 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
     lines = [
         f"# {in_markdown(results.title)}",
         "",
-        f"**{in_markdown(results.headline)}**",
+        *(f"**{in_markdown(notice)}**\n" for notice in results.notices),
+        *_no_conclusion(results),
+        f"{'Measured all the same: ' if results.no_conclusion else ''}**{in_markdown(results.headline)}**",
         "",
         *(f"- {in_markdown(finding)}" for finding in results.findings),
         "",
@@ -111,3 +113,9 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
         alternative = in_markdown(caption).replace("[", "\\[").replace("]", "\\]")
         lines += [f"![{alternative}](figures/{name}.svg)", "", in_markdown(caption), ""]
     return "\n".join(lines)
+
+
+def _no_conclusion(results: Results) -> list[str]:
+    if not results.no_conclusion:
+        return []
+    return ["**No conclusion.**", "", *(f"- {in_markdown(reason)}" for reason in results.no_conclusion), ""]

@@ -12,6 +12,7 @@ import pandas as pd
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
+from remnant.base.progress import say
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
@@ -20,6 +21,10 @@ from remnant.engine.cells import Cell, run_cells
 from remnant.report.page import make_report
 
 Cells = dict[str, dict[str, Any]]
+
+# What a report's first line calls it.
+STUDY_OF_OURS = "Study of networks that Remnant trained itself"
+AUDIT = "Privacy audit of a medical-imaging model"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,9 @@ def carry_out(
                 _write_scores(run.path / "scores.csv", results.tables["scores"])
             results.write(run.results)
         report = make_report(run.path)
+        if not asked.quiet:
+            for reason in Results.read(run.results).no_conclusion:
+                say(f"No conclusion: {reason}")
         for name in (*passing, *(() if asked.keep else drawn)):
             shutil.rmtree(run.private / name, ignore_errors=True)
         return make_report(run.path, show_images=True) if asked.show_images else report
@@ -101,7 +109,7 @@ def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
     """The fields of `Results` that say where the numbers come from: time, machine, versions, the checkpoints' hashes.
 
     The hash of a checkpoint is what a cell returns as `sha256`, beside its file's name as `checkpoint`. The commit is that at
-    the start; of a run that went on after the code had changed, every one in order.
+    the start; of a run that went on after the code had changed, every one in order, and `cell_commits` which cell is whose.
     """
     events = run.events()
     starts = [event for event in events if (event["cell"], event["event"]) == ("study", "start")]
@@ -115,7 +123,20 @@ def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
         "hardware": provenance.hardware(),
         "versions": provenance.versions() | {"commit": ", ".join(commits) or None},
         "checkpoints": {cell["checkpoint"]: cell["sha256"] for cell in cells.values() if "sha256" in cell},
+        "cell_commits": _cell_commits(events, cells) if len(commits) > 1 else {},
     }
+
+
+def phantom_notices(cohorts: Iterable[Cohort]) -> list[str]:
+    """What a report must say first where patients are phantoms, once a kind of cohort."""
+    cohorts = list(cohorts)
+    drawn = [cohort for cohort in cohorts if cohort.phantoms]
+    if not drawn:
+        return []
+    patients = sum(len(cohort.patients) for cohort in drawn)
+    if len(drawn) == len(cohorts):
+        return [f"All {patients} patients are phantoms, drawn by Remnant: nothing here was measured on real patients."]
+    return [f"{patients} of the patients are phantoms, drawn by Remnant: {', '.join(cohort.name for cohort in drawn)}."]
 
 
 def training_rows(events: list[dict[str, Any]], describe: Callable[[str], Row]) -> list[Row]:
@@ -132,6 +153,18 @@ def training_rows(events: list[dict[str, Any]], describe: Callable[[str], Row]) 
             losses = {key: event[key] for key in ("epoch", "loss", "validation")}
             rows[name].append({"cell": name, **describe(name), **losses})
     return [row for name in sorted(rows) for row in rows[name]]
+
+
+def _cell_commits(events: list[dict[str, Any]], cells: Collection[str]) -> dict[str, str]:
+    """By cell the commit at the start of the study before which it was finished for the last time."""
+    found: dict[str, str] = {}
+    commit = "unknown"
+    for event in events:
+        if (event["cell"], event["event"]) == ("study", "start"):
+            commit = event.get("commit") or "unknown"
+        elif event["event"] == "end" and event["cell"] in cells:
+            found[event["cell"]] = commit
+    return found
 
 
 def seconds_worked(events: list[dict[str, Any]]) -> float:

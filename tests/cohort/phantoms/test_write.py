@@ -26,7 +26,7 @@ def written(tmp_path_factory):
 
 def test_round_trip(written):
     cohort = read_cohort(written)
-    assert len(cohort.cases) == 6 and len(cohort.patients) == 3
+    assert cohort.phantoms and len(cohort.cases) == 6 and len(cohort.patients) == 3
     for number, case in enumerate(cohort.cases):
         scan = SMALL.scan(number // 2, number % 2)
         image = nib.load(case.image)
@@ -92,6 +92,13 @@ def test_chests_are_read_back_as_radiographs(tmp_path):
         assert (case.age, case.sex, case.view, case.findings) == (scan.age, scan.sex, scan.view, (scan.finding,))
         assert case.session == f"visit0{number % 2 + 1}"
         np.testing.assert_allclose(np.asarray(Image.open(case.image)) / 255, scan.image, atol=0.5 / 255 + 1e-6)
+
+
+def test_a_cohort_without_the_note_is_not_taken_for_phantoms(tmp_path):
+    write_manifest(CHESTS, tmp_path / "chests", quiet=True)
+    assert read_cohort(tmp_path / "chests").phantoms
+    (tmp_path / "chests" / write.NOTE).unlink()
+    assert not read_cohort(tmp_path / "chests").phantoms
 
 
 def test_chests_bytes_do_not_depend_on_workers(tmp_path):

@@ -24,6 +24,7 @@ def identification(decoder, group, count, low):
         "rank1_low": low,
         "rank1_high": 1.0,
         "rank1_count": count,
+        "holm_p": 0.001 if low > 1 / 9 else 0.5,
         "chance": 1 / 9,
     }
 
@@ -40,6 +41,7 @@ def tables(
     count=8,
     published=3,
     verdicts=(),
+    losses=(1.0, 0.5),
 ):
     similarity = {
         "network": "unet",
@@ -62,6 +64,7 @@ def tables(
         "recovered": [],
         "membership": [],
         "membership_verdicts": list(verdicts),
+        "training": [{"cell": "attack-unet-fold0-default", "loss": loss} for loss in losses],
         "leak": [
             LEAK
             | {"decoder": leak_of, "statistic": statistic, "low": low, "high": high, "holm_p": p, "detectable": 0.04}
@@ -190,3 +193,41 @@ def test_measures_and_views_come_with_their_settings():
     assert "9 patients with 9 scans: 3 folds of at most 3 members, at least 3 patients" in said["attacked"][1]
     private = [figure for section in said["sections"] for figure in section.figures if figure.private]
     assert [figure.kind for figure in private] == ["reconstructions"]
+
+
+def concluded(made, preset_name="cpu", **changes):
+    chosen = preset(preset_name).changed(networks=["unet"], **changes)
+    return page.words(made, CELLS, chosen, COHORT)["no_conclusion"]
+
+
+def test_patients_found_beyond_chance_are_a_verdict_in_a_full_run_alone():
+    assert concluded(tables()) == []
+    assert len(concluded(tables(), "smoke")) == 1 and "'smoke'" in concluded(tables(), "smoke")[0]
+
+
+def test_nobody_found_is_no_verdict_without_patients_learning_and_a_control():
+    reasons = concluded(tables(count=0, published=0, losses=(1.0, 1.0)))
+    assert [
+        told for told in ("9 members", "loss did not fall", "no positive control") if told in " ".join(reasons)
+    ] == [
+        "9 members",
+        "loss did not fall",
+        "no positive control",
+    ]
+    assert len(reasons) == 3
+
+
+def test_more_patients_found_than_chance_are_no_exposure_unless_the_interval_says_so():
+    made = tables(count=2, published=0)
+    for row in made["identification"]:
+        row["rank1_low"] = 0.03
+    assert all(row["rank1"] > row["chance"] for row in made["identification"][:1])
+    said = page.words(made, CELLS, preset("cpu").changed(networks=["unet"]), COHORT)
+    assert "not a clearance of the model" in said["findings"][0] and said["no_conclusion"]
+
+
+def test_an_interval_above_chance_that_so_many_looks_can_give_is_no_exposure():
+    made = tables(count=8, published=0)
+    for row in made["identification"]:
+        row["holm_p"] = 0.03
+    assert "not a clearance of the model" in words(made)["findings"][0]

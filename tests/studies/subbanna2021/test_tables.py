@@ -12,7 +12,7 @@ COLUMNS = {
     "similarity": "network decoder metric group n own own_sd own_low own_high others others_sd mean_image "
     "mean_image_low mean_image_high published published_others",
     "identification": "network metric decoder group n gallery rank1 rank1_low rank1_high rank1_count mean_rank auc "
-    "auc_low auc_high chance published_rank1 published_mean_rank chance_mean_rank",
+    "auc_low auc_high chance p holm_p published_rank1 published_mean_rank chance_mean_rank",
     "other_session": "network metric decoder group direction n gallery rank1 rank1_low rank1_high rank1_count chance",
     "dice": "network decoder group image class n dice sd low high published",
     "leak": "network decoder metric statistic n difference low high p holm_p detectable",

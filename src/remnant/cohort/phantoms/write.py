@@ -22,6 +22,8 @@ from remnant.cohort.phantoms.cohort import Scan
 from remnant.cohort.workers import start_worker
 
 Written = TypeVar("Written")
+# The file by which a cohort says that its patients were drawn: reports say so, too.
+NOTE = "phantoms.json"
 MANIFEST = "image,label,subject_id,session_id,age,sex,finding,view"
 
 
@@ -53,6 +55,7 @@ def write_bids(phantoms: Drawn, out: Path, workers: int = 1, quiet: bool = False
     """
     with _new_directory(Path(out)) as partial:
         _write_tables(phantoms, partial)
+        _write_note(partial)
         _write_patients(_write_scans, phantoms, partial, workers, quiet)
 
 
@@ -67,6 +70,7 @@ def write_manifest(phantoms: ChestPhantoms, out: Path, workers: int = 1, quiet: 
         lines = [MANIFEST, *(line for lines in rows for line in lines)]
         write_text(partial / "manifest.csv", "\n".join(lines) + "\n")
         write_text(partial / "README", phantoms.readme)
+        _write_note(partial)
 
 
 @contextlib.contextmanager
@@ -130,6 +134,12 @@ def _write_radiographs(phantoms: ChestPhantoms, root: Path, patient: int) -> lis
         Image.fromarray(np.round(one.image * 255).astype(np.uint8)).save(root / path)
         lines.append(f"{path},,{name},{visit},{one.age},{one.sex},{one.finding},{one.view}")
     return lines
+
+
+def _write_note(root: Path) -> None:
+    write_json(
+        root / NOTE, {"phantoms": "Nobody's images: every patient here was drawn by Remnant.", "version": __version__}
+    )
 
 
 def _write_tables(phantoms: Drawn, root: Path) -> None:

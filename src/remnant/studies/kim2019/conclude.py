@@ -10,6 +10,7 @@ from remnant.base.seeds import Seeds
 from remnant.studies.frame import Cells, provenance_of, training_rows
 from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.described import described
+from remnant.studies.kim2019.findings import no_conclusion
 from remnant.studies.kim2019.kept import all_kept, kept
 from remnant.studies.kim2019.records import STUDY, Identity, Inversion, People, Scans, Segmented, Timed, Transferred
 from remnant.studies.kim2019.tables import make_tables
@@ -26,8 +27,11 @@ def conclude(
     settings: Settings,
     variants: Mapping[str, Variant],
     command: str,
+    *,
+    subject: str,
+    notices: list[str],
 ) -> Results:
-    """The results of a run of the study, or of the evaluation of one defence."""
+    """The results of a run of the study, or of the evaluation of one defence; `subject` and `notices` as in `Results`."""
     scans = kept(run, Scans, STUDY)
     tables = make_tables(
         variants,
@@ -44,6 +48,9 @@ def conclude(
     tables["stage1"] = losses(events, variants)
     return Results(
         study=study,
+        subject=subject,
+        notices=notices,
+        no_conclusion=no_conclusion(tables, preset),
         preset=preset,
         command=command,
         patients=len(set(scans.patients)),

@@ -23,7 +23,7 @@ from remnant.defenses.privacynet.train import STUDY as TRAINED
 from remnant.defenses.privacynet.view import View
 from remnant.engine.cells import Cell
 from remnant.measure.correlation import ncc_matrix
-from remnant.studies.frame import Asked, Cells, carry_out
+from remnant.studies.frame import Asked, Cells, carry_out, phantom_notices
 from remnant.studies.kim2019.attacking import IDENTITY, identity_cell
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
@@ -38,6 +38,7 @@ from remnant.studies.kim2019.variants import VARIANTS, Variant
 
 NAME = "privacynet_evaluation"
 GIVEN = "given"
+SUBJECT = "Evaluation of a Privacy-Net that Remnant trained"
 
 
 class EvaluationSettings(Settings):
@@ -105,7 +106,18 @@ def evaluate(
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
-        results = conclude(run, cells, NAME, settings.preset, settings.seed, settings, variants, asked.command)
+        results = conclude(
+            run,
+            cells,
+            NAME,
+            settings.preset,
+            settings.seed,
+            settings,
+            variants,
+            asked.command,
+            subject=SUBJECT,
+            notices=phantom_notices([cohort, *others.values()]),
+        )
         return results.model_copy(update={"checkpoints": {SEGMENTER: digest}})
 
     return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN)

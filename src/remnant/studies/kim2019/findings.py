@@ -2,16 +2,46 @@
 
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label, number
+from remnant.studies.gates import enough_patients, full_preset, loss_fell, positive_control, shut
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.measured_findings import listed, measured_findings
 from remnant.studies.kim2019.records import RAW
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.yardsticks import yardsticks
+from remnant.studies.membership import membership_shown
+
+SEGMENTATION = "segmentation"  # the term of a training that says whether the segmenter learned
 
 
 def protected(tables: Tables) -> list[Row]:
     """The rows of the headline of what hides anything."""
     return [row for row in tables["headline"] if row["variant"] != RAW]
+
+
+def no_conclusion(tables: Tables, preset: str) -> list[str]:
+    """Why the run supports no verdict, a sentence a reason.
+
+    The positive control are the raw scans: an attack must reconstruct them and an adversary must distinguish them.
+    """
+    rows = protected(tables)
+    kind = primary_kind(tables["identity"])
+    hidden = [row for row in matching(tables["identity"], {"kind": kind}) if row["variant"] != RAW]
+    exposed = any(row["inverted"] or row["beyond"] for row in rows) or any(row["knows"] for row in hidden)
+    exposed |= bool(membership_shown(tables.get("membership_verdicts", [])))
+    patients = max((row["patients"] for row in hidden), default=0)
+    losses: dict[str, list[float]] = {}
+    for row in matching(tables["stage1"], {"term": SEGMENTATION}):
+        losses.setdefault(str(row["name"]), []).append(row["value"])
+    controls = [counted(tables, row) for row in rows]
+    return shut(
+        [
+            full_preset(preset),
+            enough_patients({"test patients": patients}) if hidden else None,
+            loss_fell(losses),
+            positive_control(all(controls) if controls else None, "raw scans, under the same attacks"),
+        ],
+        exposed=exposed,
+    )
 
 
 def headline(tables: Tables) -> str:

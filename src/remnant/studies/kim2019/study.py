@@ -19,7 +19,7 @@ from remnant.cohort.read import read_cohort
 from remnant.cohort.template import Template
 from remnant.cohort.tissues import as_tissue3
 from remnant.engine.cells import Cell
-from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
+from remnant.studies.frame import STUDY_OF_OURS, Asked, Cells, carry_out, phantom_cohort, phantom_notices
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
 from remnant.studies.kim2019.kept import keep, kept, record_file
@@ -83,7 +83,19 @@ def run_study(
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
-        return conclude(run, cells, NAME, settings.preset, settings.seed, settings, variants, asked.command)
+        notices = phantom_notices([*([cohort] if cohort else []), *others.values()])
+        return conclude(
+            run,
+            cells,
+            NAME,
+            settings.preset,
+            settings.seed,
+            settings,
+            variants,
+            asked.command,
+            subject=STUDY_OF_OURS,
+            notices=notices,
+        )
 
     return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, growing=GROWING)
 

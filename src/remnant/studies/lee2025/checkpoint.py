@@ -11,7 +11,7 @@ from remnant.cohort.case import Cohort
 from remnant.cohort.membership import split_for_demographics
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
-from remnant.studies.frame import Asked, Cells, carry_out
+from remnant.studies.frame import AUDIT, Asked, Cells, carry_out, phantom_notices
 from remnant.studies.lee2025.brought import Given, attackable, brought, used
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, Aim
 from remnant.studies.lee2025.conclude import conclude
@@ -90,7 +90,9 @@ def audit_checkpoint(
             side=given.prior.side,
             prior=(prior_in_words(given.prior, (demographics and sum(demographics, ())) or ()), sha256(prior)),
             population=(population, population_words),
+            notices=phantom_notices(cohort for cohort in (given.public, given.against) if cohort),
             given=True,
+            subject=AUDIT,
         )
         checkpoints = {"checkpoint": sha256(checkpoint)} | results.checkpoints
         return results.model_copy(update={"checkpoints": checkpoints})

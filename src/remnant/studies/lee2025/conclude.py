@@ -9,10 +9,12 @@ from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.anonymity import Population
-from remnant.studies.frame import Cells, provenance_of, training_rows
+from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
 from remnant.studies.lee2025 import page
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, demographics_file
-from remnant.studies.lee2025.kept import Source, read_attacked, read_groups
+from remnant.studies.lee2025.findings import no_conclusion
+from remnant.studies.lee2025.kept import OWN, Source, groups_file, read_attacked, read_groups
+from remnant.studies.lee2025.prior_tables import prior_rows
 from remnant.studies.lee2025.settings import AuditSettings
 from remnant.studies.lee2025.tables import make_tables
 
@@ -29,11 +31,14 @@ def conclude(
     side: int,
     prior: tuple[str, str],
     population: tuple[Population, str],
+    notices: list[str],
     given: bool = False,
+    subject: str = STUDY_OF_OURS,
 ) -> Results:
     """The results of a run. `trained`: what is known of each target; `sources`: whose patients were held against candidates.
 
-    `prior`: in words, and the hash of its file; `population` with where it is from; `given`: the target was brought by somebody.
+    `prior`: in words, and the hash of its file; `population` with where it is from; `given`: the target was brought by somebody;
+    `subject` and `notices` as in `Results`.
     """
     attacks = {
         target: [cell for name, cell in cells.items() if name.startswith(f"attack-{target}-")] for target in trained
@@ -56,6 +61,8 @@ def conclude(
         site=settings.site,
         seeds=Seeds(settings.seed).child("tables"),
     )
+    public = {"public": read_groups(run, OWN)} if groups_file(run, OWN).exists() else {}
+    tables["prior"] = [*prior_rows(attacked, groups | public)]
     tables["training"] = training_rows(run.events(), _trained)
     # Planted patients are members of another source.
     counted = [group for source in sources if source != "planted" for group in groups[source].values()]
@@ -64,6 +71,9 @@ def conclude(
     return Results(
         study=study,
         title=page.TITLE,
+        subject=subject,
+        notices=notices,
+        no_conclusion=no_conclusion(tables, settings.preset),
         preset=settings.preset,
         command=command,
         patients=len({patient for group in counted for patient in group.patients}),

@@ -3,6 +3,7 @@
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label
 from remnant.report.words import number as written
+from remnant.studies.gates import enough_patients, full_preset, loss_fell, positive_control, prior_alike, shut
 from remnant.studies.lee2025.comparison_findings import methods, mitigations
 from remnant.studies.lee2025.leak_findings import (
     Tables,
@@ -23,6 +24,7 @@ from remnant.studies.lee2025.people_findings import anonymity, people
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.tables import HELPERS
 from remnant.studies.lee2025.targets import CONTROLS
+from remnant.studies.membership import membership_shown
 
 
 def headline(tables: Tables) -> str:
@@ -52,6 +54,32 @@ def headline(tables: Tables) -> str:
     return (
         f"From the file alone, {which} {'reveal' if len(found) > 1 else 'reveals'} who trained "
         f"{'them' if len(found) > 1 else 'it'}.{nobody} At most, {gain_in_words(worst)}."
+    )
+
+
+def no_conclusion(tables: Tables, preset: str) -> list[str]:
+    """Why the audit supports no verdict, a sentence a reason."""
+    targets = judged(tables)
+    sources = {row["source"] for row in tables["targets"] if row["target"] in targets}
+    groups = {
+        f"{label(row['group'])} ({label(row['source'])})": row["patients"]
+        for row in tables["patients"]
+        if row["source"] in sources and row["group"] in ("members", "non_members")
+    }
+    losses = {
+        f"{row['part']} against the {label(row['target'])}": [row["first"], row["last"]]
+        for row in tables["tuning"]
+        if row["target"] not in CONTROLS
+    }
+    return shut(
+        [
+            full_preset(preset),
+            enough_patients(groups),
+            prior_alike(tables["prior"]),
+            loss_fell(losses),
+            positive_control(control_seen(tables), "a CNN trained on a few images for very long"),
+        ],
+        exposed=bool(exposed(tables) or membership_shown(tables.get("membership_verdicts", []))),
     )
 
 

@@ -12,7 +12,7 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.cohort.read import read_cohort
 from remnant.engine.cells import Cell
-from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
+from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort, phantom_notices
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, target_cell_name
 from remnant.studies.lee2025.conclude import conclude
 from remnant.studies.lee2025.estimate import foretell, loads_of
@@ -101,6 +101,7 @@ def run_study(
             side=settings.side,
             prior=(said["prior"], said["sha256"]),
             population=(population, population_words),
+            notices=phantom_notices(cohorts.values()),
         )
 
     return carry_out(STUDY, asked, config, prepare, concluded, passing=PASSING, drawn=DRAWN)

@@ -5,12 +5,15 @@ from typing import Any
 from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label
-from remnant.studies.membership import membership_findings
+from remnant.studies.gates import enough_patients, full_preset, loss_fell, positive_control, shut
+from remnant.studies.membership import membership_findings, membership_shown
 from remnant.studies.subbanna2021.leak_findings import NAMES, leak_findings
 from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
+from remnant.studies.subbanna2021.tables import MEAN_IMAGE
 
 Tables = dict[str, list[Row]]
+LEVEL = 0.025  # one-sided, of the patients found first, after Holm over all rows
 
 
 def strongest(tables: Tables, settings: StudySettings) -> str:
@@ -25,10 +28,34 @@ def strongest(tables: Tables, settings: StudySettings) -> str:
     return max(plain or settings.experiments, key=found)
 
 
-def exposed(tables: Tables, decoder: str) -> bool:
-    """Whether the decoder finds patients beyond chance, by the exact interval of their share."""
-    rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
-    return any(row["rank1_low"] > row["chance"] for row in rows)
+def exposed(tables: Tables) -> list[Row]:
+    """The rows of `identification` in which an attack identifies more patients than chance: the exact interval of the share lies
+    above it, and so does the exact test that holds for all rows together."""
+    rows = [row for row in tables["identification"] if row["decoder"] != MEAN_IMAGE]
+    return [row for row in rows if row["rank1_low"] > row["chance"] and row["holm_p"] <= LEVEL]
+
+
+def no_conclusion(tables: Tables, settings: StudySettings) -> list[str]:
+    """Why the study supports no verdict, a sentence a reason.
+
+    A target that was trained too long on few patients is the positive control: from its latents some attack must identify them.
+    """
+    found = exposed(tables)
+    # Positive controls are of few patients on purpose.
+    groups = {label(row["group"]): row["n"] for row in tables["identification"] if row["decoder"] in DECODERS}
+    seen = bool(matching(found, {"decoder": "overfit"})) if "overfit" in settings.experiments else None
+    losses: dict[str, list[float]] = {}
+    for row in tables["training"]:
+        losses.setdefault(str(row["cell"]), []).append(row["loss"])
+    return shut(
+        [
+            full_preset(settings.preset),
+            enough_patients(groups),
+            loss_fell(losses),
+            positive_control(seen, "a target trained too long on few patients"),
+        ],
+        exposed=bool(found or membership_shown(tables["membership_verdicts"])),
+    )
 
 
 def _one(rows: list[Row], **where: Any) -> Row | None:
@@ -65,7 +92,7 @@ def highlights(tables: Tables, decoder: str) -> list[Highlight]:
 def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:
     """What the tables mean, a paragraph each."""
     said = []
-    if exposed(tables, decoder):
+    if exposed(tables):
         said.append(
             "Whoever holds the latents of a scan and the encoder can redraw the scan well enough to say whose it is. "
             "Guard latents like the scans themselves: do not publish, share or send them in clear."

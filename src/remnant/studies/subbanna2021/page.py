@@ -5,7 +5,16 @@ from typing import Any
 from remnant.cohort.case import Cohort
 from remnant.studies.membership import strongest_first
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS
-from remnant.studies.subbanna2021.findings import NAMES, Tables, exposed, findings, headline, highlights, strongest
+from remnant.studies.subbanna2021.findings import (
+    NAMES,
+    Tables,
+    exposed,
+    findings,
+    headline,
+    highlights,
+    no_conclusion,
+    strongest,
+)
 from remnant.studies.subbanna2021.further_sections import further_sections
 from remnant.studies.subbanna2021.sections import sections
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -23,8 +32,9 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
         for metric in dict.fromkeys(metric for words in said for metric in words)
     }
     return {
+        "no_conclusion": no_conclusion(tables, settings),
         "headline": strongest_first(
-            headline(tables, settings, decoder), tables["membership_verdicts"], exposed=exposed(tables, decoder)
+            headline(tables, settings, decoder), tables["membership_verdicts"], exposed=bool(exposed(tables))
         ),
         "highlights": highlights(tables, decoder),
         "findings": findings(tables, settings, decoder),

@@ -15,7 +15,16 @@ from remnant.cohort.prepare import check_headers, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import build_template
 from remnant.engine.cells import Cell
-from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort, provenance_of, training_rows
+from remnant.studies.frame import (
+    STUDY_OF_OURS,
+    Asked,
+    Cells,
+    carry_out,
+    phantom_cohort,
+    phantom_notices,
+    provenance_of,
+    training_rows,
+)
 from remnant.studies.subbanna2021 import page
 from remnant.studies.subbanna2021.estimate import foretell
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
@@ -113,6 +122,8 @@ def _results(run: Run, cohort: Cohort, cells: Cells, settings: StudySettings, co
     return Results(
         study=STUDY,
         title=page.TITLE,
+        subject=STUDY_OF_OURS,
+        notices=phantom_notices([cohort]),
         preset=settings.preset,
         command=command,
         patients=len(cohort.patients),

@@ -1,5 +1,6 @@
 """Flat rows of every table, from the cells' results. Nothing here trains, draws or reads an image."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure import identity
-from remnant.measure.intervals import bootstrap_mean, clopper_pearson
+from remnant.measure.intervals import bootstrap_mean, clopper_pearson, identification_p_value
+from remnant.measure.multiplicity import holm
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
 from remnant.studies.membership_tables import membership_tables
@@ -20,6 +22,7 @@ from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import Search, search
 
 Cells = dict[str, dict[str, Any]]
+MEAN_IMAGE = "mean_image"  # in place of a decoder: the search by the attacker's mean image
 
 
 def make_tables(
@@ -66,7 +69,7 @@ def make_tables(
                     if decoder == experiments[0]:
                         guess = Search(found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms)
                         tables["identification"].append(
-                            _identification({**here, "decoder": "mean_image"}, guess, branch.child(group, "mean"))
+                            _identification({**here, "decoder": MEAN_IMAGE}, guess, branch.child(group, "mean"))
                         )
                     tables["ranks"] += _ranks(here, found)
                     others = search(source, metric, group, 1, 2)
@@ -89,6 +92,7 @@ def make_tables(
         tables["metrics"] += metrics_compared(tables["identification"], network, experiments[0])
         tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
         tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
+    tables["identification"] = identified_together(tables["identification"])
     tables["leak"] = looked_at_together(tables["leak"])
     tables |= membership_tables(outputs_tested(cells, seeds.child("membership")))
     tables["recovered"] = recovered_rows(cells)
@@ -152,10 +156,18 @@ def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
         "auc_low": number(auc.low),
         "auc_high": number(auc.high),
         "chance": identity.chance_rank1(sizes),
+        "p": number(identification_p_value(identity.rank1_count(ranks), 1 / sizes)),
         "chance_mean_rank": identity.chance_mean_rank(sizes),
         "published_rank1": None if first is None else first / published.SUBBANNA2021_PATIENTS,
         "published_mean_rank": published.SUBBANNA2021_MEAN_RANK.get(paper),
     }
+
+
+def identified_together(rows: list[Row]) -> list[Row]:
+    """The rows of `identification` with `holm_p`: the exact one-sided p-values of all attacks together."""
+    attacks = [row for row in rows if row["decoder"] != MEAN_IMAGE]
+    adjusted = iter(holm([math.nan if row["p"] is None else row["p"] for row in attacks]))
+    return [{**row, "holm_p": None if row["decoder"] == MEAN_IMAGE else number(next(adjusted))} for row in rows]
 
 
 def _ranks(key: Row, found: Search) -> list[Row]:

@@ -1,0 +1,97 @@
+"""Gates before a verdict: what must hold before a run's numbers may clear a model or accuse it.
+
+Pure functions of settings and rows. Each returns the `Gate` that stays shut, or None. An exposure proves itself: whoever
+identifies patients beyond chance, by an exact test, needs no control. Silence proves nothing by itself, so most gates void
+silence alone; a run that was only made to see that the parts work voids both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Literal, NamedTuple
+
+from remnant.base.results import Row
+from remnant.measure.intervals import FEWEST
+from remnant.report.words import label
+
+# Presets that show that all parts work together, on networks that had no time to learn.
+TRIALS = ("smoke", "demo")
+FALLEN = 0.05  # share of its first value by which a loss must have fallen
+ENDS = 10  # values whose median stands for a loss at its start and at its end, at most
+
+
+class Gate(NamedTuple):
+    """Why no verdict may be drawn, in one sentence, and which verdicts that voids."""
+
+    reason: str
+    voids: Literal["everything", "silence"] = "silence"
+
+
+def shut(gates: Iterable[Gate | None], *, exposed: bool) -> list[str]:
+    """The reasons why a run has no conclusion, in order; `exposed`: whether some attack was shown to succeed."""
+    return [gate.reason for gate in gates if gate and (gate.voids == "everything" or not exposed)]
+
+
+def full_preset(preset: str) -> Gate | None:
+    """Shut for presets that train for moments."""
+    if preset not in TRIALS:
+        return None
+    return Gate(
+        f"The preset '{preset}' trains for moments, to show that all parts work; run the preset 'cpu' for a verdict.",
+        "everything",
+    )
+
+
+def enough_patients(groups: Mapping[str, int]) -> Gate | None:
+    """Shut where a group that was compared, by its name, has fewer than `FEWEST` patients."""
+    few = [f"{count} {name}" for name, count in groups.items() if count < FEWEST]
+    if not few:
+        return None
+    return Gate(f"There were only {' and '.join(few)}; below {FEWEST} patients a failed attack says nothing.")
+
+
+def positive_control(seen: bool | None, control: str) -> Gate | None:
+    """Shut where the positive `control`, a noun phrase, was not `seen`, or where there was none (None)."""
+    if seen:
+        return None
+    if seen is None:
+        return Gate(f"There was no positive control ({control}), so nobody knows whether this attack could succeed.")
+    return Gate(f"The attack did not see its positive control ({control}), so its silence means nothing.")
+
+
+def loss_fell(losses: Mapping[str, Sequence[float]]) -> Gate | None:
+    """Shut where a loss, by the name of what was trained, did not fall from its first values to its last.
+
+    Medians of up to `ENDS` values at each end, since one step's loss is noisy. A training without two values says nothing.
+    """
+    still = [name for name, values in losses.items() if len(values) > 1 and not _fell(values)]
+    if not still:
+        return None
+    return Gate(f"The loss did not fall in the training of {_listed(still)}: what learned nothing can find nothing.")
+
+
+def prior_alike(rows: Sequence[Row]) -> Gate | None:
+    """Shut where the untuned prior's images are unlike the real images of a source, or nearly all the same.
+
+    `rows`: a source each, with `typical`, `varied` and `alike` as in `remnant.measure.likeness`.
+    """
+    unlike = [row for row in rows if not row["alike"]]
+    if not unlike:
+        return None
+    if not all(row["varied"] for row in unlike):
+        return Gate("The prior draws nearly the same image every time, so it can show nobody.")
+    worst = min(unlike, key=lambda row: row["typical"])
+    return Gate(
+        f"The prior draws unlike images: {worst['typical']:.0%} are as near to a real image ({label(worst['source'])}) as real "
+        "images are to each other."
+    )
+
+
+def _fell(values: Sequence[float]) -> bool:
+    ends = min(ENDS, max(1, len(values) // 2))
+    first, last = median(values[:ends]), median(values[-ends:])
+    return first - last >= FALLEN * abs(first)
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

@@ -1,0 +1,90 @@
+"""Each gate stays shut when its rule is broken, and opens when it holds."""
+
+import pytest
+
+from remnant.measure.intervals import FEWEST
+from remnant.studies.gates import (
+    Gate,
+    enough_patients,
+    full_preset,
+    loss_fell,
+    positive_control,
+    prior_alike,
+    shut,
+)
+
+GOOD = {"source": "public", "typical": 0.8, "varied": True, "alike": True}
+
+
+def test_an_exposure_proves_itself_and_silence_does_not():
+    gates = [Gate("silent"), None, Gate("void", "everything")]
+    assert shut(gates, exposed=False) == ["silent", "void"]
+    assert shut(gates, exposed=True) == ["void"]
+    assert shut([None], exposed=False) == []
+
+
+@pytest.mark.parametrize(("preset", "opens"), [("smoke", False), ("demo", False), ("cpu", True), ("paper", True)])
+def test_a_trial_concludes_nothing_whatever_it_found(preset, opens):
+    gate = full_preset(preset)
+    assert (gate is None) == opens
+    assert gate is None or (gate.voids == "everything" and f"'{preset}'" in gate.reason)
+
+
+def test_a_group_below_ten_patients_clears_nobody():
+    assert enough_patients({"members": FEWEST, "non-members": FEWEST}) is None
+    gate = enough_patients({"members": 6, "non-members": FEWEST})
+    assert gate and gate.voids == "silence" and "6 members" in gate.reason and "non-members" not in gate.reason
+
+
+@pytest.mark.parametrize(("seen", "told"), [(False, "did not see"), (None, "no positive control")])
+def test_silence_without_a_control_that_was_seen_means_nothing(seen, told):
+    assert positive_control(True, "an overfit CNN") is None
+    gate = positive_control(seen, "an overfit CNN")
+    assert gate and gate.voids == "silence" and told in gate.reason and "an overfit CNN" in gate.reason
+
+
+@pytest.mark.parametrize(
+    ("losses", "opens"),
+    [
+        ([1.0, 0.5], True),
+        ([1.0, 0.96], False),
+        ([1.0, 1.2], False),
+        ([-1.0, -2.0], True),
+        ([1.0], True),
+        # One lucky step at the end is no learning.
+        ([1.0] * 39 + [0.1], False),
+    ],
+)
+def test_a_loss_has_to_fall(losses, opens):
+    assert (loss_fell({"stage 1": losses, "other": [2.0, 1.0]}) is None) == opens
+
+
+def test_what_did_not_learn_is_named():
+    gate = loss_fell({name: [1.0, 1.0] for name in "abcde"} | {"f": [2.0, 1.0]})
+    assert gate and "a, b, c and 2 more" in gate.reason
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"typical": 0.0, "varied": False, "alike": False}, "same image every time"),
+        ({"typical": 0.1, "varied": True, "alike": False}, "10% are as near to a real image (public)"),
+    ],
+)
+def test_a_prior_unlike_the_data_clears_nobody(row, told):
+    assert prior_alike([GOOD]) is None and prior_alike([]) is None
+    gate = prior_alike([GOOD, {"source": "public"} | row])
+    assert gate and gate.voids == "silence" and told in gate.reason
+
+
+def test_reasons_are_short_sentences():
+    gates = [
+        full_preset("smoke"),
+        enough_patients({"members": 6, "non-members": 6}),
+        positive_control(None, "a CNN trained on a few images for very long"),
+        positive_control(False, "a CNN trained on a few images for very long"),
+        loss_fell({"stage 1 against the CNN": [1.0, 1.0]}),
+        prior_alike([GOOD | {"alike": False}]),
+        prior_alike([GOOD | {"alike": False, "varied": False}]),
+    ]
+    assert all(gate and len(gate.reason.split()) <= 30 and gate.reason.endswith(".") for gate in gates)
