@@ -153,9 +153,13 @@ def test_the_smallest_cell_is_asked_for_by_name(run, tmp_path, remnant):
 def test_what_is_published_without_a_conclusion_says_so_before_its_numbers(tmp_path):
     run = write_run(tmp_path / "run")
     results = Results.read(run / "results.json")
-    notes = {"no_conclusion": ["The preset 'smoke' shows nothing."], "notices": ["All patients are phantoms."]}
+    reasons = ["The preset 'smoke' shows nothing.", "There were only 6 members."]
+    notes = {"no_conclusion": reasons, "notices": ["All patients are phantoms."]}
     results.model_copy(update=notes).write(run / "results.json")
     publish(run, tmp_path / "out")
     readme = (tmp_path / "out" / "README.md").read_text()
-    places = [readme.index(text) for text in ("All patients are phantoms.", "**No conclusion.**", results.headline)]
+    places = [
+        readme.index(text) for text in ("All patients are phantoms.", "**No conclusion.**", "Measured all the same: **")
+    ]
     assert places == sorted(places) and "- The preset 'smoke' shows nothing." in readme
+    assert "6 members" not in readme and "- A group had fewer than 10 patients." in readme
