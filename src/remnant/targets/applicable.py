@@ -24,6 +24,8 @@ def _obstacle(match: Match | None, fault: str | None) -> str | None:
         return UNKNOWN
     if fault:
         return f"the weights {fault}"
+    if match.hints:
+        return match.hints[0][0].lower() + match.hints[0][1:].removesuffix(".")
     if not match.whole:
         return f"the weights do not fit {match.architecture}"
     if match.arguments is None:
@@ -33,7 +35,7 @@ def _obstacle(match: Match | None, fault: str | None) -> str | None:
 
 def _checkpoint(match: Match | None, statistics: Statistics, obstacle: str | None) -> Applies:
     if match and match.task != "classifier":
-        return Applies(CHECKPOINT, False, "it is for classifiers, and this is a segmenter")
+        return Applies(CHECKPOINT, False, f"it is for classifiers, and this is a {match.task}")
     if match and match.classes is None:
         return Applies(CHECKPOINT, False, "the file holds no classifying head, so that there are no logits to follow")
     if obstacle:
@@ -42,7 +44,11 @@ def _checkpoint(match: Match | None, statistics: Statistics, obstacle: str | Non
         why = "the ViT stores no statistics, so that LayerNorm, attention, class token and logits guide it"
         return Applies(CHECKPOINT, True, why)
     if statistics.removed or not statistics.layers:
-        return Applies(CHECKPOINT, False, "the statistics of its BatchNorm layers, which guide it, are not in the file")
+        return Applies(
+            CHECKPOINT,
+            False,
+            "statistics of BatchNorm, which guide it, are not in the file (removed, or of GroupNorm, which has none)",
+        )
     if statistics.untouched == statistics.layers:
         return Applies(CHECKPOINT, False, "its statistics are as they began: it never saw an image")
     return Applies(

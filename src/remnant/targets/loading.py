@@ -31,6 +31,8 @@ def load_target(path: Path) -> nn.Module:
     if match is None:
         like = f"; it is most like {nearest}" if nearest else ""
         raise RemnantError(f"The architecture of {path} is unknown{like}; `remnant inspect` describes its layers.")
+    if match.hints:
+        raise RemnantError(f"{path} holds a {match.architecture} that Remnant does not build: {match.hints[0]}")
     _check(path, match)
     model = BUILDERS[match.task](**match.arguments)
     weights = {
@@ -66,5 +68,5 @@ def _check(path: Path, match: Match) -> None:
     if match.arguments is None:
         raise RemnantError(
             f"{path} holds a {match.dimensions}D {match.architecture} ({match.dialect}), which Remnant describes but does not "
-            "build; attacks run on resnet18, resnet34, resnet50, densenet121 and ViTs in 2D, and on Remnant's own segmenters."
+            "build; a checkpoint is attacked that holds a resnet18, resnet34, resnet50, densenet121 or ViT in 2D."
         )

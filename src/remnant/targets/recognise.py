@@ -1,6 +1,7 @@
 """Describe an opened checkpoint: its architecture by names and shapes, and what an attacker learns from it."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from remnant.targets.applicable import attacks_on
 from remnant.targets.description import Description
 from remnant.targets.known import FAMILIES, Match
 from remnant.targets.layers import BUFFERS, layers_of
+from remnant.targets.metadata import Plain
 from remnant.targets.opening import Opened
 from remnant.targets.statistics import (
     fault_of,
@@ -22,6 +24,17 @@ from remnant.targets.statistics import (
 )
 
 ENOUGH = 0.8  # of the names must fit, or the architecture is another
+ALIKE = 0.3  # of the names, or it is not worth a word
+PARTS, SMALLEST = 4, 10  # parts that are looked at, and tensors that one must have
+# What trainers call the name of the architecture, and those that compute other things with torchvision's tensors.
+CALLS = ("arch", "architecture", "model", "model_name", "backbone")
+REPARAMETRISED = {
+    "weight_mask": ("pruned", "make it permanent by torch.nn.utils.prune.remove"),
+    "weight_u": ("under spectral norm", "take it off by torch.nn.utils.remove_spectral_norm"),
+    "weight_g": ("under weight norm", "take it off by torch.nn.utils.remove_weight_norm"),
+    ".original0": ("parametrised", "take it off by torch.nn.utils.parametrize.remove_parametrizations"),
+}
+BLURRED = re.compile(r"resnet(?:blur|aa)")
 SHOWN = 3
 BUILT = "resnet18, resnet34, resnet50, densenet121, ViTs, and Remnant's 3D U-Net and SegNet"
 
@@ -40,8 +53,9 @@ def recognise(opened: Opened) -> Description:
     statistics = statistics_of(tensors, kind, removed)
     parameters = sum(tensor.numel() for name, tensor in tensors.items() if not _is(name, *BUFFERS))
     findings = [*opened.findings, *_values(tensors), *_types(tensors)]
+    findings += _reparametrised(tensors)
     if match:
-        findings += _misfits(match)
+        findings += [*match.hints, *_misfits(match)]
     if statistics.layers and statistics.untouched:
         findings.append(
             f"{statistics.untouched} of {statistics.layers} BatchNorm layers have the statistics that they began with: "
@@ -52,7 +66,8 @@ def recognise(opened: Opened) -> Description:
             )
         )
     if removed:
-        findings.append(f"The statistics of {removed} BatchNorm layers are not in the file.")
+        group = "" if statistics.layers else ", or these are GroupNorm, which has none: names and shapes do not tell"
+        findings.append(f"The statistics of {removed} BatchNorm layers are not in the file{group}.")
     return Description(
         file=str(opened.path),
         bytes=opened.path.stat().st_size,
@@ -86,11 +101,34 @@ def find_match(opened: Opened) -> tuple[Match | None, str | None]:
     tensors = {name: tensor for name, tensor in opened.tensors.items() if tensor.numel()}
     matches = [match for family in FAMILIES if (match := family(tensors))]
     if not matches:
-        return None, None
+        return None, _part(tensors)
     best = max(matches, key=lambda match: match.share)
     if best.share < ENOUGH or len(tensors) < len(opened.tensors):
-        return None, f"{best.architecture} ({best.share:.0%} of the tensors fit)"
-    return _described(best, opened.header), None
+        return None, f"{best.architecture} ({best.share:.0%} of the tensors fit)" if best.share >= ALIKE else _part(
+            tensors
+        )
+    return _described(_declared(best, opened.metadata), opened.header), None
+
+
+def _part(tensors: dict[str, Tensor]) -> str | None:
+    """The architecture of a part, as where a backbone and its head stand side by side."""
+    parts = Counter(name.partition(".")[0] for name in tensors)
+    for part, size in parts.most_common(PARTS):
+        within = {name.partition(".")[2]: tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
+        matches = [match for family in FAMILIES if size >= SMALLEST and (match := family(within))]
+        best = max(matches, key=lambda match: match.share, default=None)
+        if best and best.share >= ENOUGH:
+            return f"{best.architecture}, under `{short(part)}.` ({best.share:.0%} of its tensors fit)"
+    return None
+
+
+def _declared(match: Match, metadata: dict[str, Plain]) -> Match:
+    """With what the file itself calls its network, where names and shapes do not tell it from another."""
+    for name, value in metadata.items():
+        if name.rpartition(".")[2] in CALLS and isinstance(value, str) and BLURRED.match(value):
+            hint = f"The file calls its network {short(value)}, which has {match.architecture}'s tensors, but is another network."
+            return replace(match, arguments=None, hints=(*match.hints, hint))
+    return match
 
 
 def _described(match: Match, header: str | None) -> Match:
@@ -141,6 +179,16 @@ def _types(tensors: dict[str, Tensor]) -> list[str]:
     return [f"Weights are stored as {names}: they are read as float32."] if small else []
 
 
+def _reparametrised(tensors: dict[str, Tensor]) -> list[str]:
+    """Weights that stand as several tensors each, which their own function makes one again."""
+    for leaf, (what, mend) in REPARAMETRISED.items():
+        if names := [name for name in tensors if name.endswith(leaf)]:
+            return [
+                f"{len(names)} weights are {what} (e.g. {_some(names[:1])}): {mend}, and save the state_dict again."
+            ]
+    return []
+
+
 def _misfits(match: Match) -> list[str]:
     found = []
     if match.missing:
@@ -163,5 +211,5 @@ def _advice(nearest: str | None) -> str:
     like = f"It is most like {nearest}. " if nearest else ""
     return (
         f"{like}Remnant attacks what it can build: {BUILT}. If it is one of these under other names, rename its keys as "
-        "torchvision has them; if the file holds several networks, save the state_dict of one."
+        "torchvision has them (a ResNet's head `fc`, no `backbone.` before the rest); of several networks, save one."
     )

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from remnant.targets.known.match import Layout, Match, batch_norm, count, layer, renamed
+from remnant.targets.known.match import Layout, Match, batch_norm, count, layer, renamed, single_head
 
 BLOCKS = {
     "densenet121": (6, 12, 24, 16),
@@ -21,11 +21,10 @@ def match_densenet(tensors: dict[str, Tensor]) -> Match | None:
     if stem is None or stem.ndim not in (4, 5) or not any(".denselayer1." in key for key in tensors):
         return None
     monai = any(".layers." in key or key.startswith("class_layers.") for key in tensors)
-    tensors = renamed(tensors, [*MONAI, *OLD, (r"^classifier\.\d\.", "classifier.")])
+    tensors = renamed(tensors, [*MONAI, *OLD])
+    tensors, classes, hints = single_head(tensors, "classifier")
     blocks = tuple(count(tensors, rf"features\.denseblock{block}\.denselayer(\d+)\.") for block in (1, 2, 3, 4))
     name = next((name for name, depths in BLOCKS.items() if depths == blocks), "densenet121")
-    head = tensors.get("classifier.weight")
-    classes = head.shape[0] if head is not None and head.ndim == 2 else None
     dimensions, channels = stem.ndim - 2, stem.shape[1]
     return Match(
         architecture=name,
@@ -34,11 +33,12 @@ def match_densenet(tensors: dict[str, Tensor]) -> Match | None:
         dimensions=dimensions,
         channels=channels,
         classes=classes,
-        layout=densenet_layout(BLOCKS[name], dimensions, channels, classes or 0),
+        layout=densenet_layout(BLOCKS[name], dimensions, channels, 0 if hints else classes or 0),
         tensors=tensors,
         arguments={"name": name, "channels": channels, "classes": classes}
-        if name == "densenet121" and dimensions == 2 and classes
+        if name == "densenet121" and dimensions == 2 and classes and not hints
         else None,
+        hints=hints,
     )
 
 

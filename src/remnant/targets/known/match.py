@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from remnant.base.texts import short
+
 Layout = dict[str, tuple[int, ...]]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -16,7 +18,8 @@ class Match:
     """What the file would be, and how far it is that.
 
     `tensors` under the names of `layout`, which is what the whole architecture has; `arguments` build the network in
-    Remnant, None where Remnant has no such network; `eps` of its LayerNorms where it is not the builder's.
+    Remnant, None where Remnant has no such network; `eps` of its LayerNorms where it is not the builder's; `hints`: sentences
+    on what keeps it from being built.
     """
 
     architecture: str
@@ -31,6 +34,7 @@ class Match:
     eps: float | None = None
     assumptions: tuple[str, ...] = ()
     normalisation: str = "BatchNorm"
+    hints: tuple[str, ...] = ()
     missing: tuple[str, ...] = field(init=False)
     without_statistics: tuple[str, ...] = field(init=False)
     extra: tuple[str, ...] = field(init=False)
@@ -83,6 +87,22 @@ def renamed(tensors: dict[str, Tensor], rules: Sequence[tuple[str, str]]) -> dic
         # A name that is taken stays: it is then an extra one.
         result[new if new not in result else name] = tensor
     return result
+
+
+def single_head(tensors: dict[str, Tensor], name: str) -> tuple[dict[str, Tensor], int | None, tuple[str, ...]]:
+    """The tensors with the head under `name` itself, also where it stands behind a dropout; its classes; and a hint.
+
+    A head of several layers stays under its own names, and the hint says so.
+    """
+    own = re.compile(rf"{name}(?:\.\w+)*\.weight")
+    layers = [key for key, tensor in tensors.items() if own.fullmatch(key) and tensor.ndim == 2]
+    if len(layers) > 1:
+        shown = " and ".join(short(key.removesuffix(".weight")) for key in (layers[0], layers[-1]))
+        hint = f"Its head has {len(layers)} layers ({shown}), where Remnant builds a single linear one."
+        return tensors, tensors[layers[-1]].shape[0], (hint,)
+    tensors = renamed(tensors, [(rf"^{name}\.\d\.", f"{name}.")])
+    head = tensors.get(f"{name}.weight")
+    return tensors, head.shape[0] if head is not None and head.ndim == 2 else None, ()
 
 
 def count(names: Iterable[str], pattern: str) -> int:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from remnant.targets.known.match import Layout, Match, batch_norm, count, layer, renamed
+from remnant.targets.known.match import Layout, Match, batch_norm, count, layer, single_head
 
 # Bottleneck or not, and blocks in each of the four stages.
 DEPTHS = {
@@ -21,12 +21,10 @@ def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
     stem = tensors.get("conv1.weight")
     if stem is None or stem.ndim not in (4, 5) or not any(name.startswith("layer1.0.") for name in tensors):
         return None
-    tensors = renamed(tensors, [(r"^fc\.\d\.", "fc.")])
+    tensors, classes, hints = single_head(tensors, "fc")
     blocks = tuple(count(tensors, rf"layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4))
     kind = ("layer1.0.conv3.weight" in tensors, blocks)
     name = min(DEPTHS, key=lambda name: (DEPTHS[name][0] != kind[0], DEPTHS[name][1] != kind[1]))
-    head = tensors.get("fc.weight")
-    classes = head.shape[0] if head is not None and head.ndim == 2 else None
     dimensions, channels = stem.ndim - 2, stem.shape[1]
     width = stem.shape[0]
     biased = any(".downsample.0.bias" in key for key in tensors)
@@ -37,14 +35,16 @@ def match_resnet(tensors: dict[str, Tensor]) -> Match | None:
         dimensions=dimensions,
         channels=channels,
         classes=classes,
-        layout=resnet_layout(name, dimensions, channels, classes or 0, width, biased=biased),
+        layout=resnet_layout(name, dimensions, channels, 0 if hints else classes or 0, width, biased=biased),
         tensors=tensors,
         arguments={"name": name, "channels": channels, "classes": classes, "width": width}
-        if name in BUILT and dimensions == 2 and classes and not biased
+        if name in BUILT and dimensions == 2 and classes and not (biased or hints)
         else None,
         assumptions=(
-            "the first convolution has stride 2, as torchvision's; MONAI's has 1 by default, and shapes do not tell",
+            "the first convolution has stride 2 and nothing blurs, as in torchvision; MONAI's stride is 1 by default, timm's "
+            "resnetblur and resnetaa blur, and names and shapes do not tell",
         ),
+        hints=hints,
     )
 
 
