@@ -19,6 +19,7 @@ from remnant.targets.files.kind import kind_of_file
 from remnant.targets.files.legacy import read_legacy
 from remnant.targets.files.modules import is_module, state_of
 from remnant.targets.files.safe_torch import require_safe_torch
+from remnant.targets.files.stored import MOST
 from remnant.targets.metadata import Optimizer, Plain, plain_metadata, read_optimizer
 from remnant.targets.names import strip_names
 
@@ -76,6 +77,8 @@ def open_checkpoint(path: Path) -> Opened:
         described = None
     if not tensors:
         raise _no_weights(path, "no weights", others)
+    if len(tensors) > MOST:
+        raise RemnantError(f"{path} names more than {MOST:,} tensors, far more than a network of images has.")
     if any(len(name) > NAME for name in tensors):
         raise RemnantError(
             f"{path} names a tensor by more than {NAME:,} characters, as no network does; it is made to harm."

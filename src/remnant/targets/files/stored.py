@@ -31,7 +31,8 @@ DTYPES = {f"torch.{name}": kind for name, kind in vars(torch).items() if isinsta
 RANK = 64
 # A tied weight is two tensors of one storage; thousands of tensors of one storage are there to waste time.
 SHARED = 8
-MOST = 20_000  # tensors of a file; the largest networks for images have some thousands
+MOST = 10_000  # tensors of a network; the largest for images have some thousands
+COPIES = 5  # of each tensor in a file: averages of the weights, an optimiser's moments
 
 
 class Storages:
@@ -88,8 +89,10 @@ class Storages:
         """Count one more tensor, of `size` bytes; raises `RemnantError` for more than any network has."""
         self.claimed += size
         self.tensors += 1
-        if self.tensors > MOST:
-            raise RemnantError(f"{self.path} holds more than {MOST:,} tensors, far more than a network of images has.")
+        if self.tensors > COPIES * MOST:
+            raise RemnantError(
+                f"{self.path} holds more than {COPIES * MOST:,} tensors, far more than a network of images has."
+            )
 
     def check_total(self) -> None:
         """Raise `RemnantError` where the tensors together are far more than what is stored."""
