@@ -6,7 +6,14 @@ import math
 import numpy as np
 
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
-from remnant.studies.membership import membership_findings, membership_shown, restored, stored, strongest_first
+from remnant.studies.membership import (
+    membership_findings,
+    membership_shown,
+    membership_summary,
+    restored,
+    stored,
+    strongest_first,
+)
 from remnant.studies.membership_tables import ByOutput, membership_tables
 
 ROLES = np.repeat([MEMBER, NON_MEMBER], 12)
@@ -43,6 +50,14 @@ def test_a_control_that_was_made_to_leak_accuses_nobody():
     assert verdicts[0]["outcome"] == "shown" and membership_shown(verdicts) == []
     assert strongest_first("Nobody was found.", verdicts, exposed=False) == "Nobody was found."
     assert "(the positive control): The model's own output" in membership_findings(verdicts)[0]
+
+
+def test_many_targets_are_summed_up_by_the_strongest():
+    (said,) = membership_summary(verdicts_of(a=0.0, b=2.5, c=4.0, d=0.0))
+    assert said.startswith("c: The model's own output distinguishes")
+    assert said.endswith("Of the other targets, it was shown of 1, not shown of 2.")
+    assert membership_summary([]) == []
+    assert "other targets" not in membership_summary(verdicts_of(a=0.0))[0]
 
 
 def test_a_test_comes_back_from_what_a_cell_returns():

@@ -1,6 +1,7 @@
 """Membership by the model's own output in the words of a study: findings, headlines, and tests as cells return them."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,11 +12,26 @@ from remnant.measure.membership import TruePositives
 from remnant.measure.membership_inference import MembershipTest
 from remnant.report.words import label
 
+# What is said of several targets, by outcome.
+OUTCOMES = {"shown": "shown", "not shown": "not shown", "cannot tell": "left open"}
+
 
 def membership_findings(verdicts: Sequence[Row]) -> list[str]:
     """A paragraph a target."""
     made = {True: " (the positive control)", False: ""}
     return [f"{label(row['target'])}{made[bool(row['control'])]}: {row['sentence']}" for row in verdicts]
+
+
+def membership_summary(verdicts: Sequence[Row]) -> list[str]:
+    """One paragraph for many targets: the strongest, and how many others there are of each outcome."""
+    if not verdicts:
+        return []
+    shown = membership_shown(verdicts)
+    first = shown[0] if shown else verdicts[0]
+    said = f"{label(first['target'])}: {first['sentence']}"
+    others = Counter(str(row["outcome"]) for row in verdicts if row is not first)
+    counts = [f"{words} of {others[outcome]}" for outcome, words in OUTCOMES.items() if others[outcome]]
+    return [f"{said} Of the other targets, it was {', '.join(counts)}." if counts else said]
 
 
 def membership_shown(verdicts: Sequence[Row]) -> list[Row]:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
 from remnant.measure.verification import best_threshold
 from remnant.studies.kim2019.records import (
     STUDY,
+    Fitted,
     Identity,
     Inversion,
     Overlap,
@@ -126,6 +128,15 @@ def transferred(variant: str, dice: float) -> Transferred:
     return Transferred(variant, {name: overlap(dice - less, coarse) for name, less in shifts.items()})
 
 
+def fitted(variant: str, dice: float, gap: float = 0.0) -> Fitted:
+    """Two scans of each of as many training as test patients, whose Dice differs by `gap`."""
+    draw = np.random.default_rng(int(1000 * dice))
+    roles = ("training",) * 2 * PATIENTS + ("test",) * 2 * PATIENTS
+    patients = tuple(f"T{i}" for i in range(PATIENTS) for _ in range(2)) + names()
+    values = dice + gap * (np.array(roles) == "training") + draw.normal(scale=0.01, size=len(roles))
+    return Fitted(variant, patients, roles, values, values - 1)
+
+
 def people(variant: str, view: str = "code", *, skill: float) -> People:
     """Ages and sexes read with a share `skill` of the truth."""
     draw = np.random.default_rng([len(variant), int(10 * skill)])
@@ -162,6 +173,12 @@ def study(person: dict[str, tuple[float, float, float]] = PERSON) -> dict:
         "transferred": [transferred(variant, dice) for variant, (_, _, dice) in person.items()],
         "people": read,
         "timed": [timed(variant) for variant in person],
+        "fitted": [fitted(variant, dice) for variant, (_, _, dice) in person.items()],
+        "blind": membership_test(
+            np.random.default_rng(0).normal(size=2 * PATIENTS),
+            np.repeat([MEMBER, NON_MEMBER], PATIENTS),
+            np.random.default_rng(0),
+        ),
     }
 
 

@@ -157,7 +157,7 @@ def test_the_report_shows_every_chapter_figure_and_number_of_the_paper(results, 
     results.write(tmp_path / "results.json")
     text = make_report(tmp_path).read_text()
     figures = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert figures == {"trade-off", "adversaries", "beyond-map", "dice", "robustness"}
+    assert figures == {"trade-off", "adversaries", "beyond-map", "membership-by-output", "dice", "robustness"}
     for number in (
         "0.970",
         "0.953",

@@ -12,10 +12,22 @@ from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.findings import no_conclusion
 from remnant.studies.kim2019.kept import all_kept, kept
-from remnant.studies.kim2019.records import STUDY, Identity, Inversion, People, Scans, Segmented, Timed, Transferred
+from remnant.studies.kim2019.membership import BLIND
+from remnant.studies.kim2019.records import (
+    STUDY,
+    Fitted,
+    Identity,
+    Inversion,
+    People,
+    Scans,
+    Segmented,
+    Timed,
+    Transferred,
+)
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import PRETRAIN, TRAIN
 from remnant.studies.kim2019.variants import Variant
+from remnant.studies.membership import restored
 
 
 def conclude(
@@ -41,6 +53,8 @@ def conclude(
         transferred=all_kept(run, Transferred),
         people=all_kept(run, People),
         timed=all_kept(run, Timed),
+        fitted=all_kept(run, Fitted),
+        blind=restored(cells[BLIND]["blind"]),
         seeds=Seeds(seed).child("tables"),
     )
     events = run.events()

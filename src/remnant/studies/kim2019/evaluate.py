@@ -28,7 +28,7 @@ from remnant.studies.kim2019.attacking import IDENTITY, identity_cell
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
 from remnant.studies.kim2019.kept import keep, kept, record_file
-from remnant.studies.kim2019.plan import measuring_cells
+from remnant.studies.kim2019.plan import blind_baseline, measuring_cells
 from remnant.studies.kim2019.records import RAW, STUDY, Role, Scans
 from remnant.studies.kim2019.roles import check_cohort, check_roles, prepare_scans
 from remnant.studies.kim2019.settings import AttackSettings, preset
@@ -100,6 +100,7 @@ def evaluate(
                 name, variants[name], Path(trained).resolve(), settings.attack, settings.seed, scans, tuple(others)
             ),
             Cell(cell_name(IDENTITY, RAW, "code"), identity_cell, control),
+            blind_baseline(settings.seed),
         ]
         patients = sum(len(other.patients) for other in others.values())
         foretell(run, net.changed(patch=patch), settings.attack, variants, cells, scans, patients, asked.workers)

@@ -86,6 +86,11 @@ def headline(tables: Tables) -> str:
     return f"{said}; {_remains(tables)}."
 
 
+def exposed(tables: Tables) -> bool:
+    """Whether the code of some variant can be inverted, or tells more than its map."""
+    return any(row["inverted"] or row["beyond"] for row in protected(tables))
+
+
 def counted(tables: Tables, row: Row) -> bool:
     """Whether attacks on this variant's code proved themselves on raw scans: a fresh adversary, and the inversion decoder."""
     where = {"variant": row["variant"], "view": "code", "kind": primary_kind(tables["identity"])}

@@ -10,6 +10,7 @@ import numpy as np
 from remnant.base.run import Run
 from remnant.studies.arrays import as_array, as_field, opened, store
 from remnant.studies.kim2019.records import (
+    Fitted,
     Identity,
     Inversion,
     Overlap,
@@ -79,6 +80,7 @@ NAMED: dict[type, tuple[str, ...]] = {
     Identity: ("variant", "view", "kind"),
     Inversion: ("variant", "view"),
     Segmented: ("variant",),
+    Fitted: ("variant",),
     Timed: ("variant",),
     Transferred: ("variant",),
     People: ("variant", "view"),
@@ -89,6 +91,7 @@ FOLDERS: dict[type, str] = {
     Identity: "identity",
     Inversion: "inversion",
     Segmented: "segmented",
+    Fitted: "fitted",
     Timed: "timed",
     Transferred: "transferred",
     People: "people",

@@ -5,13 +5,15 @@ from typing import Any
 
 from remnant.measure.verification import CONTROL
 from remnant.report.words import label
-from remnant.studies.kim2019.findings import findings, headline, highlights
+from remnant.studies.kim2019.findings import exposed, findings, headline, highlights
 from remnant.studies.kim2019.identity_sections import every_adversary, identity_sections
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.overlap_sections import overlap_sections
 from remnant.studies.kim2019.records import QUERIED, Scans
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.variants import Variant
+from remnant.studies.membership import membership_summary, strongest_first
+from remnant.studies.membership_tables import membership_section
 
 TITLE = "Does a code hide whose scan a server segments?"
 
@@ -32,20 +34,30 @@ GLOSSARY = {
     "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
 }
 
+WHO_IS_WHO = (
+    "The server's segmentation of each code is compared with the truth, for the patients whom its networks were trained on and "
+    "for the test patients; where a secret bends the code the truth is bent with it."
+)
+
 
 def words(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown; `scans` are those that the study ran on."""
     return {
         "title": TITLE,
-        "headline": headline(tables),
+        "headline": strongest_first(headline(tables), tables["membership_verdicts"], exposed=exposed(tables)),
         "highlights": highlights(tables),
-        "findings": findings(tables),
+        "findings": [*findings(tables), *membership_summary(tables["membership_verdicts"])],
         "threat_model": _threat_model(variants),
         "attacked": _attacked(tables, variants, scans),
         "not_tested": _not_tested(tables, variants),
         "measures": _measures(tables),
         "glossary": GLOSSARY,
-        "sections": [*identity_sections(tables), *overlap_sections(tables), *every_adversary(tables)],
+        "sections": [
+            *identity_sections(tables),
+            *([membership_section("name", "Sent as", WHO_IS_WHO)] if tables["membership"] else []),
+            *overlap_sections(tables),
+            *every_adversary(tables),
+        ],
     }
 
 

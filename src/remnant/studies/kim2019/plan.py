@@ -7,6 +7,7 @@ from typing import Any
 from remnant.base.run import Run
 from remnant.engine.cells import Cell
 from remnant.studies.kim2019.attacking import IDENTITY, INVERSION, identity_cell, inversion_cell
+from remnant.studies.kim2019.membership import BLIND, blind_cell
 from remnant.studies.kim2019.querying import AVERAGED, REGISTERED_MEAN, averaged_cell, registered_cell
 from remnant.studies.kim2019.reading import PEOPLE, people_cell, people_known
 from remnant.studies.kim2019.records import VIEWS, Scans
@@ -22,7 +23,7 @@ def cells_of(
 ) -> list[Cell]:
     """Every cell of a study: one pre-training, a training of each variant, and all that is measured of it."""
     # A variant after the other: the first is the control, and a stopped study has whole variants to show.
-    cells = [Cell(PRETRAIN, pretrain_cell, {"settings": settings})]
+    cells = [Cell(PRETRAIN, pretrain_cell, {"settings": settings}), blind_baseline(settings.seed)]
     for name, variant in variants.items():
         training = cell_name(TRAIN, name)
         cells.append(Cell(training, train_cell, {"variant": name, "settings": settings}, (PRETRAIN,)))
@@ -31,6 +32,11 @@ def cells_of(
             name, variant, folder, settings.attack, settings.seed, scans, second, needs=(training,)
         )
     return cells
+
+
+def blind_baseline(seed: int) -> Cell:
+    """The cell that holds training patients against test patients without any network."""
+    return Cell(BLIND, blind_cell, {"seed": seed})
 
 
 def measuring_cells(

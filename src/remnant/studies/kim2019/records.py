@@ -1,7 +1,7 @@
 """What the cells of the study leave each other and the tables: scans, what the server sees of them, what attacks made of that.
 
-Patients are pseudonyms throughout, and every record but `Scans` and `Views` is of test patients, whom no training saw, but where
-it says `training`.
+Patients are pseudonyms throughout, and every record but `Scans`, `Views` and `Fitted` is of test patients, whom no training saw,
+but where it says `training`.
 """
 
 from collections.abc import Sequence
@@ -168,6 +168,20 @@ class Segmented:
 
     variant: str
     conditions: dict[str, Overlap]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How well one variant's segmentations fit the k scans of training and test patients, for membership inference.
+
+    `patients` (k,) and `roles` (k,) of `Role`; `dice` and `cross_entropy` float64 (k,), as `attacks.membership.signals` has them.
+    """
+
+    variant: str
+    patients: tuple[str, ...]
+    roles: tuple[str, ...]
+    dice: np.ndarray
+    cross_entropy: np.ndarray
 
 
 @dataclass(frozen=True)

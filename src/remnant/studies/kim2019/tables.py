@@ -7,18 +7,20 @@ import numpy as np
 
 from remnant.base.results import Row
 from remnant.base.seeds import Seeds
+from remnant.measure.membership_inference import MembershipTest
 from remnant.studies import published
 from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.difference_tables import difference_rows
 from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
 from remnant.studies.kim2019.inversion_tables import inversion_rows
+from remnant.studies.kim2019.membership import membership_rows
 from remnant.studies.kim2019.overlap_tables import by_class, robustness_rows, segmentation_rows, transfer_rows
 from remnant.studies.kim2019.people_tables import people_rows
-from remnant.studies.kim2019.records import Identity, Inversion, People, Segmented, Timed, Transferred
+from remnant.studies.kim2019.records import Fitted, Identity, Inversion, People, Segmented, Timed, Transferred
 from remnant.studies.kim2019.summary_tables import Tables, headline_rows, trade_off_rows
 from remnant.studies.kim2019.variants import Variant
 
-Record = TypeVar("Record", Identity, Inversion, Segmented, Transferred, People, Timed)
+Record = TypeVar("Record", Identity, Inversion, Segmented, Transferred, People, Timed, Fitted)
 
 NAMES = (
     "identity",
@@ -34,6 +36,8 @@ NAMES = (
     "runtime",
     "trade_off",
     "headline",
+    "membership",
+    "membership_verdicts",
 )
 
 
@@ -46,6 +50,8 @@ def make_tables(
     transferred: Sequence[Transferred],
     people: Sequence[People],
     timed: Sequence[Timed],
+    fitted: Sequence[Fitted],
+    blind: MembershipTest,
     seeds: Seeds,
 ) -> Tables:
     """Every table of `NAMES`, from records of the `variants`, in whose order rows stand; one without records has no rows."""
@@ -73,6 +79,7 @@ def make_tables(
         tables[f"{name}_by_class"] = by_class(tables[name])
     tables["trade_off"] = [*trade_off_rows(tables)]
     tables["headline"] = [*headline_rows(tables)]
+    tables |= membership_rows(ordered(fitted), blind, words, seeds.child("membership"))
     return {name: tables[name] for name in NAMES}
 
 
