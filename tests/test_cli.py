@@ -13,10 +13,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import typer
 
 from remnant.attacks.prior import digest_of, load_prior
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cli import app
 from remnant.cohort.membership import halves
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.read import read_cohort
@@ -78,6 +80,16 @@ def patients(data, count):
     (data / "manifest.csv").write_text("\n".join(rows[: count + 1]) + "\n")
 
 
+def commands(group, before=()):
+    """The words of every command and group of commands below `group`."""
+    for name, command in group.commands.items():
+        yield (*before, name)
+        if hasattr(command, "commands"):
+            yield from commands(command, (*before, name))
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+
 # What is spoilt, what is told of it; whether a header shows it, so that no run is begun.
 SPOILT = {
     "cut off": (
@@ -136,6 +148,93 @@ def test_no_data(study, remnant, tmp_path):
     refused(study("--data", tmp_path / "nowhere"), "nowhere does not exist")
     refused(remnant("study", "subbanna2021", "--out", tmp_path / "run"), "give its directory with --data")
     assert not (tmp_path / "run").exists()
+
+
+# What takes seconds to import, and the part of torch that only a training needs.
+HEAVY = {"torch", "monai", "matplotlib", "scipy", "nibabel", "pandas", "SimpleITK", "lightning_fabric"}
+WRONG = [
+    "study subbanna2021 --data nowhere",
+    "study subbanna2021 --config nowhere",
+    "study lee2025 --prior nowhere",
+    "study kim2019 --second nowhere",
+    "protect train --data nowhere --out out",
+    "protect encode nowhere --encoder nowhere --out out",
+    "prior train --images nowhere --size 64 --out out",
+    "cohort check nowhere",
+    "inspect nowhere",
+    "--help",
+    "study subbanna2021 --help",
+]
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_path_and_help_import_nothing_heavy(words, tmp_path):
+    code = (
+        "import sys\nfrom remnant.cli import main\n"
+        f"sys.argv = ['remnant', *{words.split()!r}]\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n"
+        f"    print(stop.code or 0, sorted({HEAVY!r} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = 0 if "--help" in words else 2
+    assert done.stdout.splitlines()[-1] == f"{expected} []", done.stderr
+    if expected:
+        refused((expected, done.stderr.splitlines(), ""), "nowhere", "check the path")
+
+
+def test_settings_that_do_not_fit_are_told_without_the_compiler_of_torch(tmp_path):
+    code = (
+        "import sys\nfrom remnant.cli import main\n"
+        "sys.argv = ['remnant', 'study', 'subbanna2021', '--preset', 'smoke', '--networks', 'vnet']\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n"
+        "    print(stop.code, 'torch._dynamo' in sys.modules, 'monai' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "2 False False", done.stderr
+
+
+@pytest.mark.parametrize("command", ["", *(" ".join(words) for words in COMMANDS)])
+def test_help_is_for_people(remnant, monkeypatch, command):
+    """-h is --help, flags take nothing, and no name of an option is cut on a narrow terminal."""
+    monkeypatch.setenv("COLUMNS", "60")
+    code, _, said = remnant(*command.split(), "-h")
+    assert code == 0 and said == remnant(*command.split(), "--help")[2]
+    assert "<bool>" not in said and "│" not in said
+    named = [line.split()[0] for line in said.splitlines() if line.strip().startswith("--")]
+    assert not any("…" in name or name.endswith(("...", "-")) for name in named)
+
+
+def test_options_that_do_not_fit_are_told_in_our_voice(remnant):
+    code, errors, _ = remnant("phantom", "brains", "--patients", "x", "--out", "a")
+    assert code == 2 and errors[-1] == "Error: Invalid value for '--patients': must be a whole number. Got 'x' instead."
+    code, errors, _ = remnant("phantom", "brains", "--patients", "0", "--out", "a")
+    assert code == 2 and errors[-1] == "Error: Invalid value for '--patients': must be at least 1. Got '0' instead."
+
+
+def test_tab_completes_commands_and_options(tmp_path):
+    """By the script that `remnant --show-completion` gives a shell."""
+    words = environment(tmp_path) | {
+        "_REMNANT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "remnant stu",
+        "COMP_CWORD": "1",
+    }
+    code = "import sys; sys.argv = ['remnant']; from remnant.cli import main; main()"
+    told = subprocess.run([sys.executable, "-c", code], env=words, capture_output=True, text=True, check=False)
+    assert told.stdout.split() == ["study"], told.stderr
 
 
 def test_names_that_do_not_exist(study, remnant, tmp_path):

@@ -25,8 +25,13 @@ def test_settings_are_frozen_resolved_and_changed():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"inner": {"epochs": "many"}}, r"inner\.epochs: .* Got 'many' instead\."),
-        ({"colour": 1}, "colour: Extra inputs are not permitted"),
+        ({"inner": {"epochs": "many"}}, r"^inner\.epochs must be a whole number\. Got 'many' instead\.$"),
+        ({"inner": {"epochs": 1.5}}, r"^inner\.epochs must be a whole number\. Got 1\.5 instead\.$"),
+        ({"inner": 3}, r"^inner must be a table\. Got 3 instead\.$"),
+        ({"name": 3}, r"^name must be a text\. Got 3 instead\.$"),
+        ({"colour": 1}, r"^colour is no setting here; it has name, inner, widths\.$"),
+        ({"widht": 1}, r"^widht is no setting here; did you mean widths\?$"),
+        ({"inner": {"epoch": 1}}, r"^inner\.epoch is no setting here; did you mean epochs\?$"),
     ],
 )
 def test_what_does_not_fit_is_named(values, message):

@@ -1,3 +1,9 @@
+import io
+import re
+
+from rich.console import Console
+from rich.progress import Progress
+
 from remnant.base import progress
 from remnant.base.progress import Task
 
@@ -39,3 +45,22 @@ def test_between_steps_it_tells_what_the_work_is_at(capsys, monkeypatch):
         task.tell("a: step 2")
     # Not within 15 s of the last line.
     assert capsys.readouterr().err.splitlines() == ["cells 1/4, at a: step 2"]
+
+
+def test_quiet_says_nothing(capsys):
+    with Task("cells", 2, quiet=True) as task:
+        task.advance("a")
+        task.tell("b")
+        task.advance("b")
+    assert capsys.readouterr().err == ""
+
+
+def test_on_a_narrow_terminal_the_note_is_cut_and_the_count_stays(monkeypatch):
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    file = io.StringIO()
+    console = Console(file=file, width=60, force_terminal=True)
+    monkeypatch.setattr(progress, "Progress", lambda *columns, **how: Progress(*columns, console=console, **how))
+    with Task("cells", 400) as task:
+        task.advance("attack-cnn: method [/joint], step 401, loss 0.53, and so on and on")
+    line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).strip().splitlines()[-1].split("\r")[-1]
+    assert len(line) <= 60 and "1/400" in line and "cells attack-cnn: method [/" in line and "…" in line

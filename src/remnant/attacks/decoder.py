@@ -23,8 +23,8 @@ class Decoder:
     """An inversion decoder, as a study and a report meet it.
 
     `train(access, own, settings, seeds, report)` gives a `network`; `arguments(settings, model)` build one again that can
-    load the trained model's weights. `words` describe it in a report. `seconds(settings, own)` are what a voxel
-    takes, trained on `own` scans on one core of a CPU: an order of magnitude, for a forecast.
+    load the trained model's weights. `words` describe it in a report. `sample(settings)` are the settings of a short training,
+    which a forecast times on `SAMPLED` scans, and `samples(settings, own)` as how many of those one on `own` scans counts.
     """
 
     settings: type[Settings]
@@ -32,7 +32,19 @@ class Decoder:
     network: type[nn.Module]
     arguments: Callable[[Any, Any], dict[str, Any]]
     words: str
-    seconds: Callable[[Any, int], float]
+    sample: Callable[[Any], Any]
+    samples: Callable[[Any, int], float]
+
+
+SAMPLED = 2
+
+
+def _one_epoch(settings: Any) -> Any:
+    return settings.changed(fit=settings.fit.changed(epochs=1))
+
+
+def _epochs(settings: Any, own: int) -> float:
+    return settings.fit.epochs * own / SAMPLED
 
 
 # The room's list of inversion decoders: a new one is a file and an entry here.
@@ -43,7 +55,8 @@ DECODERS: dict[str, Decoder] = {
         MirrorDecoder,
         lambda settings, model: {"widths": settings.widths, "norm": settings.norm},
         words="as published (trained on stored latents by mean squared error)",
-        seconds=lambda settings, own: 0.22e-6 * own * settings.fit.epochs,
+        sample=_one_epoch,
+        samples=_epochs,
     ),
     "default": Decoder(
         DefaultSettings,
@@ -52,7 +65,8 @@ DECODERS: dict[str, Decoder] = {
         lambda settings, model: {"shape": model.mean.shape[2:], "widths": settings.widths},
         words="ours (the attacker's scans warped anew at each step and passed through the encoder again, SSIM in its loss, "
         "drawn upon its mean image)",
-        seconds=lambda settings, own: 0.46e-6 * own * (1 + settings.replays) * settings.fit.epochs,
+        sample=_one_epoch,
+        samples=_epochs,
     ),
     "linear": Decoder(
         LinearSettings,
@@ -64,7 +78,8 @@ DECODERS: dict[str, Decoder] = {
             "components": len(model.basis),
         },
         words="linear (ridge regression from the latents of the attacker's warped scans to these scans, in closed form)",
-        seconds=lambda settings, own: 0.46e-6 * settings.pairs,
+        sample=lambda settings: settings.changed(pairs=2 * SAMPLED),
+        samples=lambda settings, own: settings.pairs / (2 * SAMPLED),
     ),
 }
 

@@ -1,5 +1,6 @@
 """Frozen settings: TOML in, the resolved settings written into the run."""
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +28,7 @@ class Settings(pydantic.BaseModel):
         except tomllib.TOMLDecodeError as error:
             raise RemnantError(f"The configuration {path} is not valid TOML: {error}.") from None
         except pydantic.ValidationError as error:
-            raise RemnantError(f"The configuration {path} does not fit: {first_problem(error)}") from None
+            raise RemnantError(f"The configuration {path} does not fit: {first_problem(error, type(self))}") from None
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
@@ -35,7 +36,7 @@ class Settings(pydantic.BaseModel):
         try:
             return cls.model_validate(values)
         except pydantic.ValidationError as error:
-            raise RemnantError(first_problem(error)) from None
+            raise RemnantError(first_problem(error, cls)) from None
 
     def changed(self, **values: Any) -> Self:
         """The same settings with some replaced; raise `RemnantError` naming the one that does not fit."""
@@ -54,11 +55,64 @@ def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def first_problem(error: pydantic.ValidationError) -> str:
-    """The first of the problems that pydantic found, as one sentence."""
+# What a value must be, by pydantic's kind of error; its context fills the braces.
+_MUST = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text",
+    "path_type": "must be a path",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} values",
+    "too_long": "must have at most {max_length} values",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+}
+
+
+def first_problem(error: pydantic.ValidationError, settings: type[pydantic.BaseModel] | None = None) -> str:
+    """The first of the problems that pydantic found, as one sentence; of an unknown setting of `settings` also the nearest."""
     problem = error.errors()[0]
-    message = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        names = _names(settings, problem["loc"][:-1])
+        near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}." if names else "leave it out."
+        return f"{place} is no setting here; {meant}"
+    must = _MUST.get(problem["type"])
+    if must:
+        must = must.format(**problem.get("ctx", {}))
+        if problem["type"] == "missing":
+            return f"{place} {must}."
+        return f"{place} {must}. Got {problem['input']!r} instead.".lstrip()
+    message = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+    if not place:
         # A rule over several settings: the input would be all of them.
         return f"{message[0].upper()}{message[1:]}."
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {message}. Got {problem['input']!r} instead."
+    return f"{place}: {message}. Got {problem['input']!r} instead."
+
+
+def _names(settings: type[pydantic.BaseModel] | None, place: tuple[int | str, ...]) -> list[str]:
+    """The settings of the table at `place`; none where that is no table of fixed settings."""
+    for part in place:
+        field = settings.model_fields.get(str(part)) if settings else None
+        kind = field.annotation if field else None
+        settings = kind if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel) else None
+    return list(settings.model_fields) if settings else []

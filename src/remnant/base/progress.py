@@ -1,18 +1,19 @@
-"""Progress of long work: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar with the time left on a terminal, plain lines elsewhere, nothing where quiet was asked for."""
 
 import sys
 import time
 from types import TracebackType
 from typing import Self
 
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from remnant.base.texts import printable
 
@@ -27,29 +28,32 @@ class Task:
 
     def __init__(self, label: str, total: int, *, done: int = 0, quiet: bool = False) -> None:
         self.label, self.total, self.done = label, total, done
-        self._found = done
+        self._found, self._quiet = done, quiet
         self._bar: Progress | None = None
         if not quiet and sys.stderr.isatty():
+            # Where a terminal is narrow the note is cut, not the count or the time left.
             self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
+                TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+                BarColumn(bar_width=12),
                 MofNCompleteColumn(),
-                TimeElapsedColumn(),
                 TimeRemainingColumn(),
+                expand=True,
             )
         self._started = self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
-            self._id = self._bar.add_task(self.label, total=self.total, completed=self.done)
+            self._id = self._bar.add_task(escape(self.label), total=self.total, completed=self.done)
         return self
 
     def advance(self, note: str = "", steps: int = 1) -> None:
         """`steps` more are done; `note` (a loss, a name) is shown beside the label."""
         self.done += steps
         if self._bar:
-            self._bar.update(self._id, advance=steps, description=f"{self.label} {note}".rstrip())
+            self._bar.update(self._id, advance=steps, description=escape(f"{self.label} {note}".rstrip()))
+            return
+        if self._quiet:
             return
         now = time.monotonic()
         if now - self._last_line >= PLAIN_LINE_EVERY_S or self.done == self.total:
@@ -60,8 +64,8 @@ class Task:
     def tell(self, note: str) -> None:
         """What the work is at, `note`, while no step is done."""
         if self._bar:
-            self._bar.update(self._id, description=f"{self.label} {note}")
-        elif time.monotonic() - self._last_line >= PLAIN_LINE_EVERY_S:
+            self._bar.update(self._id, description=escape(f"{self.label} {note}"))
+        elif not self._quiet and time.monotonic() - self._last_line >= PLAIN_LINE_EVERY_S:
             self._last_line = time.monotonic()
             say(f"{self.label} {self.done}/{self.total}, at {note}")
 

@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import Quiet
+from remnant.cli.options import Quiet, existing
 
 cohort = typer.Typer(help="Look at patients' files.", no_args_is_help=True)
 
 
 @cohort.command("check")
 def cohort_check(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A cohort of a known layout, or a folder of DICOM.")],
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            callback=existing("data directory"), metavar="DIR", help="A cohort of a known layout, or a folder of DICOM."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     quiet: Quiet = False,
 ) -> None:

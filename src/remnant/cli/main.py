@@ -6,10 +6,12 @@ import sys
 import traceback
 from typing import Annotated, NoReturn
 
+import pydantic
 import typer
 import typer.core
 
 from remnant import __version__
+from remnant.base.config import first_problem
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.cli import verbs
@@ -43,8 +45,9 @@ app = typer.Typer(
     cls=_Commands,
     help="Measure how much of a patient is left in a medical-imaging model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(study, name="study")
 app.add_typer(attack, name="attack")
@@ -72,7 +75,13 @@ def _common(
 def main() -> None:
     """Run the command; what a user can mend is one sentence and exit code 2, Ctrl-C is 130, a fault of Remnant itself 70."""
     try:
-        app(standalone_mode=True)
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as error:
+        # Typer reads options by pydantic.
+        if isinstance(error.__cause__, pydantic.ValidationError):
+            error.message = first_problem(error.__cause__)
+        error.show()
+        sys.exit(error.exit_code)
     except RemnantError as error:
         say(f"remnant: {error}")
         sys.exit(2)

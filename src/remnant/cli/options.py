@@ -3,22 +3,41 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from remnant.base.errors import RemnantError
+
 if TYPE_CHECKING:
     from remnant.base.config import Settings
 
 S = TypeVar("S", bound="Settings")
+Given = TypeVar("Given", Path, list[Path], None)
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a progress bar.")]
+
+def existing(what: str) -> Callable[[Given], Given]:
+    """A callback of an option: refuses a path that is not there before anything that takes seconds is imported."""
+
+    def checked(given: Given) -> Given:
+        for path in given if isinstance(given, list) else [given]:
+            if path is not None and not path.exists():
+                raise RemnantError(f"The {what} {path} does not exist; check the path.")
+        return given
+
+    return checked
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but results and errors.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
 Config = Annotated[
-    Path | None, typer.Option(help="TOML file whose settings replace the preset's; options replace both.")
+    Path | None,
+    typer.Option(
+        callback=existing("configuration"), help="TOML file whose settings replace the preset's; options replace both."
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
 Cache = Annotated[Path | None, typer.Option(help="Where prepared images are kept; by default the user's cache.")]
@@ -36,7 +55,10 @@ SimulateRevisits = Annotated[
 Seed = Annotated[int | None, typer.Option(help="The root of every random number.")]
 Population = Annotated[
     Path | None,
-    typer.Option(help="CSV with the columns age, sex, count: among whom people are counted; a round one by default."),
+    typer.Option(
+        callback=existing("population"),
+        help="CSV with the columns age, sex, count: among whom people are counted; a round one by default.",
+    ),
 ]
 Site = Annotated[float | None, typer.Option(help="How many people of the population the hospital draws from.")]
 CORES = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

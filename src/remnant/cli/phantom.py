@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Quiet, Workers
+from remnant.cli.options import CORES, Quiet, Workers, existing
 
 phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=True)
 
@@ -35,7 +35,12 @@ def phantom_brains(
 
 @phantom.command("heads")
 def phantom_heads(
-    maps: Annotated[Path, typer.Option(help="Directory of label maps: manifest.csv and labels.csv.")],
+    maps: Annotated[
+        Path,
+        typer.Option(
+            callback=existing("directory of label maps"), help="Directory of label maps: manifest.csv and labels.csv."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Directory to write, in BIDS.")],
     sessions: Annotated[int, typer.Option(min=1, help="Scans of each person.")] = 2,
     skull: Annotated[

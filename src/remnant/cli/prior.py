@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Preset, Quiet
+from remnant.cli.options import CORES, Preset, Quiet, existing
 
 prior = typer.Typer(help="Make the generator that an attack on a checkpoint starts from.", no_args_is_help=True)
 
 
 @prior.command("train")
 def prior_train(
-    images: Annotated[Path, typer.Option(metavar="DIR", help="Public radiographs, in any layout that is read.")],
+    images: Annotated[
+        Path,
+        typer.Option(
+            callback=existing("data directory"), metavar="DIR", help="Public radiographs, in any layout that is read."
+        ),
+    ],
     size: Annotated[int, typer.Option(help="Pixels along each side: 4 times a power of 2.")],
     out: Annotated[Path, typer.Option(help="Run directory.")],
     preset: Annotated[
@@ -26,7 +31,10 @@ def prior_train(
             help="Train on half of the patients, always the same: the other half is left to targets of a study.",
         ),
     ] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file whose settings replace the preset's.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(callback=existing("configuration"), help="TOML file whose settings replace the preset's."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -55,7 +63,9 @@ def prior_train(
 
 @prior.command("import")
 def prior_import(
-    file: Annotated[Path, typer.Argument(help="A checkpoint of the public chest PGGAN.")],
+    file: Annotated[
+        Path, typer.Argument(callback=existing("checkpoint"), help="A checkpoint of the public chest PGGAN.")
+    ],
     out: Annotated[Path, typer.Option(help="New file, .safetensors.")],
 ) -> None:
     """Turn a checkpoint of the public chest PGGAN into a prior."""

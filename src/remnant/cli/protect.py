@@ -15,6 +15,7 @@ from remnant.cli.options import (
     Seed,
     SimulateRevisits,
     Workers,
+    existing,
     typed,
     with_options,
 )
@@ -26,7 +27,14 @@ protect = typer.Typer(
 
 @protect.command("train")
 def protect_train(
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Scans with label maps, in any layout that is read.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            callback=existing("data directory"),
+            metavar="DIR",
+            help="Scans with label maps, in any layout that is read.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Run directory.")],
     lambda_: Annotated[
         float | None,
@@ -68,12 +76,18 @@ def protect_train(
 
 @protect.command("evaluate")
 def protect_evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `protect train`.")],
+    run: Annotated[Path, typer.Argument(callback=existing("run"), metavar="RUN", help="A run of `protect train`.")],
     data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Scans with label maps, of patients it was trained on and of others.")
+        Path,
+        typer.Option(
+            callback=existing("data directory"),
+            metavar="DIR",
+            help="Scans with label maps, of patients it was trained on and of others.",
+        ),
     ],
     second: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="A cohort of another kind; repeatable.")
+        list[Path] | None,
+        typer.Option(callback=existing("data directory"), metavar="DIR", help="A cohort of another kind; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; RUN with -evaluation behind it by default.")] = None,
     simulate_revisits: SimulateRevisits = False,
@@ -104,9 +118,14 @@ def protect_evaluate(
 
 @protect.command("encode")
 def protect_encode(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A NIfTI volume.")],
+    scan: Annotated[Path, typer.Argument(callback=existing("scan"), metavar="SCAN", help="A NIfTI volume.")],
     encoder: Annotated[
-        Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its encoder's file or folder.")
+        Path,
+        typer.Option(
+            callback=existing("encoder"),
+            metavar="RUN",
+            help="A run of `protect train`, or its encoder's file or folder.",
+        ),
     ],
     out: Annotated[
         Path,
@@ -138,9 +157,16 @@ def protect_encode(
 
 @protect.command("segment")
 def protect_segment(
-    code: Annotated[Path, typer.Argument(metavar="CODE", help="A code of `protect encode`.")],
+    code: Annotated[
+        Path, typer.Argument(callback=existing("code"), metavar="CODE", help="A code of `protect encode`.")
+    ],
     segmenter: Annotated[
-        Path, typer.Option(metavar="RUN", help="A run of `protect train`, or its segmenter's file or folder.")
+        Path,
+        typer.Option(
+            callback=existing("segmenter"),
+            metavar="RUN",
+            help="A run of `protect train`, or its segmenter's file or folder.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="New file for the label map: on the scan's grid where its .client.json is at hand.")

@@ -20,6 +20,7 @@ from remnant.cli.options import (
     SimulateRevisits,
     Site,
     StudyWorkers,
+    existing,
     typed,
     with_options,
     workers_for,
@@ -46,7 +47,10 @@ class LatentsFrom(StrEnum):
 @study.command("subbanna2021")
 def study_subbanna2021(
     data: Annotated[
-        Path | None, typer.Option(help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms.")
+        Path | None,
+        typer.Option(
+            callback=existing("data directory"), help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms."
+        ),
     ] = None,
     preset: Annotated[
         PresetOrDemo, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm. paper: 1 mm, 224^3, for a GPU.")
@@ -102,14 +106,24 @@ def study_subbanna2021(
 @study.command("lee2025")
 def study_lee2025(
     private: Annotated[
-        Path | None, typer.Option(help="The patients who train the targets. `smoke` makes them.")
+        Path | None,
+        typer.Option(
+            callback=existing("data directory"), help="The patients who train the targets. `smoke` makes them."
+        ),
     ] = None,
     public: Annotated[
-        Path | None, typer.Option(help="The attacker's radiographs, with age and sex. `smoke` makes them.")
+        Path | None,
+        typer.Option(
+            callback=existing("data directory"),
+            help="The attacker's radiographs, with age and sex. `smoke` makes them.",
+        ),
     ] = None,
     prior: Annotated[
         Path | None,
-        typer.Option(help="By `remnant prior train --attackers-half` from the public radiographs. `smoke` makes one."),
+        typer.Option(
+            callback=existing("prior"),
+            help="By `remnant prior train --attackers-half` from the public radiographs. `smoke` makes one.",
+        ),
     ] = None,
     preset: Annotated[
         Preset, typer.Option(help="smoke: 32 pixels, seconds. cpu: 64 pixels. paper: 224 pixels, for a GPU.")
@@ -162,10 +176,15 @@ def study_lee2025(
 @study.command("kim2019")
 def study_kim2019(
     data: Annotated[
-        Path | None, typer.Option(help="Scans with label maps, several sessions of each patient. `smoke` makes them.")
+        Path | None,
+        typer.Option(
+            callback=existing("data directory"),
+            help="Scans with label maps, several sessions of each patient. `smoke` makes them.",
+        ),
     ] = None,
     second: Annotated[
-        list[Path] | None, typer.Option(help="A cohort of another kind to transfer to; repeatable.")
+        list[Path] | None,
+        typer.Option(callback=existing("data directory"), help="A cohort of another kind to transfer to; repeatable."),
     ] = None,
     preset: Annotated[
         Preset, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm, small networks. paper: 1 mm, for a GPU.")

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from remnant.cli.options import existing
+
 
 def inspect(
     checkpoint: Annotated[
         Path,
         typer.Argument(
+            callback=existing("checkpoint"),
             metavar="MODEL",
             help="A .pt, .pth, .ckpt or .safetensors file, or a folder or zip of a model, such as nnU-Net's.",
         ),

@@ -1,13 +1,17 @@
 """Where and in which precision networks run, chosen by what the machine does fast."""
 
+import logging
 import os
 from collections.abc import Iterator
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # Each step asks for the same large buffers anew, and the system clears every page that it gives out: with huge pages a step of
 # a decoder on 64x80x64 volumes took a tenth less. PyTorch reads this when it first allocates; workers inherit it.
@@ -18,16 +22,21 @@ MEMORY_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @cache
-def fabric() -> Fabric:
+def fabric() -> "Fabric":
     """One GPU if there is one, else the CPU; bfloat16 autocast only where matrix units make it pay.
 
     Without AMX a CPU emulates bfloat16 convolutions: on a 64x80x64 volume they were seen to take a hundred times as long.
     """
+    # A second to import, for torch's compiler: whoever gave a wrong path hears of it before that.
+    from lightning_fabric import Fabric
+
     fast_bfloat16 = (
         torch.cuda.is_bf16_supported(including_emulation=False)
         if torch.cuda.is_available()
         else torch.cpu._is_amx_tile_supported()
     )
+    # It would tell everybody which precision it uses, each process anew.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if fast_bfloat16 else "32-true")
 
 

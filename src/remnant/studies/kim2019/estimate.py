@@ -1,7 +1,6 @@
 """What the study will take, said before it starts: every network tried once here, on a scan of the study."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +12,8 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
-from remnant.engine.cells import THREADS, Cell, unfinished
+from remnant.engine.cells import Cell, unfinished
+from remnant.engine.cost import timed
 from remnant.engine.device import as_batch, fabric, place
 from remnant.engine.stitch import stitched
 from remnant.measure.images import union_box
@@ -30,7 +30,6 @@ from remnant.studies.kim2019.training import PRETRAIN, TRAIN
 from remnant.studies.kim2019.transfer import TRANSFER
 from remnant.studies.kim2019.variants import Variant
 
-TIMES = 2  # each network is tried, since the first time is slow
 # Seconds of a pair of scans, measured on one core of an EPYC.
 SSIM_A_VOXEL = 1.3e-8
 REGISTRATION_A_VOXEL = 2e-6
@@ -138,54 +137,38 @@ def _adversaries(costs: Costs, attack: AttackSettings) -> float:
 
 def costs_of(net: PrivacyNetSettings, attack: AttackSettings, scans: Scans) -> Costs:
     """Every network tried on the first scan."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        networks = Networks.untrained(net, len(scans.classes), Seeds(0))
-        scan = torch.from_numpy(scans.images[0])
-        code = as_batch(scan[None])
-        patch = as_batch(torch.rand(2 * net.batch, 1, *(net.patch,) * 3))
-        # As many as a step has: a volume alone takes several times as long.
-        side, together = attack.adversaries.reidentifier.patch, 2 * attack.adversaries.reidentifier.batch
-        heads = [part.stop - part.start for part in union_box(scans.images[:, 0], margin=MARGIN)]
-        seen = as_batch(torch.rand(together, 1, *(heads if side is None else (side,) * 3)))
-        names = {*attack.adversaries.trunks, attack.people.trunk}
+    networks = Networks.untrained(net, len(scans.classes), Seeds(0))
+    scan = torch.from_numpy(scans.images[0])
+    code = as_batch(scan[None])
+    patch = as_batch(torch.rand(2 * net.batch, 1, *(net.patch,) * 3))
+    # As many as a step has: a volume alone takes several times as long.
+    side, together = attack.adversaries.reidentifier.patch, 2 * attack.adversaries.reidentifier.batch
+    heads = [part.stop - part.start for part in union_box(scans.images[:, 0], margin=MARGIN)]
+    seen = as_batch(torch.rand(together, 1, *(heads if side is None else (side,) * 3)))
+    names = {*attack.adversaries.trunks, attack.people.trunk}
 
-        def step() -> None:
-            with fabric().autocast():
-                drawn = networks.encoder(patch)
-                logits = networks.segmenter(drawn).float().sum() + networks.discriminator(*drawn.chunk(2)).float().sum()
-            logits.backward()
+    def step() -> None:
+        with fabric().autocast():
+            drawn = networks.encoder(patch)
+            logits = networks.segmenter(drawn).float().sum() + networks.discriminator(*drawn.chunk(2)).float().sum()
+        logits.backward()
 
-        for network in vars(networks).values():
-            place(network)
-        played = _timed(step)
-        single = _timed(lambda: _step(networks.segmenter, patch)) / len(patch)
-        trunks = {name: _timed(lambda name=name: _step(place(build_trunk(name)), seen)) / together for name in names}
-        decoder = place(CodeDecoder(tuple(scan.shape[1:]), 1, attack.redraw.widths))
-        drawn = _timed(lambda: _step(decoder, code))
-        for network in vars(networks).values():
-            network.eval()
-        encode = _timed(lambda: stitched(networks.encoder, scan, net.patch))
-        segment = _timed(lambda: stitched(networks.segmenter, scan, net.patch))
-        # The discriminator has a step of its own.
-        return Costs(1.3 * played, encode, segment, trunks, drawn, single)
-    finally:
-        torch.set_num_threads(threads)
+    for network in vars(networks).values():
+        place(network)
+    played = timed(step)
+    single = timed(lambda: _step(networks.segmenter, patch)) / len(patch)
+    trunks = {name: timed(lambda name=name: _step(place(build_trunk(name)), seen)) / together for name in names}
+    decoder = place(CodeDecoder(tuple(scan.shape[1:]), 1, attack.redraw.widths))
+    drawn = timed(lambda: _step(decoder, code))
+    for network in vars(networks).values():
+        network.eval()
+    encode = timed(lambda: stitched(networks.encoder, scan, net.patch))
+    segment = timed(lambda: stitched(networks.segmenter, scan, net.patch))
+    # The discriminator has a step of its own.
+    return Costs(1.3 * played, encode, segment, trunks, drawn, single)
 
 
 def _step(network: nn.Module, batch: torch.Tensor) -> None:
     with fabric().autocast():
         loss = network(batch).float().sum()
     loss.backward()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(TIMES):
-        started = time.monotonic()
-        work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        taken.append(time.monotonic() - started)
-    return min(taken)

@@ -103,7 +103,8 @@ def evaluate(
             blind_baseline(settings.seed),
         ]
         patients = sum(len(other.patients) for other in others.values())
-        foretell(run, net.changed(patch=patch), settings.attack, variants, cells, scans, patients, asked.workers)
+        if not asked.quiet:
+            foretell(run, net.changed(patch=patch), settings.attack, variants, cells, scans, patients, asked.workers)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

@@ -79,7 +79,8 @@ def run_study(
             others = others or {"phantoms": _phantoms(run, "second", asked)}
         scans = _scans(run, cohort, others, settings, cache, asked)
         cells = cells_of(run, settings, variants, scans, tuple(others))
-        foretell(run, settings.net, settings.attack, variants, cells, scans, _patients(others), asked.workers)
+        if not asked.quiet:
+            foretell(run, settings.net, settings.attack, variants, cells, scans, _patients(others), asked.workers)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

@@ -75,7 +75,8 @@ def audit_checkpoint(
         cells = [demographics_of(settings), *attacks] if given.public else attacks
         members = len(used(given.against)["members"]) if given.against else 0
         loads = {TARGET: load_of(given.access.target, given.input_range, members)}
-        foretell(run, settings, cells, asked.workers, loads=loads, side=given.prior.side)
+        if not asked.quiet:
+            foretell(run, settings, cells, asked.workers, loads=loads, side=given.prior.side)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

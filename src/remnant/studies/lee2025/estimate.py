@@ -1,6 +1,5 @@
 """What the study will take, said before it starts."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,8 @@ from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.demographics import NETWORK
 from remnant.base.progress import say
 from remnant.base.run import Run
-from remnant.engine.cells import THREADS, Cell, unfinished
+from remnant.engine.cells import Cell, unfinished
+from remnant.engine.cost import timed
 from remnant.engine.device import fabric, place
 from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
@@ -21,7 +21,6 @@ from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.inputs import InputRange
 
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
-TIMES = 3  # how often: the first is slow, and others may be at work
 # What a step of an attack costs beside the target's own: the generator, hooks, and both directions through all of it.
 BESIDE = 1.3
 # Of an image that is only looked at, against one that is trained on.
@@ -40,7 +39,7 @@ class Load:
 
 def load_of(target: nn.Module, input_range: InputRange, members: int = 0) -> Load:
     """The load of a network that is not trained any more, by a step of it here."""
-    return Load(_timed(target, input_range.channels, input_range.size), members)
+    return Load(_seconds_of(target, input_range.channels, input_range.size), members)
 
 
 def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
@@ -73,7 +72,7 @@ def foretell(
     waiting = unfinished(run, cells)
     if not waiting:
         return
-    reading = _timed(build_classifier(NETWORK, channels=1, classes=2), 1, settings.demographic.input_range.size)
+    reading = _seconds_of(build_classifier(NETWORK, channels=1, classes=2), 1, settings.demographic.input_range.size)
     seconds = disk = 0.0
     for cell in waiting:
         if cell.name == DEMOGRAPHICS:
@@ -114,21 +113,15 @@ def _work(settings: AuditSettings, method: str, *, first: bool) -> tuple[int, in
     return drawn, searched + (tuning if first and not untuned else 0)
 
 
-def _timed(model: nn.Module, channels: int, size: int) -> float:
+def _seconds_of(model: nn.Module, channels: int, size: int) -> float:
     """Seconds that a training step takes an image, or an attack's where the weights are frozen."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        model = place(model)
-        images = torch.rand(TRIED, channels, size, size, device=fabric().device, requires_grad=True)
-        taken = []
-        for _ in range(TIMES):
-            started = time.monotonic()
-            with fabric().autocast():
-                loss = model(images).float().sum()
-            loss.backward()
-            loss.item()
-            taken.append(time.monotonic() - started)
-        return min(taken) / TRIED
-    finally:
-        torch.set_num_threads(threads)
+    model = place(model)
+    images = torch.rand(TRIED, channels, size, size, device=fabric().device, requires_grad=True)
+
+    def step() -> None:
+        with fabric().autocast():
+            loss = model(images).float().sum()
+        loss.backward()
+        loss.item()
+
+    return timed(step, times=3) / TRIED

@@ -84,7 +84,8 @@ def run_study(
         said["prior"] = prior_in_words(generator, dealt.attackers)
         said["sha256"] = sha256(path)
         cells = cells_of(run, settings, path)
-        foretell(run, settings, cells, asked.workers, loads=loads_of(run, settings), side=settings.side)
+        if not asked.quiet:
+            foretell(run, settings, cells, asked.workers, loads=loads_of(run, settings), side=settings.side)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

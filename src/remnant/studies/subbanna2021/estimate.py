@@ -1,40 +1,73 @@
-"""What the study will take, said before it starts."""
+"""What the study will take, said before it starts: each network trained on two of its scans, once, and multiplied."""
 
-from remnant.attacks.decoder import DECODERS
+from collections.abc import Callable
+
+from remnant.attacks.decoder import DECODERS, SAMPLED
 from remnant.base.progress import say
 from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.engine.cells import Cell, unfinished
+from remnant.engine.cost import timed
+from remnant.studies.subbanna2021.cells import attack_cell, segmenter_cell
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
-from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.folds import FoldData, read_fold
 from remnant.studies.subbanna2021.settings import StudySettings
+from remnant.targets.access import latents_of
+from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
-# Seconds a voxel of one training step, measured on one core of an EPYC at 64x80x64 in float32: an order of magnitude
-# elsewhere, which is what somebody needs to know who is about to wait.
-SECONDS_A_VOXEL = {"unet": 2.0e-6, "segnet": 0.95e-6}
 # Per scan and attack, in float16: the original and the reconstruction.
 BYTES_A_VOXEL = 4
 
 
-def foretell(run: Run, settings: StudySettings, workers: int) -> None:
-    """Say how long the cells will take, and how much disk."""
+def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int) -> None:
+    """Say how long the cells that are left will take, and how much disk; of none, nothing."""
+    waiting = unfinished(run, cells)
+    if not waiting:
+        return
     data = read_fold(run, 0)
-    voxels = data.images[0].numel()
-    own = len(data.where("attacker"))
-    chosen = [EXPERIMENTS[name] for name in settings.experiments]
-    kinds = {kind for experiment in chosen for kind in (experiment.target, experiment.encoder) if kind}
-    seconds = 0.0
-    for network in settings.networks:
-        for kind in kinds:
-            target = TARGETS[kind]
-            epochs = getattr(settings, target.settings).fit.epochs
-            scans = len(data.where(target.group, 1)[: settings.few if target.few else None])
-            seconds += SECONDS_A_VOXEL[network] * scans * epochs
-        for experiment in [each for each in chosen if not each.trained_by]:
-            seconds += DECODERS[experiment.decoder].seconds(getattr(settings, experiment.decoder), own)
-    times = settings.dealt * len(settings.networks)
-    minutes = seconds * voxels * settings.dealt / workers / 60
-    redrawn = len(data.where("member")) + len(data.where("non_member"))
-    disk = (times * len(chosen) * redrawn + settings.dealt * len(data.images)) * voxels * BYTES_A_VOXEL / 1e6
+    seconds = sum(_seconds(settings, data, waiting, network) for network in settings.networks)
+    trained, attacks = (sum(cell.work is work for cell in waiting) for work in (segmenter_cell, attack_cell))
+    minutes = max(1, round(seconds / workers / 60))
+    attacked = len(data.where("member")) + len(data.where("non_member"))
+    disk = (attacks * attacked + settings.dealt * len(data.images)) * data.images[0].numel() * BYTES_A_VOXEL / 1e6
     say(
-        f"{times * len(kinds)} segmenters and {times * len(chosen)} attacks: about {max(1, round(minutes))} min with "
-        f"{workers} workers, and {max(1, round(disk))} MB in {run.path} while they run."
+        f"{trained} segmenters and {attacks} attacks: about {minutes} min with {workers} workers, "
+        f"and {max(1, round(disk))} MB in {run.path} while they run."
     )
+
+
+def _seconds(settings: StudySettings, data: FoldData, waiting: list[Cell], network: str) -> float:
+    """Of one network's cells, trainings alone: measuring takes little beside them."""
+    own = [cell for cell in waiting if cell.arguments.get("network") == network]
+    images, labels = data.images[:SAMPLED], data.labels[:SAMPLED]
+    recipe = settings.segmenter.changed(fit=settings.segmenter.fit.changed(epochs=1))
+    model = None
+
+    def segmenter() -> None:
+        nonlocal model
+        model = train_segmenter(network, images, labels, len(data.classes), recipe, Seeds(0), _unheard)
+
+    step = timed(segmenter) / len(images)
+    seconds = 0.0
+    for cell in own:
+        if cell.work is segmenter_cell:
+            kind = TARGETS[cell.arguments["target"]]
+            chosen: SegmenterSettings = getattr(settings, kind.settings)
+            scans = len(data.where(kind.group, 1)[: settings.few if kind.few else None])
+            seconds += step * scans * chosen.fit.epochs
+    access, attackers = latents_of(model, images), len(data.where("attacker"))
+    names = [cell.arguments["experiment"] for cell in own if cell.work is attack_cell]
+    decoders = [EXPERIMENTS[name].decoder for name in names if not EXPERIMENTS[name].trained_by]
+    for name in dict.fromkeys(decoders):
+        decoder, chosen = DECODERS[name], getattr(settings, name)
+        sample = timed(_training(decoder.train, access, images, decoder.sample(chosen)))
+        seconds += decoders.count(name) * decoder.samples(chosen, attackers) * sample
+    return seconds
+
+
+def _training(train: Callable[..., object], *what: object) -> Callable[[], object]:
+    return lambda: train(*what, Seeds(0), _unheard)
+
+
+def _unheard(epoch: int, loss: float, validation: float | None) -> None:
+    """Nobody is told of a training that is only timed."""

@@ -71,8 +71,10 @@ def run_study(
         # In this process: workers take longer to start than these to be drawn.
         cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=quiet))
         _prepare_folds(run, cohort, settings, cache, workers, quiet)
-        foretell(run, settings, workers)
-        return cells_of(settings)
+        cells = cells_of(settings)
+        if not quiet:
+            foretell(run, settings, cells, workers)
+        return cells
 
     return carry_out(
         STUDY,
