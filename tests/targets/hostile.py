@@ -333,6 +333,27 @@ def torchscript(path, mark):
             archive.writestr(name, b"\x80\x02}.")
 
 
+@entry("TorchScript", "state_dict")
+def torchscript_that_is_packed(path, mark):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a/data.pkl", "a/constants.pkl", "a/code/__torch__.py", "a/extra/metadata.json"):
+            archive.writestr(name, b"\x80\x02}." * 99)
+
+
+@entry("MONAI bundle", "models/model.pt")
+def bundle(path, mark):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a/configs/metadata.json", "a/models/model.pt", "a/models/model.ts"):
+            archive.writestr(name, b"{}")
+
+
+@entry("holds a checkpoint", "fold_0/checkpoint_final.pth")
+def archive_of_a_folder(path, mark):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("dataset.json", b"{}")
+        archive.writestr("fold_0/checkpoint_final.pth", b"x")
+
+
 @entry("NumPy arrays")
 def numpy_archive(path, mark):
     with path.open("wb") as file:
@@ -490,6 +511,11 @@ def xzipped(path, mark):
 @entry("ONNX")
 def onnx(path, mark):
     path.write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x032.0:\x10" + bytes(range(128, 256)))
+
+
+@entry("Core ML")
+def core_ml(path, mark):
+    path.write_bytes(b"\x08\x04\x12\x40\x0a" + bytes(range(128, 256)))
 
 
 @entry("SavedModel")

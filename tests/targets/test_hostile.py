@@ -31,7 +31,7 @@ def test_refused_with_its_sentence(tmp_path, name):
         write(path, mark)
         with pytest.raises(RemnantError) as refusal:
             open_checkpoint(path)
-        sentences.append(str(refusal.value).replace(suffix, ""))
+        sentences.append(str(refusal.value).replace(f"a{suffix}", "a"))
     assert not mark.exists()
     assert all(text in sentences[0] for text in told), sentences[0]
     assert sentences[0].endswith(".") and sentences[0].isprintable()

@@ -1,10 +1,12 @@
 from collections import Counter, OrderedDict
+from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 from torch import nn
 
+from remnant.base.errors import RemnantError
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.checkpoint import save_checkpoint
 from remnant.targets.opening import open_checkpoint
@@ -147,6 +149,62 @@ def test_texts_that_tell_of_people_and_files(tmp_path, model, text, kind):
     assert open_checkpoint(tmp_path / "a.pt").findings == ()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"train_ids": ["PAT001", "PAT002"]},
+        {"train_ids": "PAT001, PAT002, PAT017"},
+        {"split": [["hippocampus_001", "hippocampus_017", "hippocampus_023"], [1, 2]]},
+        {"val_subjects": ["anna", "bert"]},
+        {"fold": ("sub-01", "sub-02", "sub-k3")},
+    ],
+)
+def test_lists_of_cases(tmp_path, model, value):
+    torch.save({"model": model.state_dict(), "hyper_parameters": value}, tmp_path / "a.pt")
+    opened = open_checkpoint(tmp_path / "a.pt")
+    (finding,) = opened.findings
+    assert "identifiers of cases" in finding
+    assert not any(text in str(opened.metadata) + finding for text in ("PAT0", "hippocampus_0", "anna", "sub-0"))
+
+
+def test_paths_within_a_longer_text(tmp_path, model):
+    for text in (
+        "lr: 0.1\ndata_root: /data/patients/p1\nepochs: 3",
+        "root='C:\\scans\\p1\\a'",
+        "--data ~/cohort/scans --lr 1",
+        "x=1,/mnt/a/b",
+    ):
+        torch.save({"model": model.state_dict(), "config": text}, tmp_path / "a.pt")
+        opened = open_checkpoint(tmp_path / "a.pt")
+        assert any("name files" in finding for finding in opened.findings), text
+        assert opened.metadata == {"config": "(a file, not shown)"}
+
+
+def test_settings_that_tell_of_nobody(tmp_path, model):
+    settings = {
+        "file_ending": ".nii.gz",
+        "layers": ["layer1", "layer2"],
+        "labels": {"background": 0, "anterior": 1},
+        "ratio": "1/2",
+        "keys": [1, 2],
+        "channel_names": {"0": "MRI"},
+        "loss": "dice+ce",
+        "optimizer": "torch.optim.adam.Adam",
+    }
+    torch.save({"model": model.state_dict(), "hyper": settings}, tmp_path / "a.pt")
+    assert open_checkpoint(tmp_path / "a.pt").findings == ()
+
+
+def test_what_trainers_count_comes_last(tmp_path, model):
+    value = {
+        "loops": {f"count{i}": i for i in range(300)},
+        "hyper_parameters": {"lr": 0.1},
+        "state_dict": model.state_dict(),
+    }
+    torch.save(value, tmp_path / "a.ckpt")
+    assert next(iter(open_checkpoint(tmp_path / "a.ckpt").metadata)) == "hyper_parameters.lr"
+
+
 def test_metadata_that_are_odd(tmp_path, model):
     loop = {"a": Counter(x=1), "b": set([1]), "c": complex(1), "d": b"\x00", "e": "\x1b[2J" + "x" * 999}
     loop["self"] = loop
@@ -193,6 +251,12 @@ def test_remnants_own(tmp_path):
     save_checkpoint(tmp_path / "a.safetensors", Segmenter(**arguments), arguments)
     opened = open_checkpoint(tmp_path / "a.safetensors")
     assert '"Segmenter"' in opened.header and opened.metadata == {}
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.pt", "s3://bucket/a.pt", "hf://a/b"])
+def test_addresses(address):
+    with pytest.raises(RemnantError, match="download"):
+        open_checkpoint(Path(address))
 
 
 def test_the_file_is_left_alone(tmp_path, model):

@@ -15,6 +15,7 @@ from remnant.targets.files.pickled import BadPickleError, Pickled
 from remnant.targets.files.stored import Storages
 
 LOCAL_HEADER = 30  # bytes before a record's name
+WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors")
 PICKLE_BYTES = 128 * 2**20  # of names and shapes; a large language model has one
 
 
@@ -88,10 +89,18 @@ def _pickle_name(path: Path, records: dict[str, zipfile.ZipInfo]) -> str:
     names = [PurePosixPath(name) for name in records]
     if any(name.name == "constants.pkl" or "code" in name.parts[1:-1] for name in names):
         raise RemnantError(
-            f"{path} is a TorchScript archive, which is a program; save the module's state_dict() and give that."
+            f"{path} is a TorchScript archive, which is a program; save the module's state_dict() and give that, or the "
+            "model.pt beside it in a MONAI bundle."
         )
     pickles = [name for name in names if name.name == "data.pkl"]
     if not pickles:
+        if any(name.parts[-2:] == ("configs", "metadata.json") for name in names):
+            raise RemnantError(f"{path} is a MONAI bundle; unpack it, and give the models/model.pt in it.")
+        if any(name.suffix in WEIGHTS for name in names):
+            inside = next(str(name) for name in names if name.suffix in WEIGHTS)
+            raise RemnantError(
+                f"{path} is a zip archive that holds a checkpoint ({short(inside)}); unpack it, and give that."
+            )
         if names and all(name.suffix == ".npy" for name in names):
             what = "an archive of NumPy arrays"
         elif any(name.suffix in (".h5", ".keras") for name in names):

@@ -1,5 +1,6 @@
 """What kind of file it is, by its first bytes: suffixes lie."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
     (128, b"DICM", "a DICOM file", _WEIGHTS),
     (257, b"ustar", "a tar archive, as PyTorch wrote before 0.4 or as folders are packed", "save its state_dict anew"),
 )
+ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|hf):/", re.IGNORECASE)
 # Protocol buffers begin with field 1 as a number: an ONNX model's IR version, or a SavedModel's schema version 1.
 _FIELD_1, _NEXT = 0x08, (0x12, 0x1A, 0x22, 0x3A, 0x42)
 # The last eight bytes of the tables that TensorFlow writes as `.index`.
@@ -36,6 +38,9 @@ def kind_of_file(path: Path) -> Kind:
 
     Raises `RemnantError` when there is no such file, or when it is none that PyTorch or safetensors write.
     """
+    # A path joins the slashes of an address.
+    if ADDRESS.match(str(path)):
+        raise RemnantError(f"{path} is an address on the net; download the file, and give its path.")
     if not path.exists():
         raise RemnantError(f"The checkpoint {path} does not exist; check the path.")
     if path.is_dir():
@@ -62,7 +67,7 @@ def kind_of_file(path: Path) -> Kind:
     if tail == TENSORFLOW_INDEX:
         raise RemnantError(f"{path} is a TensorFlow checkpoint; {_WEIGHTS}.")
     if len(head) > 3 and head[0] == _FIELD_1 and head[2] in _NEXT:
-        what = "a TensorFlow SavedModel" if head[1] == 1 else "an ONNX model"
+        what = "a TensorFlow SavedModel" if head[1] == 1 else "an ONNX or Core ML model"
         raise RemnantError(f"{path} looks like {what}; {_WEIGHTS}.")
     if head.lstrip()[:5].lower() in (b"<!doc", b"<html"):
         raise RemnantError(f"{path} is a web page, perhaps of a download that failed; download the file itself.")
