@@ -313,6 +313,21 @@ def test_the_command(tmp_path, monkeypatch, capsys, state):
             assert "resnet18, 2D classifier" in told and "120 steps" in told and "20 BatchNorm layers" in told
 
 
+@pytest.mark.parametrize("path", ["no/such/file.pt", "https://example.org/a.pt"])
+def test_a_wrong_path_is_told_before_pytorch_is_imported(path):
+    code = f"""
+import sys
+from remnant import cli
+sys.argv = ["remnant", "inspect", {path!r}]
+try:
+    cli.main()
+except SystemExit as stop:
+    print(stop.code, [name for name in ("torch", "numpy", "monai") if name in sys.modules])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "2 []" and ran.stderr.count("\n") == 1
+
+
 def test_nothing_heavy_is_imported():
     """What costs seconds: the answer is due within three."""
     code = (

@@ -28,9 +28,16 @@ def inspect(
     ] = None,
 ) -> None:
     """Say what an attacker reads off a model's file, folder or zip; nothing in it is ever executed."""
-    from remnant.targets import bundle, contents, describe, describe_contents, description, opening, recognise
+    from remnant.targets import bundle
+    from remnant.targets.files.kind import kind_of_file
 
-    if bundle.is_bundle(checkpoint):
+    bundled = bundle.is_bundle(checkpoint)
+    if not bundled:
+        # Before PyTorch is imported, which takes seconds: most mistakes are in the path.
+        kind_of_file(checkpoint)
+    from remnant.targets import contents, describe, describe_contents, description, opening, recognise
+
+    if bundled:
         inside = contents.look_into(bundle.Bundle(checkpoint))
         print(describe_contents.as_json(inside)) if as_json else describe_contents.show(inside)
     else:
