@@ -100,8 +100,8 @@ def open_checkpoint(path: Path) -> Opened:
 
 def _code(names: list[str]) -> str:
     return (
-        f"Loaded without weights_only, this pickle would import {named(names)}, and may run code of theirs; none was run "
-        "here: load it elsewhere only where you trust its source."
+        f"Loaded without weights_only, this pickle would import {named(names)} and may run their code, of which none was run "
+        "here: load it only where you trust its source."
     )
 
 
