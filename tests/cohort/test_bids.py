@@ -102,3 +102,41 @@ def test_other_columns_and_odd_ages_are_said(bids, capsys):
     assert told(read_cohort(bids("sub-1", table="participant_id\nsub-1\n"))) == [
         "participants.tsv has no column age and no column sex; unknown for everybody."
     ]
+
+
+def test_label_maps_in_derivatives(bids, put):
+    root = bids("sub-1_ses-1", "sub-1_ses-2")
+    put(root / "derivatives/other/sub-1/ses-1/anat/sub-1_ses-1_desc-aparc_dseg.nii.gz")
+    for session in ("1", "2"):
+        (root / f"sub-1/ses-{session}/anat/sub-1_ses-{session}_dseg.nii.gz").unlink()
+        folder = root / f"derivatives/fs/sub-1/ses-{session}/anat"
+        put(folder / f"sub-1_ses-{session}_desc-aseg_dseg.nii.gz")
+        put(folder / f"sub-1_ses-{session}_space-MNI_desc-aseg_dseg.nii.gz")
+    put(root / "derivatives/fs/desc-aseg_dseg.tsv", "index\tname\tlpba3\n0\tnone\tbackground\n7\tcortex\tgyri\n")
+    cohort = read_cohort(root)
+    assert [str(case.labels.relative_to(root)) for case in cohort.cases] == [
+        f"derivatives/fs/sub-1/ses-{session}/anat/sub-1_ses-{session}_desc-aseg_dseg.nii.gz" for session in "12"
+    ]
+    assert cohort.scheme("lpba3").mapping[7] == 1
+    assert any(
+        "2 sets of label maps, of which that in derivatives/fs (desc-aseg) counts" in text for text in told(cohort)
+    )
+    with pytest.raises(RemnantError, match=r"write .*derivatives/fs/desc-aseg_dseg\.tsv"):
+        cohort.scheme("tissue5")
+
+
+def test_without_participants_and_with_ages_by_session(bids, put):
+    root = bids("sub-1_ses-a", "sub-1_ses-b", "sub-2")
+    (root / "participants.tsv").unlink()
+    put(root / "dataset_description.json", "{}")
+    put(root / "sub-1/sub-1_sessions.tsv", "session_id\tage\nses-a\t44.5\nses-b\t46\n")
+    cohort = read_cohort(root)
+    assert [(case.patient, case.session, case.age) for case in cohort.cases] == [
+        ("1", "a", 44.5),
+        ("1", "b", 46),
+        ("2", "1", None),
+    ]
+    assert any("no participants.tsv" in text for text in told(cohort))
+    put(root / "participants.tsv", "participant_id\tage\tsex\nsub-1\t40\tM\nsub-2\t50\tF\n")
+    cohort = read_cohort(root)
+    assert [(case.age, case.sex) for case in cohort.cases] == [(44.5, "M"), (46, "M"), (50, "F")]

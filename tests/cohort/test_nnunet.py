@@ -65,13 +65,15 @@ def test_the_ending_of_the_second_form(write):
     ("change", "message"),
     [
         ({"labels": None}, "lacks 'labels'"),
-        ({"labels": {"background": 0, "whole": [1, 2]}}, r"gives 'whole' the labels \[1, 2\]; overlapping regions"),
+        ({"labels": {"background": 0, "whole": [1, 2]}}, r"regions_class_order must number its 1 labels from 1"),
+        ({"labels": {"background": 0, "whole": "x"}}, r"gives 'whole' the labels x; give it a whole number"),
         ({"labels": {"background": 0, "a": 1, "b": 1}}, "names the label 1 twice"),
-        ({"channel_names": {"0": "T1", "1": "T2"}}, r"has 2 channels \(T1, T2\)"),
-        ({"file_ending": ".mha"}, r"end in '.mha'; convert"),
+        ({"channel_names": True}, "must number its channels"),
+        ({"file_ending": ".tif"}, r"end in '.tif'; convert"),
+        ({"dataset": {"a": {"images": ["x.nii"]}}}, "must list the images, one a channel, and the label"),
         ({"channel_names": {"3": "T1"}}, r"holds no training case; looked for imagesTr/\*_0003"),
         ({"training": [{"image": "x.nii.gz"}]}, "must list image and label of every entry"),
-        ({"training": [{"image": "x.mha", "label": "y"}]}, "x.mha must be NIfTI"),
+        ({"training": [{"image": "x.tif", "label": "y"}]}, r"x.tif must end in one of"),
         ({"training": [{"image": "x.nii", "label": "y.nii"}]}, "x.nii does not exist, though .* lists it"),
     ],
 )
@@ -85,3 +87,65 @@ def test_a_case_without_a_label_map(write):
     (root / "labelsTr" / "hip_2.nii.gz").unlink()
     with pytest.raises(RemnantError, match=r"labelsTr/hip_2.nii.gz does not exist"):
         read_cohort(root)
+
+
+def test_regions_as_nnu_net_writes_them(write):
+    labels = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3}
+    cohort = read_cohort(write({**SECOND, "labels": labels, "regions_class_order": [1, 2, 3]}))
+    scheme = cohort.scheme("labels")
+    assert scheme.classes == ("background", "whole", "core", "enhancing") and scheme.mapping == {0: 0, 1: 1, 2: 2, 3: 3}
+    scheme = read_cohort(
+        write({**SECOND, "labels": {"b": 0, "whole": [1, 2], "core": [2]}, "regions_class_order": [1, 2]})
+    ).scheme("labels")
+    assert scheme.classes == ("b", "whole", "core") and scheme.mapping == {0: 0, 1: 1, 2: 2}
+    assert any("regions that overlap" in note.text for note in cohort.notes)
+
+
+def test_what_is_ignored_is_no_class(write):
+    cohort = read_cohort(write({**SECOND, "labels": SECOND["labels"] | {"ignore": 3}}))
+    scheme = cohort.scheme("labels")
+    assert scheme.classes == ("background", "anterior", "posterior") and scheme.mapping[3] == 0
+    assert any("'ignore'" in note.text for note in cohort.notes)
+
+
+def test_the_first_of_several_channels_and_another(write, put):
+    several = {**SECOND, "channel_names": {"0": "FLAIR", "1": "T1"}}
+    root = write(several)
+    for name in ("hip_1", "hip_2"):
+        put(root / "imagesTr" / f"{name}_0001.nii.gz")
+    cohort = read_cohort(root)
+    assert [case.image.name for case in cohort.cases] == ["hip_1_0000.nii.gz", "hip_2_0000.nii.gz"]
+    assert any("2 channels, of which FLAIR alone is read" in note.text for note in cohort.notes)
+    put(root / "dataset.json", json.dumps({**several, "channel_names": {"1": "T1"}}))
+    assert [case.image.name for case in read_cohort(root).cases] == ["hip_1_0001.nii.gz", "hip_2_0001.nii.gz"]
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd"])
+def test_other_endings(write, ending):
+    (case, _) = read_cohort(write({**SECOND, "file_ending": ending}, ending=ending)).cases
+    assert (case.patient, case.labels.name) == ("hip_1", f"hip_1{ending}")
+
+
+def test_files_that_the_table_lists_wherever_they_lie(write, put):
+    root = write(SECOND)
+    listed = {
+        "b": {"images": ["raw/2.nii.gz"], "label": "raw/2s.nii.gz"},
+        "a": {"images": ["raw/1.nii.gz"], "label": "raw/1s.nii.gz"},
+    }
+    for name in ("1", "1s", "2", "2s"):
+        put(root / f"raw/{name}.nii.gz")
+    put(root / "dataset.json", json.dumps({**SECOND, "dataset": listed}))
+    assert [(case.patient, case.image.name) for case in read_cohort(root).cases] == [
+        ("a", "1.nii.gz"),
+        ("b", "2.nii.gz"),
+    ]
+
+
+def test_another_scheme_stands_in_a_table_of_its_own(write, put):
+    root = write(SECOND)
+    with pytest.raises(RemnantError, match=r"write .*labels\.csv with the columns label .*tissue5"):
+        read_cohort(root).scheme("tissue5")
+    put(root / "labels.csv", "label,name,lpba3\n0,none,background\n1,a,gyri\n2,b,deep_grey\n")
+    cohort = read_cohort(root)
+    assert cohort.scheme("lpba3").mapping == {0: 0, 1: 1, 2: 2}
+    assert cohort.scheme("labels").classes == ("background", "anterior", "posterior")

@@ -1,7 +1,8 @@
-"""The BIDS layout: participants.tsv and sub-*/ses-*/anat/*_T1w.nii.gz with *_dseg.nii.gz beside it.
+"""The BIDS layout: participants.tsv and sub-*/ses-*/anat/*_T1w.nii.gz with *_dseg.nii.gz beside it or in derivatives/.
 
 Brain Imaging Data Structure 1.8; `dseg.tsv` is its look-up table for discrete segmentations, with a column of
-class names for each label scheme. Without sessions (sub-*/anat) the session is called 1.
+class names for each label scheme; that of a derivative lies in its folder and may be called after its `desc-`. Without sessions
+(sub-*/anat) the session is called 1. Ages and sexes are those of participants.tsv, where there is one, and of sub-X_sessions.tsv.
 
 Files that differ in rec-, echo- or part- alone, or in being packed, are one scan: taken is the one with a label map, without
 rec- or by its first name, of the first echo, packed; phase, real and imaginary parts are no scans. Runs and acquisitions
@@ -13,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort, Note
-from remnant.cohort.people import parse_age, parse_sex, unread_columns
+from remnant.cohort.people import parse_age, parse_sex, unread, unread_columns
 from remnant.cohort.table import make_cohort, read_schemes, read_table, refuse
 
 LOOKED_FOR = "BIDS (dataset_description.json, participants.tsv and sub-*/ses-*/anat/*_T1w.nii.gz)"
@@ -36,19 +39,21 @@ def read(directory: Path) -> Cohort:
     table, and for files whose name and folder name two people or sessions.
     """
     notes: list[Note] = []
-    table = read_table(directory / "participants.tsv", ("participant_id",), ("age", "sex", "session_id"), notes)
-    notes += unread_columns(directory / "participants.tsv", table)
-    people: Rows = defaultdict(list)
-    for row in table.to_dict("records"):
-        people[row["participant_id"].removeprefix("sub-")].append(row)
+    people = _people(directory, notes)
     found = [*directory.glob("sub-*/ses-*/anat/*_T1w.nii*"), *directory.glob("sub-*/anat/*_T1w.nii*")]
     scans = sorted(path for path in found if path.name.endswith(ENDINGS) and not path.name.startswith("."))
     if not scans:
         raise RemnantError(f"{directory} holds no scan; looked for sub-*/ses-*/anat/*_T1w.nii.gz.")
     refuse(directory, [fault for image in scans if (fault := _misplaced(image))])
-    nobody = dict.fromkeys(name for image in scans if (name := _entities(image)["sub"]) not in people)
-    refuse(directory, [f"{directory / 'participants.tsv'} has no row for sub-{name}; add it." for name in nobody])
+    if people is not None:
+        nobody = dict.fromkeys(name for image in scans if (name := _entities(image)["sub"]) not in people)
+        refuse(directory, [f"{directory / 'participants.tsv'} has no row for sub-{name}; add it." for name in nobody])
+    people = _with_sessions(people or defaultdict(list), directory, notes)
     taken = _one_of_copies(scans, notes)
+    labels = {image: _labels(image) for image in taken}
+    table = directory / "dseg.tsv"
+    if not any(labels.values()) and (derived := _derived(taken, directory, notes)):
+        labels, table = derived
     cases = []
     contradicting: dict[str, Path] = {}
     for image in taken:
@@ -60,11 +65,77 @@ def read(directory: Path) -> Cohort:
             values[name] = next(iter(said)) if len(said) == 1 else None
             if len(said) > 1:
                 contradicting[patient] = image
-        cases.append(Case(patient, session, image, _labels(image), **values))
+        cases.append(Case(patient, session, image, labels[image], **values))
     if contradicting:
         text = f"{len(contradicting)} participants have rows with two ages or sexes in participants.tsv; these are unknown."
         notes.append(Note(text, tuple(contradicting.values())))
-    return make_cohort(directory, cases, read_schemes(directory / "dseg.tsv", "index"), "dseg.tsv", notes)
+    return make_cohort(directory, cases, read_schemes(table, "index"), str(table.relative_to(directory)), notes)
+
+
+def _people(directory: Path, notes: list[Note]) -> Rows | None:
+    """The rows of participants.tsv by participant; None without the table, which BIDS recommends and does not demand."""
+    path = directory / "participants.tsv"
+    if not path.is_file():
+        notes.append(
+            Note("There is no participants.tsv; ages and sexes are unknown but where a table of sessions has them.")
+        )
+        return None
+    table = read_table(path, ("participant_id",), ("age", "sex", "session_id"), notes)
+    notes += unread_columns(path, table)
+    return _by(table, "participant_id", "sub-")
+
+
+def _with_sessions(people: Rows, directory: Path, notes: list[Note]) -> Rows:
+    """`people` with the rows of each sub-X/sub-X_sessions.tsv, which has an age a session."""
+    for path in sorted(directory.glob("sub-*/sub-*_sessions.tsv")):
+        table = read_table(path, ("session_id",), ("age", "sex"))
+        notes += unread(path, *(list(table[name]) if name in table.columns else [] for name in ("age", "sex")))
+        people[path.parent.name.removeprefix("sub-")] += table.to_dict("records")
+    return people
+
+
+def _by(table: pd.DataFrame, column: str, prefix: str) -> Rows:
+    rows: Rows = defaultdict(list)
+    for row in table.to_dict("records"):
+        rows[row[column].removeprefix(prefix)].append(row)
+    return rows
+
+
+def _derived(images: list[Path], directory: Path, notes: list[Note]) -> tuple[dict[Path, Path | None], Path] | None:
+    """The label maps in derivatives/ for `images`, and the table of their values; None where there are none.
+
+    Of several pipelines or descriptions the one that has a map for the most scans counts. Maps in another space than the scan's
+    are left out.
+    """
+    sets: dict[tuple[Path, str], dict[tuple, Path]] = defaultdict(dict)
+    for path in sorted(directory.glob("derivatives/**/anat/*_dseg.nii*")):
+        entities = _entities(path)
+        if (
+            path.name.endswith(ENDINGS)
+            and not path.name.startswith(".")
+            and entities.get("space", "orig") in ("orig", "T1w")
+        ):
+            root = path.parent.parent
+            while root.name.startswith(("sub-", "ses-")):
+                root = root.parent
+            sets[root, entities.get("desc", "")].setdefault(_acquisition(path), path)
+    wanted = {image: _acquisition(image) for image in images}
+    covered = {key: sum(name in maps for name in wanted.values()) for key, maps in sets.items()}
+    if not any(covered.values()):
+        return None
+    chosen = max(covered, key=lambda key: (covered[key], str(key)))
+    root, desc = chosen
+    if len(sets) > 1:
+        what = f"{root.relative_to(directory)}{f' (desc-{desc})' if desc else ''}"
+        notes.append(Note(f"derivatives/ holds {len(sets)} sets of label maps, of which that in {what} counts."))
+    tables = [root / name for name in (f"desc-{desc}_dseg.tsv", "dseg.tsv")]
+    table = next((path for path in tables if path.is_file()), directory / "dseg.tsv")
+    return {image: sets[chosen].get(name) for image, name in wanted.items()}, table
+
+
+def _acquisition(path: Path) -> tuple:
+    """What names the scan that a file was made from."""
+    return tuple(sorted(item for item in _entities(path).items() if item[0] not in ("desc", "space", "label", *COPIES)))
 
 
 def _entities(image: Path) -> dict[str, str]:

@@ -2,23 +2,29 @@
 
 First form (Medical Segmentation Decathlon, nnU-Net 1): `training` lists image and label, `labels` goes from value to
 name, `modality` from channel to name; on disk an image may carry the channel's suffix, _0000, that the list leaves
-out. Second form (nnU-Net 2): `channel_names`, `file_ending`, and `labels` from name to value.
+out. Second form (nnU-Net 2): `channel_names`, `file_ending`, `labels` from name to value, and the files in imagesTr and
+labelsTr or, wherever they lie, listed by `dataset`. A name may stand for several values: a region; a value belongs to the last
+region that holds it, as nnU-Net writes them by `regions_class_order`. The value called `ignore` is no class but background.
+
+Of several channels the first counts; which other one does, `channel_names` with that one alone says.
 
 The layout knows cases, not people: every case counts as a person, unless patients.csv in the same directory says
 otherwise, with the columns case (the file's name without channel and ending) and subject_id, and, if known,
-session_id, age and sex.
+session_id, age and sex. labels.csv in it, where there is one, merges the values into other schemes, as in a manifest.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
-from remnant.cohort.case import Case, Cohort, LabelScheme
+from remnant.cohort.case import OWN, Case, Cohort, LabelScheme, Note
 from remnant.cohort.people import parse_age, parse_sex
-from remnant.cohort.table import make_cohort, own_scheme, read_table
+from remnant.cohort.table import make_cohort, own_scheme, read_schemes, read_table
 
 LOOKED_FOR = "nnU-Net (dataset.json, imagesTr and labelsTr)"
-ENDINGS = (".nii.gz", ".nii")
+ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".mgz")
+IGNORE = "ignore"
 
 
 def recognises(directory: Path) -> bool:
@@ -28,14 +34,14 @@ def recognises(directory: Path) -> bool:
 def read(directory: Path) -> Cohort:
     """Read the training cases; their classes, as dataset.json names them, are the scheme `labels`.
 
-    Raises `RemnantError` for several channels, regions that overlap, a case without a label map, and a case that
-    patients.csv does not list.
+    Raises `RemnantError` for a case without a label map, and for one that patients.csv does not list.
     """
     about = read_json(directory / "dataset.json")
     if not isinstance(about, dict) or not isinstance(about.get("labels"), dict):
         raise RemnantError(f"{directory / 'dataset.json'} lacks 'labels'; add the classes as nnU-Net wants them.")
-    scheme = _scheme(about["labels"], directory)
-    channel = _channel(about, directory)
+    notes: list[Note] = []
+    scheme = _scheme(about, directory, notes)
+    channel = _channel(about, directory, notes)
     people = _people(directory)
     cases = []
     for name, image, labels in _files(about, channel, directory):
@@ -53,35 +59,84 @@ def read(directory: Path) -> Cohort:
             )
         )
     if not cases:
-        raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_{channel}.nii.gz.")
-    return make_cohort(directory, cases, {scheme.name: scheme}, "dataset.json")
+        raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_{channel}{_ending(about)}.")
+    schemes = read_schemes(directory / "labels.csv", "label") | {scheme.name: scheme}
+    return make_cohort(directory, cases, schemes, "labels.csv", notes)
 
 
-def _scheme(labels: dict, directory: Path) -> LabelScheme:
-    names: dict[int, str] = {}
-    for key, value in labels.items():
-        # Value to name in the first form, name to value in the second.
-        number, name = (key, value) if str(key).lstrip("-").isdigit() else (value, key)
-        if not str(number).lstrip("-").isdigit():
+def _scheme(about: dict, directory: Path, notes: list[Note]) -> LabelScheme:
+    named: list[tuple[str, list[int]]] = []
+    for key, value in about["labels"].items():
+        # Value to name in the first form, name to value, or to those of a region, in the second.
+        name, numbers = (str(value), [key]) if str(key).lstrip("-").isdigit() else (key, value)
+        numbers = numbers if isinstance(numbers, list) else [numbers]
+        if not numbers or not all(str(number).lstrip("-").isdigit() for number in numbers):
             raise RemnantError(
-                f"{directory / 'dataset.json'} gives {name!r} the labels {number}; overlapping regions cannot be read, "
-                f"give every class one whole number."
+                f"{directory / 'dataset.json'} gives {name!r} the labels {value}; give it a whole number, or those of a region."
             )
-        if int(number) in names:
-            raise RemnantError(f"{directory / 'dataset.json'} names the label {number} twice; keep one of the names.")
-        names[int(number)] = str(name)
-    return own_scheme(names)
-
-
-def _channel(about: dict, directory: Path) -> str:
-    """The suffix of the one channel, such as 0000."""
-    channels = about.get("channel_names") or about.get("modality") or {"0": "image"}
-    if len(channels) != 1:
-        raise RemnantError(
-            f"{directory / 'dataset.json'} has {len(channels)} channels ({', '.join(map(str, channels.values()))}); "
-            f"leave the one to use in channel_names."
+        named.append((name, [int(number) for number in numbers]))
+    ignored = [number for name, numbers in named if name == IGNORE for number in numbers]
+    named = [(name, numbers) for name, numbers in named if name != IGNORE]
+    if ignored:
+        notes.append(
+            Note(
+                f"The label {ignored[0]}, which dataset.json calls '{IGNORE}', is taken as background and not a class."
+            )
         )
-    return f"{int(next(iter(channels))):04d}"
+    if all(len(numbers) == 1 for _, numbers in named):
+        names: dict[int, str] = {}
+        for name, (number,) in named:
+            if number in names:
+                raise RemnantError(
+                    f"{directory / 'dataset.json'} names the label {number} twice; keep one of the names."
+                )
+            names[number] = name
+        scheme = own_scheme(names)
+    else:
+        scheme = _regions(dict(named), about.get("regions_class_order"), directory)
+        notes.append(
+            Note(
+                "The labels of dataset.json are regions that overlap; a voxel counts to the last of them that holds it."
+            )
+        )
+    return replace(scheme, mapping=scheme.mapping | dict.fromkeys(ignored, 0))
+
+
+def _regions(values: dict[str, list[int]], order: object, directory: Path) -> LabelScheme:
+    background = next((name for name, numbers in values.items() if numbers == [0]), "background")
+    regions = [name for name in values if name != background]
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(
+        str(place) for place in range(1, len(regions) + 1)
+    ):
+        raise RemnantError(
+            f"{directory / 'dataset.json'} has regions, and regions_class_order must number its {len(regions)} labels from 1; "
+            "add it."
+        )
+    mapping = {0: 0}
+    for name, place in zip(regions, order, strict=True):
+        mapping |= dict.fromkeys(values[name], int(place))
+    classes = [name for _, name in sorted(zip(map(int, order), regions, strict=True))]
+    return LabelScheme(OWN, (background, *classes), mapping)
+
+
+def _channel(about: dict, directory: Path, notes: list[Note]) -> str:
+    """The suffix of the channel that counts, such as 0000."""
+    channels = about.get("channel_names") or about.get("modality") or {"0": "image"}
+    if not isinstance(channels, dict) or not all(str(number).isdigit() for number in channels):
+        raise RemnantError(f"{directory / 'dataset.json'} must number its channels in channel_names; mend it.")
+    first = min(channels, key=int)
+    if len(channels) > 1:
+        notes.append(
+            Note(
+                f"dataset.json has {len(channels)} channels, of which {channels[first]} alone is read; for another one leave "
+                "that alone in channel_names."
+            )
+        )
+    return f"{int(first):04d}"
+
+
+def _ending(about: dict) -> str:
+    return str(about.get("file_ending", ENDINGS[0]))
 
 
 def _people(directory: Path) -> dict[str, dict[str, str]] | None:
@@ -94,6 +149,17 @@ def _people(directory: Path) -> dict[str, dict[str, str]] | None:
 
 def _files(about: dict, channel: str, directory: Path) -> list[tuple[str, Path, Path]]:
     """Name, image and label map of every training case, in the order of names."""
+    if about.get("dataset"):
+        try:
+            return sorted(
+                (str(name), directory / entry["images"][int(channel)], directory / entry["label"])
+                for name, entry in about["dataset"].items()
+            )
+        except (AttributeError, IndexError, KeyError, TypeError):
+            raise RemnantError(
+                f"{directory / 'dataset.json'} must list the images, one a channel, and the label of every case of 'dataset'; "
+                "mend it."
+            ) from None
     listed = about.get("training")
     if listed:
         try:
@@ -108,9 +174,9 @@ def _files(about: dict, channel: str, directory: Path) -> list[tuple[str, Path, 
             with_suffix = image.with_name(f"{stem}_{channel}{ending}")
             found.append((stem, with_suffix if with_suffix.is_file() else image, labels))
         return sorted(found)
-    ending = about.get("file_ending", ENDINGS[0])
+    ending = _ending(about)
     if ending not in ENDINGS:
-        raise RemnantError(f"The files of {directory} end in {ending!r}; convert them to NIfTI (.nii.gz).")
+        raise RemnantError(f"The files of {directory} end in {ending!r}; convert them to one of {', '.join(ENDINGS)}.")
     found = []
     for image in sorted((directory / "imagesTr").glob(f"*_{channel}{ending}")):
         stem, _ = _split(image, channel)
@@ -123,4 +189,4 @@ def _split(image: Path, channel: str) -> tuple[str, str]:
     for ending in ENDINGS:
         if image.name.endswith(ending):
             return image.name.removesuffix(ending).removesuffix(f"_{channel}"), ending
-    raise RemnantError(f"{image} must be NIfTI (.nii.gz or .nii); convert it and list it by its new name.")
+    raise RemnantError(f"{image} must end in one of {', '.join(ENDINGS)}; convert it and list it by its new name.")

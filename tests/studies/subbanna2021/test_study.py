@@ -45,6 +45,22 @@ def without_keys(rows):
 
 
 @pytest.mark.slow
+def test_data_of_nnu_net_are_segmented_into_their_own_classes(tmp_path, write_cohort):
+    bids, data = write_cohort(tmp_path / "bids", patients=6, sessions=1), tmp_path / "data"
+    for folder, ending, suffix in (("imagesTr", "T1w", "_0000"), ("labelsTr", "dseg", "")):
+        (data / folder).mkdir(parents=True)
+        for path in bids.rglob(f"*_{ending}.nii.gz"):
+            path.rename(data / folder / f"{path.name.partition('_')[0]}{suffix}.nii.gz")
+    names = {row["name"]: int(row["index"]) for row in csv.DictReader((bids / "dseg.tsv").open(), delimiter="\t")}
+    about = {"channel_names": {"0": "T1"}, "labels": names, "numTraining": 6, "file_ending": ".nii.gz"}
+    (data / "dataset.json").write_text(json.dumps(about))
+    run_study(SETTINGS, tmp_path / "run", data=data, cache=tmp_path / "cache", workers=2, quiet=True)
+    results = Results.read(tmp_path / "run/results.json")
+    assert results.settings["preparation"]["scheme"] == "labels"
+    assert any(next(name for name in names if names[name]) in text for text in results.attacked)
+
+
+@pytest.mark.slow
 def test_results_hold_every_table(finished):
     value = json.loads((finished / "run" / "results.json").read_text())
     assert (value["study"], value["preset"], value["command"], value["seed"]) == (

@@ -4,11 +4,12 @@ import math
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
+from remnant.base.progress import say
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.align import align
-from remnant.cohort.case import Cohort, Fold
+from remnant.cohort.case import OWN, Cohort, Fold
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare import check_headers, prepare
@@ -64,7 +65,9 @@ def run_study(
         cohort = read_cohort(data)
         check_headers(cohort)
         _deal(cohort, settings)
+    # As it was asked for: what of the labels there is to segment is known of the cohort alone.
     config = {**settings.resolved(), "data": data and str(data)}
+    settings = with_classes_of(cohort, settings) if cohort else settings
 
     def prepare_cells(run: Run) -> list[Cell]:
         nonlocal cohort
@@ -85,6 +88,15 @@ def run_study(
         passing=("folds", "phantoms"),
         drawn=("reconstructions", "bendings", "decoders"),
     )
+
+
+def with_classes_of(cohort: Cohort, settings: StudySettings) -> StudySettings:
+    """The settings, with the data set's own classes where it names some and not the study's, as that of nnU-Net does."""
+    preparation = settings.preparation
+    if preparation.scheme in cohort.schemes or OWN not in cohort.schemes:
+        return settings
+    say(f"remnant: {cohort.root} does not say what is {preparation.scheme}; the classes are its own labels.")
+    return settings.changed(preparation=preparation.changed(scheme=OWN))
 
 
 def _deal(cohort: Cohort, settings: StudySettings) -> tuple[Fold, ...]:
