@@ -142,19 +142,22 @@ def test_a_zip_made_to_harm_is_listed_and_not_unpacked(tmp_path):
         archive.writestr("../../outside.txt", "x")
         archive.writestr("/etc/absolute.txt", "x")
         archive.writestr("C:\\windows.txt", "x")
+        archive.writestr("a//b.txt", "x")
         archive.writestr(link, "/etc/passwd")
         archive.writestr("bomb.txt", bytes(64 * 2**20))
     told = {file.name: file.findings[0] for file in look_into(Bundle(path)).files}
     assert sum("leads outside" in text for text in told.values()) == 3
+    assert "in two ways" in told["a//b.txt"]
     assert "not followed" in told["link"] and "would grow more than 200 times" in told["bomb.txt"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zip"]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_zip_with_two_files_of_one_name_or_cut_off_is_refused(tmp_path):
+@pytest.mark.parametrize("second", ["a.txt", "a.txt/b.txt"])
+def test_a_zip_with_two_files_of_one_name_or_cut_off_is_refused(tmp_path, second):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.txt", "x")
-        archive.writestr("a.txt", "y")
+        archive.writestr(second, "y")
     with pytest.raises(RemnantError, match="two files of one name"):
         Bundle(tmp_path / "a.zip")
     (tmp_path / "b.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:-30])
@@ -182,3 +185,11 @@ def test_the_command_tells_both_ways(remnant, given):
     assert code == 0 and told["layout"] == "nnU-Net results" and len(told["files"]) == 12
     code, _, printed = remnant("inspect", given)
     assert code == 0 and "Needed by who runs the model" in printed and "plans.json" in printed and "jane" not in printed
+
+
+def test_names_of_files_are_said_as_one_line(remnant, tmp_path):
+    (tmp_path / "a\n\x1b[2JVerdict: safe").write_bytes(b"\x00" * 300)
+    (tmp_path / os.fsdecode(b"b\xff")).write_bytes(b"\x00" * 300)
+    code, _, printed = remnant("inspect", tmp_path)
+    assert code == 0 and "\x1b" not in printed and "\nVerdict" not in printed and r"b\udcff" in printed
+    assert remnant("inspect", tmp_path, "--json")[0] == 0

@@ -40,7 +40,10 @@ class Bundle:
             found = list(_zipped(self.path) if self.zipped else _walked(self.path))
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             raise RemnantError(f"{path} is a zip that is cut off or damaged ({error}); copy it again.") from None
-        if len({entry.name for entry in found}) < len(found):
+        names = {entry.name for entry in found}
+        if len(names) < len(found) or any(
+            str(above) in names for name in names for above in PurePosixPath(name).parents
+        ):
             raise RemnantError(f"{path} holds two files of one name; pack it anew.")
         self.entries = tuple(sorted(found, key=lambda entry: entry.name))
 
@@ -109,6 +112,8 @@ def _problem(info: zipfile.ZipInfo) -> str:
     name = info.filename
     if name.startswith("/") or "\\" in name or ":" in name.split("/")[0] or ".." in name.split("/"):
         return "has a name that leads outside of the zip"
+    if not name or str(PurePosixPath(name)) != name:
+        return "has a name that says its place in two ways"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a link, which is not followed"
     if info.flag_bits & 1:
