@@ -44,6 +44,7 @@ _LABELS = {
     "training_images": "training images",
     "non_members": "non-members",
     "validation_patients": "validation patients",
+    "found": "what was found",
     "likely_samples": "likely samples",
     "nearest_training_images": "nearest training images",
     "target_features": "target's features",

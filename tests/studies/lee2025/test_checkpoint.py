@@ -39,7 +39,7 @@ def test_an_audit_writes_results_and_report(finished):
     assert (results.study, results.command, results.patients, results.scans) == ("checkpoint", "remnant attack", 12, 12)
     assert set(results.checkpoints) == {"checkpoint", "prior.safetensors"}
     assert (run / "report.html").exists() and stat.S_IMODE(run.stat().st_mode) == 0o700
-    assert {row["source"] for row in results.tables["leak"]} == {"published", "prior"}
+    assert {row["source"] for row in results.tables["leak"]} == {"published", "gmi", "prior"}
     # No public patients: nobody taught a reader of age and sex, and there is no space but the target's and the image's.
     assert {row["space"] for row in results.tables["leak"]} == {"target_features", "ssim"}
     assert not results.tables["demographics"] and not results.tables["anonymity"]
@@ -146,6 +146,6 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
 
 def test_the_config_holds_hashes_of_what_was_attacked(finished, stranger):
     config = json.loads((finished / "run" / "config.json").read_text())
-    # The target is a ViT, which has no use for the third of the default.
-    assert config["methods"] == ["published", "prior"]
+    # The target is a ViT, which has no use for the second of the default.
+    assert config["methods"] == ["published", "gmi", "prior"]
     assert len(config["checkpoint"]) == len(config["prior"]) == 64 and str(stranger) not in json.dumps(config)

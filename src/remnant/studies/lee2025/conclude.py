@@ -63,6 +63,8 @@ def conclude(
     )
     public = {"public": read_groups(run, OWN)} if groups_file(run, OWN).exists() else {}
     tables["prior"] = [*prior_rows(attacked, groups | public)]
+    for name in ("ceiling", "identifiability"):
+        tables[name] = [row for cell, told in cells.items() if cell.startswith(f"{name}-") for row in told["rows"]]
     tables["training"] = training_rows(run.events(), _trained)
     # Planted patients are members of another source.
     counted = [group for source in sources if source != "planted" for group in groups[source].values()]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from remnant.attacks.checkpoint.methods import METHODS
+from remnant.attacks.checkpoint.oracles import SETS
 from remnant.attacks.demographics import NETWORK
 from remnant.base.progress import say
 from remnant.base.run import Run
@@ -16,6 +17,7 @@ from remnant.engine.device import fabric, place
 from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
 from remnant.studies.lee2025.kept import OWN, groups_file, read_groups
+from remnant.studies.lee2025.oracles import ceiling_cell, identifiability_cell
 from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.inputs import InputRange
@@ -78,7 +80,14 @@ def foretell(
         if cell.name == DEMOGRAPHICS:
             seconds += reading * len(read_groups(run, OWN)["training"].patients) * settings.demographic.fit.epochs
             continue
+        if cell.work is ceiling_cell:
+            # A generator's step is cheaper than a target's with it.
+            seconds += BESIDE * max(load.seconds for load in loads.values()) * _inverted(settings)
+            continue
         load = loads[cell.arguments["target"]]
+        if cell.work is identifiability_cell:
+            seconds += LOOK * load.seconds * 3 * SETS * settings.attack.manifold.batch
+            continue
         if cell.work is target_cell:
             seconds += load.seconds * load.members * load.epochs
             continue
@@ -111,6 +120,11 @@ def _work(settings: AuditSettings, method: str, *, first: bool) -> tuple[int, in
     searched = own.images * own.steps if own else 0
     untuned = METHODS[method].tune is METHODS["prior"].tune
     return drawn, searched + (tuning if first and not untuned else 0)
+
+
+def _inverted(settings: AuditSettings) -> int:
+    """How many images pass through the generator, to and fro, for the prior's ceiling."""
+    return settings.ceiling.images * settings.ceiling.steps
 
 
 def _seconds_of(model: nn.Module, channels: int, size: int) -> float:

@@ -20,6 +20,7 @@ from remnant.studies.lee2025.leak_findings import (
     statistics_in_words,
     targets_in_words,
 )
+from remnant.studies.lee2025.oracle_words import possible_in_words
 from remnant.studies.lee2025.people_findings import anonymity, people
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.tables import HELPERS
@@ -111,7 +112,7 @@ def findings(tables: Tables) -> list[str]:
     if targets:
         said += controls_in_words(tables)
         said += targets_in_words(tables, [target for target in targets if target not in HELPERS])
-        said += statistics_in_words(tables)
+        said += [*possible_in_words(tables), *statistics_in_words(tables)]
     said += [_likely(tables), *people(tables), *anonymity(tables), *mitigations(tables), *methods(tables)]
     return [text for text in said if text]
 

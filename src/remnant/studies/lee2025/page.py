@@ -11,6 +11,7 @@ from remnant.report.words import label
 from remnant.studies.lee2025.findings import findings, headline, highlights
 from remnant.studies.lee2025.leak_findings import Tables
 from remnant.studies.lee2025.leak_sections import leak_sections
+from remnant.studies.lee2025.oracle_words import oracle_sections
 from remnant.studies.lee2025.paper_sections import paper_sections
 from remnant.studies.lee2025.targets import PLANTED
 
@@ -78,7 +79,7 @@ def words(
         "not_tested": _not_tested(tables, given),
         "measures": _measures(side, population, population_words, tables),
         "glossary": {word: text for word, text in GLOSSARY.items() if not (given and word in CONTROL_WORDS)},
-        "sections": [*leak_sections(tables), *paper_sections(tables)],
+        "sections": [*leak_sections(tables), *oracle_sections(tables), *paper_sections(tables)],
     }
 
 

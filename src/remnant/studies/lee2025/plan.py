@@ -15,8 +15,9 @@ from remnant.studies.lee2025.cells import (
     target_cell_name,
     target_file,
 )
+from remnant.studies.lee2025.oracles import ceiling_of, identifiability_of
 from remnant.studies.lee2025.settings import AuditSettings, StudySettings
-from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.targets import CONTROLS, TARGETS
 
 
 def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
@@ -25,19 +26,17 @@ def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
         Cell(target_cell_name(name), target_cell, {"target": name, "settings": settings}, needs=_trained_before(name))
         for name in settings.targets
     ]
-    attacks = [
-        cell
-        for name in settings.targets
-        for cell in attack_cells(
-            name,
-            Aim(target_file(run, name), settings.classifier(name).input_range, prior, TARGETS[name].source),
-            settings.methods_on(name),
-            settings,
-            needs=(DEMOGRAPHICS, target_cell_name(name)),
-        )
-    ]
+    attacks, after = [], []
+    for name in settings.targets:
+        aim = Aim(target_file(run, name), settings.classifier(name).input_range, prior, TARGETS[name].source)
+        methods = settings.methods_on(name)
+        own = attack_cells(name, aim, methods, settings, needs=(DEMOGRAPHICS, target_cell_name(name)))
+        attacks += own
+        after += identifiability_of(name, aim, methods, settings, needs=tuple(cell.name for cell in own))
+    sources = dict.fromkeys(TARGETS[name].source for name in settings.targets if name not in CONTROLS)
+    after += [ceiling_of(source, prior, settings, needs=(DEMOGRAPHICS,)) for source in sources]
     attacks.sort(key=lambda cell: -len(cell.arguments["methods"]))
-    return [demographics_of(settings), *targets, *attacks]
+    return [demographics_of(settings), *targets, *attacks, *after]
 
 
 def _trained_before(target: str) -> tuple[str, ...]:

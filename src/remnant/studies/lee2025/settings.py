@@ -11,6 +11,7 @@ from remnant.attacks.checkpoint.latent_search import GmiSettings
 from remnant.attacks.checkpoint.likely import LikelySettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
 from remnant.attacks.checkpoint.methods import METHODS, AttackSettings
+from remnant.attacks.checkpoint.oracles import CeilingSettings
 from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.demographics import DemographicSettings
 from remnant.base.config import Settings
@@ -34,14 +35,16 @@ class AuditSettings(Settings):
     """What an attack on a checkpoint needs to know, whoever trained the target.
 
     `methods`: keys of `METHODS`, with the control `prior`, which every other is held against; by default such as suit the
-    target. `crop`: the share of each side, around the middle, that similarities are also taken of. `population`: a table of
-    people by age and sex, by default `stationary_population`; `site`: how many of them the hospital draws from.
-    `demographics_validation`: the share of the attacker's patients on which the reader of age and sex is judged.
+    target. `ceiling`: the inversion of members' own images, which says what the prior could show at all. `crop`: the share of
+    each side, around the middle, that similarities are also taken of. `population`: a table of people by age and sex, by
+    default `stationary_population`; `site`: how many of them the hospital draws from. `demographics_validation`: the share of
+    the attacker's patients on which the reader of age and sex is judged.
     """
 
     preset: Preset
     methods: tuple[MethodName, ...] = METHODS_OF_ALL
     attack: AttackSettings = AttackSettings()
+    ceiling: CeilingSettings = CeilingSettings()
     demographic: DemographicSettings = DemographicSettings()
     demographics_validation: float = pydantic.Field(default=0.25, gt=0, lt=1)
     crop: float = pydantic.Field(default=0.8, gt=0, le=1)
@@ -187,6 +190,7 @@ def _smoke() -> StudySettings:
         private_finding="Cardiomegaly",
         public_finding="Cardiomegaly",
         attack=_smoke_attack(),
+        ceiling=CeilingSettings(images=4, starts=16, steps=3),
         demographic=_smoke_demographic(),
         cnn=cnn,
         vit=cnn.changed(network="vit", arguments=vit, learning_rate=3e-3),
@@ -231,4 +235,6 @@ def preset(name: str) -> StudySettings:
 def checkpoint_preset(name: str) -> CheckpointSettings:
     """The audit of a given checkpoint with the attack of a preset; raises `RemnantError` as `preset` does."""
     study = preset(name)
-    return CheckpointSettings(preset=study.preset, attack=study.attack, demographic=study.demographic)
+    return CheckpointSettings(
+        preset=study.preset, attack=study.attack, ceiling=study.ceiling, demographic=study.demographic
+    )

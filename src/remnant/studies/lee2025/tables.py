@@ -46,6 +46,8 @@ NAMES = (
     "membership_scores",
     "mitigations",
     "methods",
+    "ceiling",
+    "identifiability",
     "demographics",
     "ages",
     "sexes",
@@ -64,7 +66,8 @@ def make_tables(
     site: float,
     seeds: Seeds,
 ) -> dict[str, list[Row]]:
-    """Every table of results.json, as lists of flat rows; those that nothing was measured for are empty.
+    """Every table of results.json, as lists of flat rows; those that nothing was measured for are empty, and those of the
+    oracles, `ceiling` and `identifiability`, which are the rows of their cells.
 
     `groups` of each source; `trained`: what the cell of each target told, its `source` and the columns of the table
     `targets`; `attacks`: the records of each target's attack cells, with `stage1` rows {method, part, term, step, value},
