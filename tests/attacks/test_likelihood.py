@@ -44,3 +44,13 @@ def test_a_voxel_that_never_differs_says_nothing():
     codes[:, :, 2] = 0.25
     model = VoxelLikelihood(codes, names)
     assert model.alike[2] < 1e-3 * model.alike.max()
+
+
+def test_what_hardly_varies_is_not_believed_most():
+    """A voxel that differs between patients by a ten-thousandth and never from visit to visit is all signal by itself."""
+    codes, names = visits(10, 0.2, 0.1, 4)
+    own = torch.linspace(-1, 1, 10).repeat_interleave(3) * 1e-4
+    codes[:, 0, 0, 0, 0] = 0.25 + own
+    model = VoxelLikelihood(codes, names)
+    # Its own noise would be nothing, and its weight a million times that of any other.
+    assert model.alike.flatten()[0] < 0.1 * model.alike.max()

@@ -1,10 +1,12 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
-from remnant.engine.loop import FitSettings, Plateau, fit
+from remnant.engine.loop import FitSettings, Plateau, fit, rate_at
 
 
 def toy(epochs=12, learning_rate=0.1, settings=None, **options):
@@ -135,3 +137,24 @@ def test_a_loss_has_levelled_off_when_its_moving_median_hardly_gains():
         [100.0] * 3 + [12.0] * 4 + [2.0] * 3
     )
     assert plateau.reached([-1.0] * 4 + [-1.09] * 3) and not plateau.reached([-1.0] * 4 + [-1.11] * 3)
+
+
+def test_under_one_cycle_the_rate_rises_for_a_tenth_and_falls_to_nothing():
+    rates = [rate_at(step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[55] == pytest.approx(0.5) and rates[99] < 1e-3
+    assert all(later < earlier for earlier, later in pairwise(rates[10:]))
+    # `fit` goes by it: Adam moves a weight whose slope never changes by the rate itself.
+    model, seen = nn.Linear(1, 1, bias=False), []
+    settings = FitSettings(epochs=20, learning_rate=0.1, weight_decay=0)
+    fit(
+        model,
+        lambda epoch: [torch.ones(1, 1)],
+        1,
+        lambda m, batch: m(batch).sum(),
+        settings,
+        report=lambda *_: seen.append(model.weight.item()),
+    )
+    moved = -torch.tensor(seen).diff() / 0.1
+    expected = torch.tensor([rate_at(step, 20) for step in range(1, 20)])
+    torch.testing.assert_close(moved, expected, atol=2e-3, rtol=0)

@@ -20,7 +20,7 @@ def test_a_checkpoint_is_attacked_against_its_owner_s_patients(remnant, stranger
     assert results.seed == 7 and results.settings["attack"]["candidates"] == 6 and results.settings["site"] == 500
     assert results.settings["population"] == str(people)
     assert results.command.startswith("remnant attack checkpoint") and "--seed 7" in results.command
-    assert {row["candidates"] for row in results.tables["likely"]} == {6}
+    assert {row["candidates"] for row in results.tables["likely"] if row["method"] != "gmi"} == {6}
     assert read_json(out / "config.json")["against"] == str(owners)
 
 

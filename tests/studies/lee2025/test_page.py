@@ -203,6 +203,20 @@ def test_a_mitigation_helps_only_beyond_chance(tables):
     assert "this is no proof that nothing helps." in said(unseen) and "no proof" not in said(none)
 
 
+def test_a_target_that_learned_nothing_is_compared_with_nothing(tables):
+    none = changed(tables, "mitigations", {"balanced": 0.52, "comparable": False}, target="cnn")
+    assert "(AUC 0." not in said(none).partition("There are stronger")[0]
+    assert "What learned nothing leaks nothing" in said(none) and "below 0.7: CNN 0.52." in said(none)
+    assert "What learned nothing" not in said(tables)
+
+
+def test_a_flagged_target_is_not_among_those_without_a_leak(tables):
+    (silent,) = (text for text in findings(tables) if text.startswith("Where no leak was shown"))
+    assert "CNN in" in silent and "overfit CNN" not in silent
+    none = changed(tables, "leak", {"flagged": False}, target="cnn_overfit", flagged=True)
+    assert any(text.startswith("Where no leak was shown") and "overfit CNN" in text for text in findings(none))
+
+
 def test_a_stronger_method_wins_only_beyond_chance(tables):
     assert "There are stronger attacks than the published one: 'pixels, no prior' on the overfit CNN" in said(tables)
     assert "None of the other attacks (pixels, no prior)" in said(changed(tables, "methods", {"holm_p": 0.4}))

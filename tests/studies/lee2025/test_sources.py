@@ -61,6 +61,14 @@ def test_a_study_s_groups_share_nobody_and_planted_ones_are_half_of_each_class(t
     }
 
 
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_planted_non_members_are_of_equal_classes_where_the_cohort_is_not(share):
+    dealt = deal(cohort(share=share), cohort("public", seed=2), SETTINGS)
+    for name, least in (("members", 8), ("non_members", 8)):
+        labels = [dealt.private_labels[case] for case in dealt.planted[name]]
+        assert 2 * sum(labels) == len(labels) >= least, name
+
+
 def test_people_of_one_name_in_two_cohorts_have_two_pseudonyms(tmp_path):
     private, public = cohort("same"), cohort("same", seed=2)
     run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)

@@ -22,7 +22,7 @@ COLUMNS = {
     "leak": "target space crop set source candidates members non_members auc auc_low auc_high auc_p detectable_auc difference "
     "low high p detectable nearer expected most nearer_p gain gain_low gain_high gain_p gain_detectable compared class_gain "
     "class_gain_low class_gain_high class_gain_p class_gain_detectable class_compared controls beyond_p holm_p flagged",
-    "mitigations": "target against source space auc auc_against excess excess_against balanced balanced_against "
+    "mitigations": "target against source space auc auc_against excess excess_against balanced balanced_against comparable "
     "difference low high p p_bound detectable holm_p holm_p_bound",
     "methods": "target space method auc auc_published difference low high p p_bound detectable flagged holm_p holm_p_bound",
     "membership_scores": "target space source group pseudonym score",

@@ -3,6 +3,7 @@
 from remnant.base.results import Row
 from remnant.report.words import label, p_in_words
 from remnant.studies.lee2025.leak_findings import Tables, exposed, flagged
+from remnant.studies.lee2025.leak_tables import USEFUL
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.tables import OVERFIT
 
@@ -14,9 +15,10 @@ _SPACES = {
 
 
 def mitigations(tables: Tables) -> list[str]:
-    rows = tables["mitigations"]
+    rows = [row for row in tables["mitigations"] if row["comparable"]]
+    useless = _useless(tables["mitigations"])
     if not rows:
-        return []
+        return [useless] if useless else []
     helped: dict[str, list[str]] = {}
     for row in rows:
         if row["holm_p"] is not None and row["holm_p"] <= 0.05 and row["difference"] < 0:
@@ -24,7 +26,7 @@ def mitigations(tables: Tables) -> list[str]:
     tried = list(dict.fromkeys(str(row["target"]) for row in rows))
     others = [_recipe(name) for name in tried if name not in helped]
     still = [_recipe(name) for name in tried if flagged(tables, name)]
-    text = "What helps, by the same attacks on the same patients, against the CNN trained to overfit: "
+    text = "Mitigations, by the same attacks on the same patients, against the CNN trained to overfit: "
     if helped:
         text += "; ".join(f"{_recipe(name)} ({', '.join(parts)})" for name, parts in helped.items()) + "."
         if others:
@@ -38,7 +40,21 @@ def mitigations(tables: Tables) -> list[str]:
             )
     if still:
         text += f" Flagged all the same: {' and '.join(still)}."
-    return [text]
+    return [text, useless] if useless else [text]
+
+
+def _useless(rows: list[Row]) -> str:
+    """Which targets learned too little to be compared, with their balanced accuracy on validation patients."""
+    accuracy = {str(row["target"]): row["balanced"] for row in rows}
+    accuracy |= {str(row["against"]): row["balanced_against"] for row in rows}
+    weak = {name: value for name, value in accuracy.items() if value is None or value < USEFUL}
+    if not weak:
+        return ""
+    parts = (f"{label(name)} {'unknown' if value is None else f'{value:.2f}'}" for name, value in weak.items())
+    return (
+        "What learned nothing leaks nothing, so these cannot be compared for mitigation. Their balanced accuracy on validation "
+        f"patients is below {USEFUL:.1f}: {', '.join(parts)}."
+    )
 
 
 def _recipe(target: str) -> str:

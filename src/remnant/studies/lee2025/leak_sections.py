@@ -1,7 +1,9 @@
 """The report's chapters on the leak: which tables and figures, under which words."""
 
 from remnant.base.results import FigureView, Section, TableView, Where
+from remnant.report.words import label
 from remnant.studies.lee2025.leak_findings import BY_STATISTICS, Tables, judged
+from remnant.studies.lee2025.leak_tables import USEFUL
 from remnant.studies.lee2025.scores import ATTACK
 from remnant.studies.lee2025.settings import CONTROL, METHODS_OF_ALL
 from remnant.studies.lee2025.tables import MITIGATIONS, OVERFIT
@@ -28,7 +30,7 @@ def leak_sections(tables: Tables) -> list[Section]:
     if tables["mitigations"]:
         chapters.append(_mitigations())
     if tables["methods"]:
-        chapters.append(_methods())
+        chapters.append(_methods(tables))
     return chapters
 
 
@@ -222,11 +224,12 @@ def _swapped() -> Section:
 
 def _mitigations() -> Section:
     return Section(
-        title="What helps?",
+        title="What do mitigations do?",
         text=[
             "The same attacks, the same patients; each target is trained like the overfit CNN but for one thing: "
             "dropout, augmentation, early stopping, or all of the regular recipe. A protection is worth what it takes "
-            "from the AUC, and costs what it takes from the balanced accuracy on validation patients."
+            "from the AUC, and costs what it takes from the balanced accuracy on validation patients. Where either target's is "
+            f"below {USEFUL:.1f} they cannot be compared: what learned nothing leaks nothing."
         ],
         table=TableView(
             name="mitigations",
@@ -245,18 +248,27 @@ def _mitigations() -> Section:
                 "{excess_against:+.2f}": "Overfit, beyond",
                 "balanced": "Balanced accuracy",
                 "balanced_against": "Overfit, accuracy",
+                "comparable": "Comparable",
             },
         ),
     )
 
 
-def _methods() -> Section:
+def _run_on(tables: Tables, method: str) -> str:
+    """The targets that a method was run on, in words; the others were left out for time."""
+    found = dict.fromkeys(label(row["target"]) for row in tables["methods"] if row["method"] == method)
+    return f"{' and '.join(found)} alone, for time" if found else "none of these targets"
+
+
+def _methods(tables: Tables) -> Section:
     return Section(
         title="Is there a stronger attack?",
         text=[
             "Every other attack against the published one, on the same target and patients. 'Pixels' and 'latent "
-            "search' are older attacks; the rest are ours. 'Sets searched together' leaves the generator as it is and seeks sets "
-            "of images that have the stored statistics together; the others are the published one with one change."
+            "search' are older attacks; the rest are ours. 'Sets searched together' leaves the generator as it is and seeks "
+            "sets of images that have the stored statistics together.",
+            "The others are the published one with one change, among them the rate and steps of the author's own code, run on "
+            f"{_run_on(tables, 'author')}.",
         ],
         table=TableView(
             name="methods",

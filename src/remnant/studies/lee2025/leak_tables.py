@@ -17,6 +17,9 @@ from remnant.studies.lee2025.settings import CLASSES, CONTROL, METHODS_OF_ALL, R
 
 # Of the gain beyond the controls, two-sided, after Holm over everything that the verdict looks at.
 LEVEL = 0.025
+# Balanced accuracy on validation patients, below which a target learned too little to be compared: what learned nothing leaks
+# nothing.
+USEFUL = 0.7
 RESAMPLES = 2000  # of each row's interval and p-value: there are hundreds of rows
 
 Tables = dict[str, list[Row]]
@@ -172,7 +175,8 @@ def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[s
     """Each of `others` against the target that was trained to overfit, by each attack that ran on both, on the same patients.
 
     `excess` is the area beyond that of the untuned prior: an overfit target's features set its members apart whatever
-    images are held against them. `trained` are the rows of the table `targets` by target.
+    images are held against them.
+    `comparable`: both learned something useful. `trained` are the rows of the table `targets` by target.
     """
     rows = []
     for other, space, method in product(others, overfit.spaces, METHODS_OF_ALL):
@@ -189,7 +193,8 @@ def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[s
         row: Row = {"target": other.target, "against": overfit.target, "source": method, "space": space}
         for name, values in (("auc", areas), ("excess", excess)):
             row |= {name: number(values[0]), f"{name}_against": number(values[1])}
-        row |= {"balanced": balanced[0], "balanced_against": balanced[1]}
+        comparable = all(value is not None and value >= USEFUL for value in balanced)
+        row |= {"balanced": balanced[0], "balanced_against": balanced[1], "comparable": comparable}
         rows.append(row | contrast_columns(*pairs, seeds.child(other.target, space, method)))
     return _with_holm(rows)
 
