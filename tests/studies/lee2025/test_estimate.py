@@ -42,7 +42,7 @@ def test_minutes_are_those_of_the_steps_that_are_left(tmp_path, capsys, monkeypa
     settings, run = preset("smoke"), Run(tmp_path)
     draw = np.random.default_rng(0)
     write_groups(run, OWN, {name: group(draw, 6, name) for name in ("training", "validation")})
-    monkeypatch.setattr(estimate, "_timed", lambda *_: 0.01)
+    monkeypatch.setattr(estimate, "_seconds_of", lambda *_: 0.01)
     cells = {cell.name: cell for cell in cells_of(run, settings, tmp_path / "prior")}
 
     def minutes(name, load, workers=1):
