@@ -34,7 +34,7 @@ def test_age_skill_agrees_with_scikit_learn():
 
 
 def test_r2_interval_agrees_with_scipys_bootstrap():
-    predicted, actual = ages(8, 25)  # so few that each resample's own mean counts
+    predicted, actual = ages(10, 25)  # so few that each resample's own mean counts
 
     def r2(actual, predicted, axis):
         left = ((actual - predicted) ** 2).sum(axis)
@@ -81,9 +81,9 @@ def test_usable_asks_the_lower_end():
     assert usable(age_skill(*ages(), 50, generator()))
     noise = age_skill(generator(1).uniform(20, 90, 200), ages()[1], 50, generator())
     assert not usable(noise) and noise.r2.mean < 0
-    few = age_skill(*ages(6, 11), 50, generator())
+    few = age_skill(*ages(10, 11), 50, generator())
     assert few.r2.mean > 0.5 and not usable(few)
-    assert describe_usable(few).startswith("not usable: R2 0.") and "on 6 patients" in describe_usable(few)
+    assert describe_usable(few).startswith("not usable: R2 0.") and "on 10 patients" in describe_usable(few)
     actual = np.arange(400) % 2 == 0
     assert describe_usable(sex_skill(actual.astype(float), actual)).startswith("usable: balanced accuracy 1.00")
     lopsided = np.arange(400) < 380
@@ -95,8 +95,10 @@ def test_too_few():
     nobody = age_skill(np.array([]), np.array([]), 50, generator())
     assert math.isnan(nobody.mae.mean) and math.isnan(nobody.r2.mean) and not usable(nobody)
     assert describe_usable(nobody) == "not usable: 0 validation patients give no interval of R2"
-    twins = age_skill(np.array([30.0, 40.0, 50.0]), np.full(3, 40.0), 50, generator())
+    twins = age_skill(np.linspace(30, 50, 10), np.full(10, 40.0), 50, generator())
     assert math.isnan(twins.r2.mean) and math.isfinite(twins.mae.low)
+    few = age_skill(*ages(9), 50, generator())
+    assert math.isfinite(few.r2.mean) and math.isnan(few.r2.low) and math.isnan(few.mae.low) and not usable(few)
     men = sex_skill(np.array([0.9, 0.4]), np.array([True, True]))
     assert men.accuracy.mean == 0.5 and math.isnan(men.balanced.mean) and math.isnan(men.auc.mean)
     assert not usable(men)

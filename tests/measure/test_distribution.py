@@ -102,11 +102,11 @@ def test_images_of_one_patient_are_drawn_together():
 
 
 def test_kurtosis_of_too_few_and_of_images_all_alike():
-    few = component_kurtosis(generator().normal(size=(3, 2)), generator())
+    few = component_kurtosis(generator().normal(size=(9, 2)), generator())
     assert np.isfinite(few.components).all() and np.isnan(few.low).all() and math.isnan(few.mean.low)
     nobody = component_kurtosis(np.zeros((0, 2)), generator())
     assert math.isnan(nobody.mean.mean) and nobody.mean.n == 0
-    alike = component_kurtosis(np.column_stack([np.full(9, 0.1), np.arange(9)]), generator())
+    alike = component_kurtosis(np.column_stack([np.full(10, 0.1), np.arange(10)]), generator())
     assert math.isnan(alike.components[0]) and math.isfinite(alike.components[1]) and math.isnan(alike.mean.mean)
     assert math.isfinite(alike.low[1])
     with pytest.raises(RemnantError):

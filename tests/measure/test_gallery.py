@@ -79,11 +79,11 @@ def test_half_size_holds_the_truth_and_says_what_it_cannot():
     found = half_size(probes(300, 100, 0.4, 30, seed=1), np.random.default_rng(0))
     assert found.low < truth < found.high
     assert found.low < found.size < found.high < found.limit == 2020
-    never = half_size(Impostors(np.zeros(9, int), np.full(9, 23)), np.random.default_rng(0))
+    never = half_size(Impostors(np.zeros(10, int), np.full(10, 23)), np.random.default_rng(0))
     assert math.isinf(never.size) and math.isinf(never.low)
     assert never.describe() == "beyond 480, not resolvable with this gallery"
     assert HalfSize(412.4, 180, math.inf, 480).describe() == "412 [180, beyond 480]"
-    one = half_size(Impostors(np.array([20]), np.array([23])), np.random.default_rng(0))
+    one = half_size(Impostors(np.full(9, 20), np.full(9, 23)), np.random.default_rng(0))
     assert math.isnan(one.low) and "no interval" in one.describe()
     nobody = half_size(Impostors(np.zeros(0, int), np.zeros(0, int)), np.random.default_rng(0))
     assert nobody.describe() == "no patients"

@@ -62,36 +62,38 @@ def test_histogram_counts_every_row_once_and_half_ranks_below():
 @pytest.mark.parametrize("levels", [3, 1000])
 def test_auc_agrees_with_scikit_learn(levels):
     random = np.random.default_rng(levels)
-    scores, own = random.integers(0, levels, (9, 14)).astype(float), random.integers(0, 14, 9)
-    scores[np.arange(9), own] += levels / 4
-    allowed = random.random((9, 14)) < 0.8
-    allowed[np.arange(9), own] = True
+    scores, own = random.integers(0, levels, (12, 14)).astype(float), random.integers(0, 14, 12)
+    scores[np.arange(12), own] += levels / 4
+    allowed = random.random((12, 14)) < 0.8
+    allowed[np.arange(12), own] = True
     mine = np.arange(14) == own[:, None]
     expected = roc_auc_score(mine[allowed], scores[allowed])
     found = identity.own_versus_others_auc(scores, own, generator(), allowed)
     assert found.mean == pytest.approx(expected, abs=1e-12)
     assert found.low < expected < found.high
-    assert found.n == 9
+    assert found.n == 12
 
 
 def test_auc_interval_is_the_bootstrap_of_patients():
     """The table of wins against scikit-learn on rows that are really drawn again, patient by patient."""
     random = np.random.default_rng(1)
-    own, patients = np.arange(12), np.repeat(np.arange(8), [1, 1, 1, 1, 2, 2, 2, 2])
-    scores = random.random((12, 12)) + 0.5 * np.eye(12)
-    labels = np.eye(12, dtype=bool)
+    own, patients = np.arange(14), np.repeat(np.arange(10), [1, 1, 1, 1, 1, 1, 2, 2, 2, 2])
+    scores = random.random((14, 14)) + 0.5 * np.eye(14)
+    labels = np.eye(14, dtype=bool)
     drawn = []
     for _ in range(600):
-        rows = np.concatenate([np.flatnonzero(patients == p) for p in random.integers(0, 8, 8)])
+        rows = np.concatenate([np.flatnonzero(patients == p) for p in random.integers(0, 10, 10)])
         drawn.append(roc_auc_score(labels[rows].ravel(), scores[rows].ravel()))
     found = identity.own_versus_others_auc(scores, own, generator(), patients=patients)
     np.testing.assert_allclose([found.low, found.high], np.quantile(drawn, [0.025, 0.975]), atol=0.03)
-    assert found.n == 8
+    assert found.n == 10
 
 
 def test_auc_of_too_few():
     one = identity.own_versus_others_auc(np.array([[1.0, 0.0]]), np.array([0]), generator())
     assert one.mean == 1 and math.isnan(one.low) and one.n == 1
+    few = identity.own_versus_others_auc(generator().random((9, 9)), np.arange(9), generator())
+    assert math.isfinite(few.mean) and math.isnan(few.low) and math.isnan(few.high) and few.n == 9
     assert math.isnan(identity.own_versus_others_auc(np.ones((2, 1)), np.zeros(2, int), generator()).mean)
     assert math.isnan(identity.own_versus_others_auc(np.ones((0, 3)), np.zeros(0, int), generator()).mean)
 

@@ -176,10 +176,12 @@ def test_too_few_patients():
     assert math.isnan(one.difference.low) and one.nearer.count == 1
     nobody = membership(np.empty((2, 0)), np.ones((2, 3)), generator())
     assert math.isnan(nobody.auc.mean) and math.isnan(nobody.difference.mean) and math.isnan(nobody.nearer.p)
-    alike = membership(np.full((1, 4), 0.5), np.full((1, 4), 0.5), generator())
+    alike = membership(np.full((1, 10), 0.5), np.full((1, 10), 0.5), generator())
     assert (alike.auc.mean, alike.auc_p, alike.p, alike.nearer.count) == (0.5, 1, 1, 0)
     assert alike.difference.low == alike.difference.high == 0
-    half = membership(np.full((1, 4), 0.5), np.array([[0.1, 0.2, 0.3]]), generator())
+    few = membership(np.full((1, 10), 0.5), np.linspace(0.1, 0.3, 9)[None], generator())
+    assert few.difference.mean == pytest.approx(0.3) and math.isnan(few.difference.low) and few.p < 0.01
+    half = membership(np.full((1, 10), 0.5), np.linspace(0.1, 0.3, 10)[None], generator())
     assert half.difference.low < 0.3 < half.difference.high
     for wrong in (np.ones((3, 2)), np.full((2, 2), np.nan), np.ones(2)):
         with pytest.raises(RemnantError):

@@ -99,15 +99,17 @@ def test_interval_draws_patients_with_all_their_queries():
 
 
 def test_an_embedding_that_knows_nobody_is_at_chance_and_one_that_knows_all_is_perfect():
-    _, patients = crowd(6, 2, 1.0)
-    blind = retrieval(np.zeros((12, 3)), patients, generator())
+    _, patients = crowd(12, 2, 1.0)
+    blind = retrieval(np.zeros((24, 3)), patients, generator())
     assert blind.mean_average_precision.mean == pytest.approx(blind.chance) and blind.rank1.mean == 0
-    exact = retrieval(np.repeat(np.arange(6.0), 2)[:, None], patients, generator())
+    exact = retrieval(np.repeat(np.arange(12.0), 2)[:, None], patients, generator())
     assert exact.mean_average_precision.mean == exact.rank1.mean == exact.rank1.low == 1
 
 
 def test_nobody_twice_and_one_patient():
     alone = retrieval(np.eye(4), list("abcd"), generator())
+    few = retrieval(*crowd(9, 2, 1.0), generator()).mean_average_precision
+    assert math.isfinite(few.mean) and math.isnan(few.low) and few.n == 9
     assert math.isnan(alone.mean_average_precision.mean) and math.isnan(alone.chance)
     assert (alone.queries, alone.left_out, alone.rank1.n) == (0, 4, 0)
     one = retrieval(np.array([[0.0], [0.1], [5.0]]), ["a", "a", "b"], generator())

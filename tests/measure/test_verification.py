@@ -149,9 +149,22 @@ def test_interval_weighs_a_pair_by_both_patients():
 
 
 def test_draws_without_a_kind_of_pair_are_left_out():
-    scores, patients = [0.5, 0.1, 0.9, 0.3], [("a", "a"), ("a", "b"), ("c", "d"), ("e", "f")]
+    scores, patients = [0.5, 0.1, 0.9, 0.3, 0.2], [("a", "a"), ("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")]
+    patients, scores = [*patients, ("i", "j")], [*scores, 0.25]
     found = verification(scores, patients, 0.4, generator(), resamples=400)
     assert 0 <= found.auc.low < found.auc.mean < found.auc.high <= 1 and math.isfinite(found.detectable)
+
+
+def test_below_ten_patients_there_is_no_interval_but_an_exact_one():
+    # An AUC of 0.75 [0.75, 0.75] from two patients was printed once.
+    scores, patients = [0.9, 0.2, 0.4, 0.1], [("a", "a"), ("b", "b"), ("a", "b"), ("b", "a")]
+    found = verification(scores, patients, 0.3, generator(), resamples=200)
+    assert found.auc.mean == 0.75 and math.isnan(found.auc.low) and not found.knows
+    assert math.isnan(found.balanced.low) and math.isnan(found.best.low)
+    contrast = verification_contrast(scores, [0.9, 0.8, 0.1, 0.2], patients, generator(), resamples=200)
+    assert contrast.difference == -0.25 and math.isnan(contrast.low) and math.isnan(contrast.p)
+    faultless = verification([0.9, 0.8, 0.1, 0.2], patients, 0.3, generator(), resamples=200)
+    assert faultless.auc.low == pytest.approx(stats.binomtest(2, 2).proportion_ci(method="exact").low)
 
 
 def test_no_fault_has_a_width():

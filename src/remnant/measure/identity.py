@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import RESAMPLES, Interval
+from remnant.measure.intervals import FEWEST, RESAMPLES, Interval
 
 
 def ranks(scores: np.ndarray, own: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
@@ -82,7 +82,7 @@ def own_versus_others_auc(
     It equals the chance that an own score beats another (ties half; Mann and Whitney 1947). The interval is
     the percentile bootstrap over patients: a patient drawn brings all its rows, own scores and others
     together. `patients` (n,) names each row's; without it each row is a patient. `Interval.n` counts
-    patients; one patient has no interval (NaN), and without any row or any other candidate the AUC itself is
+    patients; fewer than `FEWEST` have no interval (NaN), and without any row or any other candidate the AUC itself is
     NaN.
     """
     scores, own, allowed = _checked(scores, own, allowed)
@@ -105,8 +105,8 @@ def own_versus_others_auc(
     if rivals.sum() == 0:
         return Interval(math.nan, math.nan, math.nan, len(names))
     auc = float(wins.sum() / (rows.sum() * rivals.sum()))
-    if len(names) == 1:
-        return Interval(auc, math.nan, math.nan, 1)
+    if len(names) < FEWEST:
+        return Interval(auc, math.nan, math.nan, len(names))
     weights = seeds.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples).astype(float)
     drawn = np.einsum("ri,ij,rj->r", weights, wins, weights, optimize=True)
     pairs = (weights @ rows) * (weights @ rivals)

@@ -44,17 +44,17 @@ def bootstrap_mean(
 ) -> Interval:
     """Mean of one value a patient (n,) with its bootstrap interval (SciPy's BCa; Efron 1987).
 
-    n = 0 gives NaN; n = 1 a mean without an interval (NaN); equal values an interval of no width, since the
-    sample holds no sign of spread. Below about ten patients the bootstrap is too narrow: 95% covers nearer 85
-    to 90%. NaN among the values raises `RemnantError`.
+    n = 0 gives NaN; fewer than `FEWEST` patients a mean without an interval (NaN), since there the bootstrap is too narrow:
+    95% covers nearer 85 to 90%; equal values of enough patients an interval of no width. NaN among the values raises
+    `RemnantError`.
     """
     values = per_patient(values, "values")
     n = len(values)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
     mean = float(values.mean())
-    if n == 1:
-        return Interval(mean, math.nan, math.nan, 1)
+    if n < FEWEST:
+        return Interval(mean, math.nan, math.nan, n)
     if np.ptp(values) == 0:
         return Interval(float(values[0]), float(values[0]), float(values[0]), n)
     found = stats.bootstrap(
@@ -105,7 +105,7 @@ def paired_difference(
     """The leak: each patient's value as a member minus the same patient's as a non-member, averaged.
 
     Both map a patient to one value and must hold the same patients, else `RemnantError`. Interval by
-    `bootstrap_mean`, p by `permutation_p_paired`; what a single patient cannot support is NaN.
+    `bootstrap_mean`, p by `permutation_p_paired`; what so few patients cannot support is NaN.
     """
     if unpaired := sorted(set(members) ^ set(non_members)):
         raise RemnantError(
@@ -133,7 +133,8 @@ def smallest_detectable_difference(sd: float, n: int, power: float = 0.8, alpha:
     """
     if n < 2:
         return math.nan
-    return _detectable_noncentrality(sd, n - 1, power, alpha) * sd / math.sqrt(n)
+    _check_spread(sd)
+    return detectable_noncentrality(n - 1, power, alpha) * sd / math.sqrt(n)
 
 
 def smallest_detectable_gap(sd: float, m: int, n: int, power: float = 0.8, alpha: float = 0.05) -> float:
@@ -144,13 +145,14 @@ def smallest_detectable_gap(sd: float, m: int, n: int, power: float = 0.8, alpha
     """
     if min(m, n) < 1 or m + n < 3:
         return math.nan
-    return _detectable_noncentrality(sd, m + n - 2, power, alpha) * sd * math.sqrt(1 / m + 1 / n)
+    _check_spread(sd)
+    return detectable_noncentrality(m + n - 2, power, alpha) * sd * math.sqrt(1 / m + 1 / n)
 
 
-def _detectable_noncentrality(sd: float, freedom: int, power: float, alpha: float) -> float:
-    """Of the t distribution whose test has this power; `sd` is only looked at."""
-    if not (sd >= 0 and 0 < alpha < power < 1):
-        raise RemnantError(f"Need sd >= 0 and 0 < alpha < power < 1. Got {sd}, {alpha} and {power} instead.")
+def detectable_noncentrality(freedom: int, power: float = 0.8, alpha: float = 0.05) -> float:
+    """How many standard errors an effect must have for a two-sided t-test with so many degrees of freedom to have this power."""
+    if not 0 < alpha < power < 1:
+        raise RemnantError(f"Need 0 < alpha < power < 1. Got {alpha} and {power} instead.")
     critical = stats.t.ppf(1 - alpha / 2, freedom)
 
     def shortfall(noncentrality: float) -> float:
@@ -158,6 +160,11 @@ def _detectable_noncentrality(sd: float, freedom: int, power: float, alpha: floa
         return stats.ncf.sf(critical**2, 1, freedom, noncentrality**2) - power
 
     return optimize.brentq(shortfall, 1e-3, 10 * critical)
+
+
+def _check_spread(sd: float) -> None:
+    if not sd >= 0:
+        raise RemnantError(f"A standard deviation is 0 or more. Got {sd} instead.")
 
 
 def identification_p_value(count: int, chances: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import auc_p_value, detectable_auc, mann_whitney_auc
-from remnant.measure.intervals import RESAMPLES, Interval, clopper_pearson, smallest_detectable_gap
+from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, clopper_pearson, smallest_detectable_gap
 
 RATES = (0.1, 0.01, 0.001)  # false positive rates at which true positives are looked at
 SUPPORT = 3  # non-members times rate that a rate needs: none of them above bounds it, at 95%, by 3 / n
@@ -207,6 +207,8 @@ def _difference(
     found = stats.permutation_test(
         (members, non_members), _gap, vectorized=True, n_resamples=resamples, rng=seeds, batch=1000
     )
+    if min(m, n) < FEWEST:
+        return Interval(gap, math.nan, math.nan, m + n), float(found.pvalue)
     if np.ptp(members) == 0 and np.ptp(non_members) == 0:
         return Interval(gap, gap, gap, m + n), float(found.pvalue)
     bounds = stats.bootstrap(

@@ -9,7 +9,7 @@ from scipy.spatial import distance
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import RESAMPLES
-from remnant.measure.intervals import Interval
+from remnant.measure.intervals import FEWEST, Interval
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _over_patients(
     """Mean over queries (q,) with its interval over their `patients` (q,)."""
     names, place = np.unique(patients, return_inverse=True)
     n, mean = len(names), _mean(values)
-    if n < 2:
+    if n < FEWEST:
         return Interval(mean, math.nan, math.nan, n)
     times = seeds.multinomial(n, np.full(n, 1 / n), resamples)
     drawn = times @ np.bincount(place, weights=values) / (times @ np.bincount(place))

@@ -16,7 +16,7 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc
-from remnant.measure.intervals import Interval, clopper_pearson
+from remnant.measure.intervals import FEWEST, Interval, clopper_pearson
 
 CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
 
@@ -72,7 +72,7 @@ def verification(
     pigeonhole bootstrap of Owen 2007). What is peculiar to a single pair of two patients counts up to threefold in the
     variance: where patients have few such pairs the intervals are too wide, so draw many. Where every pair is right, or
     every one wrong, resampling has no width, and the exact bound for as many patients without a fault stands instead
-    (Clopper and Pearson), with the detectable area of as many. Below about ten patients the intervals are too narrow.
+    (Clopper and Pearson), with the detectable area of as many. Below `FEWEST` patients that exact one is the only interval.
     """
     scores, patients, same = _checked(scores, patients)
     best = best_threshold(scores, patients)
@@ -129,7 +129,8 @@ def verification_contrast(
     Each as it stands: turn those of an adversary that is wrong on its own patients by `orientation` before. The interval is the
     percentile bootstrap of `verification` on the same draws for both, so that what the two have in common cancels out; p,
     two-sided, is twice the share of draws on the other side of zero. `n` counts patients. Where neither makes a fault, or one is
-    all right and the other all wrong, the interval is what as many patients without a fault allow. For scores that are a matrix,
+    all right and the other all wrong, the interval is what as many patients without a fault allow; else below `FEWEST`
+    patients there is neither interval nor p. For scores that are a matrix,
     see `matrix_pairs`. Raises `RemnantError` as `verification` does.
     """
     first, patients, same = _checked(first, patients)
@@ -153,6 +154,8 @@ def verification_contrast(
         few = _fewest(patients, same)
         faulty = 1 - clopper_pearson(few, few, level).low
         low, high, detectable = max(-1.0, difference - faulty), min(1.0, difference + faulty), faulty
+    elif people < FEWEST:
+        low, high, detectable, p = math.nan, math.nan, math.nan, math.nan
     else:
         low, high = (float(end) for end in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
     return Contrast(difference, low, high, p, detectable, people, bound)
@@ -267,6 +270,8 @@ def _interval(value: float, drawn: np.ndarray, level: float, n: int, fewest: int
     if value in (0, 1):
         faultless = clopper_pearson(fewest * int(value), fewest, level)
         return Interval(float(value), faultless.low, faultless.high, n)
+    if n < FEWEST:
+        return Interval(float(value), math.nan, math.nan, n)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(value), float(low), float(high), n)
 

@@ -9,7 +9,15 @@ from remnant.studies.subbanna2021.settings import preset
 SCHEME = LabelScheme("lpba3", CLASSES["lpba3"], {})
 COHORT = Cohort("c", Path("c"), tuple(Case(f"p{i}", "1", Path("i")) for i in range(9)), {"lpba3": SCHEME})
 CELLS = {"segmenter-unet-fold0": {"sha256": "00"}, "attack-unet-fold0-default": {"measures": {"ssim": "SSIM so"}}}
-LEAK = {"network": "unet", "decoder": "default", "metric": "ssim", "n": 9, "difference": 0.02, "p": 0.02}
+LEAK = {
+    "network": "unet",
+    "decoder": "default",
+    "metric": "ssim",
+    "n": 9,
+    "trainings": 4,
+    "difference": 0.02,
+    "p": 0.02,
+}
 
 
 def identification(decoder, group, count, low):
@@ -85,37 +93,60 @@ def words(tables, **changes):
     [
         ((0.01, 0.05), (-0.01, 0.05), "more faithfully"),
         ((-0.05, -0.01), (-0.01, 0.05), "less faithfully"),
-        ((-0.01, 0.05), (-0.01, 0.05), "come out alike"),
-        ((0.0, 0.05), (0.0, 0.05), "come out alike"),
-        ((0.01, 0.05), (0.02, 0.06), "non-members (SSIM, own original"),
-        ((-0.01, 0.05), (0.02, 0.06), "non-members (SSIM, margin"),
-        ((-0.05, -0.01), (0.02, 0.06), "though the likeness to their own originals is lower (SSIM, margin"),
+        ((-0.01, 0.05), (-0.01, 0.05), "was shown"),
+        ((0.0, 0.05), (0.0, 0.05), "was shown"),
+        ((0.01, 0.05), (0.02, 0.06), "non-members. SSIM, own original"),
+        ((-0.01, 0.05), (0.02, 0.06), "non-members. SSIM, margin"),
+        ((-0.05, -0.01), (0.02, 0.06), "own originals is lower"),
     ],
 )
 def test_the_leak_in_words_follows_its_intervals(own, margin, told):
     found = " ".join(words(tables(own=own, margin=margin))["findings"])
-    assert told in found
-    assert ("faithfully than" in found) == ("faithfully" in told) and ("alike" in found) == ("alike" in told)
+    assert told in found and "alike" not in found
+    assert ("faithfully than" in found) == ("faithfully" in told)
+    assert ("no difference between members and the same" in found) == (told == "was shown")
     assert ("stand out" in found) == (margin[0] > 0)
     assert ("Training left a trace" in found) == (max(own[0], margin[0]) > 0)
     shown = [pair for pair in (own, margin) if pair[0] > 0] or [pair for pair in (own, margin) if pair[1] < 0] or [own]
     for low, high in shown:
-        assert f"interval {low:+.3f} to {high:+.3f}, p = 0.020" in found
-    assert "p for all 2 looks together" in found
-    assert ("could have shown differences of 0.040 and 0.040 SSIM" in found) == ("alike" in told)
+        assert f"(95% CI {low:+.3f} to {high:+.3f}, 9 patients, 4 trainings, p = 0.020)" in found
+    assert "in these very trainings; p holds for all attacks, networks and measures together" in found
+    assert ("9 patients would have shown a difference of 0.040" in found) == (told == "was shown")
+
+
+@pytest.mark.parametrize(("count", "explained"), [(8, True), (0, False)])
+def test_how_patients_are_identified_is_explained_only_where_they_are(count, explained):
+    found = " ".join(words(tables(count=count, published=0))["findings"])
+    assert "no difference between members" in found and ("encoder can be inverted" in found) == explained
+
+
+def test_sentences_on_the_leak_are_short():
+    for own, margin in (((0.01, 0.05), (0.02, 0.06)), ((-0.05, -0.01), (-0.01, 0.05)), ((-0.01, 0.05), (-0.01, 0.05))):
+        for finding in words(tables(own=own, margin=margin))["findings"]:
+            if finding.startswith("3D U-Net: ") and "trainings" in finding:
+                assert all(len(sentence.split()) <= 30 for sentence in finding.split(". "))
 
 
 def test_a_trace_by_another_measure_than_ssim_is_one():
     made = tables()
     made["leak"].append(made["leak"][1] | {"metric": "dice", "low": 0.02, "high": 0.04, "difference": 0.031})
     found = " ".join(words(made)["findings"])
-    assert "stand out" in found and "(Dice, margin +0.031, 95% interval +0.020 to +0.040, p = 0.020;" in found
+    assert (
+        "stand out" in found
+        and "Dice, margin: +0.031 (95% CI +0.020 to +0.040, 9 patients, 4 trainings, p = 0.020)" in found
+    )
     assert "SSIM alone would not have shown it" in found
+
+
+def test_a_monte_carlo_floor_is_told_as_a_bound():
+    made = tables(margin=(0.02, 0.06))
+    made["leak"] = [row | {"holm_p_bound": True} for row in made["leak"]]
+    assert "4 trainings, p ≤ 0.020)" in " ".join(words(made)["findings"])
 
 
 def test_an_interval_above_zero_with_a_p_that_so_many_looks_can_give_is_no_trace():
     found = " ".join(words(tables(margin=(0.001, 0.05), p=0.06))["findings"])
-    assert "come out alike" in found and "left a trace" not in found
+    assert "no difference between members" in found and "left a trace" not in found
 
 
 def test_the_positive_control_is_told_as_one():

@@ -15,7 +15,7 @@ COLUMNS = {
     "auc_low auc_high chance p holm_p published_rank1 published_mean_rank chance_mean_rank",
     "other_session": "network metric decoder group direction n gallery rank1 rank1_low rank1_high rank1_count chance",
     "dice": "network decoder group image class n dice sd low high published",
-    "leak": "network decoder metric statistic n difference low high p holm_p detectable",
+    "leak": "network decoder metric statistic n trainings difference low high p p_bound holm_p holm_p_bound detectable",
     "ranks": "network decoder metric group rank count published",
     "exposed": "network decoder pseudonym group metric own best_other margin rank",
     "scores": "network decoder metric group pseudonym session own others_mean best_other mean_image rank "
@@ -125,17 +125,29 @@ def test_the_leak_is_paired_by_patient(tables):
     assert found["n"] == 2 and found["difference"] == pytest.approx(0.15)
     # A: 0.9 - 0.5 and 0.7 - 0.8; B: 0.6 - 0.2 and 0.5 - 0.7.
     assert row(tables["leak"], metric="ssim", statistic="margin")["difference"] == pytest.approx(0.55)
-    assert found["low"] <= 0.15 <= found["high"] and found["p"] == 0.5 and found["detectable"] > 0.15
+    # Two patients have an exact p and no interval.
+    assert (found["low"], found["high"], found["p"], found["p_bound"], found["trainings"]) == (
+        None,
+        None,
+        0.5,
+        False,
+        2,
+    )
 
 
-def test_looks_count_together_within_one_attack_on_one_network():
+def test_looks_count_together_over_all_networks_attacks_and_measures():
     rows = [
-        {"network": network, "decoder": "default", "p": p}
-        for network, p in (("unet", 0.01), ("segnet", 0.04), ("unet", 0.03), ("unet", None))
+        {"network": network, "decoder": decoder, "p": p, "p_bound": p == 0.01}
+        for network, decoder, p in (
+            ("unet", "default", 0.01),
+            ("segnet", "default", 0.04),
+            ("unet", "linear", 0.02),
+            ("unet", "default", None),
+        )
     ]
     found = looked_at_together(rows)
-    assert [row["holm_p"] for row in found if row["network"] == "segnet"] == [0.04]
-    assert [row["holm_p"] for row in found if row["network"] == "unet"] == [0.02, 0.03, None]
+    assert [row["holm_p"] for row in found] == pytest.approx([0.03, 0.04, 0.04, None])
+    assert [row["holm_p_bound"] for row in found] == [True, False, False, False]
 
 
 def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
@@ -145,6 +157,7 @@ def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
     for names in ([f"P-{i:02d}" for i in range(20)], [f"P-{99 - 7 * i % 50:02d}" for i in range(20)]):
         # The same patients in another order of folds, as the non-members come.
         order = {"member": np.arange(20), "non_member": np.roll(np.arange(20), 5)}
+        folds = {group: (np.arange(20) // 5).tolist() for group in GROUPS}
         firsts = {
             group: Search(
                 scores[group][order[group]],
@@ -152,6 +165,7 @@ def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
                 np.ones((20, 1), bool),
                 scores[group],
                 [names[i] for i in order[group]],
+                folds[group],
             )
             for group in GROUPS
         }

@@ -1,10 +1,12 @@
 """Rows of the second yardstick: what an attack on the code tells beyond the same attack on the segmentation map alone."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
+from remnant.measure.intervals import FEWEST
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.verification import verification_contrast
 from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
@@ -13,7 +15,6 @@ from remnant.studies.kim2019.records import RAW, Inversion
 
 LEVEL = 0.05  # two-sided, after Holm over all attacks and variants; the direction is asked for besides
 REDRAWN = {"own_scan": "redrawn", "other_visit": "redrawn_other_visit"}
-FEWEST = 10  # patients, below which a bootstrap over them is too narrow for a verdict
 RESAMPLES = 5000  # so that the smallest p-value survives Holm over as many rows
 STRONGEST = "strongest"
 
@@ -31,10 +32,11 @@ def difference_rows(
     rows.sort(key=lambda row: [*described].index(str(row["variant"])))
     for family in {row["kind"]: None for row in rows}:
         judged = [row for row in rows if row["kind"] == family and row["variant"] != RAW]
-        p_values, bounds = ([row[name] for row in judged] for name in ("p", "p_bound"))
+        p_values = [math.nan if row["p"] is None else row["p"] for row in judged]
+        bounds = [bool(row["p_bound"]) for row in judged]
         for row, p, bound in zip(judged, holm(p_values), holm_is_bound(p_values, bounds), strict=True):
             enough = row["patients"] >= FEWEST
-            row |= {"holm_p": float(p), "holm_p_bound": bool(bound)}
+            row |= {"holm_p": number(p), "holm_p_bound": bool(bound)}
             row |= {"beyond": bool(p <= LEVEL and row["low"] > 0) if enough else None}
     return rows
 

@@ -5,40 +5,66 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from remnant.base.errors import RemnantError
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
-from remnant.measure.intervals import PairedDifference, paired_difference
-from remnant.measure.multiplicity import holm
+from remnant.measure.crossover import role_effect
+from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, paired_difference
+from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.studies.subbanna2021.search import Search
 
 GROUPS = ("member", "non_member")
 STATISTICS = ("own", "margin")
+FLOOR = 1 / (RESAMPLES + 1)  # a Monte Carlo p-value where no flip of signs was as extreme
 
 
 def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> Row:
     """Members minus the same patients as non-members: their similarity to the `own` original, or its `margin` over others.
 
+    By `role_effect`, with effects of the folds. Raises `RemnantError` for a patient who was only one of the two.
+
     The two can part: a target trained too long hands out latents that a decoder made for others draws worse, and that are
     the easier to tell apart.
     """
-    # By a number that does not change with the run's key: a bootstrap depends on the order of its patients.
-    number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(firsts["member"].pseudonyms)}
-    member, non_member = (
-        {number.get(who, who): score for who, score in zip(found.pseudonyms, _statistic(found, statistic), strict=True)}
+    member, other = (
+        {
+            who: (score, fold)
+            for who, score, fold in zip(found.pseudonyms, _statistic(found, statistic), found.folds, strict=True)
+        }
         for found in (firsts[group] for group in GROUPS)
     )
-    return {**key, "statistic": statistic, **_columns(paired_difference(member, non_member, seeds.numpy()))}
+    if unpaired := set(member) ^ set(other):
+        raise RemnantError(f"{len(unpaired)} patients were not both member and non-member; use folds that rotate.")
+    differences, member_folds, other_folds = (
+        np.array(values)
+        for values in (
+            [member[who][0] - other[who][0] for who in member],
+            [member[who][1] for who in member],
+            [other[who][1] for who in member],
+        )
+    )
+    found = role_effect(differences, member_folds, other_folds, seeds.numpy())
+    return {
+        **key,
+        "statistic": statistic,
+        "n": found.n,
+        "trainings": found.trainings,
+        "difference": number(found.difference),
+        "low": number(found.low),
+        "high": number(found.high),
+        "p": number(found.p),
+        "p_bound": found.p_bound,
+        "detectable": number(found.detectable),
+    }
 
 
 def looked_at_together(rows: list[Row]) -> list[Row]:
-    """The rows of `leak` with `holm_p`: each p-value beside those of all measures and statistics of one attack on one network."""
-    families: dict[tuple[Value, ...], list[Row]] = {}
-    for row in rows:
-        families.setdefault((row["network"], row["decoder"]), []).append(row)
+    """The rows with `holm_p`: each p-value beside those of all networks, attacks, measures and statistics of the table."""
+    p_values = [math.nan if row["p"] is None else row["p"] for row in rows]
+    bounds = holm_is_bound(p_values, [bool(row["p_bound"]) for row in rows])
     return [
-        {**row, "holm_p": number(p)}
-        for family in families.values()
-        for row, p in zip(family, holm([math.nan if row["p"] is None else row["p"] for row in family]), strict=True)
+        {**row, "holm_p": number(p), "holm_p_bound": bool(bound)}
+        for row, p, bound in zip(rows, holm(p_values), bounds, strict=True)
     ]
 
 
@@ -61,9 +87,9 @@ def comparison(scores: list[Row], network: str, experiments: Sequence[str], seed
         if experiment == experiments[0] or not first:
             continue
         # An experiment on few patients is held against the same few.
-        number = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(first) if pseudonym in held}
+        places = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(first) if pseudonym in held}
         here, there = (
-            {number[who]: margin for who, margin in values.items() if who in number} for values in (held, first)
+            {places[who]: margin for who, margin in values.items() if who in places} for values in (held, first)
         )
         found = paired_difference(here, there, seeds.child(str(experiment), str(metric), str(group)).numpy())
         yield {
@@ -74,16 +100,11 @@ def comparison(scores: list[Row], network: str, experiments: Sequence[str], seed
             "group": group,
             "margin": float(np.mean(list(here.values()))),
             "margin_against": float(np.mean(list(there.values()))),
-            **_columns(found),
+            "n": found.n,
+            "difference": found.difference,
+            "low": number(found.low),
+            "high": number(found.high),
+            "p": number(found.p),
+            "p_bound": found.n > EXACT_PATIENTS and found.p <= FLOOR,
+            "detectable": number(found.detectable),
         }
-
-
-def _columns(found: PairedDifference) -> Row:
-    return {
-        "n": found.n,
-        "difference": found.difference,
-        "low": number(found.low),
-        "high": number(found.high),
-        "p": number(found.p),
-        "detectable": number(found.detectable),
-    }

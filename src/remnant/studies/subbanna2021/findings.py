@@ -103,7 +103,7 @@ def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]
             "this size and training, not a clearance of the model."
         )
     said += membership_findings(tables["membership_verdicts"])
-    said += leak_findings(tables["leak"], settings, decoder)
+    said += leak_findings(tables["leak"], settings, decoder, exposed=bool(exposed(tables)))
     for network in settings.networks:
         row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
         if row:

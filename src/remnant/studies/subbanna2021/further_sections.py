@@ -132,7 +132,8 @@ def _comparison(settings: StudySettings) -> Section:
         table=TableView(
             name="comparison",
             caption="Margin: SSIM with the own original minus SSIM with the most similar other. Each experiment against ours on "
-            "the standard target, paired by patient, with bootstrap 95% interval and sign-flip p-value.",
+            "the standard target, paired by patient, with bootstrap 95% interval and sign-flip p-value, alone and "
+            "for all rows of results.json together (Holm's method).",
             columns={
                 "network": "Network",
                 "decoder": "Attack",
@@ -142,6 +143,7 @@ def _comparison(settings: StudySettings) -> Section:
                 "margin_against": "Margin of ours",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
                 "p": "p",
+                "holm_p": "p together",
             },
             where={"metric": "ssim"},
         ),

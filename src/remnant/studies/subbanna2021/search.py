@@ -13,7 +13,8 @@ from remnant.measure import identity
 class Search:
     """Reconstructions that search one gallery: similarities (n, m), where the right image stands, and whose they are.
 
-    `mean_image` (n, m) is the same search by the attacker's mean image, which knows nothing of the patient.
+    `mean_image` (n, m) is the same search by the attacker's mean image, which knows nothing of the patient; `folds` (n,) whose
+    networks each row is from.
     """
 
     scores: np.ndarray
@@ -21,6 +22,7 @@ class Search:
     allowed: np.ndarray
     mean_image: np.ndarray
     pseudonyms: list[str]
+    folds: list[int]
 
     @property
     def own_scores(self) -> np.ndarray:
@@ -39,13 +41,13 @@ class Search:
 
 
 def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: int, sought: int) -> Search:
-    """The reconstructions of `group`'s scans of one session, seeking the same patient's session `sought`.
+    """Of `cells`, one a fold, the reconstructions of `group`'s scans of one session, seeking the same patient's session `sought`.
 
     The candidates are every other patient's first session and the sought image; the patient's remaining sessions are
     left out. Patients without either session take no part.
     """
-    scores, own, allowed, means, pseudonyms = [], [], [], [], []
-    for cell in cells:
+    scores, own, allowed, means, pseudonyms, folds = [], [], [], [], [], []
+    for fold, cell in enumerate(cells):
         gallery = [tuple(entry) for entry in cell["gallery"]]
         who = zip(cell["pseudonyms"], cell["groups"], cell["sessions"], strict=True)
         for i, (pseudonym, own_group, own_session) in enumerate(who):
@@ -58,6 +60,7 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
                 [(other == pseudonym and n == sought) or (other != pseudonym and n == 1) for other, n in gallery]
             )
             pseudonyms.append(pseudonym)
+            folds.append(fold)
     shape = (len(own), len(cells[0]["gallery"]))
     return Search(
         np.array(scores).reshape(shape),
@@ -65,4 +68,5 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
         np.array(allowed, dtype=bool).reshape(shape),
         np.array(means).reshape(shape),
         pseudonyms,
+        folds,
     )

@@ -146,7 +146,9 @@ def _leak(settings: StudySettings) -> Section:
         table=TableView(
             name="leak",
             caption="Member minus non-member, paired by patient, of the similarity to the own original and of its margin over "
-            "the best other; sign-flip p-value, alone and for all rows of one attack on one network together (Holm's method); "
+            "the best other, in a model with effects of patients and folds; p by exchanging the two roles "
+            "within patients, alone and for all rows of the table together (Holm's method); 95% CI over patients, in these "
+            "trainings; "
             "the smallest difference that so many patients would show with 80% power.",
             columns={
                 "network": "Network",
@@ -156,7 +158,7 @@ def _leak(settings: StudySettings) -> Section:
                 "n": "n",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
                 "p": "p",
-                "{holm_p:.3f}": "p together",
+                "holm_p": "p together",
                 "{detectable:.3f}": "Detectable",
             },
             where=where,

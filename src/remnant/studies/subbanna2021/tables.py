@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def make_tables(
                     tables["similarity"].append(_similarity(here, found, branch.child(group)))
                     tables["identification"].append(_identification(here, found, branch.child(group)))
                     if decoder == experiments[0]:
-                        guess = Search(found.mean_image, found.own, found.allowed, found.mean_image, found.pseudonyms)
+                        guess = replace(found, scores=found.mean_image)
                         tables["identification"].append(
                             _identification({**here, "decoder": MEAN_IMAGE}, guess, branch.child(group, "mean"))
                         )
@@ -94,6 +95,7 @@ def make_tables(
         tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
     tables["identification"] = identified_together(tables["identification"])
     tables["leak"] = looked_at_together(tables["leak"])
+    tables["comparison"] = looked_at_together(tables["comparison"])
     tables |= membership_tables(outputs_tested(cells, seeds.child("membership")))
     tables["recovered"] = recovered_rows(cells)
     tables["response"] = cells["damage"]["response"] if "damage" in cells else []
