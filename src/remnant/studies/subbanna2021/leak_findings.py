@@ -9,7 +9,9 @@ from remnant.studies.subbanna2021.settings import StudySettings
 LEVEL = 0.05  # of the p-values that hold for all looks together
 
 NAMES = {"unet": "3D U-Net", "segnet": "SegNet"}
-INVERTED = "What identifies the patient is that the encoder can be inverted, for anybody's scan, not that it remembers its training."
+INVERTED = (
+    "Patients are identified because the encoder can be inverted, for anybody's scan, not because it remembers them."
+)
 
 
 def leak_findings(leak: list[Row], settings: StudySettings, decoder: str, *, exposed: bool) -> Iterator[str]:
