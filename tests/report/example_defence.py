@@ -4,7 +4,7 @@ from remnant.base.results import Row
 
 WAYS = (
     ("raw scan", "none", None),
-    ("published, \u03bb 1", "published", 1.0),
+    ("after Kim 2019, \u03bb 1", "published", 1.0),
     ("secret deformation", "deformation", None),
 )
 

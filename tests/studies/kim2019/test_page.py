@@ -40,7 +40,7 @@ def results(tables):
 
 def test_the_first_sentence_says_that_codes_can_be_inverted_and_what_remains(tables):
     text = headline(tables)
-    assert text.startswith("3 of 4 codes can be inverted: redrawn from the code of published, \u03bb 1, ")
+    assert text.startswith("3 of 4 codes can be inverted: redrawn from the code of after Kim 2019, \u03bb 1, ")
     assert re.search(r"\d+ of 24 patients' own scans are found first \(\d+%, 95% interval \d+% to \d+%\)", text)
     assert "and from its segmentation map alone" in text and "(chance is 4.2%)" in text
     assert re.search(
@@ -65,7 +65,9 @@ def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):
     most = max((row for row in tables["difference"] if row["beyond"]), key=lambda row: row["difference"])
     assert text.startswith("1 of 4 codes tells more of a patient than its own segmentation map, most that of ")
     assert f"most that of {most['name']}, by an area of +{most['difference']:.3f}" in text
-    assert "though none could be inverted; the least remains" in text
+    assert "No code could be inverted, while the raw scans were, by the same attack; the least remains" in text
+    blunt = changed(not_inverted(tables), "headline", {"inverted": False}, variant="raw")
+    assert "inverted nothing, not even the raw scans" in headline(blunt) and "could be inverted" not in headline(blunt)
 
 
 def test_a_silence_is_told_apart_from_attacks_that_did_not_prove_themselves(tables):
@@ -84,7 +86,9 @@ def test_a_silence_is_told_apart_from_attacks_that_did_not_prove_themselves(tabl
 
 def test_few_patients_are_said_to_be_too_few(tables):
     few = changed(changed(not_inverted(tables), "headline", {"beyond": None}), "difference", {"beyond": None})
-    assert "the test patients are too few" in headline(few)
+    assert "The test patients are too few" in headline(few) and "while the raw scans were" in headline(few)
+    blunt = changed(few, "headline", {"inverted": False}, variant="raw")
+    assert "not even the raw scans" in headline(blunt) and "could be inverted" not in headline(blunt)
     assert findings(few)[0].startswith("Rest no decision on this run")
     assert "needs more test patients than 24" in said(few)
 
@@ -104,7 +108,9 @@ def test_the_first_yardstick_names_who_reaches_it_or_comes_nearest(tables):
 
 def test_the_second_yardstick_has_the_difference_and_what_could_have_been_seen(tables):
     text = next(text for text in findings(tables) if text.startswith("Yardstick 2"))
-    assert re.search(r"It tells more for published, \u03bb 1 \(.*difference \+0\.\d\d \[\+0\.\d\d, \+0\.\d\d\]\)", text)
+    assert re.search(
+        r"It tells more for after Kim 2019, \u03bb 1 \(.*difference \+0\.\d\d \[\+0\.\d\d, \+0\.\d\d\]\)", text
+    )
     assert re.search(
         r"No more was seen for .*secret deformation \(a difference of 0\.\d\d would have been seen\)", text
     )
@@ -132,8 +138,8 @@ def test_the_paper_secrets_second_cohorts_and_people_have_a_paragraph_each(table
     assert "secret deformation: sent 5 times" in text
     assert "under secret deformation is still a picture of the patient's head" in text
     assert "still a picture" not in said(changed(tables, "headline", {"method": "encoder"}))
-    assert re.search(r"heads: raw scan 0\.\d+ \(0\.\d+\), published, \u03bb 100 .*, entropy, \u03bb 1 ", text)
-    assert "The attacker reads age off the codes of published, \u03bb 1" in text
+    assert re.search(r"heads: raw scan 0\.\d+ \(0\.\d+\), after Kim 2019, \u03bb 100 .*, entropy, \u03bb 1 ", text)
+    assert "The attacker reads age off the codes of after Kim 2019, \u03bb 1" in text
     nothing = {"age_usable": False, "sex_usable": False, "r2_low": -0.1, "sex_auc_low": 0.4}
     unread = changed(tables, "people", nothing)
     assert (
@@ -207,3 +213,33 @@ def test_real_pairs_stand_apart_from_the_simulated(tables):
     assert shown["Are two images of one patient?"].where["kind"] == "simulated"
     assert shown["And on real pairs?"].where["kind"] == ["real"]
     assert any("real pairs" in text and text.endswith("reported apart.") for text in words["attacked"])
+
+
+def test_a_low_value_says_how_many_adversaries_passed_their_control(tables):
+    weak = changed(tables, "trade_off", {"adversaries": 9, "proved": 2}, against="everything")
+    assert "only 2 of 9 adversaries passed their control" in headline(weak)
+    assert "passed their control" not in headline(changed(weak, "trade_off", {"proved": 9}))
+
+
+def test_no_kind_of_pairs_is_left_out(tables):
+    """The few real pairs beside many simulated ones: what an adversary reaches there is said."""
+    real = [
+        row | {"kind": "real", "patients": 12, "auc": 0.76, "auc_low": 0.64, "auc_high": 0.94, "strength": 0.76}
+        for row in tables["identity"]
+        if row["variant"] == "deformation"
+    ]
+    found = said(tables | {"identity": [*tables["identity"], *real]})
+    assert "On the real pairs, of 12 patients," in found
+    assert re.search(r"an AUC of secret deformation 0\.76 \[0\.64, 0\.94\] \(", found)
+    few = [row | {"patients": 5, "auc_low": None, "auc_high": None} for row in real]
+    assert "of 5 patients, the strongest attack on the code reaches an AUC of secret deformation 0.76 (" in said(
+        tables | {"identity": [*tables["identity"], *few]}
+    )
+    assert "On the real pairs" not in said(tables)
+
+
+def test_the_defence_is_not_called_as_published(tables):
+    assert {row["name"] for row in tables["headline"] if row["variant"] == "published-1"} == {
+        "after Kim 2019, \u03bb 1"
+    }
+    assert not any("as published" in variant.words for variant in VARIANTS.values())

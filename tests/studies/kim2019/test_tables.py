@@ -302,3 +302,35 @@ def test_the_headline_has_every_attack_beside_its_cost(tables):
     hidden = one(tables["headline"], variant="deformation")
     assert not hidden["inverted"] and not hidden["beyond"] and hidden["queried"] is not None and row["queried"] is None
     assert one(tables["headline"], variant="raw")["beyond"] is None
+
+
+def test_patients_found_as_luck_may_find_them_are_no_inversion(invented):
+    """Three of 24 patients' scans first have a p of about 0.08: no exposure, at any level that somebody would defend."""
+    n = 24
+    # The last scan is nearest to everybody, its own patient too.
+    scores = np.zeros((n, n)) + np.arange(n) / 100
+    scores[np.arange(2), np.arange(2)] = 1.0
+    (first, *_) = invented["inversions"]
+    names = tuple(f"Q{i:02d}" for i in range(n))
+    one = replace(
+        first,
+        patients=names,
+        visits=np.zeros(n, dtype=int),
+        similarity=scores,
+        originals=np.eye(n),
+        mean_image=np.zeros(n),
+        displacement=np.zeros((0, 0)),
+    )
+    (row,) = inversion_rows([one], described(invented["variants"]), Seeds(0))
+    assert row["rank1_count"] == 3 and 0.025 < row["holm_p"] < 0.5 and not row["found"]
+
+
+def test_adversaries_that_passed_their_control_are_counted(tables):
+    row = next(row for row in tables["trade_off"] if row["variant"] == "published-1" and row["against"] == "everything")
+    judged = [
+        each
+        for each in tables["identity"]
+        if each["variant"] == "published-1" and each["view"] in ("code", "labels") and each["counts"] is not None
+    ]
+    assert row["adversaries"] == len(judged) > 0
+    assert row["proved"] == sum(each["counts"] for each in judged)

@@ -9,7 +9,7 @@ from remnant.report.words import split
 # By the column `family`: colour, marker, and what a legend says.
 _FAMILIES = {
     "none": (INK, "s", "raw scan"),
-    "published": (LINES[0], "o", "as published"),
+    "published": (LINES[0], "o", "after Kim 2019"),
     "entropy": (LINES[1], "^", "entropy"),
     "inversion": (LINES[2], "v", "inversion"),
     "deformation": (LINES[3], "D", "secret deformation"),

@@ -67,12 +67,12 @@ def headline(tables: Tables) -> str:
         said = (
             f"{_how_many(beyond, rows, one, several)}, most that of "
             f"{most['name']}, by an area of {_signed(most['difference'])} [{_signed(most['low'])}, "
-            f"{_signed(most['high'])}] ({label(most['attack'])}), though none could be inverted"
+            f"{_signed(most['high'])}] ({label(most['attack'])}). {_none_inverted(tables).removesuffix('.')}"
         )
     elif any(row["beyond"] is None for row in rows):
         return (
-            "No code could be inverted, but the test patients are too few, or the map was not attacked, to say whether "
-            "a code tells more of a patient than its own segmentation map."
+            f"{_none_inverted(tables)} The test patients are too few, or the segmentation was not attacked, to say whether a code "
+            "tells more of a patient than its own segmentation."
         )
     elif all(counted(tables, row) for row in rows):
         said = (
@@ -89,6 +89,14 @@ def headline(tables: Tables) -> str:
 def exposed(tables: Tables) -> bool:
     """Whether the code of some variant can be inverted, or tells more than its map."""
     return any(row["inverted"] or row["beyond"] for row in protected(tables))
+
+
+def _none_inverted(tables: Tables) -> str:
+    """What may be said where no code was inverted: nothing, where the raw scans were not either."""
+    raw = matching(tables["headline"], {"variant": RAW})
+    if raw and raw[0]["inverted"]:
+        return "No code could be inverted, while the raw scans were, by the same attack."
+    return "The attack inverted nothing, not even the raw scans, so that its failure says nothing of the codes."
 
 
 def counted(tables: Tables, row: Row) -> bool:
@@ -160,11 +168,19 @@ def _remains(tables: Tables) -> str:
     if once is not None:
         single = f", one code and its map with {number(once['value'])}{_bounds(once)}"
     sure = "" if counted(tables, least) else ", by attacks that did not prove themselves on raw scans"
+    sure += _proved(least)
     only = "what remains" if len(rows) == 1 else f"the least remains with {least['name']}"
     return (
         f"{only}{cost}: the strongest attack on all that the server sees tells {who} from other patients' scans "
         f"with an area of {number(least['value'])}{_bounds(least)}{single} (0.5 is guessing){sure}"
     )
+
+
+def _proved(row: Row) -> str:
+    """How many adversaries of what is compared proved themselves on raw scans; nothing where all did or none was judged."""
+    if not row["adversaries"] or row["proved"] == row["adversaries"]:
+        return ""
+    return f"; only {row['proved']} of {row['adversaries']} adversaries passed their control"
 
 
 def _once(tables: Tables, row: Row) -> Row | None:

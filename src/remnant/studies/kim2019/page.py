@@ -23,7 +23,9 @@ GLOSSARY = {
     "Map": "The segmentation that the server makes of the code; whoever holds the segmenter can make it.",
     "Raw scan": "Nothing is hidden: the control of every attack, and the Dice that hiding is held against.",
     "Lambda (\u03bb)": "The weight of hiding against segmenting in the encoder's training.",
-    "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, as published; its "
+    "After Kim 2019": "The paper's defence by its formula. Loss of the segmenter, head and trunk of the discriminator, order of "
+    "updates, rates, widths and length of training differ from the paper.",
+    "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, by the paper's formula; its "
     "indecision, which has a bound; its indecision and the failure of a decoder that redraws the scan.",
     "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the map that comes back.",
     "D_adv, fresh D_new": "The discriminator that the encoder played against; one trained afterwards on the codes.",

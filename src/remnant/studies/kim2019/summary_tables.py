@@ -44,6 +44,7 @@ def trade_off_rows(tables: Tables) -> Iterator[Row]:
                 "against": against,
                 "measure": "balanced" if against == "paper" else "auc",
                 **best,
+                **_proved(tables, variant),
                 "dice": dice["dice"],
                 "dice_low": dice["dice_low"],
                 "dice_high": dice["dice_high"],
@@ -127,6 +128,20 @@ def _redrawn(tables: Tables, variant: Value) -> Iterator[Row]:
             "low": row["auc_low"],
             "high": row["auc_high"],
         }
+
+
+def _proved(tables: Tables, variant: Value) -> Row:
+    """How many `adversaries` of a variant's code and map there are, and how many `proved` themselves on raw scans.
+
+    Those that did not say nothing by their failure: a low value that rests on them alone is no protection.
+    """
+    kind = primary_kind(tables["identity"])
+    rows = [
+        row
+        for row in matching(tables["identity"], {"variant": variant, "kind": kind})
+        if row["view"] not in QUERIED and row["counts"] is not None
+    ]
+    return {"adversaries": len(rows), "proved": sum(bool(row["counts"]) for row in rows)}
 
 
 def _strongest(tables: Tables, variant: Value, view: str) -> Row:

@@ -35,7 +35,7 @@ def _encoder(words: str) -> Callable[[Adversary, float], Variant]:
     return lambda adversary, lambda_: Variant("encoder", words.format(f"{lambda_:g}"), adversary, lambda_)
 
 
-_published = _encoder("Privacy-Net as published, lambda {}")
+_published = _encoder("Privacy-Net after Kim 2019, lambda {}")
 _entropy = _encoder("an encoder that leaves the discriminator undecided, lambda {}")
 _inversion = _encoder("an encoder that also plays against a decoder that redraws the scan, lambda {}")
 
