@@ -71,8 +71,8 @@ def headline(tables: Tables) -> str:
         )
     elif any(row["beyond"] is None for row in rows):
         return (
-            f"{_none_inverted(tables)} The test patients are too few, or the segmentation was not attacked, to say whether a code "
-            "tells more of a patient than its own segmentation."
+            f"{_none_inverted(tables)} The test patients are too few, or the segmentation was not attacked, to say whether a "
+            "code tells more of a patient than its own segmentation."
         )
     elif all(counted(tables, row) for row in rows):
         said = (
