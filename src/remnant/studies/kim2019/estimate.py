@@ -20,6 +20,7 @@ from remnant.measure.images import union_box
 from remnant.nets.inversion import CodeDecoder
 from remnant.nets.siamese import build_trunk
 from remnant.studies.kim2019.attacking import IDENTITY, INVERSION
+from remnant.studies.kim2019.membership import BLIND
 from remnant.studies.kim2019.querying import AVERAGED, QUERIES
 from remnant.studies.kim2019.reading import PEOPLE
 from remnant.studies.kim2019.records import VIEWS, Scans
@@ -30,6 +31,7 @@ from remnant.studies.kim2019.training import PRETRAIN, TRAIN
 from remnant.studies.kim2019.transfer import TRANSFER
 from remnant.studies.kim2019.variants import Variant
 
+BLIND_SECONDS = 10.0  # of small regressions, whatever the scans
 # Seconds of a pair of scans, measured on one core of an EPYC.
 SSIM_A_VOXEL = 1.3e-8
 REGISTRATION_A_VOXEL = 2e-6
@@ -94,6 +96,8 @@ def seconds_of(
         return net.pretraining.steps * costs.step
     if kind == TRAIN:
         return net.adversarial.steps * costs.step
+    if kind == BLIND:
+        return BLIND_SECONDS
     encodes = variants[cell.arguments["variant"]].encodes
     registration = scans.images[0].size * REGISTRATION_A_VOXEL
     # Of codes that show a head, shapes are compared too.
