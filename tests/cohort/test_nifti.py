@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import read_header, read_mark, read_volume, volume_files, write_volume
+from remnant.cohort.nifti import read_header, read_labels, read_mark, read_volume, volume_files, write_volume
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2, -20], [0, 1, 0, 30], [0, 0, 0, 1.0]])
 
@@ -146,3 +146,47 @@ def test_a_mark_is_all_that_is_told_beside_the_image(tmp_path):
     write_volume(tmp_path / "a.nii.gz", array, np.eye(4), "0123456789ab")
     write_volume(tmp_path / "b.nii.gz", array, np.eye(4))
     assert read_mark(tmp_path / "a.nii.gz") == "0123456789ab" and read_mark(tmp_path / "b.nii.gz") == ""
+
+
+def test_labels_are_whole_numbers_of_any_size(tmp_path, save_volume):
+    atlas = np.array([0, 312782546, 312782550, 312782560] * 30, np.int32).reshape(4, 5, 6)
+    labels, affine = read_labels(save_volume(tmp_path / "a.nii", atlas, AFFINE))
+    assert np.array_equal(labels, atlas) and labels.dtype == np.int64 and np.allclose(affine, AFFINE)
+    near = np.where(atlas > 0, [[[1.0000001, 2.9999998, 0, 1, 1, 1]]], 0)
+    assert set(np.unique(read_labels(save_volume(tmp_path / "b.nii", near, AFFINE))[0])) == {0, 1, 3}
+
+
+@pytest.mark.parametrize(("odd", "shown"), [(0.5, "0.5"), (np.nan, "nan"), (np.inf, "inf"), (1e300, r"1e\+300")])
+def test_labels_that_are_none(tmp_path, save_volume, odd, shown):
+    labels = np.zeros((4, 5, 6))
+    labels[1] = 1
+    labels[2, 2, 2] = odd
+    with pytest.raises(
+        RemnantError, match=rf"a.nii holds the label {shown}; every label must be a whole number, so resample"
+    ):
+        read_labels(save_volume(tmp_path / "a.nii", labels, AFFINE))
+
+
+def test_one_label_everywhere(tmp_path, save_volume):
+    with pytest.raises(RemnantError, match="holds 1 in every voxel; give the label map"):
+        read_labels(save_volume(tmp_path / "one.nii", np.ones((4, 5, 6), np.uint8), AFFINE))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.nii", gzip.compress, "is compressed, though its name does not end in .gz; rename it to end in .nii.gz"),
+        ("a.nii.gz", bytes, "is not compressed, though its name ends in .gz; rename it to end in .nii"),
+        (
+            "a.nii",
+            lambda raw: b"/annex/objects/MD5E-s1896--0123.nii",
+            r"is a pointer to a file that is not here; fetch it",
+        ),
+        ("a.nii.gz", lambda raw: b"version https://git-lfs.github.com/spec/v1\n", "is a pointer to a file"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says(tmp_path, ramp, save_volume, name, content, said):
+    raw = save_volume(tmp_path / "sound.nii", ramp, AFFINE).read_bytes()
+    (tmp_path / name).write_bytes(content(raw))
+    with pytest.raises(RemnantError, match=said):
+        read_volume(tmp_path / name)

@@ -187,3 +187,14 @@ def test_an_error_in_a_worker_process_reaches_the_user(prepare_scans, head):
 def test_the_default_cache_follows_the_user_s_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_cache() == tmp_path / "remnant"
+
+
+def test_a_class_that_no_label_map_has_is_refused(prepare_scans, head):
+    bare = replace(head, labels=np.where(head.labels == 20, 10, head.labels))
+    with pytest.raises(
+        RemnantError, match=r"No label map of .* holds deep_grey of the scheme lpba3; give the label maps"
+    ):
+        prepare_scans({("a", "s1"): bare, ("b", "s1"): bare})
+    # One patient may lack it, also when all come from the cache.
+    for _ in range(2):
+        assert len(prepare_scans({("a", "s1"): bare, ("b", "s1"): head}).cases) == 2

@@ -183,8 +183,8 @@ def protect_segment(
     kept = deploy.ticket_file(code)
     if kept.exists():
         ticket = deploy.Ticket.read(kept)
-        labels, affine = ticket.undo(maps), ticket.placing.affine
+        placing = ticket.placing
+        write_volume(out, ticket.undo(maps), placing.affine, geometry=placing.geometry)
     else:
-        labels = deploy.labels_of(maps)
-    write_volume(out, labels, affine)
+        write_volume(out, deploy.labels_of(maps), affine)
     print(out)

@@ -18,7 +18,7 @@ from remnant.cohort.bias import BiasField, estimate_bias_field
 from remnant.cohort.case import Case, LabelScheme
 from remnant.cohort.grid import from_sitk, shrink_factors, spread, to_sitk
 from remnant.cohort.intensity import without_step
-from remnant.cohort.nifti import read_volume
+from remnant.cohort.nifti import read_labels, read_volume
 
 Region = Literal["head", "crop"]
 
@@ -107,7 +107,7 @@ def find_head(case: Case, region: Region = "head") -> Found:
 
 def make_head(case: Case, scheme: LabelScheme, *, bias_field: BiasField, region: Region = "head") -> Head:
     """Read and prepare one scan; raise `RemnantError` where the scan or its labels are unfit. `region` as for `find_head`."""
-    labels, _ = read_volume(case.labels)
+    labels, _ = read_labels(case.labels)
     classes = _classes(labels, scheme, case)
     found = find_head(case, region)
     return head_of(found, found.cut(classes), bias_field=bias_field, region=region)
@@ -167,7 +167,7 @@ def _classes(labels: np.ndarray, scheme: LabelScheme, case: Case) -> np.ndarray:
     unknown = [value for value in values if value not in scheme.mapping]
     if unknown:
         raise RemnantError(
-            f"{case.labels} holds the label {unknown[0]:g}, which the scheme {scheme.name} does not know; "
+            f"{case.labels} holds the label {unknown[0]}, which the scheme {scheme.name} does not know; "
             f"add it to the cohort's table of labels or give the file that belongs to the image."
         )
     table = np.array([scheme.mapping[int(value)] for value in values], np.uint8)

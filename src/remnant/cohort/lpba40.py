@@ -20,7 +20,7 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.files import files_below
 from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
-from remnant.cohort.nifti import read_volume
+from remnant.cohort.nifti import read_labels
 from remnant.cohort.table import make_cohort, own_scheme
 
 LOOKED_FOR = "LPBA40 (S01.delineation.skullstripped.img.gz or .nii.gz and S01.delineation.structure.label beside it)"
@@ -96,8 +96,7 @@ def read(directory: Path) -> Cohort:
 
 def axes_of(path: Path) -> str:
     """Where the axes of this label map point, as in "LPS", by where its structures lie."""
-    labels, _ = read_volume(path)
-    values = labels.astype(np.int64)
+    values, _ = read_labels(path)
     counts = np.bincount(values.ravel().clip(0), minlength=183).astype(float)
     sums = [
         np.bincount(values.ravel().clip(0), np.broadcast_to(index, values.shape).ravel(), minlength=183)

@@ -10,7 +10,7 @@ the layout knows better (`Case.axes`). One assumption for all patients tells non
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,12 @@ from remnant.cohort.itk import read_itk_geometry, read_itk_voxels
 from remnant.cohort.series import is_series, read_stack
 
 LARGEST_SPACING_MM = 10.0
+GZIP = b"\x1f\x8b"
+# What a NIfTI-1 or NIfTI-2 file begins with, in either byte order.
+HEADER_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}
+WHOLE_WITHIN = 1e-3
+# Above, not every whole number has a floating-point number.
+LARGEST_LABEL = 2.0**53
 # What nibabel raises on files that are cut off, not NIfTI, or not what their name says.
 UNREADABLE = (
     nib.filebasedimages.ImageFileError,
@@ -34,6 +40,10 @@ UNREADABLE = (
     ValueError,
     zlib.error,
 )
+
+
+# Fields of a NIfTI header and their values.
+Geometry = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -125,23 +135,49 @@ def volume_files(path: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
+def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label map: int64 (x, y, z) in the file's axes, and its affine (4, 4).
+
+    Values this near to a whole number (`WHOLE_WITHIN`), as resampling and scaled integers leave them, are that number.
+
+    Raises `RemnantError` as `read_volume` does, and for values that are no whole numbers.
+    """
+    path = Path(path)
+    header, values = _read(path, voxels=True)
+    values = np.asarray(values).reshape(header.shape)
+    if values.dtype.kind == "f":
+        whole = np.round(np.nan_to_num(values, nan=LARGEST_LABEL, posinf=LARGEST_LABEL, neginf=LARGEST_LABEL))
+        if (odd := ~((np.abs(values - whole) <= WHOLE_WITHIN) & (np.abs(whole) < LARGEST_LABEL))).any():
+            raise RemnantError(
+                f"{path} holds the label {values[odd].flat[0]:g}; every label must be a whole number, so resample label maps by "
+                "nearest neighbour."
+            )
+        values = whole
+    labels = values.astype(np.int64)
+    if labels.min() == labels.max():
+        raise RemnantError(
+            f"{path} holds {labels.flat[0]} in every voxel; give the label map that belongs to the image."
+        )
+    return labels, header.affine
+
+
 def label_values(paths: Iterable[Path]) -> set[int]:
     """The values in these label maps; raise `RemnantError` for one that is not a whole number."""
     found: set[int] = set()
     for path in paths:
-        for value in np.unique(read_volume(path)[0]):
-            if value != int(value):
-                raise RemnantError(f"{path} holds the label {value:g}; every label must be a whole number.")
-            found.add(int(value))
+        found |= set(np.unique(read_labels(path)[0]).tolist())
     return found
 
 
-def write_volume(path: Path, array: np.ndarray, affine: np.ndarray, mark: str = "") -> None:
+def write_volume(
+    path: Path, array: np.ndarray, affine: np.ndarray, mark: str = "", geometry: Geometry | None = None
+) -> None:
     """Write a 3D array (uint8, int16 or float32) as NIfTI, atomically, with a header that says nothing else but `mark`.
 
     The header is new, so that no free text of a scanner (`descrip`, `aux_file`, `db_name`, `intent_name`) is
     carried over, and the bytes depend on the arguments alone: gzip's own file name and time are left out. `mark`: at most
-    15 letters as `intent_name`, for `read_mark`.
+    15 letters as `intent_name`, for `read_mark`. `geometry`: the header fields that say where the voxels lie, as another file
+    has them (`space.geometry_of`), so that every tool shows both files in one place; by default qform and sform are `affine`.
     """
     path = Path(path)
     if not path.name.endswith((".nii", ".nii.gz")):
@@ -151,6 +187,13 @@ def write_volume(path: Path, array: np.ndarray, affine: np.ndarray, mark: str = 
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
     image.header["intent_name"] = mark.encode()
+    for name, values in (geometry or {}).items():
+        field = np.array(image.header[name], float)
+        field.flat[: len(values)] = values
+        image.header[name] = field
+    if geometry:
+        # nibabel would write its own affine over these fields.
+        image = nib.Nifti1Image(array, None, image.header)
     data = image.to_bytes()
     if path.name.endswith(".gz"):
         data = gzip.compress(data, compresslevel=6, mtime=0)
@@ -172,12 +215,32 @@ def open_image(path: Path) -> nib.spatialimages.SpatialImage:
     try:
         image = _open_pair(*files) if len(files) == 2 else nib.load(path)
     except UNREADABLE as error:
-        raise RemnantError(f"{path} cannot be read as a volume ({error}); export it again.") from None
+        raise RemnantError(
+            _why_unreadable(path) or f"{path} cannot be read as a volume ({error}); export it again."
+        ) from None
     if len(files) == 1 and not isinstance(image, (nib.Nifti1Pair, nib.MGHImage)):
         raise RemnantError(
             f"{path} must be a volume of a known format. Got {type(image).__name__} instead; convert it to NIfTI."
         )
     return image
+
+
+def nibabel_image(path: Path) -> nib.spatialimages.SpatialImage | None:
+    """As `open_image`; None for what nibabel does not read, a DICOM series, MetaImage and NRRD."""
+    return None if is_series(path) or path.name.endswith(ITK_ENDINGS) else open_image(path)
+
+
+def _why_unreadable(path: Path) -> str | None:
+    """What is wrong with a file that is no volume, where its first bytes tell."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    if path.suffix == ".gz" and start[:4] in HEADER_SIZES:
+        return f"{path} is not compressed, though its name ends in .gz; rename it to end in .nii."
+    if path.suffix != ".gz" and start[:2] == GZIP:
+        return f"{path} is compressed, though its name does not end in .gz; rename it to end in .nii.gz."
+    if b"annex/objects/" in start or start.startswith(b"version https://git-lfs"):
+        return f"{path} is a pointer to a file that is not here; fetch it (datalad get, or git lfs pull)."
+    return None
 
 
 def _open_pair(header: Path, voxels: Path) -> nib.AnalyzeImage:

@@ -10,21 +10,25 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case
 from remnant.cohort.grid import Grid, from_sitk, resample_image, to_sitk
 from remnant.cohort.head import find_head, head_of
+from remnant.cohort.nifti import Geometry
 from remnant.cohort.prepare import PreparationSettings
 from remnant.cohort.rigid import CENTRED, Pose, as_transform, register
+from remnant.cohort.space import geometry_of
 
 
 @dataclass(frozen=True)
 class Placing:
     """Where a scan's head lies on a grid.
 
-    `matrix` (4, 4) takes a voxel of the scan's file to a voxel of the grid, both by index; `shape` and `affine` (4, 4) are the
-    file's. Together they tell whose file it is as a fingerprint does: they stay with whoever holds the scan.
+    `matrix` (4, 4) takes a voxel of the scan's file to a voxel of the grid, both by index; `shape`, `affine` (4, 4) and, of a
+    NIfTI file, `geometry` are the file's. Together they tell whose file it is as a fingerprint does: they stay with whoever
+    holds the scan.
     """
 
     matrix: np.ndarray
     shape: tuple[int, int, int]
     affine: np.ndarray
+    geometry: Geometry | None = None
 
     def back(self, labels: np.ndarray) -> np.ndarray:
         """A label map (x, y, z) on the grid as uint8 of the file's `shape`, 0 outside the grid.
@@ -73,7 +77,7 @@ def place_scan(
     oriented = np.linalg.inv(_orienting(found.orientation, found.shape))
     into_head = _affine(np.diag(head.spacing), head.origin - (found.first - 1) * head.spacing)
     matrix = np.linalg.inv(grid.affine) @ np.linalg.inv(_posing(pose)) @ into_head @ oriented
-    return image, Placing(matrix, found.shape, found.affine)
+    return image, Placing(matrix, found.shape, found.affine, geometry_of(Path(path)))
 
 
 def _affine(linear: np.ndarray, shift: np.ndarray) -> np.ndarray:

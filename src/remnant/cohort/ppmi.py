@@ -84,7 +84,7 @@ def _folders(directory: Path) -> Iterator[Path]:
 
 
 def _volumes(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.nii*") if path.name.endswith((".nii", ".nii.gz")))
+    return sorted(path for path in folder.glob("[!.]*.nii*") if path.name.endswith((".nii", ".nii.gz")))
 
 
 def _files(folder: Path) -> tuple[Path, Path | None]:

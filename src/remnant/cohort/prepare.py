@@ -18,9 +18,10 @@ from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
 from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, Region, make_head
 from remnant.cohort.nifti import read_header, volume_files
+from remnant.cohort.space import check_sides
 
 MOST_SPACING_RATIO = 2.0
-NEEDED = ("coarse", "reach", "window")
+NEEDED = ("coarse", "reach", "window", "classes")
 
 
 class PreparationSettings(Settings):
@@ -68,9 +69,9 @@ class Recipe:
     file: Path
 
     def make(self) -> dict[str, np.ndarray]:
-        """Make and store the head and, as `coarse`, `reach` and `window`, what `prepare` needs of it.
+        """Make and store the head and, as `coarse`, `reach`, `window` and `classes`, what `prepare` needs of it.
 
-        `coarse`: float32, the head at `spacing_mm` on its own centred grid of even sides.
+        `coarse`: float32, the head at `spacing_mm` on its own centred grid of even sides; `classes`: those that it has, by index.
         """
         settings = self.settings
         head = make_head(self.case, self.scheme, bias_field=settings.bias_field, region=settings.region)
@@ -79,6 +80,7 @@ class Recipe:
         identity = sitk.Transform(3, sitk.sitkIdentity)
         coarse = resample_image(head.volumes()[0], Grid(sides, settings.spacing_mm), identity)
         arrays = {**vars(head), "coarse": coarse, "reach": head.reach, "window": head.window}
+        arrays["classes"] = np.unique(head.labels)
         store(self.file, arrays)
         return arrays
 
@@ -162,6 +164,7 @@ def prepare(
         label="Preparing scans",
         quiet=quiet,
     )
+    _check_classes(cohort, scheme, [result["classes"] for result in results])
     if settings.region == "crop":
         window = np.min([result["window"] for result in results], axis=0)
         grid = _grid_of_crops(window, settings)
@@ -181,8 +184,21 @@ def cut(volume: np.ndarray, grid: Grid, window: Sequence[float]) -> np.ndarray:
     return np.where(inside, volume, volume.dtype.type(0))
 
 
+def _check_classes(cohort: Cohort, scheme: LabelScheme, found: list[np.ndarray]) -> None:
+    """Raise `RemnantError` for a class that no head has: what was trained on would not be what its table says."""
+    present = {0, *np.concatenate(found).tolist()}
+    empty = [scheme.classes[index] for index in sorted({*scheme.mapping.values()} - present)]
+    if empty:
+        raise RemnantError(
+            f"No label map of {cohort.root} holds {' or '.join(empty)} of the scheme {scheme.name}; give the label maps that its "
+            "table of labels describes, or leave the class out of the table."
+        )
+
+
 def check_headers(cohort: Cohort) -> None:
-    """Raise `RemnantError` for missing labels, labels that do not fit their image, and mixed spacing."""
+    """Raise `RemnantError` for missing labels, labels that do not fit their image, mixed spacing, and where headers differ in
+    how they say where left is.
+    """
     if not cohort.cases:
         raise RemnantError(f"The cohort {cohort.root} has no cases; check its table of scans.")
     sizes: list[tuple[np.ndarray, Case]] = []
@@ -201,6 +217,7 @@ def check_headers(cohort: Cohort) -> None:
                 f"affines differ); resample the label map to the image."
             )
         sizes.append((np.sort(image.spacing), case))
+    check_sides(cohort.cases)
     for measure in [np.prod, *(partial(np.take, indices=axis) for axis in range(3))]:
         ordered = sorted(sizes, key=lambda size: measure(size[0]))
         (small, fine), (large, rough) = ordered[0], ordered[-1]

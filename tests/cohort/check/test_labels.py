@@ -40,3 +40,17 @@ def test_mixed_spacing(clean, found, draw_head):
     scans = clean() | {("fine", "s0"): draw_head(8, shape=(48, 56, 48), spacing=(3.5, 3.5, 3.5))}
     (only,) = [one for one in found(scans, "labels") if one.severity == "error"]
     assert "mixes spacings" in only.text
+
+
+def test_labels_that_lie_otherwise_than_the_image(clean, found):
+    scans = clean()
+    inside = np.zeros((24, 28, 24), bool)
+    inside[4:20, 4:20, 4:20] = True
+    spoilt = replace(scans["p1", "s0"], image=np.where(inside, 1000, 1).astype(np.float32))
+    scans["p1", "s0"] = replace(spoilt, labels=np.roll(inside * 10, 7, axis=1).astype(np.int16))
+    assert "1 label maps lie to more than 25% where their image is dark" in found(scans, "labels")[0].text
+    # Dark on one side, and labelled so on the other.
+    half = np.where(np.arange(24)[:, None, None] < 8, 10, 20) * inside
+    image = np.where(inside, 100 * half, 1).astype(np.float32)
+    scans["p1", "s0"] = replace(spoilt, image=image, labels=half[::-1].astype(np.int16))
+    assert any("1 label maps fit their image better with axes flipped" in one.text for one in found(scans, "labels"))

@@ -2,9 +2,11 @@ import shutil
 import stat
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import safetensors.torch
+import SimpleITK as sitk
 import torch
 
 from remnant.base.errors import RemnantError
@@ -64,6 +66,31 @@ def test_the_commands_bring_a_label_map_onto_the_scans_grid(coded, trained, brai
     deploy.ticket_file(code).unlink()
     assert run(capsys, monkeypatch, *words, tmp_path / "again.nii")[0] == 0
     assert read_header(tmp_path / "again.nii").shape == load_client(trained.path).grid.shape
+
+
+@pytest.mark.parametrize("codes", [(0, 0), (1, 1)])
+def test_the_label_map_lies_on_the_scan_for_itk_whatever_the_header_says(
+    trained, brains, tmp_path, capsys, monkeypatch, codes
+):
+    source = nib.load(brains.cases[0].image)
+    image = nib.Nifti1Image(np.asarray(source.dataobj), None)
+    image.header.set_zooms(source.header.get_zooms())
+    # Both transforms, of which one is mirrored: readers differ in which they believe.
+    image.set_sform(source.affine, codes[0])
+    image.set_qform(np.diag([-1, 1, 1, 1]) @ source.affine, codes[1])
+    scan, code, labels = (tmp_path / f"{name}.nii.gz" for name in ("scan", "code", "labels"))
+    nib.save(image, scan)
+    if codes == (0, 0):
+        # Where a header says nothing, nibabel takes left for right.
+        mirrored = nib.Nifti1Image(np.asarray(source.dataobj)[::-1], None, image.header)
+        nib.save(mirrored, scan)
+    assert run(capsys, monkeypatch, "protect", "encode", scan, "--encoder", trained.path, "--out", code)[0] == 0
+    assert run(capsys, monkeypatch, "protect", "segment", code, "--segmenter", trained.path, "--out", labels)[0] == 0
+    found, wanted = (sitk.ReadImage(str(path)) for path in (labels, scan))
+    for place in ("GetSize", "GetOrigin", "GetDirection", "GetSpacing"):
+        assert np.allclose(getattr(found, place)(), getattr(wanted, place)(), atol=1e-4)
+    header = nib.load(labels).header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == codes
 
 
 def test_each_half_works_from_a_folder_of_its_own(trained, tmp_path):

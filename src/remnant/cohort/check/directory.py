@@ -14,6 +14,7 @@ from remnant.cohort.check.links import Fingerprints, Link
 from remnant.cohort.check.names import Names
 from remnant.cohort.check.nifti_header import NiftiHeader
 from remnant.cohort.check.reading import Reading
+from remnant.cohort.check.sides import LeftAndRight
 from remnant.cohort.check.subject import open_subject
 from remnant.cohort.check.text import Text
 from remnant.cohort.dicom import quiet_pydicom
@@ -22,6 +23,7 @@ CHECKS: tuple[type[Check], ...] = (
     Contents,
     Reading,
     Labels,
+    LeftAndRight,
     Duplicates,
     NiftiHeader,
     DicomHeader,

@@ -10,8 +10,9 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.case import CLASSES, LabelScheme
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.fit import OUTSIDE, fits_better_turned, lies_outside
 from remnant.cohort.check.subject import Scan, Subject
-from remnant.cohort.nifti import read_volume
+from remnant.cohort.nifti import read_labels
 from remnant.cohort.prepare import check_headers
 
 
@@ -24,6 +25,8 @@ class Labels(Check):
         self.values: dict[Path, np.ndarray] = {}
         self.unreadable: dict[Path, str] = {}
         self.radiographs: set[Path] = set()
+        self.outside: list[Path] = []
+        self.turned: list[Path] = []
 
     def look(self, scan: Scan) -> None:
         if scan.array.ndim == 2:
@@ -31,7 +34,14 @@ class Labels(Check):
         if scan.case is None or scan.case.labels is None:
             return
         try:
-            self.values[scan.case.labels] = np.unique(read_volume(scan.case.labels)[0])
+            labels, _ = read_labels(scan.case.labels)
+            self.values[scan.case.labels] = np.unique(labels)
+            if labels.shape != scan.array.shape:
+                return
+            if lies_outside(scan.array, labels):
+                self.outside.append(scan.case.labels)
+            elif fits_better_turned(scan.array, labels):
+                self.turned.append(scan.case.labels)
         except RemnantError as error:
             self.unreadable[scan.case.labels] = str(error)
 
@@ -60,6 +70,18 @@ class Labels(Check):
                 check_headers(replace(cohort, cases=tuple(fit)))
         except RemnantError as error:
             found.append(finding(self.name, "error", str(error)))
+        if self.outside:
+            text = (
+                f"{len(self.outside)} label maps lie to more than {OUTSIDE:.0%} where their image is dark; look whether they "
+                "belong to it."
+            )
+            found.append(finding(self.name, "warning", text, self.outside, root))
+        if self.turned:
+            text = (
+                f"{len(self.turned)} label maps fit their image better with axes flipped or exchanged, though their headers "
+                "agree; look at them beside it."
+            )
+            found.append(finding(self.name, "warning", text, self.turned, root))
         if self.values and not set(CLASSES) & set(cohort.schemes):
             text = (
                 f"Nothing says which label value is which class; write {cohort.scheme_file} with the columns label (or "
@@ -88,6 +110,6 @@ class Labels(Check):
         return found
 
 
-def _few(values: list[float]) -> str:
-    shown = ", ".join(f"{value:g}" for value in values[:8])
+def _few(values: list[int]) -> str:
+    shown = ", ".join(str(value) for value in values[:8])
     return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")

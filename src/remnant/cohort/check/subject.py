@@ -12,8 +12,7 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.check.dicom import Found, read_files
 from remnant.cohort.dicom import is_dicom, open_dicom
-from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
-from remnant.cohort.nifti import open_image, read_volume, volume_files
+from remnant.cohort.nifti import nibabel_image, read_volume, volume_files
 from remnant.cohort.radiograph.read import kind, read_radiograph
 from remnant.cohort.read import read_cohort, tabled
 from remnant.cohort.series import Slice, stack
@@ -139,9 +138,8 @@ def _flat(patient: str, session: str, path: Path, case: Case | None = None) -> S
 
 def _codes(path: Path) -> tuple[float, ...]:
     """What the header of a NIfTI or Analyze file says of how it was written, as numbers; () for other formats."""
-    if path.is_dir() or path.name.endswith(ITK_ENDINGS) or is_dicom(path):
+    if (image := nibabel_image(path)) is None:
         return ()
-    image = open_image(path)
     header = image.header
     names = ("datatype", "qform_code", "sform_code", "xyzt_units", "vox_offset")
     codes = [float(np.nan_to_num(header[name])) for name in names if name in header]

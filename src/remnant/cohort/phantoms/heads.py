@@ -20,7 +20,7 @@ from scipy import ndimage
 from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.nifti import read_header, read_volume
+from remnant.cohort.nifti import read_header, read_labels
 from remnant.cohort.phantoms.cohort import Scan
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.maps import MapCohort, read_maps
@@ -208,14 +208,14 @@ def render(phantoms: HeadPhantoms, head: Map, visit: Visit) -> Scan:
 
 @functools.lru_cache(maxsize=1)
 def _read_map(path: Path, maps: MapCohort) -> Map:
-    labels, affine = read_volume(path)
+    labels, affine = read_labels(path)
     orientation = nib.io_orientation(affine)
     labels = nib.apply_orientation(labels, orientation)
     spacing = nib.affines.voxel_sizes(affine)[np.argsort(orientation[:, 0])]
     found, inverse = np.unique(labels, return_inverse=True)
     unknown = [value for value in found if value not in maps.values]
     if unknown:
-        raise RemnantError(f"{path} holds the label {unknown[0]:g}, which labels.csv does not know; add it there.")
+        raise RemnantError(f"{path} holds the label {unknown[0]}, which labels.csv does not know; add it there.")
     index = np.array([maps.values.index(int(value)) for value in found], np.int16)[inverse].reshape(labels.shape)
     tissue = np.array([name != "none" for name in maps.tissue5])[index]
     return Map(index, spacing, _brain(tissue, max(1, round(CLOSING_MM / spacing.min()))).astype(np.uint8))

@@ -11,6 +11,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.cohort.nifti import read_mark, read_volume, write_volume
 from remnant.cohort.placing import Placing, place_scan
+from remnant.cohort.space import FIELDS
 from remnant.defenses.privacynet.networks import Client, Server
 from remnant.defenses.privacynet.secret import Secret, draw_secret
 from remnant.defenses.privacynet.warping import unwarp_maps, warp_scan
@@ -42,6 +43,7 @@ class Ticket:
         """As JSON, readable by its owner alone: the scan's own grid betrays whose file it is, and the secret undoes the code."""
         placing = self.placing
         value = {"matrix": placing.matrix.tolist(), "shape": placing.shape, "affine": placing.affine.tolist()}
+        value["geometry"] = placing.geometry
         secret = None if self.secret is None else self.secret.plain()
         write_json(path, value | {"mark": self.mark, "secret": secret})
         path.chmod(0o600)
@@ -54,8 +56,11 @@ class Ticket:
             matrix, affine = (np.array(value[name], float).reshape(4, 4) for name in ("matrix", "affine"))
             x, y, z = (int(side) for side in value["shape"])
             secret = None if value["secret"] is None else Secret.of(value["secret"])
-            return cls(Placing(matrix, (x, y, z), affine), str(value["mark"]), secret)
-        except (KeyError, TypeError, ValueError):
+            geometry = value.get("geometry")
+            if geometry is not None:
+                geometry = {name: [float(number) for number in geometry[name]] for name in FIELDS}
+            return cls(Placing(matrix, (x, y, z), affine, geometry), str(value["mark"]), secret)
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise RemnantError(
                 f"{path} is not what `remnant protect encode` left at the client; encode again."
             ) from None
