@@ -10,10 +10,18 @@ from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
-from remnant.cohort.case import Case, Cohort
+from remnant.cohort.case import Case, Cohort, Note
 from remnant.engine.cells import Cell
 from remnant.report.private import private_folder
-from remnant.studies.frame import Asked, carry_out, phantom_notices, provenance_of, seconds_worked, training_rows
+from remnant.studies.frame import (
+    Asked,
+    carry_out,
+    log_notes,
+    phantom_notices,
+    provenance_of,
+    seconds_worked,
+    training_rows,
+)
 
 
 def event(second, cell, event, **values):
@@ -205,3 +213,11 @@ def test_phantoms_are_named_before_any_number():
     assert phantom_notices([cohort("a", True), cohort("b", False)]) == [
         "1 of the patients are phantoms, drawn by Remnant: a."
     ]
+
+
+def test_what_the_reading_of_a_cohort_decided_is_in_the_log(tmp_path):
+    cohort = Cohort("brains", tmp_path, (), notes=(Note("2 ages are unknown.", (tmp_path / "a", tmp_path / "b")),))
+    with Run.start(tmp_path / "run", "study", {}, resume=False) as run:
+        log_notes(run, cohort, Cohort("others", tmp_path, ()))
+        (found,) = [one for one in run.events() if one["event"] == "note"]
+    assert (found["name"], found["text"], found["files"]) == ("brains", "2 ages are unknown.", 2)

@@ -105,6 +105,13 @@ def phantom_cohort(run: Run, write: Callable[[Path], None], name: str = "phantom
     return read_cohort(folder)
 
 
+def log_notes(run: Run, *cohorts: Cohort) -> None:
+    """Keep in the run's log what the reading of its cohorts decided and doubted."""
+    for cohort in cohorts:
+        for note in cohort.notes:
+            run.log("cohort", "note", name=cohort.name, text=note.text, files=len(note.files))
+
+
 def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
     """The fields of `Results` that say where the numbers come from: time, machine, versions, the checkpoints' hashes.
 

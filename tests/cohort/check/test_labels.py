@@ -54,3 +54,14 @@ def test_labels_that_lie_otherwise_than_the_image(clean, found):
     image = np.where(inside, 100 * half, 1).astype(np.float32)
     scans["p1", "s0"] = replace(spoilt, image=image, labels=half[::-1].astype(np.int16))
     assert any("1 label maps fit their image better with axes flipped" in one.text for one in found(scans, "labels"))
+
+
+def test_classes_that_nobody_has_are_told_once(clean, found):
+    def spoil(directory):
+        rows = "".join(f"{value},part{value},{'none' if value < 45 else 'csf_ext'},gyri\n" for value in range(40, 50))
+        with (directory / "labels.csv").open("a") as table:
+            table.write(rows)
+
+    tissues, own = sorted(one.text for one in found(clean(), "labels", spoil))
+    assert tissues.startswith("No label map holds csf_ext (scheme tissue5)")
+    assert own.startswith("No label map holds part40, part41") and "part47 and 2 more (scheme labels)" in own

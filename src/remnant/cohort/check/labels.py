@@ -104,12 +104,18 @@ class Labels(Check):
             paths = [path for those in unknown.values() for path in those]
             text = f"The scheme {scheme.name} does not know the label values {_few(sorted(unknown))}; add them to the table."
             found.append(finding(self.name, "error", text, paths, root))
-        for name, paths in sorted(missing.items()):
+        if nowhere := sorted(name for name, paths in missing.items() if len(paths) == len(self.values)):
+            text = (
+                f"No label map holds {_few(nowhere)} (scheme {scheme.name}), so that preparation by this scheme will be refused; "
+                "give the label maps that belong to the table, or take the classes out of it."
+            )
+            found.append(finding(self.name, "warning", text, self.values, root))
+        for name, paths in sorted((name, paths) for name, paths in missing.items() if name not in nowhere):
             text = f"Nothing is labelled as {name} (scheme {scheme.name}) in {len(paths)} of {len(self.values)} label maps."
             found.append(finding(self.name, "warning", text, paths, root))
         return found
 
 
-def _few(values: list[int]) -> str:
+def _few(values: list[int] | list[str]) -> str:
     shown = ", ".join(str(value) for value in values[:8])
     return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")

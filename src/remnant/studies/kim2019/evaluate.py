@@ -23,7 +23,7 @@ from remnant.defenses.privacynet.train import STUDY as TRAINED
 from remnant.defenses.privacynet.view import View
 from remnant.engine.cells import Cell
 from remnant.measure.correlation import ncc_matrix
-from remnant.studies.frame import Asked, Cells, carry_out, phantom_notices
+from remnant.studies.frame import Asked, Cells, carry_out, log_notes, phantom_notices
 from remnant.studies.kim2019.attacking import IDENTITY, identity_cell
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
@@ -163,6 +163,7 @@ def _scans(
     """The cohorts as the client prepares a scan: on its grid, to its template."""
     if all(record_file(run, Scans, name).exists() for name in (STUDY, *others)):
         return kept(run, Scans, STUDY)
+    log_notes(run, cohort, *others.values())
     how = {"cache": cache, "workers": asked.workers, "quiet": asked.quiet}
     preparation = client.preparation.changed(shape=client.grid.shape)
     template = None if client.template is None else Template(client.template.numpy(), client.grid)

@@ -19,7 +19,7 @@ from remnant.cohort.read import read_cohort
 from remnant.cohort.template import Template
 from remnant.cohort.tissues import as_tissue3
 from remnant.engine.cells import Cell
-from remnant.studies.frame import STUDY_OF_OURS, Asked, Cells, carry_out, phantom_cohort, phantom_notices
+from remnant.studies.frame import STUDY_OF_OURS, Asked, Cells, carry_out, log_notes, phantom_cohort, phantom_notices
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
 from remnant.studies.kim2019.kept import keep, kept, record_file
@@ -117,6 +117,7 @@ def _scans(
     """All cohorts prepared on one grid that holds everybody, aligned to the mean of the training patients."""
     how = {"cache": cache, "workers": asked.workers, "quiet": asked.quiet}
     cohorts = {STUDY: cohort, **others}
+    log_notes(run, *cohorts.values())
     if all(record_file(run, Scans, name).exists() for name in cohorts):
         return kept(run, Scans, STUDY)
     ours, seeds = settings.net.preparation, Seeds(settings.seed).child("scans")

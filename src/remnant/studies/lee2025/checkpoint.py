@@ -11,7 +11,7 @@ from remnant.cohort.case import Cohort
 from remnant.cohort.membership import split_for_demographics
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
-from remnant.studies.frame import AUDIT, Asked, Cells, carry_out, phantom_notices
+from remnant.studies.frame import AUDIT, Asked, Cells, carry_out, log_notes, phantom_notices
 from remnant.studies.lee2025.brought import Given, attackable, brought, used
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, Aim
 from remnant.studies.lee2025.conclude import conclude
@@ -118,6 +118,7 @@ def _deal(public: Cohort, settings: CheckpointSettings) -> tuple[tuple[str, ...]
 
 
 def _prepared(run: Run, cohort: Cohort, given: Given, cache: Path | None, asked: Asked) -> Radiographs:
+    log_notes(run, cohort)
     return prepare_radiographs(
         cohort,
         RadiographSettings(side=given.prior.side),

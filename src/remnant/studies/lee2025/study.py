@@ -12,7 +12,7 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.cohort.read import read_cohort
 from remnant.engine.cells import Cell
-from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort, phantom_notices
+from remnant.studies.frame import Asked, Cells, carry_out, log_notes, phantom_cohort, phantom_notices
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, target_cell_name
 from remnant.studies.lee2025.conclude import conclude
 from remnant.studies.lee2025.estimate import foretell, loads_of
@@ -117,6 +117,7 @@ def _phantoms(run: Run, name: str, quiet: bool) -> Cohort:
 
 
 def _prepared(run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, asked: Asked) -> Radiographs:
+    log_notes(run, cohort)
     return prepare_radiographs(
         cohort,
         RadiographSettings(side=settings.side),

@@ -21,6 +21,7 @@ from remnant.studies.frame import (
     Asked,
     Cells,
     carry_out,
+    log_notes,
     phantom_cohort,
     phantom_notices,
     provenance_of,
@@ -73,6 +74,7 @@ def run_study(
         nonlocal cohort
         # In this process: workers take longer to start than these to be drawn.
         cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=quiet))
+        log_notes(run, cohort)
         _prepare_folds(run, cohort, settings, cache, workers, quiet)
         cells = cells_of(settings)
         if not quiet:
