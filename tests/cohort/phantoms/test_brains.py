@@ -157,3 +157,9 @@ def test_noise_is_drawn_anew_in_each_session():
     # Well away from the head, where an edge's soft brightness would be shared.
     air = ~ndimage.binary_dilation((first.labels > 0) | (second.labels > 0), iterations=3)
     assert abs(np.corrcoef(first.image[air], second.image[air])[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("skull", [False, True])
+def test_the_table_names_what_is_drawn_and_nothing_else(skull):
+    cohort = BrainPhantoms(patients=1, side=96, skull=skull)
+    assert {row[0] for row in cohort.structures} == set(np.unique(cohort.scan(0).labels).tolist())

@@ -9,7 +9,7 @@ from remnant import __version__
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.phantoms import anatomy, render, session
-from remnant.cohort.phantoms.labels import STRUCTURES
+from remnant.cohort.phantoms.labels import OUTSIDE_BRAIN, STRUCTURES
 
 README = """Phantom brains
 
@@ -65,8 +65,8 @@ class BrainPhantoms(Settings):
 
     @property
     def structures(self) -> list[tuple[int, str, str, str]]:
-        """Value, name and classes of every label."""
-        return [structure[:4] for structure in STRUCTURES]
+        """Value, name and classes of every label that is drawn."""
+        return [structure[:4] for structure in STRUCTURES if self.skull or structure.index < OUTSIDE_BRAIN]
 
     @property
     def title(self) -> str:

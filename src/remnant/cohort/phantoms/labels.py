@@ -41,4 +41,6 @@ STRUCTURES = (
     Structure(26, "spinal_cord", "none", "background", 0.85),
 )
 
+# From here on, structures are outside the brain: in phantoms with a skull alone.
+OUTSIDE_BRAIN = 20
 VALUE = {structure.name: structure.index for structure in STRUCTURES}
