@@ -35,7 +35,7 @@ def run(capsys, monkeypatch, *words):
     with pytest.raises(SystemExit) as ended:
         main()
     said = capsys.readouterr()
-    return ended.value.code, said.out.strip(), said.err.strip()
+    return ended.value.code or 0, said.out.strip(), said.err.strip()
 
 
 def test_a_code_tells_nothing_of_the_file_it_was_made_of(coded, trained, brains):
