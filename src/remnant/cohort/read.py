@@ -6,18 +6,26 @@ from pathlib import Path
 from types import ModuleType
 
 from remnant.base.errors import RemnantError
+from remnant.base.files import files_below
 from remnant.base.progress import say
-from remnant.cohort import bids, lpba40, manifest, mrbrains, nnunet, ppmi
+from remnant.cohort import bids, downloads, lpba40, manifest, mrbrains, nnunet, ppmi
 from remnant.cohort.case import Cohort
+from remnant.cohort.dicom import is_dicom
 from remnant.cohort.phantoms import NOTE
 from remnant.cohort.radiograph import chexpert, folder, nih
+from remnant.cohort.series import is_placed
 
-LAYOUTS = (manifest, bids, nnunet, lpba40, ppmi, mrbrains, chexpert, nih, folder)
+TABLED = (manifest, bids, nnunet, lpba40, ppmi, mrbrains, chexpert, nih)
+LAYOUTS = (*TABLED, *downloads.SETS, folder)
 
 
-def tabled(directory: Path) -> list[ModuleType]:
-    """The layouts that `directory` has, but for a plain folder, which is what has no table: other layouts hold pictures, too."""
-    return [layout for layout in LAYOUTS if layout is not folder and layout.recognises(directory)]
+def tabled(directory: Path) -> list[ModuleType | downloads.Downloaded]:
+    """The layouts that `directory` has, but for a plain folder, which is what has no table: other layouts hold pictures, too.
+
+    A table of one's own goes before the names that a set was downloaded with.
+    """
+    found = [layout for layout in TABLED if layout.recognises(directory)]
+    return found or [layout for layout in downloads.SETS if layout.recognises(directory)]
 
 
 def read_cohort(directory: Path, *, tell: Callable[[str], None] = say) -> Cohort:
@@ -31,6 +39,13 @@ def read_cohort(directory: Path, *, tell: Callable[[str], None] = say) -> Cohort
         raise RemnantError(f"The data directory {directory} does not exist; check the path.")
     found = tabled(directory)
     if not found and folder.recognises(directory):
+        first = next((path for path in files_below(directory) if is_dicom(path)), None)
+        if first and is_placed(first):
+            raise RemnantError(
+                f"{directory} holds DICOM series and nothing that says what they are of; write {directory / 'manifest.csv'} "
+                "with the columns image (a series' folder, or any file of it), label (its label map), subject_id, session_id, "
+                "age and sex."
+            )
         found = [folder]
     if len(found) > 1:
         raise RemnantError(

@@ -108,6 +108,11 @@ def is_series(path: Path) -> bool:
     return path.is_dir() or (path.is_file() and is_dicom(path))
 
 
+def is_placed(path: Path) -> bool:
+    """Whether a file is DICOM and lies in space, as a slice does and a radiograph does not."""
+    return is_dicom(path) and Slice(path, open_dicom(path, stop_before_pixels=True)).placed
+
+
 def read_stack(path: Path) -> Stack:
     """The series in the folder `path`, or the one that the file `path` is of, in order.
 

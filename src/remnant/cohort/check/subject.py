@@ -11,11 +11,10 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.check.dicom import Found, read_files
-from remnant.cohort.dicom import is_dicom, open_dicom
 from remnant.cohort.nifti import nibabel_image, read_volume, volume_files
 from remnant.cohort.radiograph.read import kind, read_radiograph
 from remnant.cohort.read import read_cohort, tabled
-from remnant.cohort.series import Slice, stack
+from remnant.cohort.series import is_placed, stack
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Subject:
                 yield patient, name, files[0].path, _flat if files[0].flat else partial(_stacked, files)
             return
         for case in self.cohort.cases:
-            read = _flat if case.image.is_file() and kind(case.image) and not _placed(case.image) else _volume
+            read = _flat if case.image.is_file() and kind(case.image) and not is_placed(case.image) else _volume
             yield case.patient, case.session, case.image, partial(read, case=case)
 
 
@@ -114,10 +113,6 @@ def _files_of(path: Path) -> tuple[Path, ...]:
     except RemnantError:
         # What is wrong with it is told when it is read.
         return (path,)
-
-
-def _placed(path: Path) -> bool:
-    return is_dicom(path) and Slice(path, open_dicom(path, stop_before_pixels=True)).placed
 
 
 def _stacked(files: list[Found], patient: str, session: str, path: Path) -> Scan:
