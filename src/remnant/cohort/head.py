@@ -14,11 +14,12 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.axes import turning
 from remnant.cohort.bias import BiasField, estimate_bias_field
 from remnant.cohort.case import Case, LabelScheme
 from remnant.cohort.grid import from_sitk, shrink_factors, spread, to_sitk
 from remnant.cohort.intensity import without_step
-from remnant.cohort.nifti import read_labels, read_volume
+from remnant.cohort.nifti import read_header, read_labels, read_volume
 
 Region = Literal["head", "crop"]
 
@@ -110,6 +111,12 @@ def make_head(case: Case, scheme: LabelScheme, *, bias_field: BiasField, region:
     labels, _ = read_labels(case.labels)
     classes = _classes(labels, scheme, case)
     found = find_head(case, region)
+    ornt = turning(case.image, read_header(case.image), read_header(case.labels))
+    if ornt is None:
+        raise RemnantError(
+            f"{case.labels} does not lie on the voxels of {case.image}; resample the label map to the image."
+        )
+    classes = np.ascontiguousarray(nib.apply_orientation(classes, ornt))
     return head_of(found, found.cut(classes), bias_field=bias_field, region=region)
 
 

@@ -12,12 +12,14 @@ import SimpleITK as sitk
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
+from remnant.cohort.axes import turning
 from remnant.cohort.bias import BiasField, check_bias_field
 from remnant.cohort.cache import Announce, key_of, load, load_or_run, nobody, open_cache, store
 from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
 from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, Region, make_head
 from remnant.cohort.nifti import read_header, volume_files
+from remnant.cohort.series import is_series
 from remnant.cohort.space import check_sides
 
 MOST_SPACING_RATIO = 2.0
@@ -206,12 +208,12 @@ def check_headers(cohort: Cohort) -> None:
         if case.labels is None:
             raise RemnantError(f"{case.image} has no label map; add one or leave out this scan.")
         image, labels = read_header(case.image), read_header(case.labels)
-        if image.shape != labels.shape:
+        if image.shape != labels.shape and not (is_series(case.image) and sorted(image.shape) == sorted(labels.shape)):
             raise RemnantError(
                 f"The label map {case.labels} has the shape {labels.shape}, its image {case.image} "
                 f"{image.shape}; give the label map that belongs to the image."
             )
-        if not np.allclose(image.affine, labels.affine, atol=1e-2):
+        if turning(case.image, image, labels) is None:
             raise RemnantError(
                 f"The label map {case.labels} and its image {case.image} lie differently in space (their "
                 f"affines differ); resample the label map to the image."
