@@ -112,6 +112,14 @@ def _without_nan_around(path: Path, array: np.ndarray) -> np.ndarray:
     return np.where(nan, min(0.0, float(array[~nan].min())), array).astype(np.float32)
 
 
+def holds_nan(path: Path) -> bool:
+    """Whether a volume that `read_volume` reads holds NaN, which it took for background."""
+    path = Path(path)
+    if is_series(path) or (not path.name.endswith(ITK_ENDINGS) and open_image(path).get_data_dtype().kind != "f"):
+        return False
+    return bool(np.isnan(_read(path, voxels=True)[1]).any())
+
+
 def volume_files(path: Path) -> tuple[Path, ...]:
     """The files that a volume consists of: one, the slices of a DICOM series, or header and voxels, of which `path` names one.
 

@@ -1,3 +1,5 @@
+import nibabel as nib
+import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
@@ -13,6 +15,18 @@ def test_counts_and_no_finding(tmp_path, clean, write_manifest):
 def test_an_image_that_cannot_be_read_is_an_error_and_the_others_are_checked(clean, found):
     (one,) = found(clean(), "contents", lambda data: (data / "images/p1s0.nii.gz").write_bytes(b"no image"))
     assert one.severity == "error" and one.examples == ("images/p1s0.nii.gz",) and "cannot be read" in one.text
+
+
+def test_nan_around_the_head_is_said(clean, found):
+    def spoil(data):
+        path = data / "images/p1s0.nii.gz"
+        image = nib.load(path)
+        array = image.get_fdata(dtype=np.float32)
+        array[0] = np.nan
+        nib.save(nib.Nifti1Image(array, image.affine), path)
+
+    (one,) = found(clean(), "contents", spoil)
+    assert one.severity == "warning" and one.examples == ("images/p1s0.nii.gz",) and "NaN around the head" in one.text
 
 
 def test_many_unreadable_images_are_told_once(clean, found):

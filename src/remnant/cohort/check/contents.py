@@ -2,16 +2,31 @@
 
 import re
 from collections import defaultdict
+from pathlib import Path
 
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
-from remnant.cohort.check.subject import Subject
+from remnant.cohort.check.subject import Scan, Subject
+from remnant.cohort.nifti import holds_nan
 
 
 class Contents(Check):
     """Counts, and files that cannot be read."""
 
     name = "contents"
+
+    def __init__(self) -> None:
+        self.masked: list[Path] = []
+
+    def look(self, scan: Scan) -> None:
+        # Only then may the least value be one that was filled in.
+        if (
+            scan.case
+            and scan.array.ndim == 3
+            and scan.array[0, 0, 0] == min(0, scan.array.min())
+            and holds_nan(scan.path)
+        ):
+            self.masked.append(scan.path)
 
     def findings(self, subject: Subject) -> list[Finding]:
         alike = defaultdict(dict)
@@ -25,6 +40,9 @@ class Contents(Check):
                 found.append(finding(self.name, "error", text, reasons, subject.root))
             else:
                 found += [finding(self.name, "error", text, [path], subject.root) for path, text in reasons.items()]
+        if self.masked:
+            text = f"{len(self.masked)} images hold NaN around the head, which is taken for background."
+            found.append(finding(self.name, "warning", text, self.masked, subject.root))
         return [*found, *(finding(self.name, "warning", note) for note in subject.notes)]
 
 

@@ -4,15 +4,17 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.axes import turning
 from remnant.cohort.case import CLASSES, LabelScheme
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.fit import OUTSIDE, fits_better_turned, lies_outside
 from remnant.cohort.check.subject import Scan, Subject
-from remnant.cohort.nifti import read_labels
+from remnant.cohort.nifti import read_header, read_labels
 from remnant.cohort.prepare import check_headers
 
 
@@ -36,8 +38,10 @@ class Labels(Check):
         try:
             labels, _ = read_labels(scan.case.labels)
             self.values[scan.case.labels] = np.unique(labels)
-            if labels.shape != scan.array.shape:
+            ornt = turning(scan.path, read_header(scan.path), read_header(scan.case.labels))
+            if ornt is None:
                 return
+            labels = nib.apply_orientation(labels, ornt)
             if lies_outside(scan.array, labels):
                 self.outside.append(scan.case.labels)
             elif fits_better_turned(scan.array, labels):
@@ -82,7 +86,7 @@ class Labels(Check):
                 "agree; look at them beside it."
             )
             found.append(finding(self.name, "warning", text, self.turned, root))
-        if self.values and not set(CLASSES) & set(cohort.schemes):
+        if self.values and not cohort.schemes:
             text = (
                 f"Nothing says which label value is which class; write {cohort.scheme_file} with the columns label (or "
                 f"index), name and one of {', '.join(CLASSES)}."
