@@ -27,7 +27,7 @@ finally:
         ({"--against": "nowhere"}, "The data directory nowhere does not exist; check the path."),
         ({"--public": "model.pt"}, "The data directory model.pt is a file; give the folder that it is in."),
         ({"--config": "nowhere.toml"}, "The configuration nowhere.toml does not exist; check the path."),
-        ({"--population": "nowhere.csv"}, "The table nowhere.csv does not exist; check the path."),
+        ({"--population": "nowhere.csv"}, "nowhere.csv does not exist; check the path."),
         ({"--out": "folder"}, "folder exists and is not a run directory of Remnant; choose another --out."),
         ({"--preset": "demo"}, "demo"),
     ],

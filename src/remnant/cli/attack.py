@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from remnant.base.errors import RemnantError
 from remnant.base.files import require_directory, require_file
 from remnant.base.run import Run
 from remnant.cli.options import (
@@ -31,17 +32,44 @@ def attack_checkpoint(
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="A classifier: .pt, .pth, .ckpt, .safetensors.")
     ],
-    prior: Annotated[Path, typer.Option(help="A generator, by `remnant prior train` or `remnant prior import`.")],
     out: Annotated[Path, typer.Option(help="Run directory.")],
-    public: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Public radiographs with age and sex, to read both off what is drawn."),
-    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
-            metavar="COHORT", help="Your own patients; the column split says train (members), val or test (others)."
+            metavar="COHORT",
+            help="Your own patients, a directory or a table; its column split says train (who trained the model) or test. Those "
+            "of val are left out.",
         ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="What the columns of that table are called: image=Path,patient=PatientID,split=fold,finding=Target."
+        ),
+    ] = None,
+    finding: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model's outputs mean, comma-separated in their order; one finding alone is the positive class."
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Pixels a side of the model's images; inferred from its statistics by default.")
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(help="What images in [0, 1] are shifted by, a number or one a channel: 0.485,0.456,0.406."),
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="What they are then divided by, likewise.")] = None,
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            help="A generator, by `remnant prior train` or `import`, to reconstruct images from the weights as well."
+        ),
+    ] = None,
+    public: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Public radiographs with age and sex, to read both off what is drawn."),
     ] = None,
     preset: Annotated[
         Preset, typer.Option(help="How much work: smoke, seconds; cpu; paper: as published, for a GPU.")
@@ -62,20 +90,29 @@ def attack_checkpoint(
     workers: StudyWorkers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Redraw what a classifier was trained on from its checkpoint alone, and say how much of that is leak."""
+    """Say whether a classifier gives its training patients away: by its own output, and by its weights with a prior."""
     # Before anything heavy is imported: a slip of the pen is told at once.
     for path, what in ((checkpoint, "checkpoint"), (prior, "prior"), (config, "configuration"), (population, "table")):
         if path:
             require_file(path, what)
     for path in (public, against):
-        if path:
+        if path and not (path is against and path.is_file()):
             require_directory(path, "data directory")
+    if columns and not (against and against.is_file()):
+        raise RemnantError("Columns are those of a table; give its file, and no directory, by --against.")
     Run.free(out, "checkpoint", resume=resume)
 
+    from remnant.cohort.listed import parse_columns
     from remnant.studies import lee2025
     from remnant.studies.frame import Asked
 
-    single = {"population": population, "site": site, "seed": seed}
-    chosen = with_options(lee2025.checkpoint_preset(preset), config, {"methods": methods}, single)
+    single = {"population": population, "site": site, "seed": seed, "size": size}
+    lists = {"methods": methods, "findings": finding, "mean": mean, "std": std}
+    chosen = with_options(lee2025.checkpoint_preset(preset), config, lists, single)
     asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
-    print(lee2025.audit_checkpoint(checkpoint, prior, chosen, asked, public=public, against=against, cache=cache))
+    named = parse_columns(columns) if columns else {}
+    print(
+        lee2025.audit_checkpoint(
+            checkpoint, chosen, asked, prior=prior, public=public, against=against, columns=named, cache=cache
+        )
+    )

@@ -31,7 +31,6 @@ def refuses(remnant, tmp_path):
     ("arguments", "sentence"),
     [
         (("--preset", "cpu"), "needs a cohort; give its directory with --data"),
-        (("--preset", "demo"), "must be 'smoke', 'cpu' or 'paper'"),
         ((*SMOKE, "--variants", "raw,published-7"), "variants.1"),
         ((*SMOKE, "--variants", "published-1"), "must begin with 'raw'"),
         ((*SMOKE, "--data", "nowhere"), "The data directory nowhere does not exist"),

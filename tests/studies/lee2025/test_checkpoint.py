@@ -29,17 +29,23 @@ SETTINGS = checkpoint_preset("smoke")
 def finished(tmp_path_factory, stranger, prior_file, owners):
     folder = tmp_path_factory.mktemp("audit")
     asked = Asked(folder / "run", keep_reconstructions=True, quiet=True, command="remnant attack")
-    audit_checkpoint(stranger, prior_file, SETTINGS, asked, against=owners, cache=folder / "cache")
+    audit_checkpoint(stranger, SETTINGS, asked, prior=prior_file, against=owners, cache=folder / "cache")
     return folder
 
 
 def test_an_audit_writes_results_and_report(finished):
     run = finished / "run"
     results = Results.read(run / "results.json")
-    assert (results.study, results.command, results.patients, results.scans) == ("checkpoint", "remnant attack", 12, 12)
+    assert (results.study, results.command, results.patients, results.scans) == ("checkpoint", "remnant attack", 10, 10)
     assert set(results.checkpoints) == {"checkpoint", "prior.safetensors"}
     assert (run / "report.html").exists() and stat.S_IMODE(run.stat().st_mode) == 0o700
     assert {row["source"] for row in results.tables["leak"]} == {"published", "gmi", "prior"}
+    # Of the split val, who took part in the training by deciding when it stops, nobody is compared.
+    assert [(row["group"], row["patients"]) for row in results.tables["patients"]] == [
+        ("members", 6),
+        ("non_members", 4),
+    ]
+    assert any("2 patients of the validation are left out" in text for text in results.findings)
     # No public patients: nobody taught a reader of age and sex, and there is no space but the target's and the image's.
     assert {row["space"] for row in results.tables["leak"]} == {"target_features", "ssim"}
     assert not results.tables["demographics"] and not results.tables["anonymity"]
@@ -53,7 +59,7 @@ def test_an_audit_writes_results_and_report(finished):
 
 def test_members_are_those_who_trained(finished):
     groups = read_groups(Run(finished / "run"), "against")
-    assert [len(groups[name].patients) for name in ("members", "non_members")] == [6, 6]
+    assert [len(groups[name].patients) for name in ("members", "non_members")] == [6, 4]
     assert not set(groups["members"].patients) & set(groups["non_members"].patients)
 
 
@@ -70,21 +76,21 @@ def test_candidates_are_kept_as_they_were_drawn(finished):
 
 
 def test_without_patients_the_run_says_so_and_keeps_nothing(tmp_path, stranger, prior_file, capsys):
-    asked = Asked(tmp_path / "run", quiet=True)
-    report = audit_checkpoint(stranger, prior_file, SETTINGS, asked, cache=tmp_path / "cache")
-    assert re.match(r"2 attacks: about \d+ min with 1 workers, ", capsys.readouterr().err)
+    asked = Asked(tmp_path / "run")
+    report = audit_checkpoint(stranger, SETTINGS, asked, prior=prior_file, cache=tmp_path / "cache")
+    assert re.search(r"\d attacks: about \d+ min with 1 workers, ", capsys.readouterr().err)
     assert report.exists() and [path.name for path in (tmp_path / "run" / "private").iterdir()] == ["key"]
     results = Results.read(tmp_path / "run" / "results.json")
     assert not any("column split" in text for text in results.not_tested)
     assert not results.tables["leak"] and results.tables["candidates"] and results.patients == 0
-    assert any("more than others" in text for text in results.not_tested)
+    assert not results.tables["membership"] and any("--against" in text for text in results.not_tested)
     # The same again is a report; another checkpoint is another run.
     again = Asked(tmp_path / "run", resume=True, quiet=True)
-    assert audit_checkpoint(stranger, prior_file, SETTINGS, again) == report
+    assert audit_checkpoint(stranger, SETTINGS, again, prior=prior_file) == report
     other = shutil.copy(stranger, tmp_path / "other.pt")
     torch.save(torch.load(other) | {"heads.head.bias": torch.ones(1)}, other)
     with pytest.raises(RemnantError, match="started with other settings \\(checkpoint"):
-        audit_checkpoint(tmp_path / "other.pt", prior_file, SETTINGS, again)
+        audit_checkpoint(tmp_path / "other.pt", SETTINGS, again, prior=prior_file)
 
 
 def manifest(owners, tmp_path, change):
@@ -99,20 +105,21 @@ def manifest(owners, tmp_path, change):
     [
         (
             lambda text: text.replace("split", "part"),
-            r"does not say who trained the target; give its manifest\.csv a column split",
+            r"split must say train for those who trained the target, and says nothing; its column split must say test",
         ),
-        (lambda text: text.replace("test", "train").replace("val", "train"), "does not say who trained the target"),
+        (
+            lambda text: text.replace("test", "other"),
+            r"must say test for those who did not train it \(the validation took part .*\), and says other,",
+        ),
         (
             lambda text: text.replace(",chest00012,", ",chest00001,"),
-            "1 patients of .* on both sides of the column split",
+            "1 patients have images on both sides of the column split",
         ),
     ],
 )
 def test_cohorts_that_do_not_say_who_trained_the_target(stranger, prior_file, owners, tmp_path, change, sentence):
     with pytest.raises(RemnantError, match=sentence):
-        audit_checkpoint(
-            stranger, prior_file, SETTINGS, Asked(tmp_path / "run"), against=manifest(owners, tmp_path, change)
-        )
+        audit_checkpoint(stranger, SETTINGS, Asked(tmp_path / "run"), against=manifest(owners, tmp_path, change))
     assert not (tmp_path / "run").exists()
 
 
@@ -121,26 +128,26 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
     arguments = {"architecture": "unet", "classes": 2, "widths": (4, 4, 4, 4)}
     save_checkpoint(tmp_path / "unet.safetensors", Segmenter(**arguments), arguments)
     with pytest.raises(RemnantError, match="this attack is on classifiers of radiographs"):
-        audit_checkpoint(tmp_path / "unet.safetensors", prior_file, SETTINGS, asked)
+        audit_checkpoint(tmp_path / "unet.safetensors", SETTINGS, asked, prior=prior_file)
     (tmp_path / "cut.pt").write_bytes(stranger.read_bytes()[:500])
     with pytest.raises(RemnantError, match=r"cut\.pt"):
-        audit_checkpoint(tmp_path / "cut.pt", prior_file, SETTINGS, asked)
+        audit_checkpoint(tmp_path / "cut.pt", SETTINGS, asked, prior=prior_file)
     save_prior(tmp_path / "small.safetensors", Prior(Generator(8, (4, 4), 8).eval()))
     with pytest.raises(RemnantError, match="draws images of 8 pixels, too few"):
-        audit_checkpoint(stranger, tmp_path / "small.safetensors", SETTINGS, asked)
+        audit_checkpoint(stranger, SETTINGS, asked, prior=tmp_path / "small.safetensors")
     with pytest.raises(RemnantError, match=r"takes images of 32 pixels a side\. Got size 48"):
-        audit_checkpoint(stranger, prior_file, SETTINGS.changed(size=48), asked)
+        audit_checkpoint(stranger, SETTINGS.changed(size=48), asked, prior=prior_file)
     with pytest.raises(RemnantError, match="The method 'joint' needs a CNN with BatchNorm; give that, or leave it out"):
-        audit_checkpoint(stranger, prior_file, SETTINGS.changed(methods=["prior", "joint"]), asked)
+        audit_checkpoint(stranger, SETTINGS.changed(methods=["prior", "joint"]), asked, prior=prior_file)
     save_state_dict(tmp_path / "bare.pt", build_classifier("densenet121", channels=3))
     goals = {"manifold": {"goals": {"late_layer": "layer9"}}}
     with pytest.raises(RemnantError, match="has no module 'layer9'"):
-        audit_checkpoint(tmp_path / "bare.pt", prior_file, SETTINGS.changed(attack=goals), asked)
+        audit_checkpoint(tmp_path / "bare.pt", SETTINGS.changed(attack=goals), asked, prior=prior_file)
     with pytest.raises(RemnantError, match="A site cannot draw from more people"):
-        audit_checkpoint(stranger, prior_file, SETTINGS.changed(site=1e9), asked)
+        audit_checkpoint(stranger, SETTINGS.changed(site=1e9), asked, prior=prior_file)
     ageless = manifest(owners, tmp_path, lambda text: re.sub(r",[\d.]+,([FM]),", r",,\1,", text))
     with pytest.raises(RemnantError, match="has an age and a sex"):
-        audit_checkpoint(stranger, prior_file, SETTINGS, asked, public=ageless)
+        audit_checkpoint(stranger, SETTINGS, asked, prior=prior_file, public=ageless)
     assert not (tmp_path / "run").exists()
 
 

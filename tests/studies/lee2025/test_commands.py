@@ -28,7 +28,6 @@ def test_a_checkpoint_is_attacked_against_its_owner_s_patients(remnant, stranger
     ("arguments", "sentence"),
     [
         (("--preset", "cpu"), "needs --private, --public, --prior"),
-        (("--preset", "demo"), "The preset must be one of smoke, cpu, paper. Got 'demo'"),
         (("--preset", "smoke", "--targets", "cnn,resnet"), "targets.1"),
         (("--preset", "smoke", "--methods", "published"), "the control 'prior'"),
         (("--preset", "smoke", "--private", "nowhere"), "The data directory nowhere does not exist"),

@@ -99,9 +99,9 @@ def test_a_false_alarm_is_told(tables):
 
 def test_silence_is_no_clearance_and_comes_with_what_could_have_been_seen(tables):
     silent = only(tables, "cnn", "cnn_planted")
-    assert "none of 1 target is flagged" in headline(silent)
+    assert "1 target" not in headline(silent) and "not shown to reconstruct images nearer" in headline(silent)
     text = findings(silent)[0]
-    assert "not a clearance" in text
+    assert "no clearance" in text and "got nothing" not in text
     assert re.search(
         r"CNN (in|by) .* −?\d+% \[−?\d+%, −?\d+%\], p .*, \d+% would have been seen with 80% power", said(silent)
     )
@@ -272,10 +272,27 @@ def test_a_checkpoint_alone_is_reported_without_comparison(tables, tmp_path):
     }
     empty = ("patients", "leak", "leak_by_rank", "membership_scores", "mitigations", "methods")
     bare |= {name: [] for name in (*empty, "demographics", "ages", "sexes", "anonymity")}
-    found = results(bare, given=True)
+    found = results(bare)
     assert "whether they show patients of the training is open" in found.headline
     assert "--against" in found.findings[0]
     assert any("no public radiographs with age and sex were given" in text for text in found.findings)
-    assert "Planted CNN" not in found.glossary and "The checkpoint that was given." in found.attacked
     found.write(tmp_path / "results.json")
     assert "Which of the images are likely?" in make_report(tmp_path).read_text(encoding="utf-8")
+
+
+def test_membership_by_the_output_stands_in_the_headline_and_no_control_accuses(tables):
+    row = {
+        "target": "cnn",
+        "control": False,
+        "outcome": "shown",
+        "signal": "margin",
+        "sentence": "It tells.",
+        "auc": 0.9,
+    }
+    control = row | {"target": "cnn_planted", "control": True, "sentence": "It was made to."}
+    both = tables | {"membership_verdicts": [row, control]}
+    told = words(both)
+    assert "CNN: It tells." in told["headline"] and "made to" not in told["headline"]
+    assert "planted CNN (the positive control): It was made to." in told["findings"]
+    silent = only(both, "cnn", "cnn_planted")
+    assert words(silent)["headline"].startswith("CNN: It tells.")

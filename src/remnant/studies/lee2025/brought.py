@@ -1,14 +1,20 @@
 """What somebody brings to the audit of one checkpoint: read, and checked before there is a run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.methods import suits
 from remnant.attacks.prior import Prior, load_prior
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import Case, Cohort
+from remnant.base.seeds import Seeds
+from remnant.cohort.case import Cohort
+from remnant.cohort.radiograph.classes import Answers, answers_of
 from remnant.cohort.read import read_cohort
+from remnant.studies.lee2025.against import Against, read_against
 from remnant.studies.lee2025.materials import SMALLEST
 from remnant.studies.lee2025.settings import METHODS_OF_ALL, CheckpointSettings
 from remnant.studies.lee2025.sources import check_known
@@ -18,90 +24,100 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.recognise import recognise
+from remnant.targets.sound import check_sound
 
-# What a table of cases calls those who trained the target, and those who did not.
-MEMBERS, NON_MEMBERS = ("train",), ("test", "val")
+# Pixels a side of the grey image that tries out a target of any size.
+TRIED_OUT = 64
 
 
 @dataclass(frozen=True)
 class Given:
     """What the attacker and the owner brought, checked.
 
-    `described`: the target as its file tells of it; `access`: the target itself, which takes images by `input_range`; `prior`:
-    the generator; `public` and `against`: the attacker's cohort and the owner's, None where there is none; `methods`: the
-    attacks that suit the target.
+    `described`: the target as its file tells of it; `access`: the target itself; `size`: pixels a side of its images, None where
+    nobody says; `prior`: the generator, `public` the attacker's cohort, `against` the owner's, None where there is none;
+    `answers` of the owner's cases, in their order; `methods`: the attacks on the weights that suit the target, none without a
+    prior.
     """
 
     described: Description
     access: Weights
-    input_range: InputRange
-    prior: Prior
+    size: int | None
+    prior: Prior | None
     public: Cohort | None
-    against: Cohort | None
+    against: Against | None
+    answers: Answers
     methods: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """Of the target's images."""
+        return self.described.channels or 1
 
 
 def brought(
-    checkpoint: Path, prior: Path, settings: CheckpointSettings, public: Path | None, against: Path | None
+    checkpoint: Path,
+    settings: CheckpointSettings,
+    *,
+    prior: Path | None,
+    public: Path | None,
+    against: Path | None,
+    columns: Mapping[str, str],
 ) -> Given:
-    """All of it, read from its files. Raises `RemnantError` for a file that cannot be read, a target that is no 2D classifier or
-    takes no such images, a prior that draws too small ones, and cohorts without what is needed of them.
+    """All of it, read from its files. Raises `RemnantError` for a file that cannot be read, a target that is no 2D classifier, is
+    broken or takes no such images, a prior that draws too small ones, cohorts without what is needed of them, and where there is
+    neither a prior nor a cohort to hold the target against.
     """
-    described = recognise(open_checkpoint(checkpoint))
+    if not prior and not against:
+        raise RemnantError(
+            "There is nothing to attack with: give patients who trained the target and others by --against, or a generator by "
+            "--prior."
+        )
+    if public and not prior:
+        raise RemnantError(
+            "Public radiographs serve an attack with a generator; give it by --prior, or leave out --public."
+        )
+    opened = open_checkpoint(checkpoint)
+    described = recognise(opened)
+    check_sound(checkpoint, opened.tensors)
     access = weights_of(load_target(checkpoint))
     if described.task != "classifier" or described.dimensions != 2:
         raise RemnantError(
             f"{checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this attack is on "
             "classifiers of radiographs."
         )
-    generator = load_prior(prior)
-    if generator.side < SMALLEST:
-        raise RemnantError(
-            f"The prior {prior} draws images of {generator.side} pixels, too few to compare; train one of {SMALLEST} or more."
-        )
     size = (described.arguments or {}).get("image_size")
     if size and settings.size not in (None, size):
         raise RemnantError(f"{checkpoint} takes images of {size} pixels a side. Got size {settings.size} instead.")
-    channels = described.channels or 1
-    input_range = InputRange(settings.size or size or generator.side, channels, settings.mean, settings.std)
+    size = settings.size or size
+    mean, std = settings.normalisation or ((0.0,), (1.0,))
+    input_range = InputRange(size or TRIED_OUT, described.channels or 1, mean, std)
     # Whether the target takes such images, and says anything of those that it was trained on.
     Goals(access, input_range, settings.attack.manifold.goals)
-    methods = _methods(settings, access)
-    cohorts = [path and read_cohort(path) for path in (public, against)]
-    if cohorts[0]:
-        check_known(cohorts[0])
-    if cohorts[1]:
-        used(cohorts[1])
-    return Given(described, access, input_range, generator, *cohorts, methods)
-
-
-def used(cohort: Cohort) -> dict[str, list[Case]]:
-    """The members and non-members of a target, by what the cohort's table says that each case was used for.
-
-    Raises `RemnantError` where it does not say, where one of the groups is empty, and for a patient in both.
-    """
-    found = {
-        name: [case for case in cohort.cases if case.split and case.split.lower() in words]
-        for name, words in (("members", MEMBERS), ("non_members", NON_MEMBERS))
-    }
-    if not (found["members"] and found["non_members"]):
+    generator = load_prior(prior) if prior else None
+    if generator and generator.side < SMALLEST:
         raise RemnantError(
-            f"The cohort {cohort.root} does not say who trained the target; give its manifest.csv a column split with "
-            f"{MEMBERS[0]} for them and {' or '.join(NON_MEMBERS)} for others."
+            f"The prior {prior} draws images of {generator.side} pixels, too few to compare; train one of {SMALLEST} or more."
         )
-    both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
-    if both:
-        raise RemnantError(
-            f"{len(both)} patients of {cohort.root} have images on both sides of the column split, so that nobody can tell what "
-            "training left of them; split by patient."
-        )
-    return found
+    methods = _methods(settings, access) if prior else ()
+    attackers = read_cohort(public) if public else None
+    if attackers:
+        check_known(attackers)
+    seeds = Seeds(settings.seed).child("against")
+    owners = read_against(against, columns, seeds, validation=settings.validation_counts) if against else None
+    answers = answers_of(owners.cases if owners else (), described.classes or 1, settings.findings)
+    if owners and answers.labels is not None and answers.labels.ndim == 1:
+        answered = ~np.isnan(answers.labels)
+        owners = owners.only(answered.tolist())
+        answers = Answers(answers.labels[answered], answers.words)
+    return Given(described, access, size, generator, attackers, owners, answers, methods)
 
 
 def attackable(settings: CheckpointSettings, given: Given) -> CheckpointSettings:
     """The settings as this target, prior and attacker allow."""
     attack = settings.attack
     likely = attack.likely if given.public else attack.likely.changed(mahalanobis="published")
+    assert given.prior
     return settings.changed(attack=attack.changed(likely=likely, pixels=attack.pixels.changed(side=given.prior.side)))
 
 

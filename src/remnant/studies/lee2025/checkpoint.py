@@ -1,129 +1,210 @@
-"""The audit of one checkpoint that somebody brought: the same attack, without having trained the target."""
+"""The audit of one checkpoint that somebody brought: what its output tells of patients, and what its weights do with a prior."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import torch
+
+from remnant.attacks.checkpoint.generate import draw_images, draw_latents
+from remnant.attacks.prior import Prior
 from remnant.base.provenance import sha256
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.case import Cohort
+from remnant.cohort.case import Case, Cohort
 from remnant.cohort.membership import split_for_demographics
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
-from remnant.studies.frame import AUDIT, Asked, Cells, carry_out, log_notes, phantom_notices
-from remnant.studies.lee2025.brought import Given, attackable, brought, used
+from remnant.studies.frame import Asked, Cells, carry_out, log_notes
+from remnant.studies.lee2025.against import Against
+from remnant.studies.lee2025.brought import Given, attackable, brought
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, Aim
-from remnant.studies.lee2025.conclude import conclude
+from remnant.studies.lee2025.checkpoint_conclude import TARGET, conclude_checkpoint
+from remnant.studies.lee2025.checkpoint_page import Asking
 from remnant.studies.lee2025.estimate import foretell, load_of
-from remnant.studies.lee2025.kept import OWN, groups_file, write_groups
-from remnant.studies.lee2025.materials import population_of_settings, prior_in_words
+from remnant.studies.lee2025.feeding import LARGEST, LOOKED_AT, VIEWS, Feeding, feeding_of, keep_feeding, kept_feeding
+from remnant.studies.lee2025.kept import OWN, Group, groups_file, write_groups
+from remnant.studies.lee2025.materials import population_of_settings
+from remnant.studies.lee2025.outputs import output_cell, output_cell_name
 from remnant.studies.lee2025.plan import attack_cells, demographics_of
 from remnant.studies.lee2025.settings import CheckpointSettings
-from remnant.studies.lee2025.sources import group_of, write_own
+from remnant.studies.lee2025.sources import write_own
 from remnant.studies.lee2025.study import DRAWN
-from remnant.studies.lee2025.targets import COLUMNS
 
 STUDY = "checkpoint"
-TARGET = "checkpoint"
+# The owner's patients, as a prior draws images and as the target takes them.
+AGAINST, ASKED = "against", "asked"
+MANY = 400
 
 
 def audit_checkpoint(
     checkpoint: Path,
-    prior: Path,
     settings: CheckpointSettings,
     asked: Asked,
     *,
+    prior: Path | None = None,
     public: Path | None = None,
     against: Path | None = None,
+    columns: Mapping[str, str] | None = None,
     cache: Path | None = None,
 ) -> Path:
-    """Attack the classifier in the file `checkpoint` with a `prior`, into `asked.out`; return the path of the report.
+    """Attack the classifier in the file `checkpoint`, into `asked.out`; return the path of the report.
 
-    `public`: the attacker's radiographs with age and sex, to learn to read both; without them nobody's are read. `against`: the
-    owner's cohort, whose table says by `split` who trained the target; without it nothing is compared with patients. Raises
-    `RemnantError` for input that does not serve, before there is a run.
+    `against`: the owner's cohort, or a table whose `columns` are called as they say, which tells by `split` who trained the
+    target: with it the target's own output is asked who was a member. `prior`: a generator, with which images are reconstructed
+    from the weights and compared with these patients. `public`: the attacker's radiographs with age and sex, to learn to read
+    both; without them nobody's are read. Raises `RemnantError` for input that does not serve, before there is a run.
     """
     population, population_words = population_of_settings(settings)
-    given = brought(checkpoint, prior, settings, public, against)
+    given = brought(checkpoint, settings, prior=prior, public=public, against=against, columns=columns or {})
     config = {
         **settings.resolved(),
         "methods": list(given.methods),
         "checkpoint": sha256(checkpoint),
-        "prior": sha256(prior),
+        "prior": prior and sha256(prior),
         "public": public and str(public),
         "against": against and str(against),
+        "columns": dict(columns or {}),
     }
     demographics = _deal(given.public, settings) if given.public else None
-    source = "against" if given.against else None
 
     def prepare(run: Run) -> list[Cell]:
+        images = _Images(run, cache, asked)
+        for cohort in (given.public, given.against and given.against.cohort):
+            if cohort:
+                log_notes(run, cohort)
+        if not (feeding := kept_feeding(run)):
+            feeding = _feeding(given, settings, images)
+            keep_feeding(run, feeding)
+        if given.against and not groups_file(run, ASKED).exists():
+            as_taken = RadiographSettings(side=feeding.input_range.size, percentiles=VIEWS[feeding.view])
+            write_groups(run, ASKED, _groups(run, given, images, as_taken))
+        cells = []
+        if given.against:
+            arguments = {"target": TARGET, "checkpoint": checkpoint.resolve(), "input_range": feeding.input_range}
+            cells.append(Cell(output_cell_name(TARGET), output_cell, {**arguments, "source": ASKED}))
+        if given.prior and prior:
+            cells += _on_weights(run, given, feeding, given.prior, prior, images)
+        return cells
+
+    def _on_weights(
+        run: Run, given: Given, feeding: Feeding, drawing: Prior, prior: Path, images: "_Images"
+    ) -> list[Cell]:
+        """The cells of the attack with a prior, once what they read is there."""
+        side = RadiographSettings(side=drawing.side)
         if given.public and demographics and not groups_file(run, OWN).exists():
-            write_own(run, _prepared(run, given.public, given, cache, asked), *demographics)
-        if given.against and not groups_file(run, "against").exists():
-            images = _prepared(run, given.against, given, cache, asked)
-            ids = {name: [case.case_id for case in cases] for name, cases in used(given.against).items()}
-            groups = {name: group_of(run, "against", images.select_cases(own)) for name, own in ids.items()}
-            write_groups(run, "against", groups)
+            write_own(run, images.of(given.public, given.public.cases, side), *demographics)
+        if given.against and not groups_file(run, AGAINST).exists():
+            write_groups(run, AGAINST, _groups(run, given, images, side))
         attacks = attack_cells(
             TARGET,
-            Aim(checkpoint.resolve(), given.input_range, prior.resolve(), source),
+            Aim(checkpoint.resolve(), feeding.input_range, prior.resolve(), AGAINST if given.against else None),
             given.methods,
             attackable(settings, given),
             needs=(DEMOGRAPHICS,) if given.public else (),
         )
         cells = [demographics_of(settings), *attacks] if given.public else attacks
-        members = len(used(given.against)["members"]) if given.against else 0
-        loads = {TARGET: load_of(given.access.target, given.input_range, members)}
+        members = len(given.against.groups["members"]) if given.against else 0
+        loads = {TARGET: load_of(given.access.target, feeding.input_range, members)}
         if not asked.quiet:
-            foretell(run, settings, cells, asked.workers, loads=loads, side=given.prior.side)
+            foretell(run, settings, cells, asked.workers, loads=loads, side=drawing.side)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
-        results = conclude(
-            run,
-            cells,
-            STUDY,
-            settings,
-            asked.command,
-            trained={TARGET: _known(given)},
-            sources=(source,) if source else (),
-            side=given.prior.side,
-            prior=(prior_in_words(given.prior, (demographics and sum(demographics, ())) or ()), sha256(prior)),
-            population=(population, population_words),
-            notices=phantom_notices(cohort for cohort in (given.public, given.against) if cohort),
-            given=True,
-            subject=AUDIT,
+        feeding = kept_feeding(run)
+        assert feeding
+        asking = Asking(
+            checkpoint=checkpoint,
+            prior=prior,
+            given=given,
+            feeding=feeding,
+            demographics=sum(demographics, ()) if demographics else (),
+            population=population,
+            population_words=population_words,
+            sources=(*((ASKED,) if given.against else ()), *((AGAINST,) if given.against and prior else ())),
         )
-        checkpoints = {"checkpoint": sha256(checkpoint)} | results.checkpoints
-        return results.model_copy(update={"checkpoints": checkpoints})
+        return conclude_checkpoint(run, cells, settings, asked.command, asking)
 
     return carry_out(STUDY, asked, config, prepare, concluded, passing=(), drawn=DRAWN)
 
 
-def _known(given: Given) -> dict[str, Any]:
-    """What is known of the training of somebody else's target: by its file, and by what the owner's table says."""
-    cases = used(given.against)["members"] if given.against else []
-    return dict.fromkeys(COLUMNS) | {
-        "network": given.described.architecture,
-        "source": "against" if given.against else "",
-        "patients": len({case.patient for case in cases}) or None,
-        "images": len(cases) or None,
-    }
+class _Images:
+    """Radiographs for one run, prepared in its cache."""
+
+    def __init__(self, run: Run, cache: Path | None, asked: Asked) -> None:
+        self._run, self._cache, self._asked = run, cache, asked
+
+    def of(self, cohort: Cohort, cases: tuple[Case, ...], settings: RadiographSettings) -> Radiographs:
+        return prepare_radiographs(
+            replace(cohort, cases=cases),
+            settings,
+            cache=self._cache,
+            # Other processes take longer to start than few radiographs to be read.
+            workers=self._asked.workers if len(cases) >= MANY else 1,
+            quiet=self._asked.quiet,
+            announce=self._run.keep_note_of,
+        )
+
+
+def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Feeding:
+    """How the target takes images, by some of those at hand: the owner's, the attacker's, or what the prior draws."""
+    labels = None
+    if given.against:
+        members, others = (given.against.groups[name] for name in ("members", "non_members"))
+        cases = (*_spread(members, LOOKED_AT // 2), *_spread(others, LOOKED_AT // 2))
+        if given.answers.labels is not None:
+            place = {id(case): i for i, case in enumerate(given.against.cases)}
+            labels = given.answers.labels[[place[id(case)] for case in cases]]
+        cohort = given.against.cohort
+    elif given.public:
+        cohort, cases = given.public, _spread(given.public.cases, LOOKED_AT)
+    else:
+        assert given.prior
+        latents = draw_latents(given.prior.generator, LOOKED_AT, Seeds(settings.seed).child("input").torch())
+        views = {next(iter(VIEWS)): draw_images(given.prior.generator, latents)}
+    if given.against or given.public:
+        side = given.size or LARGEST
+        views = {
+            name: torch.from_numpy(images.of(cohort, cases, RadiographSettings(side=side, percentiles=greys)).images)
+            for name, greys in VIEWS.items()
+        }
+    return feeding_of(
+        given.access,
+        given.described.architecture or "",
+        given.channels,
+        views,
+        labels,
+        size=given.size,
+        given=settings.normalisation,
+    )
+
+
+def _spread(cases: tuple[Case, ...], most: int) -> tuple[Case, ...]:
+    """At most so many of `cases`, evenly from the whole list."""
+    return tuple(cases[i] for i in np.unique(np.linspace(0, len(cases) - 1, min(most, len(cases))).astype(int)))
+
+
+def _groups(run: Run, given: Given, images: _Images, settings: RadiographSettings) -> dict[str, Group]:
+    """Members and non-members as images of `settings`, by pseudonym, with their answers."""
+    against: Against | None = given.against
+    assert against
+    prepared = images.of(against.cohort, against.cases, settings).images
+    labels, count = given.answers.labels, len(against.groups["members"])
+    found = {}
+    for name, places in (("members", range(count)), ("non_members", range(count, len(prepared)))):
+        cases = [against.cases[i] for i in places]
+        found[name] = Group(
+            prepared[list(places)],
+            tuple(run.pseudonym(f"{AGAINST} {case.patient}") for case in cases),
+            np.full(len(cases), -1) if labels is None else labels[list(places)].astype(np.int64),
+            np.array([np.nan if case.age is None else case.age for case in cases]),
+            tuple(case.sex or "" for case in cases),
+        )
+    return found
 
 
 def _deal(public: Cohort, settings: CheckpointSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
     seeds = Seeds(settings.seed).child("split", "public")
     return split_for_demographics(public.cases, seeds=seeds, validation=settings.demographics_validation)
-
-
-def _prepared(run: Run, cohort: Cohort, given: Given, cache: Path | None, asked: Asked) -> Radiographs:
-    log_notes(run, cohort)
-    return prepare_radiographs(
-        cohort,
-        RadiographSettings(side=given.prior.side),
-        cache=cache,
-        workers=asked.workers,
-        quiet=asked.quiet,
-        announce=run.keep_note_of,
-    )

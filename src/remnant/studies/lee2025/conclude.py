@@ -14,9 +14,11 @@ from remnant.studies.lee2025 import page
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, demographics_file
 from remnant.studies.lee2025.findings import no_conclusion
 from remnant.studies.lee2025.kept import OWN, Source, groups_file, read_attacked, read_groups
+from remnant.studies.lee2025.outputs import outputs_tested
 from remnant.studies.lee2025.prior_tables import prior_rows
 from remnant.studies.lee2025.settings import AuditSettings
 from remnant.studies.lee2025.tables import make_tables
+from remnant.studies.membership_tables import membership_tables
 
 
 def conclude(
@@ -32,13 +34,10 @@ def conclude(
     prior: tuple[str, str],
     population: tuple[Population, str],
     notices: list[str],
-    given: bool = False,
-    subject: str = STUDY_OF_OURS,
 ) -> Results:
     """The results of a run. `trained`: what is known of each target; `sources`: whose patients were held against candidates.
 
-    `prior`: in words, and the hash of its file; `population` with where it is from; `given`: the target was brought by somebody;
-    `subject` and `notices` as in `Results`.
+    `prior`: in words, and the hash of its file; `population` with where it is from; `notices` as in `Results`.
     """
     attacks = {
         target: [cell for name, cell in cells.items() if name.startswith(f"attack-{target}-")] for target in trained
@@ -65,7 +64,9 @@ def conclude(
     tables["prior"] = [*prior_rows(attacked, groups | public)]
     for name in ("ceiling", "identifiability"):
         tables[name] = [row for cell, told in cells.items() if cell.startswith(f"{name}-") for row in told["rows"]]
-    tables["training"] = training_rows(run.events(), _trained)
+    own = {target: str(told["source"]) for target, told in trained.items()}
+    tables |= membership_tables(outputs_tested(run, cells, own, Seeds(settings.seed).child("outputs")))
+    tables["training"] = training_rows(run.events(), trained_in)
     # Planted patients are members of another source.
     counted = [group for source in sources if source != "planted" for group in groups[source].values()]
     found = provenance_of(run, cells)
@@ -73,7 +74,7 @@ def conclude(
     return Results(
         study=study,
         title=page.TITLE,
-        subject=subject,
+        subject=STUDY_OF_OURS,
         notices=notices,
         no_conclusion=no_conclusion(tables, settings.preset),
         preset=settings.preset,
@@ -91,12 +92,11 @@ def conclude(
             methods=methods,
             population=population[0],
             population_words=population[1],
-            given=given,
         ),
     )
 
 
-def _trained(cell: str) -> Row:
+def trained_in(cell: str) -> Row:
     """What was trained in a cell, by its name."""
     kind, _, target = cell.partition("-")
     return {"kind": kind, "target": target or None}

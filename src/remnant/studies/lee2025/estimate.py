@@ -18,6 +18,7 @@ from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
 from remnant.studies.lee2025.kept import OWN, groups_file, read_groups
 from remnant.studies.lee2025.oracles import ceiling_cell, identifiability_cell
+from remnant.studies.lee2025.outputs import output_cell
 from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.inputs import InputRange
@@ -27,6 +28,8 @@ TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 BESIDE = 1.3
 # Of an image that is only looked at, against one that is trained on.
 LOOK = 0.3
+# How often a target is asked about each image: at nine places, and once of its members for its task.
+SHIFTS = 10
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,9 @@ def foretell(
         load = loads[cell.arguments["target"]]
         if cell.work is identifiability_cell:
             seconds += LOOK * load.seconds * 3 * SETS * settings.attack.manifold.batch
+            continue
+        if cell.work is output_cell:
+            seconds += LOOK * load.seconds * 2 * load.members * SHIFTS
             continue
         if cell.work is target_cell:
             seconds += load.seconds * load.members * load.epochs

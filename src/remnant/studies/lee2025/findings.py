@@ -47,7 +47,8 @@ def headline(tables: Tables) -> str:
         control = "" if seen is None else ", while it does where a leak was planted"
         return (
             "From the checkpoint file alone, the attack was not shown to reconstruct images nearer to the training patients "
-            f"than its controls do{control}: none of {len(targets)} {'targets' if len(targets) > 1 else 'target'} is flagged."
+            f"than its controls do{control}"
+            + (f": none of {len(targets)} checkpoints is flagged." if len(targets) > 1 else ".")
         )
     worst = max((flagged(tables, target)[0] for target in found), key=lambda row: row["gain"])
     which = "the checkpoint" if len(targets) == 1 else f"{len(found)} of {len(targets)} checkpoints ({_names(found)})"
@@ -135,8 +136,8 @@ def _what_to_do(targets: list[str], found: list[str], seen: bool | None) -> str:
     if seen is False:
         return "Until the control is seen, keep the checkpoints as you keep the images."
     return (
-        "This attack, at this size and effort, got nothing of the patients out of the weights. That is a statement "
-        "about this attack, not a clearance: stronger ones may come, and a leak smaller than the detectable "
+        "This attack, at this size and effort, was not shown to get anything of the patients out of the weights. That is "
+        "no clearance: stronger ones may come, and a leak smaller than the detectable "
         "difference would not have been seen."
     )
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from remnant.base.run import Run
 from remnant.studies.arrays import as_array, as_field, opened, store
 
-# Those whose patients train targets, whom a report counts; and the attacker's own.
-Source = Literal["private", "public", "planted", "against"]
+# Those whose patients train targets, whom a report counts; and the attacker's own. `against`: an owner's patients as the prior
+# draws images, and `asked` the same as the target takes them.
+Source = Literal["private", "public", "planted", "against", "asked"]
 GROUPS = ("members", "validation", "non_members")
 OWN = "attacker"
 SPACES = ("target_features", "independent_features", "ssim")
@@ -24,8 +25,9 @@ CROPS = ("whole", "crop")
 class Group:
     """Patients of one source with one part in the audit, a row an image.
 
-    `images` float32 (n, 1, N, N) in [0, 1]; `patients` (n,) pseudonyms; `labels` int64 (n,), of 0 and 1, -1 where there is
-    none; `ages` float64 (n,) in years, NaN where unknown; `sexes` (n,) "F", "M", or "" where unknown.
+    `images` float32 (n, 1, N, N) in [0, 1]; `patients` (n,) pseudonyms; `labels` (n,), the index of the class, -1 where there is
+    none, or (n, outputs) of 0 and 1 of a multi-label target; `ages` float64 (n,) in years, NaN where unknown; `sexes` (n,) "F",
+    "M", or "" where unknown.
     """
 
     images: np.ndarray

@@ -9,11 +9,13 @@ from remnant.measure.images import centre_box
 from remnant.measure.similarity import MATRICES
 from remnant.report.words import label
 from remnant.studies.lee2025.findings import findings, headline, highlights
-from remnant.studies.lee2025.leak_findings import Tables
+from remnant.studies.lee2025.leak_findings import Tables, exposed
 from remnant.studies.lee2025.leak_sections import leak_sections
 from remnant.studies.lee2025.oracle_words import oracle_sections
 from remnant.studies.lee2025.paper_sections import paper_sections
 from remnant.studies.lee2025.targets import PLANTED
+from remnant.studies.membership import membership_findings, strongest_first
+from remnant.studies.membership_tables import membership_section
 
 TITLE = "Can a classifier's checkpoint give its patients away?"
 
@@ -42,9 +44,6 @@ GLOSSARY = {
     "Untrained CNN": "The negative control: random weights, which hold nothing of anybody.",
 }
 
-# A single checkpoint that somebody brings has no controls beside it.
-CONTROL_WORDS = ("Planted CNN", "Untrained CNN")
-
 
 def words(
     tables: Tables,
@@ -54,18 +53,16 @@ def words(
     methods: Sequence[str],
     population: Population,
     population_words: str,
-    given: bool = False,
 ) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown.
 
     `side` of the images in pixels; `prior`: a sentence on the generator and the public images that it learned from; `methods`:
-    the attacks that were run; `population_words`: where the age-sex table is from; `given`: the audit of one checkpoint that
-    somebody brought, of whose training nothing is known but what they said.
+    the attacks that were run; `population_words`: where the age-sex table is from.
     """
     return {
-        "headline": headline(tables),
+        "headline": strongest_first(headline(tables), tables["membership_verdicts"], exposed=bool(exposed(tables))),
         "highlights": highlights(tables),
-        "findings": findings(tables),
+        "findings": [*findings(tables), *membership_findings(tables["membership_verdicts"])],
         "threat_model": [
             "The attacker has the checkpoint file: every weight and stored statistic, from which it infers the "
             "architecture. It knows what the images are of (frontal chest radiographs).",
@@ -75,20 +72,25 @@ def words(
             "Members and non-members are known to the auditor alone, who looks whether the drawn images are nearer to "
             "members.",
         ],
-        "attacked": _attacked(tables, prior, methods, side, given),
-        "not_tested": _not_tested(tables, given),
-        "measures": _measures(side, population, population_words, tables),
-        "glossary": {word: text for word, text in GLOSSARY.items() if not (given and word in CONTROL_WORDS)},
-        "sections": [*leak_sections(tables), *oracle_sections(tables), *paper_sections(tables)],
+        "attacked": _attacked(tables, prior, methods, side),
+        "not_tested": _not_tested(tables),
+        "measures": measures(side, population, population_words, tables),
+        "glossary": GLOSSARY,
+        "sections": [
+            *([membership_section()] if tables["membership"] else []),
+            *leak_sections(tables),
+            *oracle_sections(tables),
+            *paper_sections(tables),
+        ],
     }
 
 
-def _attacked(tables: Tables, prior: str, methods: Sequence[str], side: int, given: bool) -> list[str]:
+def _attacked(tables: Tables, prior: str, methods: Sequence[str], side: int) -> list[str]:
     targets = "; ".join(
         f"{label(row['target'])} ({row['network']}, {label(row['source'])} patients)" for row in tables["targets"]
     )
     said = [
-        "The checkpoint that was given." if given else f"{len(tables['targets'])} targets, trained here: {targets}.",
+        f"{len(tables['targets'])} targets, trained here: {targets}.",
         f"Images of {side} x {side} pixels, one channel.",
         prior,
         "Attacks: " + "; ".join(METHODS[name].words for name in methods) + ".",
@@ -108,37 +110,31 @@ def _attacked(tables: Tables, prior: str, methods: Sequence[str], side: int, giv
     return said
 
 
-def _not_tested(tables: Tables, given: bool) -> list[str]:
+def _not_tested(tables: Tables) -> list[str]:
     return [
         *([] if tables["leak"] else ["Whether the images resemble patients of the training more than others."]),
         *([] if tables["demographics"] else ["Age and sex of who is shown."]),
-        *(
-            ["Whether the column split says rightly who trained the target: if it names others, no leak can show."]
-            if given and tables["leak"]
-            else []
-        ),
-        *(
-            ["Whether this attack, with this prior, could see a leak at all: there was no positive control."]
-            if given
-            else []
-        ),
         "Whether a person, rather than a measure of similarity, recognises anybody.",
         "Attackers who have images or reports of the patients, or see the training: gradients, several checkpoints, "
         "logs.",
-        "Asking outright whether a given person was in the training set, by an attack made for that (membership "
-        "inference).",
+        "Membership inference with models trained for comparison, which is stronger than a threshold.",
         "Other anatomies, views and modalities; networks other than those above.",
         "Mitigations beyond those in the tables: differential privacy above all.",
-        *([] if given else ["Other seeds: one training of each target, and one of the prior."]),
+        "Other seeds: one training of each target, and one of the prior.",
     ]
 
 
-def _measures(side: int, population: Population, population_words: str, tables: Tables) -> dict[str, str]:
+def measures(side: int, population: Population, population_words: str, tables: Tables) -> dict[str, str]:
+    """How the numbers of an attack with a prior, of images of `side` pixels, were taken."""
     box = centre_box((side, side), 0.8)
     crop = box[0].stop - box[0].start
     said = {
-        "similarity of features": "Cosine of the features that the last layer reads: of the target, or of the "
-        "demographic model, which was trained on public images only.",
+        "similarity of features": "Cosine of the features that the target's last layer reads"
+        + (
+            ", or that of the demographic model, which was trained on public images only."
+            if tables["demographics"]
+            else "."
+        ),
         "ssim": MATRICES["ssim"].describe((side, side)).replace("voxels", "pixels"),
         "middle 80%": f"The middle {crop} x {crop} pixels of both images, resized back.",
         "AUC": "Mann and Whitney, with Newcombe's interval (2006); contrast of two AUCs over the same patients: "

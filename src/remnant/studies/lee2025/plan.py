@@ -16,6 +16,7 @@ from remnant.studies.lee2025.cells import (
     target_file,
 )
 from remnant.studies.lee2025.oracles import ceiling_of, identifiability_of
+from remnant.studies.lee2025.outputs import output_cell, output_cell_name
 from remnant.studies.lee2025.settings import AuditSettings, StudySettings
 from remnant.studies.lee2025.targets import CONTROLS, TARGETS
 
@@ -36,7 +37,21 @@ def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
     sources = dict.fromkeys(TARGETS[name].source for name in settings.targets if name not in CONTROLS)
     after += [ceiling_of(source, prior, settings, needs=(DEMOGRAPHICS,)) for source in sources]
     attacks.sort(key=lambda cell: -len(cell.arguments["methods"]))
-    return [demographics_of(settings), *targets, *attacks, *after]
+    outputs = [
+        Cell(
+            output_cell_name(name),
+            output_cell,
+            {
+                "target": name,
+                "checkpoint": target_file(run, name),
+                "input_range": settings.classifier(name).input_range,
+                "source": TARGETS[name].source,
+            },
+            needs=(target_cell_name(name),),
+        )
+        for name in settings.targets
+    ]
+    return [demographics_of(settings), *targets, *outputs, *attacks, *after]
 
 
 def _trained_before(target: str) -> tuple[str, ...]:

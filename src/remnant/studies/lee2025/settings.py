@@ -63,13 +63,28 @@ class AuditSettings(Settings):
 class CheckpointSettings(AuditSettings):
     """The audit of a checkpoint that somebody brought.
 
-    `size`: pixels a side of what the target takes; None for what its position embedding says, or else what the prior draws.
-    `mean` and `std`: by which its inputs are normalised, as `InputRange` has them.
+    `size`: pixels a side of what the target takes; None for what its position embedding or its statistics tell. `mean` and
+    `std`: by which its inputs are normalised, as `InputRange` has them; both None for what its statistics tell. `findings` of
+    its outputs, as `answers_of` takes them. `validation_counts`: the owner's patients of the split val are non-members; they took
+    part in a training that stopped by them, and are left out unless it did not.
     """
 
-    size: int | None = pydantic.Field(default=None, ge=8)
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
+    size: int | None = pydantic.Field(default=None, ge=8, le=2048)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    findings: tuple[str, ...] = ()
+    validation_counts: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std belong together; give both or neither")
+        return self
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and standard deviation, None where they are to be inferred."""
+        return None if self.mean is None or self.std is None else (self.mean, self.std)
 
 
 class StudySettings(AuditSettings):

@@ -41,6 +41,8 @@ NAMES = (
     "entropy",
     "candidates",
     "likely",
+    "membership",
+    "membership_verdicts",
     "leak",
     "leak_by_rank",
     "membership_scores",
@@ -77,7 +79,7 @@ def make_tables(
     audits = audited(attacked, groups, {target: str(record["source"]) for target, record in trained.items()})
     tables: dict[str, list[Row]] = {name: [] for name in NAMES}
     tables["targets"] = [_target(target, record) for target, record in trained.items()]
-    tables["patients"] = list(_patients(groups))
+    tables["patients"] = list(patient_rows(groups))
     reader = Reader.of(model, seeds.child("demographics")) if model else None
     features = Features(model) if model else None
     for audit in audits:
@@ -107,8 +109,8 @@ def _target(target: str, record: Mapping[str, Any]) -> Row:
     return row | {"published_accuracy": published.LEE2025_ACCURACY.get(target)}
 
 
-def _patients(groups: Mapping[str, Groups]) -> Iterator[Row]:
-    """How many patients and images each group has, and how alike the groups are in what they were matched in."""
+def patient_rows(groups: Mapping[str, Groups]) -> Iterator[Row]:
+    """How many patients and images each group has, and of whom they are."""
     for source, parts in groups.items():
         for name, group in parts.items():
             known = group.ages[group.ages == group.ages]
@@ -117,7 +119,7 @@ def _patients(groups: Mapping[str, Groups]) -> Iterator[Row]:
                 "group": name,
                 "patients": len(set(group.patients)),
                 "images": len(group.patients),
-                "positive": float((group.labels == 1).mean()),
+                "positive": None if (group.labels < 0).all() else float((group.labels == 1).mean()),
                 "women": sum(sex == "F" for sex in group.sexes),
                 "men": sum(sex == "M" for sex in group.sexes),
                 "age": float(known.mean()) if len(known) else None,

@@ -1,0 +1,92 @@
+"""The owner's patients whom an attack is held against: who trained the target, who did not, alike in images a patient."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.cohort.case import Case, Cohort
+from remnant.cohort.listed import read_listed
+from remnant.cohort.matching import thin_images
+from remnant.cohort.read import read_cohort
+
+# What a table's column split calls those who trained the target, those who did not, and those who took part by deciding when it
+# stopped.
+MEMBERS = ("train", "training", "member", "members")
+NON_MEMBERS = ("test", "testing", "holdout", "non-member", "non_member", "non-members", "non_members")
+VALIDATION = ("val", "valid", "validation", "dev")
+
+
+@dataclass(frozen=True)
+class Against:
+    """`groups`: cases of `members` and `non_members`, thinned; `thinned`: how many images that left out, by group; `left_out`:
+    patients of the validation, who are neither; `unused`: images of any other split."""
+
+    cohort: Cohort
+    groups: Mapping[str, tuple[Case, ...]]
+    thinned: Mapping[str, int]
+    left_out: int
+    unused: int
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Members' cases, then non-members'."""
+        return (*self.groups["members"], *self.groups["non_members"])
+
+    def only(self, chosen: Sequence[bool]) -> Self:
+        """The same with those of `cases` that are `chosen`, a truth each; raises `RemnantError` where a group loses everybody."""
+        keep = {id(case) for case, keep in zip(self.cases, chosen, strict=True) if keep}
+        groups = {name: tuple(case for case in own if id(case) in keep) for name, own in self.groups.items()}
+        if not all(groups.values()):
+            raise RemnantError(
+                f"All members or all non-members of {self.cohort.root} are without a class of the target; name its findings by "
+                "--finding."
+            )
+        return replace(self, groups=groups)
+
+
+def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds, *, validation: bool = False) -> Against:
+    """The patients of a cohort's directory, or of a table whose `columns` are called as they say.
+
+    Those of the validation are left out unless `validation`, which makes non-members of them. Raises one `RemnantError` for all
+    that is wrong: a table that does not say who trained the target, a group without patients, a patient in both.
+    """
+    cohort = read_listed(place, columns) if place.is_file() else read_cohort(place)
+    by_split = {case: (case.split or "").lower() for case in cohort.cases}
+    others = (*NON_MEMBERS, *VALIDATION) if validation else NON_MEMBERS
+    found = {
+        name: [case for case, split in by_split.items() if split in words]
+        for name, words in (("members", MEMBERS), ("non_members", others))
+    }
+    watching = {case.patient for case, split in by_split.items() if split in VALIDATION and not validation}
+    _check(cohort, found, watching, set(by_split.values()))
+    members, non_members = thin_images(found["members"], found["non_members"], seeds)
+    groups = {"members": members, "non_members": non_members}
+    known = {*MEMBERS, *NON_MEMBERS, *VALIDATION}
+    return Against(
+        cohort,
+        groups,
+        {name: len(found[name]) - len(own) for name, own in groups.items()},
+        len(watching),
+        sum(split not in known for split in by_split.values()),
+    )
+
+
+def _check(cohort: Cohort, found: Mapping[str, list[Case]], watching: set[str], splits: set[str]) -> None:
+    says = ", ".join(sorted(splits - {""})) or "nothing"
+    faults = []
+    for name, words in (("members", MEMBERS), ("non_members", NON_MEMBERS)):
+        if not found[name]:
+            who = "who trained the target" if name == "members" else "who did not train it"
+            apart = " (the validation took part by deciding when to stop)" if name == "non_members" and watching else ""
+            faults.append(f"its column split must say {words[0]} for those {who}{apart}, and says {says}")
+    both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
+    if both:
+        faults.append(
+            f"{len(both)} patients have images on both sides of the column split, so that nobody can tell what training left of "
+            "them (split by patient)"
+        )
+    if faults:
+        raise RemnantError(f"The cohort {cohort.root} does not serve: {'; '.join(faults)}.")

@@ -1,0 +1,189 @@
+"""The audit of a given checkpoint without a prior: its own output alone, and when its silence counts."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from remnant.base.errors import RemnantError
+from remnant.base.results import Results
+from remnant.cohort.phantoms import ChestPhantoms, write_manifest
+from remnant.cohort.radiograph.prepare import read_radiographs
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.nets.classifiers import build_classifier
+from remnant.studies.frame import Asked
+from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset
+from remnant.studies.lee2025.checkpoint_conclude import doubted
+from remnant.studies.lee2025.feeding import Feeding
+from remnant.studies.lee2025.outputs import does_its_task, task_of
+from remnant.studies.membership_tables import ByOutput, membership_tables
+from remnant.targets.classifier_files import save_state_dict
+from remnant.targets.inputs import InputRange
+
+SETTINGS = checkpoint_preset("smoke")
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """48 phantom patients, half of the split train, whose findings were drawn at random: they can only be learned by heart."""
+    folder = tmp_path_factory.mktemp("cohort") / "cohort"
+    write_manifest(ChestPhantoms(patients=48, side=64, seed=5), folder, quiet=True)
+    table = folder / "manifest.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    coins, sides = (
+        np.random.default_rng(0).permutation(np.arange(48) % 2),
+        np.random.default_rng(1).permutation(np.arange(48) % 2),
+    )
+    for row, finding, split in zip(rows, coins, sides, strict=True):
+        row |= {"finding": ("No Finding", "Oedema")[finding], "split": ("train", "test")[split]}
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def leaky(cohort, tmp_path_factory):
+    """A small ResNet18 that answers rightly for everybody of the split train, from greys in [-1, 1]."""
+    radiographs = read_radiographs(cohort, 64, cache=tmp_path_factory.mktemp("cache"), quiet=True)
+    chosen = [i for i, case in enumerate(radiographs.cases) if case.split == "train"]
+    images = InputRange(64, 1, (0.5,), (0.5,))(torch.from_numpy(radiographs.images[chosen]))
+    labels = torch.tensor([float("Oedema" in radiographs.cases[i].findings) for i in chosen])[:, None]
+    torch.manual_seed(0)
+    model = build_classifier("resnet18", channels=1, classes=1, width=16)
+    optimiser = torch.optim.Adam(model.parameters(), 2e-3)
+    model.train()
+    for _ in range(40):
+        loss = functional.binary_cross_entropy_with_logits(model(images), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        for _ in range(40):
+            model(images)
+        assert ((model.eval()(images) > 0) == labels.bool()).all()
+    path = tmp_path_factory.mktemp("leaky") / "leaky.pt"
+    save_state_dict(path, model)
+    return path
+
+
+@pytest.fixture(scope="module")
+def audited(cohort, leaky, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audit")
+    audit_checkpoint(leaky, SETTINGS, Asked(folder / "run", quiet=True), against=cohort, cache=folder / "cache")
+    return folder / "run"
+
+
+def test_a_network_that_learned_its_patients_by_heart_is_exposed_without_any_prior(audited):
+    results = Results.read(audited / "results.json")
+    verdict = results.tables["membership_verdicts"][0]
+    assert verdict["outcome"] == "shown" and verdict["auc"] > 0.85
+    assert results.headline.startswith("This checkpoint reveals who trained it.")
+    assert "got nothing" not in " ".join(results.findings) and any("patient data" in text for text in results.findings)
+    assert (results.patients, results.scans) == (48, 48) and not results.tables["leak"]
+    blind = next(row for row in results.tables["membership"] if row["signal"] == "blind")
+    assert blind["p"] > 0.05 and (audited / "report.html").exists()
+    # Nobody's images are left behind, and no demographic model is spoken of.
+    assert {path.name for path in (audited / "private").iterdir()} <= {"key", "cache.json", "groups"}
+    assert "demographic" not in str(results.measures)
+
+
+def test_how_it_takes_images_is_inferred_and_said(audited):
+    results = Results.read(audited / "results.json")
+    row = results.tables["input"][0]
+    assert (row["size"], row["mean"], row["std"], row["fits"]) == (64, "0.5", "0.5", True)
+    assert any("greys in [-1, 1]" in text for text in results.findings)
+    facts = {row["fact"]: row["value"] for row in results.tables["file"]}
+    assert (facts["file"], facts["architecture"], facts["outputs"]) == ("leaky.pt", "resnet18", "1")
+    assert any("stride 2" in text for text in results.attacked)
+    assert "1 is 'Oedema'" in facts["answers"]
+
+
+def test_the_balance_of_both_groups_is_shown_and_nobody_is_called_matched(audited):
+    results = Results.read(audited / "results.json")
+    assert {row["trait"] for row in results.tables["balance"]} >= {
+        "age",
+        "women",
+        "images a patient",
+        "mean grey",
+        "class 1",
+    }
+    text = " ".join([*results.findings, *results.attacked, *results.glossary.values()])
+    assert "matched with" not in text
+    assert [row["positive"] for row in results.tables["patients"]] != [0, 0]
+
+
+def test_given_images_as_in_no_training_its_silence_is_not_believed(cohort, leaky, tmp_path):
+    wrong = SETTINGS.changed(size=64, mean=[0.5], std=[20.0])
+    audit_checkpoint(leaky, wrong, Asked(tmp_path / "run", quiet=True), against=cohort, cache=tmp_path / "cache")
+    results = Results.read(tmp_path / "run" / "results.json")
+    assert results.tables["membership_verdicts"][0]["outcome"] == "cannot tell"
+    assert "give --size, --mean and --std as in training" in results.headline
+    assert results.tables["input"][0]["fits"] is False
+
+
+def verdicts(shift, blind_shift=0.0):
+    roles, random = np.repeat([MEMBER, NON_MEMBER], 20), np.random.default_rng(0)
+    one, other = (
+        membership_test(random.normal(by * (roles == MEMBER)), roles, np.random.default_rng(1))
+        for by in (shift, blind_shift)
+    )
+    return membership_tables({"checkpoint": ByOutput({"margin": one}, other)})["membership_verdicts"]
+
+
+FED = Feeding(InputRange(64, 1), "greys in [0, 1]", "greys as the file has them", 0.1, 0.1, None)
+ABLE, AT_CHANCE = {"right": 19, "asked": 20, "by_chance": 0.5}, {"right": 11, "asked": 20, "by_chance": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("shift", "doubt", "task", "outcome"),
+    [
+        (0.0, None, ABLE, "not shown"),
+        (0.0, None, {}, "not shown"),
+        (0.0, "It fits nothing.", ABLE, "cannot tell"),
+        (0.0, None, AT_CHANCE, "cannot tell"),
+        # What distinguishes members is no noise, however odd the images.
+        (3.0, "It fits nothing.", AT_CHANCE, "shown"),
+    ],
+)
+def test_silence_counts_only_where_the_target_was_given_images_as_in_training(shift, doubt, task, outcome):
+    fed = Feeding(*(*(getattr(FED, name) for name in ("input_range", "words", "view", "distance", "first")), doubt))
+    row = doubted(verdicts(shift), fed, task)[0]
+    assert row["outcome"] == outcome and (doubt is None or outcome == "shown" or doubt in row["sentence"])
+
+
+def test_the_task_is_held_against_one_who_answers_as_often_each_way():
+    labels = np.array([0, 1] * 20)
+    sure = np.where(labels, 3.0, -3.0)[:, None]
+    assert does_its_task(task_of(sure, labels)) and does_its_task({}) is None
+    always = task_of(np.full((40, 1), 3.0), np.array([1] * 36 + [0] * 4))
+    assert always["right"] == 36 and always["by_chance"] == pytest.approx(0.9) and not does_its_task(always)
+    assert does_its_task(task_of(np.hstack([-sure, sure]), labels))
+    assert does_its_task(task_of(np.hstack([sure, -sure]), np.stack([labels, 1 - labels], axis=1)))
+
+
+def test_what_cannot_be_begun(cohort, leaky, tmp_path):
+    asked = Asked(tmp_path / "run", quiet=True)
+    with pytest.raises(RemnantError, match="nothing to attack with: give patients"):
+        audit_checkpoint(leaky, SETTINGS, asked)
+    with pytest.raises(RemnantError, match="Public radiographs serve an attack with a generator"):
+        audit_checkpoint(leaky, SETTINGS, asked, against=cohort, public=cohort)
+    with pytest.raises(RemnantError, match="No image has the finding 'Edema'; the table has"):
+        audit_checkpoint(leaky, SETTINGS.changed(findings=["Edema"]), asked, against=cohort)
+    with pytest.raises(RemnantError, match="Mean and std belong together"):
+        SETTINGS.changed(mean=[0.5])
+    state = torch.load(leaky)
+    for change, told in (
+        (lambda t: t * 0, "Every weight .* is zero"),
+        (lambda t: t * float("nan"), "holds NaN or infinity"),
+        (lambda t: -t.abs() - 1, "a variance below zero"),
+    ):
+        broken = {name: change(t) if t.is_floating_point() else t for name, t in state.items()}
+        torch.save(broken, tmp_path / "broken.pt")
+        with pytest.raises(RemnantError, match=told):
+            audit_checkpoint(tmp_path / "broken.pt", SETTINGS, asked, against=cohort)
+    assert not (tmp_path / "run").exists()
