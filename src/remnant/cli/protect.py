@@ -118,7 +118,14 @@ def protect_evaluate(
 
 @protect.command("encode")
 def protect_encode(
-    scan: Annotated[Path, typer.Argument(callback=existing("scan"), metavar="SCAN", help="A NIfTI volume.")],
+    scan: Annotated[
+        Path,
+        typer.Argument(
+            callback=existing("scan"),
+            metavar="SCAN",
+            help="A volume, or a DICOM series by its folder or any file of it.",
+        ),
+    ],
     encoder: Annotated[
         Path,
         typer.Option(
