@@ -289,3 +289,9 @@ def test_groups_are_counted_by_patient():
     tables = make_tables([], parts, {}, {}, None, population=stationary_population(), site=1000, seeds=Seeds(0))
     row = one(tables["patients"], source="private", group="members")
     assert (row["patients"], row["images"]) == (12, 16)
+
+
+@pytest.mark.parametrize(("p", "flagged"), [(0.024, True), (0.026, False)])
+def test_the_level_of_a_flag_is_a_fortieth(p, flagged):
+    (row,) = with_verdicts([{"target": "cnn", "beyond_p": p}], ())
+    assert row["flagged"] == flagged and row["holm_p"] == pytest.approx(p)
