@@ -2,14 +2,17 @@
 
 import html
 import json
+import math
 import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from pypdf import PdfReader
 from tests.report.example import write_run
 
 from remnant.report.page import make_report
@@ -106,9 +109,35 @@ def test_the_page_prints(page, tmp_path):
     data = pdf.read_bytes()
     assert data.startswith(b"%PDF")
     sheets = len(re.findall(rb"/Type\s*/Page\b", data))
-    assert 6 <= sheets <= 14
+    assert 6 <= sheets <= 16
     boxes = set(re.findall(rb"/MediaBox\s*\[([^\]]*)\]", data))
-    assert [[round(float(side)) for side in box.split()] for box in boxes] == [[0, 0, 595, 842]]  # A4
+    sizes = {tuple(round(float(side)) for side in box.split()) for box in boxes}
+    assert (0, 0, 595, 842) in sizes and sizes <= {(0, 0, 595, 842), (0, 0, 842, 595)}  # A4, wide tables across
+
+
+def test_print_is_legible_whatever_is_in_the_tables(tmp_path):
+    """A table wider than its page makes the browser shrink every page."""
+    run = write_run(tmp_path / "run", private=False)
+    results = json.loads((run / "results.json").read_text())
+    (section, *_) = [section for section in results["sections"] if section["table"]]
+    rows = results["tables"][section["table"]["name"]]
+    for number in range(8):
+        section["table"]["columns"][f"more_{number}"] = f"A long heading, the {number}th of many"
+        for row in rows:
+            row[f"more_{number}"] = "0.52 [0.41, 0.63]"
+    (run / "results.json").write_text(json.dumps(results))
+    pdf = tmp_path / "report.pdf"
+    _chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", make_report(run).as_uri())
+    points = Counter()
+
+    def seen(text, transformation, matrix, font, size):
+        a, b = (matrix[0] * transformation[i] + matrix[1] * transformation[i + 2] for i in (0, 1))
+        points[round(size * math.hypot(a, b), 1)] += len(text.strip())
+
+    for sheet in PdfReader(pdf).pages:
+        sheet.extract_text(visitor_text=seen)
+    assert sum(count for size, count in points.items() if size < 7) < 0.02 * points.total()  # powers at axes
+    assert points[9.8] > 1000 and points[8.0] > 1000  # text and tables, as the style sheet has them
 
 
 def test_the_console_is_watched(tmp_path):

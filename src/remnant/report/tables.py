@@ -12,6 +12,7 @@ from remnant.base.results import Results, Row, TableView, Value, matching
 from remnant.report.words import MISSING, label, number
 
 SHORT = 14  # rows of a table that print keeps on one page
+WIDE = 8  # columns beyond which print turns the page
 
 _FIELD = re.compile(r"\{(\w+)(?::([+]?,?\.?\d*[dfeg%]))?\}")
 # A bracketed part, with the blank before it: dropped from a cell when all of its fields are missing.
@@ -126,12 +127,13 @@ def to_html(table: Table, title: str) -> Markup:
         body = [f'<tr><td colspan="{len(table.headings)}">No rows: not measured in this run.</td></tr>']
     short = ' class="short"' if len(body) <= SHORT else ""
     anchor = title.lower().replace(" ", "-")
+    wide = " wide" if len(table.headings) > WIDE else ""
     return Markup(
-        f'<p class="caption" id="{anchor}"><b>{escape(title)}.</b> {escape(table.caption)}</p>'
+        f'<div class="table{wide}"><p class="caption" id="{anchor}"><b>{escape(title)}.</b> {escape(table.caption)}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{anchor}">'
         f'<table{short} aria-labelledby="{anchor}"><thead><tr>{head}</tr></thead><tbody>\n'
         + "\n".join(body)
-        + "\n</tbody></table></div>"
+        + "\n</tbody></table></div></div>"
     )
 
 

@@ -6,6 +6,7 @@ import pydantic
 
 from remnant.attacks.decoder import DECODERS
 from remnant.attacks.default import DefaultSettings
+from remnant.attacks.linear import LinearSettings
 from remnant.attacks.published import PublishedSettings
 from remnant.attacks.recovery import RecoverySettings
 from remnant.attacks.warp import WarpSettings
@@ -120,10 +121,12 @@ def preset(name: str) -> StudySettings:
     if name == "demo":
         return StudySettings(
             preset="demo",
+            # The decoder in closed form: on phantoms the strongest, and done in a quarter of the time.
+            experiments=("linear", "published"),
             folds=3,
             preparation=PreparationSettings(spacing_mm=4.0, bias_field="none"),
-            segmenter=SegmenterSettings(fit=FitSettings(epochs=24, learning_rate=3e-3)),
-            default=DefaultSettings(fit=FitSettings(epochs=32, learning_rate=4e-3)),
+            segmenter=SegmenterSettings(fit=FitSettings(epochs=20, learning_rate=3e-3)),
+            linear=LinearSettings(pairs=400),
             published=PublishedSettings(fit=FitSettings(epochs=30, learning_rate=2e-3)),
         )
     raise RemnantError(f"The preset must be 'smoke', 'demo', 'cpu' or 'paper'. Got {name!r} instead.")
