@@ -60,6 +60,72 @@ def test_a_file_that_is_cut_off(tmp_path, save_volume, name):
         read_volume(path)
 
 
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.mgz", "a.hdr", "a.mha", "a.mhd", "a.nrrd", "a.nhdr"])
+def test_one_bit_of_compressed_voxels_is_missed(tmp_path, name):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 200, (12, 12, 12)).astype(np.int16)
+    if name == "a.mgz":
+        nib.save(nib.MGHImage(noise.astype(np.float32), np.eye(4)), tmp_path / name)
+    elif name in ("a.nii.gz", "a.hdr"):
+        nib.save((nib.Nifti1Image if name == "a.nii.gz" else nib.Nifti1Pair)(noise, np.eye(4)), tmp_path / name)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(noise.T), str(tmp_path / name), useCompression=True)
+    if name == "a.hdr":
+        voxels = tmp_path / "a.img.gz"
+        voxels.write_bytes(gzip.compress((tmp_path / "a.img").read_bytes()))
+        (tmp_path / "a.img").unlink()
+    else:
+        voxels = max(tmp_path.iterdir(), key=lambda path: path.stat().st_size)
+    assert np.array_equal(read_volume(tmp_path / name)[0], noise)
+    sound = voxels.read_bytes()
+    for place in rng.integers(len(sound) // 2, len(sound), 20):
+        damaged = bytearray(sound)
+        damaged[place] ^= 4
+        voxels.write_bytes(damaged)
+        with pytest.raises(RemnantError, match=r"cut off or damaged|cannot be read"):
+            read_volume(tmp_path / name)
+    for lost in (1, 4, 9):
+        voxels.write_bytes(sound[:-lost])
+        with pytest.raises(RemnantError, match=r"cut off or damaged|cannot be read"):
+            read_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize("shape", [(1200, 1200, 1200), (1000, 1000, 1000), (32767, 32767, 2)])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd"])
+def test_a_small_file_that_claims_a_large_volume(tmp_path, name, shape):
+    if name == "a.nrrd":
+        sides = " ".join(map(str, shape))
+        raw = f"NRRD0004\ntype: float\ndimension: 3\nsizes: {sides}\nencoding: raw\nendian: little\n\n".encode()
+    else:
+        header = nib.Nifti1Header()
+        header.set_data_dtype(np.float32)
+        header["dim"] = [3, *shape, 1, 1, 1, 1]
+        header["pixdim"][1:4] = 1
+        header["magic"], header["vox_offset"] = b"n+1", 352
+        raw = header.binaryblock
+    raw += bytes(3000)
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    with pytest.raises(RemnantError, match=r"claims [\d,]+ (voxels, which no scan has|bytes, and)"):
+        read_header(tmp_path / name)
+
+
+@pytest.mark.parametrize("offset", [np.inf, np.nan, -5, 1e30])
+def test_voxels_at_an_impossible_place(tmp_path, save_volume, ramp, offset):
+    path = save_volume(tmp_path / "a.nii", ramp, AFFINE)
+    raw = bytearray(path.read_bytes())
+    raw[108:112] = np.float32(offset).tobytes()
+    path.write_bytes(raw)
+    with pytest.raises(RemnantError, match=r"cannot be read as a volume|cut off or damaged"):
+        read_volume(path)
+
+
+def test_a_small_file_that_unpacks_to_far_more_than_its_header_says(tmp_path, save_volume, ramp):
+    path = save_volume(tmp_path / "a.nii.gz", ramp, AFFINE)
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes(2**23)))
+    with pytest.raises(RemnantError, match="holds far more than its header says"):
+        read_volume(path)
+
+
 def test_a_4d_file(tmp_path, ramp, save_volume):
     path = save_volume(tmp_path / "a.nii.gz", np.stack([ramp, ramp], axis=-1), AFFINE)
     with pytest.raises(RemnantError, match=r"must hold one 3D volume. Got 4D \(4 x 5 x 6 x 2\)"):

@@ -1,6 +1,10 @@
 """The one exception that a user is meant to see."""
 
-from remnant.base.texts import printable
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from remnant.base.texts import printable, short
 
 
 class RemnantError(Exception):
@@ -12,3 +16,19 @@ class RemnantError(Exception):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(printable(sentence))
+
+
+@contextlib.contextmanager
+def foreign(path: Path, wrong: str, mend: str, *, told: bool = True) -> Iterator[None]:
+    """The border to another's code that reads the stranger's file `path`: whatever it raises becomes one `RemnantError`.
+
+    A damaged file may make a library raise anything, a want of memory and too deep a recursion included. `wrong` is what is the
+    matter, after the path, `mend` what to do; what the library says stands between them, unless it may quote the file (`told`).
+    """
+    try:
+        yield
+    except RemnantError:
+        raise
+    except Exception as error:
+        said = (getattr(error, "strerror", None) or str(error) or type(error).__name__) if told else ""
+        raise RemnantError(f"{path} {wrong}{f' ({short(said)})' if said else ''}; {mend}.") from None

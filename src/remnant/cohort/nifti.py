@@ -8,8 +8,8 @@ the layout knows better (`Case.axes`). One assumption for all patients tells non
 """
 
 import gzip
+import math
 import re
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,12 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import atomic_path
 from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
 from remnant.cohort.itk import read_itk_geometry, read_itk_voxels
 from remnant.cohort.series import is_series, read_stack
+from remnant.cohort.whole import is_packed, require_held, whole_voxels
 
 LARGEST_SPACING_MM = 10.0
 GZIP = b"\x1f\x8b"
@@ -31,15 +32,8 @@ HEADER_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("li
 WHOLE_WITHIN = 1e-3
 # Above, not every whole number has a floating-point number.
 LARGEST_LABEL = 2.0**53
-# What nibabel raises on files that are cut off, not NIfTI, or not what their name says.
-UNREADABLE = (
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-    EOFError,
-    OSError,
-    ValueError,
-    zlib.error,
-)
+# Four times a whole body by computed tomography; a small file that unpacks to more is no scan.
+MOST_VOXELS = 2**30
 
 
 # Fields of a NIfTI header and their values.
@@ -87,15 +81,16 @@ def _read(path: Path, *, voxels: bool) -> tuple[Header, np.ndarray | None]:
         return _checked(path, stack.shape, stack.affine), stack.voxels() if voxels else None
     if path.name.endswith(ITK_ENDINGS):
         header = _checked(path, *read_itk_geometry(path))
+        if path.suffix in (".mha", ".nrrd"):
+            # A byte a voxel at least; the other two name a file of their own.
+            require_held(path, math.prod(header.shape), path, packed=True)
         return header, read_itk_voxels(path) if voxels else None
     image = open_image(path)
     header = _header(path, image)
     if not voxels:
         return header, None
-    try:
-        return header, np.asarray(image.dataobj)
-    except UNREADABLE as error:
-        raise RemnantError(f"{path} is cut off or damaged ({error}); copy or export it again.") from None
+    with foreign(path, "is cut off or damaged", "copy or export it again"):
+        return header, whole_voxels(image)
 
 
 def _without_nan_around(path: Path, array: np.ndarray) -> np.ndarray:
@@ -221,11 +216,10 @@ def open_image(path: Path) -> nib.spatialimages.SpatialImage:
         raise RemnantError(f"{path} does not exist; check the path, or the table that names it.")
     files = volume_files(path)
     try:
-        image = _open_pair(*files) if len(files) == 2 else nib.load(path)
-    except UNREADABLE as error:
-        raise RemnantError(
-            _why_unreadable(path) or f"{path} cannot be read as a volume ({error}); export it again."
-        ) from None
+        with foreign(path, "cannot be read as a volume", "export it again"):
+            image = _open_pair(*files) if len(files) == 2 else nib.load(path)
+    except RemnantError as error:
+        raise RemnantError(_why_unreadable(path) or str(error)) from None
     if len(files) == 1 and not isinstance(image, (nib.Nifti1Pair, nib.MGHImage)):
         raise RemnantError(
             f"{path} must be a volume of a known format. Got {type(image).__name__} instead; convert it to NIfTI."
@@ -266,10 +260,15 @@ def _header(path: Path, image: nib.spatialimages.SpatialImage) -> Header:
     spacing = None
     if not isinstance(image, nib.MGHImage):
         # The file's own voxel sizes, since nibabel mends an implausible header in silence.
-        with image.file_map["header" if "header" in image.file_map else "image"].get_prepare_fileobj("rb") as file:
+        holder = image.file_map["header" if "header" in image.file_map else "image"]
+        with foreign(path, "cannot be read as a volume", "export it again"), holder.get_prepare_fileobj("rb") as file:
             raw = type(image.header).from_fileobj(file, check=False)
         spacing = tuple(float(size) for size in raw["pixdim"][1:4])
-    return _checked(path, image.shape, np.asarray(image.affine, dtype=np.float64), spacing)
+    header = _checked(path, image.shape, np.asarray(image.affine, dtype=np.float64), spacing)
+    needed = image.dataobj.offset + math.prod(image.shape) * image.get_data_dtype().itemsize
+    voxels = Path(image.file_map["image"].filename)
+    require_held(path, needed, voxels, packed=is_packed(voxels))
+    return header
 
 
 def _checked(
@@ -283,6 +282,11 @@ def _checked(
     if len(shape) != 3 or min(shape) < 2:
         sides = " x ".join(str(side) for side in shape)
         raise RemnantError(f"{path} must hold one 3D volume. Got {len(shape)}D ({sides}) instead; export one volume.")
+    if math.prod(shape) > MOST_VOXELS:
+        raise RemnantError(
+            f"The header of {path} claims {math.prod(shape):,} voxels, which no scan has (at most {MOST_VOXELS:,}); export it "
+            "again or leave out this scan."
+        )
     of_affine = tuple(float(size) for size in nib.affines.voxel_sizes(affine))
     for sizes in (spacing or of_affine, of_affine):
         if not (np.isfinite(sizes).all() and min(sizes) > 0 and max(sizes) <= LARGEST_SPACING_MM):
