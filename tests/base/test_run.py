@@ -1,9 +1,11 @@
 import json
+import multiprocessing
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -17,7 +19,8 @@ CONFIG = {"seed": 0, "networks": ["unet"]}
 
 
 def start(path, *, study="s", config=CONFIG, resume=False, growing=()):
-    return Run.start(path, study, config, resume=resume, growing=growing)
+    with Run.start(path, study, config, resume=resume, growing=growing) as run:
+        return run
 
 
 def mode(path):
@@ -109,6 +112,50 @@ def test_a_second_process_is_kept_out(tmp_path):
         second = subprocess.run(command, capture_output=True, text=True, check=False)
         assert second.returncode == 1 and "Another process is working in" in second.stderr
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def _contend(ready, path, resume, told):
+    ready.wait()
+    try:
+        with Run.start(path, "s", {}, resume=resume) as run:
+            key = (run.private / "key").read_bytes()
+            time.sleep(0.02)
+            told.put("won" if (run.private / "key").read_bytes() == key else "the key was replaced")
+    except RemnantError as error:
+        told.put("kept out" if "Another process" in str(error) or "holds a run already" in str(error) else str(error))
+    except BaseException as error:
+        told.put(repr(error))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_of_two_processes_that_start_at_once_one_wins(tmp_path, resume):
+    context = multiprocessing.get_context("fork")
+    for attempt in range(10):
+        ready, told = context.Barrier(2), context.SimpleQueue()
+        arguments = (ready, tmp_path / str(attempt), resume, told)
+        pair = [context.Process(target=_contend, args=arguments) for _ in range(2)]
+        for process in pair:
+            process.start()
+        found = sorted(told.get() for _ in pair)
+        for process in pair:
+            process.join()
+        # On a busy machine the second may come when the first is done.
+        assert found == ["kept out", "won"] or (resume and found == ["won", "won"])
+
+
+def test_a_run_is_held_from_its_start(tmp_path):
+    run = Run.start(tmp_path / "run", "s", CONFIG, resume=False)
+    with pytest.raises(RemnantError, match="Another process is working in"):
+        start(tmp_path / "run", resume=True)
+    with run:
+        pass
+    start(tmp_path / "run", resume=True)
+
+
+def test_a_link_to_nowhere_is_no_place_for_a_run(tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(RemnantError, match="is not a run directory"):
+        start(tmp_path / "run")
 
 
 def test_entering_removes_what_a_kill_left_unfinished(tmp_path):

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Collection, Mapping
@@ -18,6 +19,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, write_json
 
 FORMAT = 1
+LOCK = ".lock"
 
 
 class Run:
@@ -43,40 +45,54 @@ class Run:
     def start(
         cls, path: Path, study: str, config: Mapping[str, Any], *, resume: bool, growing: Collection[str] = ()
     ) -> Self:
-        """Make the directory, or with `resume` go on in it.
+        """Make the directory, or with `resume` go on in it; it is held against other processes from here on, until the end of
+        the `with` that the run is used in.
 
         Of the settings in `growing`, which are lists, the run may be asked for more than it was started with (`asks_more`).
         Raises `RemnantError` when it belongs to another study or to other settings, when it is not empty and not a
-        run, or when it holds a run and `resume` was not asked for.
+        run, when it holds a run and `resume` was not asked for, or when another process is working in it.
         """
         run = cls.free(path, study, resume=resume)
-        record = run.path / "run.json"
-        if record.exists():
-            if not (run.private / "key").exists() and not run.results.exists():
-                raise run._purged()
-            version = read_json(record).get("version")
-            if version != __version__:
-                raise RemnantError(
-                    f"{path} was started by version {version} of Remnant, this is {__version__}; numbers of two versions do "
-                    "not belong together, so choose another --out."
-                )
-            grown = run.asks_more(config, growing)
-            differing = _differences(read_json(run.path / "config.json"), {**config, **grown})
-            if differing:
-                raise RemnantError(
-                    f"{path} was started with other settings ({', '.join(differing)}); "
-                    "give the same, or choose another --out."
-                )
-        else:
-            run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            run.path.chmod(0o700)
-            run.private.mkdir(exist_ok=True, mode=0o700)
-            write_json(run.path / "config.json", dict(config))
-            with atomic_path(run.private / "key") as temporary:
-                temporary.write_bytes(secrets.token_bytes(32))
-            # Last, since a directory with run.json counts as a run that can be resumed.
-            write_json(record, {"format": FORMAT, "study": study, "version": __version__})
+        run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run._hold()
+        try:
+            # Again, now that nobody else can: another process may have begun meanwhile.
+            cls.free(path, study, resume=resume)
+            if (run.path / "run.json").exists():
+                run._require_continued(config, growing)
+            else:
+                run._begin(study, config)
+        except BaseException:
+            run._release()
+            raise
         return run
+
+    def _require_continued(self, config: Mapping[str, Any], growing: Collection[str]) -> None:
+        """Raise `RemnantError` where the run cannot be gone on with: purged, of another version or of other settings."""
+        if not (self.private / "key").exists() and not self.results.exists():
+            raise self._purged()
+        version = read_json(self.path / "run.json").get("version")
+        if version != __version__:
+            raise RemnantError(
+                f"{self.path} was started by version {version} of Remnant, this is {__version__}; numbers of two versions do "
+                "not belong together, so choose another --out."
+            )
+        grown = self.asks_more(config, growing)
+        differing = _differences(read_json(self.path / "config.json"), {**config, **grown})
+        if differing:
+            raise RemnantError(
+                f"{self.path} was started with other settings ({', '.join(differing)}); "
+                "give the same, or choose another --out."
+            )
+
+    def _begin(self, study: str, config: Mapping[str, Any]) -> None:
+        self.path.chmod(0o700)
+        self.private.mkdir(exist_ok=True, mode=0o700)
+        write_json(self.path / "config.json", dict(config))
+        with atomic_path(self.private / "key") as temporary:
+            temporary.write_bytes(secrets.token_bytes(32))
+        # Last, since a directory with run.json counts as a run that can be resumed.
+        write_json(self.path / "run.json", {"format": FORMAT, "study": study, "version": __version__})
 
     @classmethod
     def free(cls, path: Path, study: str, *, resume: bool) -> Self:
@@ -91,7 +107,7 @@ class Run:
                 raise RemnantError(
                     f"{path} holds a run already; add --resume to go on with it, or choose another --out."
                 )
-        elif run.path.exists() and (not run.path.is_dir() or _foreign(run.path)):
+        elif os.path.lexists(run.path) and (not run.path.is_dir() or _foreign(run.path)):
             raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
         return run
 
@@ -132,21 +148,31 @@ class Run:
             )
 
     def __enter__(self) -> Self:
-        """Hold the directory against a second process that would write into it."""
-        self._lock = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
+        """Hold the directory against a second process that would write into it, and clear away what a killed one left."""
+        self._hold()
         # What a killed process had begun to write; nobody else is writing now.
         for unfinished in self.path.rglob(".tmp-*"):
             unfinished.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._release()
+
+    def _hold(self) -> None:
+        if self._lock:
+            return
+        lock = (self.path / LOCK).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
+        self._lock = lock
+
+    def _release(self) -> None:
         assert self._lock is not None
         self._lock.close()
+        self._lock = None
 
     def hmac(self, content: bytes) -> str:
         """HMAC-SHA256 under the run's key: recognisable inside the run, meaningless outside it."""
@@ -226,7 +252,7 @@ def _foreign(path: Path) -> bool:
     """Whether the directory holds anything but what `Run.start` leaves when it is killed half-way."""
     private = path / "private"
     entries = [*path.iterdir(), *(private.iterdir() if private.is_dir() else ())]
-    ours = {path / "config.json", private, private / "key"}
+    ours = {path / LOCK, path / "config.json", private, private / "key"}
     return any(entry not in ours and not entry.name.startswith(".tmp-") for entry in entries)
 
 

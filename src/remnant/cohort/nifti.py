@@ -236,9 +236,9 @@ def _why_unreadable(path: Path) -> str | None:
     """What is wrong with a file that is no volume, where its first bytes tell."""
     with path.open("rb") as file:
         start = file.read(64)
-    if path.suffix == ".gz" and start[:4] in HEADER_SIZES:
+    if is_packed(path) and start[:4] in HEADER_SIZES:
         return f"{path} is not compressed, though its name ends in .gz; rename it to end in .nii."
-    if path.suffix != ".gz" and start[:2] == GZIP:
+    if not is_packed(path) and start[:2] == GZIP:
         return f"{path} is compressed, though its name does not end in .gz; rename it to end in .nii.gz."
     if b"annex/objects/" in start or start.startswith(b"version https://git-lfs"):
         return f"{path} is a pointer to a file that is not here; fetch it (datalad get, or git lfs pull)."
