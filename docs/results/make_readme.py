@@ -20,11 +20,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
 from scipy.stats import norm
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
+from remnant.base.seeds import Seeds
+from remnant.measure.auc import auc_contrast
+from remnant.measure.intervals import clopper_pearson
 
 HERE = Path(__file__).parent
 TEMPLATE = "README.md.jinja"
@@ -96,6 +100,8 @@ def accessors(folder: Path) -> dict[str, Any]:
         "one": one,
         "fixed": str,
         "holds": holds,
+        "exact": exact,
+        "contrast": contrast,
         "binormal_auc": binormal_auc,
     }
 
@@ -112,6 +118,31 @@ def holds(*claims: bool) -> str:
             f"The files no longer bear out claim {claims.index(False) + 1} of {len(claims)} of a sentence."
         )
     return ""
+
+
+def exact(count: int, n: int) -> Row:
+    """A share of patients with its exact interval (Clopper and Pearson 1934), where a file has the count alone."""
+    found = clopper_pearson(count, n)
+    return {"rank1": found.mean, "rank1_low": found.low, "rank1_high": found.high, "rank1_count": count, "n": n}
+
+
+def contrast(run: Published, target: str, source: str, against: str) -> Row:
+    """AUC of members by the images of `source` minus that by `against`, in the target's own features (DeLong 1988).
+
+    The files of today have no row of it but for pairs of attacks, so it rests on the table `membership_scores`, a row a patient.
+    """
+    scores = [
+        tuple(
+            np.array([row["score"] for row in sorted(rows, key=lambda row: row["pseudonym"])])
+            for group in ("member", "non_member")
+            for rows in [
+                run.rows("membership_scores", target=target, space="target_features", source=which, group=group)
+            ]
+        )
+        for which in (source, against)
+    ]
+    found = auc_contrast(*scores, Seeds(0).child("readme", target, source, against).numpy())
+    return {"difference": found.difference, "low": found.low, "high": found.high}
 
 
 def binormal_auc(members: Row, others: Row, value: str, sd: str) -> float:
