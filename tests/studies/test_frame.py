@@ -37,6 +37,8 @@ def test_seconds_are_summed_over_resumptions():
         event(35, "study", "end"),
     ]
     assert seconds_worked(events) == 9.0
+    # Somebody set the clock back: the seconds since are counted on.
+    assert seconds_worked([event(40, "study", "start"), event(45, "a", "start"), event(1, "a", "end"), *events]) == 14.0
     assert seconds_worked(events[:3]) == 4.0 and seconds_worked([]) == 0.0
 
 
@@ -126,6 +128,24 @@ def test_a_finished_run_is_reported_again_and_not_done_again(tmp_path):
     carry_out("tiny", again, {}, never, never, passing=["scans"], drawn=["drawn"])
     with pytest.raises(RemnantError, match="started with other settings"):
         carry_out("tiny", again, {"a": 2}, never, never, passing=["scans"], drawn=["drawn"])
+
+
+def test_a_run_that_goes_on_is_kept_to_its_patients(tmp_path):
+    (tmp_path / "scan.nii").write_text("a head")
+    cohort = Cohort("data", tmp_path, (Case("p1", "1", tmp_path / "scan.nii"),))
+    asked = {"study": "tiny", "config": {}, "passing": [], "drawn": [], "cohorts": {"data": cohort}}
+
+    def killed(run):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(asked=Asked(tmp_path / "run", quiet=True), prepare=killed, conclude=conclude, **asked)
+    again = Asked(tmp_path / "run", resume=True, quiet=True)
+    (tmp_path / "scan.nii").write_text("another head")
+    with pytest.raises(RemnantError, match=r"is not what .*run was begun with \(other files of p1:1\)"):
+        carry_out(asked=again, prepare=prepare, conclude=conclude, **asked)
+    (tmp_path / "scan.nii").write_text("a head")
+    carry_out(asked=again, prepare=prepare, conclude=conclude, **asked)
 
 
 def noted(run, name, folder):

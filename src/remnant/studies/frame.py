@@ -17,6 +17,7 @@ from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
 from remnant.cohort.read import read_cohort
+from remnant.cohort.unchanged import require_unchanged
 from remnant.engine.cells import Cell, run_cells
 from remnant.report.page import make_report
 
@@ -59,23 +60,28 @@ def carry_out(
     passing: Iterable[str],
     drawn: Iterable[str],
     growing: Collection[str] = (),
+    cohorts: Mapping[str, Cohort] | None = None,
 ) -> Path:
     """Run a study in its directory and return the path of its report.
 
     `prepare(run)` puts into the run what the cells read, and returns them; `conclude(run, cells)` makes the results of what
     they returned, by name. Of RUN/private the folders `passing` are removed at the end, `drawn` unless they are to be kept.
     A run with results is not begun again: its report is. Of the lists `growing` in its settings it may be asked for more, and
-    then does what is new, as long as it kept what was drawn. Raises `RemnantError` as `Run.start` and `run_cells` do.
+    then does what is new, as long as it kept what was drawn. `cohorts`: the user's own, by what the study calls them, none where
+    they were not read since the run has results. Raises `RemnantError` as `Run.start`, `require_unchanged` and `run_cells` do.
     """
     # Kept in the run, so that going on with it cannot throw away what was to be kept.
     config = {**config, "keep_reconstructions": asked.keep}
     with Run.start(asked.out, study, config, resume=asked.resume, growing=growing) as run:
-        if more := run.asks_more(config, growing):
-            if run.results.exists() and not asked.keep:
-                raise RemnantError(
-                    f"{asked.out} is finished, and what more {' and '.join(more)} would be compared with was removed from it as "
-                    "patient data; ask for all of them in a new --out, or keep it there with --keep-reconstructions."
-                )
+        more = run.asks_more(config, growing)
+        if more and run.results.exists() and not asked.keep:
+            raise RemnantError(
+                f"{asked.out} is finished, and what more {' and '.join(more)} would be compared with was removed from it as "
+                "patient data; ask for all of them in a new --out, or keep it there with --keep-reconstructions."
+            )
+        if cohorts and (more or not run.results.exists()):
+            require_unchanged(run, cohorts, quiet=asked.quiet)
+        if more:
             run.take_on(config)
         if not run.results.exists():
             # What this process has loaded: the checkout may go on while the run does.
@@ -176,15 +182,14 @@ def _cell_commits(events: list[dict[str, Any]], cells: Collection[str]) -> dict[
 
 def seconds_worked(events: list[dict[str, Any]]) -> float:
     """Wall time from each start of the study to the last that was heard of it, summed over resumptions."""
-    total, since, last = 0.0, None, None
+    total, last = 0.0, None
     for event in events:
         now = datetime.fromisoformat(event["time"]).timestamp()
-        if event["cell"] == "study" and event["event"] == "start":
-            if since is not None and last is not None:
-                total += last - since
-            since = now
+        if (event["cell"], event["event"]) != ("study", "start") and last is not None:
+            # A clock that is set back meanwhile takes nothing off.
+            total += max(0.0, now - last)
         last = now
-    return total + (last - since if since is not None and last is not None else 0.0)
+    return total
 
 
 def _write_scores(path: Path, rows: list[Row]) -> None:

@@ -1,6 +1,7 @@
 """Training of the prior: a progressive GAN on the attacker's public images (Lee 2025, Karras et al. 2018)."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from remnant.nets.pggan import Discriminator, Generator
 from remnant.report.private import private_folder
 from remnant.targets.checkpoint import save_checkpoint
 
+# Where a training that is killed goes on from.
+STATES = "training"
 PREVIEW = 8  # samples along each side of a preview
 PARTS = 1000  # of equal work, that progress is counted in: a step of 64 pixels takes many times one of 4
 
@@ -55,6 +58,8 @@ def train_prior(
         if not path.exists():
             _same_images(run, images)
             _train(run, images, settings, path, quiet, digest_of(patients) if patients else None)
+        # Also of a run that was killed when all else was done.
+        shutil.rmtree(run.private / STATES, ignore_errors=True)
     return path
 
 
@@ -89,7 +94,7 @@ def _train(
     discriminator = Discriminator(settings.channels, settings.side)
     samples = torch.randn(PREVIEW**2, settings.latent, generator=seeds.child("preview").torch())
     work = np.cumsum(np.repeat(settings.work_of, settings.steps_of))
-    state = private_folder(run.path, "training") / "state.pt"
+    state = private_folder(run.path, STATES) / "state.pt"
 
     with contextlib.ExitStack() as stack:
         task: Task | None = None
@@ -122,7 +127,6 @@ def _train(
     arguments = {"channels": discriminator.widths, "side": discriminator.side}
     save_checkpoint(discriminator_file(path), discriminator, arguments)
     save_prior(path, Prior(averaged, patients))
-    state.unlink(missing_ok=True)
 
 
 def _drawing(images: Tensor, batch: int, seeds: Seeds) -> Callable[[int], Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from remnant.cohort.check.directory import Report
 
@@ -39,7 +40,7 @@ def show(report: Report) -> None:
         table = _table("", "check", "what", "for example")
         for one in report.findings:
             colour = COLOURS[one.severity]
-            table.add_row(f"[{colour}]{one.severity}[/]", one.check, _safe(one.text), _safe("\n".join(one.examples)))
+            table.add_row(f"[{colour}]{one.severity}[/]", one.check, Text(one.text), Text("\n".join(one.examples)))
         console.print(table)
     else:
         console.print("Nothing found.")
@@ -69,10 +70,6 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _safe(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _plain(value: Any) -> Any:

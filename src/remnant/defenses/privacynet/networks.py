@@ -99,7 +99,8 @@ def save_pair(
 ) -> None:
     """Write encoder (with the template beside it), segmenter and discriminator into `folder`, each a file of its own.
 
-    Without an encoder its file holds how a scan is prepared and deformed, and no weights.
+    The segmenter's file is the last: where it is, all are. Without an encoder its file holds how a scan is prepared and deformed,
+    and no weights.
     """
     arguments = arguments_of(settings, len(classes))
     shared = {"patch": settings.patch}
@@ -116,8 +117,8 @@ def save_pair(
     save_checkpoint(folder / ENCODER, *encoder, client=json.dumps(shared | client))
     mark = mark_of(folder / ENCODER)
     server = {"classes": classes, "mark": mark}
-    save_checkpoint(folder / SEGMENTER, networks.segmenter, arguments["segmenter"], server=json.dumps(shared | server))
     save_checkpoint(folder / DISCRIMINATOR, networks.discriminator, arguments["discriminator"])
+    save_checkpoint(folder / SEGMENTER, networks.segmenter, arguments["segmenter"], server=json.dumps(shared | server))
 
 
 def mark_of(encoder: Path) -> str:

@@ -1,11 +1,11 @@
 """`remnant protect train`: from a cohort to an encoder and a segmenter, each in a file of its own."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -17,6 +17,7 @@ from remnant.cohort.pairs import draw_pairs
 from remnant.cohort.prepare import prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.template import Template, build_template
+from remnant.cohort.unchanged import require_unchanged
 from remnant.defenses.privacynet.curves import Curves
 from remnant.defenses.privacynet.drawing import Scans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
@@ -27,6 +28,8 @@ from remnant.report.private import private_folder
 
 STUDY = "privacynet"
 PATIENTS = "patients.json"
+# Where a training that is killed goes on from.
+STATES = "training"
 
 
 def train_privacynet(
@@ -44,8 +47,7 @@ def train_privacynet(
     In it lie the encoder with its template, the segmenter and the discriminator; the curves of every loss are in
     figures/losses.svg, drawn anew every 200 steps, and in the log. Who was trained on and who was held out stays in
     private/patients.json. A killed run goes on with `resume`, on the same machine to the same weights.
-    Raises `RemnantError` as `prepare`, `held_out` and `Run.start` do, where nobody has two scans, and for a resumed run of other
-    scans.
+    Raises `RemnantError` as `prepare`, `held_out`, `Run.start` and `require_unchanged` do, and where nobody has two scans.
     """
     seeds = Seeds(settings.seed).child(STUDY)
     training, others = held_out(
@@ -56,24 +58,18 @@ def train_privacynet(
         draw_pairs([case.patient for case in cohort.of(training).cases], seeds=seeds, positives=1)
     run = Run.start(out, STUDY, settings.resolved(), resume=resume)
     with run:
-        _same_scans(run, cohort)
+        require_unchanged(run, {"data": cohort}, quiet=quiet)
         if not (run.checkpoints / SEGMENTER).exists():
             write_json(run.private / PATIENTS, {"training": training, "held_out": others})
             _train(run, cohort.of(training), settings, seeds, cache, workers, quiet)
+        # Also of a run that was killed when all else was done.
+        shutil.rmtree(run.private / STATES, ignore_errors=True)
     return run.checkpoints
 
 
 def patients_of(run: Run) -> dict[str, list[str]]:
     """Whom a run's networks were trained on (`training`) and whom no training saw (`held_out`)."""
     return read_json(run.private / PATIENTS)
-
-
-def _same_scans(run: Run, cohort: Cohort) -> None:
-    note, now = run.private / "scans", run.hmac("\n".join(sorted(case.case_id for case in cohort.cases)).encode())
-    if not note.exists():
-        write_json(note, now)
-    elif read_json(note) != now:
-        raise RemnantError(f"{run.path} was begun with other scans; give the same, or choose another --out.")
 
 
 def _train(
@@ -101,7 +97,7 @@ def _train(
     if settings.revisits:
         scans = as_revisited(scans, heads.grid, settings.revisits, seeds.child("revisits"))
     networks = Networks.untrained(settings, scans.classes, seeds)
-    states = private_folder(run.path, "training")
+    states = private_folder(run.path, STATES)
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
     with Curves(run, {part: getattr(settings, part).steps for part in parts}, quiet) as curves:
         for part, train in parts.items():
@@ -115,8 +111,6 @@ def _train(
         likeness(prepared.images, template),
         None if template is None else torch.from_numpy(template.image),
     )
-    for state in states.iterdir():
-        state.unlink()
 
 
 def scans_of(prepared: Prepared) -> Scans:

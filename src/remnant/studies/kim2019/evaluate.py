@@ -122,7 +122,8 @@ def evaluate(
         )
         return results.model_copy(update={"checkpoints": {SEGMENTER: digest}})
 
-    return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN)
+    given = {"data": cohort, **others}
+    return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, cohorts=given)
 
 
 def _run_of(trained: Path) -> Run:

@@ -98,7 +98,10 @@ def run_study(
             notices=notices,
         )
 
-    return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, growing=GROWING)
+    given = {**({"data": cohort} if cohort else {}), **others}
+    return carry_out(
+        NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, growing=GROWING, cohorts=given
+    )
 
 
 def second_cohorts(directories: Sequence[Path]) -> dict[str, Cohort]:

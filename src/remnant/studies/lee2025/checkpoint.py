@@ -127,7 +127,9 @@ def audit_checkpoint(
         )
         return conclude_checkpoint(run, cells, settings, asked.command, asking)
 
-    return carry_out(STUDY, asked, config, prepare, concluded, passing=(), drawn=DRAWN)
+    brought_in = {"public": given.public, "against": given.against and given.against.cohort}
+    cohorts = {name: cohort for name, cohort in brought_in.items() if cohort}
+    return carry_out(STUDY, asked, config, prepare, concluded, passing=(), drawn=DRAWN, cohorts=cohorts)
 
 
 class _Images:

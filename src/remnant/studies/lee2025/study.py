@@ -105,7 +105,7 @@ def run_study(
             notices=phantom_notices(cohorts.values()),
         )
 
-    return carry_out(STUDY, asked, config, prepare, concluded, passing=PASSING, drawn=DRAWN)
+    return carry_out(STUDY, asked, config, prepare, concluded, passing=PASSING, drawn=DRAWN, cohorts=dict(cohorts))
 
 
 def _phantoms(run: Run, name: str, quiet: bool) -> Cohort:

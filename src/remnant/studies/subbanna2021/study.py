@@ -89,6 +89,7 @@ def run_study(
         lambda run, cells: _results(run, cohort, cells, settings, command),
         passing=("folds", "phantoms"),
         drawn=("reconstructions", "bendings", "decoders"),
+        cohorts={"data": cohort} if cohort else {},
     )
 
 
