@@ -174,6 +174,13 @@ def with_interval(row: Row, column: str, digits: int = 2) -> str:
     return f"{decimals(row[column], digits)} [{low}, {high}]"
 
 
+def with_interval_of(row: Row, column: str, digits: int = 2) -> str:
+    """The same where the interval's columns are `low` and `high`."""
+    return with_interval(
+        {column: row[column], f"{column}_low": row["low"], f"{column}_high": row["high"]}, column, digits
+    )
+
+
 def share(row: Row, column: str) -> str:
     """'96% [79%, 100%]' of the columns `column`, `column_low` and `column_high`."""
     low, high = (percent(row[f"{column}_{end}"]) for end in ("low", "high"))
@@ -190,12 +197,12 @@ def identified(row: Row, column: str = "rank1", n: str = "n") -> str:
     return f"{count(row[f'{column}_count'])} of {count(row[n])}"
 
 
-def p_value(row: Row, column: str = "holm_p") -> str:
-    """'p = 0.012', 'p < 0.001', or 'p ≤ 0.001', rounded up, where no resample was as extreme."""
+def p_value(row: Row, column: str = "holm_p", at_most: bool = False) -> str:
+    """'p = 0.012', 'p < 0.001', or 'p ≤ 0.00098', rounded up, where no resample was as extreme (by the file, or `at_most`)."""
     value = _there(row[column])
-    if row.get(f"{column}_bound"):
-        scale = 10 ** -math.floor(math.log10(value))
-        return f"p ≤ {math.ceil(value * scale) / scale}"
+    if at_most or row.get(f"{column}_bound"):
+        scale = 10 ** (1 - math.floor(math.log10(value)))
+        return f"p ≤ {math.ceil(value * scale - 1e-9) / scale:g}"
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
@@ -205,7 +212,7 @@ def _there(value: float | None) -> float:
     return value
 
 
-FILTERS = (decimals, signed, percent, count, with_interval, share, difference, identified, p_value)
+FILTERS = (decimals, signed, percent, count, with_interval, with_interval_of, share, difference, identified, p_value)
 
 
 def environment(folder: Path) -> Environment:
