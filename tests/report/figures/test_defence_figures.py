@@ -59,7 +59,7 @@ def test_the_trade_off_has_points_intervals_the_papers_points_and_the_corner_to_
     assert [text.get_text() for text in first.texts] == ["1", "1"]
     ends = [segment.tolist() for lines in first.collections for segment in lines.get_segments()]
     assert [[0.0, 0.9], [0.0, 1.0]] in [[[round(v, 6) for v in end] for end in one] for one in ends]
-    assert legend(figure) == ["raw scan", "as published", "entropy", "the paper's", "chance", "to be reached"]
+    assert legend(figure) == ["raw scan", "after Kim 2019", "entropy", "the paper's", "chance", "to be reached"]
     assert "area" in second.get_ylabel() and "balanced" in first.get_ylabel()
 
 

@@ -37,7 +37,10 @@ def refuses(remnant, tmp_path):
         ((*SMOKE, "--second", "a/one", "--second", "b/one"), "rename one"),
     ],
 )
-def test_a_study_that_cannot_begin(refuses, arguments, sentence):
+def test_a_study_that_cannot_begin(refuses, arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/one", "b/one"):
+        (tmp_path / name).mkdir(parents=True)
     assert not refuses(sentence, "study", "kim2019", *arguments).exists()
 
 

@@ -88,7 +88,7 @@ def test_a_network_that_learned_its_patients_by_heart_is_exposed_without_any_pri
     blind = next(row for row in results.tables["membership"] if row["signal"] == "blind")
     assert blind["p"] > 0.05 and (audited / "report.html").exists()
     # Nobody's images are left behind, and no demographic model is spoken of.
-    assert {path.name for path in (audited / "private").iterdir()} <= {"key", "cache.json", "groups"}
+    assert {path.name for path in (audited / "private").iterdir()} <= {"key", "cache.json", "cohorts.json", "groups"}
     assert "demographic" not in str(results.measures)
 
 

@@ -59,7 +59,7 @@ def test_the_author_s_own_stage_1_has_his_rate_and_length():
     [
         ({"methods": ["published"]}, "the methods must be the control 'prior' and at least one attack"),
         ({"methods": ["prior"]}, "the methods must be the control 'prior' and at least one attack"),
-        ({"methods": ["prior", "magic"]}, r"methods\.1: .*'magic'"),
+        ({"methods": ["prior", "magic"]}, r"methods\.1 must be .*'magic'"),
         ({"targets": ["cnn_huge"]}, r"targets\.0"),
         ({"targets": []}, "targets"),
         ({"targets": ["cnn_overfit_swapped"]}, "has the weights of cnn_overfit, which must be among the targets too"),
