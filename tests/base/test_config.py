@@ -59,3 +59,36 @@ def test_a_file_replaces_some_settings_and_keeps_the_rest(tmp_path):
     path = tmp_path / "change.toml"
     path.write_text("[inner]\nepochs = 5\n")
     assert Outer(widths=(4,), name="y").with_toml(path) == Outer(widths=(4,), name="y", inner=Inner(epochs=5))
+
+
+class Rated(Settings):
+    rate: float = 0.5
+
+
+class Whole(Settings):
+    inner: Inner = Inner()
+    rated: Rated = Rated()
+    widths: tuple[int, ...] = (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"name = 'M\xfcller'", "is not valid TOML .*save it as UTF-8"),
+        (b"widths = " + b"[" * 100000, "is not valid TOML .*recursion"),
+        (b"inner.epochs = " + b"9" * 5000, "is not valid TOML"),
+        (b"inner.epochs = 99999999999999999999", r"inner\.epochs: must have at most 18 digits"),
+        (b"rated.rate = inf", r"rated\.rate must be a finite number"),
+        (b"rated.rate = nan", r"rated\.rate must be a finite number"),
+    ],
+)
+def test_a_file_that_no_run_could_keep(tmp_path, content, told):
+    path = tmp_path / "settings.toml"
+    path.write_bytes(content)
+    with pytest.raises(RemnantError, match=told):
+        Whole().with_toml(path)
+
+
+def test_a_folder_is_no_configuration(tmp_path):
+    with pytest.raises(RemnantError, match="is a folder"):
+        Outer().with_toml(tmp_path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import pydantic
 import torch
 from torch import Tensor, nn
 
@@ -26,15 +27,15 @@ class WarpedTraining(Settings):
     """
 
     fit: FitSettings = FitSettings(epochs=100, learning_rate=2e-3)
-    replays: int = 1
-    memory: int = 600
+    replays: int = pydantic.Field(default=1, ge=0)
+    memory: int = pydantic.Field(default=600, ge=1)
     warp: WarpSettings = WarpSettings()
 
 
 class DefaultSettings(WarpedTraining):
     """The stronger decoder: the paper's network on top of the mean image, trained on scans warped anew."""
 
-    widths: tuple[int, ...] = (16, 32, 64, 128)
+    widths: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
 
 
 def train_default(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+import pydantic
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -21,7 +22,7 @@ class PublishedSettings(Settings):
     The paper does not say how long it trained; it overfits a dozen scans when trained for long.
     """
 
-    widths: tuple[int, ...] = (16, 32, 64, 128)
+    widths: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
     norm: Literal["batch", "none"] = "batch"
     fit: FitSettings = FitSettings(epochs=60, learning_rate=2e-3)
 

@@ -1,5 +1,6 @@
 """The scan back from its code: the inversion decoder of Subbanna 2021, turned on Privacy-Net (Kim 2019)."""
 
+import pydantic
 import torch
 from torch import Tensor
 
@@ -16,10 +17,10 @@ class RedrawSettings(WarpedTraining):
     Codes are as large as scans, so fewer are remembered than latents are; label maps have a channel a class.
     """
 
-    widths: tuple[int, ...] = (8, 16, 32, 64)
+    widths: tuple[pydantic.PositiveInt, ...] = (8, 16, 32, 64)
     fit: FitSettings = FitSettings(epochs=3, learning_rate=2e-3)
-    replays: int = 3
-    memory: int = 100
+    replays: int = pydantic.Field(default=3, ge=0)
+    memory: int = pydantic.Field(default=100, ge=1)
 
 
 def train_redrawer(

@@ -7,26 +7,32 @@ from typing import Any, Self
 
 import pydantic
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
+from remnant.base.files import require_file
 
 
 class Settings(pydantic.BaseModel):
     """Base of every configuration: frozen, and an unknown key is an error."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @pydantic.field_validator("*")
+    @classmethod
+    def _readable_elsewhere(cls, value: Any) -> Any:
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise ValueError("must have at most 18 digits")
+        return value
 
     def with_toml(self, path: Path) -> Self:
         """The same settings with those of a file in their place, table by table.
 
         Raises `RemnantError` naming the file and the key that does not fit.
         """
-        try:
+        require_file(path, "configuration")
+        with foreign(path, "is not valid TOML", "mend it, and save it as UTF-8"):
             changes = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        try:
             return self.model_validate(_merged(self.model_dump(), changes))
-        except FileNotFoundError:
-            raise RemnantError(f"The configuration {path} does not exist; check the path.") from None
-        except tomllib.TOMLDecodeError as error:
-            raise RemnantError(f"The configuration {path} is not valid TOML: {error}.") from None
         except pydantic.ValidationError as error:
             raise RemnantError(f"The configuration {path} does not fit: {first_problem(error, type(self))}") from None
 

@@ -7,10 +7,12 @@ are silenced.
 """
 
 import contextlib
+import io
 import logging
 import re
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,21 @@ from typing import Any
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 
 PREAMBLE = 128
 MAGIC = b"DICM"
+# Bytes of the element that says how long the file meta information is.
+LENGTH_ELEMENT = 12
+# Of a deflated file, 16 bits for each of the pixels that a picture may have.
+MOST_INFLATED = 2**28
 # Groups of the first element where there is no preamble: file meta information, identification.
 FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 # A carrier of frames without a patient; PS3.3 A.8.
@@ -68,19 +79,42 @@ def quiet_pydicom() -> Iterator[None]:
 
 def open_dicom(path: Path, **options: Any) -> pydicom.Dataset:
     """The data set of a file, `options` as of `pydicom.dcmread`; raise `RemnantError` for a file that is no DICOM."""
-    with quiet_pydicom():
-        try:
-            header = pydicom.dcmread(path, force=path.suffix.lower() == ".dcm" or is_dicom(path), **options)
-            if "TransferSyntaxUID" not in header.file_meta:
-                implicit, little = header.original_encoding
-                plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-                header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
-            # A damaged file may have several, or none that is a name.
-            header.file_meta.TransferSyntaxUID.name  # noqa: B018
-        except Exception:
-            # Anything may be wrong in a damaged file, and what is raised may quote it.
-            raise RemnantError(f"{path} cannot be read as DICOM; copy or export it again.") from None
-    return header
+    with quiet_pydicom(), foreign(path, "cannot be read as DICOM", "copy or export it again", told=False):
+        if (meta := _file_meta(path)).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            header = pydicom.dcmread(io.BytesIO(_inflated(path, meta)), force=True, **options)
+            header.file_meta = meta
+            meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            return header
+        header = pydicom.dcmread(path, force=path.suffix.lower() == ".dcm" or is_dicom(path), **options)
+        if "TransferSyntaxUID" not in header.file_meta:
+            implicit, little = header.original_encoding
+            plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+            header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+        # A damaged file may have several, or none that is a name.
+        header.file_meta.TransferSyntaxUID.name  # noqa: B018
+        return header
+
+
+def _file_meta(path: Path) -> pydicom.dataset.FileMetaDataset:
+    """The file meta information, empty where a file has no preamble."""
+    with path.open("rb") as file:
+        if file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] != MAGIC:
+            return pydicom.dataset.FileMetaDataset()
+    return pydicom.filereader.read_file_meta_info(path)
+
+
+def _inflated(path: Path, meta: pydicom.dataset.FileMetaDataset) -> bytes:
+    """What follows the file meta information of a deflated file (PS3.5 A.5).
+
+    pydicom would unpack it whole, and a few megabytes may stand for gigabytes. Raises `ValueError` beyond `MOST_INFLATED`.
+    """
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    with path.open("rb") as file:
+        file.seek(PREAMBLE + len(MAGIC) + LENGTH_ELEMENT + meta.FileMetaInformationGroupLength)
+        content = unpacker.decompress(file.read(), MOST_INFLATED + 1)
+    if len(content) > MOST_INFLATED or not unpacker.eof:
+        raise ValueError("too long, or cut off")
+    return content
 
 
 def stored_pixels(path: Path, header: pydicom.Dataset) -> np.ndarray:

@@ -13,6 +13,7 @@ otherwise, with the columns case (the file's name without channel and ending) an
 session_id, age and sex. labels.csv in it, where there is one, merges the values into other schemes, as in a manifest.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from remnant.cohort.case import OWN, Case, Cohort, LabelScheme, Note
 from remnant.cohort.people import parse_age, parse_sex
 from remnant.cohort.table import make_cohort, own_scheme, read_schemes, read_table
 
+# At most 18 digits, as everybody else's integers have.
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 LOOKED_FOR = "nnU-Net (dataset.json, imagesTr and labelsTr)"
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".mgz")
 IGNORE = "ignore"
@@ -68,9 +71,9 @@ def _scheme(about: dict, directory: Path, notes: list[Note]) -> LabelScheme:
     named: list[tuple[str, list[int]]] = []
     for key, value in about["labels"].items():
         # Value to name in the first form, name to value, or to those of a region, in the second.
-        name, numbers = (str(value), [key]) if str(key).lstrip("-").isdigit() else (key, value)
+        name, numbers = (str(value), [key]) if WHOLE.fullmatch(str(key)) else (key, value)
         numbers = numbers if isinstance(numbers, list) else [numbers]
-        if not numbers or not all(str(number).lstrip("-").isdigit() for number in numbers):
+        if not numbers or not all(WHOLE.fullmatch(str(number)) for number in numbers):
             raise RemnantError(
                 f"{directory / 'dataset.json'} gives {name!r} the labels {value}; give it a whole number, or those of a region."
             )
@@ -122,7 +125,7 @@ def _regions(values: dict[str, list[int]], order: object, directory: Path) -> La
 def _channel(about: dict, directory: Path, notes: list[Note]) -> str:
     """The suffix of the channel that counts, such as 0000."""
     channels = about.get("channel_names") or about.get("modality") or {"0": "image"}
-    if not isinstance(channels, dict) or not all(str(number).isdigit() for number in channels):
+    if not isinstance(channels, dict) or not all(re.fullmatch(r"[0-9]{1,4}", str(number)) for number in channels):
         raise RemnantError(f"{directory / 'dataset.json'} must number its channels in channel_names; mend it.")
     first = min(channels, key=int)
     if len(channels) > 1:

@@ -46,8 +46,6 @@ def read_table(
     header = [name.strip() for name in header]
     while header and not header[-1]:
         header.pop()
-    if len(header) > MOST_COLUMNS:
-        raise RemnantError(f"{path} has {len(header)} columns, more than {MOST_COLUMNS}; it is no table of people.")
     wanted = {name: _column(name, header) for name in (*columns, *optional)}
     faults = []
     if missing := [repr(name) for name in columns if not wanted[name]]:
@@ -120,6 +118,9 @@ def _lines(path: Path, text: str, columns: Sequence[str]) -> list[tuple[int, lis
         header = [name.strip().strip('"') for name in first.split(separator)]
         return sum(bool(_column(name, header)) for name in columns), len(header)
 
+    if (cells := max(first.rstrip("\t,; ").count(separator) for separator in "\t,;")) >= MOST_COLUMNS:
+        # Here, since to look for names among a million takes minutes.
+        raise RemnantError(f"{path} has {cells + 1} columns, more than {MOST_COLUMNS}; it is no table of people.")
     separator = max(("\t", ",", ";") if path.suffix == ".tsv" else (",", "\t", ";"), key=found)
     reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
     try:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import pydantic
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -20,6 +22,8 @@ from remnant.nets.pggan import Discriminator, Generator
 
 REPORT_EVERY = 20
 
+Beta = Annotated[float, pydantic.Field(ge=0, lt=1)]
+
 
 class GanSettings(Settings):
     """WGAN-GP as Karras et al. 2018 (appendix A.1) train it.
@@ -28,12 +32,12 @@ class GanSettings(Settings):
     generator's running average, which is what comes out.
     """
 
-    batch: int = 16
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.0, 0.99)
-    penalty: float = 10.0
-    drift: float = 1e-3
-    average: float = 0.999
+    batch: int = pydantic.Field(default=16, ge=1)
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    betas: tuple[Beta, Beta] = (0.0, 0.99)
+    penalty: float = pydantic.Field(default=10.0, ge=0)
+    drift: float = pydantic.Field(default=1e-3, ge=0)
+    average: float = pydantic.Field(default=0.999, ge=0, le=1)
 
 
 @dataclass(frozen=True)

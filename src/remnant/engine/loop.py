@@ -24,12 +24,12 @@ class FitSettings(Settings):
     it falls to 0 over a last stretch, a share `cool_down` of the epochs before it. Without weight decay AdamW is Adam.
     """
 
-    epochs: int
-    learning_rate: float
-    weight_decay: float = 1e-4
+    epochs: int = pydantic.Field(ge=1)
+    learning_rate: float = pydantic.Field(gt=0)
+    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
-    warm_up: int = 0
-    cool_down: float = 0.0
+    warm_up: int = pydantic.Field(default=0, ge=0)
+    cool_down: float = pydantic.Field(default=0.0, ge=0, le=1)
 
 
 class Plateau(Settings):

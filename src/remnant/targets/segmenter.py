@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
+import pydantic
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,10 +21,10 @@ Architecture = Literal["unet", "segnet"]
 class SegmenterSettings(Settings):
     """The target: Subbanna's four levels of 16 to 128 filters, and how long it is trained."""
 
-    widths: tuple[int, ...] = (16, 32, 64, 128)
+    widths: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
     norm: Literal["batch", "none"] = "batch"
     unpool: Literal["none", "indices"] = "none"
-    batch: int = 2
+    batch: int = pydantic.Field(default=2, ge=1)
     fit: FitSettings = FitSettings(epochs=60, learning_rate=3e-3)
 
     def arguments(self, architecture: Architecture, classes: int) -> dict[str, Any]:

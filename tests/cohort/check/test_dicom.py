@@ -185,3 +185,24 @@ def test_tables_that_cannot_be_read_beside_dicom_are_told(tmp_path, write_series
     put(tmp_path / "manifest.csv", "slice,order\n0.dcm,1\n")
     (text,) = texts(tmp_path, "warning", "contents")
     assert text.startswith("Only the DICOM files were checked") and "manifest.csv lacks the column" in text
+
+
+@pytest.mark.parametrize("damage", ["nested", "representation", "length"])
+def test_a_header_that_cannot_be_read_to_its_end_is_told(tmp_path, write_series, volume, damage):
+    write_series(tmp_path, volume)
+    path = tmp_path / "series" / "0.dcm"
+    raw, rows = path.read_bytes(), b"\x28\x00\x10\x00US\x02\x00"
+    if damage == "nested":
+        below = b""
+        for _ in range(3000):
+            item = b"\xfe\xff\x00\xe0" + len(below).to_bytes(4, "little") + below
+            below = b"\x08\x00\x40\x11SQ\0\0" + len(item).to_bytes(4, "little") + item
+        path.write_bytes(raw.replace(b"\x10\x00\x20\x00LO", below + b"\x10\x00\x20\x00LO"))
+    elif damage == "representation":
+        path.write_bytes(raw.replace(rows, rows.replace(b"US", b"XX")))
+    else:
+        path.write_bytes(raw.replace(rows, rows.replace(b"\x02\x00", b"\x01\x00")))
+    assert path.read_bytes() != raw
+    report = check_directory(tmp_path, quiet=True)
+    assert report.failed and report.counts["files"] == 15
+    assert any(one.examples == ("series/0.dcm",) for one in report.findings if one.severity == "error")

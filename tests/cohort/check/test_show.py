@@ -6,6 +6,9 @@ import sys
 import pytest
 
 from remnant import cli
+from remnant.cohort.check.directory import Report
+from remnant.cohort.check.finding import Finding
+from remnant.cohort.check.show import show
 
 
 @pytest.fixture
@@ -49,3 +52,10 @@ def test_an_error_is_exit_code_1_and_json_is_for_machines(tmp_path, clean, write
 def test_bad_input_is_exit_code_2(tmp_path, command):
     code, printed = command(tmp_path / "nowhere")
     assert code == 2 and printed.out == "" and "does not exist" in printed.err
+
+
+@pytest.mark.parametrize("name", ["[red]", "a\\[/b].nii.gz", "[/]"])
+def test_a_name_like_a_style_is_shown_as_it_is(capsys, name):
+    counts = {"layout": "DICOM", "patients": 1, "sessions": 1, "scans": 1, "files": 1}
+    show(Report(counts, (Finding("names", "error", f"{name} names somebody.", 1, (name,)),), ()))
+    assert capsys.readouterr().out.count(name) == 2

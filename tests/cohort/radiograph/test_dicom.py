@@ -1,5 +1,6 @@
 import logging
 import warnings
+import zlib
 
 import numpy as np
 import pydicom
@@ -179,3 +180,26 @@ def test_no_text_of_the_header_gets_out(dicom, capfd, caplog):
                 assert error.__suppress_context__ or error.__context__ is None
     said += [str(one.message) for one in caught] + [*capfd.readouterr(), caplog.text]
     assert said and not any(part in text.upper() for text in said for part in ("ERIK", "MUSTERMA", *name.split()))
+
+
+def deflated(path, extra=b""):
+    """The file once more in the deflated syntax (PS3.5 A.5), with `extra` behind its data set."""
+    raw = path.read_bytes()
+    start = raw.index(b"\x08\x00\x16\x00")
+    meta = raw[:start].replace(b"\x14\x001.2.840.10008.1.2.1\0", b"\x16\x001.2.840.10008.1.2.1.99")
+    meta = meta[:140] + (len(meta) - 144).to_bytes(4, "little") + meta[144:]
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    path.write_bytes(meta + packer.compress(raw[start:] + extra) + packer.flush())
+    return path
+
+
+def test_a_deflated_file(dicom):
+    plain = read_radiograph(dicom(STORED, "plain.dcm")).pixels
+    np.testing.assert_array_equal(read_radiograph(deflated(dicom(STORED))).pixels, plain)
+
+
+def test_a_small_deflated_file_that_unpacks_to_more_than_any_radiograph(dicom):
+    path = deflated(dicom(STORED), bytes(2**28))
+    assert path.stat().st_size < 2**19
+    with pytest.raises(RemnantError, match="cannot be read as DICOM"):
+        read_radiograph(path)

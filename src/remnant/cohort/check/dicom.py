@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import files_below
-from remnant.cohort.dicom import is_dicom, open_dicom
+from remnant.cohort.dicom import is_dicom, open_dicom, quiet_pydicom
 from remnant.cohort.people import names_nobody
 from remnant.cohort.radiograph.dicom import NO_RADIOGRAPH
 from remnant.cohort.series import Slice
@@ -62,6 +62,10 @@ def read_files(directory: Path) -> tuple[list[Found], dict[Path, str]]:
             continue
         try:
             found = Found(path, open_dicom(path, stop_before_pixels=True))
+            with quiet_pydicom(), foreign(path, "has a damaged header", "copy or export it again", told=False):
+                # pydicom reads a value when it is asked for; the checks ask for all of them.
+                for _ in found.header.iterall():
+                    pass
         except RemnantError as error:
             unreadable[path] = str(error)
             continue

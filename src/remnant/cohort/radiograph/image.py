@@ -7,8 +7,8 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 
-# Four times the finest detectors; a small file that unpacks to more is no radiograph.
-MOST_PIXELS = 120_000_000
+# Twice the finest detectors, of mammography; a small file that unpacks to more is no radiograph.
+MOST_PIXELS = 60_000_000
 
 
 @dataclass(frozen=True)

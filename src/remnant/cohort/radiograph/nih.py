@@ -4,6 +4,7 @@ The table of 2017 writes ages like 058Y, that of 2020 like 58; some copies call 
 lists the whole release: the images that are there are read, so that a part of it can be used.
 """
 
+import re
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
@@ -57,4 +58,4 @@ def read(directory: Path) -> Cohort:
 def _padded(text: str, digits: int) -> str:
     """Numbers as the names of the images write them."""
     text = text.strip()
-    return f"{int(text):0{digits}d}" if text.isdigit() else text
+    return f"{int(text):0{digits}d}" if re.fullmatch(r"[0-9]{1,18}", text) else text

@@ -43,9 +43,9 @@ class PrivacyNetSettings(Settings):
     segmentation: Segmentation = "published"
     lambda_: float = pydantic.Field(default=1.0, ge=0)
     adversary: Adversary = "published"
-    encoder: tuple[int, ...] = (16, 32, 64, 128)
-    segmenter: tuple[int, ...] = (32, 64, 128, 256)
-    decoder: tuple[int, ...] = (16, 32, 64, 128)
+    encoder: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
+    segmenter: tuple[pydantic.PositiveInt, ...] = (32, 64, 128, 256)
+    decoder: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
     trunk: str = "densenet121"
     head: Head = "published"
     patch: int = pydantic.Field(default=64, ge=8)
