@@ -298,3 +298,9 @@ def test_purge_follows_no_link_and_says_so(tmp_path):
         run.purge()
     assert (tmp_path / "elsewhere" / "scan.npz").exists() and not run.private.is_symlink()
     assert run.purge() == 0
+
+
+def test_a_name_that_no_report_can_hold(tmp_path):
+    with pytest.raises(RemnantError, match=r"The name of .*\\udcff is not UTF-8"):
+        start(tmp_path / "run\udcff")
+    assert not list(tmp_path.iterdir())

@@ -206,3 +206,9 @@ def test_all_faults_of_a_cohort_come_in_one_message(manifest):
         RemnantError, match=r"has 2 faults: \(1\) .*p2s1.nii does not exist.* \(2\) .*p1s2_l.nii does not exist"
     ):
         read_cohort(manifest)
+
+
+def test_a_folder_whose_name_is_not_utf8(tmp_path):
+    (tmp_path / "data\udcff").mkdir()
+    with pytest.raises(RemnantError, match="is not UTF-8"):
+        read_cohort(tmp_path / "data\udcff")

@@ -59,6 +59,14 @@ def require_directory(path: Path, what: str) -> None:
         raise RemnantError(f"The {what} {path} {problem}.")
 
 
+def require_utf8(path: Path) -> None:
+    """Raise `RemnantError` unless `path`, wherever its links lead, can be written into a report or a table."""
+    try:
+        str(Path(path).resolve()).encode()
+    except UnicodeEncodeError:
+        raise RemnantError(f"The name of {path} is not UTF-8, so that no report can hold it; rename it.") from None
+
+
 def files_below(directory: Path) -> Iterator[Path]:
     """Every file below `directory`, in the order of names, also in folders that are linked to, each folder once."""
     seen: set[Path] = set()

@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 from remnant import __version__
 from remnant.base import cachedir
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path, read_json, write_json
+from remnant.base.files import atomic_path, read_json, require_utf8, write_json
 
 FORMAT = 1
 LOCK = ".lock"
@@ -101,6 +101,7 @@ class Run:
         Raises `RemnantError` as `start` does, but for settings, which are not known yet.
         """
         run = cls(path)
+        require_utf8(path)
         if (run.path / "run.json").exists():
             run._require(study)
             if not resume:

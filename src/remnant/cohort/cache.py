@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from remnant.base.cachedir import private_cache
+from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
 from remnant.cohort.workers import Job, run_jobs
 
@@ -27,8 +28,13 @@ def nobody(files: list[Path]) -> None:
 
 
 def default_cache() -> Path:
-    """`$XDG_CACHE_HOME/remnant`, or `~/.cache/remnant`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "remnant"
+    """`$XDG_CACHE_HOME/remnant`, or `~/.cache/remnant`; raise `RemnantError` where nobody has a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "remnant"
+    except RuntimeError:
+        raise RemnantError(
+            "There is no home directory for the cache of prepared scans; set HOME or give --cache."
+        ) from None
 
 
 def open_cache(directory: Path | None) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import files_below
+from remnant.base.files import files_below, require_utf8
 from remnant.base.progress import say
 from remnant.cohort import bids, downloads, lpba40, manifest, mrbrains, nnunet, ppmi
 from remnant.cohort.case import Cohort
@@ -37,6 +37,7 @@ def read_cohort(directory: Path, *, tell: Callable[[str], None] = say) -> Cohort
         )
     if not directory.is_dir():
         raise RemnantError(f"The data directory {directory} does not exist; check the path.")
+    require_utf8(directory)
     found = tabled(directory)
     if not found and folder.recognises(directory):
         first = next((path for path in files_below(directory) if is_dicom(path)), None)

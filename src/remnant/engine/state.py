@@ -22,8 +22,9 @@ class Kept(Protocol):
 
 def save_state(path: Path, parts: Mapping[str, Kept], step: int) -> None:
     """Write all `parts` as they are after `step` steps, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, temporary)
+    # By a file of our own: by a path PyTorch says of a full disk no more than "unexpected pos".
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, file)
 
 
 def load_state(path: Path, parts: Mapping[str, Kept]) -> int:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import torch
 from torch import nn
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
 from remnant.cohort.grid import Grid
@@ -22,6 +23,8 @@ from remnant.targets.checkpoint import load_checkpoint, read_header, save_checkp
 
 ENCODER, SEGMENTER, DISCRIMINATOR = "encoder.safetensors", "segmenter.safetensors", "discriminator.safetensors"
 TEMPLATE = "template.nii.gz"
+# What a file's notes are that another program wrote or changed.
+SPOILT = ("has notes that no Privacy-Net wrote", "copy it again, or train anew")
 MARK = 12  # hexadecimal digits of an encoder's hash by which its codes and its segmenter name it
 
 
@@ -88,6 +91,21 @@ class Server:
     mark: str
 
 
+class _ServerNotes(pydantic.BaseModel):
+    classes: tuple[str, ...] = pydantic.Field(min_length=2)
+    patch: int = pydantic.Field(ge=1)
+    mark: str
+
+
+class _ClientNotes(pydantic.BaseModel):
+    preparation: dict[str, Any]
+    secret: dict[str, Any] | None
+    shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    spacing_mm: float = pydantic.Field(gt=0, allow_inf_nan=False)
+    patch: int = pydantic.Field(ge=1)
+    likeness: float = pydantic.Field(allow_inf_nan=False)
+
+
 def save_pair(
     folder: Path,
     networks: Networks,
@@ -134,17 +152,17 @@ def load_client(run: Path) -> Client:
     """
     path = _file(run, ENCODER)
     network, said = load_checkpoint(path, {"UNet": UNet, "Identity": nn.Identity}), _notes(path, "client")
-    secret = said.get("secret")
-    preparation = PreparationSettings.checked(**said["preparation"])
+    with foreign(path, *SPOILT):
+        notes = _ClientNotes.model_validate(said)
+    preparation = PreparationSettings.checked(**notes.preparation)
     template = torch.from_numpy(read_volume(path.with_name(TEMPLATE))[0]) if preparation.align else None
-    grid = Grid(tuple(said["shape"]), said["spacing_mm"])
     return Client(
         None if isinstance(network, nn.Identity) else network,
-        None if secret is None else SecretSettings.checked(**secret),
+        None if notes.secret is None else SecretSettings.checked(**notes.secret),
         preparation,
-        grid,
-        said["patch"],
-        said["likeness"],
+        Grid(notes.shape, notes.spacing_mm),
+        notes.patch,
+        notes.likeness,
         template,
         mark_of(path),
     )
@@ -154,7 +172,9 @@ def load_server(run: Path) -> Server:
     """The server's half, likewise."""
     path = _file(run, SEGMENTER)
     network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "server")
-    return Server(network, tuple(said["classes"]), said["patch"], said["mark"])
+    with foreign(path, *SPOILT):
+        notes = _ServerNotes.model_validate(said)
+    return Server(network, notes.classes, notes.patch, notes.mark)
 
 
 def load_discriminator(run: Path) -> Siamese:
@@ -176,4 +196,8 @@ def _notes(path: Path, half: str) -> dict[str, Any]:
         raise RemnantError(
             f"{path} is not the {half}'s half of a Privacy-Net; give the run of `remnant protect train` or its file."
         )
-    return json.loads(header[half])
+    with foreign(path, *SPOILT):
+        said = json.loads(header[half])
+        if not isinstance(said, dict):
+            raise ValueError("no table")
+    return said
