@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 from remnant.cohort.dicom import is_dicom, open_dicom, quiet_pydicom, stored_pixels
 
 # Of direction cosines; headers round them.
@@ -147,7 +147,8 @@ def _by_series(paths: Iterable[Path]) -> dict[str, list[Slice]]:
     for path in sorted(path for path in paths if path.is_file() and is_dicom(path)):
         one = Slice(path, open_dicom(path, stop_before_pixels=True))
         if one.pictured:
-            found[one.series].append(one)
+            with foreign(path, "does not say which series it is of", "export it again", told=False):
+                found[one.series].append(one)
     return found
 
 

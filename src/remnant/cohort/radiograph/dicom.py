@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 from pydicom.pixels import apply_modality_lut, apply_voi
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 from remnant.cohort.dicom import open_dicom, quiet_pydicom, stored_pixels
 from remnant.cohort.radiograph.image import Radiograph, check_pixels, check_size
 
@@ -26,22 +26,20 @@ def read_dicom(path: Path) -> Radiograph:
     """
     with quiet_pydicom():
         header = open_dicom(path)
-        _check(path, header)
+        with foreign(path, "does not describe its pixels", "export it again", told=False):
+            _check(path, header)
         stored = stored_pixels(path, header)
-        try:
+        wrong = "does not say how its pixels are shown (rescaling, window or spacing)"
+        with foreign(path, wrong, "export it again", told=False):
             shown = _shown(stored, header)
             spacing, aspect = _geometry(header)
-        except Exception:
-            raise RemnantError(
-                f"The header of {path} does not say how its pixels are shown (rescaling, window or spacing); export it again."
-            ) from None
-        codes = (
-            float(header.BitsAllocated),
-            float(header.BitsStored),
-            float(header.PixelRepresentation),
-            *_window(header),
-        )
-        burnt = {"YES": True, "NO": False}.get(str(header.get("BurnedInAnnotation", "")).upper())
+            codes = (
+                float(header.BitsAllocated),
+                float(header.BitsStored),
+                float(header.PixelRepresentation),
+                *_window(header),
+            )
+            burnt = {"YES": True, "NO": False}.get(str(header.get("BurnedInAnnotation", "")).upper())
     return Radiograph(check_pixels(path, shown), spacing, aspect, burnt, codes)
 
 
@@ -51,12 +49,9 @@ def _check(path: Path, header: pydicom.Dataset) -> None:
         raise RemnantError(f"{path} is no radiograph (modality {modality}); leave it out.")
     if "PixelData" not in header:
         raise RemnantError(f"{path} holds no pixels; export it with its image.")
-    try:
-        frames, samples = int(header.get("NumberOfFrames") or 1), int(header.get("SamplesPerPixel") or 1)
-        rows, columns = int(header.Rows), int(header.Columns)
-        colours = str(header.get("PhotometricInterpretation", "")).strip()
-    except Exception:
-        raise RemnantError(f"The header of {path} does not describe its pixels; export it again.") from None
+    frames, samples = int(header.get("NumberOfFrames") or 1), int(header.get("SamplesPerPixel") or 1)
+    rows, columns = int(header.Rows), int(header.Columns)
+    colours = str(header.get("PhotometricInterpretation", "")).strip()
     if frames != 1:
         raise RemnantError(f"{path} holds {frames} frames; a radiograph is one, export one frame.")
     if samples != 1 or colours not in ("MONOCHROME1", "MONOCHROME2"):

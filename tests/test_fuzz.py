@@ -1,0 +1,151 @@
+"""Files with bytes changed, cut or doubled, by the readers of strangers' files: an answer in time, or one `RemnantError`."""
+
+import gzip
+import json
+import resource
+import time
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+
+from remnant.attacks.prior import prior_settings
+from remnant.base.errors import RemnantError
+from remnant.cohort.check import check_directory
+from remnant.cohort.nifti import read_volume
+from remnant.cohort.radiograph.read import read_radiograph
+from remnant.cohort.read import read_cohort
+
+pytestmark = pytest.mark.slow
+
+LONGEST_S = 20.0
+MOST_MB = 2000
+TRIES = 60
+# Values that are special where a number is expected, and letters where a text is.
+PIECES = (
+    b"\xff" * 4,
+    b"\0" * 4,
+    b"\x7f\xff",
+    b"\xff\x7f",
+    b"\0\0\x80\x7f",
+    b"\0\0\xc0\x7f",
+    b"[[[[",
+    b"{",
+    b'"',
+    b"\xed\xa0\x80",
+    b"9" * 30,
+)
+
+
+def mutated(raw, rng):
+    """`raw` after one to four changes of a bit, a value, a stretch that is gone or doubled, or an end that is cut off."""
+    raw = bytearray(raw)
+    for _ in range(rng.integers(1, 5)):
+        # Headers matter most.
+        place = int(rng.integers(max(1, len(raw) if rng.random() < 0.4 else min(len(raw), 600))))
+        kind = rng.integers(5)
+        if kind == 0 and raw:
+            raw[place % len(raw)] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            piece = PIECES[rng.integers(len(PIECES))]
+            raw[place : place + len(piece)] = piece
+        elif kind == 2:
+            del raw[place : place + int(rng.integers(1, 9))]
+        elif kind == 3:
+            raw[place:place] = raw[place : place + int(rng.integers(1, 200))]
+        elif rng.random() < 0.3:
+            del raw[place:]
+    return bytes(raw)
+
+
+def volumes(folder):
+    rng = np.random.default_rng(0)
+    voxels = rng.integers(0, 200, (12, 10, 8)).astype(np.int16)
+    for name, kind in (("a.nii", nib.Nifti1Image), ("second.nii", nib.Nifti2Image), ("pair.hdr", nib.Nifti1Pair)):
+        nib.save(kind(voxels, np.eye(4)), folder / name)
+    nib.save(nib.MGHImage(voxels.astype(np.float32), np.eye(4)), folder / "a.mgz")
+    (folder / "a.nii.gz").write_bytes(gzip.compress((folder / "a.nii").read_bytes()))
+    for name in ("a.mha", "a.nrrd"):
+        sitk.WriteImage(sitk.GetImageFromArray(voxels), str(folder / name), useCompression=True)
+
+
+def radiographs(folder):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 4000, (24, 20)).astype(np.uint16)
+    Image.fromarray((pixels // 16).astype(np.uint8)).save(folder / "a.jpg")
+    Image.fromarray(pixels).save(folder / "a.png")
+    for name, syntax in (("e", ExplicitVRLittleEndian), ("i", ImplicitVRLittleEndian), ("r", RLELossless)):
+        header = pydicom.Dataset()
+        header.file_meta = pydicom.dataset.FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if name == "i" else ExplicitVRLittleEndian
+        header.SOPClassUID, header.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", "1.2.3"
+        header.PatientID, header.Modality, header.WindowCenter, header.WindowWidth = "p", "CR", 2000, 1000
+        header.Rows, header.Columns = pixels.shape
+        header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+        header.BitsAllocated = header.BitsStored = 16
+        header.HighBit, header.PixelRepresentation = 15, 0
+        header.PixelSpacing = [0.2, 0.2]
+        inner = pydicom.Dataset()
+        inner.CodeValue = "1"
+        header.AnatomicRegionSequence = [inner]
+        header.PixelData = pixels.tobytes()
+        if name == "r":
+            header.compress(syntax)
+        header.save_as(folder / f"{name}.dcm", enforce_file_format=True)
+
+
+def tables(folder):
+    names = ("image", "label", "subject_id", "session_id", "age", "sex")
+    rows = [",".join(names), *(f"i{n}.nii,l{n}.nii,p{n},1,6{n},F" for n in range(4))]
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    about = {"labels": {"background": 0, "a": 1}, "channel_names": {"0": "T1"}, "file_ending": ".nii", "numTraining": 1}
+    (folder / "dataset.json").write_text(json.dumps(about))
+    (folder / "settings.toml").write_text("latent = 16\nseed = 3\n[gan]\nbatch = 4\nbetas = [0.0, 0.9]\n")
+
+
+def read_alone(path):
+    """A table as its layout reads it, from a folder where it is alone."""
+    if path.suffix == ".toml":
+        return prior_settings("smoke", 16).with_toml(path)
+    folder = path.parent / f"alone-{path.stem}"
+    for below in ("imagesTr", "labelsTr"):
+        (folder / below).mkdir(parents=True, exist_ok=True)
+    (folder / "imagesTr" / "a_0000.nii").touch()
+    (folder / "labelsTr" / "a.nii").touch()
+    for number in range(4):
+        (folder / f"i{number}.nii").touch()
+        (folder / f"l{number}.nii").touch()
+    (folder / path.name).write_bytes(path.read_bytes())
+    return read_cohort(folder, tell=lambda note: None)
+
+
+def checked(path):
+    """A radiograph as a reader and as `cohort check` sees it."""
+    folder = path.parent / f"alone-{path.stem}"
+    folder.mkdir(exist_ok=True)
+    (folder / path.name).write_bytes(path.read_bytes())
+    check_directory(folder, quiet=True)
+    return read_radiograph(path)
+
+
+@pytest.mark.parametrize(("write", "read"), [(volumes, read_volume), (radiographs, checked), (tables, read_alone)])
+def test_a_changed_file_is_read_or_refused(tmp_path, write, read):
+    write(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        sound, rng = path.read_bytes(), np.random.default_rng(sum(path.name.encode()))
+        for attempt in range(TRIES):
+            path.write_bytes(mutated(sound, rng))
+            started = time.monotonic()
+            try:
+                read(path)
+            except RemnantError as error:
+                assert "\n" not in str(error)
+            except Exception as error:
+                raise AssertionError(f"{path.name}, change {attempt}: {type(error).__name__}") from error
+            assert time.monotonic() - started < LONGEST_S, (path.name, attempt)
+        path.write_bytes(sound)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MOST_MB * 1000
