@@ -34,6 +34,8 @@ def test_columns_are_read_under_their_own_names(folder):
 def test_columns_that_are_not_there_and_lists_that_are_none(folder):
     with pytest.raises(RemnantError, match="lacks the column 'patient_no'"):
         read_listed(folder / "list.csv", parse_columns(COLUMNS.replace("PatientID", "patient_no")))
+    with pytest.raises(RemnantError, match=r"lacks the columns .* and has .*PatientID.*; say by --columns"):
+        read_listed(folder / "list.csv", {})
     for text in ("image", "image=", "picture=Path", "image=Path,"):
         with pytest.raises(RemnantError, match="Columns are given as image=Path"):
             parse_columns(text)

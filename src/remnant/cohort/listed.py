@@ -20,6 +20,7 @@ COLUMNS = {
     "session": "session_id",
     "view": "view",
 }
+EXAMPLE = "image=Path,patient=PatientID,split=fold"
 NEEDED = ("image", "patient", "split")
 
 
@@ -45,7 +46,8 @@ def read_listed(path: Path, columns: Mapping[str, str]) -> Cohort:
     names = {**COLUMNS, **columns}
     needed = [name for meaning, name in names.items() if meaning in {*NEEDED, *columns}]
     notes: list[Note] = []
-    table = read_table(path, needed, [name for name in names.values() if name not in needed], notes)
+    optional = [name for name in names.values() if name not in needed]
+    table = read_table(path, needed, optional, notes, mend=f"say by --columns what it is called, such as {EXAMPLE}")
 
     def column(meaning: str) -> list[str]:
         return list(table[names[meaning]]) if names[meaning] in table.columns else [""] * len(table)

@@ -16,6 +16,7 @@ from remnant.cohort.people import hints
 # More columns than any table of people has: what is no table.
 MOST_COLUMNS = 5000
 MOST_FAULTS = 8
+MOST_NAMED = 12
 # What a column is called elsewhere, its letters small and all else an underscore.
 ALIASES = {
     "age": ("age_years", "age_at_scan", "patient_age"),
@@ -28,12 +29,17 @@ ALIASES = {
 
 
 def read_table(
-    path: Path, columns: Sequence[str], optional: Sequence[str] = (), notes: list[Note] | None = None
+    path: Path,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    notes: list[Note] | None = None,
+    mend: str = "rename or add it",
 ) -> pd.DataFrame:
     """A CSV or TSV as text without blanks around it, its index the line in the file; rows without any text are left out.
 
     Tabs, commas or semicolons between cells, UTF-8 or UTF-16. Of `columns`, which it must have, and `optional` ones, another
-    spelling is taken (`ALIASES`, capital letters, blanks) where there is only one, and told in `notes`.
+    spelling is taken (`ALIASES`, capital letters, blanks) where there is only one, and told in `notes`. `mend`: what to do about
+    one that is lacking.
 
     Raises one `RemnantError` for all that is wrong: unreadable, empty, lacking a column, or rows that are not one line each or
     longer than the header.
@@ -50,7 +56,8 @@ def read_table(
     faults = []
     if missing := [repr(name) for name in columns if not wanted[name]]:
         which = f"column {missing[0]}" if len(missing) == 1 else f"columns {', '.join(missing)}"
-        faults.append(f"{path} lacks the {which}; it needs {', '.join(columns)}.")
+        has = ", ".join(header[:MOST_NAMED]) + (", ..." if len(header) > MOST_NAMED else "")
+        faults.append(f"{path} lacks the {which} and has {has}; {mend}.")
     faults += [
         f"{path} has the columns {' and '.join(map(repr, found))} for {name!r}; keep one of them."
         for name, found in wanted.items()

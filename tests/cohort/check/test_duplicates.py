@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from remnant.cohort.phantoms import BrainPhantoms
+from remnant.cohort.check.duplicates import appearance, near_pairs
+from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms
 
 
 def test_different_people_and_sessions_of_one_person(clean, found):
@@ -44,10 +45,19 @@ def test_a_changed_copy_under_two_patients(clean, found, change):
     assert "but for" in one.text
 
 
+def test_of_radiographs_a_noisy_copy_is_found_and_two_people_are_not():
+    phantoms = ChestPhantoms(patients=12, side=64)
+    images = [phantoms.scan(i).image for i in range(12)]
+    noisy = images[3] + np.random.default_rng(0).normal(0, 0.02 * images[3].std(), images[3].shape)
+    assert set(near_pairs([appearance(image) for image in [*images, noisy.astype(np.float32)]])) == {(3, 12)}
+    # Two people as alike as the most alike of a hundred.
+    one = np.random.default_rng(1).normal(size=(36, 36))
+    other = 0.96 * one + 0.28 * np.random.default_rng(2).normal(size=(36, 36))
+    assert near_pairs([one, other]) == {}
+
+
 @pytest.mark.slow
 def test_phantoms_of_two_people_are_no_copies():
-    from remnant.cohort.check.duplicates import appearance, near_pairs
-
     for skull in (False, True):
         phantoms = BrainPhantoms(patients=40, side=64, skull=skull)
         assert near_pairs([appearance(phantoms.scan(i).image) for i in range(40)]) == {}

@@ -18,9 +18,14 @@ TWO = cases(("Pneumonia",), ("No Finding",), ("Pneumonia",))
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_two_findings_without_names_stand_in_the_order_of_the_alphabet(outputs):
+def test_the_order_of_two_findings_without_names_is_open(outputs):
     found = answers_of(TWO, outputs)
     assert found.labels.tolist() == [1, 0, 1] and "nobody confirmed: 0 is 'No Finding', 1 is 'Pneumonia'" in found.words
+    turned = found.reversed()
+    assert (
+        turned.labels.tolist() == [0, 1, 0] and "nobody confirmed: 0 is 'Pneumonia', 1 is 'No Finding'" in turned.words
+    )
+    assert not answers_of(TWO, outputs, ["Pneumonia"]).order and not answers_of(cases(("A",), ("B",), ("C",)), 3).order
 
 
 def test_one_name_is_the_positive_class():

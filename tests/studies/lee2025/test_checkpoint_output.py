@@ -1,6 +1,7 @@
 """The audit of a given checkpoint without a prior: its own output alone, and when its silence counts."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from remnant.nets.classifiers import build_classifier
 from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset
 from remnant.studies.lee2025.checkpoint_conclude import doubted
+from remnant.studies.lee2025.checkpoint_page import _identified, headline
 from remnant.studies.lee2025.feeding import Feeding
 from remnant.studies.lee2025.outputs import does_its_task, task_of
 from remnant.studies.membership_tables import ByOutput, membership_tables
@@ -103,6 +105,33 @@ def test_how_it_takes_images_is_inferred_and_said(audited):
     assert "1 is 'Oedema'" in facts["answers"]
 
 
+def test_a_finding_that_the_alphabet_puts_first_is_found_to_be_the_positive_class(cohort, leaky, tmp_path):
+    other = tmp_path / "cohort"
+    shutil.copytree(cohort, other)
+    table = other / "manifest.csv"
+    table.write_text(table.read_text().replace("Oedema", "Cardiomegaly"))
+    # By the owner's word the classes are as he says, and what contradicts them is said.
+    for settings, outcome in ((SETTINGS, "shown"), (SETTINGS.changed(findings=["No Finding"]), "cannot tell")):
+        out = tmp_path / outcome
+        audit_checkpoint(leaky, settings, Asked(out, quiet=True), against=other, cache=tmp_path / "cache")
+        results = Results.read(out / "results.json")
+        assert results.tables["membership_verdicts"][0]["outcome"] == outcome
+        assert ("Name the classes in their order by --finding" in results.headline) == (outcome == "cannot tell")
+        answers = next(row["value"] for row in results.tables["file"] if row["fact"] == "answers")
+        assert ("1 is 'Cardiomegaly'" in answers) == (outcome == "shown")
+
+
+def test_a_network_that_was_never_trained_is_called_so_and_no_size_is_asked_for(cohort, tmp_path):
+    torch.manual_seed(0)
+    save_state_dict(tmp_path / "new.pt", build_classifier("resnet18", channels=1, classes=1, width=16))
+    audit_checkpoint(
+        tmp_path / "new.pt", SETTINGS, Asked(tmp_path / "run", quiet=True), against=cohort, cache=tmp_path / "cache"
+    )
+    results = Results.read(tmp_path / "run" / "results.json")
+    assert results.tables["membership_verdicts"][0]["outcome"] == "cannot tell"
+    assert "it was never trained" in results.headline and "--size" not in results.headline
+
+
 def test_the_balance_of_both_groups_is_shown_and_nobody_is_called_matched(audited):
     results = Results.read(audited / "results.json")
     assert {row["trait"] for row in results.tables["balance"]} >= {
@@ -135,8 +164,26 @@ def verdicts(shift, blind_shift=0.0):
     return membership_tables({"checkpoint": ByOutput({"margin": one}, other)})["membership_verdicts"]
 
 
+@pytest.mark.parametrize(
+    ("found", "begins", "says"),
+    [
+        ((0.033, 0.004, 0.115), "Training left a trace", "it identifies 3.3% of 60 members"),
+        ((0.6, 0.4, 0.7), "This checkpoint reveals who trained it", "it identifies 60.0% of 60 members"),
+        ((None, None, None), "This checkpoint reveals who trained it", "is not resolvable"),
+    ],
+)
+def test_the_verdict_is_no_stronger_than_the_members_it_identifies(found, begins, says):
+    columns = dict(zip(("true_positives", "true_positives_low", "true_positives_high"), found, strict=True))
+    row = {"signal": "margin", "members": 60, "at_false_positives": 0.1, **columns}
+    row["found"] = "not resolvable" if found[0] is None else f"{found[0]:.1%}"
+    verdict = {"signal": "margin", "outcome": "shown", "sentence": "Shown."}
+    tables = {"membership": [row], "membership_verdicts": [verdict], "likely": []}
+    assert headline(tables).startswith(begins) and says in _identified(row)
+
+
 FED = Feeding(InputRange(64, 1), "greys in [0, 1]", "greys as the file has them", 0.1, 0.1, None)
 ABLE, AT_CHANCE = {"right": 19, "asked": 20, "by_chance": 0.5}, {"right": 11, "asked": 20, "by_chance": 0.5}
+OTHER_CLASSES = {"right": 1, "asked": 20, "by_chance": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -146,6 +193,7 @@ ABLE, AT_CHANCE = {"right": 19, "asked": 20, "by_chance": 0.5}, {"right": 11, "a
         (0.0, None, {}, "not shown"),
         (0.0, "It fits nothing.", ABLE, "cannot tell"),
         (0.0, None, AT_CHANCE, "cannot tell"),
+        (0.0, None, OTHER_CLASSES, "cannot tell"),
         # What distinguishes members is no noise, however odd the images.
         (3.0, "It fits nothing.", AT_CHANCE, "shown"),
     ],

@@ -51,7 +51,8 @@ def judge(
     if seen:
         return Verdict(
             "cannot tell",
-            f"{CANNOT_TELL} Members fare worse than non-members, which training does not explain ({found}).",
+            f"{CANNOT_TELL} Members fare worse than non-members, which training does not explain; look whether the groups are "
+            f"swapped ({found}).",
         )
     if test.few:
         return Verdict(

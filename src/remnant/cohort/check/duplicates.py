@@ -15,7 +15,9 @@ from remnant.measure.correlation import otsu_threshold
 COARSE, FINE = 12, 36
 CANDIDATE = 0.85
 # On phantoms of 48 voxels a side: copies with 5% noise, another scale, gamma or margin 0.96 and more, two people at most 0.76.
-SAME = 0.95
+# On radiographs of 64 pixels a side, where chests are all much alike: copies with 5% noise 0.98 and more in 19 of 20, two people
+# at most 0.952 in 7,140 pairs.
+SAME = {3: 0.95, 2: 0.975}
 MEND = "merge the patients, or drop one of the images"
 
 
@@ -88,7 +90,7 @@ def near_pairs(looks: list[np.ndarray]) -> dict[tuple[int, int], float]:
         alike = coarse.reshape(len(looks), -1) @ turned.T
         for i, j in zip(*np.nonzero(np.triu(alike >= CANDIDATE, 1)), strict=True):
             value = float((_unit(looks[i]) * _unit(turn(looks[j]))).sum())
-            if value >= SAME:
+            if value >= SAME[looks[i].ndim]:
                 found[int(i), int(j)] = max(value, found.get((int(i), int(j)), -1.0))
     return found
 

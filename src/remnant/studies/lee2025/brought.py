@@ -1,7 +1,7 @@
 """What somebody brings to the audit of one checkpoint: read, and checked before there is a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +109,7 @@ def brought(
     if owners and answers.labels is not None and answers.labels.ndim == 1:
         answered = ~np.isnan(answers.labels)
         owners = owners.only(answered.tolist())
-        answers = Answers(answers.labels[answered], answers.words)
+        answers = replace(answers, labels=answers.labels[answered])
     return Given(described, access, size, generator, attackers, owners, answers, methods)
 
 

@@ -15,6 +15,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.membership import split_for_demographics
+from remnant.cohort.radiograph.classes import Answers
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, log_notes
@@ -80,7 +81,7 @@ def audit_checkpoint(
             keep_feeding(run, feeding)
         if given.against and not groups_file(run, ASKED).exists():
             as_taken = RadiographSettings(side=feeding.input_range.size, percentiles=VIEWS[feeding.view])
-            write_groups(run, ASKED, _groups(run, given, images, as_taken))
+            write_groups(run, ASKED, _groups(run, _in_order(given, feeding), images, as_taken))
         cells = []
         if given.against:
             arguments = {"target": TARGET, "checkpoint": checkpoint.resolve(), "input_range": feeding.input_range}
@@ -97,7 +98,7 @@ def audit_checkpoint(
         if given.public and demographics and not groups_file(run, OWN).exists():
             write_own(run, images.of(given.public, given.public.cases, side), *demographics)
         if given.against and not groups_file(run, AGAINST).exists():
-            write_groups(run, AGAINST, _groups(run, given, images, side))
+            write_groups(run, AGAINST, _groups(run, _in_order(given, feeding), images, side))
         attacks = attack_cells(
             TARGET,
             Aim(checkpoint.resolve(), feeding.input_range, prior.resolve(), AGAINST if given.against else None),
@@ -118,7 +119,7 @@ def audit_checkpoint(
         asking = Asking(
             checkpoint=checkpoint,
             prior=prior,
-            given=given,
+            given=_in_order(given, feeding),
             feeding=feeding,
             demographics=sum(demographics, ()) if demographics else (),
             population=population,
@@ -152,13 +153,13 @@ class _Images:
 
 def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Feeding:
     """How the target takes images, by some of those at hand: the owner's, the attacker's, or what the prior draws."""
-    labels = None
+    answers = Answers(None, "")
     if given.against:
         members, others = (given.against.groups[name] for name in ("members", "non_members"))
         cases = (*_spread(members, LOOKED_AT // 2), *_spread(others, LOOKED_AT // 2))
         if given.answers.labels is not None:
             place = {id(case): i for i, case in enumerate(given.against.cases)}
-            labels = given.answers.labels[[place[id(case)] for case in cases]]
+            answers = replace(given.answers, labels=given.answers.labels[[place[id(case)] for case in cases]])
         cohort = given.against.cohort
     elif given.public:
         cohort, cases = given.public, _spread(given.public.cases, LOOKED_AT)
@@ -174,13 +175,17 @@ def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Fee
         }
     return feeding_of(
         given.access,
-        given.described.architecture or "",
-        given.channels,
+        given.described,
         views,
-        labels,
+        answers,
         size=given.size,
         given=settings.normalisation,
     )
+
+
+def _in_order(given: Given, feeding: Feeding) -> Given:
+    """With both classes in the order that fits the target's answers, where nobody told it."""
+    return replace(given, answers=given.answers.reversed()) if feeding.reversed else given
 
 
 def _spread(cases: tuple[Case, ...], most: int) -> tuple[Case, ...]:

@@ -21,7 +21,7 @@ from remnant.studies.lee2025.conclude import trained_in
 from remnant.studies.lee2025.feeding import Feeding
 from remnant.studies.lee2025.kept import OWN, Group, groups_file, read_attacked, read_groups
 from remnant.studies.lee2025.leak_findings import Tables
-from remnant.studies.lee2025.outputs import does_its_task, output_cell_name, outputs_tested
+from remnant.studies.lee2025.outputs import answers_against, does_its_task, output_cell_name, outputs_tested
 from remnant.studies.lee2025.prior_tables import prior_rows
 from remnant.studies.lee2025.settings import CheckpointSettings
 from remnant.studies.lee2025.tables import NAMES, make_tables, patient_rows
@@ -32,6 +32,10 @@ TARGET = "checkpoint"
 AT_CHANCE = (
     "The model does not do its task on these images as they are given to it: {right} of {asked} answers about training patients "
     "are right, where chance gives {by_chance:.0%}."
+)
+AGAINST_CHANCE = (
+    "The model's outputs seem to mean other classes than was taken: {right} of {asked} answers about training patients are "
+    "right, fewer than chance gives ({by_chance:.0%}). Name the classes in their order by --finding."
 )
 
 
@@ -85,11 +89,23 @@ def conclude_checkpoint(run: Run, cells: Cells, settings: CheckpointSettings, co
         patients=len(patients),
         scans=sum(len(group.patients) for group in next(iter(groups.values()), {}).values()),
         seed=settings.seed,
-        settings=settings.resolved(),
+        settings=_settings_used(settings, methods),
         tables=tables,
         **found,
         **checkpoint_page.words(tables, asking, methods, cell["task"] if cell else {}),
     )
+
+
+def _settings_used(settings: CheckpointSettings, methods: list[str]) -> dict[str, Any]:
+    """Of attacks on the weights that were not run, a report tells no settings."""
+    used = settings.resolved()
+    if methods:
+        return used | {"methods": methods}
+    return {
+        name: value
+        for name, value in used.items()
+        if name not in ("methods", "attack", "ceiling", "site", "population")
+    }
 
 
 def _cohorts(asking: Asking) -> list[Cohort]:
@@ -104,7 +120,9 @@ def doubted(rows: list[Row], feeding: Feeding, task: dict[str, Any]) -> list[Row
     stands: answers that are noise distinguish nobody.
     """
     doubts = [feeding.doubt] if feeding.doubt else []
-    if does_its_task(task) is False:
+    if answers_against(task):
+        doubts.append(AGAINST_CHANCE.format(**task))
+    elif does_its_task(task) is False:
         doubts.append(AT_CHANCE.format(**task))
     if not doubts:
         return rows

@@ -28,6 +28,8 @@ WORDS = {
     "Non-member": "A patient whom that table says no training saw; nobody matched them with members, see the balance.",
     "Blind baseline": "A classifier of members against non-members that never sees the model. It must be at chance.",
     "AUC": "How often a member scores above a non-member; 0.5 is guessing.",
+    "FPR": "False positive rate: the share of non-members who are taken for members.",
+    "p, Holm": "The p-value made larger for the number of rows (Holm), so that looking often finds nothing by chance.",
     "Detectable": "The smallest AUC that so many patients would have shown with 80% power; a smaller leak may be there "
     "unseen.",
     "95% interval": GLOSSARY["95% interval"],
@@ -81,10 +83,31 @@ def headline(tables: Tables) -> str:
     if verdict is None:
         return weights
     if verdict["outcome"] == "shown":
-        return f"This checkpoint reveals who trained it. {verdict['sentence']}"
+        return f"{_reveals(tables, verdict)} {verdict['sentence']}"
     if exposed(tables):
         return weights
     return f"{verdict['sentence']} {weights}".strip()
+
+
+def _reveals(tables: Tables, verdict: Row) -> str:
+    """That single patients are revealed, unless it was measured that only the group differs."""
+    row = _shown(tables, verdict)
+    low = row["true_positives_low"]
+    if low is not None and low <= row["at_false_positives"]:
+        return "Training left a trace of its patients in this checkpoint."
+    return "This checkpoint reveals who trained it."
+
+
+def _shown(tables: Tables, verdict: Row) -> Row:
+    return matching(tables["membership"], {"signal": verdict["signal"]})[0]
+
+
+def _identified(row: Row) -> str:
+    """How many members the signal of this row identifies with few false alarms."""
+    rate = f"a false positive rate of {row['at_false_positives']:.0%}"
+    if row["true_positives"] is None:
+        return f"How many members it identifies at {rate} is {row['found']}."
+    return f"At {rate} it identifies {row['found']} of {row['members']} members; a stronger attack may identify more."
 
 
 def no_conclusion(tables: Tables, preset: str) -> list[str]:
@@ -116,6 +139,8 @@ def _findings(tables: Tables, given: Given, feeding: Feeding, task: dict[str, An
     verdict = _verdict(tables)
     if verdict:
         yield str(verdict["sentence"])
+        if verdict["outcome"] == "shown":
+            yield _identified(_shown(tables, verdict))
         yield _what_to_do(str(verdict["outcome"]), bool(exposed(tables)))
     if task:
         yield (

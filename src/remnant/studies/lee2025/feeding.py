@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +11,9 @@ from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.attacks.membership.signals import signed_margin
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
+from remnant.cohort.radiograph.classes import Answers
 from remnant.targets.access import Weights
+from remnant.targets.description import Description
 from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
 
@@ -26,7 +27,8 @@ LARGEST = 512
 @dataclass(frozen=True)
 class Feeding:
     """What the target is given. `words` of the grey range; `view`: a key of `VIEWS`; `distance` and `first` from its stored
-    statistics, as `Fit` has them, None where it stores none; `doubt`: why what it answers may be noise, None where it fits."""
+    statistics, as `Fit` has them, None where it stores none; `doubt`: why what it answers may be noise, None where it fits;
+    `reversed`: whether two classes whose order nobody told fit its answers better the other way round."""
 
     input_range: InputRange
     words: str
@@ -34,41 +36,49 @@ class Feeding:
     distance: float | None
     first: float | None
     doubt: str | None
+    reversed: bool = False
 
 
 def feeding_of(
     access: Weights,
-    architecture: str,
-    channels: int,
+    described: Description,
     views: Mapping[str, Tensor],
-    labels: np.ndarray | None,
+    answers: Answers,
     *,
     size: int | None,
     given: Normalisation | None,
 ) -> Feeding:
-    """How to give the images (n, 1, N, N) of `views` to a target; `size` and `given` range where the owner or the file says.
+    """How to give the images (n, 1, N, N) of `views`, of which `answers` tells, to a target; `size` and `given` range where the
+    owner or the file says.
 
     A CNN's BatchNorm statistics decide. A transformer stores none: there the range is taken under which it answers best, if
-    `labels` are known.
+    labels are known. Of two classes whose order is open, the one that fits the answers about these images better is taken:
+    members and non-members decide alike, so that it favours neither.
     """
+    channels, labels, is_open = described.channels or 1, answers.labels, bool(answers.order)
     if batch_norms(access.target):
         fit = infer_input(access, channels, views, size=size, given=given)
         doubt = None
-        if fit.other_network:
+        if described.statistics.untouched == described.statistics.layers:
+            doubt = "The network stores the statistics that it began with: it was never trained."
+        elif fit.other_network:
             doubt = (
                 f"Images enter the network as in its training, but not its deeper layers (distance {fit.distance:.2g}, up to "
-                f"{FITS} is let pass): the weights may belong to another network than {architecture}."
+                f"{FITS} is let pass): the weights may belong to another network than {described.architecture}."
             )
         elif not fit.fits:
             doubt = (
                 f"In no size and grey range that was tried are these images such as the network was trained on (distance "
                 f"{fit.distance:.2g}, up to {FITS} is let pass): give --size, --mean and --std as in training."
             )
-        return Feeding(fit.input_range, fit.words, fit.view, fit.distance, fit.first, doubt)
+        turned = is_open and _certainty(access, views[fit.view], fit.input_range, answers) < 0.5
+        return Feeding(fit.input_range, fit.words, fit.view, fit.distance, fit.first, doubt, turned)
     assert size is not None  # a transformer's position embedding has it
     view = next(iter(views))
     if given:
-        return Feeding(InputRange(size, channels, *given), "the range that was given", view, None, None, None)
+        taken = InputRange(size, channels, *given)
+        turned = is_open and _certainty(access, views[view], taken, answers) < 0.5
+        return Feeding(taken, "the range that was given", view, None, None, None, turned)
     if labels is None:
         doubt = (
             "This network stores no statistics that would tell its grey range; give --mean and --std as in training."
@@ -80,13 +90,16 @@ def feeding_of(
         for words, normalisation in {**RANGES, **imagenet}.items()
         for view in views
     }
-    (words, view), best = max(ways.items(), key=lambda way: _certainty(access, views[way[0][1]], way[1], labels))
-    return Feeding(best, f"{words}, under which it answers best", view, None, None, None)
+    found = {way: _certainty(access, views[way[1]], taken, answers) for way, taken in ways.items()}
+    words, view = max(found, key=lambda way: max(found[way], 1 - found[way]) if is_open else found[way])
+    turned = is_open and found[words, view] < 0.5
+    return Feeding(ways[words, view], f"{words}, under which it answers best", view, None, None, None, turned)
 
 
-def _certainty(access: Weights, images: Tensor, input_range: InputRange, labels: np.ndarray) -> float:
-    """The mean probability of the true answers."""
-    margins = signed_margin(predict_logits(access.target, images, input_range), labels)
+def _certainty(access: Weights, images: Tensor, input_range: InputRange, answers: Answers) -> float:
+    """The mean probability of the true answers; of two classes the other way round it would be 1 less this."""
+    assert answers.labels is not None
+    margins = signed_margin(predict_logits(access.target, images, input_range), answers.labels)
     return float(torch.from_numpy(margins).sigmoid().mean())
 
 

@@ -83,6 +83,14 @@ def does_its_task(told: Mapping[str, Any]) -> bool | None:
     return bool(found.pvalue <= 0.05)
 
 
+def answers_against(told: Mapping[str, Any]) -> bool:
+    """Whether a target answers wrongly more often than chance (exact binomial, one-sided 5%): classes taken for others."""
+    if not told:
+        return False
+    found = stats.binomtest(told["right"], told["asked"], min(1.0, told["by_chance"]), alternative="less")
+    return bool(found.pvalue <= 0.05)
+
+
 def outputs_tested(
     run: Run, cells: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str], seeds: Seeds
 ) -> dict[str, ByOutput]:
