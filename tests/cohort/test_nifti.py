@@ -256,3 +256,13 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, ramp, save_volume, name
     (tmp_path / name).write_bytes(content(raw))
     with pytest.raises(RemnantError, match=said):
         read_volume(tmp_path / name)
+
+
+def test_a_header_in_metres(tmp_path):
+    image = nib.Nifti1Image(np.arange(64, dtype=np.int16).reshape(4, 4, 4), np.diag([0.001, 0.001, 0.001, 1]))
+    image.header.set_xyzt_units("meter")
+    nib.save(image, tmp_path / "a.nii")
+    with pytest.raises(
+        RemnantError, match=r"0\.001 x 0\.001 x 0\.001 mm, which no scan has .*; mend the header, in millimetres"
+    ):
+        read_volume(tmp_path / "a.nii")

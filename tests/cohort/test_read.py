@@ -212,3 +212,40 @@ def test_a_folder_whose_name_is_not_utf8(tmp_path):
     (tmp_path / "data\udcff").mkdir()
     with pytest.raises(RemnantError, match="is not UTF-8"):
         read_cohort(tmp_path / "data\udcff")
+
+
+def test_bids_whose_table_lost_prefix_and_zeros(put, bids):
+    put(bids / "participants.tsv", "participant_id\n1\n2.0\n")
+    with pytest.raises(
+        RemnantError, match=r"2 faults: .* writes '1' for sub-01; write ids as the folders .* '2\.0' for sub-02"
+    ):
+        read_cohort(bids)
+
+
+def test_the_folder_around_a_cohort(put, tmp_path):
+    put(tmp_path / "study/participants.tsv", "participant_id\nsub-01\n")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(RemnantError, match=r"is the folder around the cohort; give .*/study\."):
+        read_cohort(tmp_path)
+
+
+def test_a_manifest_of_windows(put, tmp_path):
+    put(tmp_path / "scans/a.png")
+    put(tmp_path / "manifest.csv", "image,label,subject_id,session_id,age,sex\nscans\\a.png,,P1,1,,\n")
+    with pytest.raises(RemnantError, match=r"written with backslashes in the table .*; write / in place of each"):
+        read_cohort(tmp_path)
+
+
+def test_radiographs_in_other_formats_are_told(put, tmp_path):
+    for name in ("a.png", "b.TIF", "c.webp", ".d.tif", "Thumbs.db"):
+        put(tmp_path / name)
+    cohort = read_cohort(tmp_path)
+    assert len(cohort.cases) == 1
+    assert [note.text for note in cohort.notes] == [
+        "2 files (.tif, .webp) are left out; if they are radiographs, export them as PNG."
+    ]
+
+
+def test_what_to_do_without_the_scheme(bids):
+    with pytest.raises(RemnantError, match=r"or set preparation\.scheme to one that it has \(.*'tissue5'"):
+        read_cohort(bids).scheme("tissue3")

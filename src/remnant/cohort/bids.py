@@ -18,7 +18,7 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort, Note
-from remnant.cohort.people import parse_age, parse_sex, unread, unread_columns
+from remnant.cohort.people import parse_age, parse_sex, plain_id, unread, unread_columns
 from remnant.cohort.table import make_cohort, read_schemes, read_table, refuse
 
 LOOKED_FOR = "BIDS (dataset_description.json, participants.tsv and sub-*/ses-*/anat/*_T1w.nii.gz)"
@@ -47,7 +47,8 @@ def read(directory: Path) -> Cohort:
     refuse(directory, [fault for image in scans if (fault := _misplaced(image))])
     if people is not None:
         nobody = dict.fromkeys(name for image in scans if (name := _entities(image)["sub"]) not in people)
-        refuse(directory, [f"{directory / 'participants.tsv'} has no row for sub-{name}; add it." for name in nobody])
+        spelt = {plain_id(name): name for name in people}
+        refuse(directory, [_without_row(directory, name, spelt.get(plain_id(name))) for name in nobody])
     people = _with_sessions(people or defaultdict(list), directory, notes)
     taken = _one_of_copies(scans, notes)
     labels = {image: _labels(image) for image in taken}
@@ -140,6 +141,13 @@ def _acquisition(path: Path) -> tuple:
 
 def _entities(image: Path) -> dict[str, str]:
     return dict(part.split("-", 1) for part in image.name.split("_") if "-" in part)
+
+
+def _without_row(directory: Path, name: str, spelt: str | None) -> str:
+    table = directory / "participants.tsv"
+    if spelt:
+        return f"{table} writes {spelt!r} for sub-{name}; write ids as the folders are called."
+    return f"{table} has no row for sub-{name}; add it."
 
 
 def _misplaced(image: Path) -> str | None:

@@ -138,10 +138,12 @@ class Cohort:
         if name == OWN and OWN not in self.schemes:
             return scheme_of_values(label_values([case.labels for case in self.cases if case.labels]), self.root)
         if name not in self.schemes:
+            known = " or ".join(map(repr, self.schemes))
+            other = f", or set preparation.scheme to one that it has ({known})" if known else ""
             raise RemnantError(
                 f"The cohort {self.root} does not say which label value is which class of the scheme "
                 f"'{name}'; write {self.root / self.scheme_file} with the columns label (or index), name and "
-                f"{name}."
+                f"{name}{other}."
             )
         return self.schemes[name]
 

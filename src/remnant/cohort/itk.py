@@ -15,6 +15,8 @@ from remnant.base.errors import RemnantError, foreign
 
 ENDINGS = (".mha", ".mhd", ".nrrd", ".nhdr")
 LONGEST_HEADER = 2**20
+# What the readers say of the format, and of a modality that is not given.
+OWN_KEYS, OWN_VALUES = ("ITK_", "NRRD_"), ("MET_MOD_UNKNOWN", "MET_MOD_OTHER")
 CHUNK = 2**20
 # What ends a header, what says that the voxels are compressed (zlib or gzip), and where they lie if not behind the header.
 META = (
@@ -50,6 +52,19 @@ def read_itk_geometry(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
     # ITK's axes are LPS.
     affine[:2] *= -1
     return size, affine
+
+
+def read_itk_texts(path: Path) -> dict[str, str]:
+    """What a header says beside its geometry, by key: SimpleITK carries DICOM over as '0010|0010', other tools as they like.
+
+    Raises `RemnantError` for an unreadable file.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with foreign(path, "cannot be read as a volume", "copy or export it again", told=False):
+        reader.ReadImageInformation()
+        pairs = {key: reader.GetMetaData(key).strip() for key in reader.GetMetaDataKeys()}
+    return {key: text for key, text in pairs.items() if not key.startswith(OWN_KEYS) and text not in ("", *OWN_VALUES)}
 
 
 def read_itk_voxels(path: Path) -> np.ndarray:

@@ -25,7 +25,8 @@ from remnant.cohort.itk import read_itk_geometry, read_itk_voxels
 from remnant.cohort.series import is_series, read_stack
 from remnant.cohort.whole import is_packed, require_held, whole_voxels
 
-LARGEST_SPACING_MM = 10.0
+# Below, a header is most likely in metres, which nibabel takes for millimetres.
+SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.02, 10.0
 GZIP = b"\x1f\x8b"
 # What a NIfTI-1 or NIfTI-2 file begins with, in either byte order.
 HEADER_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}
@@ -289,10 +290,10 @@ def _checked(
         )
     of_affine = tuple(float(size) for size in nib.affines.voxel_sizes(affine))
     for sizes in (spacing or of_affine, of_affine):
-        if not (np.isfinite(sizes).all() and min(sizes) > 0 and max(sizes) <= LARGEST_SPACING_MM):
+        if not (np.isfinite(sizes).all() and min(sizes) >= SMALLEST_SPACING_MM and max(sizes) <= LARGEST_SPACING_MM):
             text = " x ".join(f"{size:g}" for size in sizes)
             raise RemnantError(
-                f"The header of {path} gives a voxel size of {text} mm, which no scan has (above 0, at most "
-                f"{LARGEST_SPACING_MM:g} mm); mend the header or leave out this scan."
+                f"The header of {path} gives a voxel size of {text} mm, which no scan has ({SMALLEST_SPACING_MM:g} "
+                f"to {LARGEST_SPACING_MM:g}); mend the header, in millimetres, or leave out this scan."
             )
     return Header(shape, affine, of_affine)

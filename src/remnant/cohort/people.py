@@ -97,12 +97,16 @@ def hints(cases: Collection[Case]) -> list[Note]:
     return [*_alike(of_patient), *_numbered(of_patient), *_contradicting(of_patient)]
 
 
+def plain_id(name: str) -> str:
+    """An id without what spreadsheets lose or add: leading zeros, '.0' and upper case."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\.0+$", "", name)).lower()
+
+
 def _alike(of_patient: dict[str, list[Case]]) -> list[Note]:
     """Ids such as 007 and 7, 8 and 8.0, A9 and a9."""
     twins: dict[str, list[str]] = defaultdict(list)
     for name in of_patient:
-        plain = re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\.0+$", "", name)).lower()
-        twins[plain].append(name)
+        twins[plain_id(name)].append(name)
     found = [name for names in twins.values() if len(names) > 1 for name in names]
     if not found:
         return []

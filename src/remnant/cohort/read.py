@@ -58,5 +58,8 @@ def read_cohort(directory: Path, *, tell: Callable[[str], None] = say) -> Cohort
         for note in cohort.notes:
             tell(f"remnant: {directory}: {note.text}")
         return cohort
+    inside = [child for child in sorted(directory.iterdir()) if child.is_dir() and tabled(child)]
+    if len(inside) == 1:
+        raise RemnantError(f"{directory} is the folder around the cohort; give {inside[0]}.")
     *most, last = (layout.LOOKED_FOR for layout in LAYOUTS)
     raise RemnantError(f"The layout of {directory} is not known; looked for {', '.join(most)} or {last}.")

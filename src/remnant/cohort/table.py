@@ -184,6 +184,8 @@ def make_cohort(
 def _missing(path: Path, directory: Path) -> str:
     if path.is_symlink():
         return f"{path} is a link to a file that is not here; fetch it (in a DataLad data set: datalad get) or copy it there."
+    if "\\" in str(path) and Path(str(path).replace("\\", "/")).exists():
+        return f"{path} is written with backslashes in the table of {directory}; write / in place of each."
     return f"{path} does not exist, though {directory} lists it; copy it there or drop its row."
 
 

@@ -126,3 +126,8 @@ def test_versions_are_no_dates(clean, found, put):
         )
 
     assert found(clean(), "names", spoil) == []
+
+
+def test_names_of_files_beside_the_cohort(clean, found):
+    (one,) = found(clean(), "names", lambda data: (data / "Prentice^Ada.nii.gz").write_bytes(b""))
+    assert one.severity == "error" and "1 file names hold what looks like a name" in one.text

@@ -2,6 +2,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 
 
 def rewrite(path, change):
@@ -52,3 +53,36 @@ def test_what_a_header_says(clean, found, change, severity, place, kind):
     assert one.severity == severity and place in one.text and kind in one.text
     assert one.examples == ("images/p1s0.nii.gz",)
     assert "Prentice" not in one.text and "2019" not in one.text
+
+
+def test_attributes_of_dicom_in_a_nrrd_or_metaimage(clean, found):
+    def spoil(data):
+        for ending in ("mha", "nrrd"):
+            image = sitk.GetImageFromArray(np.zeros((3, 3, 3), np.int16))
+            for key, text in (
+                ("0010|0010", "PRENTICE"),
+                ("0008|103e", "t1 mprage"),
+                ("0028|0010", "3"),
+                ("site", "Ada Prentice"),
+            ):
+                image.SetMetaData(key, text)
+            sitk.WriteImage(image, data / f"images/other.{ending}")
+
+    told = {(one.severity, one.text) for one in found(clean(), "header", spoil)}
+    assert {("error", "DICOM PatientName of 2"), ("error", "site of 2"), ("warning", "SeriesDescription of 2")} == {
+        (severity, text.partition(" headers")[0]) for severity, text in told
+    }
+    assert not any("prentice" in text.lower() for _, text in told)
+
+
+def test_files_beside_the_cohort(clean, found):
+    def spoil(data):
+        volume = nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4))
+        volume.header["db_name"] = "Prentice^Ada"
+        nib.save(volume, data / "images/p1s0_FLAIR.nii.gz")
+        (data / "images/broken.nii").write_bytes(b"no volume")
+        (data / "images/._p1s0.nii.gz").write_bytes(b"of macOS")
+
+    named, unread = found(clean(), "header", spoil)
+    assert named.severity == "error" and named.examples == ("images/p1s0_FLAIR.nii.gz",)
+    assert unread.severity == "warning" and unread.examples == ("images/broken.nii",)

@@ -37,7 +37,7 @@ class Names(Check):
     def findings(self, subject: Subject) -> list[Finding]:
         named = defaultdict(list)
         published = PUBLISHED.get(subject.cohort.layout, []) if subject.cohort else []
-        for path in () if published else subject.files:
+        for path in () if published else (*subject.files, *subject.others):
             text = str(path.relative_to(subject.root)) if path.is_relative_to(subject.root) else path.name
             for kind, pattern in (("a date", DATE), ("a long number, such as a record number", NUMBER)):
                 if pattern.search(text):
@@ -67,7 +67,7 @@ class Names(Check):
     def _named(self, subject: Subject) -> list[Path]:
         """Files with two words in their path as people have, which are not the same for all: those say what is in a file."""
         hits = {}
-        for path in subject.files:
+        for path in (*subject.files, *subject.others):
             text = str(path.relative_to(subject.root)) if path.is_relative_to(subject.root) else path.name
             if found := TWO_WORDS.findall(text):
                 hits[path] = tuple(found)

@@ -1,15 +1,23 @@
-"""Free text in the headers of NIfTI files and of pictures, and header extensions, which may hold a whole DICOM header."""
+"""Free text in the headers of volumes and of pictures, and what they carry over of DICOM: whole headers or single attributes.
 
+Looked at are also the files beside the cohort, such as other sequences and channels: they go wherever the directory goes.
+"""
+
+import re
 from collections import defaultdict
 from pathlib import Path
+
+from pydicom.datadict import keyword_for_tag
 
 from remnant.base.errors import RemnantError
 from remnant.base.identifying import DATE, NUMBER, kind_of
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.profile import judge
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.dicom import is_dicom
 from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
+from remnant.cohort.itk import read_itk_texts
 from remnant.cohort.nifti import open_image
 from remnant.cohort.radiograph.raster import texts as picture_texts
 from remnant.cohort.radiograph.read import kind
@@ -27,13 +35,16 @@ class NiftiHeader(Check):
 
     def findings(self, subject: Subject) -> list[Finding]:
         errors, texts = defaultdict(list), defaultdict(list)
-        for path in subject.files:
-            if path in subject.unreadable or is_dicom(path) or path.name.endswith(ITK_ENDINGS):
+        unread = []
+        for path in (*subject.files, *subject.others):
+            if path in subject.unreadable or is_dicom(path):
                 continue
             try:
                 texts_of_file = header_texts(path)
             except RemnantError:
-                # Told by the check that reads its voxels.
+                # Of files of the cohort the check that reads their voxels tells.
+                if path in subject.others:
+                    unread.append(path)
                 continue
             for place, text in texts_of_file.items():
                 kind = kind_of(text) or ("a copy of a DICOM header" if place.split()[0] in ALWAYS else None)
@@ -45,6 +56,9 @@ class NiftiHeader(Check):
         for place, paths in sorted(texts.items()):
             text = f"{place} of {len(paths)} headers holds free text; see that it names nobody, or empty it."
             found.append(finding(self.name, "warning", text, paths, subject.root))
+        if unread:
+            text = f"The headers of {len(unread)} files beside the cohort cannot be read; see what they say of people."
+            found.append(finding(self.name, "warning", text, unread, subject.root))
         return found
 
 
@@ -52,6 +66,8 @@ def header_texts(path: Path) -> dict[str, str]:
     """What a header says in words, by the field or extension that it stands in; empty fields are left out."""
     if kind(path):
         return {place: text if len(text) < 100 else _telling(text) for place, text in picture_texts(path).items()}
+    if path.name.endswith(ITK_ENDINGS):
+        return _itk_texts(path)
     header = open_image(path).header
     texts = {
         name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip()
@@ -66,6 +82,19 @@ def header_texts(path: Path) -> dict[str, str]:
         texts[place] = texts.get(place, "") + (raw.decode("latin-1").strip("\0 ") or "header")
     # Within long text a name cannot be told from any two words: dates and numbers can.
     return {place: text if len(text) < 100 else _telling(text) for place, text in texts.items() if text}
+
+
+def _itk_texts(path: Path) -> dict[str, str]:
+    """As `header_texts`; of DICOM the attributes that say something of a person, those that say who it is called DICOM first."""
+    texts = {}
+    for key, text in read_itk_texts(path).items():
+        match = re.fullmatch(r"([0-9A-Fa-f]{4})\|([0-9A-Fa-f]{4})", key)
+        keyword = keyword_for_tag(int(match[1] + match[2], 16)) if match else ""
+        if not keyword:
+            texts[key] = text
+        elif told := judge(keyword, text, "", set()):
+            texts[f"DICOM {keyword}" if told.severity == "error" else keyword] = text
+    return {place: text if len(text) < 100 else _telling(text) for place, text in texts.items()}
 
 
 def _telling(text: str) -> str:

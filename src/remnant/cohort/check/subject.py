@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.base.files import files_below
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.check.dicom import Found, read_files
+from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
 from remnant.cohort.nifti import nibabel_image, read_volume, volume_files
 from remnant.cohort.radiograph.read import kind, read_radiograph
 from remnant.cohort.read import read_cohort, tabled
 from remnant.cohort.series import is_placed, stack
+
+# Of an Analyze pair the voxels: either opens both.
+IMAGES = (".nii", ".nii.gz", ".img", ".img.gz", ".mgz", ".mgh", *ITK_ENDINGS, ".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,16 @@ class Subject:
         )
         return list(
             dict.fromkeys([*(file for path in named for file in _files_of(path)), *(one.path for one in self.dicom)])
+        )
+
+    @cached_property
+    def others(self) -> tuple[Path, ...]:
+        """Volumes and pictures below `root` that are no part of the subject: other sequences, channels, derivatives."""
+        own = {path.resolve() for path in self.files}
+        return tuple(
+            path
+            for path in files_below(self.root)
+            if path.name.lower().endswith(IMAGES) and not path.name.startswith(".") and path.resolve() not in own
         )
 
     @property

@@ -17,6 +17,8 @@ from remnant.cohort.people import names_nobody, parse_age, parse_sex, unread
 from remnant.cohort.radiograph.read import ENDINGS, kind
 from remnant.cohort.table import make_cohort
 
+# What else a radiograph may be in.
+UNREAD = (".tif", ".tiff", ".webp", ".bmp", ".gif", ".jp2", ".j2k", ".heic", ".nii", ".nii.gz", ".mha", ".nrrd")
 LOOKED_FOR = "a folder of radiographs (PNG, JPEG, DICOM)"
 
 
@@ -56,6 +58,10 @@ def read(directory: Path) -> Cohort:
     if not cases:
         raise RemnantError(f"{directory} holds no PNG, JPEG or DICOM; check the path.")
     notes = unread(directory, ages, sexes)
+    if left := [path for path in _visible(directory) if path.name.lower().endswith(UNREAD)]:
+        endings = ", ".join(sorted({path.suffix.lower() for path in left}))
+        text = f"{len(left)} files ({endings}) are left out; if they are radiographs, export them as PNG."
+        notes.append(Note(text, tuple(left)))
     if nobody:
         text = f"{len(nobody)} files have a PatientID that stands for nobody, such as ANONYMOUS; each study counts as a patient."
         notes.append(Note(text, tuple(nobody)))
@@ -66,11 +72,15 @@ def read(directory: Path) -> Cohort:
 
 
 def _files(directory: Path):
-    """Files that are radiographs by their ending, or by their first bytes where they have none; nothing hidden."""
-    for path in files_below(directory):
-        if any(part.startswith(".") for part in path.relative_to(directory).parts):
-            continue
+    """Files that are radiographs by their ending, or by their first bytes where they have none."""
+    for path in _visible(directory):
         if path.suffix.lower() in ENDINGS or (not path.suffix and kind(path) == "dicom"):
+            yield path
+
+
+def _visible(directory: Path):
+    for path in files_below(directory):
+        if not any(part.startswith(".") for part in path.relative_to(directory).parts):
             yield path
 
 
