@@ -5,6 +5,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.read import read_cohort
+from remnant.cohort.table import read_schemes
 
 
 @pytest.fixture
@@ -249,3 +250,8 @@ def test_radiographs_in_other_formats_are_told(put, tmp_path):
 def test_what_to_do_without_the_scheme(bids):
     with pytest.raises(RemnantError, match=r"or set preparation\.scheme to one that it has \(.*'tissue5'"):
         read_cohort(bids).scheme("tissue3")
+
+
+def test_labels_that_a_data_frame_saved(put, tmp_path):
+    put(tmp_path / "labels.csv", "label,name,lpba3\n0.0,nothing,background\n3.0,a,gyri\n")
+    assert read_schemes(tmp_path / "labels.csv", "label")["lpba3"].mapping == {0: 0, 3: 1}

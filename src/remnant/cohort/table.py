@@ -197,6 +197,8 @@ def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
     if not path.is_file():
         return {}
     table = read_table(path, (value_column, "name"))
+    # A column of whole numbers with a gap in it is saved as 1.0, 2.0 by data frames.
+    table[value_column] = table[value_column].str.replace(r"\.0+$", "", regex=True)
     schemes = {}
     whole = [bool(re.fullmatch(r"-?\d+", value)) for value in table[value_column]]
     named = [name for name in CLASSES if name in table.columns]

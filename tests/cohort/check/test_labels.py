@@ -65,3 +65,9 @@ def test_classes_that_nobody_has_are_told_once(clean, found):
     tissues, own = sorted(one.text for one in found(clean(), "labels", spoil))
     assert tissues.startswith("No label map holds csf_ext (scheme tissue5)")
     assert own.startswith("No label map holds part40, part41") and "part47 and 2 more (scheme labels)" in own
+
+
+def test_one_fault_of_everybody_is_told_once(clean, found):
+    scans = {name: replace(scan, labels=scan.labels[1:]) for name, scan in clean(patients=5).items()}
+    (one,) = found(scans, "labels")
+    assert one.text.startswith("5 label maps are unfit, the first because: ") and one.files == 5

@@ -1,11 +1,9 @@
 """What is there: the layout, how many patients, sessions and scans, and whether every file can be read."""
 
-import re
-from collections import defaultdict
 from pathlib import Path
 
 from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.finding import Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.nifti import holds_nan
 
@@ -29,17 +27,7 @@ class Contents(Check):
             self.masked.append(scan.path)
 
     def findings(self, subject: Subject) -> list[Finding]:
-        alike = defaultdict(dict)
-        for path, reason in subject.unreadable.items():
-            # The same sentence but for names and numbers.
-            alike[re.sub(r"\S*[/.\d]\S*", "", reason)][path] = reason
-        found = []
-        for reasons in alike.values():
-            if len(reasons) > 3:
-                text = f"{len(reasons)} images cannot be read, the first because: {next(iter(reasons.values()))}"
-                found.append(finding(self.name, "error", text, reasons, subject.root))
-            else:
-                found += [finding(self.name, "error", text, [path], subject.root) for path, text in reasons.items()]
+        found = errors(self.name, subject.unreadable, "images cannot be read", subject.root)
         if self.masked:
             text = f"{len(self.masked)} images hold NaN around the head, which is taken for background."
             found.append(finding(self.name, "warning", text, self.masked, subject.root))

@@ -1,6 +1,8 @@
 """What a check found: one thing that is wrong, in how many files, and how to mend it. Never the value itself."""
 
-from collections.abc import Iterable
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,3 +28,18 @@ def finding(check: str, severity: Severity, text: str, paths: Iterable[Path] = (
     paths = list(dict.fromkeys(paths))
     shown = (str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name for path in paths)
     return Finding(check, severity, text, len(paths), tuple(sorted(shown)[:EXAMPLES]))
+
+
+def errors(check: str, reasons: Mapping[Path, str], what: str, root: Path) -> list[Finding]:
+    """An error a file, each with its reason; of more than three whose reasons differ in names and numbers alone, one for all."""
+    alike = defaultdict(dict)
+    for path, reason in reasons.items():
+        alike[re.sub(r"\S*[/.\d]\S*", "", reason)][path] = reason
+    found = []
+    for those in alike.values():
+        if len(those) > 3:
+            text = f"{len(those)} {what}, the first because: {next(iter(those.values()))}"
+            found.append(finding(check, "error", text, those, root))
+        else:
+            found += [finding(check, "error", text, [path], root) for path, text in those.items()]
+    return found

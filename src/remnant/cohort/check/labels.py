@@ -11,7 +11,7 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.axes import turning
 from remnant.cohort.case import CLASSES, LabelScheme
 from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.finding import Finding, errors, finding
 from remnant.cohort.check.fit import OUTSIDE, fits_better_turned, lies_outside
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.nifti import read_header, read_labels
@@ -54,12 +54,12 @@ class Labels(Check):
         if cohort is None:
             return []
         root = subject.root
-        found = [finding(self.name, "error", text, [path], root) for path, text in self.unreadable.items()]
+        found = errors(self.name, self.unreadable, "label maps cannot be read", root)
         bare = [case.image for case in cohort.cases if case.labels is None and case.image not in self.radiographs]
         if bare:
             text = f"{len(bare)} of {len(cohort.cases)} scans have no label map; the studies need one each."
             found.append(finding(self.name, "warning", text, bare, root))
-        fit = []
+        fit, unfit = [], {}
         for case in cohort.cases:
             if case.labels is None or case.image in subject.unreadable or case.labels in self.unreadable:
                 continue
@@ -67,7 +67,8 @@ class Labels(Check):
                 check_headers(replace(cohort, cases=(case,)))
                 fit.append(case)
             except RemnantError as error:
-                found.append(finding(self.name, "error", str(error), [case.labels], root))
+                unfit[case.labels] = str(error)
+        found += errors(self.name, unfit, "label maps are unfit", root)
         try:
             # What only the scans together show: mixed spacing.
             if fit:
