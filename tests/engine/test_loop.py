@@ -158,3 +158,9 @@ def test_under_one_cycle_the_rate_rises_for_a_tenth_and_falls_to_nothing():
     moved = -torch.tensor(seen).diff() / 0.1
     expected = torch.tensor([rate_at(step, 20) for step in range(1, 20)])
     torch.testing.assert_close(moved, expected, atol=2e-3, rtol=0)
+
+
+def test_no_epoch_leaves_an_untrained_network():
+    assert FitSettings(epochs=0, learning_rate=0.1).epochs == 0
+    with pytest.raises(ValueError, match="epochs"):
+        FitSettings(epochs=-1, learning_rate=0.1)

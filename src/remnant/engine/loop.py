@@ -21,10 +21,11 @@ class FitSettings(Settings):
     """How long and how fast: AdamW under one cycle of the learning rate (`rate_at`), or at a constant rate.
 
     A constant rate is reached over the first `warm_up` epochs. Where the training is to end, by `fit`'s `stop` or after `epochs`,
-    it falls to 0 over a last stretch, a share `cool_down` of the epochs before it. Without weight decay AdamW is Adam.
+    it falls to 0 over a last stretch, a share `cool_down` of the epochs before it. Without weight decay AdamW is Adam. No epoch
+    leaves an untrained network, a control.
     """
 
-    epochs: int = pydantic.Field(ge=1)
+    epochs: int = pydantic.Field(ge=0)
     learning_rate: float = pydantic.Field(gt=0)
     weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     schedule: Literal["one_cycle", "constant"] = "one_cycle"

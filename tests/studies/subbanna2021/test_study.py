@@ -19,6 +19,7 @@ from safetensors import safe_open
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.report.page import make_report
 from remnant.studies.subbanna2021 import preset, run_study
 
@@ -45,8 +46,9 @@ def without_keys(rows):
 
 
 @pytest.mark.slow
-def test_data_of_nnu_net_are_segmented_into_their_own_classes(tmp_path, write_cohort):
-    bids, data = write_cohort(tmp_path / "bids", patients=6, sessions=1), tmp_path / "data"
+def test_data_of_nnu_net_are_segmented_into_their_own_classes(tmp_path):
+    bids, data = tmp_path / "bids", tmp_path / "data"
+    write_bids(BrainPhantoms(patients=6, side=32), bids, quiet=True)
     for folder, ending, suffix in (("imagesTr", "T1w", "_0000"), ("labelsTr", "dseg", "")):
         (data / folder).mkdir(parents=True)
         for path in bids.rglob(f"*_{ending}.nii.gz"):
@@ -86,7 +88,7 @@ def test_results_hold_every_table(finished):
 def test_what_is_patient_data_is_gone_and_nobody_is_named(finished):
     run = finished / "run"
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
-    assert sorted(path.name for path in (run / "private").iterdir()) == ["cache.json", "key"]
+    assert sorted(path.name for path in (run / "private").iterdir()) == ["cache.json", "cohorts.json", "key"]
     kept = [path for path in run.rglob("*") if path.is_file() and run / "private" not in path.parents]
     assert (run / "report.html") in kept and len(kept) > 15
     for path in kept:
@@ -176,7 +178,7 @@ def test_kills_at_a_dozen_random_moments_change_no_number(tmp_path):
     for name, rows in first.tables.items():
         assert without_keys(second.tables[name]) == without_keys(rows), name
     assert (first.headline, first.findings, first.checkpoints) == (second.headline, second.findings, second.checkpoints)
-    assert sorted(path.name for path in (killed / "private").iterdir()) == ["cache.json", "key"]
+    assert sorted(path.name for path in (killed / "private").iterdir()) == ["cache.json", "cohorts.json", "key"]
     assert not list(killed.rglob(".tmp-*"))
 
 

@@ -40,7 +40,7 @@ SMOKE = {
 GROWING = ("variants",)
 # Folders of RUN/private: made only to work with, and what shows patients or was taught by them.
 PASSING = ("phantoms-data", "phantoms-second")
-DRAWN = ("training", "scans", "views", "identity", "inversion", "people", "segmented", "transferred", "timed")
+DRAWN = ("training", "scans", "views", "identity", "inversion", "people", "segmented", "fitted", "transferred", "timed")
 
 
 def run_study(
