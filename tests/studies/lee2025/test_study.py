@@ -128,7 +128,7 @@ def test_results_hold_every_table(finished):
 def test_no_target_and_no_patient_leaves(finished):
     run = finished / "run"
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
-    assert sorted(path.name for path in (run / "private").iterdir()) == ["cache.json", "cohorts.json", "key"]
+    assert sorted(path.name for path in (run / "private").iterdir()) == ["cache.json", "key"]
     # Beside the reader of age and sex stand the exact ages of those whom it was judged on.
     assert not (run / "checkpoints").exists()
     for path in run.rglob("*"):
