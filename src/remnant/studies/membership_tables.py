@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from remnant.attacks.membership.signals import SIGNALS
-from remnant.attacks.membership.verdict import judge
+from remnant.attacks.membership.verdict import LEVEL, judge
 from remnant.base.results import FigureView, Row, Section, TableView, number
+from remnant.measure.auc import detectable_auc
 from remnant.measure.membership_inference import MembershipTest
 from remnant.measure.multiplicity import holm
 from remnant.studies.columns import interval_columns
@@ -39,9 +40,11 @@ def membership_tables(tested: Mapping[str, ByOutput], key: str = "target") -> di
     rows, verdicts = [], []
     for target, one in tested.items():
         own = {signal: adjusted[target, signal] for signal in one.tests}
-        rows += [_row({key: target, "signal": signal}, test, own[signal]) for signal, test in one.tests.items()]
-        rows.append(_row({key: target, "signal": BLIND}, one.blind, None))
-        verdict = judge(one.tests, one.blind, own)
+        rows += [
+            _row({key: target, "signal": signal}, test, own[signal], len(looks)) for signal, test in one.tests.items()
+        ]
+        rows.append(_row({key: target, "signal": BLIND}, one.blind, None, 1))
+        verdict = judge(one.tests, one.blind, own, len(looks))
         auc = one.tests[verdict.signal].auc.mean if verdict.signal else None
         verdicts.append({key: target, "control": one.control, **asdict(verdict), "auc": auc})
     return {"membership": rows, "membership_verdicts": verdicts}
@@ -60,7 +63,7 @@ def membership_section(key: str = "target", heading: str = "Target", who: str = 
         table=TableView(
             name="membership",
             caption="AUC of members against non-members with 95% CI; exact or Monte Carlo p, and after Holm over all rows; "
-            "members found at 10% false positives; the AUC that 80% power would have shown.",
+            "members found at 10% false positives; the AUC that 80% power would have shown, after Holm.",
             columns={
                 key: heading,
                 "by": "By",
@@ -82,7 +85,7 @@ def membership_section(key: str = "target", heading: str = "Target", who: str = 
     )
 
 
-def _row(where: Row, test: MembershipTest, adjusted: float | None) -> Row:
+def _row(where: Row, test: MembershipTest, adjusted: float | None, together: int) -> Row:
     found = test.true_positives
     return {
         **where,
@@ -94,7 +97,7 @@ def _row(where: Row, test: MembershipTest, adjusted: float | None) -> Row:
         "p_bound": test.p_bound,
         "holm_p": adjusted,
         "holm_p_bound": test.p_bound,
-        "detectable": number(test.detectable),
+        "detectable": number(detectable_auc(test.members, test.non_members, alpha=LEVEL / together)),
         **interval_columns("true_positives", found.share),
         "at_false_positives": found.rate,
         "found": found.describe(),

@@ -49,9 +49,10 @@ def test_few_patients_with_an_exact_p_show_what_they_show():
     assert judge({"dice": test_of(1.0, 0.0002, 8)}, CHANCE).outcome == "shown"
 
 
-def test_what_is_not_shown_says_what_would_have_been():
-    found = judge({"dice": test_of(0.6, 0.2)}, CHANCE)
-    assert found.outcome == "not shown" and "an AUC of 0.73 four times in five" in found.sentence
+@pytest.mark.parametrize(("together", "told"), [(None, "0.73"), (1, "0.73"), (33, "0.82")])
+def test_what_is_not_shown_says_what_would_have_been_among_all_looks(together, told):
+    found = judge({"dice": test_of(0.6, 0.2)}, CHANCE, together=together)
+    assert found.outcome == "not shown" and f"an AUC of {told} four times in five" in found.sentence
 
 
 def test_all_looks_count_together():

@@ -20,8 +20,9 @@ COLUMNS = {
     "targets": "target network recipe source patients images epochs train_accuracy accuracy balanced balanced_low "
     "balanced_high auc auc_low auc_high majority published_accuracy",
     "leak": "target space crop set source candidates members non_members auc auc_low auc_high auc_p detectable_auc difference "
-    "low high p detectable nearer expected most nearer_p gain gain_low gain_high gain_p gain_detectable compared class_gain "
-    "class_gain_low class_gain_high class_gain_p class_gain_detectable class_compared controls beyond_p holm_p flagged",
+    "low high p detectable nearer expected most nearer_p gain gain_low gain_high gain_p gain_p_bound gain_detectable "
+    "compared class_gain class_gain_low class_gain_high class_gain_p class_gain_p_bound class_gain_detectable class_compared "
+    "controls beyond_p beyond_p_bound holm_p holm_p_bound flagged",
     "mitigations": "target against source space auc auc_against excess excess_against balanced balanced_against comparable "
     "difference low high p p_bound detectable holm_p holm_p_bound",
     "methods": "target space method auc auc_published difference low high p p_bound detectable flagged holm_p holm_p_bound",
@@ -124,16 +125,16 @@ def test_an_attack_is_flagged_only_where_it_beats_the_search_for_a_class_too():
     assert row["flagged"] and row["controls"] == "prior and gmi"
     assert (row["compared"], row["class_compared"], row["candidates"]) == (24, 24, 24)
     row = one(one_alone, **where)
-    assert row["gain_p"] < 1e-4 and not row["flagged"] and row["beyond_p"] >= row["class_gain_p"]
+    assert row["gain_p"] < 1e-3 and not row["flagged"] and row["beyond_p"] >= row["class_gain_p"]
     # The search itself is a control: it has a gain on the prior, and no verdict.
     row = one(one_alone, **where | {"source": "gmi"})
-    assert row["gain_p"] < 1e-4 and row["flagged"] is None and row["class_gain"] is None
+    assert row["gain_p"] < 1e-3 and row["flagged"] is None and row["class_gain"] is None
 
 
 def test_an_attack_farther_from_members_than_its_prior_is_no_leak():
     rows = with_verdicts(leak_rows(audited(0, gap=-2.0, class_gap=-3.0), Seeds(0)), ())
     row = one(rows, source="published", space="target_features", crop="whole", set="all")
-    assert row["gain"] < 0 and row["gain_p"] < 1e-4 and row["beyond_p"] == 1
+    assert row["gain"] < 0 and row["gain_high"] < 0 and row["beyond_p"] > 0.9
     assert not any(row["flagged"] for row in rows)
 
 
@@ -293,5 +294,5 @@ def test_groups_are_counted_by_patient():
 
 @pytest.mark.parametrize(("p", "flagged"), [(0.024, True), (0.026, False)])
 def test_the_level_of_a_flag_is_a_fortieth(p, flagged):
-    (row,) = with_verdicts([{"target": "cnn", "beyond_p": p}], ())
+    (row,) = with_verdicts([{"target": "cnn", "beyond_p": p, "beyond_p_bound": False}], ())
     assert row["flagged"] == flagged and row["holm_p"] == pytest.approx(p)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from statsmodels.stats.power import TTestPower
 
 from remnant.base.seeds import Seeds
 from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, looked_at_together
@@ -137,7 +138,7 @@ def test_the_leak_is_paired_by_patient(tables):
 
 def test_looks_count_together_over_all_networks_attacks_and_measures():
     rows = [
-        {"network": network, "decoder": decoder, "p": p, "p_bound": p == 0.01}
+        {"network": network, "decoder": decoder, "n": 24, "p": p, "p_bound": p == 0.01, "detectable": 0.1}
         for network, decoder, p in (
             ("unet", "default", 0.01),
             ("segnet", "default", 0.04),
@@ -148,6 +149,11 @@ def test_looks_count_together_over_all_networks_attacks_and_measures():
     found = looked_at_together(rows)
     assert [row["holm_p"] for row in found] == pytest.approx([0.03, 0.04, 0.04, None])
     assert [row["holm_p_bound"] for row in found] == [True, False, False, False]
+    # What 80% power would have shown is larger where each of three must reach a third of the level.
+    power = TTestPower().solve_power(nobs=24, alpha=0.05 / 3, power=0.8) / TTestPower().solve_power(
+        nobs=24, power=0.8, alpha=0.05
+    )
+    assert [row["detectable"] for row in found] == pytest.approx([0.1 * power] * 4, rel=1e-3)
 
 
 def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from remnant.attacks.membership.signals import SIGNALS
+from remnant.measure.auc import detectable_auc
 from remnant.measure.membership_inference import FEWEST, MembershipTest
 from remnant.measure.multiplicity import holm
 
@@ -24,11 +25,15 @@ class Verdict:
 
 
 def judge(
-    tests: Mapping[str, MembershipTest], blind: MembershipTest, adjusted: Mapping[str, float] | None = None
+    tests: Mapping[str, MembershipTest],
+    blind: MembershipTest,
+    adjusted: Mapping[str, float] | None = None,
+    together: int | None = None,
 ) -> Verdict:
     """The verdict on one model from the `tests` of its signals and the `blind` baseline on the same patients.
 
     `adjusted`: the p-values for all that was looked at together, by signal; Holm's over these signals where none are given.
+    `together`: how many p-values those are, so that what is said to be detectable is so after their adjustment.
     It cannot tell where the blind baseline is not at chance, where a signal is *lower* in members, which training does not
     make it, and where no signal shows and a group has fewer than `FEWEST` patients.
     """
@@ -60,8 +65,9 @@ def judge(
             f"{CANNOT_TELL} {test.members} members and {test.non_members} non-members are too few: {FEWEST} of each are "
             "needed.",
         )
+    detectable = detectable_auc(test.members, test.non_members, alpha=LEVEL / (together or len(tests)))
     return Verdict(
         "not shown",
         f"Membership by the model's own output was not shown ({found}). So many patients would have shown an AUC of "
-        f"{test.detectable:.2f} four times in five.",
+        f"{detectable:.2f} four times in five.",
     )

@@ -91,8 +91,8 @@ def _leak(tables: Tables) -> Section:
             caption="All candidates against members and non-members, whole images. Gain: by which share the distance to the "
             "nearest candidate falls more for members than for non-members, beyond a control, 95% interval over patients and "
             "draws. p: of the weaker of both gains, after Holm. Detectable: the gain beyond the prior that would be seen with "
-            "80% power. Nearer: members with a drawn image nearer than any non-member has, and what chance would give (its 95% "
-            "quantile).",
+            "80% power, after Holm. Nearer: members with a drawn image nearer than any non-member has, and what chance would "
+            "give (its 95% quantile).",
             columns={
                 **WHO,
                 **AREA,

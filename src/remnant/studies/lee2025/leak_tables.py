@@ -15,7 +15,7 @@ from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.scores import ATTACK, Audited, Pair, contrast_columns
 from remnant.studies.lee2025.settings import CLASSES, CONTROL, METHODS_OF_ALL, RIVALS
 
-# Of the gain beyond the controls, two-sided, after Holm over everything that the verdict looks at.
+# Of the gain beyond the controls, one-sided, after Holm over everything that the verdict looks at.
 LEVEL = 0.025
 # Balanced accuracy on validation patients, below which a target learned too little to be compared: what learned nothing leaks
 # nothing.
@@ -23,18 +23,28 @@ USEFUL = 0.7
 RESAMPLES = 2000  # of each row's interval and p-value: there are hundreds of rows
 
 Tables = dict[str, list[Row]]
-GAIN = ("gain", "gain_low", "gain_high", "gain_p", "gain_detectable", "compared")
-VERDICT = ("controls", "beyond_p", "holm_p", "flagged")
+GAIN = ("gain", "gain_low", "gain_high", "gain_p", "gain_detectable", "compared", "gain_p_bound")
+VERDICT = ("controls", "beyond_p", "beyond_p_bound", "holm_p", "holm_p_bound", "flagged")
 
 
-def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
+def looks(audits: Sequence[Audited], controls: Sequence[str]) -> dict[str, int]:
+    """With how many others a row of a target is judged together, itself included, by target: those of `with_verdicts`."""
+    judged = {audit.target: len(audit.spaces) * sum(name not in RIVALS for name in audit.found) for audit in audits}
+    families = {
+        family: sum(count for target, count in judged.items() if (target in controls) == family)
+        for family in (True, False)
+    }
+    return {target: max(1, families[target in controls]) for target in judged}
+
+
+def leak_rows(audit: Audited, seeds: Seeds, together: int = 1) -> list[Row]:
     """A row a place, method and set: `all` candidates, which the verdict is about, and of whole images the `likely` ones.
 
     `difference` is of the mean similarities, members minus non-members. Of whole images and all candidates, `gain` is
     `gain_beyond` the untuned prior, with `compared` candidates of each, and `class_gain` that beyond the search for images of
     a class (GMI), which uses no stored statistic: what it reaches as well is a property of the classes. `controls` says which of
-    the two were run; `beyond_p` is the larger of their p-values, 1 where one of the gains is not positive. `with_verdicts`
-    fills in the rest.
+    the two were run; `beyond_p` is the larger of their p-values. What is detectable is so after Holm over the rows that are
+    judged `together`. `with_verdicts` fills in the rest.
     """
     rows = []
     for space, crop in audit.places:
@@ -43,7 +53,7 @@ def leak_rows(audit: Audited, seeds: Seeds) -> list[Row]:
             row = _key(audit, method, space, crop, "all", len(audit.found[method].images))
             row |= _columns(audit.best(method, space, crop), branch)
             if crop == "whole":
-                rows += [row | _beyond(audit, method, space, branch), _likely_row(audit, row, branch)]
+                rows += [row | _beyond(audit, method, space, branch, together), _likely_row(audit, row, branch)]
             else:
                 rows.append(row)
     return rows
@@ -60,13 +70,14 @@ def with_verdicts(rows: Sequence[Row], controls: Sequence[str]) -> list[Row]:
             families[row["target"] in controls].append(place)
     judged = list(rows)
     for places in families.values():
-        adjusted = holm([rows[place]["beyond_p"] for place in places])
-        for place, p in zip(places, adjusted, strict=True):
-            judged[place] = rows[place] | {"holm_p": float(p), "flagged": bool(p <= LEVEL)}
+        p_values = [rows[place]["beyond_p"] for place in places]
+        bounds = holm_is_bound(p_values, [bool(rows[place]["beyond_p_bound"]) for place in places])
+        for place, p, bound in zip(places, holm(p_values), bounds, strict=True):
+            judged[place] = rows[place] | {"holm_p": float(p), "holm_p_bound": bool(bound), "flagged": bool(p <= LEVEL)}
     return judged
 
 
-def _beyond(audit: Audited, method: str, space: str, seeds: Seeds) -> Row:
+def _beyond(audit: Audited, method: str, space: str, seeds: Seeds, together: int) -> Row:
     """What an attack gains on each control that was run; nothing for the prior itself, and no verdict on the other."""
     gains = {
         rival: gain_beyond(
@@ -74,6 +85,7 @@ def _beyond(audit: Audited, method: str, space: str, seeds: Seeds) -> Row:
             audit.raw(rival, space),
             seeds.child("beyond", rival).numpy(),
             patients=(audit.groups["members"].patients, audit.groups["non_members"].patients),
+            alpha=LEVEL / together,
         )
         for rival in RIVALS
         if rival in audit.found and method not in (CONTROL, rival)
@@ -84,13 +96,17 @@ def _beyond(audit: Audited, method: str, space: str, seeds: Seeds) -> Row:
             row |= {f"{stem}{name}": value for name, value in _gain_columns(gains[rival]).items()}
     if method in RIVALS or CONTROL not in gains or any(np.isnan(found.p) for found in gains.values()):
         return row
-    beyond = max(found.p if found.gain > 0 else 1.0 for found in gains.values())
-    return row | {"controls": " and ".join(gains), "beyond_p": beyond}
+    beyond, exact = max((found.p, not found.p_bound) for found in gains.values())
+    return row | {"controls": " and ".join(gains), "beyond_p": beyond, "beyond_p_bound": not exact}
 
 
 def _gain_columns(found: Gain) -> Row:
     values = (found.gain, found.low, found.high, found.p, found.detectable)
-    return {**dict(zip(GAIN, map(number, values), strict=False)), "compared": found.candidates}
+    return {
+        **dict(zip(GAIN, map(number, values), strict=False)),
+        "compared": found.candidates,
+        "gain_p_bound": found.p_bound,
+    }
 
 
 def _likely_row(audit: Audited, row: Row, seeds: Seeds) -> Row:

@@ -141,7 +141,8 @@ def measures(side: int, population: Population, population_words: str, tables: T
         "DeLong's interval (1988), p by exchanging ranks within patients (Bandos 2005).",
         "gain": "A patient's score is -log(1 - similarity) of the nearest of k candidates, averaged over random subsets of "
         "k, the same k for attack and control and at most half of the control's. The gain is 1 - exp(-d), d being what "
-        "members gain less what non-members do. Interval and p by Welch's t, with the variance between draws of k candidates.",
+        "members gain less what non-members do. Interval by Welch's t, with the variance between draws of k candidates. "
+        "p, one-sided: the larger of dealing patients anew, and candidates of attack and control.",
         "flagged": "Gains above 0 on every control that was run, the larger p at most 0.025 after Holm (1979), over targets, "
         "attacks and spaces together; the two controls of the audit itself are a family of their own.",
         "nearer": "Members whose nearest candidate is more similar than that of any non-member; chance by dealing the "

@@ -9,12 +9,13 @@ from remnant.base.errors import RemnantError
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.crossover import role_effect
-from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, paired_difference
+from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, detectable_noncentrality, paired_difference
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.studies.subbanna2021.search import Search
 
 GROUPS = ("member", "non_member")
 STATISTICS = ("own", "margin")
+LEVEL = 0.05
 FLOOR = 1 / (RESAMPLES + 1)  # a Monte Carlo p-value where no flip of signs was as extreme
 
 
@@ -59,13 +60,28 @@ def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> R
 
 
 def looked_at_together(rows: list[Row]) -> list[Row]:
-    """The rows with `holm_p`: each p-value beside those of all networks, attacks, measures and statistics of the table."""
+    """The rows with `holm_p`: each p-value beside those of all networks, attacks, measures and statistics of the table.
+
+    `detectable` grows with them: what 80% power would have shown where a p-value must be so many times smaller.
+    """
     p_values = [math.nan if row["p"] is None else row["p"] for row in rows]
     bounds = holm_is_bound(p_values, [bool(row["p_bound"]) for row in rows])
+    together = int(np.isfinite(p_values).sum())
     return [
-        {**row, "holm_p": number(p), "holm_p_bound": bool(bound)}
+        {**row, "detectable": _among(row, together), "holm_p": number(p), "holm_p_bound": bool(bound)}
         for row, p, bound in zip(rows, holm(p_values), bounds, strict=True)
     ]
+
+
+def _among(row: Row, together: int) -> Value:
+    """The row's detectable difference at its own 5%, as large as it must be among `together` tests (Bonferroni's level)."""
+    # Least squares spends a degree of freedom on each training, or on the mean alone.
+    freedom = int(row["n"]) - int(row.get("trainings", 1))
+    if row["detectable"] is None or freedom < 1:
+        return row["detectable"]
+    return row["detectable"] * (
+        detectable_noncentrality(freedom, alpha=LEVEL / together) / detectable_noncentrality(freedom, alpha=LEVEL)
+    )
 
 
 def _statistic(found: Search, statistic: str) -> list[float]:
