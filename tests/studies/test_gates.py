@@ -1,5 +1,7 @@
 """Each gate stays shut when its rule is broken, and opens when it holds."""
 
+import math
+
 import pytest
 
 from remnant.measure.intervals import FEWEST
@@ -49,6 +51,8 @@ def test_silence_without_a_control_that_was_seen_means_nothing(seen, told):
         ([1.0, 0.5], True),
         ([1.0, 0.96], False),
         ([1.0, 1.2], False),
+        ([0.0, 0.0], False),
+        ([math.nan, math.nan], False),
         ([-1.0, -2.0], True),
         ([1.0], True),
         # One lucky step at the end is no learning.

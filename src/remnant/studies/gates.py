@@ -89,7 +89,8 @@ def prior_alike(rows: Sequence[Row]) -> Gate | None:
 def _fell(values: Sequence[float]) -> bool:
     ends = min(ENDS, max(1, len(values) // 2))
     first, last = median(values[:ends]), median(values[-ends:])
-    return first - last >= FALLEN * abs(first)
+    # A loss that is 0 throughout has taught nothing.
+    return first - last >= FALLEN * abs(first) and first != last
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

@@ -248,6 +248,24 @@ def test_nobody_found_is_no_verdict_without_patients_learning_and_a_control():
     assert len(reasons) == 3
 
 
+def test_the_positive_control_alone_exposes_nobody_and_opens_no_gate_for_the_silence_of_others():
+    made = tables(count=0, published=0)
+    made["identification"].append(identification("overfit", "member", 9, 0.6))
+    experiments = ["default", "published", "overfit"]
+    said = page.words(made, CELLS, preset("cpu").changed(networks=["unet"], experiments=experiments), COHORT)
+    assert "not a clearance of the model" in said["findings"][0]
+    # The control was seen, and still there are too few patients for the silence of the others.
+    assert len(said["no_conclusion"]) == 1 and "9 members" in said["no_conclusion"][0]
+
+
+@pytest.mark.parametrize("few", [0, 1, 2, 3])
+def test_the_fewest_patients_of_any_attack_decide_whether_they_are_enough(few):
+    made = tables(count=0, published=0)
+    for place, row in enumerate(made["identification"]):
+        row["n"] = 9 if place == few else 24
+    assert sum(" only 9 " in reason for reason in concluded(made)) == 1
+
+
 def test_more_patients_found_than_chance_are_no_exposure_unless_the_interval_says_so():
     made = tables(count=2, published=0)
     for row in made["identification"]:
