@@ -204,6 +204,14 @@ def test_silence_counts_only_where_the_target_was_given_images_as_in_training(sh
     assert row["outcome"] == outcome and (doubt is None or outcome == "shown" or doubt in row["sentence"])
 
 
+def test_of_too_few_patients_it_is_said_that_they_are_too_few():
+    roles = np.repeat([MEMBER, NON_MEMBER], 3)
+    test = membership_test(np.arange(6.0) % 3, roles, np.random.default_rng(0))
+    rows = membership_tables({"checkpoint": ByOutput({"margin": test}, test)})["membership_verdicts"]
+    sentence = doubted(rows, FED, {"right": 3, "asked": 3, "by_chance": 0.56})[0]["sentence"]
+    assert "3 members and 3 non-members are too few" in sentence and "is not shown: 3 of 3 answers" in sentence
+
+
 def test_the_task_is_held_against_one_who_answers_as_often_each_way():
     labels = np.array([0, 1] * 20)
     sure = np.where(labels, 3.0, -3.0)[:, None]

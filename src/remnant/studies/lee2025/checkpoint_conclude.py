@@ -30,8 +30,8 @@ from remnant.studies.membership_tables import membership_tables
 
 TARGET = "checkpoint"
 AT_CHANCE = (
-    "The model does not do its task on these images as they are given to it: {right} of {asked} answers about training patients "
-    "are right, where chance gives {by_chance:.0%}."
+    "That the model does its task on these images as they are given to it is not shown: {right} of {asked} answers about "
+    "training patients are right, where chance gives {by_chance:.0%}."
 )
 AGAINST_CHANCE = (
     "The model's outputs seem to mean other classes than was taken: {right} of {asked} answers about training patients are "
@@ -129,9 +129,14 @@ def doubted(rows: list[Row], feeding: Feeding, task: dict[str, Any]) -> list[Row
     return [
         row
         if row["outcome"] == "shown"
-        else {**row, "outcome": "cannot tell", "sentence": " ".join([CANNOT_TELL, *doubts])}
+        else {**row, "outcome": "cannot tell", "sentence": " ".join([_known_reason(row), *doubts])}
         for row in rows
     ]
+
+
+def _known_reason(row: Row) -> str:
+    """What kept the verdict from telling already, such as too few patients."""
+    return str(row["sentence"]) if row["outcome"] == "cannot tell" else CANNOT_TELL
 
 
 def balance_rows(groups: dict[str, Group]) -> list[Row]:
