@@ -54,7 +54,7 @@ class Published:
     def rows(self, table: str, **wanted) -> list[Row]:
         """All rows of `table` whose columns equal `wanted`; raises `RemnantError` where there is none, or no such column."""
         if table not in self.tables:
-            raise RemnantError(f"{self.name} has no table {table}.")
+            raise RemnantError(f"{self.name} has no table {table}; run that study again and publish it.")
         rows = self.tables[table]
         for column in wanted:
             if not any(column in row for row in rows):
@@ -101,7 +101,7 @@ def accessors(folder: Path) -> dict[str, Any]:
         "fixed": str,
         "holds": holds,
         "exact": exact,
-        "contrast": contrast,
+        "over_prior": over_prior,
         "binormal_auc": binormal_auc,
     }
 
@@ -126,22 +126,23 @@ def exact(count: int, n: int) -> Row:
     return {"rank1": found.mean, "rank1_low": found.low, "rank1_high": found.high, "rank1_count": count, "n": n}
 
 
-def contrast(run: Published, target: str, source: str, against: str) -> Row:
-    """AUC of members by the images of `source` minus that by `against`, in the target's own features (DeLong 1988).
+def over_prior(run: Published, target: str, source: str) -> Row:
+    """AUC of members by the images of `source` minus that by the untuned prior's, in the target's own features (DeLong 1988).
 
-    The files of today have no row of it but for pairs of attacks, so it rests on the table `membership_scores`, a row a patient.
+    A run from before the table `over_prior` has a row a patient in its place, in the table `membership_scores`.
     """
+    wanted = {"target": target, "space": "target_features"}
+    if "over_prior" in run.tables or "membership_scores" not in run.tables:
+        return run.one("over_prior", source=source, **wanted)
     scores = [
         tuple(
             np.array([row["score"] for row in sorted(rows, key=lambda row: row["pseudonym"])])
             for group in ("member", "non_member")
-            for rows in [
-                run.rows("membership_scores", target=target, space="target_features", source=which, group=group)
-            ]
+            for rows in [run.rows("membership_scores", source=which, group=group, **wanted)]
         )
-        for which in (source, against)
+        for which in (source, "prior")
     ]
-    found = auc_contrast(*scores, Seeds(0).child("readme", target, source, against).numpy())
+    found = auc_contrast(*scores, Seeds(0).child("readme", target, source, "prior").numpy())
     return {"difference": found.difference, "low": found.low, "high": found.high}
 
 

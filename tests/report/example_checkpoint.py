@@ -25,7 +25,7 @@ def checkpoint_rows() -> dict[str, list[Row]]:
             )
             for (actual, called), count in zip(("FF", "FM", "MF", "MM"), counts, strict=True)
         ],
-        "membership_scores": _scores(draw),
+        "score_groups": _scores(draw),
         "auc_forest": _leak(),
         "membership_forest": [
             {"target": target, "signal": signal, "auc": auc, "auc_low": low, "auc_high": high, "detectable": 0.73}
@@ -96,12 +96,13 @@ def _ages(draw) -> list[Row]:
 
 def _scores(draw) -> list[Row]:
     return [
-        {"target": target, "space": space, "source": source, "group": group, "score": float(score)}
+        {"target": target, "space": space, "source": source, "group": group, "n": 60, "sd": 0.03}
+        | {"mean": middle + 0.001, "median": middle, "q25": middle - 0.02, "q75": middle + 0.02}
         for target, gap in zip(TARGETS[:2], (0.01, 0.06), strict=True)
         for space in ("target_features", "independent_features")
         for source in SOURCES
         for group in ("member", "non_member")
-        for score in draw.normal(0.8 + gap * (group == "member") * (source == "attack"), 0.03, 60).clip(0, 1)
+        for middle in [0.8 + gap * (group == "member") * (source == "attack") + draw.normal(0, 0.005)]
     ]
 
 

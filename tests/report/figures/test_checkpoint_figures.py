@@ -8,7 +8,7 @@ from tests.report.example_checkpoint import SOURCES, TARGETS, checkpoint_rows
 from remnant.report.figures.candidates import scores_scatter
 from remnant.report.figures.demographics import age_scatter, sex_confusion
 from remnant.report.figures.distribution import entropy_histogram, kurtosis_curves
-from remnant.report.figures.membership import auc_forest, membership_scores
+from remnant.report.figures.membership import auc_forest, score_groups
 from remnant.report.figures.stage1 import stage1_terms
 from remnant.report.figures.style import CHANCE, to_svg
 
@@ -95,16 +95,20 @@ def test_the_confusion_says_counts_and_shares_of_the_actual():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["women", "men"]
 
 
-def test_a_dot_a_patient_its_median_and_the_highest_non_member(rows):
-    part = [row for row in rows["membership_scores"] if row["target"] == "cnn" and row["space"] == "target_features"]
-    (axes,) = membership_scores(part).axes
-    clouds = [cloud.get_offsets() for cloud in axes.collections if len(cloud.get_offsets()) == 60]
-    assert len(clouds) == 2 * len(SOURCES)
-    first = [row["score"] for row in part if row["source"] == "attack" and row["group"] == "member"]
-    np.testing.assert_allclose(sorted(clouds[0][:, 1]), sorted(first))
-    heights = [lines.get_segments()[0][0, 1] for lines in axes.collections if hasattr(lines, "get_segments")]
-    others = [row["score"] for row in part if row["source"] == "attack" and row["group"] == "non_member"]
-    np.testing.assert_allclose(heights[:3], [np.median(first), np.median(others), max(others)])
+def test_a_box_a_group_its_median_and_its_mean(rows):
+    part = [row for row in rows["score_groups"] if row["target"] == "cnn" and row["space"] == "target_features"]
+    withheld = part[1] | dict.fromkeys(("mean", "sd", "q25", "median", "q75"))
+    (axes,) = score_groups([part[0], withheld, *part[2:]]).axes
+    shown = [part[0], *part[2:]]
+    assert len(shown) == 2 * len(SOURCES) - 1
+    boxes = [(box.get_y(), box.get_y() + box.get_height()) for box in axes.patches]
+    np.testing.assert_allclose(boxes, [(row["q25"], row["q75"]) for row in shown])
+    assert [box.get_x() + 0.15 for box in axes.patches] == pytest.approx([-0.2, 0.8, 1.2, 1.8, 2.2])
+    lines = [lines.get_segments()[0] for lines in axes.collections]
+    across = [line[0, 1] for line in lines if line[0, 1] == line[1, 1]]
+    upright = [line[:, 1].tolist() for line in lines if line[0, 1] != line[1, 1]]
+    np.testing.assert_allclose(across, [row["median"] for row in shown])
+    np.testing.assert_allclose(upright, [(row["mean"] - row["sd"], row["mean"] + row["sd"]) for row in shown])
 
 
 def test_the_forest_has_the_attack_beside_each_null(rows):

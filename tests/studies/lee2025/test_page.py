@@ -270,7 +270,16 @@ def test_a_checkpoint_alone_is_reported_without_comparison(tables, tmp_path):
         name: [row | {"target": "checkpoint"} if "target" in row else row for row in rows]
         for name, rows in bare.items()
     }
-    empty = ("patients", "leak", "leak_by_rank", "membership_scores", "mitigations", "methods")
+    empty = (
+        "patients",
+        "leak",
+        "leak_by_rank",
+        "membership_scores",
+        "score_groups",
+        "over_prior",
+        "mitigations",
+        "methods",
+    )
     bare |= {name: [] for name in (*empty, "demographics", "ages", "sexes", "anonymity")}
     found = results(bare)
     assert "whether they show patients of the training is open" in found.headline

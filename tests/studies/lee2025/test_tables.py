@@ -1,3 +1,4 @@
+import statistics
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,9 @@ COLUMNS = {
     "difference low high p p_bound detectable holm_p holm_p_bound",
     "methods": "target space method auc auc_published difference low high p p_bound detectable flagged holm_p holm_p_bound",
     "membership_scores": "target space source group pseudonym score",
+    "score_groups": "target space source group n mean sd q25 median q75",
+    "over_prior": "target space source members non_members auc auc_prior difference low high p p_bound detectable holm_p "
+    "holm_p_bound",
     "candidates": "target stage1 mahalanobis likely stage1_cut mahalanobis_cut",
     "kurtosis": "target set component kurtosis low high",
     "entropy": "target set low high count",
@@ -88,6 +92,32 @@ def test_the_auc_is_of_the_scores(tables):
     row = one(tables["leak"], crop="whole", set="all", **where)
     assert row["auc"] == pytest.approx(wins, abs=1e-6)
     assert row["nearer"] == sum(score > max(scores["non_member"]) for score in scores["member"])
+
+
+def test_a_group_of_scores_is_described_without_a_row_a_patient(tables):
+    parts = {}
+    for row in tables["membership_scores"]:
+        parts.setdefault((row["target"], row["space"], row["source"], row["group"]), []).append(row["score"])
+    assert len(tables["score_groups"]) == len(parts)
+    for row in tables["score_groups"]:
+        scores = parts[row["target"], row["space"], row["source"], row["group"]]
+        assert (row["n"], row["mean"]) == (len(scores), pytest.approx(statistics.mean(scores)))
+        assert row["sd"] == pytest.approx(statistics.stdev(scores))
+        quartiles = statistics.quantiles(scores, method="inclusive")
+        assert [row["q25"], row["median"], row["q75"]] == pytest.approx(quartiles)
+
+
+def test_the_area_over_the_priors_is_that_of_the_same_patients(tables):
+    methods = {(row["target"], row["source"]) for row in tables["leak"] if row["source"] != "prior"}
+    assert {(row["target"], row["source"]) for row in tables["over_prior"]} == methods
+    for row in tables["over_prior"]:
+        where = {"target": row["target"], "space": row["space"], "crop": "whole", "set": "all"}
+        areas = [one(tables["leak"], source=source, **where)["auc"] for source in (row["source"], "prior")]
+        assert [row["auc"], row["auc_prior"]] == pytest.approx(areas)
+        assert row["difference"] == pytest.approx(areas[0] - areas[1], abs=1e-6)
+        assert row["low"] <= row["difference"] <= row["high"]
+    adjusted = multipletests([row["p"] for row in tables["over_prior"]], method="holm")[1]
+    assert [row["holm_p"] for row in tables["over_prior"]] == pytest.approx(adjusted)
 
 
 def test_who_leaks_is_flagged_and_who_does_not_is_not(tables):
@@ -257,8 +287,8 @@ def test_without_patients_and_without_a_model_what_can_be_said_is_said():
     tables = make_tables(**bare, population=stationary_population(), site=1000, seeds=Seeds(0))
     empty = {name for name, rows in tables.items() if not rows}
     assert empty == {
-        *("patients", "leak", "leak_by_rank", "membership_scores", "mitigations", "methods", "demographics"),
-        *("ages", "sexes", "anonymity"),
+        *("patients", "leak", "leak_by_rank", "membership_scores", "score_groups", "over_prior", "mitigations"),
+        *("methods", "demographics", "ages", "sexes", "anonymity"),
         *OF_CELLS,
     }
     row = one(tables["likely"], method="published")

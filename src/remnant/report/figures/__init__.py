@@ -17,7 +17,7 @@ from remnant.report.figures.distribution import entropy_histogram, kurtosis_curv
 from remnant.report.figures.gallery import gallery_size
 from remnant.report.figures.identification import identification_bars
 from remnant.report.figures.leak import leak_forest
-from remnant.report.figures.membership import auc_forest, membership_forest, membership_scores
+from remnant.report.figures.membership import auc_forest, membership_forest, score_groups
 from remnant.report.figures.metrics import metric_match, response_curves
 from remnant.report.figures.own import own_against_others
 from remnant.report.figures.radiographs import likely_beside_nearest, progression
@@ -61,7 +61,7 @@ FIGURES = {
     "scores_scatter": Kind(scores_scatter, "candidates"),
     "kurtosis_curves": Kind(kurtosis_curves, "kurtosis"),
     "entropy_histogram": Kind(entropy_histogram, "entropy"),
-    "membership_scores": Kind(membership_scores, "membership_scores", people=True),
+    "score_groups": Kind(score_groups, "score_groups"),
     "auc_forest": Kind(auc_forest, "leak"),
     "membership_forest": Kind(membership_forest, "membership"),
     "trade_off": Kind(trade_off, "trade_off"),

@@ -1,63 +1,47 @@
-"""Members against non-members by the reconstruction nearest to each: their scores, and the areas beside the nulls."""
+"""Members against non-members by the reconstruction nearest to each: their groups' scores, and the areas beside the nulls."""
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from remnant.base.results import Row
-from remnant.report.figures.style import (
-    CHANCE,
-    GROUPS,
-    INK,
-    LINES,
-    PUBLISHED,
-    WIDTH,
-    legend_above,
-    panels,
-    patient_dots,
-)
+from remnant.report.figures.style import CHANCE, GROUPS, INK, LINES, PUBLISHED, WIDTH, legend_above, panels
 from remnant.report.words import facet, label, number, split
 
-PHASES = 0.618034  # steps of the golden section part neighbours evenly, the same each time
 MARKERS = "os^Dv*P"
 SOURCES = (LINES[0], PUBLISHED, *LINES[1:])  # the attack first, its nearest null in grey
 MARGIN = 0.83  # of the figure's width; the rest is for the numbers beside the forest
 
 
-def membership_scores(rows: list[Row]) -> Figure:
-    """One dot a patient: similarity of its nearest reconstruction, members beside non-members, for each source of images.
+def score_groups(rows: list[Row]) -> Figure:
+    """Similarity of the nearest reconstruction, members beside non-members, for each source of images.
 
-    `rows` are of the table `membership_scores`: `target`, `space` (of the features), `source` (the attack, or a null such
-    as the untuned prior), `group`, `score`. One panel a target and space; the bar is a strip's median, and the dotted line
-    the highest non-member, above which members have a reconstruction nearer than any non-member has.
+    `rows` are of the table `score_groups`: `target`, `space` (of the features), `source` (the attack, or a null such as the
+    untuned prior), `group`, `mean`, `sd`, `q25`, `median`, `q75`; empty values are not drawn. One panel a target and space. A
+    box from quartile to quartile with the median, a diamond at the mean and a thin line over one standard deviation either way.
     """
     parts = split(rows, "target", "space")
     sources = [source for (source,) in split(rows, "source")]
     figure, axes = panels(len(parts), height=2.5, share_y=False)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
-        for place, source in enumerate(sources):
-            strips = {
-                group: np.array([row["score"] for row in part if row["source"] == source and row["group"] == group])
-                for group in GROUPS
-            }
-            for side, group in zip((-0.2, 0.2), GROUPS, strict=True):
-                values = np.sort(strips[group])
-                if not len(values):
-                    continue
-                sideways = (np.arange(len(values)) * PHASES % 1 - 0.5) * 0.3
-                name = label(group) if place == 0 else None
-                size = 12 if len(values) < 100 else 6
-                patient_dots(panel, place + side, values, sideways, group, name=name, size=size)
-            if len(strips["non_member"]):
-                top = strips["non_member"].max()
-                panel.hlines(top, place - 0.42, place + 0.42, color=CHANCE, linewidth=1, linestyle=(0, (1, 1.5)))
+        for row in part:
+            if row["median"] is None:
+                continue
+            place = sources.index(row["source"]) + (-0.2 if row["group"] == "member" else 0.2)
+            color = GROUPS[row["group"]]
+            if row["sd"] is not None:
+                style = {"fmt": "D", "color": INK, "mfc": "white", "markersize": 4, "linewidth": 0.9, "zorder": 4}
+                panel.errorbar(place, row["mean"], row["sd"], **style)
+            height = row["q75"] - row["q25"]
+            panel.bar(place, height, 0.3, bottom=row["q25"], color=color, alpha=0.6, edgecolor=color, zorder=2)
+            panel.hlines(row["median"], place - 0.15, place + 0.15, color=INK, linewidth=1.6, zorder=3)
         panel.set_xticks(range(len(sources)), [label(source).replace(" ", "\n", 1) for source in sources], fontsize=7.5)
         panel.set_xlim(-0.5, len(sources) - 0.5)
         panel.grid(axis="x", visible=False)
         panel.set_title(facet(keys, parts))
     for panel in axes[::2]:
         panel.set_ylabel("similarity of the nearest")
-    axes[0].plot([], [], color=CHANCE, linewidth=1, linestyle=(0, (1, 1.5)), label="highest non-member")
+    for group, color in GROUPS.items():
+        axes[0].plot([], [], "s", color=color, markersize=7, label=label(group))
     legend_above(figure, axes[0])
     return figure
 

@@ -65,10 +65,11 @@ def _leak(tables: Tables) -> Section:
     exemplary = [target for target in (OVERFIT, PLANTED) if target in _compared(tables)] or _compared(tables)[:1]
     figures.append(
         FigureView(
-            name="membership-scores",
-            kind="membership_scores",
-            caption="How near the nearest drawn image comes to each patient. A dot is a patient. An attack that draws "
-            "fewer images comes less near to everybody: hold members against non-members.",
+            name="score-groups",
+            kind="score_groups",
+            caption="How near the nearest drawn image comes to a patient. A box is the middle half of a group, its "
+            "line the median; the diamond is the mean, with one standard deviation either way. An attack that draws fewer "
+            "images comes less near to everybody: hold members against non-members.",
             where={"target": exemplary},
         )
     )

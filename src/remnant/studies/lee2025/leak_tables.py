@@ -184,7 +184,7 @@ def method_rows(audits: Sequence[Audited], leak: Sequence[Row], seeds: Seeds) ->
             row |= {"auc": mann_whitney_auc(*one).mean, "auc_published": mann_whitney_auc(*first).mean}
             row |= contrast_columns(one, first, seeds.child(audit.target, method, space))
             rows.append(row | {"flagged": verdicts.get((audit.target, method, space))})
-    return _with_holm(rows)
+    return with_holm(rows)
 
 
 def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[str, Row], seeds: Seeds) -> list[Row]:
@@ -212,10 +212,11 @@ def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[s
         comparable = all(value is not None and value >= USEFUL for value in balanced)
         row |= {"balanced": balanced[0], "balanced_against": balanced[1], "comparable": comparable}
         rows.append(row | contrast_columns(*pairs, seeds.child(other.target, space, method)))
-    return _with_holm(rows)
+    return with_holm(rows)
 
 
-def _with_holm(rows: list[Row]) -> list[Row]:
+def with_holm(rows: list[Row]) -> list[Row]:
+    """The rows with their p-values `p` adjusted over all of them (Holm 1979)."""
     p_values = [np.nan if row["p"] is None else row["p"] for row in rows]
     bounds = holm_is_bound(p_values, [bool(row["p_bound"]) for row in rows])
     return [

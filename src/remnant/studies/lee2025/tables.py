@@ -23,6 +23,7 @@ from remnant.studies.lee2025.leak_tables import (
 )
 from remnant.studies.lee2025.likely_tables import likely_rows
 from remnant.studies.lee2025.matches import Reader
+from remnant.studies.lee2025.nearest_tables import group_rows, over_prior_rows
 from remnant.studies.lee2025.scores import ATTACK, Audited, Groups, audited
 from remnant.studies.lee2025.stage1 import TOTAL
 from remnant.studies.lee2025.targets import CONTROLS
@@ -47,6 +48,8 @@ NAMES = (
     "leak",
     "leak_by_rank",
     "membership_scores",
+    "score_groups",
+    "over_prior",
     "mitigations",
     "methods",
     "ceiling",
@@ -96,9 +99,11 @@ def make_tables(
         tables["leak"] += leak_rows(audit, seeds.child("leak"), together[audit.target])
         tables["leak_by_rank"] += rank_rows(audit)
         tables["membership_scores"] += score_rows(audit)
+        tables["score_groups"] += group_rows(audit)
         if reader:
             tables["anonymity"] += anonymity_rows(audit, reader, population, site)
     tables["leak"] = with_verdicts(tables["leak"], CONTROLS)
+    tables["over_prior"] = over_prior_rows(audits, seeds.child("over_prior"))
     tables["methods"] = method_rows(audits, tables["leak"], seeds.child("methods"))
     tables["mitigations"] = list(_mitigations(audits, tables["targets"], seeds.child("mitigations")))
     return tables | (demographic_tables(audits, reader) if reader else {})
