@@ -17,7 +17,7 @@ from remnant.nets.classifiers import build_classifier
 from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset
 from remnant.studies.lee2025.checkpoint_conclude import doubted
-from remnant.studies.lee2025.checkpoint_page import _identified, headline
+from remnant.studies.lee2025.checkpoint_verdict import _identified, headline
 from remnant.studies.lee2025.feeding import Feeding
 from remnant.studies.lee2025.outputs import does_its_task, task_of
 from remnant.studies.membership_tables import ByOutput, membership_tables

@@ -17,6 +17,7 @@ from remnant.studies.frame import AUDIT, Cells, phantom_notices, provenance_of, 
 from remnant.studies.lee2025 import checkpoint_page
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, demographics_file
 from remnant.studies.lee2025.checkpoint_page import Asking
+from remnant.studies.lee2025.checkpoint_verdict import no_conclusion
 from remnant.studies.lee2025.conclude import trained_in
 from remnant.studies.lee2025.feeding import Feeding
 from remnant.studies.lee2025.kept import OWN, Group, groups_file, read_attacked, read_groups
@@ -83,7 +84,7 @@ def conclude_checkpoint(run: Run, cells: Cells, settings: CheckpointSettings, co
         title=checkpoint_page.TITLE,
         subject=AUDIT,
         notices=phantom_notices(_cohorts(asking)),
-        no_conclusion=checkpoint_page.no_conclusion(tables, settings.preset),
+        no_conclusion=no_conclusion(tables, settings.preset),
         preset=settings.preset,
         command=command,
         patients=len(patients),
