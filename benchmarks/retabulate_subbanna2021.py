@@ -21,7 +21,7 @@ from remnant.measure.crossover import role_effect
 from remnant.measure.intervals import EXACT_PATIENTS, identification_p_value
 from remnant.report.tables import in_markdown, write_tables
 from remnant.studies.frame import STUDY_OF_OURS
-from remnant.studies.subbanna2021.contrasts import FLOOR, GROUPS, STATISTICS, looked_at_together
+from remnant.studies.subbanna2021.contrasts import FLOOR, GROUPS, STATISTICS, effect_columns, looked_at_together
 from remnant.studies.subbanna2021.findings import findings, headline, highlights, no_conclusion, strongest
 from remnant.studies.subbanna2021.further_sections import further_sections
 from remnant.studies.subbanna2021.sections import sections
@@ -88,14 +88,7 @@ def _leaks(scores: list[Row], folds: int, seeds: Seeds):
                 "decoder": decoder,
                 "metric": metric,
                 "statistic": statistic,
-                "n": found.n,
-                "trainings": found.trainings,
-                "difference": number(found.difference),
-                "low": number(found.low),
-                "high": number(found.high),
-                "p": number(found.p),
-                "p_bound": found.p_bound,
-                "detectable": number(found.detectable),
+                **effect_columns(found),
             }
 
 

@@ -1,14 +1,13 @@
 """Rows of the second yardstick: what an attack on the code tells beyond the same attack on the segmentation map alone."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from remnant.base.results import Row, Value, number
+from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.intervals import FEWEST
-from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.verification import verification_contrast
+from remnant.studies.columns import difference_columns, with_holm
 from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
 from remnant.studies.kim2019.inversion_tables import SOUGHT, searched
 from remnant.studies.kim2019.records import RAW, Inversion
@@ -32,12 +31,10 @@ def difference_rows(
     rows.sort(key=lambda row: [*described].index(str(row["variant"])))
     for family in {row["kind"]: None for row in rows}:
         judged = [row for row in rows if row["kind"] == family and row["variant"] != RAW]
-        p_values = [math.nan if row["p"] is None else row["p"] for row in judged]
-        bounds = [bool(row["p_bound"]) for row in judged]
-        for row, p, bound in zip(judged, holm(p_values), holm_is_bound(p_values, bounds), strict=True):
-            enough = row["patients"] >= FEWEST
-            row |= {"holm_p": number(p), "holm_p_bound": bool(bound)}
-            row |= {"beyond": bool(p <= LEVEL and row["low"] > 0) if enough else None}
+        for row, adjusted in zip(judged, with_holm(judged), strict=True):
+            p, enough = adjusted["holm_p"], row["patients"] >= FEWEST
+            told = p is not None and p <= LEVEL and row["low"] > 0
+            row |= adjusted | {"beyond": told if enough else None}
     return rows
 
 
@@ -79,12 +76,7 @@ def _contrast(code: Pairs, labels: Pairs, seeds: Seeds) -> Row:
         "patients": found.n,
         "auc_code": _area(code),
         "auc_map": _area(labels),
-        "difference": number(found.difference),
-        "low": number(found.low),
-        "high": number(found.high),
-        "p": number(found.p),
-        "p_bound": found.p_bound,
-        "detectable": number(found.detectable),
+        **difference_columns(found),
         "holm_p": None,
         "holm_p_bound": None,
         "beyond": None,

@@ -11,7 +11,7 @@ from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.membership import along_ranks, membership
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.pull import Gain, gain_beyond
-from remnant.studies.columns import interval_columns
+from remnant.studies.columns import interval_columns, with_holm
 from remnant.studies.lee2025.scores import ATTACK, Audited, Pair, contrast_columns
 from remnant.studies.lee2025.settings import CLASSES, CONTROL, METHODS_OF_ALL, RIVALS
 
@@ -213,13 +213,3 @@ def mitigation_rows(overfit: Audited, others: Sequence[Audited], trained: dict[s
         row |= {"balanced": balanced[0], "balanced_against": balanced[1], "comparable": comparable}
         rows.append(row | contrast_columns(*pairs, seeds.child(other.target, space, method)))
     return with_holm(rows)
-
-
-def with_holm(rows: list[Row]) -> list[Row]:
-    """The rows with their p-values `p` adjusted over all of them (Holm 1979)."""
-    p_values = [np.nan if row["p"] is None else row["p"] for row in rows]
-    bounds = holm_is_bound(p_values, [bool(row["p_bound"]) for row in rows])
-    return [
-        row | {"holm_p": number(p), "holm_p_bound": bool(bound)}
-        for row, p, bound in zip(rows, holm(p_values), bounds, strict=True)
-    ]

@@ -8,7 +8,7 @@ import numpy as np
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
-from remnant.studies.lee2025.leak_tables import with_holm
+from remnant.studies.columns import with_holm
 from remnant.studies.lee2025.scores import Audited, contrast_columns
 from remnant.studies.lee2025.settings import CONTROL, METHODS_OF_ALL
 

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from remnant.attacks.checkpoint.methods import METHODS
-from remnant.base.results import Row, number
+from remnant.base.results import Row
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast
 from remnant.measure.membership import nearest_so_far
+from remnant.studies.columns import difference_columns
 from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
 from remnant.studies.lee2025.settings import CONTROL
 
@@ -84,15 +85,6 @@ def audited(attacked: Sequence[Attacked], groups: Mapping[str, Groups], sources:
     ]
 
 
-def contrast_columns(first: Pair, second: Pair, seeds: Seeds, name: str = "difference") -> Row:
-    """Area of `first` minus that of `second`, the same patients: the difference under `name`, its interval, p, detectable."""
-    found = auc_contrast(first, second, seeds.numpy())
-    stem = "" if name == "difference" else f"{name}_"
-    return {
-        name: number(found.difference),
-        f"{stem}low": number(found.low),
-        f"{stem}high": number(found.high),
-        f"{stem}p": number(found.p),
-        f"{stem}p_bound": found.p_bound,
-        f"{stem}detectable": number(found.detectable),
-    }
+def contrast_columns(first: Pair, second: Pair, seeds: Seeds) -> Row:
+    """Area of `first` minus that of `second`, the same patients."""
+    return difference_columns(auc_contrast(first, second, seeds.numpy()))

@@ -1,6 +1,5 @@
 """Rows of what is held against something else, patient by patient: members as non-members, one experiment another."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,9 +7,9 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
-from remnant.measure.crossover import role_effect
+from remnant.measure.crossover import RoleEffect, role_effect
 from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, detectable_noncentrality, paired_difference
-from remnant.measure.multiplicity import holm, holm_is_bound
+from remnant.studies.columns import difference_columns, with_holm
 from remnant.studies.subbanna2021.search import Search
 
 GROUPS = ("member", "non_member")
@@ -45,18 +44,12 @@ def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> R
         )
     )
     found = role_effect(differences, member_folds, other_folds, seeds.numpy())
-    return {
-        **key,
-        "statistic": statistic,
-        "n": found.n,
-        "trainings": found.trainings,
-        "difference": number(found.difference),
-        "low": number(found.low),
-        "high": number(found.high),
-        "p": number(found.p),
-        "p_bound": found.p_bound,
-        "detectable": number(found.detectable),
-    }
+    return {**key, "statistic": statistic, **effect_columns(found)}
+
+
+def effect_columns(found: RoleEffect) -> Row:
+    """Of how many patients and trainings, and the difference."""
+    return {"n": found.n, "trainings": found.trainings, **difference_columns(found)}
 
 
 def looked_at_together(rows: list[Row]) -> list[Row]:
@@ -64,13 +57,8 @@ def looked_at_together(rows: list[Row]) -> list[Row]:
 
     `detectable` grows with them: what 80% power would have shown where a p-value must be so many times smaller.
     """
-    p_values = [math.nan if row["p"] is None else row["p"] for row in rows]
-    bounds = holm_is_bound(p_values, [bool(row["p_bound"]) for row in rows])
-    together = int(np.isfinite(p_values).sum())
-    return [
-        {**row, "detectable": _among(row, together), "holm_p": number(p), "holm_p_bound": bool(bound)}
-        for row, p, bound in zip(rows, holm(p_values), bounds, strict=True)
-    ]
+    together = sum(row["p"] is not None for row in rows)
+    return [{**row, "detectable": _among(row, together)} for row in with_holm(rows)]
 
 
 def _among(row: Row, together: int) -> Value:
