@@ -60,7 +60,7 @@ def test_the_trade_off_has_points_intervals_the_papers_points_and_the_corner_to_
     ends = [segment.tolist() for lines in first.collections for segment in lines.get_segments()]
     assert [[0.0, 0.9], [0.0, 1.0]] in [[[round(v, 6) for v in end] for end in one] for one in ends]
     assert legend(figure) == ["raw scan", "after Kim 2019", "entropy", "the paper's", "chance", "to be reached"]
-    assert "area" in second.get_ylabel() and "balanced" in first.get_ylabel()
+    assert "AUC" in second.get_ylabel() and "balanced" in first.get_ylabel()
 
 
 def test_points_that_cover_each_other_share_the_label_of_their_lambdas():
@@ -105,7 +105,7 @@ def test_adversaries_are_marks_on_the_line_of_their_variant_hollow_where_a_failu
     assert [text.get_text() for text in axes.get_yticklabels()] == ["raw scan", "published, 1"]
     assert [one.get_title(loc="left") for one in figure.axes] == [
         "code \u00b7 real pairs",
-        "segmentation map \u00b7 real pairs",
+        "segmentation \u00b7 real pairs",
     ]
     assert legend(figure) == [
         "MS-SSIM",
@@ -126,7 +126,10 @@ def test_a_difference_is_filled_where_its_interval_leaves_zero_out():
     assert [line.get_markerfacecolor() != "white" for line in marks] == [True, False, True]
     low, high = axes.get_xlim()
     assert low == -high and high > 0.3
-    assert [text.get_text() for text in axes.texts] == ["\u2190 the map tells more", "the code tells more \u2192"]
+    assert [text.get_text() for text in axes.texts] == [
+        "\u2190 the segmentation tells more",
+        "the code tells more \u2192",
+    ]
 
 
 def test_a_panel_a_class_with_the_papers_dice():

@@ -40,16 +40,16 @@ def results(tables):
 
 def test_the_first_sentence_says_that_codes_can_be_inverted_and_what_remains(tables):
     text = headline(tables)
-    assert text.startswith("3 of 4 codes can be inverted: redrawn from the code of after Kim 2019, \u03bb 1, ")
+    assert text.startswith("3 of 4 codes can be inverted: reconstructed from the code of after Kim 2019, \u03bb 1, ")
     assert re.search(r"\d+ of 24 patients' own scans are found first \(\d+%, 95% interval \d+% to \d+%\)", text)
-    assert "and from its segmentation map alone" in text and "(chance is 4.2%)" in text
+    assert "and from its segmentation alone" in text and "(chance is 4.2%)" in text
     assert re.search(
-        r"the least remains with secret deformation, at 0\.\d+ of Dice lost: .* with an area of 0\.\d+ \[", text
+        r"the least remains with secret deformation, at 0\.\d+ of Dice lost: .* with an AUC of 0\.\d+ \[", text
     )
     assert text.count(". ") == 0 and text.endswith("(0.5 is guessing).")
     few = {"against": "once", "variant": "deformation"}
     weaker = changed(tables, "trade_off", {"value": 0.6, "low": 0.5, "high": 0.7}, **few)
-    assert ", one code and its map with 0.60 [0.50, 0.70] (0.5 is guessing)" in headline(weaker)
+    assert ", one code and its segmentation with 0.60 [0.50, 0.70] (0.5 is guessing)" in headline(weaker)
     assert [" · one code 0.60" in tile.note for tile in highlights(weaker)] == [False] * 4 + [True]
     assert headline(only(tables, "raw", "published-1")).startswith("The code can be inverted")
 
@@ -63,8 +63,8 @@ def test_where_no_raw_scan_was_segmented_no_figure_says_what_was_lost(tables):
 def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):
     text = headline(not_inverted(tables))
     most = max((row for row in tables["difference"] if row["beyond"]), key=lambda row: row["difference"])
-    assert text.startswith("1 of 4 codes tells more of a patient than its own segmentation map, most that of ")
-    assert f"most that of {most['name']}, by an area of +{most['difference']:.3f}" in text
+    assert text.startswith("1 of 4 codes tells more of a patient than its own segmentation, most that of ")
+    assert f"most that of {most['name']}, by an AUC of +{most['difference']:.3f}" in text
     assert "No code could be inverted, while the raw scans were, by the same attack; the least remains" in text
     blunt = changed(not_inverted(tables), "headline", {"inverted": False}, variant="raw")
     assert "inverted nothing, not even the raw scans" in headline(blunt) and "could be inverted" not in headline(blunt)
@@ -72,9 +72,7 @@ def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):
 
 def test_a_silence_is_told_apart_from_attacks_that_did_not_prove_themselves(tables):
     silent = changed(changed(not_inverted(tables), "headline", {"beyond": False}), "difference", {"beyond": False})
-    assert headline(silent).startswith(
-        "No code was seen to tell more of a patient than its own segmentation map does, and"
-    )
+    assert headline(silent).startswith("No code was seen to tell more of a patient than its own segmentation does, and")
     assert "That is a statement about these attacks" in findings(silent)[0]
     for weak in (
         changed(silent, "identity", {"counts": False}),
@@ -114,7 +112,7 @@ def test_the_second_yardstick_has_the_difference_and_what_could_have_been_seen(t
     assert re.search(
         r"No more was seen for .*secret deformation \(a difference of 0\.\d\d would have been seen\)", text
     )
-    assert "The segmentation map that comes back is a fingerprint itself" in said(tables)
+    assert "The segmentation that comes back is a fingerprint itself" in said(tables)
 
 
 def test_controls_and_sure_errors_are_told(tables):
@@ -126,7 +124,7 @@ def test_controls_and_sure_errors_are_told(tables):
     wrong = {"auc": 0.1, "auc_low": 0.05, "auc_high": 0.2, "strength": 0.9}
     wrongly = changed(tables, "identity", wrong, variant="entropy-1", adversary="d_adv")
     assert (
-        "1 adversaries answer wrongly with confidence, most D_adv on the code of entropy, \u03bb 1 (area 0.10)"
+        "1 adversaries answer wrongly with confidence, most D_adv on the code of entropy, \u03bb 1 (AUC 0.10)"
         in said(wrongly)
     )
     assert "answer wrongly" not in said(only(tables, "raw", "published-1"))
@@ -197,10 +195,10 @@ def test_what_was_not_measured_has_no_chapter_but_a_line(tables):
     bare = changed(bare, "headline", {"inverted": None, "beyond": None})
     words = page.words(bare, VARIANTS, scans())
     titles = [section.title for section in words["sections"]]
-    assert "Can the scan be redrawn?" not in titles and "One patient sent many times" not in titles
+    assert "Can the scan be reconstructed?" not in titles and "One patient sent many times" not in titles
     told = " ".join(words["not_tested"])
     assert (
-        "Whether the scan can be redrawn." in told
+        "Whether the scan can be reconstructed." in told
         and "sent many times with fresh secrets" in told
         and "Age and sex" in told
     )

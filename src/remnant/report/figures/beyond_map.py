@@ -1,4 +1,4 @@
-"""What a code gives away beyond its own segmentation map: the yardstick that no code can undercut, with its interval."""
+"""What a code gives away beyond its own segmentation: the yardstick that no code can undercut, with its interval."""
 
 from matplotlib.figure import Figure
 
@@ -9,10 +9,10 @@ from remnant.report.words import label, split
 
 
 def beyond_map(rows: list[Row]) -> Figure:
-    """Area of an attack on the code minus that of the same attack on the map, with its interval: a panel an attack.
+    """AUC of an attack on the code minus that of the same attack on the segmentation, with its interval: a panel an attack.
 
     `rows` are of the table `difference`: `name`, `family`, `attack`, `difference`, `low`, `high`. Filled where the interval
-    leaves zero out. Right of zero the code tells more than the map.
+    leaves zero out. Right of zero the code tells more than the segmentation.
     """
     parts = split(rows, "attack")
     variants = [name for (name,) in split(rows, "name")]
@@ -36,9 +36,9 @@ def beyond_map(rows: list[Row]) -> Figure:
         panel.set_ylim(len(variants) - 0.4, -1.1)
         panel.set_xlim(-1.1 * widest - 0.01, 1.1 * widest + 0.01)
         panel.grid(axis="y", visible=False)
-        panel.set(title=label(attack), xlabel="area on the code minus area on the map")
+        panel.set(title=label(attack), xlabel="AUC on the code minus AUC on the segmentation")
         style = {"xycoords": "axes fraction", "xytext": (0, -3), "textcoords": "offset points", "fontsize": 7}
-        panel.annotate("← the map tells more", (0.01, 1), va="top", **style)
+        panel.annotate("← the segmentation tells more", (0.01, 1), va="top", **style)
         panel.annotate("the code tells more →", (0.99, 1), va="top", ha="right", **style)
     figure.legend(handles=family_handles(rows), loc="outside upper left", ncols=4, columnspacing=1.4)
     return figure

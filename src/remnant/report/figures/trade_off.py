@@ -21,12 +21,12 @@ APART = 0.08
 TICKS = (-0.5, -0.1, -0.02, -0.01, 0.0, 0.01, 0.02, 0.1, 0.5)
 TITLES = {
     "paper": "the paper's adversaries,\non the code",
-    "once": "every attack,\non one code and its map",
+    "once": "every attack,\non one code and its segmentation",
     "everything": "every attack, on all\nthat the server sees",
 }
 AXES = {
     "balanced": "balanced accuracy of the strongest",
-    "auc": "area under the ROC curve of the strongest",
+    "auc": "AUC of the strongest",
 }
 
 

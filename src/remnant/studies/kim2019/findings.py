@@ -45,7 +45,7 @@ def no_conclusion(tables: Tables, preset: str) -> list[str]:
 
 
 def headline(tables: Tables) -> str:
-    """Whether a code can be inverted, or tells more than its own map, and what then remains of a patient."""
+    """Whether a code can be inverted, or tells more than its own segmentation, and what then remains of a patient."""
     rows = protected(tables)
     if not rows:
         return "Nothing was hidden: the scans were sent as they are."
@@ -54,19 +54,19 @@ def headline(tables: Tables) -> str:
     if inverted:
         worst = max(inverted, key=lambda row: (row["code_rank1"], row["code_rank1_count"]))
         said = (
-            f"{_how_many(inverted, rows, 'can be inverted', 'can be inverted')}: redrawn from the code of "
-            f"{worst['name']}, {_first(worst, 'code')}, and from its segmentation map alone {worst['map_rank1_count']} "
+            f"{_how_many(inverted, rows, 'can be inverted', 'can be inverted')}: reconstructed from the code of "
+            f"{worst['name']}, {_first(worst, 'code')}, and from its segmentation alone {worst['map_rank1_count']} "
             f"(chance is {worst['chance']:.1%})"
         )
     elif beyond:
         most = max((row for row in tables["difference"] if row["beyond"]), key=lambda row: row["difference"])
         one, several = (
-            "tells more of a patient than its own segmentation map",
-            "tell more of a patient than their own maps",
+            "tells more of a patient than its own segmentation",
+            "tell more of a patient than their own segmentations",
         )
         said = (
             f"{_how_many(beyond, rows, one, several)}, most that of "
-            f"{most['name']}, by an area of {_signed(most['difference'])} [{_signed(most['low'])}, "
+            f"{most['name']}, by an AUC of {_signed(most['difference'])} [{_signed(most['low'])}, "
             f"{_signed(most['high'])}] ({label(most['attack'])}). {_none_inverted(tables).removesuffix('.')}"
         )
     elif any(row["beyond"] is None for row in rows):
@@ -75,19 +75,17 @@ def headline(tables: Tables) -> str:
             "code tells more of a patient than its own segmentation."
         )
     elif all(counted(tables, row) for row in rows):
-        said = (
-            "No code was seen to tell more of a patient than its own segmentation map does, and none could be inverted"
-        )
+        said = "No code was seen to tell more of a patient than its own segmentation does, and none could be inverted"
     else:
         return (
-            "No code was seen to tell more of a patient than its own segmentation map does, but the attacks "
+            "No code was seen to tell more of a patient than its own segmentation does, but the attacks "
             "did not prove themselves on raw scans, so that this says nothing of the codes."
         )
     return f"{said}; {_remains(tables)}."
 
 
 def exposed(tables: Tables) -> bool:
-    """Whether the code of some variant can be inverted, or tells more than its map."""
+    """Whether the code of some variant can be inverted, or tells more than its segmentation."""
     return any(row["inverted"] or row["beyond"] for row in protected(tables))
 
 
@@ -116,7 +114,7 @@ def highlights(tables: Tables) -> list[Highlight]:
         tiles.append(
             Highlight(
                 value=number(row["value"]),
-                label=f"{row['name']}: area of the strongest attack",
+                label=f"{row['name']}: AUC of the strongest attack",
                 note=f"{_interval(row)}{label(row['attack'])} on the {label(row['view'])}{single}{cost}",
             )
         )
@@ -140,18 +138,18 @@ def _what_to_do(tables: Tables) -> str:
         )
     if any(row["beyond"] for row in rows):
         return (
-            "Where a code tells more than its map, whoever stores codes holds more of the patient than the service "
+            "Where a code tells more than its segmentation, whoever stores codes holds more of the patient than the service "
             "needs. Send codes only to whom the scans could be sent, and let them be deleted once they are "
             "segmented."
         )
     if any(row["beyond"] is None for row in rows):
         return (
             "Rest no decision on this run: what it cannot tell apart may still be there. Give it more patients whom no "
-            "training saw, and attack the maps as well."
+            "training saw, and attack the segmentations as well."
         )
     return (
-        "These attacks, at this size and effort, got no more out of the codes than out of the maps that come back. "
-        "That is a statement about these attacks; what the maps themselves tell is below."
+        "These attacks, at this size and effort, got no more out of the codes than out of the segmentations that come back. "
+        "That is a statement about these attacks; what the segmentations themselves tell is below."
     )
 
 
@@ -166,13 +164,13 @@ def _remains(tables: Tables) -> str:
     once = _once(tables, least)
     single = ""
     if once is not None:
-        single = f", one code and its map with {number(once['value'])}{_bounds(once)}"
+        single = f", one code and its segmentation with {number(once['value'])}{_bounds(once)}"
     sure = "" if counted(tables, least) else ", by attacks that did not prove themselves on raw scans"
     sure += _proved(least)
     only = "what remains" if len(rows) == 1 else f"the least remains with {least['name']}"
     return (
-        f"{only}{cost}: the strongest attack on all that the server sees tells {who} from other patients' scans "
-        f"with an area of {number(least['value'])}{_bounds(least)}{single} (0.5 is guessing){sure}"
+        f"{only}{cost}: the strongest attack on all that the server sees distinguishes {who} from other patients' scans "
+        f"with an AUC of {number(least['value'])}{_bounds(least)}{single} (0.5 is guessing){sure}"
     )
 
 
@@ -184,7 +182,7 @@ def _proved(row: Row) -> str:
 
 
 def _once(tables: Tables, row: Row) -> Row | None:
-    """The strongest attack on one code and its map, where many codes of a patient tell more."""
+    """The strongest attack on one code and its segmentation, where many codes of a patient tell more."""
     rows = matching(tables["trade_off"], {"against": "once", "variant": row["variant"]})
     return next((each for each in rows if each["value"] < row["value"]), None)
 

@@ -1,4 +1,4 @@
-"""The report's chapters on who is in a code: the summary, pairs of one patient, the map beside the code, many queries."""
+"""The report's chapters on who is in a code: the summary, pairs of one patient, the segmentation beside it, many queries."""
 
 from remnant.base.results import FigureView, Section, TableView
 from remnant.studies.kim2019.identity_tables import primary_kind
@@ -87,9 +87,9 @@ def _summary(tables: Tables) -> Section:
         table=TableView(
             name="headline",
             caption="Overall Dice, and its loss against raw scans; the paper's strongest adversary; the strongest "
-            "of all on the code, on the segmentation map alone, and code minus map over the same pairs; many codes "
-            "of one patient; patients whose own scan what was redrawn finds first, of the code and of the map; "
-            "SSIM of the redrawn scan (of the attacker's mean image); R2 of age and AUC of sex read off the code. "
+            "of all on the code, on the segmentation alone, and code minus segmentation over the same pairs; many codes "
+            "of one patient; patients whose own scan their reconstruction finds first, of code and of segmentation; "
+            "SSIM of the reconstruction (of the attacker's mean image); R2 of age and AUC of sex read off the code. "
             "Brackets: 95% intervals.",
             columns={
                 **WHO,
@@ -97,11 +97,11 @@ def _summary(tables: Tables) -> Section:
                 "{loss:+.3f}": "Loss",
                 "{paper:.3f} [{paper_low:.2f}, {paper_high:.2f}]": "Paper's strongest",
                 "{code} [{code_low}, {code_high}]": "AUC, code",
-                "{map} [{map_low}, {map_high}]": "AUC, map",
-                "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Code − map",
+                "{map} [{map_low}, {map_high}]": "AUC, segmentation",
+                "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Code − segmentation",
                 "{queried} [{queried_low}, {queried_high}]": "AUC, many codes",
-                "{code_rank1_count}/{code_n}": "Redrawn of code",
-                "{map_rank1_count}/{map_n}": "Of map",
+                "{code_rank1_count}/{code_n}": "Identified by code",
+                "{map_rank1_count}/{map_n}": "By segmentation",
                 "{chance:.1%}": "Chance",
                 "{ssim} ({ssim_mean_image})": "SSIM (mean image)",
                 "r2": "Age R2",
@@ -140,7 +140,7 @@ def _pairs(tables: Tables) -> Section:
         table=TableView(
             name="identity",
             caption="The strongest adversary of each attack. The published accuracy of MS-SSIM is at the threshold "
-            "that is best on the test pairs. Detectable: the area that 80% power would have shown.",
+            "that is best on the test pairs. Detectable: the AUC that 80% power would have shown.",
             columns={**WHO, "view": "Seen", "attack": "Adversary", **PAIRS, **TOLD},
             where={"strongest": True, "view": list(VIEWS), "kind": kind},
         ),
@@ -177,28 +177,28 @@ def _other_pairs(tables: Tables) -> Section:
 def _difference(tables: Tables) -> Section:
     kind = primary_kind(tables["identity"])
     return Section(
-        title="Does the code tell more than its own map?",
+        title="Does the code tell more than its own segmentation?",
         text=[
-            "Whoever holds the server holds the segmenter, and makes the map of any code. No code can hide what "
-            "its own map shows; this difference is what a code can be held to. Both attacks see the same pairs, "
+            "Whoever holds the server holds the segmenter, and makes the segmentation of any code. No code can hide what "
+            "its own segmentation shows; this difference is what a code can be held to. Both attacks see the same pairs, "
             "and are drawn together in the bootstrap. The strongest of each view is chosen on the pairs that are "
             "reported, on both sides alike.",
         ],
         table=TableView(
             name="difference",
-            caption="Area on the code, on the map alone, and the difference with its paired 95% interval; p after "
-            "Holm over all attacks and variants. 'Redrawn scan' is sought among all patients' scans.",
+            caption="AUC on the code, on the segmentation alone, and the difference with its paired 95% interval; p after "
+            "Holm over all attacks and variants. 'Reconstruction' is sought among all patients' scans.",
             columns={
                 **WHO,
                 "attack": "Attack",
                 "auc_code": "AUC, code",
-                "auc_map": "AUC, map",
+                "auc_map": "AUC, segmentation",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",
                 "holm_p": "p",
                 "detectable": "Detectable",
                 "beyond": "Tells more",
                 "on_code": "Adversary on the code",
-                "on_map": "On the map",
+                "on_map": "On the segmentation",
             },
             where={"kind": kind},
         ),
@@ -206,8 +206,8 @@ def _difference(tables: Tables) -> Section:
             FigureView(
                 name="beyond-map",
                 kind="beyond_map",
-                caption="What an attack on the code tells beyond the same attack on the map, as a difference of "
-                "areas with 95% intervals; filled where they leave zero out.",
+                caption="What an attack on the code tells beyond the same attack on the segmentation, as a difference of "
+                "AUCs with 95% intervals; filled where they leave zero out.",
                 where={"kind": kind},
             )
         ],

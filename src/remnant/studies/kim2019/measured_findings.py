@@ -73,7 +73,7 @@ def _sure_errors(tables: Tables) -> str:
     worst = min(rows, key=lambda row: row["auc"])
     return (
         f"{len(rows)} adversaries answer wrongly with confidence, most {_called(worst)} on the "
-        f"{label(worst['view'])} of {worst['name']} (area {number(worst['auc'])}): an accuracy below 0.5 is "
+        f"{label(worst['view'])} of {worst['name']} (AUC {number(worst['auc'])}): an accuracy below 0.5 is "
         "knowledge, and is counted as such."
     )
 
@@ -116,7 +116,7 @@ def _pictures(tables: Tables) -> str:
         return ""
     return (
         f"What is sent under {listed(rows)} is still a picture of the patient's head. Its shape is bent, its tissue and what "
-        "is wrong with it are there to see; that the straight scan is not redrawn does not make it a code."
+        "is wrong with it are there to see; that the straight scan is not reconstructed does not make it a code."
     )
 
 
@@ -131,7 +131,7 @@ def _secrets(tables: Tables) -> str:
         beside = "" if single is None else f", of a single code {number(single['strength'])}"
         said.append(
             f"{name}: sent {most['queries']} times, the strongest attack ({label(most['view'])}, "
-            f"{label(most['attack'])}) reaches an area of {number(most['strength'])}{beside}"
+            f"{label(most['attack'])}) reaches an AUC of {number(most['strength'])}{beside}"
         )
     return f"A secret at the client, against one patient sent many times with fresh secrets. {'; '.join(said)}."
 

@@ -36,7 +36,7 @@ def _segmentation(tables: Tables) -> Section:
     return Section(
         title="What is the segmentation still worth?",
         text=[
-            "Dice of the map that the client has in the end, on stitched whole volumes of test patients. 'Overall' "
+            "Dice of the segmentation that the client has in the end, on stitched whole volumes of test patients. 'Overall' "
             "weighs the classes by their size. Every variant was trained for as many steps; 'raw scan' is the "
             "segmenter alone."
         ],

@@ -20,18 +20,18 @@ TITLE = "Does a code hide whose scan a server segments?"
 GLOSSARY = {
     "Code": "What the client sends instead of the scan: the output of the encoder, of the scan's size, or the "
     "deformed scan.",
-    "Map": "The segmentation that the server makes of the code; whoever holds the segmenter can make it.",
+    "Segmentation": "What the server makes of the code; whoever holds the segmenter can make it.",
     "Raw scan": "Nothing is hidden: the control of every attack, and the Dice that hiding is held against.",
     "Lambda (\u03bb)": "The weight of hiding against segmenting in the encoder's training.",
     "After Kim 2019": "The paper's defence by its formula. Loss of the segmenter, head and trunk of the discriminator, order of "
     "updates, rates, widths and length of training differ from the paper.",
     "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, by the paper's formula; its "
-    "indecision, which has a bound; its indecision and the failure of a decoder that redraws the scan.",
-    "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the map that comes back.",
+    "indecision, which has a bound; its indecision and the failure of a decoder that reconstructs the scan.",
+    "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the segmentation that comes back.",
     "D_adv, fresh D_new": "The discriminator that the encoder played against; one trained afterwards on the codes.",
-    "Area (AUC)": "Area under the ROC curve: how often a pair of one patient scores above a pair of two; 0.5 is guessing.",
+    "AUC": "Area under the ROC curve: how often a pair of one patient scores above a pair of two; 0.5 is guessing.",
     "Detectable": "The smallest effect that so many patients would have shown with 80% power.",
-    "Redrawn": "Drawn by the inversion decoder from a code or a map, without the scan.",
+    "Reconstruction": "Drawn by the inversion decoder from a code or a segmentation, without the scan.",
     "Mean image": "The average of the attacker's own patients: what it can show without any code.",
     "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
 }
@@ -69,7 +69,7 @@ def _threat_model(variants: Mapping[str, Variant]) -> list[str]:
         "It can have scans of its own patients encoded, as any client can, and trains all its attacks on these; it "
         "is taken to own the scans that the networks were trained on.",
         "Of the patients whose codes it is sent it has no scan; a gallery of scans is what it searches with what "
-        "it redrew.",
+        "it reconstructed.",
     ]
     if any(variant.secret for variant in variants.values()):
         said.append("Where the client keeps a secret, the attacker knows the law that it is drawn from, not the draw.")
@@ -104,7 +104,7 @@ def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
     secret = any(variant.secret for variant in variants.values())
     queried = any(row["view"] in QUERIED for row in tables["identity"])
     return [
-        *([] if tables["inversion"] else ["Whether the scan can be redrawn."]),
+        *([] if tables["inversion"] else ["Whether the scan can be reconstructed."]),
         *([] if tables["people"] else ["Age and sex of whom a code is of."]),
         *([] if tables["transfer"] else ["A second cohort."]),
         *(["One patient sent many times with fresh secrets."] if secret and not queried else []),
@@ -124,14 +124,14 @@ def _measures(tables: Tables) -> dict[str, str]:
         "pairs share through a patient is in.",
         "control": "An adversary's failure counts where the same one, with the same budget and seed, reaches "
         f"{CONTROL} on raw scans.",
-        "code minus map": "Difference of two areas over the same pairs, the strongest of each, turned where an "
+        "code minus segmentation": "Difference of two AUCs over the same pairs, the strongest of each, turned where an "
         "adversary's own training pairs showed it to err; bootstrap over patients with the same draws, p after "
         "Holm (1979).",
         "retrieval": "Mean average precision over all other test scans by Euclidean distance of D_new's embedding.",
-        "Dice": "On the map that the client has in the end; overall weighed by region size; a patient counts once.",
+        "Dice": "On the segmentation that the client has in the end; overall weighed by region size; a patient counts once.",
         "interval": "Means: bootstrap over patients (BCa), 95%. Proportions: Clopper-Pearson, 95%.",
     }
     if tables["inversion"]:
         said["similarity"] = str(tables["inversion"][0]["measure"])
-        said["displacement"] = "Mean length of the deformation field that takes what was redrawn to the scan, in mm."
+        said["displacement"] = "Mean length of the deformation field that takes the reconstruction to the scan, in mm."
     return said

@@ -6,22 +6,22 @@ WHO = {"name": "Sent as"}
 
 
 def inversion() -> Section:
-    """What a decoder redraws of scans out of codes and maps, and whether that finds the patient."""
+    """What a decoder reconstructs of scans from codes and segmentations, and whether that finds the patient."""
     return Section(
-        title="Can the scan be redrawn?",
+        title="Can the scan be reconstructed?",
         text=[
-            "An inversion decoder learned from the attacker's own patients to redraw a scan from its code, or from "
-            "its map. What it drew of test patients finds its patient when that patient's scan is the most similar "
+            "An inversion decoder learned from the attacker's own patients to reconstruct a scan from its code, or from "
+            "its segmentation. A reconstruction identifies its patient when that patient's scan is the most similar "
             "of all. Similarity alone proves little, since heads resemble each other: the attacker's mean image "
             "holds nothing of the patient. Raw scans are the positive control: there the decoder is handed the "
-            "scan itself. 'Another visit' seeks the patient's first scan by what was redrawn of a later one; "
+            "scan itself. 'Another visit' seeks the patient's first scan by the reconstruction of a later one; "
             "beside it, what the later scan itself would find.",
         ],
         table=TableView(
             name="inversion",
             caption="Patients found first with exact 95% interval, p against chance after Holm over the variants; "
             "SSIM with the scan sought, with others', and of the mean image with it; gain over the mean image, "
-            "paired; mean displacement in mm that takes the redrawn to the scan, others', and from the mean image.",
+            "paired; mean displacement in mm that takes the reconstruction to the scan, others', and from the mean image.",
             columns={
                 **WHO,
                 "view": "Seen",
@@ -43,7 +43,7 @@ def inversion() -> Section:
 
 
 def people() -> Section:
-    """How well age and sex are read off codes and maps."""
+    """How well age and sex are read off codes and segmentations."""
     return Section(
         title="Are age and sex read off it?",
         text=[

@@ -23,7 +23,7 @@ class Variant:
 
     @property
     def secret(self) -> bool:
-        """Whether the client keeps a secret, which it undoes on the map that comes back."""
+        """Whether the client keeps a secret, which it undoes on the segmentation that comes back."""
         return self.method in ("deformation", "both")
 
     def settings(self, shared: PrivacyNetSettings) -> PrivacyNetSettings:
@@ -37,7 +37,7 @@ def _encoder(words: str) -> Callable[[Adversary, float], Variant]:
 
 _published = _encoder("Privacy-Net after Kim 2019, lambda {}")
 _entropy = _encoder("an encoder that leaves the discriminator undecided, lambda {}")
-_inversion = _encoder("an encoder that also plays against a decoder that redraws the scan, lambda {}")
+_inversion = _encoder("an encoder that also plays against a decoder that reconstructs the scan, lambda {}")
 
 # The study's list: a new one is a line here.
 VARIANTS: dict[str, Variant] = {

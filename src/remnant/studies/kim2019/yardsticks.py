@@ -1,4 +1,4 @@
-"""Findings on the two yardsticks: the paper's own adversaries, and the one who compares a code with its own map."""
+"""Findings on the two yardsticks: the paper's own adversaries, and the one who compares a code with its own segmentation."""
 
 from remnant.base.results import Row, matching
 from remnant.report.words import label, number
@@ -52,9 +52,9 @@ def _of_map(tables: Tables) -> str:
     if not rows:
         return ""
     if all(row["beyond"] is None for row in rows):
-        return f"Yardstick 2, a code held against its own segmentation map, needs more test patients than {rows[0]['patients']}."
+        return f"Yardstick 2, a code held against its own segmentation, needs more test patients than {rows[0]['patients']}."
     asked = (
-        "Yardstick 2, a code held against its own segmentation map, which whoever holds the segmenter can make of "
+        "Yardstick 2, a code held against its own segmentation, which whoever holds the segmenter can make of "
         "it: an attack on the code should tell no more."
     )
     beyond = [row for row in rows if row["beyond"]]
@@ -78,8 +78,8 @@ def _of_map(tables: Tables) -> str:
 
 def _difference(row: Row) -> str:
     return (
-        f"{row['name']} ({label(row['attack'])}: area {number(row['auc_code'])} on the code, "
-        f"{number(row['auc_map'])} on the map, difference {number(row['difference'], spec='+.2f')} "
+        f"{row['name']} ({label(row['attack'])}: AUC {number(row['auc_code'])} on the code, "
+        f"{number(row['auc_map'])} on the segmentation, difference {number(row['difference'], spec='+.2f')} "
         f"[{number(row['low'], spec='+.2f')}, {number(row['high'], spec='+.2f')}])"
     )
 
@@ -98,7 +98,7 @@ def _the_map(tables: Tables) -> str:
         else f"from {number(least['map'])} ({least['name']}) to {number(most['map'])} ({most['name']})"
     )
     return (
-        "The segmentation map that comes back is a fingerprint itself: two visits are told from two patients by "
-        f"maps alone with an area {'of ' if most is least else ''}{between}{beside}. No encoder can hide what its "
+        "The segmentation that comes back is a fingerprint itself: two visits are distinguished from two patients by "
+        f"segmentations alone with an AUC {'of ' if most is least else ''}{between}{beside}. No encoder can hide what its "
         "own segmentation shows."
     )
