@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from remnant.base.errors import RemnantError
+from remnant.report.disclosure import PERSON
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
@@ -35,6 +36,13 @@ def folder(tmp_path) -> Path:
 def test_readme_says_what_the_committed_files_say(maker):
     """If this fails: `python docs/results/make_readme.py --check` prints where."""
     assert maker.readme() == (RESULTS / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", sorted(RESULTS.glob("*/README.md")), ids=lambda page: page.parent.name)
+def test_a_page_promises_rows_a_patient_where_its_file_has_them(page):
+    tables = json.loads((page.parent / "results.json").read_text("utf-8"))["tables"]
+    has = any(row.keys() & PERSON for rows in tables.values() for row in rows)
+    assert ("a row a patient by pseudonym" in page.read_text("utf-8")) == has
 
 
 def test_check_fails_on_a_changed_number_and_shows_it(maker, folder, capsys):

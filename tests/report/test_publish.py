@@ -52,6 +52,14 @@ def test_what_publish_made_it_may_make_again(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_the_page_says_what_is_withheld_and_not_that_anything_is_where_nothing_is(run, tmp_path):
+    publish(run, tmp_path / "some")
+    publish(run, tmp_path / "all", 1)
+    some, everything = ((tmp_path / name / "README.md").read_text() for name in ("some", "all"))
+    assert "fewer than 10 patients are withheld" in some and "withheld" not in everything
+    assert "No table has a row a patient; groups and counts stand as they are" in everything
+
+
 @pytest.mark.parametrize("theirs", ["README.md", "notes/thesis.txt", "results.json", MARK])
 def test_nothing_that_is_not_its_own_is_overwritten(run, tmp_path, theirs):
     (tmp_path / "out" / theirs).parent.mkdir(parents=True)

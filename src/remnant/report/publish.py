@@ -103,8 +103,10 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
             f"{results.started}."
         ),
         "",
-        "Tables: " + ", ".join(f"[{name}]({name})" for name in tables) + ". All numbers: [results.json](results.json). "
-        f"Groups and counts of fewer than {min_cell} patients are withheld, and nothing is told of a single one.",
+        "Tables: "
+        + ", ".join(f"[{name}]({name})" for name in tables)
+        + ". All numbers: [results.json](results.json). "
+        + _withheld(min_cell),
         "",
     ]
     if told.left_out:
@@ -113,6 +115,12 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
         alternative = in_markdown(caption).replace("[", "\\[").replace("]", "\\]")
         lines += [f"![{alternative}](figures/{name}.svg)", "", in_markdown(caption), ""]
     return "\n".join(lines)
+
+
+def _withheld(min_cell: int) -> str:
+    if min_cell <= 1:
+        return "No table has a row a patient; groups and counts stand as they are, however few patients they are of."
+    return f"Groups and counts of fewer than {min_cell} patients are withheld, and nothing is told of a single one."
 
 
 def _no_conclusion(results: Results) -> list[str]:
