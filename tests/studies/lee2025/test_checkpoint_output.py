@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from remnant.attacks.membership.signals import signed_margin
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
@@ -18,7 +19,7 @@ from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset
 from remnant.studies.lee2025.checkpoint_conclude import doubted
 from remnant.studies.lee2025.checkpoint_verdict import _identified, headline
-from remnant.studies.lee2025.feeding import Feeding
+from remnant.studies.lee2025.feeding import Feeding, in_order
 from remnant.studies.lee2025.outputs import does_its_task, task_of
 from remnant.studies.membership_tables import ByOutput, membership_tables
 from remnant.targets.classifier_files import save_state_dict
@@ -202,6 +203,39 @@ def test_silence_counts_only_where_the_target_was_given_images_as_in_training(sh
     fed = Feeding(*(*(getattr(FED, name) for name in ("input_range", "words", "view", "distance", "first")), doubt))
     row = doubted(verdicts(shift), fed, task)[0]
     assert row["outcome"] == outcome and (doubt is None or outcome == "shown" or doubt in row["sentence"])
+
+
+def test_silence_counts_only_where_the_order_of_the_classes_is_clear():
+    labels, noise = np.arange(40.0) % 2, np.random.default_rng(0).normal(size=(40, 1)).astype(np.float32)
+    sure = np.where(labels, 3.0, -3.0).astype(np.float32)[:, None]
+    for logits, reverse, outcome in (
+        (sure, False, "not shown"),
+        (-sure, True, "not shown"),
+        (noise, None, "cannot tell"),
+    ):
+        fed = in_order(FED, logits, labels)
+        assert reverse in (None, fed.reversed) and (fed.unordered is None) == (outcome == "not shown")
+        row = doubted(verdicts(0.0), fed, ABLE)[0]
+        assert row["outcome"] == outcome and ("--finding" in row["sentence"]) == (outcome == "cannot tell")
+        assert doubted(verdicts(3.0), fed, ABLE)[0]["outcome"] == "shown"
+    # Who always answers the same is often right and tells nothing.
+    assert in_order(FED, np.full((40, 1), 3.0, np.float32), np.array([1.0] * 36 + [0.0] * 4)).unordered
+
+
+@pytest.mark.parametrize(("members", "others"), [(12, 12), (12, 120), (120, 12)])
+@pytest.mark.parametrize("certainty", [0.0, 0.5])
+def test_a_model_that_knows_nobody_is_flagged_as_often_as_its_level_says(members, others, certainty):
+    """The order is chosen on the patients who are reported: members must fare no better for it, however few they are."""
+    random, trials, shown = np.random.default_rng(0), 1200, 0
+    roles = np.repeat([MEMBER, NON_MEMBER], [members, others])
+    for _ in range(trials):
+        labels = random.integers(0, 2, len(roles)).astype(float)
+        logits = random.normal(certainty * (2 * labels - 1))[:, None].astype(np.float32)
+        taken = 1 - labels if in_order(FED, logits, labels).reversed else labels
+        test = membership_test(signed_margin(torch.from_numpy(logits), taken), roles, random)
+        shown += test.p <= 0.05 and test.auc.mean > 0.5
+    # One side of 5%, and 2.5 standard errors of so many trials.
+    assert shown / trials <= 0.025 + 2.5 * (0.025 / trials) ** 0.5
 
 
 def test_of_too_few_patients_it_is_said_that_they_are_too_few():

@@ -25,7 +25,16 @@ from remnant.studies.lee2025.cells import DEMOGRAPHICS, Aim
 from remnant.studies.lee2025.checkpoint_conclude import TARGET, conclude_checkpoint
 from remnant.studies.lee2025.checkpoint_page import Asking
 from remnant.studies.lee2025.estimate import foretell, load_of
-from remnant.studies.lee2025.feeding import LARGEST, LOOKED_AT, VIEWS, Feeding, feeding_of, keep_feeding, kept_feeding
+from remnant.studies.lee2025.feeding import (
+    LARGEST,
+    LOOKED_AT,
+    VIEWS,
+    Feeding,
+    feeding_of,
+    in_order,
+    keep_feeding,
+    kept_feeding,
+)
 from remnant.studies.lee2025.kept import OWN, Group, groups_file, write_groups
 from remnant.studies.lee2025.materials import population_of_settings
 from remnant.studies.lee2025.outputs import output_cell, output_cell_name
@@ -33,6 +42,7 @@ from remnant.studies.lee2025.plan import attack_cells, demographics_of
 from remnant.studies.lee2025.settings import CheckpointSettings
 from remnant.studies.lee2025.sources import write_own
 from remnant.studies.lee2025.study import DRAWN
+from remnant.targets.features import predict_logits
 
 STUDY = "checkpoint"
 # The owner's patients, as a prior draws images and as the target takes them.
@@ -78,10 +88,11 @@ def audit_checkpoint(
                 log_notes(run, cohort)
         if not (feeding := kept_feeding(run)):
             feeding = _feeding(given, settings, images)
+            if given.answers.order:
+                feeding = _ordered(given, feeding, images)
             keep_feeding(run, feeding)
         if given.against and not groups_file(run, ASKED).exists():
-            as_taken = RadiographSettings(side=feeding.input_range.size, percentiles=VIEWS[feeding.view])
-            write_groups(run, ASKED, _groups(run, _in_order(given, feeding), images, as_taken))
+            write_groups(run, ASKED, _groups(run, _in_order(given, feeding), images, _as_taken(feeding)))
         cells = []
         if given.against:
             arguments = {"target": TARGET, "checkpoint": checkpoint.resolve(), "input_range": feeding.input_range}
@@ -155,8 +166,8 @@ def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Fee
     """How the target takes images, by some of those at hand: the owner's, the attacker's, or what the prior draws."""
     answers = Answers(None, "")
     if given.against:
-        members, others = (given.against.groups[name] for name in ("members", "non_members"))
-        cases = (*_spread(members, LOOKED_AT // 2), *_spread(others, LOOKED_AT // 2))
+        # The same share of members and of non-members: what is chosen on them then favours neither.
+        cases = _spread(given.against.cases, LOOKED_AT)
         if given.answers.labels is not None:
             place = {id(case): i for i, case in enumerate(given.against.cases)}
             answers = replace(given.answers, labels=given.answers.labels[[place[id(case)] for case in cases]])
@@ -181,6 +192,18 @@ def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Fee
         size=given.size,
         given=settings.normalisation,
     )
+
+
+def _ordered(given: Given, feeding: Feeding, images: _Images) -> Feeding:
+    """With the order of two classes that fits the answers about all patients of the owner."""
+    assert given.against and given.answers.labels is not None
+    own = torch.from_numpy(images.of(given.against.cohort, given.against.cases, _as_taken(feeding)).images)
+    logits = predict_logits(given.access.target, own, feeding.input_range)
+    return in_order(feeding, logits.numpy(), given.answers.labels)
+
+
+def _as_taken(feeding: Feeding) -> RadiographSettings:
+    return RadiographSettings(side=feeding.input_range.size, percentiles=VIEWS[feeding.view])
 
 
 def _in_order(given: Given, feeding: Feeding) -> Given:

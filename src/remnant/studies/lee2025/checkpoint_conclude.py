@@ -117,11 +117,13 @@ def _cohorts(asking: Asking) -> list[Cohort]:
 def doubted(rows: list[Row], feeding: Feeding, task: dict[str, Any]) -> list[Row]:
     """The `rows` of `membership_verdicts`, whose silence counts only where the target was given images as in its training.
 
-    Where nothing says so, or where it is at chance on those who trained it, what was not shown cannot be told. What was shown
-    stands: answers that are noise distinguish nobody.
+    Where nothing says so, where it is at chance on those who trained it, or where the order of its classes is not clear, what was
+    not shown cannot be told. What was shown stands: answers that are noise distinguish nobody.
     """
     doubts = [feeding.doubt] if feeding.doubt else []
-    if answers_against(task):
+    if feeding.unordered:
+        doubts.append(feeding.unordered)
+    elif answers_against(task):
         doubts.append(AGAINST_CHANCE.format(**task))
     elif does_its_task(task) is False:
         doubts.append(AT_CHANCE.format(**task))

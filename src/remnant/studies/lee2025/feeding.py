@@ -1,9 +1,11 @@
 """How a given target takes its images: as its owner says, or as its stored statistics and its answers tell."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
 from remnant.attacks.checkpoint.input_check import FITS, IMAGENET, RANGES, Normalisation, infer_input
@@ -12,6 +14,7 @@ from remnant.attacks.membership.signals import signed_margin
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.cohort.radiograph.classes import Answers
+from remnant.studies.lee2025.outputs import task_of
 from remnant.targets.access import Weights
 from remnant.targets.description import Description
 from remnant.targets.features import predict_logits
@@ -20,15 +23,21 @@ from remnant.targets.inputs import InputRange
 # Greys of a radiograph as `RadiographSettings.percentiles` makes them.
 STRETCHED, AS_STORED = "each image's greys stretched to its 0.5 and 99.5 percentile", "greys as the file has them"
 VIEWS: dict[str, tuple[float, float] | None] = {STRETCHED: (0.5, 99.5), AS_STORED: None}
-LOOKED_AT = 24  # images that are compared with the statistics, half of them of each group
+LOOKED_AT = 24  # images that are compared with the statistics
 LARGEST = 512
+LEVEL = 0.05
+UNORDERED = (
+    "Which of its classes is which finding does not show in its answers ({right} of {asked} right in one order, by chance "
+    "{by_chance:.0%}): name them in their order by --finding."
+)
 
 
 @dataclass(frozen=True)
 class Feeding:
     """What the target is given. `words` of the grey range; `view`: a key of `VIEWS`; `distance` and `first` from its stored
     statistics, as `Fit` has them, None where it stores none; `doubt`: why what it answers may be noise, None where it fits;
-    `reversed`: whether two classes whose order nobody told fit its answers better the other way round."""
+    `reversed`: whether two classes whose order nobody told fit its answers better the other way round; `unordered`: why that is
+    not clear, None where it is or was told."""
 
     input_range: InputRange
     words: str
@@ -37,6 +46,7 @@ class Feeding:
     first: float | None
     doubt: str | None
     reversed: bool = False
+    unordered: str | None = None
 
 
 def feeding_of(
@@ -52,10 +62,9 @@ def feeding_of(
     owner or the file says.
 
     A CNN's BatchNorm statistics decide. A transformer stores none: there the range is taken under which it answers best, if
-    labels are known. Of two classes whose order is open, the one that fits the answers about these images better is taken:
-    members and non-members decide alike, so that it favours neither.
+    labels are known; of two classes whose order is open, in either order.
     """
-    channels, labels, is_open = described.channels or 1, answers.labels, bool(answers.order)
+    channels, labels = described.channels or 1, answers.labels
     if batch_norms(access.target):
         fit = infer_input(access, channels, views, size=size, given=given)
         doubt = None
@@ -71,14 +80,11 @@ def feeding_of(
                 f"In no size and grey range that was tried are these images such as the network was trained on (distance "
                 f"{fit.distance:.2g}, up to {FITS} is let pass): give --size, --mean and --std as in training."
             )
-        turned = is_open and _certainty(access, views[fit.view], fit.input_range, answers) < 0.5
-        return Feeding(fit.input_range, fit.words, fit.view, fit.distance, fit.first, doubt, turned)
+        return Feeding(fit.input_range, fit.words, fit.view, fit.distance, fit.first, doubt)
     assert size is not None  # a transformer's position embedding has it
     view = next(iter(views))
     if given:
-        taken = InputRange(size, channels, *given)
-        turned = is_open and _certainty(access, views[view], taken, answers) < 0.5
-        return Feeding(taken, "the range that was given", view, None, None, None, turned)
+        return Feeding(InputRange(size, channels, *given), "the range that was given", view, None, None, None)
     if labels is None:
         doubt = (
             "This network stores no statistics that would tell its grey range; give --mean and --std as in training."
@@ -91,9 +97,21 @@ def feeding_of(
         for view in views
     }
     found = {way: _certainty(access, views[way[1]], taken, answers) for way, taken in ways.items()}
-    words, view = max(found, key=lambda way: max(found[way], 1 - found[way]) if is_open else found[way])
-    turned = is_open and found[words, view] < 0.5
-    return Feeding(ways[words, view], f"{words}, under which it answers best", view, None, None, None, turned)
+    words, view = max(found, key=lambda way: max(found[way], 1 - found[way]) if answers.order else found[way])
+    return Feeding(ways[words, view], f"{words}, under which it answers best", view, None, None, None)
+
+
+def in_order(feeding: Feeding, logits: np.ndarray, labels: np.ndarray) -> Feeding:
+    """With two classes whose order is open in that which fits the `logits` (n, 1 or 2) of all images and their `labels` (n,).
+
+    All members and non-members must decide, and alike: chosen on as many of the few as of the many it would favour the few. An
+    order in which the answers are no more often right than chance gives (exact binomial, two-sided `LEVEL`) is not clear.
+    """
+    told = task_of(logits, labels)
+    right, asked, by_chance = told["right"], told["asked"], min(1.0, told["by_chance"])
+    clear = stats.binomtest(right, asked, by_chance).pvalue <= LEVEL
+    unordered = None if clear else UNORDERED.format(**told)
+    return replace(feeding, reversed=right < asked * by_chance, unordered=unordered)
 
 
 def _certainty(access: Weights, images: Tensor, input_range: InputRange, answers: Answers) -> float:
