@@ -255,6 +255,19 @@ def test_a_run_without_a_conclusion_is_no_verdict_and_has_another_colour(tmp_pat
     assert '<div class="banner">' in _page(tmp_path / "other") and "No conclusion" not in _page(tmp_path / "other")
 
 
+def test_a_verdict_on_some_targets_says_which_others_it_leaves_open(tmp_path):
+    results = _plain(tmp_path / "run", left_open=["No conclusion about ViT.", "There were only 6 members."])
+    make_report(tmp_path / "run")
+    page = _page(tmp_path / "run")
+    assert '<p class="eyebrow">Verdict</p>' in page and "What this means" in page
+    assert (
+        page.index(str(escape(results.headline)))
+        < page.index("<b>No conclusion about ViT.</b>")
+        < page.index("<li>There were only 6 members.</li>")
+        < page.index("What this means")
+    )
+
+
 def test_the_first_line_says_what_kind_of_work_it_is(tmp_path):
     _plain(tmp_path / "run", subject="Study of networks that Remnant trained itself")
     make_report(tmp_path / "run")

@@ -171,3 +171,14 @@ def test_what_is_published_without_a_conclusion_says_so_before_its_numbers(tmp_p
     ]
     assert places == sorted(places) and "- The preset 'smoke' shows nothing." in readme
     assert "6 members" not in readme and "- A group had fewer than 10 patients." in readme
+
+
+def test_what_is_left_open_beside_a_verdict_is_published_with_it(tmp_path):
+    run = write_run(tmp_path / "run")
+    results = Results.read(run / "results.json")
+    notes = {"left_open": ["No conclusion about ViT.", "There were only 6 members."]}
+    results.model_copy(update=notes).write(run / "results.json")
+    publish(run, tmp_path / "out")
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert readme.index("24 of 24 members") < readme.index("**No conclusion about ViT.**\n\n- A group had fewer")
+    assert "6 members" not in readme and "Measured all the same" not in readme

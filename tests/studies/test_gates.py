@@ -7,22 +7,47 @@ import pytest
 from remnant.measure.intervals import FEWEST
 from remnant.studies.gates import (
     Gate,
+    concluded,
     enough_patients,
     full_preset,
     loss_fell,
     positive_control,
     prior_alike,
-    shut,
 )
 
 GOOD = {"source": "public", "typical": 0.8, "varied": True, "alike": True}
 
 
 def test_an_exposure_proves_itself_and_silence_does_not():
-    gates = [Gate("silent"), None, Gate("void", "everything")]
-    assert shut(gates, exposed=False) == ["silent", "void"]
-    assert shut(gates, exposed=True) == ["void"]
-    assert shut([None], exposed=False) == []
+    def gates(targets):
+        return [Gate("silent"), None, Gate("void", "everything")]
+
+    assert concluded(gates, ["cnn"], []) == (["silent", "void"], [])
+    assert concluded(gates, ["cnn"], ["cnn"]) == (["void"], [])
+    assert concluded(lambda targets: [None], ["cnn"], []) == ([], [])
+
+
+def test_one_exposed_target_proves_nothing_of_the_silence_of_others():
+    def gates(targets):
+        return [Gate(f"closed for {target}") if target != "cnn" else None for target in targets]
+
+    told = concluded(gates, ["unet", "cnn", "vit", "segnet"], ["segnet"])
+    assert told.no_conclusion == []
+    assert told.left_open[0].startswith("No conclusion about U-Net; CNN; ViT:") and "SegNet" not in told.left_open[0]
+    assert told.left_open[1:] == ["closed for unet", "closed for vit"]
+    # What is open for all who are silent, or closed for the exposed alone, leaves nothing open.
+    assert concluded(gates, ["cnn", "vit"], ["vit"]) == ([], [])
+    # An exposure outside the targets, as of the raw scans, clears none of them.
+    assert concluded(gates, ["vit"], ["raw"]).left_open[1:] == ["closed for vit"]
+    assert concluded(lambda targets: [Gate("trial", "everything"), Gate("few")], ["cnn", "vit"], ["vit"]) == (
+        ["trial"],
+        [],
+    )
+
+
+@pytest.mark.parametrize("gate", [enough_patients({}), prior_alike([]), loss_fell({}), loss_fell({"stage 1": []})])
+def test_a_gate_that_saw_nothing_stays_shut(gate):
+    assert gate and gate.voids == "silence" and "nobody knows" in gate.reason
 
 
 @pytest.mark.parametrize(("preset", "opens"), [("smoke", False), ("demo", False), ("cpu", True), ("paper", True)])
@@ -54,7 +79,8 @@ def test_silence_without_a_control_that_was_seen_means_nothing(seen, told):
         ([0.0, 0.0], False),
         ([math.nan, math.nan], False),
         ([-1.0, -2.0], True),
-        ([1.0], True),
+        ([1.0], False),
+        ([], False),
         # One lucky step at the end is no learning.
         ([1.0] * 39 + [0.1], False),
     ],
@@ -76,7 +102,7 @@ def test_what_did_not_learn_is_named():
     ],
 )
 def test_a_prior_unlike_the_data_clears_nobody(row, told):
-    assert prior_alike([GOOD]) is None and prior_alike([]) is None
+    assert prior_alike([GOOD]) is None
     gate = prior_alike([GOOD, {"source": "public"} | row])
     assert gate and gate.voids == "silence" and told in gate.reason
 
@@ -90,5 +116,9 @@ def test_reasons_are_short_sentences():
         loss_fell({"stage 1 against the CNN": [1.0, 1.0]}),
         prior_alike([GOOD | {"alike": False}]),
         prior_alike([GOOD | {"alike": False, "varied": False}]),
+        enough_patients({}),
+        prior_alike([]),
+        loss_fell({}),
+        loss_fell({"stage 1 against the CNN": [1.0]}),
     ]
     assert all(gate and len(gate.reason.split()) <= 30 and gate.reason.endswith(".") for gate in gates)

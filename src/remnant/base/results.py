@@ -71,6 +71,7 @@ class Results(_Part):
     `glossary`: words that the report explains; where there is none, those of attacks that search a gallery. `subject`: what
     kind of work this is, as the page's first line says it. `notices`: what a reader must know before any number, as that the
     patients are phantoms. `no_conclusion`: why no verdict may rest on these numbers, a sentence a reason; none where it may.
+    `left_open`: where there is a verdict on some targets alone, on which others there is none, and then why.
     `cell_commits`: the commit that each cell was computed by, where the run mixes several.
     """
 
@@ -91,6 +92,7 @@ class Results(_Part):
     subject: str = "Privacy audit in medical imaging"
     notices: list[str] = []
     no_conclusion: list[str] = []
+    left_open: list[str] = []
     cell_commits: dict[str, str] = {}
     headline: str
     highlights: list[Highlight] = []

@@ -75,10 +75,13 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
         "tables": tables,
         "sections": sections,
         "headline": headline,
-        "no_conclusion": [
-            f"A group had fewer than {smallest} patients." if counts_few(reason, smallest) else reason
-            for reason in results.no_conclusion
-        ],
+        **{
+            name: [
+                f"A group had fewer than {smallest} patients." if counts_few(reason, smallest) else reason
+                for reason in getattr(results, name)
+            ]
+            for name in ("no_conclusion", "left_open")
+        },
         "findings": findings,
         "highlights": highlights,
         "command": _without_folders(results.command),

@@ -91,6 +91,7 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
         *_no_conclusion(results),
         f"{'Measured all the same: ' if results.no_conclusion else ''}**{in_markdown(results.headline)}**",
         "",
+        *_left_open(results),
         *(f"- {in_markdown(finding)}" for finding in results.findings),
         "",
         f"{fence}bash",
@@ -127,3 +128,10 @@ def _no_conclusion(results: Results) -> list[str]:
     if not results.no_conclusion:
         return []
     return ["**No conclusion.**", "", *(f"- {in_markdown(reason)}" for reason in results.no_conclusion), ""]
+
+
+def _left_open(results: Results) -> list[str]:
+    if not results.left_open:
+        return []
+    about, *reasons = results.left_open
+    return [f"**{in_markdown(about)}**", "", *(f"- {in_markdown(reason)}" for reason in reasons), ""]

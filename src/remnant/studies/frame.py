@@ -94,8 +94,11 @@ def carry_out(
             results.write(run.results)
         report = make_report(run.path)
         if not asked.quiet:
-            for reason in Results.read(run.results).no_conclusion:
+            results = Results.read(run.results)
+            for reason in results.no_conclusion:
                 say(f"No conclusion: {reason}")
+            if results.left_open:
+                say(" ".join(results.left_open))
         for name in (*passing, *(() if asked.keep else drawn)):
             shutil.rmtree(run.private / name, ignore_errors=True)
         return make_report(run.path, show_images=True) if asked.show_images else report

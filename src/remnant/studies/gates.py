@@ -1,11 +1,12 @@
 """Gates before a verdict: what must hold before a run's numbers may clear a model or accuse it.
 
-Pure functions of settings and rows. Each returns the `Gate` that stays shut, or None. An exposure proves itself: whoever
-identifies patients beyond chance, by an exact test, needs no control. Silence proves nothing by itself, so most gates void
-silence alone; a run that was only made to see that the parts work voids both.
+Pure functions of settings and rows. Each returns the `Gate` that stays shut, or None. A gate that saw nothing stays shut; where
+a kind of study lacks the part that a gate looks at, the gate is left out. An exposure proves itself: whoever identifies patients
+beyond chance, by an exact test, needs no control. Silence proves nothing by itself, so most gates void silence alone; a run that
+was only made to see that the parts work voids both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -26,9 +27,31 @@ class Gate(NamedTuple):
     voids: Literal["everything", "silence"] = "silence"
 
 
-def shut(gates: Iterable[Gate | None], *, exposed: bool) -> list[str]:
-    """The reasons why a run has no conclusion, in order; `exposed`: whether some attack was shown to succeed."""
-    return [gate.reason for gate in gates if gate and (gate.voids == "everything" or not exposed)]
+class Conclusion(NamedTuple):
+    """The fields of `Results` that say what may not be concluded."""
+
+    no_conclusion: list[str]
+    left_open: list[str]
+
+
+def concluded(
+    gates: Callable[[Sequence[str]], Iterable[Gate | None]], targets: Sequence[str], exposed: Collection[str]
+) -> Conclusion:
+    """What a run's gates leave to conclude on `targets`, of which some attack was shown to succeed on the `exposed`.
+
+    `gates(targets)`: those that silence about these targets has to pass. One exposed target proves nothing of the others, so
+    their silence passes them all the same; the exposed stay exposed.
+    """
+    silent = [target for target in targets if target not in exposed]
+    closed = [gate for gate in gates(silent or targets) if gate]
+    if not exposed:
+        return Conclusion([gate.reason for gate in closed], [])
+    void = [gate.reason for gate in closed if gate.voids == "everything"]
+    held = [gate.reason for gate in closed if gate.voids == "silence"]
+    if void or not silent or not held:
+        return Conclusion(void, [])
+    about = "; ".join(label(target) for target in silent)
+    return Conclusion([], [f"No conclusion about {about}: that nothing was shown there clears nobody.", *held])
 
 
 def full_preset(preset: str) -> Gate | None:
@@ -42,7 +65,9 @@ def full_preset(preset: str) -> Gate | None:
 
 
 def enough_patients(groups: Mapping[str, int]) -> Gate | None:
-    """Shut where a group that was compared, by its name, has fewer than `FEWEST` patients."""
+    """Shut where a group that was compared, by its name, has fewer than `FEWEST` patients, or where none was compared."""
+    if not groups:
+        return Gate("No patients were compared, so nobody knows whether an attack succeeded.")
     few = [f"{count} {name}" for name, count in groups.items() if count < FEWEST]
     if not few:
         return None
@@ -61,19 +86,28 @@ def positive_control(seen: bool | None, control: str) -> Gate | None:
 def loss_fell(losses: Mapping[str, Sequence[float]]) -> Gate | None:
     """Shut where a loss, by the name of what was trained, did not fall from its first values to its last.
 
-    Medians of up to `ENDS` values at each end, since one step's loss is noisy. A training without two values says nothing.
+    Medians of up to `ENDS` values at each end, since one step's loss is noisy. Without two values nobody knows whether it fell.
     """
-    still = [name for name, values in losses.items() if len(values) > 1 and not _fell(values)]
+    if not losses:
+        return Gate("No training left its losses, so nobody knows whether anything was learned.")
+    unknown = [name for name, values in losses.items() if len(values) < 2]
+    if unknown:
+        return Gate(
+            f"The training of {_listed(unknown)} left fewer than two losses, so nobody knows whether it learned."
+        )
+    still = [name for name, values in losses.items() if not _fell(values)]
     if not still:
         return None
     return Gate(f"The loss did not fall in the training of {_listed(still)}: what learned nothing can find nothing.")
 
 
 def prior_alike(rows: Sequence[Row]) -> Gate | None:
-    """Shut where the untuned prior's images are unlike the real images of a source, or nearly all the same.
+    """Shut where the untuned prior's images are unlike the real images of a source, nearly all the same, or were not compared.
 
     `rows`: a source each, with `typical`, `varied` and `alike` as in `remnant.measure.likeness`.
     """
+    if not rows:
+        return Gate("The prior's images were held against no real images, so nobody knows whether they are alike.")
     unlike = [row for row in rows if not row["alike"]]
     if not unlike:
         return None

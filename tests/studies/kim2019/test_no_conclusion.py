@@ -1,26 +1,37 @@
 import pytest
 from tests.studies.kim2019.test_page import changed, not_inverted
 
-from remnant.studies.kim2019.findings import no_conclusion
-
-LEARNED = [{"name": "raw scan", "term": "segmentation", "value": value} for value in (1.0, 0.5)]
+from remnant.studies.kim2019.findings import conclusion, protected
 
 
 @pytest.fixture(scope="module")
-def silent(tables):
+def learned(tables):
+    """Losses that fell, of every variant."""
+    names = {row["name"] for row in tables["headline"]}
+    return {
+        "stage1": [{"name": name, "term": "segmentation", "value": value} for name in names for value in (1.0, 0.5)]
+    }
+
+
+def no_conclusion(tables, preset):
+    return conclusion(tables, preset, trained=True).no_conclusion
+
+
+@pytest.fixture(scope="module")
+def silent(tables, learned):
     """Nothing was inverted, nothing tells more than its map, no adversary distinguishes anybody."""
     quiet = changed(changed(not_inverted(tables), "headline", {"beyond": False}), "identity", {"knows": False})
-    return quiet | {"stage1": LEARNED}
+    return quiet | learned
 
 
-def test_a_full_run_whose_controls_succeed_concludes(silent, tables):
-    assert no_conclusion(silent, "cpu") == []
-    assert no_conclusion(tables | {"stage1": LEARNED}, "cpu") == []
+def test_a_full_run_whose_controls_succeed_concludes(silent, tables, learned):
+    assert conclusion(silent, "cpu", trained=True) == ([], [])
+    assert conclusion(tables | learned, "cpu", trained=True) == ([], [])
 
 
 @pytest.mark.parametrize("preset", ["smoke", "demo"])
-def test_a_trial_concludes_nothing_even_of_codes_that_were_inverted(tables, preset):
-    assert [preset in reason for reason in no_conclusion(tables | {"stage1": LEARNED}, preset)] == [True]
+def test_a_trial_concludes_nothing_even_of_codes_that_were_inverted(tables, learned, preset):
+    assert [preset in reason for reason in no_conclusion(tables | learned, preset)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +41,7 @@ def test_a_trial_concludes_nothing_even_of_codes_that_were_inverted(tables, pres
         ("stage1", {"value": 1.0}, {}, "The loss did not fall"),
         ("headline", {"inverted": False}, {"variant": "raw"}, "positive control"),
         ("identity", {"counts": False}, {}, "positive control"),
+        ("stage1", {"term": "total"}, {}, "fewer than two losses"),
     ],
 )
 def test_silence_counts_only_with_patients_learning_and_controls(silent, table, change, where, told):
@@ -40,6 +52,43 @@ def test_silence_counts_only_with_patients_learning_and_controls(silent, table, 
 def test_an_adversary_that_distinguishes_patients_is_an_exposure(silent):
     weak = changed(silent, "identity", {"counts": False})
     assert no_conclusion(weak, "cpu")
-    assert not no_conclusion(changed(weak, "identity", {"knows": True}, variant="deformation", view="code"), "cpu")
+    told = conclusion(
+        changed(weak, "identity", {"knows": True}, variant="deformation", view="code"), "cpu", trained=True
+    )
+    # It exposes its own variant; the silence about the others still lacks its control.
+    assert told.no_conclusion == [] and "positive control" in told.left_open[1]
+    others = [row["name"] for row in protected(silent) if row["variant"] != "deformation"]
+    assert told.left_open[0].startswith(f"No conclusion about {'; '.join(others)}:")
     # That raw scans are distinguished exposes no code.
     assert no_conclusion(changed(weak, "identity", {"knows": True}, variant="raw"), "cpu")
+
+
+def test_where_no_adversary_attacked_a_variant_nobody_was_compared(silent):
+    rows = [row for row in silent["identity"] if row["variant"] == "raw"]
+    assert "No patients were compared" in " ".join(no_conclusion(silent | {"identity": rows}, "cpu"))
+
+
+def test_networks_that_were_trained_elsewhere_have_no_loss_to_fall(silent):
+    elsewhere = silent | {"stage1": []}
+    assert conclusion(elsewhere, "cpu", trained=False) == ([], [])
+    assert "two losses" in " ".join(no_conclusion(elsewhere, "cpu"))
+
+
+def test_a_leak_of_the_raw_scans_segmenter_clears_no_variant(silent):
+    raw = next(row["name"] for row in silent["headline"] if row["variant"] == "raw")
+    shown = {"target": raw, "control": False, "outcome": "shown", "auc": 0.9}
+    few = changed(silent, "identity", {"patients": 9}) | {"membership_verdicts": [shown]}
+    told = conclusion(few, "cpu", trained=True)
+    assert told.no_conclusion == [] and "9 test patients" in told.left_open[1]
+
+
+def test_what_failed_for_the_exposed_variant_alone_leaves_nothing_open(silent):
+    shown = changed(silent, "identity", {"knows": True, "patients": 9}, variant="deformation")
+    name = next(row["name"] for row in silent["headline"] if row["variant"] == "deformation")
+    still = [row | {"value": 1.0} if row["name"] == name else row for row in shown["stage1"]]
+    assert conclusion(shown | {"stage1": still}, "cpu", trained=True) == ([], [])
+
+
+def test_the_fewest_patients_of_any_variant_decide(silent):
+    few = changed(silent, "identity", {"patients": 9}, variant="deformation")
+    assert "9 test patients" in " ".join(no_conclusion(few, "cpu"))

@@ -4,6 +4,7 @@ import pytest
 
 from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
 from remnant.studies.subbanna2021 import page
+from remnant.studies.subbanna2021.findings import conclusion
 from remnant.studies.subbanna2021.settings import preset
 
 SCHEME = LabelScheme("lpba3", CLASSES["lpba3"], {})
@@ -264,6 +265,53 @@ def test_the_fewest_patients_of_any_attack_decide_whether_they_are_enough(few):
     for place, row in enumerate(made["identification"]):
         row["n"] = 9 if place == few else 24
     assert sum(" only 9 " in reason for reason in concluded(made)) == 1
+
+
+def both(found, losses=(1.0, 0.5)):
+    """Two networks, each with its control: the U-Net's patients are found, and so many of the SegNet's."""
+    made = tables(published=3)
+    for network, count in (("unet", 8), ("segnet", found)):
+        rows = [identification("default", group, count, count / 18) for group in ("member", "non_member")]
+        rows.append(identification("overfit", "member", 9, 0.6))
+        made["identification"] += [row | {"network": network, "n": row["n"] + 6} for row in rows]
+        made["training"] += [{"cell": f"attack-{network}-fold0-default", "loss": loss} for loss in losses]
+    made["identification"] = [row for row in made["identification"] if row["n"] > 9]
+    return made
+
+
+def left_open(made):
+    chosen = preset("cpu").changed(experiments=["default", "overfit"], contrast_networks=["unet", "segnet"])
+    told = conclusion(made, chosen)
+    assert told.no_conclusion == []
+    return told.left_open
+
+
+def test_one_network_exposed_proves_nothing_of_the_silence_of_the_other():
+    assert left_open(both(8)) == [] and left_open(both(0)) == []
+    few = both(0)
+    for row in few["identification"]:
+        row["n"] = 9
+    assert left_open(few)[0].startswith("No conclusion about SegNet:") and "9 members" in left_open(few)[1]
+    # The control of one network is no control of the other.
+    missed = both(0)
+    missed["identification"] = [
+        row | {"rank1_low": 0.0} if (row["network"], row["decoder"]) == ("segnet", "overfit") else row
+        for row in missed["identification"]
+    ]
+    assert "positive control" in left_open(missed)[1]
+    alone = both(0)
+    alone["training"] = [row for row in alone["training"] if "segnet" not in row["cell"]]
+    assert "No training left its losses" in left_open(alone)[1]
+    # What the U-Net's own attack, control and patients lack is nothing to the SegNet.
+    still = both(0)
+    still["training"] = [row | {"loss": 1.0} if "unet" in row["cell"] else row for row in still["training"]]
+    still["identification"] = [
+        row | {"n": 9} | ({"rank1_low": 0.0} if row["decoder"] == "overfit" else {})
+        if row["network"] == "unet"
+        else row
+        for row in still["identification"]
+    ]
+    assert left_open(still) == []
 
 
 def test_more_patients_found_than_chance_are_no_exposure_unless_the_interval_says_so():

@@ -87,6 +87,11 @@ class Method:
     words: str
     batch_norm: bool = False
 
+    @property
+    def tunes(self) -> bool:
+        """Whether it has a stage 1."""
+        return self.tune is not _untuned
+
 
 def _tune(
     attack: Attack, manifold: ManifoldSettings, *, wanted: int | None = None, part: str = "stage 1"

@@ -10,7 +10,7 @@ from remnant.base.seeds import Seeds
 from remnant.studies.frame import Cells, provenance_of, training_rows
 from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.described import described
-from remnant.studies.kim2019.findings import no_conclusion
+from remnant.studies.kim2019.findings import conclusion
 from remnant.studies.kim2019.kept import all_kept, kept
 from remnant.studies.kim2019.membership import BLIND
 from remnant.studies.kim2019.records import (
@@ -64,7 +64,7 @@ def conclude(
         study=study,
         subject=subject,
         notices=notices,
-        no_conclusion=no_conclusion(tables, preset),
+        **conclusion(tables, preset, trained=any(name.startswith(f"{TRAIN}-") for name in cells))._asdict(),
         preset=preset,
         command=command,
         patients=len(set(scans.patients)),

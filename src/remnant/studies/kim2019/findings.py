@@ -1,8 +1,18 @@
 """The first sentence, the tiles and the findings in plain words, from the tables alone."""
 
+from collections.abc import Sequence
+
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label, number
-from remnant.studies.gates import enough_patients, full_preset, loss_fell, positive_control, shut
+from remnant.studies.gates import (
+    Conclusion,
+    Gate,
+    concluded,
+    enough_patients,
+    full_preset,
+    loss_fell,
+    positive_control,
+)
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.measured_findings import listed, measured_findings
 from remnant.studies.kim2019.records import RAW
@@ -18,30 +28,43 @@ def protected(tables: Tables) -> list[Row]:
     return [row for row in tables["headline"] if row["variant"] != RAW]
 
 
-def no_conclusion(tables: Tables, preset: str) -> list[str]:
-    """Why the run supports no verdict, a sentence a reason.
+def conclusion(tables: Tables, preset: str, *, trained: bool) -> Conclusion:
+    """Why the run supports no verdict, or none on variants beside those that it exposed.
 
-    The positive control are the raw scans: an attack must reconstruct them and an adversary must distinguish them.
+    `trained`: whether the run trained the networks, whose losses must then have fallen. The positive control are the raw scans:
+    an attack must reconstruct them and an adversary must distinguish them.
     """
     rows = protected(tables)
+    shown = {str(row["name"]) for row in rows if row["inverted"] or row["beyond"]}
+    shown |= {str(row["name"]) for row in _attacked(tables) if row["knows"]}
+    shown |= {str(row["target"]) for row in membership_shown(tables.get("membership_verdicts", []))}
+    names = [str(row["name"]) for row in rows]
+    return concluded(lambda silent: _gates(tables, preset, silent, trained=trained), names, shown)
+
+
+def _attacked(tables: Tables) -> list[Row]:
+    """The rows of `identity` that headlines rest on, of what hides anything."""
     kind = primary_kind(tables["identity"])
-    hidden = [row for row in matching(tables["identity"], {"kind": kind}) if row["variant"] != RAW]
-    exposed = any(row["inverted"] or row["beyond"] for row in rows) or any(row["knows"] for row in hidden)
-    exposed |= bool(membership_shown(tables.get("membership_verdicts", [])))
-    patients = max((row["patients"] for row in hidden), default=0)
-    losses: dict[str, list[float]] = {}
+    return [row for row in matching(tables["identity"], {"kind": kind}) if row["variant"] != RAW]
+
+
+def _gates(tables: Tables, preset: str, names: Sequence[str], *, trained: bool) -> list[Gate | None]:
+    """Those of the variants of these `names`."""
+    rows = [row for row in protected(tables) if row["name"] in names]
+    patients = [row["patients"] for row in _attacked(tables) if row["name"] in names]
+    losses: dict[str, list[float]] = {name: [] for name in names}
+    # Every variant goes on from one pre-training and is held against the raw scans, but needs no other variant's training.
+    others = {row["name"] for row in protected(tables)} - set(names)
     for row in matching(tables["stage1"], {"term": SEGMENTATION}):
-        losses.setdefault(str(row["name"]), []).append(row["value"])
+        if row["name"] not in others:
+            losses.setdefault(str(row["name"]), []).append(row["value"])
     controls = [counted(tables, row) for row in rows]
-    return shut(
-        [
-            full_preset(preset),
-            enough_patients({"test patients": patients}) if hidden else None,
-            loss_fell(losses),
-            positive_control(all(controls) if controls else None, "raw scans, under the same attacks"),
-        ],
-        exposed=exposed,
-    )
+    return [
+        full_preset(preset),
+        enough_patients({"test patients": min(patients)} if patients else {}),
+        loss_fell(losses) if trained else None,
+        positive_control(all(controls) if controls else None, "raw scans, under the same attacks"),
+    ]
 
 
 def headline(tables: Tables) -> str:

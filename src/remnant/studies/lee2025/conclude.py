@@ -12,7 +12,7 @@ from remnant.measure.anonymity import Population
 from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
 from remnant.studies.lee2025 import page
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, demographics_file
-from remnant.studies.lee2025.findings import no_conclusion
+from remnant.studies.lee2025.findings import conclusion
 from remnant.studies.lee2025.kept import OWN, Source, groups_file, read_attacked, read_groups
 from remnant.studies.lee2025.outputs import outputs_tested
 from remnant.studies.lee2025.prior_tables import prior_rows
@@ -76,7 +76,7 @@ def conclude(
         title=page.TITLE,
         subject=STUDY_OF_OURS,
         notices=notices,
-        no_conclusion=no_conclusion(tables, settings.preset),
+        **conclusion(tables, settings.preset)._asdict(),
         preset=settings.preset,
         command=command,
         patients=len({patient for group in counted for patient in group.patients}),

@@ -1,9 +1,21 @@
 """The headline and the findings in plain words, from the tables alone: what was found, and what to do."""
 
+from collections.abc import Sequence
+
+from remnant.attacks.checkpoint.methods import METHODS
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label
 from remnant.report.words import number as written
-from remnant.studies.gates import enough_patients, full_preset, loss_fell, positive_control, prior_alike, shut
+from remnant.studies.gates import (
+    Conclusion,
+    Gate,
+    concluded,
+    enough_patients,
+    full_preset,
+    loss_fell,
+    positive_control,
+    prior_alike,
+)
 from remnant.studies.lee2025.comparison_findings import methods, mitigations
 from remnant.studies.lee2025.leak_findings import (
     Tables,
@@ -59,31 +71,51 @@ def headline(tables: Tables) -> str:
     )
 
 
-def no_conclusion(tables: Tables, preset: str) -> list[str]:
-    """Why the audit supports no verdict, a sentence a reason."""
-    targets = judged(tables)
+def conclusion(tables: Tables, preset: str) -> Conclusion:
+    """Why the audit supports no verdict, or none on targets beside those that it exposed."""
+    verdicts = tables.get("membership_verdicts", [])
+    rows = [*tables["leak"], *tables["likely"], *matching(verdicts, {"control": False})]
+    targets = [str(target) for target in dict.fromkeys(row["target"] for row in rows) if target not in CONTROLS]
+    shown = {*exposed(tables), *(str(row["target"]) for row in membership_shown(verdicts))}
+    return concluded(lambda silent: _gates(tables, preset, silent), targets, shown)
+
+
+def _gates(tables: Tables, preset: str, targets: Sequence[str]) -> list[Gate | None]:
     sources = {row["source"] for row in tables["targets"] if row["target"] in targets}
     groups = {
         f"{label(row['group'])} ({label(row['source'])})": row["patients"]
         for row in tables["patients"]
         if row["source"] in sources and row["group"] in ("members", "non_members")
     }
-    losses = {
-        f"{row['part']} against the {label(row['target'])}": [row["first"], row["last"]]
-        for row in tables["tuning"]
-        # The author's rate is so low that the loss need not have moved: his row is beside the attack, not the attack.
-        if row["target"] not in CONTROLS and row["method"] != "author"
+    losses = _losses(tables, targets)
+    return [
+        full_preset(preset),
+        enough_patients(groups),
+        # The prior shows the attacker's own patients at best, whomever the target was trained on.
+        prior_alike([row for row in tables["prior"] if row["source"] in {*sources, "public"}]),
+        None if losses is None else loss_fell(losses),
+        positive_control(control_seen(tables), "a CNN trained on a few images for very long"),
+    ]
+
+
+def _losses(tables: Tables, targets: Sequence[str]) -> dict[str, list[float]] | None:
+    """The first and last losses of every stage 1, none of one that left no row; None where no method has a stage 1."""
+    # The author's rate is so low that the loss need not have moved: his row is beside the attack, not the attack.
+    tuned = {
+        (str(row["target"]), str(row["method"]))
+        for row in tables["likely"]
+        if row["target"] in targets and row["method"] != "author" and METHODS[str(row["method"])].tunes
     }
-    return shut(
-        [
-            full_preset(preset),
-            enough_patients(groups),
-            prior_alike(tables["prior"]),
-            loss_fell(losses),
-            positive_control(control_seen(tables), "a CNN trained on a few images for very long"),
-        ],
-        exposed=bool(exposed(tables) or membership_shown(tables.get("membership_verdicts", []))),
-    )
+    if not tuned:
+        return None
+    losses: dict[str, list[float]] = {}
+    for target, method in sorted(tuned):
+        rows = matching(tables["tuning"], {"target": target, "method": method})
+        against = f"against the {label(target)}"
+        losses |= {f"{row['part']} {against}": [row["first"], row["last"]] for row in rows} or {
+            f"{label(method)} {against}": []
+        }
+    return losses
 
 
 def highlights(tables: Tables) -> list[Highlight]:

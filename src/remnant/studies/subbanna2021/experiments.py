@@ -74,6 +74,11 @@ EXPERIMENTS = {
 PAPER = ("default", "published")
 
 
+def target_name(network: str, target: str) -> str:
+    """What a kind of target is called in tables."""
+    return network if target == "standard" else f"{network}-{target}"
+
+
 def target_cell_name(network: str, fold: int, target: str) -> str:
     """The cell that trains this target, and the stem of its checkpoint."""
     return f"segmenter-{network}-fold{fold}" + ("" if target == "standard" else f"-{target}")
@@ -81,6 +86,15 @@ def target_cell_name(network: str, fold: int, target: str) -> str:
 
 def checkpoint_name(network: str, fold: int, target: str) -> str:
     return f"{target_cell_name(network, fold, target).removeprefix('segmenter-')}.safetensors"
+
+
+def target_of_cell(cell: str) -> str:
+    """What the target is called that a cell trains or attacks; of what the attacker trains, the target that it is for."""
+    kind, network, _, *rest = cell.split("-")
+    target = "-".join(rest) or "standard"
+    if kind == "attack":
+        target = EXPERIMENTS[target].target
+    return target_name(network, "standard" if target == "surrogate" else target)
 
 
 def membership_cell_name(network: str, fold: int, target: str) -> str:

@@ -1,12 +1,22 @@
 """The headline and the findings in plain words, from the tables alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Highlight, Row, matching
 from remnant.report.words import label
-from remnant.studies.gates import enough_patients, full_preset, loss_fell, positive_control, shut
+from remnant.studies.gates import (
+    Conclusion,
+    Gate,
+    concluded,
+    enough_patients,
+    full_preset,
+    loss_fell,
+    positive_control,
+)
 from remnant.studies.membership import membership_findings, membership_shown
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, target_name, target_of_cell
 from remnant.studies.subbanna2021.leak_findings import NAMES, leak_findings
 from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -42,30 +52,46 @@ def _identified(tables: Tables) -> list[Row]:
     return [row for row in rows if row["rank1_low"] > row["chance"] and row["holm_p"] <= LEVEL]
 
 
-def no_conclusion(tables: Tables, settings: StudySettings) -> list[str]:
-    """Why the study supports no verdict, a sentence a reason.
+def conclusion(tables: Tables, settings: StudySettings) -> Conclusion:
+    """Why the study supports no verdict, or none on targets beside those that it exposed."""
+    verdicts = tables["membership_verdicts"]
+    attacked = [_target(row) for row in tables["identification"] if row["decoder"] not in (MEAN_IMAGE, CONTROL)]
+    asked = [str(row["target"]) for row in matching(verdicts, {"control": False})]
+    shown = {*map(_target, exposed(tables)), *(str(row["target"]) for row in membership_shown(verdicts))}
+    return concluded(lambda silent: _gates(tables, settings, silent), [*dict.fromkeys(attacked + asked)], shown)
 
-    A target that was trained too long on few patients is the positive control: from its latents some attack must identify them.
-    """
+
+def _target(row: Row) -> str:
+    """What the target of a row of `identification` is called."""
+    return target_name(str(row["network"]), EXPERIMENTS[str(row["decoder"])].target)
+
+
+def _gates(tables: Tables, settings: StudySettings, targets: Sequence[str]) -> list[Gate | None]:
+    """Those of these targets. A target that was trained too long on few patients is the positive control: from its latents some
+    attack must identify them. A network without a control of its own rests on the other networks'."""
+    networks = {target.partition("-")[0] for target in targets}
+    controls = [network for network in settings.networks if CONTROL in settings.on(network)]
+    controls = [network for network in controls if network in networks] or controls
+    seen = matching(_identified(tables), {"decoder": CONTROL})
     # Positive controls are of few patients on purpose; of the others the fewest count.
     groups: dict[str, int] = {}
     for row in tables["identification"]:
-        if row["decoder"] in DECODERS:
+        if row["decoder"] not in (MEAN_IMAGE, CONTROL) and _target(row) in targets:
             name = label(row["group"])
             groups[name] = min(groups.get(name, row["n"]), row["n"])
-    seen = bool(matching(_identified(tables), {"decoder": CONTROL})) if CONTROL in settings.experiments else None
     losses: dict[str, list[float]] = {}
     for row in tables["training"]:
-        losses.setdefault(str(row["cell"]), []).append(row["loss"])
-    return shut(
-        [
-            full_preset(settings.preset),
-            enough_patients(groups),
-            loss_fell(losses),
-            positive_control(seen, "a target trained too long on few patients"),
-        ],
-        exposed=bool(exposed(tables) or membership_shown(tables["membership_verdicts"])),
-    )
+        if target_of_cell(str(row["cell"])) in (*targets, *(target_name(network, CONTROL) for network in controls)):
+            losses.setdefault(str(row["cell"]), []).append(row["loss"])
+    return [
+        full_preset(settings.preset),
+        enough_patients(groups),
+        loss_fell(losses),
+        positive_control(
+            all(matching(seen, {"network": network}) for network in controls) if controls else None,
+            "a target trained too long on few patients",
+        ),
+    ]
 
 
 def _one(rows: list[Row], **where: Any) -> Row | None:

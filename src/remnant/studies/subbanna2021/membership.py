@@ -16,7 +16,7 @@ from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, memb
 from remnant.studies.membership import restored, stored
 from remnant.studies.membership_tables import ByOutput
 from remnant.studies.subbanna2021.cells import load_target
-from remnant.studies.subbanna2021.experiments import TARGETS, Target
+from remnant.studies.subbanna2021.experiments import TARGETS, Target, target_name
 from remnant.studies.subbanna2021.folds import FoldData, read_fold
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.access import outputs_of
@@ -70,8 +70,7 @@ def outputs_tested(cells: Mapping[str, dict[str, Any]], seeds: Seeds) -> dict[st
             )
             for signal in folds[0]["signals"]
         }
-        name = network if target == "standard" else f"{network}-{target}"
-        tested[name] = ByOutput(tests, blind[target], control=target == CONTROL)
+        tested[target_name(network, target)] = ByOutput(tests, blind[target], control=target == CONTROL)
     return tested
 
 

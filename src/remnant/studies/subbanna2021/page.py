@@ -8,11 +8,11 @@ from remnant.studies.subbanna2021.experiments import EXPERIMENTS
 from remnant.studies.subbanna2021.findings import (
     NAMES,
     Tables,
+    conclusion,
     exposed,
     findings,
     headline,
     highlights,
-    no_conclusion,
     strongest,
 )
 from remnant.studies.subbanna2021.further_sections import further_sections
@@ -32,7 +32,7 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
         for metric in dict.fromkeys(metric for words in said for metric in words)
     }
     return {
-        "no_conclusion": no_conclusion(tables, settings),
+        **conclusion(tables, settings)._asdict(),
         "headline": strongest_first(
             headline(tables, settings, decoder), tables["membership_verdicts"], exposed=bool(exposed(tables))
         ),
