@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 from tests.studies.kim2019.example import identity, inversion, overlap, people, segmented
 
 from remnant.base.results import matching
@@ -205,6 +206,26 @@ def test_what_was_redrawn_is_sought_among_first_visits():
         mean_image=record.mean_image[:2],
     )
     assert searched(once, "other_visit") is None and searched(once, "own_scan").scores.shape == (2, 2)
+
+
+def test_patients_are_found_beyond_chance_for_all_views_and_variants_together():
+    views = [
+        inversion(variant, view, person=person)
+        for variant, person in (("raw", 6.0), ("published-1", 0.6), ("deformation", 0.0))
+        for view in ("code", "labels")
+    ]
+    rows = inversion_rows(views, WORDS, SEEDS)
+    for control in (True, False):
+        family = [row for row in rows if (row["variant"] == "raw") == control]
+        assert len(family) == (4 if control else 8)
+        adjusted = multipletests([row["p"] for row in family], method="holm")[1]
+        assert [row["holm_p"] for row in family] == pytest.approx(adjusted)
+        assert [row["found"] for row in family] == [p <= 0.025 for p in adjusted]
+    alone = inversion_rows(views[2:3], WORDS, SEEDS)
+    assert (
+        one(alone, sought="own_scan")["holm_p"]
+        < one(rows, variant="published-1", view="code", sought="own_scan")["holm_p"]
+    )
 
 
 def test_patients_are_found_by_a_decoder_that_redraws_them_and_by_no_other():

@@ -13,11 +13,11 @@ from remnant.measure.multiplicity import holm
 from remnant.measure.verification import matrix_pairs
 from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.identity_tables import Pairs
-from remnant.studies.kim2019.records import Inversion
+from remnant.studies.kim2019.records import RAW, Inversion
 
 # What is sought: the very scan whose code was sent, or what the same patient's other visit shows.
 SOUGHT = ("own_scan", "other_visit")
-LEVEL = 0.025  # of the one-sided p of patients found first, after Holm over all variants of a view
+LEVEL = 0.025  # of the one-sided p of patients found first, after Holm over all that was searched
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ def searched(inversion: Inversion, sought: str) -> Search | None:
 
 
 def inversion_rows(inversions: Sequence[Inversion], described: Mapping[str, Row], seeds: Seeds) -> list[Row]:
-    """A row a variant, view and what is sought; `holm_p` over the variants, `found`: more patients first than by chance.
+    """A row a variant, view and what is sought, with `found`: more patients first than by chance.
+
+    `holm_p` holds for all variants, views and what is sought together; the raw scans, which are the control, are a family of
+    their own.
 
     `gain`: similarity to the own scan less that of the attacker's mean image, which holds nothing of the patient; `scan_rank1`
     what the scans themselves would find, for another visit. Displacements stand beside the search for the own scan.
@@ -85,8 +88,8 @@ def inversion_rows(inversions: Sequence[Inversion], described: Mapping[str, Row]
                 inversion, sought, branch.child("displacement")
             )
             rows.append(row)
-    for view, sought in {(row["view"], row["sought"]): None for row in rows}:
-        family = [row for row in rows if (row["view"], row["sought"]) == (view, sought)]
+    for control in (True, False):
+        family = [row for row in rows if (row["variant"] == RAW) == control]
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
             row |= {"holm_p": float(p), "found": bool(p <= LEVEL)}
     return rows

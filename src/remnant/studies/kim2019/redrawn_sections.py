@@ -19,7 +19,7 @@ def inversion() -> Section:
         ],
         table=TableView(
             name="inversion",
-            caption="Patients found first with exact 95% interval, p against chance after Holm over the variants; "
+            caption="Patients found first with exact 95% interval, p against chance after Holm over all rows but raw scans'; "
             "SSIM with the scan sought, with others', and of the mean image with it; gain over the mean image, "
             "paired; mean displacement in mm that takes the reconstruction to the scan, others', and from the mean image.",
             columns={
