@@ -19,7 +19,7 @@ from remnant.report.page import make_report
 
 pytestmark = pytest.mark.slow
 
-PHONE, DESKTOP = 390, 1400
+PHONE, LAPTOP, DESKTOP = 390, 1200, 1400
 OFFLINE = [
     "--headless",
     "--no-sandbox",
@@ -48,7 +48,9 @@ onload = () => {{
   const name = (e) => e.tagName + "." + e.getAttribute("class") + " " + e.textContent.trim().slice(0, 40);
   const found = {{ width, scroll: page.documentElement.scrollWidth,
     out: out.map(name), clipped: clipped.map(name),
-    tables: page.querySelectorAll("table").length, charts: page.querySelectorAll("svg text").length }};
+    tables: page.querySelectorAll("table").length,
+    cut: [...page.querySelectorAll(".scroll > table")].filter((e) => e.scrollWidth > e.parentElement.clientWidth + 1).length,
+    charts: page.querySelectorAll("svg text").length }};
   const line = document.createElement("pre");
   line.textContent = "FOUND" + JSON.stringify(found) + "END";
   document.body.append(line);
@@ -115,19 +117,36 @@ def test_the_page_prints(page, tmp_path):
     assert (0, 0, 595, 842) in sizes and sizes <= {(0, 0, 595, 842), (0, 0, 842, 595)}  # A4, wide tables across
 
 
-def test_print_is_legible_whatever_is_in_the_tables(tmp_path):
-    """A table wider than its page makes the browser shrink every page."""
-    run = write_run(tmp_path / "run", private=False)
+def _with_more_columns(run: Path, number: int) -> Path:
+    """The report of the run with so many columns of intervals more in its first table."""
     results = json.loads((run / "results.json").read_text())
     (section, *_) = [section for section in results["sections"] if section["table"]]
     rows = results["tables"][section["table"]["name"]]
-    for number in range(8):
-        section["table"]["columns"][f"more_{number}"] = f"A long heading, the {number}th of many"
+    for place in range(number):
+        section["table"]["columns"][f"more_{place}"] = f"A long heading, the {place}th of many"
         for row in rows:
-            row[f"more_{number}"] = "0.52 [0.41, 0.63]"
+            row[f"more_{place}"] = "0.52 [0.41, 0.63]"
     (run / "results.json").write_text(json.dumps(results))
+    return make_report(run)
+
+
+@pytest.mark.parametrize("width", [LAPTOP, DESKTOP, 1440])
+def test_a_table_of_thirteen_columns_is_read_without_scrolling(tmp_path, width):
+    run = write_run(tmp_path / "run", private=False)
+    page = _with_more_columns(run, 2).read_text(encoding="utf-8")
+    framed = FRAME.format(width=width, height=900, page=html.escape(page))
+    (tmp_path / "frame.html").write_text(framed, encoding="utf-8")
+    done = _chromium(tmp_path, "--window-size=1600,1000", "--dump-dom", (tmp_path / "frame.html").as_uri())
+    found = json.loads(html.unescape(re.search(r"<pre>FOUND(.*)END</pre>", done.stdout, re.DOTALL)[1]))
+    assert found["tables"] == 6 and found["cut"] == 0
+
+
+def test_print_is_legible_whatever_is_in_the_tables(tmp_path):
+    """A table wider than its page makes the browser shrink every page."""
+    run = write_run(tmp_path / "run", private=False)
+    page = _with_more_columns(run, 8)
     pdf = tmp_path / "report.pdf"
-    _chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", make_report(run).as_uri())
+    _chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
     points = Counter()
 
     def seen(text, transformation, matrix, font, size):

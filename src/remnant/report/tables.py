@@ -17,6 +17,7 @@ WIDE = 8  # columns beyond which print turns the page
 _FIELD = re.compile(r"\{(\w+)(?::([+]?,?\.?\d*[dfeg%]))?\}")
 # A bracketed part, with the blank before it: dropped from a cell when all of its fields are missing.
 _BRACKET = re.compile(r"\s*(?:\[[^\]]*\]|\([^)]*\)|±\s*\{[^}]*\})")
+_INTERVAL = re.compile(r"\[[^\[\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def to_html(table: Table, title: str) -> Markup:
         same = _repeats(row, above)
         start = ' class="start"' if above and not same else ""
         cells = "".join(
-            f'<td class="{kind}{" same" if place < same else ""}">{escape(item.text)}</td>'
+            f'<td class="{kind}{" same" if place < same else ""}">{_together(item.text)}</td>'
             for place, (item, kind) in enumerate(zip(row, kinds, strict=True))
         )
         body.append(f"<tr{start}>{cells}</tr>")
@@ -135,6 +136,11 @@ def to_html(table: Table, title: str) -> Markup:
         + "\n".join(body)
         + "\n</tbody></table></div></div>"
     )
+
+
+def _together(text: str) -> Markup:
+    """The text, escaped, with each interval in brackets as one word: a narrow column breaks before it."""
+    return Markup(_INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(text))))
 
 
 def _repeats(row: list[Cell], above: list[Cell] | None) -> int:
