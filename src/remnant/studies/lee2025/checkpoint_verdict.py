@@ -49,7 +49,7 @@ def no_conclusion(tables: Tables, preset: str) -> list[str]:
     if verdict and verdict["outcome"] == "shown":
         return []
     told = [str(verdict["sentence"])] if verdict and verdict["outcome"] == "cannot tell" and not exposed(tables) else []
-    return told + (of_weights.no_conclusion(tables, preset) if tables["likely"] else [])
+    return told + (of_weights.conclusion(tables, preset).no_conclusion if tables["likely"] else [])
 
 
 def highlights(tables: Tables) -> list[Highlight]:
