@@ -5,6 +5,7 @@ from PIL import Image
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.listed import parse_columns, read_listed
+from remnant.cohort.phantoms import NOTE
 
 
 @pytest.fixture
@@ -29,6 +30,21 @@ def test_columns_are_read_under_their_own_names(folder):
         ("8", "test", ("Edema", "Mass"), "M"),
     ]
     assert len({(case.patient, case.session) for case in cohort.cases}) == 3
+
+
+def test_patients_are_phantoms_where_all_images_are_of_a_cohort_that_says_so(folder):
+    def phantoms():
+        return read_listed(folder / "list.csv", parse_columns(COLUMNS)).phantoms
+
+    assert not phantoms()
+    (folder / NOTE).write_text("{}")
+    assert phantoms()
+    (folder / "mine").mkdir()
+    (folder / "films" / "c.png").rename(folder / "mine" / "c.png")
+    (folder / NOTE).rename(folder / "films" / NOTE)
+    table = folder / "list.csv"
+    table.write_text(table.read_text().replace("films/c", "mine/c"))
+    assert not phantoms()
 
 
 def test_columns_that_are_not_there_and_lists_that_are_none(folder):

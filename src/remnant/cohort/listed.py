@@ -1,12 +1,14 @@
 """A table of radiographs anywhere, whose columns are called as whoever made it called them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort, Note
 from remnant.cohort.manifest import split_findings
 from remnant.cohort.people import parse_age, parse_sex, unread
+from remnant.cohort.phantoms import NOTE
 from remnant.cohort.table import make_cohort, read_table
 
 # What a column means to us, and what it is called unless somebody says otherwise; the first three must be there.
@@ -66,4 +68,11 @@ def read_listed(path: Path, columns: Mapping[str, str]) -> Cohort:
         for image, patient, split, finding, age, sex, session, view in zip(*map(column, COLUMNS), strict=True)
     ]
     notes += unread(path, column("age"), column("sex"))
-    return make_cohort(path.parent, cases, {}, path.name, notes)
+    cohort = make_cohort(path.parent, cases, {}, path.name, notes)
+    return replace(cohort, phantoms=_drawn_by_remnant({case.image.parent for case in cohort.cases}))
+
+
+def _drawn_by_remnant(folders: Set[Path]) -> bool:
+    """Whether the images in all `folders` are of cohorts of phantoms, which say so in their own folder, the images' or the one
+    above."""
+    return all((folder / NOTE).is_file() or (folder.parent / NOTE).is_file() for folder in folders)

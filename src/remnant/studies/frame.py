@@ -26,6 +26,7 @@ Cells = dict[str, dict[str, Any]]
 # What a report's first line calls it.
 STUDY_OF_OURS = "Study of networks that Remnant trained itself"
 AUDIT = "Privacy audit of a medical-imaging model"
+AUDIT_OF_OURS = "Privacy audit of a model that Remnant trained itself"
 
 
 @dataclass(frozen=True)

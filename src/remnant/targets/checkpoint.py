@@ -53,6 +53,15 @@ def load_checkpoint(path: Path, modules: Mapping[str, Callable[..., nn.Module]] 
     return model.eval()
 
 
+def is_of_remnant(path: Path) -> bool:
+    """Whether Remnant wrote the file; what it saved as a plain `state_dict`, as others do, does not say so."""
+    try:
+        read_header(path)
+    except RemnantError:
+        return False
+    return True
+
+
 def read_header(path: Path) -> dict[str, Any]:
     """What `save_checkpoint` wrote into the header: `module`, `arguments` and the notes.
 

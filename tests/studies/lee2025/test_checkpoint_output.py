@@ -15,13 +15,14 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
 from remnant.nets.classifiers import build_classifier
-from remnant.studies.frame import Asked
+from remnant.studies.frame import AUDIT, AUDIT_OF_OURS, Asked
 from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset
 from remnant.studies.lee2025.checkpoint_conclude import doubted
 from remnant.studies.lee2025.checkpoint_verdict import _identified, headline
 from remnant.studies.lee2025.feeding import Feeding, in_order
 from remnant.studies.lee2025.outputs import does_its_task, task_of
 from remnant.studies.membership_tables import ByOutput, membership_tables
+from remnant.targets.checkpoint import save_checkpoint
 from remnant.targets.classifier_files import save_state_dict
 from remnant.targets.inputs import InputRange
 
@@ -131,6 +132,18 @@ def test_a_network_that_was_never_trained_is_called_so_and_no_size_is_asked_for(
     results = Results.read(tmp_path / "run" / "results.json")
     assert results.tables["membership_verdicts"][0]["outcome"] == "cannot tell"
     assert "it was never trained" in results.headline and "--size" not in results.headline
+
+
+def test_the_page_says_whose_model_it_is_and_that_listed_patients_are_phantoms(cohort, audited, tmp_path):
+    theirs = Results.read(audited / "results.json")
+    arguments = {"name": "resnet18", "channels": 1, "classes": 1, "width": 16}
+    save_checkpoint(tmp_path / "ours.safetensors", build_classifier(**arguments), arguments)
+    asked = Asked(tmp_path / "run", quiet=True)
+    table = cohort / "manifest.csv"
+    audit_checkpoint(tmp_path / "ours.safetensors", SETTINGS, asked, against=table, cache=tmp_path / "cache")
+    ours = Results.read(tmp_path / "run" / "results.json")
+    assert (theirs.subject, ours.subject) == (AUDIT, AUDIT_OF_OURS)
+    assert theirs.notices == ours.notices and "All 48 patients are phantoms" in ours.notices[0]
 
 
 def test_the_balance_of_both_groups_is_shown_and_nobody_is_called_matched(audited):

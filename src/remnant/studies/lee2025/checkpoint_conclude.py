@@ -13,7 +13,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort
 from remnant.measure.balance import balance
-from remnant.studies.frame import AUDIT, Cells, phantom_notices, provenance_of, training_rows
+from remnant.studies.frame import AUDIT, AUDIT_OF_OURS, Cells, phantom_notices, provenance_of, training_rows
 from remnant.studies.lee2025 import checkpoint_page
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, demographics_file
 from remnant.studies.lee2025.checkpoint_page import Asking
@@ -28,6 +28,7 @@ from remnant.studies.lee2025.settings import CheckpointSettings
 from remnant.studies.lee2025.tables import NAMES, make_tables, patient_rows
 from remnant.studies.lee2025.targets import COLUMNS
 from remnant.studies.membership_tables import membership_tables
+from remnant.targets.checkpoint import is_of_remnant
 
 TARGET = "checkpoint"
 AT_CHANCE = (
@@ -82,7 +83,7 @@ def conclude_checkpoint(run: Run, cells: Cells, settings: CheckpointSettings, co
     return Results(
         study="checkpoint",
         title=checkpoint_page.TITLE,
-        subject=AUDIT,
+        subject=AUDIT_OF_OURS if is_of_remnant(asking.checkpoint) else AUDIT,
         notices=phantom_notices(_cohorts(asking)),
         no_conclusion=no_conclusion(tables, settings.preset),
         preset=settings.preset,
