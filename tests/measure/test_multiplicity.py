@@ -17,6 +17,14 @@ def test_holm_is_that_of_statsmodels():
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
+def test_a_test_of_more_weight_has_more_of_the_level():
+    # The first has half of the level, the two others a quarter each; once the first is rejected, half each.
+    assert holm([0.02, 0.03, 0.9], [2, 1, 1]).tolist() == pytest.approx([0.04, 0.06, 0.9])
+    assert holm([0.02, 0.03, np.nan], [2, 1, 1]).tolist()[:2] == pytest.approx([0.03, 0.03])
+    assert holm([0.01, 0.04, 0.03], [5, 5, 5]).tolist() == pytest.approx(holm([0.01, 0.04, 0.03]).tolist())
+    assert holm_is_bound([0.02, 0.03, 0.9], [True, False, False], [2, 1, 1]).tolist() == [True, False, False]
+
+
 def test_a_test_that_could_not_be_made_does_not_count():
     found = holm([0.02, np.nan, 0.04])
     assert np.isnan(found[1]) and found[[0, 2]].tolist() == pytest.approx([0.04, 0.04])
@@ -33,6 +41,8 @@ def test_whoever_acts_on_them_errs_as_seldom_as_the_level_says():
     drawn = np.random.default_rng(1).random((4000, 5))
     errs = np.mean([holm(p_values).min() <= 0.05 for p_values in drawn])
     assert errs == pytest.approx(0.05, abs=0.012)
+    weighted = np.mean([holm(p_values, [4, 1, 1, 1, 1]).min() <= 0.05 for p_values in drawn])
+    assert weighted == pytest.approx(0.05, abs=0.012)
 
 
 def test_an_adjusted_p_value_is_a_bound_where_a_bound_decides_it():

@@ -5,26 +5,32 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def holm(p_values: Sequence[float]) -> np.ndarray:
+def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> np.ndarray:
     """P-values (k,) adjusted for their number, float64, in their order (Holm 1979).
 
     Whoever acts on those at or below a level errs on any of the true nulls no more often than the level says, however
-    the tests hang together. NaN is a test that could not be made: it stays and is not counted.
+    the tests hang together. NaN is a test that could not be made: it stays and is not counted. `weights` (k,), positive and
+    chosen before the tests were seen, divide the level unequally (the same paper): a test of twice the weight may use twice
+    as much of it.
     """
     p_values = np.asarray(p_values, dtype=float)
+    shares = np.ones(p_values.shape) if weights is None else np.asarray(weights, dtype=float)
     made = np.flatnonzero(np.isfinite(p_values))
-    order = made[np.argsort(p_values[made], kind="stable")]
+    order = made[np.argsort(p_values[made] / shares[made], kind="stable")]
+    left = np.cumsum(shares[order][::-1])[::-1]
     adjusted = np.full(p_values.shape, np.nan)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p_values[order] / shares[order] * left))
     return adjusted
 
 
-def holm_is_bound(p_values: Sequence[float], bounds: Sequence[bool]) -> np.ndarray:
+def holm_is_bound(
+    p_values: Sequence[float], bounds: Sequence[bool], weights: Sequence[float] | None = None
+) -> np.ndarray:
     """Which of the adjusted p-values are no more than upper bounds, boolean (k,), where some `p_values` are (`bounds`).
 
     A test that deals patients anew a thousand times and sees nothing as extreme says that p is at most a thousandth; adjusted,
     it is at most what `holm` makes of that.
     """
     p_values = np.asarray(p_values, dtype=float)
-    least = np.where(np.asarray(bounds, dtype=bool), 0.0, p_values)
-    return np.nan_to_num(holm(p_values)) > np.nan_to_num(holm(np.where(np.isnan(p_values), np.nan, least)))
+    least = np.where(np.isnan(p_values), np.nan, np.where(np.asarray(bounds, dtype=bool), 0.0, p_values))
+    return np.nan_to_num(holm(p_values, weights)) > np.nan_to_num(holm(least, weights))

@@ -83,7 +83,8 @@ def _leak(tables: Tables) -> Section:
             "An attack is held against two controls, each thinned to the attack's own number of images. The untuned prior "
             "never saw the target. The search for images of a class (GMI) uses the weights and no stored statistic. An attack "
             "is flagged when it gains on every control that was run, by p-values that hold for all targets, attacks and spaces "
-            "together (Holm, 0.025). Where GMI was not run, the prior decides alone.",
+            "together (Holm, 0.025; half of it is for the target's own features and the attacks that are run on every target). "
+            "Where GMI was not run, the prior decides alone.",
             "Three spaces: the target's own features, in which the paper looks; features of a network trained on "
             "public images only; and SSIM, the image itself.",
         ],

@@ -1,7 +1,8 @@
 """Rows that tell leak from prior: members against non-members by every method, and methods and targets against each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,28 +24,45 @@ USEFUL = 0.7
 RESAMPLES = 2000  # of each row's interval and p-value: there are hundreds of rows
 
 Tables = dict[str, list[Row]]
+Key = tuple[str, str, str]  # target, method and space
+PRIMARY = "target_features"
 GAIN = ("gain", "gain_low", "gain_high", "gain_p", "gain_detectable", "compared", "gain_p_bound")
 VERDICT = ("controls", "beyond_p", "beyond_p_bound", "holm_p", "holm_p_bound", "flagged")
 
 
-def looks(audits: Sequence[Audited], controls: Sequence[str]) -> dict[str, int]:
-    """With how many others a row of a target is judged together, itself included, by target: those of `with_verdicts`."""
-    judged = {audit.target: len(audit.spaces) * sum(name not in RIVALS for name in audit.found) for audit in audits}
-    families = {
-        family: sum(count for target, count in judged.items() if (target in controls) == family)
-        for family in (True, False)
-    }
-    return {target: max(1, families[target in controls]) for target in judged}
+def shares(audits: Sequence[Audited], controls: Sequence[str]) -> dict[Key, float]:
+    """Which share of `LEVEL` each row that the verdict looks at has, by target, method and space: those of `with_verdicts`."""
+    keys = [
+        (audit.target, method, space)
+        for audit in audits
+        for method in audit.found
+        if method not in RIVALS
+        for space in audit.spaces
+    ]
+    families = [[key for key in keys if (key[0] in controls) == family] for family in (True, False)]
+    return {key: share for family in families for key, share in zip(family, _shares(family), strict=True)}
 
 
-def leak_rows(audit: Audited, seeds: Seeds, together: int = 1) -> list[Row]:
+def _shares(keys: Sequence[Key]) -> list[float]:
+    """Half of the level is for the primary tests: in the target's own features, the methods that are run on every target.
+
+    That is where an attack knows most of its target, and was chosen before any was seen. Equal shares among a hundred rows
+    would leave each so little that a leak had to be gross. The other half is for all others together, and the whole for either
+    where the other is missing.
+    """
+    primary = [method in METHODS_OF_ALL and space == PRIMARY for _, method, space in keys]
+    kinds = 1 + (any(primary) and not all(primary))
+    return [1 / kinds / primary.count(one) for one in primary]
+
+
+def leak_rows(audit: Audited, seeds: Seeds, share: Mapping[Key, float] = MappingProxyType({})) -> list[Row]:
     """A row a place, method and set: `all` candidates, which the verdict is about, and of whole images the `likely` ones.
 
     `difference` is of the mean similarities, members minus non-members. Of whole images and all candidates, `gain` is
     `gain_beyond` the untuned prior, with `compared` candidates of each, and `class_gain` that beyond the search for images of
     a class (GMI), which uses no stored statistic: what it reaches as well is a property of the classes. `controls` says which of
-    the two were run; `beyond_p` is the larger of their p-values. What is detectable is so after Holm over the rows that are
-    judged `together`. `with_verdicts` fills in the rest.
+    the two were run; `beyond_p` is the larger of their p-values. What is detectable is so at the row's `share` of the level
+    (all of it where none is given), as in `with_verdicts`, which fills in the rest.
     """
     rows = []
     for space, crop in audit.places:
@@ -53,14 +71,16 @@ def leak_rows(audit: Audited, seeds: Seeds, together: int = 1) -> list[Row]:
             row = _key(audit, method, space, crop, "all", len(audit.found[method].images))
             row |= _columns(audit.best(method, space, crop), branch)
             if crop == "whole":
-                rows += [row | _beyond(audit, method, space, branch, together), _likely_row(audit, row, branch)]
+                beyond = _beyond(audit, method, space, branch, share.get((audit.target, method, space), 1.0))
+                rows += [row | beyond, _likely_row(audit, row, branch)]
             else:
                 rows.append(row)
     return rows
 
 
 def with_verdicts(rows: Sequence[Row], controls: Sequence[str]) -> list[Row]:
-    """The rows of all targets with `holm_p` and `flagged`: at most `LEVEL`, over every target, method and space together.
+    """The rows of all targets with `holm_p` and `flagged`: at most `LEVEL`, over every target, method and space together,
+    each with its `shares`.
 
     The targets among `controls` are a family of their own: they answer whether the audit sees what is there, not what is.
     """
@@ -71,13 +91,14 @@ def with_verdicts(rows: Sequence[Row], controls: Sequence[str]) -> list[Row]:
     judged = list(rows)
     for places in families.values():
         p_values = [rows[place]["beyond_p"] for place in places]
-        bounds = holm_is_bound(p_values, [bool(rows[place]["beyond_p_bound"]) for place in places])
-        for place, p, bound in zip(places, holm(p_values), bounds, strict=True):
+        weights = _shares([tuple(str(rows[place][name]) for name in ("target", "source", "space")) for place in places])
+        bounds = holm_is_bound(p_values, [bool(rows[place]["beyond_p_bound"]) for place in places], weights)
+        for place, p, bound in zip(places, holm(p_values, weights), bounds, strict=True):
             judged[place] = rows[place] | {"holm_p": float(p), "holm_p_bound": bool(bound), "flagged": bool(p <= LEVEL)}
     return judged
 
 
-def _beyond(audit: Audited, method: str, space: str, seeds: Seeds, together: int) -> Row:
+def _beyond(audit: Audited, method: str, space: str, seeds: Seeds, share: float) -> Row:
     """What an attack gains on each control that was run; nothing for the prior itself, and no verdict on the other."""
     gains = {
         rival: gain_beyond(
@@ -85,7 +106,7 @@ def _beyond(audit: Audited, method: str, space: str, seeds: Seeds, together: int
             audit.raw(rival, space),
             seeds.child("beyond", rival).numpy(),
             patients=(audit.groups["members"].patients, audit.groups["non_members"].patients),
-            alpha=LEVEL / together,
+            alpha=LEVEL * share,
         )
         for rival in RIVALS
         if rival in audit.found and method not in (CONTROL, rival)

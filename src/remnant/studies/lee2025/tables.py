@@ -14,11 +14,11 @@ from remnant.studies.lee2025.distribution_tables import Features, distribution_t
 from remnant.studies.lee2025.kept import Attacked
 from remnant.studies.lee2025.leak_tables import (
     leak_rows,
-    looks,
     method_rows,
     mitigation_rows,
     rank_rows,
     score_rows,
+    shares,
     with_verdicts,
 )
 from remnant.studies.lee2025.likely_tables import likely_rows
@@ -86,7 +86,7 @@ def make_tables(
     tables["patients"] = list(patient_rows(groups))
     reader = Reader.of(model, seeds.child("demographics")) if model else None
     features = Features(model) if model else None
-    together = looks(audits, CONTROLS)
+    share = shares(audits, CONTROLS)
     for audit in audits:
         for record in attacks.get(audit.target, ()):
             tables["stage1"] += _curves(audit.target, record)
@@ -96,7 +96,7 @@ def make_tables(
         if ATTACK in audit.found:
             tables["candidates"] += _candidates(audit.found[ATTACK])
         tables["likely"] += likely_rows(audit, reader)
-        tables["leak"] += leak_rows(audit, seeds.child("leak"), together[audit.target])
+        tables["leak"] += leak_rows(audit, seeds.child("leak"), share)
         tables["leak_by_rank"] += rank_rows(audit)
         tables["membership_scores"] += score_rows(audit)
         tables["score_groups"] += group_rows(audit)

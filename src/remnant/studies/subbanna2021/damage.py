@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.deformation import deformation_matrix
@@ -45,4 +46,6 @@ def damage_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
 
         scores["dice"] = dice
     random = Seeds(settings.seed).child("damage").numpy()
-    return {"response": response(originals, settings.preparation.spacing_mm, scores, random)}
+    rows = response(originals, settings.preparation.spacing_mm, scores, random)
+    # So few patients have no intervals.
+    return {"response": [{name: number(value) for name, value in row.items()} for row in rows]}
