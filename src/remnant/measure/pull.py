@@ -149,8 +149,8 @@ def gain_beyond(
     if min(m, n) == 1:
         return Gain(-math.expm1(-shift), *[math.nan] * 4, size)
     parts = _variances(gains, m)
-    drawn = _of_a_draw(other, m) / (1 - size / len(c)) * (size / len(a) + size / len(c))
-    variance = sum(parts) + drawn
+    by_draws = _of_a_draw(other, m) / (1 - size / len(c)) * (size / len(a) + size / len(c))
+    variance = sum(parts) + by_draws
     if variance == 0:
         return Gain(-math.expm1(-shift), *[math.nan] * 4, size)
     groups, deals = np.where(np.arange(m + n) < m, 1 / m, -1 / n), max(DEALS, math.ceil(PER_LEVEL / alpha))
@@ -160,7 +160,7 @@ def gain_beyond(
         _dealt(shift, lambda: float(seeds.permutation(groups) @ gains), deals),
         _dealt(beyond(drawn), lambda: beyond(seeds.permutation(drawn)), deals),
     )
-    freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1))
+    freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1) + by_draws**2 / (thinnings - 1))
     error, t = math.sqrt(variance), stats.t(freedom)
     reach = t.ppf((1 + level) / 2) * error
     return Gain(

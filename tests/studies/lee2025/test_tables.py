@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from statsmodels.stats.multitest import multipletests
 from tests.studies.lee2025.example import attack_record, attacked, audit, groups, record
 
 from remnant.base.results import matching

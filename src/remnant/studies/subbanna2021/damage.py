@@ -47,5 +47,6 @@ def damage_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
         scores["dice"] = dice
     random = Seeds(settings.seed).child("damage").numpy()
     rows = response(originals, settings.preparation.spacing_mm, scores, random)
-    # So few patients have no intervals.
-    return {"response": [{name: number(value) for name, value in row.items()} for row in rows]}
+    # So few patients have no intervals: NaN, which JSON cannot hold.
+    intervals = ("auc_low", "auc_high", "own_low", "own_high")
+    return {"response": [row | {name: number(row[name]) for name in intervals} for row in rows]}
