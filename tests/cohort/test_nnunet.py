@@ -151,3 +151,13 @@ def test_another_scheme_stands_in_a_table_of_its_own(write, put):
     cohort = read_cohort(root)
     assert cohort.scheme("lpba3").mapping == {0: 0, 1: 1, 2: 2}
     assert cohort.scheme("labels").classes == ("background", "anterior", "posterior")
+
+
+def test_time_points_are_told_with_the_table_that_parts_them(put, tmp_path):
+    put(tmp_path / "dataset.json", json.dumps(SECOND))
+    for name in ("GLI-00001-000", "GLI-00001-001"):
+        put(tmp_path / "imagesTr" / f"{name}_0000.nii.gz")
+        put(tmp_path / "labelsTr" / f"{name}.nii.gz")
+    assert any(
+        "write patients.csv with the columns case and subject_id" in one.text for one in read_cohort(tmp_path).notes
+    )

@@ -198,3 +198,15 @@ def test_a_class_that_no_label_map_has_is_refused(prepare_scans, head):
     # One patient may lack it, also when all come from the cache.
     for _ in range(2):
         assert len(prepare_scans({("a", "s1"): bare, ("b", "s1"): head}).cases) == 2
+
+
+def test_labels_that_fit_better_turned_are_told(draw_head, tmp_path, write_manifest, capsys):
+    scans = {(f"p{i}", "s"): draw_head(i, shape=(48, 48, 48)) for i in range(2)}
+    turned = replace(scans["p1", "s"], labels=np.ascontiguousarray(scans["p1", "s"].labels.transpose(2, 1, 0)))
+    for told, those in ((False, scans), (True, scans | {("p1", "s"): turned})):
+        cohort = read_cohort(write_manifest(tmp_path / str(told), those))
+        # The second time from the cache.
+        for _ in range(2):
+            prepare(cohort, SETTINGS, cache=tmp_path / "cache")
+            said = capsys.readouterr().err
+            assert ("1 of the label maps, such as" in said and "p1s.nii.gz, fit better" in said) == told

@@ -25,6 +25,7 @@ from remnant.cohort.table import make_cohort, own_scheme, read_schemes, read_tab
 
 # At most 18 digits, as everybody else's integers have.
 WHOLE = re.compile(r"-?[0-9]{1,18}")
+PEOPLE = "write patients.csv with the columns case and subject_id (their person's id)"
 LOOKED_FOR = "nnU-Net (dataset.json, imagesTr and labelsTr)"
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".mgz")
 IGNORE = "ignore"
@@ -64,7 +65,7 @@ def read(directory: Path) -> Cohort:
     if not cases:
         raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_{channel}{_ending(about)}.")
     schemes = read_schemes(directory / "labels.csv", "label") | {scheme.name: scheme}
-    return make_cohort(directory, cases, schemes, "labels.csv", notes)
+    return make_cohort(directory, cases, schemes, "labels.csv", notes, PEOPLE)
 
 
 def _scheme(about: dict, directory: Path, notes: list[Note]) -> LabelScheme:

@@ -24,6 +24,7 @@ NOBODY = re.compile(
     r"patient|subject|test|[x0*-]+",
     re.IGNORECASE,
 )
+PERSON = "give their person's id (subject_id)"
 # A site has more people than a person has scans.
 MOST_SCANS = 6
 
@@ -89,12 +90,12 @@ def _few(texts: Sequence[str]) -> str:
     return f" (such as {', '.join(codes[:3])})" if codes else ""
 
 
-def hints(cases: Collection[Case]) -> list[Note]:
-    """What makes one doubt that everybody has one id, and that each id is one person."""
+def hints(cases: Collection[Case], mend: str = PERSON) -> list[Note]:
+    """What makes one doubt that everybody has one id, and that each id is one person; `mend`: how to say whose a case is."""
     of_patient: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         of_patient[case.patient].append(case)
-    return [*_alike(of_patient), *_numbered(of_patient), *_contradicting(of_patient)]
+    return [*_alike(of_patient), *_numbered(of_patient, mend), *_contradicting(of_patient)]
 
 
 def plain_id(name: str) -> str:
@@ -117,7 +118,7 @@ def _alike(of_patient: dict[str, list[Case]]) -> list[Note]:
     return [Note(text, _images(of_patient, found))]
 
 
-def _numbered(of_patient: dict[str, list[Case]]) -> list[Note]:
+def _numbered(of_patient: dict[str, list[Case]], mend: str) -> list[Note]:
     """Ids such as GLI-00005-000 and GLI-00005-001, where the table gives nobody a second session."""
     if any(len(own) > 1 for own in of_patient.values()):
         return []
@@ -131,7 +132,7 @@ def _numbered(of_patient: dict[str, list[Case]]) -> list[Note]:
     found = [name for names in several for name in names]
     text = (
         f"{len(found)} ids end in a number behind one that {len(several)} of them share, as time points of one person do; if "
-        "they are, give their person's id (subject_id), else each time point counts as a patient."
+        f"they are, {mend}, else each time point counts as a patient."
     )
     return [Note(text, _images(of_patient, found))]
 

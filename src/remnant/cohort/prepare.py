@@ -6,24 +6,27 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import nibabel as nib
 import numpy as np
 import pydantic
 import SimpleITK as sitk
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
+from remnant.base.progress import say
 from remnant.cohort.axes import turning
 from remnant.cohort.bias import BiasField, check_bias_field
 from remnant.cohort.cache import Announce, key_of, load, load_or_run, nobody, open_cache, store
 from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
+from remnant.cohort.fit import fits_better_turned
 from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, Region, make_head
-from remnant.cohort.nifti import read_header, volume_files
+from remnant.cohort.nifti import read_header, read_labels, read_volume, volume_files
 from remnant.cohort.series import is_series
 from remnant.cohort.space import check_sides
 
 MOST_SPACING_RATIO = 2.0
-NEEDED = ("coarse", "reach", "window", "classes")
+NEEDED = ("coarse", "reach", "window", "classes", "turned")
 
 
 class PreparationSettings(Settings):
@@ -74,6 +77,7 @@ class Recipe:
         """Make and store the head and, as `coarse`, `reach`, `window` and `classes`, what `prepare` needs of it.
 
         `coarse`: float32, the head at `spacing_mm` on its own centred grid of even sides; `classes`: those that it has, by index.
+        Beside them `turned`: whether its label map fits the scan better with axes flipped or exchanged.
         """
         settings = self.settings
         head = make_head(self.case, self.scheme, bias_field=settings.bias_field, region=settings.region)
@@ -83,6 +87,7 @@ class Recipe:
         coarse = resample_image(head.volumes()[0], Grid(sides, settings.spacing_mm), identity)
         arrays = {**vars(head), "coarse": coarse, "reach": head.reach, "window": head.window}
         arrays["classes"] = np.unique(head.labels)
+        arrays["turned"] = np.array(_is_turned(self.case))
         store(self.file, arrays)
         return arrays
 
@@ -167,6 +172,9 @@ def prepare(
         quiet=quiet,
     )
     _check_classes(cohort, scheme, [result["classes"] for result in results])
+    _tell_turned(
+        [case for case, result in zip(cohort.cases, results, strict=True) if result["turned"]], cohort.root, quiet
+    )
     if settings.region == "crop":
         window = np.min([result["window"] for result in results], axis=0)
         grid = _grid_of_crops(window, settings)
@@ -184,6 +192,22 @@ def cut(volume: np.ndarray, grid: Grid, window: Sequence[float]) -> np.ndarray:
         edge = (np.abs(np.arange(side) - (side - 1) / 2) + 0.5) * grid.spacing
         inside &= np.expand_dims(edge <= reach + 1e-6, [other for other in range(3) if other != axis])
     return np.where(inside, volume, volume.dtype.type(0))
+
+
+def _is_turned(case: Case) -> bool:
+    # The whole volumes: a head's box hides which axes have one length and may have been exchanged.
+    (image, _), (labels, _) = read_volume(case.image), read_labels(case.labels)
+    ornt = turning(case.image, read_header(case.image), read_header(case.labels))
+    return ornt is not None and fits_better_turned(image, nib.apply_orientation(labels, ornt))
+
+
+def _tell_turned(cases: list[Case], root: Path, quiet: bool) -> None:
+    """What is trained on such labels is worth little, and no header shows it."""
+    if cases and not quiet:
+        say(
+            f"remnant: {root}: {len(cases)} of the label maps, such as {cases[0].labels}, fit better with axes flipped or "
+            "exchanged, though headers agree; look at them beside their images."
+        )
 
 
 def _check_classes(cohort: Cohort, scheme: LabelScheme, found: list[np.ndarray]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme, Note
-from remnant.cohort.people import hints
+from remnant.cohort.people import PERSON, hints
 
 # More columns than any table of people has: what is no table.
 MOST_COLUMNS = 5000
@@ -150,8 +150,9 @@ def make_cohort(
     schemes: dict[str, LabelScheme],
     scheme_file: str,
     notes: Sequence[Note] = (),
+    mend: str = PERSON,
 ) -> Cohort:
-    """A cohort of these cases, once ids and files are sound; `notes` and what the cases hint at are its notes.
+    """A cohort of these cases, once ids and files are sound; `notes` and what the cases hint at, with `mend`, are its notes.
 
     Raises one `RemnantError` for all that is wrong.
     """
@@ -177,7 +178,7 @@ def make_cohort(
         seen[case.case_id] = case
         faults += [_missing(path, directory) for path in (case.image, case.labels) if path and not path.exists()]
     refuse(directory, faults)
-    found = (*notes, *hints(seen.values()))
+    found = (*notes, *hints(seen.values(), mend))
     return Cohort(directory.resolve().name, directory, tuple(seen.values()), schemes, scheme_file, notes=found)
 
 

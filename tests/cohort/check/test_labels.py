@@ -1,7 +1,10 @@
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
+
+from remnant.cohort.check import check_directory
 
 
 def test_a_clean_cohort(clean, found):
@@ -11,7 +14,11 @@ def test_a_clean_cohort(clean, found):
 @pytest.mark.parametrize(
     ("change", "severity", "told"),
     [
-        (lambda labels: np.where(labels == 20, 21, labels), "error", "does not know the label values 21"),
+        (
+            lambda labels: np.where(labels == 20, 21, labels),
+            "error",
+            "does not know the label values 21; add them to labels.csv.",
+        ),
         (lambda labels: np.where(labels == 20, 10, labels), "warning", "Nothing is labelled as deep_grey"),
         (lambda labels: labels[1:], "error", "has the shape"),
         (lambda labels: labels * 0, "error", "holds 0 in every voxel"),
@@ -71,3 +78,14 @@ def test_one_fault_of_everybody_is_told_once(clean, found):
     scans = {name: replace(scan, labels=scan.labels[1:]) for name, scan in clean(patients=5).items()}
     (one,) = found(scans, "labels")
     assert one.text.startswith("5 label maps are unfit, the first because: ") and one.files == 5
+
+
+def test_where_the_layout_knows_the_classes_a_table_is_named(draw_head, save_volume, tmp_path):
+    head = draw_head(0, shape=(24, 28, 24), spacing=(8.0, 8.0, 8.0))
+    for name, voxels in (("T1.mgz", head.image), ("aseg.mgz", (head.labels > 0) * np.int16(1))):
+        (tmp_path / "bert/mri").mkdir(parents=True, exist_ok=True)
+        nib.save(nib.MGHImage(voxels, head.affine), tmp_path / "bert/mri" / name)
+    told = [one.text for one in check_directory(tmp_path, quiet=True).findings if one.severity == "error"]
+    assert any(
+        "label values 1; write labels.csv with the columns label (or index), name and tissue3" in one for one in told
+    )

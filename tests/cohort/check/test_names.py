@@ -95,6 +95,17 @@ def test_names_of_people_in_file_names(clean, found, names, told):
     assert all("what looks like a name" in one.text for one in errors)
 
 
+def test_a_name_in_one_file_alone_is_worth_a_look(clean, found):
+    def spoil(data):
+        table = data / "manifest.csv"
+        for before, after in (("images/p1s0", "images/Ada_Prentice"), ("labels/p1s0", "labels/Ada_Prentice")):
+            (data / f"{before}.nii.gz").rename(data / f"{after}.nii.gz")
+            table.write_text(table.read_text().replace(before, after))
+
+    (one,) = found(clean(), "names", spoil)
+    assert one.severity == "warning" and one.files == 2 and "a given and a family name" in one.text
+
+
 def test_sidecars_and_tables_below_a_patient(clean, found, put):
     def spoil(data):
         told = {"PatientName": "Prentice^Ada", "PatientBirthDate": "1961-03-21", "x": [{"scan_date": "2019-03-21"}]}

@@ -217,3 +217,20 @@ def test_a_segmentation_replaces_no_file_of_the_users(coded, trained, tmp_path, 
         ended, _, said = run(capsys, monkeypatch, *words)
         assert ended == 2 and "exists already" in said
     assert (tmp_path / "mine.nii.gz").read_text() == "mine" and not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("codes", ["said", "none", "mirrored"])
+def test_a_header_that_does_not_say_where_left_is_is_told(trained, brains, tmp_path, capsys, codes):
+    scan = nib.load(brains.cases[0].image)
+    image = nib.Nifti1Image(np.asarray(scan.dataobj), None if codes == "none" else scan.affine)
+    image.header.set_zooms(scan.header.get_zooms())
+    if codes == "none":
+        image.header["qform_code"] = image.header["sform_code"] = 0
+    if codes == "mirrored":
+        image.set_qform(np.diag([-1.0, 1, 1, 1]) @ scan.affine, 1)
+        image.set_sform(scan.affine, 1)
+    nib.save(image, tmp_path / "scan.nii.gz")
+    deploy.encode_scan(load_client(trained.path), tmp_path / "scan.nii.gz")
+    said = capsys.readouterr().err
+    assert ("it is assumed that its axes point" in said) == (codes != "said")
+    assert codes != "none" or "point left, to the front, up" in said

@@ -9,11 +9,11 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.axes import turning
-from remnant.cohort.case import CLASSES, LabelScheme
+from remnant.cohort.case import CLASSES, OWN, Cohort, LabelScheme
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, errors, finding
-from remnant.cohort.check.fit import OUTSIDE, fits_better_turned, lies_outside
 from remnant.cohort.check.subject import Scan, Subject
+from remnant.cohort.fit import OUTSIDE, fits_better_turned, lies_outside
 from remnant.cohort.nifti import read_header, read_labels
 from remnant.cohort.prepare import check_headers
 
@@ -93,9 +93,10 @@ class Labels(Check):
                 f"index), name and one of {', '.join(CLASSES)}."
             )
             found.append(finding(self.name, "warning", text))
-        return found + [one for scheme in cohort.schemes.values() for one in self._against(scheme, root)]
+        return found + [one for scheme in cohort.schemes.values() for one in self._against(scheme, cohort)]
 
-    def _against(self, scheme: LabelScheme, root: Path) -> list[Finding]:
+    def _against(self, scheme: LabelScheme, cohort: Cohort) -> list[Finding]:
+        root = cohort.root
         unknown, missing = defaultdict(list), defaultdict(list)
         for path, values in self.values.items():
             for value in values:
@@ -107,7 +108,7 @@ class Labels(Check):
         found = []
         if unknown:
             paths = [path for those in unknown.values() for path in those]
-            text = f"The scheme {scheme.name} does not know the label values {_few(sorted(unknown))}; add them to the table."
+            text = f"The scheme {scheme.name} does not know the label values {_few(sorted(unknown))}; {_mend(scheme, cohort)}."
             found.append(finding(self.name, "error", text, paths, root))
         if nowhere := sorted(name for name, paths in missing.items() if len(paths) == len(self.values)):
             text = (
@@ -119,6 +120,15 @@ class Labels(Check):
             text = f"Nothing is labelled as {name} (scheme {scheme.name}) in {len(paths)} of {len(self.values)} label maps."
             found.append(finding(self.name, "warning", text, paths, root))
         return found
+
+
+def _mend(scheme: LabelScheme, cohort: Cohort) -> str:
+    """Where to add a label value: many layouts know classes by themselves, and have no table until one is written."""
+    if (cohort.root / cohort.scheme_file).is_file():
+        return f"add them to {cohort.scheme_file}"
+    if scheme.name == OWN:
+        return "add them where the data set names its classes"
+    return f"write {cohort.scheme_file} with the columns label (or index), name and {scheme.name}, a row a value"
 
 
 def _few(values: list[int] | list[str]) -> str:

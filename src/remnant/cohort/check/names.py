@@ -23,6 +23,9 @@ ABOUT = {"dataset_description.json", "dataset.json"}
 # Two words as a given and a family name: Ada_Prentice, Prentice^Ada, PRENTICE^ADA.
 TWO_WORDS = re.compile(r"(?<![^\W_])(?:[A-Z][a-z]{2,}[_ ,.-]{1,2}[A-Z][a-z]{2,}|[^\W\d_]{2,}\^[^\W\d_]{2,})(?![^\W_])")
 
+# A scan and its label map.
+ONE_SCAN = 2
+
 # Published sets, whose images are called by numbers that everybody has: their names say no more than their table.
 PUBLISHED = {"NIH ChestX-ray14": ["Image Index"]}
 # What a radiograph shows: "No Finding" has the looks of a given and a family name.
@@ -43,12 +46,16 @@ class Names(Check):
                 if pattern.search(text):
                     named[kind].append(path)
                     break
-        if paths := self._named(subject):
+        hits = _two_words(subject)
+        if paths := self._named(subject, hits):
             named["a name"] = paths
         found = []
         for kind, paths in named.items():
             text = f"{len(paths)} file names hold what looks like {kind}; rename the files."
             found.append(finding(self.name, "error", text, paths, subject.root))
+        if rare := _rare(hits) - set(named.get("a name", ())):
+            text = f"{len(rare)} file names hold two words, as a given and a family name, that others do not; rename them if so."
+            found.append(finding(self.name, "warning", text, rare, subject.root))
         columns = defaultdict(list)
         for path in sorted({path for pattern in TABLES for path in subject.root.glob(pattern)}):
             try:
@@ -64,13 +71,8 @@ class Names(Check):
             found.append(finding(self.name, "error", text, paths, subject.root))
         return found + self._sidecars(subject)
 
-    def _named(self, subject: Subject) -> list[Path]:
+    def _named(self, subject: Subject, hits: dict[Path, tuple[str, ...]]) -> list[Path]:
         """Files with two words in their path as people have, which are not the same for all: those say what is in a file."""
-        hits = {}
-        for path in (*subject.files, *subject.others):
-            text = str(path.relative_to(subject.root)) if path.is_relative_to(subject.root) else path.name
-            if found := TWO_WORDS.findall(text):
-                hits[path] = tuple(found)
         counts = Counter(words for found in hits.values() for words in found)
         patients = len(subject.cohort.patients) if subject.cohort else len({one.patient for one in subject.dicom})
         several = len(counts) >= max(2, patients / 2)
@@ -95,6 +97,22 @@ class Names(Check):
             finding(self.name, told.severity, f"{len(those)} JSON files {told.what}; {told.mend}.", those, subject.root)
             for told, those in paths.items()
         ]
+
+
+def _two_words(subject: Subject) -> dict[Path, tuple[str, ...]]:
+    """File to the pairs of words in its path that look like a given and a family name."""
+    hits = {}
+    for path in (*subject.files, *subject.others):
+        text = str(path.relative_to(subject.root)) if path.is_relative_to(subject.root) else path.name
+        if found := TWO_WORDS.findall(text):
+            hits[path] = tuple(found)
+    return hits
+
+
+def _rare(hits: dict[Path, tuple[str, ...]]) -> set[Path]:
+    """Files with such words in their own name, and not in that of a folder, as hardly another file has."""
+    counts = Counter(words for path in hits for words in TWO_WORDS.findall(path.name))
+    return {path for path in hits for words in TWO_WORDS.findall(path.name) if counts[words] <= ONE_SCAN}
 
 
 def _telling(table: pd.DataFrame) -> dict[str, str]:

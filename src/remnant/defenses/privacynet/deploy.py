@@ -4,14 +4,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
+from remnant.base.progress import say
+from remnant.cohort.case import Case
 from remnant.cohort.nifti import read_mark, read_volume, write_volume
 from remnant.cohort.placing import Placing, place_scan
-from remnant.cohort.space import FIELDS
+from remnant.cohort.space import FIELDS, WORDS, sides_of
 from remnant.defenses.privacynet.networks import Client, Server
 from remnant.defenses.privacynet.secret import Secret, draw_secret
 from remnant.defenses.privacynet.warping import unwarp_maps, warp_scan
@@ -20,6 +23,8 @@ from remnant.measure.correlation import ncc_matrix
 
 # Below the training scan that is least like the template, a head may be by this much: people vary.
 MARGIN = 0.1
+# Letters of nibabel's for where an axis points.
+POINTS = {"L": "left", "R": "right", "A": "to the front", "P": "to the back", "S": "up", "I": "down"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,9 @@ def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
     """
     template = None if client.template is None else client.template.numpy()
     image, placing = place_scan(scan, client.grid, client.preparation, template)
+    if (sides := sides_of(Case("scan", "1", scan))) != "said":
+        axes = ", ".join(POINTS[letter] for letter in nib.aff2axcodes(placing.affine))
+        say(f"remnant: {scan}: the header {WORDS[sides]}; it is assumed that its axes point {axes}. See where left is.")
     if template is not None:
         found = float(ncc_matrix(image[None], template[None])[0, 0])
         if found < client.likeness - MARGIN:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from remnant.cohort.check.fit import fits_better_turned, lies_outside
+from remnant.cohort.fit import fits_better_turned, lies_outside
 
 
 @pytest.fixture
