@@ -326,7 +326,7 @@ def pickle_behind_the_one_that_is_checked(path, mark):
         archive.writestr("a/data.pkl", b"\x80\x02}.")
 
 
-@entry("TorchScript")
+@entry("TorchScript", "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')")
 def torchscript(path, mark):
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("a/data.pkl", "a/constants.pkl", "a/code/__torch__.py", "a/version"):

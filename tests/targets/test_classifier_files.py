@@ -1,4 +1,6 @@
+import contextlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from tests.targets.tiny import noise
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.targets import classifier_files
 from remnant.targets.checkpoint import load_checkpoint
 from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import save_classifier, save_state_dict
@@ -58,3 +61,10 @@ def test_another_ending_is_refused(trained, tmp_path):
     with pytest.raises(RemnantError, match=r"\.pt, \.pth or \.safetensors"):
         save_state_dict(tmp_path / "a.onnx", trained.model)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+def test_a_full_disk_is_said_to_be_full(monkeypatch, name):
+    monkeypatch.setattr(classifier_files, "atomic_path", lambda path: contextlib.nullcontext(Path("/dev/full")))
+    with pytest.raises(OSError, match="No space left on device"):
+        save_state_dict(Path(name), torch.nn.Linear(300, 300))

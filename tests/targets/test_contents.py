@@ -193,3 +193,9 @@ def test_names_of_files_are_said_as_one_line(remnant, tmp_path):
     code, _, printed = remnant("inspect", tmp_path)
     assert code == 0 and "\x1b" not in printed and "\nVerdict" not in printed and r"b\udcff" in printed
     assert remnant("inspect", tmp_path, "--json")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.ts"])
+def test_torchscript_in_a_folder_is_called_so(tmp_path, name):
+    torch.jit.script(torch.nn.ReLU()).save(tmp_path / name)
+    assert "is a TorchScript archive, which is a program" in look_into(Bundle(tmp_path)).files[0].findings[0]

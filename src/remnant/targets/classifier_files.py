@@ -33,8 +33,10 @@ def save_state_dict(path: Path, model: nn.Module) -> None:
     with atomic_path(path) as temporary:
         if suffix == ".safetensors":
             temporary.write_bytes(safetensors.torch.save(tensors))
-        else:
-            torch.save(tensors, temporary)
+            return
+        # By a file of our own: by a path PyTorch says of a full disk no more than "unexpected pos".
+        with temporary.open("wb") as file:
+            torch.save(tensors, file)
 
 
 def record_of(trained: TrainedClassifier) -> dict[str, Any]:

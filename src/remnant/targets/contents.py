@@ -14,7 +14,7 @@ from remnant.targets.telling import in_file, in_text
 
 SEARCHED = 16 * 2**20  # bytes of a text
 HEAD = 512
-CHECKPOINT = {".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar", ".model"}
+CHECKPOINT = {".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar", ".model", ".ts"}
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM", b"GIF8")
 # What nnU-Net writes beside its weights (nnunetv2/model_sharing/model_export.py, training/nnUNetTrainer), and other trainers too.
 KNOWN: tuple[tuple[str, str], ...] = (

@@ -123,7 +123,10 @@ def strip_checkpoint(path: Path, out: Path) -> None:
     if kind == "safetensors":
         tensors, header = read_safetensors(path)
         kept = {name: text for name, text in header.items() if name in ("format", "remnant") and not in_value(text)}
-        safetensors.torch.save_file({name: tensor.clone() for name, tensor in tensors.items()}, out, kept or None)
+        # By bytes: of a full disk `save_file` raises an error of its own.
+        out.write_bytes(
+            safetensors.torch.save({name: tensor.clone() for name, tensor in tensors.items()}, kept or None)
+        )
         return
     value, _ = (read_archive if kind == "zip" else read_legacy)(path)
     places = weights_in(value) if isinstance(value, dict) else {}

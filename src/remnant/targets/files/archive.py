@@ -89,8 +89,8 @@ def _pickle_name(path: Path, records: dict[str, zipfile.ZipInfo]) -> str:
     names = [PurePosixPath(name) for name in records]
     if any(name.name == "constants.pkl" or "code" in name.parts[1:-1] for name in names):
         raise RemnantError(
-            f"{path} is a TorchScript archive, which is a program; save the module's state_dict() and give that, or the "
-            "model.pt beside it in a MONAI bundle."
+            f"{path} is a TorchScript archive, which is a program, and nothing of it was run; where you trust it, write its "
+            "weights by torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt') and give that, or a MONAI bundle's model.pt."
         )
     pickles = [name for name in names if name.name == "data.pkl"]
     if not pickles:
