@@ -4,7 +4,7 @@ import pytest
 from tests.report.example import example_results
 
 from remnant.base.errors import RemnantError
-from remnant.base.results import FigureView, Section, TableView
+from remnant.base.results import FigureView, Highlight, Section, TableView
 from remnant.report.disclosure import aggregate, counts_few
 from remnant.report.page import render
 
@@ -76,9 +76,42 @@ def test_a_count_beside_another_group_is_held_against_its_own():
 
 
 def test_a_share_that_gives_a_count_back_goes():
-    assert row_of({"n": 40, "rank1": 0.05, "low": 0.01}) == {"n": 40, "rank1": None, "low": 0.01}
+    assert row_of({"n": 40, "rank1": 0.05, "low": 0.01}) == {"n": 40, "rank1": None, "low": None}
     assert row_of({"images": 40, "positive": 0.95})["positive"] is None
     assert row_of({"patients": 40, "positive": 0.5})["positive"] == 0.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 30, 50, 51, 59])
+@pytest.mark.parametrize("total", ["n", "patients", "members", "images", "sex_known"])
+@pytest.mark.parametrize("digits", [4, 3, None])
+def test_any_share_of_few_goes_with_its_interval_whatever_its_column_is_called(count, total, digits):
+    share = count / 60 if digits is None else round(count / 60, digits)
+    row = {total: 60, "share": share, "share_low": 0.001, "share_high": 0.99, "ssim": 0.71283719, "auc": 0.95}
+    few = not 10 <= count <= 50
+    withheld = {name for name, value in row_of(row).items() if value is None}
+    assert withheld == ({"share", "share_low", "share_high"} if few else set())
+    assert row_of(row, 1) == row
+
+
+@pytest.mark.parametrize(("share", "few"), [("3.3%", True), ("98.3%", True), ("50.0%", False), ("0.0%", False)])
+def test_a_percentage_in_a_cell_is_held_against_the_patients_of_its_row(share, few):
+    row = {"members": 60, "non_members": 60, "found": f"{share} [0.4%, 11.5%]", "at_false_positives": 0.1}
+    assert row_of(row) == row | ({"found": None} if few else {})
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 0.5, 1 / 60 + 0.004, 0.71])
+def test_nobody_everybody_and_what_is_no_share_stay(share):
+    assert row_of({"n": 60, "share": share})["share"] == share
+
+
+def test_the_interval_of_another_number_stays():
+    row = {"n": 60, "found": 2 / 60, "found_low": 0.004, "difference": 0.012, "low": 0.001, "high": 0.023}
+    assert row_of(row) == row | {"found": None, "found_low": None}
+
+
+def test_settings_and_rates_that_look_like_shares_stay():
+    row = {"n": 60, "chance": 1 / 60, "p": 0.05, "holm_p": 0.05, "at_false_positives": 0.1, "auc_low": 0.05}
+    assert row_of(row) == row
 
 
 def test_of_women_and_men_the_smaller_number_takes_the_other_along():
@@ -114,10 +147,43 @@ def test_a_frequency_table_with_a_small_cell_goes_whole():
         ("1,000 patients, 48 members, SSIM 0.9 members", False),
         ("AUC 0.75 from 2 patients", True),
         ("nothing of 8 members", True),
+        ("identifies 3.3% of 60 members", True),
+        ("identifies 3.3 % of the 60 members", True),
+        ("identifies 3.3% [0.4%, 11.5%] of 60 members", True),
+        ("identifies 96.7% of 60 members", True),
+        ("identifies 16.7% of 60 members", False),
+        ("identifies 50% of 60 members", False),
+        ("identifies 0% of 60 members and 100% of 60 non-members", False),
+        ("Of 60 patients, 15% were found", True),
+        ("Of 60 patients, 25% were found", False),
+        ("3.3% were found (n = 60)", True),
+        ("3.3% of 60 images", False),
+        # As well nobody as a few: less than a bound tells.
+        ("0.1% of 1,000 patients", True),
+        ("0% of 1,000 patients", False),
+        ("AUC 0.8, 95% CI 5% to 95%, at a false positive rate of 5% and 95% power, chance 5%, 40 patients", False),
+        ("5% is said of pixels. There were 40 patients.", False),
+        ("10% of 40 voxels; the scans of 40 patients", False),
     ],
 )
 def test_which_sentences_count_few(text, few):
     assert counts_few(text, 10) is few and not counts_few(text, 1)
+
+
+@pytest.mark.parametrize(("share", "few"), [("3.3%", True), ("97%", True), ("50%", False), ("25%", False)])
+def test_a_percentage_without_its_number_is_held_against_the_groups_of_the_run(share, few):
+    said = f"The attack identifies {share} of the members."
+    results = with_table("t", [{"members": 60}], headline=said, findings=[said])
+    results = results.model_copy(
+        update={
+            "patients": 120,
+            "highlights": [Highlight(value=share, label="of members found")],
+            "sections": [Section(title="A", text=[said])],
+        }
+    )
+    told = aggregate(results, 10).results
+    kept = [told.headline == said, bool(told.findings), bool(told.highlights), bool(told.sections[0].text)]
+    assert kept == [not few] * 4
 
 
 def test_a_verdict_on_nearly_everybody_keeps_a_bound():

@@ -1,12 +1,14 @@
-"""What of a run's results may be told outside: no row a patient, no count of a few (statistical disclosure control).
+"""What of a run's results may be told outside: no row a patient, no count and no share of a few (statistical disclosure control).
 
 Thresholds on cells, with the complement and whatever gives a withheld cell back, are those of Griffiths et al., "Handbook on
 Statistical Disclosure Control for Outputs" (2019).
 """
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Highlight, Results, Row, Section, Value, matching
@@ -18,13 +20,28 @@ GROUPS = {"patients", "members", "non_members", "n", "ages", "sexes"}  # how man
 RANK1 = "rank1_count"
 # Counts of patients with a trait, and which of a row's columns say of how many.
 TRAITS = {"women": "patients", "men": "patients", "sex_right": "sex_known", "nearest_sex_right": "nearest_sex_known"}
-SHARES = ("rank1", "positive", "accuracy")
-TOTALS = ("n", "patients", "images")
+TOTALS = re.compile(r"patients|members|non_members|images|scans|(?:.*_)?n|.*_known")
+# Numbers between 0 and 1 that count nobody, though they may happen to be a share: settings, similarities, means of rates, AUC, p,
+# and the ends of intervals, which go with their share.
+NO_SHARE = re.compile(
+    r"published|chance|level|at_|lambda|(?:.*_)?(?:auc|balanced|best|detectable|p|dice|ssim|ncc|mcc|loss|low|high)(?:_|$)"
+)
+EXACT = 1e-6  # how far from a whole number of patients a share that was not rounded may lie
 CELLS = {"actual", "predicted"}  # what parts a table of counts into cells
 
 _PEOPLE = r"(?:patients?|people|persons?|members?|non-members?|women|men|subjects?|scans?)\b"
 _OF = re.compile(rf"(\d[\d,]*)(?: of (?:the )?|/)(\d[\d,]*)(?=[^.;]{{0,40}}?\b{_PEOPLE})", re.IGNORECASE)
 _MANY = re.compile(rf"(?<![\d.,])(\d[\d,]*) (?:[a-z-]+ )?{_PEOPLE}|{_PEOPLE} than (\d+)", re.IGNORECASE)
+_SHARE = re.compile(r"(?<![\d.,])(\d+(?:\.(\d+))?)\s?%")
+_SIZE = re.compile(r"\bn\s?=\s?(\d[\d,]*)", re.IGNORECASE)
+_PER_CENT_OF = re.compile(r"%\s+of\s+(?:the\s+|all\s+|these\s+)?(\d[\d,]*)", re.IGNORECASE)
+_OF_PEOPLE = re.compile(rf"%\s+of\s+(?:the\s+|all\s+|these\s+)?(?:[a-z-]+\s+)?{_PEOPLE}", re.IGNORECASE)
+# Percentages that count nobody: levels, chance, rates that were set, and the ends of an interval, which goes with its share.
+_NO_SHARE = re.compile(
+    r"\[[^\]]*\]|[\d.]+\s?% (?:CI|confidence|power|(?:confidence )?interval)(?: [−\d.]+\s?% to [−\d.]+\s?%)?"
+    r"|chance[^,;()%]{0,20}%|\brate of [\d.]+\s?%|[\d.]+\s?% (?:FPR|false)",
+    re.IGNORECASE,
+)
 _WORDS = re.compile(rf"\b(?:one|two|three|four|five|six|seven|eight|nine) of (?:the )?\w+ {_PEOPLE}", re.IGNORECASE)
 
 
@@ -40,9 +57,9 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
     """The results as they may be told: groups of patients alone, none of them and no part of them fewer than `smallest`.
 
     Tables with a row a patient go, with the figures that draw a dot a patient. Of a row about fewer than `smallest` patients
-    the values go. A count of fewer than `smallest`, or of all but fewer, becomes a bound ("<10", ">14"), and its share goes; of
-    a frequency table with such a cell all cells go. Sentences with such a count go too, and the verdict keeps a bound. The
-    report can be made of what is left.
+    the values go. A count of fewer than `smallest`, or of all but fewer, becomes a bound ("<10", ">14"), and its share goes, as
+    does, with its interval, any share that comes to such a count ("3.3%" of 60); of a frequency table with such a cell all
+    cells go. Sentences with such a count or share go too, and the verdict keeps a bound. The report can be made of what is left.
     Raises `RemnantError` where the run has no group of that size.
     """
     _enough(results, smallest)
@@ -55,17 +72,28 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
         if name not in personal
     }
     left_out = [f"the table `{name}`, which has a row a patient" for name in sorted(personal)]
+    # Whom "3% of the members" may mean, where no number stands beside it.
+    sizes = {
+        results.patients,
+        *(
+            row[name]
+            for table in results.tables.values()
+            for row in table
+            for name in GROUPS
+            if _is_count(row.get(name))
+        ),
+    }
     sections = []
     for section in results.sections:
-        kept, gone = _section(section, results, tables, smallest)
+        kept, gone = _section(section, results, tables, smallest, sizes)
         left_out += gone
         sections += [kept] if kept else []
-    headline = _coarse(results.headline, smallest)
+    headline = _coarse(results.headline, smallest, sizes)
     if headline is None:
         headline = f"The verdict counts fewer than {smallest} patients and is not told outside."
         left_out.append("the verdict")
-    findings = [text for text in results.findings if not counts_few(text, smallest)]
-    highlights = [kept for one in results.highlights if (kept := _highlight(one, smallest))]
+    findings = [text for text in results.findings if not counts_few(text, smallest, sizes)]
+    highlights = [kept for one in results.highlights if (kept := _highlight(one, smallest, sizes))]
     for word, before, after in (
         ("findings", results.findings, findings),
         ("highlights", results.highlights, highlights),
@@ -77,7 +105,7 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
         "headline": headline,
         **{
             name: [
-                f"A group had fewer than {smallest} patients." if counts_few(reason, smallest) else reason
+                f"A group had fewer than {smallest} patients." if counts_few(reason, smallest, sizes) else reason
                 for reason in getattr(results, name)
             ]
             for name in ("no_conclusion", "left_open")
@@ -90,19 +118,54 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
     return Aggregate(results.model_copy(update=changed), tuple(left_out))
 
 
-def counts_few(text: str, smallest: int) -> bool:
-    """Whether a sentence counts fewer than `smallest` patients, or all of a group but fewer."""
+def counts_few(text: str, smallest: int, sizes: Collection[int] = ()) -> bool:
+    """Whether a sentence counts fewer than `smallest` patients, or all of a group but fewer, as a number or as a percentage.
+
+    `sizes`: of the groups that "3% of the members" may mean, where no number of patients stands beside it.
+    """
     few = any(_small(_int(some), smallest, _int(total)) for some, total in _OF.findall(text))
     many = [_int(one or other) for one, other in _MANY.findall(text)]
-    return few or any(0 < count < smallest for count in many) or (smallest > 1 and bool(_WORDS.search(text)))
+    few = few or any(0 < count < smallest for count in many) or (smallest > 1 and bool(_WORDS.search(text)))
+    return few or any(_shares_few(sentence, smallest, sizes) for sentence in re.split(r"(?<=[.;])\s", text))
 
 
-def _coarse(text: str, smallest: int) -> str | None:
+def _shares_few(sentence: str, smallest: int, sizes: Collection[int]) -> bool:
+    """Whether a percentage in it, of a number of patients in it or else of one of the `sizes`, is of few."""
+    bare = _NO_SHARE.sub("", sentence)
+    found = [*_OF.findall(bare), *_MANY.findall(bare)]
+    totals = {_int(total or some) for some, total in found} | {_int(one) for one in _SIZE.findall(bare)}
+    if re.search(rf"\b{_PEOPLE}", bare, re.IGNORECASE):
+        totals |= {_int(one) for one in _PER_CENT_OF.findall(bare)}
+    if not totals and _OF_PEOPLE.search(bare):
+        totals = set(sizes)
+    return _percentages_few(bare, smallest, totals)
+
+
+def _percentages_few(text: str, smallest: int, totals: Collection[int]) -> bool:
+    """Whether a percentage in `text`, of one of the `totals`, is of a count to be withheld."""
+    return any(
+        _share_small(float(value) / 100, 0.5 * 10 ** -(len(digits) + 2), total, smallest)
+        for value, digits in _SHARE.findall(_NO_SHARE.sub("", text))
+        for total in totals
+    )
+
+
+def _share_small(share: float, half: float, total: int, smallest: int) -> bool:
+    """Whether a share of `total`, rounded to plus or minus `half`, is of a count to be withheld.
+
+    A share that is so rounded that it may as well be nobody's or everybody's tells less than a bound.
+    """
+    least = math.ceil((share - half) * total - EXACT)
+    most = math.floor((share + half) * total + EXACT)
+    return 0 < least <= most < total and any(_small(count, smallest, total) for count in (least, most))
+
+
+def _coarse(text: str, smallest: int, sizes: Collection[int]) -> str | None:
     """The text with "more than 14 of 24" in place of 23 and without shares in brackets; None where that does not do.
 
     A verdict is not left out for an attack that succeeded on nearly everybody.
     """
-    if not counts_few(text, smallest):
+    if not counts_few(text, smallest, sizes):
         return text
 
     def bound(found: re.Match[str]) -> str:
@@ -114,16 +177,16 @@ def _coarse(text: str, smallest: int) -> str | None:
     text = _OF.sub(bound, re.sub(r"\s*\([^()]*%[^()]*\)", "", text))
     # The bounds themselves are no counts.
     rest = re.sub(r"(?:fewer|more) than \d+(?: of (?:the )?|/)\d+", "", text)
-    return None if counts_few(rest, smallest) or re.search(r"\d against", text) else text
+    return None if counts_few(rest, smallest, sizes) or re.search(r"\d against", text) else text
 
 
 def _bound(count: float, smallest: int, total: float, fewer: str = "<", more: str = ">") -> str:
     return f"{fewer}{smallest}" if count < smallest else f"{more}{total - smallest}"
 
 
-def _highlight(one: Highlight, smallest: int) -> Highlight | None:
+def _highlight(one: Highlight, smallest: int, sizes: Collection[int]) -> Highlight | None:
     """The highlight, a count of it as a bound and then without its share."""
-    if not counts_few(f"{one.value} {one.label} {one.note}", smallest):
+    if not counts_few(f"{one.value} {one.label} {one.note}", smallest, sizes):
         return one
     value = re.fullmatch(r"(\d+)/(\d+)", one.value)
     if not value or int(value[2]) < smallest or counts_few(one.label, smallest):
@@ -165,7 +228,12 @@ def _views(results: Results) -> Iterable[dict]:
 
 def _row(row: Row, smallest: int, where: set[str]) -> Row:
     """The row; the same object where nothing of it is withheld."""
-    gone = {name for name, value in row.items() if isinstance(value, str) and counts_few(value, smallest)}
+    totals = {int(total) for total in _totals(row).values()}
+    gone = {
+        name
+        for name, value in row.items()
+        if isinstance(value, str) and (counts_few(value, smallest, totals) or _percentages_few(value, smallest, totals))
+    }
     bounds: dict[str, Value] = {}
     if any(_is_count(row.get(name)) and 0 < row[name] < smallest for name in GROUPS):
         kept = where | {name for name, value in row.items() if isinstance(value, str) or name.startswith("published")}
@@ -181,11 +249,27 @@ def _row(row: Row, smallest: int, where: set[str]) -> Row:
                 gone |= {other for other in row if other.startswith(f"{before}rank1")} | {"p", "holm_p"} & row.keys()
         elif name in TRAITS and value is not None and _small(value, smallest, None):
             gone |= TRAITS.keys() & row.keys()
-        elif name in SHARES and isinstance(value, float):
-            counts = [(value * row[total], row[total]) for total in TOTALS if _is_count(row.get(total))]
-            if any(abs(count - round(count)) < 1e-6 and _small(round(count), smallest, of) for count, of in counts):
-                gone |= {other for other in row if other.startswith(name)}
+        elif isinstance(value, float) and 0 < value < 1 and not NO_SHARE.match(name):
+            digits = -int(Decimal(repr(value)).as_tuple().exponent)
+            half = 0.5 * 10**-digits if digits < 6 else 0.0
+            if any(_share_small(value, half, total, smallest) for total in _totals_of(name, row)):
+                # Its interval gives it back.
+                ends = set() if f"{name}_low" in row else {"low", "high"}
+                gone |= {other for other in row if other.startswith(name) or other in ends}
     return {name: bounds.get(name) if name in gone else value for name, value in row.items()} if gone else row
+
+
+def _totals(row: Row) -> dict[str, int]:
+    """The columns that say of how many patients or images a row speaks."""
+    return {name: int(value) for name, value in row.items() if TOTALS.fullmatch(name) and _is_count(value)}
+
+
+def _totals_of(name: str, row: Row) -> Collection[int]:
+    """What a share may be of: its own number where there is one ("mm_n" of "mm_rank1"), else the row's, else any."""
+    totals = _totals(row)
+    prefixes = {total: re.sub(r"(?:n|known)$", "", total) for total in totals if re.search(r"_(?:n|known)$", total)}
+    own = [totals[total] for total, prefix in prefixes.items() if name.startswith(prefix)]
+    return own or [count for total, count in totals.items() if total not in prefixes] or totals.values()
 
 
 def _cells(rows: list[Row], smallest: int) -> list[Row]:
@@ -198,7 +282,7 @@ def _cells(rows: list[Row], smallest: int) -> list[Row]:
 
 
 def _section(
-    section: Section, results: Results, tables: dict[str, list[Row]], smallest: int
+    section: Section, results: Results, tables: dict[str, list[Row]], smallest: int, sizes: Collection[int]
 ) -> tuple[Section | None, list[str]]:
     """The section with what can still be shown, or None where that is nothing, and what was left out of it."""
     table, figures, gone = section.table, [], []
@@ -217,7 +301,7 @@ def _section(
             gone.append(f"the figure {view.name!r}")
         else:
             figures.append(view)
-    text = [one for one in section.text if not counts_few(one, smallest)]
+    text = [one for one in section.text if not counts_few(one, smallest, sizes)]
     if not (table or figures) and (section.table or section.figures):
         return None, gone
     return section.model_copy(update={"table": table, "figures": figures, "text": text}), gone
