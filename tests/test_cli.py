@@ -165,10 +165,27 @@ WRONG = [
     "--help",
     "study subbanna2021 --help",
 ]
+WRONG_VALUES = {
+    "attack checkpoint a.pt --out out --size abc": "'abc'",
+    "attack checkpoint a.pt --out out --size 4": "from 8 to 2048. Got 4",
+    "attack checkpoint a.pt --out out --mean 0.5 --std 0.2,0": "above 0",
+    "attack checkpoint a.pt --out out --mean grey --std 1": "'grey'",
+    "attack checkpoint a.pt --out out --methods prior,best": "'best'",
+    "study subbanna2021 --networks unet,vnet": "--networks must be of unet, segnet. Got 'vnet'",
+    "study subbanna2021 --experiments none": "'none'",
+    "study lee2025 --targets cnn,mlp": "'mlp'",
+    "study lee2025 --site 0": "at least 1",
+    "study kim2019 --variants raw,best": "'best'",
+    "protect train --data . --out out --lambda -1": "at least 0",
+    "protect train --data . --out out --adversary friend": "'friend'",
+    "prior train --images . --size 12 --out out": "4 times a power of 2",
+    "phantom brains --side 8 --out out": "from 16 to 256. Got 8",
+    "phantom heads --maps . --spacing 0.1 --out out": "from 0.5 to 8",
+}
 
 
-@pytest.mark.parametrize("words", WRONG)
-def test_a_wrong_path_and_help_import_nothing_heavy(words, tmp_path):
+@pytest.mark.parametrize("words", [*WRONG, *WRONG_VALUES])
+def test_a_wrong_path_or_value_and_help_import_nothing_heavy(words, tmp_path):
     code = (
         "import sys\nfrom remnant.cli import main\n"
         f"sys.argv = ['remnant', *{words.split()!r}]\n"
@@ -185,14 +202,17 @@ def test_a_wrong_path_and_help_import_nothing_heavy(words, tmp_path):
     )
     expected = 0 if "--help" in words else 2
     assert done.stdout.splitlines()[-1] == f"{expected} []", done.stderr
-    if expected:
+    if words in WRONG_VALUES:
+        assert WRONG_VALUES[words] in done.stderr and "Traceback" not in done.stderr
+    elif expected:
         refused((expected, done.stderr.splitlines(), ""), "nowhere", "check the path")
 
 
 def test_settings_that_do_not_fit_are_told_without_the_compiler_of_torch(tmp_path):
+    (tmp_path / "a.toml").write_text('networks = ["vnet"]')
     code = (
         "import sys\nfrom remnant.cli import main\n"
-        "sys.argv = ['remnant', 'study', 'subbanna2021', '--preset', 'smoke', '--networks', 'vnet']\n"
+        "sys.argv = ['remnant', 'study', 'subbanna2021', '--preset', 'smoke', '--config', 'a.toml']\n"
         "try:\n    main()\nexcept SystemExit as stop:\n"
         "    print(stop.code, 'torch._dynamo' in sys.modules, 'monai' in sys.modules)\n"
     )

@@ -9,6 +9,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import require_directory, require_file
 from remnant.base.run import Run
 from remnant.cli.options import (
+    METHODS,
     Cache,
     Config,
     Population,
@@ -23,6 +24,7 @@ from remnant.cli.options import (
     with_options,
     workers_for,
 )
+from remnant.cli.values import among, numbers, within
 
 attack = typer.Typer(help="Attack a model of yours, to see what it gives away.", no_args_is_help=True)
 
@@ -54,13 +56,22 @@ def attack_checkpoint(
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Pixels a side of the model's images; inferred from its statistics by default.")
+        int | None,
+        typer.Option(
+            callback=within(8, 2048),
+            help="Pixels a side of the model's images; inferred from its statistics by default.",
+        ),
     ] = None,
     mean: Annotated[
         str | None,
-        typer.Option(help="What images in [0, 1] are shifted by, a number or one a channel: 0.485,0.456,0.406."),
+        typer.Option(
+            callback=numbers(),
+            help="What images in [0, 1] are shifted by, a number or one a channel: 0.485,0.456,0.406.",
+        ),
     ] = None,
-    std: Annotated[str | None, typer.Option(help="What they are then divided by, likewise.")] = None,
+    std: Annotated[
+        str | None, typer.Option(callback=numbers(above=0), help="What they are then divided by, likewise.")
+    ] = None,
     prior: Annotated[
         Path | None,
         typer.Option(
@@ -76,7 +87,10 @@ def attack_checkpoint(
     ] = Preset.cpu,
     config: Config = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated; by default published, prior and, on CNNs, joint.")
+        str | None,
+        typer.Option(
+            callback=among(*METHODS), help="Comma-separated; by default published, prior and, on CNNs, joint."
+        ),
     ] = None,
     population: Population = None,
     site: Site = None,
@@ -100,6 +114,8 @@ def attack_checkpoint(
             require_directory(path, "data directory")
     if columns and not (against and against.is_file()):
         raise RemnantError("Columns are those of a table; give its file, and no directory, by --against.")
+    if (mean is None) != (std is None):
+        raise RemnantError("--mean and --std belong together; give both or neither.")
     Run.free(out, "checkpoint", resume=resume)
 
     from remnant.cohort.listed import parse_columns
@@ -107,7 +123,9 @@ def attack_checkpoint(
     from remnant.studies.frame import Asked
 
     single = {"population": population, "site": site, "seed": seed, "size": size}
-    lists = {"methods": methods, "findings": finding, "mean": mean, "std": std}
+    # A channel may have the number of another.
+    single |= {"mean": mean.split(",") if mean else None, "std": std.split(",") if std else None}
+    lists = {"methods": methods, "findings": finding}
     chosen = with_options(lee2025.checkpoint_preset(preset), config, lists, single)
     asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
     named = parse_columns(columns) if columns else {}

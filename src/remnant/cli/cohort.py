@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import Quiet, existing
+from remnant.cli.options import Quiet
+from remnant.cli.values import existing
 
 cohort = typer.Typer(help="Look at patients' files.", no_args_is_help=True)
 

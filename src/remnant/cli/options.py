@@ -3,32 +3,19 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from remnant.base.errors import RemnantError
+from remnant.cli.values import existing, listed, within
 
 if TYPE_CHECKING:
     from remnant.base.config import Settings
 
 S = TypeVar("S", bound="Settings")
-Given = TypeVar("Given", Path, list[Path], None)
-
-
-def existing(what: str) -> Callable[[Given], Given]:
-    """A callback of an option: refuses a path that is not there before anything that takes seconds is imported."""
-
-    def checked(given: Given) -> Given:
-        for path in given if isinstance(given, list) else [given]:
-            if path is not None and not path.exists():
-                raise RemnantError(f"The {what} {path} does not exist; check the path.")
-        return given
-
-    return checked
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but results and errors.")]
@@ -60,7 +47,11 @@ Population = Annotated[
         help="CSV with the columns age, sex, count: among whom people are counted; a round one by default.",
     ),
 ]
-Site = Annotated[float | None, typer.Option(help="How many people of the population the hospital draws from.")]
+Site = Annotated[
+    float | None, typer.Option(callback=within(1), help="How many people of the population the hospital draws from.")
+]
+# Attacks on a classifier's checkpoint.
+METHODS = ("prior", "pixels", "gmi", "joint", "published", "author", "per_class")
 CORES = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -93,11 +84,6 @@ def with_options(settings: S, config: Path | None, lists: Mapping[str, str | Non
         settings = settings.with_toml(config)
     given: dict[str, object] = {key: listed(text) for key, text in lists.items() if text}
     return settings.changed(**given, **{key: value for key, value in single.items() if value is not None})
-
-
-def listed(text: str) -> list[str]:
-    """The words of a comma-separated list, each once."""
-    return list(dict.fromkeys(map(str.strip, text.split(","))))
 
 
 def typed() -> str:

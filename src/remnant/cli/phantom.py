@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Quiet, Workers, existing
+from remnant.cli.options import CORES, Quiet, Workers
+from remnant.cli.values import existing, within
 
 phantom = typer.Typer(help="Draw patients that do not exist.", no_args_is_help=True)
 
@@ -15,7 +16,7 @@ def phantom_brains(
     out: Annotated[Path, typer.Option(help="Directory to write, in BIDS.")],
     patients: Annotated[int, typer.Option(min=1)] = 24,
     sessions: Annotated[int, typer.Option(min=1, help="Scans of each patient, months apart.")] = 1,
-    side: Annotated[int, typer.Option(help="Voxels along each side, 16 to 256.")] = 64,
+    side: Annotated[int, typer.Option(callback=within(16, 256), help="Voxels along each side, 16 to 256.")] = 64,
     skull: Annotated[bool, typer.Option("--skull", help="With skull, face and scalp.")] = False,
     seed: int = 0,
     workers: Workers = CORES,
@@ -46,7 +47,7 @@ def phantom_heads(
     skull: Annotated[
         bool, typer.Option("--skull/--stripped", help="Of one seed, the same images but for what is outside the brain.")
     ] = True,
-    spacing: Annotated[float, typer.Option(help="Voxel size in mm, 0.5 to 8.")] = 1.0,
+    spacing: Annotated[float, typer.Option(callback=within(0.5, 8), help="Voxel size in mm, 0.5 to 8.")] = 1.0,
     contrast: Annotated[
         str,
         typer.Option(help="t1, t2, ct, or whatever labels.csv has a mean and std of; t2 and ct unasked if stripped."),
@@ -68,7 +69,7 @@ def phantom_chests(
     out: Annotated[Path, typer.Option(help="Directory to write, PNG with manifest.csv.")],
     patients: Annotated[int, typer.Option(min=1)] = 200,
     sessions: Annotated[int, typer.Option(min=1, help="Radiographs of each patient, months apart.")] = 2,
-    side: Annotated[int, typer.Option(help="Pixels along each side, 16 to 1024.")] = 64,
+    side: Annotated[int, typer.Option(callback=within(16, 1024), help="Pixels along each side, 16 to 1024.")] = 64,
     seed: int = 0,
     workers: Workers = CORES,
     quiet: Quiet = False,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import CORES, Preset, Quiet, existing
+from remnant.cli.options import CORES, Preset, Quiet
+from remnant.cli.values import existing, prior_side
 
 prior = typer.Typer(help="Make the generator that an attack on a checkpoint starts from.", no_args_is_help=True)
 
@@ -18,7 +19,7 @@ def prior_train(
             callback=existing("data directory"), metavar="DIR", help="Public radiographs, in any layout that is read."
         ),
     ],
-    size: Annotated[int, typer.Option(help="Pixels along each side: 4 times a power of 2.")],
+    size: Annotated[int, typer.Option(callback=prior_side, help="Pixels along each side: 4 times a power of 2.")],
     out: Annotated[Path, typer.Option(help="Run directory.")],
     preset: Annotated[
         Preset,

@@ -15,10 +15,13 @@ from remnant.cli.options import (
     Seed,
     SimulateRevisits,
     Workers,
-    existing,
     typed,
     with_options,
 )
+from remnant.cli.values import among, existing, within
+
+ADVERSARIES = ("published", "entropy", "inversion")
+HIDES = ("encoder", "deformation", "both", "none")
 
 protect = typer.Typer(
     help="Train, use and attack an encoder that is meant to hide who a scan shows.", no_args_is_help=True
@@ -38,15 +41,21 @@ def protect_train(
     out: Annotated[Path, typer.Option(help="Run directory.")],
     lambda_: Annotated[
         float | None,
-        typer.Option("--lambda", min=0, help="Weight of hiding against segmenting; the paper has 1 to 100."),
+        typer.Option(
+            "--lambda", callback=within(0), help="Weight of hiding against segmenting; the paper has 1 to 100."
+        ),
     ] = None,
     adversary: Annotated[
-        str | None, typer.Option(help="What the encoder plays against: published, entropy or inversion.")
+        str | None,
+        typer.Option(
+            callback=among(*ADVERSARIES), help="What the encoder plays against: published, entropy or inversion."
+        ),
     ] = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help="What hides: encoder, the network; deformation, a secret that stays with you; both, one after the other."
+            callback=among(*HIDES),
+            help="What hides: encoder, the network; deformation, a secret that stays with you; both, one after the other.",
         ),
     ] = None,
     simulate_revisits: SimulateRevisits = False,

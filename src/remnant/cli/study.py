@@ -8,6 +8,7 @@ import typer
 
 from remnant.cli.options import (
     CORES,
+    METHODS,
     Cache,
     Config,
     Population,
@@ -20,10 +21,21 @@ from remnant.cli.options import (
     SimulateRevisits,
     Site,
     StudyWorkers,
-    existing,
     typed,
     with_options,
     workers_for,
+)
+from remnant.cli.values import among, existing
+
+NETWORKS = ("unet", "segnet")
+EXPERIMENTS = ("published", "default", "linear", "surrogate", "aligned", "deep_grey", "overfit", "stripped")
+TARGETS = (
+    *("cnn", "cnn_overfit", "vit", "vit_overfit", "cnn_dropout", "cnn_augmentation", "cnn_early_stopping"),
+    *("cnn_planted", "cnn_untrained", "cnn_overfit_swapped", "within_cnn", "within_cnn_overfit"),
+)
+VARIANTS = (
+    *("raw", "published-1", "published-3", "published-10", "published-100", "entropy-1", "entropy-10"),
+    *("inversion-1", "inversion-10", "deformation", "deformation-entropy-1"),
 )
 
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
@@ -56,11 +68,14 @@ def study_subbanna2021(
         PresetOrDemo, typer.Option(help="smoke: 32^3, seconds. cpu: 3 mm. paper: 1 mm, 224^3, for a GPU.")
     ] = PresetOrDemo.cpu,
     config: Config = None,
-    networks: Annotated[str | None, typer.Option(help="Comma-separated: unet, segnet.")] = None,
+    networks: Annotated[
+        str | None, typer.Option(callback=among(*NETWORKS), help="Comma-separated: unet, segnet.")
+    ] = None,
     experiments: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: default, published, linear, surrogate, aligned, deep_grey, overfit, stripped."
+            callback=among(*EXPERIMENTS),
+            help="Comma-separated: default, published, linear, surrogate, aligned, deep_grey, overfit, stripped.",
         ),
     ] = None,
     design: Annotated[
@@ -132,12 +147,16 @@ def study_lee2025(
     targets: Annotated[
         str | None,
         typer.Option(
+            callback=among(*TARGETS),
             help="Comma-separated: cnn, cnn_overfit, vit, vit_overfit, cnn_dropout, cnn_augmentation, cnn_early_stopping, "
-            "cnn_planted, cnn_untrained, within_cnn, within_cnn_overfit."
+            "cnn_planted, cnn_untrained, within_cnn, within_cnn_overfit.",
         ),
     ] = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated, run on every target; published and prior by default.")
+        str | None,
+        typer.Option(
+            callback=among(*METHODS), help="Comma-separated, run on every target; published and prior by default."
+        ),
     ] = None,
     private_finding: Annotated[
         str | None, typer.Option(help="What the targets learn to tell, in the private table.")
@@ -193,8 +212,9 @@ def study_kim2019(
     variants: Annotated[
         str | None,
         typer.Option(
+            callback=among(*VARIANTS),
             help="Comma-separated, raw first: published-1 (-3, -10, -100), entropy-1 (-10), inversion-1 (-10), "
-            "deformation, deformation-entropy-1."
+            "deformation, deformation-entropy-1.",
         ),
     ] = None,
     simulate_revisits: SimulateRevisits = False,

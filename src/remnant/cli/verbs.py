@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.options import existing
+from remnant.cli.values import existing
 
 
 def inspect(
