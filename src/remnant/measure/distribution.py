@@ -12,7 +12,7 @@ import torch
 
 from remnant.base.errors import RemnantError
 from remnant.measure.images import Images, as_stack
-from remnant.measure.intervals import FEWEST, Interval
+from remnant.measure.intervals import FEWEST, Interval, numbered
 
 LEVELS = 256  # of the histogram whose entropy is taken: 8 bits, so that entropy lies in [0, 8]
 SIDE = 64  # of the images whose principal components are taken
@@ -120,15 +120,13 @@ def component_kurtosis(
     spread (every image alike), and for the bands of fewer than `FEWEST` patients. `mean.n` counts patients.
     """
     coordinates = np.asarray(coordinates, dtype=np.float64)
-    names, patient = np.unique(
-        np.arange(len(coordinates)) if patients is None else np.asarray(patients), return_inverse=True
-    )
+    n, patient = numbered(np.arange(len(coordinates)) if patients is None else patients)
     if coordinates.ndim != 2 or not np.isfinite(coordinates).all() or patient.shape != coordinates.shape[:1]:
         raise RemnantError(
             f"Kurtosis needs finite coordinates (images, components), and a patient for each image if at all. "
             f"Got shapes {coordinates.shape} and {patient.shape} instead."
         )
-    n, count = len(names), coordinates.shape[1]
+    count = coordinates.shape[1]
     unknown = np.full(count, math.nan)
     if n == 0:
         return Kurtosis(unknown, unknown, unknown, Interval(math.nan, math.nan, math.nan, 0))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.measure.intervals import numbered
 
 SPLITS = 20
 
@@ -67,12 +68,12 @@ def frechet_with_floor(
     """
     generated, real = np.asarray(generated, dtype=np.float64), np.asarray(real, dtype=np.float64)
     distance = frechet_distance(generated, real)
-    names, patient = np.unique(np.arange(len(real)) if patients is None else np.asarray(patients), return_inverse=True)
+    people, patient = numbered(np.arange(len(real)) if patients is None else patients)
     if patient.shape != real.shape[:1]:
         raise RemnantError(f"The 'patients' must name one a row. Got {len(patient)} for {len(real)} rows instead.")
     halves = []
     for _ in range(splits):
-        first = np.isin(patient, seeds.permutation(len(names))[: len(names) // 2])
+        first = np.isin(patient, seeds.permutation(people)[: people // 2])
         halves.append((seeds.permutation(np.flatnonzero(first)), seeds.permutation(np.flatnonzero(~first))))
     size = min([len(generated), *(len(half) for pair in halves for half in pair)])
     if size < 2:

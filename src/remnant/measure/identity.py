@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import FEWEST, RESAMPLES, Interval
+from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, numbered
 
 
 def ranks(scores: np.ndarray, own: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
@@ -89,13 +89,13 @@ def own_versus_others_auc(
     n, m = scores.shape
     mine = scores[np.arange(n), own]
     others = allowed & (np.arange(m) != own[:, None])
-    names, patient = np.unique(np.arange(n) if patients is None else np.asarray(patients), return_inverse=True)
+    people, patient = numbered(np.arange(n) if patients is None else patients)
     if len(patient) != n:
         raise RemnantError(f"The 'patients' must name one patient a row. Got {len(patient)} for {n} rows instead.")
     # Wins of each patient's own scores over each patient's others: a resample only weighs this table.
-    wins = np.zeros((len(names), len(names)))
-    rows = np.zeros(len(names))
-    rivals = np.zeros(len(names))
+    wins = np.zeros((people, people))
+    rows = np.zeros(people)
+    rivals = np.zeros(people)
     for row in range(n):
         rows[patient[row]] += 1
         pool = np.sort(scores[row, others[row]])
@@ -103,15 +103,15 @@ def own_versus_others_auc(
         beaten = (np.searchsorted(pool, mine, "left") + np.searchsorted(pool, mine, "right")) / 2
         np.add.at(wins[:, patient[row]], patient, beaten)
     if rivals.sum() == 0:
-        return Interval(math.nan, math.nan, math.nan, len(names))
+        return Interval(math.nan, math.nan, math.nan, people)
     auc = float(wins.sum() / (rows.sum() * rivals.sum()))
-    if len(names) < FEWEST:
-        return Interval(auc, math.nan, math.nan, len(names))
-    weights = seeds.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples).astype(float)
+    if people < FEWEST:
+        return Interval(auc, math.nan, math.nan, people)
+    weights = seeds.multinomial(people, np.full(people, 1 / people), size=resamples).astype(float)
     drawn = np.einsum("ri,ij,rj->r", weights, wins, weights, optimize=True)
     pairs = (weights @ rows) * (weights @ rivals)
     low, high = np.quantile(drawn[pairs > 0] / pairs[pairs > 0], [(1 - level) / 2, (1 + level) / 2])
-    return Interval(auc, float(low), float(high), len(names))
+    return Interval(auc, float(low), float(high), people)
 
 
 def _checked(

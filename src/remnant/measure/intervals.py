@@ -4,7 +4,7 @@ The values passed in are one a patient: several scans of a patient are averaged 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,6 +184,17 @@ def identification_p_value(count: int, chances: np.ndarray) -> float:
     for chance in chances:
         tally = np.convolve(tally, [1 - chance, chance])
     return float(min(tally[count:].sum(), 1.0))
+
+
+def numbered(patients: Sequence[object] | np.ndarray) -> tuple[int, np.ndarray]:
+    """How many patients these (n,) are, and the number of each, int (n,), in the order in which they first appear.
+
+    Not in that of their names: pseudonyms differ from run to run, and what is drawn at random would with them.
+    """
+    names, first, place = np.unique(np.asarray(patients).ravel(), return_index=True, return_inverse=True)
+    numbers = np.empty(len(names), dtype=int)
+    numbers[np.argsort(first)] = np.arange(len(names))
+    return len(names), numbers[place]
 
 
 def per_patient(values: np.ndarray, name: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy.spatial import distance
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import RESAMPLES
-from remnant.measure.intervals import FEWEST, Interval
+from remnant.measure.intervals import FEWEST, Interval, numbered
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def _over_patients(
     values: np.ndarray, patients: Sequence[str], seeds: np.random.Generator, level: float, resamples: int
 ) -> Interval:
     """Mean over queries (q,) with its interval over their `patients` (q,)."""
-    names, place = np.unique(patients, return_inverse=True)
-    n, mean = len(names), _mean(values)
+    n, place = numbered(patients)
+    mean = _mean(values)
     if n < FEWEST:
         return Interval(mean, math.nan, math.nan, n)
     times = seeds.multinomial(n, np.full(n, 1 / n), resamples)

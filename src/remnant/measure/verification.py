@@ -16,7 +16,7 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc
-from remnant.measure.intervals import FEWEST, Interval, clopper_pearson
+from remnant.measure.intervals import FEWEST, Interval, clopper_pearson, numbered
 
 CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
 
@@ -214,10 +214,10 @@ def _resampled(
     patients: np.ndarray, same: np.ndarray, seeds: np.random.Generator, resamples: int
 ) -> Iterator[np.ndarray]:
     """How often each pair counts, float64 (r, n) a block, in draws of as many patients with replacement."""
-    names, place = np.unique(patients, return_inverse=True)
+    people, place = numbered(patients)
     first, second = place.reshape(patients.shape).T
     for start in range(0, resamples, TOGETHER):
-        times = seeds.multinomial(len(names), np.full(len(names), 1 / len(names)), min(TOGETHER, resamples - start))
+        times = seeds.multinomial(people, np.full(people, 1 / people), min(TOGETHER, resamples - start))
         yield times[:, first] * np.where(same, 1.0, times[:, second])
 
 
