@@ -106,6 +106,28 @@ def test_the_interval_of_a_rotation_covers_the_truth(leak, spread):
     assert 0.92 < np.mean([one.low <= truth <= one.high for one in found]) <= 0.99
 
 
+@pytest.mark.parametrize(("patients", "folds"), [(15, 3), (24, 2), (24, 4)])
+@pytest.mark.parametrize("leak", [0.0, 1.5])
+def test_p_and_interval_are_of_one_design_however_targets_and_patients_differ(patients, folds, leak):
+    spread, random, covered, wide, against = 2.0, generator(7), [], [], []
+    for seed in range(120):
+        between = 4 * random.normal(size=(folds, 1))
+        scores, roles = rotation(patients, folds, leak=leak, spread=spread, seed=seed)
+        share = [(roles == role).mean(1) / (roles == role).mean(1).sum() for role in (MEMBER, NON_MEMBER)]
+        ahead = stats.norm.cdf((leak + between - between.T) / math.sqrt(2 * (1 + spread**2)))
+        found = membership_test(scores + between, roles, generator(seed), 99)
+        covered.append(found.auc.low <= share[0] @ ahead @ share[1] <= found.auc.high)
+        wide.append(found.auc.high - found.auc.low)
+        against.append(found.p <= 0.01 and found.auc.low <= 0.5 <= found.auc.high)
+    assert np.mean(covered) >= 0.9
+    assert np.mean(against) <= 0.02 and np.mean(wide) < 0.2
+
+
+def test_targets_of_one_member_each_have_an_interval_that_covers_the_truth():
+    found = [membership_test(*rotation(12, 12, spread=0, seed=s), generator(), 1).auc for s in range(150)]
+    assert np.mean([one.low <= 0.5 <= one.high for one in found]) > 0.9
+
+
 def test_those_of_other_roles_are_not_counted_but_dealt():
     scores, roles = rotation(12, 3)
     assert (roles == OTHER).sum() == 12

@@ -104,6 +104,13 @@ def test_nobody_everybody_and_what_is_no_share_stay(share):
     assert row_of({"n": 60, "share": share})["share"] == share
 
 
+def test_a_share_is_held_against_its_own_number_first():
+    row = {"n": 40, "mm_n": 12, "mm_share": 11 / 12, "share": 0.5}
+    assert row_of(row) == row | {"mm_share": None}
+    # Of 40 the half is many; of the 12 it would be 6.
+    assert row_of({"n": 40, "mm_n": 12, "mm_share": 0.5})["mm_share"] is None
+
+
 def test_the_interval_of_another_number_stays():
     row = {"n": 60, "found": 2 / 60, "found_low": 0.004, "difference": 0.012, "low": 0.001, "high": 0.023}
     assert row_of(row) == row | {"found": None, "found_low": None}

@@ -24,7 +24,7 @@ FEWEST = 10  # patients a group: with fewer no normal approximation is an interv
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported
 EXACT_PRODUCT = 10_000  # members times non-members up to which SciPy's exact distribution takes under 0.1 s
 ALL_ORDERS = 7  # patients of whom every deal is counted: 7! are 5,040
-LEAST_DESIGN_EFFECT = 0.25
+LEAST_DESIGN_EFFECT = 0.1
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def membership_test(
 
     Several: scores of all targets are pooled into one AUC. p deals the patients anew to the rows of roles, each with all of
     his scores (every deal up to `ALL_ORDERS` patients), which is exact whatever patients and targets differ in. The interval
-    takes in that the same patients stand in both groups: its variance is multiplied by what clustering by patient does to
-    DeLong's (Obuchowski 1997, at least `LEAST_DESIGN_EFFECT`). Raises `RemnantError` for unlike shapes, scores that are not
-    finite and no member or no non-member.
+    is about these very targets, as p is, and takes in that the same patients stand in both groups: its variance is multiplied
+    by what targets as strata and patients as clusters do to DeLong's (Obuchowski 1997, at least `LEAST_DESIGN_EFFECT`).
+    Raises `RemnantError` for unlike shapes, scores that are not finite and no member or no non-member.
     """
     scores, roles = (np.atleast_2d(part) for part in (np.asarray(scores, dtype=float), np.asarray(roles)))
     if scores.shape != roles.shape or scores.ndim != 2 or not np.isfinite(scores).all():
@@ -139,7 +139,10 @@ def _mann_whitney_p(
 
 
 def _design_effect(scores: np.ndarray, roles: np.ndarray) -> float:
-    """Variance of the pooled AUC with patients as clusters over that with every score its own (Obuchowski 1997)."""
+    """Variance of the pooled AUC with patients as clusters, within targets, over that with every score its own (Obuchowski 1997).
+
+    How far targets differ is the same in every deal of the patients, and no error of sampling either.
+    """
     members, others = roles == MEMBER, roles == NON_MEMBER
     above = (scores[members][:, None] > scores[others]) + 0.5 * (scores[members][:, None] == scores[others])
     won, lost = np.zeros(scores.shape), np.zeros(scores.shape)
@@ -152,4 +155,13 @@ def _design_effect(scores: np.ndarray, roles: np.ndarray) -> float:
     apart = variance(won, np.zeros(1)) + variance(np.zeros(1), lost)
     if apart == 0:
         return 1.0
-    return max(LEAST_DESIGN_EFFECT, variance(won.sum(0), lost.sum(0)) / apart)
+    within = variance(_within(won, members).sum(0), _within(lost, others).sum(0))
+    return max(LEAST_DESIGN_EFFECT, within / apart)
+
+
+def _within(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Deviations from each target's mean, made larger for the mean being of few; those of one alone stay as they are."""
+    number = chosen.sum(1, keepdims=True)
+    mean = values.sum(1, keepdims=True) / np.maximum(number, 1)
+    deviations = (values - mean) * np.sqrt(number / np.maximum(number - 1, 1))
+    return np.where(chosen, np.where(number > 1, deviations, values), 0.0)
