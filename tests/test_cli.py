@@ -466,3 +466,13 @@ def test_a_purge_knows_what_a_prior_cached_before_it_failed(remnant, tmp_path):
     assert list((tmp_path / "cache").rglob("*.npz"))
     assert remnant("purge", tmp_path / "run")[0] == 0
     assert not list((tmp_path / "cache").rglob("*.npz"))
+
+
+def test_the_help_of_the_checkpoint_study_names_every_target_and_default(remnant):
+    from remnant.studies.lee2025.settings import METHODS_OF_ALL
+    from remnant.studies.lee2025.targets import TARGETS
+
+    said = " ".join(remnant("study", "lee2025", "--help")[2].split())
+    listed = said.split("--targets")[1].split("--methods")
+    assert listed[0].split("Comma-separated: ")[1].split(".")[0].split(", ") == list(TARGETS)
+    assert all(name in listed[1].split("by default")[0] for name in METHODS_OF_ALL)

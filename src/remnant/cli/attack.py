@@ -89,7 +89,7 @@ def attack_checkpoint(
     methods: Annotated[
         str | None,
         typer.Option(
-            callback=among(*METHODS), help="Comma-separated; by default published, prior and, on CNNs, joint."
+            callback=among(*METHODS), help="Comma-separated; by default published, gmi, prior and, on CNNs, joint."
         ),
     ] = None,
     population: Population = None,

@@ -149,13 +149,14 @@ def study_lee2025(
         typer.Option(
             callback=among(*TARGETS),
             help="Comma-separated: cnn, cnn_overfit, vit, vit_overfit, cnn_dropout, cnn_augmentation, cnn_early_stopping, "
-            "cnn_planted, cnn_untrained, within_cnn, within_cnn_overfit.",
+            "cnn_planted, cnn_untrained, cnn_overfit_swapped, within_cnn, within_cnn_overfit.",
         ),
     ] = None,
     methods: Annotated[
         str | None,
         typer.Option(
-            callback=among(*METHODS), help="Comma-separated, run on every target; published and prior by default."
+            callback=among(*METHODS),
+            help="Comma-separated, run on every target; published, joint, gmi and prior by default.",
         ),
     ] = None,
     private_finding: Annotated[
