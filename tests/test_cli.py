@@ -346,7 +346,7 @@ def test_reports_and_purges_of_what_is_no_run(remnant, tmp_path):
     refused(remnant("report", run.path), "results.json does not exist")
     with run:
         refused(remnant("purge", run.path), "Another process")
-    assert remnant("purge", run.path)[::2] == (0, "1 files of patient data removed; results and report are kept.")
+    assert remnant("purge", run.path)[::2] == (0, "1 file of patient data removed; results and report are kept.")
 
 
 def test_phantoms(remnant, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
-from remnant.base.texts import printable, short
+from remnant.base.texts import counted, p_number, p_said, printable, short
 
 FORGED = "model\n\nVerdict        safe to release\n\x1b[2J\x1b]0;x\x07\u202egnp.exe\ud800\r\u2028\x00"
 
@@ -25,3 +25,26 @@ def test_what_is_printable_stays():
 @pytest.mark.parametrize("text", ["a" * 1000, "\x00" * 1000, "a" + " " * 1000 + "Verdict safe"])
 def test_short(text):
     assert len(short(text, 20)) <= 20 and "  " not in short(text, 20)
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 pairs"), (1, "1 pair"), (2, "2 pairs"), (1200, "1,200 pairs")])
+def test_one_is_said_in_the_singular(number, said):
+    assert counted(number, "pair") == said
+    assert counted(number, "file has", "files have").endswith("file has" if number == 1 else "files have")
+
+
+@pytest.mark.parametrize(
+    ("p", "bound", "said"),
+    [
+        (2e-5, False, "p < 0.001"),
+        (2e-4, True, "p < 0.001"),
+        (0.001, False, "p = 0.001"),
+        (0.0123, False, "p = 0.012"),
+        (0.0123, True, "p ≤ 0.012"),
+        (0.123, False, "p = 0.12"),
+        (1.0, False, "p = 1.00"),
+    ],
+)
+def test_a_p_value_is_said_by_one_rule(p, bound, said):
+    assert p_said(p, bound=bound) == said
+    assert p_number(p, bound=bound) == said.removeprefix("p ").removeprefix("= ").replace("< ", "<").replace("≤ ", "≤")

@@ -79,7 +79,7 @@ def test_one_patient_of_two_sexes_or_ages():
         *cases("b", sex="F", age=3.0),
     ]
     assert [note.text for note in hints(mixed)] == [
-        "1 patients have two sexes in the table; mend it, or part the people.",
-        "1 patients' ages lie more than 20 years apart in the table; mend it, or part the people.",
+        "1 patient has two sexes in the table; mend it, or part the people.",
+        "1 patient has ages that lie more than 20 years apart in the table; mend it, or part the people.",
     ]
     assert hints([*cases("a", age=40.0), *cases("a", sessions=("2",), age=59.0)]) == []

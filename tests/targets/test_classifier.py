@@ -207,7 +207,7 @@ def test_a_patient_counts_once():
         (lambda g: replace(g, labels=g.labels * 2), "must be 0 and 1, and both be there"),
         (
             lambda g: replace(g, patients=("p103", *g.patients[1:])),
-            "1 patients are in the training and in the validation",
+            "1 patient is in the training and in the validation",
         ),
     ],
 )

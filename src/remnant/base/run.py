@@ -17,6 +17,7 @@ from remnant import __version__
 from remnant.base import cachedir
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, require_utf8, write_json
+from remnant.base.texts import counted
 
 FORMAT = 1
 LOCK = ".lock"
@@ -243,7 +244,8 @@ class Run:
             shutil.rmtree(self.private)
         if left:
             raise RemnantError(
-                f"{len(gone)} files of patient data were removed, but what lies behind a link or is not Remnant's was left "
+                f"{counted(len(gone), 'file of patient data was', 'files of patient data were')} removed, but what lies "
+                "behind a link or is not Remnant's was left "
                 f"alone ({', '.join(sorted(map(str, left)))}); look at it, and remove it yourself."
             )
         return len(gone)

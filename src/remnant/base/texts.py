@@ -1,4 +1,4 @@
-"""Texts of strangers, made fit to be said: on a terminal, in JSON, in a report."""
+"""Texts of strangers, made fit to be said on a terminal, in JSON, in a report; counts and p-values as all sentences say them."""
 
 SHOWN = 80
 
@@ -16,3 +16,21 @@ def short(name: object, most: int = SHOWN) -> str:
     # Cut first: a name may have a million characters.
     text = " ".join(printable(str(name)[: 4 * most]).split())
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """ "1 pair", "2 pairs", or with a verb "1 file has", "2 files have": `several` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def p_number(p: float, *, bound: bool = False) -> str:
+    """A p-value as tables show it: "0.12", "0.012", "<0.001"; `bound`: it is at most this, since no resample was as extreme."""
+    if p < 0.001:
+        return "<0.001"
+    return ("≤" if bound else "") + format(p, ".2f" if p >= 0.1 else ".3f")
+
+
+def p_said(p: float, *, bound: bool = False) -> str:
+    """ "p = 0.012", "p < 0.001", "p ≤ 0.003": the same in a sentence."""
+    text = p_number(p, bound=bound)
+    return f"p {text[0]} {text[1:]}" if text[0] in "<≤" else f"p = {text}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from remnant.base.texts import counted
 from remnant.cli.values import existing
 
 
@@ -84,4 +85,4 @@ def purge(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None
 
     with Run.open(run) as held:
         removed = held.purge()
-    print(f"{removed} files of patient data removed; results and report are kept.")
+    print(f"{counted(removed, 'file')} of patient data removed; results and report are kept.")

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.cohort.case import Case, Cohort, Note
 from remnant.cohort.people import parse_age, parse_sex, plain_id, unread, unread_columns
 from remnant.cohort.table import make_cohort, read_schemes, read_table, refuse
@@ -174,10 +175,12 @@ def _one_of_copies(scans: list[Path], notes: list[Note]) -> list[Path]:
             groups[tuple(sorted(item for item in entities.items() if item[0] not in COPIES))].append(image)
     taken = [min(group, key=_rank) for group in groups.values()]
     if left := set(scans) - set(taken):
-        text = (
-            f"{len(left)} files are other reconstructions, echoes, parts or packings of scans and left out; of each scan one "
-            "file counts."
+        what = counted(
+            len(left),
+            "file is another reconstruction, echo, part or packing of a scan",
+            "files are other reconstructions, echoes, parts or packings of scans",
         )
+        text = f"{what} and left out; of each scan one file counts."
         notes.append(Note(text, tuple(sorted(left))))
     several = defaultdict(list)
     for image in taken:

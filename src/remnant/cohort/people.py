@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from remnant.base.texts import counted
 from remnant.cohort.case import Case, Note
 
 OLDEST = 120
@@ -140,12 +141,13 @@ def _numbered(of_patient: dict[str, list[Case]], mend: str) -> list[Note]:
 def _contradicting(of_patient: dict[str, list[Case]]) -> list[Note]:
     notes = []
     if found := [name for name, own in of_patient.items() if len({case.sex for case in own} - {None}) > 1]:
-        text = f"{len(found)} patients have two sexes in the table; mend it, or part the people."
+        text = f"{counted(len(found), 'patient has', 'patients have')} two sexes in the table; mend it, or part the people."
         notes.append(Note(text, _images(of_patient, found)))
     ages = {name: [case.age for case in own if case.age is not None] for name, own in of_patient.items()}
     if found := [name for name, own in ages.items() if own and max(own) - min(own) > LONGEST_FOLLOW_UP]:
         text = (
-            f"{len(found)} patients' ages lie more than {LONGEST_FOLLOW_UP} years apart in the table; mend it, or part the "
+            f"{counted(len(found), 'patient has ages that', 'patients have ages that')} lie more than "
+            f"{LONGEST_FOLLOW_UP} years apart in the table; mend it, or part the "
             "people."
         )
         notes.append(Note(text, _images(of_patient, found)))

@@ -15,6 +15,7 @@ import numpy as np
 import pydicom
 
 from remnant.base.errors import RemnantError, foreign
+from remnant.base.texts import counted
 from remnant.cohort.dicom import is_dicom, open_dicom, quiet_pydicom, stored_pixels
 
 # Of direction cosines; headers round them.
@@ -135,7 +136,7 @@ def find_series(path: Path) -> list[Slice]:
         raise RemnantError(f"{path} holds no DICOM image; give the folder of a series, or a volume's file.")
     if len(by_series) > 1:
         listed = ", ".join(
-            f"that of {slices[0].path.relative_to(path)} ({_count(len(slices), 'file')})"
+            f"that of {slices[0].path.relative_to(path)} ({counted(len(slices), 'file')})"
             for slices in list(by_series.values())[:6]
         )
         raise RemnantError(f"{path} holds {len(by_series)} series: {listed}; give a file of the one that is meant.")
@@ -197,7 +198,7 @@ def _even_step(frames: list[Frame], normal: np.ndarray, source: Path) -> np.ndar
         at = int(np.argmax(gaps))
         missing = int(np.round(steps[gaps] / middle - 1).sum())
         raise RemnantError(
-            f"{source} lacks {_count(missing, 'slice')}, since {_two(frames, at)} lie {steps[at]:.4g} mm apart and others "
+            f"{source} lacks {counted(missing, 'slice')}, since {_two(frames, at)} lie {steps[at]:.4g} mm apart and others "
             f"{middle:.4g} mm; export the whole series."
         )
     if (np.abs(steps - middle) > allowed).any():
@@ -265,7 +266,3 @@ def _two(frames: list[Frame], at: int) -> str:
     if names[0] == names[1]:
         return f"Frames {frames[at].index + 1} and {frames[at + 1].index + 1}"
     return f"{names[0]} and {names[1]}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

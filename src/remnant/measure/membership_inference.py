@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted, p_said
 from remnant.measure.auc import detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import Interval
 from remnant.measure.membership import TruePositives, true_positives
@@ -51,11 +52,11 @@ class MembershipTest:
 
     def describe(self) -> str:
         """Patients, AUC and p in words for a report."""
-        p = f"{self.p:.2f}" if self.p >= 0.1 else f"{self.p:.1g}"
         interval = "" if math.isnan(self.auc.low) else f" [{self.auc.low:.2f}, {self.auc.high:.2f}]"
         return (
-            f"{self.members} members and {self.non_members} non-members, AUC {self.auc.mean:.2f}{interval}, "
-            f"p {'≤' if self.p_bound else '='} {p}"
+            f"{counted(self.members, 'member')} and {counted(self.non_members, 'non-member')}, AUC "
+            f"{self.auc.mean:.2f}{interval}, "
+            f"{p_said(self.p, bound=self.p_bound)}"
         )
 
 

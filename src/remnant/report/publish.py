@@ -10,6 +10,7 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json, write_text
 from remnant.base.results import Results
+from remnant.base.texts import counted
 from remnant.report.disclosure import Aggregate, aggregate
 from remnant.report.page import render
 from remnant.report.tables import in_markdown, write_tables
@@ -82,7 +83,11 @@ def _write(folder: Path, told: Aggregate, min_cell: int) -> list[str]:
 def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], min_cell: int) -> str:
     results = told.results
     hardware, versions = results.hardware, results.versions
-    worked = f" of which {results.cpu_seconds / 60:.0f} minutes of one core were work," if results.cpu_seconds else ""
+    worked = (
+        f" of which {counted(round(results.cpu_seconds / 60), 'minute of one core was', 'minutes of one core were')} work,"
+        if results.cpu_seconds
+        else ""
+    )
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", results.command)), 3)
     lines = [
         f"# {in_markdown(results.title)}",
@@ -99,7 +104,8 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
         fence,
         "",
         in_markdown(
-            f"{results.patients} patients, {results.scans} scans, seed {results.seed}, {results.seconds / 60:.0f} minutes on "
+            f"{counted(results.patients, 'patient')}, {counted(results.scans, 'scan')}, seed {results.seed}, "
+            f"{counted(round(results.seconds / 60), 'minute')} on "
             f"{hardware.get('cores')} cores ({hardware.get('cpu')}),{worked} commit {versions.get('commit')}, started "
             f"{results.started}."
         ),

@@ -1,6 +1,7 @@
 """How stored values are written for people: names of networks, metrics and groups, and numbers."""
 
 from remnant.base.results import Row, Value
+from remnant.base.texts import p_number, p_said
 
 MISSING = "–"
 
@@ -141,9 +142,7 @@ def number(value: float, column: str = "", spec: str = "", *, bound: bool = Fals
     `bound`: a p-value is no more than this, since no resample was as extreme.
     """
     if (column == "p" or column.endswith("_p")) and not spec:
-        if value < 0.001:
-            return "<0.001"
-        return ("≤" if bound else "") + format(value, ".2f" if value >= 0.1 else ".3f")
+        return p_number(value, bound=bound)
     if not spec:
         spec = "d" if isinstance(value, int) else f".{_DECIMALS.get(column, 2)}f"
     text = format(value, spec)
@@ -156,8 +155,7 @@ def p_in_words(row: Row, column: str) -> str:
     """ "p = 0.012", or what can be said of a p-value that has no more than a bound: the row's `<column>_bound` says so."""
     if row[column] is None:
         return "p not resolvable"
-    text = number(row[column], "p", bound=bool(row.get(f"{column}_bound")))
-    return f"p {text[0]} {text[1:]}" if text[0] in "<≤" else f"p = {text}"
+    return p_said(row[column], bound=bool(row.get(f"{column}_bound")))
 
 
 def duration(seconds: float) -> str:

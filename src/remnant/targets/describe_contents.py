@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from remnant.base.texts import short
+from remnant.base.texts import counted, short
 from remnant.targets.contents import Contents, File
 
 SHOWN = 60  # files
@@ -22,7 +22,7 @@ def show(contents: Contents) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     telling = contents.telling
     console.print(
-        f"{short(contents.path, 200)}: {contents.layout}, {len(contents.files):,} files, {len(telling):,} with findings"
+        f"{short(contents.path, 200)}: {contents.layout}, {counted(len(contents.files), 'file')}, {len(telling):,} with findings"
     )
     by_finding: dict[str, list[File]] = {}
     for file in telling:

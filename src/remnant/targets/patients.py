@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 
 
 def check_images(images: Tensor, columns: dict[str, Sequence[object]], what: str) -> None:
@@ -32,6 +33,6 @@ def check_disjoint(training: Collection[str], validation: Collection[str]) -> No
     both = set(training) & set(validation)
     if both:
         raise RemnantError(
-            f"{len(both)} patients are in the training and in the validation group, whose figures would then flatter; "
-            "split by patient."
+            f"{counted(len(both), 'patient is', 'patients are')} in the training and in the validation group, whose "
+            "figures would then flatter; split by patient."
         )

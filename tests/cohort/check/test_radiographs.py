@@ -61,7 +61,7 @@ def test_a_name_beside_the_picture(chests):
     image.save(path.with_suffix(".jpg"), exif=exif)
     path.with_suffix(".jpg").replace(path)
     (one,) = found(chests, "header")
-    assert one.severity == "warning" and "EXIF ImageDescription of 1 headers holds free text" in one.text
+    assert one.severity == "warning" and "EXIF ImageDescription of 1 header holds free text" in one.text
 
 
 def test_dicom_radiographs_of_one_series_are_scans_of_their_own(tmp_path):

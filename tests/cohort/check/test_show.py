@@ -46,7 +46,7 @@ def test_an_error_is_exit_code_1_and_json_is_for_machines(tmp_path, clean, write
     # One scan a patient: what cannot be had is null, since JSON has no NaN.
     assert value["fingerprints"][0]["auc"]["mean"] is None
     code, printed = command(directory)
-    assert code == 1 and "two patients" in printed.out and "1 errors" in printed.out
+    assert code == 1 and "two patients" in printed.out and "1 error, " in printed.out
 
 
 def test_bad_input_is_exit_code_2(tmp_path, command):

@@ -16,8 +16,8 @@ def test_left_that_is_assumed_or_said_twice(clean, found):
 
     assumed, twice = found(clean(), "sides", spoil)
     assert assumed.severity == twice.severity == "warning"
-    assert assumed.text.startswith("The header of 1 scans does not say where left is") and "p0s0" in assumed.examples[0]
-    assert twice.text.startswith("The header of 1 scans says it twice") and "p1s0" in twice.examples[0]
+    assert assumed.text.startswith("The header of 1 scan does not say where left is") and "p0s0" in assumed.examples[0]
+    assert twice.text.startswith("The header of 1 scan says it twice") and "p1s0" in twice.examples[0]
     (mix,) = [one for one in found(clean(), "labels", spoil) if one.severity == "error"]
     assert "Left and right may be mirrored in a part of the cohort" in mix.text
 

@@ -113,7 +113,7 @@ def manifest(owners, tmp_path, change):
         ),
         (
             lambda text: text.replace(",chest00012,", ",chest00001,"),
-            "1 patients have images on both sides of the column split",
+            "1 patient has images on both sides of the column split",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
@@ -29,7 +30,10 @@ class Contents(Check):
     def findings(self, subject: Subject) -> list[Finding]:
         found = errors(self.name, subject.unreadable, "images cannot be read", subject.root)
         if self.masked:
-            text = f"{len(self.masked)} images hold NaN around the head, which is taken for background."
+            text = (
+                f"{counted(len(self.masked), 'image holds', 'images hold')} NaN around the head, which is taken for "
+                "background."
+            )
             found.append(finding(self.name, "warning", text, self.masked, subject.root))
         return [*found, *(finding(self.name, "warning", note) for note in subject.notes)]
 

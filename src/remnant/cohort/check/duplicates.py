@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
@@ -45,17 +46,24 @@ class Duplicates(Check):
         near = {pair: alike for pair, alike in near_pairs(self.looks).items() if pair not in equal}
         found = []
         if pairs := [pair for pair in equal if self._across(*pair)]:
-            text = f"{len(pairs)} pairs of images under two patients are the same voxel for voxel; {MEND}."
+            text = (
+                f"{counted(len(pairs), 'pair of images under two patients is', 'pairs of images under two patients are')} "
+                f"the same voxel for voxel; {MEND}."
+            )
             found.append(finding(self.name, "error", text, self._paths(pairs), subject.root))
         # Registered sessions of one patient are meant to look alike.
         if pairs := [pair for pair in near if self._across(*pair)]:
             text = (
-                f"{len(pairs)} pairs of images under two patients are the same but for scale, header, flips or margin "
+                f"{counted(len(pairs), 'pair of images under two patients is', 'pairs of images under two patients are')} "
+                "the same but for scale, header, flips or margin "
                 f"(correlation at least {min(near[pair] for pair in pairs):.3f}); {MEND}."
             )
             found.append(finding(self.name, "error", text, self._paths(pairs), subject.root))
         if pairs := [pair for pair in equal if not self._across(*pair)]:
-            text = f"{len(pairs)} pairs of images under one patient are the same voxel for voxel; keep one of each."
+            text = (
+                f"{counted(len(pairs), 'pair of images under one patient is', 'pairs of images under one patient are')} the "
+                "same voxel for voxel; keep one of each."
+            )
             found.append(finding(self.name, "warning", text, self._paths(pairs), subject.root))
         return found
 

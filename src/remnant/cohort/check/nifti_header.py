@@ -11,6 +11,7 @@ from pydicom.datadict import keyword_for_tag
 
 from remnant.base.errors import RemnantError
 from remnant.base.identifying import DATE, NUMBER, kind_of
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import judge
@@ -51,13 +52,13 @@ class NiftiHeader(Check):
                 (errors[place, kind] if kind else texts[place]).append(path)
         found = []
         for (place, kind), paths in sorted(errors.items()):
-            text = f"{place} of {len(paths)} headers holds what looks like {kind}; write the files anew without it."
+            text = f"{place} of {counted(len(paths), 'header')} holds what looks like {kind}; write the files anew without it."
             found.append(finding(self.name, "error", text, paths, subject.root))
         for place, paths in sorted(texts.items()):
-            text = f"{place} of {len(paths)} headers holds free text; see that it names nobody, or empty it."
+            text = f"{place} of {counted(len(paths), 'header')} holds free text; see that it names nobody, or empty it."
             found.append(finding(self.name, "warning", text, paths, subject.root))
         if unread:
-            text = f"The headers of {len(unread)} files beside the cohort cannot be read; see what they say of people."
+            text = f"The headers of {counted(len(unread), 'file')} beside the cohort cannot be read; see what they say of people."
             found.append(finding(self.name, "warning", text, unread, subject.root))
         return found
 

@@ -1,5 +1,6 @@
 """What was decided when the cohort was read, and what in its tables contradicts itself."""
 
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Subject
@@ -15,7 +16,8 @@ class Reading(Check):
         found = [finding(self.name, "warning", note.text, note.files, subject.root) for note in notes]
         if subject.cohort is None and (nameless := [one.path for one in subject.dicom if one.nameless]):
             text = (
-                f"{len(nameless)} files have no PatientID or one that stands for nobody, such as ANONYMOUS; each study counts as "
+                f"{counted(len(nameless), 'file has', 'files have')} no PatientID or one that stands for nobody, such "
+                "as ANONYMOUS; each study counts as "
                 "a patient."
             )
             found.append(finding(self.name, "warning", text, nameless, subject.root))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from remnant.base.texts import counted, p_number
 from remnant.cohort.check.directory import Report
 
 COLOURS = {"error": "red", "warning": "yellow"}
@@ -32,8 +33,8 @@ def show(report: Report) -> None:
         console.width = max(console.width, PLAIN_WIDTH)
     counts = report.counts
     console.print(
-        f"{counts['layout']}: {counts['patients']} patients, {counts['sessions']} sessions, {counts['scans']} scans"
-        f" ({counts['files']} files)\n",
+        f"{counts['layout']}: {counted(counts['patients'], 'patient')}, {counted(counts['sessions'], 'session')}, "
+        f"{counted(counts['scans'], 'scan')} ({counted(counts['files'], 'file')})\n",
         highlight=False,
     )
     if report.findings:
@@ -55,14 +56,14 @@ def show(report: Report) -> None:
                 f"{round(interval.mean * interval.n)} of {interval.n}" if interval.n else "-",
                 f"{interval.low:.1%} to {interval.high:.1%}" if interval.n else "-",
                 f"{one.chance:.1%}" if interval.n else "-",
-                f"{one.p:.2g}" if interval.n else "-",
+                p_number(one.p) if interval.n else "-",
                 f"{one.auc.mean:.2f}" if interval.n else "-",
                 f"{one.distinct} of {one.scans}",
                 f"{one.unique:.0%}",
             )
         console.print(table)
     errors, warnings = (sum(one.severity == kind for one in report.findings) for kind in ("error", "warning"))
-    console.print(f"\n{errors} errors, {warnings} warnings", highlight=False)
+    console.print(f"\n{counted(errors, 'error')}, {counted(warnings, 'warning')}", highlight=False)
 
 
 def _table(*columns: str) -> Table:

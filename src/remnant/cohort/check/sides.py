@@ -3,6 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
@@ -26,7 +27,8 @@ class LeftAndRight(Check):
             finding(
                 self.name,
                 "warning",
-                f"The header of {len(paths)} scans {WORDS[sides]}; see where left is, and export all with one transform.",
+                f"The header of {counted(len(paths), 'scan')} {WORDS[sides]}; see where left is, and export all with "
+                "one transform.",
                 paths,
                 subject.root,
             )

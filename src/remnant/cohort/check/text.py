@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 from scipy import ndimage
 
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
@@ -37,7 +38,10 @@ class Text(Check):
     def findings(self, subject: Subject) -> list[Finding]:
         if not self.paths:
             return []
-        text = f"{len(self.paths)} images show what looks like burnt-in text (in {self.paths.total()} slices); look at them."
+        text = (
+            f"{counted(len(self.paths), 'image shows', 'images show')} what looks like burnt-in text (in "
+            f"{counted(self.paths.total(), 'slice')}); look at them."
+        )
         return [finding(self.name, "warning", text, self.paths, subject.root)]
 
 

@@ -11,6 +11,7 @@ import pydicom
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import files_below
+from remnant.base.texts import counted
 from remnant.cohort.case import Case, Cohort, Note
 from remnant.cohort.dicom import open_dicom, quiet_pydicom
 from remnant.cohort.people import names_nobody, parse_age, parse_sex, unread
@@ -60,10 +61,16 @@ def read(directory: Path) -> Cohort:
     notes = unread(directory, ages, sexes)
     if left := [path for path in _visible(directory) if path.name.lower().endswith(UNREAD)]:
         endings = ", ".join(sorted({path.suffix.lower() for path in left}))
-        text = f"{len(left)} files ({endings}) are left out; if they are radiographs, export them as PNG."
+        text = (
+            f"{counted(len(left), 'file')} ({endings}) {'is' if len(left) == 1 else 'are'} left out; if they are "
+            "radiographs, export them as PNG."
+        )
         notes.append(Note(text, tuple(left)))
     if nobody:
-        text = f"{len(nobody)} files have a PatientID that stands for nobody, such as ANONYMOUS; each study counts as a patient."
+        text = (
+            f"{counted(len(nobody), 'file has', 'files have')} a PatientID that stands for nobody, such as ANONYMOUS; each "
+            "study counts as a patient."
+        )
         notes.append(Note(text, tuple(nobody)))
     if len(of_header) == 1 and len(ages) > 2 and not nobody:
         text = f"All {len(ages)} DICOM files have one PatientID and count as one patient; if they are several, write a manifest."

@@ -10,6 +10,7 @@ from remnant.attacks.adversaries import MARGIN
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.engine.cells import Cell, unfinished
@@ -75,7 +76,8 @@ def foretell(
     total = sum(each.values()) / min(workers, len(waiting))
     disk = scans.images.size * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
     say(
-        f"{len(variants)} ways to send a scan, {len(waiting)} cells: about {max(1, round(total / 60))} min with {workers} "
+        f"{counted(len(variants), 'way')} to send a scan, {counted(len(waiting), 'cell')}: about "
+        f"{max(1, round(total / 60))} min with {workers} "
         f"workers, {max(1, round(each[longest] / 60))} min the longest ({longest}), and {max(1, round(disk / 1e6))} MB in "
         f"{run.path} while they run."
     )

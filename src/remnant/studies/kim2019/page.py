@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from remnant.base.texts import counted
 from remnant.measure.verification import CONTROL
 from remnant.report.words import label
 from remnant.studies.kim2019.findings import exposed, findings, headline, highlights
@@ -86,7 +87,8 @@ def _attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> 
         f"Ways to send a scan: {'; '.join(f'{variant.words}' for variant in variants.values())}.",
         f"Scans of {shape} voxels at {scans.spacing_mm:g} mm, segmented into "
         f"{', '.join(label(name) for name in scans.classes[1:])}.",
-        f"{patients['training']} patients train the networks and the attacks; {patients['test']} others, whom no "
+        f"{counted(patients['training'], 'patient trains', 'patients train')} the networks and the attacks; "
+        f"{patients['test']} others, whom no "
         "training saw, are reported.",
     ]
     kind = primary_kind(tables["identity"])
@@ -94,8 +96,8 @@ def _attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> 
         row = next(row for row in tables["identity"] if row["kind"] == each)
         apart = "" if each == kind else ", reported apart"
         said.append(
-            f"Identity rests on {row['same']} {each} pairs of one patient and {row['different']} of two, of "
-            f"{row['patients']} test patients{apart}."
+            f"Identity rests on {counted(row['same'], f'{each} pair')} of one patient and {row['different']} of two, of "
+            f"{counted(row['patients'], 'test patient')}{apart}."
         )
     return said
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.listed import read_listed
 from remnant.cohort.matching import thin_images
@@ -85,8 +86,8 @@ def _check(cohort: Cohort, found: Mapping[str, list[Case]], watching: set[str], 
     both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
     if both:
         faults.append(
-            f"{len(both)} patients have images on both sides of the column split, so that nobody can tell what training left of "
-            "them (split by patient)"
+            f"{counted(len(both), 'patient has', 'patients have')} images on both sides of the column split, so that "
+            "nobody can tell what training left of them (split by patient)"
         )
     if faults:
         raise RemnantError(f"The cohort {cohort.root} does not serve: {'; '.join(faults)}.")

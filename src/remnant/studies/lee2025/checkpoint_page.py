@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from remnant.attacks.checkpoint.methods import METHODS
+from remnant.base.texts import counted
 from remnant.measure.anonymity import Population
 from remnant.studies.lee2025.brought import Given
 from remnant.studies.lee2025.checkpoint_chapters import chapters
@@ -97,7 +98,8 @@ def _attacked(tables: Tables, given: Given, methods: Sequence[str], taught: Sequ
         said.append("Attacks on the weights: " + "; ".join(METHODS[name].words for name in methods) + ".")
     for row in tables["patients"]:
         said.append(
-            f"{row['patients']} {'members' if row['group'] == 'members' else 'non-members'}, {row['images']} images."
+            f"{counted(row['patients'], 'member' if row['group'] == 'members' else 'non-member')}, "
+            f"{counted(row['images'], 'image')}."
         )
     return said
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from remnant.attacks.checkpoint.input_check import FITS
 from remnant.base.results import Highlight, Row, matching
+from remnant.base.texts import counted
 from remnant.measure.balance import IMBALANCE
 from remnant.studies.lee2025 import findings as of_weights
 from remnant.studies.lee2025.brought import Given
@@ -40,7 +41,7 @@ def _identified(row: Row) -> str:
     rate = f"a false positive rate of {row['at_false_positives']:.0%}"
     if row["true_positives"] is None:
         return f"How many members it identifies at {rate} is {row['found']}."
-    return f"At {rate} it identifies {row['found']} of {row['members']} members; a stronger attack may identify more."
+    return f"At {rate} it identifies {row['found']} of {counted(row['members'], 'member')}; a stronger attack may identify more."
 
 
 def no_conclusion(tables: Tables, preset: str) -> list[str]:
@@ -135,11 +136,14 @@ def _compared(tables: Tables, given: Given) -> str:
         else f"In no trait of the balance table do members and non-members differ by more than {IMBALANCE} standard deviations."
     )
     if against.left_out:
-        said += f" {against.left_out} patients of the validation are left out: they decided when the training stopped."
+        said += (
+            f" {counted(against.left_out, 'patient of the validation is', 'patients of the validation are')} left out: they "
+            "decided when the training stopped."
+        )
     if thinned := sum(against.thinned.values()):
-        said += f" {thinned} images are left out, so that both groups have as many a patient."
+        said += f" {counted(thinned, 'image is', 'images are')} left out, so that both groups have as many a patient."
     if against.unused:
-        said += f" {against.unused} images of other splits are not used."
+        said += f" {counted(against.unused, 'image of other splits is', 'images of other splits are')} not used."
     return said
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from remnant.attacks.checkpoint.methods import METHODS
+from remnant.base.texts import counted
 from remnant.measure.anonymity import Population
 from remnant.measure.images import centre_box
 from remnant.measure.similarity import MATRICES
@@ -90,7 +91,7 @@ def _attacked(tables: Tables, prior: str, methods: Sequence[str], side: int) -> 
         f"{label(row['target'])} ({row['network']}, {label(row['source'])} patients)" for row in tables["targets"]
     )
     said = [
-        f"{len(tables['targets'])} targets, trained here: {targets}.",
+        f"{counted(len(tables['targets']), 'target')}, trained here: {targets}.",
         f"Images of {side} x {side} pixels, one channel.",
         prior,
         "Attacks: " + "; ".join(METHODS[name].words for name in methods) + ".",

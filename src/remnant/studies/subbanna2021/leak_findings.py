@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from remnant.base.results import Row, matching
+from remnant.base.texts import counted
 from remnant.report.words import label, p_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
 
@@ -70,5 +71,5 @@ def _one(row: Row) -> str:
     unit = " mm" if row["metric"] == "deformation" else ""
     return (
         f"{label(row['metric'])}, {of}: {row['difference']:+.3f}{unit} (95% CI {row['low']:+.3f} to {row['high']:+.3f}, "
-        f"{row['n']} patients, {row['trainings']} trainings, {p_in_words(row, 'holm_p')})."
+        f"{counted(row['n'], 'patient')}, {counted(row['trainings'], 'training')}, {p_in_words(row, 'holm_p')})."
     )

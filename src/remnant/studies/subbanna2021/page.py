@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
 from remnant.studies.membership import strongest_first
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS
@@ -68,7 +69,8 @@ def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
     return [
         f"{networks}: four levels of {settings.segmenter.widths[0]} to {settings.segmenter.widths[-1]} filters, trained to "
         f"segment {', '.join(cohort.scheme(settings.preparation.scheme).classes[1:])}.",
-        f"{len(cohort.patients)} patients with {len(cohort.cases)} scans: {_dealt(settings, len(cohort.patients))}",
+        f"{counted(len(cohort.patients), 'patient')} with {counted(len(cohort.cases), 'scan')}: "
+        f"{_dealt(settings, len(cohort.patients))}",
         "Attacks: " + "; ".join(EXPERIMENTS[name].words for name in settings.experiments) + ".",
     ]
 
