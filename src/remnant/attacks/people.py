@@ -13,6 +13,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.device import as_batch, in_batches
 from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.measure.intervals import numbered
 from remnant.nets.deviation import Deviation
 from remnant.nets.siamese import build_trunk
 from remnant.targets.access import Codes, encode
@@ -97,7 +98,8 @@ def train_people(
     model.reads_sex.fill_(reads_sex)
     men = np.nanmean(sexes) if reads_sex else np.nan
     truth = torch.from_numpy(np.column_stack([(ages - float(model.age_mean)) / float(model.age_std), sexes]))
-    images = [np.flatnonzero(owners == patient) for patient in np.unique(owners)]
+    count, place = numbered(owners)
+    images = [np.flatnonzero(place == i) for i in range(count)]
     steps = -(-len(images) // settings.batch)
 
     def draw(epoch: int) -> Iterator[Batch]:

@@ -12,6 +12,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair, cut_patch, draw_corners, draw_epoch
 from remnant.engine.device import as_batch, fabric
 from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.measure.intervals import numbered
 from remnant.nets.siamese import Head, Siamese
 from remnant.targets.access import Codes, encode
 
@@ -62,7 +63,7 @@ def train_on_codes(
     Raises `RemnantError` as `draw_epoch` does, and for patches that do not fit.
     """
     shape = tuple(codes.shape[2:])
-    side, whose = settings.patch, np.unique(patients, return_inverse=True)[1]
+    side, whose = settings.patch, numbered(patients)[1]
     torch.manual_seed(seeds.child("weights").integer)
     model = Siamese(settings.trunk, settings.head, codes.shape[1])
 
