@@ -1,11 +1,11 @@
-# make demo | test | test-full | lint | clean. Everything runs in .venv, which `make setup` fills.
+# make demo | test | test-full | goldens | lint | clean. Everything runs in .venv, which `make setup` fills.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # Two test processes share the cores already; threads of their own would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-full lint chromium clean
+.PHONY: setup demo test test-full goldens lint chromium clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -40,6 +40,10 @@ test: lint
 
 test-full: setup chromium
 	$(PYTEST) -m slow
+
+# What the studies come to, for tests/studies/test_goldens.py: after a change that is meant to change it.
+goldens: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.studies.goldens
 
 # One slow test opens the report in a browser. Installed only where this user may.
 chromium:
