@@ -73,7 +73,7 @@ def conclude(
         settings=settings.resolved(),
         tables=tables,
         **provenance_of(run, cells),
-        **page.words(tables, variants, scans),
+        **page.words(tables, variants, page.attacked(tables, variants, scans)),
     )
 
 

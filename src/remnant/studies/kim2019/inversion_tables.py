@@ -88,11 +88,17 @@ def inversion_rows(inversions: Sequence[Inversion], described: Mapping[str, Row]
                 inversion, sought, branch.child("displacement")
             )
             rows.append(row)
+    return looked_at_together(rows)
+
+
+def looked_at_together(rows: Sequence[Row]) -> list[Row]:
+    """The rows with `holm_p` and `found`, as in `inversion_rows`."""
+    judged = [*rows]
     for control in (True, False):
-        family = [row for row in rows if (row["variant"] == RAW) == control]
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-            row |= {"holm_p": float(p), "found": bool(p <= LEVEL)}
-    return rows
+        places = [place for place, row in enumerate(rows) if (row["variant"] == RAW) == control]
+        for place, p in zip(places, holm([rows[place]["p"] for place in places]), strict=True):
+            judged[place] = rows[place] | {"holm_p": float(p), "found": bool(p <= LEVEL)}
+    return judged
 
 
 def _found(search: Search, sought: str, seeds: Seeds) -> Row:

@@ -43,15 +43,15 @@ WHO_IS_WHO = (
 )
 
 
-def words(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> dict[str, Any]:
-    """The fields of `Results` that are prose or say what is shown; `scans` are those that the study ran on."""
+def words(tables: Tables, variants: Mapping[str, Variant], attacked: list[str]) -> dict[str, Any]:
+    """The fields of `Results` that are prose or say what is shown; what was `attacked` as it says."""
     return {
         "title": TITLE,
         "headline": strongest_first(headline(tables), tables["membership_verdicts"], exposed=exposed(tables)),
         "highlights": highlights(tables),
         "findings": [*findings(tables), *membership_summary(tables["membership_verdicts"])],
         "threat_model": _threat_model(variants),
-        "attacked": _attacked(tables, variants, scans),
+        "attacked": attacked,
         "not_tested": _not_tested(tables, variants),
         "measures": _measures(tables),
         "glossary": GLOSSARY,
@@ -77,14 +77,20 @@ def _threat_model(variants: Mapping[str, Variant]) -> list[str]:
     return said
 
 
-def _attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> list[str]:
+def ways(variants: Mapping[str, Variant]) -> str:
+    """Which ways to send a scan were attacked."""
+    return f"Ways to send a scan: {'; '.join(variant.words for variant in variants.values())}."
+
+
+def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> list[str]:
+    """What was attacked, on whom and on which pairs; `scans` are those that the study ran on."""
     patients = {
         role: len({name for name, own in zip(scans.patients, scans.roles, strict=True) if own == role})
         for role in ("training", "test")
     }
     shape = " x ".join(str(side) for side in scans.labels.shape[1:])
     said = [
-        f"Ways to send a scan: {'; '.join(f'{variant.words}' for variant in variants.values())}.",
+        ways(variants),
         f"Scans of {shape} voxels at {scans.spacing_mm:g} mm, segmented into "
         f"{', '.join(label(name) for name in scans.classes[1:])}.",
         f"{counted(patients['training'], 'patient trains', 'patients train')} the networks and the attacks; "
