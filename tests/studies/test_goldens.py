@@ -49,14 +49,9 @@ def test_tables_of_invented_measurements_are_as_they_were(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", goldens.STUDIES)
-def test_a_whole_small_run_is_as_it_was(study, tmp_path):
-    golden = goldens.read(f"smoke-{study}")
-    results = goldens.smoke(study, tmp_path)
-    found = goldens.structure(results)
-    assert golden["values"].keys() <= found["tables"].keys()
-    assert differences(golden["structure"], only(found, golden["structure"])) == []
-    if golden["machine"] == goldens.machine():
-        assert differences(golden["values"], goldens.values(results)) == []
+def test_a_whole_small_run_has_the_shape_that_it_had(study, tmp_path):
+    golden, found = goldens.read(f"smoke-{study}"), goldens.structure(goldens.smoke(study, tmp_path))
+    assert differences(golden, only(found, golden)) == []
 
 
 def test_the_goldens_stay_small():
