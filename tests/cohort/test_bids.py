@@ -89,7 +89,7 @@ def test_each_session_has_its_own_age(bids):
 def test_contradicting_rows_are_said_and_count_for_nothing(bids):
     cohort = read_cohort(bids("sub-1", table="participant_id\tage\tsex\nsub-1\t40\tF\nsub-1\t77\tF\n"))
     assert [(case.age, case.sex) for case in cohort.cases] == [(None, "F")]
-    assert told(cohort)[0].startswith("1 participants have rows with two ages or sexes in participants.tsv")
+    assert told(cohort)[0].startswith("1 participant has rows with two ages or sexes in participants.tsv")
 
 
 def test_other_columns_and_odd_ages_are_said(bids, capsys):

@@ -145,13 +145,14 @@ def test_a_constant_image(tmp_path, ramp, save_volume):
 
 
 @pytest.mark.parametrize("size", [0.0, -1.0, 11.0])
-def test_an_implausible_voxel_size(tmp_path, ramp, size):
+def test_an_implausible_voxel_size(tmp_path, ramp, size, caplog):
     data = bytearray(nib.Nifti1Image(ramp, np.eye(4)).to_bytes())
     data[88:92] = np.array(size, "<f4").tobytes()  # pixdim[3]; the affine stays as it was.
     path = tmp_path / "a.nii"
     path.write_bytes(data)
     with pytest.raises(RemnantError, match=f"voxel size of 1 x 1 x {size:g} mm"):
         read_header(path)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("name", ["a.mgz", "a.mha", "a.mhd", "a.nrrd", "a.nhdr", "second.nii"])

@@ -43,9 +43,9 @@ def test_ids_that_stand_for_everybody():
 def test_what_could_not_be_read_is_said_without_a_name():
     notes = [note.text for note in unread(Path("d/t.tsv"), ["999", "-9", "44", "n/a", "Doe, J", "89+"], ["1", "F", ""])]
     assert notes == [
-        "3 ages of t.tsv are no years from 0 to 120 (such as -9, 999); they are unknown.",
-        "1 ages of t.tsv are top-coded (such as 89+); they are taken without the +.",
-        "1 sexes of t.tsv are neither F nor M (such as 1); they are unknown.",
+        "Taken as unknown: 3 ages of t.tsv other than years above 0 and up to 120 (such as -9, 999).",
+        "Taken without the +: 1 top-coded age of t.tsv (such as 89+).",
+        "Taken as unknown: 1 sex of t.tsv other than F and M (such as 1).",
     ]
     assert unread(Path("t.tsv"), ["44", "n/a", ""], ["F", "unknown"]) == []
 

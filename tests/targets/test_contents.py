@@ -53,9 +53,20 @@ def test_what_nnunet_leaves_is_told_by_file(given):
     assert not any(secret in told for secret in ("jane", *CASES))
 
 
-def test_the_best_weights_are_needed_where_there_are_no_final_ones(results):
-    (results / NAME / "fold_0" / "checkpoint_final.pth").unlink()
+def test_the_best_weights_are_needed_where_there_are_no_final_ones_else_the_latest(results):
+    fold = results / NAME / "fold_0"
+    (fold / "checkpoint_final.pth").unlink()
     assert found(results)["fold_0/checkpoint_best.pth"].needed
+    (fold / "checkpoint_best.pth").rename(fold / "checkpoint_latest.pth")
+    assert found(results)["fold_0/checkpoint_latest.pth"].needed and found(results)["dataset.json"].needed
+
+
+def test_plans_of_the_first_nnunet_are_told(tmp_path):
+    for name in ("plans.pkl", "fold_0/model_final_checkpoint.model.pkl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\x80\x04}.")
+    for file in look_into(Bundle(tmp_path)).files:
+        assert file.findings[-1].startswith("plans of nnU-Net 1") and not file.needed
 
 
 def test_of_any_folder_what_is_needed_is_what_is_silent(tmp_path):

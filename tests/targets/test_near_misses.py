@@ -119,7 +119,7 @@ def test_weights_that_are_broken(inspected, tmp_path, state, change, told):
 
 def test_a_negative_variance(inspected, tmp_path, state):
     one = inspected(state("resnet18") | {"bn1.running_var": -torch.ones(64)})
-    assert any("1 running variances are negative (e.g. bn1.running_var)" in text for text in one.findings)
+    assert any("1 running variance is negative (e.g. bn1.running_var)" in text for text in one.findings)
     assert "negative variance" in one.attacks[0].why
     with pytest.raises(RemnantError, match="negative variance"):
         load_target(tmp_path / "a.pt")

@@ -247,7 +247,7 @@ def test_numbers_that_are_odd(described, state):
         assert not one.attacks[0].applies and "quantised" in one.attacks[0].why
         assert any("dequantise" in text for text in one.findings)
     one = described(state("resnet18") | {"fc.weight": torch.zeros(0, 2**40)})
-    assert any("1 tensors are empty" in text for text in one.findings) and one.architecture is None
+    assert any("1 tensor is empty" in text for text in one.findings) and one.architecture is None
 
 
 def test_an_unknown_architecture_is_described_by_its_layers(described, capsys):

@@ -69,7 +69,10 @@ def read(directory: Path) -> Cohort:
                 contradicting[patient] = image
         cases.append(Case(patient, session, image, labels[image], **values))
     if contradicting:
-        text = f"{len(contradicting)} participants have rows with two ages or sexes in participants.tsv; these are unknown."
+        text = (
+            f"{counted(len(contradicting), 'participant has', 'participants have')} rows with two ages or sexes in "
+            "participants.tsv; these are unknown."
+        )
         notes.append(Note(text, tuple(contradicting.values())))
     return make_cohort(directory, cases, read_schemes(table, "index"), str(table.relative_to(directory)), notes)
 

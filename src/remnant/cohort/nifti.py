@@ -37,6 +37,9 @@ LARGEST_LABEL = 2.0**53
 MOST_VOXELS = 2**30
 
 
+# It says what it mends in a header without naming the file; what it mends is refused here, by name.
+nib.imageglobals.logger.disabled = True
+
 # Fields of a NIfTI header and their values.
 Geometry = Mapping[str, Sequence[float]]
 

@@ -62,15 +62,15 @@ def unread(path: Path, ages: Iterable[str], sexes: Iterable[str]) -> list[Note]:
     """What the columns of ages and sexes of a table hold that could not be read, or was read with a loss."""
     notes = []
     if odd := [text for text in ages if not blank(text) and parse_age(text) is None]:
-        notes.append(
-            Note(f"{len(odd)} ages of {path.name} are no years from 0 to {OLDEST}{_few(odd)}; they are unknown.")
-        )
+        what = f"{counted(len(odd), 'age')} of {path.name} other than years above 0 and up to {OLDEST}"
+        notes.append(Note(f"Taken as unknown: {what}{_few(odd)}."))
     if capped := [text for text in ages if text.strip().endswith("+") and parse_age(text) is not None]:
         notes.append(
-            Note(f"{len(capped)} ages of {path.name} are top-coded{_few(capped)}; they are taken without the +.")
+            Note(f"Taken without the +: {counted(len(capped), 'top-coded age')} of {path.name}{_few(capped)}.")
         )
     if odd := [text for text in sexes if not blank(text) and parse_sex(text) is None]:
-        notes.append(Note(f"{len(odd)} sexes of {path.name} are neither F nor M{_few(odd)}; they are unknown."))
+        what = f"{counted(len(odd), 'sex', 'sexes')} of {path.name} other than F and M"
+        notes.append(Note(f"Taken as unknown: {what}{_few(odd)}."))
     return notes
 
 

@@ -26,6 +26,10 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"(?:.*/)?debug\.json", "settings of the training with paths of its machine"),
     (r"(?:.*/)?splits_final\.(?:json|pkl)", "which cases were in training and which in validation"),
     (r"(?:.*/)?training_log[^/]*\.txt", "the log of the training, with dates and paths of its machine"),
+    (
+        r"(?:.*/)?(?:plans|[^/]+\.model)\.pkl",
+        "plans of nnU-Net 1, which name its cases: its programs need them, and a copy leaves them out",
+    ),
     (r"(?:.*/)?progress\.png", "the curves of the training"),
     (r"(?:.*/)?events\.out\.tfevents[^/]*", "TensorBoard's log of the training, with the name of its machine"),
     (
@@ -36,7 +40,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"(?:.*/)?[^/]+\.ipynb", "a notebook, which keeps its outputs"),
 )
 NEEDED = ("plans.json", "dataset.json")
-WEIGHTS = ("checkpoint_final.pth", "checkpoint_best.pth")  # the first that a fold has
+WEIGHTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")  # the first that a fold has
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
-from remnant.base.texts import short
+from remnant.base.texts import counted, short
 from remnant.targets.files.allowed import named, refused_names
 from remnant.targets.files.archive import read_archive
 from remnant.targets.files.flat import read_safetensors
@@ -209,4 +209,5 @@ def _tensors(mapping: dict[Any, Any]) -> tuple[dict[str, Tensor], list[str]]:
     if not others:
         return tensors, []
     names = ", ".join(map(short, others[:3]))
-    return tensors, [f"{len(others)} entries among the weights are no tensors, and were left out (e.g. {names})."]
+    what = counted(len(others), "entry among the weights is no tensor", "entries among the weights are no tensors")
+    return tensors, [f"{what}, and left out (e.g. {names})."]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from remnant.base.texts import short
+from remnant.base.texts import counted, short
 from remnant.targets.applicable import attacks_on
 from remnant.targets.description import Description
 from remnant.targets.known import FAMILIES, Match
@@ -156,13 +156,14 @@ def _dimensions(tensors: dict[str, Tensor]) -> int | None:
 def _values(tensors: dict[str, Tensor]) -> list[str]:
     found = []
     if broken := not_finite(tensors):
-        found.append(f"{len(broken)} tensors hold NaN or infinity (e.g. {_some(broken)}): the training broke down.")
+        what = counted(len(broken), "tensor holds", "tensors hold")
+        found.append(f"{what} NaN or infinity (e.g. {_some(broken)}): the training broke down.")
     if empty := [name for name, tensor in tensors.items() if not tensor.numel()]:
-        found.append(f"{len(empty)} tensors are empty (e.g. {_some(empty)}).")
+        found.append(f"{counted(len(empty), 'tensor is', 'tensors are')} empty (e.g. {_some(empty)}).")
     if negative := negative_variances(tensors):
         found.append(
-            f"{len(negative)} running variances are negative (e.g. {_some(negative)}), which no training leaves: the file is "
-            "damaged or edited."
+            f"{counted(len(negative), 'running variance is', 'running variances are')} negative (e.g. {_some(negative)}), which "
+            "no training leaves: the file is damaged or edited."
         )
     if is_blank(tensors):
         found.append("Every weight is zero: the network was never trained, or the weights were blanked.")
@@ -184,7 +185,8 @@ def _reparametrised(tensors: dict[str, Tensor]) -> list[str]:
     for leaf, (what, mend) in REPARAMETRISED.items():
         if names := [name for name in tensors if name.endswith(leaf)]:
             return [
-                f"{len(names)} weights are {what} (e.g. {_some(names[:1])}): {mend}, and save the state_dict again."
+                f"{counted(len(names), 'weight is', 'weights are')} {what} (e.g. {_some(names[:1])}): {mend}, and save the "
+                "state_dict again."
             ]
     return []
 

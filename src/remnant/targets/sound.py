@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.targets.statistics import not_finite
 
 
@@ -15,8 +16,8 @@ def check_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
         raise RemnantError(f"{path} holds complex numbers ({wrong}), which no classifier of images has; save it anew.")
     if broken := not_finite(dict(tensors)):
         raise RemnantError(
-            f"{path} holds NaN or infinity in {len(broken)} tensors ({broken[0]}), so that it answers nothing; give the "
-            "checkpoint from before its training broke down."
+            f"{path} holds NaN or infinity in {counted(len(broken), 'tensor')} ({broken[0]}), so that it answers nothing; "
+            "give the checkpoint from before its training broke down."
         )
     matrices = [tensor for name, tensor in tensors.items() if name.endswith("weight") and tensor.ndim > 1]
     if matrices and not any(bool(tensor.bool().any()) for tensor in matrices):

@@ -61,7 +61,7 @@ def test_file_names(clean, found, stem):
         table.write_text(table.read_text().replace("images/p1s0", f"images/{stem}"))
 
     (one,) = found(clean(), "names", spoil)
-    assert one.severity == "error" and one.files == 1 and "file names" in one.text
+    assert one.severity == "error" and one.files == 1 and "1 file name holds" in one.text
 
 
 def test_a_published_set_s_own_names_betray_nobody(tmp_path, put):
@@ -141,4 +141,4 @@ def test_versions_are_no_dates(clean, found, put):
 
 def test_names_of_files_beside_the_cohort(clean, found):
     (one,) = found(clean(), "names", lambda data: (data / "Prentice^Ada.nii.gz").write_bytes(b""))
-    assert one.severity == "error" and "1 file names hold what looks like a name" in one.text
+    assert one.severity == "error" and "1 file name holds what looks like a name" in one.text

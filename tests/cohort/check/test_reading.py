@@ -6,7 +6,7 @@ def test_what_the_reading_decided_is_a_warning_and_printed_once(clean, found, ca
     ages, ids = found(clean(), "reading", spoil)
     assert (ages.severity, ages.text) == (
         "warning",
-        "1 ages of manifest.csv are no years from 0 to 120 (such as 999); they are unknown.",
+        "Taken as unknown: 1 age of manifest.csv other than years above 0 and up to 120 (such as 999).",
     )
     assert ids.files == 2 and ids.text.startswith("2 patients' ids differ from another's only in")
     assert "remnant: " not in capsys.readouterr().err

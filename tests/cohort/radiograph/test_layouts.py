@@ -227,7 +227,16 @@ def test_an_id_of_everybody_merges_nobody(dicom, tmp_path):
     cohort = read_cohort(tmp_path)
     assert [case.patient for case in cohort.cases] == ["0", "0", "2", "3"]
     ages, ids = (note.text for note in cohort.notes)
-    assert ages.startswith("3 ages of") and ids.startswith("4 files have a PatientID that stands for nobody")
+    assert ages.startswith("Taken as unknown: 3 ages of") and ids.startswith(
+        "4 files have a PatientID that stands for nobody"
+    )
+
+
+def test_dicom_is_read_whatever_it_is_called(dicom, ramp, tmp_path):
+    for name in ("1.2.826.0.1.77", "IM0001", "a.ima"):
+        dicom(ramp.astype(np.uint16), name, PatientID=name)
+    (tmp_path / "notes.1").write_text("no DICOM")
+    assert [case.image.name for case in read_cohort(tmp_path).cases] == ["1.2.826.0.1.77", "IM0001", "a.ima"]
 
 
 def test_one_id_in_all_files_is_said(dicom, ramp, tmp_path):

@@ -10,6 +10,7 @@ import pandas as pd
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.identifying import DATE, NUMBER, kind_of_column
+from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import Told, judge, representation, words_of
@@ -51,10 +52,16 @@ class Names(Check):
             named["a name"] = paths
         found = []
         for kind, paths in named.items():
-            text = f"{len(paths)} file names hold what looks like {kind}; rename the files."
+            text = (
+                f"{counted(len(paths), 'file name holds', 'file names hold')} what looks like {kind}; "
+                f"{'rename it' if len(paths) == 1 else 'rename them'}."
+            )
             found.append(finding(self.name, "error", text, paths, subject.root))
         if rare := _rare(hits) - set(named.get("a name", ())):
-            text = f"{len(rare)} file names hold two words, as a given and a family name, that others do not; rename them if so."
+            text = (
+                f"{counted(len(rare), 'file name holds', 'file names hold')} two words, as a given and a family name, that "
+                f"others do not; {'rename it' if len(rare) == 1 else 'rename them'} if so."
+            )
             found.append(finding(self.name, "warning", text, rare, subject.root))
         columns = defaultdict(list)
         for path in sorted({path for pattern in TABLES for path in subject.root.glob(pattern)}):

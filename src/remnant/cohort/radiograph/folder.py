@@ -13,7 +13,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import files_below
 from remnant.base.texts import counted
 from remnant.cohort.case import Case, Cohort, Note
-from remnant.cohort.dicom import open_dicom, quiet_pydicom
+from remnant.cohort.dicom import is_dicom, open_dicom, quiet_pydicom
 from remnant.cohort.people import names_nobody, parse_age, parse_sex, unread
 from remnant.cohort.radiograph.read import ENDINGS, kind
 from remnant.cohort.table import make_cohort
@@ -24,7 +24,7 @@ LOOKED_FOR = "a folder of radiographs (PNG, JPEG, DICOM)"
 
 
 def recognises(directory: Path) -> bool:
-    """Whether a file below has the ending of a radiograph, or is DICOM without ending."""
+    """Whether a file below has the ending of a radiograph, or is DICOM whatever it is called."""
     return next(_files(directory), None) is not None
 
 
@@ -79,9 +79,9 @@ def read(directory: Path) -> Cohort:
 
 
 def _files(directory: Path):
-    """Files that are radiographs by their ending, or by their first bytes where they have none."""
+    """Files that are radiographs by their ending, or DICOM by their first bytes, which archives name by UIDs."""
     for path in _visible(directory):
-        if path.suffix.lower() in ENDINGS or (not path.suffix and kind(path) == "dicom"):
+        if path.suffix.lower() in ENDINGS or is_dicom(path):
             yield path
 
 

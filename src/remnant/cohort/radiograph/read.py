@@ -9,7 +9,7 @@ from remnant.cohort.radiograph.image import Radiograph
 from remnant.cohort.radiograph.raster import read_raster
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-# The endings that a folder is searched for; files without ending may be DICOM.
+# The endings that a folder is searched for; any other may be DICOM.
 ENDINGS = (".png", ".jpg", ".jpeg", ".dcm")
 
 
