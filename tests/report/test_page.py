@@ -255,6 +255,15 @@ def test_a_run_without_a_conclusion_is_no_verdict_and_has_another_colour(tmp_pat
     assert '<div class="banner">' in _page(tmp_path / "other") and "No conclusion" not in _page(tmp_path / "other")
 
 
+def test_why_there_is_no_conclusion_is_said_once(tmp_path):
+    reason = "Whether its own output gives the patients away cannot be told."
+    _plain(tmp_path / "run", no_conclusion=[reason], headline=reason, findings=[reason, "This is no clearance."])
+    make_report(tmp_path / "run")
+    page = _page(tmp_path / "run")
+    assert page.count(reason) == 1 and "What was measured all the same" not in page
+    assert '<p class="lead">This is no clearance.</p>' in page
+
+
 def test_a_verdict_on_some_targets_says_which_others_it_leaves_open(tmp_path):
     results = _plain(tmp_path / "run", left_open=["No conclusion about ViT.", "There were only 6 members."])
     make_report(tmp_path / "run")

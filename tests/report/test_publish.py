@@ -173,6 +173,17 @@ def test_what_is_published_without_a_conclusion_says_so_before_its_numbers(tmp_p
     assert "6 members" not in readme and "- A group had fewer than 10 patients." in readme
 
 
+def test_why_there_is_no_conclusion_is_published_once(tmp_path):
+    run = write_run(tmp_path / "run")
+    results = Results.read(run / "results.json")
+    reason = "It cannot be told."
+    notes = {"no_conclusion": [reason], "headline": reason, "findings": [reason, "This is no clearance."]}
+    results.model_copy(update=notes).write(run / "results.json")
+    publish(run, tmp_path / "out")
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert readme.count(reason) == 1 and "- This is no clearance." in readme
+
+
 def test_what_is_left_open_beside_a_verdict_is_published_with_it(tmp_path):
     run = write_run(tmp_path / "run")
     results = Results.read(run / "results.json")

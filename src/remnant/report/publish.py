@@ -94,10 +94,9 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
         "",
         *(f"**{in_markdown(notice)}**\n" for notice in results.notices),
         *_no_conclusion(results),
-        f"{'Measured all the same: ' if results.no_conclusion else ''}**{in_markdown(results.headline)}**",
-        "",
+        *_headline(results),
         *_left_open(results),
-        *(f"- {in_markdown(finding)}" for finding in results.findings),
+        *(f"- {in_markdown(finding)}" for finding in results.findings if finding not in results.no_conclusion),
         "",
         f"{fence}bash",
         results.command,
@@ -134,6 +133,13 @@ def _no_conclusion(results: Results) -> list[str]:
     if not results.no_conclusion:
         return []
     return ["**No conclusion.**", "", *(f"- {in_markdown(reason)}" for reason in results.no_conclusion), ""]
+
+
+def _headline(results: Results) -> list[str]:
+    """Where a run has no conclusion, what was measured all the same, unless that is why."""
+    if results.headline in results.no_conclusion:
+        return []
+    return [f"{'Measured all the same: ' if results.no_conclusion else ''}**{in_markdown(results.headline)}**", ""]
 
 
 def _left_open(results: Results) -> list[str]:
