@@ -38,6 +38,15 @@ def test_a_table_that_does_not_serve_is_named(tmp_path, text, said):
     assert said in str(found.value)
 
 
+def test_all_faults_are_said_at_once(tmp_path):
+    path = write(tmp_path / "p.csv", 'age,sex,count\n40,F,"1,234"\n90+,x,77\n')
+    with pytest.raises(
+        RemnantError,
+        match=r"has 3 faults: .*'90\+' as the age in line 3.*'x' as the sex.*'1,234' as the count in line 2",
+    ):
+        read_population(path)
+
+
 def test_no_table(tmp_path):
     with pytest.raises(RemnantError, match="does not exist"):
         read_population(tmp_path / "p.csv")

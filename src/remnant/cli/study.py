@@ -61,7 +61,8 @@ def study_subbanna2021(
     data: Annotated[
         Path | None,
         typer.Option(
-            callback=existing("data directory"), help="Cohort directory: manifest.csv or BIDS. `smoke` makes phantoms."
+            callback=existing("data directory"),
+            help="Scans with label maps, in any layout that is read. `smoke` makes phantoms.",
         ),
     ] = None,
     preset: Annotated[

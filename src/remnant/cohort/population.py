@@ -7,7 +7,7 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.people import parse_sex
-from remnant.cohort.table import read_table
+from remnant.cohort.table import read_table, refuse
 from remnant.measure.anonymity import Population, population_of
 
 COLUMNS = ("age", "sex", "count")
@@ -25,19 +25,22 @@ def read_population(path: Path) -> Population:
         pd.to_numeric(table[name].str.strip(), errors="coerce").to_numpy(float) for name in ("age", "count")
     )
     sexes = [parse_sex(text) for text in table["sex"]]
-    _check(path, table["age"], (ages >= 0) & (ages <= 130) & (ages == np.floor(ages)), "a whole year from 0 to 130")
-    _check(path, table["sex"], np.array([sex is not None for sex in sexes]), "F or M")
-    _check(path, table["count"], np.isfinite(counts) & (counts >= 0), "a number of people, 0 or more")
+    faults = [
+        *_faults(
+            path, table["age"], (ages >= 0) & (ages <= 130) & (ages == np.floor(ages)), "a whole year from 0 to 130"
+        ),
+        *_faults(path, table["sex"], np.array([sex is not None for sex in sexes]), "F or M"),
+        *_faults(path, table["count"], np.isfinite(counts) & (counts >= 0), "a number of people, 0 or more"),
+    ]
+    refuse(path, faults)
     try:
         return population_of(ages, sexes, counts)
     except RemnantError as error:
         raise RemnantError(f"{path} is not the table of a population: {error}") from None
 
 
-def _check(path: Path, column: pd.Series, sound: np.ndarray, wanted: str) -> None:
-    if not sound.all():
-        row = int(np.flatnonzero(~sound)[0])
-        raise RemnantError(
-            f"{path} has {column.iloc[row]!r} as the {column.name} in line {column.index[row]}; it must be {wanted}. Write a row "
-            "for each age and sex."
-        )
+def _faults(path: Path, column: pd.Series, sound: np.ndarray, wanted: str) -> list[str]:
+    return [
+        f"{path} has {text!r} as the {column.name} in line {line}; it must be {wanted}. Write a row for each age and sex."
+        for line, text in column[~sound].items()
+    ]
