@@ -7,7 +7,7 @@ from typing import Self
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.base.texts import counted
+from remnant.base.texts import counted, short
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.listed import read_listed
 from remnant.cohort.matching import thin_images
@@ -18,6 +18,7 @@ from remnant.cohort.read import read_cohort
 MEMBERS = ("train", "training", "member", "members")
 NON_MEMBERS = ("test", "testing", "holdout", "non-member", "non_member", "non-members", "non_members")
 VALIDATION = ("val", "valid", "validation", "dev")
+MOST_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds, *, valid
         for name, words in (("members", MEMBERS), ("non_members", others))
     }
     watching = {case.patient for case, split in by_split.items() if split in VALIDATION and not validation}
-    _check(cohort, found, watching, set(by_split.values()))
+    # Whose other images took part is nobody the training never saw.
+    found["non_members"] = [case for case in found["non_members"] if case.patient not in watching]
+    _check(place, found, watching, set(by_split.values()))
     members, non_members = thin_images(found["members"], found["non_members"], seeds)
     groups = {"members": members, "non_members": non_members}
     known = {*MEMBERS, *NON_MEMBERS, *VALIDATION}
@@ -75,8 +78,10 @@ def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds, *, valid
     )
 
 
-def _check(cohort: Cohort, found: Mapping[str, list[Case]], watching: set[str], splits: set[str]) -> None:
-    says = ", ".join(sorted(splits - {""})) or "nothing"
+def _check(place: Path, found: Mapping[str, list[Case]], watching: set[str], splits: set[str]) -> None:
+    # Of a column that was taken for the split by mistake the values may be people.
+    held = sorted(splits - {""})
+    says = f"{len(held)} different things" if len(held) > MOST_WORDS else ", ".join(map(short, held)) or "nothing"
     faults = []
     for name, words in (("members", MEMBERS), ("non_members", NON_MEMBERS)):
         if not found[name]:
@@ -90,4 +95,4 @@ def _check(cohort: Cohort, found: Mapping[str, list[Case]], watching: set[str], 
             "nobody can tell what training left of them (split by patient)"
         )
     if faults:
-        raise RemnantError(f"The cohort {cohort.root} does not serve: {'; '.join(faults)}.")
+        raise RemnantError(f"{place} does not serve: {'; '.join(faults)}.")
