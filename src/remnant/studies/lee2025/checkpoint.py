@@ -17,6 +17,7 @@ from remnant.cohort.case import Case, Cohort
 from remnant.cohort.membership import split_for_demographics
 from remnant.cohort.radiograph.classes import Answers
 from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
+from remnant.cohort.radiograph.read import read_radiograph
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, log_notes
 from remnant.studies.lee2025.against import Against
@@ -179,7 +180,7 @@ def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Fee
         latents = draw_latents(given.prior.generator, LOOKED_AT, Seeds(settings.seed).child("input").torch())
         views = {next(iter(VIEWS)): draw_images(given.prior.generator, latents)}
     if given.against or given.public:
-        side = given.size or LARGEST
+        side = given.size or _own_side(cases)
         views = {
             name: torch.from_numpy(images.of(cohort, cases, RadiographSettings(side=side, percentiles=greys)).images)
             for name, greys in VIEWS.items()
@@ -192,6 +193,12 @@ def _feeding(given: Given, settings: CheckpointSettings, images: _Images) -> Fee
         size=given.size,
         given=settings.normalisation,
     )
+
+
+def _own_side(cases: tuple[Case, ...]) -> int:
+    """The longest side of these radiographs in pixels, at most `LARGEST`: enlarged and made small again to the size of the
+    training they would be blurred, and lie off where they fit best."""
+    return min(LARGEST, max(max(read_radiograph(case.image).pixels.shape) for case in cases))
 
 
 def _ordered(given: Given, feeding: Feeding, images: _Images) -> Feeding:
