@@ -92,6 +92,9 @@ def test_a_fifth_of_those_with_several_scans_is_kept_apart():
         len(apart) == 2 and apart < set(twice) and apart == kept_apart([f"once{i}" for i in range(9)] + twice, Seeds(0))
     )
     assert kept_apart(twice[:18], Seeds(0)) == set()
+    # The same people whatever they are called: pseudonyms differ from run to run.
+    called = [f"q{9 - int(name[1:])}" for name in twice]
+    assert kept_apart(called, Seeds(0)) == {f"q{9 - int(name[1:])}" for name in apart}
 
 
 def test_no_fresh_adversary_learns_from_whom_its_threshold_is_chosen_by(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from remnant.measure.distribution import component_kurtosis
 from remnant.measure.frechet import frechet_with_floor
 from remnant.measure.identity import own_versus_others_auc
-from remnant.measure.intervals import numbered
+from remnant.measure.intervals import numbered, paired_difference
 from remnant.measure.retrieval import retrieval
 from remnant.measure.verification import verification
 
@@ -29,6 +29,9 @@ MEASURES = {
     "frechet": lambda names: vars(frechet_with_floor(FEATURES[:10], FEATURES, random(), names)),
     "identity": lambda names: own_versus_others_auc(SCORES, np.arange(40), random(), patients=names),
     "retrieval": lambda names: retrieval(-SCORES, names, random()),
+    "paired difference": lambda names: vars(
+        paired_difference(dict(zip(names[::2], SCORES[0, ::2], strict=True)), dict.fromkeys(names, 0.0), random())
+    ),
     "verification": lambda names: verification(
         np.array([SCORES[i, j] for i in range(40) for j in range(i)]), pairs(names), 1.0, random()
     ),

@@ -114,7 +114,8 @@ def kept_apart(patients: Sequence[str], seeds: Seeds) -> set[str]:
     """Whom of the `patients` of the attacker's scans no fresh adversary is trained on: a fifth of those with several scans, and
     nobody where these are fewer than ten.
     """
-    several = sorted(patient for patient, scans in Counter(patients).items() if scans > 1)
+    # In the order in which they come: that of pseudonyms differs from run to run.
+    several = [patient for patient, scans in Counter(patients).items() if scans > 1]
     count = len(several) // APART if len(several) >= 2 * APART else 0
     return set(seeds.numpy().permutation(several)[:count].tolist())
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from remnant.cohort.pairs import Pair
+from remnant.measure.intervals import numbered
 
 SURE = 0.99  # a voxel's share of variance that lies between patients, at most: few visits cannot show more
 FAINT = 1e-2  # of the mean variance over voxels: below it a voxel has little to say
@@ -26,16 +27,16 @@ class VoxelLikelihood:
     """
 
     def __init__(self, codes: Tensor, patients: Sequence[str]) -> None:
-        names, whose = np.unique(patients, return_inverse=True)
+        people, whose = numbered(patients)
         flat = codes.flatten(1)
         self.mean = flat.mean(0)
-        own = torch.stack([flat[torch.from_numpy(whose == number)].mean(0) for number in range(len(names))])
+        own = torch.stack([flat[torch.from_numpy(whose == number)].mean(0) for number in range(people)])
         within, total = torch.zeros_like(self.mean), torch.zeros_like(self.mean)
         for code, owner in zip(flat, whose, strict=True):
             within += (code - own[owner]).square()
             total += (code - self.mean).square()
         total /= len(flat) - 1
-        within /= max(1, len(flat) - len(names))
+        within /= max(1, len(flat) - people)
         # As if every voxel had a little noise of its own: what hardly varies would else be believed most.
         noise = FAINT * total.mean() + 1e-12
         total, within = total + noise, within + noise

@@ -15,6 +15,7 @@ from torch.nn import functional
 from remnant.attacks.likelihood import VoxelLikelihood
 from remnant.cohort.pairs import Pair
 from remnant.measure.deformation import syn_fast
+from remnant.measure.intervals import numbered
 
 TOGETHER = 4  # codes registered at a time, as in measure/deformation
 APART = 4  # voxels between the places where a displacement is read: it is smooth
@@ -60,8 +61,8 @@ class ShapeLikelihood:
     def __init__(self, fields: Tensor, patients: Sequence[str]) -> None:
         flat = fields.flatten(1).double()
         self.mean = flat.mean(0)
-        whose = torch.from_numpy(np.unique(patients, return_inverse=True)[1])
-        people = int(whose.max()) + 1
+        people, whose = numbered(patients)
+        whose = torch.from_numpy(whose)
         modes = max(2, min(MODES, len(flat) - people))
         _, _, axes = torch.linalg.svd(flat - self.mean, full_matrices=False)
         principal = (flat - self.mean) @ axes[:modes].T

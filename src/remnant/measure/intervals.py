@@ -112,7 +112,7 @@ def paired_difference(
             f"A paired difference needs every patient once as member and once as non-member; {unpaired[0]!r} "
             f"and {len(unpaired) - 1} more are only one of them. Drop them, or use folds that rotate."
         )
-    differences = np.array([members[patient] - non_members[patient] for patient in sorted(members)], dtype=float)
+    differences = np.array([members[patient] - non_members[patient] for patient in members], dtype=float)
     interval = bootstrap_mean(differences, seeds, level)
     n = len(differences)
     return PairedDifference(
