@@ -40,6 +40,16 @@ def test_ixi(put, tmp_path):
     ]
 
 
+def test_a_set_whose_table_tells_nobodys_age_is_said(put, tmp_path):
+    put(tmp_path / "IXI002-Guys-0828-T1.nii.gz")
+    put(tmp_path / "IXI002-Guys-0828-T1_seg.nii.gz")
+    assert read_cohort(tmp_path).notes[0].text.startswith("There is no table IXI*.csv that names these people")
+    # A comma in a heading without quotation marks shifts what stands behind it.
+    put(tmp_path / "IXI.csv", "IXI_ID,SEX_ID (1=m, 2=f),AGE\n2,2,35.8\n")
+    (note,) = read_cohort(tmp_path).notes
+    assert note.text.startswith("No age or sex was found in IXI*.csv (columns IXI_ID, AGE, SEX_ID (1=m, 2=f))")
+
+
 def test_brats(put, tmp_path):
     for modality in ("t1", "t1ce", "t2", "flair", "seg"):
         put(tmp_path / f"BraTS2021_00000/BraTS2021_00000_{modality}.nii.gz")

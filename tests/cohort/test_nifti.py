@@ -135,7 +135,7 @@ def test_a_4d_file(tmp_path, ramp, save_volume):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_voxels_without_a_value(tmp_path, ramp, save_volume, value):
     ramp[1, 2, 3] = value
-    with pytest.raises(RemnantError, match="holds 1 voxels that are NaN or infinite"):
+    with pytest.raises(RemnantError, match="holds 1 voxel that is NaN or infinite"):
         read_volume(save_volume(tmp_path / "a.nii.gz", ramp, AFFINE))
 
 

@@ -62,6 +62,14 @@ class Downloaded:
             age, sex = people.get(f"{patient}_{session}") or people.get(patient) or ("", "")
             labels = next((path for path in self.labels(image) if path.exists()), None)
             cases.append(Case(patient, session, image, labels, parse_age(age), parse_sex(self.sexes.get(sex, sex))))
+        if self.tables and not any(case.age or case.sex for case in cases):
+            names = " or ".join(self.tables)
+            text = (
+                f"No age or sex was found in {names} (columns {', '.join(self.columns)}), though the table names these people."
+                if any(f"{case.patient}_{case.session}" in people or case.patient in people for case in cases)
+                else f"There is no table {names} that names these people; their ages and sexes are unknown."
+            )
+            notes.append(Note(text))
         if not any(case.labels for case in cases):
             notes.append(Note(f"There are no label maps; {self.lacking}."))
         schemes = self.schemes() | read_schemes(directory / "labels.csv", "label")

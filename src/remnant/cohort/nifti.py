@@ -20,6 +20,7 @@ from scipy import ndimage
 
 from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import atomic_path
+from remnant.base.texts import counted
 from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
 from remnant.cohort.itk import read_itk_geometry, read_itk_voxels
 from remnant.cohort.series import is_series, read_stack
@@ -104,9 +105,9 @@ def _without_nan_around(path: Path, array: np.ndarray) -> np.ndarray:
     border = np.concatenate([pieces.take(end, axis).ravel() for axis in range(3) for end in (0, -1)])
     astray = ~np.isfinite(array) & ~np.isin(pieces, border[border > 0])
     if astray.any() or nan.all():
+        what = counted(int(astray.sum()) or array.size, "voxel that is", "voxels that are")
         raise RemnantError(
-            f"{path} holds {int(astray.sum()) or array.size} voxels that are NaN or infinite and not around the head; repair "
-            f"or leave out this scan."
+            f"{path} holds {what} NaN or infinite and not around the head; repair or leave out this scan."
         )
     return np.where(nan, min(0.0, float(array[~nan].min())), array).astype(np.float32)
 
