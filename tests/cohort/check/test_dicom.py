@@ -169,6 +169,25 @@ def test_what_cannot_be_read_is_named(tmp_path, write_series, volume):
     assert "other lacks 1 slice" in one and "3.dcm is cut off or damaged" in two
 
 
+def test_an_image_that_is_cut_within_its_header_is_named_and_a_report_is_not(tmp_path, write_series, volume):
+    write_series(tmp_path, volume, change=values(PatientName="Prentice^Ada"))
+    for name, kept in (("2.dcm", "SOPClassUID"), ("3.dcm", "")):
+        header = pydicom.dcmread(tmp_path / f"series/{name}", stop_before_pixels=True)
+        for element in list(header):
+            if element.keyword not in (kept, "SOPInstanceUID", "PatientName", "PatientIdentityRemoved"):
+                del header[element.tag]
+        if not kept:
+            del header.file_meta.MediaStorageSOPClassUID
+        header.save_as(tmp_path / f"series/{name}", enforce_file_format=False)
+    report = pydicom.dcmread(tmp_path / "series/2.dcm")
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = pydicom.uid.BasicTextSRStorage
+    report.save_as(tmp_path / "series/report.dcm")
+    found = texts(tmp_path, "error", "contents")
+    assert all(any(f"{name} is an image that holds no pixels" in text for text in found) for name in ("2.dcm", "3.dcm"))
+    assert not any("report.dcm" in text for text in found)
+    assert texts(tmp_path, "error")[0] == "17 of 17 files hold PatientName; remove it."
+
+
 def test_dicom_beside_a_cohort_does_not_hide_it(tmp_path, clean, write_manifest, write_series, volume):
     directory = write_manifest(tmp_path / "data", clean())
     plain = check_directory(directory, quiet=True)

@@ -44,6 +44,13 @@ def test_bytes_do_not_depend_on_workers(written, tmp_path):
     assert contents(tmp_path / "two") == contents(written)
 
 
+def test_a_link_to_nowhere_is_told_before_anything_is_drawn(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setattr("remnant.cohort.phantoms.write.Task", None)
+    with pytest.raises(RemnantError, match="exists and is not an empty directory"):
+        write_bids(SMALL, tmp_path / "link", quiet=True)
+
+
 def test_existing_directory_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")

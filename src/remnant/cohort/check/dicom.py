@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pydicom
+
 from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import files_below
 from remnant.cohort.dicom import is_dicom, open_dicom, quiet_pydicom
@@ -46,6 +48,12 @@ class Found(Slice):
         return self.placed and self.modality not in DERIVED
 
     @property
+    def emptied(self) -> bool:
+        """Whether it is an image, by the class of its object or for want of one, and lost its pixels, as a file that was cut."""
+        named = self.header.get("SOPClassUID") or self.header.file_meta.get("MediaStorageSOPClassUID")
+        return not self.pictured and (named is None or "Image Storage" in pydicom.uid.UID(str(named)).name)
+
+    @property
     def scan(self) -> str:
         """What the files of one scan share."""
         return str(self.path) if self.flat else self.series
@@ -66,11 +74,17 @@ def read_files(directory: Path) -> tuple[list[Found], dict[Path, str]]:
                 # pydicom reads a value when it is asked for; the checks ask for all of them.
                 for _ in found.header.iterall():
                     pass
+                emptied = found.emptied
         except RemnantError as error:
             unreadable[path] = str(error)
             continue
-        if len(found.header):
-            files.append(found)
-        else:
+        if not len(found.header):
             unreadable[path] = f"{path} holds nothing that is DICOM, though it is called so; export it again."
+            continue
+        # What is left of its header may still name somebody.
+        files.append(found)
+        if emptied:
+            unreadable[path] = (
+                f"{path} is an image that holds no pixels, as one that was cut off; copy or export it again."
+            )
     return files, unreadable

@@ -76,7 +76,7 @@ def write_manifest(phantoms: ChestPhantoms, out: Path, workers: int = 1, quiet: 
 @contextlib.contextmanager
 def _new_directory(out: Path) -> Iterator[Path]:
     """A directory beside `out` that becomes `out` when all went well, and is removed otherwise."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise RemnantError(f"{out} exists and is not an empty directory; choose another or remove it first.")
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
