@@ -19,6 +19,7 @@ from remnant.targets.recognise import recognise
 SECONDS = 5
 ONE = torch.ones(1)
 SHARED = [f"text {index}" for index in range(9_000)]
+CASES = [f"case{index:05}" for index in range(20_000)]
 
 
 def named(names):
@@ -69,6 +70,9 @@ SLOW = {
     ),
     "one_list_under_many_keys": lambda path: torch.save(
         {"model": sound(), "hyper": {f"k{index}": SHARED for index in range(2000)}}, path
+    ),
+    "one_list_of_cases_under_many_keys": lambda path: torch.save(
+        {"model": sound(), "hyper": {f"k{index}": CASES for index in range(5000)}}, path
     ),
     "one_optimiser_under_many_keys": lambda path: torch.save(
         {"model": sound(), "trainer": {f"k{index}": OPTIMIZER for index in range(2000)}}, path

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from remnant.base.identifying import kind_of
-from remnant.base.texts import short
+from remnant.base.texts import counted, short
 
 Plain = str | int | float | bool | None
 
@@ -54,29 +55,31 @@ def plain_metadata(value: dict[Any, Any]) -> tuple[dict[str, Plain], list[str]]:
     kind stands in its place. Tensors, long lists and objects are described, not shown. Counters of trainers come last.
     """
     shown: dict[str, Plain] = {}
-    telling: dict[str, list[str]] = {}
+    telling: Counter[str] = Counter()
+    places: dict[str, list[str]] = defaultdict(list)
     left = 0
     texts = _Texts()
     ordered = dict(sorted(value.items(), key=lambda entry: str(entry[0]).startswith(COUNTERS)))
     for count, (names, item) in enumerate(_leaves(ordered)):
         if count >= VALUES:
             break
-        kinds = [kind for text in names if (kind := _kind(text))] + texts.kinds(names, item)
+        kinds = Counter(kind for text in names if (kind := _kind(text))) + texts.kinds(names, item)
         name = short(".".join("(hidden)" if _kind(part) else part for part in names), TEXT)
+        telling += kinds
         for kind in kinds:
-            telling.setdefault(kind, []).append(name)
+            places[kind].append(name)
         if len(shown) >= ENTRIES:
             left += 1
         else:
-            shown[name] = f"({kinds[0]}, not shown)" if kinds else _short(item)
+            shown[name] = f"({next(iter(kinds))}, not shown)" if kinds else _short(item)
     if left:
         shown["..."] = f"{left} more"
     findings = []
-    for kind, names in telling.items():
-        places = ", ".join(dict.fromkeys(names[:3]))
+    for kind, times in telling.items():
+        where = ", ".join(dict.fromkeys(places[kind][:3]))
         files = "The metadata name files" if kind == "a file" else f"The metadata hold what looks like {kind}"
         findings.append(
-            f"{files} ({len(names)} times, e.g. at {places}); save the weights alone before you release them."
+            f"{files} ({counted(times, 'time')}, e.g. at {where}); save the weights alone before you release them."
         )
     return shown, findings
 
@@ -138,23 +141,23 @@ class _Texts:
     """Looks for telling texts; each list once, however often it is referred to, and not without end."""
 
     def __init__(self) -> None:
-        self.seen: dict[int, list[str]] = {}
+        self.seen: dict[int, Counter[str]] = {}
         self.left = TEXTS
 
-    def kinds(self, names: tuple[str, ...], item: Any) -> list[str]:
-        """What the texts of a value look like, one entry a telling text."""
+    def kinds(self, names: tuple[str, ...], item: Any) -> Counter[str]:
+        """What the texts of a value look like, and how many of them."""
         if isinstance(item, str):
-            kind = _kind(item)
             # A single identifier is told by its name alone: much else ends in a number.
-            return [kind] if kind else [IDENTIFIERS] if LISTED.search(names[-1]) and _is_list_of_cases(item) else []
+            kind = _kind(item) or (IDENTIFIERS if LISTED.search(names[-1]) and _is_list_of_cases(item) else None)
+            return Counter([kind] if kind else [])
         if not isinstance(item, (list, tuple)):
-            return []
+            return Counter()
         if id(item) not in self.seen:
             texts = [one for one in itertools.islice(item, self.left) if isinstance(one, str)]
             self.left -= min(self.left, len(item))
-            found = [kind for text in texts if (kind := _kind(text))]
+            found = Counter(kind for text in texts if (kind := _kind(text)))
             if not found and texts and (_are_cases(texts) or (names and LISTED.search(names[-1]))):
-                found = [IDENTIFIERS] * len(texts)
+                found = Counter({IDENTIFIERS: len(texts)})
             self.seen[id(item)] = found
         return self.seen[id(item)]
 
