@@ -74,15 +74,19 @@ def examined(view, settings=SETTINGS, discriminator=None, looks=1):
 
 def test_everybody_tells_patients_apart_by_codes_that_hide_nothing():
     seen = examined(lambda scans: scans, discriminator=(Siamese("resnet_small"), 8))
-    assert list(seen.found) == ["ms_ssim", "likelihood", "d_adv", "d_new_resnet_small_0", "d_new_all"]
+    assert list(seen.found) == ["ms_ssim", "likelihood", "d_adv", "d_adv_patch", "d_new_resnet_small_0", "d_new_all"]
     for name in ("ms_ssim", "likelihood", "d_new_resnet_small_0", "d_new_all"):
         assert seen.judged(name).auc.mean > 0.9, name
     for name in ("ms_ssim", "likelihood"):
         assert seen.found[name].threshold == best_threshold(seen.found[name].training, seen.training)
         assert seen.judged(name).balanced.mean > 0.8
-    assert seen.found["d_adv"].threshold == 0
-    assert seen.found["ms_ssim"].embeddings is None
-    assert all(len(seen.found[name].embeddings) == 24 for name in list(seen.found)[1:])
+    for name in ("d_adv", "d_adv_patch"):
+        assert seen.found[name].threshold == 0
+    # Of volumes of 12 there are eight patches of 8: one says something else than their mean.
+    assert not np.allclose(seen.found["d_adv"].test, seen.found["d_adv_patch"].test)
+    embedded = {name for name, each in seen.found.items() if each.embeddings is not None}
+    assert embedded == {*seen.found} - {"ms_ssim", "d_adv_patch"}
+    assert all(len(seen.found[name].embeddings) == 24 for name in embedded)
 
 
 def test_a_fifth_of_those_with_several_scans_is_kept_apart():

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, train_reidentifier
+from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, patch_scores, train_reidentifier
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.pairs import draw_pairs
+from remnant.cohort.pairs import Pair, draw_pairs
 from remnant.engine.loop import FitSettings
 from remnant.measure.verification import best_threshold, verification
+from remnant.nets.siamese import Siamese
 from remnant.targets.access import Codes
 
 SETTINGS = ReidentifierSettings(batch=8, pairs=48, fit=FitSettings(epochs=8, learning_rate=3e-3))
@@ -66,6 +67,21 @@ def test_tiles_cover_the_code_and_their_logits_are_averaged():
         corners = [own[:, :, x : x + 16, y : y + 16, z : z + 16] for x in (0, 4) for y in (0, 4) for z in (0, 4)]
         by_tile = [[model(part[[pair.anchor]], part[[pair.other]]).item() for pair in pairs] for part in corners]
     assert pair_scores(model, features, pairs) == pytest.approx(np.mean(by_tile, axis=0), abs=1e-4)
+
+
+def test_a_patch_of_each_pair_is_drawn_and_judged_alone():
+    model = Siamese("resnet_small")
+    features = torch.randn(4, 5, model.trunk.features_out, generator=Seeds(0).torch())
+    pairs = [Pair(0, 1, True)] * 300 + [Pair(2, 3, True)] * 300
+    found = patch_scores(model, features, pairs, Seeds(1))
+    with torch.no_grad():
+        by_tile = model.compare(features[[0, 2]].flatten(0, 1), features[[1, 3]].flatten(0, 1)).reshape(2, 5).numpy()
+    drawn = np.abs(found.reshape(2, 300, 1) - by_tile[:, None]).argmin(2)
+    assert found == pytest.approx(np.take_along_axis(by_tile, drawn, 1).ravel(), abs=1e-5)
+    # Each of the five about as often, and not the same place for both.
+    assert all(min(np.bincount(own, minlength=5)) > 30 for own in drawn) and (drawn[0] != drawn[1]).any()
+    assert (found == patch_scores(model, features, pairs, Seeds(1))).all()
+    assert pair_scores(model, features, pairs[::300]) == pytest.approx(by_tile.mean(1), abs=1e-5)
 
 
 def test_an_order_does_not_matter_whatever_the_head():

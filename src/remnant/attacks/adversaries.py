@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from remnant.attacks.likelihood import VoxelLikelihood
-from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, train_on_codes
+from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, patch_scores, train_on_codes
 from remnant.attacks.shapes import ShapeLikelihood, grey_images, shape_fields
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
@@ -23,6 +23,7 @@ from remnant.nets.siamese import Siamese
 from remnant.targets.access import Codes, encode
 
 MS_SSIM, LIKELIHOOD, SHAPES, D_ADV, D_NEW = "ms_ssim", "likelihood", "shapes", "d_adv", "d_new"
+D_ADV_PATCH = f"{D_ADV}_patch"
 MARGIN = 3  # voxels around all heads of the attacker's
 MOVED = 8  # likewise, where a secret moves them
 APART = 5  # of so many patients with several scans one is kept from training fresh adversaries, to choose thresholds by
@@ -71,7 +72,8 @@ def adversary_scores(
     `training` are pairs of own scans, `test` of the codes, both by place. By name: `ms_ssim`; `likelihood` (`VoxelLikelihood`);
     `shapes` (`ShapeLikelihood`), given the `spacing_mm` of codes that show a head, as deformed scans and label maps do;
     `d_adv`, the `discriminator` that the encoder was trained against, with the voxels a side of its patches, where there is
-    one; `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
+    one, by the mean over whole codes; `d_adv_patch`, the same by one patch of each pair, as the paper judges it;
+    `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
     `looks`: how often each own scan is passed through `access.view` to learn from, more than once where the client draws a
     secret each time, since who saw several draws of a scan knows better what of a code is the person's.
     Raises `RemnantError` as `train_on_codes` and `ms_ssim_matrix` do.
@@ -97,7 +99,9 @@ def adversary_scores(
         shapes = ShapeLikelihood(mine, owners)
         found[SHAPES] = scored(shapes.scores(mine, training)[0], *shapes.scores(theirs, test))
     if discriminator is not None:
-        found[D_ADV] = _judged(*discriminator, seen[: len(own)], training, access.codes, test)
+        found |= _discriminated(
+            *discriminator, seen[: len(own)], training, access.codes, test, seeds.child(D_ADV_PATCH)
+        )
     apart = kept_apart(patients, seeds.child("apart"))
     learnt = [i for i, owner in enumerate(owners) if owner not in apart]
     new = {}
@@ -139,6 +143,29 @@ def ms_ssim_scores(codes: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
 
 def _fresh(settings: AdversarySettings) -> Iterator[tuple[str, int]]:
     return ((trunk, number) for trunk in settings.trunks for number in range(settings.seeds))
+
+
+def _discriminated(
+    model: Siamese,
+    patch: int,
+    own: Tensor,
+    training: Sequence[Pair],
+    codes: Tensor,
+    test: Sequence[Pair],
+    seeds: Seeds,
+) -> dict[str, Scored]:
+    """The discriminator by whole codes and by single patches. The latter has no embeddings: a patch names no image."""
+    mine, theirs = (embedded(model, images, patch) for images in (own, codes))
+    whole = Scored(
+        pair_scores(model, mine, training),
+        pair_scores(model, theirs, test),
+        embeddings=theirs.flatten(1).double().numpy(),
+    )
+    single = Scored(
+        patch_scores(model, mine, training, seeds.child("training")),
+        patch_scores(model, theirs, test, seeds.child("test")),
+    )
+    return {D_ADV: whole, D_ADV_PATCH: single}
 
 
 def _judged(

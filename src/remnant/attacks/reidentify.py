@@ -17,6 +17,7 @@ from remnant.nets.siamese import Head, Siamese
 from remnant.targets.access import Codes, encode
 
 Drawn = tuple[Tensor, Tensor, Tensor]
+TOGETHER = 256  # pairs that a head compares at a time
 
 
 class ReidentifierSettings(Settings):
@@ -109,18 +110,41 @@ def embedded(model: Siamese, codes: Tensor, patch: int | None) -> Tensor:
     return torch.stack(found)
 
 
-@torch.no_grad()
 def pair_scores(model: Siamese, features: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
     """How likely each of `pairs` is of one patient, float64 (n,): the mean logit over the tiles of `features` (images, t, f).
 
     With a head that minds the order, the mean of both.
     """
+    return _compared(model, *_sides(features, pairs)).mean(1)
+
+
+def patch_scores(model: Siamese, features: Tensor, pairs: Sequence[Pair], seeds: Seeds) -> np.ndarray:
+    """The same by one tile of each pair, drawn from `seeds`: float64 (n,), as Kim 2019 judges the discriminator.
+
+    One tile and not all of them, since the tiles of a pair are no further pairs.
+    """
+    first, second = _sides(features, pairs)
+    tiles = torch.from_numpy(seeds.numpy().integers(first.shape[1], size=len(pairs)))
+    chosen = (torch.arange(len(pairs)), tiles)
+    return _compared(model, first[chosen].unsqueeze(1), second[chosen].unsqueeze(1))[:, 0]
+
+
+def _sides(features: Tensor, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+    """The features (n, t, f) of the anchors of `pairs`, and of their others."""
+    return features[[pair.anchor for pair in pairs]], features[[pair.other for pair in pairs]]
+
+
+@torch.no_grad()
+def _compared(model: Siamese, first: Tensor, second: Tensor) -> np.ndarray:
+    """Logits float64 (n, t) of features (n, t, f) of two images each."""
     model = model.cpu()
-    first, second = (features[[getattr(pair, name) for pair in pairs]] for name in ("anchor", "other"))
     n, tiles, width = first.shape
-    sides = (first.reshape(-1, width), second.reshape(-1, width))
-    logits = model.compare(*sides) if model.symmetric else (model.compare(*sides) + model.compare(*sides[::-1])) / 2
-    return logits.double().reshape(n, tiles).mean(1).numpy()
+    logits = []
+    # The head of a large trunk holds thousands of values a tile: of all pairs at once these are gigabytes.
+    for some in zip(first.split(TOGETHER), second.split(TOGETHER), strict=True):
+        a, b = (side.reshape(-1, width) for side in some)
+        logits.append(model.compare(a, b) if model.symmetric else (model.compare(a, b) + model.compare(b, a)) / 2)
+    return torch.cat(logits).double().reshape(n, tiles).numpy()
 
 
 def _cut(code: Tensor, corner: Sequence[int] | None, side: int | None) -> Tensor:

@@ -86,6 +86,7 @@ _LABELS = {
     "likelihood": "voxels' likelihood ratio",
     "shapes": "shapes' likelihood ratio",
     "d_adv": "D_adv",
+    "d_adv_patch": "D_adv, by patch",
     "d_new": "fresh D_new",
     "redrawn": "reconstruction",
     "redrawn_other_visit": "reconstruction, by another visit",

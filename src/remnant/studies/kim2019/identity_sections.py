@@ -129,7 +129,8 @@ def _pairs(tables: Tables) -> Section:
         text=[
             "The paper's question, put to pairs of test patients, whom no training saw. A network calls two images the same "
             "patient's where it finds that as likely as not; for MS-SSIM and the likelihood ratios, which need no training, "
-            "the threshold comes from training pairs. D_adv is the discriminator that the encoder played against; fresh "
+            "the threshold comes from training pairs. D_adv is the discriminator that the encoder played against, by the mean "
+            "over a whole code and, as the paper judges it, by one patch of each pair; fresh "
             "D_new was trained afterwards on the attacker's own codes, with several networks and seeds, of which the "
             "strongest, or their mean, is shown. A failure counts only where the same adversary, with the same budget and "
             "seed, reaches 0.95 on raw scans; otherwise it was too weak to tell.",

@@ -14,6 +14,8 @@ from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.records import RAW, Identity, Scores
 
 FRESH = "d_new"
+# The paper judges its discriminator by patches; what it printed stands beside the judgement by whole codes, too.
+PRINTED_AS = {"d_adv_patch": "d_adv"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds
                 **_retrieval_columns(
                     identity, identity.adversaries[name], seeds.child(identity.variant, identity.view, name)
                 ),
-                "published": paper.get(attack) if of_paper else None,
+                "published": paper.get(PRINTED_AS.get(attack, attack)) if of_paper else None,
                 "published_precision": paper.get("retrieval") if of_paper and attack == FRESH else None,
             }
 

@@ -29,7 +29,8 @@ GLOSSARY = {
     "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, by the paper's formula; its "
     "indecision, which has a bound; its indecision and the failure of a decoder that reconstructs the scan.",
     "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the segmentation that comes back.",
-    "D_adv, fresh D_new": "The discriminator that the encoder played against; one trained afterwards on the codes.",
+    "D_adv, fresh D_new": "The discriminator that the encoder played against, by the mean over a whole code or, as the paper "
+    "judges it, by one patch of each pair; one trained afterwards on the codes.",
     "AUC": "Area under the ROC curve: how often a pair of one patient scores above a pair of two; 0.5 is guessing.",
     "Detectable": "The smallest effect that so many patients would have shown with 80% power.",
     "Reconstruction": "Drawn by the inversion decoder from a code or a segmentation, without the scan.",

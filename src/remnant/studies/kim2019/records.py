@@ -110,7 +110,7 @@ class Identity:
     `view` of `VIEWS` or `QUERIED`; `queries`: how often each scan was sent. `training_pairs` (p, 2) and `test_pairs` (q, 2):
     the patients of each pair's two scans, as `measure.verification` takes them; `patients` (k,): those of the test scans, in the
     order of all `embeddings`. `adversaries` by name, as `attacks.adversaries` has them: "ms_ssim", "likelihood", "shapes"
-    (where a head is seen), "d_adv" (codes alone), "d_new_<trunk>_<seed>" and their mean.
+    (where a head is seen), "d_adv" and "d_adv_patch" (codes alone), "d_new_<trunk>_<seed>" and their mean.
     """
 
     variant: str
