@@ -36,6 +36,7 @@ TARGETS = (
 VARIANTS = (
     *("raw", "published-1", "published-3", "published-10", "published-100", "entropy-1", "entropy-10"),
     *("inversion-1", "inversion-10", "deformation", "deformation-entropy-1"),
+    *("kim2019-raw", "kim2019-1"),
 )
 
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
@@ -216,7 +217,7 @@ def study_kim2019(
         typer.Option(
             callback=among(*VARIANTS),
             help="Comma-separated, raw first: published-1 (-3, -10, -100), entropy-1 (-10), inversion-1 (-10), "
-            "deformation, deformation-entropy-1.",
+            "deformation, deformation-entropy-1; kim2019-raw, kim2019-1: by the paper's own recipe.",
         ),
     ] = None,
     simulate_revisits: SimulateRevisits = False,

@@ -45,9 +45,10 @@ def play(
 
     `share(step)` gives what all losses of a step are made of, such as the codes of its images with their gradients; it alone
     decides what a step is about. A player that moves first sees the others as they were; what is shared is made before
-    anybody moves, so that a network which made part of it must be moved by the last player. Every minute and at the end all
-    is written to the file `state`, and then `saved(steps done)` is called; where that file exists, training goes on from it,
-    on the same machine to the same weights. `report` is called every `REPORT_EVERY` steps and at the end.
+    anybody moves, so that a network which made part of it must be moved by the last player whose loss passes gradients
+    through it. Every minute and at the end all is written to the file `state`, and then `saved(steps done)` is called; where
+    that file exists, training goes on from it, on the same machine to the same weights. `report` is called every
+    `REPORT_EVERY` steps and at the end.
     Raises `RemnantError` when `state` cannot be read or is of other networks, and when a loss is no longer finite.
     """
     parts: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +26,19 @@ def test_dice_of_certain_maps_is_that_of_the_sets():
     assert dice_loss(logits, labels).item() == pytest.approx(1 - (2 * 32 + 1) / (48 + 48 + 1), abs=1e-6)
     right = 100.0 * torch.nn.functional.one_hot(labels.long(), 3).permute(0, 4, 1, 2, 3)
     assert dice_loss(right, labels).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_dice_is_the_papers_equation_on_probabilities():
+    """1 - 2 sum(y p) / (sum y + sum p) over all voxels of all tissues together, with a voxel for empty patches."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 5, 5, 5, generator=generator)
+    labels = torch.randint(0, 4, (2, 5, 5, 5), generator=generator)
+    numbers = np.exp(logits.double().numpy())
+    p = (numbers / numbers.sum(1, keepdims=True))[:, 1:]
+    y = np.stack([labels.numpy() == tissue for tissue in (1, 2, 3)], axis=1)
+    assert dice_loss(logits, labels).item() == pytest.approx(
+        1 - (2 * (y * p).sum() + 1) / (y.sum() + p.sum() + 1), abs=1e-6
+    )
 
 
 def test_every_class_counts_alike_whatever_its_size():

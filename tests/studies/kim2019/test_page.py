@@ -33,7 +33,7 @@ def said(tables):
 
 @pytest.fixture(scope="module")
 def results(tables):
-    words = page.words(tables, VARIANTS, scans())
+    words = page.words(tables, VARIANTS, page.attacked(tables, VARIANTS, scans()))
     update = {"study": "kim2019", "tables": tables, **words}
     return Results.model_validate(example_results().model_copy(update=update).model_dump())
 
@@ -56,8 +56,8 @@ def test_the_first_sentence_says_that_codes_can_be_inverted_and_what_remains(tab
 
 def test_where_no_raw_scan_was_segmented_no_figure_says_what_was_lost(tables):
     unknown = changed(tables, "trade_off", {"loss": None})
-    assert page.words(tables, VARIANTS, scans())["sections"][0].figures
-    assert not page.words(unknown, VARIANTS, scans())["sections"][0].figures
+    assert page.words(tables, VARIANTS, page.attacked(tables, VARIANTS, scans()))["sections"][0].figures
+    assert not page.words(unknown, VARIANTS, page.attacked(unknown, VARIANTS, scans()))["sections"][0].figures
 
 
 def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):
@@ -193,7 +193,7 @@ def test_what_was_not_measured_has_no_chapter_but_a_line(tables):
     }
     bare["identity"] = [row for row in bare["identity"] if row["view"] in ("code", "labels")]
     bare = changed(bare, "headline", {"inverted": None, "beyond": None})
-    words = page.words(bare, VARIANTS, scans())
+    words = page.words(bare, VARIANTS, page.attacked(bare, VARIANTS, scans()))
     titles = [section.title for section in words["sections"]]
     assert "Can the scan be reconstructed?" not in titles and "One patient sent many times" not in titles
     told = " ".join(words["not_tested"])
@@ -206,7 +206,8 @@ def test_what_was_not_measured_has_no_chapter_but_a_line(tables):
 
 def test_real_pairs_stand_apart_from_the_simulated(tables):
     real = [row | {"kind": "real", "patients": 5} for row in tables["identity"] if row["view"] in ("code", "labels")]
-    words = page.words(tables | {"identity": tables["identity"] + real}, VARIANTS, scans())
+    both = tables | {"identity": tables["identity"] + real}
+    words = page.words(both, VARIANTS, page.attacked(both, VARIANTS, scans()))
     shown = {section.title: section.table for section in words["sections"]}
     assert shown["Are two images of one patient?"].where["kind"] == "simulated"
     assert shown["And on real pairs?"].where["kind"] == ["real"]

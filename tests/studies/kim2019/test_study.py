@@ -23,9 +23,16 @@ def test_cells_wait_for_what_they_read(tmp_path, invented):
     settings = preset("cpu")
     variants = {name: VARIANTS[name] for name in settings.variants}
     cells = {cell.name: cell for cell in cells_of(Run(tmp_path), settings, variants, scans(), ("other",))}
-    assert next(iter(variants)) == "raw" and len(variants) == 11
+    assert next(iter(variants)) == "raw" and len(variants) == 13
+    by_recipe = {"kim2019-raw", "kim2019-1"}
     for name in variants:
-        assert cells[f"train-{name}"].needs == ("pretrain",)
+        assert cells[f"train-{name}"].needs == ("pretrain-kim2019" if name in by_recipe else "pretrain",)
+    assert [name for name in cells if name.endswith(("-kim2019-raw", "-kim2019-raw-code"))] == [
+        "train-kim2019-raw",
+        "see-kim2019-raw",
+        "identity-kim2019-raw-code",
+    ]
+    for name in {*variants} - {"kim2019-raw"}:
         assert cells[f"see-{name}"].needs == (f"train-{name}",) == cells[f"transfer-{name}"].needs
         for view in ("code", "labels"):
             assert cells[f"identity-{name}-{view}"].needs == (f"see-{name}",) == cells[f"inversion-{name}-{view}"].needs

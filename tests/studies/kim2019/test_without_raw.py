@@ -13,7 +13,7 @@ from remnant.studies.kim2019.tables import make_tables
 def test_a_defence_alone_is_reported_without_a_control(tmp_path):
     given = study({"deformation": PERSON["deformation"]})
     tables = make_tables(**given, seeds=Seeds(0))
-    words = page.words(tables, given["variants"], scans())
+    words = page.words(tables, given["variants"], page.attacked(tables, given["variants"], scans()))
     assert "did not prove themselves on raw scans" in words["headline"]
     assert any("no adversary has a control" in text for text in words["findings"])
     assert not any(text.startswith("Yardstick 1") for text in words["findings"])

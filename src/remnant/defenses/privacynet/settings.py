@@ -15,6 +15,7 @@ from remnant.nets.siamese import Head
 Adversary = Literal["published", "entropy", "inversion"]
 Method = Literal["encoder", "deformation", "both", "none"]
 Segmentation = Literal["published", "every_class"]
+Order = Literal["discriminator_first", "encoder_first"]
 
 
 class Schedule(Settings):
@@ -29,7 +30,8 @@ class PrivacyNetSettings(Settings):
 
     `method`: what hides a patient: "encoder", the network of Kim 2019; "deformation", a `secret` that stays at the client and
     no network; "both", the code of a deformed scan; "none", nothing, what the others are held against. `segmentation`: the loss
-    of the segmenter, the paper's or one in which every class counts alike. `lambda_`: the paper's lambda, the weight of hiding
+    of the segmenter, the paper's or one in which every class counts alike. `order`: who moves first in a step, the
+    encoder with the segmenter in the paper. `lambda_`: the paper's lambda, the weight of hiding
     against segmenting. `adversary`: what the encoder gains by it: "published", the loss of the discriminator; "entropy", its
     indecision, which has a bound; "inversion", its indecision and the failure of a decoder that redraws the scan. `encoder`,
     `segmenter` and `decoder` are the widths of U-Nets, `trunk` and `head` of the Siamese discriminator. `patch`: voxels a side
@@ -41,6 +43,7 @@ class PrivacyNetSettings(Settings):
     method: Method = "encoder"
     secret: SecretSettings = SecretSettings()
     segmentation: Segmentation = "published"
+    order: Order = "discriminator_first"
     lambda_: float = pydantic.Field(default=1.0, ge=0)
     adversary: Adversary = "published"
     encoder: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)

@@ -84,9 +84,10 @@ def train_adversarially(
 ) -> None:
     """min over E and S, max over D of E[Lseg(S(E(x)), y)] - lambda E[Ldis(D(E(x_i), E(x_j)), s_ij)], in place (Kim 2019).
 
-    Discriminator, and decoder where there is one, move first, encoder and segmenter after them, one step of Adam each.
-    `settings.adversary` says by what the encoder gains; `state` and `report` as for `play`. Without an encoder nobody
-    plays against anybody: `train_unencoded`.
+    Discriminator, and decoder where there is one, and encoder with segmenter move in turn, one step of Adam each, in the
+    `settings.order`. All of a step are about the codes that the encoder made at its beginning; so it is in the authors' code,
+    where encoder and segmenter move first. `settings.adversary` says by what the encoder gains; `state` and `report` as for
+    `play`. Without an encoder nobody plays against anybody: `train_unencoded`.
     """
     if not settings.encodes:
         train_unencoded(networks, scans, settings, seeds, settings.drawn, state, report)
@@ -123,7 +124,8 @@ def train_adversarially(
         players["decoder"] = Player(
             (networks.decoder,), rate, lambda played: _redraw(networks, played.batch, played.codes.detach())
         )
-    players["encoder and segmenter"] = Player((networks.encoder, networks.segmenter), rate, hide)
+    hiding = {"encoder and segmenter": Player((networks.encoder, networks.segmenter), rate, hide)}
+    players = hiding | players if settings.order == "encoder_first" else players | hiding
     play(players, share, settings.adversarial.steps, state=state, report=report)
 
 

@@ -10,6 +10,7 @@ from remnant.report.words import split
 _FAMILIES = {
     "none": (INK, "s", "raw scan"),
     "published": (LINES[0], "o", "after Kim 2019"),
+    "kim2019": (LINES[6 % len(LINES)], "P", "recipe of Kim 2019"),
     "entropy": (LINES[1], "^", "entropy"),
     "inversion": (LINES[2], "v", "inversion"),
     "deformation": (LINES[3], "D", "secret deformation"),

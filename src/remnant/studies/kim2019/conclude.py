@@ -25,9 +25,12 @@ from remnant.studies.kim2019.records import (
     Transferred,
 )
 from remnant.studies.kim2019.tables import make_tables
-from remnant.studies.kim2019.training import PRETRAIN, TRAIN
-from remnant.studies.kim2019.variants import Variant
+from remnant.studies.kim2019.training import TRAIN, pretraining
+from remnant.studies.kim2019.variants import Recipe, Variant
 from remnant.studies.membership import restored
+
+# What the pre-training of a recipe is called.
+BEFORE: dict[Recipe, str] = {"ours": "pre-training", "kim2019": "pre-training, recipe of Kim 2019"}
 
 
 def conclude(
@@ -42,8 +45,12 @@ def conclude(
     *,
     subject: str,
     notices: list[str],
+    departures: list[str] | None = None,
 ) -> Results:
-    """The results of a run of the study, or of the evaluation of one defence; `subject` and `notices` as in `Results`."""
+    """The results of a run of the study, or of the evaluation of one defence; `subject` and `notices` as in `Results`.
+
+    `departures`: in what the training by the paper's recipe differs from the paper's, where a variant follows it.
+    """
     scans = kept(run, Scans, STUDY)
     tables = make_tables(
         variants,
@@ -73,7 +80,7 @@ def conclude(
         settings=settings.resolved(),
         tables=tables,
         **provenance_of(run, cells),
-        **page.words(tables, variants, page.attacked(tables, variants, scans)),
+        **page.words(tables, variants, page.attacked(tables, variants, scans), departures),
     )
 
 
@@ -85,10 +92,14 @@ def losses(events: list[dict[str, Any]], variants: Mapping[str, Variant]) -> lis
         if event["event"] == "step"
         for term, value in event["terms"].items()
     }
-    names = {PRETRAIN: "pre-training"} | {f"{TRAIN}-{key}": row["name"] for key, row in described(variants).items()}
+    words = described(variants)
+    before = {
+        pretraining(row["recipe"]): {"name": BEFORE[row["recipe"]], "recipe": row["recipe"]} for row in words.values()
+    }
+    trainings = {f"{TRAIN}-{key}": {name: row[name] for name in ("name", "recipe")} for key, row in words.items()}
     return [
-        {"target": cell.removeprefix(f"{TRAIN}-"), "name": name, "term": term, "step": step, "value": value}
-        for cell, name in names.items()
+        {"target": cell.removeprefix(f"{TRAIN}-"), **which, "term": term, "step": step, "value": value}
+        for cell, which in (before | trainings).items()
         for (trained, term, step), value in values.items()
         if trained == cell
     ]

@@ -8,9 +8,10 @@ from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.intervals import FEWEST
 from remnant.measure.verification import verification_contrast
 from remnant.studies.columns import difference_columns, with_holm
+from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
 from remnant.studies.kim2019.inversion_tables import SOUGHT, searched
-from remnant.studies.kim2019.records import RAW, Inversion
+from remnant.studies.kim2019.records import Inversion
 
 LEVEL = 0.05  # two-sided, after Holm over all attacks and variants; the direction is asked for besides
 REDRAWN = {"own_scan": "redrawn", "other_visit": "redrawn_other_visit"}
@@ -30,7 +31,7 @@ def difference_rows(
     rows = [*_of_pairs(views, described, seeds), *_of_redrawn(inversions, kind, described, seeds)]
     rows.sort(key=lambda row: [*described].index(str(row["variant"])))
     for family in {row["kind"]: None for row in rows}:
-        judged = [row for row in rows if row["kind"] == family and row["variant"] != RAW]
+        judged = [row for row in rows if row["kind"] == family and not is_control(row)]
         for row, adjusted in zip(judged, with_holm(judged), strict=True):
             p, enough = adjusted["holm_p"], row["patients"] >= FEWEST
             told = p is not None and p <= LEVEL and row["low"] > 0

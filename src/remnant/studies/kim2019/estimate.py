@@ -30,7 +30,7 @@ from remnant.studies.kim2019.seeing import SEE
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import PRETRAIN, TRAIN
 from remnant.studies.kim2019.transfer import TRANSFER
-from remnant.studies.kim2019.variants import Variant
+from remnant.studies.kim2019.variants import Recipe, Variant
 
 BLIND_SECONDS = 10.0  # of small regressions, whatever the scans
 # Seconds of a pair of scans, measured on one core of an EPYC.
@@ -55,7 +55,7 @@ class Costs:
 
 def foretell(
     run: Run,
-    net: PrivacyNetSettings,
+    nets: Mapping[Recipe, PrivacyNetSettings],
     attack: AttackSettings,
     variants: Mapping[str, Variant],
     cells: Sequence[Cell],
@@ -65,13 +65,17 @@ def foretell(
 ) -> None:
     """Say how long the cells that are left will take, the longest of them too, and how much disk; of none, nothing.
 
-    `second`: patients of second cohorts.
+    `nets`: by recipe; `second`: patients of second cohorts.
     """
     waiting = unfinished(run, cells)
     if not waiting:
         return
-    costs = costs_of(net, attack, scans)
-    each = {cell.name: seconds_of(cell, costs, net, attack, variants, scans, second) for cell in waiting}
+    costs = {recipe: costs_of(net, attack, scans) for recipe, net in nets.items()}
+    each = {
+        cell.name: seconds_of(cell, costs[recipe], nets[recipe], attack, variants, scans, second)
+        for cell in waiting
+        for recipe in [_recipe(cell, variants)]
+    }
     longest = max(each, key=lambda name: each[name])
     total = sum(each.values()) / min(workers, len(waiting))
     disk = scans.images.size * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
@@ -132,6 +136,12 @@ def seconds_of(
         epoch = own * (look + (1 + attack.redraw.replays) * costs.decoder)
         return attack.redraw.fit.epochs * epoch + 2 * test**2 * scans.images[0].size * SSIM_A_VOXEL
     return test * look
+
+
+def _recipe(cell: Cell, variants: Mapping[str, Variant]) -> Recipe:
+    """By what recipe the networks of a cell are; that of the study for what has none."""
+    variant = variants.get(cell.arguments.get("variant", ""))
+    return cell.arguments.get("recipe", "ours") if variant is None else variant.recipe
 
 
 def _adversaries(costs: Costs, attack: AttackSettings) -> float:

@@ -104,7 +104,8 @@ def evaluate(
         ]
         patients = sum(len(other.patients) for other in others.values())
         if not asked.quiet:
-            foretell(run, net.changed(patch=patch), settings.attack, variants, cells, scans, patients, asked.workers)
+            nets = {"ours": net.changed(patch=patch)}
+            foretell(run, nets, settings.attack, variants, cells, scans, patients, asked.workers)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
@@ -146,7 +147,7 @@ def _name(net: PrivacyNetSettings) -> str:
     """The variant of the study that these networks are, or `GIVEN`."""
     for name, variant in VARIANTS.items():
         plays = (variant.adversary, variant.lambda_) == (net.adversary, net.lambda_) or not variant.encodes
-        if variant.method == net.method and plays:
+        if variant.recipe == "ours" and variant.method == net.method and plays:
             return name
     return GIVEN
 

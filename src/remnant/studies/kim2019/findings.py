@@ -13,6 +13,7 @@ from remnant.studies.gates import (
     loss_fell,
     positive_control,
 )
+from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.measured_findings import listed, measured_findings
 from remnant.studies.kim2019.records import RAW
@@ -25,7 +26,7 @@ SEGMENTATION = "segmentation"  # the term of a training that says whether the se
 
 def protected(tables: Tables) -> list[Row]:
     """The rows of the headline of what hides anything."""
-    return [row for row in tables["headline"] if row["variant"] != RAW]
+    return [row for row in tables["headline"] if not is_control(row)]
 
 
 def conclusion(tables: Tables, preset: str, *, trained: bool) -> Conclusion:
@@ -45,7 +46,7 @@ def conclusion(tables: Tables, preset: str, *, trained: bool) -> Conclusion:
 def _attacked(tables: Tables) -> list[Row]:
     """The rows of `identity` that headlines rest on, of what hides anything."""
     kind = primary_kind(tables["identity"])
-    return [row for row in matching(tables["identity"], {"kind": kind}) if row["variant"] != RAW]
+    return [row for row in matching(tables["identity"], {"kind": kind}) if not is_control(row)]
 
 
 def _gates(tables: Tables, preset: str, names: Sequence[str], *, trained: bool) -> list[Gate | None]:
@@ -53,10 +54,10 @@ def _gates(tables: Tables, preset: str, names: Sequence[str], *, trained: bool) 
     rows = [row for row in protected(tables) if row["name"] in names]
     patients = [row["patients"] for row in _attacked(tables) if row["name"] in names]
     losses: dict[str, list[float]] = {name: [] for name in names}
-    # Every variant goes on from one pre-training and is held against the raw scans, but needs no other variant's training.
-    others = {row["name"] for row in protected(tables)} - set(names)
+    # A variant goes on from its recipe's pre-training and is held against its raw scans, but needs no other variant's training.
+    others, recipes = {row["name"] for row in protected(tables)} - set(names), {row["recipe"] for row in rows}
     for row in matching(tables["stage1"], {"term": SEGMENTATION}):
-        if row["name"] not in others:
+        if row["name"] not in others and row["recipe"] in recipes:
             losses.setdefault(str(row["name"]), []).append(row["value"])
     controls = [counted(tables, row) for row in rows]
     return [
@@ -178,7 +179,7 @@ def _what_to_do(tables: Tables) -> str:
 
 def _remains(tables: Tables) -> str:
     """The least that any variant leaves to the strongest attack."""
-    rows = [row for row in matching(tables["trade_off"], {"against": "everything"}) if row["variant"] != RAW]
+    rows = [row for row in matching(tables["trade_off"], {"against": "everything"}) if not is_control(row)]
     # Where everything is found by some attack, the weaker attacks of the paper still differ.
     published = {row["variant"]: row["value"] for row in matching(tables["trade_off"], {"against": "paper"})}
     least = min(rows, key=lambda row: (row["value"], published.get(row["variant"], 1.0)))

@@ -11,7 +11,8 @@ from remnant.measure.retrieval import retrieval
 from remnant.measure.verification import Verification, orientation, verdict, verification
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.records import RAW, Identity, Scores
+from remnant.studies.kim2019.described import control_of, is_control
+from remnant.studies.kim2019.records import Identity, Scores
 
 FRESH = "d_new"
 # The paper judges its discriminator by patches; what it printed stands beside the judgement by whole codes, too.
@@ -64,18 +65,19 @@ def verified(identity: Identity, seeds: Seeds) -> Verified:
 def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """A row a variant, view and adversary. `strongest`: of its attack on this view, by the area, whichever way round.
 
-    `control`: balanced accuracy of the same adversary on raw scans (for an adversary of maps, on the maps made of them);
-    `counts`: whether that is enough for its failure to say anything. None where the run has no raw scans.
+    `control`: balanced accuracy of the same adversary on raw scans (for an adversary of maps, on the maps made of them), in the
+    run of the same recipe; `counts`: whether that is enough for its failure to say anything. None where the run has no raw scans.
     """
-    raw = _raw(views)
+    raw = _raw(views, described)
     for view in views:
         identity = view.identity
         for name, found in view.found.items():
             attack = _attack(name)
             trunk, _, seed = name.removeprefix(f"{FRESH}_").rpartition("_") if attack == FRESH else ("", "", "")
             strongest = view.strongest[attack] == name
+            against = control_of(described, identity.variant)
             control = next(
-                (raw[key] for seen in ("code", "labels") if (key := (identity.kind, seen, name)) in raw), None
+                (raw[key] for seen in ("code", "labels") if (key := (against, identity.kind, seen, name)) in raw), None
             )
             paper = published.KIM2019_IDENTITY.get(identity.variant, {})
             of_paper = strongest and identity.view == "code"
@@ -101,7 +103,7 @@ def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds
                 "knows": found.knows,
                 "control": None if control is None else number(control.balanced.mean),
                 "counts": None if control is None else control.passes_as_control,
-                "verdict": _verdict(found, control, identity.variant),
+                "verdict": _verdict(found, control),
                 **_retrieval_columns(
                     identity, identity.adversaries[name], seeds.child(identity.variant, identity.view, name)
                 ),
@@ -127,18 +129,20 @@ def numbered(pairs: np.ndarray) -> np.ndarray:
     return np.array([[names[name] for name in pair] for pair in np.asarray(pairs).tolist()])
 
 
-def _raw(views: Sequence[Verified]) -> dict[tuple[str, str, str], Verification]:
-    """What the adversaries make of scans that are not encoded, by kind of pairs, view and name."""
+def _raw(
+    views: Sequence[Verified], described: Mapping[str, Row]
+) -> dict[tuple[str | None, str, str, str], Verification]:
+    """What the adversaries make of scans that are not encoded, by variant, kind of pairs, view and name."""
     return {
-        (view.identity.kind, view.identity.view, name): found
+        (view.identity.variant, view.identity.kind, view.identity.view, name): found
         for view in views
-        if view.identity.variant == RAW
+        if is_control(described[view.identity.variant])
         for name, found in view.found.items()
     }
 
 
-def _verdict(found: Verification, control: Verification | None, variant: str) -> str:
-    if variant == RAW and found is control:
+def _verdict(found: Verification, control: Verification | None) -> str:
+    if found is control:
         return "passes as control" if found.passes_as_control else "too weak for a control"
     if control is None:
         return "tells patients apart" if found.knows else "no control in this run"

@@ -12,8 +12,9 @@ from remnant.measure.intervals import bootstrap_mean, clopper_pearson, identific
 from remnant.measure.multiplicity import holm
 from remnant.measure.verification import matrix_pairs
 from remnant.studies.columns import interval_columns
+from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import Pairs
-from remnant.studies.kim2019.records import RAW, Inversion
+from remnant.studies.kim2019.records import Inversion
 
 # What is sought: the very scan whose code was sent, or what the same patient's other visit shows.
 SOUGHT = ("own_scan", "other_visit")
@@ -95,7 +96,7 @@ def looked_at_together(rows: Sequence[Row]) -> list[Row]:
     """The rows with `holm_p` and `found`, as in `inversion_rows`."""
     judged = [*rows]
     for control in (True, False):
-        places = [place for place, row in enumerate(rows) if (row["variant"] == RAW) == control]
+        places = [place for place, row in enumerate(rows) if is_control(row) == control]
         for place, p in zip(places, holm([rows[place]["p"] for place in places]), strict=True):
             judged[place] = rows[place] | {"holm_p": float(p), "found": bool(p <= LEVEL)}
     return judged

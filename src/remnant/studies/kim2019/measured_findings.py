@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from remnant.base.results import Row, Value, matching
 from remnant.report.words import label, number
+from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
 from remnant.studies.kim2019.overlap_tables import OVERALL
 from remnant.studies.kim2019.records import QUERIED, RAW
@@ -85,7 +86,7 @@ def _other_pairs(tables: Tables) -> list[str]:
         rows = [
             row
             for row in matching(tables["identity"], {"kind": kind, "view": "code", "strongest": True})
-            if row["variant"] != RAW
+            if not is_control(row)
         ]
         if kind == primary_kind(tables["identity"]) or not rows:
             continue
@@ -144,7 +145,7 @@ def _transfer(tables: Tables) -> str:
         for variant in dict.fromkeys(row["variant"] for row in rows):
             before, after = (_one(rows, variant=variant, trained=trained) for trained in ("as_trained", "retrained"))
             if before and after and before["dice"] is not None and after["dice"] is not None:
-                pairs.append((before["dice"], after["dice"], before["name"], variant == RAW))
+                pairs.append((before["dice"], after["dice"], before["name"], is_control(before)))
         hidden = sorted(pair for pair in pairs if not pair[3])
         parts = [_dice(pair) for pair in (*(pair for pair in pairs if pair[3]), *hidden[:1], *hidden[1:][-1:])]
         if parts:
@@ -163,7 +164,7 @@ def _dice(pair: tuple[float, float, str, bool]) -> str:
 
 
 def _people(tables: Tables) -> str:
-    codes = [row for row in tables["people"] if row["variant"] != RAW and row["view"] == "code"]
+    codes = [row for row in tables["people"] if not is_control(row) and row["view"] == "code"]
     if not codes:
         return ""
 

@@ -37,13 +37,13 @@ def _segmentation(tables: Tables) -> Section:
         title="What is the segmentation still worth?",
         text=[
             "Dice of the segmentation that the client has in the end, on stitched whole volumes of test patients. 'Overall' "
-            "weighs the classes by their size. Every variant was trained for as many steps; 'raw scan' is the "
-            "segmenter alone."
+            "weighs the classes by their size. Every variant of a recipe was trained for as many steps; 'raw scan' is "
+            "its segmenter alone."
         ],
         table=TableView(
             name="segmentation_by_class",
             caption="Dice by class (in brackets the paper's), overall with 95% interval, and its loss against raw "
-            "scans, paired.",
+            "scans by the same recipe, paired.",
             columns={
                 "name": "Sent as",
                 "n": "n",
@@ -131,7 +131,7 @@ def _training() -> Section:
         title="Training",
         text=[
             "Each network alone on raw scans first, then all against each other, from the same weights for every "
-            "variant."
+            "variant of a recipe."
         ],
         figures=[FigureView(name="losses", kind="stage1_terms", caption="Each loss by step.")],
     )

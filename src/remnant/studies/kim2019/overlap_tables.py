@@ -9,21 +9,24 @@ from remnant.base.seeds import Seeds
 from remnant.measure.intervals import bootstrap_mean, paired_difference
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.described import COLUMNS
-from remnant.studies.kim2019.records import CLEAN, RAW, Overlap, Segmented, Transferred
+from remnant.studies.kim2019.described import COLUMNS, control_of
+from remnant.studies.kim2019.records import CLEAN, Overlap, Segmented, Transferred
 
 OVERALL = "overall"
-OF_PAPER = "published-1"  # whose robustness the paper measured
+OF_PAPER = ("published-1", "kim2019-1")  # of the lambda whose robustness the paper measured
 RESAMPLES = 2000  # of the interval of each Dice: there are hundreds
 
 PerPatient = dict[str, float]
 
 
 def segmentation_rows(segmented: Sequence[Segmented], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
-    """Dice by variant and class on the test scans as they are; `loss`: what the same patients lose against raw scans."""
-    raw = next((each for each in segmented if each.variant == RAW), None)
+    """Dice by variant and class on the test scans as they are; `loss`: what the same patients lose against raw scans that were
+    segmented by a network of the same recipe.
+    """
     for each in segmented:
-        against = per_class(raw.conditions[CLEAN]) if raw and each is not raw else {}
+        control = control_of(described, each.variant)
+        raw = next((other for other in segmented if other.variant == control and other is not each), None)
+        against = per_class(raw.conditions[CLEAN]) if raw else {}
         for name, values in per_class(each.conditions[CLEAN]).items():
             branch = seeds.child(each.variant, name)
             paper = published.KIM2019_DICE.get(each.variant, {}).get(name)
@@ -60,8 +63,8 @@ def robustness_rows(segmented: Sequence[Segmented], described: Mapping[str, Row]
         clean = per_class(_first_scans(each.conditions[CLEAN], spoilt))
         for condition, overlap in each.conditions.items() if spoilt else ():
             paper = (
-                published.KIM2019_ROBUSTNESS | {CLEAN: published.KIM2019_DICE[OF_PAPER]}
-                if each.variant == OF_PAPER
+                published.KIM2019_ROBUSTNESS | {CLEAN: published.KIM2019_DICE[each.variant]}
+                if each.variant in OF_PAPER
                 else {}
             )
             for name, values in (clean if condition == CLEAN else per_class(overlap)).items():

@@ -10,10 +10,10 @@ from remnant.studies.kim2019.attacking import IDENTITY, INVERSION, identity_cell
 from remnant.studies.kim2019.membership import BLIND, blind_cell
 from remnant.studies.kim2019.querying import AVERAGED, REGISTERED_MEAN, averaged_cell, registered_cell
 from remnant.studies.kim2019.reading import PEOPLE, people_cell, people_known
-from remnant.studies.kim2019.records import VIEWS, Scans
+from remnant.studies.kim2019.records import RAW, VIEWS, Scans
 from remnant.studies.kim2019.seeing import SEE, see_cell
 from remnant.studies.kim2019.settings import AttackSettings, StudySettings
-from remnant.studies.kim2019.training import PRETRAIN, TRAIN, cell_name, folder_of, pretrain_cell, train_cell
+from remnant.studies.kim2019.training import TRAIN, cell_name, folder_of, pretrain_cell, pretraining, train_cell
 from remnant.studies.kim2019.transfer import TRANSFER, transfer_cell
 from remnant.studies.kim2019.variants import Variant
 
@@ -21,16 +21,23 @@ from remnant.studies.kim2019.variants import Variant
 def cells_of(
     run: Run, settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
 ) -> list[Cell]:
-    """Every cell of a study: one pre-training, a training of each variant, and all that is measured of it."""
+    """Every cell of a study: a pre-training of each recipe, a training of each variant, and all that is measured of it."""
     # A variant after the other: the first is the control, and a stopped study has whole variants to show.
-    cells = [Cell(PRETRAIN, pretrain_cell, {"settings": settings}), blind_baseline(settings.seed)]
+    cells = [blind_baseline(settings.seed)]
+    begun = set()
     for name, variant in variants.items():
-        training = cell_name(TRAIN, name)
-        cells.append(Cell(training, train_cell, {"variant": name, "settings": settings}, (PRETRAIN,)))
+        training, before = cell_name(TRAIN, name), pretraining(variant.recipe)
+        if before not in begun:
+            cells.append(Cell(before, pretrain_cell, {"recipe": variant.recipe, "settings": settings}))
+            begun.add(before)
+        cells.append(Cell(training, train_cell, {"variant": name, "settings": settings}, (before,)))
         folder = folder_of(run, name)
-        cells += measuring_cells(
+        measured = measuring_cells(
             name, variant, folder, settings.attack, settings.seed, scans, second, needs=(training,)
         )
+        # The scans themselves are attacked as `raw`: of another recipe only discriminator and segmenter are others.
+        own = {cell_name(SEE, name), cell_name(IDENTITY, name, "code")}
+        cells += [cell for cell in measured if name == RAW or not variant.control or cell.name in own]
     return cells
 
 

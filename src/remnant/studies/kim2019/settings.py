@@ -14,7 +14,8 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.prepare import PreparationSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
 from remnant.engine.loop import FitSettings
-from remnant.studies.kim2019.variants import RAW, VARIANTS
+from remnant.studies.kim2019.recipe import RecipeSettings
+from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
 
 
 class AttackSettings(Settings):
@@ -45,12 +46,14 @@ class StudySettings(Settings):
     """Everything that decides the study's numbers, beside the data.
 
     `variants`: names of `VARIANTS`, the first of them `raw`, the control of all others. `net`: what the trainings share; each
-    variant has its own lambda, adversary and method. `seed` is the root of every random number.
+    variant has its own lambda, adversary and method. `recipe`: the sizes of those that follow the paper's recipe instead, which
+    have a control of their own, `kim2019-raw`. `seed` is the root of every random number.
     """
 
     preset: Literal["smoke", "cpu", "paper"]
     variants: tuple[Literal[*VARIANTS], ...] = pydantic.Field(default=tuple(VARIANTS), min_length=1)
     net: PrivacyNetSettings
+    recipe: RecipeSettings = RecipeSettings()
     attack: AttackSettings = AttackSettings()
     seed: int = 0
 
@@ -60,7 +63,22 @@ class StudySettings(Settings):
             raise ValueError(
                 f"the variants must begin with '{RAW}', by which an adversary is known to be strong enough"
             )
+        recipes = {VARIANTS[name].recipe for name in self.variants}
+        controls = {VARIANTS[name].recipe: name for name in VARIANTS if VARIANTS[name].control}
+        if missing := [controls[recipe] for recipe in recipes if controls[recipe] not in self.variants]:
+            raise ValueError(
+                f"the variants must hold '{missing[0]}', whose networks are trained by the same recipe on raw scans"
+            )
         return self
+
+    def trained_by(self, recipe: Recipe) -> PrivacyNetSettings:
+        """What the trainings by a recipe share."""
+        return self.net if recipe == "ours" else self.recipe.applied(self.net)
+
+    def nets(self) -> dict[Recipe, PrivacyNetSettings]:
+        """The same of every recipe that the variants follow."""
+        recipes = dict.fromkeys(VARIANTS[name].recipe for name in self.variants)
+        return {recipe: self.trained_by(recipe) for recipe in recipes}
 
 
 def preset(name: str) -> StudySettings:
@@ -72,6 +90,8 @@ def preset(name: str) -> StudySettings:
         return StudySettings(
             preset="cpu",
             net=privacynet_preset("cpu").changed(held_out=0.4),
+            # Networks of the authors' widths, on patches of as nearly 64 mm as three poolings allow at 3 mm.
+            recipe=RecipeSettings(patch=24, batch=2, pretraining_steps=3000, adversarial_steps=1500),
             # Whole volumes of 3 mm on a core: budgets by which no cell takes more than about 20 minutes.
             attack=AttackSettings(
                 adversaries=AdversarySettings(
@@ -108,6 +128,15 @@ def preset(name: str) -> StudySettings:
                 pretraining=Schedule(steps=2, learning_rate=1e-3),
                 adversarial=Schedule(steps=2, learning_rate=1e-3),
                 preparation=PreparationSettings(spacing_mm=7, scheme="tissue5", bias_field="none"),
+            ),
+            recipe=RecipeSettings(
+                encoder=(4, 4, 4, 8),
+                segmenter=(4, 4, 4, 8),
+                trunk="densenet_small",
+                patch=32,
+                batch=2,
+                pretraining_steps=2,
+                adversarial_steps=2,
             ),
             attack=AttackSettings(
                 adversaries=AdversarySettings(

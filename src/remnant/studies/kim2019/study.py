@@ -24,6 +24,7 @@ from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
 from remnant.studies.kim2019.kept import keep, kept, record_file
 from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.recipe import departures
 from remnant.studies.kim2019.records import STUDY, Role, Scans
 from remnant.studies.kim2019.roles import check_cohort, check_patch, deal, prepare_scans
 from remnant.studies.kim2019.settings import StudySettings
@@ -80,7 +81,7 @@ def run_study(
         scans = _scans(run, cohort, others, settings, cache, asked)
         cells = cells_of(run, settings, variants, scans, tuple(others))
         if not asked.quiet:
-            foretell(run, settings.net, settings.attack, variants, cells, scans, _patients(others), asked.workers)
+            foretell(run, settings.nets(), settings.attack, variants, cells, scans, _patients(others), asked.workers)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
@@ -96,6 +97,9 @@ def run_study(
             asked.command,
             subject=STUDY_OF_OURS,
             notices=notices,
+            departures=departures(settings.recipe, settings.net.preparation.spacing_mm)
+            if "kim2019" in settings.nets()
+            else None,
         )
 
     given = {**({"data": cohort} if cohort else {}), **others}
@@ -126,7 +130,8 @@ def _scans(
     ours, seeds = settings.net.preparation, Seeds(settings.seed).child("scans")
     roles = deal(cohort, settings)
     scans, template = prepare_scans(run, STUDY, cohort, roles, ours, settings.net.revisits, seeds, **how)
-    check_patch(scans.grid.shape, settings.net.patch, cohort)
+    for net in settings.nets().values():
+        check_patch(scans.grid.shape, net.patch, cohort)
     if template is not None:
         with atomic_path(template_file(run)) as temporary:
             np.save(temporary, template.image)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from remnant.base.results import Row, Value, matching
 from remnant.studies import published
-from remnant.studies.kim2019.described import COLUMNS
+from remnant.studies.kim2019.described import COLUMNS, is_control
 from remnant.studies.kim2019.difference_tables import STRONGEST
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
 from remnant.studies.kim2019.overlap_tables import OVERALL
@@ -150,7 +150,7 @@ def _strongest(tables: Tables, variant: Value, view: str) -> Row:
 
 
 def _reached(tables: Tables, variant: Value, best: Row, dice: Row) -> bool | None:
-    if variant == RAW or dice["loss"] is None:
+    if is_control(dice) or dice["loss"] is None:
         return None
     if best["value"] > MOST_ACCURATE or dice["loss"] > MOST_LOST:
         return False

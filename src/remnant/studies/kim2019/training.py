@@ -11,6 +11,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.drawing import Scans as TrainingScans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
+from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
@@ -19,31 +20,34 @@ from remnant.report.private import private_folder
 from remnant.studies.kim2019.kept import kept
 from remnant.studies.kim2019.records import STUDY, Scans
 from remnant.studies.kim2019.settings import StudySettings
-from remnant.studies.kim2019.variants import VARIANTS
+from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
 PRETRAIN, TRAIN = "pretrain", "train"
 TEMPLATE = "template"
 
 
-def pretrain_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
-    """Every network alone on the raw scans of the training patients, the decoder too, whoever will need it."""
-    shared = settings.net.changed(adversary="inversion")
+def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings) -> dict[str, Any]:
+    """Every network of a recipe alone on the raw scans of the training patients; the decoder too, where some variant needs it."""
+    shared, name = settings.trained_by(recipe), pretraining(recipe)
+    if any(each.recipe == recipe and each.adversary == "inversion" for each in VARIANTS.values()):
+        shared = shared.changed(adversary="inversion")
     scans = training_scans(kept(run, Scans, STUDY))
-    networks = _untrained(settings, scans.classes)
-    state = states(run) / f"{PRETRAIN}-going.pt"
-    pretrain(networks, scans, shared, Seeds(settings.seed).child("training"), state, term_log(run, PRETRAIN))
-    save_state(states(run) / f"{PRETRAIN}.pt", vars(networks), shared.pretraining.steps)
+    networks = _untrained(shared, scans.classes, settings.seed)
+    state = states(run) / f"{name}-going.pt"
+    pretrain(networks, scans, shared, Seeds(settings.seed).child("training"), state, term_log(run, name))
+    save_state(states(run) / f"{name}.pt", vars(networks), shared.pretraining.steps)
     state.unlink()
     return {}
 
 
 def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any]:
     """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other."""
-    name, own = cell_name(TRAIN, variant), VARIANTS[variant].settings(settings.net)
+    name, recipe = cell_name(TRAIN, variant), VARIANTS[variant].recipe
+    own = VARIANTS[variant].settings(settings.trained_by(recipe))
     everybody = kept(run, Scans, STUDY)
     scans = training_scans(everybody)
-    networks = _untrained(settings, scans.classes)
-    load_state(states(run) / f"{PRETRAIN}.pt", vars(networks))
+    networks = _untrained(own, scans.classes, settings.seed)
+    load_state(states(run) / f"{pretraining(recipe)}.pt", vars(networks))
     state = states(run) / f"{name}.pt"
     # The same branch for all variants: they see the same patches in the same order.
     train_adversarially(networks, scans, own, Seeds(settings.seed).child("training"), state, term_log(run, name))
@@ -93,6 +97,11 @@ def cell_name(kind: str, *parts: str) -> str:
     return "-".join((kind, *parts))
 
 
+def pretraining(recipe: Recipe) -> str:
+    """The cell in which the networks of a recipe are pre-trained."""
+    return PRETRAIN if recipe == "ours" else cell_name(PRETRAIN, recipe)
+
+
 def term_log(run: Run, cell: str) -> TermReport:
     """Losses of networks that play, into the log."""
 
@@ -102,5 +111,5 @@ def term_log(run: Run, cell: str) -> TermReport:
     return report
 
 
-def _untrained(settings: StudySettings, classes: int) -> Networks:
-    return Networks.untrained(settings.net, classes, Seeds(settings.seed).child("networks"))
+def _untrained(net: PrivacyNetSettings, classes: int, seed: int) -> Networks:
+    return Networks.untrained(net, classes, Seeds(seed).child("networks"))

@@ -2,19 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from remnant.defenses.privacynet.settings import Adversary, Method, PrivacyNetSettings
 from remnant.studies.kim2019.records import RAW
 
+Recipe = Literal["ours", "kim2019"]
+
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to send a scan: `method`, what the encoder plays against, and the paper's lambda; `words` for a report."""
+    """One way to send a scan: `method`, what the encoder plays against, and the paper's lambda; `words` for a report.
+
+    `recipe`: how its networks are built and trained, as the study's settings have it for all, or as the paper has it.
+    """
 
     method: Method
     words: str
     adversary: Adversary = "published"
     lambda_: float = 0.0
+    recipe: Recipe = "ours"
 
     @property
     def encodes(self) -> bool:
@@ -26,8 +33,13 @@ class Variant:
         """Whether the client keeps a secret, which it undoes on the segmentation that comes back."""
         return self.method in ("deformation", "both")
 
+    @property
+    def control(self) -> bool:
+        """Whether the scan itself is sent, which nothing hides: what others of the recipe are held against."""
+        return self.method == "none"
+
     def settings(self, shared: PrivacyNetSettings) -> PrivacyNetSettings:
-        """How this one is trained, by what all `shared`."""
+        """How this one is trained, by what all of its recipe `shared`."""
         return shared.changed(method=self.method, lambda_=self.lambda_, adversary=self.adversary)
 
 
@@ -47,4 +59,6 @@ VARIANTS: dict[str, Variant] = {
     **{f"inversion-{weight}": _inversion("inversion", weight) for weight in (1, 10)},
     "deformation": Variant("deformation", "a secret deformation at the client, no encoder"),
     "deformation-entropy-1": Variant("both", "a secret deformation, then an encoder, lambda 1", "entropy", 1),
+    "kim2019-raw": Variant("none", "not encoded, by networks of Kim 2019's recipe", recipe="kim2019"),
+    "kim2019-1": Variant("encoder", "Privacy-Net by Kim 2019's own recipe, lambda 1", "published", 1, "kim2019"),
 }

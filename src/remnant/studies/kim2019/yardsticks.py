@@ -2,6 +2,7 @@
 
 from remnant.base.results import Row, matching
 from remnant.report.words import label, number
+from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.difference_tables import STRONGEST
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.records import RAW
@@ -17,7 +18,7 @@ def _of_paper(tables: Tables) -> str:
     rows = [
         row
         for row in matching(tables["trade_off"], {"against": "paper"})
-        if row["variant"] != RAW and row["loss"] is not None
+        if not is_control(row) and row["loss"] is not None
     ]
     if not rows:
         return ""
@@ -48,7 +49,7 @@ def _reached(row: Row) -> str:
 
 def _of_map(tables: Tables) -> str:
     kind = primary_kind(tables["identity"])
-    rows = [row for row in matching(tables["difference"], {"kind": kind}) if row["variant"] != RAW]
+    rows = [row for row in matching(tables["difference"], {"kind": kind}) if not is_control(row)]
     if not rows:
         return ""
     if all(row["beyond"] is None for row in rows):
@@ -87,7 +88,7 @@ def _difference(row: Row) -> str:
 def _the_map(tables: Tables) -> str:
     rows = [row for row in tables["headline"] if row["map"] is not None]
     raw = next((row for row in rows if row["variant"] == RAW), None)
-    hidden = [row for row in rows if row["variant"] != RAW]
+    hidden = [row for row in rows if not is_control(row)]
     if not hidden:
         return ""
     most, least = (choose(hidden, key=lambda row: row["map"]) for choose in (max, min))

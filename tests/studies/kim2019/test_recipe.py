@@ -1,0 +1,188 @@
+"""The variants by the paper's own recipe: how they are built, and that they are held against raw scans by the same recipe."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.studies.kim2019.example import fitted, identity, scans, segmented, study, timed
+
+from remnant.base.errors import RemnantError
+from remnant.base.results import Results
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.networks import Networks, load_discriminator, load_server
+from remnant.defenses.privacynet.settings import Schedule
+from remnant.studies.frame import Asked
+from remnant.studies.kim2019 import page, preset, run_study
+from remnant.studies.kim2019.estimate import Costs, seconds_of
+from remnant.studies.kim2019.findings import _gates
+from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.recipe import RecipeSettings, departures
+from remnant.studies.kim2019.tables import make_tables
+from remnant.studies.kim2019.variants import VARIANTS
+
+WAYS = ("raw", "kim2019-raw", "kim2019-1")
+
+
+def one(rows, **where):
+    (found,) = (row for row in rows if all(row[name] == value for name, value in where.items()))
+    return found
+
+
+@pytest.mark.parametrize("name", ["cpu", "paper"])
+def test_the_recipe_is_the_papers_at_any_size(name):
+    settings = preset(name)
+    net = VARIANTS["kim2019-1"].settings(settings.trained_by("kim2019"))
+    assert (net.method, net.adversary, net.lambda_) == ("encoder", "published", 1)
+    assert (net.segmentation, net.head, net.order) == ("published", "published", "encoder_first")
+    assert net.pretraining.learning_rate == net.adversarial.learning_rate == 1e-4
+    assert (net.encoder, net.segmenter) == ((16, 32, 64, 128), (32, 64, 128, 256)) and net.trunk == "densenet121"
+    # Three poolings, of what the scans are prepared to.
+    assert net.patch % 8 == 0 and abs(net.patch * net.preparation.spacing_mm - 64) <= 12
+    assert (net.preparation, net.held_out) == (settings.net.preparation, settings.net.held_out)
+    networks = Networks.untrained(net, 6, Seeds(0))
+    assert networks.encoder.squash and not networks.segmenter.squash and not networks.discriminator.symmetric
+    first, second = torch.randn(2, 3, 1024, generator=torch.Generator().manual_seed(0))
+    hidden, _, out = networks.discriminator.head
+    by_hand = out(torch.relu(hidden(torch.cat([first, second], dim=1))))[:, 0]
+    torch.testing.assert_close(networks.discriminator.compare(first, second), by_hand)
+
+
+def test_at_the_papers_size_patches_and_steps_are_its_own_too():
+    net = preset("paper").trained_by("kim2019")
+    assert (net.patch, net.preparation.spacing_mm, net.preparation.shape) == (64, 1, (144, 192, 160))
+    assert (net.pretraining, net.adversarial) == (Schedule(steps=20_000), Schedule(steps=100_000))
+
+
+def test_what_still_differs_is_told_by_what_differs():
+    full = " ".join(departures(RecipeSettings(), 1))
+    assert "Patches" not in full and "Widths" not in full and "DenseNet121" not in full and "100,000" in full
+    small = " ".join(departures(preset("smoke").recipe, 7))
+    assert "Patches of 32 voxels of 7 mm, 224 mm a side, where the paper has 64 of 1 mm." in small
+    assert "Widths of the encoder of 4 to 8, where its authors have 16 to 128." in small and "densenet_small" in small
+    assert "2 steps of pre-training and 2 against each other, of 2 pairs each" in small
+    cpu = " ".join(departures(preset("cpu").recipe, 3))
+    assert "24 voxels of 3 mm, 72 mm a side" in cpu and "Widths" not in cpu
+
+
+def test_a_patch_that_three_poolings_cannot_halve_is_refused():
+    with pytest.raises(RemnantError, match="patch"):
+        RecipeSettings.checked(patch=20)
+
+
+def test_the_recipe_needs_its_own_raw_scans():
+    with pytest.raises(RemnantError, match="variants must hold 'kim2019-raw'"):
+        preset("cpu").changed(variants=("raw", "kim2019-1"))
+    assert set(preset("cpu").changed(variants=("raw", "published-1")).nets()) == {"ours"}
+    assert set(preset("cpu").changed(variants=WAYS).nets()) == {"ours", "kim2019"}
+
+
+def invented():
+    """Three ways to send a scan, as the study measures them: the recipe's own raw scans by its networks alone."""
+    given = study({"raw": (6.0, 3.0, 0.90), "kim2019-1": (2.5, 1.0, 0.60)})
+    given["variants"] = {name: VARIANTS[name] for name in WAYS}
+    given["identities"].append(identity("kim2019-raw", person=6.0))
+    for records, make in (("segmented", segmented), ("fitted", fitted)):
+        given[records].append(make("kim2019-raw", 0.65))
+    given["timed"].append(timed("kim2019-raw"))
+    return given
+
+
+def blind(given, variant):
+    """The same, with a discriminator of this variant that knows nothing."""
+    records = []
+    for record in given["identities"]:
+        if (record.variant, record.view) == (variant, "code"):
+            scores = record.adversaries["d_adv"]
+            nothing = replace(scores, test=np.arange(len(scores.test)) % 7.0)
+            record = replace(record, adversaries=record.adversaries | {"d_adv": nothing})
+        records.append(record)
+    return given | {"identities": records}
+
+
+def test_an_adversary_is_held_against_the_recipes_own_raw_scans():
+    where = {"variant": "kim2019-1", "view": "code", "adversary": "d_adv"}
+    for weak, counts in (("raw", True), ("kim2019-raw", False)):
+        rows = make_tables(**blind(invented(), weak), seeds=Seeds(0))["identity"]
+        assert one(rows, **where)["counts"] is counts
+        control = one(rows, variant="kim2019-raw", view="code", adversary="d_adv")
+        assert control["verdict"] == ("passes as control" if counts else "too weak for a control")
+        assert one(rows, **where)["control"] == control["balanced"]
+    failed = blind(blind(invented(), "kim2019-raw"), "kim2019-1")
+    row = one(make_tables(**failed, seeds=Seeds(0))["identity"], **where)
+    assert row["verdict"].startswith("adversary too weak to tell") and row["published"] == 0.520
+
+
+def test_dice_is_lost_against_a_segmenter_of_the_recipe():
+    rows = make_tables(**invented(), seeds=Seeds(0))["segmentation"]
+    overall = {row["variant"]: row for row in rows if row["class"] == "overall"}
+    assert overall["kim2019-1"]["loss"] == pytest.approx(0.05, abs=0.01)
+    assert overall["raw"]["loss"] is None and overall["kim2019-raw"]["loss"] is None
+    assert [overall[name]["published"] for name in WAYS] == [0.848, 0.848, 0.812]
+
+
+def test_the_recipes_raw_scans_are_no_defence():
+    tables = make_tables(**invented(), seeds=Seeds(0)) | {"stage1": []}
+    words = page.words(tables, {name: VARIANTS[name] for name in WAYS}, [], departures(preset("cpu").recipe, 3))
+    assert words["headline"].startswith("The code ") and "raw scan, recipe" not in words["headline"]
+    assert not [row for row in tables["difference"] if row["variant"] == "kim2019-raw"]
+    names = {row["variant"]: row["name"] for row in tables["headline"]}
+    assert names["kim2019-1"] == "recipe of Kim 2019, λ 1"
+    (chapter,) = (each for each in words["sections"] if each.title == "How near is the recipe to Kim 2019?")
+    assert "72 mm a side" in chapter.text[1]
+    plain = page.words(tables, {name: VARIANTS[name] for name in WAYS}, [])
+    assert chapter.title not in {section.title for section in plain["sections"]}
+
+
+@pytest.mark.parametrize("still", ["ours", "kim2019"])
+def test_a_pre_training_that_learned_nothing_silences_its_recipe_alone(still):
+    given = invented()
+    given["identities"].append(identity("deformation", person=0.0))
+    given["segmented"].append(segmented("deformation", 0.84))
+    given["variants"] |= {"deformation": VARIANTS["deformation"]}
+    tables = make_tables(**given, seeds=Seeds(0))
+    trained = [(row["name"], row["recipe"]) for row in tables["headline"]]
+    tables["stage1"] = [
+        {"name": name, "recipe": recipe, "term": "segmentation", "value": value}
+        for name, recipe, values in (
+            *((*each, (1.0, 0.5)) for each in trained),
+            *((f"before, {recipe}", recipe, (1.0, 1.0 if recipe == still else 0.5)) for recipe in ("ours", "kim2019")),
+        )
+        for value in values
+    ]
+    names = {"ours": "secret deformation", "kim2019": "recipe of Kim 2019, λ 1"}
+    for recipe, name in names.items():
+        gates = [str(gate) for gate in _gates(tables, "cpu", [name], trained=True) if gate]
+        assert any(f"before, {still}" in gate for gate in gates) is (recipe == still)
+
+
+def test_the_forecast_knows_every_cell(tmp_path):
+    settings = preset("cpu").changed(variants=WAYS)
+    variants = {name: VARIANTS[name] for name in WAYS}
+    names = {*settings.attack.adversaries.trunks, settings.attack.people.trunk}
+    costs = Costs(1.0, 1.0, 1.0, dict.fromkeys(names, 1.0), 1.0, 1.0)
+    net = settings.trained_by("kim2019")
+    seconds = {
+        cell.name: seconds_of(cell, costs, net, settings.attack, variants, scans(), 4)
+        for cell in cells_of(Run(tmp_path), settings, variants, scans(), ())
+    }
+    assert all(value > 0 for value in seconds.values())
+    assert (seconds["pretrain-kim2019"], seconds["train-kim2019-1"]) == (3000, 1500)
+
+
+@pytest.mark.slow
+def test_a_study_of_the_recipe_from_phantoms_to_its_report(tmp_path):
+    out = tmp_path / "run"
+    settings = preset("smoke").changed(variants=WAYS)
+    asked = Asked(out, workers=2, quiet=True, command="remnant study kim2019")
+    report = run_study(settings, asked, cache=tmp_path / "cache")
+    results = Results.read(out / "results.json")
+    assert "How near is the recipe to Kim 2019?" in report.read_text()
+    assert {row["target"] for row in results.tables["stage1"]} == {"pretrain", "pretrain-kim2019", *WAYS}
+    for name in ("d_adv", "d_adv_patch"):
+        row = one(results.tables["identity"], variant="kim2019-1", view="code", adversary=name)
+        own = one(results.tables["identity"], variant="kim2019-raw", view="code", adversary=name)
+        assert row["control"] == own["balanced"]
+    folder = out / "checkpoints" / "kim2019-1"
+    assert not load_discriminator(folder).symmetric and load_server(folder).patch == settings.recipe.patch
