@@ -72,7 +72,7 @@ SLOW = {
         {"model": sound(), "hyper": {f"k{index}": SHARED for index in range(2000)}}, path
     ),
     "one_list_of_cases_under_many_keys": lambda path: torch.save(
-        {"model": sound(), "hyper": {f"k{index}": CASES for index in range(5000)}}, path
+        {"model": sound(), "hyper": {f"k{index}": CASES for index in range(15_000)}}, path
     ),
     "one_optimiser_under_many_keys": lambda path: torch.save(
         {"model": sound(), "trainer": {f"k{index}": OPTIMIZER for index in range(2000)}}, path
