@@ -16,6 +16,7 @@ from remnant.base.results import Results
 from remnant.report.publish import publish
 from remnant.studies.frame import STUDY_OF_OURS
 from remnant.studies.kim2019 import page
+from remnant.studies.kim2019.conclude import BEFORE
 from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.findings import conclusion
 from remnant.studies.kim2019.inversion_tables import looked_at_together
@@ -32,9 +33,10 @@ def retabulated(results: Results) -> Results:
         for name, rows in results.tables.items()
     }
     tables |= {"membership": [], "membership_verdicts": []}
-    tables["stage1"] = [
-        row | ({"name": words[row["target"]]["name"]} if row["target"] in words else {}) for row in tables["stage1"]
-    ]
+    # What these runs pre-trained was by our recipe, too.
+    before = {"name": BEFORE["ours"], "recipe": "ours"}
+    trained = {key: {name: row[name] for name in ("name", "recipe")} for key, row in words.items()}
+    tables["stage1"] = [row | trained.get(row["target"], before) for row in tables["stage1"]]
     tables["inversion"] = looked_at_together(tables["inversion"])
     tables["trade_off"] = [*trade_off_rows(tables)]
     tables["headline"] = [*headline_rows(tables)]
