@@ -49,7 +49,7 @@ def test_a_control_that_was_made_to_leak_accuses_nobody():
     verdicts = verdicts_of(control=4.0, unet=0.0)
     assert verdicts[0]["outcome"] == "shown" and membership_shown(verdicts) == []
     assert strongest_first("Nobody was found.", verdicts, exposed=False) == "Nobody was found."
-    assert "(the positive control): The model's own output" in membership_findings(verdicts)[0]
+    assert "(a control): The model's own output" in membership_findings(verdicts)[0]
 
 
 def test_many_targets_are_summed_up_by_the_strongest():

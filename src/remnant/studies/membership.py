@@ -17,8 +17,8 @@ OUTCOMES = {"shown": "shown", "not shown": "not shown", "cannot tell": "left ope
 
 
 def membership_findings(verdicts: Sequence[Row]) -> list[str]:
-    """A paragraph a target."""
-    made = {True: " (the positive control)", False: ""}
+    """A paragraph a target; a control, which says nothing of the models in question, is called one."""
+    made = {True: " (a control)", False: ""}
     return [f"{label(row['target'])}{made[bool(row['control'])]}: {row['sentence']}" for row in verdicts]
 
 

@@ -28,7 +28,7 @@ def test_a_checkpoint_is_attacked_against_its_owner_s_patients(remnant, stranger
     ("arguments", "sentence"),
     [
         (("--preset", "cpu"), "needs --private, --public, --prior"),
-        (("--preset", "smoke", "--targets", "cnn,resnet"), "targets.1"),
+        (("--preset", "smoke", "--targets", "cnn,resnet"), "--targets must be of cnn, "),
         (("--preset", "smoke", "--methods", "published"), "the control 'prior'"),
         (("--preset", "smoke", "--private", "nowhere"), "The data directory nowhere does not exist"),
         (("--preset", "smoke", "--population", "nowhere.csv"), "nowhere.csv does not exist"),

@@ -302,6 +302,6 @@ def test_membership_by_the_output_stands_in_the_headline_and_no_control_accuses(
     both = tables | {"membership_verdicts": [row, control]}
     told = words(both)
     assert "CNN: It tells." in told["headline"] and "made to" not in told["headline"]
-    assert "planted CNN (the positive control): It was made to." in told["findings"]
+    assert "planted CNN (a control): It was made to." in told["findings"]
     silent = only(both, "cnn", "cnn_planted")
     assert words(silent)["headline"].startswith("CNN: It tells.")

@@ -145,7 +145,9 @@ def findings(tables: Tables) -> list[str]:
     said.append(_what_to_do(targets, found, seen))
     if targets:
         said += controls_in_words(tables)
-        said += targets_in_words(tables, [target for target in targets if target not in HELPERS])
+        # What helps has a paragraph of its own, but nobody who is exposed is left out here.
+        told = [target for target in targets if target not in HELPERS or flagged(tables, target)]
+        said += targets_in_words(tables, told)
         said += [*possible_in_words(tables), *statistics_in_words(tables)]
     said += [_likely(tables), *people(tables), *anonymity(tables), *mitigations(tables), *methods(tables)]
     return [text for text in said if text]
