@@ -41,12 +41,13 @@ from remnant.base.files import write_json
 from remnant.base.processes import worker_pool
 from remnant.cohort.align import align
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.nifti import read_volume, write_volume
+from remnant.cohort.nifti import write_volume
 from remnant.cohort.phantoms import BrainPhantoms, render, session, write_bids
 from remnant.cohort.prepare import PreparationSettings, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.rigid import as_transform, register
 from remnant.cohort.template import Template, build_template
+from remnant.cohort.volume import read_volume
 
 SETTINGS = PreparationSettings(scheme="tissue5")
 GREY, WHITE = 1, 2  # of the scheme tissue5

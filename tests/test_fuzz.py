@@ -16,9 +16,9 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 from remnant.attacks.prior import prior_settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.check import check_directory
-from remnant.cohort.nifti import read_volume
 from remnant.cohort.radiograph.read import read_radiograph
 from remnant.cohort.read import read_cohort
+from remnant.cohort.volume import read_volume
 
 pytestmark = pytest.mark.slow
 

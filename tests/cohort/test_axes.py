@@ -5,9 +5,9 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.head import make_head
-from remnant.cohort.nifti import read_volume
 from remnant.cohort.prepare import check_headers
 from remnant.cohort.table import own_scheme
+from remnant.cohort.volume import read_volume
 
 SCHEME = own_scheme({10: "a", 20: "b", 30: "c"})
 

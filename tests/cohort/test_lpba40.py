@@ -8,8 +8,8 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.cohort.head import make_head
 from remnant.cohort.lpba40 import axes_of, structures
-from remnant.cohort.nifti import read_header, read_volume
 from remnant.cohort.read import read_cohort
+from remnant.cohort.volume import read_header, read_volume
 
 
 def brain():

@@ -6,7 +6,8 @@ import pytest
 import SimpleITK as sitk
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import read_header, read_labels, read_mark, read_volume, volume_files, write_volume
+from remnant.cohort.nifti import read_mark, write_volume
+from remnant.cohort.volume import read_header, read_labels, read_volume, volume_files
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2, -20], [0, 1, 0, 30], [0, 0, 0, 1.0]])
 

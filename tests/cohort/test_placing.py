@@ -4,13 +4,14 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.align import align
-from remnant.cohort.nifti import read_volume, write_volume
+from remnant.cohort.nifti import write_volume
 from remnant.cohort.phantoms import BrainPhantoms
 from remnant.cohort.phantoms.write import write_bids
 from remnant.cohort.placing import place_scan
 from remnant.cohort.prepare import PreparationSettings, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import build_template
+from remnant.cohort.volume import read_volume
 from remnant.measure.overlap import dice
 
 SETTINGS = PreparationSettings(spacing_mm=6.0, bias_field="none")

@@ -5,7 +5,7 @@ import SimpleITK as sitk
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import read_header, read_volume, volume_files
+from remnant.cohort.volume import read_header, read_volume, volume_files
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import SimpleITK as sitk
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case
-from remnant.cohort.nifti import read_header, write_volume
+from remnant.cohort.nifti import write_volume
 from remnant.cohort.space import check_sides, geometry_of, sides_of
+from remnant.cohort.volume import read_header
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2, -20], [0, 1, 0, 30], [0, 0, 0, 1.0]])
 MIRRORED = np.diag([-1, 1, 1, 1]) @ AFFINE

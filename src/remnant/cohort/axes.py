@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from remnant.cohort.nifti import Header
+from remnant.cohort.header import Header
 from remnant.cohort.series import is_series
 
 # mm; headers round where their voxels lie.

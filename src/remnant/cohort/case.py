@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import label_values
+from remnant.cohort.volume import label_values
 
 # The schemes that data sets are merged into, and `labels`, a data set's own classes.
 SchemeName = Literal["lpba3", "tissue5", "tissue3", "labels"]

@@ -19,7 +19,7 @@ from remnant.cohort.bias import BiasField, estimate_bias_field
 from remnant.cohort.case import Case, LabelScheme
 from remnant.cohort.grid import from_sitk, shrink_factors, spread, to_sitk
 from remnant.cohort.intensity import without_step
-from remnant.cohort.nifti import read_header, read_labels, read_volume
+from remnant.cohort.volume import read_header, read_labels, read_volume
 
 Region = Literal["head", "crop"]
 

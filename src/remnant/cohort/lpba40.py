@@ -20,8 +20,8 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.files import files_below
 from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
-from remnant.cohort.nifti import read_labels
 from remnant.cohort.table import make_cohort, own_scheme
+from remnant.cohort.volume import read_labels
 
 LOOKED_FOR = "LPBA40 (S01.delineation.skullstripped.img.gz or .nii.gz and S01.delineation.structure.label beside it)"
 IMAGE = re.compile(r"(S\d\d)\.delineation\.skullstripped\.(?:img|img\.gz|nii|nii\.gz)")

@@ -21,9 +21,9 @@ from remnant.cohort.case import Case, Cohort, LabelScheme, SchemeName
 from remnant.cohort.fit import fits_better_turned
 from remnant.cohort.grid import Grid, resample_image
 from remnant.cohort.head import Head, Region, make_head
-from remnant.cohort.nifti import read_header, read_labels, read_volume, volume_files
 from remnant.cohort.series import is_series
 from remnant.cohort.space import check_sides
+from remnant.cohort.volume import read_header, read_labels, read_volume, volume_files
 
 MOST_SPACING_RATIO = 2.0
 NEEDED = ("coarse", "reach", "window", "classes", "turned")

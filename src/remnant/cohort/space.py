@@ -13,7 +13,8 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case
-from remnant.cohort.nifti import Geometry, nibabel_image
+from remnant.cohort.nifti import Geometry
+from remnant.cohort.volume import nibabel_image
 
 # All that a header says of space.
 FIELDS = ("pixdim", "qform_code", "sform_code", "xyzt_units")

@@ -12,8 +12,8 @@ from remnant.base.run import Run
 from remnant.cohort.cache import key_of
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.dicom import is_dicom
-from remnant.cohort.nifti import volume_files
 from remnant.cohort.series import is_placed
+from remnant.cohort.volume import volume_files
 
 NOTE = "cohorts.json"
 # By case: its files by their content, and what tables say of it.

@@ -14,8 +14,8 @@ from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.fit import OUTSIDE, fits_better_turned, lies_outside
-from remnant.cohort.nifti import read_header, read_labels
 from remnant.cohort.prepare import check_headers
+from remnant.cohort.volume import read_header, read_labels
 
 
 class Labels(Check):
