@@ -5,7 +5,8 @@ from tests.report.example import example_results
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import FigureView, Highlight, Section, TableView
-from remnant.report.disclosure import aggregate, counts_few
+from remnant.report.disclosure import aggregate
+from remnant.report.few import counts_few
 from remnant.report.page import render
 
 
