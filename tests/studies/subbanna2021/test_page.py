@@ -173,6 +173,21 @@ def test_the_tiles_are_of_the_strongest_decoder():
     assert first.note == "89% [44%, 100%] · chance 11.1%"
 
 
+def test_the_attack_that_the_verdict_rests_on_stands_in_the_chapters_of_the_paper():
+    """Else these show the paper's decoder at chance alone, below a verdict that another has found everybody."""
+    found = tables(count=9)
+    for name in ("identification", "leak"):
+        found[name] = [
+            row | {"decoder": {"default": "linear"}.get(row["decoder"], row["decoder"])} for row in found[name]
+        ]
+    said = words(found, experiments=["published", "linear"])
+    assert "the linear attack finds" in said["headline"]
+    views = [
+        view for one in said["sections"][:4] for view in [one.table, *one.figures] if view and "decoder" in view.where
+    ]
+    assert len(views) >= 5 and all("linear" in view.where["decoder"] for view in views)
+
+
 def test_two_groups_speak_of_no_non_member_and_show_no_leak():
     said = words(tables(leak=False, groups=("member",)), design="two_groups")
     assert "non-member" not in said["headline"] + " ".join(said["findings"] + said["attacked"])
