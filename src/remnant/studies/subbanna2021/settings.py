@@ -125,8 +125,8 @@ def preset(name: str) -> StudySettings:
             experiments=("linear", "published"),
             folds=3,
             preparation=PreparationSettings(spacing_mm=4.0, bias_field="none"),
-            segmenter=SegmenterSettings(fit=FitSettings(epochs=20, learning_rate=3e-3)),
-            linear=LinearSettings(pairs=400),
-            published=PublishedSettings(fit=FitSettings(epochs=30, learning_rate=2e-3)),
+            segmenter=SegmenterSettings(fit=FitSettings(epochs=14, learning_rate=3e-3)),
+            linear=LinearSettings(pairs=300),
+            published=PublishedSettings(fit=FitSettings(epochs=12, learning_rate=2e-3)),
         )
     raise RemnantError(f"The preset must be 'smoke', 'demo', 'cpu' or 'paper'. Got {name!r} instead.")
