@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.membership.blind import blind_features, blind_test
+from remnant.attacks.membership.blind import blind_features
 from remnant.base.errors import RemnantError
+from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 ROLES = np.repeat([MEMBER, NON_MEMBER], 12)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from remnant.attacks.membership.blind import blind_features, blind_test
+from remnant.attacks.membership.blind import blind_features
 from remnant.attacks.membership.threshold import by_patient
 from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, MembershipTest, membership_test
 from remnant.studies.kim2019.kept import kept
 from remnant.studies.kim2019.records import STUDY, Fitted, Scans

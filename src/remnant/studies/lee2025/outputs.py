@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from scipy import stats
 
-from remnant.attacks.membership.blind import blind_features, blind_test
+from remnant.attacks.membership.blind import blind_features
 from remnant.attacks.membership.threshold import classify
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, MembershipTest, membership_test
 from remnant.studies.lee2025.kept import Group, read_groups
 from remnant.studies.lee2025.targets import CONTROLS

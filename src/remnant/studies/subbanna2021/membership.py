@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from remnant.attacks.membership.blind import blind_features, blind_test
+from remnant.attacks.membership.blind import blind_features
 from remnant.attacks.membership.threshold import segment
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, membership_test
 from remnant.studies.membership import restored, stored
 from remnant.studies.membership_tables import ByOutput
