@@ -5,9 +5,8 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
-
-import torch
 
 from remnant import __version__
 
@@ -24,7 +23,9 @@ def hardware() -> dict[str, str | int | float | None]:
         ]
         cpu = names[0] if names else cpu
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    # What no part of the run imported did no work: importing it takes seconds.
+    torch = sys.modules.get("torch")
+    gpu = torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None
     return {"cpu": cpu, "cores": os.cpu_count(), "memory_gb": round(memory, 1), "gpu": gpu}
 
 

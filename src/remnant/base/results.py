@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import pydantic
 
@@ -16,11 +16,16 @@ Where = dict[str, Value | list[Value]]
 FileStem = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=80)]
 
 
-class _Part(pydantic.BaseModel):
+R = TypeVar("R", bound="ResultsPart")
+
+
+class ResultsPart(pydantic.BaseModel):
+    """A part of results.json: frozen, without unknown keys, infinities or NaN."""
+
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class TableView(_Part):
+class TableView(ResultsPart):
     """Which columns and rows of a flat table are shown, and how.
 
     `columns` maps a cell to its heading, in order. A cell is a column's name ("network") or a template that
@@ -34,7 +39,7 @@ class TableView(_Part):
     where: Where = {}
 
 
-class FigureView(_Part):
+class FigureView(ResultsPart):
     """One figure: `name` is its file stem, `kind` a key of `remnant.report.figures.FIGURES`.
 
     `where` keeps rows of the kind's table, as in `TableView`. A private figure shows a patient's image.
@@ -47,7 +52,7 @@ class FigureView(_Part):
     where: Where = {}
 
 
-class Section(_Part):
+class Section(ResultsPart):
     """One chapter of the report: text, at most one table, figures."""
 
     title: str
@@ -56,7 +61,7 @@ class Section(_Part):
     figures: list[FigureView] = []
 
 
-class Highlight(_Part):
+class Highlight(ResultsPart):
     """One number that stands large beside the verdict: "24/24", what it counts, and its interval or chance."""
 
     value: str
@@ -64,7 +69,7 @@ class Highlight(_Part):
     note: str = ""
 
 
-class Results(_Part):
+class Results(ResultsPart):
     """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
 
     `seconds` on the clock, pauses and other work on the machine included; `cpu_seconds` of the processor, summed over cells.
@@ -118,22 +123,27 @@ class Results(_Part):
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read and check a results.json; raise `RemnantError` naming the place that does not fit."""
-        value = read_json(path)
-        if odd := next(_unwritable(value), None):
-            raise RemnantError(
-                f"{path} holds {odd}, which no run writes; run the study again with --resume to write it anew."
-            )
-        try:
-            return cls.model_validate(value)
-        except pydantic.ValidationError as error:
-            raise RemnantError(
-                f"{path} is not a results.json of this version of Remnant: {_problem(error)}. "
-                "Run the study again with --resume to write it anew."
-            ) from None
+        return read_results(cls, path)
 
     def write(self, path: Path) -> None:
         """Write the results as JSON, atomically."""
         write_json(path, self.model_dump(mode="json"))
+
+
+def read_results(kind: type[R], path: Path) -> R:
+    """Read and check a results.json of this `kind`; raise `RemnantError` naming the place that does not fit."""
+    value = read_json(path)
+    if odd := next(_unwritable(value), None):
+        raise RemnantError(
+            f"{path} holds {odd}, which no run writes; run the study again with --resume to write it anew."
+        )
+    try:
+        return kind.model_validate(value)
+    except pydantic.ValidationError as error:
+        raise RemnantError(
+            f"{path} is not a results.json of this version of Remnant: {_problem(error)}. "
+            "Run the study again with --resume to write it anew."
+        ) from None
 
 
 def matching(rows: list[Row], where: Where) -> list[Row]:

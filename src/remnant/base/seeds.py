@@ -5,9 +5,12 @@ undisturbed one.
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Seeds:
@@ -31,6 +34,8 @@ class Seeds:
         """A fresh NumPy generator at the start of this branch."""
         return np.random.default_rng(self.integer)
 
-    def torch(self) -> torch.Generator:
+    def torch(self) -> "torch.Generator":
         """A fresh CPU torch generator at the start of this branch."""
+        import torch
+
         return torch.Generator().manual_seed(self.integer)

@@ -1,0 +1,49 @@
+"""`audit.toml`: everything about an audit that its owner decides, read once and written into the run."""
+
+from pathlib import Path
+
+import pydantic
+
+from remnant.audit.appetite import Appetite
+from remnant.audit.scenario import Name
+from remnant.base.config import Settings
+
+
+class About(Settings):
+    """`[about]`: what only the owner of the model knows. It stands on the decision sheet as it is; what is empty is a line to
+    fill in by hand."""
+
+    model: str = ""
+    version: str = ""
+    purpose: str = ""
+    recipient: str = ""
+    cohort: str = ""
+    criterion_set_on: str = ""
+    residual_risk: str = ""
+    valid_until: str = ""
+    new_test_when: str = ""
+    retention: str = ""
+    contact: str = ""
+
+
+class AuditConfig(Settings):
+    """All tables of audit.toml that every kind of audit has.
+
+    `scenario`: what the recipient sees. `seed`: the root of every random number.
+    """
+
+    scenario: Name = "checkpoint"
+    seed: int = pydantic.Field(0, ge=0)
+    appetite: Appetite = Appetite()
+    about: About = About()
+
+
+def config_of(path: Path | None, *, scenario: Name, seed: int | None = None) -> AuditConfig:
+    """The settings of the file `path`, or the defaults; `scenario` where the file has none, `seed` above the file.
+
+    Raises `RemnantError` naming the file and the key that does not fit.
+    """
+    config = AuditConfig(scenario=scenario)
+    if path:
+        config = config.with_toml(path)
+    return config if seed is None else config.changed(seed=seed)

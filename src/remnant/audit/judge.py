@@ -1,0 +1,142 @@
+"""The one rule of all verdicts: from findings and controls to outcomes, from outcomes and limits to the verdict.
+
+Pure functions of rows. A finding is *exposed* where its interval lies beyond the null, its adjusted p is at most `LEVEL` and no
+control speaks against it. Silence counts only where a control that could have failed did not. Limits are held against the ends
+of intervals, never against estimates.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from remnant.audit.words import against, ruling_sentence
+from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
+from remnant.measure.intervals import FEWEST
+
+LEVEL = 0.05  # of two-sided p, after Holm
+MOST_PATIENTS = 1_000_000  # above, no number of patients is said to tell
+
+
+def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
+    """What one `finding` shows, given the `controls` of its attack and of all attacks."""
+    own = _of(finding, controls)
+    if any(control.passed is False for control in own if control.kind != "planted"):
+        return "not testable"
+    if finding.value is None or finding.adjusted_p is None:
+        return "too few patients"
+    seen = finding.adjusted_p <= LEVEL
+    if seen and finding.value < finding.null:
+        # Training makes nobody look less like a member: the groups are swapped, or differ by something else.
+        return "not testable"
+    if seen and (finding.value if finding.low is None else finding.low) > finding.null:
+        return "exposed"
+    if any(control.passed is False for control in own):
+        return "attack too weak"
+    if finding.low is None or finding.n < FEWEST:
+        return "too few patients"
+    return "not shown"
+
+
+def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control]) -> Judged:
+    """Hold one `limit` against all `findings` of its statistic, whose outcomes are known.
+
+    *Outside*: an exposed finding lies above the limit with the end of the interval that holds for all findings together.
+    *Within*: no finding's interval reaches above the limit, the groups were shown to be alike, and the attack was shown to be
+    able to succeed. Else it cannot tell; `patients` would tell where more of them would.
+    """
+    places = [i for i, finding in enumerate(findings) if finding.statistic == limit.statistic]
+    if not places:
+        return Judged(limit=limit.name, ruling="cannot tell", sentence="No attack that measures this was run.")
+
+    def ruled(ruling: Ruling, place: int, sentence: str, patients: int | None = None) -> Judged:
+        return Judged(limit=limit.name, ruling=ruling, sentence=sentence, finding=place, patients=patients)
+
+    low = {i: _excess(findings[i], findings[i].bound_low, -math.inf) for i in places}
+    high = {i: _excess(findings[i], findings[i].high, math.inf) for i in places}
+    above = [i for i in places if findings[i].outcome == "exposed" and low[i] > limit.value]
+    if above:
+        strongest = max(above, key=lambda i: low[i])
+        return ruled("outside", strongest, against(findings[strongest], limit, "above"))
+    worst = max(places, key=lambda i: (high[i], _excess(findings[i], findings[i].value, -math.inf)))
+    if reason := _open([findings[i] for i in places], controls):
+        return ruled("cannot tell", worst, reason)
+    if high[worst] <= limit.value:
+        return ruled("within", worst, against(findings[worst], limit, "below"))
+    return ruled(
+        "cannot tell",
+        worst,
+        against(findings[worst], limit, "on both sides of"),
+        patients_that_tell(findings[worst], limit),
+    )
+
+
+def verdict_of(
+    limits: Sequence[Limit], findings: Sequence[Finding], controls: Sequence[Control], reasons: Iterable[str] = ()
+) -> Verdict:
+    """The verdict on the model: outside where any limit is passed, within where every one is held, else it cannot tell.
+
+    `reasons`: what beside controls and numbers keeps the audit from clearing a model. They hide no exposure.
+    """
+    held = [judged(limit, findings, controls) for limit in limits if limit.asked]
+    kept = list(reasons)
+    rulings = {one.ruling for one in held}
+    ruling: Ruling = "cannot tell"
+    if "outside" in rulings:
+        ruling = "outside"
+    elif rulings == {"within"} and not kept:
+        ruling = "within"
+    told = [one.sentence for one in held if one.ruling == ruling]
+    return Verdict(
+        ruling=ruling,
+        sentence=ruling_sentence(ruling, held),
+        reasons=list(dict.fromkeys(told + (kept if ruling == "cannot tell" else []))),
+        judged=held,
+    )
+
+
+def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
+    """About how many patients, dealt to the groups as these, would bring the interval's end to the limit; None for no number.
+
+    An interval narrows with the square root of the number of patients; the estimate is taken for the truth.
+    """
+    if finding.value is None or finding.low is None or finding.high is None:
+        return None
+    away = finding.value - finding.null - limit.value
+    half = finding.high - finding.value if away < 0 else finding.value - finding.low
+    if away == 0 or half <= 0:
+        return None
+    needed = finding.n * (half / away) ** 2
+    if needed > MOST_PATIENTS:
+        return None
+    # Two digits: it is a forecast.
+    step = 10 ** max(0, int(math.log10(max(needed, 1))) - 1)
+    return max(finding.n + 1, math.ceil(needed / step) * step)
+
+
+def _open(findings: Sequence[Finding], controls: Sequence[Control]) -> str:
+    """Why the silence of these findings clears nobody; empty where it may."""
+    own = [control for control in controls if any(control in _of(finding, controls) for finding in findings)]
+    for finding in findings:
+        if finding.outcome == "not testable":
+            failed = [control for control in _of(finding, controls) if control.passed is False]
+            return (
+                failed[0].sentence
+                if failed
+                else "Members fare worse than non-members: look whether the groups are swapped."
+            )
+    if not any(control.passed for control in own if control.kind != "planted"):
+        return "No control showed that members and non-members are alike."
+    planted = [control for control in own if control.kind == "planted"]
+    if any(control.passed for control in planted):
+        return ""
+    if planted:
+        return planted[0].sentence
+    return "No planted leak was looked for, so nobody knows whether the attack could have succeeded."
+
+
+def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
+    return [control for control in controls if control.attack in ("", finding.attack)]
+
+
+def _excess(finding: Finding, end: float | None, unknown: float) -> float:
+    """What `end` of a finding's interval lies beyond chance."""
+    return unknown if end is None else end - finding.null

@@ -1,0 +1,79 @@
+"""From findings and controls of any audit to results.json: outcomes, verdict, provenance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from remnant.audit.config import AuditConfig
+from remnant.audit.judge import outcome_of, verdict_of
+from remnant.audit.scenario import RECIPIENTS
+from remnant.base import provenance
+from remnant.base.findings import AttackRun, AuditResults, Control, Finding, Scenario
+from remnant.base.results import Row, Section, Value
+from remnant.base.run import Run
+
+
+def conclude(
+    config: AuditConfig,
+    *,
+    title: str,
+    model: Mapping[str, Value],
+    cohort: Mapping[str, Value],
+    attacks: Sequence[AttackRun],
+    findings: Sequence[Finding],
+    controls: Sequence[Control],
+    reasons: Sequence[str] = (),
+    notices: Sequence[str] = (),
+    sections: Sequence[Section] = (),
+    tables: Mapping[str, list[Row]] | None = None,
+    **provenance_of_run: Any,
+) -> AuditResults:
+    """The results of an audit whose `findings` have no outcome yet.
+
+    `reasons`: what beside controls and numbers keeps it from clearing a model. `provenance_of_run`: command, times, machine.
+    """
+    judged = [finding.model_copy(update={"outcome": outcome_of(finding, controls)}) for finding in findings]
+    limits = config.appetite.limits(config.scenario)
+    return AuditResults(
+        title=title,
+        model=dict(model),
+        scenario=Scenario(name=config.scenario, recipient=RECIPIENTS[config.scenario], attacks=list(attacks)),
+        cohort=dict(cohort),
+        about={name: text for name, text in config.about.resolved().items() if text},
+        notices=list(notices),
+        verdict=verdict_of(limits, judged, controls, reasons),
+        limits=limits,
+        findings=judged,
+        controls=list(controls),
+        sections=list(sections),
+        tables=dict(tables or {}),
+        seed=config.seed,
+        minimum_cell=config.appetite.minimum_cell,
+        settings=config.resolved(),
+        **provenance_of_run,
+    )
+
+
+def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
+    """The same measurements judged under another appetite, with its `[about]` where that says anything."""
+    limits = config.appetite.limits(results.scenario.name)
+    return results.model_copy(
+        update={
+            "limits": limits,
+            "verdict": verdict_of(limits, results.findings, results.controls),
+            "minimum_cell": config.appetite.minimum_cell,
+            "about": results.about | {name: text for name, text in config.about.resolved().items() if text},
+            "settings": results.settings | {"appetite": config.appetite.resolved()},
+        }
+    )
+
+
+def machine(run: Run, *, command: str, started: str, seconds: float, cpu_seconds: float) -> dict[str, Any]:
+    """Where the numbers come from, as `AuditResults` has it."""
+    return {
+        "command": command,
+        "started": started,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu_seconds, 1),
+        "hardware": provenance.hardware(),
+        "versions": provenance.versions(),
+    }

@@ -1,0 +1,26 @@
+"""Scenarios: what the recipient of a model sees of it, and so which attacks he can make."""
+
+from typing import Literal
+
+Name = Literal["checkpoint", "latents", "codes", "outputs"]
+
+RECIPIENTS: dict[str, str] = {
+    "checkpoint": "The recipient has the model's file: its weights, and all that it answers.",
+    "latents": "The recipient has the encoder and sees the latents of patients whose images he does not have.",
+    "codes": "The recipient sees what a client sends in place of images, and may run the client himself.",
+    "outputs": "The recipient may ask the model about any image, and sees what it answers.",
+}
+# What a recipient sees of the model, by `Attack.access`.
+SEEN: dict[str, tuple[str, ...]] = {
+    "checkpoint": ("Outputs", "Weights"),
+    "latents": ("Outputs", "Latents"),
+    "codes": ("Codes",),
+    "outputs": ("Outputs",),
+}
+# Which limits a scenario asks about, by the statistic that they are held against.
+ASKS: dict[str, tuple[str, ...]] = {
+    "checkpoint": ("advantage", "tpr_at_10_fpr", "rank1", "skill"),
+    "latents": ("advantage", "tpr_at_10_fpr", "rank1", "skill"),
+    "codes": ("rank1", "skill"),
+    "outputs": ("advantage", "tpr_at_10_fpr"),
+}

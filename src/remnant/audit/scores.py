@@ -1,0 +1,150 @@
+"""A table of scores, `scores.csv`: a membership attack that somebody else ran, to be judged without the model.
+
+One row a patient or an image: `patient`, `member` (1 or 0) and `score`, higher for more member-like, or `loss`, lower. Beside
+these, all optional: columns `reference...`, the same score under models that this patient did not train; `planted`, 1 for
+members who were made to be remembered, such as canaries with exchanged labels; and any trait of the patients (age, sex, site),
+by which the blind baseline asks whether the groups are alike.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from remnant.base.errors import RemnantError
+from remnant.base.texts import counted, short
+from remnant.cohort.table import read_table, refuse
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+
+NEEDED = ("patient", "member")
+SCORE, LOSS, PLANTED, REFERENCE = "score", "loss", "planted", "reference"
+# What says yes and no, small letters.
+YES = {"1", "1.0", "true", "yes", "member", "train", "training"}
+NO = {"0", "0.0", "false", "no", "non-member", "nonmember", "test", "holdout"}
+MOST_KINDS = 10  # values of a trait in words
+# What says who trained the model, or who somebody is, is no trait by which the groups may be alike.
+NO_TRAITS = {
+    "split",
+    "set",
+    "fold",
+    "subset",
+    "group",
+    "role",
+    "partition",
+    "id",
+    "name",
+    "image",
+    "file",
+    "path",
+    "case",
+}
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """One row a patient, means over rows: `roles`, `scores` (n,) higher for more member-like, `references` (n, k), NaN where a
+    model's is not known, `planted` (n,) boolean, and `traits` by name, (n,) numbers, NaN for unknown."""
+
+    patients: tuple[str, ...]
+    roles: np.ndarray
+    scores: np.ndarray
+    references: np.ndarray
+    planted: np.ndarray
+    traits: dict[str, np.ndarray]
+    rows: int
+
+
+def read_scores(path: Path) -> ScoreTable:
+    """Read a table of scores; raise one `RemnantError` for all that is wrong with it."""
+    table = read_table(path, NEEDED, (SCORE, LOSS, PLANTED))
+    given = [name for name in (SCORE, LOSS) if name in table.columns]
+    faults = []
+    if len(given) != 1:
+        said = "neither a column 'score' nor 'loss'" if not given else "both columns 'score' and 'loss'"
+        raise RemnantError(f"{path} has {said}; keep one, score for higher in members, loss for lower.")
+    references = [name for name in table.columns if name.lower().startswith(REFERENCE)]
+    values = {name: _numbers(table, name, path, faults) for name in (*given, *references)}
+    flags = {name: _flags(table, name, path, faults) for name in ("member", PLANTED) if name in table.columns}
+    if blank := int((table["patient"] == "").sum()):
+        faults.append(f"{path} has {counted(blank, 'row', 'rows')} without a patient; name him, or drop the row.")
+    if (unscored := table.index[np.isnan(values[given[0]])]).size and not faults:
+        faults.append(f"Line {unscored[0]} of {path} has no {given[0]}; every row needs one.")
+    refuse(path, faults)
+    table = table.assign(_member=flags["member"])
+    if len(both := [str(name) for name, own in table.groupby("patient")["_member"] if own.nunique() > 1]):
+        faults.append(
+            f"{path} has {counted(len(both), 'patient', 'patients')} in both groups, such as {short(both[0])}; a patient either "
+            "trained the model or did not."
+        )
+    refuse(path, faults)
+    sign = 1.0 if given[0] == SCORE else -1.0
+    columns = {
+        "score": sign * values[given[0]],
+        "member": flags["member"],
+        **{name: sign * values[name] for name in references},
+    }
+    columns["planted"] = flags.get(PLANTED, np.zeros(len(table)))
+    traits = dict(_traits(table, {*NEEDED, *given, PLANTED, *references, "_member"}))
+    means = pd.DataFrame({**columns, **traits}).groupby(table["patient"].to_numpy(), sort=False).mean()
+    counts = table.groupby("patient", sort=False).size().reindex(means.index)
+    roles = np.where(means["member"] > 0.5, MEMBER, NON_MEMBER)
+    planted = means["planted"].to_numpy() > 0
+    if (planted & (roles == NON_MEMBER)).any():
+        raise RemnantError(f"{path} has planted patients who are no members; planted are members alone.")
+    own = {name: means[name].to_numpy(float) for name in traits} | {"rows": counts.to_numpy(float)}
+    return ScoreTable(
+        tuple(map(str, means.index)),
+        roles,
+        means["score"].to_numpy(float),
+        means[references].to_numpy(float),
+        planted,
+        {name: column for name, column in own.items() if np.nanstd(column) > 0} if len(means) else {},
+        len(table),
+    )
+
+
+def _numbers(table: pd.DataFrame, name: str, path: Path, faults: list[str]) -> np.ndarray:
+    found = pd.to_numeric(
+        table[name].str.replace(",", ".") if _decimal_commas(table[name]) else table[name], errors="coerce"
+    )
+    wrong = table.index[(found.isna() & (table[name] != "")) | ~np.isfinite(found.fillna(0))]
+    if len(wrong):
+        faults.append(
+            f"Line {wrong[0]} of {path} has the {name} {short(table.loc[wrong[0], name])!r}; every {name} must be a finite number"
+            + (f" ({len(wrong)} rows)." if len(wrong) > 1 else ".")
+        )
+    return found.to_numpy(float)
+
+
+def _decimal_commas(column: pd.Series) -> bool:
+    """Whether numbers are written as 0,5: where no cell has a point."""
+    return column.str.contains(",").any() and not column.str.contains(".", regex=False).any()
+
+
+def _flags(table: pd.DataFrame, name: str, path: Path, faults: list[str]) -> np.ndarray:
+    words = table[name].str.lower()
+    unset = {""} if name == PLANTED else set()
+    wrong = table.index[~words.isin(YES | NO | unset)]
+    if len(wrong):
+        faults.append(
+            f"Line {wrong[0]} of {path} has the {name} {short(table.loc[wrong[0], name])!r}; write 1 or 0"
+            + (f" ({len(wrong)} rows)." if len(wrong) > 1 else ".")
+        )
+    return words.isin(YES).to_numpy(float)
+
+
+def _traits(table: pd.DataFrame, used: set[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Every further column as numbers: a number as it is, one of few words as a column a word; names of anything are left out."""
+    for name in table.columns:
+        if name in used or name.lower() in NO_TRAITS:
+            continue
+        cells = table[name]
+        numbers = pd.to_numeric(cells, errors="coerce")
+        if numbers.notna().sum() >= 0.5 * (cells != "").sum() and numbers.notna().any():
+            yield name, np.where(np.isfinite(numbers), numbers, math.nan)
+        elif 1 < cells.nunique() <= min(MOST_KINDS, len(table) / 2):
+            for word in sorted(set(cells)):
+                yield f"{name}: {word or 'unknown'}", (cells == word).to_numpy(float)

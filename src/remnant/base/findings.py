@@ -1,0 +1,167 @@
+"""What an audit writes into results.json: the one table of findings, the controls, the limits, the verdict.
+
+`docs/schema/results.schema.json` is made from these models, so that other programs can read a run without Remnant.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+
+from remnant.base.files import write_json
+from remnant.base.results import ResultsPart, Row, Section, Value, read_results
+
+SCHEMA_VERSION = 1
+
+Claim = Literal["reconstructions", "candidates", "patient_scores", "pair_scores", "attributes"]
+Statistic = Literal["auc", "advantage", "tpr_at_10_fpr", "fold_rank", "rank1", "verification_auc", "skill"]
+# The three criteria of the Article 29 Working Party, opinion 05/2014 (WP 216).
+Criterion = Literal["singling out", "linkability", "inference"]
+Outcome = Literal["exposed", "not shown", "attack too weak", "too few patients", "not testable"]
+Ruling = Literal["within", "outside", "cannot tell"]
+Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+class Finding(ResultsPart):
+    """One statistic of one attack on one target, over `n` patients.
+
+    `view`: what of the target the attack looked at. `value` with its 95% interval (`low`, `high`: None where too few patients
+    support one) is compared with `null`, what no leak gives. `p` is of that null, `adjusted_p` after Holm for all that was
+    looked at in this audit; `p_bound`: no resample was as extreme, so that both are at most this. `bound_low`: the lower end of
+    the interval that holds for all findings together, which is what is compared with a limit. `detectable`: the value that
+    80% power would have shown. `counts`: what the value is made of, in words. `primary`: named before the run. `published`:
+    the number of a paper.
+    """
+
+    target: str
+    defence: str = ""
+    attack: str
+    view: str
+    claim: Claim
+    criterion: Criterion
+    statistic: Statistic
+    where: str = ""
+    group: str
+    n: int
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    bound_low: float | None = None
+    null: float
+    p: Probability | None = None
+    p_bound: bool = False
+    adjusted_p: Probability | None = None
+    detectable: float | None = None
+    primary: bool = False
+    counts: str = ""
+    published: float | None = None
+    outcome: Outcome | None = None
+
+
+class Control(ResultsPart):
+    """A measurement whose answer is known if all is as it should be; `passed` None where too few patients can tell.
+
+    `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
+    not distinguish them. `planted`: what was made to leak must be found. `attack` empty: it is about all attacks.
+    """
+
+    kind: Literal["blind", "null", "planted"]
+    attack: str = ""
+    statistic: Statistic = "auc"
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p: Probability | None = None
+    p_bound: bool = False
+    n: int
+    passed: bool | None
+    sentence: str
+
+
+class Limit(ResultsPart):
+    """How much exposure the model's owner accepts, beyond chance: a line of the risk appetite, and where its number is from."""
+
+    name: str
+    statistic: Statistic
+    value: float
+    origin: str
+    asked: bool = True
+
+
+class Judged(ResultsPart):
+    """One limit held against the findings. `patients`: how many would tell, None where it is told or no number would."""
+
+    limit: str
+    ruling: Ruling
+    sentence: str
+    finding: int | None = None
+    patients: int | None = None
+
+
+class Verdict(ResultsPart):
+    """What the audit says of the model: `sentence` first, then a `reason` each."""
+
+    ruling: Ruling
+    sentence: str
+    reasons: list[str] = pydantic.Field(default_factory=list)
+    judged: list[Judged] = pydantic.Field(default_factory=list)
+
+
+class AttackRun(ResultsPart):
+    """An attack of Remnant's list: what it does in `words`, whether it was `run`, and why not."""
+
+    name: str
+    words: str
+    run: bool
+    why: str = ""
+
+
+class Scenario(ResultsPart):
+    """What the model's recipient sees, and which attacks that allows."""
+
+    name: str
+    recipient: str
+    attacks: list[AttackRun] = pydantic.Field(default_factory=list)
+
+
+class AuditResults(ResultsPart):
+    """results.json of an audit.
+
+    `model`: name, architecture, parameters, SHA-256 of its file. `cohort`: patients, images, and what unit was counted.
+    `about`: what only the owner knows, as he wrote it in `[about]`. `sections` show `tables` in the evidence.
+    """
+
+    schema_version: Literal[1] = 1
+    study: Literal["audit"] = "audit"
+    title: str
+    model: dict[str, Value]
+    scenario: Scenario
+    cohort: dict[str, Value]
+    about: dict[str, str] = pydantic.Field(default_factory=dict)
+    notices: list[str] = pydantic.Field(default_factory=list)
+    verdict: Verdict
+    limits: list[Limit]
+    findings: list[Finding]
+    controls: list[Control]
+    not_tested: list[str] = pydantic.Field(default_factory=list)
+    sections: list[Section] = pydantic.Field(default_factory=list)
+    tables: dict[str, list[Row]] = pydantic.Field(default_factory=dict)
+    command: str
+    seed: int
+    minimum_cell: int
+    seconds: float
+    cpu_seconds: float | None = None
+    started: str
+    hardware: dict[str, Value]
+    versions: dict[str, str | None]
+    checkpoints: dict[str, str] = pydantic.Field(default_factory=dict)
+    settings: dict[str, Any] = pydantic.Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check a results.json of an audit; raise `RemnantError` naming the place that does not fit."""
+        return read_results(cls, path)
+
+    def write(self, path: Path) -> None:
+        """Write the results as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))

@@ -1,0 +1,183 @@
+"""The rule of all verdicts: each line of it has a test that fails when the line changes."""
+
+import pytest
+
+from remnant.audit.judge import judged, outcome_of, patients_that_tell, verdict_of
+from remnant.base.findings import Control, Finding, Limit
+
+LIMIT = Limit(name="membership_advantage", statistic="advantage", value=0.05, origin="a test")
+
+
+def finding(**changed):
+    values = {
+        "target": "model",
+        "attack": "output",
+        "view": "margin",
+        "claim": "patient_scores",
+        "criterion": "inference",
+        "statistic": "advantage",
+        "group": "members against non-members",
+        "n": 200,
+        "value": 0.3,
+        "low": 0.2,
+        "high": 0.4,
+        "bound_low": 0.15,
+        "null": 0.0,
+        "p": 0.001,
+        "adjusted_p": 0.01,
+    }
+    return Finding(**(values | changed))
+
+
+SILENT = {"value": 0.0, "low": -0.1, "high": 0.1, "bound_low": -0.12, "p": 0.9, "adjusted_p": 1.0}
+CLEAR = SILENT | {"low": -0.02, "high": 0.04}
+
+
+def control(kind="blind", passed=True, attack=""):
+    return Control(kind=kind, attack=attack, value=0.5, n=200, passed=passed, sentence=f"{kind} {passed}.")
+
+
+SOUND = (control("blind"), control("planted", attack="output"))
+
+
+def told(found, controls=SOUND):
+    return found.model_copy(update={"outcome": outcome_of(found, controls)})
+
+
+def test_exposed_is_beyond_the_null_at_the_level_with_sound_controls():
+    assert outcome_of(finding(), SOUND) == "exposed"
+    assert outcome_of(finding(adjusted_p=0.05), SOUND) == "exposed"
+    assert outcome_of(finding(adjusted_p=0.051), SOUND) == "not shown"
+    assert outcome_of(finding(low=0.0), SOUND) == "not shown"
+    assert outcome_of(finding(null=0.2, low=0.2), SOUND) == "not shown"
+    assert outcome_of(finding(null=0.1), SOUND) == "exposed"
+
+
+def test_p_after_holm_decides_and_not_before():
+    assert outcome_of(finding(p=0.001, adjusted_p=0.2), SOUND) == "not shown"
+
+
+def test_few_patients_are_exposed_by_an_exact_test_and_cleared_by_none():
+    few = {"n": 8, "low": None, "high": None, "bound_low": None}
+    assert outcome_of(finding(**few), SOUND) == "exposed"
+    assert outcome_of(finding(**few, adjusted_p=0.3), SOUND) == "too few patients"
+    assert outcome_of(finding(**SILENT | {"n": 9}), SOUND) == "too few patients"
+    assert outcome_of(finding(**SILENT | {"n": 10}), SOUND) == "not shown"
+    assert outcome_of(finding(value=None), SOUND) == "too few patients"
+    assert outcome_of(finding(adjusted_p=None), SOUND) == "too few patients"
+
+
+@pytest.mark.parametrize("kind", ["blind", "null"])
+def test_groups_that_differ_by_themselves_test_nothing(kind):
+    broken = (control(kind, False), control("planted"))
+    assert outcome_of(finding(), broken) == "not testable"
+    assert outcome_of(finding(**SILENT), broken) == "not testable"
+    assert outcome_of(finding(), (control(kind, None),)) == "exposed"
+
+
+def test_an_attack_that_misses_its_planted_leak_is_too_weak_to_clear_and_may_still_expose():
+    missed = (control("blind"), control("planted", False, "output"))
+    assert outcome_of(finding(**SILENT), missed) == "attack too weak"
+    assert outcome_of(finding(), missed) == "exposed"
+
+
+def test_a_control_of_another_attack_says_nothing():
+    other = (control("blind"), control("null", False, "gradient"), control("planted", False, "gradient"))
+    assert outcome_of(finding(), other) == "exposed"
+    assert outcome_of(finding(**SILENT), other) == "not shown"
+
+
+def test_members_who_fare_worse_are_no_leak():
+    assert outcome_of(finding(value=-0.3, low=-0.4, high=-0.2), SOUND) == "not testable"
+    assert outcome_of(finding(value=-0.3, low=-0.4, high=-0.2, adjusted_p=0.5), SOUND) == "not shown"
+
+
+def test_outside_is_above_the_limit_with_the_end_that_holds_for_all():
+    assert judged(LIMIT, [told(finding())], SOUND).ruling == "outside"
+    assert judged(LIMIT, [told(finding(bound_low=0.05))], SOUND).ruling == "cannot tell"
+    assert judged(LIMIT, [told(finding(bound_low=0.051))], SOUND).ruling == "outside"
+    # Beyond chance, and not beyond chance and limit.
+    assert judged(LIMIT, [told(finding(null=0.1, bound_low=0.14))], SOUND).ruling == "cannot tell"
+    assert judged(LIMIT, [told(finding(null=0.1, bound_low=0.151))], SOUND).ruling == "outside"
+    assert judged(LIMIT, [told(finding(adjusted_p=0.2))], SOUND).ruling == "cannot tell"
+
+
+def test_outside_rests_on_the_strongest_and_needs_no_planted_leak():
+    weaker, other = told(finding(bound_low=0.06)), told(finding(statistic="auc"))
+    found = judged(LIMIT, [other, weaker, told(finding())], (control("blind"),))
+    assert (found.ruling, found.finding) == ("outside", 2)
+
+
+def test_within_is_below_the_limit_with_every_interval():
+    silent, clear = told(finding(**SILENT)), told(finding(**CLEAR))
+    assert judged(LIMIT, [clear], SOUND).ruling == "within"
+    assert judged(LIMIT, [told(finding(**CLEAR | {"high": 0.05}))], SOUND).ruling == "within"
+    assert judged(LIMIT, [told(finding(**CLEAR | {"high": 0.051}))], SOUND).ruling == "cannot tell"
+    found = judged(LIMIT, [clear, silent], SOUND)
+    assert (found.ruling, found.finding) == ("cannot tell", 1)
+
+
+def test_exposed_below_the_limit_is_within():
+    assert judged(LIMIT, [told(finding(value=0.03, low=0.01, high=0.04, bound_low=0.005))], SOUND).ruling == "within"
+
+
+@pytest.mark.parametrize(
+    ("controls", "said"),
+    [
+        ((), "alike"),
+        ((control("planted"),), "alike"),
+        ((control("blind", None), control("planted")), "alike"),
+        ((control("blind"),), "planted leak"),
+        ((control("blind"), control("planted", None)), "planted None"),
+        ((control("blind"), control("planted", True, "gradient")), "planted leak"),
+        ((control("blind", False), control("planted")), "blind False"),
+        ((control("blind"), control("planted", False)), "planted False"),
+    ],
+)
+def test_nothing_is_within_without_controls_that_could_fail_and_did_not(controls, said):
+    found = judged(LIMIT, [told(finding(**CLEAR), controls)], controls)
+    assert found.ruling == "cannot tell" and said in found.sentence
+    assert found.patients is None
+
+
+def test_a_null_of_references_shows_that_the_groups_are_alike_too():
+    assert judged(LIMIT, [told(finding(**CLEAR))], (control("null"), control("planted"))).ruling == "within"
+
+
+def test_few_patients_are_never_within():
+    few = told(finding(**CLEAR | {"low": None, "high": None, "bound_low": None, "n": 8}))
+    assert judged(LIMIT, [few], SOUND).ruling == "cannot tell"
+
+
+def test_what_was_not_measured_cannot_be_told():
+    found = judged(LIMIT, [told(finding(statistic="auc"))], SOUND)
+    assert (found.ruling, found.finding) == ("cannot tell", None)
+
+
+def test_the_verdict_is_outside_for_one_limit_and_within_for_all():
+    other = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
+    clear = told(finding(**CLEAR))
+    exposed = told(finding(statistic="tpr_at_10_fpr"))
+    within = told(finding(**CLEAR | {"statistic": "tpr_at_10_fpr"}))
+    assert verdict_of([LIMIT, other], [clear, exposed], SOUND).ruling == "outside"
+    assert verdict_of([LIMIT, other], [clear, within], SOUND).ruling == "within"
+    assert verdict_of([LIMIT, other], [clear], SOUND).ruling == "cannot tell"
+    assert verdict_of([LIMIT, other.model_copy(update={"asked": False})], [clear], SOUND).ruling == "within"
+    assert verdict_of([], [clear], SOUND).ruling == "cannot tell"
+
+
+def test_reasons_keep_from_clearing_and_hide_no_exposure():
+    assert verdict_of([LIMIT], [told(finding(**CLEAR))], SOUND, ["it was a trial"]).ruling == "cannot tell"
+    assert verdict_of([LIMIT], [told(finding())], SOUND, ["it was a trial"]).ruling == "outside"
+
+
+def test_patients_that_would_tell_grow_as_the_limit_is_near():
+    below = finding(value=0.0, low=-0.1, high=0.1)
+    assert patients_that_tell(below, LIMIT) == 800
+    assert patients_that_tell(finding(value=0.1, low=0.0, high=0.2, bound_low=0.0), LIMIT) == 800
+    assert patients_that_tell(finding(value=0.04, low=-0.06, high=0.14), LIMIT) == 20_000
+    assert patients_that_tell(finding(value=0.05, low=-0.05, high=0.15), LIMIT) is None
+    assert patients_that_tell(finding(value=0.0499, low=-0.05, high=0.15), LIMIT) is None
+    assert patients_that_tell(finding(low=None, high=None), LIMIT) is None
+    # Never fewer than there were.
+    assert patients_that_tell(finding(value=0.0, low=-0.01, high=0.01), LIMIT) == 201

@@ -1,0 +1,145 @@
+"""The audit of a table of scores, from the file to the verdict."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from remnant.audit.config import AuditConfig
+from remnant.audit.scores import read_scores
+from remnant.audit.table import audit_scores
+from remnant.base.errors import RemnantError
+from remnant.base.findings import AuditResults
+from remnant.measure.membership_inference import MEMBER
+
+
+def write(path, members, others, planted=(), traits=True, references=()):
+    draw = np.random.default_rng(0)
+    names = [
+        "patient",
+        "member",
+        "score",
+        "planted",
+        *(["age", "sex"] if traits else []),
+        *(f"reference_{i}" for i in range(len(references))),
+    ]
+    lines = [",".join(names)]
+    groups = [(1, 0, members), (0, 0, others), (1, 1, planted)]
+    place = 0
+    for member, mark, scores in groups:
+        for score in scores:
+            who = [f"p{place}", str(member), f"{score:.6f}", str(mark)]
+            who += [f"{draw.normal(60, 9):.0f}", "FM"[draw.integers(2)]] if traits else []
+            lines.append(",".join([*who, *(f"{column[place]:.6f}" for column in references)]))
+            place += 1
+    path.write_text("\n".join(lines))
+    return path
+
+
+def audited(tmp_path, *groups, **options):
+    path = write(tmp_path / "scores.csv", *groups, **options)
+    return audit_scores(path, AuditConfig(scenario="outputs"), tmp_path / "run")
+
+
+def draw(shift, count, seed=1):
+    return np.random.default_rng(seed).normal(shift, 1, count)
+
+
+def test_a_leak_is_outside_and_results_can_be_read_again(tmp_path):
+    found = audited(tmp_path, draw(2, 60), draw(0, 60, 2), draw(6, 10, 3))
+    assert found.verdict.ruling == "outside"
+    assert AuditResults.read(tmp_path / "run" / "results.json") == found
+    assert {finding.outcome for finding in found.findings} == {"exposed"}
+
+
+def test_no_leak_in_many_patients_is_within_and_in_few_cannot_be_told(tmp_path):
+    many = audited(tmp_path, draw(0, 6000), draw(0, 6000, 2), draw(6, 10, 3))
+    assert many.verdict.ruling == "within"
+    (tmp_path / "few").mkdir()
+    few = audited(tmp_path / "few", draw(0, 40), draw(0, 40, 2), draw(6, 10, 3))
+    assert few.verdict.ruling == "cannot tell" and "patients would tell" in few.verdict.sentence
+
+
+def test_without_planted_members_nothing_is_within(tmp_path):
+    assert audited(tmp_path, draw(0, 6000), draw(0, 6000, 2)).verdict.ruling == "cannot tell"
+
+
+def test_planted_members_are_a_control_and_no_evidence(tmp_path):
+    found = audited(tmp_path, draw(0, 60), draw(0, 60, 2), draw(6, 30, 3))
+    assert found.findings[0].n == 120
+    assert found.cohort["planted"] == 30
+
+
+def test_groups_that_differ_by_themselves_cannot_be_told(tmp_path):
+    path = tmp_path / "scores.csv"
+    rows = [f"p{i},{int(i < 60)},{(i < 60) * 2 + np.sin(i):.4f},{70 if i < 60 else 40 + i % 9}" for i in range(120)]
+    path.write_text("\n".join(["patient,member,score,age", *rows]))
+    found = audit_scores(path, AuditConfig(scenario="outputs"), tmp_path / "run")
+    assert found.verdict.ruling == "cannot tell"
+    assert {finding.outcome for finding in found.findings} == {"not testable"}
+
+
+def test_references_calibrate_and_are_a_null(tmp_path):
+    hard = np.random.default_rng(5).normal(0, 4, 130)
+    members, others, planted = hard[:60] + 1.5, hard[60:120], hard[120:] + 9
+    noise = np.random.default_rng(6).normal(0, 0.2, (2, 130))
+    found = audited(tmp_path, members, others, planted, references=(hard + noise[0], hard + noise[1]))
+    own = {finding.attack: finding for finding in found.findings if finding.statistic == "auc"}
+    assert own["calibrated"].value > 0.95 > 0.8 > own["given"].value
+    assert own["calibrated"].primary and not own["given"].primary
+    assert {control.kind for control in found.controls} == {"blind", "null", "planted"}
+
+
+def test_one_seed_gives_one_result(tmp_path):
+    first = audited(tmp_path, draw(1, 150), draw(0, 150, 2))
+    again = audit_scores(tmp_path / "scores.csv", AuditConfig(scenario="outputs"), tmp_path / "again")
+    assert first.findings == again.findings and first.controls == again.controls
+
+
+def test_rows_of_a_patient_are_one_patient(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("patient,member,loss\na,1,1\na,1,3\nb,0,5\n")
+    table = read_scores(path)
+    assert table.patients == ("a", "b") and table.scores.tolist() == [-2, -5]
+    assert table.roles.tolist() == [MEMBER, -MEMBER]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("patient,member\na,1\n", "neither a column"),
+        ("patient,member,score,loss\na,1,1,1\n", "both columns"),
+        ("patient,member,score\na,1,high\nb,0,1\n", "Line 2 .* 'high'"),
+        ("patient,member,score\na,1,inf\nb,0,1\n", "finite number"),
+        ("patient,member,score\na,1,\nb,0,1\n", "has no score"),
+        ("patient,member,score\na,maybe,1\nb,0,1\n", "write 1 or 0"),
+        ("patient,member,score\na,1,1\na,0,1\n", "in both groups"),
+        ("patient,member,score\n,1,1\nb,0,1\n", "without a patient"),
+        ("patient,member,score\na,1,1\nb,1,1\n", "not testable"),
+        ("patient,member,score\na,0,1\nb,0,1\n", "not testable"),
+        ("patient,member,score,planted\na,1,1,0\nb,0,1,1\n", "planted"),
+        ("patient,member,score,reference\na,1,1,\nb,0,1,2\n", "reference"),
+        ("patient,score\na,1\n", "lacks the column 'member'"),
+    ],
+)
+def test_a_table_that_does_not_serve_is_refused_in_one_sentence(tmp_path, text, said):
+    path = tmp_path / "s.csv"
+    path.write_text(text)
+    with pytest.raises(RemnantError, match=said):
+        audit_scores(path, AuditConfig(scenario="outputs"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_scores_need_no_pytorch(tmp_path):
+    write(tmp_path / "scores.csv", draw(2, 60), draw(0, 60, 2))
+    program = (
+        "import sys; sys.argv = ['remnant', 'audit', 'scores.csv']\n"
+        "from remnant.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print('code', end.code)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-3:] == ["code", "1", "False"], done.stderr
+    assert (tmp_path / "scores-audit" / "report.html").is_file()

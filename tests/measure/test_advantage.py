@@ -1,0 +1,54 @@
+"""Membership advantage: right on average, and with intervals that cover the truth."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from remnant.base.errors import RemnantError
+from remnant.measure.advantage import best_threshold, membership_advantage, rate_difference
+
+# Of a shift by one standard deviation: the largest difference of two normal tails.
+SHIFTED = 2 * stats.norm.cdf(0.5) - 1
+
+
+@pytest.mark.parametrize(("shift", "true"), [(0.0, 0.0), (1.0, SHIFTED)])
+def test_the_interval_covers_the_best_threshold(shift, true):
+    draw = np.random.default_rng(1)
+    found = [membership_advantage(draw.normal(shift, 1, 40), draw.normal(0, 1, 40), draw) for _ in range(400)]
+    assert np.mean([one.low > true for one in found]) <= 0.05
+    assert np.mean([one.high < true for one in found]) <= 0.025
+    # A threshold learned on half of them is a little less than the best.
+    assert true - 0.06 < np.mean([one.mean for one in found]) < true + 0.01
+
+
+def test_groups_apart_have_all_of_it_and_equal_ones_nothing():
+    draw = np.random.default_rng(0)
+    assert membership_advantage(np.arange(20) + 100.0, np.arange(20.0), draw).mean == 1
+    assert membership_advantage(np.zeros(20), np.zeros(20), draw).mean == 0
+
+
+def test_the_interval_of_a_difference_is_newcombes():
+    ours = rate_difference(56, 70, 48, 80)
+    low, high = confint_proportions_2indep(56, 70, 48, 80, method="newcomb", compare="diff")
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_few_patients_have_no_interval():
+    found = membership_advantage(np.arange(9.0), np.arange(20.0), np.random.default_rng(0))
+    assert np.isnan(found.low) and np.isnan(found.high) and not np.isnan(found.mean)
+    assert np.isnan(membership_advantage(np.ones(1), np.ones(5), np.random.default_rng(0)).mean)
+
+
+def test_the_best_threshold_is_that_of_brute_force():
+    draw = np.random.default_rng(3)
+    members, others = draw.integers(0, 12, 30).astype(float), draw.integers(0, 10, 25).astype(float)
+    gain = max((members > one).mean() - (others > one).mean() for one in np.arange(-1, 13, 0.25))
+    found = best_threshold(members, others)
+    assert (members > found).mean() - (others > found).mean() == pytest.approx(gain)
+    assert best_threshold(np.zeros(3), np.ones(3)) == np.inf
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    with pytest.raises(RemnantError):
+        membership_advantage(np.array([np.nan, 1.0]), np.arange(5.0), np.random.default_rng(0))
