@@ -12,6 +12,8 @@ from remnant.base.errors import RemnantError
 
 # Below, a header is most likely in metres, which nibabel takes for millimetres.
 SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.02, 10.0
+# Of the box that three directions span, where a cube has 1: a gantry's tilt leaves more than half.
+LEAST_SPANNED = 0.01
 # Four times a whole body by computed tomography; a small file that unpacks to more is no scan.
 MOST_VOXELS = 2**30
 
@@ -30,7 +32,8 @@ def checked(
 ) -> Header:
     """What a header says, once it can be that of a 3D scan; `spacing`, in mm, is what it says beside the affine (4, 4).
 
-    Raises `RemnantError` where `shape` is not that of one 3D volume of at most `MOST_VOXELS`, and for voxel sizes that none has.
+    Raises `RemnantError` where `shape` is not that of one 3D volume of at most `MOST_VOXELS`, for voxel sizes that none has, and
+    for axes in one plane.
     """
     shape = tuple(int(side) for side in shape)
     # Some exporters write one volume as (x, y, z, 1).
@@ -52,4 +55,9 @@ def checked(
                 f"The header of {path} gives a voxel size of {text} mm, which no scan has ({SMALLEST_SPACING_MM:g} "
                 f"to {LARGEST_SPACING_MM:g}); mend the header, in millimetres, or leave out this scan."
             )
+    if not (np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3] / of_affine)) > LEAST_SPANNED):
+        raise RemnantError(
+            f"The header of {path} does not say where its voxels lie: its axes span no volume, or its origin is no number; mend "
+            "the header or leave out this scan."
+        )
     return Header(shape, affine, of_affine)

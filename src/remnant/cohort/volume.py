@@ -1,13 +1,12 @@
 """Volumes of any format, checked for all that would spoil a measurement.
 
-Read are NIfTI, Analyze and FreeSurfer's .mgz (`nifti`), MetaImage and NRRD (`itk`), and DICOM series (`series`), of which a
-path is the folder or any file.
+Read are NIfTI, Analyze and FreeSurfer's .mgz (`nifti`), MetaImage and NRRD (`text_header`), and DICOM series (`series`), of
+which a path is the folder or any file.
 
 An Analyze header does not say where its axes point: its volumes are taken as LAS, Analyze's own convention, unless
 the layout knows better (`Case.axes`). One assumption for all patients tells none of them apart.
 """
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from scipy import ndimage
 from remnant.base.errors import RemnantError, foreign
 from remnant.base.texts import counted
 from remnant.cohort.header import Header, checked
-from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
-from remnant.cohort.itk import read_itk_geometry, read_itk_voxels
 from remnant.cohort.nifti import header_of, open_image, pair_files
 from remnant.cohort.series import is_series, read_stack
-from remnant.cohort.whole import require_held, whole_voxels
+from remnant.cohort.text_header import ENDINGS as TEXT_ENDINGS
+from remnant.cohort.text_header import open_text_volume, read_text_header, read_text_voxels
+from remnant.cohort.whole import whole_voxels
 
 WHOLE_WITHIN = 1e-3
 # Above, not every whole number has a floating-point number.
@@ -89,7 +88,7 @@ def label_values(paths: Iterable[Path]) -> set[int]:
 def holds_nan(path: Path) -> bool:
     """Whether a volume that `read_volume` reads holds NaN, which it took for background."""
     path = Path(path)
-    if is_series(path) or (not path.name.endswith(ITK_ENDINGS) and open_image(path).get_data_dtype().kind != "f"):
+    if is_series(path) or (not path.name.endswith(TEXT_ENDINGS) and open_image(path).get_data_dtype().kind != "f"):
         return False
     return bool(np.isnan(_read(path, voxels=True)[1]).any())
 
@@ -98,15 +97,14 @@ def volume_files(path: Path) -> tuple[Path, ...]:
     """The files that a volume consists of: one, the slices of a DICOM series, or header and voxels, of which `path` names one."""
     if is_series(path):
         return read_stack(path).files
-    if path.name.endswith((".mhd", ".nhdr")):
-        # Their voxels lie in files that the header names.
-        return (path, *sorted(other for other in path.parent.glob(f"{path.stem}*raw*") if other.is_file()))
+    if path.name.endswith(TEXT_ENDINGS):
+        return tuple(dict.fromkeys((path, read_text_header(path).file)))
     return pair_files(path)
 
 
 def nibabel_image(path: Path) -> nib.spatialimages.SpatialImage | None:
     """As `open_image`; None for what nibabel does not read, a DICOM series, MetaImage and NRRD."""
-    return None if is_series(path) or path.name.endswith(ITK_ENDINGS) else open_image(path)
+    return None if is_series(path) or path.name.endswith(TEXT_ENDINGS) else open_image(path)
 
 
 def _read(path: Path, *, voxels: bool) -> tuple[Header, np.ndarray | None]:
@@ -116,12 +114,9 @@ def _read(path: Path, *, voxels: bool) -> tuple[Header, np.ndarray | None]:
     if is_series(path):
         stack = read_stack(path)
         return checked(path, stack.shape, stack.affine), stack.voxels() if voxels else None
-    if path.name.endswith(ITK_ENDINGS):
-        header = checked(path, *read_itk_geometry(path))
-        if path.suffix in (".mha", ".nrrd"):
-            # A byte a voxel at least; the other two name a file of their own.
-            require_held(path, math.prod(header.shape), path, packed=True)
-        return header, read_itk_voxels(path) if voxels else None
+    if path.name.endswith(TEXT_ENDINGS):
+        header, raw = open_text_volume(path)
+        return header, read_text_voxels(path, raw) if voxels else None
     image = open_image(path)
     header = header_of(path, image)
     if not voxels:

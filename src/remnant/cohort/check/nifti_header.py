@@ -17,11 +17,11 @@ from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import judge
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.dicom import is_dicom
-from remnant.cohort.itk import ENDINGS as ITK_ENDINGS
-from remnant.cohort.itk import read_itk_texts
 from remnant.cohort.nifti import open_image
 from remnant.cohort.radiograph.raster import texts as picture_texts
 from remnant.cohort.radiograph.read import kind
+from remnant.cohort.text_header import ENDINGS as TEXT_ENDINGS
+from remnant.cohort.text_header import read_text_header
 
 FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
 # NIfTI-1's registered extensions that carry another program's header.
@@ -67,8 +67,8 @@ def header_texts(path: Path) -> dict[str, str]:
     """What a header says in words, by the field or extension that it stands in; empty fields are left out."""
     if kind(path):
         return {place: text if len(text) < 100 else _telling(text) for place, text in picture_texts(path).items()}
-    if path.name.endswith(ITK_ENDINGS):
-        return _itk_texts(path)
+    if path.name.endswith(TEXT_ENDINGS):
+        return _texts_by_key(path)
     header = open_image(path).header
     texts = {
         name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip()
@@ -85,10 +85,10 @@ def header_texts(path: Path) -> dict[str, str]:
     return {place: text if len(text) < 100 else _telling(text) for place, text in texts.items() if text}
 
 
-def _itk_texts(path: Path) -> dict[str, str]:
+def _texts_by_key(path: Path) -> dict[str, str]:
     """As `header_texts`; of DICOM the attributes that say something of a person, those that say who it is called DICOM first."""
     texts = {}
-    for key, text in read_itk_texts(path).items():
+    for key, text in read_text_header(path).texts.items():
         match = re.fullmatch(r"([0-9A-Fa-f]{4})\|([0-9A-Fa-f]{4})", key)
         keyword = keyword_for_tag(int(match[1] + match[2], 16)) if match else ""
         if not keyword:
