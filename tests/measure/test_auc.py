@@ -75,6 +75,7 @@ def test_detectable_is_found_four_times_in_five():
     assert np.mean(found) == pytest.approx(0.8, abs=0.06)
     assert detectable_auc(3, 3) > 0.95 and detectable_auc(1, 1) == 1
     assert detectable_auc(300, 300) < detectable_auc(30, 30) < detectable_auc(8, 8)
+    assert detectable_auc(30, 30, design_effect=2.0) == pytest.approx(detectable_auc(15, 15), abs=0.005)
     assert math.isnan(detectable_auc(0, 5))
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from remnant.base.errors import RemnantError
+from remnant.measure.auc import detectable_auc
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, dealt_again, membership_test
 
 
@@ -121,6 +122,27 @@ def test_p_and_interval_are_of_one_design_however_targets_and_patients_differ(pa
         against.append(found.p <= 0.01 and found.auc.low <= 0.5 <= found.auc.high)
     assert np.mean(covered) >= 0.9
     assert np.mean(against) <= 0.02 and np.mean(wide) < 0.2
+
+
+@pytest.mark.parametrize(("patients", "folds"), [(24, 4), (24, 2)])
+def test_detectable_is_found_four_times_in_five_in_the_design_that_the_interval_is_of(patients, folds):
+    spread = 2.0
+    area = 0.5
+    for _ in range(6):  # What is detectable hangs, by the design effect, a little on the area that is there.
+        leak = stats.norm.ppf(area) * math.sqrt(2 * (1 + spread**2))
+        rotations = [rotation(patients, folds, leak=leak, spread=spread, seed=seed) for seed in range(30)]
+        area = np.mean([membership_test(*each, generator(), 1).detectable() for each in rotations])
+    assert area < detectable_auc(patients, patients) - 0.05
+    found = [
+        membership_test(*rotation(patients, folds, leak=leak, spread=spread, seed=seed), generator(seed), 99).p <= 0.05
+        for seed in range(100, 300)
+    ]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.1)
+
+
+def test_one_target_has_the_detectable_area_of_independent_patients_at_the_level_asked_for():
+    found = membership_test(generator(1).normal(size=60), np.repeat([MEMBER, NON_MEMBER], 30), generator())
+    assert found.design_effect == 1 and found.detectable(0.01) == detectable_auc(30, 30, alpha=0.01)
 
 
 def test_targets_of_one_member_each_have_an_interval_that_covers_the_truth():

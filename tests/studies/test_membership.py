@@ -65,3 +65,5 @@ def test_a_test_comes_back_from_what_a_cell_returns():
     back = restored(json.loads(json.dumps(stored(few), allow_nan=False)))
     assert math.isnan(back.auc.low) and back.few and back.p == few.p and back.describe() == few.describe()
     assert back.true_positives.describe() == few.true_positives.describe()
+    twice = membership_test(np.stack([np.arange(24.0)] * 2), np.stack([ROLES, -ROLES]), np.random.default_rng(0), 99)
+    assert twice.design_effect < 1 and restored(json.loads(json.dumps(stored(twice)))) == twice

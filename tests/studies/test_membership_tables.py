@@ -1,5 +1,7 @@
 """Tables of membership by the model's own output: Holm over all targets, a row of the blind baseline, the verdicts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,23 @@ def test_a_look_that_alone_would_show_does_not_where_many_were_looked_at():
         membership_tables(targets(weak, *others))["membership_verdicts"][0]["outcome"] for others in ((), (0,) * 12)
     )
     assert (alone, among) == ("shown", "not shown")
+
+
+def test_what_is_detectable_is_so_in_the_design_of_the_row_and_after_its_adjustment():
+    """Patients who trade places between two targets: an AUC that is significant may not lie far below the detectable one."""
+    random, roles = np.random.default_rng(0), np.stack([ROLES, -ROLES])
+    scores = random.normal(size=roles.shape) + 4 * random.normal(size=len(ROLES)) + 1.5 * (roles == MEMBER)
+    test = membership_test(scores, roles, random)
+    tables = membership_tables({"t": ByOutput({"dice": test, "cross_entropy": test}, test)})
+    row, _, blind = tables["membership"]
+    assert row["holm_p"] < 0.001 and row["auc"] > row["detectable"] - 0.05
+    assert row["detectable"] == test.detectable(0.025)
+    assert blind["detectable"] == test.detectable(0.1)  # the p of the blind baseline is one-sided
+    silent = replace(test, p=0.5)
+    (verdict,) = membership_tables({"t": ByOutput({"dice": silent, "cross_entropy": silent}, silent)})[
+        "membership_verdicts"
+    ]
+    assert f"an AUC of {row['detectable']:.2f} four times in five" in verdict["sentence"]
 
 
 def test_the_section_shows_what_the_tables_have():

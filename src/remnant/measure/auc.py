@@ -72,17 +72,21 @@ def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
     return float(stats.mannwhitneyu(positive, negative, alternative="two-sided", method="auto").pvalue)
 
 
-def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05) -> float:
+def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05, design_effect: float = 1.0) -> float:
     """The area above 0.5 that a two-sided test of m against n patients tells from 0.5 with this power; NaN for no patients.
 
-    Standard errors as in `mann_whitney_auc`. 1 where even a complete separation would not be enough.
+    Standard errors and `design_effect` as in `mann_whitney_auc`. 1 where even a complete separation would not be enough.
     """
     if m == 0 or n == 0:
         return math.nan
-    critical = stats.norm.ppf(1 - alpha / 2) * math.sqrt(_variance(0.5, m, n))
+
+    def error(area: float) -> float:
+        return math.sqrt(design_effect * _variance(area, m, n))
+
+    critical = stats.norm.ppf(1 - alpha / 2) * error(0.5)
 
     def excess(area: float) -> float:
-        return area - 0.5 - critical - stats.norm.ppf(power) * math.sqrt(_variance(area, m, n))
+        return area - 0.5 - critical - stats.norm.ppf(power) * error(area)
 
     return float(optimize.brentq(excess, 0.5, 1)) if excess(1) > 0 else 1.0
 

@@ -34,14 +34,15 @@ class MembershipTest:
     """Members against non-members by one score a patient, higher for more member-like.
 
     `auc` has an interval from `FEWEST` patients a group on. `p`: two-sided, of the patients having been dealt to their roles at
-    random; it is exact, or Monte Carlo, and with `p_bound` no deal was as extreme, so that p is at most this. `detectable`:
-    the AUC that 80% power would have shown. `true_positives`: at `FALSE_POSITIVES`.
+    random; it is exact, or Monte Carlo, and with `p_bound` no deal was as extreme, so that p is at most this. `design_effect`:
+    by how much the variance of this AUC is larger than that of as many independent patients; the interval is made with it.
+    `true_positives`: at `FALSE_POSITIVES`.
     """
 
     auc: Interval
     p: float
     p_bound: bool
-    detectable: float
+    design_effect: float
     true_positives: TruePositives
     members: int
     non_members: int
@@ -50,6 +51,10 @@ class MembershipTest:
     def few(self) -> bool:
         """Whether a group is too small for an interval."""
         return min(self.members, self.non_members) < FEWEST
+
+    def detectable(self, level: float = 0.05) -> float:
+        """The AUC that a two-sided test at this `level` would have shown with 80% power, in the design of the interval."""
+        return detectable_auc(self.members, self.non_members, alpha=level, design_effect=self.design_effect)
 
     def describe(self) -> str:
         """Patients, AUC and p in words for a report."""
@@ -87,7 +92,8 @@ def membership_test(
     if min(m, n) == 0:
         raise RemnantError(f"A membership test needs members and non-members. Got {m} and {n} instead.")
     alone = len(scores) == 1
-    auc = mann_whitney_auc(members, non_members, design_effect=1.0 if alone else _design_effect(scores, roles))
+    effect = 1.0 if alone else _design_effect(scores, roles)
+    auc = mann_whitney_auc(members, non_members, design_effect=effect)
     if min(m, n) < FEWEST:
         auc = Interval(auc.mean, math.nan, math.nan, auc.n)
     if alone:
@@ -97,7 +103,7 @@ def membership_test(
             lambda order: abs(auc_of(scores[:, order], roles) - 0.5), scores.shape[1], seeds, resamples
         )
     at_rate = true_positives(members, non_members, (FALSE_POSITIVES,))[0]
-    return MembershipTest(auc, p, bound, detectable_auc(m, n), at_rate, m, n)
+    return MembershipTest(auc, p, bound, effect, at_rate, m, n)
 
 
 def auc_of(scores: np.ndarray, roles: np.ndarray) -> float:

@@ -56,7 +56,7 @@ def stored(test: MembershipTest) -> dict[str, Any]:
     values = asdict(test)
     for part in (values["auc"], values["true_positives"]["share"]):
         part.update({name: number(value) for name, value in part.items()})
-    return values | {"detectable": number(test.detectable)}
+    return values
 
 
 def restored(values: Mapping[str, Any]) -> MembershipTest:
@@ -66,7 +66,7 @@ def restored(values: Mapping[str, Any]) -> MembershipTest:
         _interval(values["auc"]),
         values["p"],
         values["p_bound"],
-        _float(values["detectable"]),
+        values["design_effect"],
         TruePositives(rate["rate"], _interval(rate["share"]), rate["needed"], rate["non_members"]),
         values["members"],
         values["non_members"],

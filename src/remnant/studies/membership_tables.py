@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from remnant.attacks.membership.signals import SIGNALS
 from remnant.attacks.membership.verdict import LEVEL, judge
 from remnant.base.results import FigureView, Row, Section, TableView, number
-from remnant.measure.auc import detectable_auc
 from remnant.measure.membership_inference import MembershipTest
 from remnant.measure.multiplicity import holm
 from remnant.studies.columns import interval_columns
@@ -41,9 +40,11 @@ def membership_tables(tested: Mapping[str, ByOutput], key: str = "target") -> di
     for target, one in tested.items():
         own = {signal: adjusted[target, signal] for signal in one.tests}
         rows += [
-            _row({key: target, "signal": signal}, test, own[signal], len(looks)) for signal, test in one.tests.items()
+            _row({key: target, "signal": signal}, test, own[signal], LEVEL / len(looks))
+            for signal, test in one.tests.items()
         ]
-        rows.append(_row({key: target, "signal": BLIND}, one.blind, None, 1))
+        # Its p is one-sided.
+        rows.append(_row({key: target, "signal": BLIND}, one.blind, None, 2 * LEVEL))
         verdict = judge(one.tests, one.blind, own, len(looks))
         auc = one.tests[verdict.signal].auc.mean if verdict.signal else None
         verdicts.append({key: target, "control": one.control, **asdict(verdict), "auc": auc})
@@ -85,7 +86,7 @@ def membership_section(key: str = "target", heading: str = "Target", who: str = 
     )
 
 
-def _row(where: Row, test: MembershipTest, adjusted: float | None, together: int) -> Row:
+def _row(where: Row, test: MembershipTest, adjusted: float | None, level: float) -> Row:
     found = test.true_positives
     return {
         **where,
@@ -97,7 +98,7 @@ def _row(where: Row, test: MembershipTest, adjusted: float | None, together: int
         "p_bound": test.p_bound,
         "holm_p": adjusted,
         "holm_p_bound": test.p_bound,
-        "detectable": number(detectable_auc(test.members, test.non_members, alpha=LEVEL / together)),
+        "detectable": number(test.detectable(level)),
         **interval_columns("true_positives", found.share),
         "at_false_positives": found.rate,
         "found": found.describe(),

@@ -13,7 +13,7 @@ from remnant.measure.membership_inference import MembershipTest
 def test_of(auc=0.9, p=0.001, patients=24):
     rate = TruePositives(0.1, Interval(math.nan, math.nan, math.nan, 0), 30, patients)
     interval = Interval(auc, auc - 0.1, min(1, auc + 0.05), 2 * patients)
-    return MembershipTest(interval, p, False, 0.73, rate, patients, patients)
+    return MembershipTest(interval, p, False, 1.0, rate, patients, patients)
 
 
 test_of.__test__ = False

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from remnant.attacks.membership.signals import SIGNALS
-from remnant.measure.auc import detectable_auc
 from remnant.measure.membership_inference import FEWEST, MembershipTest
 from remnant.measure.multiplicity import holm
 
@@ -65,7 +64,7 @@ def judge(
             f"{CANNOT_TELL} {test.members} members and {test.non_members} non-members are too few: {FEWEST} of each are "
             "needed.",
         )
-    detectable = detectable_auc(test.members, test.non_members, alpha=LEVEL / (together or len(tests)))
+    detectable = test.detectable(LEVEL / (together or len(tests)))
     return Verdict(
         "not shown",
         f"Membership by the model's own output was not shown ({found}). So many patients would have shown an AUC of "
