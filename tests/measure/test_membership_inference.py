@@ -160,8 +160,17 @@ def test_those_of_other_roles_are_not_counted_but_dealt():
 
 
 def test_dealing_again_counts_the_order_as_it_is():
-    p, bound = dealt_again(lambda order: float((order == np.arange(30)).all()), 30, generator(), 99)
-    assert (p, bound) == (0.01, True)
+    dealt = dealt_again(lambda order: float((order == np.arange(30)).all()), 30, generator(), 99)
+    assert (dealt.p, dealt.p_bound) == (0.01, True) and len(dealt.values) == 99
+
+
+@pytest.mark.parametrize("pairs", [3, 20])
+def test_matched_patients_change_places_with_each_other_alone(pairs):
+    matched = np.tile(np.arange(pairs), 2)
+    orders = []
+    dealt_again(lambda order: float(orders.append(order) or 0), 2 * pairs, generator(), 99, matched)
+    assert all((matched[order] == matched).all() for order in orders)
+    assert len({tuple(order) for order in orders}) == (2**3 if pairs == 3 else 100)
 
 
 def test_what_does_not_fit_is_refused():

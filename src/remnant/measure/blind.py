@@ -25,14 +25,24 @@ RESAMPLES = 500
 
 
 def blind_test(
-    features: np.ndarray, roles: np.ndarray, seeds: np.random.Generator, resamples: int = RESAMPLES
+    features: np.ndarray,
+    roles: np.ndarray,
+    seeds: np.random.Generator,
+    resamples: int = RESAMPLES,
+    matched: np.ndarray | None = None,
 ) -> MembershipTest:
     """How well `features` (p, d) of one target's patients, or (targets, p, d), distinguish `roles` (p,) or (targets, p).
 
     Scores are those of a ridge regression on the role, out of fold in a cross-validation stratified by role, in which a
     patient is in one part alone. p is of an AUC this high: the patients are dealt anew and the regression is fitted anew, so
-    that it holds whatever the features. One-sided, since with an AUC below 0.5 the regression has found nothing. Raises
-    `RemnantError` for a group of fewer than two patients.
+    that it holds whatever the features. One-sided, since with an AUC below 0.5 the regression has found nothing. The interval
+    is as wide as the AUC of these deals is spread, which is wider than that of independent scores.
+
+    `matched`, int (p,): a number that patients share of whom a design dealt some to either group, such as a pair. Patients held
+    out would otherwise leave a surplus of their kind in the other group, so that groups that are alike by design came out below
+    0.5. Those of one number are held out together and dealt among each other alone. What pairs leave unlike and a design
+    balances on the whole still leans a little, to the safe side of p. Raises `RemnantError` for a group of fewer than two
+    patients.
     """
     features = features if features.ndim == 3 else features[None]
     roles = np.atleast_2d(roles)
@@ -40,7 +50,9 @@ def blind_test(
         raise RemnantError(
             f"Blind features need one role a patient and target. Got {features.shape[:2]} and {roles.shape} instead."
         )
-    parts = [[_parts(own, seeds) for _ in range(PARTITIONS)] for own in roles]
+    patients = roles.shape[1]
+    matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
+    parts = [[_parts(own, matched, seeds) for _ in range(PARTITIONS)] for own in roles]
 
     def scores(order: np.ndarray) -> np.ndarray:
         return np.stack(
@@ -50,9 +62,13 @@ def blind_test(
             ]
         )
 
-    found = membership_test(scores(np.arange(roles.shape[1])), roles, seeds, resamples=1)
-    p, bound = dealt_again(lambda order: auc_of(scores(order), roles), roles.shape[1], seeds, resamples)
-    return replace(found, p=p, p_bound=bound)
+    dealt = dealt_again(lambda order: auc_of(scores(order), roles), patients, seeds, resamples, matched)
+    m, n = int((roles == MEMBER).sum()), int((roles == NON_MEMBER).sum())
+    alone = (m + n + 1) / (12 * m * n)  # of independent scores (Mann and Whitney 1947)
+    # Where every deal has the same AUC the features tell nothing, and nothing is known of its spread.
+    effect = float(np.square(dealt.values - 0.5).mean()) / alone or 1.0
+    found = membership_test(scores(np.arange(patients)), roles, seeds, resamples=1, design_effect=effect)
+    return replace(found, p=dealt.p, p_bound=dealt.p_bound)
 
 
 def weighed(columns: np.ndarray) -> np.ndarray:
@@ -64,18 +80,27 @@ def weighed(columns: np.ndarray) -> np.ndarray:
     return np.where(varied, centred / np.where(varied, spread, 1), 0) / np.sqrt(max(1, varied.sum()))
 
 
-def _parts(roles: np.ndarray, seeds: np.random.Generator) -> np.ndarray:
-    """Which part of the cross-validation each patient is in, int (p,), as evenly as members and non-members allow."""
-    part = np.zeros(len(roles), dtype=int)
-    fewest = min(int((roles == role).sum()) for role in (MEMBER, NON_MEMBER))
-    if fewest < 2:
+def _parts(roles: np.ndarray, matched: np.ndarray, seeds: np.random.Generator) -> np.ndarray:
+    """Which part of the cross-validation each patient is in, int (p,), as evenly as members and non-members allow.
+
+    Of those of one `matched` number each part takes members and non-members in the same ratio, so that a pair stays together.
+    """
+    if (fewest := min(int((roles == role).sum()) for role in (MEMBER, NON_MEMBER))) < 2:
         raise RemnantError(
             f"The blind baseline needs two members and two non-members at least. Got {fewest} in one of the groups; add patients."
         )
-    for role in (MEMBER, NON_MEMBER):
-        own = seeds.permutation(np.flatnonzero(roles == role))
-        part[own] = np.arange(len(own)) % min(PARTS, fewest)
-    return part
+    kinds = [
+        [seeds.permutation(np.flatnonzero((matched == number) & (roles == role))) for role in (MEMBER, NON_MEMBER)]
+        for number in seeds.permutation(np.unique(matched))
+    ]
+    part, sets = np.zeros(len(roles), dtype=int), 0
+    for both in kinds:
+        # Those who have nobody of their kind in the other group spread over all parts.
+        own = min(map(len, both)) or max(map(len, both))
+        for group in both:
+            part[group] = sets + np.arange(len(group)) % max(own, 1)
+        sets += own
+    return part % min(PARTS, fewest)
 
 
 def _out_of_fold(features: np.ndarray, roles: np.ndarray, part: np.ndarray) -> np.ndarray:

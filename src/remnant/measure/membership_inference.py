@@ -67,7 +67,11 @@ class MembershipTest:
 
 
 def membership_test(
-    scores: np.ndarray, roles: np.ndarray, seeds: np.random.Generator, resamples: int = RESAMPLES
+    scores: np.ndarray,
+    roles: np.ndarray,
+    seeds: np.random.Generator,
+    resamples: int = RESAMPLES,
+    design_effect: float | None = None,
 ) -> MembershipTest:
     """Test `scores` (n,) of one target or (targets, n) of several, with `roles` of the same shape, for n patients.
 
@@ -79,7 +83,9 @@ def membership_test(
     his scores (every deal up to `ALL_ORDERS` patients), which is exact whatever patients and targets differ in. The interval
     is about these very targets, as p is, and takes in that the same patients stand in both groups: its variance is multiplied
     by what targets as strata and patients as clusters do to DeLong's (Obuchowski 1997, at least `LEAST_DESIGN_EFFECT`).
-    Raises `RemnantError` for unlike shapes, scores that are not finite and no member or no non-member.
+
+    `design_effect`: that of the scores where it is known otherwise, as of scores that were fitted to the roles. Raises
+    `RemnantError` for unlike shapes, scores that are not finite and no member or no non-member.
     """
     scores, roles = (np.atleast_2d(part) for part in (np.asarray(scores, dtype=float), np.asarray(roles)))
     if scores.shape != roles.shape or scores.ndim != 2 or not np.isfinite(scores).all():
@@ -92,16 +98,15 @@ def membership_test(
     if min(m, n) == 0:
         raise RemnantError(f"A membership test needs members and non-members. Got {m} and {n} instead.")
     alone = len(scores) == 1
-    effect = 1.0 if alone else _design_effect(scores, roles)
+    effect = design_effect or (1.0 if alone else _design_effect(scores, roles))
     auc = mann_whitney_auc(members, non_members, design_effect=effect)
     if min(m, n) < FEWEST:
         auc = Interval(auc.mean, math.nan, math.nan, auc.n)
     if alone:
         p, bound = _mann_whitney_p(members, non_members, seeds, resamples)
     else:
-        p, bound = dealt_again(
-            lambda order: abs(auc_of(scores[:, order], roles) - 0.5), scores.shape[1], seeds, resamples
-        )
+        dealt = dealt_again(lambda order: abs(auc_of(scores[:, order], roles) - 0.5), scores.shape[1], seeds, resamples)
+        p, bound = dealt.p, dealt.p_bound
     at_rate = true_positives(members, non_members, (FALSE_POSITIVES,))[0]
     return MembershipTest(auc, p, bound, effect, at_rate, m, n)
 
@@ -114,21 +119,47 @@ def auc_of(scores: np.ndarray, roles: np.ndarray) -> float:
     return float((ranks[:m].sum() - m * (m + 1) / 2) / (m * n))
 
 
+@dataclass(frozen=True)
+class Dealt:
+    """One-sided `p` of a statistic among deals of the patients, whether that is a bound, and its `values` in these deals."""
+
+    p: float
+    p_bound: bool
+    values: np.ndarray
+
+
 def dealt_again(
-    statistic: Callable[[np.ndarray], float], patients: int, seeds: np.random.Generator, resamples: int = RESAMPLES
-) -> tuple[float, bool]:
-    """One-sided p of `statistic(order)` at the order as it is, among orders of the `patients`, and whether p is a bound.
+    statistic: Callable[[np.ndarray], float],
+    patients: int,
+    seeds: np.random.Generator,
+    resamples: int = RESAMPLES,
+    matched: np.ndarray | None = None,
+) -> Dealt:
+    """`statistic(order)` at the order as it is, held against orders of the `patients`.
 
     Every order up to `ALL_ORDERS` patients, which is exact; else `resamples` random ones, with hits + 1 over resamples + 1
-    (Phipson and Smyth 2010): without a hit that is the most that p may be.
+    (Phipson and Smyth 2010): without a hit that is the most that p may be. Patients of one number in `matched`, int
+    (patients,), change places with each other alone.
     """
     start = np.arange(patients)
+    matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
     least = statistic(start) - 1e-12
     if patients <= ALL_ORDERS:
-        hits = [statistic(np.array(order)) >= least for order in itertools.permutations(range(patients))]
-        return float(np.mean(hits)), False
-    hits = sum(statistic(seeds.permutation(patients)) >= least for _ in range(resamples))
-    return (hits + 1) / (resamples + 1), hits == 0
+        orders = [np.array(order) for order in itertools.permutations(range(patients))]
+        values = np.array([statistic(order) for order in orders if (matched[order] == matched).all()])
+        return Dealt(float(np.mean(values >= least)), False, values)
+    places = np.argsort(matched, kind="stable")
+    alike = np.split(places, np.flatnonzero(np.diff(matched[places])) + 1)
+
+    def deal() -> np.ndarray:
+        order = start.copy()
+        for own in alike:
+            order[own] = seeds.permutation(own)
+        return order
+
+    values = np.array([statistic(deal()) for _ in range(resamples)])
+    hits = int((values >= least).sum())
+    return Dealt((hits + 1) / (resamples + 1), hits == 0, values)
 
 
 def _mann_whitney_p(

@@ -8,11 +8,14 @@ from tests.studies.kim2019.example import fitted, scans, study
 
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.revisit import RevisitSettings
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.view import View
-from remnant.studies.kim2019 import page, preset
+from remnant.measure.blind import blind_test
+from remnant.studies.kim2019 import membership, page, preset
 from remnant.studies.kim2019.kept import keep, kept
 from remnant.studies.kim2019.membership import blind_cell
+from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.records import Fitted
 from remnant.studies.kim2019.seeing import see_cell
 from remnant.studies.kim2019.tables import make_tables
@@ -57,7 +60,7 @@ def noisy(run, changed=lambda images, roles: images):
 def test_the_blind_baseline_knows_scans_alone(tmp_path):
     run = Run.start(tmp_path / "alike", "kim2019", {}, resume=False)
     ours = noisy(run)
-    found = restored(blind_cell(run, 0)["blind"])
+    found = restored(blind_cell(run, 0, False)["blind"])
     assert found.p > 0.05 and (found.members, found.non_members) == (8, 24)
 
     def brighter(images, roles):
@@ -65,8 +68,24 @@ def test_the_blind_baseline_knows_scans_alone(tmp_path):
 
     other = Run.start(tmp_path / "apart", "kim2019", {}, resume=False)
     noisy(other, brighter)
-    assert restored(blind_cell(other, 0)["blind"]).p < 0.05
+    assert restored(blind_cell(other, 0, False)["blind"]).p < 0.05
     assert len(ours.where("training")) == 16
+
+
+def test_patients_are_matched_by_their_sessions_where_the_study_spread_these(tmp_path, monkeypatch):
+    run = Run.start(tmp_path / "run", "kim2019", {}, resume=False)
+    ours = noisy(run)
+    once = replace(ours, labels=np.where((np.arange(len(ours.patients)) == 1)[:, None, None, None], 0, ours.labels))
+    keep(run, once)
+    given = []
+    monkeypatch.setattr(membership, "blind_test", lambda *_, matched: given.append(matched) or blind_test(*_, 1))
+    blind_cell(run, 0, True)
+    blind_cell(run, 0, False)
+    assert sorted(given[0].tolist()) == [1] + [2] * 31 and given[1] is None
+    settings = preset("smoke")
+    simulated = settings.changed(net=settings.net.changed(revisits=RevisitSettings()))
+    spread = [cells_of(run, one, {}, ours, ())[0].arguments["spread"] for one in (settings, simulated)]
+    assert spread == [True, False]
 
 
 class Bright(torch.nn.Module):

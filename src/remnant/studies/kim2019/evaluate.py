@@ -100,7 +100,7 @@ def evaluate(
                 name, variants[name], Path(trained).resolve(), settings.attack, settings.seed, scans, tuple(others)
             ),
             Cell(cell_name(IDENTITY, RAW, "code"), identity_cell, control),
-            blind_baseline(settings.seed),
+            blind_baseline(settings.seed, spread=False),
         ]
         patients = sum(len(other.patients) for other in others.values())
         if not asked.quiet:

@@ -21,8 +21,11 @@ from remnant.studies.membership_tables import ByOutput, membership_tables
 BLIND = "blind"
 
 
-def blind_cell(run: Run, seed: int) -> dict[str, Any]:
-    """The blind baseline: training patients against test patients by their scans, ages and sexes alone."""
+def blind_cell(run: Run, seed: int, spread: bool) -> dict[str, Any]:
+    """The blind baseline: training patients against test patients by their scans, ages and sexes alone.
+
+    `spread`: both roles were given as many patients of each number of sessions as their sizes allow.
+    """
     scans = kept(run, Scans, STUDY)
     chosen = [i for role in ("training", "test") for i in scans.where(role) if scans.labels[i].any()]
     sexes = np.array([{"F": 1.0, "M": 0.0}.get(scans.sexes[i], np.nan) for i in chosen])
@@ -32,7 +35,8 @@ def blind_cell(run: Run, seed: int) -> dict[str, Any]:
     names, features = blind_features(torch.from_numpy(scans.images[chosen]), patients, details)
     role_of = dict(zip(patients, roles, strict=True))
     own = np.array([role_of[name] for name in names])
-    return {"blind": stored(blind_test(features, own, Seeds(seed).child(BLIND).numpy()))}
+    matched = np.array([patients.count(name) for name in names]) if spread else None
+    return {"blind": stored(blind_test(features, own, Seeds(seed).child(BLIND).numpy(), matched=matched))}
 
 
 def membership_rows(

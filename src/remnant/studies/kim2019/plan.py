@@ -22,8 +22,9 @@ def cells_of(
     run: Run, settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
 ) -> list[Cell]:
     """Every cell of a study: a pre-training of each recipe, a training of each variant, and all that is measured of it."""
+    # Where visits are simulated, `roles.deal` does not spread the patients with several.
+    cells = [blind_baseline(settings.seed, spread=settings.net.revisits is None)]
     # A variant after the other: the first is the control, and a stopped study has whole variants to show.
-    cells = [blind_baseline(settings.seed)]
     begun = set()
     for name, variant in variants.items():
         training, before = cell_name(TRAIN, name), pretraining(variant.recipe)
@@ -41,9 +42,9 @@ def cells_of(
     return cells
 
 
-def blind_baseline(seed: int) -> Cell:
-    """The cell that holds training patients against test patients without any network."""
-    return Cell(BLIND, blind_cell, {"seed": seed})
+def blind_baseline(seed: int, *, spread: bool) -> Cell:
+    """The cell that holds training patients against test patients without any network; `spread` as `blind_cell` takes it."""
+    return Cell(BLIND, blind_cell, {"seed": seed, "spread": spread})
 
 
 def measuring_cells(

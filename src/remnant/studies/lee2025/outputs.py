@@ -5,23 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import stats
 
-from remnant.attacks.membership.blind import blind_features
 from remnant.attacks.membership.threshold import classify
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.measure.blind import blind_test
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, MembershipTest, membership_test
-from remnant.studies.lee2025.kept import Group, read_groups
+from remnant.measure.membership_inference import MEMBER, MembershipTest, membership_test
+from remnant.studies.lee2025.blind import ROLES, blind_baseline, together
+from remnant.studies.lee2025.kept import read_groups
 from remnant.studies.lee2025.targets import CONTROLS
 from remnant.studies.membership_tables import ByOutput
 from remnant.targets.access import classifier_outputs
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
-
-ROLES = {"members": MEMBER, "non_members": NON_MEMBER}
 
 
 def output_cell_name(target: str) -> str:
@@ -51,14 +47,6 @@ def output_cell(run: Run, target: str, checkpoint: Path, input_range: InputRange
 def labels_known(labels: np.ndarray) -> bool:
     """Whether a group's labels are answers: a group without them has -1."""
     return bool((labels >= 0).all())
-
-
-def together(groups: Mapping[str, Group]) -> tuple[torch.Tensor, tuple[str, ...], np.ndarray]:
-    """Members and then non-members as one: images (n, 1, N, N), the patient and the role of each."""
-    images = torch.from_numpy(np.concatenate([groups[name].images for name in ROLES]))
-    patients = tuple(patient for name in ROLES for patient in groups[name].patients)
-    roles = np.concatenate([np.full(len(groups[name].patients), role) for name, role in ROLES.items()])
-    return images, patients, roles
 
 
 def task_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -102,7 +90,7 @@ def outputs_tested(
         if not (cell := cells.get(output_cell_name(target))):
             continue
         if source not in blind:
-            blind[source] = _blind(read_groups(run, source), seeds.child("blind", source))
+            blind[source] = blind_baseline(source, read_groups(run, source), seeds.child("blind", source))
         roles = np.array(cell["roles"])
         tests = {
             signal: membership_test(np.array(scores), roles, seeds.child(target, signal).numpy())
@@ -110,19 +98,3 @@ def outputs_tested(
         }
         tested[target] = ByOutput(tests, blind[source], control=target in CONTROLS)
     return tested
-
-
-def _blind(groups: Mapping[str, Group], seeds: Seeds) -> MembershipTest:
-    images, patients, roles = together(groups)
-    both = [groups[name] for name in ROLES]
-    sexes = np.array([{"F": 0.0, "M": 1.0}.get(sex, np.nan) for group in both for sex in group.sexes])
-    labels = np.concatenate([group.labels for group in both]).astype(float)
-    labels = labels.reshape(len(labels), -1)
-    details = {
-        "age": np.concatenate([group.ages for group in both]),
-        "sex": sexes,
-        **{f"label {place}": np.where(column < 0, np.nan, column) for place, column in enumerate(labels.T)},
-    }
-    names, features = blind_features(images, patients, details)
-    role = dict(zip(patients, roles.tolist(), strict=True))
-    return blind_test(features, np.array([role[name] for name in names]), seeds.numpy())
