@@ -46,8 +46,8 @@ def told(found, controls=SOUND):
 
 def test_exposed_is_beyond_the_null_at_the_level_with_sound_controls():
     assert outcome_of(finding(), SOUND) == "exposed"
-    assert outcome_of(finding(adjusted_p=0.05), SOUND) == "exposed"
-    assert outcome_of(finding(adjusted_p=0.051), SOUND) == "not shown"
+    assert outcome_of(finding(adjusted_p=0.01), SOUND) == "exposed"
+    assert outcome_of(finding(adjusted_p=0.0101), SOUND) == "not shown"
     assert outcome_of(finding(low=0.0), SOUND) == "not shown"
     assert outcome_of(finding(null=0.2, low=0.2), SOUND) == "not shown"
     assert outcome_of(finding(null=0.1), SOUND) == "exposed"

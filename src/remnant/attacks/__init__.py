@@ -1,1 +1,1 @@
-"""Attacks, one a file. Each takes an access of the target and the attacker's own images, and nothing else."""
+"""Attacks: what somebody learns of patients from what he sees of a model. `registry.ATTACKS` lists them."""

@@ -1,6 +1,7 @@
 """`audit.toml`: everything about an audit that its owner decides, read once and written into the run."""
 
 from pathlib import Path
+from typing import Any
 
 import pydantic
 
@@ -26,6 +27,23 @@ class About(Settings):
     contact: str = ""
 
 
+class TargetConfig(Settings):
+    """`[target]`: the network. Paths are relative to the folder of audit.toml.
+
+    `build`: a function of target.py, or "library:architecture" with its `arguments`. `checkpoint`: the weights, where build does
+    not load them. `window`: voxels of a sliding window, for scans that do not pass whole. `batch`: images that pass together.
+    `planted_steps`: at most so many steps plant the positive control. `seconds`: how long build may take.
+    """
+
+    build: str = "build"
+    arguments: dict[str, Any] = pydantic.Field(default_factory=dict)
+    checkpoint: Path | None = None
+    window: tuple[pydantic.PositiveInt, ...] | None = None
+    batch: int = pydantic.Field(8, ge=1)
+    planted_steps: int = pydantic.Field(200, ge=0)
+    seconds: float = pydantic.Field(600, gt=0)
+
+
 class AuditConfig(Settings):
     """All tables of audit.toml that every kind of audit has.
 
@@ -34,6 +52,7 @@ class AuditConfig(Settings):
 
     scenario: Name = "checkpoint"
     seed: int = pydantic.Field(0, ge=0)
+    target: TargetConfig = TargetConfig()
     appetite: Appetite = Appetite()
     about: About = About()
 

@@ -1,24 +1,27 @@
 """From claims to rows of the one table of findings."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from remnant.audit.judge import LEVEL
 from remnant.base.findings import Control, Finding
-from remnant.base.results import number
+from remnant.base.results import Row, number
 from remnant.base.texts import counted
 from remnant.measure.advantage import membership_advantage, rate_difference
 from remnant.measure.auc import detectable_auc, mann_whitney_auc
+from remnant.measure.balance import balance
 from remnant.measure.intervals import FEWEST, Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, MembershipTest, membership_test
 from remnant.measure.multiplicity import holm, holm_is_bound
 
 PRIMARY_SHARE = 0.5  # of the level, for the tests that were named before the run
 PLANTED_AUC = 0.95
+CONTROL_LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
 GROUP = "members against non-members"
+POINTS = 101  # of a ROC curve
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def membership_rows(claims: Sequence[Scored], seeds: np.random.Generator, target
 
 def blind_control(test: MembershipTest) -> Control:
     """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided."""
-    passed = test.p > LEVEL / 2
+    passed = test.p > CONTROL_LEVEL / 2
     return Control(
         kind="blind",
         **_named(test.auc),
@@ -121,7 +124,7 @@ def blind_control(test: MembershipTest) -> Control:
 def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
     """The control of scores that cannot know who is a member; `what` they are of, a noun phrase."""
     test = membership_test(scores.scores, scores.roles, seeds)
-    passed = test.p > LEVEL
+    passed = test.p > CONTROL_LEVEL
     return Control(
         kind="null",
         **_named(test.auc),
@@ -149,6 +152,40 @@ def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -
     )
 
 
+def roc_rows(claim: Scored) -> list[Row]:
+    """The ROC curve of a claim at `POINTS` false positive rates."""
+    members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
+    rates = np.linspace(0, 1, POINTS)
+    # Above the threshold lie at most so many of the non-members.
+    thresholds = np.sort(np.append(others, -np.inf))[::-1][np.floor(rates * len(others) + 1e-9).astype(int)]
+    found = [(members > one).mean() for one in thresholds]
+    return [
+        {"attack": claim.attack, "view": claim.view, "fpr": float(rate), "tpr": float(share)}
+        for rate, share in zip(rates, found, strict=True)
+    ]
+
+
+def balance_rows(patients: Sequence[str], roles: np.ndarray, traits: Mapping[str, np.ndarray]) -> list[Row]:
+    """How alike both groups are in every trait, one value a patient."""
+    rows = []
+    names = np.array(patients)
+    for trait, values in traits.items():
+        sides = [part for role in (MEMBER, NON_MEMBER) for part in (values[roles == role], names[roles == role])]
+        found = balance(*sides)
+        rows.append(
+            {
+                "trait": trait,
+                "members": number(found.first),
+                "non_members": number(found.second),
+                "members_known": found.first_patients,
+                "non_members_known": found.second_patients,
+                "difference": number(found.difference),
+                "apart": found.apart,
+            }
+        )
+    return rows
+
+
 def ends(found: Interval, wide: Interval) -> dict[str, float | None]:
     """Value, 95% interval and the lower end that holds for all findings together, as a `Finding` has them."""
     return _named(found) | {"bound_low": number(wide.low)}
@@ -167,7 +204,8 @@ def _true_positives(members: np.ndarray, non_members: np.ndarray, level: float) 
     threshold = np.sort(non_members)[::-1][math.floor(FALSE_POSITIVES * n + 1e-9)]
     k, j = int((members > threshold).sum()), int((non_members > threshold).sum())
     apart = rate_difference(k, m, j, n, level)
-    return Interval(FALSE_POSITIVES + apart.mean, FALSE_POSITIVES + apart.low, FALSE_POSITIVES + apart.high, m + n)
+    low, high = (min(1.0, max(0.0, FALSE_POSITIVES + end)) for end in (apart.low, apart.high))
+    return Interval(min(1.0, FALSE_POSITIVES + apart.mean), low, high, m + n)
 
 
 def _said(auc: Interval) -> str:

@@ -8,14 +8,20 @@ import numpy as np
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.results import conclude, machine
-from remnant.audit.rows import Scored, blind_control, membership_rows, null_control, planted_control
+from remnant.audit.rows import (
+    Scored,
+    balance_rows,
+    blind_control,
+    membership_rows,
+    null_control,
+    planted_control,
+    roc_rows,
+)
 from remnant.audit.scores import ScoreTable, read_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Control
-from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.measure.balance import balance
 from remnant.measure.blind import blind_test, weighed
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
@@ -25,7 +31,6 @@ WORDS = {
     CALIBRATED: "a threshold on that score minus its mean under the reference models (difference calibration, Watson 2022)",
 }
 VIEWS = {GIVEN: "the score", CALIBRATED: "the score minus that of reference models"}
-POINTS = 101  # of a ROC curve
 
 
 def audit_scores(
@@ -36,8 +41,7 @@ def audit_scores(
     The primary attack is the calibrated score where references are given, else the score. Raises `RemnantError` for a table
     that does not serve and for a directory that is taken.
     """
-    table = read_scores(path)
-    _check(path, table)
+    table = check_scores(path)
     began, worked = time.monotonic(), time.process_time()
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
     with Run.start(out, "audit", {**config.resolved(), "scores": str(path.resolve())}, resume=resume) as run:
@@ -52,7 +56,10 @@ def audit_scores(
             attacks=_attacks(claims),
             findings=membership_rows(genuine, seeds.child("tests").numpy()),
             controls=controls_of(table, claims, seeds),
-            tables={"roc": [row for claim in genuine for row in roc_rows(claim)], "balance": balance_rows(table)},
+            tables={
+                "roc": [row for claim in genuine for row in roc_rows(claim)],
+                "balance": balance_rows(table.patients, table.roles, table.traits),
+            },
             notices=["The scores were made elsewhere: whether they are right, this audit cannot know."],
             **machine(
                 run,
@@ -96,43 +103,9 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
     return controls
 
 
-def roc_rows(claim: Scored) -> list[Row]:
-    """The ROC curve of a claim at `POINTS` false positive rates."""
-    members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
-    rates = np.linspace(0, 1, POINTS)
-    # Above the threshold lie at most so many of the non-members.
-    thresholds = np.sort(np.append(others, -np.inf))[::-1][np.floor(rates * len(others) + 1e-9).astype(int)]
-    found = [(members > one).mean() for one in thresholds]
-    return [
-        {"attack": claim.attack, "view": claim.view, "fpr": float(rate), "tpr": float(share)}
-        for rate, share in zip(rates, found, strict=True)
-    ]
-
-
-def balance_rows(table: ScoreTable) -> list[Row]:
-    """How alike both groups are in every trait."""
-    rows = []
-    names = np.array(table.patients)
-    for trait, values in table.traits.items():
-        sides = [
-            part for role in (MEMBER, NON_MEMBER) for part in (values[table.roles == role], names[table.roles == role])
-        ]
-        found = balance(*sides)
-        rows.append(
-            {
-                "trait": trait,
-                "members": number(found.first),
-                "non_members": number(found.second),
-                "members_known": found.first_patients,
-                "non_members_known": found.second_patients,
-                "difference": number(found.difference),
-                "apart": found.apart,
-            }
-        )
-    return rows
-
-
-def _check(path: Path, table: ScoreTable) -> None:
+def check_scores(path: Path) -> ScoreTable:
+    """The table, if it serves; raises `RemnantError` for what is wrong with it, and for what makes membership untestable."""
+    table = read_scores(path)
     genuine = table.roles[~table.planted]
     for role, name in ((MEMBER, "who trained the model (member 1)"), (NON_MEMBER, "who did not (member 0)")):
         if not (genuine == role).any():
@@ -143,6 +116,7 @@ def _check(path: Path, table: ScoreTable) -> None:
         raise RemnantError(
             f"{path} has patients without a score under any reference model; score them, or drop the columns."
         )
+    return table
 
 
 def _cohort(table: ScoreTable) -> dict[str, str | int]:

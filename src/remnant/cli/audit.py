@@ -1,7 +1,7 @@
 """`remnant audit`: one verdict on anybody's model, and an exit code that a release pipeline can gate on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,9 +9,13 @@ from remnant.base.errors import RemnantError
 from remnant.cli.options import Config, Quiet, Resume, typed
 from remnant.cli.values import existing
 
+if TYPE_CHECKING:
+    from remnant.audit.config import AuditConfig
+
 # 2 is bad input and 70 a fault of Remnant, as everywhere.
 EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
 TABLES = (".csv", ".tsv", ".txt")
+SETTINGS = "audit.toml"
 
 
 def audit(
@@ -20,32 +24,90 @@ def audit(
         typer.Argument(
             callback=existing("subject of the audit"),
             metavar="SUBJECT",
-            help="A table of scores (.csv) with the columns patient, member, score.",
+            help="A folder with audit.toml and target.py, or a table of scores (.csv: patient, member, score).",
         ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Run directory; by default SUBJECT-audit in the current folder.")
     ] = None,
     config: Config = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run one batch, say all faults at once, and audit nothing.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Audit a model: may it leave the house? Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
-    if subject.suffix.lower() not in TABLES:
-        raise RemnantError(f"{subject} is no table of scores; give a .csv with the columns patient, member and score.")
-    place = out or Path(f"{subject.stem}-audit")
+    place = out or Path(f"{subject.resolve().stem}-audit")
+    if subject.is_dir():
+        _folder(subject, place, config, check=check, seed=seed, resume=resume, quiet=quiet)
+    elif subject.suffix.lower() in TABLES:
+        _scores(subject, place, config, check=check, seed=seed, resume=resume)
+    else:
+        raise RemnantError(
+            f"{subject} is neither a folder with {SETTINGS} nor a table of scores (.csv); give one of these."
+        )
+    _told(place, quiet=quiet)
+
+
+def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool) -> None:
     from remnant.audit.config import config_of
-    from remnant.audit.table import audit_scores
+    from remnant.audit.table import audit_scores, check_scores
+
+    if check:
+        check_scores(table)
+        print(f"{table} can be audited.")
+        raise typer.Exit
+    audit_scores(table, config_of(config, seed=seed, scenario="outputs"), place, command=typed(), resume=resume)
+
+
+def _folder(
+    folder: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool, quiet: bool
+) -> None:
+    settings = config or folder / SETTINGS
+    if not settings.is_file():
+        raise RemnantError(f"{folder} has no {SETTINGS}; `remnant audit --init {folder}` writes one to start from.")
+    from remnant.audit.config import config_of
+
+    read = config_of(settings, seed=seed, scenario="checkpoint")
+    found = _worked(folder, place, read, check=check, resume=resume, quiet=quiet)
+    if check:
+        for number, fault in enumerate(found["faults"], 1):
+            print(f"{number}. {fault}")
+        if found["faults"]:
+            raise typer.Exit(2)
+        print(f"{folder} can be audited.")
+        raise typer.Exit
+
+
+def _worked(folder: Path, place: Path, config: "AuditConfig", *, check: bool, resume: bool, quiet: bool) -> dict:
+    from remnant.audit.process import WorkerError, in_own_process
+    from remnant.base.run import Run
+    from remnant.cli.main import FAULT
+
+    if not check:
+        # Before the owner's code takes its time.
+        Run.free(place, "audit", resume=resume)
+    try:
+        return in_own_process(folder, place, config, check=check, resume=resume, quiet=quiet, command=typed())
+    except WorkerError:
+        from remnant.base.progress import say
+
+        say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
+        raise typer.Exit(FAULT) from None
+
+
+def _told(place: Path, *, quiet: bool) -> None:
+    from remnant.base.findings import AuditResults
     from remnant.base.progress import say
     from remnant.report.audit import make_audit_report
 
-    settings = config_of(config, seed=seed, scenario="outputs")
-    results = audit_scores(subject, settings, place, command=typed(), resume=resume)
     page = make_audit_report(place)
+    verdict = AuditResults.read(place / "results.json").verdict
     if not quiet:
-        say(results.verdict.sentence)
-        for reason in results.verdict.reasons:
+        say(verdict.sentence)
+        for reason in verdict.reasons:
             say(f"- {reason}")
     print(page)
-    raise typer.Exit(EXIT_CODES[results.verdict.ruling])
+    raise typer.Exit(EXIT_CODES[verdict.ruling])

@@ -8,10 +8,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from remnant.cohort.images import Images
 from remnant.measure.blind import weighed
 
 SIDES = {2: 8, 3: 4}  # of the reduced image, by its axes
 BINS = 16
+
+
+def blind_features_of(images: Images) -> tuple[tuple[str, ...], np.ndarray]:
+    """As `blind_features`, of images of any shapes, ranges and channels: greys are scaled to [0, 1] by the 0.5 and 99.5
+    percentiles of all images together, and their sides, which may differ between groups, are known as well."""
+    sample = torch.cat([image.flatten()[:: max(1, image.numel() // 4096)] for image in images.images]).float()
+    low, high = (float(value) for value in np.percentile(sample.numpy(), (0.5, 99.5)))
+    pool = {1: functional.adaptive_avg_pool1d, 2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}
+    same = {tuple(image.shape[1:]) for image in images.images}
+    sides = {
+        f"side {axis}": np.array([image.shape[1 + axis] for image in images.images]) for axis in range(images.spatial)
+    }
+    scaled = [
+        ((image.float() - low) / max(high - low, 1e-12)).clamp(0, 1).mean(0, keepdim=True) for image in images.images
+    ]
+    if len(same) > 1:
+        # Reduced to the same sides, whose grey values say what the whole ones do.
+        least = tuple(min(shape[axis] for shape in same) for axis in range(images.spatial))
+        scaled = [pool[images.spatial](image, least) for image in scaled]
+    return blind_features(torch.stack(scaled), images.patients, {**images.details, **sides})
 
 
 def blind_features(

@@ -1,0 +1,58 @@
+"""An attack, as the audit, `inspect`, help and reports meet it: what it needs, what it claims, what it costs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from remnant.base.config import Settings
+from remnant.base.findings import Claim
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.targets.audited import Audited
+
+Access = Literal["Outputs", "Weights", "Latents", "Codes"]
+
+
+class NoSettings(Settings):
+    """Of an attack that has nothing to set."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How member-like each of the candidates' patients looks in one `view`, in words: `scores` (n,), higher for more so."""
+
+    view: str
+    patients: tuple[str, ...]
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an attack may use beside what it is handed: its branch of the seeds, its folder, and where to tell what it is at."""
+
+    seeds: Seeds
+    folder: Path
+    tell: Callable[[str], None] = lambda note: None
+
+
+@dataclass(frozen=True)
+class Attack:
+    """`run(target, candidates, settings, work)` returns claims about the `candidates`, of whom it is not told who is a member.
+
+    `words`: what it does, a noun phrase. `access`: what of the model it sees. `applies(target, candidates)`: why it does not
+    apply, empty where it does. `source`: who described it. `primary`: the first of its views is named before the run, and shares
+    half of the level with no other attack's.
+    """
+
+    name: str
+    words: str
+    access: Access
+    claim: Claim
+    run: Callable[..., list[Scores]]
+    source: str
+    applies: Callable[[Audited, Images], str] = lambda target, candidates: ""
+    settings: type[Settings] = NoSettings
+    primary: bool = False

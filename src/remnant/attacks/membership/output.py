@@ -1,0 +1,96 @@
+"""Membership by the model's own output, of any classifier or segmenter: a threshold on what it says of a patient's images."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from remnant.attacks.attack import Attack, Scores, Work
+from remnant.attacks.membership.signals import shifts, signed_margin
+from remnant.base.config import Settings
+from remnant.cohort.images import Images, patient_means
+from remnant.targets.audited import Audited
+from remnant.targets.head import Head
+from remnant.targets.objective import image_loss
+
+MARGIN, MARGIN_SHIFTED, CORRECT = "signed margin", "signed margin, mean over shifted images", "right or wrong"
+DICE, DICE_SHIFTED = "Dice", "Dice, mean over shifted scans"
+CROSS_ENTROPY, CROSS_ENTROPY_SHIFTED = "cross-entropy", "cross-entropy, mean over shifted scans"
+OWN_LOSS = "the owner's loss"
+
+
+def by_output(target: Audited, candidates: Images, settings: Settings, work: Work) -> list[Scores]:
+    """One claim a signal. A classifier: signed margin of the image as it is and as the mean over nine places, and whether the
+    answer is right (Yeom et al. 2018, the gap attack). A segmenter: Dice and cross-entropy over the foreground, as it is and over
+    four places. With the owner's loss, that too. The first is the primary one.
+    """
+    places = [_signals(target, candidates, change) for change in shifts(candidates.spatial)]
+    mean = {name: np.mean([one[name] for one in places], axis=0) for name in places[0]}
+    if target.head.task == "segmentation":
+        found = {**places[0], DICE_SHIFTED: mean[DICE], CROSS_ENTROPY_SHIFTED: mean[CROSS_ENTROPY]}
+    else:
+        margin = places[0][MARGIN]
+        found = {MARGIN_SHIFTED: mean[MARGIN], MARGIN: margin, CORRECT: (margin > 0).astype(float)}
+    if target.loss is not None:
+        with torch.no_grad():
+            pairs = zip(candidates.images, candidates.labels or (), strict=True)
+            found[OWN_LOSS] = -np.array([float(image_loss(target, image, label)) for image, label in pairs])
+    return [Scores(view, *patient_means(values, candidates.patients)) for view, values in found.items()]
+
+
+def _signals(target: Audited, candidates: Images, change) -> dict[str, np.ndarray]:
+    labels = candidates.labels
+    assert labels is not None
+    names = (DICE, CROSS_ENTROPY) if target.head.task == "segmentation" else (MARGIN,)
+    found = {name: np.full(len(candidates), math.nan) for name in names}
+    for place, logits in target.answers(candidates, change):
+        if target.head.task == "classification":
+            label = labels[place]
+            truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
+            found[MARGIN][place] = signed_margin(logits[None], truth)[0]
+            continue
+        truth = change(torch.as_tensor(labels[place])[None])[0]
+        found[DICE][place], found[CROSS_ENTROPY][place] = segmentation_signals(target.head, logits, truth)
+    return found
+
+
+def segmentation_signals(head: Head, logits: Tensor, truth: Tensor) -> tuple[float, float]:
+    """Dice and minus the cross-entropy in nats of one scan, means over the foreground classes that it holds.
+
+    `logits` (outputs, *spatial); `truth` (*spatial) class indices, or (outputs, *spatial) of 0 and 1 for independent outputs. A
+    scan without any foreground: Dice 1 where the segmentation has none either, else 0; the cross-entropy over all of it.
+    """
+    if head.kind == "softmax":
+        loss = functional.cross_entropy(logits[None], truth.long()[None], reduction="none")[0]
+        drawn, classes = logits.argmax(0), range(1, head.outputs)
+        pairs = [(drawn == one, truth == one, loss) for one in classes]
+    else:
+        truth = truth.float()
+        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        pairs = [(logits[one] > 0, truth[one] > 0.5, losses[one]) for one in range(head.outputs)]
+    overlaps = [
+        2 * float((ours & theirs).sum()) / float(ours.sum() + theirs.sum())
+        for ours, theirs, _ in pairs
+        if ours.any() or theirs.any()
+    ]
+    entropies = [float(loss[theirs].mean()) for _, theirs, loss in pairs if theirs.any()]
+    everywhere = float(torch.stack([loss.mean() for *_, loss in pairs]).mean())
+    return float(np.mean(overlaps)) if overlaps else 1.0, -(float(np.mean(entropies)) if entropies else everywhere)
+
+
+def _labelled(target: Audited, candidates: Images) -> str:
+    return "" if candidates.labels is not None else "no labels were handed over"
+
+
+OUTPUT = Attack(
+    "output",
+    "a threshold on the model's own answer about a patient's images",
+    access="Outputs",
+    claim="patient_scores",
+    run=by_output,
+    source="Yeom et al. 2018, arXiv 1709.01604",
+    applies=_labelled,
+    primary=True,
+)

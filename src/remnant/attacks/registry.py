@@ -1,0 +1,41 @@
+"""The one list of attacks that an audit runs: Remnant's own, and those of other packages."""
+
+import importlib.metadata
+from functools import cache
+
+from remnant.attacks.attack import Attack
+from remnant.attacks.membership.gradient import GRADIENT
+from remnant.attacks.membership.output import OUTPUT
+from remnant.base.errors import RemnantError
+
+# A new attack is a file that ends with its `Attack`, and a line here.
+ATTACKS: tuple[Attack, ...] = (
+    OUTPUT,
+    GRADIENT,
+)
+# Other packages add theirs by an entry point of this group, that names an `Attack`.
+GROUP = "remnant.attacks"
+
+
+@cache
+def all_attacks() -> dict[str, Attack]:
+    """Every attack by name, those of other packages behind Remnant's own.
+
+    Raises `RemnantError` for an entry point that cannot be imported, is no `Attack`, or has the name of another.
+    """
+    found = {attack.name: attack for attack in ATTACKS}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        package = point.dist.name if point.dist else point.value
+        try:
+            attack = point.load()
+        except Exception as error:
+            raise RemnantError(
+                f"The attack {point.name!r} of {package} cannot be imported ({type(error).__name__}: {error}); mend or uninstall "
+                "it."
+            ) from error
+        if not isinstance(attack, Attack):
+            raise RemnantError(f"{point.value} of {package} is no remnant.attacks.attack.Attack; mend or uninstall it.")
+        if attack.name in found:
+            raise RemnantError(f"{package} has an attack called {attack.name!r}, which there is already; rename it.")
+        found[attack.name] = attack
+    return found

@@ -1,0 +1,80 @@
+"""What an audit of a model works on: the network, the images with who they are of, and who trained it. Checked here, once."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.results import Value
+from remnant.base.texts import counted, short
+from remnant.cohort.images import Images
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.targets.audited import Audited
+
+
+@dataclass(frozen=True)
+class Material:
+    """The `target` and all `images`; `roles` by patient. `model`: what is known of the network, for the decision sheet.
+
+    `notes`: what was assumed in reading either, a sentence each.
+    """
+
+    target: Audited
+    images: Images
+    roles: Mapping[str, int]
+    model: Mapping[str, Value]
+    notes: tuple[str, ...] = ()
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+
+    def group(self, role: int) -> tuple[str, ...]:
+        """The patients of a role, in the order of their first image."""
+        return tuple(patient for patient in dict.fromkeys(self.images.patients) if self.roles[patient] == role)
+
+    @property
+    def candidates(self) -> Images:
+        """The images of members and non-members."""
+        return self.images.of([*self.group(MEMBER), *self.group(NON_MEMBER)])
+
+
+def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dict[str, int]:
+    """The role of each patient from who each image says he is: a member, a non-member, or None for the attacker's own.
+
+    Raises `RemnantError` for a patient who is two of these, for an empty group, and for everybody in the training set.
+    """
+    found: dict[str, set[int]] = {}
+    for patient, member in zip(patients, members, strict=True):
+        found.setdefault(patient, set()).add(0 if member is None else MEMBER if member else NON_MEMBER)
+    if both := [patient for patient, roles in found.items() if len(roles) > 1]:
+        raise RemnantError(
+            f"{counted(len(both), 'patient has', 'patients have')} images on both sides, such as {short(both[0])!r}; a patient "
+            "either trained the model or did not, with all of his images."
+        )
+    roles = {patient: next(iter(own)) for patient, own in found.items()}
+    counts = {role: sum(one == role for one in roles.values()) for role in (MEMBER, NON_MEMBER)}
+    if not counts[MEMBER]:
+        raise RemnantError("No patient is a member, so membership is not testable; mark those who trained the model.")
+    if not counts[NON_MEMBER]:
+        raise RemnantError(
+            "Everybody is in the training set, so membership is not testable; add patients of the same hospital whom the "
+            "training never saw, or the models of other folds."
+        )
+    return roles
+
+
+def check_images(images: Images, roles: Mapping[str, int]) -> None:
+    """Raise `RemnantError` for values that are not finite, and for one image in both groups: it trained the model or did not."""
+    seen: dict[str, int] = {}
+    for place, (image, patient) in enumerate(zip(images.images, images.patients, strict=True)):
+        if not image.isfinite().all():
+            raise RemnantError(
+                f"Image {place} ({short(patient)!r}) holds values that are not finite; mend how data() reads it."
+            )
+        digest = hashlib.sha256(np.ascontiguousarray(image.numpy()).tobytes()).hexdigest()
+        other = seen.setdefault(digest, place)
+        if roles[images.patients[other]] * roles[patient] == MEMBER * NON_MEMBER:
+            raise RemnantError(
+                f"Images {other} ({short(images.patients[other])!r}) and {place} ({short(patient)!r}) are the same, and one is a "
+                "member's and the other is not; drop one of the two."
+            )

@@ -1,0 +1,103 @@
+"""The owner's code in a process of its own: started here, watched, and its end told in one sentence whatever it was."""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from remnant.audit.config import AuditConfig
+from remnant.base.errors import RemnantError
+
+# What the owner's code was at, in the words of an error.
+STAGES = {
+    "": "starting",
+    "build": "building the network",
+    "data": "reading data()",
+    "answers": "asking the network about images",
+    "audit": "the audit",
+}
+
+
+class WorkerError(Exception):
+    """The process ended by a fault of Remnant's own; its traceback was printed."""
+
+
+def in_own_process(
+    folder: Path, out: Path, config: AuditConfig, *, check: bool, resume: bool, quiet: bool, command: str
+) -> dict[str, Any]:
+    """Check or audit `folder` in a process of its own; returns what it reports.
+
+    Raises `RemnantError` for what its owner can mend, among it a build that takes longer than `seconds`, and a process that was
+    killed; `WorkerError` for a fault of Remnant.
+    """
+    order = {
+        "folder": str(folder),
+        "out": str(out),
+        "config": config.resolved(),
+        "check": check,
+        "resume": resume,
+        "quiet": quiet,
+        "command": command,
+    }
+    read, write = os.pipe()
+    program = [sys.executable, "-m", "remnant.audit.worker", str(write)]
+    with os.fdopen(read) as pipe:
+        process = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=(write,))
+        os.close(write)
+        try:
+            assert process.stdin
+            process.stdin.write(json.dumps(order).encode())
+            process.stdin.close()
+            return _heard(process, pipe, config.target.seconds, folder)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def _heard(process: subprocess.Popen, pipe: Any, seconds: float, folder: Path) -> dict[str, Any]:
+    stage, entered = "", time.monotonic()
+    with selectors.DefaultSelector() as watched:
+        watched.register(pipe, selectors.EVENT_READ)
+        while True:
+            limit = entered + seconds if stage == "build" else None
+            ready = watched.select(None if limit is None else max(0.0, limit - time.monotonic()))
+            if not ready:
+                process.kill()
+                raise RemnantError(
+                    f"{STAGES[stage][0].upper()}{STAGES[stage][1:]} of {folder} took longer than {seconds:g} s; mend it, or "
+                    "give more seconds in [target]."
+                )
+            line = pipe.readline()
+            if not line:
+                raise _ended(process, stage, folder)
+            message = json.loads(line)
+            if "stage" in message:
+                stage, entered = message["stage"], time.monotonic()
+            elif "error" in message:
+                raise RemnantError(message["error"])
+            elif "fault" in message:
+                sys.stderr.write(message["trace"])
+                raise WorkerError(message["fault"])
+            else:
+                return message["done"]
+
+
+def _ended(process: subprocess.Popen, stage: str, folder: Path) -> BaseException:
+    code = process.wait()
+    if code in (130, -signal.SIGINT):
+        return KeyboardInterrupt()
+    if code == -signal.SIGKILL:
+        return RemnantError(
+            f"The process was killed while {STAGES[stage]} ({folder}), most often for want of memory; give smaller images, a "
+            "smaller batch in [target] or a larger machine, and add --resume to go on."
+        )
+    return RemnantError(
+        f"The process ended with code {code} while {STAGES[stage]} ({folder}): code in target.py ended it, or a library crashed; "
+        "look above for what it said."
+    )

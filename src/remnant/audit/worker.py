@@ -1,0 +1,76 @@
+"""The process in which the owner's code runs: started by `remnant.audit.process`, and by nothing else."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from remnant.audit.config import AuditConfig
+from remnant.base.errors import RemnantError
+
+
+def main() -> None:
+    """Do what stands on standard input, and report on the pipe whose number is the first argument."""
+    pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
+    order = json.loads(sys.stdin.read())
+    # What the owner's code prints is no result of ours.
+    os.dup2(2, 1)
+
+    def report(**message: Any) -> None:
+        pipe.write(json.dumps(message) + "\n")
+
+    try:
+        report(done=work(order, report))
+    except RemnantError as error:
+        report(error=str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BaseException as error:
+        # An owner's sys.exit() among them.
+        report(fault=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+
+
+def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
+    """Check the folder, or audit it; returns what the parent needs to know of it."""
+    from remnant.audit.folder import Folder
+
+    config = AuditConfig.model_validate(order["config"])
+    folder = Folder(Path(order["folder"]), config, lambda stage: report(stage=stage))
+    if order["check"]:
+        return {"faults": folder.faults()}
+    from remnant.audit.model import audit_model
+    from remnant.audit.results import conclude, machine
+    from remnant.base.run import Run
+    from remnant.base.seeds import Seeds
+    from remnant.engine.device import fabric
+
+    began, worked = time.monotonic(), time.process_time()
+    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    material = folder.material()
+    report(stage="audit")
+    Seeds(config.seed)
+    fabric()
+    settings = {**config.resolved(), "folder": order["folder"], "checkpoints": dict(material.checkpoints)}
+    with Run.start(Path(order["out"]), "audit", settings, resume=order["resume"]) as run:
+        parts = audit_model(run, material, config, quiet=order["quiet"])
+        results = conclude(
+            config,
+            **parts,
+            **machine(
+                run,
+                command=order["command"],
+                started=started,
+                seconds=time.monotonic() - began,
+                cpu_seconds=time.process_time() - worked,
+            ),
+        )
+        results.write(run.results)
+    return {"ruling": results.verdict.ruling}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The table of prepared images: what a network takes, whose it is, and what is known of him. 2D and 3D alike."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from remnant.base.errors import RemnantError
+
+# A class index, 0 or 1 (and NaN for unknown) an output, a label map of class indices, or a map of 0 and 1 an output.
+Label = int | Tensor
+
+
+@dataclass(frozen=True)
+class Images:
+    """`images` (n), each (channels, *spatial) float32 as the network takes it; shapes may differ. `labels` (n), None where none
+    are known. `patients` (n): whose each is. `details` by name, (n,) numbers such as age, NaN for unknown."""
+
+    images: tuple[Tensor, ...]
+    labels: tuple[Label, ...] | None
+    patients: tuple[str, ...]
+    details: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        counts = {len(self.images), len(self.patients), *(len(values) for values in self.details.values())}
+        if self.labels is not None:
+            counts.add(len(self.labels))
+        if len(counts) != 1:
+            raise RemnantError(
+                f"Every image needs one patient, label and detail. Got {sorted(counts)} of them instead."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def spatial(self) -> int:
+        """Axes of an image beside its channels."""
+        return self.images[0].dim() - 1
+
+    def take(self, places: Sequence[int] | np.ndarray) -> "Images":
+        """Those at `places`, in that order."""
+        chosen = [int(place) for place in places]
+        return Images(
+            tuple(self.images[i] for i in chosen),
+            None if self.labels is None else tuple(self.labels[i] for i in chosen),
+            tuple(self.patients[i] for i in chosen),
+            {name: np.asarray(values)[chosen] for name, values in self.details.items()},
+        )
+
+    def of(self, patients: Sequence[str]) -> "Images":
+        """Those of some patients."""
+        wanted = set(patients)
+        return self.take([i for i, patient in enumerate(self.patients) if patient in wanted])
+
+    def batches(self, most: int) -> list[list[int]]:
+        """Places of images of one shape, in their order, at most so many together."""
+        found: list[list[int]] = []
+        for i, image in enumerate(self.images):
+            if not found or len(found[-1]) == most or self.images[found[-1][0]].shape != image.shape:
+                found.append([])
+            found[-1].append(i)
+        return found
+
+
+def patient_means(values: np.ndarray, patients: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Each patient once, in the order of the first image, and the mean of his images' `values` (n,) or (n, d).
+
+    Never the maximum: who has more images would have more chances.
+    """
+    values = np.asarray(values, dtype=float)
+    names = tuple(dict.fromkeys(patients))
+    place = {name: i for i, name in enumerate(names)}
+    whose = np.array([place[patient] for patient in patients])
+    sums = np.zeros((len(names), *values.shape[1:]))
+    np.add.at(sums, whose, values)
+    counts = np.bincount(whose, minlength=len(names)).reshape(-1, *[1] * (values.ndim - 1))
+    return names, sums / counts
+
+
+def stacked(images: Sequence[Tensor]) -> Tensor:
+    """Images of one shape as a batch (n, channels, *spatial)."""
+    return torch.stack(list(images))

@@ -1,0 +1,79 @@
+"""A network under audit, whoever built it, as attacks are handed it: asked in batches, in evaluation mode, never changed."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from remnant.base.errors import RemnantError
+from remnant.base.progress import say
+from remnant.cohort.images import Images, stacked
+from remnant.targets.head import Head
+
+# What PyTorch raises where memory runs out, on the CPU and on a GPU.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass
+class Audited:
+    """`module` in evaluation mode, its `head`, and `forward`, from a batch (n, channels, *spatial) on the module's device to what
+    it answers: the module itself, or a sliding window of it. `loss(module, image, label)`: the owner's own, a scalar tensor for a
+    batch of one. `batch`: images that pass together, fewer once memory ran out."""
+
+    module: nn.Module
+    head: Head
+    forward: Callable[[Tensor], object] = field(default=None)  # type: ignore[assignment]
+    loss: Callable[[nn.Module, Tensor, object], Tensor] | None = None
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if self.forward is None:
+            self.forward = self.module
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module's weights are."""
+        found = next(self.module.parameters(), None)
+        return torch.device("cpu") if found is None else found.device
+
+    def answers(
+        self, images: Images, change: Callable[[Tensor], Tensor] = lambda batch: batch
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The place and the logits (outputs, *spatial), float32 on the CPU, of every image, after `change` of its batch.
+
+        Where memory runs out, smaller batches are tried, and said so. Raises `RemnantError` where one image is too large.
+        """
+        for places in images.batches(self.batch):
+            yield from zip(places, self._together(images, places, change), strict=True)
+
+    def _together(self, images: Images, places: list[int], change: Callable[[Tensor], Tensor]) -> Tensor:
+        try:
+            with torch.no_grad():
+                batch = change(stacked([images.images[i] for i in places])).to(self.device)
+                return self.head.logits(self.forward(batch)).cpu()
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            if len(places) == 1:
+                shape = tuple(images.images[places[0]].shape)
+                raise RemnantError(
+                    f"Memory runs out over one image of shape {shape}; give a window in [target], or run on a larger machine."
+                ) from None
+        self.batch = max(1, len(places) // 2)
+        say(f"Memory ran out; going on with {self.batch} images at a time.")
+        half = len(places) // 2
+        return torch.cat([self._together(images, part, change) for part in (places[:half], places[half:])])
+
+    def copied(self) -> "Audited":
+        """The same with a copy of the module, to be trained on."""
+        if self.forward is not self.module:
+            raise RemnantError("A network behind a sliding window is not trained on; give patches by data().")
+        module = copy.deepcopy(self.module)
+        return Audited(module, self.head, module, self.loss, self.batch)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether this is PyTorch's or Python's way to say that memory ran out."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in NO_MEMORY)

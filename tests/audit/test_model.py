@@ -1,0 +1,99 @@
+"""The audit of a model at level b: a planted leak is exposed, an untrained network is not, and controls are as they should be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.audit.example import PATIENTS, Classifier, Segmenter, material
+
+from remnant.attacks.attack import Work
+from remnant.attacks.registry import all_attacks
+from remnant.audit.config import AuditConfig
+from remnant.audit.judge import outcome_of
+from remnant.audit.model import audit_model
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+
+KINDS = (Classifier, Segmenter)
+
+
+def audited(tmp_path, name="run", seed=0, **options):
+    config = AuditConfig(seed=seed)
+    with Run.start(tmp_path / name, "audit", config.resolved(), resume=False) as run:
+        return audit_model(run, material(seed=seed, **options), config, quiet=True)
+
+
+def outcomes(parts):
+    return {
+        (one.attack, one.view): outcome_of(one, parts["controls"])
+        for one in parts["findings"]
+        if one.statistic == "auc"
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_leak_is_exposed_and_an_untrained_network_is_not(tmp_path, kind):
+    leaking, silent = (audited(tmp_path, str(leaks), kind=kind, leaks=leaks) for leaks in (True, False))
+    assert "exposed" in outcomes(leaking).values()
+    assert set(outcomes(silent).values()) == {"not shown"}
+    for parts in (leaking, silent):
+        assert [control.passed for control in parts["controls"]] == [True] * 3, parts["controls"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_it_is_for_twenty_seeds(tmp_path, kind):
+    leaking = [outcomes(audited(tmp_path, f"l{seed}", seed, kind=kind, leaks=True)) for seed in range(20)]
+    silent = [outcomes(audited(tmp_path, f"s{seed}", seed, kind=kind, leaks=False)) for seed in range(20)]
+    assert all("exposed" in one.values() for one in leaking)
+    assert not any("exposed" in one.values() for one in silent)
+
+
+def test_attacks_are_not_told_who_is_a_member(tmp_path):
+    """Whoever is called a member, the attacks get the same and answer the same."""
+    own = material(Classifier, leaks=True)
+    exchanged = replace(own, roles={patient: -role for patient, role in own.roles.items()})
+    for attack in all_attacks().values():
+        work = Work(Seeds(0), tmp_path)
+        claims = [
+            {
+                view.view: dict(zip(view.patients, view.scores, strict=True))
+                for view in attack.run(one.target, one.candidates, attack.settings(), work)
+            }
+            for one in (own, exchanged)
+        ]
+        assert claims[0] == claims[1]
+
+
+def test_a_run_goes_on_and_gives_the_same(tmp_path):
+    config = AuditConfig()
+    own = material(Classifier, leaks=True)
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        first = audit_model(run, own, config, quiet=True)
+        (run.path / "cells" / "attack-gradient.json").unlink()
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=True) as run:
+        again = audit_model(run, own, config, quiet=True)
+    with Run.start(tmp_path / "other", "audit", config.resolved(), resume=False) as run:
+        anew = audit_model(run, own, config, quiet=True)
+    assert first["findings"] == again["findings"] == anew["findings"]
+    assert first["controls"] == again["controls"] == anew["controls"]
+
+
+def test_the_target_is_left_as_it_was(tmp_path):
+    own = material(Segmenter, leaks=False)
+    before = {name: value.clone() for name, value in own.target.module.state_dict().items()}
+    config = AuditConfig()
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        audit_model(run, own, config, quiet=True)
+    assert all(torch.equal(value, before[name]) for name, value in own.target.module.state_dict().items())
+    assert not any(weight.requires_grad for weight in own.target.module.parameters())
+
+
+def test_results_hold_no_patient(tmp_path):
+    parts = audited(tmp_path, kind=Classifier, leaks=True)
+    assert parts["cohort"]["patients"] == PATIENTS
+    text = repr([one.model_dump() for one in parts["findings"]]) + repr(parts["tables"])
+    assert not any(f"'p{i}'" in text for i in range(PATIENTS))
+    kept = np.load(tmp_path / "run" / "private" / "scores" / "output.npz")
+    assert len(kept["patients"]) == PATIENTS
