@@ -87,6 +87,12 @@ def test_a_control_of_another_attack_says_nothing():
     assert outcome_of(finding(**SILENT), other) == "not shown"
 
 
+def test_a_control_of_another_claim_says_nothing():
+    broken = control("blind", False).model_copy(update={"claim": "reconstructions"})
+    assert outcome_of(finding(), (broken,)) == "exposed"
+    assert outcome_of(finding(claim="reconstructions"), (broken,)) == "not testable"
+
+
 def test_members_who_fare_worse_are_no_leak():
     assert outcome_of(finding(value=-0.3, low=-0.4, high=-0.2), SOUND) == "not testable"
     assert outcome_of(finding(value=-0.3, low=-0.4, high=-0.2, adjusted_p=0.5), SOUND) == "not shown"

@@ -1,11 +1,12 @@
 """An attack, as the audit, `inspect`, help and reports meet it: what it needs, what it claims, what it costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from torch import Tensor
 
 from remnant.base.config import Settings
 from remnant.base.findings import Claim
@@ -13,7 +14,8 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 
-Access = Literal["Outputs", "Weights", "Latents", "Codes"]
+# What the recipient sees of the model: `targets.seen` has a class for each.
+Access = Literal["outputs", "weights", "latents", "codes"]
 
 
 class NoSettings(Settings):
@@ -39,19 +41,33 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Attack:
-    """`run(target, candidates, settings, work)` returns claims about the `candidates`, of whom it is not told who is a member.
+class Reconstructions:
+    """An image (channels, *spatial) for each latent, drawn without seeing whose it is: `images` (n), `patients` (n) as claimed.
 
-    `words`: what it does, a noun phrase. `access`: what of the model it sees. `applies(target, candidates)`: why it does not
-    apply, empty where it does. `source`: who described it. `primary`: the first of its views is named before the run, and shares
-    half of the level with no other attack's.
+    `mean`: the best guess without any latent, of the same shape. `view`: from what they were drawn, in words.
+    """
+
+    view: str
+    patients: tuple[str, ...]
+    images: Tensor
+    mean: Tensor
+
+
+@dataclass(frozen=True)
+class Attack:
+    """`run(access, own, settings, work)` returns claims about the candidates, of whom it is not told who is a member.
+
+    `access` is what `targets.seen` hands over for the kind of access; `own` are the attacker's images, None where he has none.
+    `words`: what the attack does, a noun phrase. `applies(target, candidates)`: why it does not apply, empty where it does.
+    `source`: who described it. `primary`: the first of its views is named before the run, and shares half of the level with no
+    other attack's.
     """
 
     name: str
     words: str
     access: Access
     claim: Claim
-    run: Callable[..., list[Scores]]
+    run: Callable[..., Sequence[Scores | Reconstructions]]
     source: str
     applies: Callable[[Audited, Images], str] = lambda target, candidates: ""
     settings: type[Settings] = NoSettings

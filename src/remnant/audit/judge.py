@@ -135,7 +135,11 @@ def _open(findings: Sequence[Finding], controls: Sequence[Control]) -> str:
 
 
 def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
-    return [control for control in controls if control.attack in ("", finding.attack)]
+    return [
+        control
+        for control in controls
+        if control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
+    ]
 
 
 def _excess(finding: Finding, end: float | None, unknown: float) -> float:

@@ -10,7 +10,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.results import Value
 from remnant.base.texts import counted, short
 from remnant.cohort.images import Images
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER
 from remnant.targets.audited import Audited
 
 
@@ -33,6 +33,11 @@ class Material:
         return tuple(patient for patient in dict.fromkeys(self.images.patients) if self.roles[patient] == role)
 
     @property
+    def own(self) -> Images | None:
+        """The attacker's own images, None where there are none."""
+        return self.images.of(self.group(OTHER)) if self.group(OTHER) else None
+
+    @property
     def candidates(self) -> Images:
         """The images of members and non-members."""
         return self.images.of([*self.group(MEMBER), *self.group(NON_MEMBER)])
@@ -45,7 +50,7 @@ def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dic
     """
     found: dict[str, set[int]] = {}
     for patient, member in zip(patients, members, strict=True):
-        found.setdefault(patient, set()).add(0 if member is None else MEMBER if member else NON_MEMBER)
+        found.setdefault(patient, set()).add(OTHER if member is None else MEMBER if member else NON_MEMBER)
     if both := [patient for patient, roles in found.items() if len(roles) > 1]:
         raise RemnantError(
             f"{counted(len(both), 'patient has', 'patients have')} images on both sides, such as {short(both[0])!r}; a patient "

@@ -15,10 +15,19 @@ from remnant.audit.scenario import SEEN
 from remnant.base.findings import AttackRun, Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.targets.audited import Audited
+from remnant.targets.seen import SeenOutputs, SeenWeights, seen_outputs
 
+SEES = {
+    "outputs": "what the model answers",
+    "weights": "the model's weights",
+    "latents": "latents of patients",
+    "codes": "codes of patients",
+}
 PLANTED_CELL, BLIND_CELL = "planted", "blind"
 
 
@@ -27,7 +36,7 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
     found = []
     for attack in all_attacks().values():
         if attack.access not in SEEN[config.scenario]:
-            why = f"the recipient does not see the {attack.access.lower()}"
+            why = f"the recipient does not see {SEES[attack.access]}"
         else:
             why = attack.applies(material.target, material.candidates)
         found.append((attack, why))
@@ -69,10 +78,16 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     }
 
 
+def access_of(kind: str, target: Audited, candidates: Images) -> SeenOutputs | SeenWeights:
+    """What an attack of this kind of access is handed."""
+    return seen_outputs(target, candidates) if kind == "outputs" else SeenWeights(candidates, target)
+
+
 def attack_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict:
     """Run one attack on the target and keep its claims."""
     work = _work(run, attack, seed)
-    claims = attack.run(material.target, material.candidates, attack.settings(), work)
+    access = access_of(attack.access, material.target, material.candidates)
+    claims = attack.run(access, material.own, attack.settings(), work)
     keep_scores(run, attack.name, claims)
     return {"views": [claim.view for claim in claims]}
 
@@ -96,7 +111,9 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     for copied, taken, loss in planting.trained_on(material.target, material.images.of(who), seeds, steps):
         run.log(PLANTED_CELL, "round", step=taken, loss=loss)
         for attack in attacks:
-            claims = attack.run(copied, images, attack.settings(), _work(run, attack, seed))
+            claims = attack.run(
+                access_of(attack.access, copied, images), None, attack.settings(), _work(run, attack, seed)
+            )
             found[attack.name] = strongest_planted(attack.name, claims, set(who))
         if all(control.passed for control in found.values()):
             break

@@ -107,6 +107,7 @@ def blind_control(test: MembershipTest) -> Control:
     passed = test.p > CONTROL_LEVEL / 2
     return Control(
         kind="blind",
+        claim="patient_scores",
         **_named(test.auc),
         p=test.p,
         p_bound=test.p_bound,
@@ -127,6 +128,7 @@ def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Co
     passed = test.p > CONTROL_LEVEL
     return Control(
         kind="null",
+        claim="patient_scores",
         **_named(test.auc),
         p=test.p,
         p_bound=test.p_bound,
@@ -143,6 +145,7 @@ def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -
     passed = bool(found.mean >= PLANTED_AUC) if len(planted) and len(non_members) else None
     return Control(
         kind="planted",
+        claim="patient_scores",
         attack=attack,
         **_named(found),
         n=found.n,

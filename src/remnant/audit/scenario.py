@@ -12,10 +12,10 @@ RECIPIENTS: dict[str, str] = {
 }
 # What a recipient sees of the model, by `Attack.access`.
 SEEN: dict[str, tuple[str, ...]] = {
-    "checkpoint": ("Outputs", "Weights"),
-    "latents": ("Outputs", "Latents"),
-    "codes": ("Codes",),
-    "outputs": ("Outputs",),
+    "checkpoint": ("outputs", "weights"),
+    "latents": ("outputs", "latents"),
+    "codes": ("codes",),
+    "outputs": ("outputs",),
 }
 # Which limits a scenario asks about, by the statistic that they are held against.
 ASKS: dict[str, tuple[str, ...]] = {

@@ -62,11 +62,13 @@ class Control(ResultsPart):
     """A measurement whose answer is known if all is as it should be; `passed` None where too few patients can tell.
 
     `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
-    not distinguish them. `planted`: what was made to leak must be found. `attack` empty: it is about all attacks.
+    not distinguish them. `planted`: what was made to leak must be found. `attack` empty: it is about all attacks that make
+    the `claim`, or any.
     """
 
     kind: Literal["blind", "null", "planted"]
     attack: str = ""
+    claim: Claim | None = None
     statistic: Statistic = "auc"
     value: float | None
     low: float | None = None

@@ -1,6 +1,7 @@
 """Membership by the model's own output, of any classifier or segmenter: a threshold on what it says of a patient's images."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head
-from remnant.targets.objective import image_loss
+from remnant.targets.seen import SeenOutputs
 
 MARGIN, MARGIN_SHIFTED, CORRECT = "signed margin", "signed margin, mean over shifted images", "right or wrong"
 DICE, DICE_SHIFTED = "Dice", "Dice, mean over shifted scans"
@@ -21,38 +22,37 @@ CROSS_ENTROPY, CROSS_ENTROPY_SHIFTED = "cross-entropy", "cross-entropy, mean ove
 OWN_LOSS = "the owner's loss"
 
 
-def by_output(target: Audited, candidates: Images, settings: Settings, work: Work) -> list[Scores]:
+def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
     """One claim a signal. A classifier: signed margin of the image as it is and as the mean over nine places, and whether the
     answer is right (Yeom et al. 2018, the gap attack). A segmenter: Dice and cross-entropy over the foreground, as it is and over
     four places. With the owner's loss, that too. The first is the primary one.
     """
-    places = [_signals(target, candidates, change) for change in shifts(candidates.spatial)]
+    candidates = access.candidates
+    places = [_signals(access, change) for change in shifts(candidates.spatial)]
     mean = {name: np.mean([one[name] for one in places], axis=0) for name in places[0]}
-    if target.head.task == "segmentation":
+    if access.head.task == "segmentation":
         found = {**places[0], DICE_SHIFTED: mean[DICE], CROSS_ENTROPY_SHIFTED: mean[CROSS_ENTROPY]}
     else:
         margin = places[0][MARGIN]
         found = {MARGIN_SHIFTED: mean[MARGIN], MARGIN: margin, CORRECT: (margin > 0).astype(float)}
-    if target.loss is not None:
-        with torch.no_grad():
-            pairs = zip(candidates.images, candidates.labels or (), strict=True)
-            found[OWN_LOSS] = -np.array([float(image_loss(target, image, label)) for image, label in pairs])
+    if access.losses:
+        found[OWN_LOSS] = -access.losses(candidates)
     return [Scores(view, *patient_means(values, candidates.patients)) for view, values in found.items()]
 
 
-def _signals(target: Audited, candidates: Images, change) -> dict[str, np.ndarray]:
-    labels = candidates.labels
+def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[str, np.ndarray]:
+    candidates, labels = access.candidates, access.candidates.labels
     assert labels is not None
-    names = (DICE, CROSS_ENTROPY) if target.head.task == "segmentation" else (MARGIN,)
+    names = (DICE, CROSS_ENTROPY) if access.head.task == "segmentation" else (MARGIN,)
     found = {name: np.full(len(candidates), math.nan) for name in names}
-    for place, logits in target.answers(candidates, change):
-        if target.head.task == "classification":
+    for place, logits in access.ask(candidates, change):
+        if access.head.task == "classification":
             label = labels[place]
             truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
             found[MARGIN][place] = signed_margin(logits[None], truth)[0]
             continue
         truth = change(torch.as_tensor(labels[place])[None])[0]
-        found[DICE][place], found[CROSS_ENTROPY][place] = segmentation_signals(target.head, logits, truth)
+        found[DICE][place], found[CROSS_ENTROPY][place] = segmentation_signals(access.head, logits, truth)
     return found
 
 
@@ -87,7 +87,7 @@ def _labelled(target: Audited, candidates: Images) -> str:
 OUTPUT = Attack(
     "output",
     "a threshold on the model's own answer about a patient's images",
-    access="Outputs",
+    access="outputs",
     claim="patient_scores",
     run=by_output,
     source="Yeom et al. 2018, arXiv 1709.01604",

@@ -1,0 +1,67 @@
+"""The layers of a network in the order in which they run, and the place where the least of an image is left."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from remnant.base.errors import RemnantError
+
+# Layers whose weights a gradient is taken of; those of norms are few and say little.
+WEIGHED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One layer that ran: its `name`, the `values` that it gave of one image, and whether it is one of `WEIGHED`."""
+
+    name: str
+    values: int
+    weighed: bool
+
+
+@dataclass(frozen=True)
+class LayersRun:
+    """The layers without layers in them, in the order in which they ran."""
+
+    layers: tuple[Ran, ...]
+
+    def last_weighed(self) -> str | None:
+        """The name of the last layer with weights: a classifier's head; None where there is none."""
+        return next((layer.name for layer in reversed(self.layers) if layer.weighed), None)
+
+    def narrowest(self) -> str:
+        """The name of the layer before the last one with weights that gives the fewest values; of several the last.
+
+        Raises `RemnantError` for a network of a single layer.
+        """
+        last = self.last_weighed()
+        names = [layer.name for layer in self.layers]
+        before = self.layers[: names.index(last)] if last else self.layers
+        if not before:
+            raise RemnantError("The network has a single layer, and so no latents; leave out the scenario of latents.")
+        return min(reversed(before), key=lambda layer: layer.values).name
+
+
+def layers_run(network: nn.Module, batch: Tensor) -> LayersRun:
+    """Run `batch` (n, channels, *spatial) through the network, as it is, and note which layers run."""
+    found: list[Ran] = []
+
+    def noting(name: str) -> Callable[..., None]:
+        def note(module: nn.Module, inputs: tuple, output: object) -> None:
+            if isinstance(output, Tensor) and output.dim():
+                found.append(Ran(name, math.prod(output.shape[1:]), isinstance(module, WEIGHED)))
+
+        return note
+
+    leaves = [(name, module) for name, module in network.named_modules() if name and not any(module.children())]
+    handles = [module.register_forward_hook(noting(name)) for name, module in leaves]
+    try:
+        with torch.no_grad():
+            network(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return LayersRun(tuple(found))

@@ -1,0 +1,110 @@
+"""What an attack is handed of a model under audit, and of the candidates: as much as the recipient sees, and no more.
+
+Who of the candidates is a member none of these says.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from remnant.base.errors import RemnantError
+from remnant.cohort.images import Images
+from remnant.targets.audited import Audited
+from remnant.targets.head import Head
+from remnant.targets.layers_run import layers_run
+from remnant.targets.objective import image_loss
+
+
+@dataclass(frozen=True)
+class SeenOutputs:
+    """Somebody may ask the model about any images: `ask(images, change)` gives the place and the logits (outputs, *spatial) of
+    each. `losses(images)`: the owner's own loss (n,), None where he gave none. `head` says how to read the answers."""
+
+    candidates: Images
+    head: Head
+    ask: Callable[..., Iterator[tuple[int, Tensor]]]
+    losses: Callable[[Images], np.ndarray] | None
+
+
+@dataclass(frozen=True)
+class SeenWeights:
+    """Somebody has the model's file, and may do with it what he likes."""
+
+    candidates: Images
+    target: Audited
+
+
+@dataclass(frozen=True)
+class SeenLatents:
+    """Somebody sees what a module of the network makes of the candidates' images, and may encode images of his own.
+
+    `latents` (n), each of one shape, float32; `patients` (n): whose each is. `shape` (channels, *spatial) of the images.
+    """
+
+    latents: Tensor
+    patients: tuple[str, ...]
+    shape: tuple[int, ...]
+    encode: Callable[[Tensor], Tensor]
+    module: str
+
+
+def seen_outputs(target: Audited, candidates: Images) -> SeenOutputs:
+    """The access of somebody who may ask."""
+
+    def losses(images: Images) -> np.ndarray:
+        with torch.no_grad():
+            pairs = zip(images.images, images.labels or (), strict=True)
+            return np.array([float(image_loss(target, image, label)) for image, label in pairs])
+
+    return SeenOutputs(candidates, target.head, target.answers, losses if target.loss else None)
+
+
+def seen_latents(target: Audited, candidates: Images, module: str | None) -> SeenLatents:
+    """The access of somebody who sees latents of `module`, by default of the narrowest (`layers_run.narrowest`).
+
+    Raises `RemnantError` for a module that the network has not, that does not run, and for images of several shapes.
+    """
+    shapes = {tuple(image.shape) for image in candidates.images}
+    if len(shapes) > 1:
+        raise RemnantError("Latents are inverted of images of one shape; let data() crop or pad them alike.")
+    name = module or layers_run(target.module, candidates.images[0][None].to(target.device)).narrowest()
+
+    @torch.no_grad()
+    def encode(images: Tensor) -> Tensor:
+        found = [_output_of(target.module, name, batch.to(target.device)) for batch in images.split(target.batch)]
+        return torch.cat([one.float().cpu() for one in found])
+
+    latents = torch.cat([encode(image[None]) for image in candidates.images])
+    return SeenLatents(latents, candidates.patients, shapes.pop(), encode, name)
+
+
+class _ReachedError(Exception):
+    """The module has answered; nothing behind it is computed."""
+
+
+def _output_of(network: nn.Module, name: str, batch: Tensor) -> Tensor:
+    found: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: tuple, output: object) -> None:
+        found.append(output if isinstance(output, Tensor) else next(one for one in output if isinstance(one, Tensor)))
+        raise _ReachedError
+
+    try:
+        module = network.get_submodule(name)
+    except AttributeError:
+        names = [one for one, _ in network.named_modules() if one]
+        has = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise RemnantError(f"The network has no module {name!r}; it has {has}. Mend latents in [target].") from None
+    handle = module.register_forward_hook(keep)
+    try:
+        network(batch)
+    except _ReachedError:
+        pass
+    finally:
+        handle.remove()
+    if not found:
+        raise RemnantError(f"The module {name!r} does not run on the way to the answer; mend latents in [target].")
+    return found[0]
