@@ -58,7 +58,7 @@ class Attack:
     """`run(access, own, settings, work)` returns claims about the candidates, of whom it is not told who is a member.
 
     `access` is what `targets.seen` hands over for the kind of access; `own` are the attacker's images, None where he has none.
-    `words`: what the attack does, a noun phrase. `applies(target, candidates)`: why it does not apply, empty where it does.
+    `words`: what the attack does, a noun phrase. `applies(target, candidates, own)`: why it does not apply, empty where it does.
     `source`: who described it. `primary`: the first of its views is named before the run, and shares half of the level with no
     other attack's.
     """
@@ -69,6 +69,6 @@ class Attack:
     claim: Claim
     run: Callable[..., Sequence[Scores | Reconstructions]]
     source: str
-    applies: Callable[[Audited, Images], str] = lambda target, candidates: ""
+    applies: Callable[[Audited, Images, Images | None], str] = lambda target, candidates, own: ""
     settings: type[Settings] = NoSettings
     primary: bool = False

@@ -4,6 +4,7 @@ import importlib.metadata
 from functools import cache
 
 from remnant.attacks.attack import Attack
+from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
 from remnant.base.errors import RemnantError
@@ -12,6 +13,7 @@ from remnant.base.errors import RemnantError
 ATTACKS: tuple[Attack, ...] = (
     OUTPUT,
     GRADIENT,
+    INVERSION,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.
 GROUP = "remnant.attacks"

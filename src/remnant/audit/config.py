@@ -31,7 +31,8 @@ class TargetConfig(Settings):
     """`[target]`: the network. Paths are relative to the folder of audit.toml.
 
     `build`: a function of target.py, or "library:architecture" with its `arguments`. `checkpoint`: the weights, where build does
-    not load them. `window`: voxels of a sliding window, for scans that do not pass whole. `batch`: images that pass together.
+    not load them. `window`: voxels of a sliding window, for scans that do not pass whole. `latents`: the module whose output
+    the recipient sees, by default the narrowest. `batch`: images that pass together.
     `planted_steps`: at most so many steps plant the positive control. `seconds`: how long build may take.
     """
 
@@ -39,6 +40,7 @@ class TargetConfig(Settings):
     arguments: dict[str, Any] = pydantic.Field(default_factory=dict)
     checkpoint: Path | None = None
     window: tuple[pydantic.PositiveInt, ...] | None = None
+    latents: str | None = None
     batch: int = pydantic.Field(8, ge=1)
     planted_steps: int = pydantic.Field(200, ge=0)
     seconds: float = pydantic.Field(600, gt=0)

@@ -7,17 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from remnant.audit.config import AuditConfig
+from remnant.audit.controls import blind_control, null_control, planted_control
+from remnant.audit.family import adjusted, levels
 from remnant.audit.results import conclude, machine
-from remnant.audit.rows import (
-    Scored,
-    balance_rows,
-    blind_control,
-    membership_rows,
-    null_control,
-    planted_control,
-    roc_rows,
-)
+from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.scores import ScoreTable, read_scores
+from remnant.audit.tables import balance_rows, roc_rows
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Control
 from remnant.base.run import Run
@@ -48,13 +43,14 @@ def audit_scores(
         seeds = Seeds(config.seed).child("audit", "scores")
         claims = claims_of(table)
         genuine = [claim.only(~table.planted) for claim in claims]
+        level = levels((claim.key, claim.primary) for claim in claims)
         results = conclude(
             config,
             title=f"Audit of {config.about.model or path.stem}",
             model={"name": config.about.model or path.stem, "version": config.about.version or None},
             cohort=_cohort(table),
             attacks=_attacks(claims),
-            findings=membership_rows(genuine, seeds.child("tests").numpy()),
+            findings=adjusted(membership_rows(genuine, level, seeds.child("tests").numpy())),
             controls=controls_of(table, claims, seeds),
             tables={
                 "roc": [row for claim in genuine for row in roc_rows(claim)],

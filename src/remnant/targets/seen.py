@@ -3,12 +3,14 @@
 Who of the candidates is a member none of these says.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.images import Images
@@ -108,3 +110,18 @@ def _output_of(network: nn.Module, name: str, batch: Tensor) -> Tensor:
     if not found:
         raise RemnantError(f"The module {name!r} does not run on the way to the answer; mend latents in [target].")
     return found[0]
+
+
+def reduced_latents(access: SeenLatents, candidates: Images) -> SeenLatents:
+    """Access to latents that surely hold an image: in place of the module, the image itself, reduced to about as many values."""
+    channels, *spatial = access.shape
+    values = access.latents[0].numel() / channels
+    share = min(1.0, (values / math.prod(spatial)) ** (1 / len(spatial)))
+    sides = tuple(max(1, round(side * share)) for side in spatial)
+    pool = {2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}[len(spatial)]
+
+    def encode(images: Tensor) -> Tensor:
+        return pool(images, sides)
+
+    latents = torch.cat([encode(image[None]) for image in candidates.images])
+    return SeenLatents(latents, access.patients, access.shape, encode, "the reduced image")

@@ -35,7 +35,7 @@ def by_gradient(access: SeenWeights, own: Images | None, settings: Settings, wor
     return [Scores(VIEW, *patient_means(-np.log(np.maximum(norms, floor)), candidates.patients))]
 
 
-def _differentiable(target: Audited, candidates: Images) -> str:
+def _differentiable(target: Audited, candidates: Images, own: Images | None) -> str:
     if candidates.labels is None:
         return "no labels were handed over"
     if target.forward is not target.module:

@@ -80,7 +80,7 @@ def segmentation_signals(head: Head, logits: Tensor, truth: Tensor) -> tuple[flo
     return float(np.mean(overlaps)) if overlaps else 1.0, -(float(np.mean(entropies)) if entropies else everywhere)
 
 
-def _labelled(target: Audited, candidates: Images) -> str:
+def _labelled(target: Audited, candidates: Images, own: Images | None) -> str:
     return "" if candidates.labels is not None else "no labels were handed over"
 
 

@@ -1,0 +1,106 @@
+"""The pieces of an audit, each written when done: an attack with its controls, the blind baseline, the planted positive."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from remnant.attacks.attack import Attack, Reconstructions, Scores, Work
+from remnant.attacks.membership.blind import blind_features_of
+from remnant.audit import planted as planting
+from remnant.audit.controls import blind_control, planted_control
+from remnant.audit.identified import exchanged_control, reduced_control
+from remnant.audit.kept import keep_reconstructions, keep_scores
+from remnant.audit.material import Material
+from remnant.base.findings import Control
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.measure.blind import blind_test
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.targets.audited import Audited
+from remnant.targets.seen import SeenOutputs, SeenWeights, reduced_latents, seen_latents, seen_outputs
+
+
+def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
+    """The attacker's own images, and those that he attacks.
+
+    Where he has none and his attack has to learn from some, the non-members stand in, and members alone are attacked.
+    """
+    if attack.claim == "reconstructions" and material.own is None:
+        return material.images.of(material.group(NON_MEMBER)), material.images.of(material.group(MEMBER))
+    return material.own, material.candidates
+
+
+def score_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+    """Run a membership attack and keep its claims."""
+    own, asked = sides(material, attack)
+    claims = attack.run(_access(attack, material.target, asked), own, attack.settings(), _work(run, attack, seed))
+    keep_scores(run, attack.name, claims)
+    return {"views": [claim.view for claim in claims]}
+
+
+def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int, module: str | None) -> dict[str, Any]:
+    """Reconstruct images from latents, and from images reduced to as many values, which are surely enough."""
+    own, asked = sides(material, attack)
+    access = seen_latents(material.target, asked, module)
+    claims: Sequence[Reconstructions] = attack.run(access, own, attack.settings(), _work(run, attack, seed))
+    keep_reconstructions(run, attack.name, claims)
+    easy = attack.run(reduced_latents(access, asked), own, attack.settings(), _work(run, attack, seed))
+    draw = Seeds(seed).child("audit", "exchanged").numpy()
+    controls = [exchanged_control(attack.name, claims[0], asked, draw), reduced_control(attack.name, easy[0], asked)]
+    return {
+        "views": [claim.view for claim in claims],
+        "latent": list(access.latents.shape[1:]),
+        "controls": [control.model_dump(mode="json") for control in controls],
+    }
+
+
+def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
+    """The blind baseline on the same patients."""
+    names, features = blind_features_of(material.candidates)
+    roles = np.array([material.roles[name] for name in names])
+    found = blind_test(features, roles, Seeds(seed).child("audit", "blind").numpy())
+    return {"controls": [blind_control(found).model_dump(mode="json")]}
+
+
+def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:
+    """Train a copy on with some non-members until every attack finds them among the others, or for so many `steps`."""
+    seeds = Seeds(seed).child("audit", "planted")
+    others = material.group(NON_MEMBER)
+    who = planting.chosen(others, seeds)
+    if len(who) < 2 or material.target.forward is not material.target.module:
+        return {"controls": [], "patients": 0}
+    images, found, taken = material.images.of(others), {}, 0
+    for copied, taken, loss in planting.trained_on(material.target, material.images.of(who), seeds, steps):
+        run.log("planted", "round", step=taken, loss=loss)
+        for attack in attacks:
+            work = _work(run, attack, seed)
+            claims = attack.run(_access(attack, copied, images), material.own, attack.settings(), work)
+            found[attack.name] = _strongest(attack.name, claims, set(who))
+        if all(control.passed for control in found.values()):
+            break
+    return {"controls": [one.model_dump(mode="json") for one in found.values()], "patients": len(who), "steps": taken}
+
+
+def _strongest(attack: str, claims: Sequence[Scores], planted: set[str]) -> Control:
+    """The control of the view that finds the planted best: an attack is as strong as the best of its views."""
+    controls = []
+    for claim in claims:
+        mine = np.array([patient in planted for patient in claim.patients])
+        controls.append(planted_control(attack, claim.scores[mine], claim.scores[~mine]))
+    return max(controls, key=lambda control: control.value or 0.0)
+
+
+def _access(attack: Attack, target: Audited, asked: Images) -> SeenOutputs | SeenWeights:
+    """What a membership attack is handed."""
+    return seen_outputs(target, asked) if attack.access == "outputs" else SeenWeights(asked, target)
+
+
+def _work(run: Run, attack: Attack, seed: int) -> Work:
+    name = f"attack-{attack.name}"
+    return Work(
+        Seeds(seed).child("attack", attack.name),
+        run.private / "work" / attack.name,
+        lambda note: run.log(name, "note", note=note),
+    )

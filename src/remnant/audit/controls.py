@@ -1,0 +1,71 @@
+"""Controls: measurements whose answer is known if all is as it should be, each with its outcome in one sentence."""
+
+import math
+
+import numpy as np
+
+from remnant.audit.rows import Scored, named
+from remnant.base.findings import Control
+from remnant.measure.auc import mann_whitney_auc
+from remnant.measure.intervals import Interval
+from remnant.measure.membership_inference import MembershipTest, membership_test
+
+PLANTED_AUC = 0.95
+LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
+
+
+def blind_control(test: MembershipTest) -> Control:
+    """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided."""
+    passed = test.p > LEVEL / 2
+    return Control(
+        kind="blind",
+        claim="patient_scores",
+        **named(test.auc),
+        p=test.p,
+        p_bound=test.p_bound,
+        n=test.auc.n,
+        passed=passed,
+        sentence=(
+            f"A classifier that never saw the model does not distinguish the groups (AUC {_said(test.auc)})."
+            if passed
+            else f"A classifier that never saw the model distinguishes the groups (AUC {_said(test.auc)}): they differ by "
+            "themselves."
+        ),
+    )
+
+
+def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
+    """The control of scores that cannot know who is a member; `what` they are of, a noun phrase."""
+    test = membership_test(scores.scores, scores.roles, seeds)
+    passed = test.p > LEVEL
+    return Control(
+        kind="null",
+        claim="patient_scores",
+        **named(test.auc),
+        p=test.p,
+        p_bound=test.p_bound,
+        n=test.auc.n,
+        passed=passed,
+        sentence=f"{what[0].upper()}{what[1:]} {'does not distinguish' if passed else 'distinguishes'} members from non-members "
+        f"(AUC {_said(test.auc)}).",
+    )
+
+
+def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -> Control:
+    """Whether an attack finds patients made to be remembered: `planted` (k,) scores against those of `non_members` (n,)."""
+    found = mann_whitney_auc(planted, non_members)
+    passed = bool(found.mean >= PLANTED_AUC) if len(planted) and len(non_members) else None
+    return Control(
+        kind="planted",
+        claim="patient_scores",
+        attack=attack,
+        **named(found),
+        n=found.n,
+        passed=passed,
+        sentence=f"Planted members {'are' if passed else 'are not'} found (AUC {found.mean:.2f}, asked {PLANTED_AUC:.2f}"
+        f"{'' if passed else '), so that the attack is too weak to clear anybody'}" + (")." if passed else "."),
+    )
+
+
+def _said(auc: Interval) -> str:
+    return f"{auc.mean:.2f}" + ("" if math.isnan(auc.low) else f" [{auc.low:.2f}, {auc.high:.2f}]")

@@ -1,0 +1,68 @@
+"""Claims kept in RUN/private between their cell and the tables: how member-like somebody looks is patient data."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from remnant.attacks.attack import Attack, Reconstructions, Scores
+from remnant.audit.rows import Scored
+from remnant.base.files import atomic_path
+from remnant.base.run import Run
+
+FOLDER = "claims"
+
+
+def keep_scores(run: Run, attack: str, claims: Sequence[Scores]) -> None:
+    """Keep the claims of a membership attack."""
+    _keep(
+        run,
+        attack,
+        views=np.array([claim.view for claim in claims]),
+        patients=np.array(claims[0].patients),
+        scores=np.stack([claim.scores for claim in claims]),
+    )
+
+
+def kept_scores(run: Run, roles: Mapping[str, int], attack: Attack) -> list[Scored]:
+    """They, with the `roles` by patient, which the attack was not told."""
+    with np.load(_file(run, attack.name)) as kept:
+        patients = tuple(map(str, kept["patients"]))
+        whose = np.array([roles[patient] for patient in patients])
+        return [
+            Scored(attack.name, str(view), patients, scores, whose, attack.primary and place == 0)
+            for place, (view, scores) in enumerate(zip(kept["views"], kept["scores"], strict=True))
+        ]
+
+
+def keep_reconstructions(run: Run, attack: str, claims: Sequence[Reconstructions]) -> None:
+    """Keep what an attack drew, in half precision."""
+    _keep(
+        run,
+        attack,
+        views=np.array([claim.view for claim in claims]),
+        patients=np.array(claims[0].patients),
+        images=np.stack([claim.images.half().numpy() for claim in claims]),
+        means=np.stack([claim.mean.numpy() for claim in claims]),
+    )
+
+
+def kept_reconstructions(run: Run, attack: str) -> list[Reconstructions]:
+    """They again."""
+    with np.load(_file(run, attack)) as kept:
+        patients = tuple(map(str, kept["patients"]))
+        return [
+            Reconstructions(str(view), patients, torch.from_numpy(images).float(), torch.from_numpy(mean))
+            for view, images, mean in zip(kept["views"], kept["images"], kept["means"], strict=True)
+        ]
+
+
+def _keep(run: Run, attack: str, **arrays: np.ndarray) -> None:
+    _file(run, attack).parent.mkdir(exist_ok=True, mode=0o700)
+    with atomic_path(_file(run, attack)) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def _file(run: Run, attack: str) -> Path:
+    return run.private / FOLDER / f"{attack}.npz"

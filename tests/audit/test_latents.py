@@ -1,0 +1,125 @@
+"""The audit of latents: those that hold the image identify its patient, those that hold nothing do not."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from remnant.attacks.inversion import ridge
+from remnant.audit.config import AuditConfig
+from remnant.audit.judge import outcome_of
+from remnant.audit.material import Material, roles_of
+from remnant.audit.model import audit_model
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+from remnant.cohort.images import Images
+from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
+from remnant.targets.audited import Audited
+from remnant.targets.head import Head
+from remnant.targets.layers_run import layers_run
+from remnant.targets.seen import seen_latents
+
+
+class Network(nn.Module):
+    """(n, 1, 16, 16) to 2 logits through 64 numbers, which `keeps` says whether they hold anything."""
+
+    def __init__(self, keeps):
+        super().__init__()
+        torch.manual_seed(0)
+        self.squeeze = nn.Conv2d(1, 1, 2, 2)
+        self.widen = nn.Linear(64, 96)
+        self.head = nn.Linear(96, 2)
+        if not keeps:
+            self.squeeze.weight.data.zero_()
+
+    def forward(self, images):
+        return self.head(torch.relu(self.widen(self.squeeze(images).flatten(1))))
+
+
+def smooth(seed, patients):
+    """People as smooth pictures, each with three blobs of his own."""
+    draw = np.random.default_rng(seed)
+    x, y = np.mgrid[:16, :16]
+    images = []
+    for _ in range(patients):
+        blobs = [(draw.uniform(2, 14, 2), draw.uniform(2, 4), draw.uniform(0.5, 1)) for _ in range(3)]
+        image = sum(
+            height * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * wide**2)) for at, wide, height in blobs
+        )
+        images.append(torch.from_numpy(image[None].astype(np.float32)))
+    return images
+
+
+def material(keeps, attackers=12):
+    pictures = smooth(1, 24 + attackers)
+    members = tuple([i < 12 for i in range(24)] + [None] * attackers)
+    names = tuple(f"p{i}" for i in range(24 + attackers))
+    images = Images(tuple(pictures), tuple(i % 2 for i in range(len(pictures))), names)
+    network = Network(keeps).eval().requires_grad_(False)
+    return Material(
+        Audited(network, Head("classification", "softmax", 2, False)), images, roles_of(names, members), {"name": "n"}
+    )
+
+
+def audited(tmp_path, own):
+    config = AuditConfig(scenario="latents")
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        parts = audit_model(run, own, config, quiet=True)
+    (found,) = (one for one in parts["findings"] if one.statistic == "rank1")
+    return found, [control for control in parts["controls"] if control.claim == "reconstructions"], parts
+
+
+def test_latents_that_hold_the_image_identify_its_patient(tmp_path):
+    found, controls, parts = audited(tmp_path, material(keeps=True))
+    assert found.n == 24 and found.null == pytest.approx(1 / 24) and found.value > 0.7
+    assert [(one.kind, one.passed) for one in controls] == [("null", True), ("planted", True)]
+    assert outcome_of(found, parts["controls"]) == "exposed"
+    assert found.view == "latents of squeeze"
+
+
+def test_latents_that_hold_nothing_identify_nobody_though_the_attack_could(tmp_path):
+    found, controls, parts = audited(tmp_path, material(keeps=False))
+    assert found.value <= 0.1 and all(one.passed for one in controls)
+    assert outcome_of(found, parts["controls"]) == "not shown"
+
+
+def test_without_people_of_the_attackers_own_non_members_stand_in(tmp_path):
+    found, _, parts = audited(tmp_path, material(keeps=True, attackers=0))
+    assert found.n == 12
+    assert {one.name for one in parts["attacks"] if one.run} == {"output", "inversion"}
+
+
+def test_the_attack_is_not_handed_the_images_of_those_it_attacks():
+    own = material(keeps=True)
+    access = seen_latents(own.target, own.candidates, None)
+    pixels = {tuple(image.flatten().tolist()) for image in own.candidates.images}
+    assert access.latents[0].numel() == 64
+    assert not any(tuple(latent.flatten().tolist()) in pixels for latent in access.latents)
+
+
+def test_the_narrowest_layer_is_before_the_head_and_a_wrong_name_is_refused():
+    own = material(keeps=True)
+    assert layers_run(own.target.module, own.images.images[0][None]).narrowest() == "squeeze"
+    with pytest.raises(RemnantError, match="has no module 'bottleneck'; it has squeeze, widen, head"):
+        seen_latents(own.target, own.candidates, "bottleneck")
+
+
+def test_ridge_is_that_of_the_normal_equations():
+    draw = torch.Generator().manual_seed(0)
+    latents, images, asked = (torch.randn(shape, generator=draw) for shape in ((30, 4), (30, 7), (5, 4)))
+    found = ridge(latents, images, asked, torch.arange(30), 1e-2)
+    centre, scale = latents.mean(0), latents.std(0)
+    scaled, new = ((one - centre) / scale / 2 for one in (latents, asked))
+    penalty = 1e-2 * (scaled @ scaled.T).diagonal().mean()
+    weights = torch.linalg.solve(scaled.T @ scaled + penalty * torch.eye(4), scaled.T @ (images - images.mean(0)))
+    assert torch.allclose(found, images.mean(0) + new @ weights, atol=1e-4)
+
+
+@pytest.mark.parametrize("spatial", [(20, 30), (12, 16, 20)])
+def test_a_warp_without_size_leaves_the_image_and_one_with_moves_it_a_little(spatial):
+    image = torch.rand(2, *spatial, generator=torch.Generator().manual_seed(0))
+    still = WarpSettings(rotation=0, scaling=0, shift=0, elastic=0, gain=0)
+    assert torch.allclose(apply_warp(image, draw_warp(spatial, still, torch.Generator())), image, atol=1e-5)
+    place = torch.stack(torch.meshgrid(*(torch.linspace(-1, 1, side) for side in spatial), indexing="ij"))
+    moved = apply_warp(place, draw_warp(spatial, WarpSettings(gain=0), torch.Generator().manual_seed(1)))
+    assert 0.005 < (moved - place).abs().mean() < 0.2
