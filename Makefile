@@ -2,6 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# nnunetv2, and what of its needs it imports to train, prepare and predict.
+NNUNET := nnunetv2 acvl_utils batchgenerators batchgeneratorsv2 dynamic_network_architectures blosc2 connected-components-3d \
+  msgpack ndindex numexpr platformdirs py-cpuinfo seaborn tqdm
 # Two test processes share the cores already; threads of their own would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
@@ -13,8 +16,8 @@ setup: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@# Oracles of tests. Without --no-deps they would bring a torch of their own.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchvision timm
+	@# Oracles of tests, and nnU-Net. Without --no-deps they would bring a torch of their own, and nnU-Net an older timm.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchvision timm $(NNUNET)
 	touch $@
 
 # Both directories are the demo's own, or make stops: --out may have put somebody's run there.
