@@ -2,17 +2,13 @@
 
 import html
 import json
-import math
 import re
-import shutil
-import subprocess
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from pypdf import PdfReader
+from tests.report.browser import chromium, font_sizes
 from tests.report.example import write_run
 
 from remnant.report.page import make_report
@@ -20,19 +16,6 @@ from remnant.report.page import make_report
 pytestmark = pytest.mark.slow
 
 PHONE, LAPTOP, DESKTOP = 390, 1200, 1400
-OFFLINE = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--enable-logging=stderr",
-]
-
 # The page in a frame of the phone's width: headless Chromium makes no window that narrow.
 FRAME = """<!DOCTYPE html><meta charset="utf-8">
 <style>body {{ margin: 0 }} iframe {{ border: 0; display: block }}</style>
@@ -58,20 +41,6 @@ onload = () => {{
 </script>"""
 
 
-def _chromium(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert browser, "this test needs Chromium: apt-get install chromium"
-    done = subprocess.run(
-        [browser, *OFFLINE, f"--user-data-dir={folder / 'profile'}", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not (errors := [line for line in done.stderr.splitlines() if "CONSOLE" in line]), errors
-    return done
-
-
 @pytest.fixture(scope="module", params=[False, True], ids=["without images", "with images"])
 def page(request, tmp_path_factory) -> Path:
     run = write_run(tmp_path_factory.mktemp("browser") / "run", private=True)
@@ -82,7 +51,7 @@ def page(request, tmp_path_factory) -> Path:
 def test_the_page_fits_the_window(page, tmp_path, width):
     framed = FRAME.format(width=width, height=900, page=html.escape(page.read_text(encoding="utf-8")))
     (tmp_path / "frame.html").write_text(framed, encoding="utf-8")
-    done = _chromium(tmp_path, "--window-size=1600,1000", "--dump-dom", (tmp_path / "frame.html").as_uri())
+    done = chromium(tmp_path, "--window-size=1600,1000", "--dump-dom", (tmp_path / "frame.html").as_uri())
     found = json.loads(html.unescape(re.search(r"<pre>FOUND(.*)END</pre>", done.stdout, re.DOTALL)[1]))
     assert found["width"] == width
     assert found["scroll"] <= width
@@ -97,7 +66,7 @@ def test_the_page_is_drawn(page, tmp_path, width):
     framed = FRAME.format(width=width, height=6000, page=html.escape(page.read_text(encoding="utf-8")))
     (tmp_path / "frame.html").write_text(framed, encoding="utf-8")
     shot = tmp_path / "shot.png"
-    _chromium(tmp_path, "--window-size=1500,6000", f"--screenshot={shot}", (tmp_path / "frame.html").as_uri())
+    chromium(tmp_path, "--window-size=1500,6000", f"--screenshot={shot}", (tmp_path / "frame.html").as_uri())
     pixels = imread(shot)[:, :width, :3]
     bands = np.array_split(pixels, 12)
     assert all(band.std() > 0.02 for band in bands)  # no stretch of the page is blank
@@ -107,7 +76,7 @@ def test_the_page_is_drawn(page, tmp_path, width):
 
 def test_the_page_prints(page, tmp_path):
     pdf = tmp_path / "report.pdf"
-    _chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
     data = pdf.read_bytes()
     assert data.startswith(b"%PDF")
     sheets = len(re.findall(rb"/Type\s*/Page\b", data))
@@ -136,7 +105,7 @@ def test_a_table_of_thirteen_columns_is_read_without_scrolling(tmp_path, width):
     page = _with_more_columns(run, 2).read_text(encoding="utf-8")
     framed = FRAME.format(width=width, height=900, page=html.escape(page))
     (tmp_path / "frame.html").write_text(framed, encoding="utf-8")
-    done = _chromium(tmp_path, "--window-size=1600,1000", "--dump-dom", (tmp_path / "frame.html").as_uri())
+    done = chromium(tmp_path, "--window-size=1600,1000", "--dump-dom", (tmp_path / "frame.html").as_uri())
     found = json.loads(html.unescape(re.search(r"<pre>FOUND(.*)END</pre>", done.stdout, re.DOTALL)[1]))
     assert found["tables"] == 6 and found["cut"] == 0
 
@@ -146,15 +115,8 @@ def test_print_is_legible_whatever_is_in_the_tables(tmp_path):
     run = write_run(tmp_path / "run", private=False)
     page = _with_more_columns(run, 8)
     pdf = tmp_path / "report.pdf"
-    _chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
-    points = Counter()
-
-    def seen(text, transformation, matrix, font, size):
-        a, b = (matrix[0] * transformation[i] + matrix[1] * transformation[i + 2] for i in (0, 1))
-        points[round(size * math.hypot(a, b), 1)] += len(text.strip())
-
-    for sheet in PdfReader(pdf).pages:
-        sheet.extract_text(visitor_text=seen)
+    chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    points = font_sizes(pdf)
     assert sum(count for size, count in points.items() if size < 7) < 0.02 * points.total()  # powers at axes
     assert points[9.8] > 1000 and points[8.0] > 1000  # text and tables, as the style sheet has them
 
@@ -165,4 +127,4 @@ def test_the_console_is_watched(tmp_path):
         """<meta http-equiv="Content-Security-Policy" content="default-src 'none'"><img src="http://x.invalid/a.png">"""
     )
     with pytest.raises(AssertionError, match="CONSOLE"):
-        _chromium(tmp_path, "--dump-dom", (tmp_path / "bad.html").as_uri())
+        chromium(tmp_path, "--dump-dom", (tmp_path / "bad.html").as_uri())

@@ -8,7 +8,7 @@ of intervals, never against estimates.
 import math
 from collections.abc import Iterable, Sequence
 
-from remnant.audit.words import against, ruling_sentence
+from remnant.audit.words import against, not_measured, ruling_sentence
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
 
@@ -46,7 +46,7 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     """
     places = [i for i, finding in enumerate(findings) if finding.statistic == limit.statistic]
     if not places:
-        return Judged(limit=limit.name, ruling="cannot tell", sentence="No attack that measures this was run.")
+        return Judged(limit=limit.name, ruling="cannot tell", sentence=not_measured(limit))
 
     def ruled(ruling: Ruling, place: int, sentence: str, patients: int | None = None) -> Judged:
         return Judged(limit=limit.name, ruling=ruling, sentence=sentence, finding=place, patients=patients)
@@ -122,7 +122,7 @@ def _open(findings: Sequence[Finding], controls: Sequence[Control]) -> str:
             return (
                 failed[0].sentence
                 if failed
-                else "Members fare worse than non-members: look whether the groups are swapped."
+                else "Members fare worse than non-members: check whether the groups are swapped."
             )
     if not any(control.passed for control in own if control.kind != "planted"):
         return "No control showed that members and non-members are alike."

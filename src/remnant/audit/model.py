@@ -67,7 +67,10 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "title": f"Audit of {config.about.model or material.model['name']}",
         "model": dict(material.model),
         "cohort": cohort_of(material),
-        "attacks": [AttackRun(name=attack.name, words=attack.words, run=not why, why=why) for attack, why in attacks],
+        "attacks": [
+            AttackRun(name=attack.name, words=attack.words, run=not why, why=why, claim=attack.claim)
+            for attack, why in attacks
+        ],
         "findings": adjusted(rows),
         "controls": controls_of(found),
         "tables": {

@@ -26,6 +26,18 @@ WORDS = {
     CALIBRATED: "a threshold on that score minus its mean under the reference models (difference calibration, Watson 2022)",
 }
 VIEWS = {GIVEN: "the score", CALIBRATED: "the score minus that of reference models"}
+# What a table of scores cannot tell of, whatever the recipient sees.
+NO_MODEL = "a table of scores holds no model"
+WITHOUT_MODEL = (
+    AttackRun(
+        name="reconstruction",
+        words="reconstruction of patients' images",
+        run=False,
+        why=NO_MODEL,
+        claim="reconstructions",
+    ),
+    AttackRun(name="linkage", words="verification of the same patient", run=False, why=NO_MODEL, claim="pair_scores"),
+)
 
 
 def audit_scores(
@@ -128,8 +140,13 @@ def _cohort(table: ScoreTable) -> dict[str, str | int]:
 
 def _attacks(claims: list[Scored]) -> list[AttackRun]:
     ran = {claim.attack for claim in claims}
-    why = {CALIBRATED: "the table has no columns reference..."}
+    why = {CALIBRATED: "the table has no columns of reference models"}
     return [
-        AttackRun(name=name, words=words, run=name in ran, why="" if name in ran else why[name])
-        for name, words in WORDS.items()
+        *(
+            AttackRun(
+                name=name, words=words, run=name in ran, why="" if name in ran else why[name], claim="patient_scores"
+            )
+            for name, words in WORDS.items()
+        ),
+        *WITHOUT_MODEL,
     ]

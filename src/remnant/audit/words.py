@@ -3,32 +3,8 @@
 from collections.abc import Sequence
 
 from remnant.base.findings import Finding, Judged, Limit, Ruling
-from remnant.base.texts import p_said
-
-STATISTICS = {
-    "auc": "AUC",
-    "advantage": "membership advantage",
-    "tpr_at_10_fpr": "true positive rate at 10% FPR",
-    "fold_rank": "patients whose own model fits worst",
-    "rank1": "reconstructions identified at rank 1",
-    "verification_auc": "AUC of same patient or not",
-    "skill": "patients whose attribute is read",
-}
-LIMITS = {
-    "identification": "identification beyond chance",
-    "membership_advantage": "membership advantage",
-    "membership_tpr": "true positive rate at 10% FPR, beyond 10%",
-    "attribute": "attributes read beyond the base rate",
-}
-DECISION_SUPPORT = "Decision support, not a determination."
-
-
-def measured(finding: Finding) -> str:
-    """ "0.31 [0.20, 0.42]", as the finding's statistic is written."""
-    if finding.value is None:
-        return "not measured"
-    interval = "" if finding.low is None or finding.high is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
-    return f"{finding.value:.2f}{interval}"
+from remnant.base.terms import LIMITS, STATISTICS, measured
+from remnant.base.texts import enumerated
 
 
 def against(finding: Finding, limit: Limit, side: str) -> str:
@@ -42,19 +18,16 @@ def against(finding: Finding, limit: Limit, side: str) -> str:
     )
 
 
-def finding_sentence(finding: Finding) -> str:
-    """What a finding is, with its p."""
-    p = "" if finding.adjusted_p is None else f", {p_said(finding.adjusted_p, bound=finding.p_bound)} after Holm"
-    return f"{finding.attack}, {finding.view}: {STATISTICS[finding.statistic]} {measured(finding)}{p}."
+def not_measured(limit: Limit) -> str:
+    """Why a limit has no finding."""
+    return f"No attack that measures {LIMITS[limit.name]} was run."
 
 
 def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
     """The verdict in one sentence."""
     if ruling == "outside":
         passed = [LIMITS[one.limit] for one in held if one.ruling == "outside"]
-        return (
-            f"Outside the risk appetite: {' and '.join(passed)} {'is' if len(passed) == 1 else 'are'} above the limit."
-        )
+        return f"Outside the risk appetite: {enumerated(passed)} {'is' if len(passed) == 1 else 'are'} above the limit."
     if ruling == "within":
         return "Within the risk appetite, against the attacks that were run."
     if not held:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 
 from remnant.base.files import write_json
-from remnant.base.results import ResultsPart, Row, Section, Value, read_results
+from remnant.base.results import ResultsPart, Row, Section, Value, read_results, require_views
 
 SCHEMA_VERSION = 1
 
@@ -19,6 +19,7 @@ Statistic = Literal["auc", "advantage", "tpr_at_10_fpr", "fold_rank", "rank1", "
 Criterion = Literal["singling out", "linkability", "inference"]
 Outcome = Literal["exposed", "not shown", "attack too weak", "too few patients", "not testable"]
 Ruling = Literal["within", "outside", "cannot tell"]
+LimitName = Literal["identification", "membership_advantage", "membership_tpr", "attribute"]
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
@@ -83,7 +84,7 @@ class Control(ResultsPart):
 class Limit(ResultsPart):
     """How much exposure the model's owner accepts, beyond chance: a line of the risk appetite, and where its number is from."""
 
-    name: str
+    name: LimitName
     statistic: Statistic
     value: float
     origin: str
@@ -91,12 +92,13 @@ class Limit(ResultsPart):
 
 
 class Judged(ResultsPart):
-    """One limit held against the findings. `patients`: how many would tell, None where it is told or no number would."""
+    """One limit held against the findings. `finding`: the place of the one that decides. `patients`: how many would tell, None
+    where it is told or no number would."""
 
-    limit: str
+    limit: LimitName
     ruling: Ruling
     sentence: str
-    finding: int | None = None
+    finding: int | None = pydantic.Field(None, ge=0)
     patients: int | None = None
 
 
@@ -110,12 +112,13 @@ class Verdict(ResultsPart):
 
 
 class AttackRun(ResultsPart):
-    """An attack of Remnant's list: what it does in `words`, whether it was `run`, and why not."""
+    """An attack of Remnant's list: what it does in `words`, whether it was `run`, and why not; what it would `claim`."""
 
     name: str
     words: str
     run: bool
     why: str = ""
+    claim: Claim | None = None
 
 
 class Scenario(ResultsPart):
@@ -158,6 +161,17 @@ class AuditResults(ResultsPart):
     versions: dict[str, str | None]
     checkpoints: dict[str, str] = pydantic.Field(default_factory=dict)
     settings: dict[str, Any] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _names_what_exists(self) -> Self:
+        require_views(self.sections, self.tables)
+        limits = {limit.name for limit in self.limits}
+        for one in self.verdict.judged:
+            if one.limit not in limits:
+                raise ValueError(f"the verdict judges the limit {one.limit!r}, not in limits")
+            if one.finding is not None and one.finding >= len(self.findings):
+                raise ValueError(f"the limit {one.limit!r} is held against the finding {one.finding}, not in findings")
+        return self
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -1,7 +1,7 @@
 """The schema of results.json: all that a report needs, so that it can be made again on another machine."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -112,12 +112,7 @@ class Results(ResultsPart):
 
     @pydantic.model_validator(mode="after")
     def _views_name_what_exists(self) -> Self:
-        stems = [figure.name for section in self.sections for figure in section.figures]
-        if repeated := sorted({stem for stem in stems if stems.count(stem) > 1}):
-            raise ValueError(f"the figure name {repeated[0]!r} is used more than once")
-        for section in self.sections:
-            if section.table and section.table.name not in self.tables:
-                raise ValueError(f"section {section.title!r} shows the table {section.table.name!r}, not in tables")
+        require_views(self.sections, self.tables)
         return self
 
     @classmethod
@@ -128,6 +123,16 @@ class Results(ResultsPart):
     def write(self, path: Path) -> None:
         """Write the results as JSON, atomically."""
         write_json(path, self.model_dump(mode="json"))
+
+
+def require_views(sections: Sequence[Section], tables: Mapping[str, list[Row]]) -> None:
+    """Raise `ValueError` where a section shows a table that is not there, or two figures have one name."""
+    stems = [figure.name for section in sections for figure in section.figures]
+    if repeated := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise ValueError(f"the figure name {repeated[0]!r} is used more than once")
+    for section in sections:
+        if section.table and section.table.name not in tables:
+            raise ValueError(f"section {section.title!r} shows the table {section.table.name!r}, not in tables")
 
 
 def read_results(kind: type[R], path: Path) -> R:

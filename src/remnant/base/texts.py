@@ -1,5 +1,7 @@
 """Texts of strangers, made fit to be said on a terminal, in JSON, in a report; counts and p-values as all sentences say them."""
 
+from collections.abc import Sequence
+
 SHOWN = 80
 
 
@@ -21,6 +23,11 @@ def short(name: object, most: int = SHOWN) -> str:
 def counted(number: int, one: str, several: str = "") -> str:
     """ "1 pair", "2 pairs", or with a verb "1 file has", "2 files have": `several` where it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def p_number(p: float, *, bound: bool = False) -> str:

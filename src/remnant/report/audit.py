@@ -1,27 +1,50 @@
 """The report of an audit, made from its results.json alone: a decision sheet of one page, the evidence, the annex."""
 
-from importlib.resources import files
 from pathlib import Path
-
-import jinja2
-from markupsafe import Markup
 
 from remnant.base.files import write_text
 from remnant.base.findings import AuditResults
+from remnant.base.terms import DECISION_SUPPORT
+from remnant.report.evidence import evidence_of
+from remnant.report.glossary import GLOSSARY
+from remnant.report.sheet import sheet_of, untested
+from remnant.report.templates import fill, flat
+from remnant.report.words import duration
 
 
 def make_audit_report(run: Path) -> Path:
-    """Write RUN/report.html and return its path. Raises `RemnantError` when results.json is missing or does not fit."""
-    results = AuditResults.read(run / "results.json")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: files("remnant.report").joinpath(name).read_text("utf-8")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    style = Markup(files("remnant.report").joinpath("style.css").read_text("utf-8"))
-    page = environment.get_template("audit.html").render(results=results, style=style)
+    """Write RUN/report.html and RUN/figures; return the page. Raises `RemnantError` where results.json is not there or not
+    one."""
+    page = render_audit(run, AuditResults.read(run / "results.json"))
     path = run / "report.html"
     write_text(path, page)
     return path
+
+
+def render_audit(run: Path, results: AuditResults) -> str:
+    """The page as text; writes the figures beside the run on the way."""
+    return fill(
+        "audit.html",
+        styles=("style.css", "sheet.css"),
+        results=results,
+        sheet=sheet_of(results),
+        evidence=evidence_of(run, results),
+        untested=untested(results),
+        decision_support=DECISION_SUPPORT,
+        glossary=GLOSSARY,
+        provenance={
+            "Run": {
+                "scenario": results.scenario.name,
+                "seed": results.seed,
+                "started": results.started,
+                "wall time": duration(results.seconds),
+                **({"processor time": duration(results.cpu_seconds)} if results.cpu_seconds else {}),
+                "minimum cell": results.minimum_cell,
+                "schema": results.schema_version,
+            },
+            "Model and cohort": {**results.model, **results.cohort},
+            "Hardware": results.hardware,
+            "Versions": results.versions,
+        },
+        settings=flat(results.settings),
+    )

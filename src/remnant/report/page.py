@@ -1,22 +1,13 @@
 """The report: one self-contained HTML file made from a finished run's files alone."""
 
-import base64
-import re
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import jinja2
-from markupsafe import Markup, escape
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path, write_text
-from remnant.base.results import FigureView, Results, Row, Section, TableView, matching
-from remnant.report import private, words
-from remnant.report.figures import FIGURES
-from remnant.report.figures.style import house_style, to_png, to_svg
-from remnant.report.tables import build, to_html
+from remnant.base.files import write_text
+from remnant.base.results import Results, Section, TableView
+from remnant.report import words
+from remnant.report.chapters import Chapters
+from remnant.report.templates import fill, flat
 
 EXPOSED = Section(
     title="Most exposed patients",
@@ -55,17 +46,6 @@ GLOSSARY = {
 }
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """A section as the page shows it: text, and tables and figures as finished HTML."""
-
-    anchor: str
-    title: str
-    text: list[str]
-    table: Markup | None
-    figures: list[Markup]
-
-
 def make_report(run: Path, show_images: bool = False) -> Path:
     """Draw the run's figures and write its report; return the report's path.
 
@@ -84,15 +64,6 @@ def make_report(run: Path, show_images: bool = False) -> Path:
 
 def render(run: Path, results: Results, *, show_images: bool) -> str:
     """The page as text; writes the figures beside the run on the way."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: files("remnant.report").joinpath(name).read_text("utf-8")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"duration": words.duration, "label": words.label, "code": _code}
-    counter = {"Table": 0, "Figure": 0}
     sections = list(results.sections)
     if results.tables.get("exposed") and not any(s.table and s.table.name == "exposed" for s in sections):
         sections.append(EXPOSED)
@@ -100,12 +71,11 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
         raise RemnantError(
             f"The run {run} has no figure with patient images to show; make the report without --show-images."
         )
-    chapters = [_chapter(run, results, section, counter, show_images=show_images) for section in sections]
-    style = files("remnant.report").joinpath("style.css").read_text("utf-8")
-    return environment.get_template("template.html").render(
+    chapters = Chapters(run, results.tables, show_images)
+    return fill(
+        "template.html",
         results=results,
-        chapters=chapters,
-        style=Markup(style),
+        chapters=[chapters.chapter(section) for section in sections],
         show_images=show_images,
         provenance={
             "Run": {
@@ -121,93 +91,6 @@ def render(run: Path, results: Results, *, show_images: bool) -> str:
             "Hardware": results.hardware,
             "Versions": results.versions,
         },
-        settings=_flat(results.settings),
+        settings=flat(results.settings),
         glossary=results.glossary or GLOSSARY,
     )
-
-
-def _chapter(run: Path, results: Results, section: Section, counter: dict[str, int], *, show_images: bool) -> Chapter:
-    table = None
-    if section.table:
-        built = build(results.tables[section.table.name], section.table)
-        table = to_html(built, _next(counter, "Table"))
-    figures = []
-    for view in section.figures:
-        kind = FIGURES.get(view.kind)
-        if kind is None:
-            raise RemnantError(
-                f"The figure {view.name!r} has the unknown kind {view.kind!r}; the kinds are {', '.join(FIGURES)}."
-            )
-        if kind.private != view.private:
-            raise RemnantError(f"The figure {view.name!r} of kind {view.kind!r} must have private={kind.private}.")
-        if view.private and not show_images:
-            continue
-        figures.append(_figure(run, results, view, _next(counter, "Figure")))
-    return Chapter(_anchor(section.title), section.title, section.text, table, figures)
-
-
-def _figure(run: Path, results: Results, view: FigureView, title: str) -> Markup:
-    """Draw one figure, keep its file, and return it as HTML with its caption."""
-    kind = FIGURES[view.kind]
-    rows = matching(results.tables.get(kind.table, []), view.where)
-    if not rows:
-        raise RemnantError(
-            f"The figure {view.name!r} has nothing to show: no row of the table {kind.table!r} has {view.where}."
-        )
-    try:
-        with house_style():
-            if view.private:
-                image = _private_image(run, view, rows)
-            else:
-                svg = to_svg(kind.draw(rows), view.name)
-                write_text(run / "figures" / f"{view.name}.svg", svg)
-                image = _inline(svg, view.caption)
-    except KeyError as error:
-        raise RemnantError(
-            f"The figure {view.name!r} needs the column {error} of the table {kind.table!r}, which {run / 'results.json'} of "
-            "another version of Remnant does not have; move that file away, then run the study again with --resume."
-        ) from None
-    kept = ' class="patient"' if view.private else ""
-    return Markup(
-        f'<figure{kept}><div class="scroll">{image}</div>'
-        f"<figcaption><b>{escape(title)}.</b> {escape(view.caption)}</figcaption></figure>"
-    )
-
-
-def _private_image(run: Path, view: FigureView, rows: list[Row]) -> str:
-    kind = FIGURES[view.kind]
-    png = to_png(kind.draw(rows, kind.volumes(run, rows)))
-    with atomic_path(private.private_folder(run, "figures") / f"{view.name}.png") as temporary:
-        temporary.write_bytes(png)
-    return f'<img alt="{escape(view.caption)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-
-
-def _inline(svg: str, caption: str) -> str:
-    """The SVG as an element of the page: scaled to its column, with its caption as the alternative text."""
-    svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r"<svg \1>", svg, count=1, flags=re.DOTALL)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
-
-
-def _next(counter: dict[str, int], word: str) -> str:
-    counter[word] += 1
-    return f"{word} {counter[word]}"
-
-
-def _anchor(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-
-def _code(text: str) -> Markup:
-    """Escaped text, with `quoted` words in code type."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _flat(settings: dict[str, Any], before: str = "") -> dict[str, str]:
-    """Nested settings as "decoder.epochs": "200"."""
-    flat: dict[str, str] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{before}{key}.")
-        else:
-            flat[f"{before}{key}"] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return flat

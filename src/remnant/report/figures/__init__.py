@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from remnant.base.results import Row
 from remnant.report.figures.adversaries import adversaries
+from remnant.report.figures.audit import audit_forest, forest_says, limits_held, limits_say, roc_curves, roc_says
 from remnant.report.figures.beyond_map import beyond_map
 from remnant.report.figures.candidates import scores_scatter
 from remnant.report.figures.deformation import bendings_of, deformation_maps
@@ -35,13 +36,15 @@ from remnant.report.radiographs import pairs_beside, strips_of
 class Kind:
     """A kind of figure: what draws it from rows of `table`; a private kind also takes `volumes(run, rows)`, patients' own.
 
-    `people`: it draws a dot a patient, so that it stays in the house.
+    `people`: it draws a dot a patient, so that it stays in the house. `says`: what is seen, in words and numbers of the rows,
+    for who does not see it; where there is none, the caption has to do.
     """
 
     draw: Callable[..., Figure]
     table: str
     volumes: Callable[[Path, list[Row]], Any] | None = None
     people: bool = False
+    says: Callable[[list[Row]], str] | None = None
 
     @property
     def private(self) -> bool:
@@ -49,6 +52,9 @@ class Kind:
 
 
 FIGURES = {
+    "audit_forest": Kind(audit_forest, "forest", says=forest_says),
+    "limits_held": Kind(limits_held, "limits_held", says=limits_say),
+    "roc_curves": Kind(roc_curves, "roc", says=roc_says),
     "rank_histogram": Kind(rank_histogram, "ranks"),
     "own_against_others": Kind(own_against_others, "scores", people=True),
     "training_curves": Kind(training_curves, "training"),

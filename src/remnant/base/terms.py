@@ -1,0 +1,40 @@
+"""The field's terms for what results.json of an audit names by a key."""
+
+from remnant.base.findings import Claim, Criterion, Finding, LimitName, Statistic
+
+STATISTICS: dict[Statistic, str] = {
+    "auc": "AUC",
+    "advantage": "membership advantage",
+    "tpr_at_10_fpr": "true positive rate at 10% FPR",
+    "fold_rank": "patients whose own model fits worst",
+    "rank1": "reconstructions identified at rank 1",
+    "verification_auc": "AUC of same patient or not",
+    "skill": "patients whose attribute is read",
+}
+LIMITS: dict[LimitName, str] = {
+    "identification": "identification at rank 1",
+    "membership_advantage": "membership advantage",
+    "membership_tpr": "true positive rate at 10% FPR",
+    "attribute": "attribute disclosure",
+}
+CRITERIA: dict[Claim, Criterion] = {
+    "reconstructions": "singling out",
+    "candidates": "singling out",
+    "patient_scores": "inference",
+    "pair_scores": "linkability",
+    "attributes": "inference",
+}
+DECISION_SUPPORT = "Decision support, not a determination."
+
+
+def capital(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
+def measured(finding: Finding) -> str:
+    """ "0.31 [0.20, 0.42]", as the finding's statistic is written."""
+    if finding.value is None:
+        return "not measured"
+    interval = "" if finding.low is None or finding.high is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
+    return f"{finding.value:.2f}{interval}".replace("-", "−")

@@ -1,0 +1,143 @@
+"""Rows of the tables and figures that every audit's report has, from its findings, controls and limits."""
+
+import math
+from collections.abc import Sequence
+
+from remnant.base.findings import AuditResults, Control, Finding
+from remnant.base.results import Row
+from remnant.base.terms import LIMITS, STATISTICS, capital
+from remnant.base.texts import short
+from remnant.report.tables import cell
+from remnant.report.words import split
+
+AUCS = ("auc", "verification_auc")
+NAME = 46  # characters of a name beside a figure
+LONGEST = 90  # of one in a table or a sentence
+MOST_DRAWN = 30  # lines of a forest that fit a printed page
+MOST_CURVES = 8
+CONTROLS = {"blind": "blind baseline", "null": "null", "planted": "planted members"}
+
+
+def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, what speaks most for exposure first.
+
+    Exposed before others, then what a limit is asked of, then by how far the interval's lower end, or the value where there is
+    no interval, lies from chance towards certainty.
+    """
+    asked = {limit.statistic for limit in results.limits if limit.asked}
+
+    def strength(finding: Finding) -> tuple[bool, bool, float]:
+        end = finding.low if finding.low is not None else finding.value
+        excess = -math.inf if end is None else (end - finding.null) / max(1 - finding.null, 1e-9)
+        return finding.outcome == "exposed", finding.statistic in asked, excess
+
+    return sorted(findings, key=strength, reverse=True)
+
+
+def name_of(finding: Finding, findings: Sequence[Finding]) -> str:
+    """The attack and what it saw, and of target, defence, place and group what differs among `findings`."""
+    differ = [
+        getattr(finding, part)
+        for part in ("target", "defence", "where", "group")
+        if len({getattr(one, part) for one in findings}) > 1
+    ]
+    return short(" · ".join(filter(None, [*differ, finding.attack, finding.view])), LONGEST)
+
+
+def finding_rows(findings: Sequence[Finding]) -> list[Row]:
+    """Every column of the findings, with their statistic in words and the name of each."""
+    return [
+        finding.model_dump()
+        | {"name": name_of(finding, findings), "statistic": STATISTICS[finding.statistic], "outcome": finding.outcome}
+        | {"adjusted_p_bound": finding.p_bound, "primary": "yes" if finding.primary else ""}
+        for finding in findings
+    ]
+
+
+def control_rows(controls: Sequence[Control]) -> list[Row]:
+    """Every control with its outcome in a word."""
+    return [
+        control.model_dump()
+        | {
+            "name": control_name(control),
+            "statistic": STATISTICS[control.statistic],
+            "outcome": control_outcome(control),
+        }
+        for control in controls
+    ]
+
+
+def forest_rows(results: AuditResults) -> list[Row]:
+    """The strongest `MOST_DRAWN` AUCs of the findings, then those of the controls, for `audit_forest`."""
+    shown = by_strength(results, [one for one in results.findings if one.statistic in AUCS and one.value is not None])
+    rows = [
+        {
+            "name": short(name_of(finding, shown), NAME),
+            "kind": "finding",
+            "auc": finding.value,
+            "low": finding.low,
+            "high": finding.high,
+            "detectable": finding.detectable,
+            "outcome": finding.outcome or "not testable",
+        }
+        for finding in shown[:MOST_DRAWN]
+    ]
+    return rows + [
+        {
+            "name": short(control_name(control), NAME),
+            "kind": "control",
+            "auc": control.value,
+            "low": control.low,
+            "high": control.high,
+            "detectable": None,
+            "outcome": control_outcome(control),
+        }
+        for control in results.controls
+        if control.statistic in AUCS and control.value is not None
+    ]
+
+
+def limit_rows(results: AuditResults) -> list[Row]:
+    """Each limit that was held against a finding, beyond chance, for `limits_held`."""
+    limits = {limit.name: limit for limit in results.limits}
+    rows = []
+    for one in results.verdict.judged:
+        finding = None if one.finding is None else results.findings[one.finding]
+        if finding and finding.value is not None:
+            ends = {
+                name: None if end is None else end - finding.null
+                for name, end in (("value", finding.value), ("low", finding.low), ("high", finding.high))
+            }
+            rows.append(
+                {
+                    "limit_name": one.limit,
+                    "name": capital(LIMITS[one.limit]),
+                    **ends,
+                    "limit": limits[one.limit].value,
+                    "ruling": one.ruling,
+                }
+            )
+    return rows
+
+
+def beyond(row: Row) -> str:
+    """What lies beyond chance in a row of `limit_rows`, with its interval."""
+    return cell(row, "{value} [{low}, {high}]").text
+
+
+def curve_rows(results: AuditResults) -> list[Row]:
+    """The ROC curves of the `MOST_CURVES` strongest attacks."""
+    curves = split(results.tables.get("roc", []), "attack", "view")
+    order = [(one.attack, one.view) for one in by_strength(results, results.findings) if one.statistic == "auc"]
+    ranked = sorted(curves, key=lambda keys: order.index(keys) if keys in order else len(order))
+    return [row for keys in ranked[:MOST_CURVES] for row in curves[keys]]
+
+
+def control_name(control: Control) -> str:
+    """ "planted members, lira"."""
+    return ", ".join(filter(None, [CONTROLS[control.kind], control.attack]))
+
+
+def control_outcome(control: Control) -> str:
+    """Whether it passed, in words."""
+    return {True: "passed", False: "failed", None: "too few patients"}[control.passed]

@@ -1,0 +1,171 @@
+"""What an audit found: all AUCs beside what controls reached, the ROC curves, and the limits of the risk appetite."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from remnant.base.results import Row
+from remnant.report.figures.style import CHANCE, FAINT, INK, LINES, MEMBER, PUBLISHED, WIDTH
+from remnant.report.words import number, split
+
+FALSE_POSITIVES = 0.1  # the rate at which true positives are reported, `measure.membership_inference`'s own
+MARGIN = 0.84  # of the figure's width; the rest is for the numbers beside
+# Colour, marker and whether it is filled: outcomes differ in a grey print, too.
+OUTCOMES = {
+    "exposed": (CHANCE, "D", True),
+    "not shown": (MEMBER, "o", True),
+    "attack too weak": (PUBLISHED, "v", False),
+    "too few patients": (PUBLISHED, "o", False),
+    "not testable": (PUBLISHED, "X", False),
+}
+RULINGS = {"outside": (CHANCE, "D", True), "within": ("#1f5f4a", "o", True), "cannot tell": ("#9a6a00", "s", False)}
+CONTROLS = {"passed": (INK, "s", True), "failed": (CHANCE, "s", True), "too few patients": (PUBLISHED, "s", False)}
+
+
+def audit_forest(rows: list[Row]) -> Figure:
+    """AUC of every attack with its interval and the detectable AUC, and below a rule those of the controls.
+
+    `rows`: `name`, `kind` ("finding" or "control"), `auc`, `low`, `high`, `detectable`, `outcome`.
+    """
+    figure, panel = _forest(rows, extra=0.9)
+    attacks = [row for row in rows if row["kind"] == "finding"]
+    for place, row in enumerate(rows):
+        style = (OUTCOMES if row["kind"] == "finding" else CONTROLS)[row["outcome"]]
+        _dot(panel, place, row["auc"], row["low"], row["high"], style)
+        if row["detectable"] is not None:
+            panel.plot(row["detectable"], place, "|", color=INK, markersize=9, markeredgewidth=1.2)
+        _beside(panel, place, _interval(row["auc"], row["low"], row["high"]))
+    if 0 < len(attacks) < len(rows):
+        panel.axhline(len(attacks) - 0.5, color="#8a94a3", linewidth=0.8)
+    panel.axvline(0.5, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
+    panel.set_xlim(min(0.4, *(row["low"] if row["low"] is not None else row["auc"] for row in rows)) - 0.01, 1.01)
+    panel.set_xlabel("AUC with 95% interval; dotted: chance")
+    shown = {row["outcome"]: OUTCOMES[row["outcome"]] for row in attacks}
+    shown |= {f"control {row['outcome']}": CONTROLS[row["outcome"]] for row in rows if row["kind"] == "control"}
+    handles = [_key(style, name) for name, style in shown.items()]
+    if any(row["detectable"] is not None for row in rows):
+        handles.append(Line2D([], [], color=INK, marker="|", linestyle="none", markersize=9, label="detectable"))
+    figure.legend(handles=handles, loc="outside upper left", ncols=4, handletextpad=0.4)
+    return figure
+
+
+def limits_held(rows: list[Row]) -> Figure:
+    """Each limit of the risk appetite beside the finding that is held against it, both beyond chance.
+
+    `rows`: `name`, `value`, `low`, `high`, `limit`, `ruling`.
+    """
+    figure, panel = _forest(rows, extra=0.75)
+    for place, row in enumerate(rows):
+        panel.barh(place, row["limit"], left=0, height=0.66, color=FAINT)
+        panel.plot([row["limit"]] * 2, [place - 0.33, place + 0.33], color=INK, linewidth=1.6)
+        _dot(panel, place, row["value"], row["low"], row["high"], RULINGS[row["ruling"]])
+        _beside(panel, place, _interval(row["value"], row["low"], row["high"]))
+    panel.axvline(0, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
+    panel.set_xlabel("beyond chance, with 95% interval; grey: accepted, up to the limit")
+    shown = dict.fromkeys(row["ruling"] for row in rows)
+    handles = [_key(RULINGS[name], name) for name in shown]
+    handles.append(Line2D([], [], color=INK, linewidth=1.6, label="limit"))
+    figure.legend(handles=handles, loc="outside upper left", ncols=4, handletextpad=0.4)
+    return figure
+
+
+def roc_curves(rows: list[Row]) -> Figure:
+    """ROC curves, one an attack and view, with the false positive rate at which the true positive rate is reported.
+
+    `rows`: `attack`, `view`, `fpr`, `tpr`, both in [0, 1], in the order of the curve.
+    """
+    figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
+    panel = figure.subplots()
+    panel.axvline(FALSE_POSITIVES, color=CHANCE, linewidth=1.1)
+    panel.annotate(
+        f"{FALSE_POSITIVES:.0%} FPR", (FALSE_POSITIVES, 0.02), xytext=(4, 0), textcoords="offset points", fontsize=8
+    )
+    panel.plot([0, 1], [0, 1], color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1, label="chance")
+    for place, (keys, part) in enumerate(split(rows, "attack", "view").items()):
+        dashes = "-" if place < len(LINES) else "--"
+        panel.plot(
+            [row["fpr"] for row in part],
+            [row["tpr"] for row in part],
+            color=LINES[place % len(LINES)],
+            linestyle=dashes,
+            drawstyle="steps-post",
+            label=" · ".join(keys),
+        )
+    panel.set(xlim=(-0.005, 1.005), ylim=(-0.005, 1.005), xlabel="false positive rate", ylabel="true positive rate")
+    panel.set_aspect("equal", anchor="W")
+    panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=1.6)
+    return figure
+
+
+def forest_says(rows: list[Row]) -> str:
+    """The forest in words."""
+    said = [
+        f"{row['name']} {_interval(row['auc'], row['low'], row['high'])}"
+        + (f", detectable {number(row['detectable'])}" if row["detectable"] is not None else "")
+        + f" ({row['outcome']})"
+        for row in rows
+    ]
+    return "AUC with 95% interval, chance 0.50: " + "; ".join(said) + "."
+
+
+def limits_say(rows: list[Row]) -> str:
+    """The limits in words."""
+    said = [
+        f"{row['name']} {_interval(row['value'], row['low'], row['high'])}, limit {number(row['limit'])} ({row['ruling']})"
+        for row in rows
+    ]
+    return "Beyond chance, with 95% interval: " + "; ".join(said) + "."
+
+
+def roc_says(rows: list[Row]) -> str:
+    """The ROC curves in words."""
+    said = []
+    for keys, part in split(rows, "attack", "view").items():
+        at_rate = max(row["tpr"] for row in part if row["fpr"] <= FALSE_POSITIVES + 1e-9)
+        said.append(f"{' · '.join(keys)} {number(at_rate)}")
+    return f"True positive rate at {FALSE_POSITIVES:.0%} false positive rate: " + "; ".join(said) + "."
+
+
+def _forest(rows: list[Row], extra: float) -> tuple[Figure, Axes]:
+    """A panel with a line for each row, the first on top, and room at the right."""
+    figure = Figure(figsize=(WIDTH, extra + 0.22 * len(rows)), layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0, MARGIN, 1))
+    panel = figure.subplots()
+    panel.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    panel.set_ylim(len(rows) - 0.4, -0.6)
+    panel.grid(axis="y", visible=False)
+    return figure, panel
+
+
+def _dot(panel: Axes, place: int, value: float | None, low: float | None, high: float | None, style: tuple) -> None:
+    color, marker, filled = style
+    if low is not None and high is not None:
+        panel.hlines(place, low, high, color=color, linewidth=1.8)
+    if value is not None:
+        panel.plot(value, place, marker, color=color, markersize=5.5, mfc=color if filled else "white")
+
+
+def _key(style: tuple, name: str) -> Line2D:
+    color, marker, filled = style
+    return Line2D([], [], color=color, marker=marker, markersize=5.5, mfc=color if filled else "white", label=name)
+
+
+def _beside(panel: Axes, place: int, text: str) -> None:
+    """Text right of the panel, on the line of `place`."""
+    panel.annotate(
+        text,
+        (1, place),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        in_layout=False,
+        annotation_clip=False,
+    )
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "not measured"
+    return number(value) + ("" if low is None or high is None else f" [{number(low)}, {number(high)}]")

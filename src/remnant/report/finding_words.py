@@ -1,0 +1,35 @@
+"""Findings in sentences: one number with its interval each, at most 30 words."""
+
+from remnant.base.findings import Finding, Outcome
+from remnant.base.terms import STATISTICS, capital, measured
+from remnant.base.texts import p_said
+
+# What an outcome says of a finding, behind its number.
+_OUTCOMES: dict[Outcome, str] = {
+    "exposed": "Patients are exposed.",
+    "not shown": "No exposure was shown.",
+    "attack too weak": "The attack is too weak to clear anybody: it missed the planted members.",
+    "too few patients": "That is too few patients to tell.",
+    "not testable": "A control failed, so that this number shows nothing.",
+}
+
+
+def finding_sentence(finding: Finding, name: str) -> str:
+    """What was measured, by the attack that is called `name`, and with what p; a finding without an outcome was withheld."""
+    what = f"{capital(name)}: {STATISTICS[finding.statistic]}"
+    if finding.outcome is None:
+        return f"{what} {finding.counts}."
+    if finding.value is None:
+        return f"{what} not measured, in {finding.n} patients."
+    p = "" if finding.adjusted_p is None else f", {p_said(finding.adjusted_p, bound=finding.p_bound)} after Holm"
+    return f"{what} {measured(finding)}, {finding.null:.2f} by chance{p}."
+
+
+def outcome_sentence(finding: Finding) -> str:
+    """What follows from a finding, and of silence what would have been seen; empty where it was withheld."""
+    if finding.outcome is None:
+        return ""
+    said = _OUTCOMES[finding.outcome]
+    if finding.outcome == "not shown" and finding.detectable is not None:
+        return f"{said} {finding.detectable:.2f} would have been seen with 80% power."
+    return said

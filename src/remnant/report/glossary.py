@@ -1,0 +1,25 @@
+"""Words that the report of an audit explains."""
+
+GLOSSARY = {
+    "Risk appetite": "How much exposure the model's owner accepts, set before the audit, with the origin of each number.",
+    "Within": "No finding's interval reaches above a limit, and controls showed that the attacks could have succeeded.",
+    "Outside": "At least one finding lies above a limit with its whole interval.",
+    "Cannot tell": "The numbers or the controls decide neither. It is no permission.",
+    "Member": "A patient whose data trained the model.",
+    "Non-member": "A patient like the members whose data did not train it.",
+    "Singling out": "A recipient identifies one person, for instance by a reconstruction (Article 29 Working Party, WP 216).",
+    "Linkability": "A recipient verifies that two records are of the same person (WP 216).",
+    "Inference": "A recipient learns something of a person, such as that he trained the model, or his sex (WP 216).",
+    "AUC": "How often a member scores higher than a non-member; 0.50 is chance, 1.00 certainty.",
+    "Membership advantage": "True positive rate minus false positive rate of a membership attack; 0 is chance.",
+    "True positive rate at 10% FPR": "The share of members recognised when 10% of non-members are taken for members.",
+    "Identified at rank 1": "Of all images, the reconstruction resembles that of its own patient most.",
+    "95% interval": "In brackets, over patients: the values that these patients cannot rule out.",
+    "p": "How often patients dealt to the groups at random would give as much; after Holm, for all attacks together.",
+    "Detectable": "The value that would have been shown with 80% power, had it been true.",
+    "Blind baseline": "A classifier that never sees the model. Where it distinguishes the groups, they differ by themselves.",
+    "Planted members": "Patients made to be remembered. An attack that misses them is too weak to clear anybody.",
+    "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control failed.",
+    "Not shown": "The attack could have succeeded and did not. Less than the detectable value may be there.",
+    "Minimum cell": "The fewest patients that a number which leaves the house may be about.",
+}

@@ -1,0 +1,170 @@
+"""Page one of an audit's report, the decision sheet: what the recipient of the audit decides on and signs, on one A4 page.
+
+Whatever is in the results, it fits: names are cut, and of a list so many are shown, "and k more, in the evidence".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import get_args
+
+from remnant.base.findings import AttackRun, AuditResults, Criterion, Finding
+from remnant.base.results import Value
+from remnant.base.terms import CRITERIA, LIMITS, STATISTICS, capital, measured
+from remnant.base.texts import short
+from remnant.report.audit_rows import beyond, by_strength, limit_rows
+
+REASONS, UNTESTED, NOTICES = 3, 3, 2
+NAME, LINE, TEXT = 60, 110, 190  # characters of a name, of a line, of two or three
+CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
+# Empty without what only the owner knows: a line to fill in by hand.
+FILLED_IN = {
+    "residual_risk": "Residual risk",
+    "valid_until": "Valid until",
+    "new_test_when": "New test when",
+    "retention": "Retention",
+    "contact": "Contact",
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The lines of a list that are shown, and how many are not."""
+
+    lines: list[str]
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found of one of the three criteria: a number with its interval, or why there is none."""
+
+    criterion: Criterion
+    sentence: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The sheet's texts. Of `model`, `use` and `filled_in` an empty text is a line to fill in by hand."""
+
+    title: str
+    ruling: str
+    sentence: str
+    reasons: Listed
+    notices: Listed
+    model: dict[str, str]
+    use: dict[str, str]
+    limits: list[dict[str, str]]
+    not_asked: str
+    set_on: str
+    results: list[Result]
+    untested: Listed
+    filled_in: dict[str, str] = field(default_factory=dict)
+
+
+def sheet_of(results: AuditResults) -> Sheet:
+    """The decision sheet of an audit."""
+    about, verdict = results.about, results.verdict
+    return Sheet(
+        title=short(results.title, NAME),
+        ruling=verdict.ruling,
+        sentence=short(verdict.sentence, TEXT),
+        reasons=_listed([one for one in verdict.reasons if one != verdict.sentence], REASONS, TEXT),
+        notices=_listed(results.notices, NOTICES, LINE + 20),
+        model={
+            "Model": short(about.get("model") or results.model.get("name") or "", NAME),
+            "Version": short(about.get("version") or results.model.get("version") or "", NAME),
+            "Purpose": short(about.get("purpose", ""), LINE),
+            "SHA-256": _sha256(results),
+        },
+        use={
+            "Recipient": short(about.get("recipient", ""), LINE),
+            "Scenario": short(f"{capital(results.scenario.name)}. {results.scenario.recipient}", TEXT),
+            "Cohort": short(about.get("cohort", ""), LINE),
+            "Counted": short(counted_patients(results), LINE),
+        },
+        limits=_limits(results),
+        not_asked=", ".join(LIMITS[limit.name] for limit in results.limits if not limit.asked),
+        set_on=short(about.get("criterion_set_on", ""), 30),
+        results=[_result(criterion, results) for criterion in get_args(Criterion)],
+        untested=_listed(untested(results), UNTESTED, TEXT),
+        filled_in={name: short(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
+    )
+
+
+def untested(results: AuditResults) -> list[str]:
+    """What was not tested and why, a sentence each."""
+    return [_not_run(attack) for attack in results.scenario.attacks if not attack.run] + results.not_tested
+
+
+def counted_patients(results: AuditResults) -> str:
+    """ "60 members, 60 non-members; unit: patient"."""
+    cohort = results.cohort
+    counts = [
+        f"{_thousands(cohort[name])} {name.replace('_', '-')}"
+        for name in ("members", "non_members", "planted")
+        if cohort.get(name)
+    ]
+    counts = counts or [f"{_thousands(cohort[name])} {name}" for name in ("patients",) if name in cohort]
+    return "; ".join(filter(None, [", ".join(counts), f"unit: {cohort['unit']}" if cohort.get("unit") else ""]))
+
+
+def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
+    return Listed([short(line, characters) for line in lines[:most]], max(0, len(lines) - most))
+
+
+def _sha256(results: AuditResults) -> str:
+    """Of the model's file; empty where no file was handed over, or several were."""
+    told = results.model.get("sha256")
+    hashes = [str(told)] if told else list(results.checkpoints.values())
+    return short(hashes[0], 64) if len(hashes) == 1 else ""
+
+
+def _limits(results: AuditResults) -> list[dict[str, str]]:
+    rulings = {one.limit: one.ruling for one in results.verdict.judged}
+    found = {row["limit_name"]: beyond(row) for row in limit_rows(results)}
+    return [
+        {
+            "name": capital(LIMITS[limit.name]),
+            "value": f"{limit.value:.2f}",
+            "origin": short(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", "), NAME),
+            "found": found.get(limit.name, "not measured"),
+            "ruling": rulings.get(limit.name, "cannot tell"),
+        }
+        for limit in results.limits
+        if limit.asked
+    ]
+
+
+def _result(criterion: Criterion, results: AuditResults) -> Result:
+    """The strongest finding of a criterion, or why there is none."""
+    found = by_strength(results, [one for one in results.findings if one.criterion == criterion])
+    if found:
+        return Result(criterion, _found(found[0]), found[0].outcome or "withheld")
+    missing = [
+        one for one in results.scenario.attacks if not one.run and one.claim and CRITERIA[one.claim] == criterion
+    ]
+    if missing:
+        return Result(criterion, short(_not_run(missing[0]), TEXT), "not tested")
+    asked = any(limit.asked for limit in results.limits if CRITERION_OF.get(limit.statistic, "inference") == criterion)
+    why = "No attack that measures it was run." if asked else "No limit asks for it, and no attack measured it."
+    return Result(criterion, why, "not tested")
+
+
+def _found(finding: Finding) -> str:
+    where = short(f"{finding.attack}, {finding.view}", NAME)
+    if finding.value is None:
+        return f"{capital(STATISTICS[finding.statistic])}: {finding.counts if finding.outcome is None else 'not measured'}."
+    silent = finding.outcome == "not shown" and finding.detectable is not None
+    seen = f"; {finding.detectable:.2f} would have been seen" if silent else ""
+    return (
+        f"{capital(STATISTICS[finding.statistic])} {measured(finding)}; {finding.null:.2f} by chance{seen} ({where})."
+    )
+
+
+def _not_run(attack: AttackRun) -> str:
+    return f"{capital(attack.words or attack.name)}: {attack.why or 'not run'}".rstrip(".") + "."
+
+
+def _thousands(value: Value) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

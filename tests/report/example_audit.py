@@ -1,0 +1,205 @@
+"""Results of an audit as they may come out, invented: every outcome, every control, all four limits."""
+
+from typing import get_args
+
+from remnant.base.findings import (
+    AttackRun,
+    AuditResults,
+    Control,
+    Finding,
+    Judged,
+    Limit,
+    Outcome,
+    Scenario,
+    Verdict,
+)
+
+SENTENCES = {
+    "outside": "Outside the risk appetite: membership advantage is above the limit.",
+    "within": "Within the risk appetite, against the attacks that were run.",
+    "cannot tell": "Cannot tell whether the model is within the risk appetite. About 670 patients would tell.",
+}
+LONG = "Wherever Widely Wandering Women Wonder, Walls Watch " * 5  # as wide and as long as texts get
+WORDLESS = "W" * 250
+
+
+def finding(**changed):
+    """An exposed AUC of membership."""
+    values = {
+        "target": "model",
+        "attack": "output",
+        "view": "signed margin",
+        "claim": "patient_scores",
+        "criterion": "inference",
+        "statistic": "auc",
+        "group": "members against non-members",
+        "n": 120,
+        "value": 0.91,
+        "low": 0.85,
+        "high": 0.96,
+        "bound_low": 0.83,
+        "null": 0.5,
+        "p": 0.0001,
+        "adjusted_p": 0.0004,
+        "detectable": 0.65,
+        "primary": True,
+        "counts": "60 members, 60 non-members",
+        "outcome": "exposed",
+    }
+    return Finding(**(values | changed))
+
+
+def control(kind="blind", passed=True, attack="", **changed):
+    """A control with an AUC."""
+    sentence = f"The control {kind} {'passed' if passed else 'did not pass'}."
+    values = {"value": 0.53, "low": 0.43, "high": 0.63, "p": 0.4, "n": 120}
+    return Control(kind=kind, attack=attack, passed=passed, sentence=sentence, **(values | changed))
+
+
+def limit(name, statistic, value=0.05, **changed):
+    """A limit that is asked."""
+    return Limit(name=name, statistic=statistic, value=value, origin="0.05, Remnant's own", **changed)
+
+
+def audit_results(ruling="outside", **changed) -> AuditResults:
+    """Results with a membership attack that exposes, and one that does not."""
+    limits = [
+        limit("identification", "rank1", 0.09, asked=False),
+        limit("membership_advantage", "advantage"),
+        limit("membership_tpr", "tpr_at_10_fpr"),
+        limit("attribute", "skill", 0.09, asked=False),
+    ]
+    findings = [
+        finding(),
+        finding(statistic="advantage", value=0.68, low=0.52, high=0.81, null=0.0, bound_low=0.5, detectable=None),
+        finding(statistic="tpr_at_10_fpr", value=0.7, low=0.55, high=0.82, null=0.1, bound_low=0.5, detectable=None),
+        finding(attack="gradient", value=0.55, low=0.45, high=0.65, p=0.3, adjusted_p=0.6, outcome="not shown"),
+    ]
+    values = {
+        "title": "Audit of ResNet18",
+        "model": {"name": "resnet18", "version": "1.2", "sha256": "0123456789abcdef" * 4},
+        "scenario": Scenario(
+            name="checkpoint",
+            recipient="The recipient has the model's file: its weights, and all that it answers.",
+            attacks=[
+                AttackRun(name="output", words="the model's own output", run=True, claim="patient_scores"),
+                AttackRun(name="gradient", words="the gradient's norm", run=True, claim="patient_scores"),
+                AttackRun(
+                    name="decoder",
+                    words="reconstruction from latents",
+                    run=False,
+                    why="the model has no narrow layer",
+                    claim="reconstructions",
+                ),
+            ],
+        ),
+        "cohort": {"patients": 120, "members": 60, "non_members": 60, "images": 240, "unit": "patient"},
+        "verdict": Verdict(
+            ruling=ruling,
+            sentence=SENTENCES[ruling],
+            reasons=["The membership advantage is 0.68 [0.52, 0.81] (signed margin); it lies above the limit of 0.05."],
+            judged=[
+                Judged(limit="membership_advantage", ruling=ruling, sentence="Held against the limit.", finding=1),
+                Judged(limit="membership_tpr", ruling="cannot tell", sentence="Held too.", finding=2),
+            ],
+        ),
+        "limits": limits,
+        "findings": findings,
+        "controls": [control(), control("planted", attack="output", value=0.99, low=0.95, high=1.0)],
+        "tables": {
+            "roc": [
+                {"attack": "output", "view": "signed margin", "fpr": x / 20, "tpr": min(1.0, 0.4 + x / 20)}
+                for x in range(21)
+            ],
+            "balance": [
+                {
+                    "trait": "age",
+                    "members": 61.0,
+                    "non_members": 60.2,
+                    "members_known": 60,
+                    "non_members_known": 60,
+                    "difference": 0.08,
+                    "apart": False,
+                }
+            ],
+        },
+        "command": "remnant audit /home/ann/models/audit.toml --out /home/ann/runs/a",
+        "seed": 0,
+        "minimum_cell": 10,
+        "seconds": 61.0,
+        "cpu_seconds": 90.0,
+        "started": "2026-01-02T03:04:05.678+00:00",
+        "hardware": {"cpu": "Xeon", "cores": 2, "memory_gb": 16.0, "gpu": None},
+        "versions": {"remnant": "0.1.0", "python": "3.11", "commit": None},
+        "settings": {"scenario": "checkpoint", "seed": 0, "appetite": {"release": "public", "minimum_cell": 10}},
+    }
+    if "findings" in changed and "verdict" not in changed:
+        values["verdict"] = values["verdict"].model_copy(update={"judged": []})
+    return AuditResults(**(values | changed))
+
+
+def crowded(text: str = LONG) -> AuditResults:
+    """As much as an audit can say, every text being `text`, which no page one has room for."""
+    few = audit_results("outside")
+    findings = [
+        finding(attack=f"{text[:40]}{place}", view=text, target=f"target {place % 3}", outcome=outcome)
+        for place, outcome in enumerate(get_args(Outcome) * 7)
+    ]
+    findings += [
+        finding(
+            claim=claim, criterion=criterion, statistic=statistic, attack=text, view=text, null=0.123, detectable=None
+        )
+        for claim, criterion, statistic in (
+            ("reconstructions", "singling out", "rank1"),
+            ("pair_scores", "linkability", "verification_auc"),
+            ("attributes", "inference", "skill"),
+        )
+    ]
+    names = ("identification", "membership_advantage", "membership_tpr", "attribute")
+    statistics = ("rank1", "advantage", "tpr_at_10_fpr", "skill")
+    return few.model_copy(
+        update={
+            "title": text,
+            "model": few.model | {"name": text, "version": text},
+            "scenario": few.scenario.model_copy(
+                update={"attacks": [AttackRun(name=f"a{i}", words=text, run=i > 6, why=text) for i in range(9)]}
+            ),
+            "about": dict.fromkeys(
+                (
+                    "model",
+                    "version",
+                    "purpose",
+                    "recipient",
+                    "cohort",
+                    "criterion_set_on",
+                    "residual_risk",
+                    "valid_until",
+                    "new_test_when",
+                    "retention",
+                    "contact",
+                ),
+                text,
+            ),
+            "notices": [text] * 5,
+            "limits": [
+                limit(name, statistic, 0.333).model_copy(update={"origin": text})
+                for name, statistic in zip(names, statistics, strict=True)
+            ],
+            "verdict": Verdict(
+                ruling="outside",
+                sentence=text,
+                reasons=[f"{place} {text}" for place in range(9)],
+                judged=[
+                    Judged(limit=name, ruling="cannot tell", sentence=f"{place} {text}", finding=0)
+                    for place, name in enumerate(names)
+                ],
+            ),
+            "findings": findings,
+            "controls": [
+                control(kind, passed, attack="output")
+                for kind in ("blind", "null", "planted")
+                for passed in (True, False, None)
+            ],
+            "not_tested": [text] * 9,
+        }
+    )

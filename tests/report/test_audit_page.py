@@ -1,0 +1,167 @@
+"""The page of an audit as text: parts in order, figures before tables, long tables in the annex, nothing unescaped."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from tests.report.example_audit import audit_results, control, crowded, finding
+from tests.report.test_page import NASTY, _Tags
+
+from remnant.base.results import Section, TableView
+from remnant.report.audit import make_audit_report
+from remnant.report.audit_rows import by_strength, curve_rows, forest_rows, limit_rows, name_of
+from remnant.report.evidence import MOST_ROWS, evidence_of
+from remnant.report.figures import FIGURES
+from remnant.report.figures.style import house_style
+
+
+def page_of(tmp_path, results):
+    results.write(tmp_path / "results.json")
+    return make_audit_report(tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ruling", ["within", "outside", "cannot tell"])
+def test_the_page_holds_every_part_in_order(tmp_path, ruling):
+    page = page_of(tmp_path, audit_results(ruling))
+    parts = [
+        "Decision sheet",
+        f'<span class="hidden">Verdict: </span>{ruling.capitalize()}',
+        "Decision support, not a determination.",
+        "0123456789abcdef" * 4,
+        "Criterion, set beforehand",
+        "Singling out",
+        "Linkability",
+        "Inference",
+        "Not tested </h2>",
+        "Residual risk",
+        "Valid until",
+        "Retention",
+        "Contact",
+        "Signature",
+        "Contents",
+        "Evidence</h2>",
+        "Verdict and limits",
+        "Findings",
+        "ROC curves",
+        "Controls",
+        "What was not tested",
+        "Annex</h2>",
+        "All findings",
+        "Balance of the groups",
+        "Attacks of the scenario",
+        "Terms",
+        "Settings and provenance",
+        "remnant audit /home/ann",
+    ]
+    place = 0
+    for part in parts:
+        place = page.index(part, place) + len(part)
+    assert f"sheet {ruling.replace(' ', '-')}" in page
+
+
+def test_figures_stand_before_tables_and_say_what_is_seen(tmp_path):
+    page = page_of(tmp_path, audit_results())
+    findings = page[page.index('id="evidence-findings"') : page.index('id="evidence-roc-curves"')]
+    assert findings.index("<figure") < findings.index("<li>") < findings.index("<table")
+    said = re.findall(r'aria-label="([^"]*)"', page)
+    assert any("gradient · signed margin 0.55 [0.45, 0.65], detectable 0.65 (not shown)" in text for text in said)
+    assert any("blind baseline 0.53" in text for text in said)
+    assert any("10% false positive rate: output · signed margin 0.50" in text for text in said)
+    assert any("Membership advantage 0.68 [0.52, 0.81], limit 0.05 (outside)" in text for text in said)
+    assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == {"forest", "limits", "roc"}
+
+
+def test_no_table_outside_the_annex_is_longer_than_the_most_rows(tmp_path):
+    rows = [{"a": place} for place in range(MOST_ROWS + 1)]
+    section = Section(title="Many", table=TableView(name="many", columns={"a": "A"}))
+    results = crowded("word").model_copy(
+        update={"sections": [section], "tables": crowded("word").tables | {"many": rows}}
+    )
+    page = page_of(tmp_path, results)
+    evidence = page[page.index("Evidence</h2>") : page.index("Annex</h2>")]
+    tables = re.findall(r"<tbody>\n(.*?)</tbody>", evidence, re.DOTALL)
+    assert tables and max(table.count("<tr") for table in tables) == MOST_ROWS
+    assert f"The first {MOST_ROWS} of {MOST_ROWS + 1} rows" in evidence
+    annex = page[page.index("Annex</h2>") :]
+    counts = [table.count("<tr") for table in re.findall(r"<tbody>\n(.*?)</tbody>", annex, re.DOTALL)]
+    assert len(results.findings) in counts and MOST_ROWS + 1 in counts
+
+
+def test_headings_follow_each_other_and_everything_is_closed(tmp_path):
+    tags = _Tags(page_of(tmp_path, crowded()))
+    assert tags.open == []
+    levels = [int(tag[1]) for tag, _ in tags.seen if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [one["id"] for _, one in tags.seen if "id" in one]
+    assert len(ids) == len(set(ids))
+    links = {one["href"][1:] for tag, one in tags.seen if tag == "a"}
+    assert links <= set(ids)
+    assert all(one.get("tabindex") == "0" for tag, one in tags.seen if one.get("role") == "region")
+
+
+def test_what_strangers_write_is_escaped(tmp_path):
+    page = page_of(tmp_path, crowded(NASTY))
+    assert "<script" not in page and "<img src=x" not in page
+
+
+def test_an_audit_that_measured_nothing_has_a_page(tmp_path):
+    bare = audit_results("cannot tell", findings=[], controls=[], tables={}, limits=[])
+    page = page_of(tmp_path, bare)
+    assert "No control was run." in page and "The risk appetite asks for nothing." in page and "<figure" not in page
+
+
+def test_a_run_can_be_reported_again_and_gives_the_same_bytes(tmp_path):
+    first = page_of(tmp_path, audit_results())
+    assert make_audit_report(tmp_path).read_text(encoding="utf-8") == first
+
+
+def test_the_forest_has_every_auc_and_the_controls_below():
+    rows = forest_rows(audit_results())
+    assert [row["kind"] for row in rows] == ["finding", "finding", "control", "control"]
+    assert [row["outcome"] for row in rows] == ["exposed", "not shown", "passed", "passed"]
+    few = forest_rows(audit_results(controls=[control(passed=None), control(passed=False)]))
+    assert [row["outcome"] for row in few[-2:]] == ["too few patients", "failed"]
+
+
+def test_limits_are_drawn_beyond_chance():
+    (_, rate) = limit_rows(audit_results())
+    assert rate["value"] == pytest.approx(0.6) and rate["low"] == pytest.approx(0.45) and rate["limit"] == 0.05
+
+
+def test_names_tell_what_differs_among_findings_alone():
+    one, other = finding(), finding(target="second")
+    assert name_of(one, [one]) == "output · signed margin"
+    assert name_of(other, [one, other]) == "second · output · signed margin"
+
+
+def test_curves_are_those_of_the_strongest(tmp_path):
+    names = [f"a{place}" for place in range(10)]
+    roc = [{"attack": name, "view": "v", "fpr": x, "tpr": x} for name in names for x in (0.0, 1.0)]
+    findings = [finding(attack=name, view="v", low=0.5 + 0.01 * place) for place, name in enumerate(names)]
+    results = audit_results(findings=findings, tables={"roc": roc})
+    assert {row["attack"] for row in curve_rows(results)} == set(names[2:])
+    assert "The 8 strongest attacks are shown." in page_of(tmp_path, results)
+
+
+def test_of_many_findings_the_strongest_stand_in_the_evidence(tmp_path):
+    weak = [finding(attack=f"weak{place}", value=0.52, low=0.5, outcome="not shown") for place in range(40)]
+    results = audit_results(findings=[*weak, finding(attack="strong")])
+    chapters = {chapter.title: chapter for chapter in evidence_of(tmp_path, results).chapters}
+    assert chapters["Findings"].text[0].startswith("Strong · signed margin: AUC 0.91")
+    assert chapters["Findings"].text[-1] == "26 more findings, weaker than these, stand in the annex."
+
+
+def test_strength_needs_no_interval():
+    few = [finding(attack=name, value=value, low=None, high=None) for name, value in (("a", 0.6), ("b", 0.8))]
+    unmeasured = finding(attack="c", value=None, low=None, high=None)
+    assert [one.attack for one in by_strength(audit_results(), [unmeasured, *few])] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("kind", ["audit_forest", "limits_held", "roc_curves"])
+def test_a_figure_of_much_is_drawn(kind):
+    results = crowded()
+    rows = {"audit_forest": forest_rows, "limits_held": limit_rows, "roc_curves": curve_rows}[kind](results)
+    with house_style():
+        figure = FIGURES[kind].draw(rows)
+    assert figure.get_figheight() < 9.6  # inches of a printed page

@@ -1,0 +1,117 @@
+"""The decision sheet: what stands on it, what is cut and what is left to fill in."""
+
+import pytest
+from tests.report.example_audit import LONG, WORDLESS, audit_results, crowded, finding
+
+from remnant.base.findings import AttackRun
+from remnant.report.sheet import NAME, NOTICES, REASONS, TEXT, UNTESTED, sheet_of
+
+
+def told(results):
+    return {one.criterion: one for one in sheet_of(results).results}
+
+
+def test_each_criterion_has_its_strongest_finding_or_why_there_is_none():
+    found = told(audit_results())
+    assert list(found) == ["singling out", "linkability", "inference"]
+    assert found["inference"].outcome == "exposed"
+    assert found["inference"].sentence.startswith("Membership advantage 0.68 [0.52, 0.81]; 0.00 by chance")
+    assert found["singling out"].outcome == found["linkability"].outcome == "not tested"
+    assert found["singling out"].sentence == "Reconstruction from latents: the model has no narrow layer."
+    assert found["linkability"].sentence == "No limit asks for it, and no attack measured it."
+
+
+def test_a_criterion_that_a_limit_asks_for_and_nobody_measured_says_so():
+    results = audit_results()
+    asked = [one.model_copy(update={"asked": True}) for one in results.limits]
+    scenario = results.scenario.model_copy(update={"attacks": []})
+    found = told(audit_results(limits=asked, scenario=scenario))
+    assert found["singling out"].sentence == "No attack that measures it was run."
+
+
+def test_what_is_exposed_comes_before_a_larger_number_that_shows_nothing():
+    loud = finding(attack="loud", value=0.99, low=0.98, high=1.0, outcome="not testable")
+    results = audit_results(findings=[loud, finding(attack="true", value=0.7, low=0.6)])
+    assert "(true, signed margin)" in told(results)["inference"].sentence
+
+
+def test_the_strongest_is_by_the_lower_end_and_not_by_the_estimate():
+    wide = finding(attack="wide", value=0.9, low=0.55, high=1.0)
+    results = audit_results(findings=[wide, finding(attack="narrow", value=0.8, low=0.75, high=0.85)])
+    assert "(narrow, signed margin)" in told(results)["inference"].sentence
+
+
+def test_silence_says_what_would_have_been_seen():
+    quiet = finding(value=0.52, low=0.42, high=0.6, outcome="not shown")
+    assert "0.65 would have been seen" in told(audit_results(findings=[quiet]))["inference"].sentence
+    assert "would have been seen" not in told(audit_results())["inference"].sentence
+
+
+def test_limits_stand_with_their_origin_and_what_was_found_beyond_chance():
+    sheet = sheet_of(audit_results())
+    assert sheet.limits == [
+        {
+            "name": "Membership advantage",
+            "value": "0.05",
+            "origin": "Remnant's own",
+            "found": "0.68 [0.52, 0.81]",
+            "ruling": "outside",
+        },
+        {
+            "name": "True positive rate at 10% FPR",
+            "value": "0.05",
+            "origin": "Remnant's own",
+            "found": "0.60 [0.45, 0.72]",
+            "ruling": "cannot tell",
+        },
+    ]
+    assert sheet.not_asked == "identification at rank 1, attribute disclosure"
+
+
+def test_a_limit_that_nobody_ruled_on_is_not_held():
+    """Also not where the verdict forgot it."""
+    results = audit_results("within")
+    verdict = results.verdict.model_copy(update={"judged": []})
+    assert {one["ruling"] for one in sheet_of(audit_results(verdict=verdict)).limits} == {"cannot tell"}
+
+
+def test_what_about_does_not_say_is_empty_and_what_it_says_is_not():
+    sheet = sheet_of(audit_results())
+    assert sheet.use["Recipient"] == sheet.use["Cohort"] == sheet.model["Purpose"] == sheet.set_on == ""
+    assert set(sheet.filled_in.values()) == {""}
+    sheet = sheet_of(audit_results(about={"recipient": "Ward 3", "retention": "ten years", "model": "Lung net"}))
+    assert sheet.use["Recipient"] == "Ward 3" and sheet.filled_in["Retention"] == "ten years"
+    assert sheet.model["Model"] == "Lung net" and sheet.model["Version"] == "1.2"
+
+
+def test_the_hash_is_whole_and_of_one_file():
+    assert sheet_of(audit_results()).model["SHA-256"] == "0123456789abcdef" * 4
+    two = audit_results(model={"name": "m"}, checkpoints={"a": "a" * 64, "b": "b" * 64})
+    assert sheet_of(two).model["SHA-256"] == ""
+    one = audit_results(model={"name": "m"}, checkpoints={"a": "a" * 64})
+    assert sheet_of(one).model["SHA-256"] == "a" * 64
+
+
+def test_what_was_not_run_is_not_tested_with_its_reason():
+    results = audit_results(not_tested=["Other sites."])
+    assert sheet_of(results).untested.lines == [
+        "Reconstruction from latents: the model has no narrow layer.",
+        "Other sites.",
+    ]
+
+
+@pytest.mark.parametrize("text", [LONG, WORDLESS])
+def test_lists_and_texts_are_cut_and_say_how_much_more_there_is(text):
+    sheet = sheet_of(crowded(text))
+    assert (len(sheet.reasons.lines), sheet.reasons.more) == (REASONS, 9 - REASONS)
+    assert (len(sheet.notices.lines), sheet.notices.more) == (NOTICES, 5 - NOTICES)
+    assert (len(sheet.untested.lines), sheet.untested.more) == (UNTESTED, 7 + 9 - UNTESTED)
+    assert max(map(len, [*sheet.reasons.lines, *sheet.filled_in.values(), *sheet.use.values()])) <= TEXT
+    assert len(sheet.title) <= NAME and len(sheet.model["SHA-256"]) == 64
+
+
+def test_the_first_reasons_are_those_of_the_verdict():
+    run = AttackRun(name="a", words="an attack", run=False, why="it failed")
+    results = audit_results(scenario=audit_results().scenario.model_copy(update={"attacks": [run]}))
+    assert sheet_of(results).reasons.lines == results.verdict.reasons
+    assert sheet_of(results).untested.lines == ["An attack: it failed."]
