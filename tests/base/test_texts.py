@@ -4,7 +4,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
-from remnant.base.texts import counted, p_number, p_said, printable, short
+from remnant.base.texts import counted, counted_of, p_number, p_said, printable, short
 
 FORGED = "model\n\nVerdict        safe to release\n\x1b[2J\x1b]0;x\x07\u202egnp.exe\ud800\r\u2028\x00"
 
@@ -31,6 +31,14 @@ def test_short(text):
 def test_one_is_said_in_the_singular(number, said):
     assert counted(number, "pair") == said
     assert counted(number, "file has", "files have").endswith("file has" if number == 1 else "files have")
+
+
+@pytest.mark.parametrize(
+    ("some", "total", "said"),
+    [(1, 17, "1 of 17 files holds"), (2, 1200, "2 of 1,200 files hold"), (0, 1, "0 of 1 file hold")],
+)
+def test_the_verb_of_some_of_several_is_that_of_the_some(some, total, said):
+    assert counted_of(some, total, "file", "holds", "hold") == said
 
 
 @pytest.mark.parametrize(

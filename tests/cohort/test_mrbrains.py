@@ -95,7 +95,7 @@ def test_labels_missing_for_some_patients_are_told(write):
     assert [case.labels is None for case in cohort.cases] == [False, True, False]
     with pytest.raises(RemnantError, match=r"2/T1\.nii has no label map; add one or leave out this scan"):
         check_headers(cohort)
-    assert any("1 of 3 scans have no label map" in one.text for one in check_directory(root, quiet=True).findings)
+    assert any("1 of 3 scans has no label map" in one.text for one in check_directory(root, quiet=True).findings)
 
 
 def test_a_person_without_the_scan_that_was_drawn_on(write):

@@ -230,8 +230,9 @@ def test_phantoms_are_named_before_any_number():
     assert phantom_notices([cohort("a", True), cohort("b", True)]) == [
         "All 2 patients are phantoms, drawn by Remnant: nothing here was measured on real patients."
     ]
+    assert phantom_notices([cohort("a", True)])[0].startswith("The patient is a phantom, drawn by Remnant:")
     assert phantom_notices([cohort("a", True), cohort("b", False)]) == [
-        "1 of the patients are phantoms, drawn by Remnant: a."
+        "1 of the patients is a phantom, drawn by Remnant: a."
     ]
 
 

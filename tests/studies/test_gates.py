@@ -61,6 +61,10 @@ def test_a_group_below_ten_patients_clears_nobody():
     assert enough_patients({"members": FEWEST, "non-members": FEWEST}) is None
     gate = enough_patients({"members": 6, "non-members": FEWEST})
     assert gate and gate.voids == "silence" and "6 members" in gate.reason and "non-members" not in gate.reason
+    gate = enough_patients({"members (private)": 1, "non-members (private)": 2, "test patients": 1})
+    assert gate and gate.reason.startswith(
+        "There was only 1 member (private) and 2 non-members (private) and 1 test patient;"
+    )
 
 
 @pytest.mark.parametrize(("seen", "told"), [(False, "did not see"), (None, "no positive control")])

@@ -207,14 +207,15 @@ def test_what_does_not_quite_fit(described, state):
     lacking = state("resnet18")
     lacking.pop("layer3.1.conv2.weight")
     one = described(lacking)
-    assert any(
-        "1 tensors that resnet18 needs are missing (e.g. layer3.1.conv2.weight)" in text for text in one.findings
-    )
+    assert any("1 tensor is missing that resnet18 needs (e.g. layer3.1.conv2.weight)" in text for text in one.findings)
     assert not one.attacks[0].applies and "do not fit" in one.attacks[0].why
     one = described(state("resnet18") | {"layer1.0.se.fc.weight": torch.zeros(1, 1)})
-    assert any("1 tensors are none of resnet18's (e.g. layer1.0.se.fc.weight)" in text for text in one.findings)
+    assert any("1 tensor is none of resnet18's (e.g. layer1.0.se.fc.weight)" in text for text in one.findings)
     one = described(state("resnet18") | {"conv1.weight": torch.rand(64, 3, 3, 3)})
-    assert any("conv1.weight is (64, 3, 3, 3) instead of (64, 3, 7, 7)" in text for text in one.findings)
+    assert any(
+        "1 tensor has a shape" in text and "conv1.weight is (64, 3, 3, 3) instead of (64, 3, 7, 7)" in text
+        for text in one.findings
+    )
     headless = {name: tensor for name, tensor in state("resnet18").items() if not name.startswith("fc.")}
     one = described(headless)
     assert one.classes is None and not one.attacks[0].applies and "no classifying head" in one.attacks[0].why

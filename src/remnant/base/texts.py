@@ -30,6 +30,11 @@ def enumerated(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def counted_of(number: int, total: int, what: str, one: str, several: str) -> str:
+    """ "1 of 17 files holds", "2 of 17 files hold": `what` is one of them, `one` and `several` the verbs."""
+    return f"{number:,} of {counted(total, what)} {one if number == 1 else several}"
+
+
 def p_number(p: float, *, bound: bool = False) -> str:
     """A p-value as tables show it: "0.12", "0.012", "<0.001"; `bound`: it is at most this, since no resample was as extreme."""
     if p < 0.001:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.cohort.case import Fold
 
 # With fewer in a group no mean has a spread.
@@ -26,8 +27,8 @@ def held_out(
     )
     if min(map(len, groups)) < FEWEST_IN_GROUP:
         raise RemnantError(
-            f"Holding out {share:.0%} of {len(order)} patients leaves {len(groups[0])} to train on and {len(groups[1])} to test; "
-            f"both need at least {FEWEST_IN_GROUP}, so add patients or change the share."
+            f"Holding out {share:.0%} of {counted(len(order), 'patient')} leaves {len(groups[0])} to train on and "
+            f"{len(groups[1])} to test; both need at least {FEWEST_IN_GROUP}, so add patients or change the share."
         )
     return groups
 

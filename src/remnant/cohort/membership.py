@@ -14,6 +14,7 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.cohort.case import Case
 from remnant.cohort.folds import FEWEST_IN_GROUP
 
@@ -206,6 +207,6 @@ def _traits(profiles: Sequence[_Profile]) -> np.ndarray:
 def _enough(members: tuple[str, ...], validation: tuple[str, ...], patients: int) -> None:
     if min(len(members), len(validation)) < FEWEST_IN_GROUP:
         raise RemnantError(
-            f"{patients} patients with a label are too few: each group needs at least {FEWEST_IN_GROUP}; add patients or "
-            "give the validation another share."
+            f"{counted(patients, 'patient with a label is', 'patients with a label are')} too few: each group "
+            f"needs at least {FEWEST_IN_GROUP}; add patients or give the validation another share."
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
+from remnant.base.texts import counted
 from remnant.cohort.case import OWN, Case, Cohort, LabelScheme, Note
 from remnant.cohort.people import parse_age, parse_sex
 from remnant.cohort.table import make_cohort, own_scheme, read_schemes, read_table
@@ -113,8 +114,8 @@ def _regions(values: dict[str, list[int]], order: object, directory: Path) -> La
         str(place) for place in range(1, len(regions) + 1)
     ):
         raise RemnantError(
-            f"{directory / 'dataset.json'} has regions, and regions_class_order must number its {len(regions)} labels from 1; "
-            "add it."
+            f"{directory / 'dataset.json'} has regions, and regions_class_order must number its "
+            f"{counted(len(regions), 'label')} from 1; add it."
         )
     mapping = {0: 0}
     for name, place in zip(regions, order, strict=True):

@@ -14,6 +14,7 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 
 Volume = TypeVar("Volume")
 
@@ -43,16 +44,16 @@ def draw_pairs(patients: Sequence[str], *, seeds: Seeds, positives: int | None =
     wanted = len(same) if positives is None else positives
     if not 1 <= wanted <= len(same):
         raise RemnantError(
-            f"The number of pairs of one patient must be from 1 to {len(same)}, as many as these {len(patients)} images give. "
-            f"Got {wanted} instead."
+            f"The number of pairs of one patient must be from 1 to {len(same)}, as many as "
+            f"{counted(len(patients), 'image gives', 'images give')}. Got {wanted} instead."
         )
     whose = np.asarray(patients)
     different = _circle(generator.permutation(len(patients)))
     different = different[whose[different[:, 0]] != whose[different[:, 1]]]
     if wanted > len(different):
         raise RemnantError(
-            f"These {len(patients)} images give {len(different)} pairs of two patients, too few for {wanted} pairs of one; ask "
-            f"for at most {len(different)} pairs of one patient or add patients."
+            f"These {len(patients)} images give {counted(len(different), 'pair')} of two patients, too few for "
+            f"{counted(wanted, 'pair')} of one; ask for at most {counted(len(different), 'pair')} of one patient or add patients."
         )
     return (
         *(Pair(int(anchor), int(other), True) for anchor, other in _even(same, wanted, generator)),
@@ -123,7 +124,7 @@ def _images_of(patients: Sequence[str]) -> dict[str, list[int]]:
         images[patient].append(index)
     if len(images) < 2:
         raise RemnantError(
-            f"Pairs need at least two patients. Got {len(images)} with {len(patients)} images instead; add patients."
+            f"Pairs need at least two patients. Got {len(images)} with {counted(len(patients), 'image')} instead; add patients."
         )
     if all(len(own) == 1 for own in images.values()):
         raise RemnantError(

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
+from remnant.base.texts import counted
 from remnant.cohort.axes import turning
 from remnant.cohort.bias import BiasField, check_bias_field
 from remnant.cohort.cache import Announce, key_of, load, load_or_run, nobody, open_cache, store
@@ -205,8 +206,8 @@ def _tell_turned(cases: list[Case], root: Path, quiet: bool) -> None:
     """What is trained on such labels is worth little, and no header shows it."""
     if cases and not quiet:
         say(
-            f"remnant: {root}: {len(cases)} of the label maps, such as {cases[0].labels}, fit better with axes flipped or "
-            "exchanged, though headers agree; look at them beside their images."
+            f"remnant: {root}: {counted(len(cases), 'label map fits', 'label maps fit')} better, such as "
+            f"{cases[0].labels}, with axes flipped or exchanged, though headers agree; look at them beside their images."
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme, Note
 from remnant.cohort.people import PERSON, hints
 
@@ -71,7 +72,9 @@ def read_table(
                 "between would vanish; remove it."
             )
         elif len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-            faults.append(f"Line {end} of {path} has {len(row)} cells, its header {len(header)}; mend the row.")
+            faults.append(
+                f"Line {end} of {path} has {counted(len(row), 'cell')}, its header {len(header)}; mend the row."
+            )
         elif any(cell.strip() for cell in row):
             cells = [cell.strip() for cell in row[: len(header)]]
             values.append((end, cells + [""] * (len(header) - len(cells))))

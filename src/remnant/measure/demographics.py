@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, bootstrap_mean, clopper_pearson
 
@@ -129,10 +130,10 @@ def describe_usable(skill: AgeSkill | SexSkill) -> str:
     found, least = (skill.r2, AGE_SKILL) if is_age else (skill.balanced, SEX_SKILL)
     measure = "R2" if is_age else "balanced accuracy"
     if math.isnan(found.low):
-        return f"not usable: {found.n} validation patients give no interval of {measure}"
+        return f"not usable: {counted(found.n, 'validation patient gives', 'validation patients give')} no interval of {measure}"
     verdict = "usable" if usable(skill) else "not usable"
     return (
-        f"{verdict}: {measure} {found.mean:.2f} [{found.low:.2f}, {found.high:.2f}] on {found.n} patients, "
+        f"{verdict}: {measure} {found.mean:.2f} [{found.low:.2f}, {found.high:.2f}] on {counted(found.n, 'patient')}, "
         f"asked is {least:g} at the lower end"
     )
 

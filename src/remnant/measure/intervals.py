@@ -11,6 +11,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 
 RESAMPLES = 10_000
 FEWEST = 10  # patients, below which neither a bootstrap nor a normal approximation may stand for an interval
@@ -109,8 +110,9 @@ def paired_difference(
     """
     if unpaired := sorted(set(members) ^ set(non_members)):
         raise RemnantError(
-            f"A paired difference needs every patient once as member and once as non-member; {unpaired[0]!r} "
-            f"and {len(unpaired) - 1} more are only one of them. Drop them, or use folds that rotate."
+            "A paired difference needs every patient once as member and once as non-member; "
+            f"{counted(len(unpaired), 'patient is', 'patients are')} only one of them, {unpaired[0]!r} first. "
+            "Drop them, or use folds that rotate."
         )
     differences = np.array([members[patient] - non_members[patient] for patient in members], dtype=float)
     interval = bootstrap_mean(differences, seeds, level)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.measure.auc import auc_p_value, detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, clopper_pearson, smallest_detectable_gap
 
@@ -45,7 +46,7 @@ class TruePositives:
     def describe(self) -> str:
         """In words for a report."""
         if self.non_members < self.needed:
-            return f"not resolvable with {self.non_members} non-members (needs {self.needed})"
+            return f"not resolvable with {counted(self.non_members, 'non-member')} (needs {self.needed})"
         if math.isnan(self.share.mean):
             return "no members"
         return f"{self.share.mean:.1%} [{self.share.low:.1%}, {self.share.high:.1%}]"

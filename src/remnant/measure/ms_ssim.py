@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from remnant.base.texts import counted
 from remnant.measure.images import Box, Images
 from remnant.measure.ssim import SsimSettings, checked_stacks, mean_similarities
 
@@ -63,8 +64,7 @@ def describe_scales(sides: tuple[int, ...]) -> str:
     """The settings in words, for a grid of `sides` voxels."""
     count = scales(sides)
     weights = "weights of Wang 2003" + ("" if count == len(WEIGHTS) else " renormalised")
-    number = "1 scale" if count == 1 else f"{count} scales"
-    return f"{number} of at most {len(WEIGHTS)}, {weights}, each scale as SSIM"
+    return f"{counted(count, 'scale')} of at most {len(WEIGHTS)}, {weights}, each scale as SSIM"
 
 
 def _halved(stack: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc
 from remnant.measure.intervals import FEWEST, Interval, clopper_pearson, numbered
 
@@ -202,12 +203,12 @@ def verdict(coded: Verification, raw: Verification) -> str:
         return f"tells patients apart{turned}"
     # So few patients that not even a faultless adversary's interval leaves chance out: no reason to call it a failure.
     if coded.strength >= coded.detectable:
-        return f"seems to tell patients apart; {coded.auc.n} patients are too few to be sure"
+        return f"seems to tell patients apart; {counted(coded.auc.n, 'patient is', 'patients are')} too few to be sure"
     if not raw.passes_as_control:
         return (
             f"adversary too weak to tell: balanced accuracy {raw.balanced.mean:.3f} on raw images, {CONTROL} is asked"
         )
-    return f"not seen to tell patients apart; {coded.auc.n} patients would have shown an AUC of {coded.detectable:.2f}"
+    return f"not seen to tell patients apart; {counted(coded.auc.n, 'patient')} would have shown an AUC of {coded.detectable:.2f}"
 
 
 def _resampled(

@@ -105,8 +105,8 @@ def _readme(told: Aggregate, tables: list[str], figures: list[tuple[str, str]], 
         in_markdown(
             f"{counted(results.patients, 'patient')}, {counted(results.scans, 'scan')}, seed {results.seed}, "
             f"{counted(round(results.seconds / 60), 'minute')} on "
-            f"{hardware.get('cores')} cores ({hardware.get('cpu')}),{worked} commit {versions.get('commit')}, started "
-            f"{results.started}."
+            f"{counted(hardware.get('cores') or 0, 'core')} ({hardware.get('cpu')}),{worked} "
+            f"commit {versions.get('commit')}, started {results.started}."
         ),
         "",
         "Tables: "

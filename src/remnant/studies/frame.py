@@ -15,6 +15,7 @@ from remnant.base.files import atomic_path
 from remnant.base.progress import say
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
+from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
 from remnant.cohort.read import read_cohort
 from remnant.cohort.unchanged import require_unchanged
@@ -152,8 +153,10 @@ def phantom_notices(cohorts: Iterable[Cohort]) -> list[str]:
         return []
     patients = sum(len(cohort.patients) for cohort in drawn)
     if len(drawn) == len(cohorts):
-        return [f"All {patients} patients are phantoms, drawn by Remnant: nothing here was measured on real patients."]
-    return [f"{patients} of the patients are phantoms, drawn by Remnant: {', '.join(cohort.name for cohort in drawn)}."]
+        who = "The patient is a phantom" if patients == 1 else f"All {patients} patients are phantoms"
+        return [f"{who}, drawn by Remnant: nothing here was measured on real patients."]
+    some = counted(patients, "of the patients is a phantom", "of the patients are phantoms")
+    return [f"{some}, drawn by Remnant: {', '.join(cohort.name for cohort in drawn)}."]
 
 
 def training_rows(events: list[dict[str, Any]], describe: Callable[[str], Row]) -> list[Row]:

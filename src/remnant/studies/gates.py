@@ -6,11 +6,13 @@ beyond chance, by an exact test, needs no control. Silence proves nothing by its
 was only made to see that the parts work voids both.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
 from remnant.base.results import Row
+from remnant.base.texts import counted
 from remnant.measure.intervals import FEWEST
 from remnant.report.words import label
 
@@ -64,14 +66,21 @@ def full_preset(preset: str) -> Gate | None:
     )
 
 
+def one_of(group: str) -> str:
+    """What one of a group is called: "member (private)" of "members (private)", "test patient" of "test patients"."""
+    return re.sub(r"(member|patient)s\b", r"\1", group)
+
+
 def enough_patients(groups: Mapping[str, int]) -> Gate | None:
     """Shut where a group that was compared, by its name, has fewer than `FEWEST` patients, or where none was compared."""
     if not groups:
         return Gate("No patients were compared, so nobody knows whether an attack succeeded.")
-    few = [f"{count} {name}" for name, count in groups.items() if count < FEWEST]
+    few = {name: count for name, count in groups.items() if count < FEWEST}
     if not few:
         return None
-    return Gate(f"There were only {' and '.join(few)}; below {FEWEST} patients a failed attack says nothing.")
+    said = " and ".join(counted(count, one_of(name), name) for name, count in few.items())
+    verb = "was" if next(iter(few.values())) == 1 else "were"
+    return Gate(f"There {verb} only {said}; below {FEWEST} patients a failed attack says nothing.")
 
 
 def positive_control(seen: bool | None, control: str) -> Gate | None:

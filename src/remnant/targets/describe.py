@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from remnant.base.texts import short
+from remnant.base.texts import counted, short
 from remnant.targets.description import Description, Layer
 
 PLAIN_WIDTH = 150
@@ -60,16 +60,15 @@ def _facts(one: Description) -> list[tuple[str, str]]:
         facts.append(("names of", one.dialect))
     if one.arguments and "blocks" in one.arguments:
         size = one.arguments
-        text = (
-            f"{size['image_size']} pixels, patches of {size['patch']}, {size['blocks']} blocks, width {size['width']}"
-        )
+        blocks = counted(size["blocks"], "block")
+        text = f"{size['image_size']} pixels, patches of {size['patch']}, {blocks}, width {size['width']}"
         facts.append(("size", text))
     elif one.arguments and "width" in one.arguments:
-        facts.append(("size", f"{one.arguments['width']} channels in the first stage"))
+        facts.append(("size", f"{counted(one.arguments['width'], 'channel')} in the first stage"))
     if one.channels is not None:
-        facts.append(("input", _number(one.channels, "channel", "channels")))
+        facts.append(("input", counted(one.channels, "channel")))
     if one.architecture:
-        facts.append(("output", _number(one.classes, "class", "classes") if one.classes else "no head"))
+        facts.append(("output", counted(one.classes, "class", "classes") if one.classes else "no head"))
     types = ", ".join(f"{count} {kind}" for kind, count in one.dtypes.items())
     facts.append(("numbers", f"{one.parameters:,} parameters, {one.buffers:,} others (tensors: {types})"))
     facts.append(("statistics", _statistics(one)))
@@ -79,10 +78,6 @@ def _facts(one: Description) -> list[tuple[str, str]]:
         settings = ", ".join(f"{key}={value}" for key, value in one.optimizer.settings.items() if value)
         facts.append(("optimiser", f"{one.optimizer.kind}, {settings}"))
     return facts
-
-
-def _number(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def _statistics(one: Description) -> str:

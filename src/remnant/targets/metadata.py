@@ -189,7 +189,7 @@ def _short(item: Any) -> Plain:
     if isinstance(item, (list, tuple)):
         if len(item) <= LIST and all(isinstance(one, (str, int, float, bool)) for one in item):
             return short(", ".join(short(one, TEXT) for one in item), TEXT)
-        return f"{len(item)} values"
+        return counted(len(item), "value")
     if isinstance(item, dict):
-        return f"{len(item)} entries"
+        return counted(len(item), "entry", "entries")
     return type(item).__name__

@@ -195,13 +195,19 @@ def _misfits(match: Match) -> list[str]:
     found = []
     if match.missing:
         found.append(
-            f"{len(match.missing)} tensors that {match.architecture} needs are missing (e.g. {_some(match.missing)})."
+            f"{counted(len(match.missing), 'tensor is', 'tensors are')} missing that {match.architecture} needs "
+            f"(e.g. {_some(match.missing)})."
         )
     if match.extra:
-        found.append(f"{len(match.extra)} tensors are none of {match.architecture}'s (e.g. {_some(match.extra)}).")
+        found.append(
+            f"{counted(len(match.extra), 'tensor is', 'tensors are')} none of {match.architecture}'s (e.g. {_some(match.extra)})."
+        )
     if match.misshapen:
         text = "; ".join(match.misshapen[:SHOWN])
-        found.append(f"{len(match.misshapen)} tensors have shapes that {match.architecture} has not ({text}).")
+        found.append(
+            f"{counted(len(match.misshapen), 'tensor has a shape', 'tensors have shapes')} that {match.architecture} has not "
+            f"({text})."
+        )
     return found
 
 

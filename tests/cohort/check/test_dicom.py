@@ -155,7 +155,7 @@ def test_a_directory_of_a_medium_names_people_too(tmp_path, write_series, volume
     listing.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
     listing.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     listing.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
-    assert texts(tmp_path, "error") == ["1 of 17 files hold PatientName; remove it."]
+    assert texts(tmp_path, "error") == ["1 of 17 files holds PatientName; remove it."]
     assert check_directory(tmp_path, quiet=True).counts["scans"] == 1
 
 

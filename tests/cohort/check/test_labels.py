@@ -40,7 +40,7 @@ def test_missing_maps_and_a_missing_table(clean, found):
 
     texts = [one.text for one in found(clean(), "labels", spoil)]
     assert len(texts) == 2
-    assert "1 of 3 scans have no label map" in texts[0] and "which label value is which class" in texts[1]
+    assert "1 of 3 scans has no label map" in texts[0] and "which label value is which class" in texts[1]
 
 
 def test_mixed_spacing(clean, found, draw_head):
@@ -55,12 +55,12 @@ def test_labels_that_lie_otherwise_than_the_image(clean, found):
     inside[4:20, 4:20, 4:20] = True
     spoilt = replace(scans["p1", "s0"], image=np.where(inside, 1000, 1).astype(np.float32))
     scans["p1", "s0"] = replace(spoilt, labels=np.roll(inside * 10, 7, axis=1).astype(np.int16))
-    assert "1 label maps lie to more than 25% where their image is dark" in found(scans, "labels")[0].text
+    assert "1 label map lies to more than 25% where the image is dark" in found(scans, "labels")[0].text
     # Dark on one side, and labelled so on the other.
     half = np.where(np.arange(24)[:, None, None] < 8, 10, 20) * inside
     image = np.where(inside, 100 * half, 1).astype(np.float32)
     scans["p1", "s0"] = replace(spoilt, image=image, labels=half[::-1].astype(np.int16))
-    assert any("1 label maps fit their image better with axes flipped" in one.text for one in found(scans, "labels"))
+    assert any("1 label map fits its image better with axes flipped" in one.text for one in found(scans, "labels"))
 
 
 def test_classes_that_nobody_has_are_told_once(clean, found):

@@ -52,7 +52,7 @@ def test_a_lambda_below_zero(refuses, tmp_path):
 
 def test_labels_missing_for_some(refuses, altered):
     data = altered(lambda row: row | {"label": ""} if row["session_id"] == "v1" else row)
-    out = refuses("4 of the 8 scans", "study", "kim2019", *SMOKE, "--data", data)
+    out = refuses("4 of 8 scans have", "study", "kim2019", *SMOKE, "--data", data)
     assert not out.exists()
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_does_not_say_whom_it_was_trained_on(refuses, trained, people
 
 def test_nobody_unseen(refuses, trained, altered):
     data = altered(lambda row: row if row["subject_id"] in ("zq0hk", "zq1hk") else None)
-    out = refuses("There are 0 patients to test on", "protect", "evaluate", trained("all"), *SMOKE, "--data", data)
+    out = refuses("has 0 patients to test on", "protect", "evaluate", trained("all"), *SMOKE, "--data", data)
     assert not out.exists()
 
 

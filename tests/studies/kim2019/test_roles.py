@@ -69,7 +69,7 @@ def test_simulated_visits_do_for_given_roles():
     people = cohort({f"p{i}": 1 for i in range(4)})
     roles = dict.fromkeys(("p0", "p1"), "training") | dict.fromkeys(("p2", "p3"), "test")
     check_roles(people, roles, simulated=True)
-    with pytest.raises(RemnantError, match="There are 1 patients to test on"):
+    with pytest.raises(RemnantError, match="has 1 patient to test on"):
         check_roles(people.of(["p0", "p1", "p2"]), roles, simulated=True)
 
 

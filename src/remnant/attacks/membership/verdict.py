@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from remnant.attacks.membership.signals import SIGNALS
+from remnant.base.texts import counted
 from remnant.measure.membership_inference import FEWEST, MembershipTest
 from remnant.measure.multiplicity import holm
 
@@ -61,8 +62,8 @@ def judge(
     if test.few:
         return Verdict(
             "cannot tell",
-            f"{CANNOT_TELL} {test.members} members and {test.non_members} non-members are too few: {FEWEST} of each are "
-            "needed.",
+            f"{CANNOT_TELL} {counted(test.members, 'member')} and {counted(test.non_members, 'non-member')} are too few: "
+            f"{FEWEST} of each are needed.",
         )
     detectable = test.detectable(LEVEL / (together or len(tests)))
     return Verdict(

@@ -17,7 +17,7 @@ from remnant.cohort.dicom import quiet_pydicom
 # Of the UIDs, those by which an archive finds a patient's images.
 FINDING_UIDS = {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"}
 OVERLAY = Told("error", "hold an overlay or a curve, which may show a name over the picture", "remove it")
-BURNT = Told("error", "say that their pixels hold burnt-in text", "blank it")
+BURNT = Told("error", "say that pixels hold burnt-in text", "blank it")
 PRIVATE = Told("warning", "hold private tags", "remove those that are not known to be safe")
 NOT_REMOVED = Told(
     "error", "lack PatientIdentityRemoved = YES", "run them through a de-identification profile, which sets it"
@@ -43,7 +43,7 @@ class DicomHeader(Check):
             finding(
                 self.name,
                 told.severity,
-                f"{len(those)} of {total} files {told.what}; {told.mend}.",
+                f"{told.of_files(len(those), total)}; {told.mend}.",
                 those,
                 subject.root,
             )

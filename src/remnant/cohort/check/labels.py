@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted, counted_of
 from remnant.cohort.axes import turning
 from remnant.cohort.case import CLASSES, OWN, Cohort, LabelScheme
 from remnant.cohort.check.base import Check
@@ -57,7 +58,7 @@ class Labels(Check):
         found = errors(self.name, self.unreadable, "label maps cannot be read", root)
         bare = [case.image for case in cohort.cases if case.labels is None and case.image not in self.radiographs]
         if bare:
-            text = f"{len(bare)} of {len(cohort.cases)} scans have no label map; the studies need one each."
+            text = f"{counted_of(len(bare), len(cohort.cases), 'scan', 'has', 'have')} no label map; the studies need one each."
             found.append(finding(self.name, "warning", text, bare, root))
         fit, unfit = [], {}
         for case in cohort.cases:
@@ -77,14 +78,14 @@ class Labels(Check):
             found.append(finding(self.name, "error", str(error)))
         if self.outside:
             text = (
-                f"{len(self.outside)} label maps lie to more than {OUTSIDE:.0%} where their image is dark; look whether they "
-                "belong to it."
+                f"{counted(len(self.outside), 'label map lies', 'label maps lie')} to more than {OUTSIDE:.0%} where the image is "
+                "dark; look whether the two belong together."
             )
             found.append(finding(self.name, "warning", text, self.outside, root))
         if self.turned:
             text = (
-                f"{len(self.turned)} label maps fit their image better with axes flipped or exchanged, though their headers "
-                "agree; look at them beside it."
+                f"{counted(len(self.turned), 'label map fits its image', 'label maps fit their image')} better with axes flipped "
+                "or exchanged, though headers agree; look at both together."
             )
             found.append(finding(self.name, "warning", text, self.turned, root))
         if self.values and not cohort.schemes:
@@ -117,7 +118,8 @@ class Labels(Check):
             )
             found.append(finding(self.name, "warning", text, self.values, root))
         for name, paths in sorted((name, paths) for name, paths in missing.items() if name not in nowhere):
-            text = f"Nothing is labelled as {name} (scheme {scheme.name}) in {len(paths)} of {len(self.values)} label maps."
+            where = f"{len(paths)} of {counted(len(self.values), 'label map')}"
+            text = f"Nothing is labelled as {name} (scheme {scheme.name}) in {where}."
             found.append(finding(self.name, "warning", text, paths, root))
         return found
 

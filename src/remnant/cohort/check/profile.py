@@ -13,6 +13,7 @@ from pathlib import Path
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from remnant.base.identifying import DATE, NAME, kind_of
+from remnant.base.texts import counted_of
 from remnant.cohort.check.finding import Severity
 
 TABLE = Path(__file__).with_name("basic_profile.csv")
@@ -27,12 +28,17 @@ class Told:
     what: str
     mend: str
 
+    def of_files(self, number: int, total: int) -> str:
+        """Of how many files it is so: "1 of 17 files holds dates"."""
+        verb, _, rest = self.what.partition(" ")
+        return f"{counted_of(number, total, 'file', f'{verb}s', verb)} {rest}"
+
 
 DATES = Told("error", "hold dates", "remove them or shift them by a secret number of days")
 TIMES = Told("warning", "hold times of day", "remove them, or shift them with the dates")
 PSEUDONYM = Told("warning", "hold a PatientID", "see that it is a pseudonym")
 NO_PSEUDONYM = Told("error", "hold a PatientID that looks like a name or a date", "replace it by a pseudonym")
-UIDS = Told("warning", "hold UIDs, by which the hospital's archive finds them", "see that they were replaced")
+UIDS = Told("warning", "hold UIDs, by which the hospital's archive finds patients", "see that they were replaced")
 TRAITS = Told("warning", "hold traits of the patient that the basic profile removes", "see that they may stay")
 DESCRIPTIONS = Told("warning", "hold free text (descriptions, labels)", "see that it names nobody, or empty it")
 

@@ -8,12 +8,13 @@ from pydantic import Field
 from remnant import __version__
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.cohort.phantoms import chest_anatomy, chest_render, chest_visit
 
 CARDIOMEGALY, NO_FINDING = "Cardiomegaly", "No Finding"
 README = """Phantom chests
 
-{patients} people who never lived, {sessions} frontal radiograph(s) each, drawn by Remnant {version} from seed {seed}.
+{patients} people who never lived, {each} each, drawn by Remnant {version} from seed {seed}.
 8-bit grey PNG, {side} pixels a side, a field of 350 mm. manifest.csv has a row an image; `finding` is Cardiomegaly or No Finding.
 Age, sex and the size of the heart change the picture in a known way; see remnant.cohort.phantoms.chest_anatomy.
 """
@@ -57,7 +58,7 @@ class ChestPhantoms(Settings):
 
     @property
     def readme(self) -> str:
-        return README.format(**self.resolved(), version=__version__)
+        return README.format(**self.resolved(), each=counted(self.sessions, "frontal radiograph"), version=__version__)
 
     @staticmethod
     def _check(number: int, count: int, what: str) -> None:

@@ -8,12 +8,13 @@ from pydantic import Field
 from remnant import __version__
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.cohort.phantoms import anatomy, render, session
 from remnant.cohort.phantoms.labels import OUTSIDE_BRAIN, STRUCTURES
 
 README = """Phantom brains
 
-{patients} people who never lived, {sessions} scan(s) each, drawn by Remnant {version} from seed {seed}.
+{patients} people who never lived, {each} each, drawn by Remnant {version} from seed {seed}.
 Images are T1-like ({side} voxels a side, {skull} skull); dseg.tsv names the values of the label maps.
 Age and sex change the anatomy in a known way; see remnant.cohort.phantoms.anatomy.
 """
@@ -74,8 +75,9 @@ class BrainPhantoms(Settings):
 
     @property
     def readme(self) -> str:
-        settings = self.resolved() | {"version": __version__, "skull": "with" if self.skull else "without"}
-        return README.format(**settings)
+        skull = "with" if self.skull else "without"
+        words = {"version": __version__, "skull": skull, "each": counted(self.sessions, "scan")}
+        return README.format(**(self.resolved() | words))
 
     @staticmethod
     def _check(number: int, count: int, what: str) -> None:

@@ -20,6 +20,7 @@ from scipy import ndimage
 from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.cohort.phantoms.cohort import Scan
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.maps import MapCohort, read_maps
@@ -38,7 +39,7 @@ FIELD_MM = 320.0
 
 README = """Heads drawn from label maps
 
-{patients} people, {sessions} drawn scan(s) each, {what}, {spacing:g} mm, drawn by Remnant {version} from seed {seed}.
+{patients} people, {each} each, {what}, {spacing:g} mm, drawn by Remnant {version} from seed {seed}.
 The anatomy is that of real people's label maps: treat the images as people. dseg.tsv names the values.
 """
 
@@ -102,7 +103,7 @@ class HeadPhantoms:
         what = f"{'with skull' if self.skull else 'skull-stripped'}, {self.contrast.upper()}-like"
         return README.format(
             patients=self.patients,
-            sessions=self.sessions,
+            each=counted(self.sessions, "drawn scan"),
             what=what,
             spacing=self.spacing_mm,
             version=__version__,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted
 from remnant.cohort.case import Case
 
 SHOWN = 8
@@ -46,7 +47,7 @@ def answers_of(cases: Sequence[Case], outputs: int, findings: Sequence[str] = ()
         if len(seen) != classes or any(len(case.findings) != 1 for case in cases):
             return Answers(
                 None,
-                f"What its {outputs} output{'s mean' if outputs > 1 else ' means'} was not told: its certainty was taken, "
+                f"What its {counted(outputs, 'output means', 'outputs mean')} was not told: its certainty was taken, "
                 "which says less than whether it is right (`--finding` names the findings).",
             )
         names = sorted(seen)
@@ -62,7 +63,7 @@ def answers_of(cases: Sequence[Case], outputs: int, findings: Sequence[str] = ()
         return Answers(np.array(positive, dtype=float), f"Class 1 is '{findings[0]}', class 0 every other image.")
     if len(findings) != outputs:
         raise RemnantError(
-            f"The checkpoint has {outputs} outputs; name as many findings by --finding, in their order. "
+            f"The checkpoint has {counted(outputs, 'output')}; name as many findings by --finding, in their order. "
             f"Got {len(findings)} instead."
         )
     held = np.array([[name in case.findings for name in findings] for case in cases], dtype=float)

@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from remnant.base.results import Row
+from remnant.base.texts import counted
 from remnant.report.figures.style import CHANCE, LINES, PUBLISHED, legend_above, panels
 from remnant.report.words import label, split
 
@@ -26,7 +27,7 @@ def gallery_size(rows: list[Row]) -> Figure:
                 color=color,
                 linewidth=1.5,
                 linestyle=(0, (4, 2)) if extrapolated else "-",
-                label=None if extrapolated else f"{label(metric)} ({line[0]['n']} patients)",
+                label=None if extrapolated else f"{label(metric)} ({counted(line[0]['n'], 'patient')})",
             )
             known = [row for row in line if row.get("low") is not None]
             ends = [100 * row["low"] for row in known], [100 * row["high"] for row in known]

@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
+from remnant.base.texts import counted
 from remnant.report.figures.style import FAINT, GROUPS, PUBLISHED, legend_above, panels
 from remnant.report.words import facet, label, split
 
@@ -33,7 +34,7 @@ def rank_histogram(rows: list[Row]) -> Figure:
                 [rank + left for rank in range(1, shown + 1)],
                 heights,
                 width * 0.92,
-                label=f"{name} ({total} patients)",
+                label=f"{name} ({counted(total, 'patient')})",
                 color="white" if hatch else color,
                 edgecolor=color,
                 hatch=hatch,

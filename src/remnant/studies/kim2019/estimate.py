@@ -81,8 +81,8 @@ def foretell(
     disk = scans.images.size * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
     say(
         f"{counted(len(variants), 'way')} to send a scan, {counted(len(waiting), 'cell')}: about "
-        f"{max(1, round(total / 60))} min with {workers} "
-        f"workers, {max(1, round(each[longest] / 60))} min the longest ({longest}), and {max(1, round(disk / 1e6))} MB in "
+        f"{max(1, round(total / 60))} min with {counted(workers, 'worker')}, "
+        f"{max(1, round(each[longest] / 60))} min the longest ({longest}), and {max(1, round(disk / 1e6))} MB in "
         f"{run.path} while they run."
     )
 

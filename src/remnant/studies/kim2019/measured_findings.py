@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from remnant.base.results import Row, Value, matching
+from remnant.base.texts import counted
 from remnant.report.words import label, number
 from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
@@ -42,10 +43,16 @@ def _controls(tables: Tables) -> str:
     weak = [row for row in rows if not row["counts"]]
     reached = ", ".join(f"{_called(row)} {number(row['balanced'], spec='.3f')}" for row in weak)
     if not weak:
-        return f"All {len(rows)} adversaries prove themselves: on raw scans each reaches a balanced accuracy of 0.95."
+        which = (
+            "The adversary proves itself: on raw scans it"
+            if len(rows) == 1
+            else f"All {len(rows)} adversaries prove themselves: on raw scans each"
+        )
+        return f"{which} reaches a balanced accuracy of 0.95."
+    total = counted(len(rows), "adversary", "adversaries")
     return (
-        f"{len(weak)} of {len(rows)} adversaries fail their control, a balanced accuracy of 0.95 on raw scans "
-        f"({reached}): where these find nothing in a code, it says nothing of the code."
+        f"{counted(len(weak), f'of {total} fails its', f'of {total} fail their')} control, a balanced accuracy of 0.95 on raw "
+        f"scans ({reached}): where these find nothing in a code, it says nothing of the code."
     )
 
 
@@ -73,7 +80,7 @@ def _sure_errors(tables: Tables) -> str:
         return ""
     worst = min(rows, key=lambda row: row["auc"])
     return (
-        f"{len(rows)} adversaries answer wrongly with confidence, most {_called(worst)} on the "
+        f"{counted(len(rows), 'adversary answers', 'adversaries answer')} wrongly with confidence, most {_called(worst)} on the "
         f"{label(worst['view'])} of {worst['name']} (AUC {number(worst['auc'])}): an accuracy below 0.5 is "
         "knowledge, and is counted as such."
     )

@@ -10,6 +10,7 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted, counted_of
 from remnant.cohort.align import align
 from remnant.cohort.case import Case, Cohort, Prepared
 from remnant.cohort.folds import held_out
@@ -51,7 +52,7 @@ def check_roles(cohort: Cohort, roles: dict[str, Role], *, simulated: bool = Fal
         several = sum(cohort.sessions[patient] > 1 for patient in own)
         if len(own) < FEWEST or not (several or simulated):
             raise RemnantError(
-                f"There are {len(own)} patients {what} in {cohort.root}, {several} of them with several sessions; telling "
+                f"{cohort.root} has {counted(len(own), 'patient')} {what}, {several} of them with several sessions; telling "
                 f"patients apart needs at least {FEWEST} and somebody with two sessions. Add patients or sessions, or simulate "
                 "revisits by --simulate-revisits."
             )
@@ -71,8 +72,8 @@ def check_cohort(cohort: Cohort) -> None:
     without = [case for case in cohort.cases if case.labels is None]
     if without:
         raise RemnantError(
-            f"{len(without)} of the {len(cohort.cases)} scans in {cohort.root} have no label map ({without[0].image} is the "
-            "first); add them, or leave these scans out."
+            f"{counted_of(len(without), len(cohort.cases), 'scan', 'has', 'have')} no label map in {cohort.root} "
+            f"({without[0].image} is the first); add them, or leave these scans out."
         )
     check_headers(cohort)
 

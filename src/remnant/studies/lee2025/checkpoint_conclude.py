@@ -11,6 +11,7 @@ from remnant.base.provenance import sha256
 from remnant.base.results import Results, Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted_of
 from remnant.cohort.case import Cohort
 from remnant.measure.balance import balance
 from remnant.studies.frame import AUDIT, AUDIT_OF_OURS, Cells, phantom_notices, provenance_of, training_rows
@@ -32,12 +33,12 @@ from remnant.targets.checkpoint import is_of_remnant
 
 TARGET = "checkpoint"
 AT_CHANCE = (
-    "That the model does its task on these images as they are given to it is not shown: {right} of {asked} answers about "
-    "training patients are right, where chance gives {by_chance:.0%}."
+    "That the model does its task on these images as they are given to it is not shown: {answers} right about training "
+    "patients, where chance gives {by_chance:.0%}."
 )
 AGAINST_CHANCE = (
-    "The model's outputs seem to mean other classes than was taken: {right} of {asked} answers about training patients are "
-    "right, fewer than chance gives ({by_chance:.0%}). Name the classes in their order by --finding."
+    "The model's outputs seem to mean other classes than was taken: {answers} right about training "
+    "patients, fewer than chance gives ({by_chance:.0%}). Name the classes in their order by --finding."
 )
 
 
@@ -125,9 +126,9 @@ def doubted(rows: list[Row], feeding: Feeding, task: dict[str, Any]) -> list[Row
     if feeding.unordered:
         doubts.append(feeding.unordered)
     elif answers_against(task):
-        doubts.append(AGAINST_CHANCE.format(**task))
+        doubts.append(AGAINST_CHANCE.format(**task, answers=_answers(task)))
     elif does_its_task(task) is False:
-        doubts.append(AT_CHANCE.format(**task))
+        doubts.append(AT_CHANCE.format(**task, answers=_answers(task)))
     if not doubts:
         return rows
     return [
@@ -136,6 +137,10 @@ def doubted(rows: list[Row], feeding: Feeding, task: dict[str, Any]) -> list[Row
         else {**row, "outcome": "cannot tell", "sentence": " ".join([_known_reason(row), *doubts])}
         for row in rows
     ]
+
+
+def _answers(task: dict[str, Any]) -> str:
+    return counted_of(task["right"], task["asked"], "answer", "is", "are")
 
 
 def _known_reason(row: Row) -> str:

@@ -88,8 +88,8 @@ def _attacked(tables: Tables, given: Given, methods: Sequence[str], taught: Sequ
     facts = {row["fact"]: row["value"] for row in tables["file"]}
     told = given.described
     said = [
-        f"{facts['file']}: {told.architecture}, {told.channels} channel{'s' if (told.channels or 0) > 1 else ''}, "
-        f"{told.classes} output{'s' if (told.classes or 0) > 1 else ''}.",
+        f"{facts['file']}: {told.architecture}, {counted(told.channels or 0, 'channel')}, "
+        f"{counted(told.classes or 0, 'output')}.",
         *(f"Assumed: {text}." for text in told.assumptions),
         *(f"Found in the file: {text}" for text in told.findings),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from remnant.attacks.checkpoint.input_check import FITS
 from remnant.base.results import Highlight, Row, matching
-from remnant.base.texts import counted
+from remnant.base.texts import counted, counted_of
 from remnant.measure.balance import IMBALANCE
 from remnant.studies.lee2025 import findings as of_weights
 from remnant.studies.lee2025.brought import Given
@@ -79,8 +79,8 @@ def findings(tables: Tables, given: Given, feeding: Feeding, task: dict[str, Any
         yield _what_to_do(str(verdict["outcome"]), bool(exposed(tables)))
     if task:
         yield (
-            f"On images of its training patients {task['right']} of {task['asked']} answers are right; one who guesses as often "
-            f"each way has {task['by_chance']:.0%}. {given.answers.words}"
+            f"On images of its training patients {counted_of(task['right'], task['asked'], 'answer', 'is', 'are')} right; one "
+            f"who guesses as often each way has {task['by_chance']:.0%}. {given.answers.words}"
         )
     elif given.against:
         yield given.answers.words
@@ -109,7 +109,7 @@ def _what_to_do(outcome: str, weights: bool) -> str:
 def _fed(feeding: Feeding) -> str:
     taken = feeding.input_range
     said = (
-        f"Images were given to it with {taken.size} pixels a side, {taken.channels} channel{'s' if taken.channels > 1 else ''}, "
+        f"Images were given to it with {taken.size} pixels a side, {counted(taken.channels, 'channel')}, "
         f"{feeding.words}, {feeding.view}."
     )
     if feeding.doubt:

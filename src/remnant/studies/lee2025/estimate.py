@@ -11,6 +11,7 @@ from remnant.attacks.checkpoint.oracles import SETS
 from remnant.attacks.demographics import NETWORK
 from remnant.base.progress import say
 from remnant.base.run import Run
+from remnant.base.texts import counted
 from remnant.engine.cells import Cell, unfinished
 from remnant.engine.cost import timed
 from remnant.engine.device import fabric, place
@@ -105,9 +106,9 @@ def foretell(
     disk += sum(file.stat().st_size for file in groups_file(run, OWN).parent.glob("*"))
     minutes = max(1, round(seconds / min(workers, len(waiting)) / 60))
     early = " (less where a loss levels off early)" if settings.attack.manifold.plateau else ""
-    targets = f"{trained} targets and " if any(load.epochs for load in loads.values()) else ""
+    targets = f"{counted(trained, 'target')} and " if any(load.epochs for load in loads.values()) else ""
     say(
-        f"{targets}{attacks} attacks: about {minutes} min with {workers} workers{early}, "
+        f"{targets}{counted(attacks, 'attack')}: about {minutes} min with {counted(workers, 'worker')}{early}, "
         f"and {max(1, round(disk / 1e6))} MB beside the targets in {run.path} while they run."
     )
 

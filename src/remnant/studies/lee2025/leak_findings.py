@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from remnant.base.results import Row, matching
+from remnant.base.texts import counted, counted_of
 from remnant.report.words import label, p_in_words
 from remnant.report.words import number as written
 from remnant.studies.lee2025.leak_tables import LEVEL
@@ -213,8 +214,8 @@ def _silent(row: Row) -> str:
 
 def _nearer(row: Row) -> str:
     return (
-        f"{row['nearer']} of {row['members']} members have a reconstruction nearer than any of the {row['non_members']} "
-        f"non-members has; chance gives {row['expected']:.1f}, and rarely more than {row['most']}."
+        f"{counted_of(row['nearer'], row['members'], 'member', 'has', 'have')} a reconstruction nearer than any of "
+        f"{counted(row['non_members'], 'non-member')}; chance gives {row['expected']:.1f}, and rarely more than {row['most']}."
     )
 
 

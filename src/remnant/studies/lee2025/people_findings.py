@@ -1,6 +1,7 @@
 """Age, sex and the size of the crowd in plain words: what is read off drawn images, and whom that would lead to."""
 
 from remnant.base.results import Row, matching
+from remnant.base.texts import counted
 from remnant.measure.demographics import AGE_SKILL, SEX_SKILL
 from remnant.report.words import label
 from remnant.report.words import number as written
@@ -33,7 +34,7 @@ def people(tables: Tables) -> list[str]:
         ),
     ):
         verdict = "can be used" if usable else "is not usable, so that none is shown for what was drawn"
-        said.append(f"its {what} {verdict}: on {row['n']} patients that it never saw {numbers}")
+        said.append(f"its {what} {verdict}: on {counted(row['n'], 'patient')} that it never saw {numbers}")
     text = f"What a model reads off radiographs of strangers: {'; '.join(said)}."
     drawn = [
         one

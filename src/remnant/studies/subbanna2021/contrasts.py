@@ -7,6 +7,7 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.measure.crossover import RoleEffect, role_effect
 from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, detectable_noncentrality, paired_difference
 from remnant.studies.columns import difference_columns, with_holm
@@ -34,7 +35,9 @@ def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> R
         for found in (firsts[group] for group in GROUPS)
     )
     if unpaired := set(member) ^ set(other):
-        raise RemnantError(f"{len(unpaired)} patients were not both member and non-member; use folds that rotate.")
+        raise RemnantError(
+            f"{counted(len(unpaired), 'patient was', 'patients were')} not both member and non-member; use folds that rotate."
+        )
     differences, member_folds, other_folds = (
         np.array(values)
         for values in (

@@ -6,6 +6,7 @@ from remnant.attacks.decoder import DECODERS, SAMPLED
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.engine.cells import Cell, unfinished
 from remnant.engine.cost import timed
 from remnant.studies.subbanna2021.cells import attack_cell, segmenter_cell
@@ -31,8 +32,8 @@ def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int)
     attacked = len(data.where("member")) + len(data.where("non_member"))
     disk = (attacks * attacked + settings.dealt * len(data.images)) * data.images[0].numel() * BYTES_A_VOXEL / 1e6
     say(
-        f"{trained} segmenters and {attacks} attacks: about {minutes} min with {workers} workers, "
-        f"and {max(1, round(disk))} MB in {run.path} while they run."
+        f"{counted(trained, 'segmenter')} and {counted(attacks, 'attack')}: about {minutes} min with "
+        f"{counted(workers, 'worker')}, and {max(1, round(disk))} MB in {run.path} while they run."
     )
 
 

@@ -61,7 +61,9 @@ def _sentences(rows: list[Row], *, exposed: bool) -> Iterator[str]:
     else:
         for statistic, what in (("own", "the similarity to the own original"), ("margin", "the margin")):
             for row in matching(rows, {"metric": "ssim", "statistic": statistic}):
-                yield f"{row['n']} patients would have shown a difference of {row['detectable']:.3f} in {what} by SSIM."
+                yield (
+                    f"{counted(row['n'], 'patient')} would have shown a difference of {row['detectable']:.3f} in {what} by SSIM."
+                )
     if exposed and not seen:
         yield INVERTED
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from remnant.base.texts import counted
 from remnant.targets.known.match import Layout, Match, count, layer, renamed
 
 TORCHVISION = [(r"\.mlp\.linear_1\.", ".mlp.0."), (r"\.mlp\.linear_2\.", ".mlp.3.")]
@@ -128,5 +129,7 @@ def _from_monai(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str
         side = math.isqrt(stem.shape[1] // channels)
         if side * side * channels == stem.shape[1]:
             result["conv_proj.weight"] = stem.reshape(-1, side, side, channels).permute(0, 3, 1, 2)
-            assumptions.append(f"{channels} input channels: of a perceptron over patches, shapes do not tell")
+            assumptions.append(
+                f"{counted(channels, 'input channel')}: of a perceptron over patches, shapes do not tell"
+            )
     return result, assumptions
