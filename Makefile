@@ -17,7 +17,8 @@ setup: .venv/.ready
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@# Oracles of tests, and nnU-Net. Without --no-deps they would bring a torch of their own, and nnU-Net an older timm.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchvision timm $(NNUNET)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
+	  torchvision timm torchxrayvision $(NNUNET)
 	touch $@
 
 # Both directories are the demo's own, or make stops: --out may have put somebody's run there.

@@ -37,8 +37,13 @@ def calling(path: Path, what: str) -> Iterator[None]:
             f"{what} of {path} needs the package {error.name!r}, which is not installed here; install it beside Remnant."
         ) from error
     except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-        where = f"line {frames[-1].lineno} of {path}" if frames else str(path)
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+        where = f"line {own[-1].lineno} of {path}" if own else str(path)
+        if isinstance(error, NotImplementedError) and own and own[-1] is frames[-1]:
+            raise RemnantError(
+                f"{where[0].upper()}{where[1:]}: {short(error, 200) or f'{what} is to be written'}."
+            ) from error
         raise RemnantError(
             f"{what} raised {type(error).__name__} at {where} ({short(error, 200)}); mend it there."
         ) from error

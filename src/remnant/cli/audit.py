@@ -1,7 +1,7 @@
 """`remnant audit`: one verdict on anybody's model, and an exit code that a release pipeline can gate on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -22,7 +22,6 @@ def audit(
     subject: Annotated[
         Path,
         typer.Argument(
-            callback=existing("subject of the audit"),
             metavar="SUBJECT",
             help="A folder with audit.toml and target.py, or a table of scores (.csv: patient, member, score).",
         ),
@@ -34,11 +33,25 @@ def audit(
     check: Annotated[
         bool, typer.Option("--check", help="Run one batch, say all faults at once, and audit nothing.")
     ] = False,
+    init: Annotated[
+        bool, typer.Option("--init", help="Write audit.toml and target.py into the folder SUBJECT, and audit nothing.")
+    ] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", callback=existing("checkpoint"), metavar="CHECKPOINT", help="With --init: the model's weights."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Audit a model: may it leave the house? Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
+    if init:
+        _begin(subject, source)
+    if source:
+        raise RemnantError(f"--from {source} belongs to --init, which writes down what a checkpoint tells; add it.")
+    existing("subject of the audit")(subject)
     place = out or Path(f"{subject.resolve().stem}-audit")
     if subject.is_dir():
         _folder(subject, place, config, check=check, seed=seed, resume=resume, quiet=quiet)
@@ -49,6 +62,28 @@ def audit(
             f"{subject} is neither a folder with {SETTINGS} nor a table of scores (.csv); give one of these."
         )
     _told(place, quiet=quiet)
+
+
+def _begin(folder: Path, source: Path | None) -> NoReturn:
+    from remnant.audit.starter import check_new, write_starter
+    from remnant.base.progress import say
+
+    check_new(folder)
+    known = None
+    if source:
+        from remnant.targets.files.kind import kind_of_file
+
+        # Before PyTorch is imported, which takes seconds.
+        kind_of_file(source)
+        from remnant.audit.known import known_of
+
+        known = known_of(source)
+    for path in write_starter(folder, known):
+        print(path)
+    for sentence in known.said if known else ():
+        say(sentence)
+    say(f"Fill in the places marked TODO; `remnant audit {folder} --check` says what is still to be done.")
+    raise typer.Exit
 
 
 def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool) -> None:

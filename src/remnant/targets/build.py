@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from torch import nn
@@ -10,43 +11,37 @@ from remnant.base.errors import RemnantError
 from remnant.base.texts import short
 
 
-def _torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    models = importlib.import_module("torchvision.models")
+def _torchvision(models: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
     return models.get_model(name, weights=None, **arguments)
 
 
-def _timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    return importlib.import_module("timm").create_model(name, pretrained=False, **arguments)
+def _timm(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    return library.create_model(name, pretrained=False, **arguments)
 
 
-def _monai(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    return getattr(importlib.import_module("monai.networks.nets"), name)(**arguments)
+def _named(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    return getattr(library, name)(**arguments)
 
 
-def _transformers(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    library = importlib.import_module("transformers")
+def _transformers(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
     kind = getattr(library, name)
     return kind(kind.config_class(**arguments))
 
 
-def _torchxrayvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    return getattr(importlib.import_module("torchxrayvision.models"), name)(**arguments)
-
-
-# A new library is a function and an entry here; a name is what that library calls it.
-LIBRARIES: dict[str, Callable[[str, Mapping[str, Any]], nn.Module]] = {
-    "torchvision": _torchvision,
-    "timm": _timm,
-    "monai": _monai,
-    "transformers": _transformers,
-    "torchxrayvision": _torchxrayvision,
+# The module that has a library's networks, and what builds one. A new library is an entry here; a name is what it calls it.
+LIBRARIES: dict[str, tuple[str, Callable[[ModuleType, str, Mapping[str, Any]], nn.Module]]] = {
+    "torchvision": ("torchvision.models", _torchvision),
+    "timm": ("timm", _timm),
+    "monai": ("monai.networks.nets", _named),
+    "transformers": ("transformers", _transformers),
+    "torchxrayvision": ("torchxrayvision.models", _named),
 }
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The network that `name`, "library:architecture", stands for, untrained, with the library's `arguments`.
 
-    Raises `RemnantError` for an unknown library, one that is not installed, and for what it refuses.
+    Raises `RemnantError` for an unknown library, one that is not installed or does not load, and for what it refuses.
     """
     library, _, architecture = name.partition(":")
     if library not in LIBRARIES or not architecture:
@@ -54,15 +49,36 @@ def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
             f"The build {short(name)!r} names no known library; write LIBRARY:ARCHITECTURE with one of {', '.join(LIBRARIES)}, "
             "or a function of target.py."
         )
+    module = load_library(library)
     try:
-        return LIBRARIES[library](architecture, arguments)
-    except ModuleNotFoundError as error:
-        raise RemnantError(
-            f"The build {short(name)!r} needs the package {error.name!r}, which is not installed here; install it beside "
-            "Remnant, or write build() in target.py."
-        ) from error
+        return LIBRARIES[library][1](module, architecture, arguments)
     except Exception as error:
+        # Hugging Face imports a network's file when it is asked for, and hides what became of it.
+        if isinstance(error, ModuleNotFoundError):
+            raise _unloaded(library, error) from error
         raise RemnantError(
             f"{library} does not build {short(architecture)!r} with {short(dict(arguments))} ({type(error).__name__}: "
             f"{short(error, 160)}); mend the build or its arguments in [target]."
         ) from error
+
+
+def load_library(library: str) -> ModuleType:
+    """The module of a library of `LIBRARIES`; raises `RemnantError` where it is not installed or does not load here."""
+    try:
+        return importlib.import_module(LIBRARIES[library][0])
+    except Exception as error:
+        raise _unloaded(library, error) from error
+
+
+def _unloaded(library: str, error: BaseException) -> RemnantError:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        missing = "" if error.name == library else f" needs the package {error.name}, which"
+        return RemnantError(
+            f"{library}{missing} is not installed here; install it beside Remnant, or write build() in target.py."
+        )
+    return RemnantError(
+        f"{library} does not load here ({type(error).__name__}: {short(error, 120)}); install the version that belongs to this "
+        "PyTorch, or write build() in target.py."
+    )
