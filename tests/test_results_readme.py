@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import p_said
 from remnant.report.disclosure import PERSON
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -127,11 +128,11 @@ def test_a_claim_in_words_holds_or_fails(maker, folder):
         maker.readme(folder)
 
 
-def test_bounds_of_p_values_are_rounded_up(maker):
-    assert maker.p_value({"holm_p": 0.000411, "holm_p_bound": True}) == "p ≤ 0.00042"
-    assert maker.p_value({"holm_p": 0.013995}, at_most=True) == "p ≤ 0.014"
-    assert maker.p_value({"holm_p": 0.0207}) == "p = 0.021"
-    assert maker.p_value({"holm_p": 0.00098}) == "p < 0.001"
+def test_p_values_are_said_as_in_reports(maker):
+    for p in (0.000411, 0.0064, 0.013995, 0.0207, 0.372, 1.0):
+        for bound in (False, True):
+            assert maker.p_value({"holm_p": p, "holm_p_bound": bound}) == p_said(p, bound=bound)
+            assert maker.p_value({"p": p}, "p", at_most=bound) == p_said(p, bound=bound)
 
 
 def test_auc_of_two_normal_groups(maker):

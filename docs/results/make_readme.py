@@ -11,7 +11,6 @@ definitions and set-ups (3D, lambda 1, the year of a paper), never for a result.
 import argparse
 import difflib
 import json
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from scipy.stats import norm
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
 from remnant.base.seeds import Seeds
+from remnant.base.texts import p_said
 from remnant.measure.auc import auc_contrast
 from remnant.measure.intervals import clopper_pearson
 
@@ -199,12 +199,8 @@ def identified(row: Row, column: str = "rank1", n: str = "n") -> str:
 
 
 def p_value(row: Row, column: str = "holm_p", at_most: bool = False) -> str:
-    """'p = 0.012', 'p < 0.001', or 'p ≤ 0.00098', rounded up, where no resample was as extreme (by the file, or `at_most`)."""
-    value = _there(row[column])
-    if at_most or row.get(f"{column}_bound"):
-        scale = 10 ** (1 - math.floor(math.log10(value)))
-        return f"p ≤ {math.ceil(value * scale - 1e-9) / scale:g}"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    """'p = 0.012', 'p < 0.001', or 'p ≤ 0.015' where no resample was as extreme (by the file, or `at_most`), as in reports."""
+    return p_said(_there(row[column]), bound=at_most or bool(row.get(f"{column}_bound")))
 
 
 def _there(value: float | None) -> float:

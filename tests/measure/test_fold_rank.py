@@ -149,7 +149,7 @@ def test_the_interval_is_exact_and_too_few_have_none():
         (np.ones((4, 1)), [0] * 4, range(4), "two models or more"),
         (np.ones((4, 2)), [0] * 3, range(4), "two models or more"),
         (np.full((4, 2), np.nan), [0, 1, 0, 1], range(4), "8 losses of a fold-rank test are not finite"),
-        (np.ones((4, 2)), [0, 1, 0, 1], [1, 1, 2, 3], "1 of 3 patients have cases that different models"),
+        (np.ones((4, 2)), [0, 1, 0, 1], [1, 1, 2, 3], "1 of 3 patients has cases that different models"),
     ],
 )
 def test_what_cannot_be_tested_is_said(losses, own, patients, said):

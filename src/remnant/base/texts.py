@@ -1,5 +1,6 @@
 """Texts of strangers, made fit to be said on a terminal, in JSON, in a report; counts and p-values as all sentences say them."""
 
+import math
 from collections.abc import Sequence
 
 SHOWN = 80
@@ -36,10 +37,16 @@ def counted_of(number: int, total: int, what: str, one: str, several: str) -> st
 
 
 def p_number(p: float, *, bound: bool = False) -> str:
-    """A p-value as tables show it: "0.12", "0.012", "<0.001"; `bound`: it is at most this, since no resample was as extreme."""
+    """A p-value as tables show it: "0.12", "0.012", "<0.001"; `bound`: it is at most this, since no resample was as extreme.
+
+    A bound is rounded up, since p might lie above one that was rounded down.
+    """
     if p < 0.001:
         return "<0.001"
-    return ("≤" if bound else "") + format(p, ".2f" if p >= 0.1 else ".3f")
+    digits = 2 if p >= 0.1 else 3
+    if not bound:
+        return f"{p:.{digits}f}"
+    return f"≤{min(1.0, math.ceil(p * 10**digits - 1e-9) / 10**digits):.{digits}f}"
 
 
 def p_said(p: float, *, bound: bool = False) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import integrate, optimize, stats
 
 from remnant.base.errors import RemnantError
+from remnant.base.texts import counted_of
 from remnant.measure.intervals import FEWEST, Interval, clopper_pearson
 from remnant.measure.membership_inference import ALL_ORDERS, RESAMPLES, dealt_again
 
@@ -115,8 +116,8 @@ def fold_rank(
     table = pd.DataFrame({"patient": patients, "held_out": held_out}).groupby("patient", sort=False)["held_out"]
     if (several := int((table.nunique() > 1).sum())) > 0:
         raise RemnantError(
-            f"{several} of {table.ngroups} patients have cases that different models did not train on; each of these models saw "
-            "another case of his, so leave him out."
+            f"{counted_of(several, table.ngroups, 'patient', 'has', 'have')} cases that different models did not train on; each "
+            "of these models saw another case of his, so leave him out."
         )
     folds, worst = table.first().to_numpy(), _worst(losses, patients)
     n, k = worst.shape
