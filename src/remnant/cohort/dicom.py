@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import re
+import struct
 import tempfile
 import warnings
 import zlib
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -28,6 +29,8 @@ from pydicom.uid import (
 )
 
 from remnant.base.errors import RemnantError, foreign
+from remnant.cohort.gdcm import decoded
+from remnant.cohort.header import MOST_VOXELS
 
 PREAMBLE = 128
 MAGIC = b"DICM"
@@ -39,6 +42,8 @@ MOST_INFLATED = 2**28
 FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 # A carrier of frames without a patient; PS3.3 A.8.
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.3"
+# Start of frame: every kind of JPEG, but no tables, and JPEG-LS.
+SIZE_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
 PIXELS = (
     "Rows",
     "Columns",
@@ -49,7 +54,6 @@ PIXELS = (
     "BitsStored",
     "HighBit",
     "PixelRepresentation",
-    "PixelData",
 )
 
 
@@ -151,21 +155,39 @@ def _pydicom_reads(syntax: pydicom.uid.UID) -> bool:
 
 
 def _by_gdcm(header: pydicom.Dataset) -> np.ndarray:
-    """Through SimpleITK, whose GDCM brings JPEG, lossless JPEG and JPEG-LS.
+    """Through GDCM, which brings lossless JPEG and JPEG-LS.
 
-    It gets the pixels alone: with the whole header it would rescale them.
+    It gets the pixels alone: with the whole header it would rescale them. Their frames are packed anew, since of lengths that
+    are damaged it takes gigabytes, and no frame may claim to be larger than the header says.
     """
+    count = int(header.get("NumberOfFrames") or 1)
+    frames = list(generate_frames(header.PixelData, number_of_frames=count))
+    if len(frames) != count or count * header.Rows * header.Columns > MOST_VOXELS:
+        raise ValueError("not the frames that the header gives")
+    for frame in frames:
+        _require_size(frame, header.Rows, header.Columns)
     bare = pydicom.Dataset()
     for keyword in PIXELS:
         if keyword in header:
             bare[keyword] = header[keyword]
+    bare.PixelData = encapsulate(frames)
+    bare["PixelData"].VR = "OB"
     bare.SOPClassUID, bare.SOPInstanceUID = SECONDARY_CAPTURE, pydicom.uid.generate_uid()
     bare.file_meta = pydicom.dataset.FileMetaDataset()
     bare.file_meta.TransferSyntaxUID = header.file_meta.TransferSyntaxUID
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pixels.dcm"
         bare.save_as(file, enforce_file_format=True)
-        pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+        pixels = decoded(file)
     if pixels.shape[-2:] != (header.Rows, header.Columns):
         raise ValueError("not the size that the header gives")
-    return pixels[0] if len(pixels) == 1 and int(header.get("NumberOfFrames") or 1) == 1 else pixels
+    return pixels[0] if len(pixels) == count == 1 else pixels
+
+
+def _require_size(frame: bytes, rows: int, columns: int) -> None:
+    """Raise anything where a frame of JPEG or JPEG-LS is not grey and of this size, by the first marker that tells (T.81)."""
+    place = 2
+    while frame[place : place + 1] == b"\xff" and frame[place + 1] not in SIZE_MARKERS:
+        place += 2 + int.from_bytes(frame[place + 2 : place + 4], "big")
+    if struct.unpack(">HHB", frame[place + 5 : place + 10]) != (rows, columns, 1):
+        raise ValueError("not the size that the header gives")
