@@ -90,6 +90,7 @@ def verdict_of(
         ruling=ruling,
         sentence=ruling_sentence(ruling, held),
         reasons=list(dict.fromkeys(told + (kept if ruling == "cannot tell" else []))),
+        kept_open=kept,
         judged=held,
     )
 

@@ -1,12 +1,14 @@
 """From findings and controls of any audit to results.json: outcomes, verdict, provenance."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of, verdict_of
 from remnant.audit.scenario import RECIPIENTS
 from remnant.base import provenance
+from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Control, Finding, Scenario
 from remnant.base.results import Row, Section, Value
 from remnant.base.run import Run
@@ -54,12 +56,27 @@ def conclude(
 
 
 def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
-    """The same measurements judged under another appetite, with its `[about]` where that says anything."""
-    limits = config.appetite.limits(results.scenario.name)
+    """The same measurements judged under another appetite, with its `[about]` where that says anything.
+
+    What kept the audit from clearing the model keeps it still, and limits that changed are said to be no longer set beforehand.
+    Raises `RemnantError` where `config` is of another scenario.
+    """
+    if config.scenario != results.scenario.name:
+        raise RemnantError(
+            f"The audit is of the scenario {results.scenario.name}, and the configuration asks for {config.scenario}, which "
+            "allows other attacks; run a new audit."
+        )
+    limits = config.appetite.limits(config.scenario)
+    judged = [
+        finding.model_copy(update={"outcome": outcome_of(finding, results.controls)}) for finding in results.findings
+    ]
+    today = datetime.now(UTC).date().isoformat()
     return results.model_copy(
         update={
             "limits": limits,
-            "verdict": verdict_of(limits, results.findings, results.controls),
+            "rescored": today if limits != results.limits else results.rescored,
+            "findings": judged,
+            "verdict": verdict_of(limits, judged, results.controls, results.verdict.kept_open),
             "minimum_cell": config.appetite.minimum_cell,
             "about": results.about | {name: text for name, text in config.about.resolved().items() if text},
             "settings": results.settings | {"appetite": config.appetite.resolved()},

@@ -103,11 +103,15 @@ class Judged(ResultsPart):
 
 
 class Verdict(ResultsPart):
-    """What the audit says of the model: `sentence` first, then a `reason` each."""
+    """What the audit says of the model: `sentence` first, then a `reason` each.
+
+    `kept_open`: what beside limits and controls keeps the audit from clearing a model, also where it is outside.
+    """
 
     ruling: Ruling
     sentence: str
     reasons: list[str] = pydantic.Field(default_factory=list)
+    kept_open: list[str] = pydantic.Field(default_factory=list)
     judged: list[Judged] = pydantic.Field(default_factory=list)
 
 
@@ -133,7 +137,8 @@ class AuditResults(ResultsPart):
     """results.json of an audit.
 
     `model`: name, architecture, parameters, SHA-256 of its file. `cohort`: patients, images, and what unit was counted.
-    `about`: what only the owner knows, as he wrote it in `[about]`. `sections` show `tables` in the evidence.
+    `about`: what only the owner knows, as he wrote it in `[about]`. `sections` show `tables` in the evidence. `rescored`: when
+    the limits were changed, by which time the findings were known; empty where they were set beforehand.
     """
 
     schema_version: Literal[1] = 1
@@ -146,6 +151,7 @@ class AuditResults(ResultsPart):
     notices: list[str] = pydantic.Field(default_factory=list)
     verdict: Verdict
     limits: list[Limit]
+    rescored: str = ""
     findings: list[Finding]
     controls: list[Control]
     not_tested: list[str] = pydantic.Field(default_factory=list)

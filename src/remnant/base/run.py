@@ -137,6 +137,11 @@ class Run:
         run._require(None)
         return run
 
+    @property
+    def study(self) -> str:
+        """What made the run: the name of a study, or of a command."""
+        return str(read_json(self.path / "run.json").get("study"))
+
     def _require(self, study: str | None) -> None:
         if not (self.path / "run.json").exists():
             raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")

@@ -146,3 +146,31 @@ def _told(place: Path, *, quiet: bool) -> None:
             say(f"- {reason}")
     print(page)
     raise typer.Exit(EXIT_CODES[verdict.ruling])
+
+
+def rescore(
+    run: Annotated[Path, typer.Argument(help="A finished run of `remnant audit`, purged or not.")],
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge a finished audit again, under the risk appetite of another audit.toml or its own; exit codes as of audit."""
+    from remnant.audit.config import AuditConfig, config_of
+    from remnant.audit.results import rescored
+    from remnant.base.findings import AuditResults
+    from remnant.base.run import Run
+    from remnant.report.egress import make_egress
+
+    with Run.open(run) as held:
+        if held.study != "audit":
+            raise RemnantError(
+                f"{run} is a run of the study {held.study!r}, which has no risk appetite; give an audit."
+            )
+        results = AuditResults.read(held.results)
+        scenario = results.scenario.name
+        own = {"scenario": scenario, "appetite": results.settings.get("appetite", {})}
+        asked = config_of(config, scenario=scenario) if config else AuditConfig.checked(**own)
+        rescored(results, asked).write(held.results)
+        if (held.path / "egress").is_dir():
+            # What may leave has the verdict of the report beside it.
+            make_egress(held.path)
+        _told(held.path, quiet=quiet)

@@ -16,7 +16,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.cli import verbs
 from remnant.cli.attack import attack
-from remnant.cli.audit import audit
+from remnant.cli.audit import audit, rescore
 from remnant.cli.cohort import cohort
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
@@ -56,7 +56,7 @@ app.add_typer(phantom, name="phantom")
 app.add_typer(cohort, name="cohort")
 app.add_typer(prior, name="prior")
 app.add_typer(protect, name="protect")
-for command in (audit, verbs.inspect, verbs.report, verbs.publish, verbs.purge):
+for command in (audit, rescore, verbs.inspect, verbs.report, verbs.publish, verbs.purge):
     app.command()(command)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
 from remnant.cli.values import existing
 
@@ -55,12 +56,31 @@ def inspect(
 def report(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
     show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")] = False,
+    egress: Annotated[
+        bool, typer.Option("--egress", help="Of an audit: write what may leave the house, into RUN/egress.")
+    ] = False,
 ) -> None:
     """Make the report of a run again from its files alone."""
     from remnant.base.run import Run
+
+    opened = Run.open(run)
+    if opened.study == "audit":
+        print(_audit_report(opened.path, show_images=show_images, egress=egress))
+        return
+    if egress:
+        raise RemnantError(f"{run} is a run of a study; `remnant publish {run} --out NEW` writes what of it may leave.")
     from remnant.report.page import make_report
 
-    print(make_report(Run.open(run).path, show_images=show_images))
+    print(make_report(opened.path, show_images=show_images))
+
+
+def _audit_report(run: Path, *, show_images: bool, egress: bool) -> Path:
+    if show_images:
+        raise RemnantError(f"{run} is an audit, whose report shows no image; leave out --show-images.")
+    from remnant.report.audit import make_audit_report
+    from remnant.report.egress import make_egress
+
+    return make_egress(run) if egress else make_audit_report(run)
 
 
 def publish(
@@ -75,7 +95,10 @@ def publish(
     from remnant.base.run import Run
     from remnant.report import publish
 
-    publish.publish(Run.open(run).path, out, min_cell)
+    opened = Run.open(run)
+    if opened.study == "audit":
+        raise RemnantError(f"{run} is an audit; `remnant report {run} --egress` writes what of it may leave.")
+    publish.publish(opened.path, out, min_cell)
     print(out / "README.md")
 
 

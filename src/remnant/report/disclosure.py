@@ -5,7 +5,7 @@ Statistical Disclosure Control for Outputs" (2019).
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from remnant.base.errors import RemnantError
@@ -35,31 +35,7 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
     Raises `RemnantError` where the run has no group of that size.
     """
     _enough(results, smallest)
-    personal = {name for name, rows in results.tables.items() if any(PERSON & row.keys() for row in rows)}
-    personal |= {kind.table for kind in FIGURES.values() if kind.people and results.tables.get(kind.table)}
-    where = {column for view in _views(results) for column in view}
-    tables = {
-        name: without_small_cells([without_few(row, smallest, where) for row in rows], smallest)
-        for name, rows in results.tables.items()
-        if name not in personal
-    }
-    left_out = [f"the table `{name}`, which has a row a patient" for name in sorted(personal)]
-    # Whom "3% of the members" may mean, where no number stands beside it.
-    sizes = {
-        results.patients,
-        *(
-            row[name]
-            for table in results.tables.values()
-            for row in table
-            for name in GROUPS
-            if is_count(row.get(name))
-        ),
-    }
-    sections = []
-    for section in results.sections:
-        kept, gone = _section(section, results, tables, smallest, sizes)
-        left_out += gone
-        sections += [kept] if kept else []
+    tables, sections, left_out, sizes = told_tables(results.tables, results.sections, smallest, {results.patients})
     headline = coarse(results.headline, smallest, sizes)
     if headline is None:
         headline = f"The verdict counts fewer than {smallest} patients and is not told outside."
@@ -84,10 +60,36 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
         },
         "findings": findings,
         "highlights": highlights,
-        "command": _without_folders(results.command),
+        "command": without_folders(results.command),
         "settings": _settings(results.settings),
     }
     return Aggregate(results.model_copy(update=changed), tuple(left_out))
+
+
+def told_tables(
+    before: Mapping[str, list[Row]], shown: Sequence[Section], smallest: int, sizes: Collection[int]
+) -> tuple[dict[str, list[Row]], list[Section], list[str], set[int]]:
+    """Tables and the sections that show them as they may be told; what was left out, in words; the sizes of all groups.
+
+    `sizes` are those of groups that are known beside the tables.
+    """
+    personal = {name for name, rows in before.items() if any(PERSON & row.keys() for row in rows)}
+    personal |= {kind.table for kind in FIGURES.values() if kind.people and before.get(kind.table)}
+    where = {column for view in _views(shown) for column in view}
+    tables = {
+        name: without_small_cells([without_few(row, smallest, where) for row in rows], smallest)
+        for name, rows in before.items()
+        if name not in personal
+    }
+    left_out = [f"the table `{name}`, which has a row a patient" for name in sorted(personal)]
+    # Whom "3% of the members" may mean, where no number stands beside it.
+    counts = {row[name] for table in before.values() for row in table for name in GROUPS if is_count(row.get(name))}
+    sections = []
+    for section in shown:
+        kept, gone = _section(section, before, tables, smallest, {*sizes, *counts})
+        left_out += gone
+        sections += [kept] if kept else []
+    return tables, sections, left_out, {*sizes, *counts}
 
 
 def _enough(results: Results, smallest: int) -> None:
@@ -102,27 +104,31 @@ def _enough(results: Results, smallest: int) -> None:
         )
 
 
-def _views(results: Results) -> Iterable[dict]:
-    for section in results.sections:
+def _views(sections: Sequence[Section]) -> Iterable[dict]:
+    for section in sections:
         yield from (view.where for view in (*([section.table] if section.table else []), *section.figures))
 
 
 def _section(
-    section: Section, results: Results, tables: dict[str, list[Row]], smallest: int, sizes: Collection[int]
+    section: Section,
+    before: Mapping[str, list[Row]],
+    tables: dict[str, list[Row]],
+    smallest: int,
+    sizes: Collection[int],
 ) -> tuple[Section | None, list[str]]:
     """The section with what can still be shown, or None where that is nothing, and what was left out of it."""
     table, figures, gone = section.table, [], []
-    if table and (table.name not in tables or (results.tables[table.name] and not tables[table.name])):
+    if table and (table.name not in tables or (before[table.name] and not tables[table.name])):
         gone.append(f"the table of {section.title!r}")
         table = None
-    elif table and tables[table.name] != results.tables[table.name]:
+    elif table and tables[table.name] != before[table.name]:
         note = (
             f"Withheld (–, <, >): counts of fewer than {smallest} patients, or of all but fewer, and what tells them."
         )
         table = table.model_copy(update={"caption": f"{table.caption} {note}".strip()})
     for view in section.figures:
         name = FIGURES[view.kind].table if view.kind in FIGURES else ""
-        whole = matching(results.tables.get(name, []), view.where)
+        whole = matching(before.get(name, []), view.where)
         if view.private or name not in tables or matching(tables[name], view.where) != whole:
             gone.append(f"the figure {view.name!r}")
         else:
@@ -144,7 +150,7 @@ def _highlight(one: Highlight, smallest: int, sizes: Collection[int]) -> Highlig
     return Highlight(value=f"{told}/{value[2]}", label=one.label)
 
 
-def _without_folders(text: str) -> str:
+def without_folders(text: str) -> str:
     """Paths without the folders before their last name, which tell users and machines."""
     return re.sub(r"(?<![^\s'\"=])(?:~|\.{0,2}|[A-Za-z]:)[/\\](?:[^\s'\"/\\]+[/\\])*(?=[^\s'\"/\\])", "", text)
 
@@ -154,4 +160,4 @@ def _settings(value):
         return {name: _settings(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_settings(item) for item in value]
-    return _without_folders(value) if isinstance(value, str) else value
+    return without_folders(value) if isinstance(value, str) else value
