@@ -195,6 +195,15 @@ def test_the_skill_goes_with_every_prediction(tables):
     assert not re.search(r"CNN [\d.]+ years off", text)
 
 
+def test_a_mitigation_that_is_flagged_has_a_paragraph_of_its_own(tables):
+    """What helps is told together elsewhere, but no exposed checkpoint goes without its paragraph."""
+    leaking = changed(tables, "leak", {"target": "cnn_dropout"}, target="cnn_overfit")
+    own = [text for text in words(leaking)["findings"] if text.startswith("CNN with dropout: ")]
+    assert len(own) == 1 and "nearer to training patients than to non-members" in own[0]
+    silent = changed(leaking, "leak", {"flagged": False}, target="cnn_dropout")
+    assert "CNN with dropout" not in said(silent)
+
+
 def test_a_mitigation_helps_only_beyond_chance(tables):
     assert "all of the regular recipe (AUC 0." in said(tables)
     none = changed(tables, "mitigations", {"holm_p": 0.4})
