@@ -97,7 +97,7 @@ def audit_results(ruling="outside", **changed) -> AuditResults:
         "verdict": Verdict(
             ruling=ruling,
             sentence=SENTENCES[ruling],
-            reasons=["The membership advantage is 0.68 [0.52, 0.81] (signed margin); it lies above the limit of 0.05."],
+            reasons=["The membership advantage is 0.68 [0.52, 0.81] (signed margin). It lies above the limit of 0.05."],
             judged=[
                 Judged(limit="membership_advantage", ruling=ruling, sentence="Held against the limit.", finding=1),
                 Judged(limit="membership_tpr", ruling="cannot tell", sentence="Held too.", finding=2),

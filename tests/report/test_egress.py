@@ -50,7 +50,7 @@ def test_a_share_of_many_patients_stays():
 
 
 def test_sentences_of_what_is_withheld_go_and_the_ruling_stays():
-    told_of = "The AUC is 0.91 [0.85, 0.96]; it lies above the limit."
+    told_of = "The AUC is 0.91 [0.85, 0.96]. It lies above the limit."
     judged = [Judged(limit="membership_advantage", ruling="outside", sentence=told_of, finding=0)]
     results = audit_results(findings=[finding(**SMALL)])
     verdict = results.verdict.model_copy(update={"judged": judged, "reasons": [told_of, "7 patients were left out."]})

@@ -13,7 +13,7 @@ def against(finding: Finding, limit: Limit, side: str) -> str:
     if finding.low is None and side != "above":
         return f"The {STATISTICS[finding.statistic]} is {measured(finding)}: {finding.n} patients are too few for an interval."
     return (
-        f"The {STATISTICS[finding.statistic]} is {measured(finding)} ({chance}{finding.view}); it lies {side} the limit of "
+        f"The {STATISTICS[finding.statistic]} is {measured(finding)} ({chance}{finding.view}). It lies {side} the limit of "
         f"{finding.null + limit.value:.2f}."
     )
 

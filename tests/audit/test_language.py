@@ -1,0 +1,176 @@
+"""Every sentence that a verdict and its report can say: at most 30 words, in the field's terms, and no promise."""
+
+import itertools
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import get_args
+
+import numpy as np
+import pytest
+from tests.report.example_audit import audit_results, control, finding
+
+from remnant.audit import table
+from remnant.audit.appetite import Appetite
+from remnant.audit.controls import blind_control, null_control, planted_control
+from remnant.audit.judge import LEVEL, outcome_of, verdict_of
+from remnant.audit.rows import Scored
+from remnant.audit.scenario import ASKS, RECIPIENTS
+from remnant.audit.words import against, not_measured, ruling_sentence
+from remnant.base.findings import AttackRun, Judged, Limit, LimitName, Outcome, Ruling, Scenario, Statistic
+from remnant.base.results import Section
+from remnant.measure.intervals import Interval
+from remnant.report.audit import render_audit
+from remnant.report.egress import told_outside
+from remnant.report.glossary import GLOSSARY
+from remnant.report.notebook import NotebookView
+
+MOST_WORDS = 30
+# The left column of the house's table of words, and promises that nobody can keep.
+NOT = re.compile(
+    r"\b(?:areas?|redraw\w*|what was drawn|found first|(?:the|its own) map|told apart|tells patients|looks|many codes|what helps|"
+    r"whom|safe(?:ly|ty)?|anonym\w*)\b",
+    re.IGNORECASE,
+)
+BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "figcaption", "title", "a", "text"}
+
+
+class Texts(HTMLParser):
+    """The texts of a page, a block each, and what its figures say to who does not see them."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.texts, self.skip = [""], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.skip = tag in ("style", "pre") or (self.skip and tag != "svg")
+        if tag in BLOCKS:
+            self.texts.append("")
+        said = dict(attributes).get("aria-label") or dict(attributes).get("alt")
+        if said:
+            self.texts += [*said.split(";"), ""]
+
+    def handle_endtag(self, tag):
+        self.skip = self.skip and tag not in ("style", "pre")
+        if tag in BLOCKS:
+            self.texts.append("")
+
+    def handle_data(self, data):
+        if not self.skip:
+            self.texts[-1] += data
+
+
+def sentences(text):
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", " ".join(text.split()))
+
+
+def faults(texts):
+    said = {one for text in texts for one in sentences(text)}
+    assert len(said) > 1
+    return sorted(one for one in said if len(one.split()) > MOST_WORDS or NOT.search(one))
+
+
+def limits():
+    return [
+        limit
+        for release in ("public", "controlled", "trusted")
+        for limit in Appetite(release=release).limits("checkpoint")
+    ]
+
+
+def test_what_it_takes_for_a_fault_is_one():
+    assert faults(["One word more " * 11 + ".", "Fine."]) and faults(["It is safe.", "Fine."])
+    assert faults(["The area under the curve.", "Fine."]) and not faults(["It is fine.", "And so is this."])
+
+
+def test_sentences_of_limits_and_verdicts():
+    said = []
+    views = [*table.VIEWS.values(), "signed margin, mean over 16 augmentations of each image"]
+    for limit, statistic, view, side in itertools.product(
+        limits(), get_args(Statistic), views, ("above", "below", "on both sides of")
+    ):
+        for changed in ({}, {"low": None, "high": None}, {"value": None, "low": None, "high": None}):
+            held = limit.model_copy(update={"statistic": statistic})
+            said += [
+                against(finding(statistic=statistic, view=view, null=0.1, **changed), held, side),
+                not_measured(held),
+            ]
+    names = get_args(LimitName)
+    for rulings in itertools.product(get_args(Ruling), repeat=len(names)):
+        held = [
+            Judged(limit=name, ruling=one, sentence="", patients=670) for name, one in zip(names, rulings, strict=True)
+        ]
+        said += [ruling_sentence(ruling, held) for ruling in set(rulings)]
+    said += [ruling_sentence("cannot tell", []), *RECIPIENTS.values(), *(limit.origin for limit in limits())]
+    assert faults(said) == []
+
+
+def test_sentences_of_controls():
+    found = Interval(0.61, 0.43, 0.78, 120)
+    draw = np.random.default_rng(0)
+    said = [blind_control(SimpleNamespace(auc=found, p=p, p_bound=False)).sentence for p in (0.001, 0.5)]
+    roles = np.where(np.arange(80) < 40, 1, -1)
+    for shift in (0, 5):
+        scores = Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + shift * (roles > 0), roles)
+        said.append(null_control(scores, draw, what="the mean score under the reference models").sentence)
+        said.append(planted_control("output", draw.normal(shift, 1, 20), draw.normal(0, 1, 20)).sentence)
+    assert faults(said) == []
+
+
+CONTROLS = {
+    "sound": [control(), control("planted", attack="output")],
+    "none": [],
+    "blind failed": [control(passed=False), control("planted", attack="output")],
+    "planted failed": [control(), control("planted", False, attack="output")],
+}
+FINDINGS = {
+    "exposed": {},
+    "few": {"low": None, "high": None, "adjusted_p": None, "n": 6},
+    "silent": {"value": 0.52, "low": 0.4, "high": 0.6, "adjusted_p": 0.9},
+    "swapped": {"value": 0.1, "low": 0.05, "high": 0.2},
+    "unmeasured": {"value": None, "low": None, "high": None, "adjusted_p": None, "p": None},
+}
+
+
+@pytest.mark.parametrize("scenario", list(RECIPIENTS))
+def test_sentences_of_whole_reports(scenario, tmp_path):
+    """Every outcome and control of every scenario, judged as an audit is, on the page, on the page for release, in a notebook."""
+    asked = [limit for limit in limits()[:4] if limit.statistic in ASKS[scenario]]
+    statistics = [*dict.fromkeys(limit.statistic for limit in asked), "auc"]
+    outcomes, texts = set(), []
+    for controls in CONTROLS.values():
+        findings = []
+        for statistic, changed in itertools.product(statistics, FINDINGS.values()):
+            one = finding(statistic=statistic, **changed)
+            findings.append(one.model_copy(update={"outcome": outcome_of(one, controls)}))
+        outcomes |= {one.outcome for one in findings}
+        attacks = [AttackRun(name=name, words=words, run=False, why="x") for name, words in table.WORDS.items()]
+        results = audit_results(
+            findings=findings,
+            controls=controls,
+            limits=asked,
+            verdict=verdict_of(asked, findings, controls, ["The loss did not fall."]),
+            scenario=Scenario(name=scenario, recipient=RECIPIENTS[scenario], attacks=[*attacks, *table.WITHOUT_MODEL]),
+            rescored="2026-01-01" if controls else "",
+        )
+        # Figures are drawn elsewhere, and their words are in the page of the first alone.
+        pages = [render_audit(tmp_path, results), NotebookView(results)._repr_html_()]
+        pages.append(render_audit(tmp_path, told_outside(results)) if controls is CONTROLS["sound"] else "<p>A.</p>")
+        texts += [text for page in pages for text in Texts(page).texts]
+    assert outcomes == set(get_args(Outcome))
+    assert faults(texts) == []
+
+
+def test_sentences_of_empty_reports(tmp_path):
+    bare = audit_results("cannot tell", findings=[], controls=[], tables={}, limits=[], sections=[Section(title="A")])
+    scenario = bare.scenario.model_copy(update={"attacks": []})
+    assert faults(Texts(render_audit(tmp_path, bare.model_copy(update={"scenario": scenario}))).texts) == []
+
+
+def test_the_glossary_states_the_level_of_the_judge():
+    assert f"p is at most {LEVEL:g} after Holm" in GLOSSARY["Exposed"]
+
+
+def test_a_limit_of_each_name_has_words():
+    assert all(not_measured(Limit(name=name, statistic="auc", value=0, origin="")) for name in get_args(LimitName))
