@@ -13,6 +13,7 @@ from remnant.base.findings import (
     Scenario,
     Verdict,
 )
+from remnant.report.audit_rows import forest_rows, limit_rows
 
 SENTENCES = {
     "outside": "Outside the risk appetite: membership advantage is above the limit.",
@@ -203,3 +204,13 @@ def crowded(text: str = LONG) -> AuditResults:
             "not_tested": [text] * 9,
         }
     )
+
+
+def audit_figure_rows():
+    """The rows of each kind of figure that audits have."""
+    results = audit_results()
+    return {
+        "audit_forest": forest_rows(results),
+        "limits_held": limit_rows(results),
+        "roc_curves": results.tables["roc"],
+    }

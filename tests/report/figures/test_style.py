@@ -1,6 +1,7 @@
 import matplotlib
 import pytest
 from tests.report.example import example_results
+from tests.report.example_audit import audit_figure_rows
 from tests.report.example_checkpoint import checkpoint_rows
 from tests.report.example_defence import defence_rows
 
@@ -10,7 +11,8 @@ from remnant.report.figures.style import house_style, panels, to_png, to_svg
 
 @pytest.mark.parametrize("kind", [name for name, kind in FIGURES.items() if not kind.private])
 def test_every_kind_draws_the_example_the_same_twice_whatever_the_users_settings(kind):
-    rows = (checkpoint_rows() | defence_rows()).get(kind) or example_results().tables[FIGURES[kind].table]
+    drawn = checkpoint_rows() | defence_rows() | audit_figure_rows()
+    rows = drawn.get(kind) or example_results().tables[FIGURES[kind].table]
     rows = [row for row in rows if row.get("decoder") != "published" and row.get("metric") in (None, "ssim")]
 
     def svg() -> str:
