@@ -1,6 +1,6 @@
 """The audit of a folder with audit.toml and target.py: from the owner's code to the material of the audit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from remnant.cohort.images import Images, stacked
 from remnant.engine.device import place
 from remnant.targets.audited import Audited
 from remnant.targets.build import build
-from remnant.targets.head import head_of, tensor_of
+from remnant.targets.head import Head, head_of, tensor_of
 from remnant.targets.weights import load_weights
 
 TARGET, CONFIG = "target.py", "audit.toml"
@@ -107,8 +107,8 @@ class Folder:
             target,
             replace(images, labels=tuple(labels)),
             roles,
-            self.about(network),
-            (*notes, *_assumed(head)),
+            self.about(network) | {"answers": _read_as(head)},
+            notes,
             self.hashes(),
         )
 
@@ -168,7 +168,7 @@ def _owners(loss: Callable[..., Tensor] | None, path: Path) -> Callable[[nn.Modu
     return called
 
 
-def _assumed(head: Any) -> Iterator[str]:
+def _read_as(head: Head) -> str:
     kinds = {"softmax": "exclusive classes", "sigmoid": "independent outputs"}
     values = "probabilities" if head.probabilities else "logits"
-    yield f"The answers were read as {values} of {counted(head.outputs, 'output')}, {kinds[head.kind]}."
+    return f"read as {values} of {counted(head.outputs, 'output')}, {kinds[head.kind]}"

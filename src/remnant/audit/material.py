@@ -18,7 +18,7 @@ from remnant.targets.audited import Audited
 class Material:
     """The `target` and all `images`; `roles` by patient. `model`: what is known of the network, for the decision sheet.
 
-    `notes`: what was assumed in reading either, a sentence each.
+    `notes`: what a reader must know of either, a sentence each.
     """
 
     target: Audited

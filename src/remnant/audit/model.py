@@ -77,7 +77,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             "roc": [row for claim in claims for row in roc_rows(claim)],
             "balance": balance_rows(*traits_of(material)),
         },
-        "not_tested": list(material.notes),
+        "notices": list(material.notes),
         "checkpoints": dict(material.checkpoints),
     }
 
