@@ -32,6 +32,8 @@ def test_settings_are_frozen_resolved_and_changed():
         ({"colour": 1}, r"^colour is no setting here; it has name, inner, widths\.$"),
         ({"widht": 1}, r"^widht is no setting here; did you mean widths\?$"),
         ({"inner": {"epoch": 1}}, r"^inner\.epoch is no setting here; did you mean epochs\?$"),
+        ({"epochs": 1}, r"^epochs is no setting here; did you mean inner\.epochs\?$"),
+        ({"inner": {"widht": 1}}, r"^inner\.widht is no setting here; did you mean widths\?$"),
     ],
 )
 def test_what_does_not_fit_is_named(values, message):
@@ -50,6 +52,9 @@ def test_toml(tmp_path):
         Outer().with_toml(path)
     path.write_text("[inner]\nepoch = 4")
     with pytest.raises(RemnantError, match=r"a\.toml does not fit: inner\.epoch"):
+        Outer().with_toml(path)
+    path.write_text("named = 'x'\n[inner]\nepoch = 4")
+    with pytest.raises(RemnantError, match=r"did you mean epochs\? named is no setting here; did you mean name\?$"):
         Outer().with_toml(path)
     path.write_text("[inner]\nepochs = 4")
     assert Outer().with_toml(path).inner.epochs == 4

@@ -1,6 +1,6 @@
 """The risk appetite: how much exposure the model's owner accepts, set before the audit and held against it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -8,7 +8,17 @@ from remnant.audit.scenario import ASKS
 from remnant.base.config import Settings
 from remnant.base.findings import Limit, Statistic
 
-Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+def _share(value: Any) -> Any:
+    # A truth is no share, and no share is not a truth: Python takes 1 for true and 0 for false.
+    if value is True:
+        raise ValueError("must be a share from 0 to 1, or false where it is not asked")
+    return float(value) if isinstance(value, int) and value is not False else value
+
+
+Share = Annotated[
+    Annotated[float, pydantic.Field(ge=0, le=1)] | Literal[False] | None, pydantic.BeforeValidator(_share)
+]
 Release = Literal["public", "controlled", "trusted"]
 
 # The maximum risk that regulators and data custodians accept for data under such terms: one over a smallest group of 11, 5 and 3
@@ -34,10 +44,10 @@ class Appetite(Settings):
     """
 
     release: Release = "public"
-    identification: Share | Literal[False] | None = None
-    membership_advantage: Share | Literal[False] | None = None
-    membership_tpr: Share | Literal[False] | None = None
-    attribute: Share | Literal[False] | None = None
+    identification: Share = None
+    membership_advantage: Share = None
+    membership_tpr: Share = None
+    attribute: Share = None
     minimum_cell: int = pydantic.Field(CELL, ge=1)
 
     def limits(self, scenario: str) -> list[Limit]:

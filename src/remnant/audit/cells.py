@@ -9,6 +9,7 @@ from remnant.attacks.attack import Attack, Reconstructions, Scores, Work
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.audit import planted as planting
 from remnant.audit.controls import blind_control, planted_control
+from remnant.audit.fits import fit_of_members
 from remnant.audit.identified import exchanged_control, reduced_control
 from remnant.audit.kept import keep_reconstructions, keep_scores
 from remnant.audit.material import Material
@@ -64,13 +65,19 @@ def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     return {"controls": [blind_control(found).model_dump(mode="json")]}
 
 
+def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
+    """Whether the model answers better than chance about those who trained it."""
+    return fit_of_members(material, seed)
+
+
 def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:
     """Train a copy on with some non-members until every attack finds them among the others, or for so many `steps`."""
     seeds = Seeds(seed).child("audit", "planted")
     others = material.group(NON_MEMBER)
     who = planting.chosen(others, seeds)
-    if len(who) < 2 or material.target.forward is not material.target.module:
-        return {"controls": [], "patients": 0}
+    why = planting.hindrance(material.target, material.images.of(others)) if len(who) > 1 else "too few non-members"
+    if why:
+        return {"controls": [], "patients": 0, "why": why}
     images, found, taken = material.images.of(others), {}, 0
     for copied, taken, loss in planting.trained_on(material.target, material.images.of(who), seeds, steps):
         run.log("planted", "round", step=taken, loss=loss)

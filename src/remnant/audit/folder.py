@@ -2,28 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
+from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
-from remnant.audit.material import Material, check_images, roles_of
-from remnant.audit.user import calling, function_of, images_of, load_module
+from remnant.audit.items import images_of
+from remnant.audit.material import Material, check_images, check_maps, roles_of
+from remnant.audit.trial import answers_of
+from remnant.audit.user import calling, function_of, load_module, seed_libraries
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
+from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
-from remnant.cohort.images import Images, stacked
+from remnant.cohort.images import Images
 from remnant.engine.device import place
 from remnant.targets.audited import Audited
 from remnant.targets.build import build
 from remnant.targets.head import Head, head_of, tensor_of
 from remnant.targets.weights import load_weights
-
-TARGET, CONFIG = "target.py", "audit.toml"
-TRIED = 4  # images by which the answers are read
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,38 @@ class Folder:
         """The owner's file."""
         return self.path / TARGET
 
+    @cached_property
+    def module(self) -> ModuleType:
+        """The owner's file, run once."""
+        self.tell("import")
+        return load_module(self.target)
+
     def material(self) -> Material:
         """All of it; raises `RemnantError` for the first thing that does not fit."""
         network, notes = self.network()
         images, members = self.images()
-        return self.joined(network, notes, images, members)
+        roles = _roles(images, members)
+        target, images = self.audited(network, images)
+        return Material(
+            target,
+            images,
+            roles,
+            self.about(network) | {"answers": _read_as(target.head)},
+            notes,
+            self.hashes(),
+        )
 
     def faults(self) -> list[str]:
         """Everything that does not fit, a sentence each, as far as it can be seen without the rest."""
         found: list[str] = []
         network = self._tried(self.network, found)
         table = self._tried(self.images, found)
+        if table:
+            self._tried(lambda: _roles(*table), found)
         if network and table:
-            self._tried(lambda: self.joined(*network, *table), found)
-        elif table:
-            self._tried(lambda: roles_of(table[0].patients, table[1]), found)
-        return found
+            self._tried(lambda: self.audited(network[0], table[0]), found)
+        # What is wrong with target.py itself is met twice.
+        return list(dict.fromkeys(found))
 
     def _tried(self, work: Callable[[], Any], found: list[str]) -> Any:
         try:
@@ -66,12 +83,14 @@ class Folder:
     def network(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The owner's network with its weights, in evaluation mode."""
         settings = self.config.target
-        self.tell("build")
+        seed_libraries(Seeds(self.config.seed).child("owner", "build"))
         if ":" in settings.build:
+            self.tell("build")
             module: Any = build(settings.build, settings.arguments)
         else:
-            make = function_of(load_module(self.target), settings.build, needed=True)
+            make = function_of(self.module, settings.build, self.target, needed=True)
             assert make
+            self.tell("build")
             with calling(self.target, f"{settings.build}()"):
                 module = make(**settings.arguments)
         if not isinstance(module, nn.Module):
@@ -83,34 +102,24 @@ class Folder:
 
     def images(self) -> tuple[Images, tuple[bool | None, ...]]:
         """The items of data(), and who is a member."""
-        self.tell("data")
-        give = function_of(load_module(self.target), "data", needed=True)
+        give = function_of(self.module, "data", self.target, needed=True)
         assert give
+        self.tell("data")
+        seed_libraries(Seeds(self.config.seed).child("owner", "data"))
         with calling(self.target, "data()"):
-            items = give()
-        return images_of(items, self.target)
+            return images_of(give(), f"data() in {self.target}")
 
-    def joined(
-        self, network: nn.Module, notes: tuple[str, ...], images: Images, members: tuple[bool | None, ...]
-    ) -> Material:
-        """Network and images tried on each other."""
-        roles = roles_of(images.patients, members)
-        check_images(images, roles)
+    def audited(self, network: nn.Module, images: Images) -> tuple[Audited, Images]:
+        """Network and images tried on each other; the labels in the form of the answers."""
         self.tell("answers")
         forward = _windowed(network, self.config.target.window) if self.config.target.window else network
-        images = replace(images, images=tuple(image.to(torch.float32) for image in images.images))
-        answered = _answers(forward, images, self.target)
+        answered = answers_of(network, forward, images, f"data() in {self.target}")
         head, labels = head_of(answered, images.labels or (), images.images[0])
-        loss = function_of(load_module(self.target), "loss", needed=False) if self.target.is_file() else None
+        if head.task == "segmentation":
+            check_maps(images.images, labels)
+        loss = function_of(self.module, "loss", self.target, needed=False)
         target = Audited(network, head, forward, _owners(loss, self.target), self.config.target.batch)
-        return Material(
-            target,
-            replace(images, labels=tuple(labels)),
-            roles,
-            self.about(network) | {"answers": _read_as(head)},
-            notes,
-            self.hashes(),
-        )
+        return target, replace(images, labels=tuple(labels))
 
     def about(self, network: nn.Module) -> dict[str, Any]:
         """Of the network, for the decision sheet."""
@@ -129,22 +138,10 @@ class Folder:
         return {checkpoint.name: sha256(self.path / checkpoint)} if checkpoint else {}
 
 
-def _answers(forward: Callable[[Tensor], object], images: Images, path: Path) -> Tensor:
-    """What the network answers about some images, all of one shape, spread over the table."""
-    same = [i for i, image in enumerate(images.images) if image.shape == images.images[0].shape]
-    taken = np.unique(np.linspace(0, len(same) - 1, min(TRIED, len(same))).astype(int))
-    batch = stacked([images.images[same[i]] for i in taken])
-    device = next((weight.device for weight in getattr(forward, "parameters", lambda: iter(()))()), torch.device("cpu"))
-    try:
-        with torch.no_grad():
-            return tensor_of(forward(batch.to(device))).float().cpu()
-    except RemnantError:
-        raise
-    except Exception as error:
-        raise RemnantError(
-            f"The network does not take images of shape {tuple(batch.shape[1:])} ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:160]}); let data() in {path} give them as in training, or set window in [target]."
-        ) from error
+def _roles(images: Images, members: tuple[bool | None, ...]) -> dict[str, int]:
+    roles = roles_of(images.patients, members)
+    check_images(images, roles)
+    return roles
 
 
 def _windowed(network: nn.Module, window: tuple[int, ...]) -> Callable[[Tensor], object]:

@@ -1,10 +1,13 @@
 """What an audit of a model works on: the network, the images with who they are of, and who trained it. Checked here, once."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
@@ -12,6 +15,9 @@ from remnant.base.texts import counted, short
 from remnant.cohort.images import Images
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER
 from remnant.targets.audited import Audited
+from remnant.targets.objective import image_loss
+
+TRIED = 4  # images whose loss says whether it is the same
 
 
 @dataclass(frozen=True)
@@ -83,3 +89,35 @@ def check_images(images: Images, roles: Mapping[str, int]) -> None:
                 f"Images {other} ({short(images.patients[other])!r}) and {place} ({short(patient)!r}) are the same, and one is a "
                 "member's and the other is not; drop one of the two."
             )
+
+
+def check_maps(images: Sequence[Tensor], maps: Sequence[Any]) -> None:
+    """Raise `RemnantError` for a label map whose sides are not those of its image."""
+    for place, (image, label) in enumerate(zip(images, maps, strict=True)):
+        sides = tuple(image.shape[1:])
+        if tuple(label.shape[-len(sides) :]) != sides:
+            raise RemnantError(
+                f"Image {place} has sides {sides} and its label map {tuple(label.shape)}; give a map of the very same grid."
+            )
+
+
+def digests_of(material: Material) -> dict[str, Any]:
+    """What the numbers of an audit depend on beside its settings: SHA-256 of images, labels and weights, and the owner's loss of
+    some images. A run goes on with the very same alone."""
+    data, weights = hashlib.sha256(), hashlib.sha256()
+    images = material.images
+    for patient, image, label in zip(images.patients, images.images, images.labels or (), strict=True):
+        data.update(f"{patient} {material.roles[patient]} {tuple(image.shape)}".encode())
+        for array in (image.numpy(), np.asarray(label)):
+            data.update(np.ascontiguousarray(array).tobytes())
+    for name, values in sorted(images.details.items()):
+        data.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    for name, tensor in material.target.module.state_dict().items():
+        flat = tensor.detach().cpu().contiguous().flatten()
+        weights.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())
+    found: dict[str, Any] = {"data": data.hexdigest(), "weights": weights.hexdigest()}
+    if material.target.loss:
+        with torch.no_grad():
+            pairs = list(zip(images.images, images.labels or (), strict=True))[:TRIED]
+            found["loss"] = [float(f"{image_loss(material.target, *pair):.5g}") for pair in pairs]
+    return found

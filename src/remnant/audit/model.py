@@ -10,6 +10,7 @@ from remnant.attacks.registry import all_attacks
 from remnant.audit import cells
 from remnant.audit.config import AuditConfig
 from remnant.audit.family import adjusted, levels
+from remnant.audit.fits import misfit
 from remnant.audit.identified import identification_rows
 from remnant.audit.kept import kept_reconstructions, kept_scores
 from remnant.audit.material import Material
@@ -29,7 +30,7 @@ SEES = {
     "latents": "latents of patients",
     "codes": "codes of patients",
 }
-BLIND, PLANTED = "blind", "planted"
+BLIND, FIT, PLANTED = "blind", "fit", "planted"
 
 
 def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, str]]:
@@ -77,7 +78,9 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             "roc": [row for claim in claims for row in roc_rows(claim)],
             "balance": balance_rows(*traits_of(material)),
         },
+        "reasons": misfit(found[FIT]) if scoring else [],
         "notices": list(material.notes),
+        "not_tested": untried(found),
         "checkpoints": dict(material.checkpoints),
     }
 
@@ -92,10 +95,16 @@ def cells_of(material: Material, config: AuditConfig, attacks: Sequence[Attack])
         work = cells.reconstruction_cell if attack.claim == "reconstructions" else cells.score_cell
         found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}))
     if scoring:
-        found.append(Cell(BLIND, cells.blind_cell, common))
+        found += [Cell(BLIND, cells.blind_cell, common), Cell(FIT, cells.fit_cell, common)]
         steps = config.target.planted_steps
         found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}))
     return found
+
+
+def untried(found: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Why no leak was planted, where none was."""
+    why = found.get(PLANTED, {}).get("why", "")
+    return [f"No leak was planted: {why}."] if why else []
 
 
 def controls_of(found: Mapping[str, dict[str, Any]]) -> list[Control]:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import torch
 
 from remnant.base.seeds import Seeds
+from remnant.base.texts import short
 from remnant.cohort.images import Images
 from remnant.engine.device import place
-from remnant.targets.audited import Audited
+from remnant.targets.audited import Audited, lacks_memory
 from remnant.targets.objective import image_loss
 
 FEWEST, SHARE = 3, 0.25  # patients that are planted: this share of the non-members, and no fewer
@@ -26,6 +27,22 @@ def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:
     count = min(MOST, max(FEWEST, round(SHARE * len(non_members))), len(non_members) // 2)
     order = seeds.child("who").numpy().permutation(len(non_members))
     return tuple(non_members[i] for i in order[:count])
+
+
+def hindrance(target: Audited, images: Images) -> str:
+    """Why no copy of the network can be trained on, tried by one step; empty where one can."""
+    if target.forward is not target.module:
+        return "the network answers through a sliding window"
+    try:
+        copied = target.copied()
+        for weight in copied.module.parameters():
+            weight.requires_grad_(weight.is_floating_point())
+        image_loss(copied, images.images[0], (images.labels or ())[0]).backward()
+    except RuntimeError as error:
+        if lacks_memory(error):
+            raise
+        return f"the network cannot be copied and trained on ({short(error, 120)})"
+    return ""
 
 
 def trained_on(target: Audited, own: Images, seeds: Seeds, steps: int) -> Iterator[tuple[Audited, int, float]]:

@@ -16,11 +16,15 @@ from remnant.base.errors import RemnantError
 # What the owner's code was at, in the words of an error.
 STAGES = {
     "": "starting",
+    "import": "importing target.py",
     "build": "building the network",
     "data": "reading data()",
     "answers": "asking the network about images",
     "audit": "the audit",
 }
+
+
+LIMITED = ("import", "build")  # stages that may take no longer than [target] says
 
 
 class WorkerError(Exception):
@@ -65,7 +69,7 @@ def _heard(process: subprocess.Popen, pipe: Any, seconds: float, folder: Path) -
     with selectors.DefaultSelector() as watched:
         watched.register(pipe, selectors.EVENT_READ)
         while True:
-            limit = entered + seconds if stage == "build" else None
+            limit = entered + seconds if stage in LIMITED else None
             ready = watched.select(None if limit is None else max(0.0, limit - time.monotonic()))
             if not ready:
                 process.kill()
@@ -97,7 +101,8 @@ def _ended(process: subprocess.Popen, stage: str, folder: Path) -> BaseException
             f"The process was killed while {STAGES[stage]} ({folder}), most often for want of memory; give smaller images, a "
             "smaller batch in [target] or a larger machine, and add --resume to go on."
         )
+    ended = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
     return RemnantError(
-        f"The process ended with code {code} while {STAGES[stage]} ({folder}): code in target.py ended it, or a library crashed; "
+        f"The process ended {ended} while {STAGES[stage]} ({folder}): code in target.py ended it, or a library crashed; "
         "look above for what it said."
     )

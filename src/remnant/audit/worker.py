@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from remnant.audit.config import AuditConfig
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, disk_sentence
 
 
 def main() -> None:
@@ -29,9 +29,20 @@ def main() -> None:
         report(error=str(error))
     except KeyboardInterrupt:
         sys.exit(130)
-    except BaseException as error:
-        # An owner's sys.exit() among them.
-        report(fault=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+    except Exception as error:
+        if said := mendable(error):
+            report(error=said)
+        else:
+            report(fault=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+
+
+def mendable(error: Exception) -> str:
+    """What a user can do about an error of the system: no room, no rights, no memory; empty for any other."""
+    from remnant.targets.audited import lacks_memory
+
+    if lacks_memory(error):
+        return "Memory runs out; set a smaller batch or a window in [target], give smaller images, and add --resume to go on."
+    return disk_sentence(error) if isinstance(error, OSError) else ""
 
 
 def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
@@ -42,6 +53,7 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
     folder = Folder(Path(order["folder"]), config, lambda stage: report(stage=stage))
     if order["check"]:
         return {"faults": folder.faults()}
+    from remnant.audit.material import digests_of
     from remnant.audit.model import audit_model
     from remnant.audit.results import conclude, machine
     from remnant.base.run import Run
@@ -54,7 +66,7 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
     report(stage="audit")
     Seeds(config.seed)
     fabric()
-    settings = {**config.resolved(), "folder": order["folder"], "checkpoints": dict(material.checkpoints)}
+    settings = {**config.resolved(), "folder": order["folder"], **digests_of(material)}
     with Run.start(Path(order["out"]), "audit", settings, resume=order["resume"]) as run:
         parts = audit_model(run, material, config, quiet=order["quiet"])
         results = conclude(

@@ -3,7 +3,8 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Self, Union, get_origin
 
 import pydantic
 
@@ -26,7 +27,7 @@ class Settings(pydantic.BaseModel):
     def with_toml(self, path: Path) -> Self:
         """The same settings with those of a file in their place, table by table.
 
-        Raises `RemnantError` naming the file and the key that does not fit.
+        Raises `RemnantError` naming the file and every key that does not fit.
         """
         require_file(path, "configuration")
         with foreign(path, "is not valid TOML", "mend it, and save it as UTF-8"):
@@ -34,7 +35,9 @@ class Settings(pydantic.BaseModel):
         try:
             return self.model_validate(_merged(self.model_dump(), changes))
         except pydantic.ValidationError as error:
-            raise RemnantError(f"The configuration {path} does not fit: {first_problem(error, type(self))}") from None
+            raise RemnantError(
+                f"The configuration {path} does not fit: {' '.join(problems(error, type(self)))}"
+            ) from None
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
@@ -95,13 +98,33 @@ _MUST = {
 
 def first_problem(error: pydantic.ValidationError, settings: type[pydantic.BaseModel] | None = None) -> str:
     """The first of the problems that pydantic found, as one sentence; of an unknown setting of `settings` also the nearest."""
-    problem = error.errors()[0]
+    return problems(error, settings)[0]
+
+
+def problems(error: pydantic.ValidationError, settings: type[pydantic.BaseModel] | None = None) -> list[str]:
+    """All of them, a sentence a setting."""
+    found: dict[tuple[int | str, ...], str] = {}
+    for problem in error.errors():
+        place = _place(settings, problem["loc"])
+        found.setdefault(place, _problem({**problem, "loc": place}, settings))
+    return list(found.values())
+
+
+def _place(settings: type[pydantic.BaseModel] | None, place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The place of a setting, without the type that it is not: of one that may be of several pydantic tells each."""
+    for depth, part in enumerate(place):
+        field = settings.model_fields.get(str(part)) if settings else None
+        kind = field.annotation if field else None
+        if get_origin(kind) in (Union, UnionType):
+            return place[: depth + 1]
+        settings = kind if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel) else None
+    return place
+
+
+def _problem(problem: dict[str, Any], settings: type[pydantic.BaseModel] | None) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        names = _names(settings, problem["loc"][:-1])
-        near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}." if names else "leave it out."
-        return f"{place} is no setting here; {meant}"
+        return f"{place} is no setting here; {_meant(settings, problem['loc'])}"
     must = _MUST.get(problem["type"])
     if must:
         must = must.format(**problem.get("ctx", {}))
@@ -113,6 +136,24 @@ def first_problem(error: pydantic.ValidationError, settings: type[pydantic.BaseM
         # A rule over several settings: the input would be all of them.
         return f"{message[0].upper()}{message[1:]}."
     return f"{place}: {message}. Got {problem['input']!r} instead."
+
+
+def _meant(settings: type[pydantic.BaseModel] | None, place: tuple[int | str, ...]) -> str:
+    """What an unknown setting may have been meant for: one of its own table, or one of another table."""
+    name, names = str(place[-1]), _names(settings, place[:-1])
+    if near := difflib.get_close_matches(name, names, n=1):
+        return f"did you mean {near[0]}?"
+    if near := difflib.get_close_matches(name, elsewhere := _elsewhere(settings), n=1):
+        return f"did you mean {elsewhere[near[0]]}?"
+    return f"it has {', '.join(names)}." if names else "leave it out."
+
+
+def _elsewhere(settings: type[pydantic.BaseModel] | None) -> dict[str, str]:
+    """Every setting of every table by its own name, as it is written in full."""
+    found: dict[str, str] = {}
+    for table in _names(settings, ()):
+        found |= {name: f"{table}.{name}" for name in _names(settings, (table,))}
+    return found | {name: name for name in _names(settings, ())}
 
 
 def _names(settings: type[pydantic.BaseModel] | None, place: tuple[int | str, ...]) -> list[str]:

@@ -1,10 +1,15 @@
 """The one exception that a user is meant to see."""
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from remnant.base.texts import printable, short
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+WRONG_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO}
 
 
 class RemnantError(Exception):
@@ -16,6 +21,15 @@ class RemnantError(Exception):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(printable(sentence))
+
+
+def disk_sentence(error: OSError) -> str:
+    """What a user can do about a full disk, a wrong path or missing rights, in one sentence; empty for any other error."""
+    if error.errno not in NO_ROOM | WRONG_PATH:
+        return ""
+    place = error.filename or "the disk of the run or of the cache"
+    mend = "make room, then add --resume" if error.errno in NO_ROOM else "check the path and your rights to it"
+    return f"{os.strerror(error.errno)}: {place}; {mend}."
 
 
 @contextlib.contextmanager

@@ -117,18 +117,24 @@ def _folder(
 
 
 def _worked(folder: Path, place: Path, config: "AuditConfig", *, check: bool, resume: bool, quiet: bool) -> dict:
+    from remnant.audit.before import faults_before
     from remnant.audit.process import WorkerError, in_own_process
+    from remnant.base.progress import say
     from remnant.base.run import Run
     from remnant.cli.main import FAULT
 
     if not check:
-        # Before the owner's code takes its time.
+        # Before PyTorch and the owner's code take their time. A check runs all of it, and says all at once.
+        for fault in faults_before(folder, config):
+            raise RemnantError(fault)
         Run.free(place, "audit", resume=resume)
     try:
         return in_own_process(folder, place, config, check=check, resume=resume, quiet=quiet, command=typed())
+    except RemnantError:
+        if not check and (place / "run.json").exists():
+            say(f"What was done is kept in {place}; add --resume to go on from there.")
+        raise
     except WorkerError:
-        from remnant.base.progress import say
-
         say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
         raise typer.Exit(FAULT) from None
 

@@ -1,7 +1,5 @@
 """The commands together, and what becomes of their errors."""
 
-import errno
-import os
 import sys
 import traceback
 from typing import Annotated, NoReturn
@@ -12,7 +10,7 @@ import typer.core
 
 from remnant import __version__
 from remnant.base.config import first_problem
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, disk_sentence
 from remnant.base.progress import say
 from remnant.cli import verbs
 from remnant.cli.attack import attack
@@ -22,10 +20,6 @@ from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
 from remnant.cli.protect import protect
 from remnant.cli.study import study
-
-# What a full disk, a wrong path or missing rights raise, and what to do about it.
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-WRONG_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO}
 
 # EX_SOFTWARE of sysexits.h.
 FAULT = 70
@@ -87,11 +81,9 @@ def main() -> None:
         say(f"remnant: {error}")
         sys.exit(2)
     except OSError as error:
-        if error.errno not in NO_ROOM | WRONG_PATH:
+        if not (said := disk_sentence(error)):
             _fault()
-        place = error.filename or "the disk of the run or of the cache"
-        mend = "make room, then add --resume" if error.errno in NO_ROOM else "check the path and your rights to it"
-        say(f"remnant: {os.strerror(error.errno)}: {place}; {mend}.")
+        say(f"remnant: {said}")
         sys.exit(2)
     except Exception:
         _fault()

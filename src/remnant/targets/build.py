@@ -3,33 +3,34 @@
 import importlib
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import short
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def _torchvision(models: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
+
+def _torchvision(models: ModuleType, name: str, arguments: Mapping[str, Any]) -> "nn.Module":
     return models.get_model(name, weights=None, **arguments)
 
 
-def _timm(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
+def _timm(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> "nn.Module":
     return library.create_model(name, pretrained=False, **arguments)
 
 
-def _named(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
+def _named(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> "nn.Module":
     return getattr(library, name)(**arguments)
 
 
-def _transformers(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:
+def _transformers(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> "nn.Module":
     kind = getattr(library, name)
     return kind(kind.config_class(**arguments))
 
 
 # The module that has a library's networks, and what builds one. A new library is an entry here; a name is what it calls it.
-LIBRARIES: dict[str, tuple[str, Callable[[ModuleType, str, Mapping[str, Any]], nn.Module]]] = {
+LIBRARIES: dict[str, tuple[str, Callable[[ModuleType, str, Mapping[str, Any]], "nn.Module"]]] = {
     "torchvision": ("torchvision.models", _torchvision),
     "timm": ("timm", _timm),
     "monai": ("monai.networks.nets", _named),
@@ -38,17 +39,23 @@ LIBRARIES: dict[str, tuple[str, Callable[[ModuleType, str, Mapping[str, Any]], n
 }
 
 
-def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The network that `name`, "library:architecture", stands for, untrained, with the library's `arguments`.
-
-    Raises `RemnantError` for an unknown library, one that is not installed or does not load, and for what it refuses.
-    """
+def library_of(name: str) -> str:
+    """The library of "library:architecture"; raises `RemnantError` for one that is not known."""
     library, _, architecture = name.partition(":")
     if library not in LIBRARIES or not architecture:
         raise RemnantError(
             f"The build {short(name)!r} names no known library; write LIBRARY:ARCHITECTURE with one of {', '.join(LIBRARIES)}, "
             "or a function of target.py."
         )
+    return library
+
+
+def build(name: str, arguments: Mapping[str, Any]) -> "nn.Module":
+    """The network that `name`, "library:architecture", stands for, untrained, with the library's `arguments`.
+
+    Raises `RemnantError` for an unknown library, one that is not installed or does not load, and for what it refuses.
+    """
+    library, architecture = library_of(name), name.partition(":")[2]
     module = load_library(library)
     try:
         return LIBRARIES[library][1](module, architecture, arguments)

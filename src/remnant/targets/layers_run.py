@@ -56,7 +56,7 @@ def layers_run(network: nn.Module, batch: Tensor) -> LayersRun:
 
         return note
 
-    leaves = [(name, module) for name, module in network.named_modules() if name and not any(module.children())]
+    leaves = [(name, module) for name, module in network.named_modules() if not any(module.children())]
     handles = [module.register_forward_hook(noting(name)) for name, module in leaves]
     try:
         with torch.no_grad():

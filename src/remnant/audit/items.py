@@ -1,0 +1,152 @@
+"""The owner's items, an image with what is known of it each, as one table; whatever does not fit is told by the item's number."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from remnant.base.errors import RemnantError
+from remnant.base.texts import short
+from remnant.cohort.images import Images
+
+FIELDS = ("image", "label", "patient", "member")
+DETAILS = ("age", "sex", "site")
+MALE, FEMALE = {"m", "male", "1", "1.0"}, {"f", "female", "0", "2", "0.0", "2.0"}
+SITES = 20  # that become a column each
+
+
+def images_of(items: Any, source: str) -> tuple[Images, tuple[bool | None, ...]]:
+    """The items of `source`, in words, as one table, and who of them is a member.
+
+    An item is a mapping, or an object, with `image` (channels, *spatial) as the network takes it, `label`, `patient`, and
+    `member`: true, false, or None for an image that the attacker owns. `age`, `sex`, `site` where they are known. Raises
+    `RemnantError` naming the item that does not fit.
+    """
+    images, labels, patients, members = [], [], [], []
+    details: dict[str, list[Any]] = {name: [] for name in DETAILS}
+    for number, item in enumerate(_each(items, source)):
+        where = f"item {number} of {source}"
+        own = _fields(item, where)
+        images.append(_image(own["image"], where))
+        labels.append(_label(own["label"], where))
+        patients.append(_patient(own["patient"], where))
+        members.append(_member(own["member"], where))
+        for name in DETAILS:
+            details[name].append(_detail(name, own.get(name), where))
+    if not images:
+        raise RemnantError(f"{_begun(source)} gives no items; give one for every image.")
+    axes = {image.dim() for image in images}
+    if len(axes) > 1 or not axes <= {2, 3, 4}:
+        raise RemnantError(
+            f"{_begun(source)} gives images with {' and '.join(map(str, sorted(axes)))} axes; give (channels, x, y) or "
+            "(channels, x, y, z) throughout, without a batch."
+        )
+    return Images(tuple(images), tuple(labels), tuple(patients), dict(_columns(details))), tuple(members)
+
+
+def _each(items: Any, source: str) -> Iterable[Any]:
+    """The items one after another: a torch Dataset need not say where it ends but by its length."""
+    if hasattr(items, "__getitem__") and hasattr(items, "__len__") and not isinstance(items, Mapping):
+        return (items[i] for i in range(len(items)))
+    if not isinstance(items, Iterable) or isinstance(items, Mapping | str):
+        raise RemnantError(
+            f"{_begun(source)} gives a {type(items).__name__}; give a list, a generator or a Dataset of items."
+        )
+    return items
+
+
+def _fields(item: Any, where: str) -> dict[str, Any]:
+    known = (*FIELDS, *DETAILS)
+    own = (
+        dict(item)
+        if isinstance(item, Mapping)
+        else {name: getattr(item, name) for name in known if hasattr(item, name)}
+    )
+    if missing := [name for name in FIELDS if name not in own]:
+        raise RemnantError(
+            f"{_begun(where)} has no {' and no '.join(missing)}; yield "
+            '{"image": ..., "label": ..., "patient": ..., "member": True or False}.'
+        )
+    return own
+
+
+def _image(image: Any, where: str) -> Tensor:
+    if isinstance(image, Tensor):
+        found = image.detach().cpu()
+    else:
+        array = np.asarray(image)
+        found = torch.from_numpy(np.ascontiguousarray(array)) if array.dtype.kind in "biuf" else torch.zeros(())
+    if found.dim() < 2 or found.is_complex():
+        raise RemnantError(
+            f"{_begun(where)} has the image {short(type(image).__name__)} of shape {tuple(np.shape(image))}; give numbers, "
+            "(channels, x, y) or (channels, x, y, z)."
+        )
+    if 0 in found.shape:
+        raise RemnantError(
+            f"{_begun(where)} has an image of shape {tuple(found.shape)}, which holds nothing; leave it out."
+        )
+    return found.float()
+
+
+def _label(label: Any, where: str) -> np.ndarray:
+    found = np.asarray(label.detach().cpu() if isinstance(label, Tensor) else label)
+    if found.dtype.kind not in "biuf":
+        raise RemnantError(
+            f"{_begun(where)} has the label {short(label, 40)!r}; give a class index, 0 and 1 for each output, or a label map."
+        )
+    return found
+
+
+def _patient(patient: Any, where: str) -> str:
+    # NaN is what pandas reads of an empty cell: all of these would be one person.
+    if patient is None or (isinstance(patient, float) and patient != patient) or not str(patient).strip():
+        raise RemnantError(f"{_begun(where)} has no patient; give an identifier that is one person's.")
+    return str(patient)
+
+
+def _member(member: Any, where: str) -> bool | None:
+    if member is None or member is True or member is False:
+        return member
+    if isinstance(member, int | float | np.bool_ | np.integer | np.floating | Tensor) and member in (0, 1):
+        return bool(member)
+    raise RemnantError(
+        f"{_begun(where)} has the member {short(member, 40)!r}; give True, False, or None for an image of the attacker's own."
+    )
+
+
+def _detail(name: str, value: Any, where: str) -> Any:
+    if value is None or name == "sex":
+        return value
+    if name == "site":
+        return str(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise RemnantError(f"{_begun(where)} has the {name} {short(value, 40)!r}; give a number, or None.") from None
+
+
+def _columns(details: Mapping[str, list[Any]]) -> Iterator[tuple[str, np.ndarray]]:
+    """Details as numbers, NaN for unknown; a site becomes a column each, sex 1 for men."""
+    for name, values in details.items():
+        known = [value for value in values if value is not None]
+        if not known:
+            continue
+        if name == "site":
+            for site in sorted(set(known))[:SITES]:
+                column = [np.nan if value is None else float(value == site) for value in values]
+                yield f"site {short(site, 30)}", np.array(column)
+        elif name == "sex":
+            yield name, np.array([_sex(value) for value in values])
+        else:
+            yield name, np.array([np.nan if value is None else value for value in values])
+
+
+def _sex(value: Any) -> float:
+    word = str(value).strip().lower()
+    return 1.0 if word in MALE else 0.0 if word in FEMALE else np.nan
+
+
+def _begun(words: str) -> str:
+    return words[0].upper() + words[1:] if words.startswith("item ") else words

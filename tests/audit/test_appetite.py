@@ -1,0 +1,20 @@
+"""The risk appetite as its owner writes it."""
+
+import pytest
+
+from remnant.audit.appetite import Appetite
+from remnant.base.errors import RemnantError
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "asked"), [(0, 0, True), (0.0, 0, True), (1, 1, True), (False, 0.09, False), (None, 0.09, True)]
+)
+def test_nothing_is_a_limit_and_false_is_none(given, value, asked):
+    limit = Appetite.checked(identification=given).limits("checkpoint")[0]
+    assert (limit.name, limit.value, limit.asked) == ("identification", value, asked)
+
+
+@pytest.mark.parametrize("given", [True, -0.1, 1.5, "much"])
+def test_what_is_no_share_is_refused(given):
+    with pytest.raises(RemnantError, match=r"^identification"):
+        Appetite.checked(identification=given)

@@ -1,0 +1,361 @@
+"""Whatever is wrong with the owner's folder: one sentence that says what, where and how to mend it, and nothing half-made."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from remnant.audit.config import AuditConfig, config_of
+from remnant.audit.fits import fit_of, misfit
+from remnant.audit.folder import Folder
+from remnant.audit.material import digests_of
+from remnant.audit.process import in_own_process
+from remnant.audit.worker import mendable
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.targets.audited import Audited
+from remnant.targets.head import Head
+
+BUILD = "nn.Sequential(nn.Flatten(), nn.Linear(64, 2))"
+ITEM = '{"image": draw, "label": i % 2, "patient": f"p{i}", "member": i < 6}'
+TARGET = """\
+import torch
+from torch import nn
+
+def build():
+    return %s
+
+def data():
+    for i in range(12):
+        draw = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(i))
+        yield %s
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """`folder(build, item, toml)`: a folder of a classifier with one thing changed."""
+
+    def write(build=BUILD, item=ITEM, toml="", text=None):
+        (tmp_path / "own").mkdir(exist_ok=True)
+        (tmp_path / "own" / "audit.toml").write_text(toml)
+        (tmp_path / "own" / "target.py").write_text(text or TARGET % (build, item))
+        return tmp_path / "own"
+
+    return write
+
+
+def material(path):
+    return Folder(path, config_of(path / "audit.toml", scenario="checkpoint")).material()
+
+
+def item(**changed):
+    values = {"image": "draw", "label": "i % 2", "patient": "f'p{i}'", "member": "i < 6"} | changed
+    return "{" + ", ".join(f'"{key}": {value}' for key, value in values.items() if value) + "}"
+
+
+def test_the_folder_itself_is_sound(folder):
+    assert len(material(folder()).candidates) == 12
+
+
+BUILDS = {
+    "raises": (
+        "1 / 0",
+        r"build\(\) raised ZeroDivisionError at line 5 of .*target\.py \(division by zero\); mend it there",
+    ),
+    "ends": ("__import__('sys').exit(3)", r"build\(\) ended the process at line 5 .*\(code 3\)"),
+    "lacks a package": (
+        "__import__('no_such_package')",
+        r"needs the package 'no_such_package', which is not installed",
+    ),
+    "is no module": ("[1]", r"gives a list; return the torch\.nn\.Module"),
+    "takes other images": (
+        "nn.Sequential(nn.Flatten(), nn.Linear(63, 2))",
+        r"does not take images of shape \(1, 8, 8\)",
+    ),
+    "takes other channels": (
+        "nn.Sequential(nn.Conv2d(3, 2, 8), nn.Flatten())",
+        r"does not take images of shape \(1, 8, 8\)",
+    ),
+    "answers with a text": (
+        "type('Net', (nn.Module,), {'forward': lambda self, x: 'yes'})()",
+        "returns a str; return a tensor",
+    ),
+    "answers for all together": (
+        "type('Net', (nn.Module,), {'forward': lambda self, x: x.flatten(1).mean(0, keepdim=True)})()",
+        r"answers with shape \(1, 64\) to 4 images",
+    ),
+    "answers in another shape": (
+        "nn.Conv2d(1, 2, 3)",
+        r"answers with shape \(4, 2, 6, 6\) to images of shape \(1, 8, 8\)",
+    ),
+    "answers with NaN": (
+        "type('Net', (nn.Module,), {'forward': lambda self, x: x.flatten(1)[:, :2] / 0 * 0})()",
+        "values that are not finite",
+    ),
+    "answers fewer classes": ("nn.Sequential(nn.Flatten(), nn.Linear(64, 1))", None),
+}
+
+
+@pytest.mark.parametrize("what", BUILDS)
+def test_a_network_that(folder, what):
+    build, said = BUILDS[what]
+    if said is None:
+        material(folder(build))
+        return
+    with pytest.raises(RemnantError, match=said):
+        material(folder(build))
+
+
+DATA = {
+    "a label of no class": (item(label="2"), "2 outputs, and a label is 2; labels are class indices from 0 to 1"),
+    "a label of three outputs": (item(label="[0, 1, 1]"), r"2 outputs, and a label has shape \(3,\)"),
+    "a label in words": (item(label="'sick'"), r"Item 0 of data\(\) .*has the label 'sick'; give a class index"),
+    "no label": (item(label=None), r"Item 0 of data\(\) .*has no label"),
+    "a label that is None": (item(label="None"), "has the label 'None'"),
+    "no patient": (item(patient="float('nan')"), "has no patient"),
+    "an empty patient": (item(patient="' '"), "has no patient"),
+    "a member in words": (item(member="'no'"), "has the member 'no'; give True, False, or None"),
+    "an age in words": (item(age="'old'"), "has the age 'old'; give a number"),
+    "an image in words": (item(image="'a.png'"), "has the image str of shape"),
+    "an empty image": (item(image="draw[:, :0]"), "which holds nothing"),
+    "a batch": (item(image="draw[None, None]"), "images with 5 axes"),
+    "an image with NaN": (item(image="draw / (i != 3)"), r"Image 3 \('p3'\) holds values that are not finite"),
+    "a patient of both": (item(patient="f'p{i % 6}'"), "6 patients have images on both sides, such as 'p0'"),
+    "an image of both": (item(image="torch.ones(1, 8, 8) * (i % 6)"), "are the same, and one is a member's"),
+    "no member": (
+        item(member="False"),
+        "No patient is a member, so membership is not testable; mark those who trained",
+    ),
+    "everybody": (item(member="True"), "Everybody is in the training set, so membership is not testable; add patients"),
+    "an image of another size": (
+        item(image="draw if i != 7 else draw[:, :4]"),
+        r"does not take images of shape \(1, 4, 8\)",
+    ),
+    "what raises": (item(image="draw if i < 9 else [][0]"), r"data\(\) raised IndexError at line 10"),
+}
+
+
+@pytest.mark.parametrize("what", DATA)
+def test_data_with(folder, what):
+    given, said = DATA[what]
+    with pytest.raises(RemnantError, match=said):
+        material(folder(item=given))
+
+
+def test_a_dataset_ends_at_its_length_and_no_items_are_told(folder):
+    text = TARGET % (BUILD, ITEM) + (
+        "class Set(torch.utils.data.Dataset):\n"
+        "    def __len__(self): return 12\n"
+        "    def __getitem__(self, i):\n        draw = torch.full((1, 8, 8), float(i))\n"
+        f"        return {ITEM}\n"
+        "data = lambda: Set()\n"
+    )
+    assert len(material(folder(text=text)).candidates) == 12
+    for given, said in (("[]", "gives no items"), ("3", "gives a int; give a list"), ("None", "gives a NoneType")):
+        with pytest.raises(RemnantError, match=said):
+            material(folder(text=TARGET % (BUILD, ITEM) + f"data = lambda: {given}\n"))
+
+
+def test_a_label_map_of_another_grid_is_told(folder):
+    segmenter = item(label="torch.zeros(8, 8 - (i == 4)).long()")
+    with pytest.raises(RemnantError, match=r"Image 4 has sides \(8, 8\) and its label map \(8, 7\)"):
+        material(folder("nn.Conv2d(1, 2, 3, padding=1)", segmenter))
+
+
+def test_a_checkpoint_of_another_network_says_what_fits(folder, tmp_path):
+    path = folder(toml='[target]\ncheckpoint = "model.pt"\n')
+    with pytest.raises(RemnantError, match=r"own/model\.pt does not exist"):
+        material(path)
+    torch.save({"1.weight": torch.rand(5, 64), "1.bias": torch.rand(2), "2.bias": torch.rand(3)}, path / "model.pt")
+    with pytest.raises(RemnantError) as told:
+        material(path)
+    for part in (
+        "1 of 2 tensors fit",
+        "1 have other shapes (1.weight is (5, 64) in the file and (2, 64) in the network)",
+        "1 of the file are not in the network (such as 2.bias)",
+    ):
+        assert part in str(told.value)
+    torch.save({"1.bias": torch.rand(2)}, path / "model.pt")
+    with pytest.raises(RemnantError, match=r"1 of 2 tensors fit, 1 are not in the file \(such as 1\.weight\)"):
+        material(path)
+
+
+def test_all_faults_are_said_at_once_and_each_once(folder):
+    path = folder("1 / 0", item(member="True"))
+    faults = Folder(path, AuditConfig()).faults()
+    assert len(faults) == 2 and "ZeroDivisionError" in faults[0] and "Everybody" in faults[1]
+    faults = Folder(folder(text="import no_such_package\n"), AuditConfig()).faults()
+    assert len(faults) == 1 and "needs the package 'no_such_package'" in faults[0]
+    faults = Folder(folder(item=item(member="True", label="9")), AuditConfig()).faults()
+    assert len(faults) == 2 and "Everybody" in faults[0] and "a label is 9" in faults[1]
+
+
+# Without PyTorch and without a line of the owner's: what is wrong, by the files, and what is told.
+AT_ONCE = {
+    "no settings": ({}, "has no audit.toml; `remnant audit --init"),
+    "no target": ({"audit.toml": ""}, "target.py does not exist; `remnant audit --init"),
+    "no TOML": ({"audit.toml": "a ="}, "is not valid TOML"),
+    "an unknown key": ({"audit.toml": "[target]\nbild = 'x'"}, "target.bild is no setting here; did you mean build?"),
+    "a key of another table": ({"audit.toml": "checkpoint = 'x'"}, "did you mean target.checkpoint?"),
+    "no Python": ({"audit.toml": "", "target.py": "def build(:"}, "Line 1 of own/target.py is no Python"),
+    "no function": (
+        {"audit.toml": "", "target.py": "def data(): pass\ndef make(): pass"},
+        "has no function build(), but data, make; write it, or name another",
+    ),
+    "no library": (
+        {"audit.toml": "[target]\nbuild = 'keras:vgg'", "target.py": "def data(): pass"},
+        "names no known library",
+    ),
+    "no checkpoint": (
+        {"audit.toml": "[target]\ncheckpoint = 'a.pt'", "target.py": "def data(): pass\nbuild = 1", "a.pt": "text"},
+        "own/a.pt is a text file; give a PyTorch or safetensors checkpoint",
+    ),
+    "a run that is there": (
+        {"audit.toml": "", "target.py": "from x import *", "../own-audit/file": "mine"},
+        "own-audit exists and is not a run directory",
+    ),
+}
+
+
+def test_what_needs_no_code_is_told_without_pytorch(tmp_path):
+    program = "import sys\nfrom remnant.cli import main\n" + "".join(
+        f"sys.argv = ['remnant', 'audit', '{place}/own']\n"
+        f"import os; os.chdir({str(tmp_path / place)!r}); sys.argv[2] = 'own'\n"
+        "try: main()\nexcept SystemExit as end: print('code', end.code, file=sys.stderr)\n"
+        for place in map(str, range(len(AT_ONCE)))
+    )
+    for place, (files, _) in enumerate(AT_ONCE.values()):
+        (tmp_path / str(place) / "own").mkdir(parents=True)
+        for name, text in files.items():
+            path = tmp_path / str(place) / "own" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", program + "print('torch' in sys.modules)"], capture_output=True, text=True
+    )
+    said = done.stderr.splitlines()
+    assert done.stdout.split() == ["False"], done.stderr
+    for (_, told), line, code in zip(AT_ONCE.values(), said[::2], said[1::2], strict=True):
+        assert told in line and line.startswith("remnant: ") and code == "code 2", (told, line)
+    assert not any((tmp_path / str(place) / "own-audit").exists() for place in range(len(AT_ONCE) - 1))
+
+
+ENDINGS = {
+    "hangs": (
+        "__import__('time').sleep(60)",
+        "Building the network of .* took longer than 5 s; mend it, or give more seconds",
+    ),
+    "is killed": ("__import__('os').kill(__import__('os').getpid(), 9)", "was killed while building the network"),
+    "crashes": ("__import__('os').abort()", "ended by SIGABRT while building the network"),
+    "leaves": ("__import__('os')._exit(4)", "ended with code 4 while building the network"),
+}
+
+
+@pytest.mark.parametrize("what", ENDINGS)
+def test_a_build_that(folder, tmp_path, what):
+    build, said = ENDINGS[what]
+    path = folder(build)
+    config = AuditConfig.checked(target={"seconds": 5})
+    with pytest.raises(RemnantError, match=said):
+        in_own_process(path, tmp_path / "run", config, check=False, resume=False, quiet=True, command="")
+    assert not (tmp_path / "run").exists()
+
+
+FRAGILE = """
+calls = 0
+
+def loss(model, item):
+    global calls
+    calls += 1
+    if calls > 60 and not __import__("pathlib").Path(__file__).with_name("mended").exists():
+        raise ValueError("one too many")
+    return nn.functional.cross_entropy(model(item["image"]), torch.tensor([item["label"]]))
+"""
+
+
+def test_what_was_done_before_a_fault_is_kept(remnant, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = folder(toml="[target]\nplanted_steps = 20\n", text=TARGET % (BUILD, ITEM) + FRAGILE)
+    code, said, _ = remnant("audit", "own", "--quiet")
+    assert code == 2 and "loss() raised ValueError at line 18 of own/target.py (one too many)" in said[-1]
+    assert "add --resume to go on" in said[-2]
+    done = {cell.name: cell.stat().st_mtime_ns for cell in (tmp_path / "own-audit" / "cells").iterdir()}
+    assert {"attack-output.json", "attack-gradient.json"} <= done.keys()
+    (path / "mended").touch()
+    code, said, _ = remnant("audit", "own", "--quiet", "--resume")
+    assert code == 3, said
+    kept = {cell.name: cell.stat().st_mtime_ns for cell in (tmp_path / "own-audit" / "cells").iterdir()}
+    assert done.items() < kept.items()
+    # Other images are another audit.
+    (path / "target.py").write_text((path / "target.py").read_text().replace("manual_seed(i)", "manual_seed(i + 1)"))
+    code, said, _ = remnant("audit", "own", "--quiet", "--resume")
+    assert code == 2 and "was started with other settings (data:" in said[-1]
+
+
+def test_faults_of_the_system_are_the_owners_to_mend():
+    assert "a smaller batch" in mendable(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert "make room, then add --resume" in mendable(OSError(28, "No space left on device", "/run"))
+    assert mendable(RuntimeError("a bug")) == mendable(OSError(2, "No such file", "x")) == ""
+
+
+def test_what_an_audit_depends_on_has_a_digest(folder):
+    own = material(folder())
+    first = digests_of(own)
+    assert first == digests_of(material(folder()))
+    other = replace(own, images=replace(own.images, labels=(1 - own.images.labels[0], *own.images.labels[1:])))
+    assert digests_of(other)["data"] != first["data"] and digests_of(other)["weights"] == first["weights"]
+    with torch.no_grad():
+        own.target.module[1].bias += 1
+    assert digests_of(own)["weights"] != first["weights"]
+
+
+class Narrow(nn.Module):
+    """Holds two images and no more."""
+
+    def __init__(self, most=2):
+        super().__init__()
+        self.linear, self.most, self.largest = nn.Linear(4, 2), most, 0
+
+    def forward(self, images):
+        if len(images) > self.most:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        self.largest = max(self.largest, len(images))
+        return self.linear(images.flatten(1))
+
+
+def noise(count=9):
+    images = torch.rand(count, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    return Images(tuple(images), tuple(i % 2 for i in range(count)), tuple(f"p{i}" for i in range(count)))
+
+
+def test_where_memory_runs_out_smaller_batches_go_on_and_it_is_said(capsys):
+    network, images = Narrow().eval(), noise()
+    target = Audited(network, Head("classification", "softmax", 2, False), batch=8)
+    answers = torch.stack([logits for _, logits in target.answers(images)])
+    assert network.largest == 2 and target.batch == 2
+    assert "Memory ran out; going on with 2 images at a time" in capsys.readouterr().err
+    torch.testing.assert_close(answers, network.linear(torch.stack(images.images).flatten(1)))
+    target = Audited(Narrow(0).eval(), target.head, batch=8)
+    with pytest.raises(RemnantError, match="Memory runs out over one image"):
+        list(target.answers(images))
+
+
+def test_a_model_that_cannot_read_its_members_clears_nobody():
+    images = noise(24)
+    right = torch.tensor([float(label) for label in images.labels])
+    for answers, fits in ((right, True), (1 - right, False), (torch.zeros(24), False)):
+        target = Audited(nn.Flatten(), Head("classification", "softmax", 2, False))
+        target.answers = lambda taken, answers=answers: (
+            (i, torch.tensor([0.0, 3 * float(answers[images.patients.index(patient)])]))
+            for i, patient in enumerate(taken.patients)
+        )
+        own, exchanged, p = fit_of(target, images, Seeds(0))
+        assert (own < exchanged and p <= 0.05) == fits, (own, exchanged, p)
+        assert bool(misfit({"p": p})) != fits
+    alike = Images(images.images, (1,) * 24, images.patients)
+    assert fit_of(target, alike, Seeds(0))[2] is None and misfit({"p": None}) == []
