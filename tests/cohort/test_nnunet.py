@@ -65,7 +65,7 @@ def test_the_ending_of_the_second_form(write):
     ("change", "message"),
     [
         ({"labels": None}, "lacks 'labels'"),
-        ({"labels": {"background": 0, "whole": [1, 2]}}, r"regions_class_order must number its 1 labels from 1"),
+        ({"labels": {"background": 0, "whole": [1, 2]}}, r"regions_class_order must number its 1 label from 1"),
         ({"labels": {"background": 0, "whole": "x"}}, r"gives 'whole' the labels x; give it a whole number"),
         ({"labels": {"background": 0, "a": 1, "b": 1}}, "names the label 1 twice"),
         ({"labels": {"background": 0, "a": "9" * 5000}}, "give it a whole number"),

@@ -209,4 +209,4 @@ def test_labels_that_fit_better_turned_are_told(draw_head, tmp_path, write_manif
         for _ in range(2):
             prepare(cohort, SETTINGS, cache=tmp_path / "cache")
             said = capsys.readouterr().err
-            assert ("1 of the label maps, such as" in said and "p1s.nii.gz, fit better" in said) == told
+            assert ("1 label map fits better, such as" in said and "p1s.nii.gz, with axes" in said) == told
