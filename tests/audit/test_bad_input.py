@@ -262,7 +262,7 @@ def test_a_build_that(folder, tmp_path, what):
     path = folder(build)
     config = AuditConfig.checked(target={"seconds": 5})
     with pytest.raises(RemnantError, match=said):
-        in_own_process(path, tmp_path / "run", config, check=False, resume=False, quiet=True, command="")
+        in_own_process(path, tmp_path / "run", config, task="audit", resume=False, quiet=True, command="")
     assert not (tmp_path / "run").exists()
 
 

@@ -55,6 +55,7 @@ def test_every_setting_is_there_with_its_default(tmp_path):
     assert {*keys(tomllib.loads(text))} == {*keys(defaults.model_dump())}
     (tmp_path / "all.toml").write_text(text)
     every = config_of(tmp_path / "all.toml", scenario="checkpoint")
+    assert every.minutes == 30
     for name in ("seed", "about"):
         assert getattr(every, name) == getattr(defaults, name)
     limits = [one.appetite.limits("checkpoint") for one in (every, defaults)]

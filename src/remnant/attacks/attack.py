@@ -59,8 +59,9 @@ class Attack:
 
     `access` is what `targets.seen` hands over for the kind of access; `own` are the attacker's images, None where he has none.
     `words`: what the attack does, a noun phrase. `applies(target, candidates, own)`: why it does not apply, empty where it does.
-    `source`: who described it. `primary`: the first of its views is named before the run, and shares half of the level with no
-    other attack's.
+    `cost(access, own, settings, work)`: how many seconds it takes here; None where it takes as long for each candidate, of whom
+    some are then tried. `source`: who described it. `primary`: the first of its views is named before the run, and shares half
+    of the level with no other attack's.
     """
 
     name: str
@@ -71,4 +72,5 @@ class Attack:
     source: str
     applies: Callable[[Audited, Images, Images | None], str] = lambda target, candidates, own: ""
     settings: type[Settings] = NoSettings
+    cost: Callable[..., float] | None = None
     primary: bool = False

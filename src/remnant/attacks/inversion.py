@@ -14,11 +14,13 @@ from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
+from remnant.engine.cost import timed
 from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenLatents
 
 FEWEST = 5  # patients of the attacker's own
 VALUES = 2**28  # of all pairs' images together, at most
+TRIED = 16  # pairs, when the regression is timed
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
@@ -82,7 +84,7 @@ def _pairs(
     """Images (pairs, values) and latents (pairs, d), everybody as often, the images as they are first, and whose each is."""
     drawing = seeds.child("warps").torch()
     spatial = access.shape[1:]
-    pairs = max(len(own), min(settings.pairs, VALUES // own.images[0].numel()))
+    pairs = _count(own, settings)
     people = {patient: i for i, patient in enumerate(dict.fromkeys(own.patients))}
     images, latents, whose = [], [], []
     for i in range(pairs):
@@ -92,6 +94,25 @@ def _pairs(
         latents.append(access.encode(warped[None]).flatten())
         whose.append(people[own.patients[i % len(own)]])
     return torch.stack(images), torch.stack(latents), torch.tensor(whose)
+
+
+def _count(own: Images, settings: InversionSettings) -> int:
+    return max(len(own), min(settings.pairs, VALUES // own.images[0].numel()))
+
+
+def _cost(access: SeenLatents, own: Images, settings: InversionSettings, work: Work) -> float:
+    """A pair is warped and encoded once; the regression grows with the square of their number."""
+    image, spatial, drawing = own.images[0], access.shape[1:], work.seeds.torch()
+    pairs = _count(own, settings)
+
+    def pair() -> Tensor:
+        return access.encode(apply_warp(image, draw_warp(spatial, settings.warp, drawing))[None])
+
+    latents = torch.rand(TRIED, access.latents[0].numel(), generator=drawing)
+    images = torch.rand(TRIED, image.numel(), generator=drawing)
+    whose = torch.arange(TRIED)
+    fitted = timed(lambda: ridge(latents, images, access.latents.flatten(1), whose, settings.penalty))
+    return pairs * timed(pair) + fitted * (pairs / TRIED) ** 2
 
 
 def _invertible(target: Audited, candidates: Images, own: Images | None) -> str:
@@ -111,4 +132,5 @@ INVERSION = Attack(
     source="Subbanna et al. 2021, ridge regression as decoder",
     applies=_invertible,
     settings=InversionSettings,
+    cost=_cost,
 )

@@ -36,7 +36,7 @@ def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
 def score_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Run a membership attack and keep its claims."""
     own, asked = sides(material, attack)
-    claims = attack.run(_access(attack, material.target, asked), own, attack.settings(), _work(run, attack, seed))
+    claims = attack.run(access_of(attack, material.target, asked), own, attack.settings(), _work(run, attack, seed))
     keep_scores(run, attack.name, claims)
     return {"views": [claim.view for claim in claims]}
 
@@ -83,7 +83,7 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
         run.log("planted", "round", step=taken, loss=loss)
         for attack in attacks:
             work = _work(run, attack, seed)
-            claims = attack.run(_access(attack, copied, images), material.own, attack.settings(), work)
+            claims = attack.run(access_of(attack, copied, images), material.own, attack.settings(), work)
             found[attack.name] = _strongest(attack.name, claims, set(who))
         if all(control.passed for control in found.values()):
             break
@@ -99,7 +99,7 @@ def _strongest(attack: str, claims: Sequence[Scores], planted: set[str]) -> Cont
     return max(controls, key=lambda control: control.value or 0.0)
 
 
-def _access(attack: Attack, target: Audited, asked: Images) -> SeenOutputs | SeenWeights:
+def access_of(attack: Attack, target: Audited, asked: Images) -> SeenOutputs | SeenWeights:
     """What a membership attack is handed."""
     return seen_outputs(target, asked) if attack.access == "outputs" else SeenWeights(asked, target)
 

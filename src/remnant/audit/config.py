@@ -49,22 +49,24 @@ class TargetConfig(Settings):
 class AuditConfig(Settings):
     """All tables of audit.toml that every kind of audit has.
 
-    `scenario`: what the recipient sees. `seed`: the root of every random number.
+    `scenario`: what the recipient sees. `seed`: the root of every random number. `minutes`: attacks that do not fit into so many
+    are left out, None for none.
     """
 
     scenario: Name = "checkpoint"
     seed: int = pydantic.Field(0, ge=0)
+    minutes: float | None = pydantic.Field(None, gt=0)
     target: TargetConfig = TargetConfig()
     appetite: Appetite = Appetite()
     about: About = About()
 
 
-def config_of(path: Path | None, *, scenario: Name, seed: int | None = None) -> AuditConfig:
-    """The settings of the file `path`, or the defaults; `scenario` where the file has none, `seed` above the file.
+def config_of(path: Path | None, *, scenario: Name, **given: float | None) -> AuditConfig:
+    """The settings of the file `path`, or the defaults; `scenario` where the file has none, what is `given` above the file.
 
     Raises `RemnantError` naming the file and the key that does not fit.
     """
     config = AuditConfig(scenario=scenario)
     if path:
         config = config.with_toml(path)
-    return config if seed is None else config.changed(seed=seed)
+    return config.changed(**{name: value for name, value in given.items() if value is not None})

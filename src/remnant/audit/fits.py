@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from remnant.audit.material import Material
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import Images
+from remnant.cohort.images import Images, Label
 from remnant.measure.membership_inference import MEMBER
 from remnant.targets.audited import Audited
 
@@ -26,7 +26,7 @@ def fit_of(target: Audited, images: Images, seeds: Seeds) -> tuple[float, float,
     if len(labels) < 2 or all(torch.equal(label, labels[0]) for label in labels):
         return float("nan"), float("nan"), None
     answers = [logits for _, logits in target.answers(taken)]
-    losses = np.array([[_loss(target, answer, label) for label in labels] for answer in answers])
+    losses = np.array([[loss_of(target, answer, label) for label in labels] for answer in answers])
     own = float(np.diag(losses).mean())
     rows = np.arange(len(labels))
     exchanged = np.array([losses[rows, draw.permutation(rows)].mean() for _ in range(DRAWS)])
@@ -51,7 +51,9 @@ def misfit(found: dict[str, float | None]) -> list[str]:
     ]
 
 
-def _loss(target: Audited, logits: torch.Tensor, label: torch.Tensor) -> float:
+def loss_of(target: Audited, logits: torch.Tensor, label: Label) -> float:
+    """The cross-entropy in nats of the answer `logits` (outputs, *spatial) about one image, over what is known of its label."""
+    label = torch.as_tensor(label)
     if target.head.kind == "softmax":
         return float(functional.cross_entropy(logits[None], label.long()[None]))
     truth = label.to(logits.dtype).reshape(logits.shape)

@@ -11,6 +11,7 @@ from remnant.audit import cells
 from remnant.audit.config import AuditConfig
 from remnant.audit.family import adjusted, levels
 from remnant.audit.fits import misfit
+from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
 from remnant.audit.identified import identification_rows
 from remnant.audit.kept import kept_reconstructions, kept_scores
 from remnant.audit.material import Material
@@ -30,7 +31,7 @@ SEES = {
     "latents": "latents of patients",
     "codes": "codes of patients",
 }
-BLIND, FIT, PLANTED = "blind", "fit", "planted"
+FORECAST = "forecast"
 
 
 def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, str]]:
@@ -48,8 +49,13 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
 def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: bool = False) -> dict[str, Any]:
     """Run what applies, piece by piece in the run directory; return the arguments of `conclude` but for the provenance."""
     attacks = attacks_of(material, config)
-    chosen = [attack for attack, why in attacks if not why]
-    found = run_cells(run, cells_of(material, config, chosen), workers=1, quiet=quiet)
+    chosen, left_out = [attack for attack, why in attacks if not why], []
+    if config.minutes:
+        cell = Cell(FORECAST, forecast_cell, {"material": material, "config": config, "attacks": chosen})
+        left_out = run_cells(run, [cell], workers=1, quiet=quiet)[FORECAST]["left_out"]
+        attacks = [(attack, LEFT_OUT if attack.name in left_out and not why else why) for attack, why in attacks]
+    bearing, chosen = chosen, [attack for attack in chosen if attack.name not in left_out]
+    found = run_cells(run, cells_of(material, config, chosen, left_out), workers=1, quiet=quiet)
     scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
     drawing = [attack for attack in chosen if attack.claim == "reconstructions"]
     claims = [claim for attack in scoring for claim in kept_scores(run, material.roles, attack)]
@@ -78,15 +84,17 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             "roc": [row for claim in claims for row in roc_rows(claim)],
             "balance": balance_rows(*traits_of(material)),
         },
-        "reasons": misfit(found[FIT]) if scoring else [],
+        "reasons": [*kept_open(bearing, left_out, config), *(misfit(found[FIT]) if scoring else [])],
         "notices": list(material.notes),
-        "not_tested": untried(found),
+        "not_tested": untried(found, left_out),
         "checkpoints": dict(material.checkpoints),
     }
 
 
-def cells_of(material: Material, config: AuditConfig, attacks: Sequence[Attack]) -> list[Cell]:
-    """The pieces of an audit: a cell an attack, and the controls."""
+def cells_of(
+    material: Material, config: AuditConfig, attacks: Sequence[Attack], left_out: Sequence[str] = ()
+) -> list[Cell]:
+    """The pieces of an audit: a cell an attack, and the controls that are not left out."""
     common = {"material": material, "seed": config.seed}
     scoring = [attack for attack in attacks if attack.claim == "patient_scores"]
     found = []
@@ -96,14 +104,15 @@ def cells_of(material: Material, config: AuditConfig, attacks: Sequence[Attack])
         found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}))
     if scoring:
         found += [Cell(BLIND, cells.blind_cell, common), Cell(FIT, cells.fit_cell, common)]
+    if scoring and PLANTED not in left_out:
         steps = config.target.planted_steps
         found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}))
     return found
 
 
-def untried(found: Mapping[str, dict[str, Any]]) -> list[str]:
+def untried(found: Mapping[str, dict[str, Any]], left_out: Sequence[str]) -> list[str]:
     """Why no leak was planted, where none was."""
-    why = found.get(PLANTED, {}).get("why", "")
+    why = LEFT_OUT if PLANTED in left_out else found.get(PLANTED, {}).get("why", "")
     return [f"No leak was planted: {why}."] if why else []
 
 

@@ -1,5 +1,6 @@
 """The owner's code in a process of its own: started here, watched, and its end told in one sentence whatever it was."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -8,11 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from remnant.audit.config import AuditConfig
 from remnant.base.errors import RemnantError
 
+Task = Literal["check", "estimate", "audit"]
 # What the owner's code was at, in the words of an error.
 STAGES = {
     "": "starting",
@@ -22,8 +24,6 @@ STAGES = {
     "answers": "asking the network about images",
     "audit": "the audit",
 }
-
-
 LIMITED = ("import", "build")  # stages that may take no longer than [target] says
 
 
@@ -32,9 +32,9 @@ class WorkerError(Exception):
 
 
 def in_own_process(
-    folder: Path, out: Path, config: AuditConfig, *, check: bool, resume: bool, quiet: bool, command: str
+    folder: Path, out: Path, config: AuditConfig, *, task: Task, resume: bool, quiet: bool, command: str
 ) -> dict[str, Any]:
-    """Check or audit `folder` in a process of its own; returns what it reports.
+    """Do the `task` on `folder` in a process of its own; returns what it reports. The process ends when this one does.
 
     Raises `RemnantError` for what its owner can mend, among it a build that takes longer than `seconds`, and a process that was
     killed; `WorkerError` for a fault of Remnant.
@@ -43,7 +43,7 @@ def in_own_process(
         "folder": str(folder),
         "out": str(out),
         "config": config.resolved(),
-        "check": check,
+        "task": task,
         "resume": resume,
         "quiet": quiet,
         "command": command,
@@ -51,17 +51,22 @@ def in_own_process(
     read, write = os.pipe()
     program = [sys.executable, "-m", "remnant.audit.worker", str(write)]
     with os.fdopen(read) as pipe:
-        process = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=(write,))
+        # In a session of its own: Ctrl-C is for this process, which ends that one.
+        process = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=(write,), start_new_session=True)
         os.close(write)
+        assert process.stdin
         try:
-            assert process.stdin
-            process.stdin.write(json.dumps(order).encode())
-            process.stdin.close()
+            # One that has ended already says so by the other pipe.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(order).encode() + b"\n")
+                process.stdin.flush()
             return _heard(process, pipe, config.target.seconds, folder)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
 
 
 def _heard(process: subprocess.Popen, pipe: Any, seconds: float, folder: Path) -> dict[str, Any]:
@@ -92,10 +97,8 @@ def _heard(process: subprocess.Popen, pipe: Any, seconds: float, folder: Path) -
                 return message["done"]
 
 
-def _ended(process: subprocess.Popen, stage: str, folder: Path) -> BaseException:
+def _ended(process: subprocess.Popen, stage: str, folder: Path) -> RemnantError:
     code = process.wait()
-    if code in (130, -signal.SIGINT):
-        return KeyboardInterrupt()
     if code == -signal.SIGKILL:
         return RemnantError(
             f"The process was killed while {STAGES[stage]} ({folder}), most often for want of memory; give smaller images, a "

@@ -17,6 +17,14 @@ SEEN: dict[str, tuple[str, ...]] = {
     "codes": ("codes",),
     "outputs": ("outputs",),
 }
+# Which statistics a claim is measured by.
+BEARS: dict[str, tuple[str, ...]] = {
+    "patient_scores": ("advantage", "tpr_at_10_fpr"),
+    "reconstructions": ("rank1",),
+    "candidates": ("rank1",),
+    "pair_scores": ("rank1",),
+    "attributes": ("skill",),
+}
 # Which limits a scenario asks about, by the statistic that they are held against.
 ASKS: dict[str, tuple[str, ...]] = {
     "checkpoint": ("advantage", "tpr_at_10_fpr", "rank1", "skill"),

@@ -56,7 +56,9 @@ def settings_text(folder: Path, known: Known | None = None) -> str:
         given["target.checkpoint"] = _relative(known.path, folder)
         if known.build:
             given |= {"target.build": known.build, "target.arguments": known.arguments}
-    lines = [HEAD, *_setting("scenario", given["scenario"], given), *_setting("seed", defaults.pop("seed"), given)]
+    lines = [HEAD, *_setting("scenario", given["scenario"], given)]
+    for name in ("seed", "minutes"):
+        lines += _setting(name, defaults.pop(name), given)
     for table, values in defaults.items():
         lines += [f"\n# {ABOVE[table]}"]
         lines += [f"# {sentence}" for sentence in known.said] if known and table == "target" else []

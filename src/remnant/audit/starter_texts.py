@@ -8,6 +8,7 @@ BUILD, DATA = "build() is still to be written", "data() is still to be written"
 SAID: dict[str, str] = {
     "scenario": "What the recipient sees: checkpoint (the model's file), latents, codes, or outputs (its answers alone).",
     "seed": "The root of every random number.",
+    "minutes": "Attacks that do not fit into so many minutes are left out, and then nothing is within the appetite.",
     "target.build": "A function of target.py, or LIBRARY:NAME of torchvision, timm, monai, transformers or torchxrayvision.",
     "target.arguments": "What build is called with.",
     "target.checkpoint": "The weights, where build() does not load them: .pt, .pth, .ckpt or .safetensors.",
@@ -25,7 +26,12 @@ SAID: dict[str, str] = {
     "about.criterion_set_on": "The day on which the risk appetite was set.",
     "about.new_test_when": "What makes another audit due, such as new weights or a new recipient.",
 }
-EXAMPLES: dict[str, Any] = {"target.checkpoint": "model.pt", "target.window": [96, 96, 96], "target.latents": "encoder"}
+EXAMPLES: dict[str, Any] = {
+    "minutes": 30,
+    "target.checkpoint": "model.pt",
+    "target.window": [96, 96, 96],
+    "target.latents": "encoder",
+}
 ABOVE = {
     "target": "The network.",
     "appetite": "The risk appetite: how much exposure you accept beyond chance, set before the audit. false: not asked.",

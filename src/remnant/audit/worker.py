@@ -3,21 +3,28 @@
 import json
 import os
 import sys
+import threading
 import time
 import traceback
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remnant.audit.config import AuditConfig
 from remnant.base.errors import RemnantError, disk_sentence
+
+if TYPE_CHECKING:
+    from remnant.audit.folder import Folder
 
 
 def main() -> None:
     """Do what stands on standard input, and report on the pipe whose number is the first argument."""
     pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
-    order = json.loads(sys.stdin.read())
-    # What the owner's code prints is no result of ours.
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, args=(os.dup(0),), daemon=True).start()
+    # The owner's code has nobody to ask, and what it prints is no result of ours.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
 
     def report(**message: Any) -> None:
@@ -27,13 +34,18 @@ def main() -> None:
         report(done=work(order, report))
     except RemnantError as error:
         report(error=str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as error:
         if said := mendable(error):
             report(error=said)
         else:
             report(fault=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+
+
+def _end_with_parent(pipe: int) -> None:
+    """Wait for the end of the process that started this one, whatever ended it: nobody would hear of the audit any more."""
+    while os.read(pipe, 1):
+        pass
+    os._exit(1)
 
 
 def mendable(error: Exception) -> str:
@@ -51,8 +63,10 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
 
     config = AuditConfig.model_validate(order["config"])
     folder = Folder(Path(order["folder"]), config, lambda stage: report(stage=stage))
-    if order["check"]:
+    if order["task"] == "check":
         return {"faults": folder.faults()}
+    if order["task"] == "estimate":
+        return _estimate(folder, report)
     from remnant.audit.material import digests_of
     from remnant.audit.model import audit_model
     from remnant.audit.results import conclude, machine
@@ -82,6 +96,20 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
         )
         results.write(run.results)
     return {"ruling": results.verdict.ruling}
+
+
+def _estimate(folder: "Folder", report: Any) -> dict[str, Any]:
+    from remnant.audit.forecast import forecast
+    from remnant.audit.model import attacks_of
+
+    material = folder.material()
+    report(stage="audit")
+    attacks = attacks_of(material, folder.config)
+    pieces = forecast(material, folder.config, [attack for attack, why in attacks if not why])
+    return {
+        "pieces": [asdict(piece) for piece in pieces],
+        "not_run": {attack.name: why for attack, why in attacks if why},
+    }
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 """`remnant audit`: one verdict on anybody's model, and an exit code that a release pipeline can gate on."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.options import Config, Quiet, Resume, typed
-from remnant.cli.values import existing
+from remnant.cli.values import existing, within
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
+    from remnant.audit.process import Task
 
 # 2 is bad input and 70 a fault of Remnant, as everywhere.
 EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
@@ -33,6 +35,15 @@ def audit(
     check: Annotated[
         bool, typer.Option("--check", help="Run one batch, say all faults at once, and audit nothing.")
     ] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."
+        ),
+    ] = None,
     init: Annotated[
         bool, typer.Option("--init", help="Write audit.toml and target.py into the folder SUBJECT, and audit nothing.")
     ] = False,
@@ -54,8 +65,11 @@ def audit(
     existing("subject of the audit")(subject)
     place = out or Path(f"{subject.resolve().stem}-audit")
     if subject.is_dir():
-        _folder(subject, place, config, check=check, seed=seed, resume=resume, quiet=quiet)
+        task: Task = "check" if check else "estimate" if estimate else "audit"
+        _folder(subject, place, config, task, seed=seed, minutes=minutes, resume=resume, quiet=quiet)
     elif subject.suffix.lower() in TABLES:
+        if estimate or minutes:
+            raise RemnantError(f"{subject} is a table, which takes seconds; --estimate and --minutes are for a model.")
         _scores(subject, place, config, check=check, seed=seed, resume=resume)
     else:
         raise RemnantError(
@@ -94,20 +108,32 @@ def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed:
         check_scores(table)
         print(f"{table} can be audited.")
         raise typer.Exit
-    audit_scores(table, config_of(config, seed=seed, scenario="outputs"), place, command=typed(), resume=resume)
+    audit_scores(table, config_of(config, scenario="outputs", seed=seed), place, command=typed(), resume=resume)
 
 
 def _folder(
-    folder: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool, quiet: bool
+    folder: Path,
+    place: Path,
+    config: Path | None,
+    task: "Task",
+    *,
+    seed: int | None,
+    minutes: float | None,
+    resume: bool,
+    quiet: bool,
 ) -> None:
     settings = config or folder / SETTINGS
     if not settings.is_file():
         raise RemnantError(f"{folder} has no {SETTINGS}; `remnant audit --init {folder}` writes one to start from.")
     from remnant.audit.config import config_of
 
-    read = config_of(settings, seed=seed, scenario="checkpoint")
-    found = _worked(folder, place, read, check=check, resume=resume, quiet=quiet)
-    if check:
+    read = config_of(settings, scenario="checkpoint", seed=seed, minutes=minutes)
+    found = _worked(folder, place, read, task, resume=resume, quiet=quiet)
+    if task == "estimate":
+        for line in forecast_lines(found["pieces"], found["not_run"]):
+            print(line)
+        raise typer.Exit
+    if task == "check":
         for number, fault in enumerate(found["faults"], 1):
             print(f"{number}. {fault}")
         if found["faults"]:
@@ -116,22 +142,41 @@ def _folder(
         raise typer.Exit
 
 
-def _worked(folder: Path, place: Path, config: "AuditConfig", *, check: bool, resume: bool, quiet: bool) -> dict:
+def forecast_lines(pieces: list[dict], not_run: dict[str, str]) -> Iterator[str]:
+    """What each attack and control takes, a line each, and all together; then what is not run."""
+    names = [*(piece["name"] for piece in pieces), *not_run, "together"]
+    width = max(map(len, names))
+    total = {
+        "name": "together",
+        "words": "",
+        **{key: sum(piece[key] for piece in pieces) for key in ("seconds", "bytes")},
+    }
+    for piece in (*pieces, total):
+        amount = f"{piece['seconds'] / 60:8.1f} min {piece['bytes'] / 2**20:8.1f} MiB"
+        yield f"{piece['name']:<{width}} {amount}  {piece['words']}".rstrip()
+    for name, why in not_run.items():
+        yield f"{name:<{width}} is not run: {why}"
+
+
+def _worked(
+    folder: Path, place: Path, config: "AuditConfig", task: "Task", *, resume: bool, quiet: bool
+) -> dict[str, Any]:
     from remnant.audit.before import faults_before
     from remnant.audit.process import WorkerError, in_own_process
     from remnant.base.progress import say
     from remnant.base.run import Run
     from remnant.cli.main import FAULT
 
-    if not check:
+    if task != "check":
         # Before PyTorch and the owner's code take their time. A check runs all of it, and says all at once.
         for fault in faults_before(folder, config):
             raise RemnantError(fault)
+    if task == "audit":
         Run.free(place, "audit", resume=resume)
     try:
-        return in_own_process(folder, place, config, check=check, resume=resume, quiet=quiet, command=typed())
+        return in_own_process(folder, place, config, task=task, resume=resume, quiet=quiet, command=typed())
     except RemnantError:
-        if not check and (place / "run.json").exists():
+        if task == "audit" and (place / "run.json").exists():
             say(f"What was done is kept in {place}; add --resume to go on from there.")
         raise
     except WorkerError:

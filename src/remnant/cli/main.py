@@ -32,7 +32,9 @@ class _Commands(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say("remnant: stopped; nothing is half-written, and a study goes on where it was with --resume.")
+            say(
+                "remnant: stopped; nothing is half-written, and a study or an audit goes on where it was with --resume."
+            )
             raise typer.Exit(130) from None
 
 

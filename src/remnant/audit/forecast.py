@@ -1,0 +1,151 @@
+"""What an audit will take on this machine: one step of each attack and control timed, and multiplied; and what fits a time."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from remnant.attacks.attack import Attack, Work
+from remnant.attacks.membership.blind import blind_features_of
+from remnant.audit import cells, fits
+from remnant.audit import planted as planting
+from remnant.audit.config import AuditConfig
+from remnant.audit.material import Material
+from remnant.audit.scenario import BEARS
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.engine.cost import timed
+from remnant.measure.blind import RESAMPLES, blind_test
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.targets.objective import image_loss
+from remnant.targets.seen import seen_latents
+
+LEFT_OUT = "left out by --minutes"
+BLIND, FIT, PLANTED = "blind", "fit", "planted"
+FEW = 10  # of the blind baseline's resamples, which are timed
+VIEWS = 4  # that an attack keeps scores of, about
+CONTROLS = {
+    BLIND: "a classifier that never sees the model",
+    FIT: "whether the model answers better than chance about its members",
+    PLANTED: "a copy that is trained on with some non-members, who must be found; at most so long",
+}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One attack or control: how many `seconds` it takes and `bytes` it leaves. `always`: it is run in however short a time."""
+
+    name: str
+    words: str
+    seconds: float
+    bytes: int = 0
+    always: bool = False
+
+
+def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack]) -> list[Piece]:
+    """A piece for each of the `attacks`, which apply, and for each control, in the order in which they run."""
+    pieces = [_attack(material, config, attack) for attack in attacks]
+    scoring = [piece for piece, attack in zip(pieces, attacks, strict=True) if attack.claim == "patient_scores"]
+    if not scoring:
+        return pieces
+    others = len(material.group(NON_MEMBER)) / max(1, len(material.roles))
+    looks = sum(piece.seconds for piece in scoring) * others
+    seconds = {
+        BLIND: _blind(material),
+        FIT: _fit(material),
+        PLANTED: _planted(material, config.target.planted_steps, looks),
+    }
+    return pieces + [Piece(name, CONTROLS[name], seconds[name], always=name != PLANTED) for name in seconds]
+
+
+def affordable(pieces: Sequence[Piece], minutes: float) -> list[str]:
+    """The names of those that `minutes` leave out: beside what is always run, the cheapest first are kept."""
+    left = 60 * minutes - sum(piece.seconds for piece in pieces if piece.always)
+    out = []
+    for piece in sorted((piece for piece in pieces if not piece.always), key=lambda piece: piece.seconds):
+        left -= piece.seconds
+        if left < 0:
+            out.append(piece.name)
+    return out
+
+
+def forecast_cell(run: Run, material: Material, config: AuditConfig, attacks: Sequence[Attack]) -> dict[str, Any]:
+    """What is left out, as a cell: a run goes on with what it began with, however fast the machine is by then."""
+    assert config.minutes is not None
+    pieces = forecast(material, config, attacks)
+    return {"left_out": affordable(pieces, config.minutes), "pieces": [asdict(piece) for piece in pieces]}
+
+
+def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditConfig) -> list[str]:
+    """Why an audit clears nobody from which an attack was left out that bears on a limit, a sentence each."""
+    asked = {limit.statistic for limit in config.appetite.limits(config.scenario) if limit.asked}
+    return [
+        f"The attack {attack.name!r} was {LEFT_OUT}, and nobody knows what it would have found."
+        for attack in attacks
+        if attack.name in left_out and asked & {*BEARS[attack.claim]}
+    ]
+
+
+def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
+    own, asked = cells.sides(material, attack)
+    part = _batch(asked, material.target.batch)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Work(Seeds(config.seed).child("forecast", attack.name), Path(folder))
+        drawing = attack.claim == "reconstructions"
+        access = (
+            seen_latents(material.target, part, config.target.latents)
+            if drawing
+            else cells.access_of(attack, material.target, part)
+        )
+        if attack.cost:
+            seconds = attack.cost(access, own, attack.settings(), work)
+        else:
+            seconds = timed(lambda: attack.run(access, own, attack.settings(), work)) * len(asked) / len(part)
+    # Reconstructions are drawn once more, of images reduced to as many values.
+    size = 2 * asked.images[0].numel() if drawing else 8 * VIEWS
+    return Piece(attack.name, attack.words, seconds * (1 + drawing), size * len(asked), attack.primary)
+
+
+def _blind(material: Material) -> float:
+    images = material.candidates
+    part = _batch(images, 2 * material.target.batch)
+    features = timed(lambda: blind_features_of(part)) * len(images) / len(part)
+    names = list(dict.fromkeys(images.patients))
+    roles = np.array([material.roles[name] for name in names])
+    width = blind_features_of(part)[1].shape[1]
+    draw = np.random.default_rng(0)
+    table = draw.normal(size=(len(names), width))
+    return features + timed(lambda: blind_test(table, roles, draw, resamples=FEW)) * RESAMPLES / FEW
+
+
+def _fit(material: Material) -> float:
+    images = material.images.of(material.group(MEMBER))
+    part = _batch(images, material.target.batch)
+    answers = [logits for _, logits in material.target.answers(part)]
+    count = min(fits.MOST, len(images))
+    once = timed(lambda: list(material.target.answers(part))) * count / len(part)
+    return once + count**2 * timed(lambda: fits.loss_of(material.target, answers[0], (part.labels or ())[0]))
+
+
+def _planted(material: Material, steps: int, looks: float) -> float:
+    others = material.images.of(material.group(NON_MEMBER))
+    if planting.hindrance(material.target, others):
+        return 0.0
+    copied = material.target.copied()
+    weights = [weight.requires_grad_() for weight in copied.module.parameters() if weight.is_floating_point()]
+
+    def step() -> None:
+        image_loss(copied, others.images[0], (others.labels or ())[0]).backward()
+        for weight in weights:
+            weight.grad = None
+
+    return steps * planting.BATCH * timed(step) + looks * -(-steps // planting.ROUND)
+
+
+def _batch(images: Images, most: int) -> Images:
+    """Images of one shape that pass together."""
+    return images.take(max(images.batches(most), key=len))

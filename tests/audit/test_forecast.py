@@ -1,0 +1,211 @@
+"""What an audit will take, what is left out of a short one, and that a stopped one goes on."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.audit.example import PATIENTS, Classifier, material
+
+from remnant.attacks.inversion import INVERSION, InversionSettings
+from remnant.audit import model
+from remnant.audit.config import AuditConfig
+from remnant.audit.forecast import Piece, affordable, forecast
+from remnant.audit.model import attacks_of, audit_model
+from remnant.audit.results import conclude, machine
+from remnant.base.run import Run
+
+
+def piece(name, seconds, always=False):
+    return Piece(name, "", seconds, always=always)
+
+
+def test_the_cheapest_fit_and_what_is_always_run_counts_first():
+    pieces = [
+        piece("primary", 50, True),
+        piece("dear", 100),
+        piece("cheap", 10),
+        piece("middle", 20),
+        piece("blind", 5, True),
+    ]
+    assert affordable(pieces, 10) == []
+    assert affordable(pieces, 86 / 60) == ["dear"]
+    assert affordable(pieces, 84 / 60) == ["middle", "dear"]
+    assert affordable(pieces, 0.1) == ["cheap", "middle", "dear"]
+
+
+class Slow(Classifier):
+    """Takes its time for every image."""
+
+    EACH = 0.01
+
+    def forward(self, images):
+        time.sleep(self.EACH * len(images))
+        return super().forward(images)
+
+
+def test_a_step_is_timed_and_multiplied(monkeypatch):
+    own, config = material(Classifier, leaks=False), AuditConfig.checked(target={"planted_steps": 40})
+    own.target.module.__class__ = Slow
+    chosen = [attack for attack, why in attacks_of(own, config) if not why]
+    found = {one.name: one for one in forecast(own, config, chosen)}
+    assert list(found) == ["output", "gradient", "blind", "fit", "planted"]
+    # Images that pass: nine places each; once, and once for its layers; those who are planted and those who are looked for.
+    looks = found["output"].seconds + found["gradient"].seconds
+    least = {"output": 9 * PATIENTS, "gradient": PATIENTS, "fit": PATIENTS / 2, "planted": 4 * 40}
+    for name, images in least.items():
+        assert Slow.EACH * images <= found[name].seconds < 4 * Slow.EACH * images + looks + 0.5, name
+    assert found["planted"].seconds > looks
+    assert found["output"].always and found["blind"].always and not found["gradient"].always
+    assert 0 < found["output"].bytes < 10_000
+
+
+def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):
+    own, config = material(Classifier, leaks=False), AuditConfig.checked(minutes=1e-6)
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        parts = audit_model(run, own, config, quiet=True)
+        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+    attacks = {attack.name: attack for attack in results.scenario.attacks}
+    assert attacks["output"].run and {finding.attack for finding in results.findings} == {"output"}
+    assert not attacks["gradient"].run and attacks["gradient"].why == "left out by --minutes"
+    assert [control.kind for control in results.controls] == ["blind"]
+    assert results.verdict.ruling == "cannot tell"
+    assert any("'gradient' was left out by --minutes" in reason for reason in results.verdict.reasons)
+    assert "No leak was planted: left out by --minutes." in results.not_tested
+    # Gone on with on a faster machine it is the same audit.
+    monkeypatch.setattr(model, "forecast_cell", None)
+    (tmp_path / "run" / "cells" / "blind.json").unlink()
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=True) as run:
+        assert audit_model(run, own, config, quiet=True)["findings"] == parts["findings"]
+
+
+def test_nothing_is_left_out_of_a_long_audit(tmp_path):
+    own, config = material(Classifier, leaks=False), AuditConfig.checked(minutes=1000, target={"planted_steps": 20})
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        parts = audit_model(run, own, config, quiet=True)
+    assert {attack.name for attack in parts["attacks"] if attack.run} == {"output", "gradient"}
+    assert not any("left out" in reason for reason in parts["reasons"])
+
+
+def test_inversion_costs_by_its_pairs(tmp_path):
+    from remnant.attacks.attack import Work
+    from remnant.base.seeds import Seeds
+    from remnant.targets.seen import seen_latents
+
+    own = material(Classifier, leaks=False)
+    access, work = seen_latents(own.target, own.candidates, None), Work(Seeds(0), tmp_path)
+    few, many = (INVERSION.cost(access, own.images, InversionSettings(pairs=pairs), work) for pairs in (50, 5000))
+    assert 20 < many / few < 20_000
+
+
+TARGET = """\
+import os
+import time
+from pathlib import Path
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 2)
+
+    def forward(self, images):
+        time.sleep(0.02)
+        return self.linear(images.flatten(1))
+
+def build():
+    Path(__file__).with_name("pid").write_text(str(os.getpid()))
+    return Net()
+
+def data():
+    draw = torch.Generator().manual_seed(0)
+    for i in range(24):
+        yield {"image": torch.rand(1, 8, 8, generator=draw), "label": i % 2, "patient": i, "member": i < 12}
+"""
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """`begun(*options, until)`: `remnant audit own` in a process of its own, up to a file."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "audit.toml").write_text("[target]\nplanted_steps = 200\n")
+    (tmp_path / "own" / "target.py").write_text(TARGET)
+
+    def begin(*options, until):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "remnant", "audit", "own", *options],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # A shell ignores SIGINT for its background jobs, and what ignores it hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        waited = time.monotonic()
+        while not (tmp_path / until).exists() and process.poll() is None and time.monotonic() - waited < 300:
+            time.sleep(0.02)
+        return process
+
+    return begin
+
+
+def gone(pid, seconds=60):
+    waited = time.monotonic()
+    while time.monotonic() - waited < seconds:
+        try:
+            # What has ended may wait for somebody to ask how.
+            if (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_audit_goes_on(begun, remnant, tmp_path, monkeypatch):
+    process = begun(until="own-audit/cells/attack-gradient.json")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 130, said
+    assert (
+        said[-1].startswith("remnant: stopped")
+        and "--resume" in said[-1]
+        and not any("Traceback" in line for line in said)
+    )
+    assert gone(int((tmp_path / "own" / "pid").read_text()))
+    assert not (tmp_path / "own-audit" / "results.json").exists()
+    cell = tmp_path / "own-audit" / "cells" / "attack-output.json"
+    kept = cell.stat().st_mtime_ns
+    monkeypatch.chdir(tmp_path)
+    code, said, _ = remnant("audit", "own", "--resume", "--quiet")
+    assert code == 3 and cell.stat().st_mtime_ns == kept, said
+
+
+def test_the_owners_process_ends_with_ours(begun, tmp_path):
+    process = begun(until="own/pid")
+    process.kill()
+    process.wait()
+    assert gone(int((tmp_path / "own" / "pid").read_text()))
+
+
+def test_an_estimate_is_printed_and_nothing_is_begun(begun, remnant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, said, printed = remnant("audit", "own", "--estimate")
+    lines = printed.splitlines()
+    assert code == 0, said
+    assert [line.split()[0] for line in lines] == [
+        "output",
+        "gradient",
+        "blind",
+        "fit",
+        "planted",
+        "together",
+        "inversion",
+    ]
+    assert all(" min " in line and " MiB" in line for line in lines[:-1]) and "is not run: the recipient" in lines[-1]
+    assert not (tmp_path / "own-audit").exists()
+    code, said, _ = remnant("audit", "own", "--minutes", "0")
+    assert code == 2 and "--minutes must be at least 0.01" in said[-1]
