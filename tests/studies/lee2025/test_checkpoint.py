@@ -78,7 +78,7 @@ def test_candidates_are_kept_as_they_were_drawn(finished):
 def test_without_patients_the_run_says_so_and_keeps_nothing(tmp_path, stranger, prior_file, capsys):
     asked = Asked(tmp_path / "run")
     report = audit_checkpoint(stranger, SETTINGS, asked, prior=prior_file, cache=tmp_path / "cache")
-    assert re.search(r"\d attacks: about \d+ min with 1 workers, ", capsys.readouterr().err)
+    assert re.search(r"\d attacks: about \d+ min with 1 worker, ", capsys.readouterr().err)
     assert report.exists() and [path.name for path in (tmp_path / "run" / "private").iterdir()] == ["key"]
     results = Results.read(tmp_path / "run" / "results.json")
     assert not any("column split" in text for text in results.not_tested)

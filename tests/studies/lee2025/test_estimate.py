@@ -27,7 +27,7 @@ def test_a_forecast_counts_what_is_left_alone(tmp_path, capsys):
         foretell(run, settings, cells, workers=1, loads=loads, side=settings.side)
         return capsys.readouterr().err
 
-    assert re.match(r"9 targets and 19 attacks: about \d+ min with 1 workers", said())
+    assert re.match(r"9 targets and 19 attacks: about \d+ min with 1 worker", said())
     last = next(cell for cell in cells if cell.work is attack_cell)
     for cell in cells:
         if cell is not last:

@@ -33,7 +33,7 @@ def test_a_step_counts_as_often_as_it_is_taken(run, monkeypatch, capsys):
     cells = cells_of(SETTINGS)
     estimate.foretell(run, SETTINGS, cells, workers=1)
     said = capsys.readouterr().err
-    assert said.startswith("3 segmenters and 3 attacks: about 120 min with 1 workers, and ")
+    assert said.startswith("3 segmenters and 3 attacks: about 120 min with 1 worker, and ")
     estimate.foretell(run, SETTINGS, cells, workers=2)
     assert "about 60 min with 2 workers" in capsys.readouterr().err
     *others, last = sorted(cells, key=lambda cell: cell.name.startswith("attack-"))
