@@ -32,7 +32,7 @@ def test_a_forecast_counts_what_is_left_alone(tmp_path, capsys):
     for cell in cells:
         if cell is not last:
             write_json(tmp_path / "cells" / f"{cell.name}.json", {})
-    assert "0 targets and 1 attacks" in said()
+    assert "0 targets and 1 attack:" in said()
     write_json(tmp_path / "cells" / f"{last.name}.json", {})
     assert said() == ""
 
