@@ -40,7 +40,7 @@ def test_a_step_counts_as_often_as_it_is_taken(run, monkeypatch, capsys):
     for cell in others:
         write_json(run.path / "cells" / f"{cell.name}.json", {})
     estimate.foretell(run, SETTINGS, cells, workers=1)
-    assert "0 segmenters and 1 attacks: about 20 min" in capsys.readouterr().err
+    assert "0 segmenters and 1 attack: about 20 min" in capsys.readouterr().err
     write_json(run.path / "cells" / f"{last.name}.json", {})
     estimate.foretell(run, SETTINGS, cells, workers=1)
     assert capsys.readouterr().err == ""
