@@ -71,6 +71,28 @@ def test_a_count_and_its_complement(count, shown):
     assert withheld == (set() if shown == count else {"rank1", "rank1_low", "rank1_high", "p"})
 
 
+@pytest.mark.parametrize(("count", "shown"), [(0, 0), (3, "<10"), (40, 40), (82, ">75"), (85, 85)])
+def test_members_nearer_than_any_stranger_are_a_count_of_patients(count, shown):
+    row = {"members": 85, "non_members": 60, "nearer": count, "nearer_p": 0.02, "expected": 1.4, "auc": 0.6}
+    kept = row_of(row)
+    assert kept["nearer"] == shown and kept["auc"] == 0.6
+    assert kept["nearer_p"] == (0.02 if shown == count else None)
+    row = {"people": 48, "strangers": 85, "nearer": count / 85, "share": 0.5}
+    assert row_of(row) == row, "a share is no count"
+
+
+def test_a_share_of_people_goes_with_their_count():
+    row = {"people": 48, "strangers": 85, "nearer": 46, "share": 46 / 48, "share_low": 0.86, "share_high": 0.995}
+    assert row_of(row) == row | {"nearer": ">38", "share": None, "share_low": None, "share_high": None}
+    assert row_of(row | {"people": 9, "nearer": 4}) == dict.fromkeys(row)
+
+
+def test_how_many_patients_are_somebody_s_nearest_is_a_count_of_patients():
+    assert row_of({"members": 85, "likely": 19, "neighbours": 13})["neighbours"] == 13
+    assert row_of({"members": 85, "likely": 19, "neighbours": 3})["neighbours"] == "<10"
+    assert row_of({"likely": 19, "neighbours": 3})["neighbours"] is None
+
+
 def test_a_count_beside_another_group_is_held_against_its_own():
     row = {"n": 40, "mm_n": 12, "mm_rank1_count": 11, "mm_rank1": 11 / 12, "rank1_count": 20, "rank1": 0.5}
     assert row_of(row) == row | {"mm_rank1_count": ">2", "mm_rank1": None}
@@ -155,6 +177,10 @@ def test_a_frequency_table_with_a_small_cell_goes_whole():
         ("1,000 patients, 48 members, SSIM 0.9 members", False),
         ("AUC 0.75 from 2 patients", True),
         ("nothing of 8 members", True),
+        ("Patients (planted): 12 members, 9 patients for validation", True),
+        ("30 members, and 3 patients who stand in the gallery alone", True),
+        ("12 patients train the attacks; 9 other patients, whom no training saw, are reported", True),
+        ("Those resemble 3 training patients", True),
         ("identifies 3.3% of 60 members", True),
         ("identifies 3.3 % of the 60 members", True),
         ("identifies 3.3% [0.4%, 11.5%] of 60 members", True),
@@ -192,6 +218,38 @@ def test_a_percentage_without_its_number_is_held_against_the_groups_of_the_run(s
     told = aggregate(results, 10).results
     kept = [told.headline == said, bool(told.findings), bool(told.highlights), bool(told.sections[0].text)]
     assert kept == [not few] * 4
+
+
+@pytest.mark.parametrize("name", ["notices", "threat_model", "attacked", "not_tested", "no_conclusion", "left_open"])
+def test_a_list_of_sentences_keeps_none_that_counts_few(name):
+    said = ["Latents of 40 patients were attacked.", "9 other patients, whom no training saw, are reported."]
+    results = with_table("t", [{"patients": 40}], **{name: said})
+    assert getattr(aggregate(results, 10).results, name) == [said[0], "A group had fewer than 10 patients."]
+    assert getattr(aggregate(results, 9).results, name) == said
+
+
+def test_a_caption_keeps_the_sentences_that_count_nobody():
+    caption = "AUC with its interval. Of 9 members and 40 non-members. Higher is more; 95% CI."
+    view = TableView(name="ranks", columns={"rank": "Rank"}, caption=caption)
+    figure = FigureView(name="ranks", kind="rank_histogram", caption=caption)
+    rows = [{"network": "unet", "rank": 1, "patients": 40}]
+    sections = [Section(title="A", table=view, figures=[figure])]
+    results = with_table("ranks", rows).model_copy(update={"sections": sections})
+    (section,) = aggregate(results, 10).results.sections
+    told = "AUC with its interval. Higher is more; 95% CI."
+    assert section.table.caption == section.figures[0].caption == told
+
+
+def test_no_pseudonym_is_left_in_a_text():
+    """The same patient may have another name in each run, but not for whoever has two runs of one key."""
+    said = "Most alike are P-0123abcd and P-ffffffff, of 40 patients."
+    rows = [{"patients": 40, "verdict": said}]
+    results = with_table(
+        "t", rows, headline=said, findings=[said], attacked=[said], settings={"left_out": ["P-0123abcd"]}
+    )
+    told = aggregate(results, 10).results
+    assert "P-0" not in told.model_dump_json() and "P-f" not in told.model_dump_json()
+    assert told.headline == "Most alike are a patient and a patient, of 40 patients."
 
 
 def test_a_verdict_on_nearly_everybody_keeps_a_bound():

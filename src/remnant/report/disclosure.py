@@ -7,6 +7,7 @@ Statistical Disclosure Control for Outputs" (2019).
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Highlight, Results, Row, Section, matching
@@ -14,6 +15,7 @@ from remnant.report.few import bound, coarse, counts_few
 from remnant.report.few_rows import GROUPS, is_count, without_few, without_small_cells
 from remnant.report.figures import FIGURES
 
+PSEUDONYM = re.compile(r"\bP-[0-9a-f]{8}\b")
 PERSON = {"pseudonym", "patient", "subject"}  # a table with one of these columns has a row a patient
 
 
@@ -53,17 +55,18 @@ def aggregate(results: Results, smallest: int) -> Aggregate:
         "headline": headline,
         **{
             name: [
-                f"A group had fewer than {smallest} patients." if counts_few(reason, smallest, sizes) else reason
-                for reason in getattr(results, name)
+                f"A group had fewer than {smallest} patients." if counts_few(text, smallest, sizes) else text
+                for text in getattr(results, name)
             ]
-            for name in ("no_conclusion", "left_open")
+            for name in ("notices", "no_conclusion", "left_open", "threat_model", "attacked", "not_tested")
         },
         "findings": findings,
         "highlights": highlights,
         "command": without_folders(results.command),
         "settings": _settings(results.settings),
     }
-    return Aggregate(results.model_copy(update=changed), tuple(left_out))
+    told = Results.model_validate(without_pseudonyms(results.model_copy(update=changed).model_dump()))
+    return Aggregate(told, tuple(left_out))
 
 
 def told_tables(
@@ -118,6 +121,12 @@ def _section(
 ) -> tuple[Section | None, list[str]]:
     """The section with what can still be shown, or None where that is nothing, and what was left out of it."""
     table, figures, gone = section.table, [], []
+
+    def said(caption: str) -> str:
+        return " ".join(text for text in re.split(r"(?<=[.;]) ", caption) if not counts_few(text, smallest, sizes))
+
+    if table:
+        table = table.model_copy(update={"caption": said(table.caption)})
     if table and (table.name not in tables or (before[table.name] and not tables[table.name])):
         gone.append(f"the table of {section.title!r}")
         table = None
@@ -132,7 +141,7 @@ def _section(
         if view.private or name not in tables or matching(tables[name], view.where) != whole:
             gone.append(f"the figure {view.name!r}")
         else:
-            figures.append(view)
+            figures.append(view.model_copy(update={"caption": said(view.caption)}))
     text = [one for one in section.text if not counts_few(one, smallest, sizes)]
     if not (table or figures) and (section.table or section.figures):
         return None, gone
@@ -148,6 +157,15 @@ def _highlight(one: Highlight, smallest: int, sizes: Collection[int]) -> Highlig
         return None
     told = bound(int(value[1]), smallest, int(value[2]))
     return Highlight(value=f"{told}/{value[2]}", label=one.label)
+
+
+def without_pseudonyms(value: Any) -> Any:
+    """A value of JSON with "a patient" in place of a pseudonym in any of its texts: over several runs it may tell who is who."""
+    if isinstance(value, dict):
+        return {without_pseudonyms(name): without_pseudonyms(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_pseudonyms(item) for item in value]
+    return PSEUDONYM.sub("a patient", value) if isinstance(value, str) else value
 
 
 def without_folders(text: str) -> str:

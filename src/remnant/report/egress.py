@@ -1,6 +1,5 @@
 """The tier of an audit's results that may leave the house: aggregates alone, no number of few patients, no pseudonym, no path."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,13 @@ from remnant.base.files import write_text
 from remnant.base.findings import AuditResults, Control, Finding, Verdict
 from remnant.base.results import Row, Section, Value
 from remnant.report.audit import render_audit
-from remnant.report.disclosure import told_tables, without_folders
+from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
 from remnant.report.few import bound, counts_few, share_small, small
 from remnant.report.few_rows import is_count
 
 NO_PATIENTS = {"images", "scans", "rows"}  # what of a cohort counts something else
 SHARES = {"rank1", "skill", "fold_rank"}  # statistics that are a count of patients divided by `n`
 NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable")
-_PSEUDONYM = re.compile(r"\bP-[0-9a-f]{8}\b")
 
 
 def make_egress(run: Path) -> Path:
@@ -71,7 +69,7 @@ def told_outside(results: AuditResults) -> AuditResults:
         "tables": {**tables, **({"balance": balanced} if balanced else {}), **({"roc": curves} if curves else {})},
         "sections": [*sections, *([Section(title="Withheld", text=gone)] if gone else [])],
     }
-    return AuditResults.model_validate(_cleaned(results.model_copy(update=changed).model_dump()))
+    return AuditResults.model_validate(without_pseudonyms(_cleaned(results.model_copy(update=changed).model_dump())))
 
 
 def _finding(finding: Finding, smallest: int, why: str) -> Finding:
@@ -135,9 +133,9 @@ def _counted(name: str, value: Value, results: AuditResults, smallest: int) -> V
 
 
 def _cleaned(value: Any) -> Any:
-    """All texts without folders of this machine and without pseudonyms."""
+    """All texts without folders of this machine."""
     if isinstance(value, dict):
         return {_cleaned(name): _cleaned(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
-    return _PSEUDONYM.sub("a patient", without_folders(value)) if isinstance(value, str) else value
+    return without_folders(value) if isinstance(value, str) else value

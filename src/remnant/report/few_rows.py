@@ -8,15 +8,29 @@ from remnant.base.results import Row, Value
 from remnant.report.few import bound, counts_few, percentages_few, share_small, small
 from remnant.report.words import split
 
-GROUPS = {"patients", "members", "non_members", "n", "ages", "sexes"}  # how many patients a row speaks of
+GROUPS = {
+    "patients",
+    "members",
+    "non_members",
+    "n",
+    "ages",
+    "sexes",
+    "people",
+    "strangers",
+}  # how many patients a row speaks of
 RANK1 = "rank1_count"
 # Counts of patients with a trait, and which of a row's columns say of how many.
 TRAITS = {"women": "patients", "men": "patients", "sex_right": "sex_known", "nearest_sex_right": "nearest_sex_known"}
-TOTALS = re.compile(r"patients|members|non_members|images|scans|(?:.*_)?n|.*_known")
+# Counts of patients without a column of their own for their share: of which column they are a part, and what gives them back.
+PARTS = {
+    "nearer": (("members", "people"), ("nearer_p", "share", "share_low", "share_high")),
+    "neighbours": (("members",), ()),
+}
+TOTALS = re.compile(r"patients|members|non_members|people|images|scans|(?:.*_)?n|.*_known")
 # Numbers between 0 and 1 that count nobody, though they may happen to be a share: settings, similarities, means of rates, AUC, p,
 # and the ends of intervals, which go with their share.
 NO_SHARE = re.compile(
-    r"published|chance|level|at_|lambda|(?:.*_)?(?:auc|balanced|best|detectable|p|dice|ssim|ncc|mcc|loss|low|high)(?:_|$)"
+    r"(?:(?:goal_)?value|paper|code|map|queried)$|published|chance|level|at_|lambda|(?:.*_)?(?:auc|balanced|best|detectable|p|dice|ssim|ncc|mcc|loss|low|high)(?:_|$)"
 )
 CELLS = {"actual", "predicted"}  # what parts a table of counts into cells
 
@@ -45,6 +59,13 @@ def without_few(row: Row, smallest: int, where: set[str]) -> Row:
                     bounds[name] = bound(value, smallest, total)
                 # The p-value and the interval follow from the count, and the count from each of them.
                 gone |= {other for other in row if other.startswith(f"{before}rank1")} | {"p", "holm_p"} & row.keys()
+        elif name in PARTS and is_count(value):
+            wholes, back = PARTS[name]
+            total = next((row[whole] for whole in wholes if is_count(row.get(whole))), None)
+            if small(value, smallest, total):
+                if total is not None and total >= smallest:
+                    bounds[name] = bound(value, smallest, total)
+                gone |= {name, *back} & row.keys()
         elif name in TRAITS and value is not None and small(value, smallest, None):
             gone |= TRAITS.keys() & row.keys()
         elif isinstance(value, float) and 0 < value < 1 and not NO_SHARE.match(name):

@@ -1,10 +1,12 @@
 import re
+from dataclasses import replace
 
 import pytest
 from tests.report.example import example_results
 from tests.studies.kim2019.example import scans
 
 from remnant.base.results import Results
+from remnant.report.few import counts_few
 from remnant.report.page import make_report
 from remnant.report.tables import build
 from remnant.studies.kim2019 import page
@@ -242,3 +244,18 @@ def test_the_defence_is_not_called_as_published(tables):
         "after Kim 2019, \u03bb 1"
     }
     assert not any("as published" in variant.words for variant in VARIANTS.values())
+
+
+def test_a_group_of_few_is_told_so_that_what_is_published_can_leave_it_out(tables):
+    own = scans()
+    tested = sorted({name for name, role in zip(own.patients, own.roles, strict=True) if role == "test"})
+    few = replace(
+        own,
+        roles=tuple(
+            "other" if name in tested[9:] else role for name, role in zip(own.patients, own.roles, strict=True)
+        ),
+    )
+    (said,) = (text for text in page.attacked(tables, VARIANTS, few) if "reported." in text)
+    assert "; 9 other patients, whom no training saw, are reported." in said and counts_few(
+        said.partition(";")[2], 9 + 1
+    )

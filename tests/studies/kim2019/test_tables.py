@@ -355,3 +355,8 @@ def test_adversaries_that_passed_their_control_are_counted(tables):
     ]
     assert row["adversaries"] == len(judged) > 0
     assert row["proved"] == sum(each["counts"] for each in judged)
+
+
+def test_the_rows_of_a_variant_say_of_how_many_patients_they_are(tables):
+    """What is published of a run withholds rows of few by this number."""
+    assert {row["patients"] for name in ("trade_off", "headline") for row in tables[name]} == {24}

@@ -8,6 +8,7 @@ from tests.studies.lee2025.example import SIDE
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.measure.anonymity import stationary_population
+from remnant.report.few import counts_few
 from remnant.report.page import make_report
 from remnant.report.tables import build
 from remnant.studies.lee2025 import page
@@ -314,3 +315,9 @@ def test_membership_by_the_output_stands_in_the_headline_and_no_control_accuses(
     assert "planted CNN (a control): It was made to." in told["findings"]
     silent = only(both, "cnn", "cnn_planted")
     assert words(silent)["headline"].startswith("CNN: It tells.")
+
+
+def test_a_group_of_few_is_told_so_that_what_is_published_can_leave_it_out(tables):
+    few = changed(tables, "patients", {"patients": 9}, source="public", group="validation")
+    (told,) = (text for text in words(few)["attacked"] if text.startswith("Patients (public)"))
+    assert "9 patients for validation" in told and counts_few("9 patients for validation", 10)

@@ -25,14 +25,15 @@ COLUMNS = {
     "compared class_gain class_gain_low class_gain_high class_gain_p class_gain_p_bound class_gain_detectable class_compared "
     "controls beyond_p beyond_p_bound holm_p holm_p_bound flagged",
     "mitigations": "target against source space auc auc_against excess excess_against balanced balanced_against comparable "
-    "difference low high p p_bound detectable holm_p holm_p_bound",
-    "methods": "target space method auc auc_published difference low high p p_bound detectable flagged holm_p holm_p_bound",
+    "members non_members difference low high p p_bound detectable holm_p holm_p_bound",
+    "methods": "target space method auc auc_published members non_members difference low high p p_bound detectable flagged "
+    "holm_p holm_p_bound",
     "membership_scores": "target space source group pseudonym score",
     "score_groups": "target space source group n mean sd q25 median q75",
     "over_prior": "target space source members non_members auc auc_prior difference low high p p_bound detectable holm_p "
     "holm_p_bound",
     "candidates": "target stage1 mahalanobis likely stage1_cut mahalanobis_cut",
-    "kurtosis": "target set component kurtosis low high",
+    "kurtosis": "target set n component kurtosis low high",
     "entropy": "target set low high count",
     "ages": "target set actual predicted",
     "sexes": "target set actual predicted count",
@@ -344,3 +345,15 @@ def test_primary_tests_share_half_of_the_level_however_many_others_there_are():
 def test_the_level_of_a_flag_is_a_fortieth(p, flagged):
     (row,) = with_verdicts([verdict("published", "target_features", p)], ())
     assert row["flagged"] == flagged and row["holm_p"] == pytest.approx(p)
+
+
+def test_the_rows_of_a_target_say_of_how_many_patients_they_are(tables, invented):
+    """What is published of a run withholds rows of few by these numbers."""
+    for name in ("leak_by_rank", "methods", "mitigations"):
+        assert {(row["members"], row["non_members"]) for row in matching(tables[name], {"target": "cnn"})} <= {(40, 40)}
+        assert all(row["members"] and row["non_members"] for row in tables[name])
+    planted = matching(tables["leak_by_rank"], {"target": "cnn_planted"})
+    assert {row["members"] for row in planted} == {8}
+    assert {row["members"] for row in matching(tables["likely"], {"target": "cnn_planted"})} == {8}
+    (images,) = {row["n"] for row in matching(tables["kurtosis"], {"target": "cnn_planted", "set": "training_images"})}
+    assert images == 8

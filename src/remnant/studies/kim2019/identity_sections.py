@@ -53,7 +53,7 @@ def every_adversary(tables: Tables) -> list[Section]:
             ],
             table=TableView(
                 name="identity",
-                caption="All adversaries on all views. Retrieval beside its chance level, and the published one of "
+                caption="All adversaries on all views. Retrieval beside its chance level, and what was published for "
                 "raw scans.",
                 columns={
                     **WHO,

@@ -117,8 +117,8 @@ def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> l
         f"Scans of {shape} voxels at {scans.spacing_mm:g} mm, segmented into "
         f"{', '.join(label(name) for name in scans.classes[1:])}.",
         f"{counted(patients['training'], 'patient trains', 'patients train')} the networks and the attacks; "
-        f"{patients['test']} others, whom no "
-        "training saw, are reported.",
+        f"{counted(patients['test'], 'other patient, whom no training saw, is', 'other patients, whom no training saw, are')} "
+        "reported.",
     ]
     kind = primary_kind(tables["identity"])
     for each in dict.fromkeys(row["kind"] for row in tables["identity"]):

@@ -42,6 +42,7 @@ def trade_off_rows(tables: Tables) -> Iterator[Row]:
             yield {
                 **{name: dice[name] for name in COLUMNS},
                 "against": against,
+                "patients": _patients(tables, variant),
                 "measure": "balanced" if against == "paper" else "auc",
                 **best,
                 **_proved(tables, variant),
@@ -79,7 +80,7 @@ def headline_rows(tables: Tables) -> Iterator[Row]:
         against_map = _one(differences, attack=STRONGEST)
         people = _one(tables["people"], variant=variant, view="code")
         yield {
-            **{name: row[name] for name in (*COLUMNS, "dice", "dice_low", "dice_high", "loss", "reached")},
+            **{name: row[name] for name in (*COLUMNS, "patients", "dice", "dice_low", "dice_high", "loss", "reached")},
             "paper_attack": row["attack"],
             **{f"paper{end}": row[f"{name}"] for end, name in (("", "value"), ("_low", "low"), ("_high", "high"))},
             **_prefixed("code", identity["code"]),
@@ -128,6 +129,12 @@ def _redrawn(tables: Tables, variant: Value) -> Iterator[Row]:
             "low": row["auc_low"],
             "high": row["auc_high"],
         }
+
+
+def _patients(tables: Tables, variant: Value) -> int | None:
+    """How many patients a variant is attacked on."""
+    rows = matching(tables["identity"], {"variant": variant, "kind": primary_kind(tables["identity"])})
+    return max((int(row["patients"]) for row in rows), default=None)
 
 
 def _proved(tables: Tables, variant: Value) -> Row:

@@ -77,7 +77,7 @@ def distribution_tables(audit: Audited, features: Features | None, seeds: Seeds)
         for place, (value, low, high) in enumerate(
             zip(kurtosis.components, kurtosis.low, kurtosis.high, strict=True), start=1
         ):
-            key: Row = {"target": audit.target, "set": name, "component": place}
+            key: Row = {"target": audit.target, "set": name, "n": len(images), "component": place}
             tables["kurtosis"].append(key | {"kurtosis": number(value), "low": number(low), "high": number(high)})
         tables["entropy"] += _histogram(audit.target, name, entropy)
     return tables

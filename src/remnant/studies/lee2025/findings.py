@@ -197,7 +197,7 @@ def _likely(tables: Tables) -> str:
         return text
     most = max(compared, key=lambda row: row["likely"])
     return (
-        f"{text} Those of the {label(most['target'])} resemble {counted(most['neighbours'], 'different training patient')} (as "
+        f"{text} Those of the {label(most['target'])} resemble {counted(most['neighbours'], 'training patient')} (as "
         f"many draws at random: {most['neighbours_expected']:.1f}), with an SSIM of {_range(most, 'ssim')}; looked up "
         f"among patients whom no training saw, the nearest ones have {_range(most, 'ssim_non_member')}. A match is "
         "found for any image: only a nearer one than among strangers tells."

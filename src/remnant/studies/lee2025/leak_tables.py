@@ -182,8 +182,9 @@ def rank_rows(audit: Audited) -> Iterator[Row]:
     for space in audit.spaces:
         for method in [method for method in (ATTACK, CONTROL) if method in audit.found]:
             members, others = audit.nearest(method, space, order=audit.found[method].order)
+            key: Row = {"target": audit.target, "space": space, "source": method}
+            key |= {"members": members.shape[1], "non_members": others.shape[1]}
             for row in along_ranks(members, others):
-                key: Row = {"target": audit.target, "space": space, "source": method}
                 yield key | {name: number(value) if isinstance(value, float) else value for name, value in row.items()}
 
 

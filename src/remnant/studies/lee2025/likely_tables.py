@@ -30,6 +30,7 @@ def likely_rows(audit: Audited, reader: Reader | None) -> Iterator[Row]:
             "target": audit.target,
             "source": audit.source,
             "method": method,
+            "members": len(audit.patients("members")) if audit.groups else None,
             "candidates": count,
             "likely": int(attacked.likely.sum()),
             "chance": shares[0] * shares[1] * count,

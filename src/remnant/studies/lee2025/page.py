@@ -99,11 +99,11 @@ def _attacked(tables: Tables, prior: str, methods: Sequence[str], side: int) -> 
     groups = {(row["source"], row["group"]): row for row in tables["patients"]}
     for source in dict.fromkeys(row["source"] for row in tables["patients"]):
         parts = [
-            f"{row['patients']} {words}"
+            counted(row["patients"], *words)
             for name, words in (
-                ("members", "members"),
-                ("validation", "for validation"),
-                ("non_members", "non-members"),
+                ("members", ("member",)),
+                ("validation", ("patient for validation", "patients for validation")),
+                ("non_members", ("non-member",)),
             )
             if (row := groups.get((source, name)))
         ]

@@ -86,5 +86,6 @@ def audited(attacked: Sequence[Attacked], groups: Mapping[str, Groups], sources:
 
 
 def contrast_columns(first: Pair, second: Pair, seeds: Seeds) -> Row:
-    """Area of `first` minus that of `second`, the same patients."""
-    return difference_columns(auc_contrast(first, second, seeds.numpy()))
+    """Area of `first` minus that of `second`, the same patients, and how many these are."""
+    numbers: Row = {"members": len(first[0]), "non_members": len(first[1])}
+    return numbers | difference_columns(auc_contrast(first, second, seeds.numpy()))

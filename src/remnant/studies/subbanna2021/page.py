@@ -78,7 +78,9 @@ def _attacked(settings: StudySettings, cohort: Cohort) -> list[str]:
 def _dealt(settings: StudySettings, patients: int) -> str:
     if settings.design == "swap":
         left = patients - 3 * settings.group
-        alone = f", and {left} who stand in the gallery alone" if left else ""
+        alone = (
+            f", and {counted(left, 'patient who stands', 'patients who stand')} in the gallery alone" if left else ""
+        )
         return (
             f"{settings.group} members and as many non-members, who change places in a second fold, {settings.group} patients "
             f"of the attacker's{alone}."
