@@ -3,6 +3,7 @@ import json
 import pytest
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.nnunet import cases_of
 from remnant.cohort.read import read_cohort
 
 SECOND = {
@@ -161,3 +162,24 @@ def test_time_points_are_told_with_the_table_that_parts_them(put, tmp_path):
     assert any(
         "write patients.csv with the columns case and subject_id" in one.text for one in read_cohort(tmp_path).notes
     )
+
+
+def test_cases_as_nnunet_reads_them_have_all_channels(put, write):
+    root = write(SECOND | {"channel_names": {"0": "T1", "1": "T2"}})
+    with pytest.raises(RemnantError, match=r"hip_1 of .* lacks one of 2 channels"):
+        cases_of(root)
+    for name in ("hip_1", "hip_2"):
+        put(root / "imagesTr" / f"{name}_0001.nii.gz")
+    put(root / "patients.csv", "case,subject_id,age,sex\nhip_1,A,40,F\nhip_2,A,,\n")
+    found = cases_of(root)
+    assert list(found) == ["hip_1", "hip_2"]
+    assert found["hip_1"].images == tuple(root / "imagesTr" / f"hip_1_{number:04d}.nii.gz" for number in (0, 1))
+    assert found["hip_1"].labels == root / "labelsTr" / "hip_1.nii.gz"
+    assert [(case.patient, case.age, case.sex) for case in found.values()] == [("A", 40, "F"), ("A", None, None)]
+    (root / "labelsTr" / "hip_2.nii.gz").unlink()
+    with pytest.raises(RemnantError, match=r"hip_2.nii.gz does not exist, and the case hip_2 needs it"):
+        cases_of(root)
+
+
+def test_without_patients_csv_each_case_is_a_person(write):
+    assert [case.patient for case in cases_of(write(SECOND)).values()] == ["hip_1", "hip_2"]

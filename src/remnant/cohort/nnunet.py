@@ -14,7 +14,7 @@ session_id, age and sex. labels.csv in it, where there is one, merges the values
 """
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
@@ -26,6 +26,7 @@ from remnant.cohort.table import make_cohort, own_scheme, read_schemes, read_tab
 
 # At most 18 digits, as everybody else's integers have.
 WHOLE = re.compile(r"-?[0-9]{1,18}")
+PATIENTS = "patients.csv"
 PEOPLE = "write patients.csv with the columns case and subject_id (their person's id)"
 LOOKED_FOR = "nnU-Net (dataset.json, imagesTr and labelsTr)"
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".mgz")
@@ -50,9 +51,7 @@ def read(directory: Path) -> Cohort:
     people = _people(directory)
     cases = []
     for name, image, labels in _files(about, channel, directory):
-        if people is not None and name not in people:
-            raise RemnantError(f"{directory / 'patients.csv'} has no row for the case {name}; add it.")
-        row = people[name] if people is not None else {}
+        row = _row(people, name, directory)
         cases.append(
             Case(
                 patient=row.get("subject_id", name),
@@ -67,6 +66,50 @@ def read(directory: Path) -> Cohort:
         raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_{channel}{_ending(about)}.")
     schemes = read_schemes(directory / "labels.csv", "label") | {scheme.name: scheme}
     return make_cohort(directory, cases, schemes, "labels.csv", notes, PEOPLE)
+
+
+@dataclass(frozen=True)
+class RawCase:
+    """A case as nnU-Net itself reads it: `images`, one a channel, and `labels`; whose it is, and his age and sex where known."""
+
+    images: tuple[Path, ...]
+    labels: Path
+    patient: str
+    age: float | None
+    sex: str | None
+
+
+def cases_of(directory: Path) -> dict[str, RawCase]:
+    """Every training case by name, with all of its channels.
+
+    Raises `RemnantError` as `read` does, and for a file that is not there.
+    """
+    about = read_json(directory / "dataset.json")
+    people = _people(directory)
+    channels = sorted(map(int, _channels(about, directory)))
+    listed = [_files(about, f"{number:04d}", directory) for number in channels]
+    by_name = [{name: image for name, image, _ in files} for files in listed]
+    found = {}
+    for name, _, labels in listed[0]:
+        images = tuple(files[name] for files in by_name if name in files)
+        if len(images) < len(channels):
+            raise RemnantError(
+                f"The case {name} of {directory} lacks one of {len(channels)} channels; copy it to imagesTr."
+            )
+        if missing := next((path for path in (*images, labels) if not path.is_file()), None):
+            raise RemnantError(f"{missing} does not exist, and the case {name} needs it; copy it there.")
+        row = _row(people, name, directory)
+        found[name] = RawCase(
+            images, labels, row.get("subject_id", name), parse_age(row.get("age", "")), parse_sex(row.get("sex", ""))
+        )
+    if not found:
+        raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_0000{_ending(about)}.")
+    return found
+
+
+def knows_people(directory: Path) -> bool:
+    """Whether patients.csv says whose cases are one person's."""
+    return (directory / PATIENTS).is_file()
 
 
 def _scheme(about: dict, directory: Path, notes: list[Note]) -> LabelScheme:
@@ -126,9 +169,7 @@ def _regions(values: dict[str, list[int]], order: object, directory: Path) -> La
 
 def _channel(about: dict, directory: Path, notes: list[Note]) -> str:
     """The suffix of the channel that counts, such as 0000."""
-    channels = about.get("channel_names") or about.get("modality") or {"0": "image"}
-    if not isinstance(channels, dict) or not all(re.fullmatch(r"[0-9]{1,4}", str(number)) for number in channels):
-        raise RemnantError(f"{directory / 'dataset.json'} must number its channels in channel_names; mend it.")
+    channels = _channels(about, directory)
     first = min(channels, key=int)
     if len(channels) > 1:
         notes.append(
@@ -140,16 +181,30 @@ def _channel(about: dict, directory: Path, notes: list[Note]) -> str:
     return f"{int(first):04d}"
 
 
+def _channels(about: dict, directory: Path) -> dict[str, str]:
+    """Name by number."""
+    channels = about.get("channel_names") or about.get("modality") or {"0": "image"}
+    if not isinstance(channels, dict) or not all(re.fullmatch(r"[0-9]{1,4}", str(number)) for number in channels):
+        raise RemnantError(f"{directory / 'dataset.json'} must number its channels in channel_names; mend it.")
+    return channels
+
+
 def _ending(about: dict) -> str:
     return str(about.get("file_ending", ENDINGS[0]))
 
 
 def _people(directory: Path) -> dict[str, dict[str, str]] | None:
-    path = directory / "patients.csv"
-    if not path.is_file():
+    if not knows_people(directory):
         return None
-    rows = read_table(path, ("case", "subject_id")).to_dict("records")
+    rows = read_table(directory / PATIENTS, ("case", "subject_id")).to_dict("records")
     return {row["case"]: row for row in rows}
+
+
+def _row(people: dict[str, dict[str, str]] | None, name: str, directory: Path) -> dict[str, str]:
+    """What patients.csv says of a case, nothing where there is none."""
+    if people is not None and name not in people:
+        raise RemnantError(f"{directory / PATIENTS} has no row for the case {name}; add it.")
+    return people[name] if people is not None else {}
 
 
 def _files(about: dict, channel: str, directory: Path) -> list[tuple[str, Path, Path]]:
