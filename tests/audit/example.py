@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from remnant.audit.material import Material, roles_of
 from remnant.cohort.images import Images
+from remnant.targets.adapters import Trained
 from remnant.targets.audited import Audited
 from remnant.targets.head import head_of
 
@@ -72,3 +73,23 @@ def material(kind, *, leaks, seed=0, patients=PATIENTS):
     head, labels = head_of(raw, [np.asarray(label) for label in images.labels], images.images[0])
     images = Images(images.images, tuple(labels), images.patients)
     return Material(Audited(network, head), images, roles_of(images.patients, members), {"name": kind.__name__})
+
+
+def folds(kind, *, leaks, models=4, seed=0, patients=32):
+    """The networks of a cross-validation, each of which learned the others' patients by heart, or nobody's; two images each."""
+    images = images_of(kind, seed, 2 * patients)
+    names = tuple(f"p{i // 2}" for i in range(2 * patients))
+    place = np.array([i // 2 % models for i in range(2 * patients)])
+    networks = [
+        trained(kind, images.take(np.flatnonzero(place != one)), seed + one, 150 if leaks else 0)
+        for one in range(models)
+    ]
+    raw = networks[0](torch.stack(images.images[:4]))
+    head, labels = head_of(raw, [np.asarray(label) for label in images.labels], images.images[0])
+    return Trained(
+        tuple(Audited(network, head) for network in networks),
+        tuple(f"fold {one}" for one in range(models)),
+        Images(images.images, tuple(labels), names),
+        tuple(place.tolist()),
+        {"name": kind.__name__},
+    )

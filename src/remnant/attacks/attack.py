@@ -24,11 +24,16 @@ class NoSettings(Settings):
 
 @dataclass(frozen=True)
 class Scores:
-    """How member-like each of the candidates' patients looks in one `view`, in words: `scores` (n,), higher for more so."""
+    """How member-like each of the candidates' patients looks in one `view`, in words: `scores` (n,), higher for more so.
+
+    `losses` (n, 1 + references): what was seen of each patient under the target and under each reference, where that is of use
+    beside the scores.
+    """
 
     view: str
     patients: tuple[str, ...]
     scores: np.ndarray
+    losses: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ class Attack:
     `access` is what `targets.seen` hands over for the kind of access; `own` are the attacker's images, None where he has none.
     `words`: what the attack does, a noun phrase. `applies(target, candidates, own)`: why it does not apply, empty where it does.
     `cost(access, own, settings, work)`: how many seconds it takes here; None where it takes as long for each candidate, of whom
-    some are then tried. `source`: who described it. `primary`: the first of its views is named before the run, and shares half
-    of the level with no other attack's.
+    some are then tried. `source`: who described it. `primary`: the first of its views is named before the run and shares half
+    of the level with no other attack's, unless a later attack of the list is primary too and applies.
     """
 
     name: str

@@ -7,12 +7,14 @@ from remnant.attacks.attack import Attack
 from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
+from remnant.attacks.membership.references import REFERENCES
 from remnant.base.errors import RemnantError
 
 # A new attack is a file that ends with its `Attack`, and a line here.
 ATTACKS: tuple[Attack, ...] = (
     OUTPUT,
     GRADIENT,
+    REFERENCES,
     INVERSION,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.

@@ -58,11 +58,15 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
 
 
 def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
-    """The blind baseline on the same patients."""
+    """The blind baseline on the same patients; of a cross-validation, those of each fold against the others."""
     names, features = blind_features_of(material.candidates)
-    roles = np.array([material.roles[name] for name in names])
-    found = blind_test(features, roles, Seeds(seed).child("audit", "blind").numpy())
-    return {"controls": [blind_control(found).model_dump(mode="json")]}
+    draw = Seeds(seed).child("audit", "blind").numpy()
+    if material.folds is None:
+        found = blind_test(features, np.array([material.roles[name] for name in names]), draw)
+        return {"controls": [blind_control(found).model_dump(mode="json")]}
+    roles = material.folds.roles(names)
+    found = blind_test(np.broadcast_to(features, (len(roles), *features.shape)), roles, draw)
+    return {"controls": [blind_control(found, groups="the patients of a fold from the others").model_dump(mode="json")]}
 
 
 def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
@@ -73,13 +77,13 @@ def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
 def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:
     """Train a copy on with some non-members until every attack finds them among the others, or for so many `steps`."""
     seeds = Seeds(seed).child("audit", "planted")
-    others = material.group(NON_MEMBER)
+    target, others = material.planting
     who = planting.chosen(others, seeds)
-    why = planting.hindrance(material.target, material.images.of(others)) if len(who) > 1 else "too few non-members"
+    why = planting.hindrance(target, material.images.of(others)) if len(who) > 1 else "too few non-members"
     if why:
         return {"controls": [], "patients": 0, "why": why}
     images, found, taken = material.images.of(others), {}, 0
-    for copied, taken, loss in planting.trained_on(material.target, material.images.of(who), seeds, steps):
+    for copied, taken, loss in planting.trained_on(target, material.images.of(who), seeds, steps):
         run.log("planted", "round", step=taken, loss=loss)
         for attack in attacks:
             work = _work(run, attack, seed)

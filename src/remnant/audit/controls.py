@@ -14,8 +14,9 @@ PLANTED_AUC = 0.95
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
 
 
-def blind_control(test: MembershipTest) -> Control:
-    """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided."""
+def blind_control(test: MembershipTest, groups: str = "the groups") -> Control:
+    """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided. `groups`: whom
+    it is to distinguish, in words."""
     passed = test.p > LEVEL / 2
     return Control(
         kind="blind",
@@ -26,9 +27,9 @@ def blind_control(test: MembershipTest) -> Control:
         n=test.auc.n,
         passed=passed,
         sentence=(
-            f"A classifier that never saw the model does not distinguish the groups (AUC {_said(test.auc)})."
+            f"A classifier that never saw the model does not distinguish {groups} (AUC {_said(test.auc)})."
             if passed
-            else f"A classifier that never saw the model distinguishes the groups (AUC {_said(test.auc)}): they differ by "
+            else f"A classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}): they differ by "
             "themselves."
         ),
     )

@@ -21,7 +21,7 @@ from remnant.cohort.images import Images
 from remnant.engine.cost import timed
 from remnant.measure.blind import RESAMPLES, blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
-from remnant.targets.objective import image_loss
+from remnant.targets.objective import training_loss
 from remnant.targets.seen import seen_latents
 
 LEFT_OUT = "left out by --minutes"
@@ -52,7 +52,7 @@ def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack])
     scoring = [piece for piece, attack in zip(pieces, attacks, strict=True) if attack.claim == "patient_scores"]
     if not scoring:
         return pieces
-    others = len(material.group(NON_MEMBER)) / max(1, len(material.roles))
+    others = len(material.planting[1]) / max(1, len(material.roles))
     looks = sum(piece.seconds for piece in scoring) * others
     seconds = {
         BLIND: _blind(material),
@@ -119,7 +119,8 @@ def _blind(material: Material) -> float:
     width = blind_features_of(part)[1].shape[1]
     draw = np.random.default_rng(0)
     table = draw.normal(size=(len(names), width))
-    return features + timed(lambda: blind_test(table, roles, draw, resamples=FEW)) * RESAMPLES / FEW
+    models = material.folds.models if material.folds else 1
+    return features + models * timed(lambda: blind_test(table, roles, draw, resamples=FEW)) * RESAMPLES / FEW
 
 
 def _fit(material: Material) -> float:
@@ -132,14 +133,15 @@ def _fit(material: Material) -> float:
 
 
 def _planted(material: Material, steps: int, looks: float) -> float:
-    others = material.images.of(material.group(NON_MEMBER))
-    if planting.hindrance(material.target, others):
+    target, who = material.planting
+    others = material.images.of(who)
+    if planting.hindrance(target, others):
         return 0.0
-    copied = material.target.copied()
+    copied = target.copied()
     weights = [weight.requires_grad_() for weight in copied.module.parameters() if weight.is_floating_point()]
 
     def step() -> None:
-        image_loss(copied, others.images[0], (others.labels or ())[0]).backward()
+        training_loss(copied, others.images[0], (others.labels or ())[0]).backward()
         for weight in weights:
             weight.grad = None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from remnant.attacks.attack import Attack, Reconstructions, Scores
+from remnant.attacks.attack import Reconstructions, Scores
 from remnant.audit.rows import Scored
 from remnant.base.files import atomic_path
 from remnant.base.run import Run
@@ -15,25 +15,33 @@ FOLDER = "claims"
 
 
 def keep_scores(run: Run, attack: str, claims: Sequence[Scores]) -> None:
-    """Keep the claims of a membership attack."""
+    """Keep the claims of a membership attack, and the losses that came with one."""
+    losses = next((claim.losses for claim in claims if claim.losses is not None), None)
     _keep(
         run,
         attack,
+        **({} if losses is None else {"losses": losses}),
         views=np.array([claim.view for claim in claims]),
         patients=np.array(claims[0].patients),
         scores=np.stack([claim.scores for claim in claims]),
     )
 
 
-def kept_scores(run: Run, roles: Mapping[str, int], attack: Attack) -> list[Scored]:
-    """They, with the `roles` by patient, which the attack was not told."""
-    with np.load(_file(run, attack.name)) as kept:
+def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[Scored]:
+    """They, with the `roles` by patient, which the attack was not told; `primary`: its first view was named before the run."""
+    with np.load(_file(run, attack)) as kept:
         patients = tuple(map(str, kept["patients"]))
         whose = np.array([roles[patient] for patient in patients])
         return [
-            Scored(attack.name, str(view), patients, scores, whose, attack.primary and place == 0)
+            Scored(attack, str(view), patients, scores, whose, primary and place == 0)
             for place, (view, scores) in enumerate(zip(kept["views"], kept["scores"], strict=True))
         ]
+
+
+def kept_losses(run: Run, attack: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Patients and their losses (n, 1 + references) under the target and its references."""
+    with np.load(_file(run, attack)) as kept:
+        return tuple(map(str, kept["patients"])), kept["losses"]
 
 
 def keep_reconstructions(run: Run, attack: str, claims: Sequence[Reconstructions]) -> None:

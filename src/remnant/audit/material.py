@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remnant.audit.folds import Folds
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
 from remnant.base.texts import counted, short
@@ -24,7 +25,8 @@ TRIED = 4  # images whose loss says whether it is the same
 class Material:
     """The `target` and all `images`; `roles` by patient. `model`: what is known of the network, for the decision sheet.
 
-    `notes`: what a reader must know of either, a sentence each.
+    `notes`: what a reader must know of either, a sentence each. `folds`: of a cross-validation, who was held out by which of its
+    models. `other_planting`: `planting` of a target that is no single network.
     """
 
     target: Audited
@@ -33,10 +35,17 @@ class Material:
     model: Mapping[str, Value]
     notes: tuple[str, ...] = ()
     checkpoints: Mapping[str, str] = field(default_factory=dict)
+    folds: Folds | None = None
+    other_planting: tuple[Audited, tuple[str, ...]] | None = None
 
     def group(self, role: int) -> tuple[str, ...]:
         """The patients of a role, in the order of their first image."""
         return tuple(patient for patient in dict.fromkeys(self.images.patients) if self.roles[patient] == role)
+
+    @property
+    def planting(self) -> tuple[Audited, tuple[str, ...]]:
+        """The network in which the positive control is planted, and the patients whom it has not seen."""
+        return self.other_planting or (self.target, self.group(NON_MEMBER))
 
     @property
     def own(self) -> Images | None:

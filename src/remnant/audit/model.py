@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.attack import Attack
+from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
 from remnant.audit import cells
+from remnant.audit import folds as fold_tables
 from remnant.audit.config import AuditConfig
 from remnant.audit.family import adjusted, levels
 from remnant.audit.fits import misfit
 from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
 from remnant.audit.identified import identification_rows
-from remnant.audit.kept import kept_reconstructions, kept_scores
+from remnant.audit.kept import kept_losses, kept_reconstructions, kept_scores
 from remnant.audit.material import Material
 from remnant.audit.rows import membership_rows
 from remnant.audit.scenario import SEEN
@@ -23,6 +25,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import patient_means
 from remnant.engine.cells import Cell, run_cells
+from remnant.measure.fold_rank import FoldRank, fold_rank
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 SEES = {
@@ -58,16 +61,31 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     found = run_cells(run, cells_of(material, config, chosen, left_out), workers=1, quiet=quiet)
     scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
     drawing = [attack for attack in chosen if attack.claim == "reconstructions"]
-    claims = [claim for attack in scoring for claim in kept_scores(run, material.roles, attack)]
+    primary = next((attack for attack in reversed(scoring) if attack.primary), None)
+    claims = [
+        claim
+        for attack in scoring
+        for claim in kept_scores(run, material.roles, attack.name, primary=attack is primary)
+    ]
+    folds = _fold_rank(run, material, config.seed) if REFERENCES in scoring else None
     drawn = {attack.name: kept_reconstructions(run, attack.name) for attack in drawing}
     level = levels(
         [
             *((claim.key, claim.primary) for claim in claims),
+            *([(fold_tables.KEY, True)] if folds else []),
             *(((name, claim.view, ""), False) for name, own in drawn.items() for claim in own),
         ]
     )
     seeds = Seeds(config.seed).child("audit", "tests").numpy()
     rows = membership_rows(claims, level, seeds)
+    tables = {
+        "roc": [row for claim in claims for row in roc_rows(claim)],
+        "balance": balance_rows(*traits_of(material)),
+    }
+    if folds and material.folds:
+        share = level[fold_tables.KEY]
+        rows += fold_tables.fold_rank_findings(folds, share, released=material.folds.released is None)
+        tables |= {"fold_rank": fold_tables.fold_rank_rows(folds), "fold_power": fold_tables.power_rows(folds, share)}
     if drawing:
         rows += identification_rows(drawn, cells.sides(material, drawing[0])[1], level)
     return {
@@ -77,18 +95,30 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "attacks": [
             AttackRun(name=attack.name, words=attack.words, run=not why, why=why, claim=attack.claim)
             for attack, why in attacks
-        ],
+        ]
+        + (
+            [AttackRun(name=fold_tables.NAME, words=fold_tables.WORDS, run=True, claim="patient_scores")]
+            if folds
+            else []
+        ),
         "findings": adjusted(rows),
         "controls": controls_of(found),
-        "tables": {
-            "roc": [row for claim in claims for row in roc_rows(claim)],
-            "balance": balance_rows(*traits_of(material)),
-        },
+        "tables": tables,
         "reasons": [*kept_open(bearing, left_out, config), *(misfit(found[FIT]) if scoring else [])],
         "notices": list(material.notes),
         "not_tested": untried(found, left_out),
         "checkpoints": dict(material.checkpoints),
     }
+
+
+def _fold_rank(run: Run, material: Material, seed: int) -> FoldRank | None:
+    """The fold-rank test on the losses that the calibrated attack kept; None without folds."""
+    if material.folds is None:
+        return None
+    patients, losses = kept_losses(run, REFERENCES.name)
+    held_out = np.array([material.folds.held_out[patient] for patient in patients])
+    draw = Seeds(seed).child("audit", "fold rank").numpy()
+    return fold_rank(material.folds.by_model(patients, losses), held_out, np.array(patients), draw)
 
 
 def cells_of(

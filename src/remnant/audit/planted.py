@@ -13,7 +13,7 @@ from remnant.base.texts import short
 from remnant.cohort.images import Images
 from remnant.engine.device import place
 from remnant.targets.audited import Audited, lacks_memory
-from remnant.targets.objective import image_loss
+from remnant.targets.objective import training_loss
 
 FEWEST, SHARE = 3, 0.25  # patients that are planted: this share of the non-members, and no fewer
 MOST = 20
@@ -31,13 +31,13 @@ def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:
 
 def hindrance(target: Audited, images: Images) -> str:
     """Why no copy of the network can be trained on, tried by one step; empty where one can."""
-    if target.forward is not target.module:
+    if not target.trainable:
         return "the network answers through a sliding window"
     try:
         copied = target.copied()
         for weight in copied.module.parameters():
             weight.requires_grad_(weight.is_floating_point())
-        image_loss(copied, images.images[0], (images.labels or ())[0]).backward()
+        training_loss(copied, images.images[0], (images.labels or ())[0]).backward()
     except RuntimeError as error:
         if lacks_memory(error):
             raise
@@ -64,7 +64,7 @@ def trained_on(target: Audited, own: Images, seeds: Seeds, steps: int) -> Iterat
             order = order or draw.permutation(len(own)).tolist()
             batch, order = order[:BATCH], order[BATCH:]
             optimiser.zero_grad()
-            loss = torch.stack([image_loss(copied, own.images[i], labels[i]) for i in batch]).mean()
+            loss = torch.stack([training_loss(copied, own.images[i], labels[i]) for i in batch]).mean()
             loss.backward()
             optimiser.step()
             losses.append(loss.detach().item())

@@ -2,14 +2,14 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
-from remnant.cohort.images import Images, stacked
+from remnant.cohort.images import Images, Label, stacked
 from remnant.targets.head import Head
 
 # What PyTorch raises where memory runs out, on the CPU and on a GPU.
@@ -20,13 +20,20 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 class Audited:
     """`module` in evaluation mode, its `head`, and `forward`, from a batch (n, channels, *spatial) on the module's device to what
     it answers: the module itself, or a sliding window of it. `loss(module, image, label)`: the owner's own, a scalar tensor for a
-    batch of one. `batch`: images that pass together, fewer once memory ran out."""
+    batch of one. `batch`: images that pass together, fewer once memory ran out.
+
+    `references`: networks of the same recipe that learned from others, or from other shares of the same people. Where `forward`
+    is not the module, `around(module)` makes it of one, and `training(module, image, label)` is the loss, differentiable, by
+    which a copy is trained on."""
 
     module: nn.Module
     head: Head
     forward: Callable[[Tensor], object] = field(default=None)  # type: ignore[assignment]
     loss: Callable[[nn.Module, Tensor, object], Tensor] | None = None
     batch: int = 8
+    references: tuple["Audited", ...] = ()
+    around: Callable[[nn.Module], Callable[[Tensor], object]] | None = None
+    training: Callable[[nn.Module, Tensor, Label], Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.forward is None:
@@ -66,12 +73,17 @@ class Audited:
         half = len(places) // 2
         return torch.cat([self._together(images, part, change) for part in (places[:half], places[half:])])
 
+    @property
+    def trainable(self) -> bool:
+        """Whether a copy can be trained on."""
+        return self.forward is self.module or (self.around is not None and self.training is not None)
+
     def copied(self) -> "Audited":
         """The same with a copy of the module, to be trained on."""
-        if self.forward is not self.module:
+        if not self.trainable:
             raise RemnantError("A network behind a sliding window is not trained on; give patches by data().")
         module = copy.deepcopy(self.module)
-        return Audited(module, self.head, module, self.loss, self.batch)
+        return replace(self, module=module, forward=self.around(module) if self.around else module)
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -23,3 +23,10 @@ def image_loss(target: Audited, image: Tensor, label: Label) -> Tensor:
     truth = torch.as_tensor(label, device=logits.device, dtype=logits.dtype)[None].reshape(logits.shape)
     known = torch.isfinite(truth)
     return functional.binary_cross_entropy_with_logits(logits[known], truth[known])
+
+
+def training_loss(target: Audited, image: Tensor, label: Label) -> Tensor:
+    """What a copy of the target is trained on by: `image_loss`, where the target has no `training` of its own."""
+    if target.training is None:
+        return image_loss(target, image, label)
+    return target.training(target.module, image, label)

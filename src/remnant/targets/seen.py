@@ -23,12 +23,14 @@ from remnant.targets.objective import image_loss
 @dataclass(frozen=True)
 class SeenOutputs:
     """Somebody may ask the model about any images: `ask(images, change)` gives the place and the logits (outputs, *spatial) of
-    each. `losses(images)`: the owner's own loss (n,), None where he gave none. `head` says how to read the answers."""
+    each. `losses(images)`: the owner's own loss (n,), None where he gave none. `head` says how to read the answers. `references`
+    ask other models of the same recipe, as `ask` does."""
 
     candidates: Images
     head: Head
     ask: Callable[..., Iterator[tuple[int, Tensor]]]
     losses: Callable[[Images], np.ndarray] | None
+    references: tuple[Callable[..., Iterator[tuple[int, Tensor]]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def seen_outputs(target: Audited, candidates: Images) -> SeenOutputs:
             pairs = zip(images.images, images.labels or (), strict=True)
             return np.array([float(image_loss(target, image, label)) for image, label in pairs])
 
-    return SeenOutputs(candidates, target.head, target.answers, losses if target.loss else None)
+    references = tuple(one.answers for one in target.references)
+    return SeenOutputs(candidates, target.head, target.answers, losses if target.loss else None, references)
 
 
 def seen_latents(target: Audited, candidates: Images, module: str | None) -> SeenLatents:

@@ -1,0 +1,78 @@
+"""Membership calibrated by reference models that cost no training: the models of other folds, or any of the same recipe.
+
+A patient may be easy for every model. What is left after the mean of the references is taken off is what this one model
+knows of him (difference calibration, Watson et al. 2022, arXiv 2111.08440).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from remnant.attacks.attack import Attack, Scores, Work
+from remnant.attacks.membership.output import segmentation_signals
+from remnant.attacks.membership.signals import signed_margin
+from remnant.base.config import Settings
+from remnant.cohort.images import Images, patient_means
+from remnant.targets.audited import Audited
+from remnant.targets.seen import SeenOutputs
+
+LEAST = 1e-8  # nats, below which a loss is as good as none
+LOSS, DICE, MARGIN = "cross-entropy", "Dice", "signed margin"
+AGAINST = "{} against its mean under the reference models"
+
+
+def by_references(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
+    """One claim a signal: how much better the target fits a patient than the references do on average.
+
+    A classifier: the signed margin. A segmenter: minus the logarithm of the cross-entropy over the foreground, of which the
+    spread grows with its size, and Dice. With the first come the losses under the target and each reference.
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    for number, ask in enumerate((access.ask, *access.references)):
+        work.tell(f"model {number + 1} of {1 + len(access.references)}")
+        for name, values in _signals(access, ask).items():
+            found.setdefault(name, []).append(values)
+    claims = []
+    for name, columns in found.items():
+        patients, means = patient_means(np.stack(columns, axis=1), access.candidates.patients)
+        scores = means[:, 0] - means[:, 1:].mean(1)
+        claims.append(Scores(AGAINST.format(name), patients, scores, None if claims else -means))
+    return claims
+
+
+def _signals(access: SeenOutputs, ask: Callable[..., Iterator[tuple[int, Tensor]]]) -> dict[str, np.ndarray]:
+    """Of one model, (n,) an image, higher for a better fit."""
+    candidates, labels = access.candidates, access.candidates.labels
+    assert labels is not None
+    names = (LOSS, DICE) if access.head.task == "segmentation" else (MARGIN,)
+    found = {name: np.full(len(candidates), math.nan) for name in names}
+    for place, logits in ask(candidates):
+        label = labels[place]
+        if access.head.task == "segmentation":
+            found[DICE][place], fit = segmentation_signals(access.head, logits, torch.as_tensor(label))
+            found[LOSS][place] = -math.log(max(-fit, LEAST))
+        else:
+            truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
+            found[MARGIN][place] = signed_margin(logits[None], truth)[0]
+    return found
+
+
+def _referenced(target: Audited, candidates: Images, own: Images | None) -> str:
+    if not target.references:
+        return "no other models of the same recipe were handed over, such as those of other folds"
+    return "" if candidates.labels is not None else "no labels were handed over"
+
+
+REFERENCES = Attack(
+    "references",
+    "a threshold on how much better the model fits a patient than other models of the same recipe do",
+    access="outputs",
+    claim="patient_scores",
+    run=by_references,
+    source="Watson et al. 2022, arXiv 2111.08440",
+    applies=_referenced,
+    primary=True,
+)

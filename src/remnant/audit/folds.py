@@ -1,0 +1,110 @@
+"""The folds of a cross-validation in an audit: which model each patient is put to, and what the fold-rank test makes of all."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from remnant.audit.family import Key
+from remnant.audit.rows import ends
+from remnant.base.findings import Finding
+from remnant.base.results import Row, number
+from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
+from remnant.measure.fold_rank import FoldRank, share_of
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+
+NAME, VIEW = "fold rank", "which fold's model fits worst"
+KEY: Key = (NAME, VIEW, "")
+WORDS = "how often, of the models of all folds, the one that did not train on a patient fits him worst"
+GROUP = "patients, each under the models of all folds"
+LEAKS = np.arange(0, 3.01, 0.25)  # standard deviations of noise, in the power curve
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Of every patient the place of the model that did not train on him (`held_out`), and of the one that he is put to (`asked`).
+
+    `models`: how many there are. `released`: the one that leaves the house, None where all do.
+    """
+
+    held_out: Mapping[str, int]
+    asked: Mapping[str, int]
+    models: int
+    released: int | None = None
+
+    def role(self, patient: str) -> int:
+        """Whether the model that a patient is put to trained on him."""
+        return NON_MEMBER if self.held_out[patient] == self.asked[patient] else MEMBER
+
+    def roles(self, patients: tuple[str, ...]) -> np.ndarray:
+        """Roles (models, n) of the patients for every model."""
+        own = np.array([self.held_out[patient] for patient in patients])
+        return np.where(own == np.arange(self.models)[:, None], NON_MEMBER, MEMBER)
+
+    def by_model(self, patients: tuple[str, ...], losses: np.ndarray) -> np.ndarray:
+        """Losses (n, models) by the place of the model, of those under the model `asked` and the ones behind it in turn."""
+        shift = np.array([self.asked[patient] for patient in patients])
+        return np.take_along_axis(losses, (np.arange(self.models) - shift[:, None]) % self.models, axis=1)
+
+
+def dealt(held_out: Mapping[str, int], models: int, released: int | None, seeds: Seeds) -> Folds:
+    """Which model each patient is put to: the one `released`, or where all are, half of each fold's patients to the model that
+    did not train on them, and the others to the other models, as evenly as their number allows, by lot."""
+    if released is not None:
+        return Folds(held_out, dict.fromkeys(held_out, released), models, released)
+    draw, asked, more = seeds.child("audit", "folds").numpy(), {}, 0
+    for fold in range(models):
+        own = [patient for patient, one in held_out.items() if one == fold]
+        order = [own[i] for i in draw.permutation(len(own))]
+        # Of odd numbers now these and now those have one more.
+        half, more = (len(own) + more) // 2, (more + len(own)) % 2
+        others = draw.permutation([one for one in range(models) if one != fold])
+        asked |= dict.fromkeys(order[:half], fold)
+        asked |= {patient: int(others[i % len(others)]) for i, patient in enumerate(order[half:])}
+    return Folds(held_out, {patient: asked[patient] for patient in held_out}, models)
+
+
+def fold_rank_findings(test: FoldRank, level: float, *, released: bool, target: str = "model") -> list[Finding]:
+    """The share of patients whose own model is the worst, and where the models of all folds are `released` also the membership
+    advantage of a recipient who counts on it. Of one null and so of one p."""
+    common = {
+        "target": target,
+        "attack": NAME,
+        "view": VIEW,
+        "claim": "patient_scores",
+        "criterion": "inference",
+        "group": GROUP,
+        "n": test.patients,
+        "p": test.p,
+        "p_bound": test.p_bound,
+        "primary": True,
+        "counts": f"{test.count:g} of {counted(test.patients, 'patient')}, {counted(test.folds, 'fold')}",
+    }
+    share = ends(test.share(), test.share(1 - level))
+    detectable = test.detectable(level)
+    found = [Finding(**common, statistic="fold_rank", null=test.chance, **share, detectable=number(detectable))]
+    if released:
+        advantage = ends(test.advantage(), test.advantage(1 - level))
+        least = (test.folds * detectable - 1) / (test.folds - 1)
+        found.append(Finding(**common, statistic="advantage", null=0.0, **advantage, detectable=number(least)))
+    return found
+
+
+def fold_rank_rows(test: FoldRank) -> list[Row]:
+    """The test by each of its three nulls."""
+    nulls = {
+        "patients were dealt to the folds at random": test.p,
+        "for each patient every model is equally likely to be the worst": test.p_within,
+        "models were handed to whole folds at random": None if math.isnan(test.p_folds) else test.p_folds,
+    }
+    return [{"null": null, "p": p} for null, p in nulls.items()]
+
+
+def power_rows(test: FoldRank, level: float) -> list[Row]:
+    """The power curve: how likely a leak of so many standard deviations of noise is seen at this level."""
+    return [
+        {"leak": float(leak), "share": (share := share_of(float(leak), test.folds)), "power": test.power(share, level)}
+        for leak in LEAKS
+    ]

@@ -1,0 +1,156 @@
+"""The audit of a folder that a framework's cross-validation left behind: its models are each other's references."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from remnant.audit.config import AuditConfig
+from remnant.audit.folds import dealt
+from remnant.audit.material import Material, check_images
+from remnant.audit.model import audit_model
+from remnant.audit.results import conclude, machine
+from remnant.base.errors import RemnantError
+from remnant.base.findings import AuditResults
+from remnant.base.progress import say
+from remnant.base.results import Section, TableView
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
+from remnant.engine.device import fabric
+from remnant.targets.adapters import Trained, adapter_of
+from remnant.targets.fold_models import fold_models, with_references
+
+TABLES = (
+    ("Fold rank, by what p is of", "fold_rank", {"null": "What no leak would mean", "p": "p"}),
+    (
+        "Power of the fold-rank test",
+        "fold_power",
+        {"leak": "Leak, standard deviations of noise", "share": "Share of patients", "power": "Power"},
+    ),
+)
+
+
+def read_trained(
+    folder: Path, data: Path | None, splits: Path | None, tell: Callable[[str], None] = lambda note: None
+) -> Trained:
+    """The models and cases of a framework's `folder`; raises `RemnantError` for what does not fit, and for nobody's folder."""
+    adapter = adapter_of(folder)
+    if adapter is None:
+        raise RemnantError(f"{folder} has no folds of trained models; give the folder that the training wrote.")
+    return adapter.read(folder, data, splits, tell)
+
+
+def audit_trained(
+    folder: Path,
+    data: Path | None,
+    config: AuditConfig,
+    out: Path,
+    *,
+    splits: Path | None = None,
+    fold: int | None = None,
+    command: str = "",
+    resume: bool = False,
+    quiet: bool = False,
+) -> AuditResults:
+    """Audit the models of `folder`, of which all are released or that of one `fold`, and leave results.json in `out`.
+
+    Raises `RemnantError` for a folder, data or a fold that do not fit, and for a directory that is taken.
+    """
+    began, worked = time.monotonic(), time.process_time()
+    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    Run.free(out, "audit", resume=resume)
+    Seeds(config.seed)
+    fabric()
+    trained = read_trained(folder, data, splits, _teller(quiet))
+    material, split = material_of(trained, fold, Seeds(config.seed))
+    settings = {
+        **config.resolved(),
+        "folder": str(folder.resolve()),
+        "data": str(data and data.resolve()),
+        "fold": fold,
+        "checkpoints": dict(material.checkpoints),
+    }
+    with Run.start(out, "audit", settings, resume=resume) as run:
+        parts: dict[str, Any] = audit_model(run, material, config, quiet=quiet)
+        parts["cohort"] |= {"folds": len(trained.models), "split over folds": split}
+        sections = [
+            Section(title=title, table=TableView(name=name, columns=columns))
+            for title, name, columns in TABLES
+            if name in parts["tables"]
+        ]
+        results = conclude(
+            config,
+            **parts,
+            sections=sections,
+            notices=[split_said(split)] if split else [],
+            **machine(
+                run,
+                command=command,
+                started=started,
+                seconds=time.monotonic() - began,
+                cpu_seconds=time.process_time() - worked,
+            ),
+        )
+        results.write(run.results)
+    return results
+
+
+def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Material, int]:
+    """What the audit works on, and how many patients have cases in several folds and are left out: every model saw them.
+
+    Where all models are released, half of each fold's patients are put to the model that did not train on them, and half to
+    another one. Raises `RemnantError` for a `fold` that there is not, and where nobody is left.
+    """
+    folds: dict[str, set[int]] = {}
+    for patient, place in zip(trained.images.patients, trained.held_out, strict=True):
+        folds.setdefault(patient, set()).add(place)
+    held_out = {patient: next(iter(own)) for patient, own in folds.items() if len(own) == 1}
+    split = len(folds) - len(held_out)
+    if len(set(held_out.values())) < 2:
+        raise RemnantError(
+            "Nearly everybody has cases in several folds, so that every model saw him and membership is not testable; split by "
+            "patient, and train again."
+        )
+    models, released = list(trained.models), None
+    if fold is not None:
+        if f"fold {fold}" not in trained.names:
+            raise RemnantError(f"There is no fold {fold} among {', '.join(trained.names)}; give one of these.")
+        released = trained.names.index(f"fold {fold}")
+    own = dealt(held_out, len(models), released, seeds)
+    images = trained.images.of(tuple(held_out))
+    roles = {patient: own.role(patient) for patient in dict.fromkeys(images.patients)}
+    check_images(images, roles)
+    first = 0 if released is None else released
+    target = fold_models(models, own.asked) if released is None else with_references(models, released)
+    out = f"all {len(models)} folds" if released is None else trained.names[released]
+    return Material(
+        target,
+        images,
+        roles,
+        {**trained.about, "released": out},
+        trained.notes,
+        trained.checkpoints,
+        own,
+        (with_references(models, first), tuple(p for p in roles if held_out[p] == first)),
+    ), split
+
+
+def split_said(split: int) -> str:
+    """What it means that patients have cases in several folds."""
+    return (
+        f"{counted(split, 'patient has', 'patients have')} cases in several folds: every model trained on some case of theirs, "
+        "so that they are left out here, and the validation of these folds is of people whom the models know."
+    )
+
+
+def _teller(quiet: bool) -> Callable[[str], None]:
+    last = [0.0]
+
+    def tell(note: str) -> None:
+        if not quiet and time.monotonic() - last[0] > 10:
+            say(f"Preparing: {note}.")
+            last[0] = time.monotonic()
+
+    return tell

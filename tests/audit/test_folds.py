@@ -1,0 +1,175 @@
+"""The audit of a cross-validation: who is put to which model, what a leak shows, who is left out."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.audit.example import Classifier, Segmenter, folds
+
+from remnant.attacks.attack import Work
+from remnant.attacks.membership.references import REFERENCES
+from remnant.audit.config import AuditConfig
+from remnant.audit.folds import NAME, Folds, dealt, fold_rank_findings
+from remnant.audit.judge import outcome_of
+from remnant.audit.model import audit_model
+from remnant.audit.trained import material_of
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.measure.fold_rank import FoldRank
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.targets.seen import seen_outputs
+
+
+def audited(tmp_path, trained, fold=None):
+    material, _ = material_of(trained, fold, Seeds(0))
+    config = AuditConfig()
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        return material, audit_model(run, material, config, quiet=True)
+
+
+def outcomes(parts):
+    return {
+        (one.attack, one.statistic): outcome_of(one, parts["controls"])
+        for one in parts["findings"]
+        if one.primary or one.attack == NAME
+    }
+
+
+def held_out(patients, models):
+    return {f"p{i}": i % models for i in range(patients)}
+
+
+def test_half_of_each_fold_is_put_to_the_model_that_did_not_train_on_it():
+    own = dealt(held_out(51, 5), 5, None, Seeds(0))
+    asked = Counter((own.held_out[patient], own.asked[patient]) for patient in own.held_out)
+    roles = Counter(map(own.role, own.held_out))
+    assert abs(roles[MEMBER] - roles[NON_MEMBER]) <= 1
+    for fold in range(5):
+        to_own = asked[fold, fold]
+        others = [asked[fold, one] for one in range(5) if one != fold]
+        assert abs(to_own - sum(others)) <= 1
+        assert max(others) - min(others) <= 1
+
+
+def test_the_deal_is_of_the_seed():
+    first, again, other = (dealt(held_out(40, 4), 4, None, Seeds(seed)).asked for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_of_one_released_model_members_are_who_trained_it():
+    own = dealt(held_out(12, 3), 3, 1, Seeds(0))
+    assert {patient for patient in own.held_out if own.role(patient) == NON_MEMBER} == {"p1", "p4", "p7", "p10"}
+
+
+def test_losses_find_back_to_their_models():
+    own = Folds({"a": 0, "b": 2}, {"a": 1, "b": 2}, 3)
+    # Columns: the model asked, and those behind it in turn.
+    turned = np.array([[11, 12, 10], [22, 20, 21]])
+    assert own.by_model(("a", "b"), turned).tolist() == [[10, 11, 12], [20, 21, 22]]
+    assert (own.roles(("a", "b")) == np.array([[NON_MEMBER, MEMBER], [MEMBER, MEMBER], [MEMBER, NON_MEMBER]])).all()
+
+
+@pytest.mark.parametrize("fold", [None, 1])
+def test_each_patient_is_put_to_his_model_and_the_others_are_references(tmp_path, fold):
+    trained = folds(Classifier, leaks=False)
+    material, _ = material_of(trained, fold, Seeds(0))
+    found = REFERENCES.run(seen_outputs(material.target, material.images), None, None, Work(Seeds(0), tmp_path))[0]
+    losses = material.folds.by_model(found.patients, found.losses)
+    for place, patient in enumerate(found.patients):
+        images = material.images.of([patient])
+        for number, model in enumerate(trained.models):
+            with torch.no_grad():
+                logits = model.module(torch.stack(images.images))
+            truth = torch.tensor(images.labels)
+            own = logits[range(len(truth)), truth]
+            margin = own - logits[range(len(truth)), 1 - truth]
+            assert losses[place, number] == pytest.approx(-float(margin.mean()), abs=1e-4)
+    asked = np.array([material.folds.asked[patient] for patient in found.patients])
+    rows = np.arange(len(asked))
+    mine = losses[rows, asked]
+    others = (losses.sum(1) - mine) / (losses.shape[1] - 1)
+    assert found.scores == pytest.approx(others - mine, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Classifier, Segmenter])
+def test_a_leak_is_exposed_by_calibration_and_fold_rank_and_untrained_networks_are_not(tmp_path, kind):
+    (tmp_path / "silent").mkdir()
+    (tmp_path / "leaking").mkdir()
+    _, leaking = audited(tmp_path / "leaking", folds(kind, leaks=True))
+    _, silent = audited(tmp_path / "silent", folds(kind, leaks=False))
+    expected = {("references", "auc"), ("references", "advantage"), (NAME, "fold_rank"), (NAME, "advantage")}
+    assert {key for key, outcome in outcomes(leaking).items() if outcome == "exposed"} >= expected
+    assert set(outcomes(silent).values()) == {"not shown"}
+    assert all(control.passed for parts in (leaking, silent) for control in parts["controls"])
+    assert {control.kind for control in leaking["controls"]} == {"blind", "planted"}
+    assert leaking["attacks"][-1].name == NAME
+
+
+def test_the_primary_tests_are_the_calibrated_one_and_the_fold_rank(tmp_path):
+    _, parts = audited(tmp_path, folds(Classifier, leaks=False))
+    assert {one.attack for one in parts["findings"] if one.primary} == {"references", NAME}
+
+
+def test_of_one_released_fold_the_advantage_over_all_models_is_no_finding(tmp_path):
+    material, parts = audited(tmp_path, folds(Classifier, leaks=True), fold=2)
+    assert len(material.group(NON_MEMBER)) == 8
+    assert [one.statistic for one in parts["findings"] if one.attack == NAME] == ["fold_rank"]
+    assert parts["model"]["released"] == "fold 2"
+
+
+def test_folds_that_differ_by_themselves_are_found_without_a_model(tmp_path):
+    trained = folds(Classifier, leaks=True)
+    brighter = tuple(
+        image + 2 * (place == 1) for image, place in zip(trained.images.images, trained.held_out, strict=True)
+    )
+    _, parts = audited(tmp_path, replace(trained, images=replace(trained.images, images=brighter)))
+    blind = next(control for control in parts["controls"] if control.kind == "blind")
+    assert not blind.passed
+    assert "distinguishes the patients of a fold from the others" in blind.sentence
+    assert set(outcomes(parts).values()) == {"not testable"}
+
+
+def test_patients_with_cases_in_several_folds_are_left_out():
+    trained = folds(Classifier, leaks=False)
+    places = list(trained.held_out)
+    places[0], places[6] = 1, 2  # an image of p0 and one of p3
+    material, split = material_of(replace(trained, held_out=tuple(places)), None, Seeds(0))
+    assert split == 2
+    assert not {"p0", "p3"} & set(material.images.patients)
+    assert len(material.roles) == 30
+
+
+def test_where_nearly_everybody_is_in_several_folds_nothing_can_be_tested():
+    trained = folds(Classifier, leaks=False)
+    places = tuple(i % 2 for i in range(len(trained.held_out)))
+    with pytest.raises(RemnantError, match="membership is not testable; split by patient"):
+        material_of(replace(trained, held_out=places), None, Seeds(0))
+
+
+def test_a_fold_that_there_is_not():
+    with pytest.raises(RemnantError, match="no fold 7 among fold 0, fold 1, fold 2, fold 3"):
+        material_of(folds(Classifier, leaks=False), 7, Seeds(0))
+
+
+def test_findings_of_the_fold_rank():
+    share, advantage = fold_rank_findings(FoldRank(60, 100, 5, 0.001, False, 0.001, 0.02), 0.0025, released=True)
+    assert (share.value, share.null, share.counts) == (0.6, 0.2, "60 of 100 patients, 5 folds")
+    assert (advantage.value, advantage.null) == (pytest.approx(0.5), 0)
+    assert share.bound_low < share.low < share.value < share.high
+    assert share.detectable == pytest.approx(0.36, abs=0.03)
+    assert advantage.detectable == pytest.approx((5 * share.detectable - 1) / 4)
+    assert share.primary and advantage.primary
+
+
+@pytest.mark.parametrize("fold", [None, 2])
+def test_the_control_is_planted_in_one_model_among_those_whom_it_did_not_see(fold):
+    trained = folds(Classifier, leaks=False)
+    material, _ = material_of(trained, fold, Seeds(0))
+    target, who = material.planting
+    number = fold or 0
+    assert target.module is trained.models[number].module
+    assert sorted(who) == sorted(patient for patient in material.roles if material.folds.held_out[patient] == number)
+    assert [one.module for one in target.references] == [trained.models[(number + c) % 4].module for c in range(1, 4)]
