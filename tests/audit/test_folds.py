@@ -14,7 +14,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.folds import NAME, Folds, dealt, fold_rank_findings
 from remnant.audit.judge import outcome_of
 from remnant.audit.model import audit_model
-from remnant.audit.trained import material_of
+from remnant.audit.trained import forecast_trained, material_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -173,3 +173,11 @@ def test_the_control_is_planted_in_one_model_among_those_whom_it_did_not_see(fol
     assert target.module is trained.models[number].module
     assert sorted(who) == sorted(patient for patient in material.roles if material.folds.held_out[patient] == number)
     assert [one.module for one in target.references] == [trained.models[(number + c) % 4].module for c in range(1, 4)]
+
+
+def test_what_it_takes_is_forecast():
+    material, _ = material_of(folds(Classifier, leaks=False), None, Seeds(0))
+    pieces, not_run = forecast_trained(material, AuditConfig())
+    assert [piece.name for piece in pieces] == ["output", "references", "blind", "fit", "planted"]
+    assert all(piece.seconds > 0 for piece in pieces)
+    assert set(not_run) == {"gradient", "inversion"}

@@ -20,7 +20,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.cost import timed
 from remnant.measure.blind import RESAMPLES, blind_test
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.membership_inference import MEMBER
 from remnant.targets.objective import training_loss
 from remnant.targets.seen import seen_latents
 

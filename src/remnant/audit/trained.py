@@ -8,8 +8,9 @@ from typing import Any
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.folds import dealt
-from remnant.audit.material import Material, check_images
-from remnant.audit.model import audit_model
+from remnant.audit.forecast import Piece, forecast
+from remnant.audit.material import Material, check_images, digests_of
+from remnant.audit.model import attacks_of, audit_model
 from remnant.audit.results import conclude, machine
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
@@ -44,10 +45,10 @@ def read_trained(
 
 def audit_trained(
     folder: Path,
-    data: Path | None,
     config: AuditConfig,
     out: Path,
     *,
+    data: Path | None = None,
     splits: Path | None = None,
     fold: int | None = None,
     command: str = "",
@@ -71,6 +72,7 @@ def audit_trained(
         "data": str(data and data.resolve()),
         "fold": fold,
         "checkpoints": dict(material.checkpoints),
+        **digests_of(material),
     }
     with Run.start(out, "audit", settings, resume=resume) as run:
         parts: dict[str, Any] = audit_model(run, material, config, quiet=quiet)
@@ -84,7 +86,6 @@ def audit_trained(
             config,
             **parts,
             sections=sections,
-            notices=[split_said(split)] if split else [],
             **machine(
                 run,
                 command=command,
@@ -95,6 +96,13 @@ def audit_trained(
         )
         results.write(run.results)
     return results
+
+
+def forecast_trained(material: Material, config: AuditConfig) -> tuple[list[Piece], dict[str, str]]:
+    """What each attack and control takes, and why others are not run."""
+    attacks = attacks_of(material, config)
+    pieces = forecast(material, config, [attack for attack, why in attacks if not why])
+    return pieces, {attack.name: why for attack, why in attacks if why}
 
 
 def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Material, int]:
@@ -130,7 +138,7 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
         images,
         roles,
         {**trained.about, "released": out},
-        trained.notes,
+        (*([split_said(split)] if split else []), *trained.notes),
         trained.checkpoints,
         own,
         (with_references(models, first), tuple(p for p in roles if held_out[p] == first)),
@@ -140,8 +148,8 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
 def split_said(split: int) -> str:
     """What it means that patients have cases in several folds."""
     return (
-        f"{counted(split, 'patient has', 'patients have')} cases in several folds: every model trained on some case of theirs, "
-        "so that they are left out here, and the validation of these folds is of people whom the models know."
+        f"{counted(split, 'patient has', 'patients have')} cases in several folds, so that every model trained on some case of "
+        "theirs: they are left out here. The validation of these folds is of people whom the models know."
     )
 
 

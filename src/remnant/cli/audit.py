@@ -8,6 +8,7 @@ import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.options import Config, Quiet, Resume, typed
+from remnant.cli.trained import Beside, are_trained_folds, audit_folds
 from remnant.cli.values import existing, within
 
 if TYPE_CHECKING:
@@ -25,13 +26,30 @@ def audit(
         Path,
         typer.Argument(
             metavar="SUBJECT",
-            help="A folder with audit.toml and target.py, or a table of scores (.csv: patient, member, score).",
+            help="A folder with audit.toml and target.py, nnU-Net's folder TRAINER__PLANS__CONFIGURATION, or a "
+            "table of scores (.csv: patient, member, score).",
         ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Run directory; by default SUBJECT-audit in the current folder.")
     ] = None,
     config: Config = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("data"), help="Of nnU-Net: the data set that trained the models, nnUNet_raw/DATASET."
+        ),
+    ] = None,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("splits"), help="Of nnU-Net: splits_final.json, where the folds have no validation."
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of nnU-Net: the fold whose model is released; by default those of all are."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Run one batch, say all faults at once, and audit nothing.")
     ] = False,
@@ -64,8 +82,16 @@ def audit(
         raise RemnantError(f"--from {source} belongs to --init, which writes down what a checkpoint tells; add it.")
     existing("subject of the audit")(subject)
     place = out or Path(f"{subject.resolve().stem}-audit")
+    task: Task = "check" if check else "estimate" if estimate else "audit"
+    beside = Beside(data, splits, fold)
+    if are_trained_folds(subject, SETTINGS):
+        from remnant.audit.config import config_of
+
+        read = config_of(config, scenario="checkpoint", seed=seed, minutes=minutes)
+        audit_folds(subject, beside, place, read, task, forecast_lines, resume=resume, quiet=quiet)
+        _told(place, quiet=quiet)
+    beside.refuse(subject)
     if subject.is_dir():
-        task: Task = "check" if check else "estimate" if estimate else "audit"
         _folder(subject, place, config, task, seed=seed, minutes=minutes, resume=resume, quiet=quiet)
     elif subject.suffix.lower() in TABLES:
         if estimate or minutes:
@@ -73,7 +99,8 @@ def audit(
         _scores(subject, place, config, check=check, seed=seed, resume=resume)
     else:
         raise RemnantError(
-            f"{subject} is neither a folder with {SETTINGS} nor a table of scores (.csv); give one of these."
+            f"{subject} is neither a folder with {SETTINGS}, nor one of trained folds, nor a table of scores (.csv); give one of "
+            "these."
         )
     _told(place, quiet=quiet)
 

@@ -1,0 +1,67 @@
+"""`remnant audit` of a folder that a framework's cross-validation left behind."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from remnant.base.errors import RemnantError
+from remnant.cli.options import typed
+
+if TYPE_CHECKING:
+    from remnant.audit.config import AuditConfig
+    from remnant.audit.process import Task
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is said beside the folder: the data, the splits where the folder does not hold them, and the fold that is released."""
+
+    data: Path | None
+    splits: Path | None
+    fold: int | None
+
+    def refuse(self, subject: Path) -> None:
+        """Raise `RemnantError` where any of it is given of another `subject`."""
+        for name, value in vars(self).items():
+            if value is not None:
+                raise RemnantError(f"--{name} is for a folder of trained folds, which {subject} is not; leave it out.")
+
+
+def are_trained_folds(subject: Path, settings: str) -> bool:
+    """Whether it is a framework's folder; one with the owner's `settings` is his."""
+    if not subject.is_dir() or (subject / settings).is_file():
+        return False
+    from remnant.targets.adapters import adapter_of
+
+    return adapter_of(subject) is not None
+
+
+def audit_folds(
+    folder: Path,
+    beside: Beside,
+    place: Path,
+    config: "AuditConfig",
+    task: "Task",
+    lines: Callable[..., object],
+    *,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Audit the folder, or only check it or say how long it takes, by `lines` of pieces."""
+    from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained
+    from remnant.base.seeds import Seeds
+
+    if task == "audit":
+        audit_trained(folder, config, place, **vars(beside), command=typed(), resume=resume, quiet=quiet)
+        return
+    material, _ = material_of(read_trained(folder, beside.data, beside.splits), beside.fold, Seeds(config.seed))
+    if task == "check":
+        print(f"{folder} can be audited.")
+    else:
+        pieces, not_run = forecast_trained(material, config)
+        for line in lines([asdict(piece) for piece in pieces], not_run):
+            print(line)
+    raise typer.Exit

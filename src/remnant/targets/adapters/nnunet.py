@@ -1,0 +1,196 @@
+"""nnU-Net's results: nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION, with plans.json, dataset.json and a fold_N each.
+
+Who trained what stands in the folder itself: a fold's validation holds the cases that its model did not see. Where that was
+taken away, splits_final.json says it, as --splits or where nnU-Net keeps it. Nothing of the folder is executed: checkpoints are
+read as data, and plans.json may name networks and layers of nnU-Net's own packages alone.
+"""
+
+import importlib.util
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import read_json
+from remnant.base.texts import counted, short
+from remnant.targets.adapters import Trained
+
+PREPARED = "nnUNet_preprocessed"  # the folder, and the variable that says where it is
+SPLITS = "splits_final.json"
+# What must be alike in the data that trained and the data that are handed over.
+ALIKE = ("channel_names", "modality", "labels", "regions_class_order")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The folder's files: `plans` and `dataset` as read, `folds` by number with their `checkpoints`."""
+
+    folder: Path
+    plans: dict[str, Any]
+    dataset: dict[str, Any]
+    trainer: str
+    configuration: str
+    folds: tuple[int, ...]
+    checkpoints: tuple[Path, ...]
+
+
+def recognises(folder: Path) -> bool:
+    """Whether the folder has trained folds."""
+    return folder.is_dir() and any(
+        path.is_dir() and re.fullmatch(r"fold_(\d+|all)", path.name) for path in folder.glob("fold_*")
+    )
+
+
+def read(folder: Path, data: Path | None, splits: Path | None, tell: Callable[[str], None]) -> Trained:
+    """The models of all folds, and the cases of `data`, nnUNet_raw/DATASET, prepared by nnunetv2; `splits`: a splits_final.json.
+
+    Raises `RemnantError` for a folder with one fold or without a checkpoint of one, for data of another data set, where nobody
+    says who was in which fold, and without nnunetv2.
+    """
+    # Not before: a folder is recognised without pandas.
+    from remnant.cohort.nnunet import cases_of
+
+    results = results_of(folder)
+    raw = _raw(results, data)
+    cases = cases_of(raw)
+    held_out, notes = held_out_by(results, cases, splits)
+    if importlib.util.find_spec("nnunetv2") is None:
+        raise RemnantError(
+            "nnunetv2, which prepares the scans and predicts, is not installed; run `pip install 'remnant[nnunet]'`."
+        )
+    from remnant.targets.adapters.nnunet_models import trained
+
+    return trained(results, raw, {name: cases[name] for name in held_out}, held_out, notes, tell)
+
+
+def results_of(folder: Path) -> Results:
+    """The folder's files, each looked for."""
+    for name in ("plans.json", "dataset.json"):
+        if not (folder / name).is_file():
+            raise RemnantError(
+                f"{folder} has no {name}; give the folder TRAINER__PLANS__CONFIGURATION as nnU-Net wrote it."
+            )
+    plans, dataset = read_json(folder / "plans.json"), read_json(folder / "dataset.json")
+    trainer, _, configuration = [*folder.resolve().name.split("__"), "", ""][:3]
+    known = plans.get("configurations") if isinstance(plans, dict) else None
+    if not isinstance(known, dict) or configuration not in known:
+        names = ", ".join(short(name) for name in known) if isinstance(known, dict) else "none"
+        raise RemnantError(
+            f"{folder} is called by no configuration of its plans.json ({names}); keep nnU-Net's name "
+            "TRAINER__PLANS__CONFIGURATION."
+        )
+    if not isinstance(dataset, dict) or not isinstance(dataset.get("labels"), dict):
+        raise RemnantError(
+            f"{folder / 'dataset.json'} names no labels; copy it from the data set that trained the models."
+        )
+    folds = sorted(int(path.name[5:]) for path in folder.glob("fold_*") if path.name[5:].isdigit() and path.is_dir())
+    if len(folds) < 2:
+        raise RemnantError(
+            f"{folder} has {counted(len(folds), 'fold')}, and a model is compared with those of other folds; train another fold, "
+            "or audit the one by a folder with audit.toml and target.py."
+        )
+    return Results(folder, plans, dataset, trainer, configuration, tuple(folds), _checkpoints(folder, folds))
+
+
+def _checkpoints(folder: Path, folds: list[int]) -> tuple[Path, ...]:
+    """Of each fold the same kind: the first that all have."""
+    # Not before: a folder is recognised without PyTorch.
+    from remnant.targets.contents import WEIGHTS
+
+    for name in WEIGHTS:
+        found = tuple(folder / f"fold_{fold}" / name for fold in folds)
+        if all(path.is_file() for path in found):
+            return found
+    lacking = next(fold for fold in folds if not (folder / f"fold_{fold}" / WEIGHTS[0]).is_file())
+    raise RemnantError(
+        f"{folder / f'fold_{lacking}'} has no {WEIGHTS[0]}, as other folds may have; finish its training, or move the fold away."
+    )
+
+
+def _raw(results: Results, data: Path | None) -> Path:
+    """The folder of the data set, if it is the one that trained the models."""
+    name = short(results.plans.get("dataset_name", "DatasetXXX"))
+    if data is None:
+        raise RemnantError(f"The scans that trained {results.folder} are needed; add --data nnUNet_raw/{name}.")
+    if not (data / "dataset.json").is_file():
+        raise RemnantError(
+            f"{data} has no dataset.json; give --data the folder nnUNet_raw/{name}, with imagesTr and labelsTr."
+        )
+    own = read_json(data / "dataset.json")
+    if other := [key for key in ALIKE if not isinstance(own, dict) or own.get(key) != results.dataset.get(key)]:
+        raise RemnantError(
+            f"{data} is not the data set that trained {results.folder}: {other[0]} of the two dataset.json differ; give "
+            f"--data nnUNet_raw/{name}."
+        )
+    return data
+
+
+def held_out_by(results: Results, cases: Mapping[str, Any], splits: Path | None) -> tuple[dict[str, int], list[str]]:
+    """By case the place of the fold that held it out, and notes; cases that not exactly one held out are left out, and said so.
+
+    Raises `RemnantError` where nobody says who was held out, and for cases that the data lack.
+    """
+    trained, held, source = _by_splits(results, splits) if splits else _by_validation(results, cases)
+    named = set().union(*trained, *held)
+    if lacking := sorted(named - set(cases)):
+        raise RemnantError(
+            f"The data lack {counted(len(lacking), 'case')} of {source}, such as {short(lacking[0])}; give --data the data set "
+            "that trained the models."
+        )
+    found, left = {}, 0
+    for case in cases:
+        by = [place for place in range(len(held)) if case in held[place]]
+        if len(by) == 1 and all(case in trained[place] for place in range(len(held)) if place != by[0]):
+            found[case] = by[0]
+        else:
+            left += 1
+    if not found:
+        raise RemnantError(
+            f"By {source} no case was held out by one fold alone; the audit needs the folds of one cross-validation."
+        )
+    notes = [f"Who was in which fold is known from {source}."]
+    if left:
+        notes.append(f"{counted(left, 'case was', 'cases were')} not held out by one fold alone, and left out.")
+    return found, notes
+
+
+Sets = list[set[str]]
+
+
+def _by_splits(results: Results, path: Path) -> tuple[Sets, Sets, str]:
+    splits = read_json(path)
+    try:
+        own = [splits[fold] for fold in results.folds]
+        trained, held = ([set(map(str, one[key])) for one in own] for key in ("train", "val"))
+    except (LookupError, TypeError):
+        raise RemnantError(
+            f"{path} does not list train and val of fold {results.folds[-1]}; give the {SPLITS} by which the models were trained."
+        ) from None
+    if both := [case for seen, out in zip(trained, held, strict=True) for case in seen & out]:
+        raise RemnantError(
+            f"{path} has {short(both[0])} in train and val of one fold; give the file by which the models were trained."
+        )
+    return trained, held, str(path)
+
+
+def _by_validation(results: Results, cases: Mapping[str, Any]) -> tuple[Sets, Sets, str]:
+    """From the validation of every fold; else by the splits that lie where nnU-Net keeps them."""
+    ending = str(results.dataset.get("file_ending", ".nii.gz"))
+    held = [
+        {path.name.removesuffix(ending) for path in (results.folder / f"fold_{fold}" / "validation").glob(f"*{ending}")}
+        for fold in results.folds
+    ]
+    if all(held):
+        return [set(cases) - out for out in held], held, "the validation of each fold"
+    dataset = results.folder.resolve().parent
+    for root in (os.environ.get(PREPARED), dataset.parent.parent / PREPARED):
+        if root and (path := Path(root) / dataset.name / SPLITS).is_file():
+            return _by_splits(results, path)
+    without = next(fold for fold, out in zip(results.folds, held, strict=True) if not out)
+    raise RemnantError(
+        f"{results.folder / f'fold_{without}'} has no validation, so nobody says whom its model did not see; add --splits with "
+        f"the {SPLITS} of {PREPARED}."
+    )
