@@ -1,7 +1,7 @@
 """The audit of a folder with audit.toml and target.py: from the owner's code to the material of the audit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -12,18 +12,17 @@ from torch import Tensor, nn
 from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
 from remnant.audit.items import images_of
-from remnant.audit.material import Material, check_images, check_maps, roles_of
-from remnant.audit.trial import answers_of
+from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
+from remnant.audit.material import Material
 from remnant.audit.user import calling, function_of, load_module, seed_libraries
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
-from remnant.base.texts import counted
 from remnant.cohort.images import Images
 from remnant.engine.device import place
 from remnant.targets.audited import Audited
 from remnant.targets.build import build
-from remnant.targets.head import Head, head_of, tensor_of
+from remnant.targets.head import tensor_of
 from remnant.targets.weights import load_weights
 
 
@@ -50,13 +49,13 @@ class Folder:
         """All of it; raises `RemnantError` for the first thing that does not fit."""
         network, notes = self.network()
         images, members = self.images()
-        roles = _roles(images, members)
+        roles = checked_roles(images, members)
         target, images = self.audited(network, images)
         return Material(
             target,
             images,
             roles,
-            self.about(network) | {"answers": _read_as(target.head)},
+            self.about(network) | {"answers": read_as(target.head)},
             notes,
             self.hashes(),
         )
@@ -67,7 +66,7 @@ class Folder:
         network = self._tried(self.network, found)
         table = self._tried(self.images, found)
         if table:
-            self._tried(lambda: _roles(*table), found)
+            self._tried(lambda: checked_roles(*table), found)
         if network and table:
             self._tried(lambda: self.audited(network[0], table[0]), found)
         # What is wrong with target.py itself is met twice.
@@ -112,14 +111,16 @@ class Folder:
     def audited(self, network: nn.Module, images: Images) -> tuple[Audited, Images]:
         """Network and images tried on each other; the labels in the form of the answers."""
         self.tell("answers")
-        forward = _windowed(network, self.config.target.window) if self.config.target.window else network
-        answered = answers_of(network, forward, images, f"data() in {self.target}")
-        head, labels = head_of(answered, images.labels or (), images.images[0])
-        if head.task == "segmentation":
-            check_maps(images.images, labels)
+        settings = self.config.target
         loss = function_of(self.module, "loss", self.target, needed=False)
-        target = Audited(network, head, forward, _owners(loss, self.target), self.config.target.batch)
-        return target, replace(images, labels=tuple(labels))
+        return joined(
+            network,
+            _windowed(network, settings.window) if settings.window else network,
+            images,
+            loss=_owners(loss, self.target) if loss else None,
+            batch=settings.batch,
+            source=f"data() in {self.target}",
+        )
 
     def about(self, network: nn.Module) -> dict[str, Any]:
         """Of the network, for the decision sheet."""
@@ -138,12 +139,6 @@ class Folder:
         return {checkpoint.name: sha256(self.path / checkpoint)} if checkpoint else {}
 
 
-def _roles(images: Images, members: tuple[bool | None, ...]) -> dict[str, int]:
-    roles = roles_of(images.patients, members)
-    check_images(images, roles)
-    return roles
-
-
 def _windowed(network: nn.Module, window: tuple[int, ...]) -> Callable[[Tensor], object]:
     from monai.inferers import SlidingWindowInferer
 
@@ -151,21 +146,9 @@ def _windowed(network: nn.Module, window: tuple[int, ...]) -> Callable[[Tensor],
     return lambda batch: inferer(batch, lambda part: tensor_of(network(part)))
 
 
-def _owners(loss: Callable[..., Tensor] | None, path: Path) -> Callable[[nn.Module, Tensor, object], Tensor] | None:
-    if loss is None:
-        return None
-
+def _owners(loss: Callable[..., Tensor], path: Path) -> Loss:
     def called(module: nn.Module, image: Tensor, label: object) -> Tensor:
         with calling(path, "loss()"):
-            found = loss(module, {"image": image, "label": label})
-        if not isinstance(found, Tensor) or found.numel() != 1:
-            raise RemnantError(f"loss() of {path} must return one number as a tensor; take the mean in it.")
-        return found.reshape(())
+            return one_number(loss(module, {"image": image, "label": label}), f"loss() of {path}")
 
     return called
-
-
-def _read_as(head: Head) -> str:
-    kinds = {"softmax": "exclusive classes", "sigmoid": "independent outputs"}
-    values = "probabilities" if head.probabilities else "logits"
-    return f"read as {values} of {counted(head.outputs, 'output')}, {kinds[head.kind]}"

@@ -24,10 +24,14 @@ def images_of(items: Any, source: str) -> tuple[Images, tuple[bool | None, ...]]
     `member`: true, false, or None for an image that the attacker owns. `age`, `sex`, `site` where they are known. Raises
     `RemnantError` naming the item that does not fit.
     """
+    return table_of(numbered(items, source), source)
+
+
+def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tuple[bool | None, ...]]:
+    """As `images_of`, of items each with how it is called."""
     images, labels, patients, members = [], [], [], []
     details: dict[str, list[Any]] = {name: [] for name in DETAILS}
-    for number, item in enumerate(_each(items, source)):
-        where = f"item {number} of {source}"
+    for where, item in items:
         own = _fields(item, where)
         images.append(_image(own["image"], where))
         labels.append(_label(own["label"], where))
@@ -46,9 +50,14 @@ def images_of(items: Any, source: str) -> tuple[Images, tuple[bool | None, ...]]
     return Images(tuple(images), tuple(labels), tuple(patients), dict(_columns(details))), tuple(members)
 
 
+def numbered(items: Any, source: str) -> Iterator[tuple[str, Any]]:
+    """The items one after another, with how each is called in a sentence."""
+    return ((f"item {number} of {source}", item) for number, item in enumerate(_each(items, source)))
+
+
 def _each(items: Any, source: str) -> Iterable[Any]:
-    """The items one after another: a torch Dataset need not say where it ends but by its length."""
-    if hasattr(items, "__getitem__") and hasattr(items, "__len__") and not isinstance(items, Mapping):
+    # A torch Dataset need not say where it ends but by its length.
+    if hasattr(items, "__getitem__") and hasattr(items, "__len__") and not isinstance(items, Mapping | str):
         return (items[i] for i in range(len(items)))
     if not isinstance(items, Iterable) or isinstance(items, Mapping | str):
         raise RemnantError(
@@ -74,7 +83,8 @@ def _fields(item: Any, where: str) -> dict[str, Any]:
 
 def _image(image: Any, where: str) -> Tensor:
     if isinstance(image, Tensor):
-        found = image.detach().cpu()
+        # Not of a class of its own, such as MONAI's, which does more than it says.
+        found = image.detach().cpu().as_subclass(Tensor)
     else:
         array = np.asarray(image)
         found = torch.from_numpy(np.ascontiguousarray(array)) if array.dtype.kind in "biuf" else torch.zeros(())

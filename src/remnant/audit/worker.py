@@ -4,10 +4,8 @@ import json
 import os
 import sys
 import threading
-import time
 import traceback
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,34 +65,13 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
         return {"faults": folder.faults()}
     if order["task"] == "estimate":
         return _estimate(folder, report)
-    from remnant.audit.material import digests_of
-    from remnant.audit.model import audit_model
-    from remnant.audit.results import conclude, machine
-    from remnant.base.run import Run
-    from remnant.base.seeds import Seeds
-    from remnant.engine.device import fabric
+    from remnant.audit.conduct import Clock, conduct
 
-    began, worked = time.monotonic(), time.process_time()
-    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    clock = Clock()
     material = folder.material()
     report(stage="audit")
-    Seeds(config.seed)
-    fabric()
-    settings = {**config.resolved(), "folder": order["folder"], **digests_of(material)}
-    with Run.start(Path(order["out"]), "audit", settings, resume=order["resume"]) as run:
-        parts = audit_model(run, material, config, quiet=order["quiet"])
-        results = conclude(
-            config,
-            **parts,
-            **machine(
-                run,
-                command=order["command"],
-                started=started,
-                seconds=time.monotonic() - began,
-                cpu_seconds=time.process_time() - worked,
-            ),
-        )
-        results.write(run.results)
+    told = {name: order[name] for name in ("command", "resume", "quiet")}
+    results = conduct(material, config, Path(order["out"]), clock, given={"folder": order["folder"]}, **told)
     return {"ruling": results.verdict.ruling}
 
 
