@@ -9,7 +9,7 @@ from tests.audit.example import PATIENTS, Classifier, Segmenter, material
 
 from remnant.attacks.attack import Work
 from remnant.attacks.registry import all_attacks
-from remnant.audit.cells import _access
+from remnant.audit.cells import access_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of
 from remnant.audit.model import audit_model
@@ -59,7 +59,7 @@ def test_attacks_are_not_told_who_is_a_member(tmp_path):
     for attack in (one for one in scoring if not one.applies(own.target, own.candidates, own.own)):
         work = Work(Seeds(0), tmp_path)
         claims = [
-            attack.run(_access(attack, one.target, one.candidates), None, attack.settings(), work)
+            attack.run(access_of(attack, one.target, one.candidates), None, attack.settings(), work)
             for one in (own, exchanged)
         ]
         told = [[dict(zip(view.patients, view.scores, strict=True)) for view in claim] for claim in claims]
