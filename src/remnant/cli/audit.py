@@ -21,6 +21,22 @@ TABLES = (".csv", ".tsv", ".txt")
 SETTINGS = "audit.toml"
 
 
+def _list(asked: bool) -> None:
+    if not asked:
+        return
+    from remnant.attacks.registry import all_attacks
+
+    rows = [
+        (attack.name, attack.access, attack.claim.replace("_", " "), attack.words, attack.source)
+        for attack in all_attacks().values()
+    ]
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]]
+    for *cells, words, source in rows:
+        kept = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        print(f"{kept}  {words} ({source})")
+    raise typer.Exit
+
+
 def audit(
     subject: Annotated[
         Path,
@@ -71,6 +87,15 @@ def audit(
             "--from", callback=existing("checkpoint"), metavar="CHECKPOINT", help="With --init: the model's weights."
         ),
     ] = None,
+    attacks: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            callback=_list,
+            is_eager=True,
+            help="List the attacks, those of other packages too, and audit nothing.",
+        ),
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     quiet: Quiet = False,

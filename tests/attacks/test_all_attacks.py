@@ -1,0 +1,115 @@
+"""What holds for every attack of the list, and of other packages: one seed one claim, blind to roles, no trace on the target."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.audit import test_latents
+from tests.audit.example import Classifier, Segmenter, material
+
+from remnant.attacks.attack import Work
+from remnant.attacks.registry import all_attacks
+from remnant.audit.cells import access_of, sides
+from remnant.audit.config import AuditConfig
+from remnant.audit.judge import outcome_of
+from remnant.audit.model import audit_model
+from remnant.audit.scenario import SEEN
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.targets.seen import seen_latents
+
+EXAMPLES = {
+    "classifier": lambda leaks: material(Classifier, leaks=leaks),
+    "segmenter": lambda leaks: material(Segmenter, leaks=leaks),
+    "latents": lambda leaks: test_latents.material(keeps=leaks),
+}
+
+
+def example_for(attack, leaks=True):
+    """The first example that the attack applies to, and holds what it looks for."""
+    for name, make in EXAMPLES.items():
+        own = make(leaks)
+        mine, asked = sides(own, attack)
+        if (name == "latents") == (attack.access == "latents") and not attack.applies(own.target, asked, mine):
+            return own
+    pytest.skip(f"{attack.name} needs what no example has")
+
+
+def ran(attack, own, seed, folder):
+    mine, asked = sides(own, attack)
+    access = (
+        seen_latents(own.target, asked, None) if attack.access == "latents" else access_of(attack, own.target, asked)
+    )
+    claims = attack.run(access, mine, attack.settings(), Work(Seeds(seed), folder))
+    return [
+        (claim.view, claim.patients, np.asarray(claim.scores if attack.claim == "patient_scores" else claim.images))
+        for claim in claims
+    ]
+
+
+@pytest.fixture(params=sorted(all_attacks()))
+def attack(request):
+    return all_attacks()[request.param]
+
+
+def test_one_seed_is_one_claim(attack, tmp_path):
+    own = example_for(attack)
+    first, again = (ran(attack, own, 3, tmp_path) for _ in range(2))
+    assert len(first) >= 1
+    for (view, patients, claimed), (other_view, others, same) in zip(first, again, strict=True):
+        assert (view, patients) == (other_view, others) and np.array_equal(claimed, same) and np.isfinite(claimed).all()
+        assert len(claimed) == len(patients)
+
+
+def test_roles_are_not_seen(attack, tmp_path):
+    """Whoever of the candidates is called a member, the claim is the same; only where non-members stand in they are known."""
+    own = example_for(attack)
+    exchanged = replace(own, roles={patient: -role for patient, role in own.roles.items()})
+    by_patient = [
+        [
+            (view, dict(zip(patients, map(bytes, claimed), strict=True)))
+            for view, patients, claimed in ran(attack, one, 3, tmp_path)
+        ]
+        for one in (own, exchanged)
+    ]
+    assert by_patient[0] == by_patient[1]
+
+
+def test_the_target_is_left_as_it_was(attack, tmp_path):
+    own = example_for(attack)
+    module = own.target.module
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    modes = [one.training for one in module.modules()]
+    hooks = sum(len(one._forward_hooks) for one in module.modules())
+    gradients = [None if weight.grad is None else weight.grad.clone() for weight in module.parameters()]
+    ran(attack, own, 3, tmp_path)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert [one.training for one in module.modules()] == modes
+    assert sum(len(one._forward_hooks) for one in module.modules()) == hooks
+    assert not any(weight.requires_grad for weight in module.parameters())
+    for weight, was in zip(module.parameters(), gradients, strict=True):
+        assert weight.grad is was or torch.equal(weight.grad, was)
+
+
+def test_what_it_cannot_do_is_said_and_not_raised(attack):
+    own = material(Classifier, leaks=False)
+    nothing = replace(own.candidates, labels=None)
+    said = attack.applies(own.target, nothing, None)
+    assert isinstance(said, str) and "\n" not in said and not said.endswith(".") and len(said.split()) <= 30
+
+
+def test_words_are_for_a_list(attack):
+    assert attack.words[0].islower() and not attack.words.endswith(".") and len(attack.words.split()) <= 30
+    assert attack.source and attack.name == attack.name.strip() and "/" not in attack.name
+
+
+@pytest.mark.parametrize("leaks", [True, False])
+def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, leaks):
+    own = example_for(attack, leaks)
+    scenario = next(name for name, seen in SEEN.items() if attack.access in seen)
+    config = AuditConfig(scenario=scenario)
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        parts = audit_model(run, own, config, quiet=True)
+    outcomes = {outcome_of(one, parts["controls"]) for one in parts["findings"] if one.attack == attack.name}
+    assert outcomes and ("exposed" in outcomes) == leaks, outcomes

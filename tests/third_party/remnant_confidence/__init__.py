@@ -1,0 +1,1 @@
+"""An attack of another package."""
