@@ -1,16 +1,23 @@
 """What the documents say is so: links lead somewhere, commands exist, the example attack runs."""
 
+import contextlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 import typer.main
+import yaml
 
 from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
+from remnant.audit.appetite import REIDENTIFICATION, Appetite
+from remnant.audit.scenario import RECIPIENTS
 from remnant.base.seeds import Seeds
 from remnant.cli import app
+from remnant.cli.audit import EXIT_CODES
+from remnant.cli.main import FAULT
 from remnant.nets.encoder import Encoder
 from remnant.targets.access import Latents, encode
 
@@ -60,12 +67,15 @@ def test_commands_parse(page, monkeypatch):
             assert rest and rest[0] in command.commands, f"{page.name}: remnant has no {' '.join(words)}"
             command = command.commands[rest.pop(0)]
         # Parses and converts every value, and runs nothing; a wrong option or value raises.
-        command.make_context(" ".join(words), rest)
+        # What only lists has listed, and ends.
+        with contextlib.suppress(typer.Exit):
+            command.make_context(" ".join(words), rest)
 
 
 def test_readme_and_makefile_show_commands():
     assert {words[0] for words in commands(ROOT / "README.md")} == {
         "attack",
+        "audit",
         "study",
         "report",
         "publish",
@@ -103,6 +113,37 @@ def test_example_attack_returns_the_scan_it_knows():
     again = nearest.network(**nearest.arguments(nearest.settings(), decoder))
     again.load_state_dict(decoder.state_dict())
     assert torch.equal(reconstruct(again, access.latents), own[[2, 0]])
+
+
+def test_the_audit_from_python_runs_as_it_is_shown(capsys):
+    (example,) = blocks(ROOT / "docs" / "audit.md", "python")
+    exec(example, {})
+    ruling, *_, page = capsys.readouterr().out.split()
+    assert ruling in EXIT_CODES or ruling == "cannot"
+    assert page.endswith("report.html")
+
+
+def test_the_manual_of_the_audit_says_every_exit_code_limit_and_scenario():
+    text = (ROOT / "docs" / "audit.md").read_text("utf-8")
+    rows = {int(code): means for code, means in re.findall(r"^\| (\d+) \| (.+) \|$", text, flags=re.MULTILINE)}
+    assert {code: rows[code] for code in EXIT_CODES.values()} == {
+        0: "within the risk appetite",
+        1: "outside",
+        3: "cannot tell",
+    }
+    assert {2, 130, FAULT} <= rows.keys()
+    keys = {*re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)}
+    assert keys == {*RECIPIENTS, *Appetite.model_fields} - {"release"}
+    assert all(f"({share:g}: " in text for share, _ in REIDENTIFICATION.values())
+
+
+def test_the_workflow_of_a_release_is_sound():
+    (text,) = blocks(ROOT / "docs" / "audit.md", "yaml")
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["publish"]["needs"] == "audit"
+    (command,) = (step["run"] for step in jobs["audit"]["steps"] if "remnant audit" in step.get("run", ""))
+    words = shlex.split(command.replace("${{ github.ref_name }}", "v1"))
+    typer.main.get_command(app).commands["audit"].make_context("audit", words[2:])
 
 
 def test_pinned_versions_name_no_place():
