@@ -18,6 +18,11 @@ from remnant.targets.audited import Audited
 Access = Literal["outputs", "weights", "latents", "codes"]
 
 
+def without_labels(candidates: Images) -> str:
+    """Why an attack that needs the truth does not apply, empty where it is known."""
+    return "" if candidates.labels is not None else "no labels were handed over"
+
+
 class NoSettings(Settings):
     """Of an attack that has nothing to set."""
 

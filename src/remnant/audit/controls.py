@@ -1,6 +1,7 @@
 """Controls: measurements whose answer is known if all is as it should be, each with its outcome in one sentence."""
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -18,38 +19,19 @@ def blind_control(test: MembershipTest, groups: str = "the groups") -> Control:
     """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided. `groups`: whom
     it is to distinguish, in words."""
     passed = test.p > LEVEL / 2
-    return Control(
-        kind="blind",
-        claim="patient_scores",
-        **named(test.auc),
-        p=test.p,
-        p_bound=test.p_bound,
-        n=test.auc.n,
-        passed=passed,
-        sentence=(
-            f"A classifier that never saw the model does not distinguish {groups} (AUC {_said(test.auc)})."
-            if passed
-            else f"A classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}): they differ by "
-            "themselves."
-        ),
-    )
+    does = "does not distinguish" if passed else "distinguishes"
+    ending = "." if passed else ": they differ by themselves."
+    sentence = f"A classifier that never saw the model {does} {groups} (AUC {_said(test.auc)}){ending}"
+    return _of_test("blind", test, passed, sentence)
 
 
 def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
     """The control of scores that cannot know who is a member; `what` they are of, a noun phrase."""
     test = membership_test(scores.scores, scores.roles, seeds)
     passed = test.p > LEVEL
-    return Control(
-        kind="null",
-        claim="patient_scores",
-        **named(test.auc),
-        p=test.p,
-        p_bound=test.p_bound,
-        n=test.auc.n,
-        passed=passed,
-        sentence=f"{what[0].upper()}{what[1:]} {'does not distinguish' if passed else 'distinguishes'} members from non-members "
-        f"(AUC {_said(test.auc)}).",
-    )
+    does = "does not distinguish" if passed else "distinguishes"
+    sentence = f"{what[0].upper()}{what[1:]} {does} members from non-members (AUC {_said(test.auc)})."
+    return _of_test("null", test, passed, sentence)
 
 
 def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -> Control:
@@ -65,6 +47,19 @@ def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -
         passed=passed,
         sentence=f"Planted members {'are' if passed else 'are not'} found (AUC {found.mean:.2f}, asked {PLANTED_AUC:.2f}"
         f"{'' if passed else '), so that the attack is too weak to clear anybody'}" + (")." if passed else "."),
+    )
+
+
+def _of_test(kind: Literal["blind", "null"], test: MembershipTest, passed: bool, sentence: str) -> Control:
+    return Control(
+        kind=kind,
+        claim="patient_scores",
+        **named(test.auc),
+        p=test.p,
+        p_bound=test.p_bound,
+        n=test.auc.n,
+        passed=passed,
+        sentence=sentence,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from remnant.audit.rows import Scored
 from remnant.base.results import Row, number
-from remnant.measure.balance import balance
+from remnant.measure.balance import Balance, balance
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 POINTS = 101  # of a ROC curve
@@ -31,16 +31,18 @@ def balance_rows(patients: Sequence[str], roles: np.ndarray, traits: Mapping[str
     names = np.array(patients)
     for trait, values in traits.items():
         sides = [part for role in (MEMBER, NON_MEMBER) for part in (values[roles == role], names[roles == role])]
-        found = balance(*sides)
-        rows.append(
-            {
-                "trait": trait,
-                "members": number(found.first),
-                "non_members": number(found.second),
-                "members_known": found.first_patients,
-                "non_members_known": found.second_patients,
-                "difference": number(found.difference),
-                "apart": found.apart,
-            }
-        )
+        rows.append(balance_row(trait, balance(*sides)))
     return rows
+
+
+def balance_row(trait: str, found: Balance) -> Row:
+    """One trait of members, whose group is the first, and of non-members."""
+    return {
+        "trait": trait,
+        "members": number(found.first),
+        "non_members": number(found.second),
+        "members_known": found.first_patients,
+        "non_members_known": found.second_patients,
+        "difference": number(found.difference),
+        "apart": found.apart,
+    }

@@ -3,13 +3,11 @@
 `docs/schema/results.schema.json` is made from these models, so that other programs can read a run without Remnant.
 """
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
-from remnant.base.files import write_json
-from remnant.base.results import ResultsPart, Row, Section, Value, read_results, require_views
+from remnant.base.results import ResultsFile, ResultsPart, Row, Section, Value, require_views
 
 SCHEMA_VERSION = 1
 
@@ -133,7 +131,7 @@ class Scenario(ResultsPart):
     attacks: list[AttackRun] = pydantic.Field(default_factory=list)
 
 
-class AuditResults(ResultsPart):
+class AuditResults(ResultsFile):
     """results.json of an audit.
 
     `model`: name, architecture, parameters, SHA-256 of its file. `cohort`: patients, images, and what unit was counted.
@@ -178,12 +176,3 @@ class AuditResults(ResultsPart):
             if one.finding is not None and one.finding >= len(self.findings):
                 raise ValueError(f"the limit {one.limit!r} is held against the finding {one.finding}, not in findings")
         return self
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read and check a results.json of an audit; raise `RemnantError` naming the place that does not fit."""
-        return read_results(cls, path)
-
-    def write(self, path: Path) -> None:
-        """Write the results as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))

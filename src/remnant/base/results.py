@@ -69,7 +69,20 @@ class Highlight(ResultsPart):
     note: str = ""
 
 
-class Results(ResultsPart):
+class ResultsFile(ResultsPart):
+    """The whole of a results.json."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check a results.json of this kind; raise `RemnantError` naming the place that does not fit."""
+        return read_results(cls, path)
+
+    def write(self, path: Path) -> None:
+        """Write the results as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))
+
+
+class Results(ResultsFile):
     """All results of a finished run. `tables` are lists of flat rows; patients appear by pseudonym alone.
 
     `seconds` on the clock, pauses and other work on the machine included; `cpu_seconds` of the processor, summed over cells.
@@ -114,15 +127,6 @@ class Results(ResultsPart):
     def _views_name_what_exists(self) -> Self:
         require_views(self.sections, self.tables)
         return self
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read and check a results.json; raise `RemnantError` naming the place that does not fit."""
-        return read_results(cls, path)
-
-    def write(self, path: Path) -> None:
-        """Write the results as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))
 
 
 def require_views(sections: Sequence[Section], tables: Mapping[str, list[Row]]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from remnant.attacks.attack import Attack, Scores, Work
+from remnant.attacks.attack import Attack, Scores, Work, without_labels
 from remnant.base.config import Settings
 from remnant.base.texts import short
 from remnant.cohort.images import Images, patient_means
@@ -43,8 +43,8 @@ def _norms(target: Audited, name: str, images: Images) -> list[float]:
 
 
 def _differentiable(target: Audited, candidates: Images, own: Images | None) -> str:
-    if candidates.labels is None:
-        return "no labels were handed over"
+    if why := without_labels(candidates):
+        return why
     if target.forward is not target.module:
         return "the network answers through a sliding window"
     name = layers_run(target.module, candidates.images[0][None].to(target.device)).last_weighed()

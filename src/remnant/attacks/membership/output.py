@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from remnant.attacks.attack import Attack, Scores, Work
+from remnant.attacks.attack import Attack, Scores, Work, without_labels
 from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
@@ -81,7 +81,7 @@ def segmentation_signals(head: Head, logits: Tensor, truth: Tensor) -> tuple[flo
 
 
 def _labelled(target: Audited, candidates: Images, own: Images | None) -> str:
-    return "" if candidates.labels is not None else "no labels were handed over"
+    return without_labels(candidates)
 
 
 OUTPUT = Attack(

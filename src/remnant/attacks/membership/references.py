@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remnant.attacks.attack import Attack, Scores, Work
+from remnant.attacks.attack import Attack, Scores, Work, without_labels
 from remnant.attacks.membership.output import segmentation_signals
 from remnant.attacks.membership.signals import signed_margin
 from remnant.base.config import Settings
@@ -63,7 +63,7 @@ def _signals(access: SeenOutputs, ask: Callable[..., Iterator[tuple[int, Tensor]
 def _referenced(target: Audited, candidates: Images, own: Images | None) -> str:
     if not target.references:
         return "no other models of the same recipe were handed over, such as those of other folds"
-    return "" if candidates.labels is not None else "no labels were handed over"
+    return without_labels(candidates)
 
 
 REFERENCES = Attack(

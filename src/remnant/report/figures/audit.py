@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from remnant.base.results import Row
-from remnant.report.figures.style import CHANCE, FAINT, INK, LINES, MEMBER, PUBLISHED, WIDTH
+from remnant.report.figures.style import CHANCE, FAINT, INK, LINES, MEMBER, PUBLISHED, WIDTH, beside
 from remnant.report.words import number, split
 
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported, `measure.membership_inference`'s own
@@ -34,7 +34,7 @@ def audit_forest(rows: list[Row]) -> Figure:
         _dot(panel, place, row["auc"], row["low"], row["high"], style)
         if row["detectable"] is not None:
             panel.plot(row["detectable"], place, "|", color=INK, markersize=9, markeredgewidth=1.2)
-        _beside(panel, place, _interval(row["auc"], row["low"], row["high"]))
+        beside(panel, place, _interval(row["auc"], row["low"], row["high"]))
     if 0 < len(attacks) < len(rows):
         panel.axhline(len(attacks) - 0.5, color="#8a94a3", linewidth=0.8)
     panel.axvline(0.5, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
@@ -59,7 +59,7 @@ def limits_held(rows: list[Row]) -> Figure:
         panel.barh(place, row["limit"], left=0, height=0.66, color=FAINT)
         panel.plot([row["limit"]] * 2, [place - 0.33, place + 0.33], color=INK, linewidth=1.6)
         _dot(panel, place, row["value"], row["low"], row["high"], RULINGS[row["ruling"]])
-        _beside(panel, place, _interval(row["value"], row["low"], row["high"]))
+        beside(panel, place, _interval(row["value"], row["low"], row["high"]))
     panel.axvline(0, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
     panel.set_xlabel("beyond chance, with 95% interval; grey: accepted, up to the limit")
     shown = dict.fromkeys(row["ruling"] for row in rows)
@@ -148,21 +148,6 @@ def _dot(panel: Axes, place: int, value: float | None, low: float | None, high: 
 def _key(style: tuple, name: str) -> Line2D:
     color, marker, filled = style
     return Line2D([], [], color=color, marker=marker, markersize=5.5, mfc=color if filled else "white", label=name)
-
-
-def _beside(panel: Axes, place: int, text: str) -> None:
-    """Text right of the panel, on the line of `place`."""
-    panel.annotate(
-        text,
-        (1, place),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=7.5,
-        in_layout=False,
-        annotation_clip=False,
-    )
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:

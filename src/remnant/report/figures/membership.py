@@ -4,7 +4,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from remnant.base.results import Row
-from remnant.report.figures.style import CHANCE, GROUPS, INK, LINES, PUBLISHED, WIDTH, legend_above, panels
+from remnant.report.figures.style import (
+    CHANCE,
+    GROUPS,
+    INK,
+    LINES,
+    PUBLISHED,
+    WIDTH,
+    beside,
+    legend_above,
+    panels,
+)
 from remnant.report.words import facet, label, number, split
 
 MARKERS = "os^Dv*P"
@@ -70,18 +80,7 @@ def auc_forest(rows: list[Row]) -> Figure:
             panel.plot(row["auc"], place, MARKERS[index % len(MARKERS)], color=color, markersize=5.5)
             if row.get("detectable_auc") is not None:
                 panel.plot(row["detectable_auc"], place, "|", color=INK, markersize=7, markeredgewidth=0.9)
-            panel.annotate(
-                _interval(row),
-                (1, place),
-                xycoords=("axes fraction", "data"),
-                xytext=(6, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7.5,
-                in_layout=False,
-                annotation_clip=False,
-                weight="bold" if index == 0 else "normal",
-            )
+            beside(panel, place, _interval(row), bold=index == 0)
             place += 1
         place += 0.65
     panel.axvline(0.5, color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)

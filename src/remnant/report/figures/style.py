@@ -129,3 +129,19 @@ def to_png(figure: Figure, dpi: int = 150) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def beside(panel: Axes, place: float, text: str, *, bold: bool = False) -> None:
+    """Text right of the panel, on the line of `place`."""
+    panel.annotate(
+        text,
+        (1, place),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        in_layout=False,
+        annotation_clip=False,
+        weight="bold" if bold else "normal",
+    )

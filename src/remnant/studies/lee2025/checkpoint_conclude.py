@@ -7,8 +7,9 @@ import numpy as np
 from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.demographics import load_demographics
 from remnant.attacks.membership.verdict import CANNOT_TELL
+from remnant.audit.tables import balance_row
 from remnant.base.provenance import sha256
-from remnant.base.results import Results, Row, number
+from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted_of
@@ -154,18 +155,7 @@ def balance_rows(groups: dict[str, Group]) -> list[Row]:
     rows = []
     for trait, values in _traits(both).items():
         sides = [part for values_of, group in zip(values, both, strict=True) for part in (values_of, group.patients)]
-        found = balance(*sides)
-        rows.append(
-            {
-                "trait": trait,
-                "members": number(found.first),
-                "non_members": number(found.second),
-                "members_known": found.first_patients,
-                "non_members_known": found.second_patients,
-                "difference": number(found.difference),
-                "apart": found.apart,
-            }
-        )
+        rows.append(balance_row(trait, balance(*sides)))
     return rows
 
 
