@@ -12,7 +12,7 @@ from remnant.audit.config import AuditConfig, config_of
 from remnant.audit.fits import fit_of, misfit
 from remnant.audit.folder import Folder
 from remnant.audit.material import digests_of
-from remnant.audit.process import in_own_process
+from remnant.audit.process import _heard, in_own_process
 from remnant.audit.worker import mendable
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
@@ -264,6 +264,17 @@ def test_a_build_that(folder, tmp_path, what):
     with pytest.raises(RemnantError, match=said):
         in_own_process(path, tmp_path / "run", config, task="audit", resume=False, quiet=True, command="")
     assert not (tmp_path / "run").exists()
+
+
+def test_stages_that_are_told_together_are_all_heard(tmp_path):
+    program = """import os, time
+os.write(1, b'{"stage": "import"}\\n{"stage": "build"}\\n{"sta')
+time.sleep(60)"""
+    told = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert told.stdout
+    with told.stdout, pytest.raises(RemnantError, match=r"Building the network of .* took longer than 0\.2 s"):
+        _heard(told, told.stdout.fileno(), 0.2, tmp_path)
+    told.wait()
 
 
 FRAGILE = """

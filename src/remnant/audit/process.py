@@ -50,7 +50,7 @@ def in_own_process(
     }
     read, write = os.pipe()
     program = [sys.executable, "-m", "remnant.audit.worker", str(write)]
-    with os.fdopen(read) as pipe:
+    with os.fdopen(read, "rb") as pipe:
         # In a session of its own: Ctrl-C is for this process, which ends that one.
         process = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=(write,), start_new_session=True)
         os.close(write)
@@ -60,7 +60,7 @@ def in_own_process(
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(order).encode() + b"\n")
                 process.stdin.flush()
-            return _heard(process, pipe, config.target.seconds, folder)
+            return _heard(process, pipe.fileno(), config.target.seconds, folder)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -69,32 +69,35 @@ def in_own_process(
                 process.stdin.close()
 
 
-def _heard(process: subprocess.Popen, pipe: Any, seconds: float, folder: Path) -> dict[str, Any]:
-    stage, entered = "", time.monotonic()
+def _heard(process: subprocess.Popen, pipe: int, seconds: float, folder: Path) -> dict[str, Any]:
+    stage, entered, waiting = "", time.monotonic(), b""
     with selectors.DefaultSelector() as watched:
         watched.register(pipe, selectors.EVENT_READ)
         while True:
+            # Lines that came together are all told before the pipe is watched again, which would show none of them.
+            while b"\n" in waiting:
+                line, waiting = waiting.split(b"\n", 1)
+                message = json.loads(line)
+                if "stage" in message:
+                    stage, entered = message["stage"], time.monotonic()
+                elif "error" in message:
+                    raise RemnantError(message["error"])
+                elif "fault" in message:
+                    sys.stderr.write(message["trace"])
+                    raise WorkerError(message["fault"])
+                else:
+                    return message["done"]
             limit = entered + seconds if stage in LIMITED else None
-            ready = watched.select(None if limit is None else max(0.0, limit - time.monotonic()))
-            if not ready:
+            if not watched.select(None if limit is None else max(0.0, limit - time.monotonic())):
                 process.kill()
                 raise RemnantError(
                     f"{STAGES[stage][0].upper()}{STAGES[stage][1:]} of {folder} took longer than {seconds:g} s; mend it, or "
                     "give more seconds in [target]."
                 )
-            line = pipe.readline()
-            if not line:
+            received = os.read(pipe, 1 << 16)
+            if not received:
                 raise _ended(process, stage, folder)
-            message = json.loads(line)
-            if "stage" in message:
-                stage, entered = message["stage"], time.monotonic()
-            elif "error" in message:
-                raise RemnantError(message["error"])
-            elif "fault" in message:
-                sys.stderr.write(message["trace"])
-                raise WorkerError(message["fault"])
-            else:
-                return message["done"]
+            waiting += received
 
 
 def _ended(process: subprocess.Popen, stage: str, folder: Path) -> RemnantError:
