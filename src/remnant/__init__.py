@@ -10,7 +10,8 @@ found.report()  # the path of a page
 ```
 
 Everything here is imported when it is first used: `audit` and its result `Audit`, the limits `Appetite`, a row `Finding`, the one
-exception `RemnantError`, and for packages with attacks of their own `Attack` and what it returns, `Scores` or `Reconstructions`.
+exception `RemnantError`, and for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions` or
+`Attributes`.
 """
 
 import importlib
@@ -20,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from remnant.attacks.attack import Attack, Reconstructions, Scores
+    from remnant.attacks.attack import Attack, Attributes, Reconstructions, Scores
     from remnant.audit.api import Audit, audit
     from remnant.audit.appetite import Appetite
     from remnant.base.errors import RemnantError
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Appetite",
     "Attack",
+    "Attributes",
     "Audit",
     "Finding",
     "Reconstructions",
@@ -42,6 +44,7 @@ __all__ = [
 _WHERE = {
     "Appetite": "remnant.audit.appetite",
     "Attack": "remnant.attacks.attack",
+    "Attributes": "remnant.attacks.attack",
     "Audit": "remnant.audit.api",
     "Finding": "remnant.base.findings",
     "Reconstructions": "remnant.attacks.attack",

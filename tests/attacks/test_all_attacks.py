@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.audit import test_latents
+from tests.audit import test_attributes, test_latents
 from tests.audit.example import Classifier, Segmenter, material
 
 from remnant.attacks.attack import Work
@@ -14,6 +14,7 @@ from remnant.audit.cells import access_of, sides
 from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of
 from remnant.audit.model import audit_model
+from remnant.audit.reading import read_in_parts, shown
 from remnant.audit.scenario import SEEN
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -23,6 +24,7 @@ EXAMPLES = {
     "classifier": lambda leaks: material(Classifier, leaks=leaks),
     "segmenter": lambda leaks: material(Segmenter, leaks=leaks),
     "latents": lambda leaks: test_latents.material(keeps=leaks),
+    "people": lambda leaks: test_attributes.material(leaks=leaks),
 }
 
 
@@ -38,6 +40,13 @@ def example_for(attack, leaks=True):
 
 def ran(attack, own, seed, folder):
     mine, asked = sides(own, attack)
+    if attack.claim == "attributes":
+        features = shown(own.target, own.images, "checkpoint", None)
+        return [
+            (f"{claim.view} {name}", claim.patients, read)
+            for claim in read_in_parts(attack, features, asked, Work(Seeds(seed), folder))
+            for name, read in claim.predicted.items()
+        ]
     access = (
         seen_latents(own.target, asked, None) if attack.access == "latents" else access_of(attack, own.target, asked)
     )
@@ -111,5 +120,6 @@ def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, leaks)
     config = AuditConfig(scenario=scenario)
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
-    outcomes = {outcome_of(one, parts["controls"]) for one in parts["findings"] if one.attack == attack.name}
+    mine = [one for one in parts["findings"] if attack.name == (one.claim if one.claim == "attributes" else one.attack)]
+    outcomes = {outcome_of(one, parts["controls"]) for one in mine}
     assert outcomes and ("exposed" in outcomes) == leaks, outcomes

@@ -1,6 +1,6 @@
 """An attack, as the audit, `inspect`, help and reports meet it: what it needs, what it claims, what it costs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 
 # What the recipient sees of the model: `targets.seen` has a class for each.
-Access = Literal["outputs", "weights", "latents", "codes"]
+Access = Literal["outputs", "weights", "features", "latents", "codes"]
 
 
 def without_labels(candidates: Images) -> str:
@@ -64,6 +64,18 @@ class Reconstructions:
 
 
 @dataclass(frozen=True)
+class Attributes:
+    """What is read of each of the `patients`, each once, in one `view`: `predicted` by attribute, (n,), NaN where nothing is.
+
+    "age" is in years, of "sex" 0.5 or more is a man. Known attributes are `details` of the attacker's own images, 1 for a man.
+    """
+
+    view: str
+    patients: tuple[str, ...]
+    predicted: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Attack:
     """`run(access, own, settings, work)` returns claims about the candidates, of whom it is not told who is a member.
 
@@ -78,7 +90,7 @@ class Attack:
     words: str
     access: Access
     claim: Claim
-    run: Callable[..., Sequence[Scores | Reconstructions]]
+    run: Callable[..., Sequence[Scores | Reconstructions | Attributes]]
     source: str
     applies: Callable[[Audited, Images, Images | None], str] = lambda target, candidates, own: ""
     settings: type[Settings] = NoSettings

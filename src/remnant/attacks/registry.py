@@ -4,6 +4,7 @@ import importlib.metadata
 from functools import cache
 
 from remnant.attacks.attack import Attack
+from remnant.attacks.attributes import ATTRIBUTES
 from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
@@ -16,6 +17,7 @@ ATTACKS: tuple[Attack, ...] = (
     GRADIENT,
     REFERENCES,
     INVERSION,
+    ATTRIBUTES,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.
 GROUP = "remnant.attacks"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from remnant.audit.scenario import ASKS
+from remnant.audit.scenario import ASKS, attribute_statistic
 from remnant.base.config import Settings
 from remnant.base.findings import Limit, Statistic
 
@@ -40,7 +40,8 @@ class Appetite(Settings):
 
     `identification`: patients whose reconstruction is identified at rank 1. `membership_advantage`: TPR - FPR of a membership
     attack. `membership_tpr`: its TPR beyond 10%, at 10% FPR. `attribute`: patients whose age or sex is read beyond the base
-    rate. `minimum_cell`: the fewest patients that a published number may speak of.
+    rate; where the recipient has the images, beyond what is read of non-members. `minimum_cell`: the fewest patients that a
+    published number may speak of.
     """
 
     release: Release = "public"
@@ -54,16 +55,16 @@ class Appetite(Settings):
         """Every limit with its origin; not asked is what the owner left out, and what the `scenario` does not bear on."""
         return [
             limit if limit.statistic in ASKS[scenario] else limit.model_copy(update={"asked": False})
-            for limit in self._all()
+            for limit in self._all(scenario)
         ]
 
-    def _all(self) -> list[Limit]:
+    def _all(self, scenario: str) -> list[Limit]:
         share, origin = REIDENTIFICATION[self.release]
         return [
             self._limit("identification", "rank1", share, origin),
             self._limit("membership_advantage", "advantage", ADVANTAGE, ADVANTAGE_ORIGIN),
             self._limit("membership_tpr", "tpr_at_10_fpr", ADVANTAGE, ADVANTAGE_ORIGIN),
-            self._limit("attribute", "skill", share, origin),
+            self._limit("attribute", attribute_statistic(scenario), share, origin),
         ]
 
     def _limit(self, name: str, statistic: Statistic, value: float, origin: str) -> Limit:

@@ -21,6 +21,7 @@ from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenOutputs, SeenWeights, reduced_latents, seen_latents, seen_outputs
+from remnant.targets.seen_features import SeenFeatures, features_of
 
 
 def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
@@ -103,8 +104,10 @@ def _strongest(attack: str, claims: Sequence[Scores], planted: set[str]) -> Cont
     return max(controls, key=lambda control: control.value or 0.0)
 
 
-def access_of(attack: Attack, target: Audited, asked: Images) -> SeenOutputs | SeenWeights:
+def access_of(attack: Attack, target: Audited, asked: Images) -> SeenOutputs | SeenWeights | SeenFeatures:
     """What a membership attack is handed."""
+    if attack.access == "features":
+        return features_of(target, asked).seen(asked)
     return seen_outputs(target, asked) if attack.access == "outputs" else SeenWeights(asked, target)
 
 

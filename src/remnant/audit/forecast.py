@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from remnant.attacks.attack import Attack, Work
+from remnant.attacks.attributes import READ
 from remnant.attacks.membership.blind import blind_features_of
-from remnant.audit import cells, fits
+from remnant.audit import cells, fits, reading
 from remnant.audit import planted as planting
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
@@ -23,6 +25,7 @@ from remnant.measure.blind import RESAMPLES, blind_test
 from remnant.measure.membership_inference import MEMBER
 from remnant.targets.objective import training_loss
 from remnant.targets.seen import seen_latents
+from remnant.targets.seen_features import Features
 
 LEFT_OUT = "left out by --minutes"
 BLIND, FIT, PLANTED = "blind", "fit", "planted"
@@ -91,6 +94,8 @@ def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditC
 
 
 def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
+    if attack.claim == "attributes":
+        return Piece(attack.name, attack.words, _read(material, config, attack), 8 * len(material.images))
     own, asked = cells.sides(material, attack)
     part = _batch(asked, material.target.batch)
     with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +113,24 @@ def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
     # Reconstructions are drawn once more, of images reduced to as many values.
     size = 2 * asked.images[0].numel() if drawing else 8 * VIEWS
     return Piece(attack.name, attack.words, seconds * (1 + drawing), size * len(asked), attack.primary)
+
+
+def _read(material: Material, config: AuditConfig, attack: Attack) -> float:
+    """Every image passes once; what is read of it takes a regression a part, once more for each control."""
+    images = material.images
+    part = _batch(images, material.target.batch)
+    seen = []
+
+    def look() -> None:
+        seen.append(reading.shown(material.target, part, config.scenario, config.target.latents))
+
+    passing = timed(look) * len(images) / len(part)
+    values = torch.randn(len(images), seen[0].values.shape[1], generator=torch.Generator().manual_seed(0))
+    everybody = Features(images, values, seen[0].view)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Work(Seeds(config.seed).child("forecast", attack.name), Path(folder))
+        once = timed(lambda: reading.read_in_parts(attack, everybody, material.candidates, work))
+    return passing + once * (1 + reading.CONTROLS * len(READ))
 
 
 def _blind(material: Material) -> float:

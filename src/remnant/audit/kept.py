@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from remnant.attacks.attack import Reconstructions, Scores
+from remnant.attacks.attack import Attributes, Reconstructions, Scores
 from remnant.audit.rows import Scored
 from remnant.base.files import atomic_path
 from remnant.base.run import Run
@@ -63,6 +63,29 @@ def kept_reconstructions(run: Run, attack: str) -> list[Reconstructions]:
         return [
             Reconstructions(str(view), patients, torch.from_numpy(images).float(), torch.from_numpy(mean))
             for view, images, mean in zip(kept["views"], kept["images"], kept["means"], strict=True)
+        ]
+
+
+def keep_attributes(run: Run, attack: str, claims: Sequence[Attributes]) -> None:
+    """Keep what an attack read of patients."""
+    names = list(claims[0].predicted)
+    _keep(
+        run,
+        attack,
+        views=np.array([claim.view for claim in claims]),
+        patients=np.array(claims[0].patients),
+        attributes=np.array(names),
+        predicted=np.stack([np.stack([claim.predicted[name] for name in names]) for claim in claims]),
+    )
+
+
+def kept_attributes(run: Run, attack: str) -> list[Attributes]:
+    """It again."""
+    with np.load(_file(run, attack)) as kept:
+        patients, names = (tuple(map(str, kept[one])) for one in ("patients", "attributes"))
+        return [
+            Attributes(str(view), patients, dict(zip(names, predicted, strict=True)))
+            for view, predicted in zip(kept["views"], kept["predicted"], strict=True)
         ]
 
 

@@ -6,19 +6,21 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.attack import Attack
+from remnant.attacks.attributes import READ
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit import cells
+from remnant.audit import cells, reading
 from remnant.audit import folds as fold_tables
+from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.family import adjusted, levels
 from remnant.audit.fits import misfit
 from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
 from remnant.audit.identified import identification_rows
-from remnant.audit.kept import kept_losses, kept_reconstructions, kept_scores
+from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores
 from remnant.audit.material import Material
 from remnant.audit.rows import membership_rows
-from remnant.audit.scenario import SEEN
+from remnant.audit.scenario import SEEN, attribute_statistic
 from remnant.audit.tables import balance_rows, roc_rows
 from remnant.base.findings import AttackRun, Control
 from remnant.base.run import Run
@@ -31,6 +33,7 @@ from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 SEES = {
     "outputs": "what the model answers",
     "weights": "the model's weights",
+    "features": "what the model makes of images",
     "latents": "latents of patients",
     "codes": "codes of patients",
 }
@@ -69,11 +72,16 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     ]
     folds = _fold_rank(run, material, config.seed) if REFERENCES in scoring else None
     drawn = {attack.name: kept_reconstructions(run, attack.name) for attack in drawing}
+    learned = [
+        claim for attack in chosen if attack.claim == "attributes" for claim in kept_attributes(run, attack.name)
+    ]
+    truths = [truth for name in READ if (truth := truth_of(material.images, name))]
     level = levels(
         [
             *((claim.key, claim.primary) for claim in claims),
             *([(fold_tables.KEY, True)] if folds else []),
             *(((name, claim.view, ""), False) for name, own in drawn.items() for claim in own),
+            *((key, False) for key in attribute_keys(learned, truths)),
         ]
     )
     seeds = Seeds(config.seed).child("audit", "tests").numpy()
@@ -88,6 +96,9 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         tables |= {"fold_rank": fold_tables.fold_rank_rows(folds), "fold_power": fold_tables.power_rows(folds, share)}
     if drawing:
         rows += identification_rows(drawn, cells.sides(material, drawing[0])[1], level)
+    if learned:
+        rows += attribute_rows(learned, truths, material.roles, level, attribute_statistic(config.scenario))
+        tables["attributes"] = skill_rows(learned, truths, material.roles)
     return {
         "title": f"Audit of {config.about.model or material.model['name']}",
         "model": dict(material.model),
@@ -129,8 +140,11 @@ def cells_of(
     scoring = [attack for attack in attacks if attack.claim == "patient_scores"]
     found = []
     for attack in attacks:
-        more = {"module": config.target.latents} if attack.access == "latents" else {}
-        work = cells.reconstruction_cell if attack.claim == "reconstructions" else cells.score_cell
+        work, more = cells.score_cell, {}
+        if attack.claim == "reconstructions":
+            work, more = cells.reconstruction_cell, {"module": config.target.latents}
+        elif attack.claim == "attributes":
+            work, more = reading.attribute_cell, {"scenario": config.scenario, "module": config.target.latents}
         found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}))
     if scoring:
         found += [Cell(BLIND, cells.blind_cell, common), Cell(FIT, cells.fit_cell, common)]

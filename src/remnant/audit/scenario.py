@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from remnant.base.findings import Statistic
+
 Name = Literal["checkpoint", "latents", "codes", "outputs"]
 
 RECIPIENTS: dict[str, str] = {
@@ -12,10 +14,10 @@ RECIPIENTS: dict[str, str] = {
 }
 # What a recipient sees of the model, by `Attack.access`.
 SEEN: dict[str, tuple[str, ...]] = {
-    "checkpoint": ("outputs", "weights"),
-    "latents": ("outputs", "latents"),
+    "checkpoint": ("outputs", "weights", "features"),
+    "latents": ("outputs", "latents", "features"),
     "codes": ("codes",),
-    "outputs": ("outputs",),
+    "outputs": ("outputs", "features"),
 }
 # Which statistics a claim is measured by.
 BEARS: dict[str, tuple[str, ...]] = {
@@ -23,12 +25,21 @@ BEARS: dict[str, tuple[str, ...]] = {
     "reconstructions": ("rank1",),
     "candidates": ("rank1",),
     "pair_scores": ("rank1",),
-    "attributes": ("skill",),
+    "attributes": ("skill", "skill_gap"),
 }
 # Which limits a scenario asks about, by the statistic that they are held against.
 ASKS: dict[str, tuple[str, ...]] = {
-    "checkpoint": ("advantage", "tpr_at_10_fpr", "rank1", "skill"),
+    "checkpoint": ("advantage", "tpr_at_10_fpr", "rank1", "skill_gap"),
     "latents": ("advantage", "tpr_at_10_fpr", "rank1", "skill"),
     "codes": ("rank1", "skill"),
     "outputs": ("advantage", "tpr_at_10_fpr"),
 }
+
+
+def attribute_statistic(scenario: str) -> Statistic:
+    """What the limit on attributes is held against.
+
+    Who sees codes or latents has not the images, and learns whatever can be read. Who has an image sees the sex in it without a
+    model: what the model discloses is what can be read more often of those who trained it.
+    """
+    return "skill" if scenario in ("latents", "codes") else "skill_gap"

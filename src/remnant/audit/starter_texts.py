@@ -21,7 +21,7 @@ SAID: dict[str, str] = {
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",
     "appetite.membership_advantage": "TPR - FPR of a membership attack. {advantage}.",
     "appetite.membership_tpr": "Its TPR beyond 10%, at 10% FPR. {advantage}.",
-    "appetite.attribute": "Patients whose age or sex is read beyond the base rate. {share}.",
+    "appetite.attribute": "Patients whose age or sex is read beyond chance; of a checkpoint, beyond non-members. {share}.",
     "appetite.minimum_cell": "The fewest patients that a published number may speak of.",
     "about.criterion_set_on": "The day on which the risk appetite was set.",
     "about.new_test_when": "What makes another audit due, such as new weights or a new recipient.",

@@ -9,7 +9,8 @@ STATISTICS: dict[Statistic, str] = {
     "fold_rank": "patients whose own model fits worst",
     "rank1": "reconstructions identified at rank 1",
     "verification_auc": "AUC of same patient or not",
-    "skill": "patients whose attribute is read",
+    "skill": "balanced accuracy of an attribute",
+    "skill_gap": "balanced accuracy of an attribute, members minus non-members",
 }
 LIMITS: dict[LimitName, str] = {
     "identification": "identification at rank 1",

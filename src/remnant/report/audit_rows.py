@@ -135,7 +135,8 @@ def curve_rows(results: AuditResults) -> list[Row]:
 
 def control_name(control: Control) -> str:
     """ "planted members, lira"."""
-    return ", ".join(filter(None, [CONTROLS[control.kind], control.attack]))
+    kind = "planted" if control.claim == "attributes" and control.kind == "planted" else CONTROLS[control.kind]
+    return ", ".join(filter(None, [kind, control.attack]))
 
 
 def control_outcome(control: Control) -> str:

@@ -84,6 +84,22 @@ BALANCE = TableView(
     },
 )
 
+ATTRIBUTES = TableView(
+    name="attributes",
+    caption="Read of patients whom the reader did not learn on. Guessed: the commonest for everybody, and of ages their mean.",
+    columns={
+        "attribute": "Attribute",
+        "view": "Read from",
+        "group": "Group",
+        "n": "Patients",
+        "{accuracy_balanced} [{low}, {high}]": "Balanced accuracy [95% interval]",
+        "accuracy": "Accuracy",
+        "guess_accuracy": "Accuracy, guessed",
+        "{mae:.1f}": "Error in years",
+        "{guess_mae:.1f}": "Error in years, guessed",
+    },
+)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -154,6 +170,8 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
         )
         caption = f"ROC curves of members against non-members.{kept}"
         sections.append(Section(title="ROC curves", figures=_figure(tables["roc"], "roc", "roc_curves", caption)))
+    if tables.get("attributes"):
+        sections.append(Section(title="Age and sex", table=ATTRIBUTES))
     sections.append(
         Section(
             title="Controls",

@@ -14,6 +14,7 @@ GLOSSARY = {
     "Membership advantage": "True positive rate minus false positive rate of a membership attack; 0 is chance.",
     "True positive rate at 10% FPR": "The share of members recognised when 10% of non-members are taken for members.",
     "Identified at rank 1": "Of all images, the reconstruction resembles that of its own patient most.",
+    "Balanced accuracy": "The mean of the shares read right of women and men, or of younger and older; 0.50 is chance.",
     "95% interval": "In brackets, over patients: the values that these patients cannot rule out.",
     "p": "How often patients dealt to the groups at random would give as much; after Holm, for all attacks together.",
     "Detectable": "The value that would have been shown with 80% power, had it been true.",

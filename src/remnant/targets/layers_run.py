@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,3 +66,37 @@ def layers_run(network: nn.Module, batch: Tensor) -> LayersRun:
         for handle in handles:
             handle.remove()
     return LayersRun(tuple(found))
+
+
+class _ReachedError(Exception):
+    """The module has answered; nothing behind it is computed."""
+
+
+def run_to(network: nn.Module, name: str, batch: Tensor, *, before: bool = False) -> Tensor:
+    """What the module `name` gives for `batch`, or is given where `before`; nothing behind it is computed.
+
+    Raises `RemnantError` for a module that the network has not, or that does not run.
+    """
+    found: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: tuple, output: Any = None) -> None:
+        given = inputs if before else (output,) if isinstance(output, Tensor) else output
+        found.append(next(one for one in given if isinstance(one, Tensor)))
+        raise _ReachedError
+
+    try:
+        module = network.get_submodule(name)
+    except AttributeError:
+        names = [one for one, _ in network.named_modules() if one]
+        has = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise RemnantError(f"The network has no module {name!r}; it has {has}. Mend latents in [target].") from None
+    handle = module.register_forward_pre_hook(keep) if before else module.register_forward_hook(keep)
+    try:
+        network(batch)
+    except _ReachedError:
+        pass
+    finally:
+        handle.remove()
+    if not found:
+        raise RemnantError(f"The module {name!r} does not run on the way to the answer; mend latents in [target].")
+    return found[0]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head
-from remnant.targets.layers_run import layers_run
+from remnant.targets.layers_run import layers_run, run_to
 from remnant.targets.objective import image_loss
 
 
@@ -79,40 +79,11 @@ def seen_latents(target: Audited, candidates: Images, module: str | None) -> See
 
     @torch.no_grad()
     def encode(images: Tensor) -> Tensor:
-        found = [_output_of(target.module, name, batch.to(target.device)) for batch in images.split(target.batch)]
+        found = [run_to(target.module, name, batch.to(target.device)) for batch in images.split(target.batch)]
         return torch.cat([one.float().cpu() for one in found])
 
     latents = torch.cat([encode(image[None]) for image in candidates.images])
     return SeenLatents(latents, candidates.patients, shapes.pop(), encode, name)
-
-
-class _ReachedError(Exception):
-    """The module has answered; nothing behind it is computed."""
-
-
-def _output_of(network: nn.Module, name: str, batch: Tensor) -> Tensor:
-    found: list[Tensor] = []
-
-    def keep(module: nn.Module, inputs: tuple, output: object) -> None:
-        found.append(output if isinstance(output, Tensor) else next(one for one in output if isinstance(one, Tensor)))
-        raise _ReachedError
-
-    try:
-        module = network.get_submodule(name)
-    except AttributeError:
-        names = [one for one, _ in network.named_modules() if one]
-        has = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise RemnantError(f"The network has no module {name!r}; it has {has}. Mend latents in [target].") from None
-    handle = module.register_forward_hook(keep)
-    try:
-        network(batch)
-    except _ReachedError:
-        pass
-    finally:
-        handle.remove()
-    if not found:
-        raise RemnantError(f"The module {name!r} does not run on the way to the answer; mend latents in [target].")
-    return found[0]
 
 
 def reduced_latents(access: SeenLatents, candidates: Images) -> SeenLatents:
