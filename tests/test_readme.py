@@ -1,4 +1,4 @@
-"""The README's example in Python runs as it stands there."""
+"""The README is short and true, and the manual's example of a study runs as it stands there."""
 
 import html
 import re
@@ -7,13 +7,28 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_readme_is_read_in_minutes():
+    assert len(README.splitlines()) <= 120
+
+
+def test_numbers_found_on_real_data_stand_in_the_results():
+    """Which are themselves recomputed from the files: `test_results_readme.py`."""
+    results = (ROOT / "docs" / "results" / "README.md").read_text("utf-8")
+    (section,) = re.findall(r"^## What was found on real data$(.*?)^## ", README, re.M | re.S)
+    numbers = re.findall(r"\d+\.\d+ \[[\d., ]+\]|\d+ of \d+|\d+ brains", section)
+    assert len(numbers) == 5
+    assert [number for number in numbers if number not in results.replace(" real brains", " brains")] == []
 
 
 @pytest.mark.slow
 def test_python_example_leaves_a_report(tmp_path, monkeypatch, capsys):
-    (example,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    page = (ROOT / "docs" / "studies.md").read_text("utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
+    exec(compile(example, "studies.md", "exec"), {"__name__": "__main__"})
     headline, report = capsys.readouterr().out.splitlines()
     assert "chance" in headline
     assert report == "runs/phantoms/report.html"
