@@ -135,11 +135,6 @@ def test_p_values_are_said_as_in_reports(maker):
             assert maker.p_value({"p": p}, "p", at_most=bound) == p_said(p, bound=bound)
 
 
-def test_auc_of_two_normal_groups(maker):
-    """A difference of one standard deviation of the difference: Phi(1)."""
-    assert maker.binormal_auc({"m": 5, "s": 3}, {"m": 0, "s": 4}, "m", "s") == pytest.approx(0.8413447)
-
-
 def test_sentences_are_short():
     """One sentence a line, of at most 30 words, outside tables and lists."""
     lines = (RESULTS / "README.md").read_text("utf-8").splitlines()

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
-from scipy.stats import norm
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
@@ -102,7 +101,6 @@ def accessors(folder: Path) -> dict[str, Any]:
         "holds": holds,
         "exact": exact,
         "over_prior": over_prior,
-        "binormal_auc": binormal_auc,
     }
 
 
@@ -144,11 +142,6 @@ def over_prior(run: Published, target: str, source: str) -> Row:
     ]
     found = auc_contrast(*scores, Seeds(0).child("readme", target, source, "prior").numpy())
     return {"difference": found.difference, "low": found.low, "high": found.high}
-
-
-def binormal_auc(members: Row, others: Row, value: str, sd: str) -> float:
-    """AUC of two normal groups, from columns of their means and standard deviations."""
-    return float(norm.cdf((members[value] - others[value]) / (members[sd] ** 2 + others[sd] ** 2) ** 0.5))
 
 
 def decimals(value: float, digits: int = 2) -> str:
