@@ -1,5 +1,7 @@
 """The audit of latents: those that hold the image identify its patient, those that hold nothing do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,12 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of
 from remnant.audit.material import Material, roles_of
 from remnant.audit.model import audit_model
+from remnant.audit.results import conclude, machine
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.images import Images
 from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
+from remnant.report.sheet import sheet_of
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head
 from remnant.targets.layers_run import layers_run
@@ -65,8 +69,8 @@ def audited(tmp_path, own):
     config = AuditConfig(scenario="latents")
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
-    (found,) = (one for one in parts["findings"] if one.statistic == "rank1")
-    return found, [control for control in parts["controls"] if control.claim == "reconstructions"], parts
+    (found,) = (one for one in parts["findings"] if one.attack == "inversion")
+    return found, [control for control in parts["controls"] if control.attack == "inversion"], parts
 
 
 def test_latents_that_hold_the_image_identify_its_patient(tmp_path):
@@ -81,6 +85,60 @@ def test_latents_that_hold_nothing_identify_nobody_though_the_attack_could(tmp_p
     found, controls, parts = audited(tmp_path, material(keeps=False))
     assert found.value <= 0.1 and all(one.passed for one in controls)
     assert outcome_of(found, parts["controls"]) == "not shown"
+
+
+def seen_again(own, other):
+    """Everybody's second image, which `other` makes of the first and a generator."""
+    draw = torch.Generator().manual_seed(0)
+    images = own.images
+    more = Images(
+        (*images.images, *(other(image, draw) for image in images.images)), images.labels * 2, images.patients * 2
+    )
+    return replace(own, images=more)
+
+
+def another_day(image, draw):
+    return apply_warp(image, draw_warp((16, 16), WarpSettings(), draw))
+
+
+def linked(parts):
+    found = next((one for one in parts["findings"] if one.attack == "linkage"), None)
+    return found, [control.passed for control in parts["controls"] if control.attack == "linkage"]
+
+
+def test_a_reconstruction_is_linked_to_the_image_of_another_day(tmp_path):
+    _, controls, parts = audited(tmp_path, seen_again(material(keeps=True), another_day))
+    found, passed = linked(parts)
+    assert found.criterion == "linkability" and found.statistic == "rank1" and found.n == 24 and found.value > 0.6
+    assert found.group == "a gallery of another image of 24 patients" and found.null == pytest.approx(1 / 24)
+    assert outcome_of(found, parts["controls"]) == "exposed" and passed == [True, True] == [c.passed for c in controls]
+    assert parts["attacks"][-1].name == "linkage" and parts["attacks"][-1].run
+
+
+def test_of_latents_that_hold_nothing_nothing_is_linked(tmp_path):
+    _, _, parts = audited(tmp_path, seen_again(material(keeps=False), another_day))
+    found, passed = linked(parts)
+    assert outcome_of(found, parts["controls"]) == "not shown" and passed == [True, True]
+
+
+def test_where_not_even_the_image_is_like_that_of_another_day_silence_is_weakness(tmp_path):
+    own = seen_again(material(keeps=True), lambda image, draw: torch.rand(image.shape, generator=draw))
+    first, _, parts = audited(tmp_path, own)
+    found, passed = linked(parts)
+    assert outcome_of(found, parts["controls"]) == "attack too weak" and passed == [True, False]
+    assert outcome_of(first, parts["controls"]) == "exposed"
+
+
+def test_of_one_image_a_patient_linkage_is_said_to_be_untestable(tmp_path):
+    _, _, parts = audited(tmp_path, material(keeps=True))
+    assert linked(parts) == (None, [])
+    last = parts["attacks"][-1]
+    assert (last.name, last.run, last.why) == ("linkage", False, "every patient has one image")
+    config = AuditConfig(scenario="latents")
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=True) as run:
+        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+    (result,) = (one for one in sheet_of(results).results if one.criterion == "linkability")
+    assert result.sentence.endswith("another image of the same patient: every patient has one image.")
 
 
 def test_without_people_of_the_attackers_own_non_members_stand_in(tmp_path):

@@ -10,7 +10,7 @@ from remnant.attacks.membership.blind import blind_features_of
 from remnant.audit import planted as planting
 from remnant.audit.controls import blind_control, planted_control
 from remnant.audit.fits import fit_of_members
-from remnant.audit.identified import exchanged_control, reduced_control
+from remnant.audit.identified import controls_of
 from remnant.audit.kept import keep_reconstructions, keep_scores
 from remnant.audit.material import Material
 from remnant.base.findings import Control
@@ -50,7 +50,7 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
     keep_reconstructions(run, attack.name, claims)
     easy = attack.run(reduced_latents(access, asked), own, attack.settings(), _work(run, attack, seed))
     draw = Seeds(seed).child("audit", "exchanged").numpy()
-    controls = [exchanged_control(attack.name, claims[0], asked, draw), reduced_control(attack.name, easy[0], asked)]
+    controls = controls_of(attack.name, claims[0], easy[0], asked, draw)
     return {
         "views": [claim.view for claim in claims],
         "latent": list(access.latents.shape[1:]),

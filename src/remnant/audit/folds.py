@@ -8,7 +8,7 @@ import numpy as np
 
 from remnant.audit.family import Key
 from remnant.audit.rows import ends
-from remnant.base.findings import Finding
+from remnant.base.findings import AttackRun, Finding
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
@@ -17,7 +17,12 @@ from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 NAME, VIEW = "fold rank", "which fold's model fits worst"
 KEY: Key = (NAME, VIEW, "")
-WORDS = "how often, of the models of all folds, the one that did not train on a patient fits him worst"
+RUN = AttackRun(
+    name=NAME,
+    words="how often, of the models of all folds, the one that did not train on a patient fits him worst",
+    run=True,
+    claim="patient_scores",
+)
 GROUP = "patients, each under the models of all folds"
 LEAKS = np.arange(0, 3.01, 0.25)  # standard deviations of noise, in the power curve
 

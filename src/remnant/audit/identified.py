@@ -1,6 +1,9 @@
-"""From reconstructions to rows of the one table of findings: does an image that was drawn find the patient it is of?"""
+"""From reconstructions to rows of the one table of findings: does an image that was drawn find the patient it is of, by the image
+that was encoded, and by another one of his?"""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -8,7 +11,7 @@ from torch import Tensor
 
 from remnant.attacks.attack import Reconstructions
 from remnant.audit.family import Key
-from remnant.base.findings import Control, Finding
+from remnant.base.findings import AttackRun, Control, Criterion, Finding
 from remnant.base.results import number
 from remnant.cohort.images import Images
 from remnant.measure import identity
@@ -30,40 +33,95 @@ def similarities(drawn: Tensor, gallery: Tensor, mean: Tensor) -> np.ndarray:
 
 def first_images(images: Images) -> Images:
     """One image a patient, his first."""
-    places = {patient: i for i, patient in reversed(list(enumerate(images.patients)))}
-    return images.take(sorted(places.values()))
+    return images.take(sorted(_first_places(images).values()))
 
 
-def ranks_of(claim: Reconstructions, images: Images) -> np.ndarray:
-    """The rank of each patient's own image, (n,), when the reconstruction from his first image searches all first images."""
-    gallery = first_images(images)
+def _first_places(images: Images) -> dict[str, int]:
+    return {patient: i for i, patient in reversed(list(enumerate(images.patients)))}
+
+
+@dataclass(frozen=True)
+class Search:
+    """A gallery that reconstructions search, an image a patient: `name` in findings, the `criterion` that it bears on, and the
+    `gallery` of some images. `group` counts it, in words."""
+
+    name: str
+    criterion: Criterion
+    gallery: Callable[[Images], Images]
+    group: str
+
+
+def other_images(images: Images) -> Images:
+    """The second image of each patient who has several."""
+    first = set(_first_places(images).values())
+    second: dict[str, int] = {}
+    for i, patient in enumerate(images.patients):
+        if i not in first:
+            second.setdefault(patient, i)
+    return images.take(sorted(second.values()))
+
+
+def ranks_of(claim: Reconstructions, gallery: Images) -> np.ndarray:
+    """The rank of each patient's own image in the `gallery`, (n,), when the reconstruction from his first image searches it."""
     place = {patient: i for i, patient in reversed(list(enumerate(claim.patients)))}
     drawn = claim.images[[place[patient] for patient in gallery.patients]]
     scores = similarities(drawn, torch.stack(gallery.images), claim.mean)
     return identity.ranks(scores, np.arange(len(gallery)))
 
 
+# The very image that was encoded; and another one of the same patient, whom a reconstruction then links to it.
+LINKAGE = "linkage"
+
+
+def linkage_run(images: Images) -> AttackRun:
+    """Whether reconstructions are held against other images of the same patients, which takes patients with several."""
+    count = len(other_images(images))
+    why = (
+        "every patient has one image" if not count else "a single patient has several images" if count < FEWEST else ""
+    )
+    words = "reconstructions compared with another image of the same patient"
+    return AttackRun(name=LINKAGE, words=words, run=not why, why=why, claim="pair_scores")
+
+
+def searches(attack: str, images: Images) -> list[Search]:
+    """What the reconstructions of an `attack` are held against; linkage where patients have several images."""
+    found = [Search(attack, "singling out", first_images, "a gallery of {} patients")]
+    if len(other_images(images)) >= FEWEST:
+        found.append(Search(LINKAGE, "linkability", other_images, "a gallery of another image of {} patients"))
+    return found
+
+
+def identification_keys(claims: Mapping[str, Sequence[Reconstructions]], images: Images) -> list[Key]:
+    """The tests that are made of these claims, by attack."""
+    return [
+        (search.name, claim.view, "")
+        for attack, own in claims.items()
+        for claim in own
+        for search in searches(attack, images)
+    ]
+
+
 def identification_rows(
     claims: Mapping[str, Sequence[Reconstructions]], images: Images, level: Mapping[Key, float], target: str = "model"
 ) -> list[Finding]:
-    """A finding a claim, by attack: patients identified at rank 1, with an exact interval and p against guessing."""
+    """A finding a claim and search, by attack: patients identified at rank 1, with an exact interval and p against guessing."""
     rows = []
     for attack, own in claims.items():
-        for claim in own:
-            ranks = ranks_of(claim, images)
+        for claim, search in itertools.product(own, searches(attack, images)):
+            ranks = ranks_of(claim, search.gallery(images))
             count, n = identity.rank1_count(ranks), len(ranks)
             if n < FEWEST:
                 continue
-            found, wide = clopper_pearson(count, n), clopper_pearson(count, n, 1 - level[attack, claim.view, ""])
+            found, wide = clopper_pearson(count, n), clopper_pearson(count, n, 1 - level[search.name, claim.view, ""])
             rows.append(
                 Finding(
                     target=target,
-                    attack=attack,
+                    attack=search.name,
                     view=claim.view,
                     claim="reconstructions",
-                    criterion="singling out",
+                    criterion=search.criterion,
                     statistic="rank1",
-                    group=f"a gallery of {n} patients",
+                    group=search.group.format(n),
                     n=n,
                     value=number(found.mean),
                     low=found.low,
@@ -77,21 +135,29 @@ def identification_rows(
     return rows
 
 
-def exchanged_control(attack: str, claim: Reconstructions, images: Images, seeds: np.random.Generator) -> Control:
-    """Whether reconstructions find somebody whose latents they were not drawn from: each is held for the next patient's."""
+def controls_of(
+    attack: str, claim: Reconstructions, easy: Reconstructions, images: Images, seeds: np.random.Generator
+) -> list[Control]:
+    """Of each search: reconstructions that are held for another patient's, which must identify nobody; and what must identify
+    him, `easy` reconstructions for the very image, and for another one the very image itself."""
     order = seeds.permutation(len(claim.patients))
     names = np.array(claim.patients)[order]
-    told = Reconstructions(claim.view, tuple(np.roll(names, 1)), claim.images[order], claim.mean)
-    return _control("null", attack, told, images, passes=False, what="Reconstructions held for another patient's")
+    told = replace(claim, patients=tuple(np.roll(names, 1)), images=claim.images[order])
+    itself = replace(claim, patients=images.patients, images=torch.stack(images.images))
+    sure = {attack: (easy, "Images reduced to the size of a latent"), LINKAGE: (itself, "The patients' own images")}
+    found = []
+    for search in searches(attack, images):
+        gallery = search.gallery(images)
+        held = "Reconstructions held for another patient's"
+        found.append(_control("null", search.name, told, gallery, passes=False, what=held))
+        found.append(
+            _control("planted", search.name, sure[search.name][0], gallery, passes=True, what=sure[search.name][1])
+        )
+    return found
 
 
-def reduced_control(attack: str, claim: Reconstructions, images: Images) -> Control:
-    """Whether the attack reconstructs people from a code that surely holds them: their images reduced to as many values."""
-    return _control("planted", attack, claim, images, passes=True, what="Images reduced to the size of a latent")
-
-
-def _control(kind: str, attack: str, claim: Reconstructions, images: Images, *, passes: bool, what: str) -> Control:
-    ranks = ranks_of(claim, images)
+def _control(kind: str, attack: str, claim: Reconstructions, gallery: Images, *, passes: bool, what: str) -> Control:
+    ranks = ranks_of(claim, gallery)
     count, n = identity.rank1_count(ranks), len(ranks)
     found = clopper_pearson(count, n)
     identified = identification_p_value(count, np.full(n, 1 / n)) <= LEVEL

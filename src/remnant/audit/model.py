@@ -16,7 +16,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.family import adjusted, levels
 from remnant.audit.fits import misfit
 from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
-from remnant.audit.identified import identification_rows
+from remnant.audit.identified import identification_keys, identification_rows, linkage_run
 from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores
 from remnant.audit.material import Material
 from remnant.audit.rows import membership_rows
@@ -76,11 +76,12 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         claim for attack in chosen if attack.claim == "attributes" for claim in kept_attributes(run, attack.name)
     ]
     truths = [truth for name in READ if (truth := truth_of(material.images, name))]
+    compared = next((cells.sides(material, attack)[1] for attack in drawing), material.candidates)
     level = levels(
         [
             *((claim.key, claim.primary) for claim in claims),
             *([(fold_tables.KEY, True)] if folds else []),
-            *(((name, claim.view, ""), False) for name, own in drawn.items() for claim in own),
+            *((key, False) for key in identification_keys(drawn, compared)),
             *((key, False) for key in attribute_keys(learned, truths)),
         ]
     )
@@ -94,8 +95,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         share = level[fold_tables.KEY]
         rows += fold_tables.fold_rank_findings(folds, share, released=material.folds.released is None)
         tables |= {"fold_rank": fold_tables.fold_rank_rows(folds), "fold_power": fold_tables.power_rows(folds, share)}
-    if drawing:
-        rows += identification_rows(drawn, cells.sides(material, drawing[0])[1], level)
+    rows += identification_rows(drawn, compared, level)
     if learned:
         rows += attribute_rows(learned, truths, material.roles, level, attribute_statistic(config.scenario))
         tables["attributes"] = skill_rows(learned, truths, material.roles)
@@ -104,14 +104,10 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "model": dict(material.model),
         "cohort": cohort_of(material),
         "attacks": [
-            AttackRun(name=attack.name, words=attack.words, run=not why, why=why, claim=attack.claim)
-            for attack, why in attacks
-        ]
-        + (
-            [AttackRun(name=fold_tables.NAME, words=fold_tables.WORDS, run=True, claim="patient_scores")]
-            if folds
-            else []
-        ),
+            *(AttackRun(name=one.name, words=one.words, run=not why, why=why, claim=one.claim) for one, why in attacks),
+            *([fold_tables.RUN] if folds else []),
+            *([linkage_run(compared)] if drawing else []),
+        ],
         "findings": adjusted(rows),
         "controls": controls_of(found),
         "tables": tables,
