@@ -13,6 +13,7 @@ from remnant.base.findings import Claim
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
+from remnant.targets.description import Description
 
 # What the recipient sees of the model: `targets.seen` has a class for each.
 Access = Literal["outputs", "weights", "features", "latents", "codes"]
@@ -21,6 +22,13 @@ Access = Literal["outputs", "weights", "features", "latents", "codes"]
 def without_labels(candidates: Images) -> str:
     """Why an attack that needs the truth does not apply, empty where it is known."""
     return "" if candidates.labels is not None else "no labels were handed over"
+
+
+def classifies_or_segments(described: Description) -> str:
+    """Why a network is none that an audit asks, empty where it is, or nobody can tell."""
+    if described.task in (None, "classifier", "segmenter"):
+        return ""
+    return f"an audit is of classifiers and segmenters, and this is a {described.task}"
 
 
 class NoSettings(Settings):
@@ -83,7 +91,9 @@ class Attack:
     `words`: what the attack does, a noun phrase. `applies(target, candidates, own)`: why it does not apply, empty where it does.
     `cost(access, own, settings, work)`: how many seconds it takes here; None where it takes as long for each candidate, of whom
     some are then tried. `source`: who described it. `primary`: the first of its views is named before the run and shares half
-    of the level with no other attack's, unless a later attack of the list is primary too and applies.
+    of the level with no other attack's, unless a later attack of the list is primary too and applies. `needs`: what has to be
+    handed over beside the model and patients with their labels, in words. `suits(described)`: as `applies`, of what the file of
+    a checkpoint tells alone.
     """
 
     name: str
@@ -96,3 +106,5 @@ class Attack:
     settings: type[Settings] = NoSettings
     cost: Callable[..., float] | None = None
     primary: bool = False
+    needs: str = ""
+    suits: Callable[[Description], str] = classifies_or_segments

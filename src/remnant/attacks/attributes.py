@@ -93,5 +93,6 @@ ATTRIBUTES = Attack(
     run=read_attributes,
     source="Song and Shmatikov 2020 (overlearning), ridge regression as reader",
     applies=_readable,
+    needs="ages or sexes of the patients",
     settings=AttributeSettings,
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from remnant.attacks.attack import Attack
 from remnant.attacks.attributes import READ
+from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
 from remnant.audit import cells, reading
@@ -30,13 +31,6 @@ from remnant.engine.cells import Cell, run_cells
 from remnant.measure.fold_rank import FoldRank, fold_rank
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
-SEES = {
-    "outputs": "what the model answers",
-    "weights": "the model's weights",
-    "features": "what the model makes of images",
-    "latents": "latents of patients",
-    "codes": "codes of patients",
-}
 FORECAST = "forecast"
 
 

@@ -24,12 +24,9 @@ SETTINGS = "audit.toml"
 def _list(asked: bool) -> None:
     if not asked:
         return
-    from remnant.attacks.registry import all_attacks
+    from remnant.attacks.listed import listed
 
-    rows = [
-        (attack.name, attack.access, attack.claim.replace("_", " "), attack.words, attack.source)
-        for attack in all_attacks().values()
-    ]
+    rows = [[row[key] for key in ("name", "access", "claim", "words", "source")] for row in listed()]
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]]
     for *cells, words, source in rows:
         kept = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))

@@ -43,8 +43,13 @@ def inspect(
         inside = contents.look_into(bundle.Bundle(checkpoint))
         print(describe_contents.as_json(inside)) if as_json else describe_contents.show(inside)
     else:
+        from remnant.attacks.listed import lines_for, listed_for
+
         found = recognise.recognise(opening.open_checkpoint(checkpoint))
-        print(description.as_json(found)) if as_json else describe.show(found)
+        if as_json:
+            print(description.as_json(found, {"audit": listed_for(found)}))
+        else:
+            describe.show(found, {"In an audit of it": lines_for(found)})
     if strip_to:
         from remnant.base.progress import say
         from remnant.targets.strip import strip

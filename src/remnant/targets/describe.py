@@ -1,6 +1,7 @@
 """A description for a person."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,8 +16,9 @@ SHAPES = 8  # of a layer's tensors
 METADATA = 24
 
 
-def show(description: Description) -> None:
-    """Print what an attacker learns, one line a fact; plain where standard output is no terminal."""
+def show(description: Description, beside: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Print what an attacker learns, one line a fact; plain where standard output is no terminal. `beside`: more parts, by title,
+    a line each."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, PLAIN_WIDTH)
@@ -37,6 +39,8 @@ def show(description: Description) -> None:
         "Attacks",
         [f"  {'applies' if attack.applies else 'does not'}  {attack.attack}: {attack.why}." for attack in one.attacks],
     )
+    for title, lines in (beside or {}).items():
+        _part(console, title, [f"  {line}" for line in lines])
     _part(console, "Assumed", [f"  {text}." for text in one.assumptions])
     _part(console, "Found", [f"  {text}" for text in one.findings])
     if one.architecture is None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -83,9 +84,9 @@ class Description:
             object.__setattr__(self, field.name, _said(getattr(self, field.name)))
 
 
-def as_json(description: Description) -> str:
-    """The description as JSON; NaN and infinity become null, since JSON has none."""
-    return json.dumps(_plain(asdict(description)), indent=1, allow_nan=False)
+def as_json(description: Description, beside: Mapping[str, Any] | None = None) -> str:
+    """The description as JSON, with what stands `beside` it; NaN and infinity become null, since JSON has none."""
+    return json.dumps(_plain({**asdict(description), **(beside or {})}), indent=1, allow_nan=False)
 
 
 def _said(value: Any) -> Any:

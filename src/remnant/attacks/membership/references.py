@@ -74,5 +74,6 @@ REFERENCES = Attack(
     run=by_references,
     source="Watson et al. 2022, arXiv 2111.08440",
     applies=_referenced,
+    needs="models of the same recipe that learned from others, such as those of other folds",
     primary=True,
 )
