@@ -46,11 +46,15 @@ def mann_whitney_auc(
     m, n = len(positive), len(negative)
     if m == 0 or n == 0:
         return Interval(math.nan, math.nan, math.nan, m + n)
-    area = float(_placements(positive, negative).mean())
+    return auc_interval(float(_placements(positive, negative).mean()), m, n, level, design_effect)
+
+
+def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect: float = 1.0) -> Interval:
+    """The interval of `mann_whitney_auc` around an AUC that is known, of m against n patients."""
     z = stats.norm.ppf((1 + level) / 2)
 
     def beyond(true: float) -> float:
-        return (area - true) ** 2 - z**2 * design_effect * _variance(true, m, n)
+        return (area - true) ** 2 - z**2 * design_effect * auc_variance(true, m, n)
 
     inside = 1e-9  # an area of 1 solves the equation of its own lower end, too
     low = optimize.brentq(beyond, 0, area - inside) if area > 0 else 0.0
@@ -81,7 +85,7 @@ def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05, desi
         return math.nan
 
     def error(area: float) -> float:
-        return math.sqrt(design_effect * _variance(area, m, n))
+        return math.sqrt(design_effect * auc_variance(area, m, n))
 
     critical = stats.norm.ppf(1 - alpha / 2) * error(0.5)
 
@@ -156,7 +160,7 @@ def _placements(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     return (left > right).astype(np.float32) + np.float32(0.5) * (left == right)
 
 
-def _variance(area: float, m: int, n: int) -> float:
+def auc_variance(area: float, m: int, n: int) -> float:
     """Of an estimate of `area` from m and n patients (Hanley and McNeil 1982, with Newcombe's mean of m and n)."""
     more = (m + n) / 2 - 1
     return area * (1 - area) * (1 + more * ((1 - area) / (2 - area) + area / (1 + area))) / (m * n)
