@@ -81,6 +81,48 @@ def test_an_attack_that_misses_its_planted_leak_is_too_weak_to_clear_and_may_sti
     assert outcome_of(finding(), missed) == "exposed"
 
 
+RECIPE = {True: control("recipe", True, "output"), None: control("recipe", None, "output")}
+
+
+def test_who_sees_what_the_training_leaves_is_not_too_weak_and_who_sees_nothing_needs_the_copy():
+    """The rule of a positive control at level d, line by line: the recipe passes or says nothing, and then the copy decides."""
+    found, blind = finding(**SILENT), control("blind")
+    for copy, recipe, outcome in (
+        (True, True, "not shown"),
+        (False, True, "not shown"),
+        (True, None, "not shown"),
+        (False, None, "attack too weak"),
+    ):
+        assert outcome_of(found, (blind, control("planted", copy, "output"), RECIPE[recipe])) == outcome
+    # No copy can be trained on.
+    assert outcome_of(found, (blind, RECIPE[True])) == outcome_of(found, (blind, RECIPE[None])) == "not shown"
+
+
+def test_nothing_is_within_by_a_training_that_leaves_nothing_to_see_alone():
+    clear, blind, copy = told(finding(**CLEAR)), control("blind"), control("planted", attack="output")
+    assert judged(LIMIT, [clear], (blind, RECIPE[True])).ruling == "within"
+    assert judged(LIMIT, [clear], (blind, RECIPE[None], copy)).ruling == "within"
+    silent = judged(LIMIT, [clear], (blind, RECIPE[None]))
+    assert (silent.ruling, silent.sentence) == ("cannot tell", RECIPE[None].sentence)
+    missed = (blind, RECIPE[None], control("planted", False, "output"))
+    assert judged(LIMIT, [clear], missed).sentence == "planted False."
+    # A recipe that is seen shows nothing of the groups.
+    assert judged(LIMIT, [clear], (RECIPE[True], copy)).sentence.startswith("No control showed")
+
+
+def test_a_recipe_that_is_not_seen_fails_nothing():
+    assert outcome_of(finding(), (control("blind"), RECIPE[None])) == "exposed"
+
+
+def test_the_verdict_ends_with_what_the_same_training_tells():
+    clear = told(finding(**CLEAR))
+    weaker = control("recipe", True, "gradient").model_copy(update={"value": 0.45, "sentence": "Weaker."})
+    for controls in ((*SOUND, RECIPE[None], weaker), (*SOUND, weaker, RECIPE[None])):
+        found = verdict_of([LIMIT], [clear], controls)
+        assert found.ruling == "within" and found.reasons[-1] == RECIPE[None].sentence and len(found.reasons) == 2
+    assert verdict_of([LIMIT], [told(finding())], (*SOUND, weaker)).reasons[-1] == "Weaker."
+
+
 def test_a_control_of_another_attack_says_nothing():
     other = (control("blind"), control("null", False, "gradient"), control("planted", False, "gradient"))
     assert outcome_of(finding(), other) == "exposed"

@@ -198,7 +198,7 @@ def crowded(text: str = LONG) -> AuditResults:
             "findings": findings,
             "controls": [
                 control(kind, passed, attack="output")
-                for kind in ("blind", "null", "planted")
+                for kind in ("blind", "null", "planted", "recipe")
                 for passed in (True, False, None)
             ],
             "not_tested": [text] * 9,

@@ -14,13 +14,15 @@ from remnant.measure.intervals import FEWEST
 
 # Of two-sided p, after Holm: of 200 audits of models that leak nothing, one is wrongly exposed. A clearance does not rest on it.
 LEVEL = 0.01
+# Controls that an attack passes by finding what is there; the others are passed by finding nothing.
+POSITIVE = ("planted", "recipe")
 MOST_PATIENTS = 1_000_000  # above, no number of patients is said to tell
 
 
 def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
     """What one `finding` shows, given the `controls` of its attack and of all attacks."""
     own = _of(finding, controls)
-    if any(control.passed is False for control in own if control.kind != "planted"):
+    if any(control.passed is False for control in own if control.kind not in POSITIVE):
         return "not testable"
     if finding.value is None or finding.adjusted_p is None:
         return "too few patients"
@@ -30,7 +32,9 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
         return "not testable"
     if seen and (finding.value if finding.low is None else finding.low) > finding.null:
         return "exposed"
-    if any(control.passed is False for control in own):
+    positive = [control for control in own if control.kind in POSITIVE]
+    # Who sees what the very training leaves is not blind, whatever was planted besides.
+    if any(control.passed is False for control in positive) and not any(control.passed for control in positive):
         return "attack too weak"
     if finding.low is None or finding.n < FEWEST:
         return "too few patients"
@@ -75,7 +79,8 @@ def verdict_of(
 ) -> Verdict:
     """The verdict on the model: outside where any limit is passed, within where every one is held, else it cannot tell.
 
-    `reasons`: what beside controls and numbers keeps the audit from clearing a model. They hide no exposure.
+    `reasons`: what beside controls and numbers keeps the audit from clearing a model. They hide no exposure. Behind all of them
+    stands what networks of the same training tell, by the attack that tells most.
     """
     held = [judged(limit, findings, controls) for limit in limits if limit.asked]
     kept = list(reasons)
@@ -89,7 +94,7 @@ def verdict_of(
     return Verdict(
         ruling=ruling,
         sentence=ruling_sentence(ruling, held),
-        reasons=list(dict.fromkeys(told + (kept if ruling == "cannot tell" else []))),
+        reasons=list(dict.fromkeys(told + (kept if ruling == "cannot tell" else []) + _of_recipe(controls))),
         kept_open=kept,
         judged=held,
     )
@@ -125,14 +130,19 @@ def _open(findings: Sequence[Finding], controls: Sequence[Control]) -> str:
                 if failed
                 else "Members fare worse than non-members: check whether the groups are swapped."
             )
-    if not any(control.passed for control in own if control.kind != "planted"):
+    if not any(control.passed for control in own if control.kind not in POSITIVE):
         return "No control showed that members and non-members are alike."
-    planted = [control for control in own if control.kind == "planted"]
-    if any(control.passed for control in planted):
+    positive = [control for control in own if control.kind in POSITIVE]
+    if any(control.passed for control in positive):
         return ""
-    if planted:
-        return planted[0].sentence
+    if positive:
+        return next((control.sentence for control in positive if control.passed is False), positive[0].sentence)
     return "No planted leak was looked for, so nobody knows whether the attack could have succeeded."
+
+
+def _of_recipe(controls: Sequence[Control]) -> list[str]:
+    recipes = [control for control in controls if control.kind == "recipe"]
+    return [max(recipes, key=lambda control: control.value or 0.0).sentence] if recipes else []
 
 
 def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:

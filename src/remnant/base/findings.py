@@ -61,11 +61,12 @@ class Control(ResultsPart):
     """A measurement whose answer is known if all is as it should be; `passed` None where too few patients can tell.
 
     `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
-    not distinguish them. `planted`: what was made to leak must be found. `attack` empty: it is about all attacks that make
+    not distinguish them. `planted`: what was made to leak must be found. `recipe`: whether the attack distinguishes who trained
+    networks of the same training; it passes or says nothing (None). `attack` empty: it is about all attacks that make
     the `claim`, or any.
     """
 
-    kind: Literal["blind", "null", "planted"]
+    kind: Literal["blind", "null", "planted", "recipe"]
     attack: str = ""
     claim: Claim | None = None
     statistic: Statistic = "auc"

@@ -15,7 +15,7 @@ NAME = 46  # characters of a name beside a figure
 LONGEST = 90  # of one in a table or a sentence
 MOST_DRAWN = 30  # lines of a forest that fit a printed page
 MOST_CURVES = 8
-CONTROLS = {"blind": "blind baseline", "null": "null", "planted": "planted members"}
+CONTROLS = {"blind": "blind baseline", "null": "null", "planted": "planted members", "recipe": "the same training"}
 
 
 def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
@@ -141,4 +141,5 @@ def control_name(control: Control) -> str:
 
 def control_outcome(control: Control) -> str:
     """Whether it passed, in words."""
-    return {True: "passed", False: "failed", None: "too few patients"}[control.passed]
+    silent = "nothing seen" if control.kind == "recipe" else "too few patients"
+    return {True: "passed", False: "failed", None: silent}[control.passed]

@@ -19,7 +19,12 @@ OUTCOMES = {
     "not testable": (PUBLISHED, "X", False),
 }
 RULINGS = {"outside": (CHANCE, "D", True), "within": ("#1f5f4a", "o", True), "cannot tell": ("#9a6a00", "s", False)}
-CONTROLS = {"passed": (INK, "s", True), "failed": (CHANCE, "s", True), "too few patients": (PUBLISHED, "s", False)}
+CONTROLS = {
+    "passed": (INK, "s", True),
+    "failed": (CHANCE, "s", True),
+    "too few patients": (PUBLISHED, "s", False),
+    "nothing seen": (INK, "s", False),
+}
 
 
 def audit_forest(rows: list[Row]) -> Figure:
