@@ -12,14 +12,16 @@ from tests.report.example_audit import audit_results, control, finding
 
 from remnant.audit import table
 from remnant.audit.appetite import Appetite
-from remnant.audit.controls import blind_control, null_control, planted_control
+from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
+from remnant.audit.recipe import SECTION, disagreement
 from remnant.audit.rows import Scored
 from remnant.audit.scenario import ASKS, RECIPIENTS
 from remnant.audit.words import against, not_measured, ruling_sentence
 from remnant.base.findings import AttackRun, Judged, Limit, LimitName, Outcome, Ruling, Scenario, Statistic
 from remnant.base.results import Section
 from remnant.measure.intervals import Interval
+from remnant.measure.swaps import SwapTest
 from remnant.report.audit import render_audit
 from remnant.report.egress import told_outside
 from remnant.report.glossary import GLOSSARY
@@ -115,6 +117,11 @@ def test_sentences_of_controls():
         scores = Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + shift * (roles > 0), roles)
         said.append(null_control(scores, draw, what="the mean score under the reference models").sentence)
         said.append(planted_control("output", draw.normal(shift, 1, 20), draw.normal(0, 1, 20)).sentence)
+        test = SwapTest(Interval(0.5 + shift / 10, 0.4, 1.0, 80), 0.001, True, np.array([0.5] * 8))
+        said.append(recipe_control("references", [test]).sentence)
+    primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6)
+    said += disagreement(primary, [{"attack": primary.attack, "view": primary.view, "low": 0.7}])
+    said += [SECTION.title + ".", *SECTION.text, SECTION.table.caption]
     assert faults(said) == []
 
 
@@ -123,6 +130,7 @@ CONTROLS = {
     "none": [],
     "blind failed": [control(passed=False), control("planted", attack="output")],
     "planted failed": [control(), control("planted", False, attack="output")],
+    "the same training": [control(), control("planted", attack="output"), control("recipe", None, attack="output")],
 }
 FINDINGS = {
     "exposed": {},

@@ -93,7 +93,8 @@ class Attack:
     some are then tried. `source`: who described it. `primary`: the first of its views is named before the run and shares half
     of the level with no other attack's, unless a later attack of the list is primary too and applies. `needs`: what has to be
     handed over beside the model and patients with their labels, in words. `suits(described)`: as `applies`, of what the file of
-    a checkpoint tells alone.
+    a checkpoint tells alone. `shadows`: it reads what shadow models say, where there are any, and runs when they are
+    trained.
     """
 
     name: str
@@ -108,3 +109,4 @@ class Attack:
     primary: bool = False
     needs: str = ""
     suits: Callable[[Description], str] = classifies_or_segments
+    shadows: bool = False

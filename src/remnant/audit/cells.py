@@ -1,6 +1,7 @@
 """The pieces of an audit, each written when done: an attack with its controls, the blind baseline, the planted positive."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from remnant.audit import planted as planting
 from remnant.audit.controls import blind_control, planted_control
 from remnant.audit.fits import fit_of_members
 from remnant.audit.identified import controls_of
-from remnant.audit.kept import keep_reconstructions, keep_scores
+from remnant.audit.kept import keep_reconstructions, keep_scores, kept_shadows
 from remnant.audit.material import Material
 from remnant.base.findings import Control
 from remnant.base.run import Run
@@ -20,7 +21,7 @@ from remnant.cohort.images import Images
 from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 from remnant.targets.audited import Audited
-from remnant.targets.seen import SeenOutputs, SeenWeights, reduced_latents, seen_latents, seen_outputs
+from remnant.targets.seen import SeenOutputs, SeenWeights, Shadows, reduced_latents, seen_latents, seen_outputs
 from remnant.targets.seen_features import SeenFeatures, features_of
 
 
@@ -37,7 +38,9 @@ def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
 def score_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Run a membership attack and keep its claims."""
     own, asked = sides(material, attack)
-    claims = attack.run(access_of(attack, material.target, asked), own, attack.settings(), _work(run, attack, seed))
+    shadows = kept_shadows(run, material.target.shadows) if attack.shadows else None
+    access = access_of(attack, material.target, asked, shadows)
+    claims = attack.run(access, own, attack.settings(), work_of(run, attack, seed))
     keep_scores(run, attack.name, claims)
     return {"views": [claim.view for claim in claims]}
 
@@ -46,9 +49,9 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
     """Reconstruct images from latents, and from images reduced to as many values, which are surely enough."""
     own, asked = sides(material, attack)
     access = seen_latents(material.target, asked, module)
-    claims: Sequence[Reconstructions] = attack.run(access, own, attack.settings(), _work(run, attack, seed))
+    claims: Sequence[Reconstructions] = attack.run(access, own, attack.settings(), work_of(run, attack, seed))
     keep_reconstructions(run, attack.name, claims)
-    easy = attack.run(reduced_latents(access, asked), own, attack.settings(), _work(run, attack, seed))
+    easy = attack.run(reduced_latents(access, asked), own, attack.settings(), work_of(run, attack, seed))
     draw = Seeds(seed).child("audit", "exchanged").numpy()
     controls = controls_of(attack.name, claims[0], easy[0], asked, draw)
     return {
@@ -84,11 +87,12 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     if why:
         return {"controls": [], "patients": 0, "why": why}
     images, found, taken = material.images.of(others), {}, 0
+    shadows = kept_shadows(run, target.shadows)
     for copied, taken, loss in planting.trained_on(target, material.images.of(who), seeds, steps):
         run.log("planted", "round", step=taken, loss=loss)
         for attack in attacks:
-            work = _work(run, attack, seed)
-            claims = attack.run(access_of(attack, copied, images), material.own, attack.settings(), work)
+            access = access_of(attack, copied, images, shadows if attack.shadows else None)
+            claims = attack.run(access, material.own, attack.settings(), work_of(run, attack, seed))
             found[attack.name] = _strongest(attack.name, claims, set(who))
         if all(control.passed for control in found.values()):
             break
@@ -104,17 +108,22 @@ def _strongest(attack: str, claims: Sequence[Scores], planted: set[str]) -> Cont
     return max(controls, key=lambda control: control.value or 0.0)
 
 
-def access_of(attack: Attack, target: Audited, asked: Images) -> SeenOutputs | SeenWeights | SeenFeatures:
+def access_of(
+    attack: Attack, target: Audited, asked: Images, shadows: Shadows | None = None
+) -> SeenOutputs | SeenWeights | SeenFeatures:
     """What a membership attack is handed."""
     if attack.access == "features":
         return features_of(target, asked).seen(asked)
-    return seen_outputs(target, asked) if attack.access == "outputs" else SeenWeights(asked, target)
+    if attack.access != "outputs":
+        return SeenWeights(asked, target)
+    return replace(seen_outputs(target, asked), shadows=shadows and shadows.of(asked.patients))
 
 
-def _work(run: Run, attack: Attack, seed: int) -> Work:
+def work_of(run: Run, attack: Attack, seed: int, folder: str = "") -> Work:
+    """What an attack may use beside what it is handed; `folder`: where, by default under its own name."""
     name = f"attack-{attack.name}"
     return Work(
         Seeds(seed).child("attack", attack.name),
-        run.private / "work" / attack.name,
+        run.private / "work" / (folder or attack.name),
         lambda note: run.log(name, "note", note=note),
     )

@@ -46,17 +46,34 @@ class TargetConfig(Settings):
     seconds: float = pydantic.Field(600, gt=0)
 
 
+class ShadowConfig(Settings):
+    """`[shadows]`, where target.py has train(): it makes `count` networks of known halves of the patients, 0 for none."""
+
+    count: int = pydantic.Field(8, ge=0, le=512)
+
+    @pydantic.field_validator("count")
+    @classmethod
+    def _of_whole_swaps(cls, count: int) -> int:
+        # Two a swap, and two swaps at the least: the network of the other half is no reference for its own swap.
+        if count % 2 or count == 2:
+            raise ValueError(
+                "must be 0, or an even number from 4 on: two networks for each deal of the patients to halves"
+            )
+        return count
+
+
 class AuditConfig(Settings):
     """All tables of audit.toml that every kind of audit has.
 
     `scenario`: what the recipient sees. `seed`: the root of every random number. `minutes`: attacks that do not fit into so many
-    are left out, None for none.
+    are left out, and fewer shadow models trained; None for none.
     """
 
     scenario: Name = "checkpoint"
     seed: int = pydantic.Field(0, ge=0)
     minutes: float | None = pydantic.Field(None, gt=0)
     target: TargetConfig = TargetConfig()
+    shadows: ShadowConfig = ShadowConfig()
     appetite: Appetite = Appetite()
     about: About = About()
 

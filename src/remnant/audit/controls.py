@@ -1,15 +1,18 @@
 """Controls: measurements whose answer is known if all is as it should be, each with its outcome in one sentence."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
+from remnant.audit.judge import LEVEL as RECIPE_LEVEL
 from remnant.audit.rows import Scored, named
 from remnant.base.findings import Control
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import MembershipTest, membership_test
+from remnant.measure.swaps import SwapTest
 
 PLANTED_AUC = 0.95
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
@@ -47,6 +50,31 @@ def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -
         passed=passed,
         sentence=f"Planted members {'are' if passed else 'are not'} found (AUC {found.mean:.2f}, asked {PLANTED_AUC:.2f}"
         f"{'' if passed else '), so that the attack is too weak to clear anybody'}" + (")." if passed else "."),
+    )
+
+
+def recipe_control(attack: str, views: Sequence[SwapTest]) -> Control:
+    """Whether an attack sees what the owner's training leaves of its patients, by `swap_test` of each of its `views`.
+
+    It passes where one of them is above chance with p, times the number of views, at most `judge.LEVEL`. It never fails: where
+    it does not pass the training may leave nothing to see, and whether the attack could see it another control has to tell.
+    """
+    best = min(views, key=lambda test: (test.auc.mean <= 0.5, test.p, -test.auc.mean))
+    p = min(1.0, len(views) * best.p)
+    passed = True if best.auc.mean > 0.5 and p <= RECIPE_LEVEL else None
+    does = "distinguishes" if passed else "does not distinguish"
+    networks = len(best.by_network)
+    return Control(
+        kind="recipe",
+        claim="patient_scores",
+        attack=attack,
+        **named(best.auc),
+        p=p,
+        p_bound=best.p_bound,
+        n=best.auc.n,
+        passed=passed,
+        sentence=f"Of {networks} networks trained the same way on known halves, the attack {attack} {does} who trained them "
+        f"(mean AUC {_said(best.auc)}).",
     )
 
 

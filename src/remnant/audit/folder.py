@@ -1,7 +1,7 @@
 """The audit of a folder with audit.toml and target.py: from the owner's code to the material of the audit."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
-from remnant.audit.items import images_of
+from remnant.audit.items import numbered, table_of, told_to_train
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
+from remnant.audit.training import Training, checked_training
 from remnant.audit.user import calling, function_of, load_module, seed_libraries
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
@@ -33,6 +34,7 @@ class Folder:
     path: Path
     config: AuditConfig
     tell: Callable[[str], None] = lambda stage: None
+    _items: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def target(self) -> Path:
@@ -58,6 +60,7 @@ class Folder:
             self.about(network) | {"answers": read_as(target.head)},
             notes,
             self.hashes(),
+            training=self.training(target, images),
         )
 
     def faults(self) -> list[str]:
@@ -68,7 +71,9 @@ class Folder:
         if table:
             self._tried(lambda: checked_roles(*table), found)
         if network and table:
-            self._tried(lambda: self.audited(network[0], table[0]), found)
+            joined = self._tried(lambda: self.audited(network[0], table[0]), found)
+            if joined:
+                self._tried(lambda: self.training(*joined), found)
         # What is wrong with target.py itself is met twice.
         return list(dict.fromkeys(found))
 
@@ -82,7 +87,14 @@ class Folder:
     def network(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The owner's network with its weights, in evaluation mode."""
         settings = self.config.target
-        seed_libraries(Seeds(self.config.seed).child("owner", "build"))
+        module = self.built(Seeds(self.config.seed).child("owner", "build"))
+        notes = load_weights(module, self.path / settings.checkpoint) if settings.checkpoint else ()
+        return place(module).eval().requires_grad_(False), notes
+
+    def built(self, seeds: Seeds) -> nn.Module:
+        """The owner's network as build gives it."""
+        settings = self.config.target
+        seed_libraries(seeds)
         if ":" in settings.build:
             self.tell("build")
             module: Any = build(settings.build, settings.arguments)
@@ -96,8 +108,7 @@ class Folder:
             raise RemnantError(
                 f"{settings.build}() of {self.target} gives a {type(module).__name__}; return the torch.nn.Module."
             )
-        notes = load_weights(module, self.path / settings.checkpoint) if settings.checkpoint else ()
-        return place(module).eval().requires_grad_(False), notes
+        return module
 
     def images(self) -> tuple[Images, tuple[bool | None, ...]]:
         """The items of data(), and who is a member."""
@@ -105,8 +116,43 @@ class Folder:
         assert give
         self.tell("data")
         seed_libraries(Seeds(self.config.seed).child("owner", "data"))
+        source = f"data() in {self.target}"
         with calling(self.target, "data()"):
-            return images_of(give(), f"data() in {self.target}")
+            return table_of(self._kept(numbered(give(), source)), source)
+
+    def _kept(self, items: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """The items, which are kept as they are where they will train networks."""
+        self._items.clear()
+        trains = self.config.shadows.count and hasattr(self.module, "train")
+        for where, item in items:
+            yield where, item
+            if trains:
+                self._items.append(told_to_train(item))
+
+    def training(self, target: Audited, images: Images) -> Training | None:
+        """The owner's training, where he has written one and networks are asked of it."""
+        asked = self.config.shadows.count > 0
+        train = function_of(self.module, "train", self.target, needed=False) if asked else None
+        if train is None:
+            return None
+        window = self.config.target.window
+
+        def fresh(seeds: Seeds) -> nn.Module:
+            module = place(self.built(seeds))
+            # What follows may take longer than to build.
+            self.tell("audit")
+            return module
+
+        training = Training(
+            train,
+            fresh,
+            self._items,
+            images.patients,
+            self.target,
+            sha256(self.target),
+            (lambda module: _windowed(module, window)) if window else lambda module: module,
+        )
+        return checked_training(training, target)
 
     def audited(self, network: nn.Module, images: Images) -> tuple[Audited, Images]:
         """Network and images tried on each other; the labels in the form of the answers."""

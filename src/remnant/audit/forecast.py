@@ -12,6 +12,7 @@ import torch
 from remnant.attacks.attack import Attack, Work
 from remnant.attacks.attributes import READ
 from remnant.attacks.membership.blind import blind_features_of
+from remnant.attacks.membership.references import REFERENCES, signals_of
 from remnant.audit import cells, fits, reading
 from remnant.audit import planted as planting
 from remnant.audit.config import AuditConfig
@@ -77,10 +78,13 @@ def affordable(pieces: Sequence[Piece], minutes: float) -> list[str]:
 
 
 def forecast_cell(run: Run, material: Material, config: AuditConfig, attacks: Sequence[Attack]) -> dict[str, Any]:
-    """What is left out, as a cell: a run goes on with what it began with, however fast the machine is by then."""
+    """What is left out and how many seconds are left over, as a cell: a run goes on with what it began with, however fast the
+    machine is by then."""
     assert config.minutes is not None
     pieces = forecast(material, config, attacks)
-    return {"left_out": affordable(pieces, config.minutes), "pieces": [asdict(piece) for piece in pieces]}
+    left_out = affordable(pieces, config.minutes)
+    left = 60 * config.minutes - sum(piece.seconds for piece in pieces if piece.name not in left_out)
+    return {"left_out": left_out, "left": left, "pieces": [asdict(piece) for piece in pieces]}
 
 
 def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditConfig) -> list[str]:
@@ -98,6 +102,12 @@ def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
         return Piece(attack.name, attack.words, _read(material, config, attack), 8 * len(material.images))
     own, asked = cells.sides(material, attack)
     part = _batch(asked, material.target.batch)
+    if attack is REFERENCES and material.target.shadows:
+        # What shadow models say is known by then.
+        seconds = (
+            timed(lambda: signals_of(material.target.head, part, material.target.answers)) * len(asked) / len(part)
+        )
+        return Piece(attack.name, attack.words, seconds, 8 * VIEWS * len(asked), attack.primary)
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Seeds(config.seed).child("forecast", attack.name), Path(folder))
         drawing = attack.claim == "reconstructions"

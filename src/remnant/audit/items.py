@@ -17,18 +17,13 @@ MALE, FEMALE = {"m", "male", "1", "1.0"}, {"f", "female", "0", "2", "0.0", "2.0"
 SITES = 20  # that become a column each
 
 
-def images_of(items: Any, source: str) -> tuple[Images, tuple[bool | None, ...]]:
-    """The items of `source`, in words, as one table, and who of them is a member.
+def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tuple[bool | None, ...]]:
+    """The items of `source`, in words, each with how it is called, as one table, and who of them is a member.
 
     An item is a mapping, or an object, with `image` (channels, *spatial) as the network takes it, `label`, `patient`, and
     `member`: true, false, or None for an image that the attacker owns. `age`, `sex`, `site` where they are known. Raises
     `RemnantError` naming the item that does not fit.
     """
-    return table_of(numbered(items, source), source)
-
-
-def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tuple[bool | None, ...]]:
-    """As `images_of`, of items each with how it is called."""
     images, labels, patients, members = [], [], [], []
     details: dict[str, list[Any]] = {name: [] for name in DETAILS}
     for where, item in items:
@@ -50,6 +45,11 @@ def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tup
     return Images(tuple(images), tuple(labels), tuple(patients), dict(_columns(details))), tuple(members)
 
 
+def told_to_train(item: Any) -> dict[str, Any]:
+    """An item, as it was given, without who is a member."""
+    return {name: value for name, value in _given(item).items() if name != "member"}
+
+
 def numbered(items: Any, source: str) -> Iterator[tuple[str, Any]]:
     """The items one after another, with how each is called in a sentence."""
     return ((f"item {number} of {source}", item) for number, item in enumerate(_each(items, source)))
@@ -67,18 +67,20 @@ def _each(items: Any, source: str) -> Iterable[Any]:
 
 
 def _fields(item: Any, where: str) -> dict[str, Any]:
-    known = (*FIELDS, *DETAILS)
-    own = (
-        dict(item)
-        if isinstance(item, Mapping)
-        else {name: getattr(item, name) for name in known if hasattr(item, name)}
-    )
+    own = _given(item)
     if missing := [name for name in FIELDS if name not in own]:
         raise RemnantError(
             f"{_begun(where)} has no {' and no '.join(missing)}; yield "
             '{"image": ..., "label": ..., "patient": ..., "member": True or False}.'
         )
     return own
+
+
+def _given(item: Any) -> dict[str, Any]:
+    """All that a mapping holds, or what is known of an object."""
+    if isinstance(item, Mapping):
+        return dict(item)
+    return {name: getattr(item, name) for name in (*FIELDS, *DETAILS) if hasattr(item, name)}
 
 
 def _image(image: Any, where: str) -> Tensor:

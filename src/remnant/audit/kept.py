@@ -10,8 +10,11 @@ from remnant.attacks.attack import Attributes, Reconstructions, Scores
 from remnant.audit.rows import Scored
 from remnant.base.files import atomic_path
 from remnant.base.run import Run
+from remnant.targets.seen import Shadows
 
 FOLDER = "claims"
+SHADOWS = "shadows"
+SIGNAL = "signal "  # before the name of one
 
 
 def keep_scores(run: Run, attack: str, claims: Sequence[Scores]) -> None:
@@ -42,6 +45,37 @@ def kept_losses(run: Run, attack: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Patients and their losses (n, 1 + references) under the target and its references."""
     with np.load(_file(run, attack)) as kept:
         return tuple(map(str, kept["patients"])), kept["losses"]
+
+
+def keep_shadow(
+    run: Run, number: int, patients: Sequence[str], half: Sequence[str], signals: Mapping[str, np.ndarray]
+) -> None:
+    """Keep what a shadow model fits of each image, of `patients` (images), and whether each is of the `half` that trained it."""
+    own = set(half)
+    _write(
+        run.private / SHADOWS / f"{number}.npz",
+        patients=np.array(patients),
+        trained=np.array([patient in own for patient in patients]),
+        **{f"{SIGNAL}{name}": values for name, values in signals.items()},
+    )
+
+
+def kept_shadows(run: Run, count: int) -> Shadows | None:
+    """What the first `count` shadow models said, None without any."""
+    if not count:
+        return None
+    signals: dict[str, list[np.ndarray]] = {}
+    trained, patients = [], ()
+    for number in range(count):
+        with np.load(run.private / SHADOWS / f"{number}.npz") as kept:
+            patients = tuple(map(str, kept["patients"]))
+            trained.append(kept["trained"])
+            for name in kept.files:
+                if name.startswith(SIGNAL):
+                    signals.setdefault(name.removeprefix(SIGNAL), []).append(kept[name])
+    return Shadows(
+        patients, {name: np.stack(values, axis=1) for name, values in signals.items()}, np.stack(trained, axis=1)
+    )
 
 
 def keep_reconstructions(run: Run, attack: str, claims: Sequence[Reconstructions]) -> None:
@@ -90,8 +124,12 @@ def kept_attributes(run: Run, attack: str) -> list[Attributes]:
 
 
 def _keep(run: Run, attack: str, **arrays: np.ndarray) -> None:
-    _file(run, attack).parent.mkdir(exist_ok=True, mode=0o700)
-    with atomic_path(_file(run, attack)) as temporary:
+    _write(_file(run, attack), **arrays)
+
+
+def _write(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    with atomic_path(path) as temporary:
         np.savez(temporary, **arrays)
 
 

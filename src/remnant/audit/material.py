@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from remnant.audit.folds import Folds
+from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
 from remnant.base.texts import counted, short
@@ -26,7 +27,7 @@ class Material:
     """The `target` and all `images`; `roles` by patient. `model`: what is known of the network, for the decision sheet.
 
     `notes`: what a reader must know of either, a sentence each. `folds`: of a cross-validation, who was held out by which of its
-    models. `other_planting`: `planting` of a target that is no single network.
+    models. `other_planting`: `planting` of a target that is no single network. `training`: the owner's, None where he gave none.
     """
 
     target: Audited
@@ -37,6 +38,7 @@ class Material:
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     folds: Folds | None = None
     other_planting: tuple[Audited, tuple[str, ...]] | None = None
+    training: Training | None = None
 
     def group(self, role: int) -> tuple[str, ...]:
         """The patients of a role, in the order of their first image."""

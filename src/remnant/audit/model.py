@@ -10,7 +10,7 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit import cells, reading
+from remnant.audit import cells, reading, recipe, shadows
 from remnant.audit import folds as fold_tables
 from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
@@ -48,11 +48,18 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
 
 def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: bool = False) -> dict[str, Any]:
     """Run what applies, piece by piece in the run directory; return the arguments of `conclude` but for the provenance."""
+    material = shadows.with_shadows(material, config)
     attacks = attacks_of(material, config)
-    chosen, left_out = [attack for attack, why in attacks if not why], []
+    chosen, left_out, asked = [attack for attack, why in attacks if not why], [], material.target.shadows
     if config.minutes:
         cell = Cell(FORECAST, forecast_cell, {"material": material, "config": config, "attacks": chosen})
-        left_out = run_cells(run, [cell], workers=1, quiet=quiet)[FORECAST]["left_out"]
+        forecast = run_cells(run, [cell], workers=1, quiet=quiet)[FORECAST]
+        left_out = forecast["left_out"]
+        if asked:
+            pieces = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
+            count = shadows.affordable_shadows(run, pieces, forecast["left"], quiet=quiet)
+            material = shadows.with_shadows(material, config, count)
+            left_out = left_out if count else [*left_out, REFERENCES.name]
         attacks = [(attack, LEFT_OUT if attack.name in left_out and not why else why) for attack, why in attacks]
     bearing, chosen = chosen, [attack for attack in chosen if attack.name not in left_out]
     found = run_cells(run, cells_of(material, config, chosen, left_out), workers=1, quiet=quiet)
@@ -93,6 +100,10 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     if learned:
         rows += attribute_rows(learned, truths, material.roles, level, attribute_statistic(config.scenario))
         tables["attributes"] = skill_rows(learned, truths, material.roles)
+    same = found.get(recipe.CELL, {}).get("rows", [])
+    if same:
+        tables[recipe.CELL] = same
+    first = next((row for row in rows if row.primary and row.statistic == "auc"), None)
     return {
         "title": f"Audit of {config.about.model or material.model['name']}",
         "model": dict(material.model),
@@ -105,9 +116,14 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "findings": adjusted(rows),
         "controls": controls_of(found),
         "tables": tables,
-        "reasons": [*kept_open(bearing, left_out, config), *(misfit(found[FIT]) if scoring else [])],
+        "reasons": [
+            *kept_open(bearing, left_out, config),
+            *(misfit(found[FIT]) if scoring else []),
+            *recipe.disagreement(first, same),
+        ],
         "notices": list(material.notes),
-        "not_tested": untried(found, left_out),
+        "not_tested": [*untried(found, left_out), *shadows.untrained(material, asked)],
+        "sections": [recipe.SECTION] if same else [],
         "checkpoints": dict(material.checkpoints),
     }
 
@@ -128,6 +144,8 @@ def cells_of(
     """The pieces of an audit: a cell an attack, and the controls that are not left out."""
     common = {"material": material, "seed": config.seed}
     scoring = [attack for attack in attacks if attack.claim == "patient_scores"]
+    trained = shadows.shadow_cells(material, attacks, config.seed)
+    names = tuple(cell.name for cell in trained)
     found = []
     for attack in attacks:
         work, more = cells.score_cell, {}
@@ -135,12 +153,15 @@ def cells_of(
             work, more = cells.reconstruction_cell, {"module": config.target.latents}
         elif attack.claim == "attributes":
             work, more = reading.attribute_cell, {"scenario": config.scenario, "module": config.target.latents}
-        found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}))
+        needs = names if attack.shadows else ()
+        found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}, needs))
     if scoring:
         found += [Cell(BLIND, cells.blind_cell, common), Cell(FIT, cells.fit_cell, common)]
     if scoring and PLANTED not in left_out:
         steps = config.target.planted_steps
-        found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}))
+        found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}, names))
+    if trained:
+        found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
     return found
 
 

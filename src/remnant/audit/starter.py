@@ -10,7 +10,7 @@ from typing import Any
 
 from remnant.audit.appetite import ADVANTAGE_ORIGIN, REIDENTIFICATION
 from remnant.audit.config import AuditConfig
-from remnant.audit.starter_texts import ABOVE, BUILD, BUILD_FUNCTION, DATA, EXAMPLES, HEAD, LOSS, SAID, TARGET
+from remnant.audit.starter_texts import ABOVE, BUILD, BUILD_FUNCTION, DATA, EXAMPLES, HEAD, LOSS, SAID, TARGET, TRAIN
 from remnant.base.files import require_directory, require_new, write_text
 
 
@@ -79,6 +79,7 @@ def target_text(known: Known | None = None) -> str:
         data=DATA,
         shape=(known and known.shape) or "float32 (channels, x, y) or (channels, x, y, z), no batch",
         loss=LOSS,
+        train=TRAIN,
     )
 
 

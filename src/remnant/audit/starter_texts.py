@@ -17,6 +17,7 @@ SAID: dict[str, str] = {
     "target.batch": "Images that pass together; fewer are tried where memory runs out.",
     "target.planted_steps": "At most so many steps train a copy on, to plant what every attack must find.",
     "target.seconds": "How long build() may take.",
+    "shadows.count": "0 for none. From 8 on there is an interval that takes in how trainings of one recipe vary.",
     "appetite.release": "To whom the model goes: public, controlled (access on application) or trusted (under contract).",
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",
     "appetite.membership_advantage": "TPR - FPR of a membership attack. {advantage}.",
@@ -34,6 +35,7 @@ EXAMPLES: dict[str, Any] = {
 }
 ABOVE = {
     "target": "The network.",
+    "shadows": "With train() in target.py: so many networks are trained by it, on random halves of all patients.",
     "appetite": "The risk appetite: how much exposure you accept beyond chance, set before the audit. false: not asked.",
     "about": "For the decision sheet, as it is; what is empty stays a line to fill in by hand.",
 }
@@ -47,6 +49,20 @@ LOSS = '''
 #     """One image, as a batch of one on the model's device, with its label: one number as a tensor."""
 #     answer = model(item["image"])
 #     return torch.nn.functional.cross_entropy(answer, torch.as_tensor(item["label"], device=answer.device)[None])
+'''
+TRAIN = '''
+# The training of this model, with which an audit tells most. It is called several times, each time with some of the patients.
+# def train(model, items, seed):
+#     """Train `model`, as build() gives it, in place, or return the trained one; items are those of data() without member."""
+#     torch.manual_seed(seed)
+#     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+#     device = next(model.parameters()).device
+#     batches = torch.utils.data.DataLoader([(item["image"], item["label"]) for item in items], batch_size=8, shuffle=True)
+#     for epoch in range(100):
+#         for images, labels in batches:
+#             optimiser.zero_grad()
+#             torch.nn.functional.cross_entropy(model(images.to(device)), labels.to(device)).backward()
+#             optimiser.step()
 '''
 TARGET = '''\
 """{title}. `remnant audit` alone runs this file, in a process of its own."""
@@ -73,7 +89,7 @@ def data():
                 "member": row["member"] == "1",  # True: trained the model; False: did not; None: the attacker's own
                 # "age": 61, "sex": "F", "site": "north", where they are known: the groups are held against each other by them
             }}
-{loss}'''
+{loss}{train}'''
 BUILD_FUNCTION = '''
 def build():
     """The network without its weights; `checkpoint` in audit.toml names their file."""

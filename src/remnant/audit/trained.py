@@ -77,6 +77,7 @@ def audit_trained(
     with Run.start(out, "audit", settings, resume=resume) as run:
         parts: dict[str, Any] = audit_model(run, material, config, quiet=quiet)
         parts["cohort"] |= {"folds": len(trained.models), "split over folds": split}
+        own = parts.pop("sections")
         sections = [
             Section(title=title, table=TableView(name=name, columns=columns))
             for title, name, columns in TABLES
@@ -85,7 +86,7 @@ def audit_trained(
         results = conclude(
             config,
             **parts,
-            sections=sections,
+            sections=[*own, *sections],
             **machine(
                 run,
                 command=command,

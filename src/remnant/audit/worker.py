@@ -78,11 +78,17 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
 def _estimate(folder: "Folder", report: Any) -> dict[str, Any]:
     from remnant.audit.forecast import forecast
     from remnant.audit.model import attacks_of
+    from remnant.audit.shadows import shadow_piece, with_shadows
 
-    material = folder.material()
+    material = with_shadows(folder.material(), folder.config)
     report(stage="audit")
     attacks = attacks_of(material, folder.config)
-    pieces = forecast(material, folder.config, [attack for attack, why in attacks if not why])
+    chosen = [attack for attack, why in attacks if not why]
+    pieces = forecast(material, folder.config, chosen)
+    if material.target.shadows:
+        scoring = {attack.name for attack in chosen if attack.claim == "patient_scores"}
+        each = sum(piece.seconds for piece in pieces if piece.name in scoring)
+        pieces.append(shadow_piece(material, folder.config.seed, each))
     return {
         "pieces": [asdict(piece) for piece in pieces],
         "not_run": {attack.name: why for attack, why in attacks if why},

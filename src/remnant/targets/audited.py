@@ -22,7 +22,8 @@ class Audited:
     it answers: the module itself, or a sliding window of it. `loss(module, image, label)`: the owner's own, a scalar tensor for a
     batch of one. `batch`: images that pass together, fewer once memory ran out.
 
-    `references`: networks of the same recipe that learned from others, or from other shares of the same people. Where `forward`
+    `references`: networks of the same recipe that learned from others, or from other shares of the same people. `shadows`: how
+    many more are trained the same way on known halves of the candidates, whose answers alone are kept. Where `forward`
     is not the module, `around(module)` makes it of one, and `training(module, image, label)` is the loss, differentiable, by
     which a copy is trained on."""
 
@@ -32,6 +33,7 @@ class Audited:
     loss: Callable[[nn.Module, Tensor, object], Tensor] | None = None
     batch: int = 8
     references: tuple["Audited", ...] = ()
+    shadows: int = 0
     around: Callable[[nn.Module], Callable[[Tensor], object]] | None = None
     training: Callable[[nn.Module, Tensor, Label], Tensor] | None = None
 

@@ -4,7 +4,7 @@ Who of the candidates is a member none of these says.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,16 +21,37 @@ from remnant.targets.objective import image_loss
 
 
 @dataclass(frozen=True)
+class Shadows:
+    """What networks trained the same way on known halves of the candidates fit of each image, and who trained them.
+
+    `signals` by name, (images, networks), higher for a better fit; `trained` (images, networks): whether the image's patient did;
+    `patients` (images). Networks 2r and 2r + 1 have the two halves of one deal (`measure.swaps`).
+    """
+
+    patients: tuple[str, ...]
+    signals: Mapping[str, np.ndarray]
+    trained: np.ndarray
+
+    def of(self, patients: tuple[str, ...]) -> "Shadows":
+        """The images of some patients, in their order here, which is that of the cohort."""
+        own = [i for i, patient in enumerate(self.patients) if patient in set(patients)]
+        signals = {name: values[own] for name, values in self.signals.items()}
+        return Shadows(tuple(self.patients[i] for i in own), signals, self.trained[own])
+
+
+@dataclass(frozen=True)
 class SeenOutputs:
     """Somebody may ask the model about any images: `ask(images, change)` gives the place and the logits (outputs, *spatial) of
     each. `losses(images)`: the owner's own loss (n,), None where he gave none. `head` says how to read the answers. `references`
-    ask other models of the same recipe, as `ask` does."""
+    ask other models of the same recipe, as `ask` does; `shadows`: answers about the candidates of those that the attacker
+    trained, None where he trained none."""
 
     candidates: Images
     head: Head
     ask: Callable[..., Iterator[tuple[int, Tensor]]]
     losses: Callable[[Images], np.ndarray] | None
     references: tuple[Callable[..., Iterator[tuple[int, Tensor]]], ...] = ()
+    shadows: Shadows | None = None
 
 
 @dataclass(frozen=True)

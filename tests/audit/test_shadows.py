@@ -1,0 +1,277 @@
+"""Shadow models: what the owner's training leaves is seen, what it does not leave is not, and what he does wrong is told."""
+
+import contextlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.audit.example import Classifier, material
+from torch.nn import functional
+
+from remnant.audit import cells, model, shadows
+from remnant.audit.config import AuditConfig
+from remnant.audit.forecast import forecast
+from remnant.audit.judge import outcome_of
+from remnant.audit.kept import kept_losses, kept_shadows
+from remnant.audit.model import attacks_of, audit_model
+from remnant.audit.recipe import disagreement
+from remnant.audit.results import conclude, machine
+from remnant.audit.training import Training
+from remnant.base.errors import RemnantError
+from remnant.base.run import Run
+
+FOUR = AuditConfig.checked(shadows={"count": 4}, target={"planted_steps": 60})
+
+
+def by_heart(network, items, seed):
+    """The training of `example.trained`, in short."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
+    images = torch.stack([item["image"] for item in items])
+    truth = torch.tensor([item["label"] for item in items])
+    for _ in range(40):
+        optimiser.zero_grad()
+        functional.cross_entropy(network(images), truth).backward()
+        optimiser.step()
+
+
+def of_nobody(network, items, seed):
+    """Weights move, and not by the patients."""
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight += 0.01 * torch.randn(weight.shape)
+
+
+def own(train=by_heart, leaks=True, seed=0, patients=24):
+    """A material with a training, whose items are those of the cohort."""
+    found = material(Classifier, leaks=leaks, seed=seed, patients=patients)
+    images = found.images
+    items = [
+        {"image": image, "label": label, "patient": patient}
+        for image, label, patient in zip(images.images, images.labels, images.patients, strict=True)
+    ]
+    return replace(found, training=Training(train, fresh, items, images.patients, Path("target.py"), "code"))
+
+
+def fresh(seeds):
+    torch.manual_seed(seeds.integer)
+    return Classifier()
+
+
+def audited(path, cohort, config=FOUR, resume=False):
+    with Run.start(path, "audit", config.resolved(), resume=resume) as run:
+        return audit_model(run, cohort, config, quiet=True)
+
+
+def controls(parts, kind):
+    return {control.attack: control for control in parts["controls"] if control.kind == kind}
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory):
+    """A whole audit of a training that leaks: its run directory and its parts."""
+    path = tmp_path_factory.mktemp("leaking") / "run"
+    return path, audited(path, own())
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Without controls that have nothing to do with shadow models, which take the most of such an audit's time."""
+    monkeypatch.setattr(cells, "blind_cell", lambda run, **_: {"controls": []})
+    monkeypatch.setattr(cells, "planted_cell", lambda run, **_: {"controls": []})
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_training_that_leaks_is_seen_and_its_model_is_exposed(tmp_path, leaking, seed):
+    parts = audited(tmp_path / "run", own(seed=seed), FOUR.changed(seed=seed)) if seed else leaking[1]
+    seen = controls(parts, "recipe")
+    assert {*seen} == {"output", "gradient", "references"} and all(control.passed for control in seen.values()), seen
+    assert controls(parts, "null")[""].passed
+    outcomes = {one.attack: outcome_of(one, parts["controls"]) for one in parts["findings"] if one.primary}
+    assert outcomes == {"references": "exposed"}
+
+
+def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that_the_attacks_see(tmp_path):
+    config = FOUR.changed(shadows={"count": 8}, appetite={"membership_advantage": 0.9, "membership_tpr": 0.9})
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        parts = audit_model(run, own(of_nobody, leaks=False), config, quiet=True)
+        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+    seen, copies = controls(parts, "recipe"), controls(parts, "planted")
+    assert [control.passed for control in seen.values()] == [None] * 3, seen
+    assert all(copies[name].passed for name in seen) and {*copies} == {*seen}
+    assert {one.outcome for one in results.findings} == {"not shown"}
+    said = [control.sentence for control in seen.values()]
+    assert results.verdict.reasons[-1] in said and "8 networks trained the same way" in said[0]
+    assert results.sections[0].title == "The same training, on known halves"
+    rows = results.tables["recipe"]
+    assert {row["attack"] for row in rows} == {*seen} and {row["networks"] for row in rows} == {8}
+    # Of four swaps and more there is an interval, and it holds chance.
+    assert all(row["low"] < 0.5 < row["high"] for row in rows)
+
+
+def test_groups_that_differ_by_themselves_fail_the_null_of_who_did_not_train(tmp_path, bare):
+    """Images of non-members are noise without an answer, which networks that saw neither group are worse at."""
+    found = own(leaks=False, patients=48)
+    labels = tuple(int(image.mean() > 0) for image in found.images.images)
+    draw = torch.Generator().manual_seed(1)
+    images = tuple(
+        image + (0.5 if label else -0.5) * (place < 24) + 0 * torch.rand((), generator=draw)
+        for place, (image, label) in enumerate(zip(found.images.images, labels, strict=True))
+    )
+    table = replace(found.images, images=images, labels=labels)
+    items = [
+        {"image": image, "label": label, "patient": patient}
+        for image, label, patient in zip(images, labels, table.patients, strict=True)
+    ]
+    cohort = replace(found, images=table, training=replace(found.training, items=items))
+    parts = audited(tmp_path / "run", cohort)
+    null = controls(parts, "null")[""]
+    assert null.passed is False and null.value > 0.7
+    assert {outcome_of(one, parts["controls"]) for one in parts["findings"]} == {"not testable"}
+
+
+def test_the_halves_are_of_patients_and_the_training_gets_what_data_gave(tmp_path, bare):
+    calls = []
+
+    def noted(network, items, seed):
+        calls.append(([item["patient"] for item in items], seed, network.training, {*items[0]}))
+        of_nobody(network, items, seed)
+
+    cohort = own(noted, leaks=False)
+    audited(tmp_path / "run", cohort)
+    halves, seeds = [{*patients} for patients, *_ in calls], [seed for _, seed, *_ in calls]
+    everybody = {*cohort.images.patients}
+    for first, second in (halves[:2], halves[2:]):
+        assert first | second == everybody and not first & second and len(first) == 12
+    assert halves[0] not in halves[2:] and len({*seeds}) == 4 and all(0 <= seed < 2**31 for seed in seeds)
+    assert all(training and fields == {"image", "label", "patient"} for *_, training, fields in calls)
+    run = Run(tmp_path / "run")
+    kept = kept_shadows(run, 4)
+    for number, half in enumerate(halves):
+        assert {p for p, one in zip(kept.patients, kept.trained[:, number], strict=True) if one} == half
+    losses = kept_losses(run, "references")[1]
+    assert losses.shape == (24, 5) and np.allclose(losses[:, 1:], -kept.signals["signed margin"])
+    assert {path.suffix for path in run.private.rglob("*") if path.is_file()} <= {".npz", ""}
+    assert not [path for path in run.path.rglob("*") if path.is_file() and path.stat().st_size > 50_000]
+
+
+def test_one_shadow_model_is_lost_by_a_stop_and_no_more(tmp_path, leaking, bare):
+    whole = leaking[1]
+    calls = []
+
+    def stopped(network, items, seed):
+        calls.append(seed)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        by_heart(network, items, seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        audited(tmp_path / "run", own(stopped))
+    assert (tmp_path / "run" / "cells" / "shadow-1.json").exists()
+    again = audited(tmp_path / "run", own(stopped), resume=True)
+    assert len(calls) == 5 and calls[2] == calls[3]
+    assert again["findings"] == whole["findings"] and again["tables"] == whole["tables"]
+
+
+def test_shadow_models_of_two_versions_of_the_training_are_refused(tmp_path, leaking):
+    shutil.copytree(leaking[0], tmp_path / "run")
+    (tmp_path / "run" / "cells" / "shadow-3.json").unlink()
+    other = own()
+    with pytest.raises(RemnantError, match=r"target.py has changed since .* began to train shadow models"):
+        audited(tmp_path / "run", replace(other, training=replace(other.training, code="other")), resume=True)
+
+
+@pytest.mark.parametrize(("left", "count"), [(100.0, 8), (59.0, 4), (61.0, 6), (39.0, 0)])
+def test_so_many_shadow_models_are_trained_as_fit(monkeypatch, left, count):
+    asked = []
+
+    def done(run, cells, **_):
+        asked.append(cells[0].arguments["limit"])
+        return {cells[0].name: {"trained": True, "seconds": 10.0}}
+
+    monkeypatch.setattr(shadows, "run_cells", done)
+    cohort = shadows.with_shadows(own(), FOUR.changed(shadows={"count": 8}))
+    pieces = shadows.shadow_cells(cohort, [], 0)
+    assert len(pieces) == 8 and shadows.affordable_shadows(None, pieces, left, quiet=True) == count
+    # Four have to fit, so that the first may take a quarter.
+    assert asked == [left / 4]
+
+
+def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_is_left_out(tmp_path, monkeypatch, bare):
+    def endless(network, items, seed):
+        while True:
+            # As owners write it.
+            with contextlib.suppress(Exception):
+                torch.zeros(1)
+
+    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"left_out": [], "left": 0.4})
+    parts = audited(tmp_path / "run", own(endless, leaks=False), FOUR.changed(minutes=1.0))
+    why = {attack.name: attack.why for attack in parts["attacks"] if not attack.run}
+    assert why["references"] == "left out by --minutes"
+    assert "Of 4 shadow models none fit into --minutes." in parts["not_tested"]
+    assert any("'references' was left out by --minutes" in reason for reason in parts["reasons"])
+    assert "recipe" not in parts["tables"] and not parts["sections"] and not controls(parts, "recipe")
+
+
+def test_fewer_shadow_models_give_what_they_would_among_many(tmp_path, monkeypatch, leaking, bare):
+    """The halves do not depend on how many there are."""
+    config = FOUR.changed(shadows={"count": 6}, minutes=1.0)
+    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"left_out": [], "left": 1e3})
+    monkeypatch.setattr(shadows, "affordable_shadows", lambda *_, **__: 4)
+    few = audited(tmp_path / "few", own(), config)
+    assert "Of 6 shadow models 4 fit into --minutes." in few["not_tested"]
+    assert few["tables"]["recipe"] == leaking[1]["tables"]["recipe"]
+
+
+def test_without_a_training_or_with_none_asked_nothing_is_trained():
+    cohort = own()
+    assert shadows.with_shadows(cohort, FOUR).target.shadows == 4
+    for one, config in (
+        (replace(cohort, training=None), FOUR),
+        (cohort, FOUR.changed(shadows={"count": 0})),
+        (cohort, FOUR.changed(scenario="codes")),
+    ):
+        assert shadows.with_shadows(one, config).target.shadows == 0
+    for wrong in (2, 5, -2):
+        with pytest.raises(RemnantError, match="count"):
+            AuditConfig.checked(shadows={"count": wrong})
+
+
+def test_an_estimate_trains_one_and_counts_all():
+    cohort = shadows.with_shadows(own(), FOUR)
+    chosen = [attack for attack, why in attacks_of(cohort, FOUR) if not why]
+    assert "references" in {piece.name for piece in forecast(cohort, FOUR, chosen)}
+    calls = []
+
+    def slow(network, items, seed):
+        calls.append(len(items))
+        by_heart(network, items, seed)
+
+    cohort = replace(cohort, training=replace(cohort.training, train=slow))
+    found = shadows.shadow_piece(cohort, 0, each=50.0)
+    assert calls == [12] and 200 < found.seconds < 260 and 0 < found.bytes < 40_000
+
+
+def test_a_model_that_leaks_less_than_its_training_clears_nobody():
+    from tests.report.example_audit import finding
+
+    primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6, primary=True)
+    row = {"attack": primary.attack, "view": primary.view, "low": 0.61}
+    assert "leak more than this model" in disagreement(primary, [row])[0]
+    for first, one in (
+        (primary, {**row, "low": 0.59}),
+        (primary, {**row, "low": None}),
+        (primary, {**row, "view": "another"}),
+        (primary.model_copy(update={"high": None}), row),
+        (None, row),
+    ):
+        assert disagreement(first, [one]) == []
+
+
+def test_it_is_so_in_a_whole_audit(tmp_path, bare):
+    """The training learns by heart, and the network that is called its own learned nothing."""
+    config = FOUR.changed(shadows={"count": 8})
+    parts = audited(tmp_path / "run", own(leaks=False, patients=48), config)
+    assert any("leak more than this model" in reason for reason in parts["reasons"])
