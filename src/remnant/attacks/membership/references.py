@@ -96,7 +96,7 @@ REFERENCES = Attack(
     run=by_references,
     source="Watson et al. 2022, arXiv 2111.08440",
     applies=_referenced,
-    needs="models of the same recipe that learned from others, such as those of other folds",
+    needs="models of the same recipe that learned from others, such as those of other folds, or train()",
     primary=True,
     shadows=True,
 )
