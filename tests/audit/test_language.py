@@ -12,7 +12,7 @@ from tests.report.example_audit import audit_results, control, finding
 
 from remnant.audit import table
 from remnant.audit.appetite import Appetite
-from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control
+from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control, reconciled
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
 from remnant.audit.recipe import SECTION, disagreement
 from remnant.audit.rows import Scored
@@ -119,6 +119,8 @@ def test_sentences_of_controls():
         said.append(planted_control("output", draw.normal(shift, 1, 20), draw.normal(0, 1, 20)).sentence)
         test = SwapTest(Interval(0.5 + shift / 10, 0.4, 1.0, 80), 0.001, True, np.array([0.5] * 8))
         said.append(recipe_control("references", [test]).sentence)
+        missed = planted_control("references", draw.normal(0, 1, 20), draw.normal(0, 1, 20))
+        said += [one.sentence for one in reconciled([missed, recipe_control("references", [test])])]
     primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6)
     said += disagreement(primary, [{"attack": primary.attack, "view": primary.view, "low": 0.7}])
     said += [SECTION.title + ".", *SECTION.text, SECTION.table.caption]

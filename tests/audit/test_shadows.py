@@ -1,6 +1,7 @@
 """Shadow models: what the owner's training leaves is seen, what it does not leave is not, and what he does wrong is told."""
 
 import contextlib
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ import torch
 from tests.audit.example import Classifier, material
 from torch.nn import functional
 
+from remnant.attacks.membership.references import REFERENCES
 from remnant.audit import cells, model, shadows
 from remnant.audit.config import AuditConfig
+from remnant.audit.controls import planted_control, recipe_control, reconciled
 from remnant.audit.forecast import forecast
 from remnant.audit.judge import outcome_of
 from remnant.audit.kept import kept_losses, kept_shadows
@@ -22,6 +25,8 @@ from remnant.audit.results import conclude, machine
 from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
+from remnant.measure.intervals import Interval
+from remnant.measure.swaps import SwapTest
 
 FOUR = AuditConfig.checked(shadows={"count": 4}, target={"planted_steps": 60})
 
@@ -275,3 +280,42 @@ def test_it_is_so_in_a_whole_audit(tmp_path, bare):
     config = FOUR.changed(shadows={"count": 8})
     parts = audited(tmp_path / "run", own(leaks=False, patients=48), config)
     assert any("leak more than this model" in reason for reason in parts["reasons"])
+
+
+def test_an_attack_that_sees_the_training_is_not_called_too_weak_for_a_copy_that_it_missed():
+    missed, found = (planted_control("output", np.full(5, value), np.arange(10.0)) for value in (5.0, 99.0))
+    sees, sees_not = (recipe_control("output", [swaps_of(auc)]) for auc in (0.9, 0.5))
+    assert (sees.passed, sees_not.passed) == (True, None)
+    assert "too weak" in missed.sentence and "too weak" not in reconciled([missed, sees])[0].sentence
+    assert reconciled([missed, sees])[0].passed is False
+    for unchanged in ([missed, sees_not], [found, sees], [missed, recipe_control("gradient", [swaps_of(0.9)])]):
+        assert reconciled(unchanged) == unchanged
+
+
+def swaps_of(auc, p=0.001):
+    return SwapTest(Interval(auc, math.nan, math.nan, 24), p, False, np.full(4, auc))
+
+
+def test_a_recipe_is_seen_above_chance_with_p_for_all_views():
+    for views, passed in (
+        ([swaps_of(0.7, 0.01)], True),
+        ([swaps_of(0.7, 0.0101)], None),
+        ([swaps_of(0.3, 0.001)], None),
+        ([swaps_of(0.7, 0.006), swaps_of(0.6, 0.5)], None),
+        ([swaps_of(0.7, 0.005), swaps_of(0.3, 0.001)], True),
+    ):
+        assert recipe_control("output", views).passed is passed
+
+
+def test_another_attack_that_reads_shadow_models_is_run_after_them(tmp_path, monkeypatch, bare):
+    read = []
+
+    def run(access, own, settings, work):
+        read.append(access.shadows.trained.shape)
+        return [replace(REFERENCES.run(access, own, settings, work)[0], losses=None)]
+
+    other = replace(REFERENCES, name="other", run=run, primary=False)
+    monkeypatch.setattr(model, "all_attacks", lambda: {"references": REFERENCES, "other": other})
+    parts = audited(tmp_path / "run", own(of_nobody, leaks=False))
+    assert read == [(24, 4)] and {one.attack for one in parts["findings"]} == {"references", "other"}
+    assert {*controls(parts, "recipe")} == {"references"}

@@ -14,6 +14,7 @@ from remnant.audit import cells, reading, recipe, shadows
 from remnant.audit import folds as fold_tables
 from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
+from remnant.audit.controls import reconciled
 from remnant.audit.family import adjusted, levels
 from remnant.audit.fits import misfit
 from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
@@ -173,7 +174,7 @@ def untried(found: Mapping[str, dict[str, Any]], left_out: Sequence[str]) -> lis
 
 def controls_of(found: Mapping[str, dict[str, Any]]) -> list[Control]:
     """What the cells returned of controls."""
-    return [Control(**one) for cell in found.values() for one in cell.get("controls", [])]
+    return reconciled([Control(**one) for cell in found.values() for one in cell.get("controls", [])])
 
 
 def cohort_of(material: Material) -> dict[str, int | str]:

@@ -57,7 +57,8 @@ def recipe_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
     """Rows of the table, and the controls, from what the cells of the shadow models kept."""
     draw = Seeds(seed).child("audit", "recipe")
     rows, controls = [], []
-    for attack in attacks:
+    # Another attack that reads shadow models could not be run on each of these: they are not kept.
+    for attack in (one for one in attacks if not one.shadows or one.name == REFERENCES.name):
         tests = {
             view: swap_test(
                 values, trained, draw.child(attack.name, view).numpy(), calibrated=attack.name == REFERENCES.name

@@ -24,7 +24,7 @@ from remnant.targets.seen import SeenOutputs, Shadows
 LEAST = 1e-8  # nats, below which a loss is as good as none
 LOSS, DICE, MARGIN = "cross-entropy", "Dice", "signed margin"
 AGAINST = "{} against its mean under the reference models"
-AGAINST_SHADOWS = "{} against its mean under shadow models without the patient"
+AGAINST_SHADOWS = "{} against shadow models without the patient"
 
 
 def by_references(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
