@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.audit import test_attributes, test_latents
+from tests.audit import test_attributes, test_candidates, test_latents
 from tests.audit.example import Classifier, Segmenter, material
 
 from remnant.attacks.attack import Work
@@ -25,6 +25,7 @@ EXAMPLES = {
     "segmenter": lambda leaks: material(Segmenter, leaks=leaks),
     "latents": lambda leaks: test_latents.material(keeps=leaks),
     "people": lambda leaks: test_attributes.material(leaks=leaks),
+    "drawn": lambda leaks: test_candidates.material(leaks=leaks),
 }
 
 
@@ -33,7 +34,8 @@ def example_for(attack, leaks=True):
     for name, make in EXAMPLES.items():
         own = make(leaks)
         mine, asked = sides(own, attack)
-        if (name == "latents") == (attack.access == "latents") and not attack.applies(own.target, asked, mine):
+        fits = {"latents": attack.access == "latents", "drawn": attack.claim == "candidates"}
+        if all(fit == (name == kind) for kind, fit in fits.items()) and not attack.applies(own.target, asked, mine):
             return own
     pytest.skip(f"{attack.name} needs what no example has")
 
@@ -47,6 +49,13 @@ def ran(attack, own, seed, folder):
             for claim in read_in_parts(attack, features, asked, Work(Seeds(seed), folder))
             for name, read in claim.predicted.items()
         ]
+    if attack.claim == "candidates":
+        access = access_of(attack, own.target, asked)
+        (claim,) = attack.run(access, mine, attack.settings(), Work(Seeds(seed), folder, prior=own.prior))
+        return [
+            (name, tuple(map(str, range(len(images)))), np.asarray(images))
+            for name, images in ({claim.view: claim.images} | claim.controls).items()
+        ]
     access = (
         seen_latents(own.target, asked, None) if attack.access == "latents" else access_of(attack, own.target, asked)
     )
@@ -58,7 +67,8 @@ def ran(attack, own, seed, folder):
 
 
 @pytest.fixture(params=sorted(all_attacks()))
-def attack(request):
+def attack(request, monkeypatch):
+    monkeypatch.setitem(all_attacks(), "joint", replace(all_attacks()["joint"], settings=test_candidates.Quick))
     return all_attacks()[request.param]
 
 

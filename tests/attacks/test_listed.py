@@ -41,6 +41,18 @@ def test_a_network_that_no_audit_asks_is_told_so(file):
     assert all(line.startswith("does not") and line.endswith(f"{why}.") for line in lines_for(described))
 
 
+def test_what_draws_radiographs_is_for_their_classifiers(file):
+    described = recognise(open_checkpoint(file))
+    bare = replace(described.statistics, layers=0)
+    for other, said in (
+        ({"task": "segmenter"}, "it is for classifiers"),
+        ({"task": "classifier", "dimensions": 3}, "it is for classifiers"),
+        ({"statistics": bare}, "statistics of BatchNorm"),
+    ):
+        why = {row["name"]: row["why"] for row in listed_for(replace(described, **other))}
+        assert why["joint"].startswith(said) and not why["output"]
+
+
 def test_inspect_tells_it_in_text_and_json(file):
     said = CliRunner().invoke(app, ["inspect", str(file)]).output
     assert "In an audit of it" in said

@@ -180,4 +180,4 @@ def test_what_it_takes_is_forecast():
     pieces, not_run = forecast_trained(material, AuditConfig())
     assert [piece.name for piece in pieces] == ["output", "references", "blind", "fit", "planted"]
     assert all(piece.seconds > 0 for piece in pieces)
-    assert set(not_run) == {"gradient", "inversion", "attributes"}
+    assert set(not_run) == {"gradient", "inversion", "attributes", "joint"}

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
+from remnant.attacks.prior.brought import BroughtPrior
 from remnant.base.config import Settings
 from remnant.base.findings import Claim
 from remnant.base.seeds import Seeds
@@ -51,11 +52,13 @@ class Scores:
 
 @dataclass(frozen=True)
 class Work:
-    """What an attack may use beside what it is handed: its branch of the seeds, its folder, and where to tell what it is at."""
+    """What an attack may use beside what it is handed: its branch of the seeds, its folder, where to tell what it is at,
+    and the prior that the attacker brings."""
 
     seeds: Seeds
     folder: Path
     tell: Callable[[str], None] = lambda note: None
+    prior: BroughtPrior | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,18 @@ class Attributes:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Images of nobody in particular, float32 (k, 1, N, N) in [0, 1], that are like those who trained the model, as `view` says.
+
+    `controls` by name: what was drawn without that which the attack uses of the model.
+    """
+
+    view: str
+    images: Tensor
+    controls: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Attack:
     """`run(access, own, settings, work)` returns claims about the candidates, of whom it is not told who is a member.
 
@@ -101,7 +116,7 @@ class Attack:
     words: str
     access: Access
     claim: Claim
-    run: Callable[..., Sequence[Scores | Reconstructions | Attributes]]
+    run: Callable[..., Sequence[Scores | Reconstructions | Attributes | Candidates]]
     source: str
     applies: Callable[[Audited, Images, Images | None], str] = lambda target, candidates, own: ""
     settings: type[Settings] = NoSettings

@@ -22,6 +22,7 @@ def faults_before(folder: Path, config: AuditConfig) -> list[str]:
         lambda: require_functions(target, ("data",) if named else (settings.build, "data")),
         lambda: named and _require_installed(settings.build),
         lambda: settings.checkpoint and kind_of_file(folder / settings.checkpoint),
+        lambda: config.prior.file and kind_of_file(folder / config.prior.file),
     ):
         try:
             check()

@@ -62,6 +62,18 @@ class ShadowConfig(Settings):
         return count
 
 
+class PriorConfig(Settings):
+    """`[prior]`: the generator with which images are drawn from the model's weights.
+
+    `file`: by `remnant prior train` or `import`. `mean` and `std`: by which the images of data() are normalised, a number or one
+    a channel.
+    """
+
+    file: Path | None = None
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[pydantic.PositiveFloat, ...] = (1.0,)
+
+
 class AuditConfig(Settings):
     """All tables of audit.toml that every kind of audit has.
 
@@ -74,6 +86,7 @@ class AuditConfig(Settings):
     minutes: float | None = pydantic.Field(None, gt=0)
     target: TargetConfig = TargetConfig()
     shadows: ShadowConfig = ShadowConfig()
+    prior: PriorConfig = PriorConfig()
     appetite: Appetite = Appetite()
     about: About = About()
 

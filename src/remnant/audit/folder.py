@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
 from remnant.audit.items import numbered, table_of, told_to_train
@@ -61,6 +62,7 @@ class Folder:
             notes,
             self.hashes(),
             training=self.training(target, images),
+            prior=self.prior(images),
         )
 
     def faults(self) -> list[str]:
@@ -74,6 +76,8 @@ class Folder:
             joined = self._tried(lambda: self.audited(network[0], table[0]), found)
             if joined:
                 self._tried(lambda: self.training(*joined), found)
+        if table:
+            self._tried(lambda: self.prior(table[0]), found)
         # What is wrong with target.py itself is met twice.
         return list(dict.fromkeys(found))
 
@@ -167,6 +171,13 @@ class Folder:
             batch=settings.batch,
             source=f"data() in {self.target}",
         )
+
+    def prior(self, images: Images) -> BroughtPrior | None:
+        """The generator of [prior], None without one, and for images that it cannot draw."""
+        settings = self.config.prior
+        if settings.file is None:
+            return None
+        return bring_prior(self.path / settings.file, images, settings.mean, settings.std, f"data() in {self.target}")
 
     def about(self, network: nn.Module) -> dict[str, Any]:
         """Of the network, for the decision sheet."""

@@ -109,7 +109,7 @@ def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
         )
         return Piece(attack.name, attack.words, seconds, 8 * VIEWS * len(asked), attack.primary)
     with tempfile.TemporaryDirectory() as folder:
-        work = Work(Seeds(config.seed).child("forecast", attack.name), Path(folder))
+        work = Work(Seeds(config.seed).child("forecast", attack.name), Path(folder), prior=material.prior)
         drawing = attack.claim == "reconstructions"
         access = (
             seen_latents(material.target, part, config.target.latents)

@@ -1,6 +1,7 @@
 """Claims kept in RUN/private between their cell and the tables: how member-like somebody looks is patient data."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,19 @@ from remnant.targets.seen import Shadows
 FOLDER = "claims"
 SHADOWS = "shadows"
 SIGNAL = "signal "  # before the name of one
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """How near each of the candidates (k, n) comes to each of n images in one `space`, and those of the `controls` by name.
+
+    `patients` (n): whose the images are.
+    """
+
+    space: str
+    patients: tuple[str, ...]
+    attack: np.ndarray
+    controls: Mapping[str, np.ndarray]
 
 
 def keep_scores(run: Run, attack: str, claims: Sequence[Scores]) -> None:
@@ -121,6 +135,25 @@ def kept_attributes(run: Run, attack: str) -> list[Attributes]:
             Attributes(str(view), patients, dict(zip(names, predicted, strict=True)))
             for view, predicted in zip(kept["views"], kept["predicted"], strict=True)
         ]
+
+
+def keep_similarities(run: Run, attack: str, found: Sequence[Similarities]) -> None:
+    """Keep how near candidates come to patients."""
+    matrices = {f"{one.space}/": one.attack.astype(np.float32) for one in found}
+    matrices |= {f"{one.space}/{name}": own.astype(np.float32) for one in found for name, own in one.controls.items()}
+    _keep(run, attack, patients=np.array(found[0].patients), **matrices)
+
+
+def kept_similarities(run: Run, attack: str) -> list[Similarities]:
+    """It again."""
+    with np.load(_file(run, attack)) as kept:
+        patients = tuple(map(str, kept["patients"]))
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for key in kept.files:
+            space, slash, name = key.partition("/")
+            if slash:
+                parts.setdefault(space, {})[name] = kept[key]
+        return [Similarities(space, patients, own.pop(""), own) for space, own in parts.items()]
 
 
 def _keep(run: Run, attack: str, **arrays: np.ndarray) -> None:

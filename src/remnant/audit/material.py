@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.folds import Folds
 from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
@@ -28,6 +29,7 @@ class Material:
 
     `notes`: what a reader must know of either, a sentence each. `folds`: of a cross-validation, who was held out by which of its
     models. `other_planting`: `planting` of a target that is no single network. `training`: the owner's, None where he gave none.
+    `prior`: what the attacker draws images with.
     """
 
     target: Audited
@@ -39,6 +41,7 @@ class Material:
     folds: Folds | None = None
     other_planting: tuple[Audited, tuple[str, ...]] | None = None
     training: Training | None = None
+    prior: BroughtPrior | None = None
 
     def group(self, role: int) -> tuple[str, ...]:
         """The patients of a role, in the order of their first image."""
@@ -127,6 +130,8 @@ def digests_of(material: Material) -> dict[str, Any]:
         flat = tensor.detach().cpu().contiguous().flatten()
         weights.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())
     found: dict[str, Any] = {"data": data.hexdigest(), "weights": weights.hexdigest()}
+    if material.prior:
+        found["prior"] = material.prior.digest
     if material.target.loss:
         with torch.no_grad():
             pairs = list(zip(images.images, images.labels or (), strict=True))[:TRIED]

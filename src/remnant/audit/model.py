@@ -10,7 +10,7 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit import cells, reading, recipe, shadows
+from remnant.audit import beyond, cells, reading, recipe, shadows
 from remnant.audit import folds as fold_tables
 from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
@@ -19,7 +19,7 @@ from remnant.audit.family import adjusted, levels
 from remnant.audit.fits import misfit
 from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
 from remnant.audit.identified import identification_keys, identification_rows, linkage_run
-from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores
+from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores, kept_similarities
 from remnant.audit.material import Material
 from remnant.audit.rows import membership_rows
 from remnant.audit.scenario import SEEN, attribute_statistic
@@ -33,6 +33,7 @@ from remnant.measure.fold_rank import FoldRank, fold_rank
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 FORECAST = "forecast"
+NO_PRIOR = "no prior was given; `remnant prior train` makes one"
 
 
 def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, str]]:
@@ -43,6 +44,8 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
         if attack.access in SEEN[config.scenario]:
             own, asked = cells.sides(material, attack)
             why = attack.applies(material.target, asked, own)
+            if attack.claim == "candidates" and not why and material.prior is None:
+                why = NO_PRIOR
         found.append((attack, why))
     return found
 
@@ -78,6 +81,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         claim for attack in chosen if attack.claim == "attributes" for claim in kept_attributes(run, attack.name)
     ]
     truths = [truth for name in READ if (truth := truth_of(material.images, name))]
+    near = {attack.name: kept_similarities(run, attack.name) for attack in chosen if attack.claim == "candidates"}
     compared = next((cells.sides(material, attack)[1] for attack in drawing), material.candidates)
     level = levels(
         [
@@ -85,6 +89,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *([(fold_tables.KEY, True)] if folds else []),
             *((key, False) for key in identification_keys(drawn, compared)),
             *((key, False) for key in attribute_keys(learned, truths)),
+            *((key, False) for name, own in near.items() for key in beyond.gain_keys(name, own)),
         ]
     )
     seeds = Seeds(config.seed).child("audit", "tests").numpy()
@@ -98,6 +103,8 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         rows += fold_tables.fold_rank_findings(folds, share, released=material.folds.released is None)
         tables |= {"fold_rank": fold_tables.fold_rank_rows(folds), "fold_power": fold_tables.power_rows(folds, share)}
     rows += identification_rows(drawn, compared, level)
+    for name, own in near.items():
+        rows += beyond.gain_rows(name, own, material.roles, level, Seeds(config.seed).child("audit", "candidates"))
     if learned:
         rows += attribute_rows(learned, truths, material.roles, level, attribute_statistic(config.scenario))
         tables["attributes"] = skill_rows(learned, truths, material.roles)
@@ -115,7 +122,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *([linkage_run(compared)] if drawing else []),
         ],
         "findings": adjusted(rows),
-        "controls": controls_of(found),
+        "controls": controls_of(found, drawn=bool(near)),
         "tables": tables,
         "reasons": [
             *kept_open(bearing, left_out, config),
@@ -154,6 +161,8 @@ def cells_of(
             work, more = cells.reconstruction_cell, {"module": config.target.latents}
         elif attack.claim == "attributes":
             work, more = reading.attribute_cell, {"scenario": config.scenario, "module": config.target.latents}
+        elif attack.claim == "candidates":
+            work = beyond.candidate_cell
         needs = names if attack.shadows else ()
         found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}, needs))
     if scoring:
@@ -172,9 +181,11 @@ def untried(found: Mapping[str, dict[str, Any]], left_out: Sequence[str]) -> lis
     return [f"No leak was planted: {why}."] if why else []
 
 
-def controls_of(found: Mapping[str, dict[str, Any]]) -> list[Control]:
-    """What the cells returned of controls."""
-    return reconciled([Control(**one) for cell in found.values() for one in cell.get("controls", [])])
+def controls_of(found: Mapping[str, dict[str, Any]], *, drawn: bool) -> list[Control]:
+    """What the cells returned of controls; where candidates were `drawn`, groups that are alike are asked of them, too."""
+    controls = reconciled([Control(**one) for cell in found.values() for one in cell.get("controls", [])])
+    blind = [one for one in controls if one.kind == "blind" and one.claim == "patient_scores"]
+    return controls + [one.model_copy(update={"claim": "candidates"}) for one in blind if drawn]
 
 
 def cohort_of(material: Material) -> dict[str, int | str]:

@@ -23,7 +23,7 @@ SEEN: dict[str, tuple[str, ...]] = {
 BEARS: dict[str, tuple[str, ...]] = {
     "patient_scores": ("advantage", "tpr_at_10_fpr"),
     "reconstructions": ("rank1",),
-    "candidates": ("rank1",),
+    "candidates": ("rank1", "gain"),
     "pair_scores": ("rank1",),
     "attributes": ("skill", "skill_gap"),
 }

@@ -22,6 +22,7 @@ SAID: dict[str, str] = {
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",
     "appetite.membership_advantage": "TPR - FPR of a membership attack. {advantage}.",
     "appetite.membership_tpr": "Its TPR beyond 10%, at 10% FPR. {advantage}.",
+    "prior.mean": "By which the images of data() are normalised, a number or one a channel; then what they are divided by.",
     "appetite.attribute": "Patients whose age or sex is read beyond chance; of a checkpoint, beyond non-members. {share}.",
     "appetite.minimum_cell": "The fewest patients that a published number may speak of.",
     "about.criterion_set_on": "The day on which the risk appetite was set.",
@@ -32,10 +33,12 @@ EXAMPLES: dict[str, Any] = {
     "target.checkpoint": "model.pt",
     "target.window": [96, 96, 96],
     "target.latents": "encoder",
+    "prior.file": "prior.safetensors",
 }
 ABOVE = {
     "target": "The network.",
     "shadows": "With train() in target.py: so many networks are trained by it, on random halves of all patients.",
+    "prior": "A generator of public images, by remnant prior train, to draw images from the weights of a 2D classifier.",
     "appetite": "The risk appetite: how much exposure you accept beyond chance, set before the audit. false: not asked.",
     "about": "For the decision sheet, as it is; what is empty stays a line to fill in by hand.",
 }

@@ -11,6 +11,7 @@ STATISTICS: dict[Statistic, str] = {
     "verification_auc": "AUC of same patient or not",
     "skill": "balanced accuracy of an attribute",
     "skill_gap": "balanced accuracy of an attribute, members minus non-members",
+    "gain": "members' gain in nearness beyond the controls",
 }
 LIMITS: dict[LimitName, str] = {
     "identification": "identification at rank 1",

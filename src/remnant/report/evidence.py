@@ -175,7 +175,7 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
     sections.append(
         Section(
             title="Controls",
-            text=[one.sentence for one in results.controls] or ["No control was run."],
+            text=list(dict.fromkeys(one.sentence for one in results.controls)) or ["No control was run."],
             table=CONTROLS if results.controls else None,
         )
     )

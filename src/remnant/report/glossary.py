@@ -15,6 +15,7 @@ GLOSSARY = {
     "True positive rate at 10% FPR": "The share of members recognised when 10% of non-members are taken for members.",
     "Identified at rank 1": "Of all images, the reconstruction resembles that of its own patient most.",
     "Balanced accuracy": "The mean of the shares read right of women and men, or of younger and older; 0.50 is chance.",
+    "Gain beyond the controls": "By which share members' distance to the nearest candidate fell more than non-members' did.",
     "95% interval": "In brackets, over patients: the values that these patients cannot rule out.",
     "p": "How often patients dealt to the groups at random would give as much; after Holm, for all attacks together.",
     "Detectable": "The value that would have been shown with 80% power, had it been true.",

@@ -1,0 +1,180 @@
+"""The cell of an attack that draws images of nobody in particular, and the rows of what its candidates come to.
+
+Do they lie nearer to members than to others, beyond what a generator draws that never saw the model?
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from remnant.attacks.attack import Attack, Candidates, Work
+from remnant.attacks.prior.brought import BroughtPrior
+from remnant.audit.family import Key
+from remnant.audit.kept import Similarities, keep_similarities
+from remnant.audit.material import Material
+from remnant.base.findings import Control, Finding
+from remnant.base.results import number
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.neighbours import cosine_matrix
+from remnant.measure.pull import Gain, gain_beyond
+from remnant.measure.ssim import ssim_matrix
+from remnant.targets.audited import Audited
+from remnant.targets.seen import SeenWeights
+from remnant.targets.seen_features import features_of
+
+LEVEL = 0.05  # of controls
+# In which candidates are held against patients: where an attack knows most of its target, and where people look.
+SPACES = {"features": "in the network's features", "ssim": "by SSIM"}
+
+
+def compared(target: Audited, images: Images, claim: Candidates, prior: BroughtPrior) -> list[Similarities]:
+    """The claim held against `images` in every space."""
+    sides = {"": claim.images, **claim.controls}
+    features, grey = features_of(target, images).values.numpy(), prior.grey(images)
+    found = []
+    for space in SPACES:
+        matrices = {}
+        for name, drawn in sides.items():
+            if space == "ssim":
+                same = functional.interpolate(grey, drawn.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
+                matrices[name] = ssim_matrix(drawn[:, 0].numpy(), same[:, 0].numpy())
+            else:
+                matrices[name] = cosine_matrix(_features(target, drawn, prior), features)
+        found.append(Similarities(space, images.patients, matrices.pop(""), matrices))
+    return found
+
+
+def _features(target: Audited, drawn: Tensor, prior: BroughtPrior) -> np.ndarray:
+    taken = prior.input_range(drawn)
+    return features_of(target, Images(tuple(taken), None, ("",) * len(taken))).values.numpy()
+
+
+def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+    """Draw candidates and keep how near they come to everybody; then the controls, in the network's features."""
+    prior = material.prior
+    assert prior
+    asked, name = material.candidates, f"attack-{attack.name}"
+    work = Work(
+        Seeds(seed).child("attack", attack.name),
+        run.private / "work" / attack.name,
+        lambda note: run.log(name, "note", note=note),
+        prior,
+    )
+    claims: Sequence[Candidates] = attack.run(
+        SeenWeights(asked, material.target), material.own, attack.settings(), work
+    )
+    kept = compared(material.target, asked, claims[0], prior)
+    keep_similarities(run, attack.name, kept)
+    seeds = Seeds(seed).child("audit", "candidates", attack.name)
+    draw = next(iter(claims[0].controls.values()))
+    half = Candidates("", draw[::2], {"prior": draw[1::2]})
+    members = material.images.of(material.group(MEMBER))
+    chosen = seeds.child("planted").numpy().permutation(len(members))[: len(claims[0].images)]
+    own = functional.interpolate(prior.grey(members.take(chosen)), draw.shape[-2:], mode="bilinear", antialias=True)
+    planted = Candidates("", own.clamp(0, 1), {"prior": draw})
+    controls = [
+        _control(
+            kind, attack.name, compared(material.target, asked, claim, prior)[0], material.roles, seeds.child(kind)
+        )
+        for kind, claim in (("null", half), ("planted", planted))
+    ]
+    return {"views": [claim.view for claim in claims], "controls": [one.model_dump(mode="json") for one in controls]}
+
+
+def gain_keys(attack: str, found: Sequence[Similarities]) -> list[Key]:
+    """The tests that are made of an attack's candidates."""
+    return [(attack, SPACES[one.space], "") for one in found]
+
+
+def gain_rows(
+    attack: str,
+    found: Sequence[Similarities],
+    roles: Mapping[str, int],
+    level: Mapping[Key, float],
+    seeds: Seeds,
+    target: str = "model",
+) -> list[Finding]:
+    """A finding a space: the members' gain beyond that control which explains most of it."""
+    rows = []
+    for one in found:
+        view = SPACES[one.space]
+        share, branch = level[attack, view, ""], seeds.child(attack, one.space)
+        name, gain = _weakest(one, roles, branch, share, 0.95)
+        _, wide = _weakest(one, roles, branch, share, 1 - share, only=name)
+        m, n = (len({p for p in one.patients if roles[p] == role}) for role in (MEMBER, NON_MEMBER))
+        rows.append(
+            Finding(
+                target=target,
+                attack=attack,
+                view=view,
+                claim="candidates",
+                criterion="singling out",
+                statistic="gain",
+                group="members against non-members",
+                n=m + n,
+                value=number(gain.gain),
+                low=number(gain.low),
+                high=number(gain.high),
+                bound_low=number(wide.low),
+                null=0.0,
+                p=number(gain.p),
+                p_bound=gain.p_bound,
+                detectable=number(gain.detectable),
+                counts=f"{m} members, {n} non-members, {gain.candidates} candidates beside as many of {name}",
+            )
+        )
+    return rows
+
+
+def _weakest(
+    found: Similarities, roles: Mapping[str, int], seeds: Seeds, alpha: float, level: float, only: str = ""
+) -> tuple[str, Gain]:
+    """The control with the largest p, and the gain beyond it; a gain that is not testable is larger than any."""
+    gains = {
+        name: _gain(found, control, roles, seeds.child(name), alpha, level)
+        for name, control in found.controls.items()
+        if only in ("", name)
+    }
+    name = max(gains, key=lambda one: (np.isnan(gains[one].p), gains[one].p))
+    return name, gains[name]
+
+
+def _gain(
+    found: Similarities, control: np.ndarray, roles: Mapping[str, int], seeds: Seeds, alpha: float, level: float
+) -> Gain:
+    whose = np.array([roles[patient] for patient in found.patients])
+    masks = [whose == role for role in (MEMBER, NON_MEMBER)]
+    names = tuple([p for p, one in zip(found.patients, mask, strict=True) if one] for mask in masks)
+    sides = [tuple(matrix[:, mask] for mask in masks) for matrix in (found.attack, control)]
+    return gain_beyond(*sides, seeds.numpy(), patients=names, level=level, alpha=alpha)
+
+
+def _control(
+    kind: Literal["null", "planted"], attack: str, found: Similarities, roles: Mapping[str, int], seeds: Seeds
+) -> Control:
+    _, gain = _weakest(found, roles, seeds, LEVEL, 0.95)
+    pulled = gain.p <= LEVEL
+    passed = None if np.isnan(gain.p) else bool(pulled == (kind == "planted"))
+    what = "Other draws of the generator itself" if kind == "null" else "Members' own images as candidates"
+    does = "come nearer to members" if pulled else "come no nearer to members than to others"
+    known = f"{what} {does}." if passed is not None else f"{what} are too few to be compared."
+    return Control(
+        kind=kind,
+        attack=attack,
+        claim="candidates",
+        statistic="gain",
+        value=number(gain.gain),
+        low=number(gain.low),
+        high=number(gain.high),
+        p=number(gain.p),
+        p_bound=gain.p_bound,
+        n=len({patient for patient in found.patients if roles[patient] in (MEMBER, NON_MEMBER)}),
+        passed=passed,
+        sentence=known,
+    )
