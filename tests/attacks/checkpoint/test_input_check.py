@@ -67,6 +67,16 @@ def test_what_a_network_was_trained_on_is_found(chests, build, size, channels, r
     assert infer_input(target, channels, chests, size=48, given=range_).input_range.size == 48
 
 
+@pytest.mark.parametrize(("channels", "mean", "std"), [(1, (0.5,), (0.25,)), (3, (0.3, 0.3, 0.3), (0.2, 0.2, 0.2))])
+def test_a_range_that_no_list_names_is_inferred(chests, build, channels, mean, std, float32):
+    """ImageNet's is near enough to pass for it, and hid a leak."""
+    target = trained(build(channels), chests["stretched"], InputRange(64, channels, mean, std))
+    found = infer_input(target, channels, {"stretched": chests["stretched"]}, size=64)
+    assert found.fits and "no list names" in found.words
+    assert np.mean(found.input_range.mean) == pytest.approx(mean[0], abs=0.03)
+    assert np.mean(found.input_range.std) == pytest.approx(std[0], rel=0.1)
+
+
 def test_images_of_another_kind_fit_nothing(chests, build, float32):
     target = trained(build(1), chests["stretched"], InputRange(64, 1))
     noise = torch.rand(24, 1, 128, 128, generator=torch.Generator().manual_seed(0))

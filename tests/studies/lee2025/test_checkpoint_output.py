@@ -206,7 +206,8 @@ OTHER_CLASSES = {"right": 1, "asked": 20, "by_chance": 0.5}
     ("shift", "doubt", "task", "outcome"),
     [
         (0.0, None, ABLE, "not shown"),
-        (0.0, None, {}, "not shown"),
+        (0.0, None, {}, "cannot tell"),
+        (3.0, None, {}, "shown"),
         (0.0, "It fits nothing.", ABLE, "cannot tell"),
         (0.0, None, AT_CHANCE, "cannot tell"),
         (0.0, None, OTHER_CLASSES, "cannot tell"),

@@ -5,9 +5,11 @@ trained have nearly these; given otherwise they lie far off, and whatever the ta
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
@@ -35,6 +37,9 @@ FITS = 0.6
 FIRST_FITS = 1.0
 # Sizes beyond the nearest that are tried before the search ends.
 PATIENCE = 2
+# A range that no list names is taken where its misfit is this part of the best named one's, or less, and its shift, in standard
+# deviations, or its scale differs by more than this: statistics of few images are not exact enough for less.
+CLEARLY, APART = 0.8, 0.1
 # Pixels a side at which ranges are compared, by the first layer alone.
 GLANCE = 128
 
@@ -100,7 +105,8 @@ def infer_input(
 
     `views`: the same images (n, 1, N, N) in [0, 1] with greys made in different ways, by words. `size` and `given`, mean and
     standard deviation, are what is known already. First ranges and views are compared by what enters the first BatchNorm layer,
-    at one size; then sizes by all layers, from the smallest on until they grow worse; then the best ranges again by all.
+    at one size; then sizes by all layers, from the smallest on until they grow worse; then the best ranges again by all. Unless
+    a range was given, the best is held against any shift and scale: a range that is only nearly right blurs who was a member.
     """
     imagenet = (
         {"greys normalised by ImageNet's mean and standard deviation": IMAGENET[channels]}
@@ -118,7 +124,36 @@ def infer_input(
 
     best = min(_until_worse(lambda side: fit(ways[0], side), (size,) if size else SIZES), key=_misfit)
     others = [fit(way, best.input_range.size) for way in ways[1:4]]
-    return min([best, *others], key=_misfit)
+    named = min([best, *others], key=_misfit)
+    if given:
+        return named
+    free = _free_range(access, named.input_range, views[named.view])
+    if free is None:
+        return named
+    mean, std = (" and ".join(f"{value:.2f}" for value in values) for values in (free.mean, free.std))
+    words = f"greys of mean {mean} and standard deviation {std}, which no list names and the statistics fit best"
+    freed = measure_fit(access, free, words, named.view, views[named.view])
+    return freed if freed.misfit <= CLEARLY * named.misfit else named
+
+
+def _free_range(access: Weights, near: InputRange, images: Tensor) -> InputRange | None:
+    """`near` with the shift and scale, of all its channels alike, under which the first layer's statistics fit best.
+
+    None where that is no other range than `near`.
+    """
+
+    def changed(parameters: np.ndarray) -> InputRange:
+        scale, shift = float(np.exp(parameters[0])), float(parameters[1])
+        mean = tuple(m + shift * s for m, s in zip(near.mean, near.std, strict=True))
+        return replace(near, mean=mean, std=tuple(scale * s for s in near.std))
+
+    found = minimize(
+        lambda parameters: _first_distance(access, changed(parameters), images),
+        np.zeros(2),
+        method="Nelder-Mead",
+        options={"initial_simplex": [(0, 0), (0.3, 0), (0, 0.3)], "maxfev": 80, "xatol": 1e-3, "fatol": 1e-5},
+    )
+    return changed(found.x) if np.abs(found.x).max() > APART else None
 
 
 def _misfit(fit: Fit) -> float:

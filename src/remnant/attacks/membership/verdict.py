@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from remnant.attacks.membership.signals import SIGNALS
-from remnant.base.texts import counted
+from remnant.base.texts import counted, p_said
 from remnant.measure.membership_inference import FEWEST, MembershipTest
 from remnant.measure.multiplicity import holm
 
@@ -66,6 +66,8 @@ def judge(
             f"{FEWEST} of each are needed.",
         )
     detectable = test.detectable(LEVEL / (together or len(tests)))
+    if test.p <= LEVEL:
+        found += f", {p_said(adjusted[strongest])} after Holm's adjustment for all that was tested"
     return Verdict(
         "not shown",
         f"Membership by the model's own output was not shown ({found}). So many patients would have shown an AUC of "

@@ -33,6 +33,10 @@ from remnant.studies.membership_tables import membership_tables
 from remnant.targets.checkpoint import is_of_remnant
 
 TARGET = "checkpoint"
+NO_ANSWERS = (
+    "Without the true answers only its certainty was tested, which sees less: name what its outputs mean by "
+    "--finding, of a table that has the findings."
+)
 AT_CHANCE = (
     "That the model does its task on these images as they are given to it is not shown: {answers} right about training "
     "patients, where chance gives {by_chance:.0%}."
@@ -121,11 +125,14 @@ def doubted(rows: list[Row], feeding: Feeding, task: dict[str, Any]) -> list[Row
     """The `rows` of `membership_verdicts`, whose silence counts only where the target was given images as in its training.
 
     Where nothing says so, where it is at chance on those who trained it, or where the order of its classes is not clear, what was
-    not shown cannot be told. What was shown stands: answers that are noise distinguish nobody.
+    not shown cannot be told; nor where no true answers are known (`task` is empty), since certainty alone sees less. What was
+    shown stands: answers that are noise distinguish nobody.
     """
     doubts = [feeding.doubt] if feeding.doubt else []
     if feeding.unordered:
         doubts.append(feeding.unordered)
+    elif not task:
+        doubts.append(NO_ANSWERS)
     elif answers_against(task):
         doubts.append(AGAINST_CHANCE.format(**task, answers=_answers(task)))
     elif does_its_task(task) is False:
