@@ -42,12 +42,15 @@ def membership_shown(verdicts: Sequence[Row]) -> list[Row]:
 def strongest_first(headline: str, verdicts: Sequence[Row], *, exposed: bool) -> str:
     """The `headline` of a study's other attacks with the sentence of membership, where that was shown.
 
-    It comes first unless the others `exposed` somebody.
+    It comes first unless the others `exposed` somebody, or as many targets where they claim the same.
     """
     shown = membership_shown(verdicts)
     if not shown:
         return headline
     said = f"{label(shown[0]['target'])}: {shown[0]['sentence']}"
+    if len(shown) > 1:
+        models = len(matching(list(verdicts), {"control": False}))
+        said += f" That is shown of {len(shown)} of {models} targets, most clearly of this one."
     return f"{headline} {said}" if exposed else f"{said} {headline}"
 
 

@@ -55,6 +55,17 @@ def test_the_headline_names_who_is_flagged_with_the_prior_beside(tables):
     assert first.startswith("Treat checkpoints trained like the overfit CNN as patient data")
 
 
+def test_the_headline_begins_with_the_attack_that_exposes_more_checkpoints(tables):
+    """Both claim who was in the training."""
+    shown = [
+        {"target": name, "control": False, "outcome": "shown", "auc": auc, "sentence": "The output tells."}
+        for name, auc in (("cnn", 0.7), ("cnn_overfit", 0.9))
+    ]
+    assert words(tables | {"membership_verdicts": shown[1:]})["headline"].startswith("From the file alone, 1 of 2")
+    both = words(tables | {"membership_verdicts": shown})["headline"]
+    assert both.startswith("overfit CNN: The output tells. That is shown of 2 of 2 targets") and "From the file" in both
+
+
 def test_a_tile_shows_what_the_verdict_on_each_target_rests_on(tables):
     control, cnn, overfit = words(tables)["highlights"]
     assert (control.value, control.label) == ("seen", "Leak planted as a control")

@@ -15,7 +15,7 @@ from remnant.studies.lee2025.leak_sections import leak_sections
 from remnant.studies.lee2025.oracle_words import oracle_sections
 from remnant.studies.lee2025.paper_sections import paper_sections
 from remnant.studies.lee2025.targets import PLANTED
-from remnant.studies.membership import membership_findings, strongest_first
+from remnant.studies.membership import membership_findings, membership_shown, strongest_first
 from remnant.studies.membership_tables import membership_section
 
 TITLE = "Can a classifier's checkpoint give its patients away?"
@@ -60,10 +60,13 @@ def words(
     `side` of the images in pixels; `prior`: a sentence on the generator and the public images that it learned from; `methods`:
     the attacks that were run; `population_words`: where the age-sex table is from.
     """
+    verdicts = tables["membership_verdicts"]
+    # Both attacks claim who was in the training: the stronger is the one that says it of more targets.
+    by_weights = len(exposed(tables)) >= max(1, len(membership_shown(verdicts)))
     return {
-        "headline": strongest_first(headline(tables), tables["membership_verdicts"], exposed=bool(exposed(tables))),
+        "headline": strongest_first(headline(tables), verdicts, exposed=by_weights),
         "highlights": highlights(tables),
-        "findings": [*findings(tables), *membership_findings(tables["membership_verdicts"])],
+        "findings": [*findings(tables), *membership_findings(verdicts)],
         "threat_model": [
             "The attacker has the checkpoint file: every weight and stored statistic, from which it infers the "
             "architecture. It knows what the images are of (frontal chest radiographs).",
