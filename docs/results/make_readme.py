@@ -26,7 +26,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
 from remnant.base.seeds import Seeds
 from remnant.base.texts import p_said
-from remnant.measure.auc import auc_contrast
+from remnant.measure.auc import auc_contrast, few
 from remnant.measure.intervals import clopper_pearson
 
 HERE = Path(__file__).parent
@@ -163,7 +163,10 @@ def count(value: float) -> str:
 
 
 def with_interval(row: Row, column: str, digits: int = 2) -> str:
-    """'0.96 [0.94, 0.98]' of the columns `column`, `column_low` and `column_high`."""
+    """'0.96 [0.94, 0.98]' of the columns `column`, `column_low` and `column_high`; '0.96' of fewer than ten members or
+    non-members, of whom files from before that rule have an interval, too."""
+    if "non_members" in row and few(row["members"], row["non_members"]):
+        return decimals(row[column], digits)
     low, high = (decimals(row[f"{column}_{end}"], digits) for end in ("low", "high"))
     return f"{decimals(row[column], digits)} [{low}, {high}]"
 

@@ -1,5 +1,6 @@
 """Areas against scikit-learn and statsmodels, intervals against simulation, contrasts against jackknife and null."""
 
+import itertools
 import math
 
 import numpy as np
@@ -13,13 +14,15 @@ from statsmodels.stats.nonparametric import rank_compare_2indep
 from remnant.base.errors import RemnantError
 from remnant.measure import auc
 from remnant.measure.auc import auc_contrast, auc_p_value, detectable_auc, mann_whitney_auc
+from remnant.measure.intervals import FEWEST
 
 
 def generator(seed=0):
     return np.random.default_rng(seed)
 
 
-scores = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=12)
+scores = st.lists(st.integers(0, 6).map(float), min_size=FEWEST, max_size=FEWEST + 8)
+few_scores = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,7 +44,7 @@ def test_interval_is_near_another_method_where_both_hold():
     np.testing.assert_allclose([found.low, found.high], oracle, atol=0.015)
 
 
-@pytest.mark.parametrize(("m", "shift"), [(8, 0.0), (8, 2.0), (40, 1.0)])
+@pytest.mark.parametrize(("m", "shift"), [(10, 0.0), (10, 2.0), (40, 1.0)])
 def test_interval_covers_the_truth(m, shift):
     random, truth = generator(m), stats.norm.cdf(shift / math.sqrt(2))
     found = [mann_whitney_auc(random.normal(shift, 1, m), random.normal(0, 1, m)) for _ in range(400)]
@@ -49,11 +52,45 @@ def test_interval_covers_the_truth(m, shift):
 
 
 def test_complete_separation_has_an_interval_and_nobody_none():
-    apart = mann_whitney_auc(np.arange(8) + 10, np.arange(8))
-    assert apart.mean == apart.high == 1 and 0.6 < apart.low < 0.9 and apart.n == 16
+    apart = mann_whitney_auc(np.arange(10) + 10, np.arange(10))
+    assert apart.mean == apart.high == 1 and 0.6 < apart.low < 0.9 and apart.n == 20
     assert math.isnan(mann_whitney_auc([], [1.0]).mean)
     with pytest.raises(RemnantError, match="finite"):
         mann_whitney_auc([math.nan], [1.0])
+
+
+@pytest.mark.parametrize(("m", "n"), [(FEWEST - 1, 60), (60, FEWEST - 1)])
+def test_below_ten_patients_in_the_smaller_group_there_is_an_area_and_no_interval(m, n):
+    few = generator(1).normal(1, 1, m), generator(2).normal(0, 1, n)
+    one_more = np.append(few[0], 0.5), np.append(few[1], 0.5)
+    found, contrast = mann_whitney_auc(*few), auc_contrast(few, few, generator(), resamples=9)
+    assert 0.5 < found.mean < 1 and math.isnan(found.low) and math.isnan(found.high)
+    assert contrast.difference == 0 and math.isnan(contrast.low) and math.isnan(contrast.high)
+    assert mann_whitney_auc(*one_more).low < mann_whitney_auc(*one_more).high
+    assert not math.isnan(auc_contrast(one_more, one_more, generator(), resamples=9).low)
+
+
+@settings(max_examples=40, deadline=None)
+@given(few_scores, few_scores)
+def test_p_of_few_patients_is_exact_with_ties_too(positive, negative):
+    pool, m = np.array(positive + negative), len(positive)
+    sums = [sum(deal) for deal in itertools.combinations(stats.rankdata(pool), m)]
+    own = stats.rankdata(pool)[:m].sum()
+    tails = np.mean([one <= own for one in sums]), np.mean([one >= own for one in sums])
+    assert auc_p_value(positive, negative) == pytest.approx(min(1, 2 * min(tails)))
+
+
+def test_p_of_nine_against_many_is_that_of_all_deals_and_not_of_the_normal_curve():
+    positive, negative = np.arange(9) + 0.5, np.append(np.arange(40) * 0.3, np.full(10, 3.5))
+    dealt = generator(4).permuted(np.tile(np.append(positive, negative), (40_000, 1)), axis=1)
+    ranks = stats.rankdata(np.append(positive, negative))
+    of = dict(zip(np.append(positive, negative), ranks, strict=True))
+    sums = np.vectorize(of.get)(dealt[:, :9]).sum(1)
+    own = ranks[:9].sum()
+    oracle = 2 * min(np.mean(sums <= own), np.mean(sums >= own))
+    assert auc_p_value(positive, negative) == pytest.approx(oracle, abs=0.012)
+    apart = np.arange(9.0) + 100, np.append(np.arange(20.0), 3.0)
+    assert auc_p_value(*apart) == pytest.approx(2 / math.comb(30, 9))  # the normal curve says 1e-5
 
 
 def test_p_value_deals_the_patients_anew():
@@ -131,7 +168,7 @@ def test_contrasts_p_is_even_under_the_null_and_small_beyond():
 
 
 def test_contrast_of_equals_of_too_few_and_of_others():
-    first, second = paired(9, 9, generator(1))
+    first, second = paired(12, 12, generator(1))
     same = auc_contrast(first, first, generator())
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
     one = auc_contrast((first[0][:1], first[1]), (second[0][:1], second[1]), generator())

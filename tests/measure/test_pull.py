@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
 
 from remnant.base.errors import RemnantError
+from remnant.measure.intervals import FEWEST
 from remnant.measure.pull import gain_beyond, membership_pull
 
 MEMBER = np.arange(12) < 6
@@ -103,8 +106,16 @@ def test_an_attack_that_is_nothing_but_its_own_prior_is_seldom_flagged(seed, wor
     flagged = sum(each.gain > 0 and each.p <= 0.025 for each in found)
     # No more often than in 2.5% of audits, as far as so many can tell.
     assert flagged <= stats.binom.ppf(0.99, audits, 0.025)
-    missed = sum(not each.low <= 0 <= each.high for each in found)
+    missed = sum(each.low > 0 or each.high < 0 for each in found)
     assert missed <= stats.binom.ppf(0.99, audits, 0.05)
+
+
+@pytest.mark.parametrize("few", [{"members": FEWEST - 1}, {"others": FEWEST - 1}])
+def test_below_ten_patients_a_group_there_is_a_p_and_no_interval(few):
+    found = gain_beyond(*audit(rng(), **few), rng(), thinnings=5)
+    assert math.isnan(found.low) and math.isnan(found.high) and 0 < found.p < 1 and not math.isnan(found.gain)
+    enough = gain_beyond(*audit(rng(), **dict.fromkeys(few, FEWEST)), rng(), thinnings=5)
+    assert enough.low < enough.gain < enough.high
 
 
 def test_copies_of_members_are_seen_though_few_were_drawn():

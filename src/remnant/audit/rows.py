@@ -72,7 +72,7 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "primary": claim.primary,
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    wide = test.auc if test.few else mann_whitney_auc(members, others, 1 - level)
+    wide = mann_whitney_auc(members, others, 1 - level)
     detectable = number(detectable_auc(m, n, alpha=level))
     auc = Finding(**common, statistic="auc", null=0.5, **ends(test.auc, wide), detectable=detectable)
     # The same halves for both levels.

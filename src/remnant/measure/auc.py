@@ -1,6 +1,7 @@
 """Areas under ROC curves of independent groups of patients: intervals, paired contrasts, what could have been seen.
 
-Everywhere `positive` (m,) and `negative` (n,) hold one score a patient, higher for more positive.
+Everywhere `positive` (m,) and `negative` (n,) hold one score a patient, higher for more positive. With fewer than `FEWEST`
+patients in the smaller group no interval is given (NaN), since all of them here are approximations; p-values are exact there.
 """
 
 import math
@@ -10,9 +11,10 @@ import numpy as np
 from scipy import optimize, stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import Interval, per_patient
+from remnant.measure.intervals import FEWEST, Interval, per_patient
 
 RESAMPLES = 2000  # each ranks all patients twice
+EXACT_PATIENTS = 1000  # in both groups, up to which an exact p with ties takes under a second
 TOGETHER = 250
 
 
@@ -32,6 +34,11 @@ class Contrast:
     p_bound: bool = False
 
 
+def few(m: int, n: int) -> bool:
+    """Whether groups of m and n patients are too small for an interval that is not exact."""
+    return min(m, n) < FEWEST
+
+
 def mann_whitney_auc(
     positive: np.ndarray, negative: np.ndarray, level: float = 0.95, design_effect: float = 1.0
 ) -> Interval:
@@ -40,7 +47,8 @@ def mann_whitney_auc(
     The interval holds every area that the one found is within z standard errors of, at that area's own standard error
     under exponential scores (Newcombe 2006, part 2, method 5). Unlike bootstrap and DeLong it has a width where the
     groups part completely. `design_effect` multiplies that variance where the two groups are not independent (Kish 1965).
-    `Interval.n` counts both groups; an empty group gives NaN. Raises `RemnantError` for scores that are not finite.
+    `Interval.n` counts both groups; a group of fewer than `FEWEST` has an area without an interval (NaN), an empty one NaN.
+    Raises `RemnantError` for scores that are not finite.
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
@@ -50,7 +58,9 @@ def mann_whitney_auc(
 
 
 def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect: float = 1.0) -> Interval:
-    """The interval of `mann_whitney_auc` around an AUC that is known, of m against n patients."""
+    """The interval of `mann_whitney_auc` around an AUC that is known, of m against n patients; none of too few."""
+    if few(m, n):
+        return Interval(area, math.nan, math.nan, m + n)
     z = stats.norm.ppf((1 + level) / 2)
 
     def beyond(true: float) -> float:
@@ -65,15 +75,31 @@ def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect
 def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
     """Two-sided p of an area of 0.5 (Mann and Whitney 1947), for the null that the patients were dealt to the groups at random.
 
-    Exact without ties up to 8 patients in the smaller group, else by the normal approximation with its correction for
-    ties (SciPy's "auto"). An empty group gives NaN.
+    Exact, with ties too, where the smaller group has fewer than `FEWEST` patients (and both up to `EXACT_PATIENTS`), else by the
+    normal approximation with its correction for ties. An empty group gives NaN.
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
-    if len(positive) == 0 or len(negative) == 0:
+    m, n = len(positive), len(negative)
+    if m == 0 or n == 0:
         return math.nan
     if np.ptp(np.concatenate([positive, negative])) == 0:
         return 1.0
+    if few(m, n) and m + n <= EXACT_PATIENTS:
+        return _exact_p(positive, negative) if m <= n else _exact_p(negative, positive)
     return float(stats.mannwhitneyu(positive, negative, alternative="two-sided", method="auto").pvalue)
+
+
+def _exact_p(smaller: np.ndarray, larger: np.ndarray) -> float:
+    """Twice the smaller tail of the rank sum of the `smaller` group, over all ways to deal it from the patients."""
+    ranks = np.rint(2 * stats.rankdata(np.concatenate([smaller, larger]))).astype(int)  # ties have halves
+    m, own = len(smaller), ranks[: len(smaller)].sum()
+    ways = np.zeros((m + 1, np.sort(ranks)[-m:].sum() + 1))  # to take so many of the patients with such a sum
+    ways[0, 0] = 1
+    for rank in ranks:
+        for taken in range(m, 0, -1):
+            ways[taken, rank:] += ways[taken - 1, : ways.shape[1] - rank]
+    dealt = ways[m]
+    return min(1.0, float(2 * min(dealt[: own + 1].sum(), dealt[own:].sum()) / dealt.sum()))
 
 
 def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05, design_effect: float = 1.0) -> float:
@@ -107,8 +133,8 @@ def auc_contrast(
     Null answered by p: within a patient, the rank among all patients under the first scores and under the second could be
     exchanged (Bandos, Rockette and Gur 2005; hits + 1 over resamples + 1). Ranks, so that scores of unlike scales can be
     contrasted. The interval is DeLong's (1988), of which the covariance takes in that the patients are the same; it has
-    no width where both areas are 0 or 1, and with a group of one patient there is none (NaN). Raises `RemnantError` where
-    the two do not have the same numbers of patients.
+    no width where both areas are 0 or 1, and with a group of fewer than `FEWEST` patients there is none (NaN), of one patient
+    nothing detectable either. Raises `RemnantError` where the two do not have the same numbers of patients.
     """
     (a, b), (c, d) = (tuple(per_patient(part, "scores") for part in pair) for pair in (first, second))
     if a.shape != c.shape or b.shape != d.shape:
@@ -127,7 +153,8 @@ def auc_contrast(
     error = math.sqrt(by_patient.mean(1).var(ddof=1) / m + by_patient.mean(0).var(ddof=1) / n)
     z = stats.norm.ppf((1 + level) / 2)
     detectable = (z + stats.norm.ppf(0.8)) * error
-    return Contrast(shift, float(shift - z * error), float(shift + z * error), p, float(detectable), m + n, bound)
+    reach = math.nan if few(m, n) else z * error
+    return Contrast(shift, float(shift - reach), float(shift + reach), p, float(detectable), m + n, bound)
 
 
 def _exchange_p(

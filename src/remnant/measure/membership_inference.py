@@ -15,13 +15,12 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, p_said
-from remnant.measure.auc import detectable_auc, mann_whitney_auc
+from remnant.measure.auc import detectable_auc, few, mann_whitney_auc
 from remnant.measure.intervals import Interval
 from remnant.measure.membership import TruePositives, true_positives
 
 MEMBER, NON_MEMBER, OTHER = 1, -1, 0
 RESAMPLES = 10_000
-FEWEST = 10  # patients a group: with fewer no normal approximation is an interval
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported
 EXACT_PRODUCT = 10_000  # members times non-members up to which SciPy's exact distribution takes under 0.1 s
 MANY = 1_000  # patients a group from which the normal approximation is as good as 10,000 deals
@@ -33,7 +32,7 @@ LEAST_DESIGN_EFFECT = 0.1
 class MembershipTest:
     """Members against non-members by one score a patient, higher for more member-like.
 
-    `auc` has an interval from `FEWEST` patients a group on. `p`: two-sided, of the patients having been dealt to their roles at
+    `auc` has an interval where the groups are not `few`. `p`: two-sided, of the patients having been dealt to their roles at
     random; it is exact, or Monte Carlo, and with `p_bound` no deal was as extreme, so that p is at most this. `design_effect`:
     by how much the variance of this AUC is larger than that of as many independent patients; the interval is made with it.
     `true_positives`: at `FALSE_POSITIVES`.
@@ -50,7 +49,7 @@ class MembershipTest:
     @property
     def few(self) -> bool:
         """Whether a group is too small for an interval."""
-        return min(self.members, self.non_members) < FEWEST
+        return few(self.members, self.non_members)
 
     def detectable(self, level: float = 0.05) -> float:
         """The AUC that a two-sided test at this `level` would have shown with 80% power, in the design of the interval."""
@@ -100,8 +99,6 @@ def membership_test(
     alone = len(scores) == 1
     effect = design_effect or (1.0 if alone else _design_effect(scores, roles))
     auc = mann_whitney_auc(members, non_members, design_effect=effect)
-    if min(m, n) < FEWEST:
-        auc = Interval(auc.mean, math.nan, math.nan, auc.n)
     if alone:
         p, bound = _mann_whitney_p(members, non_members, seeds, resamples)
     else:

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.linalg import block_diag
 
 from remnant.base.errors import RemnantError
+from remnant.measure.auc import few
 from remnant.measure.intervals import RESAMPLES
 
 THINNINGS = 50  # random subsets of each set of candidates
@@ -124,7 +125,7 @@ def gain_beyond(
     The interval is by t with Welch's degrees of freedom. Var(d) = s_m^2 / m + s_n^2 / n + t^2 (k / a + k / c): the patients'
     variances in both groups, and that of drawing k candidates, t^2, from the control's subsets (corrected for a finite pool), for
     `a` and `c` candidates. k is at most half of the control's candidates, so that t can be told. `detectable` is what that
-    t-test would have shown at `alpha`.
+    t-test would have shown at `alpha`. With a group of fewer than `intervals.FEWEST` the interval is NaN: t is no exact one.
 
     Raises `RemnantError` for similarities that are not finite or do not have the same patients.
     """
@@ -162,7 +163,7 @@ def gain_beyond(
     )
     freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1) + by_draws**2 / (thinnings - 1))
     error, t = math.sqrt(variance), stats.t(freedom)
-    reach = t.ppf((1 + level) / 2) * error
+    reach = math.nan if few(m, n) else t.ppf((1 + level) / 2) * error
     return Gain(
         *(-math.expm1(-end) for end in (shift, shift - reach, shift + reach)),
         p,

@@ -11,6 +11,7 @@ from remnant.base.results import matching
 from remnant.base.seeds import Seeds
 from remnant.measure.anonymity import stationary_population
 from remnant.measure.frechet import frechet_distance
+from remnant.measure.intervals import FEWEST
 from remnant.studies.lee2025.distribution_tables import Features
 from remnant.studies.lee2025.kept import as_bytes
 from remnant.studies.lee2025.leak_tables import leak_rows, with_verdicts
@@ -95,6 +96,21 @@ def test_the_auc_is_of_the_scores(tables):
     assert row["nearer"] == sum(score > max(scores["non_member"]) for score in scores["member"])
 
 
+def test_of_fewer_than_ten_patients_no_table_has_an_interval(tables):
+    few = [
+        (name, row)
+        for name, rows in tables.items()
+        for row in rows
+        if row.get("non_members") and min(row["members"], row["non_members"]) < FEWEST
+    ]
+    assert {"leak", "leak_by_rank", "over_prior"} <= {name for name, _ in few}
+    for name, row in few:
+        ends = [value for key, value in row.items() if key.split("_")[-1] in ("low", "high")]
+        assert ends == [None] * len(ends), name
+    many = one(tables["leak"], target="cnn", source="published", space="ssim", crop="whole", set="all")
+    assert many["auc_low"] < many["auc"] < many["auc_high"] and many["gain_low"] < many["gain"] < many["gain_high"]
+
+
 def test_a_group_of_scores_is_described_without_a_row_a_patient(tables):
     parts = {}
     for row in tables["membership_scores"]:
@@ -116,7 +132,7 @@ def test_the_area_over_the_priors_is_that_of_the_same_patients(tables):
         areas = [one(tables["leak"], source=source, **where)["auc"] for source in (row["source"], "prior")]
         assert [row["auc"], row["auc_prior"]] == pytest.approx(areas)
         assert row["difference"] == pytest.approx(areas[0] - areas[1], abs=1e-6)
-        assert row["low"] <= row["difference"] <= row["high"]
+        assert row["low"] is None or row["low"] <= row["difference"] <= row["high"]
     adjusted = multipletests([row["p"] for row in tables["over_prior"]], method="holm")[1]
     assert [row["holm_p"] for row in tables["over_prior"]] == pytest.approx(adjusted)
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from remnant.attacks.membership.signals import SIGNALS
 from remnant.base.texts import counted, p_said
-from remnant.measure.membership_inference import FEWEST, MembershipTest
+from remnant.measure.intervals import FEWEST
+from remnant.measure.membership_inference import MembershipTest
 from remnant.measure.multiplicity import holm
 
 LEVEL = 0.05
