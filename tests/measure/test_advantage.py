@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import roc_curve
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from remnant.base.errors import RemnantError
-from remnant.measure.advantage import best_threshold, membership_advantage, rate_difference
+from remnant.measure.advantage import above_rate, best_threshold, membership_advantage, rate_difference
 
 # Of a shift by one standard deviation: the largest difference of two normal tails.
 SHIFTED = 2 * stats.norm.cdf(0.5) - 1
@@ -32,6 +35,26 @@ def test_the_interval_of_a_difference_is_newcombes():
     ours = rate_difference(56, 70, 48, 80)
     low, high = confint_proportions_2indep(56, 70, 48, 80, method="newcomb", compare="diff")
     assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=30),
+    st.lists(st.integers(0, 4), min_size=1, max_size=30),
+    st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]),
+)
+def test_true_positives_at_a_rate_are_on_the_line_between_corners_of_the_curve(members, others, rate):
+    false, true, _ = roc_curve([1] * len(members) + [0] * len(others), members + others, drop_intermediate=False)
+    # The upper end where the curve rises steeply.
+    oracle = np.interp(rate + 1e-9, false, true) if rate < 1 else 1.0
+    assert above_rate(members, others, rate)[0] / len(members) == pytest.approx(oracle, abs=1e-6)
+
+
+def test_without_ties_between_groups_true_positives_at_a_rate_are_those_above_a_threshold():
+    draw = np.random.default_rng(5)
+    members, others = draw.normal(0.5, 1, 40), draw.normal(0, 1, 43)
+    threshold = np.sort(others)[-5]  # 4 of 43 are at most a tenth, 5 are more
+    assert above_rate(members, others, 0.1) == ((members > threshold).sum(), 4)
 
 
 def test_few_patients_have_no_interval():

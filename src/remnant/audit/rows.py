@@ -10,7 +10,7 @@ from remnant.audit.family import Key
 from remnant.base.findings import Finding
 from remnant.base.results import number
 from remnant.base.texts import counted
-from remnant.measure.advantage import membership_advantage, rate_difference
+from remnant.measure.advantage import above_rate, membership_advantage, rate_difference
 from remnant.measure.auc import detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import FEWEST, Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, membership_test
@@ -98,13 +98,12 @@ def named(found: Interval) -> dict[str, float | None]:
 
 
 def _true_positives(members: np.ndarray, non_members: np.ndarray, level: float) -> Interval:
-    """TPR above the threshold that at most `FALSE_POSITIVES` of the non-members exceed; that the threshold is theirs, and the
-    rate above it not exactly this, is in the interval (Newcombe 1998, method 10)."""
+    """TPR above the threshold that at most `FALSE_POSITIVES` of the non-members exceed, ties at random; that the threshold is
+    theirs, and the rate above it not exactly this, is in the interval (Newcombe 1998, method 10)."""
     m, n = len(members), len(non_members)
     if n < 1 / FALSE_POSITIVES or min(m, n) < FEWEST:
         return Interval(math.nan, math.nan, math.nan, m + n)
-    threshold = np.sort(non_members)[::-1][math.floor(FALSE_POSITIVES * n + 1e-9)]
-    k, j = int((members > threshold).sum()), int((non_members > threshold).sum())
+    k, j = above_rate(members, non_members, FALSE_POSITIVES)
     apart = rate_difference(k, m, j, n, level)
     low, high = (min(1.0, max(0.0, FALSE_POSITIVES + end)) for end in (apart.low, apart.high))
     return Interval(min(1.0, FALSE_POSITIVES + apart.mean), low, high, m + n)

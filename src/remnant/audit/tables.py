@@ -6,6 +6,7 @@ import numpy as np
 
 from remnant.audit.rows import Scored
 from remnant.base.results import Row, number
+from remnant.measure.advantage import above_rate
 from remnant.measure.balance import Balance, balance
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
@@ -13,12 +14,10 @@ POINTS = 101  # of a ROC curve
 
 
 def roc_rows(claim: Scored) -> list[Row]:
-    """The ROC curve of a claim at `POINTS` false positive rates."""
+    """The ROC curve of a claim at `POINTS` false positive rates, between its corners where scores are tied."""
     members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
     rates = np.linspace(0, 1, POINTS)
-    # Above the threshold lie at most so many of the non-members.
-    thresholds = np.sort(np.append(others, -np.inf))[::-1][np.floor(rates * len(others) + 1e-9).astype(int)]
-    found = [(members > one).mean() for one in thresholds]
+    found = [above_rate(members, others, rate)[0] / len(members) for rate in rates]
     return [
         {"attack": claim.attack, "view": claim.view, "fpr": float(rate), "tpr": float(share)}
         for rate, share in zip(rates, found, strict=True)

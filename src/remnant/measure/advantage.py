@@ -1,4 +1,4 @@
-"""How far a threshold on one score a patient distinguishes two groups: true minus false positive rate."""
+"""How far a threshold on one score a patient distinguishes two groups: true positives beside or less false ones."""
 
 import math
 
@@ -36,8 +36,31 @@ def membership_advantage(
     return Interval(found.mean, found.low, most.high if math.isnan(found.high) else max(found.high, most.high), m + n)
 
 
-def rate_difference(k: int, m: int, j: int, n: int, level: float = 0.95) -> Interval:
-    """k / m - j / n with the hybrid score interval of two independent proportions (Newcombe 1998, method 10)."""
+def above_rate(members: np.ndarray, non_members: np.ndarray, rate: float) -> tuple[float, float]:
+    """How many of `members` (m,) and of `non_members` (n,) are above the threshold that at most `rate` of the latter exceed.
+
+    Where members score exactly the threshold, as by a signal of few values, ties with it are broken at random until `rate` of
+    the non-members are above: the ROC curve goes straight between two of its corners (Fawcett 2006), and both numbers may be
+    fractions. To take none of them would say that a signal which is only right or wrong finds nobody. Without such ties both
+    are counts.
+    """
+    members, non_members = np.asarray(members, dtype=float), np.asarray(non_members, dtype=float)
+    allowed = rate * len(non_members)
+    threshold = np.sort(np.append(non_members, -np.inf))[::-1][math.floor(allowed + 1e-9)]
+    found, false = int((members > threshold).sum()), int((non_members > threshold).sum())
+    tied = int((members == threshold).sum())
+    if not tied:
+        return found, false
+    share = (allowed - false) / int((non_members == threshold).sum())
+    return found + share * tied, allowed
+
+
+def rate_difference(k: float, m: int, j: float, n: int, level: float = 0.95) -> Interval:
+    """k / m - j / n with the hybrid score interval of two independent proportions (Newcombe 1998, method 10).
+
+    Fractions of k and j, from ties that are broken at random, vary less than whole patients, so that it is no narrower than it
+    has to be.
+    """
     one, other = k / m, j / n
     if min(m, n) < FEWEST:
         return Interval(one - other, math.nan, math.nan, m + n)
@@ -61,6 +84,9 @@ def best_threshold(members: np.ndarray, non_members: np.ndarray) -> float:
     return float(between[len(gains) - 1 - int(np.argmax(gains[::-1]))])
 
 
-def _wilson(k: int, n: int, level: float) -> tuple[float, float]:
-    found = stats.binomtest(k, n).proportion_ci(level, method="wilson")
-    return float(found.low), float(found.high)
+def _wilson(k: float, n: int, level: float) -> tuple[float, float]:
+    """The score interval of a proportion (Wilson 1927), in [0, 1]."""
+    rate, square = k / n, float(stats.norm.ppf((1 + level) / 2)) ** 2
+    centre, reach = rate + square / (2 * n), math.sqrt(square * (rate * (1 - rate) / n + square / (4 * n**2)))
+    low, high = ((centre + side * reach) / (1 + square / n) for side in (-1, 1))
+    return max(0.0, low), min(1.0, high)

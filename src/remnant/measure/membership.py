@@ -14,6 +14,7 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
+from remnant.measure.advantage import above_rate
 from remnant.measure.auc import auc_p_value, detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, clopper_pearson, smallest_detectable_gap
 
@@ -36,7 +37,7 @@ class Nearer:
 
 @dataclass(frozen=True)
 class TruePositives:
-    """Share of members above all but `rate` of the non-members; NaN where they are fewer than the `needed` ones."""
+    """Share of members above all but `rate` of the non-members, ties at random; NaN where these are fewer than `needed`."""
 
     rate: float
     share: Interval
@@ -183,17 +184,20 @@ def true_positives(
 ) -> list[TruePositives]:
     """Share of `members` (m,) above a threshold that at most `rate` of `non_members` (n,) exceed, for each of `rates`.
 
-    The interval is exact (Clopper and Pearson) and holds the threshold fixed. A rate is resolvable from `SUPPORT` / rate
-    non-members on: 0.1% needs 3,000; below, the share is NaN.
+    Ties with the threshold as in `advantage.above_rate`. The interval is exact (Clopper and Pearson), of the counts that ties
+    are rounded away from, and holds the threshold fixed. A rate is resolvable from `SUPPORT` / rate non-members on: 0.1% needs
+    3,000; below, the share is NaN.
     """
-    members, non_members = np.asarray(members, dtype=float), np.sort(np.asarray(non_members, dtype=float))[::-1]
+    members, non_members = np.asarray(members, dtype=float), np.asarray(non_members, dtype=float)
+    m = len(members)
     found = []
     for rate in rates:
         needed = math.ceil(SUPPORT / rate - 1e-9)
         share = clopper_pearson(0, 0)
-        if len(non_members) >= needed:
-            threshold = non_members[math.floor(rate * len(non_members) + 1e-9)]
-            share = clopper_pearson(int((members > threshold).sum()), len(members), level)
+        if m and len(non_members) >= needed:
+            above = above_rate(members, non_members, rate)[0]
+            low = clopper_pearson(math.floor(above + 1e-9), m, level).low
+            share = Interval(above / m, low, clopper_pearson(math.ceil(above - 1e-9), m, level).high, m)
         found.append(TruePositives(rate, share, needed, len(non_members)))
     return found
 

@@ -64,7 +64,7 @@ def membership_section(key: str = "target", heading: str = "Target", who: str = 
         table=TableView(
             name="membership",
             caption="AUC of members against non-members with 95% CI; exact or Monte Carlo p, and after Holm over all rows; "
-            "members found at 10% false positives; the AUC that 80% power would have shown, after Holm.",
+            "members found at 10% false positives, ties broken at random; the AUC that 80% power would have shown, after Holm.",
             columns={
                 key: heading,
                 "by": "By",
