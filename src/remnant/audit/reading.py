@@ -24,7 +24,7 @@ from remnant.targets.seen_features import Features, answers_of, features_of
 
 PARTS = 10  # of the patients, each of which is read by who learned on the others
 CONTROLS = 2  # of each attribute
-PLANTED = 1.0  # standard deviations by which an attribute that is planted moves every feature
+PLANTED = 2.0  # standard deviations by which an attribute that is planted moves every feature
 
 
 def shown(target: Audited, images: Images, scenario: str, module: str | None) -> Features:
