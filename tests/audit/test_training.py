@@ -136,12 +136,18 @@ def train(model, items, seed):
     assert not shadow.module.training and not any(weight.requires_grad for weight in shadow.module.parameters())
 
 
-def test_one_seed_is_one_network_and_another_is_another(folder):
+def test_one_seed_is_one_network_and_another_is_another(folder, tmp_path):
     draws = "def train(model, items, seed):\n    model[1].bias.data += torch.rand(2)"
     own = folder(draws)
     first, again, other = (trained(own, seed=seed)[1].module.state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not any(torch.equal(first[name], other[name]) for name in first)
+    # Whatever build sets of its own: what train draws is another training's.
+    torch.save({"1.weight": torch.ones(2, 64), "1.bias": torch.zeros(2)}, tmp_path / "own.pt")
+    changed = {"def build():\n": "def build():\n    torch.manual_seed(0)\n"}
+    fixed = folder(draws, toml="[target]\ncheckpoint = 'own.pt'\n", **changed)
+    biases = [trained(fixed, seed=seed)[1].module[1].bias for seed in (0, 1)]
+    assert not torch.equal(*biases)
 
 
 def test_the_attacker_trains_with_nobody_of_his_own(folder, tmp_path):

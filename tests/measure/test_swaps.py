@@ -87,6 +87,15 @@ def test_trainings_that_differ_widen_it():
     assert widths[1] > 4 * widths[0]
 
 
+def test_patients_who_differ_widen_it_where_trainings_do_not():
+    """Of 40 patients half are always fit best by their networks and half always worst: another 40 would have other halves."""
+    trained = dealt_halves(40, 4, np.random.default_rng(0))
+    values = trained * np.where(np.arange(40) % 2, 10.0, -10.0)[:, None] + np.random.default_rng(1).normal(size=(40, 8))
+    found = swap_test(values, trained, np.random.default_rng(0), calibrated=False, resamples=1).auc
+    assert found.mean == pytest.approx(0.5, abs=0.05)
+    assert found.high - found.low > 0.9 * 2 * 1.96 * np.sqrt(0.25 / 40)
+
+
 def test_no_interval_of_few_swaps_or_patients_and_one_where_all_are_found():
     for patients, swaps in ((40, 3), (8, 4)):
         found = swap_test(*table(0, patients, swaps), np.random.default_rng(0), calibrated=True, resamples=9)
