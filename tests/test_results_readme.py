@@ -56,34 +56,6 @@ def test_check_fails_on_a_changed_number_and_shows_it(maker, folder, capsys):
     assert "-AUC 0.89\n+AUC 0.87\n" in capsys.readouterr().out
 
 
-def test_the_gain_over_the_prior_is_a_row_or_else_made_of_an_older_file(maker, tmp_path):
-    row = {"target": "cnn", "space": "target_features", "source": "joint", "difference": 0.1, "low": 0.0, "high": 0.2}
-    assert maker.over_prior(maker.Published("run", {"over_prior": [row]}), "cnn", "joint") == row
-    rows = [
-        {"target": "cnn", "space": "target_features", "source": source, "group": group, "pseudonym": f"{group}{i}"}
-        | {"score": float(i + (2 if (source, group) == ("joint", "member") else 0))}
-        for source in ("joint", "prior")
-        for group in ("member", "non_member")
-        for i in range(4)
-    ]
-    older = maker.over_prior(maker.Published("run", {"membership_scores": rows}), "cnn", "joint")
-    assert older["difference"] == pytest.approx(14 / 16 - 1 / 2)
-    with pytest.raises(RemnantError, match="no table over_prior; run that study again"):
-        maker.over_prior(maker.Published("run", {"leak": rows}), "cnn", "joint")
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "The AUC is 0.89.",
-        "It identifies five of them.",
-        "A [table of 24](subbanna2021/) says so.",
-        "A table says `0.89`.",
-        "{{ 0.89 }}",
-        '{{ "0.89" }}',
-        "{% set x = 0.89 %}{{ x }}",
-    ],
-)
 def test_a_typed_number_is_refused(maker, folder, capsys, typed):
     with (folder / "README.md.jinja").open("a") as template:
         template.write(typed)

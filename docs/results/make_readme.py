@@ -19,14 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
-from remnant.base.seeds import Seeds
 from remnant.base.texts import p_said
-from remnant.measure.auc import auc_contrast, few
+from remnant.measure.auc import few
 from remnant.measure.intervals import clopper_pearson
 
 HERE = Path(__file__).parent
@@ -100,7 +98,6 @@ def accessors(folder: Path) -> dict[str, Any]:
         "fixed": str,
         "holds": holds,
         "exact": exact,
-        "over_prior": over_prior,
     }
 
 
@@ -122,26 +119,6 @@ def exact(count: int, n: int) -> Row:
     """A share of patients with its exact interval (Clopper and Pearson 1934), where a file has the count alone."""
     found = clopper_pearson(count, n)
     return {"rank1": found.mean, "rank1_low": found.low, "rank1_high": found.high, "rank1_count": count, "n": n}
-
-
-def over_prior(run: Published, target: str, source: str) -> Row:
-    """AUC of members by the images of `source` minus that by the untuned prior's, in the target's own features (DeLong 1988).
-
-    A run from before the table `over_prior` has a row a patient in its place, in the table `membership_scores`.
-    """
-    wanted = {"target": target, "space": "target_features"}
-    if "over_prior" in run.tables or "membership_scores" not in run.tables:
-        return run.one("over_prior", source=source, **wanted)
-    scores = [
-        tuple(
-            np.array([row["score"] for row in sorted(rows, key=lambda row: row["pseudonym"])])
-            for group in ("member", "non_member")
-            for rows in [run.rows("membership_scores", source=which, group=group, **wanted)]
-        )
-        for which in (source, "prior")
-    ]
-    found = auc_contrast(*scores, Seeds(0).child("readme", target, source, "prior").numpy())
-    return {"difference": found.difference, "low": found.low, "high": found.high}
 
 
 def decimals(value: float, digits: int = 2) -> str:
