@@ -94,7 +94,7 @@ def test_each_patient_is_put_to_his_model_and_the_others_are_references(tmp_path
     assert found.scores == pytest.approx(others - mine, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Classifier, Segmenter])
+@pytest.mark.parametrize("kind", [Classifier, pytest.param(Segmenter, marks=pytest.mark.slow)])
 def test_a_leak_is_exposed_by_calibration_and_fold_rank_and_untrained_networks_are_not(tmp_path, kind):
     (tmp_path / "silent").mkdir()
     (tmp_path / "leaking").mkdir()

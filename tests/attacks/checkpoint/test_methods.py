@@ -33,6 +33,7 @@ def possible(access):
     return {name for name in METHODS if suits(name, access)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cnn", "vit"])
 def test_every_method_gives_images_and_repeats(attack, kind):
     for name in possible(attack(kind).access):
