@@ -56,6 +56,18 @@ def test_check_fails_on_a_changed_number_and_shows_it(maker, folder, capsys):
     assert "-AUC 0.89\n+AUC 0.87\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "The AUC is 0.89.",
+        "It identifies five of them.",
+        "A [table of 24](subbanna2021/) says so.",
+        "A table says `0.89`.",
+        "{{ 0.89 }}",
+        '{{ "0.89" }}',
+        "{% set x = 0.89 %}{{ x }}",
+    ],
+)
 def test_a_typed_number_is_refused(maker, folder, capsys, typed):
     with (folder / "README.md.jinja").open("a") as template:
         template.write(typed)
