@@ -37,6 +37,7 @@ class Case:
 
     `findings`: what a radiograph's table says is there, in its own words; `uncertain`: what it says may be there;
     `view`: as the table has it, such as "PA" or "AP". `split`: for what the table says the case was used, such as "train".
+    `visit`: the session's own name where it has several images, of which `session` then tells this one.
     """
 
     patient: str
@@ -50,6 +51,7 @@ class Case:
     uncertain: tuple[str, ...] = ()
     view: str | None = None
     split: str | None = None
+    visit: str | None = None
 
     @property
     def case_id(self) -> str:

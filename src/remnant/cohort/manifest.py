@@ -1,15 +1,20 @@
 """The manifest layout: DIR/manifest.csv with a row a scan or radiograph, and DIR/labels.csv with a row a label value.
 
+Rows that name slices of one DICOM series are one scan, the series.
+
 Of radiographs, the optional column `findings` (or `finding`, or `finding_labels`) lists what is seen, parted by '|', ','
 or ';', and `view` says how the picture was taken. The optional column `split` says what a case was used for (train, val, test).
 """
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Case, Cohort, Note
 from remnant.cohort.people import parse_age, parse_sex, unread
+from remnant.cohort.series import series_of
 from remnant.cohort.table import make_cohort, read_schemes, read_table
 
 LOOKED_FOR = "manifest.csv (columns image, label, subject_id, session_id, age, sex)"
@@ -49,7 +54,24 @@ def read(directory: Path) -> Cohort:
         for row, seen, view, split in zip(table.itertuples(), findings, views, splits, strict=True)
     ]
     notes += unread(directory / "manifest.csv", table["age"], table["sex"])
+    cases = _one_a_series(cases, notes)
     return make_cohort(directory, cases, read_schemes(directory / "labels.csv", "label"), "labels.csv", notes)
+
+
+def _one_a_series(cases: Sequence[Case], notes: list[Note]) -> list[Case]:
+    """The cases, but one alone, with a label map if any has one, of those whose images are slices of one series."""
+    alike = Counter((case.patient, case.session, case.image.parent) for case in cases)
+    scans: dict[Hashable, list[Case]] = defaultdict(list)
+    for place, case in enumerate(cases):
+        # Headers are read only where several rows may be of one series.
+        several = alike[case.patient, case.session, case.image.parent] > 1
+        series = series_of(case.image) if several else None
+        scans[(case.patient, case.session, case.image.parent, series) if series else place].append(case)
+    if slices := [case.image for rows in scans.values() if len(rows) > 1 for case in rows]:
+        count = sum(len(rows) > 1 for rows in scans.values())
+        text = f"{len(slices)} rows of manifest.csv name slices of {count} DICOM series; a series counts as one scan."
+        notes.append(Note(text, tuple(slices)))
+    return [min(rows, key=lambda case: case.labels is None) for rows in scans.values()]
 
 
 def split_findings(text: str) -> tuple[str, ...]:

@@ -114,6 +114,17 @@ def is_placed(path: Path) -> bool:
     return is_dicom(path) and Slice(path, open_dicom(path, stop_before_pixels=True)).placed
 
 
+def series_of(path: Path) -> str | None:
+    """What a file shares with the other slices of its series, never to be shown; None for what is no single slice in space."""
+    try:
+        if not is_dicom(path):
+            return None
+        one = Slice(path, open_dicom(path, stop_before_pixels=True))
+    except RemnantError:
+        return None  # what is wrong with it is told when it is read
+    return one.series if one.placed and one.pictured and "PerFrameFunctionalGroupsSequence" not in one.header else None
+
+
 def read_stack(path: Path) -> Stack:
     """The series in the folder `path`, or the one that the file `path` is of, in order.
 

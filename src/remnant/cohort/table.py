@@ -173,11 +173,11 @@ def make_cohort(
         if case.image in images:
             faults.append(f"{directory} lists {case.image} twice; keep one of the rows.")
         images.add(case.image)
-        # Several images of one session (runs in BIDS, the two crops of a scan) are told apart by a number.
+        # Several images of one session (views of a chest, the two crops of a scan) are told apart by a number.
         session, count = case.session, 1
         while case.case_id in seen:
             count += 1
-            case = replace(case, session=f"{session}-{count}")
+            case = replace(case, session=f"{session}-{count}", visit=session)
         seen[case.case_id] = case
         faults += [_missing(path, directory) for path in (case.image, case.labels) if path and not path.exists()]
     refuse(directory, faults)

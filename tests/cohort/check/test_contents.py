@@ -38,6 +38,19 @@ def test_many_unreadable_images_are_told_once(clean, found):
     assert one.files == 5 and len(one.examples) == 3
 
 
+def test_slices_of_a_series_are_one_scan_and_images_of_a_session_one_session(tmp_path, write_series):
+    volume = np.random.default_rng(0).integers(0, 900, (12, 10, 8))
+    for patient in ("P1", "P2"):
+        write_series(tmp_path, volume + int(patient[1]), patient, folder=patient)
+    write_series(tmp_path, volume, "P2", folder="again")
+    rows = [f"{who}/{k}.dcm,,{who},s1,," for who in ("P1", "P2") for k in range(8)] + ["again/3.dcm,,P2,s1,,"]
+    (tmp_path / "manifest.csv").write_text("\n".join(["image,label,subject_id,session_id,age,sex", *rows]) + "\n")
+    report = check_directory(tmp_path, quiet=True)
+    assert report.counts == {"layout": "manifest.csv", "patients": 2, "sessions": 2, "scans": 3, "files": 24}
+    said = [one.text for one in report.findings if one.check == "reading"]
+    assert said == ["16 rows of manifest.csv name slices of 2 DICOM series; a series counts as one scan."]
+
+
 def test_a_directory_of_nothing(tmp_path):
     with pytest.raises(RemnantError, match=r"layout of .* is not known"):
         check_directory(tmp_path, quiet=True)

@@ -53,7 +53,7 @@ def counts(subject: Subject) -> dict[str, int | str]:
     return {
         "layout": cohort.layout,
         "patients": len(cohort.patients),
-        "sessions": len({(case.patient, case.session) for case in cohort.cases}),
+        "sessions": len({(case.patient, case.visit or case.session) for case in cohort.cases}),
         "scans": len(cohort.cases),
         "files": len(subject.files),
     }
