@@ -54,10 +54,31 @@ def test_a_copy_with_a_label_map_is_taken_before_one_without(bids):
     assert [case.image.name for case in read_cohort(root).cases] == ["sub-1_rec-norm_T1w.nii.gz"]
 
 
-def test_runs_are_scans_and_said(bids):
-    cohort = read_cohort(bids("sub-1_run-1", "sub-1_run-2"))
-    assert [case.session for case in cohort.cases] == ["1", "1-2"]
-    assert told(cohort) == ["2 scans are runs or acquisitions of one session; each counts as a session."]
+@pytest.mark.parametrize(
+    ("files", "taken"),
+    [
+        (("run-10", "run-2"), "run-2"),
+        (("acq-b", "acq-a_run-2", "acq-a_run-1"), "acq-a_run-1"),
+        (("ce-gad", "run-1", "run-2"), "run-1"),
+    ],
+)
+def test_of_the_runs_and_acquisitions_of_a_session_one_counts_and_it_is_said(bids, files, taken):
+    bids("sub-1_ses-2_run-1")
+    cohort = read_cohort(bids(*(f"sub-1_ses-1_{name}" for name in files)))
+    assert [case.session for case in cohort.cases] == ["1", "2"]
+    assert cohort.cases[0].image.name == f"sub-1_ses-1_{taken}_T1w.nii.gz"
+    (note,) = cohort.notes
+    assert note.text.endswith("left out; of each session one scan counts.") and len(note.files) == len(files) - 1
+    assert note.text.startswith("1 scan is another run" if len(files) == 2 else "2 scans are other runs")
+
+
+def test_a_run_with_a_label_map_is_taken_before_one_without_wherever_the_map_lies(bids, put):
+    root = bids("sub-1_run-1", "sub-1_run-2")
+    (root / "sub-1/anat/sub-1_run-1_dseg.nii.gz").unlink()
+    assert [case.image.name for case in read_cohort(root).cases] == ["sub-1_run-2_T1w.nii.gz"]
+    (root / "sub-1/anat/sub-1_run-2_dseg.nii.gz").rename(root / "sub-1/anat/away")
+    put(root / "derivatives/fs/sub-1/anat/sub-1_run-2_dseg.nii.gz")
+    assert [case.image.name for case in read_cohort(root).cases] == ["sub-1_run-2_T1w.nii.gz"]
 
 
 def test_a_label_map_is_found_packed_or_not(bids):

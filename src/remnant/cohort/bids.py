@@ -5,8 +5,9 @@ class names for each label scheme; that of a derivative lies in its folder and m
 (sub-*/anat) the session is called 1. Ages and sexes are those of participants.tsv, where there is one, and of sub-X_sessions.tsv.
 
 Files that differ in rec-, echo- or part- alone, or in being packed, are one scan: taken is the one with a label map, without
-rec- or by its first name, of the first echo, packed; phase, real and imaginary parts are no scans. Runs and acquisitions
-are scans of their own.
+rec- or by its first name, of the first echo, packed; phase, real and imaginary parts are no scans. Of several runs or
+acquisitions of a session one counts, since minutes later is no other visit: with a label map, without ce-, the first by acq- and
+run-.
 """
 
 from collections import defaultdict
@@ -56,6 +57,7 @@ def read(directory: Path) -> Cohort:
     table = directory / "dseg.tsv"
     if not any(labels.values()) and (derived := _derived(taken, directory, notes)):
         labels, table = derived
+    taken = _one_a_session(taken, labels, notes)
     cases = []
     contradicting: dict[str, Path] = {}
     for image in taken:
@@ -185,13 +187,30 @@ def _one_of_copies(scans: list[Path], notes: list[Note]) -> list[Path]:
         )
         text = f"{what} and left out; of each scan one file counts."
         notes.append(Note(text, tuple(sorted(left))))
-    several = defaultdict(list)
-    for image in taken:
-        several[image.parent].append(image)
-    if runs := [image for group in several.values() if len(group) > 1 for image in group]:
-        text = f"{len(runs)} scans are runs or acquisitions of one session; each counts as a session."
-        notes.append(Note(text, tuple(runs)))
     return sorted(taken)
+
+
+def _one_a_session(scans: list[Path], labels: dict[Path, Path | None], notes: list[Note]) -> list[Path]:
+    """Of each session the one scan that counts; `notes` get what was left out."""
+    sessions: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for image in scans:
+        entities = _entities(image)
+        sessions[entities["sub"], entities.get("ses", "1")].append(image)
+    taken = {min(group, key=lambda image: (labels[image] is None, *_turn(image))) for group in sessions.values()}
+    if left := [image for image in scans if image not in taken]:
+        what = counted(
+            len(left),
+            "scan is another run or acquisition of a session",
+            "scans are other runs or acquisitions of sessions",
+        )
+        notes.append(Note(f"{what} and left out; of each session one scan counts.", tuple(left)))
+    return [image for image in scans if image in taken]
+
+
+def _turn(image: Path) -> tuple:
+    entities = _entities(image)
+    run = entities.get("run", "")
+    return entities.get("ce", ""), entities.get("acq", ""), int(run) if run.isdecimal() else 0, image.name
 
 
 def _rank(image: Path) -> tuple:
