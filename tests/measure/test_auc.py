@@ -51,6 +51,16 @@ def test_interval_covers_the_truth(m, shift):
     assert 0.92 < np.mean([one.low <= truth <= one.high for one in found]) <= 0.99
 
 
+@pytest.mark.parametrize(
+    ("m", "n", "spread", "least", "most"), [(10, 30, 1, 0.94, 0.97), (10, 30, 3, 0.86, 0.90), (30, 10, 3, 0.97, 1.0)]
+)
+def test_interval_covers_what_the_manual_says_where_groups_spread_unlike(m, n, spread, least, most):
+    random, shift = generator(m), 0.6 * math.sqrt((spread**2 + 1) / 2)
+    truth = stats.norm.cdf(shift / math.sqrt(spread**2 + 1))
+    found = [mann_whitney_auc(random.normal(shift, spread, m), random.normal(0, 1, n)) for _ in range(2000)]
+    assert least <= np.mean([one.low <= truth <= one.high for one in found]) <= most
+
+
 def test_complete_separation_has_an_interval_and_nobody_none():
     apart = mann_whitney_auc(np.arange(10) + 10, np.arange(10))
     assert apart.mean == apart.high == 1 and 0.6 < apart.low < 0.9 and apart.n == 20

@@ -46,9 +46,10 @@ def mann_whitney_auc(
 
     The interval holds every area that the one found is within z standard errors of, at that area's own standard error
     under exponential scores (Newcombe 2006, part 2, method 5). Unlike bootstrap and DeLong it has a width where the
-    groups part completely. `design_effect` multiplies that variance where the two groups are not independent (Kish 1965).
-    `Interval.n` counts both groups; a group of fewer than `FEWEST` has an area without an interval (NaN), an empty one NaN.
-    Raises `RemnantError` for scores that are not finite.
+    groups part completely. It assumes groups that spread alike: where 10 patients spread three times as wide as 30, 95% are
+    nearer to 88%. `design_effect` multiplies that variance where the two groups are not independent (Kish 1965). `Interval.n`
+    counts both groups; a group of fewer than `FEWEST` has an area without an interval (NaN), an empty one NaN. Raises
+    `RemnantError` for scores that are not finite.
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
