@@ -13,7 +13,7 @@ from remnant.report.words import split
 AUCS = ("auc", "verification_auc")
 NAME = 46  # characters of a name beside a figure
 LONGEST = 90  # of one in a table or a sentence
-MOST_DRAWN = 30  # lines of a forest that fit a printed page
+MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
 CONTROLS = {"blind": "blind baseline", "null": "null", "planted": "planted members", "recipe": "the same training"}
 

@@ -21,6 +21,7 @@ GLOSSARY = {
     "Detectable": "The value that would have been shown with 80% power, had it been true.",
     "Blind baseline": "A classifier that never sees the model. Where it distinguishes the groups, they differ by themselves.",
     "Planted members": "Patients made to be remembered. An attack that misses them is too weak to clear anybody.",
+    "Shadow model": "A network trained the same way as the model, on a known half of the patients.",
     "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control failed.",
     "Not shown": "The attack could have succeeded and did not. Less than the detectable value may be there.",
     "Minimum cell": "The fewest patients that a number which leaves the house may be about.",
