@@ -117,7 +117,7 @@ def test_sentences_of_controls():
         scores = Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + shift * (roles > 0), roles)
         said.append(null_control(scores, draw, what="the mean score under the reference models").sentence)
         said.append(planted_control("output", draw.normal(shift, 1, 20), draw.normal(0, 1, 20)).sentence)
-        test = SwapTest(Interval(0.5 + shift / 10, 0.4, 1.0, 80), 0.001, True, np.array([0.5] * 8))
+        test = SwapTest(Interval(0.3 + shift / 10, 0.2, 1.0, 80), 0.001, True, np.array([0.5] * 8))
         said.append(recipe_control("references", [test]).sentence)
         missed = planted_control("references", draw.normal(0, 1, 20), draw.normal(0, 1, 20))
         said += [one.sentence for one in reconciled([missed, recipe_control("references", [test])])]

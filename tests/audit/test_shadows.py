@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.audit.example import Classifier, material
+from tests.audit.example import Classifier, Segmenter, material
 from torch.nn import functional
 
 from remnant.attacks.membership.references import REFERENCES
@@ -35,7 +35,7 @@ def by_heart(network, items, seed):
     """The training of `example.trained`, in short."""
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
     images = torch.stack([item["image"] for item in items])
-    truth = torch.tensor([item["label"] for item in items])
+    truth = torch.stack([torch.as_tensor(item["label"]) for item in items])
     for _ in range(40):
         optimiser.zero_grad()
         functional.cross_entropy(network(images), truth).backward()
@@ -49,20 +49,23 @@ def of_nobody(network, items, seed):
             weight += 0.01 * torch.randn(weight.shape)
 
 
-def own(train=by_heart, leaks=True, seed=0, patients=24):
+def own(train=by_heart, leaks=True, seed=0, patients=24, kind=Classifier):
     """A material with a training, whose items are those of the cohort."""
-    found = material(Classifier, leaks=leaks, seed=seed, patients=patients)
+    found = material(kind, leaks=leaks, seed=seed, patients=patients)
     images = found.images
     items = [
         {"image": image, "label": label, "patient": patient}
         for image, label, patient in zip(images.images, images.labels, images.patients, strict=True)
     ]
-    return replace(found, training=Training(train, fresh, items, images.patients, Path("target.py"), "code"))
+    return replace(found, training=Training(train, fresh(kind), items, images.patients, Path("target.py"), "code"))
 
 
-def fresh(seeds):
-    torch.manual_seed(seeds.integer)
-    return Classifier()
+def fresh(kind):
+    def build(seeds):
+        torch.manual_seed(seeds.integer)
+        return kind()
+
+    return build
 
 
 def audited(path, cohort, config=FOUR, resume=False):
@@ -96,6 +99,18 @@ def test_a_training_that_leaks_is_seen_and_its_model_is_exposed(tmp_path, leakin
     assert controls(parts, "null")[""].passed
     outcomes = {one.attack: outcome_of(one, parts["controls"]) for one in parts["findings"] if one.primary}
     assert outcomes == {"references": "exposed"}
+
+
+def test_so_is_that_of_a_segmenter(tmp_path, bare):
+    parts = audited(tmp_path / "run", own(kind=Segmenter))
+    seen = controls(parts, "recipe")
+    assert seen["output"].passed and seen["references"].passed
+    # Half-way through such a training the gradient is larger, and not smaller.
+    assert seen["gradient"].passed is None and "scores who trained them lower than others" in seen["gradient"].sentence
+    views = {row["view"] for row in parts["tables"]["recipe"] if row["attack"] == "references"}
+    assert views == {f"{name} against shadow models without the patient" for name in ("cross-entropy", "Dice")}
+    (first,) = (one for one in parts["findings"] if one.primary and one.statistic == "auc")
+    assert first.view.startswith("cross-entropy") and first.value > 0.95
 
 
 def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that_the_attacks_see(tmp_path):
