@@ -84,7 +84,7 @@ def signals_of(
 
 def _referenced(target: Audited, candidates: Images, own: Images | None) -> str:
     if not target.references and not target.shadows:
-        return "no other models of the same recipe were handed over, such as those of other folds, and none is trained"
+        return "no other models of the same recipe were handed over, and none is trained"
     return without_labels(candidates)
 
 
