@@ -39,6 +39,9 @@ def test_a_target_is_read_again(trained, tmp_path):
     assert len(record["epochs"]) == 2 and record["kept"] == 1 and record["accuracy"] == trained.accuracy
     assert record["validation"]["balanced"]["mean"] == trained.validation.balanced.mean
     assert record["validation"]["majority_accuracy"] == 0.75
+    # Of so few patients of a class the AUC has no interval, for which JSON has no number.
+    auc = {"mean": trained.validation.auc.mean, "low": None, "high": None, "n": 12}
+    assert record["validation"]["auc"] == auc
     # Neither patient nor image.
     assert "p100" not in json.dumps(record)
 

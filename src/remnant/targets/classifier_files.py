@@ -1,5 +1,6 @@
 """A trained target on disk: as Remnant reads it again, as a stranger would find it, and what its training told."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,5 +53,9 @@ def record_of(trained: TrainedClassifier) -> dict[str, Any]:
 
 
 def _plain(skill: SexSkill) -> dict[str, Any]:
-    values = {name: asdict(getattr(skill, name)) for name in ("accuracy", "balanced", "auc")}
+    values = {
+        # A group of few patients has an AUC without an interval.
+        name: {part: None if math.isnan(value) else value for part, value in asdict(getattr(skill, name)).items()}
+        for name in ("accuracy", "balanced", "auc")
+    }
     return {**values, "majority_accuracy": skill.guess_accuracy, "confusion": skill.confusion.tolist()}
