@@ -152,6 +152,13 @@ def test_of_many_findings_the_strongest_stand_in_the_evidence(tmp_path):
     assert chapters["Findings"].text[-1] == "26 more findings, weaker than these, stand in the annex."
 
 
+def test_of_each_attack_the_strongest_finding_has_a_sentence(tmp_path):
+    found = [finding(view=view, low=low) for view, low in (("weaker", 0.6), ("stronger", 0.8))]
+    results = audit_results(findings=[*found, finding(attack="other")])
+    said = next(one for one in evidence_of(tmp_path, results).chapters if one.title == "Findings").text
+    assert len(said) == 2 and any("stronger" in one for one in said) and not any("weaker" in one for one in said)
+
+
 def test_strength_needs_no_interval():
     few = [finding(attack=name, value=value, low=None, high=None) for name, value in (("a", 0.6), ("b", 0.8))]
     unmeasured = finding(attack="c", value=None, low=None, high=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from remnant.base.findings import AuditResults
+from remnant.base.findings import AuditResults, Finding
 from remnant.base.results import FigureView, Section, TableView
 from remnant.base.terms import LIMITS, capital
 from remnant.report.audit_rows import (
@@ -150,12 +150,16 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
     if results.findings:
         strongest = by_strength(results, results.findings)[:MOST_ROWS]
         more = len(results.findings) - len(strongest)
+        # A sentence for the strongest of each attack; the table below them has the others.
+        of_each: dict[str, Finding] = {}
+        for one in strongest:
+            of_each.setdefault(one.attack, one)
         sections.append(
             Section(
                 title="Findings",
                 text=[
                     f"{finding_sentence(one, name_of(one, results.findings))} {outcome_sentence(one)}".strip()
-                    for one in strongest
+                    for one in of_each.values()
                 ]
                 + ([f"{more} more findings, weaker than these, stand in the annex."] if more else []),
                 figures=_figure(tables["forest"], "forest", "audit_forest", _forest_caption(results)),
