@@ -34,7 +34,7 @@ from remnant.targets.head import Head
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
-MEMBERS, OTHERS, SEEDS = 8, 32, Seeds(0)
+MEMBERS, OTHERS, SEEDS = 10, 32, Seeds(0)
 INPUT = InputRange(SIDE, 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -56,7 +56,7 @@ class Quick(ListedSettings):
     """Some seconds."""
 
     candidates: int = 200
-    joint: JointSettings = JointSettings(sets=(8,) * 4, steps=120, logits=0, prior=0)
+    joint: JointSettings = JointSettings(sets=(MEMBERS,) * 4, steps=300, logits=0, prior=0)
     gmi: GmiSettings = GmiSettings(images=40, steps=3)
 
 
