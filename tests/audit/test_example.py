@@ -19,9 +19,9 @@ def test_the_demo_exposes_the_members_of_its_segmenter(remnant, tmp_path):
     cohort, own = tmp_path / "runs" / "demo-cohort", tmp_path / "examples" / "segmenter"
     assert remnant("phantom", "brains", "--patients", "32", "--side", "32", "--out", str(cohort), "--quiet")[0] == 0
     subprocess.run([sys.executable, str(own / "target.py")], check=True)
-    code, said, _ = remnant("audit", str(own), "--out", str(tmp_path / "audit"), "--quiet")
+    code, _, page = remnant("audit", str(own), "--out", str(tmp_path / "audit"), "--quiet")
     results = json.loads((tmp_path / "audit" / "results.json").read_text("utf-8"))
-    assert code == 1 and said
+    assert code == 1 and page.endswith("report.html")
     assert results["verdict"]["ruling"] == "outside"
     assert "output" in {finding["attack"] for finding in results["findings"] if finding["outcome"] == "exposed"}
     assert all(control["passed"] for control in results["controls"])
