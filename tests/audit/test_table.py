@@ -85,6 +85,19 @@ def test_groups_that_differ_by_themselves_cannot_be_told(tmp_path):
     assert {finding.outcome for finding in found.findings} == {"not testable"}
 
 
+@pytest.mark.parametrize("code", ["hospital {}", "{}"])
+def test_groups_of_other_sites_cannot_be_told_however_many_and_however_coded(tmp_path, code):
+    """A score that knows the site alone; as numbers the sites of members lie between those of others."""
+    path, sites = tmp_path / "scores.csv", {True: range(4, 10), False: (1, 2, 3, 10, 11, 12)}
+    rows = [
+        f"p{i},{int(member)},{2 * member + np.sin(i):.4f},{code.format(sites[member][i % 6])}"
+        for i, member in enumerate([True, False] * 60)
+    ]
+    path.write_text("\n".join(["patient,member,score,site", *rows]))
+    found = audit_scores(path, AuditConfig(scenario="outputs"), tmp_path / "run")
+    assert {finding.outcome for finding in found.findings} == {"not testable"}
+
+
 def test_references_calibrate_and_are_a_null(tmp_path):
     hard = np.random.default_rng(5).normal(0, 4, 130)
     members, others, planted = hard[:60] + 1.5, hard[60:120], hard[120:] + 9

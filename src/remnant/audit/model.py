@@ -40,7 +40,8 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
     """Every known attack with why it is not run, empty where it is."""
     found = []
     for attack in all_attacks().values():
-        why = f"the recipient does not see {SEES[attack.access]}"
+        scenarios = [name for name, seen in SEEN.items() if attack.access in seen]
+        why = f"only in the scenario {' or '.join(scenarios)} does the recipient see {SEES[attack.access]}"
         if attack.access in SEEN[config.scenario]:
             own, asked = cells.sides(material, attack)
             why = attack.applies(material.target, asked, own)

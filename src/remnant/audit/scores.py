@@ -24,7 +24,8 @@ SCORE, LOSS, PLANTED, REFERENCE = "score", "loss", "planted", "reference"
 # What says yes and no, small letters.
 YES = {"1", "1.0", "true", "yes", "member", "train", "training"}
 NO = {"0", "0.0", "false", "no", "non-member", "nonmember", "test", "holdout"}
-MOST_KINDS = 10  # values of a trait in words
+# Values of a trait in words, or in whole numbers that may be codes, that have a column each; of more the commonest.
+MOST_KINDS = 20
 # What says who trained the model, or who somebody is, is no trait by which the groups may be alike.
 NO_TRAITS = {
     "split",
@@ -137,14 +138,20 @@ def _flags(table: pd.DataFrame, name: str, path: Path, faults: list[str]) -> np.
 
 
 def _traits(table: pd.DataFrame, used: set[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Every further column as numbers: a number as it is, one of few words as a column a word; names of anything are left out."""
+    """Every further column as numbers: a number as it is, and one of words, or of few whole numbers, a column for each of its
+    commonest values. Names of anything, in which hardly a value comes twice, are left out."""
     for name in table.columns:
         if name in used or name.lower() in NO_TRAITS:
             continue
         cells = table[name]
         numbers = pd.to_numeric(cells, errors="coerce")
-        if numbers.notna().sum() >= 0.5 * (cells != "").sum() and numbers.notna().any():
+        numeric = numbers.notna().sum() >= 0.5 * (cells != "").sum() and numbers.notna().any()
+        if numeric:
             yield name, np.where(np.isfinite(numbers), numbers, math.nan)
-        elif 1 < cells.nunique() <= min(MOST_KINDS, len(table) / 2):
-            for word in sorted(set(cells)):
+        kinds = cells.value_counts()
+        # Of two codes the number is a column already, and ages of few people are no codes.
+        few = 2 < len(kinds) <= min(MOST_KINDS, len(table) / 5)
+        coded = not numeric or (few and bool((numbers.dropna() % 1 == 0).all()))
+        if coded and 1 < len(kinds) <= len(table) / 2:
+            for word in sorted(kinds.index[:MOST_KINDS]):
                 yield f"{name}: {word or 'unknown'}", (cells == word).to_numpy(float)

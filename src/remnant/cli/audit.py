@@ -102,6 +102,11 @@ def audit(
         _begin(subject, source)
     if source:
         raise RemnantError(f"--from {source} belongs to --init, which writes down what a checkpoint tells; add it.")
+    if not subject.exists() and not subject.suffix:
+        raise RemnantError(
+            f"The subject of the audit {subject} does not exist; check the path, or let `remnant audit --init {subject}` write a "
+            "folder to start from."
+        )
     existing("subject of the audit")(subject)
     place = out or Path(f"{subject.resolve().stem}-audit")
     task: Task = "check" if check else "estimate" if estimate else "audit"
