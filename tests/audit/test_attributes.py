@@ -15,7 +15,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material, roles_of
 from remnant.audit.model import attacks_of, audit_model
 from remnant.audit.reading import read_in_parts, shown
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.trained import forecast_trained, material_of
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -52,7 +52,7 @@ def audited(tmp_path, own, scenario="checkpoint", name="run"):
     config = AuditConfig(scenario=scenario)
     with Run.start(tmp_path / name, "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
-        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+        results = conclude(config, **parts, **machine(Clock(), ""))
     return {one.attack: one for one in results.findings if one.claim == "attributes"}, results
 
 

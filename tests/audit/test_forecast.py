@@ -14,7 +14,7 @@ from remnant.audit import model
 from remnant.audit.config import AuditConfig
 from remnant.audit.forecast import Piece, affordable, forecast
 from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.base.run import Run
 
 
@@ -66,7 +66,7 @@ def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):
     own, config = material(Classifier, leaks=False), AuditConfig.checked(minutes=1e-6)
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
-        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+        results = conclude(config, **parts, **machine(Clock(), ""))
     attacks = {attack.name: attack for attack in results.scenario.attacks}
     assert attacks["output"].run and {finding.attack for finding in results.findings} == {"output"}
     assert not attacks["gradient"].run and attacks["gradient"].why == "left out by --minutes"

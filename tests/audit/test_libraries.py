@@ -5,7 +5,7 @@ import pytest
 from remnant.audit.config import config_of
 from remnant.audit.folder import Folder
 from remnant.audit.model import audit_model
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.base.run import Run
 
 PATIENTS = 12
@@ -45,7 +45,7 @@ def test_a_network_of_each_library_is_audited(tmp_path, torchvision, name):
     assert folder.faults() == []
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, folder.material(), config, quiet=True)
-        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+        results = conclude(config, **parts, **machine(Clock(), ""))
     assert results.model["architecture"] == name
     assert {attack.name for attack in results.scenario.attacks if attack.run} >= {"output", "gradient"}
     assert results.cohort["patients"] == PATIENTS and results.verdict.ruling == "cannot tell"

@@ -21,7 +21,7 @@ from remnant.audit.judge import outcome_of
 from remnant.audit.kept import kept_losses, kept_shadows
 from remnant.audit.model import attacks_of, audit_model
 from remnant.audit.recipe import disagreement
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
@@ -117,7 +117,7 @@ def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that
     config = FOUR.changed(shadows={"count": 8}, appetite={"membership_advantage": 0.9, "membership_tpr": 0.9})
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own(of_nobody, leaks=False), config, quiet=True)
-        results = conclude(config, **parts, **machine(run, command="", started="", seconds=0, cpu_seconds=0))
+        results = conclude(config, **parts, **machine(Clock(), ""))
     seen, copies = controls(parts, "recipe"), controls(parts, "planted")
     assert [control.passed for control in seen.values()] == [None] * 3, seen
     assert all(copies[name].passed for name in seen) and {*copies} == {*seen}

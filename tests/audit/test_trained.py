@@ -12,7 +12,8 @@ from remnant.audit.trained import read_trained
 from remnant.base.findings import AuditResults
 from remnant.cohort.images import Images
 
-SET, CASES, FOLDS = "Dataset901_Phantoms", [f"c{number:03d}" for number in range(13)], 3
+# In no hash by chance, of which results have many.
+SET, CASES, FOLDS = "Dataset901_Phantoms", [f"scan{number:03d}" for number in range(13)], 3
 
 
 def write_raw(folder, seeds):

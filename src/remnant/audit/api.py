@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from remnant.audit.appetite import Appetite
-from remnant.audit.conduct import Clock, conduct
+from remnant.audit.conduct import conduct
 from remnant.audit.config import AuditConfig
 from remnant.audit.groups import images_of_groups
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
+from remnant.audit.results import Clock
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Verdict
 from remnant.report.audit import make_audit_report

@@ -1,27 +1,15 @@
 """An audit of a model from its material to results.json, wherever the material is from."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material, digests_of
 from remnant.audit.model import audit_model
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
-
-
-@dataclass(frozen=True)
-class Clock:
-    """When an audit began: before the owner's code, which takes its time, too."""
-
-    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
-    wall: float = field(default_factory=time.monotonic)
-    processor: float = field(default_factory=time.process_time)
 
 
 def conduct(
@@ -45,13 +33,7 @@ def conduct(
         results = conclude(
             config,
             **parts,
-            **machine(
-                run,
-                command=command,
-                started=clock.started,
-                seconds=time.monotonic() - clock.wall,
-                cpu_seconds=time.process_time() - clock.processor,
-            ),
+            **machine(clock, command),
         )
         results.write(run.results)
     return results

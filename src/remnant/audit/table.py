@@ -1,7 +1,5 @@
 """The audit of a table of scores: statistics, controls and verdict in seconds, without a model and without PyTorch."""
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy as np
 from remnant.audit.config import AuditConfig
 from remnant.audit.controls import blind_control, null_control, planted_control
 from remnant.audit.family import adjusted, levels
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.scores import ScoreTable, read_scores
 from remnant.audit.tables import balance_rows, roc_rows
@@ -49,8 +47,7 @@ def audit_scores(
     that does not serve and for a directory that is taken.
     """
     table = check_scores(path)
-    began, worked = time.monotonic(), time.process_time()
-    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    clock = Clock()
     with Run.start(out, "audit", {**config.resolved(), "scores": str(path.resolve())}, resume=resume) as run:
         seeds = Seeds(config.seed).child("audit", "scores")
         claims = claims_of(table)
@@ -69,13 +66,7 @@ def audit_scores(
                 "balance": balance_rows(table.patients, table.roles, table.traits),
             },
             notices=["The scores were made elsewhere: whether they are right, this audit cannot know."],
-            **machine(
-                run,
-                command=command,
-                started=started,
-                seconds=time.monotonic() - began,
-                cpu_seconds=time.process_time() - worked,
-            ),
+            **machine(clock, command),
         )
         results.write(run.results)
     return results

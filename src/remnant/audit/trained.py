@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from remnant.audit.folds import dealt
 from remnant.audit.forecast import Piece, forecast
 from remnant.audit.material import Material, check_images, digests_of
 from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.results import conclude, machine
+from remnant.audit.results import Clock, conclude, machine
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.progress import say
@@ -59,8 +58,7 @@ def audit_trained(
 
     Raises `RemnantError` for a folder, data or a fold that do not fit, and for a directory that is taken.
     """
-    began, worked = time.monotonic(), time.process_time()
-    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    clock = Clock()
     Run.free(out, "audit", resume=resume)
     Seeds(config.seed)
     fabric()
@@ -87,13 +85,7 @@ def audit_trained(
             config,
             **parts,
             sections=[*own, *sections],
-            **machine(
-                run,
-                command=command,
-                started=started,
-                seconds=time.monotonic() - began,
-                cpu_seconds=time.process_time() - worked,
-            ),
+            **machine(clock, command),
         )
         results.write(run.results)
     return results

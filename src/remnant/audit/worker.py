@@ -65,7 +65,8 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
         return {"faults": folder.faults()}
     if order["task"] == "estimate":
         return _estimate(folder, report)
-    from remnant.audit.conduct import Clock, conduct
+    from remnant.audit.conduct import conduct
+    from remnant.audit.results import Clock
 
     clock = Clock()
     material = folder.material()
