@@ -17,7 +17,7 @@ SET, CASES, FOLDS = "Dataset901_Phantoms", [f"scan{number:03d}" for number in ra
 
 
 def write_raw(folder, seeds):
-    """Balls of two shells in noise; c000 and c001 are one person's."""
+    """Balls of two shells in noise; scan000 and scan001 are one person's."""
     (folder / "imagesTr").mkdir(parents=True)
     (folder / "labelsTr").mkdir()
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 16)] * 3, indexing="ij"))
@@ -63,7 +63,7 @@ def test_answers_are_those_of_nnunet_itself(root):
     raw, folder = root / "nnUNet_raw" / SET, folder_of(root)
     found = read_trained(folder, raw, None)
     assert found.held_out == tuple(number % FOLDS for number in range(len(CASES)))
-    assert found.images.patients[:3] == ("A", "A", "c002")
+    assert found.images.patients[:3] == ("A", "A", "scan002")
     plans, about = json.loads((folder / "plans.json").read_text()), json.loads((folder / "dataset.json").read_text())
     manager = PlansManager(plans)
     configuration = manager.get_configuration("3d_fullres")
@@ -74,12 +74,12 @@ def test_answers_are_those_of_nnunet_itself(root):
         network.load_state_dict(weights)
         predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
         predictor.manual_initialization(network, manager, configuration, [weights], about, "nnUNetTrainer", None)
-        image, properties = SimpleITKIO().read_images([str(raw / "imagesTr" / "c005_0000.nii.gz")])
+        image, properties = SimpleITKIO().read_images([str(raw / "imagesTr" / "scan005_0000.nii.gz")])
         _, shares = predictor.predict_single_npy_array(image, properties, None, None, True)
-        place = CASES.index("c005")
+        place = CASES.index("scan005")
         (_, logits), *_ = found.models[fold].answers(found.images.take([place]))
         assert torch.softmax(logits, 0).numpy() == pytest.approx(np.asarray(shares), abs=2e-3)
-        truth = nib.load(raw / "labelsTr" / "c005.nii.gz").get_fdata().transpose(2, 1, 0)
+        truth = nib.load(raw / "labelsTr" / "scan005.nii.gz").get_fdata().transpose(2, 1, 0)
         assert (found.images.labels[place].numpy() == truth).all()
 
 
