@@ -98,8 +98,9 @@ def test_each_patient_is_put_to_his_model_and_the_others_are_references(tmp_path
 def test_a_leak_is_exposed_by_calibration_and_fold_rank_and_untrained_networks_are_not(tmp_path, kind):
     (tmp_path / "silent").mkdir()
     (tmp_path / "leaking").mkdir()
-    _, leaking = audited(tmp_path / "leaking", folds(kind, leaks=True))
-    _, silent = audited(tmp_path / "silent", folds(kind, leaks=False))
+    # So many that of those whom one model did not see five can be planted among more.
+    _, leaking = audited(tmp_path / "leaking", folds(kind, leaks=True, patients=48))
+    _, silent = audited(tmp_path / "silent", folds(kind, leaks=False, patients=48))
     expected = {("references", "auc"), ("references", "advantage"), (NAME, "fold_rank"), (NAME, "advantage")}
     assert {key for key, outcome in outcomes(leaking).items() if outcome == "exposed"} >= expected
     assert set(outcomes(silent).values()) == {"not shown"}

@@ -14,6 +14,7 @@ from remnant.audit import table
 from remnant.audit.appetite import Appetite
 from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control, reconciled
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
+from remnant.audit.planted import Dose
 from remnant.audit.recipe import SECTION, disagreement
 from remnant.audit.rows import Scored
 from remnant.audit.scenario import ASKS, RECIPIENTS
@@ -119,6 +120,9 @@ def test_sentences_of_controls():
         said.append(planted_control("output", draw.normal(shift, 1, 20), draw.normal(0, 1, 20)).sentence)
         test = SwapTest(Interval(0.3 + shift / 10, 0.2, 1.0, 80), 0.001, True, np.array([0.5] * 8))
         said.append(recipe_control("references", [test]).sentence)
+        for given in ({"learned": False}, {"looks": 4}, {"dose": Dose(1.0, 0.7, 0.1).said}, {}):
+            dose = {"dose": Dose(1.0, 0.02, 0.3).said, **given}
+            said.append(planted_control("output", draw.normal(shift, 1, 5), draw.normal(0, 1, 6), **dose).sentence)
         missed = planted_control("references", draw.normal(0, 1, 20), draw.normal(0, 1, 20))
         said += [one.sentence for one in reconciled([missed, recipe_control("references", [test])])]
     primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6)

@@ -76,6 +76,20 @@ def test_planted_members_are_a_control_and_no_evidence(tmp_path):
     assert found.cohort["planted"] == 30
 
 
+def test_so_few_planted_that_chance_might_find_them_clear_nobody(tmp_path):
+    """Whatever their scores: one patient of 81 stands above all others by chance too often."""
+    found = audited(tmp_path, draw(0, 500), draw(0, 80, 2), draw(9, 1, 3), config=LENIENT)
+    (control,) = (one for one in found.controls if one.kind == "planted")
+    assert (
+        control.passed is None
+        and control.p == pytest.approx(1 / 81)
+        and control.sentence.endswith(
+            "1 planted against 80 others are too few to tell whether the attack finds them (AUC 1.00): 5 against 5 would tell."
+        )
+    )
+    assert found.verdict.ruling == "cannot tell"
+
+
 def test_groups_that_differ_by_themselves_cannot_be_told(tmp_path):
     path = tmp_path / "scores.csv"
     rows = [f"p{i},{int(i < 60)},{(i < 60) * 2 + np.sin(i):.4f},{70 if i < 60 else 40 + i % 9}" for i in range(120)]

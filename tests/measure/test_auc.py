@@ -13,7 +13,7 @@ from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from remnant.base.errors import RemnantError
 from remnant.measure import auc
-from remnant.measure.auc import auc_contrast, auc_p_value, detectable_auc, mann_whitney_auc
+from remnant.measure.auc import auc_contrast, auc_p_above, auc_p_value, detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import FEWEST
 
 
@@ -88,6 +88,8 @@ def test_p_of_few_patients_is_exact_with_ties_too(positive, negative):
     own = stats.rankdata(pool)[:m].sum()
     tails = np.mean([one <= own for one in sums]), np.mean([one >= own for one in sums])
     assert auc_p_value(positive, negative) == pytest.approx(min(1, 2 * min(tails)))
+    assert auc_p_above(positive, negative) == pytest.approx(tails[1])
+    assert auc_p_above(negative, positive) == pytest.approx(tails[0])
 
 
 def test_p_of_nine_against_many_is_that_of_all_deals_and_not_of_the_normal_curve():
@@ -101,6 +103,19 @@ def test_p_of_nine_against_many_is_that_of_all_deals_and_not_of_the_normal_curve
     assert auc_p_value(positive, negative) == pytest.approx(oracle, abs=0.012)
     apart = np.arange(9.0) + 100, np.append(np.arange(20.0), 3.0)
     assert auc_p_value(*apart) == pytest.approx(2 / math.comb(30, 9))  # the normal curve says 1e-5
+
+
+def test_p_above_of_many_is_the_curves_and_exact_before():
+    draw = generator(2)
+    few, many = draw.normal(0.6, 1, 20), draw.normal(0, 1, 30)
+    oracle = stats.mannwhitneyu(few, many, alternative="greater", method="exact").pvalue
+    assert auc_p_above(few, many) == pytest.approx(oracle) and auc_p_above(few, many) != auc_p_value(few, many) / 2
+    more = np.append(few, 0.61)
+    assert auc_p_above(more, many) == pytest.approx(
+        stats.mannwhitneyu(more, many, alternative="greater", method="exact").pvalue, rel=0.1
+    )
+    assert auc_p_above(np.arange(3.0), np.arange(3.0) - 9) == pytest.approx(1 / 20)
+    assert auc_p_above([1.0], [1.0]) == 1 and math.isnan(auc_p_above([], [1.0]))
 
 
 def test_p_value_deals_the_patients_anew():

@@ -1,7 +1,7 @@
 """The pieces of an audit, each written when done: an attack with its controls, the blind baseline, the planted positive."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -79,32 +79,38 @@ def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
 
 
 def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:
-    """Train a copy on with some non-members until every attack finds them among the others, or for so many `steps`."""
+    """Train a copy on with some non-members, by at most so many `steps`, and look whether each attack finds them."""
     seeds = Seeds(seed).child("audit", "planted")
     target, others = material.planting
     who = planting.chosen(others, seeds)
-    why = planting.hindrance(target, material.images.of(others)) if len(who) > 1 else "too few non-members"
-    if why:
+    why = "too few non-members" if len(who) < 2 else "planted_steps is 0" if not steps else ""
+    if why := why or planting.hindrance(target, material.images.of(others)):
         return {"controls": [], "patients": 0, "why": why}
-    images, found, taken = material.images.of(others), {}, 0
-    shadows = kept_shadows(run, target.shadows)
-    for copied, taken, loss in planting.trained_on(target, material.images.of(who), seeds, steps):
+    images, own = material.images.of(others), material.images.of(who)
+    dose = planting.dose_of(target, own, material.images.of(material.trainers), seeds)
+
+    def tell(taken: int, loss: float) -> None:
         run.log("planted", "round", step=taken, loss=loss)
-        for attack in attacks:
-            access = access_of(attack, copied, images, shadows if attack.shadows else None)
-            claims = attack.run(access, material.own, attack.settings(), work_of(run, attack, seed))
-            found[attack.name] = _strongest(attack.name, claims, set(who))
-        if all(control.passed for control in found.values()):
-            break
-    return {"controls": [one.model_dump(mode="json") for one in found.values()], "patients": len(who), "steps": taken}
+
+    copied, loss = planting.trained_on(target, own, seeds, steps, dose.asked, tell)
+    dose = replace(dose, loss=loss)
+    shadows = kept_shadows(run, target.shadows)
+    controls = []
+    for attack in attacks:
+        access = access_of(attack, copied, images, shadows if attack.shadows else None)
+        claims = attack.run(access, material.own, attack.settings(), work_of(run, attack, seed))
+        controls.append(_strongest(attack.name, claims, set(who), dose))
+    told = [control.model_dump(mode="json") for control in controls]
+    return {"controls": told, "patients": len(who), "dose": {**asdict(dose), "asked": dose.asked}}
 
 
-def _strongest(attack: str, claims: Sequence[Scores], planted: set[str]) -> Control:
+def _strongest(attack: str, claims: Sequence[Scores], planted: set[str], dose: planting.Dose) -> Control:
     """The control of the view that finds the planted best: an attack is as strong as the best of its views."""
     controls = []
     for claim in claims:
         mine = np.array([patient in planted for patient in claim.patients])
-        controls.append(planted_control(attack, claim.scores[mine], claim.scores[~mine]))
+        known = {"looks": len(claims), "dose": dose.said, "learned": dose.reached}
+        controls.append(planted_control(attack, claim.scores[mine], claim.scores[~mine], **known))
     return max(controls, key=lambda control: control.value or 0.0)
 
 

@@ -1,5 +1,6 @@
 """Controls: measurements whose answer is known if all is as it should be, each with its outcome in one sentence."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -9,12 +10,12 @@ import numpy as np
 from remnant.audit.judge import LEVEL as RECIPE_LEVEL
 from remnant.audit.rows import Scored, named
 from remnant.base.findings import Control
-from remnant.measure.auc import mann_whitney_auc
+from remnant.measure.auc import auc_p_above, mann_whitney_auc
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import MembershipTest, membership_test
 from remnant.measure.swaps import SwapTest
 
-PLANTED_AUC = 0.95
+PLANTED_AUC, PLANTED_LEVEL = 0.95, 0.01  # of a one-sided p
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
 
 
@@ -37,19 +38,52 @@ def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Co
     return _of_test("null", test, passed, sentence)
 
 
-def planted_control(attack: str, planted: np.ndarray, non_members: np.ndarray) -> Control:
-    """Whether an attack finds patients made to be remembered: `planted` (k,) scores against those of `non_members` (n,)."""
+def planted_control(
+    attack: str,
+    planted: np.ndarray,
+    non_members: np.ndarray,
+    *,
+    looks: int = 1,
+    dose: str = "",
+    learned: bool = True,
+) -> Control:
+    """Whether an attack finds patients made to be remembered: `planted` (k,) scores against those of `non_members` (n,), the best
+    of so many `looks`. `dose`: how well they are remembered, in words; `learned`: whether that is as well as was asked.
+
+    It passes with an AUC of `PLANTED_AUC` that chance does not give (exact p, times the looks), and fails with a lower one. None
+    where so few are planted that chance might, or where an attack that misses them may be missing what is not there.
+    """
     found = mann_whitney_auc(planted, non_members)
-    passed = bool(found.mean >= PLANTED_AUC) if len(planted) and len(non_members) else None
+    k, n = len(planted), len(non_members)
+    p = min(1.0, looks * auc_p_above(planted, non_members))
+    seen, tells = found.mean >= PLANTED_AUC, looks / math.comb(k + n, k) <= PLANTED_LEVEL
+    passed = None
+    auc, when = f"AUC {found.mean:.2f}", f" {dose}" if dose else ""
+    if not tells or (seen and p > PLANTED_LEVEL):
+        enough = next(i for i in itertools.count(1) if looks / math.comb(2 * i, i) <= PLANTED_LEVEL)
+        sentence = (
+            f"{k} planted against {n} others are too few to tell whether the attack finds them ({auc}): {enough} against "
+            f"{enough} would tell."
+        )
+    elif seen:
+        passed, sentence = True, f"Planted members are found ({auc}){when}."
+    elif learned:
+        passed = False
+        sentence = (
+            f"Planted members are not found ({auc}, asked {PLANTED_AUC:.2f}){when}, so that the attack is too weak to clear "
+            "anybody."
+        )
+    else:
+        sentence = f"Planted members are not found ({auc}) {dose}: raise planted_steps."
     return Control(
         kind="planted",
         claim="patient_scores",
         attack=attack,
         **named(found),
+        p=None if math.isnan(p) else p,
         n=found.n,
         passed=passed,
-        sentence=f"Planted members {'are' if passed else 'are not'} found (AUC {found.mean:.2f}, asked {PLANTED_AUC:.2f}"
-        f"{'' if passed else '), so that the attack is too weak to clear anybody'}" + (")." if passed else "."),
+        sentence=sentence,
     )
 
 

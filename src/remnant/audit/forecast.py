@@ -178,7 +178,13 @@ def _planted(material: Material, steps: int, looks: float) -> float:
         for weight in weights:
             weight.grad = None
 
-    return steps * planting.BATCH * timed(step) + looks * -(-steps // planting.ROUND)
+    rounds = -(-steps // planting.ROUND) + planting.HALVINGS
+    measured = min(planting.MEASURED, planting.MOST * len(others) // max(1, len(who)))
+    return (
+        steps * planting.BATCH * timed(step)
+        + rounds * measured * timed(lambda: planting.mean_loss(target, others.take([0])))
+        + looks
+    )
 
 
 def _batch(images: Images, most: int) -> Images:

@@ -53,6 +53,12 @@ class Material:
         return self.other_planting or (self.target, self.group(NON_MEMBER))
 
     @property
+    def trainers(self) -> tuple[str, ...]:
+        """The patients who trained the network of `planting`."""
+        unseen = set(self.planting[1])
+        return tuple(patient for patient in (*self.group(MEMBER), *self.group(NON_MEMBER)) if patient not in unseen)
+
+    @property
     def own(self) -> Images | None:
         """The attacker's own images, None where there are none."""
         return self.images.of(self.group(OTHER)) if self.group(OTHER) else None

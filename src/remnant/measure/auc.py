@@ -15,6 +15,7 @@ from remnant.measure.intervals import FEWEST, Interval, per_patient
 
 RESAMPLES = 2000  # each ranks all patients twice
 EXACT_PATIENTS = 1000  # in both groups, up to which an exact p with ties takes under a second
+EXACT_SMALLER = 20  # in the smaller group: the same, of a one-sided p
 TOGETHER = 250
 
 
@@ -86,12 +87,37 @@ def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
     if np.ptp(np.concatenate([positive, negative])) == 0:
         return 1.0
     if few(m, n) and m + n <= EXACT_PATIENTS:
-        return _exact_p(positive, negative) if m <= n else _exact_p(negative, positive)
+        return min(1.0, 2 * min(_exact_tails(positive, negative)))
     return float(stats.mannwhitneyu(positive, negative, alternative="two-sided", method="auto").pvalue)
 
 
-def _exact_p(smaller: np.ndarray, larger: np.ndarray) -> float:
-    """Twice the smaller tail of the rank sum of the `smaller` group, over all ways to deal it from the patients."""
+def auc_p_above(positive: np.ndarray, negative: np.ndarray) -> float:
+    """One-sided p of an area no larger than 0.5, for the null of `auc_p_value`; 1 / (m + n over m) is the least that it can be.
+
+    Exact, with ties too, where the smaller group has at most `EXACT_SMALLER` patients (and both up to `EXACT_PATIENTS`), else by
+    the normal approximation with its correction for ties. An empty group gives NaN.
+    """
+    positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
+    m, n = len(positive), len(negative)
+    if m == 0 or n == 0:
+        return math.nan
+    if np.ptp(np.concatenate([positive, negative])) == 0:
+        return 1.0
+    if min(m, n) <= EXACT_SMALLER and m + n <= EXACT_PATIENTS:
+        return _exact_tails(positive, negative)[1]
+    return float(stats.mannwhitneyu(positive, negative, alternative="greater", method="asymptotic").pvalue)
+
+
+def _exact_tails(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float]:
+    """The chance of an area as small as it is or smaller, and as large or larger, over all ways to deal the groups."""
+    if len(positive) <= len(negative):
+        return _rank_sum_tails(positive, negative)
+    below, above = _rank_sum_tails(negative, positive)
+    return above, below
+
+
+def _rank_sum_tails(smaller: np.ndarray, larger: np.ndarray) -> tuple[float, float]:
+    """Both tails of the rank sum of the `smaller` group, which is dealt from the patients."""
     ranks = np.rint(2 * stats.rankdata(np.concatenate([smaller, larger]))).astype(int)  # ties have halves
     m, own = len(smaller), ranks[: len(smaller)].sum()
     ways = np.zeros((m + 1, np.sort(ranks)[-m:].sum() + 1))  # to take so many of the patients with such a sum
@@ -100,7 +126,7 @@ def _exact_p(smaller: np.ndarray, larger: np.ndarray) -> float:
         for taken in range(m, 0, -1):
             ways[taken, rank:] += ways[taken - 1, : ways.shape[1] - rank]
     dealt = ways[m]
-    return min(1.0, float(2 * min(dealt[: own + 1].sum(), dealt[own:].sum()) / dealt.sum()))
+    return float(dealt[: own + 1].sum() / dealt.sum()), float(dealt[own:].sum() / dealt.sum())
 
 
 def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05, design_effect: float = 1.0) -> float:
