@@ -129,7 +129,7 @@ def test_folds_that_differ_by_themselves_are_found_without_a_model(tmp_path):
     _, parts = audited(tmp_path, replace(trained, images=replace(trained.images, images=brighter)))
     blind = next(control for control in parts["controls"] if control.kind == "blind")
     assert not blind.passed
-    assert "distinguishes the patients of a fold from the others" in blind.sentence
+    assert "distinguishes one fold from the others" in blind.sentence
     assert set(outcomes(parts).values()) == {"not testable"}
 
 

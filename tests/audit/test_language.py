@@ -11,8 +11,9 @@ import pytest
 from tests.report.example_audit import audit_results, control, finding
 
 from remnant.audit import table
+from remnant.audit.alike import groups_unchecked
 from remnant.audit.appetite import Appetite
-from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control, reconciled
+from remnant.audit.controls import blind_control, given_of, null_control, planted_control, recipe_control, reconciled
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
 from remnant.audit.planted import Dose
 from remnant.audit.recipe import SECTION, disagreement
@@ -112,7 +113,16 @@ def test_sentences_of_limits_and_verdicts():
 def test_sentences_of_controls():
     found = Interval(0.61, 0.43, 0.78, 120)
     draw = np.random.default_rng(0)
-    said = [blind_control(SimpleNamespace(auc=found, p=p, p_bound=False)).sentence for p in (0.001, 0.5)]
+    tests = [SimpleNamespace(auc=found, p=p, p_bound=False, detectable=lambda level: 0.7) for p in (0.002, 0.5)]
+    many = ("age", "sex", "site: A", "site: B", "rows", "weight")
+    said = [
+        blind_control(test, given_of(names, images=images), groups).sentence
+        for test in tests
+        for images in (False, True)
+        for names in (many[: 1 + count] for count in range(len(many)))
+        for groups in ("the groups", "one fold from the others")
+    ]
+    said += groups_unchecked([])
     roles = np.where(np.arange(80) < 40, 1, -1)
     for shift in (0, 5):
         scores = Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + shift * (roles > 0), roles)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from remnant.measure.blind import blind_test, weighed
+from remnant.measure.blind_ways import SingleColumns
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 
@@ -40,7 +41,62 @@ def test_groups_that_are_alike_come_out_at_one_half_and_raise_as_many_alarms_as_
     assert np.mean([one.p <= 0.05 for one in found]) < 0.1
     assert 0.4 < np.mean([one.p for one in found]) < 0.6
     # As if scores were independent, 0.5 is outside of one interval in six.
-    assert np.mean([not one.auc.low <= 0.5 <= one.auc.high for one in found]) < 0.1
+    assert np.mean([not one.auc.low <= 0.5 <= one.auc.high for one in found]) < 0.13
+
+
+def difference(kind, members, random):
+    """Features of as many members as non-members who differ in what no straight line sees, or in one column of many."""
+    role, count = np.repeat([True, False], members), 2 * members
+    if kind == "members of middle age":
+        return weighed(np.where(role, random.normal(50, 6, count), random.normal(50, 20, count))[:, None])
+    if kind == "two traits together":
+        sex = random.integers(0, 2, count)
+        return weighed(np.column_stack([sex, np.where(role, sex, 1 - sex)]).astype(float))
+    one = random.normal(size=count) + 1.3 * role
+    if kind == "one column of many":
+        return weighed(np.column_stack([one, random.normal(size=(count, 60))]))
+    return np.hstack([weighed(random.normal(size=(count, 300))), weighed(one[:, None])])
+
+
+@pytest.mark.parametrize(
+    "kind", ["members of middle age", "two traits together", "one column of many", "a block of one beside one of many"]
+)
+def test_whatever_groups_differ_in_is_seen(kind):
+    found = []
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        roles = np.repeat([MEMBER, NON_MEMBER], 40)
+        found.append(blind_test(difference(kind, 40, random), roles, random, 199).p <= 0.025)
+    assert sum(found) >= 4
+
+
+def test_a_column_counts_by_its_share_of_its_block():
+    roles = np.repeat([MEMBER, NON_MEMBER], 8)
+    column = weighed(np.random.default_rng(0).permutation(16.0 + np.arange(16))[:, None])
+    alone, of_hundred = (
+        SingleColumns(column / share, roles, np.zeros(16, dtype=int)).largest(roles) for share in (1, 10)
+    )
+    assert alone - of_hundred == pytest.approx(np.log(100))
+
+
+def test_one_fold_that_differs_from_the_others_is_seen_and_folds_that_are_alike_are_not():
+    folds = np.arange(40) % 4
+    roles = np.where(folds == np.arange(4)[:, None], NON_MEMBER, MEMBER)
+    p_values = []
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        features = weighed(random.normal(size=(40, 5)))
+        p_values.append(blind_test(np.broadcast_to(features, (4, 40, 5)), roles, random, 19).p)
+    assert np.mean(np.array(p_values) <= 0.05) < 0.15
+    features = weighed(random.normal(size=(40, 5)) * np.where(folds == 2, 0.05, 1)[:, None])
+    assert blind_test(np.broadcast_to(features, (4, 40, 5)), roles, random, 199).p <= 0.025
+
+
+def test_of_few_patients_every_deal_is_counted():
+    features = np.array([3.0, 2, 1, 0, -1, -2])[:, None]
+    found = blind_test(weighed(features), np.repeat([MEMBER, NON_MEMBER], 3), np.random.default_rng(0))
+    # Of 20 deals to two groups of three, this one and its converse differ most in the column.
+    assert 1 / 20 <= found.p <= 2 / 20 and not found.p_bound
 
 
 def test_a_difference_within_pairs_is_seen():

@@ -9,7 +9,7 @@ import numpy as np
 from remnant.attacks.attack import Attack, Reconstructions, Scores, Work
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.audit import planted as planting
-from remnant.audit.controls import blind_control, planted_control
+from remnant.audit.controls import blind_control, given_of, planted_control
 from remnant.audit.fits import fit_of_members
 from remnant.audit.identified import controls_of
 from remnant.audit.kept import keep_reconstructions, keep_scores, kept_shadows
@@ -64,13 +64,14 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
 def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """The blind baseline on the same patients; of a cross-validation, those of each fold against the others."""
     names, features = blind_features_of(material.candidates)
+    given = given_of(material.candidates.details, images=True)
     draw = Seeds(seed).child("audit", "blind").numpy()
     if material.folds is None:
         found = blind_test(features, np.array([material.roles[name] for name in names]), draw)
-        return {"controls": [blind_control(found).model_dump(mode="json")]}
+        return {"controls": [blind_control(found, given).model_dump(mode="json")]}
     roles = material.folds.roles(names)
     found = blind_test(np.broadcast_to(features, (len(roles), *features.shape)), roles, draw)
-    return {"controls": [blind_control(found, groups="the patients of a fold from the others").model_dump(mode="json")]}
+    return {"controls": [blind_control(found, given, groups="one fold from the others").model_dump(mode="json")]}
 
 
 def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:

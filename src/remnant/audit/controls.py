@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,23 +10,36 @@ import numpy as np
 from remnant.audit.judge import LEVEL as RECIPE_LEVEL
 from remnant.audit.rows import Scored, named
 from remnant.base.findings import Control
+from remnant.base.texts import enumerated, p_said, short
 from remnant.measure.auc import auc_p_above, mann_whitney_auc
+from remnant.measure.blind import WAYS
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import MembershipTest, membership_test
 from remnant.measure.swaps import SwapTest
 
 PLANTED_AUC, PLANTED_LEVEL = 0.95, 0.01  # of a one-sided p
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
+MOST_NAMED = 4  # columns, in a sentence
 
 
-def blind_control(test: MembershipTest, groups: str = "the groups") -> Control:
-    """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided. `groups`: whom
-    it is to distinguish, in words."""
+def blind_control(test: MembershipTest, given: str, groups: str = "the groups") -> Control:
+    """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided. `given`: what it
+    knew, by `given_of`. `groups`: which ones it is to distinguish, in words."""
     passed = test.p > LEVEL / 2
-    does = "does not distinguish" if passed else "distinguishes"
-    ending = "." if passed else ": they differ by themselves."
-    sentence = f"A classifier that never saw the model {does} {groups} (AUC {_said(test.auc)}){ending}"
+    does, ending = "distinguishes", f"; {p_said(test.p, bound=test.p_bound)}). They differ by themselves."
+    if passed:
+        does, ending = "does not distinguish", f"; {test.detectable(LEVEL / WAYS):.2f} detectable)."
+    sentence = f"Given {given}, a classifier that never saw the model {does} {groups} (AUC {_said(test.auc)}{ending}"
     return _of_test("blind", test, passed, sentence)
+
+
+def given_of(names: Iterable[str], *, images: bool = False) -> str:
+    """What a blind classifier knew, in words: of `images` what `attacks.membership.blind` takes, and columns by their `names`."""
+    # A column for each word of a trait is called after the trait.
+    columns = list(dict.fromkeys(short(name.split(": ")[0], 20) for name in names))
+    most = 1 if images else MOST_NAMED
+    shown = columns if len(columns) <= most else [*columns[: most - 1], f"{len(columns) - most + 1} more"]
+    return enumerated([*(["image size", "greys", "sharpness"] if images else []), *shown])
 
 
 def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.controls import blind_control, null_control, planted_control
+from remnant.audit.controls import blind_control, given_of, null_control, planted_control
 from remnant.audit.family import adjusted, levels
 from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.rows import Scored, membership_rows
@@ -89,7 +89,7 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
         known = {f"{name} known": np.isfinite(values).astype(float) for name, values in table.traits.items()}
         features = weighed(np.column_stack([*table.traits.values(), *known.values()])[genuine])
         found = blind_test(features, roles, seeds.child("blind").numpy())
-        controls.append(blind_control(found))
+        controls.append(blind_control(found, given_of(table.traits)))
     if table.references.shape[1]:
         mean = Scored("", "", table.patients, np.nanmean(table.references, axis=1), table.roles).only(genuine)
         controls.append(

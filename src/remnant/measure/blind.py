@@ -7,20 +7,23 @@ distinguishes may be that difference and no membership (Das, Zhang and Tramèr 2
 from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
 from remnant.base.errors import RemnantError
+from remnant.measure.blind_ways import SingleColumns, fewest_columns, held_out, kernel_columns, ridge_scores
 from remnant.measure.membership_inference import (
+    ALL_ORDERS,
     MEMBER,
     NON_MEMBER,
     MembershipTest,
     auc_of,
-    dealt_again,
     membership_test,
+    orders,
 )
 
 PARTS = 5  # of the cross-validation
 PARTITIONS = 2  # whose out-of-fold scores are averaged
-RIDGE = 1.0
+WAYS = 3  # in which a difference is looked for
 RESAMPLES = 500
 
 
@@ -33,10 +36,13 @@ def blind_test(
 ) -> MembershipTest:
     """How well `features` (p, d) of one target's patients, or (targets, p, d), distinguish `roles` (p,) or (targets, p).
 
-    Scores are those of a ridge regression on the role, out of fold in a cross-validation stratified by role, in which a
-    patient is in one part alone. p is of an AUC this high: the patients are dealt anew and the regression is fitted anew, so
-    that it holds whatever the features. One-sided, since with an AUC below 0.5 the regression has found nothing. The interval
-    is as wide as the AUC of these deals is spread, which is wider than that of independent scores.
+    A difference is looked for in `WAYS`: by a ridge regression, by one with a kernel, both out of fold in a cross-validation
+    stratified by role, in which a patient is in one part alone, and by the single column that differs most. p is of the most
+    telling of the three among deals of the patients, in each of which all three are made anew (min-p, Westfall and Young 1993),
+    so that it holds whatever the features. One-sided, since with an AUC below 0.5 a regression has found nothing.
+
+    The AUC is of all three together, each out of fold; a difference that one of them sees may leave it near 0.5. Its interval
+    is as wide as it is spread in these deals, which is wider than that of independent scores.
 
     `matched`, int (p,): a number that patients share of whom a design dealt some to either group, such as a pair. Patients held
     out would otherwise leave a surplus of their kind in the other group, so that groups that are alike by design came out below
@@ -52,23 +58,46 @@ def blind_test(
         )
     patients = roles.shape[1]
     matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
-    parts = [[_parts(own, matched, seeds) for _ in range(PARTITIONS)] for own in roles]
+    parts = [np.stack([_parts(own, matched, seeds) for _ in range(PARTITIONS)]) for own in roles]
+    ways = [
+        (fewest_columns(own), kernel_columns(own, seeds), SingleColumns(own, role, matched))
+        for own, role in zip(features, roles, strict=True)
+    ]
 
-    def scores(order: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [
-                np.mean([_out_of_fold(own[order], role, part) for part in partitions], axis=0)
-                for own, role, partitions in zip(features, roles, parts, strict=True)
-            ]
-        )
+    def told(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How telling each way is, (WAYS,), and the scores of all together, (targets, p)."""
+        found, largest = [], -np.inf
+        for (linear, kernel, columns), role, part in zip(ways, roles, parts, strict=True):
+            # The patients stay where they are, and roles and parts are dealt to them.
+            own, held = np.empty_like(role), np.empty_like(part)
+            own[order], held[:, order] = role, part
+            out = held_out(own, held)
+            scores = [ridge_scores(linear, own, out), ridge_scores(kernel, own, out), columns.scores(own, out)]
+            found.append(np.stack(scores)[:, order])
+            largest = max(largest, columns.largest(own))
+        each = np.stack(found, axis=1)
+        together = each / np.maximum(each.std(axis=2, keepdims=True), 1e-12)
+        return np.array([auc_of(each[0], roles), auc_of(each[1], roles), largest]), together.sum(0)
 
-    dealt = dealt_again(lambda order: auc_of(scores(order), roles), patients, seeds, resamples, matched)
+    start = np.arange(patients)
+    seen, scores = told(start)
+    dealt = [told(order) for order in orders(patients, seeds, resamples, matched)]
+    found = _telling(np.stack([seen, *(telling for telling, _ in dealt)]))
+    hits = int((found[1:] <= found[0]).sum())
     m, n = int((roles == MEMBER).sum()), int((roles == NON_MEMBER).sum())
     alone = (m + n + 1) / (12 * m * n)  # of independent scores (Mann and Whitney 1947)
     # Where every deal has the same AUC the features tell nothing, and nothing is known of its spread.
-    effect = float(np.square(dealt.values - 0.5).mean()) / alone or 1.0
-    found = membership_test(scores(np.arange(patients)), roles, seeds, resamples=1, design_effect=effect)
-    return replace(found, p=dealt.p, p_bound=dealt.p_bound)
+    effect = float(np.mean([(auc_of(one, roles) - 0.5) ** 2 for _, one in dealt])) / alone or 1.0
+    test = membership_test(scores, roles, seeds, resamples=1, design_effect=effect)
+    if patients <= ALL_ORDERS:
+        return replace(test, p=hits / len(dealt), p_bound=False)
+    return replace(test, p=(hits + 1) / (resamples + 1), p_bound=hits == 0)
+
+
+def _telling(values: np.ndarray) -> np.ndarray:
+    """Of `values` (deals, WAYS), higher for more telling, the smallest p of each deal among all, ties by the mean of its p."""
+    p = np.stack([stats.rankdata(-column.round(10), "max") for column in values.T], axis=1) / len(values)
+    return p.min(1) + 1e-6 * p.mean(1)
 
 
 def weighed(columns: np.ndarray) -> np.ndarray:
@@ -101,20 +130,3 @@ def _parts(roles: np.ndarray, matched: np.ndarray, seeds: np.random.Generator) -
             part[group] = sets + np.arange(len(group)) % max(own, 1)
         sets += own
     return part % min(PARTS, fewest)
-
-
-def _out_of_fold(features: np.ndarray, roles: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Scores (p,) by a ridge regression that was fitted without the patient's part; 0 for who is neither."""
-    scores = np.zeros(len(roles))
-    taken = np.isin(roles, (MEMBER, NON_MEMBER))
-    for one in np.unique(part[taken]):
-        fitted, left = taken & (part != one), taken & (part == one)
-        mean, truth = features[fitted].mean(0), roles[fitted] - roles[fitted].mean()
-        centred = features[fitted] - mean
-        # In the space of patients or of features, whichever is smaller.
-        if fitted.sum() < features.shape[1]:
-            weights = centred.T @ np.linalg.solve(centred @ centred.T + RIDGE * np.eye(len(centred)), truth)
-        else:
-            weights = np.linalg.solve(centred.T @ centred + RIDGE * np.eye(features.shape[1]), centred.T @ truth)
-        scores[left] = (features[left] - mean) @ weights
-    return scores

@@ -7,7 +7,7 @@ is a member of one and a non-member of another: patients are then dealt anew as 
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,25 +138,31 @@ def dealt_again(
     (Phipson and Smyth 2010): without a hit that is the most that p may be. Patients of one number in `matched`, int
     (patients,), change places with each other alone.
     """
+    least = statistic(np.arange(patients)) - 1e-12
+    values = np.array([statistic(order) for order in orders(patients, seeds, resamples, matched)])
+    hits = int((values >= least).sum())
+    if patients <= ALL_ORDERS:
+        return Dealt(hits / len(values), False, values)
+    return Dealt((hits + 1) / (resamples + 1), hits == 0, values)
+
+
+def orders(
+    patients: int, seeds: np.random.Generator, resamples: int, matched: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """The deals of `dealt_again`: every order of few patients, else random ones, each (patients,)."""
     start = np.arange(patients)
     matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
-    least = statistic(start) - 1e-12
     if patients <= ALL_ORDERS:
-        orders = [np.array(order) for order in itertools.permutations(range(patients))]
-        values = np.array([statistic(order) for order in orders if (matched[order] == matched).all()])
-        return Dealt(float(np.mean(values >= least)), False, values)
+        every = (np.array(order) for order in itertools.permutations(range(patients)))
+        yield from (order for order in every if (matched[order] == matched).all())
+        return
     places = np.argsort(matched, kind="stable")
     alike = np.split(places, np.flatnonzero(np.diff(matched[places])) + 1)
-
-    def deal() -> np.ndarray:
+    for _ in range(resamples):
         order = start.copy()
         for own in alike:
             order[own] = seeds.permutation(own)
-        return order
-
-    values = np.array([statistic(deal()) for _ in range(resamples)])
-    hits = int((values >= least).sum())
-    return Dealt((hits + 1) / (resamples + 1), hits == 0, values)
+        yield order
 
 
 def _mann_whitney_p(

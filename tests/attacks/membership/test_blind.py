@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.membership.blind import blind_features
+from remnant.attacks.membership.blind import blind_features, blind_features_of, sharpness
 from remnant.base.errors import RemnantError
+from remnant.cohort.images import Images
 from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
@@ -54,6 +55,37 @@ def test_a_difference_between_scans_is_seen():
     shown = torch.rand(24, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.8
     shown[:12] *= 1.2
     assert blind_test(blind_features(shown, range(24))[1], ROLES, generator()).p < 0.05
+
+
+def scans_of_a_softer_scanner(shape):
+    """Noise of two scanners, one of which blurs, with the very same histogram."""
+    noise = generator(7).normal(size=(24, *shape))
+    for axis in range(1, noise.ndim):
+        noise[:12] += 0.5 * (np.roll(noise[:12], 1, axis) + np.roll(noise[:12], -1, axis))
+    ranks = noise.reshape(24, -1).argsort(1).argsort(1).reshape(noise.shape)
+    return torch.from_numpy(ranks / ranks.max()).float()[:, None]
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (12, 12, 12)])
+def test_other_sharpness_is_seen_where_greys_are_the_same(shape):
+    shown = scans_of_a_softer_scanner(shape)
+    assert blind_test(blind_features(shown, range(24))[1], ROLES, generator(), 199).p <= 0.025
+
+
+def test_sharpness_is_that_of_the_image_as_it_is_and_not_as_it_is_reduced():
+    board = torch.from_numpy(np.indices((32, 32)).sum(0) % 2 - 0.5).float()
+    shown = [image + 0.2 * board * (place < 12) for place, image in enumerate(images(24, 6, side=32))]
+    # One smaller image of either group, so that all are reduced to its sides, where nothing of the board is left.
+    shown[0], shown[12] = shown[0][:, :8, :8], shown[12][:, :8, :8]
+    read = Images(tuple(shown), None, tuple(f"p{i}" for i in range(24)))
+    assert blind_test(blind_features_of(read)[1], ROLES, generator(), 199).p <= 0.025
+
+
+def test_sharpness_by_hand():
+    image = torch.tensor([[[0.0, 0, 0], [0, 1, 0], [0, 0, 2]]])
+    # Differences along columns 1, 1 and 2 of 6, along rows the same; the Laplacian in the middle is -4.
+    assert np.exp(sharpness(image)) == pytest.approx([(4 / 6 + 4 / 6) / 2, 16], rel=1e-6)
+    assert sharpness(torch.zeros(1, 1, 2, 5)).shape == (2,)
 
 
 def test_that_groups_change_places_does_not_hide_that_they_differ():

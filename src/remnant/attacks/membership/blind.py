@@ -28,11 +28,13 @@ def blind_features_of(images: Images) -> tuple[tuple[str, ...], np.ndarray]:
     scaled = [
         ((image.float() - low) / max(high - low, 1e-12)).clamp(0, 1).mean(0, keepdim=True) for image in images.images
     ]
+    # Before anything is reduced: reducing blurs, and two scanners' noise is gone.
+    sharp = np.stack([sharpness(image) for image in scaled])
     if len(same) > 1:
         # Reduced to the same sides, whose grey values say what the whole ones do.
         least = tuple(min(shape[axis] for shape in same) for axis in range(images.spatial))
         scaled = [pool[images.spatial](image, least) for image in scaled]
-    return blind_features(torch.stack(scaled), images.patients, {**images.details, **sides})
+    return _features(torch.stack(scaled), sharp, images.patients, {**images.details, **sides})
 
 
 def blind_features(
@@ -40,10 +42,35 @@ def blind_features(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Each patient once, in the order of the first image, and his features (p, d) that know nothing of a target.
 
-    Of `images` (n, 1, *spatial) in [0, 1]: the image reduced to `SIDES`, and a histogram of `BINS` with mean and standard
-    deviation; beside these the number of images and the `details` (n,), numbers such as age, sex and label, NaN for unknown.
-    Means over a patient's images. Each of the three kinds weighs the same, each of its columns has variance 1 before.
+    Of `images` (n, 1, *spatial) in [0, 1]: the image reduced to `SIDES`, a histogram of `BINS` with mean and standard deviation,
+    and `sharpness`; beside these the number of images and the `details` (n,), numbers such as age, sex and label, NaN for
+    unknown. Means over a patient's images. Each of the four kinds weighs the same, each of its columns has variance 1 before.
     """
+    sharp = np.stack([sharpness(image) for image in images.float()])
+    return _features(images, sharp, patients, details or {})
+
+
+def sharpness(image: Tensor) -> np.ndarray:
+    """Logarithms of the mean absolute difference of neighbours and of the mean square of the Laplacian, of `image` (1, *spatial)
+    at its own resolution: what a scanner's sharpness and noise change where greys stay as they are."""
+    axes = [axis for axis in range(1, image.dim()) if image.shape[axis] > 2]
+    steps = [float(image.diff(dim=axis).abs().mean()) for axis in axes]
+    bent = sum(
+        (_inner(image, [one for one in axes if one != axis]).diff(n=2, dim=axis) for axis in axes), torch.zeros(1)
+    )
+    return np.log(np.array([sum(steps) / max(1, len(steps)), float(bent.square().mean())]) + 1e-9)
+
+
+def _inner(image: Tensor, axes: list[int]) -> Tensor:
+    """Without its border along `axes`, so that second differences along others are of the same voxels."""
+    for axis in axes:
+        image = image.narrow(axis, 1, image.shape[axis] - 2)
+    return image
+
+
+def _features(
+    images: Tensor, sharp: np.ndarray, patients: Sequence[str], details: Mapping[str, np.ndarray]
+) -> tuple[tuple[str, ...], np.ndarray]:
     axes = images.dim() - 2
     pool = functional.adaptive_avg_pool2d if axes == 2 else functional.adaptive_avg_pool3d
     reduced = torch.cat([pool(image, SIDES[axes]).flatten(1) for image in images.float().split(1)]).numpy()
@@ -52,10 +79,10 @@ def blind_features(
     )
     moments = np.stack([images.float().flatten(1).mean(1).numpy(), images.float().flatten(1).std(1).numpy()], axis=1)
     names = pd.Series(list(patients))
-    told = {name: np.asarray(values, dtype=float) for name, values in (details or {}).items()}
+    told = {name: np.asarray(values, dtype=float) for name, values in details.items()}
     known = {f"{name}_known": np.isfinite(values).astype(float) for name, values in told.items()}
     count = names.map(names.value_counts()).to_numpy(float)
-    kinds = [reduced, np.hstack([grey, moments]), np.column_stack([count, *told.values(), *known.values()])]
+    kinds = [reduced, np.hstack([grey, moments]), sharp, np.column_stack([count, *told.values(), *known.values()])]
     blocks = []
     for kind in kinds:
         means = pd.DataFrame(kind).groupby(names.to_numpy(), sort=False).mean()

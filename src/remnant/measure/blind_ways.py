@@ -1,0 +1,110 @@
+"""How the blind baseline looks for a difference: by a ridge regression, by one with a kernel, and by single columns."""
+
+import numpy as np
+from scipy import special, stats
+
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+
+RIDGE = 1.0
+LANDMARKS = 50  # patients that a kernel is written in
+
+
+def kernel_columns(features: np.ndarray, seeds: np.random.Generator) -> np.ndarray:
+    """Columns (p, at most `LANDMARKS`) whose products are a Gaussian kernel of `features` (p, d), as wide as patients are apart.
+
+    A ridge regression on them sees what is not linear, such as that members are of middle age or that two traits go together
+    (Williams and Seeger 2001, NIPS 13). Exact for as many patients as there are landmarks.
+    """
+    width = 2 * features.var(0).sum()  # mean squared distance of two patients
+    at = features[seeds.permutation(len(features))[:LANDMARKS]]
+    squares = (features**2).sum(1)[:, None] - 2 * features @ at.T + (at**2).sum(1)
+    between = (at**2).sum(1)[:, None] - 2 * at @ at.T + (at**2).sum(1)
+    values, vectors = np.linalg.eigh(np.exp(-between / max(width, 1e-12)))
+    kept = values > 1e-8 * values[-1]
+    return np.exp(-squares / max(width, 1e-12)) @ vectors[:, kept] / np.sqrt(values[kept])
+
+
+def fewest_columns(features: np.ndarray) -> np.ndarray:
+    """The same products of patients in no more columns than there are patients."""
+    if features.shape[1] <= len(features):
+        return features
+    left, values, _ = np.linalg.svd(features, full_matrices=False)
+    return left * values
+
+
+def held_out(roles: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Who is held out at a time, 0 or 1 (partitions times parts, p), of those who are members or non-members.
+
+    `parts`: the part of each patient, (partitions, p)."""
+    taken = roles != 0
+    held = np.concatenate([(part == np.arange(part.max() + 1)[:, None]) & taken for part in parts])
+    return held[held.any(1)].astype(float)
+
+
+def ridge_scores(columns: np.ndarray, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Scores (p,) by ridge regressions of the role on `columns` (p, d), each fitted without those who are `held` out of it."""
+    # What is fitted is what all have less what the part has.
+    fitted = np.abs(roles) - held
+    own = np.stack([columns[one].T @ columns[one] for one in held.astype(bool)])
+    count = fitted.sum(1)
+    mean = fitted @ columns / count[:, None]
+    every = (columns.T * np.abs(roles)) @ columns
+    centred = every - own - count[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    truth = fitted * (roles - (fitted @ roles / count)[:, None])
+    weights = np.linalg.solve(centred + RIDGE * np.eye(columns.shape[1]), (truth @ columns)[:, :, None])[:, :, 0]
+    return (held * (weights @ columns.T - (weights * mean).sum(1)[:, None])).sum(0)
+
+
+class SingleColumns:
+    """Each of `features` (p, d) alone, by its ranks and, where it has more than two values, by those of its distance from its
+    median: ages that lie lower, and ages that lie closer together.
+
+    A column counts by its variance, as in the ridge regression, so that of two blocks that weigh the same, each of them as
+    much as its share of all columns allows, the one of few columns does not drown in the other. `matched` as in `blind_test`.
+    """
+
+    def __init__(self, features: np.ndarray, roles: np.ndarray, matched: np.ndarray) -> None:
+        away = np.abs(features - np.median(features, axis=0))
+        several = np.array([len(np.unique(column)) > 2 for column in features.T], dtype=bool)
+        ranks = stats.rankdata(np.hstack([features, away[:, several]]), axis=0)
+        weight = np.concatenate([features.var(0), features.var(0)[several]])
+        _, kind = np.unique(matched, return_inverse=True)
+        of_kind = np.eye(kind.max() + 1)[kind] / np.bincount(kind)  # (p, kinds)
+        centred = ranks - ranks.mean(0) if kind.max() == 0 else ranks - (of_kind.T @ ranks)[kind]
+        # Those of one kind change places with each other alone; the variance of a sum over such deals.
+        contrast = _contrast(roles)
+        spread = contrast - (of_kind.T @ contrast)[kind]
+        free = np.maximum(np.bincount(kind) - 1, 1)
+        within = np.array([(spread[kind == one] ** 2).sum() for one in range(len(free))]) / free
+        variance = (within[kind][:, None] * centred**2).sum(0)
+        varied = (variance > 1e-9 * len(ranks)) & (weight > 0)
+        self.columns = centred[:, varied] / np.sqrt(variance[varied])
+        self.weight = np.log(weight[varied])
+
+    def largest(self, roles: np.ndarray) -> float:
+        """Minus the logarithm of the smallest p of a column, each divided by its weight; minus infinity without columns."""
+        return self._of(self.columns.T @ _contrast(roles)).max(initial=-np.inf)
+
+    def scores(self, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """As `ridge_scores`, by the column that distinguishes those who are not held out most."""
+        if not len(self.weight):
+            return np.zeros(len(roles))
+        fitted = np.abs(roles) - held
+        contrast = _contrast(fitted * roles)
+        z = contrast @ self.columns
+        squares = fitted @ self.columns**2 / fitted.sum(1, keepdims=True)
+        told = self._of(z / np.sqrt(squares * (contrast**2).sum(1, keepdims=True) + 1e-30))
+        best = told.argmax(1)
+        sign = np.sign(z[np.arange(len(z)), best])
+        return (held * sign[:, None] * self.columns[:, best].T).sum(0)
+
+    def _of(self, z: np.ndarray) -> np.ndarray:
+        return self.weight - special.log_ndtr(-np.abs(z))
+
+
+def _contrast(roles: np.ndarray) -> np.ndarray:
+    """What makes of values the mean of members less that of non-members; `roles` (..., p)."""
+    members, others = roles == MEMBER, roles == NON_MEMBER
+    return members / np.maximum(members.sum(-1, keepdims=True), 1) - others / np.maximum(
+        others.sum(-1, keepdims=True), 1
+    )

@@ -1,0 +1,59 @@
+"""Controls of the groups: what their sentences name, and what they say where nothing was found."""
+
+import numpy as np
+import pytest
+
+from remnant.audit.alike import groups_unchecked
+from remnant.audit.controls import blind_control, given_of
+from remnant.base.findings import Control
+from remnant.measure.blind import blind_test, weighed
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+
+ROLES = np.repeat([MEMBER, NON_MEMBER], 40)
+
+
+def control(kind, passed, claim="patient_scores"):
+    return Control(kind=kind, claim=claim, value=0.5, n=80, passed=passed, sentence="")
+
+
+@pytest.mark.parametrize(("shift", "passed"), [(0, True), (2, False)])
+def test_the_blind_control_names_what_it_was_given_and_what_it_would_have_seen(shift, passed):
+    draw = np.random.default_rng(0)
+    features = weighed(draw.normal(size=(80, 2)) + shift * (ROLES == MEMBER)[:, None])
+    test = blind_test(features, ROLES, draw, 99)
+    found = blind_control(test, given_of(["age", "rows"]))
+    assert found.passed is passed
+    assert found.sentence.startswith("Given age and rows, a classifier that never saw the model")
+    ends = f"; {test.detectable(0.05 / 3):.2f} detectable)." if passed else "They differ by themselves."
+    assert found.sentence.endswith(ends)
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "said"),
+    [
+        (["age"], False, "age"),
+        (["site: A", "site: B", "sex"], False, "site and sex"),
+        (["age", "sex", "site", "weight", "rows"], False, "age, sex, site and 2 more"),
+        ([], True, "image size, greys and sharpness"),
+        (["age"], True, "image size, greys, sharpness and age"),
+        (["age", "sex"], True, "image size, greys, sharpness and 2 more"),
+    ],
+)
+def test_what_a_blind_classifier_was_given_in_words(names, images, said):
+    assert given_of(names, images=images) == said
+
+
+@pytest.mark.parametrize(
+    ("controls", "silent"),
+    [
+        ([], False),
+        ([control("planted", True)], False),
+        ([control("recipe", True)], False),
+        ([control("blind", False)], False),
+        ([control("blind", True, "attributes")], False),
+        ([control("blind", True)], True),
+        ([control("null", True), control("planted", False)], True),
+    ],
+)
+def test_that_nothing_showed_the_groups_to_be_alike_is_said(controls, silent):
+    assert (groups_unchecked(controls) == []) is silent
