@@ -135,7 +135,55 @@ def test_a_control_of_another_claim_says_nothing():
     assert outcome_of(finding(claim="reconstructions"), (broken,)) == "not testable"
 
 
+def test_scores_of_few_values_expose_and_clear_nobody():
+    coarse, fine = {"tied": 0.11}, {"tied": 0.1}
+    assert outcome_of(finding(**coarse), SOUND) == "exposed"
+    assert outcome_of(finding(**SILENT, **coarse), SOUND) == "attack too weak"
+    assert outcome_of(finding(**SILENT, **fine), SOUND) == "not shown"
+    alone = judged(LIMIT, [told(finding(**CLEAR, **coarse))], SOUND)
+    assert alone.ruling == "cannot tell" and "11%" in alone.sentence and "unrounded" in alone.sentence
+    # Beside a finer one it takes nothing away, and adds nothing.
+    both = [told(finding(**CLEAR, **coarse)), told(finding(**CLEAR, **fine, view="finer"))]
+    assert judged(LIMIT, both, SOUND).ruling == "within"
+
+
+def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
+    alone = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01))], SOUND)
+    assert alone.ruling == "cannot tell" and "above the limit of 0.05, but not so after all" in alone.sentence
+    unadjusted = judged(LIMIT, [told(finding(adjusted_p=0.2))], SOUND)
+    assert "above the limit of 0.05, but not so after all" in unadjusted.sentence
+    assert "on both sides of" in judged(LIMIT, [told(finding(low=0.05, bound_low=0.01))], SOUND).sentence
+
+
+def test_limits_are_told_beyond_chance_everywhere():
+    rate = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
+    found = judged(rate, [told(finding(statistic="tpr_at_10_fpr", null=0.1, bound_low=0.2))], SOUND)
+    assert found.sentence.endswith("above the limit of 0.05 beyond chance.")
+
+
+def test_what_is_exposed_and_no_limit_is_asked_of_keeps_the_verdict_open():
+    clear = told(finding(**CLEAR))
+    drawn = told(finding(claim="candidates", statistic="gain", attack="joint", view="by SSIM", value=0.4))
+    found = verdict_of([LIMIT], [clear, drawn], SOUND)
+    assert found.ruling == "cannot tell" and "sets no limit on it" in found.reasons[0]
+    silent = told(finding(**SILENT, claim="candidates", statistic="gain", attack="joint"))
+    assert verdict_of([LIMIT], [clear, silent], SOUND).ruling == "within"
+    # The AUC of a claim is held by the limit on its advantage.
+    area = told(finding(statistic="auc", null=0.5, value=0.53, low=0.51, high=0.55, bound_low=0.505))
+    assert verdict_of([LIMIT], [clear, area], SOUND).ruling == "within"
+
+
+def test_members_who_fare_worse_keep_every_limit_on_their_claim_open():
+    """An advantage hardly shows that the groups are swapped, and an AUC does."""
+    swapped = told(finding(statistic="auc", null=0.5, value=0.3, low=0.2, high=0.4))
+    found = judged(LIMIT, [swapped, told(finding(**CLEAR))], SOUND)
+    assert found.ruling == "cannot tell" and "swapped" in found.sentence
+    other = swapped.model_copy(update={"view": "other"})
+    assert judged(LIMIT, [other, told(finding(**CLEAR))], SOUND).ruling == "within"
+
+
 def test_members_who_fare_worse_are_no_leak():
+    assert outcome_of(finding(value=-0.1, low=-0.4, high=0.2), SOUND) == "not shown"
     assert outcome_of(finding(value=-0.3, low=-0.4, high=-0.2), SOUND) == "not testable"
     assert outcome_of(finding(value=-0.3, low=-0.4, high=-0.2, adjusted_p=0.5), SOUND) == "not shown"
 

@@ -1,5 +1,7 @@
 """Membership advantage: right on average, and with intervals that cover the truth."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,13 @@ from sklearn.metrics import roc_curve
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from remnant.base.errors import RemnantError
-from remnant.measure.advantage import above_rate, best_threshold, membership_advantage, rate_difference
+from remnant.measure.advantage import (
+    above_rate,
+    advantage_p,
+    best_threshold,
+    membership_advantage,
+    rate_difference,
+)
 
 # Of a shift by one standard deviation: the largest difference of two normal tails.
 SHIFTED = 2 * stats.norm.cdf(0.5) - 1
@@ -75,3 +83,17 @@ def test_the_best_threshold_is_that_of_brute_force():
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(RemnantError):
         membership_advantage(np.array([np.nan, 1.0]), np.arange(5.0), np.random.default_rng(0))
+
+
+def test_p_is_of_the_largest_difference_among_all_deals():
+    draw = np.random.default_rng(6)
+    pooled = draw.normal(0, 1, 9)
+
+    def largest(members, others):
+        return max((members > one).mean() - (others > one).mean() for one in [*pooled, -9.0])
+
+    members, others = pooled[:4], pooled[4:]
+    dealt = [largest(pooled[list(own)], np.delete(pooled, list(own))) for own in itertools.combinations(range(9), 4)]
+    assert advantage_p(members, others) == pytest.approx(np.mean(np.array(dealt) >= largest(members, others) - 1e-9))
+    assert advantage_p(np.zeros(20), np.zeros(20)) == 1
+    assert np.isnan(advantage_p(np.zeros(0), others))

@@ -12,12 +12,13 @@ from remnant.measure.attributes import read_all, read_gap
 DRAW = np.random.default_rng(0)
 
 
-def balanced(called, actual):
-    return np.mean([(called == actual)[actual == one].mean() for one in (False, True)])
+def youden(called, actual):
+    """Sensitivity plus specificity less one."""
+    return sum((called == actual)[actual == one].mean() for one in (False, True)) - 1
 
 
 def gap(called, actual, members):
-    return balanced(called[members], actual[members]) - balanced(called[~members], actual[~members])
+    return youden(called[members], actual[members]) - youden(called[~members], actual[~members])
 
 
 def people(n, seed=0):
@@ -28,7 +29,7 @@ def people(n, seed=0):
 def test_all_is_the_mean_of_both_classes_and_fishers_p():
     called, actual, _ = people(40)
     found = read_all(called, actual)
-    assert found.value.mean == pytest.approx(balanced(called, actual))
+    assert found.value.mean == pytest.approx(youden(called, actual))
     table = [[(~called & ~actual).sum(), (called & ~actual).sum()], [(~called & actual).sum(), (called & actual).sum()]]
     assert found.p == pytest.approx(stats.fisher_exact(table, "greater").pvalue)
     assert found.value.low < found.value.mean < found.value.high
@@ -56,7 +57,7 @@ def test_groups_of_other_sexes_are_no_leak():
     actual = np.array([True] * 18 + [False] * 2 + [True] * 4 + [False] * 16)
     found = read_gap(np.ones(40, bool), actual, np.arange(40) < 20)
     assert found.value.mean == 0 and found.p == pytest.approx(1)
-    assert read_all(np.ones(40, bool), actual).value.mean == 0.5
+    assert read_all(np.ones(40, bool), actual).value.mean == 0
 
 
 def test_no_leak_is_called_one_as_rarely_as_p_says_and_the_interval_holds_it():
@@ -74,9 +75,17 @@ def test_who_trained_is_read_and_others_are_not():
     members = np.arange(60) < 30
     called = np.where(members, actual, np.tile([True, True, False, False], 15))
     found = read_gap(called, actual, members)
-    assert found.value.mean == pytest.approx(0.5, abs=0.05) and found.value.low > 0 and found.p < 1e-4
+    assert found.value.mean == pytest.approx(1, abs=0.1) and found.value.low > 0 and found.p < 1e-4
     other = read_gap(called, actual, ~members)
     assert other.value.mean < 0 and other.p > 0.99 and other.p_both < 1e-3
+
+
+def test_where_some_are_known_and_others_guessed_it_is_the_share_that_is_known():
+    draw = np.random.default_rng(4)
+    actual = draw.random(4_000) < 0.3
+    called = np.where(draw.random(4_000) < 0.09, actual, draw.random(4_000) < 0.3)
+    found = read_all(called, actual).value
+    assert found.mean == pytest.approx(0.09, abs=0.03) and found.low < 0.09 < found.high
 
 
 def test_too_few_have_no_interval_and_a_class_of_nobody_no_number():

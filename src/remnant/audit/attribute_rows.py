@@ -96,7 +96,7 @@ def attribute_rows(
             share = level[truth.attribute, claim.view, ""]
             found, wide = (_reading(read, one, gap=gap) for one in (0.95, 1 - share))
             m, n = int(read.members.sum()), int((~read.members).sum())
-            common = {"group": GROUP, "null": 0.0} if gap else {"group": "members and non-members", "null": 0.5}
+            group = GROUP if gap else "members and non-members"
             rows.append(
                 Finding(
                     target=target,
@@ -105,13 +105,14 @@ def attribute_rows(
                     claim="attributes",
                     criterion="inference",
                     statistic=statistic,
+                    group=group,
+                    null=0.0,
                     n=m + n,
                     **ends(found.value, wide.value),
                     p=number(found.p),
-                    # One-sided, as p is.
-                    detectable=number(smallest_detectable_gap(MOST_SPREAD, m, n, alpha=2 * share)) if gap else None,
+                    # One-sided, as p is. J is twice the share of right answers, of which this is.
+                    detectable=number(2 * smallest_detectable_gap(MOST_SPREAD, m, n, alpha=2 * share)) if gap else None,
                     counts=_counts(read, truth.attribute, gap=gap),
-                    **common,
                 )
             )
     return rows
@@ -125,7 +126,7 @@ def skill_rows(claims: Sequence[Attributes], truths: Sequence[Truth], roles: Map
             read = read_of(claim, truth, roles)
             for name, mask in (("members", read.members), ("non-members", ~read.members)):
                 one = read.of(mask)
-                found = read_all(one.called, one.actual).value
+                balanced = read_all(one.called, one.actual).value
                 years = truth.attribute == "age" and len(one.patients) > 0
                 values = np.array([truth.values[patient] for patient in one.patients])
                 rows.append(
@@ -135,9 +136,9 @@ def skill_rows(claims: Sequence[Attributes], truths: Sequence[Truth], roles: Map
                         "group": name,
                         "n": len(one.patients),
                         # Named so that it is withheld where the accuracy is.
-                        "accuracy_balanced": number(found.mean),
-                        "low": number(found.low),
-                        "high": number(found.high),
+                        "accuracy_balanced": number((1 + balanced.mean) / 2),
+                        "low": number((1 + balanced.low) / 2),
+                        "high": number((1 + balanced.high) / 2),
                         "accuracy": number(_share(one.called == one.actual)),
                         "guess_accuracy": number(max(_share(one.actual), _share(~one.actual))),
                         "mae": number(float(np.abs(one.predicted - values).mean())) if years else None,

@@ -1,48 +1,57 @@
 """All tests of an audit together: how the level is dealt out among them beforehand, and what that makes of their p-values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from remnant.audit.judge import LEVEL
-from remnant.base.findings import Finding
+from remnant.base.findings import Finding, Statistic
 from remnant.measure.multiplicity import holm, holm_is_bound
 
 PRIMARY_SHARE = 0.5  # of the level, for the tests that were named before the run
-# A test: attack, view and where. Findings of one test have one p.
+# Of what a membership attack's claim may use of the level, the part of each statistic's own test.
+PARTS: dict[Statistic, float] = {"auc": 0.5, "advantage": 0.25, "tpr_at_10_fpr": 0.25}
+# A claim: attack, view and where. Its findings have one p, but for those of a claim that has an AUC.
 Key = tuple[str, str, str]
 
 
-def levels(tests: Iterable[tuple[Key, bool]]) -> dict[Key, float]:
-    """What of `LEVEL` each of the tests may use, by whether it is primary: the primary ones share half of it."""
-    primary = dict(tests)
+def levels(claims: Iterable[tuple[Key, bool]]) -> dict[Key, float]:
+    """What of `LEVEL` each of the claims may use, by whether it is primary: the primary ones share half of it."""
+    primary = dict(claims)
     weights = _weights(list(primary.values()))
     return {key: LEVEL * float(weight) for key, weight in zip(primary, weights, strict=True)}
 
 
 def adjusted(findings: Sequence[Finding]) -> list[Finding]:
     """The findings with p after Holm over all tests, by the same shares; a finding without p is no test."""
-    tests: dict[Key, Finding] = {}
-    for finding in findings:
-        if finding.p is not None:
-            tests.setdefault(key_of(finding), finding)
-    weights = _weights([finding.primary for finding in tests.values()])
+    made = [finding for finding in findings if finding.p is not None]
+    primary = {key_of(finding): finding.primary for finding in made}
+    shares = dict(zip(primary, _weights(list(primary.values())), strict=True))
+    in_parts = {key_of(finding) for finding in made if finding.statistic == "auc"}
+
+    def test_of(finding: Finding) -> tuple[Key, str]:
+        return key_of(finding), finding.statistic if key_of(finding) in in_parts else ""
+
+    tests: dict[tuple[Key, str], Finding] = {}
+    for finding in made:
+        tests.setdefault(test_of(finding), finding)
+    weights = [shares[key] * PARTS.get(statistic, 1.0) for key, statistic in tests]
     p_values = [finding.p for finding in tests.values()]
     bounds = [finding.p_bound for finding in tests.values()]
-    after: Mapping[Key, float] = dict(zip(tests, holm(p_values, weights), strict=True))
+    after = dict(zip(tests, holm(p_values, weights), strict=True))
     bound = dict(zip(tests, holm_is_bound(p_values, bounds, weights), strict=True))
     return [
         finding
         if finding.p is None
         else finding.model_copy(
-            update={"adjusted_p": float(after[key_of(finding)]), "p_bound": bool(bound[key_of(finding)])}
+            update={"adjusted_p": float(after[test_of(finding)]), "p_bound": bool(bound[test_of(finding)])}
         )
         for finding in findings
     ]
 
 
 def key_of(finding: Finding) -> Key:
-    """The test that a finding is of."""
+    """The claim that a finding is of."""
     return finding.attack, finding.view, finding.where
 
 

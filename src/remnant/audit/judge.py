@@ -8,11 +8,11 @@ of intervals, never against estimates.
 import math
 from collections.abc import Iterable, Sequence
 
-from remnant.audit.words import against, not_measured, ruling_sentence
+from remnant.audit.words import against, not_measured, ruling_sentence, without_limit
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
 
-# Of two-sided p, after Holm: of 200 audits of models that leak nothing, one is wrongly exposed. A clearance does not rest on it.
+# Of p after Holm: of 100 audits of models that leak nothing, one at most is wrongly exposed. A clearance does not rest on it.
 LEVEL = 0.01
 # Controls that an attack passes by finding what is there; the others are passed by finding nothing.
 POSITIVE = ("planted", "recipe")
@@ -27,7 +27,7 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
     if finding.value is None or finding.adjusted_p is None:
         return "too few patients"
     seen = finding.adjusted_p <= LEVEL
-    if seen and finding.value < finding.null:
+    if seen and (finding.value if finding.high is None else finding.high) < finding.null:
         # Training makes nobody look less like a member: the groups are swapped, or differ by something else.
         return "not testable"
     if seen and (finding.value if finding.low is None else finding.low) > finding.null:
@@ -35,6 +35,8 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
     positive = [control for control in own if control.kind in POSITIVE]
     # Who sees what the very training leaves is not blind, whatever was planted besides.
     if any(control.passed is False for control in positive) and not any(control.passed for control in positive):
+        return "attack too weak"
+    if finding.coarse:
         return "attack too weak"
     if finding.low is None or finding.n < FEWEST:
         return "too few patients"
@@ -62,14 +64,16 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
         strongest = max(above, key=lambda i: low[i])
         return ruled("outside", strongest, against(findings[strongest], limit, "above"))
     worst = max(places, key=lambda i: (high[i], _excess(findings[i], findings[i].value, -math.inf)))
-    if reason := _open([findings[i] for i in places], controls):
+    if reason := _open([findings[i] for i in places], findings, controls):
         return ruled("cannot tell", worst, reason)
     if high[worst] <= limit.value:
         return ruled("within", worst, against(findings[worst], limit, "below"))
+    alone = _excess(findings[worst], findings[worst].low, -math.inf) > limit.value
+    side, ending = ("above", ", but not so after all that was tested") if alone else ("on both sides of", "")
     return ruled(
         "cannot tell",
         worst,
-        against(findings[worst], limit, "on both sides of"),
+        against(findings[worst], limit, side, ending),
         patients_that_tell(findings[worst], limit),
     )
 
@@ -83,7 +87,7 @@ def verdict_of(
     stands what networks of the same training tell, by the attack that tells most.
     """
     held = [judged(limit, findings, controls) for limit in limits if limit.asked]
-    kept = list(reasons)
+    kept = [*reasons, *_without_limit(limits, findings)]
     rulings = {one.ruling for one in held}
     ruling: Ruling = "cannot tell"
     if "outside" in rulings:
@@ -119,10 +123,20 @@ def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
     return max(finding.n + 1, math.ceil(needed / step) * step)
 
 
-def _open(findings: Sequence[Finding], controls: Sequence[Control]) -> str:
-    """Why the silence of these findings clears nobody; empty where it may."""
+def _without_limit(limits: Sequence[Limit], findings: Sequence[Finding]) -> list[str]:
+    """What is exposed by claims of which no limit that is asked is held against anything."""
+    asked = {limit.statistic for limit in limits if limit.asked}
+    held = {finding.claim for finding in findings if finding.statistic in asked}
+    exposed = [finding for finding in findings if finding.outcome == "exposed" and finding.claim not in held]
+    return [without_limit(max(exposed, key=lambda finding: _excess(finding, finding.value, 0.0)))] if exposed else []
+
+
+def _open(findings: Sequence[Finding], all_findings: Sequence[Finding], controls: Sequence[Control]) -> str:
+    """Why the silence of these findings clears nobody; empty where it may. `all_findings`: those of the same claims as well."""
     own = [control for control in controls if any(control in _of(finding, controls) for finding in findings)]
-    for finding in findings:
+    claims = {(finding.attack, finding.view, finding.where) for finding in findings}
+    # Members who fare worse show in an AUC, and hardly in how many are above a threshold.
+    for finding in (one for one in all_findings if (one.attack, one.view, one.where) in claims):
         if finding.outcome == "not testable":
             failed = [control for control in _of(finding, controls) if control.passed is False]
             return (
@@ -130,6 +144,11 @@ def _open(findings: Sequence[Finding], controls: Sequence[Control]) -> str:
                 if failed
                 else "Members fare worse than non-members: check whether the groups are swapped."
             )
+    if all(finding.coarse for finding in findings):
+        return (
+            f"{findings[0].tied:.0%} of pairs of a member and a non-member have the same score: scores of so few values clear "
+            "nobody; give them unrounded."
+        )
     if not any(control.passed for control in own if control.kind not in POSITIVE):
         return "No control showed that members and non-members are alike."
     positive = [control for control in own if control.kind in POSITIVE]

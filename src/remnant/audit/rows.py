@@ -1,19 +1,19 @@
 """From the claims of membership attacks to rows of the one table of findings."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from remnant.audit.family import Key
+from remnant.audit.family import PARTS, Key
 from remnant.base.findings import Finding
 from remnant.base.results import number
 from remnant.base.texts import counted
-from remnant.measure.advantage import above_rate, membership_advantage, rate_difference
+from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc
-from remnant.measure.intervals import FEWEST, Interval
+from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, membership_test
+from remnant.measure.tpr import true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"
 
@@ -49,8 +49,9 @@ def membership_rows(
 ) -> list[Finding]:
     """Three findings a claim, in the order of the claims: AUC, membership advantage and TPR at 10% FPR.
 
-    All three are of one null, that the patients were dealt to the groups at random, and so have one p: two-sided, exact or
-    Monte Carlo, here before any adjustment. `level`: what each test may use of the level (`family.levels`).
+    All three are of one null, that the patients were dealt to the groups at random, each with a p of its own, before any
+    adjustment: the AUC's is two-sided, the others' one-sided, of a leak. `level`: what each claim may use of the level
+    (`family.levels`), of which its statistics have `family.PARTS`.
     """
     return [row for claim in claims for row in _rows(claim, level[claim.key], seeds, target)]
 
@@ -67,24 +68,38 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "criterion": "inference",
         "group": GROUP,
         "n": m + n,
-        "p": test.p,
-        "p_bound": test.p_bound,
         "primary": claim.primary,
+        "tied": float((members[:, None] == others).mean()),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    wide = mann_whitney_auc(members, others, 1 - level)
-    detectable = number(detectable_auc(m, n, alpha=level))
-    auc = Finding(**common, statistic="auc", null=0.5, **ends(test.auc, wide), detectable=detectable)
+    own = {name: level * part for name, part in PARTS.items()}
+    auc = ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"]))
     # The same halves for both levels.
     state = seeds.bit_generator.state
     found = membership_advantage(members, others, seeds)
     seeds.bit_generator.state = state
-    advantage = ends(found, membership_advantage(members, others, seeds, 1 - level))
-    at_rate = ends(*(_true_positives(members, others, one) for one in (0.95, 1 - level)))
+    advantage = ends(found, membership_advantage(members, others, seeds, 1 - own["advantage"]))
+    at_rate = ends(
+        *(true_positive_rate(members, others, FALSE_POSITIVES, one) for one in (0.95, 1 - own["tpr_at_10_fpr"]))
+    )
     return [
-        auc,
-        Finding(**common, statistic="advantage", null=0.0, **advantage),
-        Finding(**common, statistic="tpr_at_10_fpr", null=FALSE_POSITIVES, **at_rate),
+        Finding(
+            **common,
+            **auc,
+            statistic="auc",
+            null=0.5,
+            p=test.p,
+            p_bound=test.p_bound,
+            detectable=number(detectable_auc(m, n, alpha=own["auc"])),
+        ),
+        Finding(**common, **advantage, statistic="advantage", null=0.0, p=number(advantage_p(members, others))),
+        Finding(
+            **common,
+            **at_rate,
+            statistic="tpr_at_10_fpr",
+            null=FALSE_POSITIVES,
+            p=number(true_positive_p(members, others, FALSE_POSITIVES)),
+        ),
     ]
 
 
@@ -95,15 +110,3 @@ def ends(found: Interval, wide: Interval) -> dict[str, float | None]:
 
 def named(found: Interval) -> dict[str, float | None]:
     return {"value": number(found.mean), "low": number(found.low), "high": number(found.high)}
-
-
-def _true_positives(members: np.ndarray, non_members: np.ndarray, level: float) -> Interval:
-    """TPR above the threshold that at most `FALSE_POSITIVES` of the non-members exceed, ties at random; that the threshold is
-    theirs, and the rate above it not exactly this, is in the interval (Newcombe 1998, method 10)."""
-    m, n = len(members), len(non_members)
-    if n < 1 / FALSE_POSITIVES or min(m, n) < FEWEST:
-        return Interval(math.nan, math.nan, math.nan, m + n)
-    k, j = above_rate(members, non_members, FALSE_POSITIVES)
-    apart = rate_difference(k, m, j, n, level)
-    low, high = (min(1.0, max(0.0, FALSE_POSITIVES + end)) for end in (apart.low, apart.high))
-    return Interval(min(1.0, FALSE_POSITIVES + apart.mean), low, high, m + n)

@@ -23,13 +23,14 @@ SEEN: dict[str, tuple[str, ...]] = {
 BEARS: dict[str, tuple[str, ...]] = {
     "patient_scores": ("advantage", "tpr_at_10_fpr"),
     "reconstructions": ("rank1",),
-    "candidates": ("rank1", "gain"),
+    "candidates": ("gain",),
     "pair_scores": ("rank1",),
     "attributes": ("skill", "skill_gap"),
 }
-# Which limits a scenario asks about, by the statistic that they are held against.
+# Which limits a scenario asks about, by the statistic that they are held against: what an attack can measure there. Candidates
+# drawn from weights are nobody's reconstruction, so that nobody is identified by them at rank 1.
 ASKS: dict[str, tuple[str, ...]] = {
-    "checkpoint": ("advantage", "tpr_at_10_fpr", "rank1", "skill_gap"),
+    "checkpoint": ("advantage", "tpr_at_10_fpr", "skill_gap"),
     "latents": ("advantage", "tpr_at_10_fpr", "rank1", "skill"),
     "codes": ("rank1", "skill"),
     "outputs": ("advantage", "tpr_at_10_fpr"),

@@ -7,20 +7,20 @@ from remnant.base.terms import LIMITS, STATISTICS, measured
 from remnant.base.texts import enumerated
 
 
-def against(finding: Finding, limit: Limit, side: str) -> str:
-    """One finding held against a limit; `side`: "above", "below", or "on both sides of"."""
+def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
+    """One finding held against a limit; `side`: "above", "below", or "on both sides of"; `ending` of the sentence."""
     chance = f"{finding.null:.2f} by chance; " if finding.null else ""
     if finding.low is None and side != "above":
         return f"The {STATISTICS[finding.statistic]} is {measured(finding)}: {finding.n} patients are too few for an interval."
     return (
         f"The {STATISTICS[finding.statistic]} is {measured(finding)} ({chance}{finding.view}). It lies {side} the limit of "
-        f"{finding.null + limit.value:.2f}."
+        f"{limit.value:.2f}{' beyond chance' if finding.null else ''}{ending}."
     )
 
 
 def not_measured(limit: Limit) -> str:
     """Why a limit has no finding."""
-    return f"No attack that measures {LIMITS[limit.name]} was run."
+    return f"No attack that measures {LIMITS[limit.name]} was run; `{limit.name} = false` in [appetite] leaves it out."
 
 
 def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
@@ -36,3 +36,9 @@ def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
     open_ones = sum(one.ruling == "cannot tell" for one in held)
     more = f" About {max(needed):,} patients would tell." if needed and len(needed) == open_ones else ""
     return f"Cannot tell whether the model is within the risk appetite.{more}"
+
+
+def without_limit(finding: Finding) -> str:
+    """Why an exposed finding that no limit is held against keeps a model from being cleared."""
+    what = f"{STATISTICS[finding.statistic]} is {measured(finding)}"
+    return f"The {what} ({finding.view}), and the risk appetite sets no limit on it."

@@ -20,6 +20,8 @@ Criterion = Literal["singling out", "linkability", "inference"]
 Outcome = Literal["exposed", "not shown", "attack too weak", "too few patients", "not testable"]
 Ruling = Literal["within", "outside", "cannot tell"]
 LimitName = Literal["identification", "membership_advantage", "membership_tpr", "attribute"]
+# Of pairs of a member and a non-member, who have the same score: of more the score has too few values to clear anybody.
+MOST_TIED = 0.1
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
@@ -30,7 +32,8 @@ class Finding(ResultsPart):
     support one) is compared with `null`, what no leak gives. `p` is of that null, `adjusted_p` after Holm for all that was
     looked at in this audit; `p_bound`: no resample was as extreme, so that both are at most this. `bound_low`: the lower end of
     the interval that holds for all findings together, which is what is compared with a limit. `detectable`: the value that
-    80% power would have shown. `counts`: what the value is made of, in words. `primary`: named before the run. `published`:
+    80% power would have shown. `tied`: of pairs of a member and a non-member the share with one score, where the value is of
+    scores. `counts`: what the value is made of, in words. `primary`: named before the run. `published`:
     the number of a paper.
     """
 
@@ -53,10 +56,16 @@ class Finding(ResultsPart):
     p_bound: bool = False
     adjusted_p: Probability | None = None
     detectable: float | None = None
+    tied: float | None = None
     primary: bool = False
     counts: str = ""
     published: float | None = None
     outcome: Outcome | None = None
+
+    @property
+    def coarse(self) -> bool:
+        """Whether scores of so few values can show a leak and clear nobody."""
+        return self.tied is not None and self.tied > MOST_TIED
 
 
 class Control(ResultsPart):

@@ -9,8 +9,8 @@ STATISTICS: dict[Statistic, str] = {
     "fold_rank": "patients whose own model fits worst",
     "rank1": "reconstructions identified at rank 1",
     "verification_auc": "AUC of same patient or not",
-    "skill": "balanced accuracy of an attribute",
-    "skill_gap": "balanced accuracy of an attribute, members minus non-members",
+    "skill": "attribute read beyond guessing (Youden's J)",
+    "skill_gap": "attribute read beyond guessing, members minus non-members",
     "gain": "members' gain in nearness beyond the controls",
 }
 LIMITS: dict[LimitName, str] = {

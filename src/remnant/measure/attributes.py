@@ -1,7 +1,8 @@
 """Is an attribute of two classes, such as sex, read at all, and is it read more often of those who trained the model?
 
-Shares are of patients read right, and of both classes alike (balanced accuracy), so that guessing the commonest for everybody
-gives 0.5 whatever the cohort, and two groups with other shares of women are no leak.
+Measured is Youden's J (1950), the share read right in both classes together, less one, or twice the balanced accuracy less one:
+0 for whoever guesses, even the commonest for everybody, and two groups with other shares of women are no leak. Where the
+attribute of some patients is known and that of the others guessed, it is the share of patients who are known.
 """
 
 import itertools
@@ -26,7 +27,7 @@ class Reading:
 
 
 def read_all(called: np.ndarray, actual: np.ndarray, level: float = 0.95) -> Reading:
-    """Balanced accuracy of the classes `called` against the `actual` ones, boolean (n,), with the interval of `sex_skill`.
+    """J of the classes `called` against the `actual` ones, boolean (n,), with the interval of `sex_skill`'s balanced accuracy.
 
     p is Fisher's exact one of no more agreement than these shares of either give. A class that nobody is of gives NaN.
     """
@@ -35,11 +36,14 @@ def read_all(called: np.ndarray, actual: np.ndarray, level: float = 0.95) -> Rea
     if math.isnan(found.balanced.mean):
         return Reading(Interval(math.nan, math.nan, math.nan, len(actual)), math.nan, math.nan)
     p, both = (float(stats.fisher_exact(found.confusion, way).pvalue) for way in ("greater", "two-sided"))
-    return Reading(_supported(found.balanced), p, both)
+    j = Interval(
+        *(2 * one - 1 for one in (found.balanced.mean, found.balanced.low, found.balanced.high)), found.balanced.n
+    )
+    return Reading(_supported(j), p, both)
 
 
 def read_gap(called: np.ndarray, actual: np.ndarray, members: np.ndarray, level: float = 0.95) -> Reading:
-    """Balanced accuracy of the `members`, boolean (n,), minus that of the others.
+    """J of the `members`, boolean (n,), minus that of the others.
 
     p is exact: within each class everybody is as likely to be a member as anybody else, whatever was read of him. The interval
     is made of the exact ones of the four shares (square-and-add, Zou and Donner 2008). A class without a member, or without
@@ -63,9 +67,9 @@ def read_gap(called: np.ndarray, actual: np.ndarray, members: np.ndarray, level:
         (clopper_pearson(read, m, level), clopper_pearson(others_read, others, level))
         for m, others, read, others_read in counts
     ]
-    value = sum(own.mean - other.mean for own, other in shares) / 2
-    below = math.hypot(*(end for own, other in shares for end in (own.mean - own.low, other.high - other.mean))) / 2
-    above = math.hypot(*(end for own, other in shares for end in (own.high - own.mean, other.mean - other.low))) / 2
+    value = sum(own.mean - other.mean for own, other in shares)
+    below = math.hypot(*(end for own, other in shares for end in (own.mean - own.low, other.high - other.mean)))
+    above = math.hypot(*(end for own, other in shares for end in (own.high - own.mean, other.mean - other.low)))
     return Reading(_supported(Interval(value, value - below, value + above, n)), *_gap_p(counts, value))
 
 
@@ -76,7 +80,7 @@ def _gap_p(counts: list[list[int]], value: float) -> tuple[float, float]:
         total = read + others_read
         dealt = np.arange(max(0, total - others), min(total, m) + 1)
         chances = stats.hypergeom.pmf(dealt, m + others, total, m)
-        per_class.append(list(zip((dealt / m - (total - dealt) / others) / 2, chances, strict=True)))
+        per_class.append(list(zip(dealt / m - (total - dealt) / others, chances, strict=True)))
     gaps, chances = np.array(
         [(one + two, chance * other) for (one, chance), (two, other) in itertools.product(*per_class)]
     ).T

@@ -13,7 +13,7 @@ from remnant.report.few import bound, counts_few, share_small, small
 from remnant.report.few_rows import is_count
 
 NO_PATIENTS = {"images", "scans", "rows"}  # what of a cohort counts something else
-SHARES = {"rank1", "skill", "fold_rank"}  # statistics that are a count of patients divided by `n`
+SHARES = {"rank1", "fold_rank"}  # statistics that are a count of patients divided by `n`
 NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable")
 
 

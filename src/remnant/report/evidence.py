@@ -27,8 +27,8 @@ MOST_ROWS = 15  # of a table outside the annex
 VALUE = "{value} [{low}, {high}]"
 FINDINGS = TableView(
     name="strongest",
-    caption="By chance: what no exposure gives. p is after Holm for all attacks, two-sided, of age and sex one-sided. "
-    "All statistics of a membership attack share that of its AUC.",
+    caption="By chance: what no exposure gives. p is after Holm for all tests: two-sided of an AUC and of fold ranks, else "
+    "one-sided.",
     columns={
         "name": "Attack",
         "statistic": "Statistic",

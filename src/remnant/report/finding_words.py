@@ -30,6 +30,8 @@ def outcome_sentence(finding: Finding) -> str:
     if finding.outcome is None:
         return ""
     said = _OUTCOMES[finding.outcome]
+    if finding.outcome == "attack too weak" and finding.coarse:
+        return "Scores of so few values are too coarse to clear anybody."
     if finding.outcome == "not shown" and finding.detectable is not None:
         return f"{said} {finding.detectable:.2f} would have been seen with 80% power."
     return said

@@ -1,0 +1,89 @@
+"""TPR at a low FPR: right on average in small groups, intervals that hold the truth, an exact p."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from remnant.base.errors import RemnantError
+from remnant.measure.tpr import true_positive_p, true_positive_rate
+
+RATE = 0.1
+
+
+@pytest.mark.parametrize(("m", "n"), [(12, 12), (40, 12), (12, 57)])
+def test_without_a_leak_it_is_the_rate_itself_however_few_patients(m, n):
+    draw = np.random.default_rng(0)
+    found = [true_positive_rate(draw.random(m), draw.random(n), RATE).mean for _ in range(4000)]
+    assert np.mean(found) == pytest.approx(RATE, abs=0.006)
+
+
+@pytest.mark.parametrize("values", [2, 3, 7])
+def test_ties_are_broken_at_random_in_the_mean(values):
+    draw = np.random.default_rng(1)
+    members, others = draw.integers(0, values, 30).astype(float), draw.integers(0, values, 23).astype(float)
+    broken = [
+        true_positive_rate(members + 1e-6 * draw.random(30), others + 1e-6 * draw.random(23), RATE).mean
+        for _ in range(4000)
+    ]
+    assert true_positive_rate(members, others, RATE).mean == pytest.approx(np.mean(broken), abs=0.006)
+
+
+def lump(draw, count, at):
+    """Half of them at one score."""
+    return np.where(draw.random(count) < 0.5, at + draw.normal(0, 0.01, count), draw.normal(0, 1, count))
+
+
+@pytest.mark.parametrize("size", [12, 60, 300])
+@pytest.mark.parametrize("kind", ["null", "shift", "lump inside", "lump outside"])
+def test_the_interval_holds_the_truth_also_where_members_lie_close_to_the_threshold(kind, size):
+    draw, threshold = np.random.default_rng(2), stats.norm.isf(RATE)
+    shift, at = 0.8, {"lump inside": 0.09, "lump outside": 0.105}.get(kind)
+    if kind in ("null", "shift"):
+        move = shift if kind == "shift" else 0.0
+        truth = stats.norm.sf(threshold - move)
+
+        def members():
+            return draw.normal(move, 1, size)
+    else:
+        place = stats.norm.isf(at)
+        truth = 0.5 * stats.norm.sf((threshold - place) / 0.01) + 0.5 * RATE
+
+        def members():
+            return lump(draw, size, place)
+
+    found = [true_positive_rate(members(), draw.normal(0, 1, size), RATE) for _ in range(400)]
+    assert np.mean([one.low > truth for one in found]) <= 0.025
+    assert np.mean([one.high < truth for one in found]) <= 0.025
+
+
+def test_a_higher_level_is_wider_and_few_have_none():
+    draw = np.random.default_rng(3)
+    members, others = draw.normal(1, 1, 50), draw.normal(0, 1, 50)
+    found, wide = (true_positive_rate(members, others, RATE, level) for level in (0.95, 0.999))
+    assert wide.low < found.low < found.mean < found.high < wide.high and found.n == 100
+    few = true_positive_rate(members[:9], others, RATE)
+    assert not np.isnan(few.mean) and np.isnan(few.low) and np.isnan(few.high)
+    assert np.isnan(true_positive_rate(members[:1], others, RATE).mean)
+    with pytest.raises(RemnantError):
+        true_positive_rate(np.array([np.nan, 1.0]), others, RATE)
+
+
+def test_p_is_that_of_all_deals():
+    pooled = np.random.default_rng(4).random(13)
+    members, others = np.sort(pooled)[[12, 11, 3]], np.sort(pooled)[[10, 9, 8, 7, 6, 5, 4, 2, 1, 0]]
+
+    def above(own, rest):
+        return (own > rest.max()).sum()
+
+    dealt = [above(pooled[list(own)], np.delete(pooled, list(own))) for own in itertools.combinations(range(13), 3)]
+    assert true_positive_p(members, others, RATE) == pytest.approx(np.mean(np.array(dealt) >= above(members, others)))
+    assert true_positive_p(np.zeros(5), np.zeros(30), RATE) == 1
+    assert np.isnan(true_positive_p(members, np.zeros(0), RATE))
+
+
+def test_without_a_leak_p_is_small_as_rarely_as_it_says():
+    draw = np.random.default_rng(5)
+    found = [true_positive_p(draw.random(40), draw.random(40), RATE) for _ in range(2000)]
+    assert np.mean(np.array(found) <= 0.05) <= 0.065
