@@ -21,7 +21,7 @@ APART = 0.08
 TICKS = (-0.5, -0.1, -0.02, -0.01, 0.0, 0.01, 0.02, 0.1, 0.5)
 TITLES = {
     "paper": "the paper's adversaries,\non the code",
-    "once": "every attack,\non one code and its segmentation",
+    "once": "every attack, on one code\nand its segmentation",
     "everything": "every attack, on all\nthat the server sees",
 }
 AXES = {
