@@ -100,7 +100,7 @@ def test_what_every_image_shows_is_no_disclosure_by_training_but_is_one_by_laten
     rows = {(row["attribute"], row["group"]): row["accuracy_balanced"] for row in results.tables["attributes"]}
     assert min(rows["sex", "members"], rows["sex", "non-members"]) > 0.9 and found["sex"].outcome == "not shown"
     found, results = audited(tmp_path, own, "latents", "latents")
-    assert found["sex"].statistic == "skill" and found["sex"].null == 0.5 and found["sex"].outcome == "exposed"
+    assert found["sex"].statistic == "skill" and found["sex"].null == 0 and found["sex"].outcome == "exposed"
     assert found["age"].outcome == "not shown"
     assert controls(results, "sex") == {"null": True, "planted": True}
     assert {one.limit: one.ruling for one in results.verdict.judged}["attribute"] == "outside"
@@ -112,7 +112,8 @@ def test_without_ages_and_sexes_it_is_said_that_nothing_can_be_tested(tmp_path):
     assert not found and not results.tables.get("attributes")
     (run,) = (one for one in results.scenario.attacks if one.name == "attributes")
     assert not run.run and run.why.startswith("neither ages nor sexes that differ are known: give age and sex")
-    assert "No attack that measures attribute disclosure was run." in [one.sentence for one in results.verdict.judged]
+    said = " ".join(one.sentence for one in results.verdict.judged)
+    assert "No attack that measures attribute disclosure was run; `attribute = false`" in said
 
 
 def test_one_of_both_is_enough_and_few_are_not():

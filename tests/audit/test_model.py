@@ -37,9 +37,13 @@ def outcomes(parts):
 def test_a_leak_is_exposed_and_an_untrained_network_is_not(tmp_path, kind):
     leaking, silent = (audited(tmp_path, str(leaks), kind=kind, leaks=leaks) for leaks in (True, False))
     assert "exposed" in outcomes(leaking).values()
+    found = outcomes(silent)
+    # Whether an answer is right has two values, which clear nobody.
+    coarse = {(one.attack, one.view) for one in silent["findings"] if one.coarse}
+    assert {found.pop(key) for key in coarse} <= {"attack too weak"}
     # The gradient of a segmenter is smaller than that of strangers only for whom it knows very well.
     weak = kind is Segmenter
-    assert set(outcomes(silent).values()) == {"not shown", *(["attack too weak"] if weak else [])}
+    assert set(found.values()) == {"not shown", *(["attack too weak"] if weak else [])}
     for parts, seen in ((leaking, True), (silent, not weak)):
         assert [control.passed for control in parts["controls"]] == [True, True, seen], parts["controls"]
 

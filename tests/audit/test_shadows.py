@@ -97,8 +97,8 @@ def test_a_training_that_leaks_is_seen_and_its_model_is_exposed(tmp_path, leakin
     seen = controls(parts, "recipe")
     assert {*seen} == {"output", "gradient", "references"} and all(control.passed for control in seen.values()), seen
     assert controls(parts, "null")[""].passed
-    outcomes = {one.attack: outcome_of(one, parts["controls"]) for one in parts["findings"] if one.primary}
-    assert outcomes == {"references": "exposed"}
+    primary = [one for one in parts["findings"] if one.primary and one.statistic == "auc"]
+    assert [(one.attack, outcome_of(one, parts["controls"])) for one in primary] == [("references", "exposed")]
 
 
 def test_so_is_that_of_a_segmenter(tmp_path, bare):
@@ -121,7 +121,7 @@ def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that
     seen, copies = controls(parts, "recipe"), controls(parts, "planted")
     assert [control.passed for control in seen.values()] == [None] * 3, seen
     assert all(copies[name].passed for name in seen) and {*copies} == {*seen}
-    assert {one.outcome for one in results.findings} == {"not shown"}
+    assert {one.outcome for one in results.findings if not one.coarse} == {"not shown"}
     said = [control.sentence for control in seen.values()]
     assert results.verdict.reasons[-1] in said and "8 networks trained the same way" in said[0]
     assert results.sections[0].title == "The same training, on known halves"
