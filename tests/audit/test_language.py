@@ -17,6 +17,7 @@ from remnant.audit.controls import blind_control, given_of, null_control, plante
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
 from remnant.audit.planted import Dose
 from remnant.audit.recipe import SECTION, disagreement
+from remnant.audit.referenced import reference_controls
 from remnant.audit.rows import Scored
 from remnant.audit.scenario import ASKS, RECIPIENTS
 from remnant.audit.words import against, not_measured, ruling_sentence
@@ -135,6 +136,12 @@ def test_sentences_of_controls():
             said.append(planted_control("output", draw.normal(shift, 1, 5), draw.normal(0, 1, 6), **dose).sentence)
         missed = planted_control("references", draw.normal(0, 1, 20), draw.normal(0, 1, 20))
         said += [one.sentence for one in reconciled([missed, recipe_control("references", [test])])]
+    for shift in (0, 5):
+        given, calibrated = (
+            Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + up * (roles > 0), roles) for up in (0, 5)
+        )
+        references = draw.normal(0, 1, (80, 3)) + shift * np.outer(roles > 0, [1, 0, 0])
+        said += [one.sentence for one in reference_controls(references, given, calibrated, draw)]
     primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6)
     said += disagreement(primary, [{"attack": primary.attack, "view": primary.view, "low": 0.7}])
     said += [SECTION.title + ".", *SECTION.text, SECTION.table.caption]

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.controls import blind_control, given_of, null_control, planted_control
+from remnant.audit.controls import blind_control, given_of, planted_control
 from remnant.audit.family import adjusted, levels
+from remnant.audit.referenced import reference_controls
 from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.scores import ScoreTable, read_scores
@@ -91,10 +92,10 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
         found = blind_test(features, roles, seeds.child("blind").numpy())
         controls.append(blind_control(found, given_of(table.traits)))
     if table.references.shape[1]:
-        mean = Scored("", "", table.patients, np.nanmean(table.references, axis=1), table.roles).only(genuine)
-        controls.append(
-            null_control(mean, seeds.child("null").numpy(), what="the mean score under the reference models")
+        given, calibrated = (
+            next(claim for claim in claims if claim.attack == name).only(genuine) for name in (GIVEN, CALIBRATED)
         )
+        controls += reference_controls(table.references[genuine], given, calibrated, seeds.child("null").numpy())
     if table.planted.any():
         for claim in claims:
             others = claim.scores[table.roles == NON_MEMBER]

@@ -1,0 +1,89 @@
+"""Reference models of a table: fair ones let a leak be shown, and those that learned one group show none."""
+
+import numpy as np
+import pytest
+
+from remnant.audit.judge import LEVEL
+from remnant.audit.referenced import against_others, reference_controls
+from remnant.audit.rows import Scored
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+
+PATIENTS = 50  # a group
+ROLES = np.repeat([MEMBER, NON_MEMBER], PATIENTS)
+
+
+def table(kind, random, leak=0.0, models=4):
+    """Scores of patients who differ in difficulty far more than by a leak, and references of which some learned some."""
+    hard = random.normal(0, 3, 2 * PATIENTS)
+    learned = np.zeros((2 * PATIENTS, models), dtype=bool)
+    for own in learned.T:
+        if kind == "halves of the non-members":
+            own[random.permutation(np.arange(PATIENTS, 2 * PATIENTS))[: PATIENTS // 2]] = True
+        elif kind == "all non-members":
+            own[PATIENTS:] = True
+        elif kind != "nobody":
+            own[random.permutation(2 * PATIENTS)[: PATIENTS // 2]] = True
+    learned[:, 0] &= ~learned[:, 1:].all(1) | (kind == "all non-members")  # so that nobody is blank in all
+    references = hard[:, None] + random.normal(0, 0.3, learned.shape) + 0.6 * learned
+    if kind == "both groups, left blank":
+        references[learned] = np.nan
+    return hard + random.normal(0, 0.3, 2 * PATIENTS) + leak * (ROLES == MEMBER), references
+
+
+def shown(kind, seed, leak=0.0, models=4):
+    """Whether the calibrated score shows a leak that no control speaks against, and all controls."""
+    random = np.random.default_rng([seed, models])
+    scores, references = table(kind, random, leak, models)
+    names = tuple(map(str, range(len(scores))))
+    given = Scored("given", "", names, scores, ROLES)
+    calibrated = Scored("calibrated", "", names, scores - np.nanmean(references, axis=1), ROLES)
+    controls = reference_controls(references, given, calibrated, random)
+    test = membership_test(calibrated.scores, ROLES, random)
+    return test.p <= LEVEL and all(one.passed for one in controls if one.attack in ("", "calibrated")), controls
+
+
+@pytest.mark.parametrize(
+    "kind", ["halves of the non-members", "all non-members", "both groups", "both groups, left blank", "nobody"]
+)
+def test_without_a_leak_references_show_none_whatever_they_learned(kind):
+    found = [shown(kind, seed)[0] for seed in range(40)]
+    # 2.5 in 100 at the most: of 40 audits seldom more than three.
+    assert sum(found) <= 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "leak", "least"), [("both groups, left blank", 0.6, 9), ("nobody", 4.0, 9), ("both groups", 4.0, 9)]
+)
+def test_a_leak_is_shown_by_fair_references_and_by_others_where_the_score_agrees(kind, leak, least):
+    # A null fails in one of twenty audits, and here are two.
+    assert sum(shown(kind, seed, leak)[0] for seed in range(12)) >= least
+
+
+def test_a_leak_that_the_score_alone_does_not_show_may_be_of_references_that_learned_the_others():
+    silent, controls = shown("nobody", 1, 0.6)
+    assert not silent
+    assert [one.passed for one in controls] == [True, True, False]
+    assert "References that trained on both groups, blank for their own patients, could tell." in controls[-1].sentence
+
+
+def test_references_that_learned_more_of_one_group_are_found_against_each_other():
+    random = np.random.default_rng(3)
+    scores, references = table("nobody", random)
+    references[PATIENTS:, 2] += 0.6
+    names = tuple(map(str, range(len(scores))))
+    claims = [Scored(name, "", names, scores, ROLES) for name in ("given", "calibrated")]
+    each = reference_controls(references, *claims, random)[1]
+    assert each.passed is False and each.attack == "calibrated" and each.p < 0.01
+    assert each.sentence.startswith("A reference model, held against the others, distinguishes")
+
+
+def test_one_reference_has_no_other_to_be_held_against():
+    _, controls = shown("nobody", 0, models=1)
+    assert [one.attack for one in controls] == [""]
+
+
+def test_each_reference_less_the_mean_of_the_others():
+    values = np.array([[1.0, 2, 6], [0, np.nan, 2], [np.nan, 1, 5], [1, 1, 1]])
+    # Of the first: 1 - 4, 0 - 2, unknown and so the median of the others, 0.
+    assert against_others(values)[:, 0] == pytest.approx([-3, -2, -2, 0])
+    assert against_others(values[:, :2])[:, 0] == pytest.approx([-1, -0.5, -0.5, 0])
