@@ -156,7 +156,7 @@ def test_a_fold_that_there_is_not():
 
 
 def test_findings_of_the_fold_rank():
-    share, advantage = fold_rank_findings(FoldRank(60, 100, 5, 0.001, False, 0.001, 0.02), 0.0025, released=True)
+    share, advantage = fold_rank_findings(FoldRank(60, 100, 5, 0.001, False, 0.001, 0.02, 0.2), 0.0025, released=True)
     assert (share.value, share.null, share.counts) == (0.6, 0.2, "60 of 100 patients, 5 folds")
     assert (advantage.value, advantage.null) == (pytest.approx(0.5), 0)
     assert share.bound_low < share.low < share.value < share.high

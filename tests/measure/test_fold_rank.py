@@ -130,15 +130,38 @@ def test_the_advantage_is_that_over_pairs_of_patient_and_model():
     trained = own[:, None] != np.arange(5)
     assert found.advantage().mean == pytest.approx((~worst)[trained].mean() - (~worst)[~trained].mean())
     assert found.advantage().low < found.advantage().mean < found.advantage().high
-    none = FoldRank(20, 100, 5, 1, False, 1, 1)
+    none = FoldRank(20, 100, 5, 1, False, 1, 1, 0.2)
     assert none.advantage().mean == pytest.approx(0)
+
+
+@pytest.mark.parametrize("spread", [2.0, 0.5])
+def test_without_a_leak_a_large_fold_whose_model_varies_otherwise_gives_no_advantage(spread):
+    folds, seeds = np.repeat(np.arange(3), (120, 20, 20)), np.random.default_rng(9)
+    found = []
+    for _ in range(80):
+        losses = seeds.normal(size=(160, 3)) * (spread, 1, 1) + seeds.normal(size=(160, 1))
+        found.append(fold_rank(losses, folds, np.arange(160), seeds, 1))
+    # Against 1 in 3 the mean advantage is 0.05, and zero outside of one interval in eight.
+    assert np.mean([one.advantage().mean for one in found]) == pytest.approx(0, abs=0.02)
+    assert np.mean([not one.advantage().low <= 0 <= one.advantage().high for one in found]) < 0.1
+    assert (found[0].chance > 1 / 3) is (spread > 1)
+
+
+def test_of_folds_that_are_equally_large_chance_is_one_of_them_and_a_leak_is_not_taken_for_it():
+    seeds = np.random.default_rng(10)
+    for leak in (0.0, 3.0):
+        one = ran(seeds, 100, 5, leak=leak, resamples=1)
+        assert one.chance == pytest.approx(1 / 5) and one.chance_error == pytest.approx(0, abs=1e-12)
+    losses, folds = seeds.normal(size=(120, 3)), np.repeat(np.arange(3), (60, 30, 30))
+    losses[np.arange(120), folds] += 3
+    assert fold_rank(losses, folds, np.arange(120), seeds, 1).chance < 1 / 3
 
 
 def test_the_interval_is_exact_and_too_few_have_none():
     low, high = stats.binomtest(30, 100).proportion_ci(method="exact")
-    found = FoldRank(30, 100, 5, 1, False, 1, 1).share()
+    found = FoldRank(30, 100, 5, 1, False, 1, 1, 0.2).share()
     assert (found.low, found.high) == pytest.approx((low, high))
-    few = FoldRank(3, 9, 3, 1, False, 1, 1)
+    few = FoldRank(3, 9, 3, 1, False, 1, 1, 1 / 3)
     assert math.isnan(few.share().low)
     assert math.isnan(few.advantage().high)
 

@@ -92,8 +92,8 @@ def fold_rank_findings(test: FoldRank, level: float, *, released: bool, target: 
     found = [Finding(**common, statistic="fold_rank", null=test.chance, **share, detectable=number(detectable))]
     if released:
         advantage = ends(test.advantage(), test.advantage(1 - level))
-        least = (test.folds * detectable - 1) / (test.folds - 1)
-        found.append(Finding(**common, statistic="advantage", null=0.0, **advantage, detectable=number(least)))
+        least = number(test.beyond(detectable))
+        found.append(Finding(**common, statistic="advantage", null=0.0, **advantage, detectable=least))
     return found
 
 

@@ -1,7 +1,8 @@
 """The fold-rank test: of the models of a cross-validation, how often does the one that did not train on a patient fit him worst?
 
 A cross-validation says for every patient which of its k models never saw him, and so brings its own references: no further
-model is trained. By chance that one fits worst in 1 of k patients; where training leaves something of its patients, more often.
+model is trained. By chance that one fits worst in 1 of k patients, in more where the model of a large fold is often the worst;
+where training leaves something of its patients, more often.
 """
 
 import itertools
@@ -24,7 +25,9 @@ MOST_ORDERS = 8  # models up to which all of their orders are counted: 8! are 40
 class FoldRank:
     """How often a patient's own model, the one that did not train on him, is the worst of `folds` models for him.
 
-    `count` of `patients`, where models that are equally bad share him. Three nulls, each two-sided:
+    `count` of `patients`, where models that are equally bad share him. `chance`: the share that no leak gives, by how
+    large each fold is and how often its model is the worst for others than its own: 1 / `folds` of equally large folds, and more
+    where the model of a large one varies more than the others. `chance_error`: its standard error. Three nulls, two-sided:
 
     - `p`: the patients were dealt to the folds at random, and no model knows whom. Patients are dealt anew, with all of
       their losses. Its size is right whatever models and patients differ in, as models that are good at different kinds of
@@ -46,11 +49,8 @@ class FoldRank:
     p_bound: bool
     p_within: float
     p_folds: float
-
-    @property
-    def chance(self) -> float:
-        """The share that no leak gives."""
-        return 1 / self.folds
+    chance: float
+    chance_error: float = 0.0
 
     def share(self, level: float = 0.95) -> Interval:
         """Of the patients, with the exact interval (Clopper and Pearson 1934) of counts that ties are rounded away from."""
@@ -66,11 +66,18 @@ class FoldRank:
         """TPR - FPR of who holds that the worst of the models, and it alone, did not train on a patient.
 
         Of pairs of a model and a patient: he finds the one that did not train with the share s, and errs about each of the
-        k - 1 others with (1 - s) / (k - 1), so that the advantage is (k s - 1) / (k - 1).
+        k - 1 others with (1 - s) / (k - 1), so that the advantage is (k s - 1) / (k - 1). What he finds by `chance` c is taken
+        off in the same way: (s - c) / (1 - c), and how well it is known taken in (Zou and Donner 2008).
         """
-        found, k = self.share(level), self.folds
-        value, low, high = ((k * end - 1) / (k - 1) for end in (found.mean, found.low, found.high))
-        return Interval(value, low, high, found.n)
+        found, error = self.share(level), stats.norm.ppf((1 + level) / 2) * self.chance_error
+        low, high = (
+            found.mean + sign * math.hypot(end - found.mean, error) for sign, end in ((-1, found.low), (1, found.high))
+        )
+        return Interval(*map(self.beyond, (found.mean, low, min(high, 1.0))), found.n)
+
+    def beyond(self, share: float) -> float:
+        """The advantage that a `share` of patients is."""
+        return (share - self.chance) / (1 - self.chance)
 
     def power(self, share: float, level: float = 0.05) -> float:
         """The probability that a two-sided test at this level sees that truly this `share` of patients are fit worst."""
@@ -128,7 +135,8 @@ def fold_rank(
     extra = 0 if n <= ALL_ORDERS else 1
     tails = [int((sign * (dealt.values - count) >= -1e-9).sum()) for sign in (1, -1)]
     p = min(1.0, 2 * (min(tails) + extra) / (len(dealt.values) + extra))
-    return FoldRank(count, n, k, p, bool(extra and min(tails) == 0), _within(count, n, k), _orders(worst, folds))
+    within, whole = _within(count, n, k), _orders(worst, folds)
+    return FoldRank(count, n, k, p, bool(extra and min(tails) == 0), within, whole, *_chance(worst, folds))
 
 
 def share_of(leak: float, folds: int) -> float:
@@ -148,6 +156,20 @@ def _worst(losses: np.ndarray, patients: np.ndarray) -> np.ndarray:
     near = 1e-9 * max(float(np.abs(losses).max()), 1e-300)
     most = left >= left.max(1, keepdims=True) - near
     return most / most.sum(1, keepdims=True)
+
+
+def _chance(worst: np.ndarray, folds: np.ndarray) -> tuple[float, float]:
+    """The share that no leak gives and its standard error, from the patients whom each model trained on: its own would take a
+    leak for chance."""
+    n, k = worst.shape
+    sizes = np.bincount(folds, minlength=k)
+    others = n - sizes
+    often = np.array([worst[folds != fold, fold].sum() for fold in range(k)]) / np.maximum(others, 1)
+    if often.sum() == 0:
+        return 1 / k, 0.0
+    chance = float(sizes @ often / often.sum() / n)
+    moved = (sizes / n - chance) / often.sum()
+    return chance, float(np.sqrt((moved**2 * often * (1 - often) / np.maximum(others, 1)).sum()))
 
 
 def _within(count: float, patients: int, folds: int) -> float:
