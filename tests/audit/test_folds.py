@@ -19,7 +19,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.fold_rank import FoldRank
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
 from remnant.targets.seen import seen_outputs
 
 
@@ -54,6 +54,13 @@ def test_half_of_each_fold_is_put_to_the_model_that_did_not_train_on_it():
         assert max(others) - min(others) <= 1
 
 
+def test_each_model_is_asked_about_as_many_members_as_non_members_where_folds_are_unequal():
+    own = dealt({f"p{i}": max(0, i // 10 - 2) for i in range(60)}, 4, None, Seeds(3))
+    for model in range(4):
+        roles = Counter(own.role(patient) for patient, asked in own.asked.items() if asked == model)
+        assert abs(roles[MEMBER] - roles[NON_MEMBER]) <= 2
+
+
 def test_the_deal_is_of_the_seed():
     first, again, other = (dealt(held_out(40, 4), 4, None, Seeds(seed)).asked for seed in (0, 0, 1))
     assert first == again != other
@@ -62,6 +69,50 @@ def test_the_deal_is_of_the_seed():
 def test_of_one_released_model_members_are_who_trained_it():
     own = dealt(held_out(12, 3), 3, 1, Seeds(0))
     assert {patient for patient in own.held_out if own.role(patient) == NON_MEMBER} == {"p1", "p4", "p7", "p10"}
+
+
+@pytest.mark.parametrize("released", [None, 1])
+def test_references_are_left_out_as_often_of_non_members_as_of_members(released):
+    # Folds of 30, 10, 10 and 10 patients.
+    own = dealt({f"p{i}": max(0, i // 10 - 2) for i in range(60)}, 4, released, Seeds(0))
+    for model in range(4):
+        left = {role: Counter() for role in (MEMBER, NON_MEMBER)}
+        for patient, asked in own.asked.items():
+            if asked == model:
+                left[own.role(patient)][own.left_out[patient]] += 1
+        assert model not in left[MEMBER] + left[NON_MEMBER]
+        shares = [[own[one] / max(own.total(), 1) for one in range(4)] for own in left.values()]
+        assert shares[0] == pytest.approx(shares[1], abs=0.15)
+
+
+def test_of_two_models_no_reference_can_be_left_out():
+    assert dealt(held_out(12, 2), 2, None, Seeds(0)).passed_over() == {}
+
+
+@pytest.mark.parametrize("released", [None, 0])
+def test_a_model_that_learned_nobody_by_heart_shows_no_leak_where_the_others_have_one(released):
+    """Losses of 48 patients under four models, of which all but the one that a patient is put to fit him better if he trained
+    them."""
+    p_values, aucs = [], []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        own = dealt(held_out(48, 4), 4, released, Seeds(seed))
+        patients = tuple(own.held_out)
+        held, asked = (np.array([of[patient] for patient in patients]) for of in (own.held_out, own.asked))
+        losses = random.normal(0, 2, (48, 1)) + random.normal(0, 0.5, 4) + random.normal(0, 0.5, (48, 4))
+        losses -= 2.0 * ((held[:, None] != np.arange(4)) & (np.arange(4) != asked[:, None]))
+        turned = np.take_along_axis(losses, (asked[:, None] + np.arange(4)) % 4, axis=1)
+        counts = np.ones((48, 4), dtype=bool)
+        counts[:, 0] = False
+        over = own.passed_over()
+        counts[np.arange(48), [over[patient] for patient in patients]] = False
+        scores = np.where(counts, turned, 0).sum(1) / 2 - turned[:, 0]
+        test = membership_test(scores, np.array([own.role(patient) for patient in patients]), random)
+        p_values.append(test.p)
+        aucs.append(test.auc.mean)
+    # With all three references members, of whom one of these knows nothing, stand out: a mean AUC of 0.73 and 0.80.
+    assert np.mean(aucs) == pytest.approx(0.5, abs=0.04)
+    assert np.mean(np.array(p_values) <= 0.05) < 0.13
 
 
 def test_losses_find_back_to_their_models():
@@ -90,8 +141,15 @@ def test_each_patient_is_put_to_his_model_and_the_others_are_references(tmp_path
     asked = np.array([material.folds.asked[patient] for patient in found.patients])
     rows = np.arange(len(asked))
     mine = losses[rows, asked]
-    others = (losses.sum(1) - mine) / (losses.shape[1] - 1)
-    assert found.scores == pytest.approx(others - mine, abs=1e-6)
+    counts = np.ones(losses.shape, dtype=bool)
+    counts[rows, asked] = False
+    counts[rows, [material.folds.left_out[patient] for patient in found.patients]] = False
+    assert (counts.sum(1) == losses.shape[1] - 2).all()
+    assert found.scores == pytest.approx(np.where(counts, losses, 0).sum(1) / counts.sum(1) - mine, abs=1e-6)
+    # All that count trained on the patient.
+    held = np.array([material.folds.held_out[patient] for patient in found.patients])
+    assert not counts[rows, held].any()
+    assert found.view.endswith("reference models that trained on the patient")
 
 
 @pytest.mark.parametrize("kind", [Classifier, pytest.param(Segmenter, marks=pytest.mark.slow)])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,13 +31,19 @@ LEAKS = np.arange(0, 3.01, 0.25)  # standard deviations of noise, in the power c
 class Folds:
     """Of every patient the place of the model that did not train on him (`held_out`), and of the one that he is put to (`asked`).
 
-    `models`: how many there are. `released`: the one that leaves the house, None where all do.
+    `models`: how many there are. `released`: the one that leaves the house, None where all do. `left_out`: the model that no
+    calibration of a patient's score counts, so that all of those that it does trained on him.
     """
 
     held_out: Mapping[str, int]
     asked: Mapping[str, int]
     models: int
     released: int | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def passed_over(self) -> dict[str, int]:
+        """Of every patient who has one the reference left out: how many places it is behind the model `asked`, from 1."""
+        return {patient: (left - self.asked[patient]) % self.models for patient, left in self.left_out.items()}
 
     def role(self, patient: str) -> int:
         """Whether the model that a patient is put to trained on him."""
@@ -56,19 +62,62 @@ class Folds:
 
 def dealt(held_out: Mapping[str, int], models: int, released: int | None, seeds: Seeds) -> Folds:
     """Which model each patient is put to: the one `released`, or where all are, half of each fold's patients to the model that
-    did not train on them, and the others to the other models, as evenly as their number allows, by lot."""
-    if released is not None:
-        return Folds(held_out, dict.fromkeys(held_out, released), models, released)
+    did not train on them, and the others to the other models, by lot: to each as many members as non-members, as nearly as the
+    sizes of folds allow, so that a model that is worse than others is so for both.
+
+    Of three models or more, one reference is left out of each patient's calibration (`_left_out`); of two none can be.
+    """
     draw, asked, more = seeds.child("audit", "folds").numpy(), {}, 0
+    members: list[list[str]] = []
+    if released is not None:
+        return _left_out(Folds(held_out, dict.fromkeys(held_out, released), models, released), draw)
     for fold in range(models):
         own = [patient for patient, one in held_out.items() if one == fold]
         order = [own[i] for i in draw.permutation(len(own))]
         # Of odd numbers now these and now those have one more.
         half, more = (len(own) + more) // 2, (more + len(own)) % 2
-        others = draw.permutation([one for one in range(models) if one != fold])
         asked |= dict.fromkeys(order[:half], fold)
-        asked |= {patient: int(others[i % len(others)]) for i, patient in enumerate(order[half:])}
-    return Folds(held_out, {patient: asked[patient] for patient in held_out}, models)
+        members.append(order[half:])
+    quotas = _quotas(np.bincount(list(asked.values()), minlength=models), np.array(list(map(len, members))))
+    for own, quota in zip(members, quotas, strict=True):
+        # At even distances of the models in any order, each as long as its quota.
+        order = draw.permutation(models)
+        ends = np.cumsum(quota[order])
+        at = (np.arange(len(own)) + draw.random()) / max(1, len(own)) * ends[-1]
+        asked |= dict(zip(own, order[np.searchsorted(ends, at, side="right")].tolist(), strict=True))
+    return _left_out(Folds(held_out, {patient: asked[patient] for patient in held_out}, models), draw)
+
+
+def _quotas(wanted: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """How many members of each fold (rows) are put to each model (columns), none to their own: sums of rows are `members` and,
+    where the largest fold allows it, of columns as `wanted` (iterative proportional fitting, Deming and Stephan 1940)."""
+    quotas = 1.0 - np.eye(len(wanted))
+    for _ in range(100):
+        quotas *= wanted / np.maximum(quotas.sum(0), 1e-12)
+        quotas *= (members / np.maximum(quotas.sum(1), 1e-12))[:, None]
+    return quotas
+
+
+def _left_out(folds: Folds, draw: np.random.Generator) -> Folds:
+    """Leave out of a member's references the one that did not train on him, and of a non-member's, who all trained on him, one
+    by lot, each as often as of the members who are put to the same model.
+
+    Else a model without a leak showed one where the others have it: they fit non-members better, on average, than members.
+    """
+    if folds.models < 3:
+        return folds
+    left = {patient: fold for patient, fold in folds.held_out.items() if folds.role(patient) == MEMBER}
+    for model in range(folds.models):
+        asked = [patient for patient, one in folds.asked.items() if one == model]
+        others = [patient for patient in asked if patient not in left]
+        pool = [left[patient] for patient in asked if patient in left]
+        pool = pool or [one for one in range(folds.models) if one != model]
+        # At even distances of the members' own, in order.
+        at = (np.arange(len(others)) + draw.random()) * len(pool) / max(1, len(others))
+        left |= {
+            others[i]: sorted(pool)[int(place)] for i, place in zip(draw.permutation(len(others)), at, strict=True)
+        }
+    return replace(folds, left_out=left)
 
 
 def fold_rank_findings(test: FoldRank, level: float, *, released: bool, target: str = "model") -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
     check_images(images, roles)
     first = 0 if released is None else released
     target = fold_models(models, own.asked) if released is None else with_references(models, released)
+    target = replace(target, passed_over=own.passed_over())
     out = f"all {len(models)} folds" if released is None else trained.names[released]
     return Material(
         target,

@@ -1,7 +1,7 @@
 """A network under audit, whoever built it, as attacks are handed it: asked in batches, in evaluation mode, never changed."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -22,7 +22,8 @@ class Audited:
     it answers: the module itself, or a sliding window of it. `loss(module, image, label)`: the owner's own, a scalar tensor for a
     batch of one. `batch`: images that pass together, fewer once memory ran out.
 
-    `references`: networks of the same recipe that learned from others, or from other shares of the same people. `shadows`: how
+    `references`: networks of the same recipe that learned from others, or from other shares of the same people; `passed_over`: by
+    patient the number, from 1, of the one that does not count for him. `shadows`: how
     many more are trained the same way on known halves of the candidates, whose answers alone are kept. Where `forward`
     is not the module, `around(module)` makes it of one, and `training(module, image, label)` is the loss, differentiable, by
     which a copy is trained on."""
@@ -34,6 +35,7 @@ class Audited:
     batch: int = 8
     references: tuple["Audited", ...] = ()
     shadows: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     around: Callable[[nn.Module], Callable[[Tensor], object]] | None = None
     training: Callable[[nn.Module, Tensor, Label], Tensor] | None = None
 

@@ -5,7 +5,7 @@ Who of the candidates is a member none of these says.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -43,8 +43,8 @@ class Shadows:
 class SeenOutputs:
     """Somebody may ask the model about any images: `ask(images, change)` gives the place and the logits (outputs, *spatial) of
     each. `losses(images)`: the owner's own loss (n,), None where he gave none. `head` says how to read the answers. `references`
-    ask other models of the same recipe, as `ask` does; `shadows`: answers about the candidates of those that the attacker
-    trained, None where he trained none."""
+    ask other models of the same recipe, as `ask` does; `passed_over`: by patient the number, from 1, of the one that does not
+    count for him. `shadows`: answers about the candidates of those that the attacker trained, None where he trained none."""
 
     candidates: Images
     head: Head
@@ -52,6 +52,7 @@ class SeenOutputs:
     losses: Callable[[Images], np.ndarray] | None
     references: tuple[Callable[..., Iterator[tuple[int, Tensor]]], ...] = ()
     shadows: Shadows | None = None
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def seen_outputs(target: Audited, candidates: Images) -> SeenOutputs:
             return np.array([float(image_loss(target, image, label)) for image, label in pairs])
 
     references = tuple(one.answers for one in target.references)
-    return SeenOutputs(candidates, target.head, target.answers, losses if target.loss else None, references)
+    own = losses if target.loss else None
+    return SeenOutputs(candidates, target.head, target.answers, own, references, passed_over=target.passed_over)
 
 
 def seen_latents(target: Audited, candidates: Images, module: str | None) -> SeenLatents:

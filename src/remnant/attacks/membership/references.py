@@ -24,12 +24,14 @@ from remnant.targets.seen import SeenOutputs, Shadows
 LEAST = 1e-8  # nats, below which a loss is as good as none
 LOSS, DICE, MARGIN = "cross-entropy", "Dice", "signed margin"
 AGAINST = "{} against its mean under the reference models"
+AGAINST_TRAINED = "{} against its mean under reference models that trained on the patient"
 AGAINST_SHADOWS = "{} against shadow models without the patient"
 
 
 def by_references(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
     """One claim a signal: how much better the target fits a patient than the references do on average; of shadow models those
-    that did not train on him.
+    that did not train on him. Of the models of other folds one is passed over for each patient, so that all that count trained on
+    him, whether or not the target did: else references would fit non-members better than members, and members stand out.
 
     With the first come the losses under the target and each reference or shadow.
     """
@@ -43,8 +45,13 @@ def by_references(access: SeenOutputs, own: Images | None, settings: Settings, w
     claims = []
     for name, columns in found.items():
         patients, means = patient_means(np.stack(columns, axis=1), access.candidates.patients)
-        scores = means[:, 0] - means[:, 1:].mean(1)
-        claims.append(Scores(AGAINST.format(name), patients, scores, None if claims else -means))
+        counts = np.ones(means.shape)
+        counts[:, 0] = 0
+        for place, patient in enumerate(patients):
+            counts[place, access.passed_over.get(patient, 0)] = 0
+        scores = means[:, 0] - (counts * means).sum(1) / counts.sum(1)
+        view = (AGAINST_TRAINED if access.passed_over else AGAINST).format(name)
+        claims.append(Scores(view, patients, scores, None if claims else -means))
     return claims
 
 
