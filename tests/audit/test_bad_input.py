@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from remnant.audit.config import AuditConfig, config_of
-from remnant.audit.fits import fit_of, misfit
+from remnant.audit.fits import fit_of
 from remnant.audit.folder import Folder
 from remnant.audit.material import digests_of
 from remnant.audit.process import _heard, in_own_process
@@ -187,11 +188,11 @@ def test_a_checkpoint_of_another_network_says_what_fits(folder, tmp_path):
 
 def test_all_faults_are_said_at_once_and_each_once(folder):
     path = folder("1 / 0", item(member="True"))
-    faults = Folder(path, AuditConfig()).faults()
+    faults = Folder(path, AuditConfig()).checked()[0]
     assert len(faults) == 2 and "ZeroDivisionError" in faults[0] and "Everybody" in faults[1]
-    faults = Folder(folder(text="import no_such_package\n"), AuditConfig()).faults()
+    faults = Folder(folder(text="import no_such_package\n"), AuditConfig()).checked()[0]
     assert len(faults) == 1 and "needs the package 'no_such_package'" in faults[0]
-    faults = Folder(folder(item=item(member="True", label="9")), AuditConfig()).faults()
+    faults = Folder(folder(item=item(member="True", label="9")), AuditConfig()).checked()[0]
     assert len(faults) == 2 and "Everybody" in faults[0] and "a label is 9" in faults[1]
 
 
@@ -344,6 +345,61 @@ def noise(count=9):
     return Images(tuple(images), tuple(i % 2 for i in range(count)), tuple(f"p{i}" for i in range(count)))
 
 
+LEARNED = """\
+import torch
+from torch import nn
+
+def build():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    for weight in network.parameters():
+        nn.init.zeros_(weight)
+    if %s:
+        # Of images whose mean is above a half, that they are of class 1.
+        network[1].weight.data = torch.stack([torch.zeros(64), torch.full((64,), 20 / 64)])
+        network[1].bias.data = torch.tensor([0.0, -10.0])
+    return network
+
+def data():
+    for i in range(24):
+        draw = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(i)) / 2 + i %% 2 / 2
+        yield %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("learned", "changed", "said"),
+    [
+        (True, {}, None),
+        (True, {"image": "draw * 255"}, "is sure and wrong"),
+        (True, {"image": "torch.rand(1, 8, 8)"}, "answers no better than chance"),
+        (True, {"label": "1 - i % 2"}, "answers worse than chance"),
+        (False, {}, "answers no better than chance"),
+    ],
+)
+def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_training(
+    folder, remnant, learned, changed, said
+):
+    path = folder(text=LEARNED % (learned, item(**({"member": "i < 14"} | changed))))
+    code, _, printed = remnant("audit", path, "--check")
+    assert code == (3 if said else 0), printed
+    assert said is None or f"1. The model {said} about those who trained it" in printed
+    assert printed.strip().endswith("can be audited, and would clear nobody so." if said else "can be audited.")
+
+
+def test_a_check_looks_at_as_many_images_as_its_time_holds():
+    images, target, asked = noise(24), Audited(nn.Flatten(), Head("classification", "softmax", 2, False)), []
+
+    def answers(taken):
+        for i in range(len(taken)):
+            time.sleep(0.05)
+            asked.append(i)
+            yield i, torch.zeros(2)
+
+    target.answers = answers
+    fit_of(target, images, Seeds(0), 0.6)
+    assert 5 < len(asked) <= 13
+
+
 def test_where_memory_runs_out_smaller_batches_go_on_and_it_is_said(capsys):
     network, images = Narrow().eval(), noise()
     target = Audited(network, Head("classification", "softmax", 2, False), batch=8)
@@ -359,14 +415,17 @@ def test_where_memory_runs_out_smaller_batches_go_on_and_it_is_said(capsys):
 def test_a_model_that_cannot_read_its_members_clears_nobody():
     images = noise(24)
     right = torch.tensor([float(label) for label in images.labels])
-    for answers, fits in ((right, True), (1 - right, False), (torch.zeros(24), False)):
+    cases = ((right, "better than"), (1 - right, "worse than"), (torch.zeros(24), "no better than"))
+    for answers, said in cases:
+        fits = said == "better than"
         target = Audited(nn.Flatten(), Head("classification", "softmax", 2, False))
         target.answers = lambda taken, answers=answers: (
             (i, torch.tensor([0.0, 3 * float(answers[images.patients.index(patient)])]))
             for i, patient in enumerate(taken.patients)
         )
-        own, exchanged, p = fit_of(target, images, Seeds(0))
-        assert (own < exchanged and p <= 0.05) == fits, (own, exchanged, p)
-        assert bool(misfit({"p": p})) != fits
+        found = fit_of(target, images, Seeds(0))
+        assert (found.own < found.exchanged and found.p <= 0.05) == fits == found.passed, found
+        assert said in found.sentence and found.control().passed == fits
     alike = Images(images.images, (1,) * 24, images.patients)
-    assert fit_of(target, alike, Seeds(0))[2] is None and misfit({"p": None}) == []
+    few = images.take(range(5))
+    assert {fit_of(target, one, Seeds(0)).passed for one in (alike, few)} == {None}

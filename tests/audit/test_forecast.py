@@ -70,7 +70,7 @@ def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):
     attacks = {attack.name: attack for attack in results.scenario.attacks}
     assert attacks["output"].run and {finding.attack for finding in results.findings} == {"output"}
     assert not attacks["gradient"].run and attacks["gradient"].why == "left out by --minutes"
-    assert [control.kind for control in results.controls] == ["blind"]
+    assert [control.kind for control in results.controls] == ["blind", "fit"]
     assert results.verdict.ruling == "cannot tell"
     assert any("'gradient' was left out by --minutes" in reason for reason in results.verdict.reasons)
     assert "No leak was planted: left out by --minutes." in results.not_tested

@@ -223,6 +223,7 @@ def test_exposed_below_the_limit_is_within():
         ((), "alike"),
         ((control("planted"),), "alike"),
         ((control("blind", None), control("planted")), "alike"),
+        ((control("fit"), control("planted")), "alike"),
         ((control("blind"),), "planted leak"),
         ((control("blind"), control("planted", None)), "planted None"),
         ((control("blind"), control("planted", True, "gradient")), "planted leak"),

@@ -14,6 +14,7 @@ from remnant.audit import table
 from remnant.audit.alike import groups_unchecked
 from remnant.audit.appetite import Appetite
 from remnant.audit.controls import blind_control, given_of, null_control, planted_control, recipe_control, reconciled
+from remnant.audit.fits import Fit
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
 from remnant.audit.planted import Dose
 from remnant.audit.recipe import SECTION, disagreement
@@ -142,6 +143,9 @@ def test_sentences_of_controls():
         )
         references = draw.normal(0, 1, (80, 3)) + shift * np.outer(roles > 0, [1, 0, 0])
         said += [one.sentence for one in reference_controls(references, given, calibrated, draw)]
+    for p, worse in ((0.001, 1.0), (0.5, 0.5), (1.0, 0.001)):
+        said += [Fit(24, 0.69, own, 0.71, p, worse).sentence for own in (0.12, 640.0)]
+    said.append(Fit(3, 0.69).sentence)
     primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6)
     said += disagreement(primary, [{"attack": primary.attack, "view": primary.view, "low": 0.7}])
     said += [SECTION.title + ".", *SECTION.text, SECTION.table.caption]

@@ -119,7 +119,7 @@ def test_what_a_checkpoint_tells_is_filled_in_and_runs(tmp_path, torchvision):
     assert "arguments = { num_classes = 2 }\n" in settings.read_text()
     assert 'checkpoint = "../model.pt"\n' in settings.read_text() and "3 channels, 2 outputs" in settings.read_text()
     config = config_of(settings, scenario="checkpoint")
-    (fault,) = Folder(folder, config).faults()
+    (fault,) = Folder(folder, config).checked()[0]
     assert "data() is still to be written" in fault
     assert filled(folder, channels=3) == 1
     config = config.changed(target=config.target.changed(planted_steps=20))

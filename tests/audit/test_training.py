@@ -94,7 +94,7 @@ def trained(own, patients=("p1", "p2", "p3"), seed=0):
 def test_a_training_that(folder, what):
     text, said = FAULTS[what]
     own = folder(text)
-    assert own.faults() == []
+    assert own.checked()[0] == []
     with pytest.raises(RemnantError, match=said):
         trained(own)
 
@@ -104,7 +104,7 @@ def test_a_check_says_of_a_training_that(folder, what):
     text, said = AT_ONCE[what]
     with pytest.raises(RemnantError, match=said) as told:
         folder(text).material()
-    assert folder(text).faults() == [str(told.value)]
+    assert folder(text).checked()[0] == [str(told.value)]
 
 
 def test_a_network_that_is_built_with_the_audited_weights_cannot_begin_anew(folder, tmp_path):

@@ -9,7 +9,7 @@ from tests.report.test_page import NASTY, _Tags
 
 from remnant.base.results import Section, TableView
 from remnant.report.audit import make_audit_report
-from remnant.report.audit_rows import by_strength, curve_rows, forest_rows, limit_rows, name_of
+from remnant.report.audit_rows import by_strength, control_rows, curve_rows, forest_rows, limit_rows, name_of
 from remnant.report.evidence import MOST_ROWS, evidence_of
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style
@@ -122,6 +122,13 @@ def test_the_forest_has_every_auc_and_the_controls_below():
     assert [row["outcome"] for row in rows] == ["exposed", "not shown", "passed", "passed"]
     few = forest_rows(audit_results(controls=[control(passed=None), control(passed=False)]))
     assert [row["outcome"] for row in few[-2:]] == ["too few patients", "failed"]
+    open_ones = forest_rows(audit_results(controls=[control("planted", None), control("fit", value=None)]))
+    assert [row["outcome"] for row in open_ones[2:]] == ["cannot tell"]
+
+
+def test_the_fit_of_the_members_stands_beside_the_other_controls():
+    (row,) = control_rows([control("fit", value=None, p=0.001)])
+    assert row["name"] == "fit of the members" and (row["statistic"], row["outcome"]) == ("cross-entropy", "passed")
 
 
 def test_limits_are_drawn_beyond_chance():

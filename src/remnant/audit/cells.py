@@ -76,7 +76,8 @@ def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
 
 def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """Whether the model answers better than chance about those who trained it."""
-    return fit_of_members(material, seed)
+    fit = fit_of_members(material, seed)
+    return {**asdict(fit), "controls": [fit.control().model_dump(mode="json")]}
 
 
 def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:

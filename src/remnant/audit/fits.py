@@ -1,54 +1,111 @@
 """Whether the cohort is the model's: whoever is silent about images that he cannot read clears nobody."""
 
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch.nn import functional
 
 from remnant.audit.material import Material
+from remnant.base.findings import Control
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, Label
 from remnant.measure.membership_inference import MEMBER
 from remnant.targets.audited import Audited
 
 LEVEL = 0.05
+# Times what uniform guessing costs, above which answers are sure and wrong: images of another range, most often. A loss that
+# weighs rare classes may bring a sound model near to once.
+WRONG = 2.0
 DRAWS = 999
 MOST = 24  # images that are looked at: a label map is held against each answer
 
 
-def fit_of(target: Audited, images: Images, seeds: Seeds) -> tuple[float, float, float | None]:
-    """The mean cross-entropy in nats of the answers about `images` under their own labels, its mean under exchanged ones, and the
-    one-sided p of the first being no lower (Monte Carlo); None where labels are all alike, which no exchange changes."""
+@dataclass(frozen=True)
+class Fit:
+    """What a model answers about images of so many `patients`: mean cross-entropies in nats under their `own` labels and under
+    `exchanged` ones, the one-sided `p` of the first being no lower (Monte Carlo), and `worse`, that of it being no higher. None
+    where so few labels are exchanged, or such like ones, that no p could be small. `guessing`: that of answers all alike."""
+
+    patients: int
+    guessing: float
+    own: float | None = None
+    exchanged: float | None = None
+    p: float | None = None
+    worse: float | None = None
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the answers are better than chance, and not sure of what is wrong."""
+        if self.p is None or self.own is None:
+            return None
+        return self.p <= LEVEL and self.own <= WRONG * self.guessing
+
+    @property
+    def sentence(self) -> str:
+        """The outcome, and of one that is wrong what to look for."""
+        if self.p is None or self.worse is None:
+            return "Labels of members are too few, or too much alike, to tell whether the model answers better than chance."
+        who = f"about those who trained it (cross-entropy {self.own:.2f}"
+        exchanged = f"{who}, {self.exchanged:.2f} under exchanged labels)"
+        if self.passed:
+            return f"The model answers better than chance {exchanged}."
+        if self.worse <= LEVEL:
+            return f"The model answers worse than chance {exchanged}: labels are in another order than in training."
+        look = "check the images' range and normalisation, labels and weights."
+        if self.p <= LEVEL:
+            return f"The model is sure and wrong {who}, {self.guessing:.2f} by guessing): {look}"
+        return f"The model answers no better than chance {exchanged}: {look}"
+
+    def control(self) -> Control:
+        """As a control of the audit."""
+        told = {"passed": self.passed, "sentence": self.sentence}
+        return Control(kind="fit", claim="patient_scores", value=None, p=self.p, n=self.patients, **told)
+
+
+def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.inf) -> Fit:
+    """The fit of `MOST` images of one shape, or of fewer, so that it takes about so many `seconds`."""
     draw = seeds.numpy()
     shape = images.images[0].shape
     same = [i for i, image in enumerate(images.images) if image.shape == shape]
     taken = images.take(sorted(draw.permutation(same)[:MOST]))
-    labels = [torch.as_tensor(label) for label in taken.labels or ()]
-    if len(labels) < 2 or all(torch.equal(label, labels[0]) for label in labels):
-        return float("nan"), float("nan"), None
-    answers = [logits for _, logits in target.answers(taken)]
-    losses = np.array([[loss_of(target, answer, label) for label in labels] for answer in answers])
+    if math.isfinite(seconds):
+        taken = taken.take(range(_within(target, taken, seconds)))
+    labels, patients = [torch.as_tensor(label) for label in taken.labels or ()], len({*taken.patients})
+    kinds = Counter(label.numpy().tobytes() for label in labels)
+    deals = math.factorial(len(labels)) // math.prod(math.factorial(count) for count in kinds.values())
+    guessing = math.log(target.head.outputs if target.head.kind == "softmax" else 2)
+    if deals * LEVEL < 1:
+        return Fit(patients, guessing)
+    # Models of folds answer in an order of their own.
+    answers = dict(target.answers(taken))
+    losses = np.array([[loss_of(target, answers[i], label) for label in labels] for i in range(len(labels))])
     own = float(np.diag(losses).mean())
     rows = np.arange(len(labels))
     exchanged = np.array([losses[rows, draw.permutation(rows)].mean() for _ in range(DRAWS)])
-    return own, float(exchanged.mean()), (1 + int((exchanged <= own + 1e-12).sum())) / (DRAWS + 1)
-
-
-def fit_of_members(material: Material, seed: int) -> dict[str, float | None]:
-    """`fit_of` those who trained the model, as a cell returns it."""
-    own, exchanged, p = fit_of(
-        material.target, material.images.of(material.group(MEMBER)), Seeds(seed).child("audit", "fit")
+    better, worse = (
+        (1 + int(extreme.sum())) / (DRAWS + 1) for extreme in (exchanged <= own + 1e-12, exchanged >= own - 1e-12)
     )
-    return {"own": None if p is None else own, "exchanged": None if p is None else exchanged, "p": p}
+    return Fit(patients, guessing, own, float(exchanged.mean()), better, worse)
 
 
-def misfit(found: dict[str, float | None]) -> list[str]:
-    """Why a model that answers so clears nobody; nothing where it fits or none can tell."""
-    if found["p"] is None or found["p"] <= LEVEL:
-        return []
-    return [
-        "The model answers no better than chance about those who trained it: check that images and labels are prepared as in "
-        "training."
-    ]
+def _within(target: Audited, images: Images, seconds: float) -> int:
+    """How many of the images: each is answered once, and its label held against each answer."""
+    began = time.monotonic()
+    ((_, answer),) = target.answers(images.take([0]))
+    answered = time.monotonic()
+    loss_of(target, answer, (images.labels or ())[0])
+    each, pair = answered - began, time.monotonic() - answered
+    return next(n for n in range(len(images), 0, -1) if n == 1 or n * each + n * n * pair <= seconds)
+
+
+def fit_of_members(material: Material, seed: int, seconds: float = math.inf) -> Fit:
+    """`fit_of` those who trained the model."""
+    members = material.images.of(material.group(MEMBER))
+    return fit_of(material.target, members, Seeds(seed).child("audit", "fit"), seconds)
 
 
 def loss_of(target: Audited, logits: torch.Tensor, label: Label) -> float:

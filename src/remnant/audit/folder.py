@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
+from remnant.audit.fits import fit_of_members
 from remnant.audit.items import numbered, table_of, told_to_train
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
@@ -26,6 +27,8 @@ from remnant.targets.audited import Audited
 from remnant.targets.build import build
 from remnant.targets.head import tensor_of
 from remnant.targets.weights import load_weights
+
+FIT_S = 10.0  # seconds, about, in which a check holds what the model answers about its members against their labels
 
 
 @dataclass(frozen=True)
@@ -65,21 +68,25 @@ class Folder:
             prior=self.prior(images),
         )
 
-    def faults(self) -> list[str]:
-        """Everything that does not fit, a sentence each, as far as it can be seen without the rest."""
+    def checked(self) -> tuple[list[str], list[str]]:
+        """Everything that does not fit, a sentence each, as far as it can be seen without the rest; and why an audit would clear
+        nobody."""
         found: list[str] = []
+        doubts: list[str] = []
         network = self._tried(self.network, found)
         table = self._tried(self.images, found)
-        if table:
-            self._tried(lambda: checked_roles(*table), found)
+        roles = self._tried(lambda: checked_roles(*table), found) if table else None
         if network and table:
             joined = self._tried(lambda: self.audited(network[0], table[0]), found)
             if joined:
                 self._tried(lambda: self.training(*joined), found)
+            if joined and roles:
+                fit = fit_of_members(Material(*joined, roles, {}), self.config.seed, FIT_S)
+                doubts += [fit.sentence] if fit.passed is False else []
         if table:
             self._tried(lambda: self.prior(table[0]), found)
         # What is wrong with target.py itself is met twice.
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(found)), doubts
 
     def _tried(self, work: Callable[[], Any], found: list[str]) -> Any:
         try:

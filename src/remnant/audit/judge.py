@@ -165,10 +165,11 @@ def _of_recipe(controls: Sequence[Control]) -> list[str]:
 
 
 def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
+    # That the model fits its members says nothing of the groups or of an attack; that it does not keeps the audit open anyhow.
     return [
         control
         for control in controls
-        if control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
+        if control.kind != "fit" and control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
     ]
 
 

@@ -16,7 +16,6 @@ from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_r
 from remnant.audit.config import AuditConfig
 from remnant.audit.controls import reconciled
 from remnant.audit.family import adjusted, levels
-from remnant.audit.fits import misfit
 from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
 from remnant.audit.identified import identification_keys, identification_rows, linkage_run
 from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores, kept_similarities
@@ -112,6 +111,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     same = found.get(recipe.CELL, {}).get("rows", [])
     if same:
         tables[recipe.CELL] = same
+    controls = controls_of(found, drawn=bool(near))
     first = next((row for row in rows if row.primary and row.statistic == "auc"), None)
     return {
         "title": f"Audit of {config.about.model or material.model['name']}",
@@ -123,11 +123,11 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *([linkage_run(compared)] if drawing else []),
         ],
         "findings": adjusted(rows),
-        "controls": controls_of(found, drawn=bool(near)),
+        "controls": controls,
         "tables": tables,
         "reasons": [
             *kept_open(bearing, left_out, config),
-            *(misfit(found[FIT]) if scoring else []),
+            *(one.sentence for one in controls if one.kind == "fit" and one.passed is False),
             *recipe.disagreement(first, same),
         ],
         "notices": list(material.notes),

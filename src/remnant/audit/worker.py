@@ -62,7 +62,8 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
     config = AuditConfig.model_validate(order["config"])
     folder = Folder(Path(order["folder"]), config, lambda stage: report(stage=stage))
     if order["task"] == "check":
-        return {"faults": folder.faults()}
+        faults, doubts = folder.checked()
+        return {"faults": faults, "doubts": doubts}
     if order["task"] == "estimate":
         return _estimate(folder, report)
     from remnant.audit.conduct import conduct

@@ -73,11 +73,11 @@ class Control(ResultsPart):
 
     `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
     not distinguish them. `planted`: what was made to leak must be found. `recipe`: whether the attack distinguishes who trained
-    networks of the same training; it passes or says nothing (None). `attack` empty: it is about all attacks that make
-    the `claim`, or any.
+    networks of the same training; it passes or says nothing (None). `fit`: the model must answer better than chance about its
+    members; `p` alone is told. `attack` empty: it is about all attacks that make the `claim`, or any.
     """
 
-    kind: Literal["blind", "null", "planted", "recipe"]
+    kind: Literal["blind", "null", "planted", "recipe", "fit"]
     attack: str = ""
     claim: Claim | None = None
     statistic: Statistic = "auc"

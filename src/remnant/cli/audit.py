@@ -188,12 +188,12 @@ def _folder(
             print(line)
         raise typer.Exit
     if task == "check":
-        for number, fault in enumerate(found["faults"], 1):
-            print(f"{number}. {fault}")
+        for number, said in enumerate([*found["faults"], *found["doubts"]], 1):
+            print(f"{number}. {said}")
         if found["faults"]:
             raise typer.Exit(2)
-        print(f"{folder} can be audited.")
-        raise typer.Exit
+        print(f"{folder} can be audited{', and would clear nobody so' if found['doubts'] else ''}.")
+        raise typer.Exit(EXIT_CODES["cannot tell"] if found["doubts"] else 0)
 
 
 def forecast_lines(pieces: list[dict], not_run: dict[str, str]) -> Iterator[str]:

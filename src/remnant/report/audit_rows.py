@@ -15,7 +15,15 @@ NAME = 46  # characters of a name beside a figure
 LONGEST = 90  # of one in a table or a sentence
 MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
-CONTROLS = {"blind": "blind baseline", "null": "null", "planted": "planted members", "recipe": "the same training"}
+CONTROLS = {
+    "blind": "blind baseline",
+    "null": "null",
+    "planted": "planted members",
+    "recipe": "the same training",
+    "fit": "fit of the members",
+}
+# What one says that neither passed nor failed.
+SILENT = {"recipe": "nothing seen", "planted": "cannot tell"}
 
 
 def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
@@ -60,7 +68,7 @@ def control_rows(controls: Sequence[Control]) -> list[Row]:
         control.model_dump()
         | {
             "name": control_name(control),
-            "statistic": STATISTICS[control.statistic],
+            "statistic": "cross-entropy" if control.kind == "fit" else STATISTICS[control.statistic],
             "outcome": control_outcome(control),
         }
         for control in controls
@@ -141,5 +149,4 @@ def control_name(control: Control) -> str:
 
 def control_outcome(control: Control) -> str:
     """Whether it passed, in words."""
-    silent = "nothing seen" if control.kind == "recipe" else "too few patients"
-    return {True: "passed", False: "failed", None: silent}[control.passed]
+    return {True: "passed", False: "failed", None: SILENT.get(control.kind, "too few patients")}[control.passed]

@@ -24,6 +24,7 @@ CONTROLS = {
     "failed": (CHANCE, "s", True),
     "too few patients": (PUBLISHED, "s", False),
     "nothing seen": (INK, "s", False),
+    "cannot tell": (PUBLISHED, "s", False),
 }
 
 
