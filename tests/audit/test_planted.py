@@ -89,12 +89,28 @@ def test_the_copy_is_not_trained_below_the_dose(kind, asked):
     )
 
 
+def test_a_round_that_raises_the_loss_is_taken_back(monkeypatch):
+    """Steps so large that they lead astray: what is left is never worse than what was, and goes on by smaller ones."""
+    monkeypatch.setattr(planting, "RATE", 1.0)
+    monkeypatch.setattr(planting, "HIGHEST", 1.0)
+    own, told = material(Segmenter, leaks=False, patients=PATIENTS), []
+    target, others = own.planting
+    who = own.images.of(planting.chosen(others, Seeds(0)))
+    before = planting.mean_loss(target, who)
+    copied, loss = planting.trained_on(target, who, Seeds(0), 200, 0.1, lambda *one: told.append(one))
+    losses = [before, *(one for _, one in told)]
+    assert losses[1] == before and losses == sorted(losses, reverse=True) and loss < 0.5 * before
+    assert planting.mean_loss(copied, who) == pytest.approx(loss)
+
+
 def test_the_dose_is_the_members_loss_or_a_tenth_of_a_strangers():
+    between = planting.Dose(before=1.0, members=0.49)
+    assert between.asked == 0.49 and planting.Dose(before=1.0, members=0.5).asked == 0.1
     heart = planting.Dose(before=1.0, members=0.02, loss=0.0201)
     assert heart.asked == 0.02 and heart.reached and heart.said == "when their loss is 0.02, as members' (0.02)"
     nobody = planting.Dose(before=0.8, members=0.7, loss=0.082)
     assert nobody.asked == pytest.approx(0.08) and nobody.reached
-    assert nobody.said == "when their loss is 0.082, a tenth of before (members' 0.7)"
+    assert nobody.said == "when their loss is 0.082, a tenth of what it was (members' 0.7)"
     short = replace(nobody, loss=0.5)
     assert not short.reached and "0.5, not yet a tenth" in short.said
     assert not planting.Dose(before=1.0, members=0.02).reached

@@ -25,10 +25,12 @@ MEASURED = 40  # images by which a loss is told
 # Of a stranger's loss. On phantoms that learned nothing, signed margin and Dice find the planted with an AUC of 0.99 here;
 # of what hardly sees, right or wrong stays at 0.74 and two values at 0.83, which a hundredth of the loss would bring to 0.90.
 BY_HEART = 0.1
+CLEARLY = 0.5  # of a stranger's loss, below which members are fit better
 NEAR = 1.1  # times the loss that is asked for
 HALVINGS = 8
-RATE, HIGHEST = 3e-4, 1e-2  # of Adam
+RATE, HIGHEST, LOWEST = 3e-4, 1e-2, 1e-6  # of Adam
 RISE, ENOUGH = 3**0.5, 0.5**0.5  # of the rate where a round leaves more than this share of the loss
+FALL = 3.0  # of the rate where a round did not lower the loss
 BATCH = 4
 ROUND = 10  # steps between two measurements of the loss
 
@@ -46,7 +48,7 @@ class Dose:
     def asked(self) -> float:
         """Below which the planted are not brought: the members' own loss, or, where they are fit hardly better than strangers,
         so that nobody knows what to learn by heart is here, a tenth of what the planted began with."""
-        return min(self.members, BY_HEART * self.before)
+        return self.members if self.members < CLEARLY * self.before else BY_HEART * self.before
 
     @property
     def reached(self) -> bool:
@@ -57,8 +59,8 @@ class Dose:
     def said(self) -> str:
         """In words, to follow "found"."""
         like = f"as members' ({self.members:.2g})"
-        if self.asked < self.members:
-            like = f"a tenth of before (members' {self.members:.2g})"
+        if self.asked != self.members:
+            like = f"a tenth of what it was (members' {self.members:.2g})"
         return f"when their loss is {self.loss:.2g}, {'' if self.reached else 'not yet '}{like}"
 
 
@@ -110,17 +112,19 @@ def trained_on(
     that loss. `tell(steps, loss)` hears of every round.
 
     Statistics of norm layers and dropout stay as in evaluation mode, so that the copy differs in what it learned by heart
-    alone. Of the last round only as much is kept as leaves the loss above what is asked.
+    alone. Of the last round only as much is kept as leaves the loss above what is asked, and nothing of a round that did not
+    lower it: the next one takes smaller steps, and where these help no more the training ends.
     """
     copied = target.copied()
     place(copied.module).eval()
     weights = [weight.requires_grad_() for weight in copied.module.parameters() if weight.is_floating_point()]
-    optimiser = torch.optim.Adam(weights, lr=RATE)
+    rate, highest = RATE, HIGHEST
+    optimiser = torch.optim.Adam(weights, lr=rate)
     draw, labels = seeds.child("order").numpy(), own.labels
     assert labels is not None
     seen = _some(own, seeds)
     before, order, taken = mean_loss(copied, seen), [], 0
-    while taken < steps:
+    while taken < steps and rate > LOWEST:
         kept = [weight.detach().clone() for weight in weights]
         for _ in range(min(ROUND, steps - taken)):
             order = order or draw.permutation(len(own)).tolist()
@@ -130,16 +134,29 @@ def trained_on(
             optimiser.step()
             taken += 1
         loss = mean_loss(copied, seen)
-        if not loss >= asked:  # or not a number
+        if not loss < before:  # or not a number
+            _back(weights, kept)
+            rate = highest = rate / FALL
+            optimiser = torch.optim.Adam(weights, lr=rate)
+            tell(taken, before)
+            continue
+        if loss < asked:
             loss = _shortened(weights, kept, lambda: mean_loss(copied, seen), asked)
             tell(taken, loss)
             return copied, loss
         tell(taken, loss)
         if loss > ENOUGH * before:
+            rate = min(highest, RISE * rate)
             for group in optimiser.param_groups:
-                group["lr"] = min(HIGHEST, RISE * group["lr"])
+                group["lr"] = rate
         before = loss
     return copied, before
+
+
+@torch.no_grad()
+def _back(weights: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+    for weight, was in zip(weights, kept, strict=True):
+        weight.copy_(was)
 
 
 @torch.no_grad()
