@@ -161,6 +161,13 @@ def test_limits_are_told_beyond_chance_everywhere():
     assert found.sentence.endswith("above the limit of 0.05 beyond chance.")
 
 
+def test_an_exposure_of_groups_that_nothing_held_against_each_other_says_so():
+    outside = verdict_of([LIMIT], [told(finding(), ())], ())
+    assert outside.ruling == "outside" and "No control showed that the groups are alike" in outside.reasons[1]
+    assert len(verdict_of([LIMIT], [told(finding())], SOUND).reasons) == 1
+    assert not any("alike, so" in one for one in verdict_of([LIMIT], [told(finding(**SILENT), ())], ()).reasons)
+
+
 def test_what_is_exposed_and_no_limit_is_asked_of_keeps_the_verdict_open():
     clear = told(finding(**CLEAR))
     drawn = told(finding(claim="candidates", statistic="gain", attack="joint", view="by SSIM", value=0.4))

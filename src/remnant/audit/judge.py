@@ -8,6 +8,7 @@ of intervals, never against estimates.
 import math
 from collections.abc import Iterable, Sequence
 
+from remnant.audit.alike import groups_unchecked
 from remnant.audit.words import against, not_measured, ruling_sentence, without_limit
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
@@ -98,7 +99,14 @@ def verdict_of(
     return Verdict(
         ruling=ruling,
         sentence=ruling_sentence(ruling, held),
-        reasons=list(dict.fromkeys(told + (kept if ruling == "cannot tell" else []) + _of_recipe(controls))),
+        reasons=list(
+            dict.fromkeys(
+                told
+                + (kept if ruling == "cannot tell" else [])
+                + (groups_unchecked(controls) if _by_membership(ruling, held, findings) else [])
+                + _of_recipe(controls)
+            )
+        ),
         kept_open=kept,
         judged=held,
     )
@@ -121,6 +129,12 @@ def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
     # Two digits: it is a forecast.
     step = 10 ** max(0, int(math.log10(max(needed, 1))) - 1)
     return max(finding.n + 1, math.ceil(needed / step) * step)
+
+
+def _by_membership(ruling: Ruling, held: Sequence[Judged], findings: Sequence[Finding]) -> bool:
+    """Whether the model is outside by members who differ from non-members."""
+    passed = [findings[one.finding] for one in held if one.ruling == "outside" and one.finding is not None]
+    return ruling == "outside" and any(finding.claim == "patient_scores" for finding in passed)
 
 
 def _without_limit(limits: Sequence[Limit], findings: Sequence[Finding]) -> list[str]:
