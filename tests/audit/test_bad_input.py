@@ -19,6 +19,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
+from remnant.targets.build import OTHER_INDEX, _unloaded
 from remnant.targets.head import Head
 
 BUILD = "nn.Sequential(nn.Flatten(), nn.Linear(64, 2))"
@@ -66,7 +67,7 @@ def test_the_folder_itself_is_sound(folder):
 BUILDS = {
     "raises": (
         "1 / 0",
-        r"build\(\) raised ZeroDivisionError at line 5 of .*target\.py \(division by zero\); mend it there",
+        r"build\(\) raised ZeroDivisionError at line 5 of .*target\.py \(what it said is in .*build-error\.log\); mend it there",
     ),
     "ends": ("__import__('sys').exit(3)", r"build\(\) ended the process at line 5 .*\(code 3\)"),
     "lacks a package": (
@@ -146,6 +147,32 @@ def test_data_with(folder, what):
     given, said = DATA[what]
     with pytest.raises(RemnantError, match=said):
         material(folder(item=given))
+
+
+def test_a_tuple_has_no_names(folder):
+    with pytest.raises(
+        RemnantError, match=r'Item 0 of .* is a tuple of 3, whose values have no names; yield \{"image"'
+    ):
+        material(folder(item="(draw, i % 2, f'p{i}')"))
+
+
+def test_what_the_owners_code_says_is_kept_and_not_printed(folder, remnant):
+    path = folder("open('/srv/ward3/Meier_Hans')", item(image="draw if i < 9 else {}['Meier']"))
+    code, said, printed = remnant("audit", path, "--check")
+    assert code == 2 and "Meier" not in "".join(said) + printed
+    assert "build() raised FileNotFoundError at line 5" in printed and "data() raised KeyError at line 10" in printed
+    assert "ward3/Meier_Hans" in (path / "build-error.log").read_text()
+    assert "KeyError: 'Meier'" in (path / "data-error.log").read_text()
+
+
+def test_torchvision_of_another_index_is_told(folder):
+    for build in ("raise_()", "__import__('importlib').import_module('torchvision_stub')"):
+        path = folder(build)
+        (path / "torchvision_stub.py").write_text(RAISES)
+        (path / "target.py").write_text(f"def raise_():\n    {RAISES}\n{(path / 'target.py').read_text()}")
+        with pytest.raises(RemnantError, match=r"torchvision does not load here.*install both from one index"):
+            material(path)
+    assert _unloaded("torchvision", RuntimeError(LACKS)).args == (OTHER_INDEX,)
 
 
 def test_a_dataset_ends_at_its_length_and_no_items_are_told(folder):
@@ -278,6 +305,20 @@ time.sleep(60)"""
     told.wait()
 
 
+def test_each_item_of_data_has_its_time(folder, tmp_path, monkeypatch):
+    """Twelve items of a second each pass where eight are given, and one of a minute does not."""
+    config = AuditConfig.checked(target={"seconds": 8})
+    given = {"task": "check", "resume": False, "quiet": True, "command": ""}
+    monkeypatch.setattr("remnant.audit.process.LIMITED", ("data",))
+    path = folder(item=item(image="(__import__('time').sleep(1), draw)[1]"))
+    assert in_own_process(path, tmp_path / "run", config, **given)["faults"] == []
+    path = folder(item=item(image="(__import__('time').sleep(60 * (i == 3)), draw)[1]"))
+    with pytest.raises(
+        RemnantError, match=r"Reading data\(\) of .* gave no item for 2 s; mend it, or give more seconds"
+    ):
+        in_own_process(path, tmp_path / "run", AuditConfig.checked(target={"seconds": 2}), **given)
+
+
 FRAGILE = """
 calls = 0
 
@@ -294,7 +335,7 @@ def test_what_was_done_before_a_fault_is_kept(remnant, folder, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     path = folder(toml="[target]\nplanted_steps = 20\n", text=TARGET % (BUILD, ITEM) + FRAGILE)
     code, said, _ = remnant("audit", "own", "--quiet")
-    assert code == 2 and "loss() raised ValueError at line 18 of own/target.py (one too many)" in said[-1]
+    assert code == 2 and "loss() raised ValueError at line 18 of own/target.py (" in said[-1]
     assert "add --resume to go on" in said[-2]
     done = {cell.name: cell.stat().st_mtime_ns for cell in (tmp_path / "own-audit" / "cells").iterdir()}
     assert {"attack-output.json", "attack-gradient.json"} <= done.keys()
@@ -345,6 +386,8 @@ def noise(count=9):
     return Images(tuple(images), tuple(i % 2 for i in range(count)), tuple(f"p{i}" for i in range(count)))
 
 
+LACKS = "operator torchvision::nms does not exist"
+RAISES = f"raise RuntimeError({LACKS!r})"
 LEARNED = """\
 import torch
 from torch import nn

@@ -67,7 +67,16 @@ def test_no_leak_in_many_patients_is_within_and_in_few_cannot_be_told(tmp_path):
 
 
 def test_without_planted_members_nothing_is_within(tmp_path):
-    assert audited(tmp_path, draw(0, 500), draw(0, 500, 2), config=LENIENT).verdict.ruling == "cannot tell"
+    found = audited(tmp_path, draw(0, 500), draw(0, 500, 2), config=LENIENT).verdict
+    assert found.ruling == "cannot tell"
+    assert any("1 in a column planted" in reason for reason in found.reasons)
+    assert not any("age, sex" in reason for reason in found.reasons)
+
+
+def test_without_traits_it_is_said_what_to_add(tmp_path):
+    found = audited(tmp_path, draw(0, 60), draw(0, 60, 2), draw(6, 10, 3), traits=False).verdict
+    assert found.ruling == "cannot tell" and any("such as age, sex and site" in reason for reason in found.reasons)
+    assert not any("column planted" in reason for reason in found.reasons)
 
 
 def test_planted_members_are_a_control_and_no_evidence(tmp_path):
@@ -153,6 +162,15 @@ def test_rows_of_a_patient_are_one_patient(tmp_path):
         ("patient,member,score,planted\na,1,1,0\nb,0,1,1\n", "planted"),
         ("patient,member,score,reference\na,1,1,\nb,0,1,2\n", "reference"),
         ("patient,score\na,1\n", "lacks the column 'member'"),
+        (
+            "PatientID,Train,MIA\na,1,1\n",
+            "'member' and has PatientID, Train, MIA; call them patient, member",
+        ),
+        ("patient,member,MIA\na,1,1\n", "neither a column 'score' nor 'loss' and has patient, member, MIA; keep one"),
+        (
+            "patient,member,score\na,maybe,\nb,0,x\nc,1,\nc,0,3\n,1,2\n",
+            r"5 faults: .*'x'.*write 1 or 0.*without a patient.*Line 2 .* has no score \(2 rows\).*in both groups, such as c",
+        ),
     ],
 )
 def test_a_table_that_does_not_serve_is_refused_in_one_sentence(tmp_path, text, said):

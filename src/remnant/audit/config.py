@@ -33,7 +33,8 @@ class TargetConfig(Settings):
     `build`: a function of target.py, or "library:architecture" with its `arguments`. `checkpoint`: the weights, where build does
     not load them. `window`: voxels of a sliding window, for scans that do not pass whole. `latents`: the module whose output
     the recipient sees, by default the narrowest. `batch`: images that pass together.
-    `planted_steps`: at most so many steps plant the positive control. `seconds`: how long build may take.
+    `planted_steps`: at most so many steps plant the positive control. `seconds`: how long build may take, and each item of
+    data().
     """
 
     build: str = "build"

@@ -21,6 +21,7 @@ LEVEL = 0.05
 # weighs rare classes may bring a sound model near to once.
 WRONG = 2.0
 DRAWS = 999
+FIT_S = 10.0  # seconds, about, that a check may take for it
 MOST = 24  # images that are looked at: a label map is held against each answer
 
 

@@ -1,5 +1,6 @@
 """The audit of a folder with audit.toml and target.py: from the owner's code to the material of the audit."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
-from remnant.audit.fits import fit_of_members
+from remnant.audit.fits import FIT_S, fit_of_members
 from remnant.audit.items import numbered, table_of, told_to_train
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
@@ -28,7 +29,7 @@ from remnant.targets.build import build
 from remnant.targets.head import tensor_of
 from remnant.targets.weights import load_weights
 
-FIT_S = 10.0  # seconds, about, in which a check holds what the model answers about its members against their labels
+EACH_S = 0.1  # seconds between two words that data() goes on
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,20 @@ class Folder:
         seed_libraries(Seeds(self.config.seed).child("owner", "data"))
         source = f"data() in {self.target}"
         with calling(self.target, "data()"):
-            return table_of(self._kept(numbered(give(), source)), source)
+            found = table_of(self._kept(numbered(give(), source)), source)
+        self.tell("images")
+        return found
 
     def _kept(self, items: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         """The items, which are kept as they are where they will train networks."""
         self._items.clear()
+        told = time.monotonic()
         trains = self.config.shadows.count and hasattr(self.module, "train")
         for where, item in items:
+            # Each item has the time that the first has, however many there are.
+            if time.monotonic() - told > EACH_S:
+                self.tell("data")
+                told = time.monotonic()
             yield where, item
             if trains:
                 self._items.append(told_to_train(item))

@@ -69,9 +69,11 @@ def _each(items: Any, source: str) -> Iterable[Any]:
 def _fields(item: Any, where: str) -> dict[str, Any]:
     own = _given(item)
     if missing := [name for name in FIELDS if name not in own]:
+        lacks = f"has no {' and no '.join(missing)}"
+        if isinstance(item, tuple | list):
+            lacks = f"is a {type(item).__name__} of {len(item)}, whose values have no names"
         raise RemnantError(
-            f"{_begun(where)} has no {' and no '.join(missing)}; yield "
-            '{"image": ..., "label": ..., "patient": ..., "member": True or False}.'
+            f'{_begun(where)} {lacks}; yield {{"image": ..., "label": ..., "patient": ..., "member": True or False}}.'
         )
     return own
 

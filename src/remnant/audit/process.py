@@ -21,10 +21,11 @@ STAGES = {
     "import": "importing target.py",
     "build": "building the network",
     "data": "reading data()",
+    "images": "looking at the images",
     "answers": "asking the network about images",
     "audit": "the audit",
 }
-LIMITED = ("import", "build")  # stages that may take no longer than [target] says
+LIMITED = ("import", "build", "data")  # stages that may take no longer than [target] says; data(), for each item
 
 
 class WorkerError(Exception):
@@ -36,8 +37,8 @@ def in_own_process(
 ) -> dict[str, Any]:
     """Do the `task` on `folder` in a process of its own; returns what it reports. The process ends when this one does.
 
-    Raises `RemnantError` for what its owner can mend, among it a build that takes longer than `seconds`, and a process that was
-    killed; `WorkerError` for a fault of Remnant.
+    Raises `RemnantError` for what its owner can mend, among it a build or an item that takes longer than `seconds`, and a
+    process that was killed; `WorkerError` for a fault of Remnant.
     """
     order = {
         "folder": str(folder),
@@ -90,9 +91,10 @@ def _heard(process: subprocess.Popen, pipe: int, seconds: float, folder: Path) -
             limit = entered + seconds if stage in LIMITED else None
             if not watched.select(None if limit is None else max(0.0, limit - time.monotonic())):
                 process.kill()
+                took = "gave no item for" if stage == "data" else "took longer than"
                 raise RemnantError(
-                    f"{STAGES[stage][0].upper()}{STAGES[stage][1:]} of {folder} took longer than {seconds:g} s; mend it, or "
-                    "give more seconds in [target]."
+                    f"{STAGES[stage][0].upper()}{STAGES[stage][1:]} of {folder} {took} {seconds:g} s; mend it, or give more "
+                    "seconds in [target]."
                 )
             received = os.read(pipe, 1 << 16)
             if not received:

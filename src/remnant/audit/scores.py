@@ -16,10 +16,11 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, short
-from remnant.cohort.table import read_table, refuse
+from remnant.cohort.table import MOST_NAMED, read_table, refuse
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 NEEDED = ("patient", "member")
+NAMES = "call them patient, member (1 for who trained the model, 0) and score (higher for members) or loss"
 SCORE, LOSS, PLANTED, REFERENCE = "score", "loss", "planted", "reference"
 # What says yes and no, small letters.
 YES = {"1", "1.0", "true", "yes", "member", "train", "training"}
@@ -60,22 +61,25 @@ class ScoreTable:
 
 def read_scores(path: Path) -> ScoreTable:
     """Read a table of scores; raise one `RemnantError` for all that is wrong with it."""
-    table = read_table(path, NEEDED, (SCORE, LOSS, PLANTED))
+    table = read_table(path, NEEDED, (SCORE, LOSS, PLANTED), mend=NAMES)
     given = [name for name in (SCORE, LOSS) if name in table.columns]
     faults = []
     if len(given) != 1:
         said = "neither a column 'score' nor 'loss'" if not given else "both columns 'score' and 'loss'"
-        raise RemnantError(f"{path} has {said}; keep one, score for higher in members, loss for lower.")
+        has = f" and has {', '.join(map(short, table.columns[:MOST_NAMED]))}" if not given else ""
+        raise RemnantError(f"{path} has {said}{has}; keep one, score for higher in members, loss for lower.")
     references = [name for name in table.columns if name.lower().startswith(REFERENCE)]
     values = {name: _numbers(table, name, path, faults) for name in (*given, *references)}
     flags = {name: _flags(table, name, path, faults) for name in ("member", PLANTED) if name in table.columns}
     if blank := int((table["patient"] == "").sum()):
         faults.append(f"{path} has {counted(blank, 'row', 'rows')} without a patient; name him, or drop the row.")
-    if (unscored := table.index[np.isnan(values[given[0]])]).size and not faults:
-        faults.append(f"Line {unscored[0]} of {path} has no {given[0]}; every row needs one.")
-    refuse(path, faults)
+    if (unscored := table.index[table[given[0]] == ""]).size:
+        faults.append(
+            f"Line {unscored[0]} of {path} has no {given[0]} ({counted(len(unscored), 'row')}); give one, or drop the row."
+        )
     table = table.assign(_member=flags["member"])
-    if len(both := [str(name) for name, own in table.groupby("patient")["_member"] if own.nunique() > 1]):
+    sure = table[(table["patient"] != "") & table["member"].str.lower().isin(YES | NO)]
+    if len(both := [str(name) for name, own in sure.groupby("patient")["_member"] if own.nunique() > 1]):
         faults.append(
             f"{path} has {counted(len(both), 'patient', 'patients')} in both groups, such as {short(both[0])}; a patient either "
             "trained the model or did not."

@@ -16,7 +16,7 @@ SAID: dict[str, str] = {
     "target.latents": "The module whose output the recipient sees, in the scenario latents; by default the narrowest.",
     "target.batch": "Images that pass together; fewer are tried where memory runs out.",
     "target.planted_steps": "At most so many steps train a copy on, to plant what every attack must find.",
-    "target.seconds": "How long build() may take.",
+    "target.seconds": "How long build() may take, and each item of data().",
     "shadows.count": "0 for none. From 8 on there is an interval that takes in how trainings of one recipe vary.",
     "appetite.release": "To whom the model goes: public, controlled (access on application) or trusted (under contract).",
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",

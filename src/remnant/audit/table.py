@@ -1,9 +1,11 @@
 """The audit of a table of scores: statistics, controls and verdict in seconds, without a model and without PyTorch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from remnant.audit.alike import ALIKE
 from remnant.audit.config import AuditConfig
 from remnant.audit.controls import blind_control, given_of, planted_control
 from remnant.audit.family import adjusted, levels
@@ -54,6 +56,7 @@ def audit_scores(
         claims = claims_of(table)
         genuine = [claim.only(~table.planted) for claim in claims]
         level = levels((claim.key, claim.primary) for claim in claims)
+        controls = controls_of(table, claims, seeds)
         results = conclude(
             config,
             title=f"Audit of {config.about.model or path.stem}",
@@ -61,7 +64,8 @@ def audit_scores(
             cohort=_cohort(table),
             attacks=_attacks(claims),
             findings=adjusted(membership_rows(genuine, level, seeds.child("tests").numpy())),
-            controls=controls_of(table, claims, seeds),
+            controls=controls,
+            reasons=lacking(controls),
             tables={
                 "roc": [row for claim in genuine for row in roc_rows(claim)],
                 "balance": balance_rows(table.patients, table.roles, table.traits),
@@ -101,6 +105,22 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
             others = claim.scores[table.roles == NON_MEMBER]
             controls.append(planted_control(claim.attack, claim.scores[table.planted], others))
     return controls
+
+
+def lacking(controls: Sequence[Control]) -> list[str]:
+    """What the table would need for any verdict "within"."""
+    kinds = {control.kind for control in controls}
+    found = []
+    if not kinds & {*ALIKE}:
+        found.append(
+            "Add columns of what is known of the patients, such as age, sex and site: by them a control asks whether the groups "
+            "are alike."
+        )
+    if "planted" not in kinds:
+        found.append(
+            "Add some members made to be remembered, with 1 in a column planted: they show whether the attack can succeed."
+        )
+    return found
 
 
 def check_scores(path: Path) -> ScoreTable:

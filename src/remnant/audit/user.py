@@ -19,14 +19,16 @@ import torch
 
 from remnant.audit.before import no_function, require_python
 from remnant.base.errors import RemnantError
+from remnant.base.files import write_text
 from remnant.base.seeds import Seeds
 from remnant.base.texts import short
 from remnant.targets.audited import lacks_memory
+from remnant.targets.build import OTHER_INDEX, lacks_operator
 
 
 @contextlib.contextmanager
 def calling(path: Path, what: str) -> Iterator[None]:
-    """Whatever the owner's code raises becomes one `RemnantError` that names the line of his file."""
+    """Whatever the owner's code raises becomes one `RemnantError` that names the line of his file; its text is kept."""
     try:
         yield
     except RemnantError:
@@ -50,9 +52,22 @@ def calling(path: Path, what: str) -> Iterator[None]:
             raise RemnantError(
                 f"{what} of {path} runs out of memory; give smaller images or fewer of them, or take a larger machine."
             ) from error
+        if lacks_operator(error):
+            raise RemnantError(OTHER_INDEX) from error
         raise RemnantError(
-            f"{what} raised {type(error).__name__} at {where} ({short(error, 200)}); mend it there."
+            f"{what} raised {type(error).__name__} at {where}{_kept(what, path)}; mend it there."
         ) from error
+
+
+def _kept(what: str, path: Path) -> str:
+    """Write the traceback beside the owner's file and say where: its text may name a patient, and what a terminal shows is passed
+    on, or kept by others."""
+    log = path.with_name(f"{what.split('(')[0].split()[0].lower()}-error.log")
+    try:
+        write_text(log, traceback.format_exc())
+    except OSError:
+        return ""
+    return f" (what it said is in {log})"
 
 
 def _place(error: BaseException, path: Path) -> tuple[str, bool]:

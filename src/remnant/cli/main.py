@@ -14,12 +14,13 @@ from remnant.base.errors import RemnantError, disk_sentence
 from remnant.base.progress import say
 from remnant.cli import verbs
 from remnant.cli.attack import attack
-from remnant.cli.audit import audit, rescore
+from remnant.cli.audit import audit
 from remnant.cli.cohort import cohort
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
 from remnant.cli.protect import protect
 from remnant.cli.study import study
+from remnant.cli.verdict import rescore
 
 # EX_SOFTWARE of sysexits.h.
 FAULT = 70

@@ -1,6 +1,5 @@
 """`remnant audit` of a folder that a framework's cross-validation left behind."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from remnant.base.errors import RemnantError
+from remnant.cli.folder import checked, forecast_lines
 from remnant.cli.options import typed
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ def audit_folds(
     place: Path,
     config: "AuditConfig",
     task: "Task",
-    lines: Callable[..., object],
     *,
     resume: bool,
     quiet: bool,
 ) -> None:
-    """Audit the folder, or only check it or say how long it takes, by `lines` of pieces."""
+    """Audit the folder, or only check it or say how long it takes."""
+    from remnant.audit.fits import FIT_S, fit_of_members
     from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained
     from remnant.base.seeds import Seeds
 
@@ -59,9 +59,9 @@ def audit_folds(
         return
     material, _ = material_of(read_trained(folder, beside.data, beside.splits), beside.fold, Seeds(config.seed))
     if task == "check":
-        print(f"{folder} can be audited.")
-    else:
-        pieces, not_run = forecast_trained(material, config)
-        for line in lines([asdict(piece) for piece in pieces], not_run):
-            print(line)
+        fit = fit_of_members(material, config.seed, FIT_S)
+        checked(folder, [], [fit.sentence] if fit.passed is False else [])
+    pieces, not_run = forecast_trained(material, config)
+    for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
+        print(line)
     raise typer.Exit

@@ -38,6 +38,17 @@ LIBRARIES: dict[str, tuple[str, Callable[[ModuleType, str, Mapping[str, Any]], "
     "torchxrayvision": ("torchxrayvision.models", _named),
 }
 
+# Of torchvision beside a PyTorch that it was not made for, such as PyPI's beside that of the CPU's index.
+OTHER_INDEX = (
+    "torchvision does not load here, since its operators are of another PyTorch; install both from one index, such as "
+    "`pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu`."
+)
+
+
+def lacks_operator(error: BaseException) -> bool:
+    """Whether it says that torchvision's compiled part does not belong to this PyTorch."""
+    return "operator torchvision::" in str(error)
+
 
 def library_of(name: str) -> str:
     """The library of "library:architecture"; raises `RemnantError` for one that is not known."""
@@ -85,6 +96,8 @@ def _unloaded(library: str, error: BaseException) -> RemnantError:
         return RemnantError(
             f"{library}{missing} is not installed here; install it beside Remnant, or write build() in target.py."
         )
+    if lacks_operator(error):
+        return RemnantError(OTHER_INDEX)
     return RemnantError(
         f"{library} does not load here ({type(error).__name__}: {short(error, 120)}); install the version that belongs to this "
         "PyTorch, or write build() in target.py."

@@ -1,0 +1,119 @@
+"""What `remnant audit` does with a folder of the owner's: begin one, check it, say how long it takes, audit it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from remnant.base.errors import RemnantError
+from remnant.cli.options import typed
+from remnant.cli.verdict import EXIT_CODES
+
+if TYPE_CHECKING:
+    from remnant.audit.config import AuditConfig
+    from remnant.audit.process import Task
+
+SETTINGS = "audit.toml"
+
+
+def begin(folder: Path, source: Path | None) -> NoReturn:
+    """Write a folder to start from, with what the weights `source` tell."""
+    from remnant.audit.starter import check_new, write_starter
+    from remnant.base.progress import say
+
+    check_new(folder)
+    known = None
+    if source:
+        from remnant.targets.files.kind import kind_of_file
+
+        # Before PyTorch is imported, which takes seconds.
+        kind_of_file(source)
+        from remnant.audit.known import known_of
+
+        known = known_of(source)
+    for path in write_starter(folder, known):
+        print(path)
+    for sentence in known.said if known else ():
+        say(sentence)
+    say(f"Fill in the places marked TODO; `remnant audit {folder} --check` says what is still to be done.")
+    raise typer.Exit
+
+
+def audit_folder(
+    folder: Path,
+    place: Path,
+    config: Path | None,
+    task: "Task",
+    *,
+    seed: int | None,
+    minutes: float | None,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Do the `task` on a folder with audit.toml and target.py; returns where it was audited."""
+    settings = config or folder / SETTINGS
+    if not settings.is_file():
+        raise RemnantError(f"{folder} has no {SETTINGS}; `remnant audit --init {folder}` writes one to start from.")
+    from remnant.audit.config import config_of
+
+    read = config_of(settings, scenario="checkpoint", seed=seed, minutes=minutes)
+    found = _worked(folder, place, read, task, resume=resume, quiet=quiet)
+    if task == "estimate":
+        for line in forecast_lines(found["pieces"], found["not_run"]):
+            print(line)
+        raise typer.Exit
+    if task == "check":
+        checked(folder, found["faults"], found["doubts"])
+
+
+def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str]) -> NoReturn:
+    """Say what a check found: `faults` for which there is no audit, and `doubts` for which it would clear nobody."""
+    for number, said in enumerate([*faults, *doubts], 1):
+        print(f"{number}. {said}")
+    if faults:
+        raise typer.Exit(2)
+    print(f"{folder} can be audited{', and would clear nobody so' if doubts else ''}.")
+    raise typer.Exit(EXIT_CODES["cannot tell"] if doubts else 0)
+
+
+def forecast_lines(pieces: list[dict], not_run: dict[str, str]) -> Iterator[str]:
+    """What each attack and control takes, a line each, and all together; then what is not run."""
+    names = [*(piece["name"] for piece in pieces), *not_run, "together"]
+    width = max(map(len, names))
+    total = {
+        "name": "together",
+        "words": "",
+        **{key: sum(piece[key] for piece in pieces) for key in ("seconds", "bytes")},
+    }
+    for piece in (*pieces, total):
+        amount = f"{piece['seconds'] / 60:8.1f} min {piece['bytes'] / 2**20:8.1f} MiB"
+        yield f"{piece['name']:<{width}} {amount}  {piece['words']}".rstrip()
+    for name, why in not_run.items():
+        yield f"{name:<{width}} is not run: {why}"
+
+
+def _worked(
+    folder: Path, place: Path, config: "AuditConfig", task: "Task", *, resume: bool, quiet: bool
+) -> dict[str, Any]:
+    from remnant.audit.before import faults_before
+    from remnant.audit.process import WorkerError, in_own_process
+    from remnant.base.progress import say
+    from remnant.base.run import Run
+    from remnant.cli.main import FAULT
+
+    if task != "check":
+        # Before PyTorch and the owner's code take their time. A check runs all of it, and says all at once.
+        for fault in faults_before(folder, config):
+            raise RemnantError(fault)
+    if task == "audit":
+        Run.free(place, "audit", resume=resume)
+    try:
+        return in_own_process(folder, place, config, task=task, resume=resume, quiet=quiet, command=typed())
+    except RemnantError:
+        if task == "audit" and (place / "run.json").exists():
+            say(f"What was done is kept in {place}; add --resume to go on from there.")
+        raise
+    except WorkerError:
+        say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
+        raise typer.Exit(FAULT) from None

@@ -1,0 +1,56 @@
+"""What a command says of an audit that was made, and with which exit code."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from remnant.base.errors import RemnantError
+from remnant.cli.options import Config, Quiet
+
+# 2 is bad input and 70 a fault of Remnant, as everywhere.
+EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
+
+
+def told(place: Path, *, quiet: bool) -> NoReturn:
+    """Make the report of the run `place`, print where it is, and end with the exit code of its verdict."""
+    from remnant.base.findings import AuditResults
+    from remnant.base.progress import say
+    from remnant.report.audit import make_audit_report
+
+    page = make_audit_report(place)
+    verdict = AuditResults.read(place / "results.json").verdict
+    if not quiet:
+        say(verdict.sentence)
+        for reason in verdict.reasons:
+            say(f"- {reason}")
+    print(page)
+    raise typer.Exit(EXIT_CODES[verdict.ruling])
+
+
+def rescore(
+    run: Annotated[Path, typer.Argument(help="A finished run of `remnant audit`, purged or not.")],
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge a finished audit again, under the risk appetite of another audit.toml or its own; exit codes as of audit."""
+    from remnant.audit.config import AuditConfig, config_of
+    from remnant.audit.results import rescored
+    from remnant.base.findings import AuditResults
+    from remnant.base.run import Run
+    from remnant.report.egress import make_egress
+
+    with Run.open(run) as held:
+        if held.study != "audit":
+            raise RemnantError(
+                f"{run} is a run of the study {held.study!r}, which has no risk appetite; give an audit."
+            )
+        results = AuditResults.read(held.results)
+        scenario = results.scenario.name
+        own = {"scenario": scenario, "appetite": results.settings.get("appetite", {})}
+        asked = config_of(config, scenario=scenario) if config else AuditConfig.checked(**own)
+        rescored(results, asked).write(held.results)
+        if (held.path / "egress").is_dir():
+            # What may leave has the verdict of the report beside it.
+            make_egress(held.path)
+        told(held.path, quiet=quiet)
