@@ -82,10 +82,8 @@ def planted_control(
         passed, sentence = True, f"Planted members are found ({auc}){when}."
     elif learned:
         passed = False
-        sentence = (
-            f"Planted members are not found ({auc}, asked {PLANTED_AUC:.2f}){when}, so that the attack is too weak to clear "
-            "anybody."
-        )
+        missed = f"Planted members are not found ({auc}, asked {PLANTED_AUC:.2f}){when}"
+        sentence = f"{missed}: the attack is too weak to clear anybody."
     else:
         sentence = f"Planted members are not found ({auc}) {dose}: raise planted_steps."
     return Control(
