@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import typer
 from tests.audit.example import Classifier, Segmenter, folds
 
 from remnant.attacks.attack import Work
@@ -18,6 +19,8 @@ from remnant.audit.trained import forecast_trained, material_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cli.trained import Beside, audit_folds
+from remnant.cohort.images import Images
 from remnant.measure.fold_rank import FoldRank
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
 from remnant.targets.seen import seen_outputs
@@ -241,3 +244,17 @@ def test_what_it_takes_is_forecast():
     assert [piece.name for piece in pieces] == ["output", "references", "blind", "fit", "planted"]
     assert all(piece.seconds > 0 for piece in pieces)
     assert set(not_run) == {"gradient", "inversion", "attributes", "joint"}
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_check_holds_the_models_against_those_who_trained_them(tmp_path, monkeypatch, capsys, exchanged):
+    trained = folds(Classifier, leaks=True)
+    if exchanged:
+        images = trained.images
+        labels = tuple(1 - label for label in images.labels)
+        trained = replace(trained, images=Images(images.images, labels, images.patients))
+    monkeypatch.setattr("remnant.audit.trained.read_trained", lambda *given: trained)
+    with pytest.raises(typer.Exit) as ended:
+        audit_folds(tmp_path, Beside(None, None, None), tmp_path, AuditConfig(), "check", resume=False, quiet=True)
+    assert ended.value.exit_code == (3 if exchanged else 0)
+    assert ("answers worse than chance" in capsys.readouterr().out) == exchanged
