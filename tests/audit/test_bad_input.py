@@ -422,11 +422,23 @@ def data():
 def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_training(
     folder, remnant, learned, changed, said
 ):
-    path = folder(text=LEARNED % (learned, item(**({"member": "i < 14"} | changed))))
+    asked = "[appetite]\nattribute = false\n"
+    path = folder(text=LEARNED % (learned, item(**({"member": "i < 14"} | changed))), toml=asked)
     code, _, printed = remnant("audit", path, "--check")
     assert code == (3 if said else 0), printed
     assert said is None or f"1. The model {said} about those who trained it" in printed
     assert printed.strip().endswith("can be audited, and would clear nobody so." if said else "can be audited.")
+
+
+def test_a_check_says_which_limits_nothing_measures(folder, remnant):
+    path = folder(text=LEARNED % (True, item(member="i < 14")))
+    code, _, printed = remnant("audit", path, "--check")
+    assert code == 3 and printed.splitlines() == [
+        "1. No attack that applies measures attribute disclosure; `attribute = false` in [appetite] leaves it out.",
+        f"{path} can be audited, and would clear nobody so.",
+    ]
+    aged = item(member="i < 14", age="20 + i")
+    assert remnant("audit", folder(text=LEARNED % (True, aged)), "--check")[0] == 0
 
 
 def test_a_check_looks_at_as_many_images_as_its_time_holds():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.before import TARGET
 from remnant.audit.config import AuditConfig
-from remnant.audit.fits import FIT_S, fit_of_members
+from remnant.audit.doubts import doubts_of
 from remnant.audit.items import numbered, table_of, told_to_train
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
@@ -82,8 +82,7 @@ class Folder:
             if joined:
                 self._tried(lambda: self.training(*joined), found)
             if joined and roles:
-                fit = fit_of_members(Material(*joined, roles, {}), self.config.seed, FIT_S)
-                doubts += [fit.sentence] if fit.passed is False else []
+                doubts += doubts_of(Material(*joined, roles, {}), self.config)
         if table:
             self._tried(lambda: self.prior(table[0]), found)
         # What is wrong with target.py itself is met twice.

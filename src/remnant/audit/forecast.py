@@ -18,6 +18,7 @@ from remnant.audit import planted as planting
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
 from remnant.audit.scenario import BEARS
+from remnant.audit.words import not_measured
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
@@ -95,6 +96,13 @@ def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditC
         for attack in attacks
         if attack.name in left_out and asked & {*BEARS[attack.claim]}
     ]
+
+
+def out_of_reach(attacks: Sequence[Attack], config: AuditConfig) -> list[str]:
+    """The limits that none of the `attacks`, which apply, measures, so that nothing comes out within; a sentence each."""
+    measured = {statistic for attack in attacks for statistic in BEARS[attack.claim]}
+    limits = config.appetite.limits(config.scenario)
+    return [not_measured(limit) for limit in limits if limit.asked and limit.statistic not in measured]
 
 
 def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:

@@ -20,7 +20,7 @@ def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
 
 def not_measured(limit: Limit) -> str:
     """Why a limit has no finding."""
-    return f"No attack that measures {LIMITS[limit.name]} was run; `{limit.name} = false` in [appetite] leaves it out."
+    return f"No attack that applies measures {LIMITS[limit.name]}; `{limit.name} = false` in [appetite] leaves it out."
 
 
 def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:

@@ -50,7 +50,7 @@ def audit_folds(
     quiet: bool,
 ) -> None:
     """Audit the folder, or only check it or say how long it takes."""
-    from remnant.audit.fits import FIT_S, fit_of_members
+    from remnant.audit.doubts import doubts_of
     from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained
     from remnant.base.seeds import Seeds
 
@@ -59,8 +59,7 @@ def audit_folds(
         return
     material, _ = material_of(read_trained(folder, beside.data, beside.splits), beside.fold, Seeds(config.seed))
     if task == "check":
-        fit = fit_of_members(material, config.seed, FIT_S)
-        checked(folder, [], [fit.sentence] if fit.passed is False else [])
+        checked(folder, [], doubts_of(material, config))
     pieces, not_run = forecast_trained(material, config)
     for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
         print(line)
