@@ -122,6 +122,12 @@ def test_a_percentage_in_a_cell_is_held_against_the_patients_of_its_row(share, f
     assert row_of(row) == row | ({"found": None} if few else {})
 
 
+@pytest.mark.parametrize(("share", "few"), [(0.175, True), (0.02, True), (0.975, True), (0.475, False), (1.0, False)])
+def test_a_share_whose_ties_were_broken_goes_with_its_row(share, few):
+    row = {"members": 30, "true_positives": share, "true_positives_low": 0.0564, "true_positives_high": 0.3857}
+    assert row_of(row) == (dict.fromkeys(row) | {"members": 30} if few else row)
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, 0.5, 1 / 60 + 0.004, 0.71])
 def test_nobody_everybody_and_what_is_no_share_stay(share):
     assert row_of({"n": 60, "share": share})["share"] == share
@@ -191,7 +197,19 @@ def test_a_frequency_table_with_a_small_cell_goes_whole():
         ("Of 60 patients, 15% were found", True),
         ("Of 60 patients, 25% were found", False),
         ("3.3% were found (n = 60)", True),
-        ("3.3% of 60 images", False),
+        ("3.3% of 60 images", True),
+        ("On images of its training patients 21 of 30 answers are right", True),
+        ("29 of 30 answers are right", True),
+        ("28 of the 30 are right", True),
+        ("20 of 30 answers are right, 30 of 30 then", False),
+        ("70% of 30 answers are right", True),
+        ("8 of 16 adversaries passed their control on 17 patients", False),
+        ("3 of 20 BatchNorm layers, 4 of 20 mm", False),
+        ("3 of 20 members attacks find", True),
+        # Of ties that were broken at random.
+        ("17.5% [5.6%, 38.6%] of 30 members", True),
+        ("97.5% of 30 members", True),
+        ("47.5% of 30 members", False),
         # As well nobody as a few: less than a bound tells.
         ("0.1% of 1,000 patients", True),
         ("0% of 1,000 patients", False),

@@ -76,7 +76,7 @@ def _finding(finding: Finding, smallest: int, why: str) -> Finding:
     """The finding, its numbers withheld where a group has fewer patients, or its value is a share that counts fewer."""
     share = finding.statistic in SHARES and finding.value is not None
     few = 0 < finding.n < smallest or counts_few(finding.counts, smallest)
-    if not few and not (share and share_small(finding.value, 0.0, finding.n, smallest)):
+    if not few and not (share and share_small(finding.value, 0.0, finding.n, smallest, between=True)):
         return finding
     number = {"n": finding.n if finding.n >= smallest else 0}
     return finding.model_copy(update=dict.fromkeys(NUMBERS) | number | {"counts": why, "outcome": None})

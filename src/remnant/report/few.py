@@ -7,12 +7,23 @@ from collections.abc import Collection
 EXACT = 1e-6  # how far from a whole number of patients a share that was not rounded may lie
 
 _PEOPLE = r"(?:patients?|people|persons?|members?|non-members?|women|men|subjects?|scans?)\b"
-_OF = re.compile(rf"(\d[\d,]*)(?: of (?:the )?|/)(\d[\d,]*)(?=[^.;]{{0,40}}?\b{_PEOPLE})", re.IGNORECASE)
+# What stands for patients, one each or nearly, beside them.
+_CASES = rf"(?:answers|images|radiographs|volumes|cases|records|{_PEOPLE})"
+# "21 of 30 answers" counts patients whatever it calls them, but for what a study counts beside them.
+_THINGS = (
+    r"(?:adversar(?:y|ies)|attacks?|controls?|checkpoints?|targets?|models?|codes?|candidates?|outputs?|class(?:es)?|layers?|"
+    r"tensors?|rows?|columns?|findings?|highlights?|signals?|folds?|limits?|runs?|seeds?|voxels?|pixels?|queries|years?|mm)\b"
+)
+_NO_THING = rf"(?![\d,]|\.\d| (?:(?!{_CASES})[\w-]+ )?{_THINGS})"
+_OF = re.compile(
+    rf"(\d[\d,]*)(?: of (?:the )?(?=\d[\d,]*{_NO_THING})|/(?=\d[\d,]*[^.;]{{0,40}}?\b{_CASES}))(\d[\d,]*)",
+    re.IGNORECASE,
+)
 _MANY = re.compile(rf"(?<![\d.,])(\d[\d,]*) (?:[a-z-]+ )?{_PEOPLE}|{_PEOPLE} than (\d+)", re.IGNORECASE)
 _SHARE = re.compile(r"(?<![\d.,])(\d+(?:\.(\d+))?)\s?%")
 _SIZE = re.compile(r"\bn\s?=\s?(\d[\d,]*)", re.IGNORECASE)
-_PER_CENT_OF = re.compile(r"%\s+of\s+(?:the\s+|all\s+|these\s+)?(\d[\d,]*)", re.IGNORECASE)
-_OF_PEOPLE = re.compile(rf"%\s+of\s+(?:the\s+|all\s+|these\s+)?(?:[a-z-]+\s+)?{_PEOPLE}", re.IGNORECASE)
+_PER_CENT_OF = re.compile(rf"%\s+of\s+(?:the\s+|all\s+|these\s+)?(\d[\d,]*){_NO_THING}", re.IGNORECASE)
+_OF_PEOPLE = re.compile(rf"%\s+of\s+(?:the\s+|all\s+|these\s+)?(?:[a-z-]+\s+)?{_CASES}", re.IGNORECASE)
 # Percentages that count nobody: levels, chance, rates that were set, and the ends of an interval, which goes with its share.
 _NO_SHARE = re.compile(
     r"\[[^\]]*\]|[\d.]+\s?% (?:CI|confidence|power|(?:confidence )?interval)(?: [−\d.]+\s?% to [−\d.]+\s?%)?"
@@ -56,19 +67,22 @@ def coarse(text: str, smallest: int, sizes: Collection[int]) -> str | None:
 def percentages_few(text: str, smallest: int, totals: Collection[int]) -> bool:
     """Whether a percentage in `text`, of one of the `totals`, is of a count to be withheld."""
     return any(
-        share_small(float(value) / 100, 0.5 * 10 ** -(len(digits) + 2), total, smallest)
+        share_small(float(value) / 100, 0.5 * 10 ** -(len(digits) + 2), total, smallest, between=True)
         for value, digits in _SHARE.findall(_NO_SHARE.sub("", text))
         for total in totals
     )
 
 
-def share_small(share: float, half: float, total: int, smallest: int) -> bool:
+def share_small(share: float, half: float, total: int, smallest: int, *, between: bool = False) -> bool:
     """Whether a share of `total`, rounded to plus or minus `half`, is of a count to be withheld.
 
-    A share that is so rounded that it may as well be nobody's or everybody's tells less than a bound.
+    A share that is so rounded that it may as well be nobody's or everybody's tells less than a bound. `between`: whether one
+    that is no whole count is a share all the same, as ties that are broken at random make it; it tells the counts beside it.
     """
     least = math.ceil((share - half) * total - EXACT)
     most = math.floor((share + half) * total + EXACT)
+    if between and most < least and 0 < share < 1:
+        return any(small(count, smallest, total) for count in (least, most))
     return 0 < least <= most < total and any(small(count, smallest, total) for count in (least, most))
 
 
@@ -88,8 +102,7 @@ def _shares_few(sentence: str, smallest: int, sizes: Collection[int]) -> bool:
     bare = _NO_SHARE.sub("", sentence)
     found = [*_OF.findall(bare), *_MANY.findall(bare)]
     totals = {_int(total or some) for some, total in found} | {_int(one) for one in _SIZE.findall(bare)}
-    if re.search(rf"\b{_PEOPLE}", bare, re.IGNORECASE):
-        totals |= {_int(one) for one in _PER_CENT_OF.findall(bare)}
+    totals |= {_int(one) for one in _PER_CENT_OF.findall(bare)}
     if not totals and _OF_PEOPLE.search(bare):
         totals = set(sizes)
     return percentages_few(bare, smallest, totals)

@@ -32,6 +32,8 @@ TOTALS = re.compile(r"patients|members|non_members|people|images|scans|(?:.*_)?n
 NO_SHARE = re.compile(
     r"(?:(?:goal_)?value|paper|code|map|queried)$|published|chance|level|at_|lambda|(?:.*_)?(?:auc|balanced|best|detectable|p|dice|ssim|ncc|mcc|loss|low|high)(?:_|$)"
 )
+# Shares whose ties are broken at random, so that they need not be whole counts; other numbers of such a size are no shares.
+BROKEN = re.compile(r"(?:.*_)?true_positives")
 CELLS = {"actual", "predicted"}  # what parts a table of counts into cells
 
 
@@ -44,7 +46,9 @@ def without_few(row: Row, smallest: int, where: set[str]) -> Row:
     gone = {
         name
         for name, value in row.items()
-        if isinstance(value, str) and (counts_few(value, smallest, totals) or percentages_few(value, smallest, totals))
+        if isinstance(value, str)
+        and not name.startswith("published")
+        and (counts_few(value, smallest, totals) or percentages_few(value, smallest, totals))
     }
     bounds: dict[str, Value] = {}
     if any(is_count(row.get(name)) and 0 < row[name] < smallest for name in GROUPS):
@@ -71,7 +75,8 @@ def without_few(row: Row, smallest: int, where: set[str]) -> Row:
         elif isinstance(value, float) and 0 < value < 1 and not NO_SHARE.match(name):
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
             half = 0.5 * 10**-digits if digits < 6 else 0.0
-            if any(share_small(value, half, total, smallest) for total in _totals_of(name, row)):
+            between = bool(BROKEN.fullmatch(name))
+            if any(share_small(value, half, total, smallest, between=between) for total in _totals_of(name, row)):
                 # Its interval gives it back.
                 ends = set() if f"{name}_low" in row else {"low", "high"}
                 gone |= {other for other in row if other.startswith(name) or other in ends}
