@@ -37,6 +37,11 @@ def test_where_the_groups_differ_nothing_can_be_told():
 def test_members_who_fare_worse_are_no_leak():
     found = judge({"dice": test_of(0.1, 0.001)}, CHANCE)
     assert found.outcome == "cannot tell" and "worse than non-members" in found.sentence
+    signals = {"dice": test_of(0.28, 0.01), "cross_entropy": test_of(0.13, 0.001), "dice_shifted": test_of(0.15, 0.001)}
+    found = judge(signals, CHANCE)
+    assert found.outcome == "cannot tell" and "AUC 0.13" in found.sentence
+    # One that is higher in members counts before those, however low their p.
+    assert judge(signals | {"confidence": test_of(0.8, 0.01)}, CHANCE).signal == "confidence"
 
 
 @pytest.mark.parametrize(("patients", "outcome"), [(9, "cannot tell"), (10, "not shown")])

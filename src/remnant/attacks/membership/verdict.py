@@ -41,6 +41,9 @@ def judge(
     adjusted = adjusted or dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     seen = [name for name in tests if adjusted[name] <= LEVEL]
     strongest = max(seen or tests, key=lambda name: tests[name].auc.mean)
+    if seen and tests[strongest].auc.mean <= 0.5:
+        # Of signals that are all lower in members, the nearest to chance would be the weakest.
+        strongest = min(seen, key=lambda name: (tests[name].p, tests[name].auc.mean))
     test, found = tests[strongest], f"{SIGNALS[strongest]}: {tests[strongest].describe()}"
     if blind.p <= LEVEL:
         return Verdict(
