@@ -6,11 +6,12 @@ import zipfile
 
 import pytest
 import torch
-from tests.targets.exported import CASES, NAME, write_results, zipped
+from tests.targets.exported import CASES, DATASET, NAME, write_results, zipped
 
 from remnant.base.errors import RemnantError
 from remnant.targets.bundle import Bundle, is_bundle
 from remnant.targets.contents import look_into
+from remnant.targets.opening import open_checkpoint
 from remnant.targets.telling import in_file, in_text, in_value
 
 
@@ -117,6 +118,34 @@ def test_kinds_of_telling_texts(text, kind):
 )
 def test_what_tells_nothing(text):
     assert in_text(text) == set() and in_value(text.rpartition(": ")[2]) == set()
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"training": [{"image": "MUELLER_01", "label": "MUELLER_01"}]},
+        {"validation": [{"image": ["MUELLER_T1", "MUELLER_T2"]}]},
+        {"test": ["MUELLER_01"]},
+    ],
+)
+def test_bare_names_in_a_data_list_are_told_of_a_checkpoint_and_of_dataset_json(tmp_path, listed):
+    path = tmp_path / "a.pth"
+    torch.save({"network_weights": {"weight": torch.ones(2, 2)}, "init_args": {"dataset_json": listed}}, path)
+    assert any("identifiers of cases" in text for text in found(tmp_path)["a.pth"].findings)
+    assert not any("MUELLER" in str(shown) for shown in open_checkpoint(path).metadata.values())
+    (tmp_path / "dataset.json").write_text(json.dumps(DATASET | listed))
+    assert "it holds identifiers of cases" in found(tmp_path)["dataset.json"].findings
+
+
+def test_names_of_steps_and_of_metrics_are_no_cases(tmp_path):
+    told = {
+        "training": {"steps": ["resize", "flip"], "image": "rgb"},
+        "test": ["dice", "auc"],
+        "image": "2d",
+        "labels": ["a", "b"],
+    }
+    torch.save({"weights": {"weight": torch.ones(2, 2)}, "config": told}, tmp_path / "a.pth")
+    assert found(tmp_path)["a.pth"].findings == () and in_file("a.json", json.dumps(told)) == set()
 
 
 def test_headings_and_lists_tell_too():

@@ -54,6 +54,23 @@ def test_of_an_export_stays_what_predicts(results, tmp_path, how):
     assert not list(tmp_path.glob(".tmp-*"))
 
 
+def test_no_copy_is_written_into_its_own_source(results, tmp_path):
+    before = sorted(results.rglob("*"))
+    (tmp_path / "link").symlink_to(results)
+    for out in (results / "copy", results / NAME / "a" / "copy", tmp_path / "link" / "copy"):
+        with pytest.raises(RemnantError, match="outside of that folder"):
+            strip(results, out)
+    assert sorted(results.rglob("*")) == before
+    strip(results, tmp_path / "results of training")
+
+
+def test_a_data_list_goes_whatever_its_cases_are_called(tmp_path):
+    told = {"lr": 0.1, "training": [{"image": "MUELLER", "label": "MUELLER"}]}
+    torch.save({"state_dict": {"net.weight": torch.ones(2)}, "hyper_parameters": told}, tmp_path / "a.ckpt")
+    strip(tmp_path / "a.ckpt", tmp_path / "b.ckpt")
+    assert torch.load(tmp_path / "b.ckpt")["hyper_parameters"] == {"lr": 0.1}
+
+
 @pytest.mark.parametrize("name", ["a.pth", "a.pt", "legacy.pth"])
 def test_of_one_checkpoint_the_weights_stay(tmp_path, name):
     torch.save(checkpoint(), tmp_path / name, _use_new_zipfile_serialization=name != "legacy.pth")

@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ PATH_WITHIN = re.compile(r"(?:^|[\s\"'=:,(\[])(?:~?/[\w.@%+-]+/[\w.@%+-]+|[A-Za-
 # Lists of people's or cases' identifiers: by the name of the list, or by texts of one form that end in a number.
 LISTED = re.compile(r"(?:^|_)(?:ids?|patients?|subjects?|cases?|keys|identifiers?|pids?|mrns?)(?:_|$)", re.IGNORECASE)
 CASE = re.compile(r"(?:sub-\w+|[A-Za-z][A-Za-z_.-]*\d{3,}\w*)")
+# Entries of a data list as nnU-Net, MONAI and the Decathlon write them: training.0.image.
+SPLIT = re.compile(r"(?:train|test|val)(?:ing|idation)?", re.IGNORECASE)
 IDENTIFIERS = "identifiers of cases"
 # What trainers count; shown last.
 COUNTERS = ("loops", "callbacks", "lr_schedulers", "message_hub")
@@ -148,7 +150,8 @@ class _Texts:
         """What the texts of a value look like, and how many of them."""
         if isinstance(item, str):
             # A single identifier is told by its name alone: much else ends in a number.
-            kind = _kind(item) or (IDENTIFIERS if LISTED.search(names[-1]) and _is_list_of_cases(item) else None)
+            named = is_of_datalist(names) or (LISTED.search(names[-1]) and _is_list_of_cases(item))
+            kind = _kind(item) or (IDENTIFIERS if named else None)
             return Counter([kind] if kind else [])
         if not isinstance(item, (list, tuple)):
             return Counter()
@@ -156,10 +159,25 @@ class _Texts:
             texts = [one for one in itertools.islice(item, self.left) if isinstance(one, str)]
             self.left -= min(self.left, len(item))
             found = Counter(kind for text in texts if (kind := _kind(text)))
-            if not found and texts and (_are_cases(texts) or (names and LISTED.search(names[-1]))):
+            if (
+                not found
+                and texts
+                and (_are_cases(texts) or is_of_datalist(names) or (names and LISTED.search(names[-1])))
+            ):
                 found = Counter({IDENTIFIERS: len(texts)})
             self.seen[id(item)] = found
         return self.seen[id(item)]
+
+
+def is_of_datalist(names: Sequence[str]) -> bool:
+    """Whether the names that lead to a text, or to a list of them, are those of a case in a data list, whatever it is called."""
+    split = [place for place, name in enumerate(names) if SPLIT.fullmatch(name)]
+    if not split:
+        return False
+    below = names[split[-1] + 1 :]
+    if not below:
+        return "dataset_json" in names
+    return below[0].isdigit() and below[1:2] in (("image",), ("label",))
 
 
 def _are_cases(texts: list[str]) -> bool:

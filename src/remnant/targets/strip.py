@@ -47,10 +47,13 @@ def strip(path: Path, out: Path) -> None:
 
     Of a checkpoint the weights stay, value by value, and the plain arguments of `ARGUMENTS` that tell nothing; of a folder or
     zip the files that are needed, JSON and checkpoints rewritten. Raises
-    `RemnantError` where `out` exists, where nothing is needed, and where something telling would be left.
+    `RemnantError` where `out` exists or lies in the folder `path`, where nothing is needed, and where something telling would
+    be left.
     """
     path, out = Path(path), Path(out)
     require_new(out)
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+        raise RemnantError(f"{out} lies in {path}, which it is to be a copy of; give a place outside of that folder.")
     if not is_bundle(path):
         with atomic_path(out) as temporary:
             strip_checkpoint(path, temporary)
@@ -177,7 +180,9 @@ def _plain(value: Any, levels: int = 12) -> Any:
     if isinstance(value, (list, tuple)):
         texts = [item for item in value if isinstance(item, str)]
         items = [_plain(item, levels - 1) for item in value]
-        if len(value) > ITEMS or are_cases(texts) or any(item is _GONE for item in items):
+        # A data list names its cases in a form of the hospital's own.
+        listed = any(isinstance(item, dict) and not item.keys().isdisjoint(("image", "label")) for item in value)
+        if len(value) > ITEMS or listed or are_cases(texts) or any(item is _GONE for item in items):
             return _GONE
         return tuple(items) if isinstance(value, tuple) else items
     return _GONE

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from remnant.base.identifying import DATE, kind_of_column
-from remnant.targets.metadata import CASE, FILE, LISTED, PATH_WITHIN
+from remnant.targets.metadata import CASE, FILE, LISTED, PATH_WITHIN, is_of_datalist
 
 ROWS = 10_000  # of a table
+LEVELS = 8  # names above a value
 # Every pattern begins at the start of a word and has a longest match, so that a text made to take time takes none.
 # Of pictures those whose name has a number: others are logos and plots.
 IMAGE_FILE = re.compile(
@@ -56,14 +57,16 @@ def in_value(text: str) -> frozenset[str]:
 def in_json(value: Any) -> set[str]:
     """What kinds of telling texts are among the names and values of parsed JSON."""
     found: set[str] = set()
-    for name, item in _leaves(value):
+    for names, item in _leaves(value):
+        name = next((name for name in reversed(names) if isinstance(name, str)), "")
         found |= in_value(name)
         texts = item if isinstance(item, list) else [item] if isinstance(item, str) else []
         for text in texts:
             found |= in_value(text)
         if texts and PERSON.search(re.sub(r"(?<=[a-z])(?=[A-Z])|[\s-]+", "_", name).lower()):
             found.add(PERSONAL)
-        if len(texts) > 1 and (are_cases(texts) or LISTED.search(name)):
+        listed = len(texts) > 1 and (are_cases(texts) or LISTED.search(name))
+        if listed or (texts and is_of_datalist(tuple(map(str, names)))):
             found.add(CASES)
     return found
 
@@ -85,7 +88,9 @@ def in_file(name: str, text: str) -> set[str]:
     suffix = name.lower().rpartition(".")[2]
     try:
         if suffix == "json":
-            return in_json(json.loads(text))
+            value = json.loads(text)
+            # Under the name that nnU-Net's checkpoints have it by.
+            return in_json({"dataset_json": value} if name.rpartition("/")[2] == "dataset.json" else value)
         if suffix in ("csv", "tsv"):
             return in_table(text, "\t" if suffix == "tsv" else ",")
     except (ValueError, RecursionError, csv.Error):
@@ -99,16 +104,17 @@ def are_cases(texts: Iterable[str]) -> bool:
     return len(texts) > 1 and 2 * sum(bool(CASE.fullmatch(text[:100])) for text in texts) > len(texts)
 
 
-def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
-    """Values with the name that leads to each; a list of texts is one value."""
-    stack: list[tuple[str, Any]] = [("", value)]
+def _leaves(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Values with the last names that lead to each, a place in a list as its number; a list of texts is one value."""
+    stack: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while stack:
-        name, item = stack.pop()
+        names, item = stack.pop()
+        names = names[-LEVELS:]
         if isinstance(item, dict):
             if are_cases(item.keys()):
-                yield name, list(item.keys())
-            stack += [(str(key), one) for key, one in item.items()]
+                yield names, list(item.keys())
+            stack += [((*names, str(key)), one) for key, one in item.items()]
         elif isinstance(item, list) and not (item and all(isinstance(one, str) for one in item)):
-            stack += [(name, one) for one in item]
+            stack += [((*names, place), one) for place, one in enumerate(item)]
         else:
-            yield name, item
+            yield names, item
