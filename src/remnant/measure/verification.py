@@ -16,8 +16,8 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
-from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc
-from remnant.measure.intervals import FEWEST, Interval, clopper_pearson, numbered
+from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc, few
+from remnant.measure.intervals import Interval, clopper_pearson, numbered
 
 CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
 
@@ -28,8 +28,8 @@ class Verification:
 
     `balanced`: accuracy at the `threshold` that was chosen elsewhere. `best`: at the threshold that is best on these very
     pairs, as the paper prints it; `best_chance` is what that choice alone gives an adversary who knows nothing. Its
-    interval holds that threshold fixed. `detectable`: the area above 0.5 that 80% power would have shown. `same`,
-    `different`: pairs.
+    interval holds that threshold fixed. `p`: two-sided, of an area of 0.5; NaN of too few patients. `detectable`: the area
+    above 0.5 that 80% power would have shown. `same`, `different`: pairs.
     """
 
     threshold: float
@@ -37,6 +37,7 @@ class Verification:
     best: Interval
     best_chance: float
     auc: Interval
+    p: float
     detectable: float
     same: int
     different: int
@@ -48,7 +49,7 @@ class Verification:
 
     @property
     def knows(self) -> bool:
-        """Whether the area's interval leaves out 0.5, on either side."""
+        """Whether the area's interval leaves out 0.5, on either side: of one adversary, not of the strongest of several."""
         return self.auc.low > 0.5 or self.auc.high < 0.5
 
     @property
@@ -64,6 +65,7 @@ def verification(
     seeds: np.random.Generator,
     level: float = 0.95,
     resamples: int = RESAMPLES,
+    looks: int = 1,
 ) -> Verification:
     """Hold the `scores` (n,) of test pairs against the `patients` (n, 2) of their images.
 
@@ -73,7 +75,12 @@ def verification(
     pigeonhole bootstrap of Owen 2007). What is peculiar to a single pair of two patients counts up to threefold in the
     variance: where patients have few such pairs the intervals are too wide, so draw many. Where every pair is right, or
     every one wrong, resampling has no width, and the exact bound for as many patients without a fault stands instead
-    (Clopper and Pearson), with the detectable area of as many. Below `FEWEST` patients that exact one is the only interval.
+    (Clopper and Pearson), with the detectable area of as many. Where pairs of either kind are of `few` patients that exact one
+    is the only interval.
+
+    p takes the bootstrap's standard error and Student's t of as many patients, so that it goes on where no draw is left: it is
+    meant for Holm over many adversaries. Of pairs without a fault it is exact, that of the exact bound. `looks`: at how many
+    adversaries the reader looks together; `detectable` is what would have been shown after as many.
     """
     scores, patients, same = _checked(scores, patients)
     best = best_threshold(scores, patients)
@@ -91,17 +98,19 @@ def verification(
     balanced, best_balanced, area = (
         _interval(value, row[np.isfinite(row)], level, people, fewest) for value, row in zip(found, spread, strict=True)
     )
+    error, alpha = float(np.nanstd(spread[2])), (1 - level) / looks
     if area.mean in (0, 1):
-        detectable = detectable_auc(fewest, fewest, alpha=1 - level)
+        detectable = detectable_auc(fewest, fewest, alpha=alpha)
     else:
-        z = stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(0.8)
-        detectable = min(1.0, float(0.5 + z * np.nanstd(spread[2])))
+        z = stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(0.8)
+        detectable = min(1.0, 0.5 + float(z) * error)
     return Verification(
         float(threshold),
         balanced,
         best_balanced,
         _best_by_chance(scores, same, seeds, resamples),
         area,
+        _chance(area.mean, error, fewest),
         detectable,
         int(same.sum()),
         int((~same).sum()),
@@ -130,8 +139,8 @@ def verification_contrast(
     Each as it stands: turn those of an adversary that is wrong on its own patients by `orientation` before. The interval is the
     percentile bootstrap of `verification` on the same draws for both, so that what the two have in common cancels out; p,
     two-sided, is twice the share of draws on the other side of zero. `n` counts patients. Where neither makes a fault, or one is
-    all right and the other all wrong, the interval is what as many patients without a fault allow; else below `FEWEST`
-    patients there is neither interval nor p. For scores that are a matrix,
+    all right and the other all wrong, the interval is what as many patients without a fault allow; else of `few`
+    patients in pairs of either kind there is neither interval nor p. For scores that are a matrix,
     see `matrix_pairs`. Raises `RemnantError` as `verification` does.
     """
     first, patients, same = _checked(first, patients)
@@ -143,7 +152,7 @@ def verification_contrast(
             return np.stack([_area(scores, same, weights) for scores in (first, second)])
 
     found = areas(np.ones((1, len(same))))[:, 0]
-    difference, people = float(found[0] - found[1]), len(np.unique(patients))
+    difference, people, fewest = float(found[0] - found[1]), len(np.unique(patients)), _fewest(patients, same)
     spread = np.concatenate([areas(weights) for weights in _resampled(patients, same, seeds, resamples)], axis=1)
     drawn = (spread[0] - spread[1])[np.isfinite(spread[0])]
     tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
@@ -152,10 +161,9 @@ def verification_contrast(
     z = stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(0.8)
     detectable = float(z * drawn.std())
     if np.isin(found, (0, 1)).all():
-        few = _fewest(patients, same)
-        faulty = 1 - clopper_pearson(few, few, level).low
+        faulty = 1 - clopper_pearson(fewest, fewest, level).low
         low, high, detectable = max(-1.0, difference - faulty), min(1.0, difference + faulty), faulty
-    elif people < FEWEST:
+    elif few(fewest, fewest):
         low, high, detectable, p = math.nan, math.nan, math.nan, math.nan
     else:
         low, high = (float(end) for end in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
@@ -193,12 +201,13 @@ def best_threshold(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> f
     return float(max(middle, np.nextafter(below, math.inf)))
 
 
-def verdict(coded: Verification, raw: Verification) -> str:
+def verdict(coded: Verification, raw: Verification, *, knows: bool) -> str:
     """What an adversary's result on codes says, in words, given the same adversary's with the same budget on `raw` images.
 
-    Its success counts always, its failure only where it succeeds on raw images: balanced accuracy of at least `CONTROL`.
+    `knows`: whether it tells patients apart, after adjustment for all adversaries that were tried. Its success counts always,
+    its failure only where it succeeds on raw images: balanced accuracy of at least `CONTROL`.
     """
-    if coded.knows:
+    if knows:
         turned = ", by answering wrongly" if coded.auc.mean < 0.5 else ""
         return f"tells patients apart{turned}"
     # So few patients that not even a faultless adversary's interval leaves chance out: no reason to call it a failure.
@@ -271,10 +280,19 @@ def _interval(value: float, drawn: np.ndarray, level: float, n: int, fewest: int
     if value in (0, 1):
         faultless = clopper_pearson(fewest * int(value), fewest, level)
         return Interval(float(value), faultless.low, faultless.high, n)
-    if n < FEWEST:
+    if few(fewest, fewest):
         return Interval(float(value), math.nan, math.nan, n)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(value), float(low), float(high), n)
+
+
+def _chance(area: float, error: float, fewest: int) -> float:
+    """Two-sided p of this `area`, of its standard `error` and of as many patients as its rarer kind of pairs has."""
+    if area in (0, 1):
+        return min(1.0, 2 * 0.5**fewest)
+    if few(fewest, fewest) or not error > 0:
+        return math.nan
+    return float(2 * stats.t.sf(abs(area - 0.5) / error, fewest - 1))
 
 
 def _checked(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

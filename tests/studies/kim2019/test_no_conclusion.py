@@ -63,8 +63,9 @@ def test_an_adversary_that_distinguishes_patients_is_an_exposure(silent):
     assert told.no_conclusion == [] and "positive control" in told.left_open[1]
     others = [row["name"] for row in protected(silent) if row["variant"] != "deformation"]
     assert told.left_open[0].startswith(f"No conclusion about {'; '.join(others)}:")
-    # That raw scans are distinguished exposes no code.
+    # That raw scans are distinguished exposes no code, nor that segmentations are.
     assert no_conclusion(changed(weak, "identity", {"knows": True}, variant="raw"), "cpu")
+    assert no_conclusion(changed(weak, "identity", {"knows": True}, view="labels"), "cpu")
 
 
 def test_where_no_adversary_attacked_a_variant_nobody_was_compared(silent):

@@ -123,7 +123,7 @@ def test_controls_and_sure_errors_are_told(tables):
         tables, "identity", {"counts": False, "balanced": 0.8}, variant="raw", adversary="d_adv", view="code"
     )
     assert "1 of 5 adversaries fails its control, a balanced accuracy of 0.95 on raw scans (D_adv 0.800)" in said(weak)
-    wrong = {"auc": 0.1, "auc_low": 0.05, "auc_high": 0.2, "strength": 0.9}
+    wrong = {"auc": 0.1, "auc_low": 0.05, "auc_high": 0.2, "strength": 0.9, "knows": True}
     wrongly = changed(tables, "identity", wrong, variant="entropy-1", adversary="d_adv")
     assert (
         "1 adversary answers wrongly with confidence, most D_adv on the code of entropy, \u03bb 1 (AUC 0.10)"

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from tests.studies.kim2019.example import identity, inversion, overlap, people, 
 from remnant.base.results import matching
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
+from remnant.measure.verification import verification
 from remnant.studies import published
+from remnant.studies.kim2019 import identity_tables
 from remnant.studies.kim2019.described import COLUMNS, described
 from remnant.studies.kim2019.difference_tables import difference_rows
 from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
@@ -78,6 +81,29 @@ def test_the_area_is_that_of_the_test_pairs_and_the_accuracy_that_of_the_adversa
     assert (row["same"], row["different"], row["patients"]) == (24, 240, 24)
     moved = replace(record, adversaries={"d_adv": replace(scores, threshold=50.0)})
     assert one(identified(moved))["balanced"] == pytest.approx(0.5)  # a threshold that calls no test pair the same
+
+
+def test_adversaries_that_know_nothing_rarely_tell_patients_apart(monkeypatch):
+    """Of ten adversaries on two variants: at most 5% of tables have a row that does, where by intervals alone a third has."""
+    monkeypatch.setattr(identity_tables, "verification", partial(verification, resamples=100))
+    tables = []
+    for seed in range(100):
+        nothing = [identity(name, person=0.0, seed=seed + len(name)) for name in ("published-1", "entropy-10")]
+        tables.append(identified(*nothing))
+    by_interval = [any(row["auc_low"] > 0.5 or row["auc_high"] < 0.5 for row in rows) for rows in tables]
+    assert np.mean([any(row["knows"] for row in rows) for rows in tables]) <= 0.05
+    assert np.mean(by_interval) > 0.15
+
+
+def test_an_adversary_is_judged_beside_all_others_but_those_on_raw_scans():
+    weak = identity("published-1", person=0.6)
+    alone = one(identified(weak), adversary="d_adv")
+    beside = one(
+        identified(weak, identity("entropy-1", "labels", person=0.0)), variant="published-1", adversary="d_adv"
+    )
+    control = one(identified(weak, identity("raw", person=0.0)), variant="published-1", adversary="d_adv")
+    assert alone["p"] == beside["p"] and alone["holm_p"] < beside["holm_p"] and control["holm_p"] == alone["holm_p"]
+    assert alone["knows"] == (alone["holm_p"] <= 0.05)
 
 
 def test_the_control_is_the_same_adversary_on_raw_scans():

@@ -1,12 +1,14 @@
 """Rows on identity: what every adversary makes of every view, and what the code tells beyond its own segmentation map."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
+from remnant.measure.multiplicity import holm
 from remnant.measure.retrieval import retrieval
 from remnant.measure.verification import Verification, orientation, verdict, verification
 from remnant.studies import published
@@ -15,6 +17,7 @@ from remnant.studies.kim2019.described import control_of, is_control
 from remnant.studies.kim2019.records import Identity, Scores
 
 FRESH = "d_new"
+LEVEL = 0.05  # two-sided, after Holm over all that was looked at together
 # The paper judges its discriminator by patches; what it printed stands beside the judgement by whole codes, too.
 PRINTED_AS = {"d_adv_patch": "d_adv"}
 
@@ -47,11 +50,24 @@ class Verified:
         return Pairs(sign * scores.test, numbered(self.identity.test_pairs))
 
 
-def verified(identity: Identity, seeds: Seeds) -> Verified:
-    """Judge every adversary, by its own threshold."""
+def family(identity: Identity, described: Mapping[str, Row]) -> tuple[str, bool]:
+    """What is looked at together: all views of all variants on a kind of pairs, the raw scans, which are the control, apart."""
+    return identity.kind, is_control(described[identity.variant])
+
+
+def looks(identities: Iterable[Identity], described: Mapping[str, Row]) -> Counter[tuple[str, bool]]:
+    """How many adversaries each `family` has."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    for each in identities:
+        counts[family(each, described)] += len(each.adversaries)
+    return counts
+
+
+def verified(identity: Identity, seeds: Seeds, together: int = 1) -> Verified:
+    """Judge every adversary, by its own threshold; `together`: how many its family has."""
     pairs = numbered(identity.test_pairs)
     found = {
-        name: verification(scores.test, pairs, scores.threshold, seeds.child(name).numpy())
+        name: verification(scores.test, pairs, scores.threshold, seeds.child(name).numpy(), looks=together)
         for name, scores in identity.adversaries.items()
     }
     strongest: dict[str, str] = {}
@@ -67,8 +83,12 @@ def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds
 
     `control`: balanced accuracy of the same adversary on raw scans (for an adversary of maps, on the maps made of them), in the
     run of the same recipe; `counts`: whether that is enough for its failure to say anything. None where the run has no raw scans.
+
+    `knows`: it tells patients apart, by `holm_p`, which holds for the whole `family`. Of the strongest of many adversaries that
+    know nothing, every third tells patients apart by an interval of its own.
     """
     raw = _raw(views, described)
+    adjusted = _adjusted(views, described)
     for view in views:
         identity = view.identity
         for name, found in view.found.items():
@@ -79,6 +99,8 @@ def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds
             control = next(
                 (raw[key] for seen in ("code", "labels") if (key := (against, identity.kind, seen, name)) in raw), None
             )
+            p = adjusted[identity.variant, identity.kind, identity.view, name]
+            knows = p is not None and p <= LEVEL
             paper = published.KIM2019_IDENTITY.get(identity.variant, {})
             of_paper = strongest and identity.view == "code"
             yield {
@@ -100,10 +122,12 @@ def identity_rows(views: Sequence[Verified], described: Mapping[str, Row], seeds
                 **interval_columns("auc", found.auc),
                 "strength": number(found.strength),
                 "detectable": number(found.detectable),
-                "knows": found.knows,
+                "p": number(found.p),
+                "holm_p": p,
+                "knows": knows,
                 "control": None if control is None else number(control.balanced.mean),
                 "counts": None if control is None else control.passes_as_control,
-                "verdict": _verdict(found, control),
+                "verdict": _verdict(found, control, knows=knows),
                 **_retrieval_columns(
                     identity, identity.adversaries[name], seeds.child(identity.variant, identity.view, name)
                 ),
@@ -129,6 +153,19 @@ def numbered(pairs: np.ndarray) -> np.ndarray:
     return np.array([[names[name] for name in pair] for pair in np.asarray(pairs).tolist()])
 
 
+def _adjusted(views: Sequence[Verified], described: Mapping[str, Row]) -> dict[tuple[str, str, str, str], float | None]:
+    """The adjusted p by variant, kind of pairs, view and name; None where there was none to be had."""
+    families: dict[tuple[str, bool], dict[tuple[str, str, str, str], float]] = {}
+    for view in views:
+        seen = view.identity
+        families.setdefault(family(seen, described), {}).update(
+            {(seen.variant, seen.kind, seen.view, name): found.p for name, found in view.found.items()}
+        )
+    return {
+        key: number(p) for own in families.values() for key, p in zip(own, holm([*own.values()]).tolist(), strict=True)
+    }
+
+
 def _raw(
     views: Sequence[Verified], described: Mapping[str, Row]
 ) -> dict[tuple[str | None, str, str, str], Verification]:
@@ -141,12 +178,12 @@ def _raw(
     }
 
 
-def _verdict(found: Verification, control: Verification | None) -> str:
+def _verdict(found: Verification, control: Verification | None, *, knows: bool) -> str:
     if found is control:
         return "passes as control" if found.passes_as_control else "too weak for a control"
     if control is None:
-        return "tells patients apart" if found.knows else "no control in this run"
-    return verdict(found, control)
+        return "tells patients apart" if knows else "no control in this run"
+    return verdict(found, control, knows=knows)
 
 
 def _retrieval_columns(identity: Identity, scores: Scores, seeds: Seeds) -> Row:

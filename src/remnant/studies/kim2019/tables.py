@@ -11,7 +11,7 @@ from remnant.measure.membership_inference import MembershipTest
 from remnant.studies import published
 from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.difference_tables import difference_rows
-from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
+from remnant.studies.kim2019.identity_tables import family, identity_rows, looks, primary_kind, verified
 from remnant.studies.kim2019.inversion_tables import inversion_rows
 from remnant.studies.kim2019.membership import membership_rows
 from remnant.studies.kim2019.overlap_tables import by_class, robustness_rows, segmentation_rows, transfer_rows
@@ -60,8 +60,10 @@ def make_tables(
     def ordered(records: Sequence[Record]) -> list[Record]:
         return sorted(records, key=lambda record: [*variants].index(record.variant))
 
+    together = looks(identities, words)
     views = [
-        verified(each, seeds.child("verified", each.variant, each.kind, each.view)) for each in ordered(identities)
+        verified(each, seeds.child("verified", each.variant, each.kind, each.view), together[family(each, words)])
+        for each in ordered(identities)
     ]
     inversions, segmented = ordered(inversions), ordered(segmented)
     identity = [*identity_rows(views, words, seeds.child("identity"))]
