@@ -77,7 +77,9 @@ def accessors(folder: Path) -> dict[str, Any]:
         return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
     def results(name: str) -> Published:
-        return Published(name, read(f"{name}/results")["tables"])
+        file = read(f"{name}/results")
+        # Of an audit the one table of findings, and the controls.
+        return Published(name, file["tables"] | {part: file[part] for part in ("findings", "controls") if part in file})
 
     def setup(name: str) -> dict:
         """What stands beside the tables of a run: patients, scans, settings, commit."""

@@ -255,6 +255,14 @@ def test_a_check_holds_the_models_against_those_who_trained_them(tmp_path, monke
         trained = replace(trained, images=Images(images.images, labels, images.patients))
     monkeypatch.setattr("remnant.audit.trained.read_trained", lambda *given: trained)
     with pytest.raises(typer.Exit) as ended:
-        audit_folds(tmp_path, Beside(None, None, None), tmp_path, AuditConfig(), "check", resume=False, quiet=True)
+        audit_folds(
+            tmp_path,
+            Beside(None, None, None),
+            tmp_path,
+            AuditConfig(appetite={"attribute": False}),
+            "check",
+            resume=False,
+            quiet=True,
+        )
     assert ended.value.exit_code == (3 if exchanged else 0)
     assert ("answers worse than chance" in capsys.readouterr().out) == exchanged

@@ -97,7 +97,8 @@ def test_inversion_costs_by_its_pairs(tmp_path):
     own = material(Classifier, leaks=False)
     access, work = seen_latents(own.target, own.candidates, None), Work(Seeds(0), tmp_path)
     few, many = (INVERSION.cost(access, own.images, InversionSettings(pairs=pairs), work) for pairs in (50, 5000))
-    assert 20 < many / few < 20_000
+    # Each is one timed step times the pairs: how long a step takes is the machine's.
+    assert many > 20 * few
 
 
 TARGET = """\

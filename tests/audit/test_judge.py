@@ -48,8 +48,9 @@ def test_exposed_is_beyond_the_null_at_the_level_with_sound_controls():
     assert outcome_of(finding(), SOUND) == "exposed"
     assert outcome_of(finding(adjusted_p=0.01), SOUND) == "exposed"
     assert outcome_of(finding(adjusted_p=0.0101), SOUND) == "not shown"
-    assert outcome_of(finding(low=0.0), SOUND) == "not shown"
-    assert outcome_of(finding(null=0.2, low=0.2), SOUND) == "not shown"
+    assert outcome_of(finding(low=0.0), SOUND) == "too few patients"
+    assert outcome_of(finding(null=0.2, low=0.2), SOUND) == "too few patients"
+    assert outcome_of(finding(low=0.0, adjusted_p=0.0101), SOUND) == "not shown"
     assert outcome_of(finding(null=0.1), SOUND) == "exposed"
 
 
@@ -149,10 +150,32 @@ def test_scores_of_few_values_expose_and_clear_nobody():
 
 def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     alone = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01))], SOUND)
-    assert alone.ruling == "cannot tell" and "above the limit of 0.05, but not so after all" in alone.sentence
+    assert (
+        alone.ruling == "cannot tell"
+        and "above the limit of 0.05, but not surely: at least 0.01 when all" in alone.sentence
+    )
     unadjusted = judged(LIMIT, [told(finding(adjusted_p=0.2))], SOUND)
-    assert "above the limit of 0.05, but not so after all" in unadjusted.sentence
+    assert "above the limit of 0.05, but not surely: p = 0.20 when all" in unadjusted.sentence
     assert "on both sides of" in judged(LIMIT, [told(finding(low=0.05, bound_low=0.01))], SOUND).sentence
+
+
+def test_an_exposure_of_too_few_for_an_interval_is_told_before_controls_of_silence():
+    few = told(finding(n=8, low=None, high=None, bound_low=None))
+    found = judged(LIMIT, [told(finding(**CLEAR)), few], (control("blind"), control("planted", None)))
+    assert (found.ruling, found.finding) == ("cannot tell", 1)
+    assert found.sentence.startswith("Patients are exposed: membership advantage 0.30 (margin). 8 are too few")
+
+
+def test_how_many_would_tell_is_of_the_limit_that_may_be_passed():
+    """The number that would show it outside, and not the one that would clear it of another limit."""
+    near = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))
+    far = told(finding(**SILENT | {"statistic": "tpr_at_10_fpr", "null": 0.1, "value": 0.14, "high": 0.3}))
+    rate = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
+    found = verdict_of([LIMIT, rate], [near, far], SOUND)
+    held = {one.limit: one for one in found.judged}
+    assert held["membership_advantage"].above and held["membership_advantage"].patients == 230
+    assert found.sentence.endswith("About 230 patients would tell whether it is outside.")
+    assert verdict_of([rate], [far], SOUND).sentence.endswith("patients would tell.")
 
 
 def test_limits_are_told_beyond_chance_everywhere():

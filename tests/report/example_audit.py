@@ -17,7 +17,7 @@ from remnant.report.audit_rows import forest_rows, limit_rows
 
 SENTENCES = {
     "outside": "Outside the risk appetite: membership advantage is above the limit.",
-    "within": "Within the risk appetite, against the attacks that were run.",
+    "within": "Within the risk appetite, against the attacks that were run: membership advantage.",
     "cannot tell": "Cannot tell whether the model is within the risk appetite. About 670 patients would tell.",
 }
 LONG = "Wherever Widely Wandering Women Wonder, Walls Watch " * 5  # as wide and as long as texts get

@@ -22,6 +22,7 @@ from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 LEVEL = 0.05  # of controls
 CLASSES = {"sex": ("women", "men"), "age": ("younger", "older")}
 MOST_SPREAD = 0.5  # standard deviation of read or not, at most
+MOST_GAP = 2.0  # of J, which is from -1 to 1
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,17 @@ def attribute_rows(
                     n=m + n,
                     **ends(found.value, wide.value),
                     p=number(found.p),
-                    # One-sided, as p is. J is twice the share of right answers, of which this is.
-                    detectable=number(2 * smallest_detectable_gap(MOST_SPREAD, m, n, alpha=2 * share)) if gap else None,
+                    detectable=_detectable(m, n, share) if gap else None,
                     counts=_counts(read, truth.attribute, gap=gap),
                 )
             )
     return rows
+
+
+def _detectable(m: int, n: int, level: float) -> float | None:
+    """The gap in J that 80% power would show, one-sided as p is; None where none would. Twice that in right answers."""
+    least = number(2 * smallest_detectable_gap(MOST_SPREAD, m, n, alpha=2 * level))
+    return least if least is not None and least <= MOST_GAP else None
 
 
 def skill_rows(claims: Sequence[Attributes], truths: Sequence[Truth], roles: Mapping[str, int]) -> list[Row]:

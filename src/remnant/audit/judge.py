@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from remnant.audit.alike import groups_unchecked
-from remnant.audit.words import against, not_measured, ruling_sentence, without_limit
+from remnant.audit.words import against, exposed_few, not_measured, not_surely, ruling_sentence, without_limit
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
 
@@ -33,6 +33,9 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
         return "not testable"
     if seen and (finding.value if finding.low is None else finding.low) > finding.null:
         return "exposed"
+    if seen and finding.value > finding.null:
+        # Shown, and of too few to say by how much at the least.
+        return "too few patients"
     positive = [control for control in own if control.kind in POSITIVE]
     # Who sees what the very training leaves is not blind, whatever was planted besides.
     if any(control.passed is False for control in positive) and not any(control.passed for control in positive):
@@ -55,8 +58,8 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if not places:
         return Judged(limit=limit.name, ruling="cannot tell", sentence=not_measured(limit))
 
-    def ruled(ruling: Ruling, place: int, sentence: str, patients: int | None = None) -> Judged:
-        return Judged(limit=limit.name, ruling=ruling, sentence=sentence, finding=place, patients=patients)
+    def ruled(ruling: Ruling, place: int, sentence: str, patients: int | None = None, *, above: bool = False) -> Judged:
+        return Judged(limit=limit.name, ruling=ruling, sentence=sentence, finding=place, patients=patients, above=above)
 
     low = {i: _excess(findings[i], findings[i].bound_low, -math.inf) for i in places}
     high = {i: _excess(findings[i], findings[i].high, math.inf) for i in places}
@@ -64,18 +67,25 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if above:
         strongest = max(above, key=lambda i: low[i])
         return ruled("outside", strongest, against(findings[strongest], limit, "above"))
+    few = [i for i in places if findings[i].outcome == "exposed" and findings[i].low is None]
+    if few:
+        return ruled("cannot tell", few[0], exposed_few(findings[few[0]]))
     worst = max(places, key=lambda i: (high[i], _excess(findings[i], findings[i].value, -math.inf)))
     if reason := _open([findings[i] for i in places], findings, controls):
         return ruled("cannot tell", worst, reason)
     if high[worst] <= limit.value:
         return ruled("within", worst, against(findings[worst], limit, "below"))
     alone = _excess(findings[worst], findings[worst].low, -math.inf) > limit.value
-    side, ending = ("above", ", but not so after all that was tested") if alone else ("on both sides of", "")
+    side, ending = "on both sides of", ""
+    if alone:
+        # One of many tests: what is above by itself may be so by chance.
+        side, ending = "above", not_surely(findings[worst], limit)
     return ruled(
         "cannot tell",
         worst,
         against(findings[worst], limit, side, ending),
         patients_that_tell(findings[worst], limit),
+        above=_excess(findings[worst], findings[worst].value, -math.inf) > limit.value,
     )
 
 
@@ -101,8 +111,9 @@ def verdict_of(
         sentence=ruling_sentence(ruling, held),
         reasons=list(
             dict.fromkeys(
-                told
-                + (kept if ruling == "cannot tell" else [])
+                # What keeps it open from outside, such as images of another range, is the cause of much else.
+                (kept if ruling == "cannot tell" else [])
+                + told
                 + (groups_unchecked(controls) if _by_membership(ruling, held, findings) else [])
                 + _of_recipe(controls)
             )
@@ -113,14 +124,15 @@ def verdict_of(
 
 
 def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
-    """About how many patients, dealt to the groups as these, would bring the interval's end to the limit; None for no number.
+    """About how many patients, dealt to the groups as these, would bring the end that decides to the limit; None for no number.
 
-    An interval narrows with the square root of the number of patients; the estimate is taken for the truth.
+    That is the upper end of the interval, or, above the limit, the lower one of all findings together. Both narrow with the
+    square root of the number of patients; the estimate is taken for the truth.
     """
-    if finding.value is None or finding.low is None or finding.high is None:
+    if finding.value is None or finding.bound_low is None or finding.high is None:
         return None
     away = finding.value - finding.null - limit.value
-    half = finding.high - finding.value if away < 0 else finding.value - finding.low
+    half = finding.high - finding.value if away < 0 else finding.value - finding.bound_low
     if away == 0 or half <= 0:
         return None
     needed = finding.n * (half / away) ** 2

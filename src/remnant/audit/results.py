@@ -14,6 +14,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Control, Finding, Scenario
 from remnant.base.results import Row, Section, Value
 
+TAIL = "A few exposed patients among many, told at false positive rates below 10%, would not be seen."
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -45,6 +47,9 @@ def conclude(
     """
     judged = [finding.model_copy(update={"outcome": outcome_of(finding, controls)}) for finding in findings]
     limits = config.appetite.limits(config.scenario)
+    # Neither the advantage nor the rate at 10% sees a handful who are told without any false alarm.
+    tail = [TAIL] if any(finding.statistic == "tpr_at_10_fpr" for finding in findings) else []
+    provenance_of_run["not_tested"] = [*provenance_of_run.get("not_tested", []), *tail]
     return AuditResults(
         title=title,
         model=dict(model),

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from remnant.base.findings import Finding, Judged, Limit, Ruling
 from remnant.base.terms import LIMITS, STATISTICS, measured
-from remnant.base.texts import enumerated
+from remnant.base.texts import enumerated, p_said
+from remnant.measure.intervals import FEWEST
 
 
 def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
@@ -18,6 +19,20 @@ def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     )
 
 
+def exposed_few(finding: Finding) -> str:
+    """An exposure of so few patients that no interval can be held against a limit."""
+    what = f"{STATISTICS[finding.statistic]} {measured(finding)} ({finding.view})"
+    return f"Patients are exposed: {what}. {finding.n} are too few for an interval: from {FEWEST} a group there is one."
+
+
+def not_surely(finding: Finding, limit: Limit) -> str:
+    """Why a finding whose own interval lies above a limit does not pass it: all tests are counted together."""
+    if finding.bound_low is not None and finding.bound_low - finding.null <= limit.value:
+        least = f"{finding.bound_low:.2f}".replace("-", "−")
+        return f", but not surely: at least {least} when all tests are counted together"
+    return f", but not surely: {p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)} when all tests are counted together"
+
+
 def not_measured(limit: Limit) -> str:
     """Why a limit has no finding."""
     return f"No attack that applies measures {LIMITS[limit.name]}; `{limit.name} = false` in [appetite] leaves it out."
@@ -29,12 +44,18 @@ def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
         passed = [LIMITS[one.limit] for one in held if one.ruling == "outside"]
         return f"Outside the risk appetite: {enumerated(passed)} {'is' if len(passed) == 1 else 'are'} above the limit."
     if ruling == "within":
-        return "Within the risk appetite, against the attacks that were run."
+        tested = enumerated([LIMITS[one.limit] for one in held])
+        return f"Within the risk appetite, against the attacks that were run: {tested}."
     if not held:
         return "Cannot tell: the risk appetite asks for nothing."
-    needed = [one.patients for one in held if one.patients]
-    open_ones = sum(one.ruling == "cannot tell" for one in held)
-    more = f" About {max(needed):,} patients would tell." if needed and len(needed) == open_ones else ""
+    undecided = [one for one in held if one.ruling == "cannot tell"]
+    passing = [one.patients for one in undecided if one.patients and one.above]
+    needed = [one.patients for one in undecided if one.patients]
+    more = ""
+    if passing:
+        more = f" About {min(passing):,} patients would tell whether it is outside."
+    elif needed and len(needed) == len(undecided):
+        more = f" About {max(needed):,} patients would tell."
     return f"Cannot tell whether the model is within the risk appetite.{more}"
 
 

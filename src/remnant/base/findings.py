@@ -103,13 +103,14 @@ class Limit(ResultsPart):
 
 class Judged(ResultsPart):
     """One limit held against the findings. `finding`: the place of the one that decides. `patients`: how many would tell, None
-    where it is told or no number would."""
+    where it is told or no number would; `above`: whether they would by its being above the limit, where its estimate lies."""
 
     limit: LimitName
     ruling: Ruling
     sentence: str
     finding: int | None = pydantic.Field(None, ge=0)
     patients: int | None = None
+    above: bool = False
 
 
 class Verdict(ResultsPart):

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from remnant.measure.intervals import FEWEST, Interval, per_patient
 
@@ -45,7 +45,13 @@ def advantage_p(members: np.ndarray, non_members: np.ndarray) -> float:
     members, non_members = per_patient(members, "members"), per_patient(non_members, "non-members")
     if not len(members) or not len(non_members):
         return math.nan
-    return float(stats.ks_2samp(members, non_members, alternative="less").pvalue)
+    p = float(stats.ks_2samp(members, non_members, alternative="less").pvalue)
+    return max(p, least_p(len(members), len(non_members)))
+
+
+def least_p(m: int, n: int) -> float:
+    """The smallest p that a deal of m and n patients can have, which sums of rounded numbers may fall short of."""
+    return float(np.exp(special.gammaln(m + 1) + special.gammaln(n + 1) - special.gammaln(m + n + 1)))
 
 
 def above_rate(members: np.ndarray, non_members: np.ndarray, rate: float) -> tuple[float, float]:

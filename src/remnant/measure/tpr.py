@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from remnant.measure.advantage import wilson
+from remnant.measure.advantage import least_p, wilson
 from remnant.measure.auc import few
 from remnant.measure.intervals import Interval, per_patient
 
@@ -50,7 +50,7 @@ def true_positive_p(members: np.ndarray, non_members: np.ndarray, rate: float) -
         return math.nan
     place = max(1, math.floor(rate * (n + 1) + 1e-9))
     count = int((members > np.sort(non_members)[-place]).sum())
-    return float(np.clip(stats.nhypergeom.sf(count - 1, m + n, m, place), 0, 1))
+    return min(1.0, max(float(stats.nhypergeom.sf(count - 1, m + n, m, place)), least_p(m, n)))
 
 
 def _members_above(members: np.ndarray, non_members: np.ndarray) -> np.ndarray:

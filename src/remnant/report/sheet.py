@@ -11,7 +11,7 @@ from remnant.base.findings import AttackRun, AuditResults, Criterion, Finding
 from remnant.base.results import Value
 from remnant.base.terms import CRITERIA, LIMITS, STATISTICS, capital, measured
 from remnant.base.texts import short
-from remnant.report.audit_rows import beyond, by_strength, limit_rows
+from remnant.report.audit_rows import beyond, by_strength, control_name, control_outcome, limit_rows
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 NAME, LINE, TEXT = 60, 110, 190  # characters of a name, of a line, of two or three
@@ -58,6 +58,7 @@ class Sheet:
     not_asked: str
     set_on: str
     results: list[Result]
+    controls: str
     untested: Listed
     filled_in: dict[str, str] = field(default_factory=dict)
 
@@ -87,6 +88,7 @@ def sheet_of(results: AuditResults) -> Sheet:
         not_asked=", ".join(LIMITS[limit.name] for limit in results.limits if not limit.asked),
         set_on=short(about.get("criterion_set_on", ""), 30),
         results=[_result(criterion, results) for criterion in get_args(Criterion)],
+        controls=short(_controls(results), TEXT),
         untested=_listed(untested(results), UNTESTED, TEXT),
         filled_in={name: short(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
     )
@@ -149,6 +151,15 @@ def _result(criterion: Criterion, results: AuditResults) -> Result:
     asked = any(limit.asked for limit in results.limits if CRITERION_OF.get(limit.statistic, "inference") == criterion)
     why = "No attack that measures it was run." if asked else "No limit asks for it, and no attack measured it."
     return Result(criterion, why, "not tested")
+
+
+def _controls(results: AuditResults) -> str:
+    """Every control by its outcome, what did not pass first; why silence clears nobody where there is none."""
+    by_outcome: dict[str, list[str]] = {}
+    for control in sorted(results.controls, key=lambda one: (one.passed is True, one.passed is None)):
+        by_outcome.setdefault(control_outcome(control), []).append(control_name(control))
+    told = [f"{outcome}: {'; '.join(dict.fromkeys(names))}" for outcome, names in by_outcome.items()]
+    return f"{'. '.join(map(capital, told))}." if told else "None was run, so that silence would clear nobody."
 
 
 def _found(finding: Finding) -> str:

@@ -15,6 +15,7 @@ from remnant.studies.lee2025 import page
 from remnant.studies.lee2025.findings import findings, headline
 from remnant.studies.lee2025.kept import Progression, write_attacked, write_groups, write_progression
 from remnant.studies.lee2025.leak_findings import whole
+from remnant.studies.lee2025.targets import CONTROLS
 
 PRIOR = "A generator of 64 x 64 pixels, trained on 500 public radiographs."
 
@@ -53,6 +54,18 @@ def test_the_headline_names_who_is_flagged_with_the_prior_beside(tables):
     assert re.search(r"reconstructions come \d+% \[\d+%, \d+%\] nearer to training patients than to non-members", text)
     first = findings(tables)[0]
     assert first.startswith("Treat checkpoints trained like the overfit CNN as patient data")
+
+
+def test_who_is_given_away_by_answers_is_patient_data_too(tables):
+    """Whatever the attack on the weights found, and serving the model in place of its file does not help."""
+    shown = [{"target": "cnn", "outcome": "shown", "control": False, "auc": 0.9, "sentence": "It leaks."}]
+    first = findings(tables | {"membership_verdicts": shown})[0]
+    assert first.startswith("Treat checkpoints trained like the CNN and overfit CNN as patient data")
+    assert "does not help" in first and "rather than weights" not in first
+    kept = [row if row["target"] in CONTROLS else row | {"flagged": False} for row in tables["leak"]]
+    silent = tables | {"leak": kept}
+    assert findings(silent | {"membership_verdicts": shown})[0].startswith("Treat checkpoints trained like the CNN as")
+    assert "was not shown to get anything" in findings(silent)[0]
 
 
 def test_the_headline_begins_with_the_attack_that_exposes_more_checkpoints(tables):
@@ -227,15 +240,17 @@ def test_a_mitigation_helps_only_beyond_chance(tables):
 def test_a_target_that_learned_nothing_is_compared_with_nothing(tables):
     none = changed(tables, "mitigations", {"balanced": 0.52, "comparable": False}, target="cnn")
     assert "(AUC 0." not in said(none).partition("There are stronger")[0]
-    assert "What learned nothing leaks nothing" in said(none) and "below 0.7: CNN 0.52." in said(none)
+    assert "may leak all the same" in said(none) and "below 0.7: CNN 0.52." in said(none)
     assert "What learned nothing" not in said(tables)
 
 
 def test_a_flagged_target_is_not_among_those_without_a_leak(tables):
-    (silent,) = (text for text in findings(tables) if text.startswith("Where no leak was shown"))
+    (silent,) = (text for text in findings(tables) if text.startswith("Where the weights were not shown to leak"))
     assert "CNN in" in silent and "overfit CNN" not in silent
     none = changed(tables, "leak", {"flagged": False}, target="cnn_overfit", flagged=True)
-    assert any(text.startswith("Where no leak was shown") and "overfit CNN" in text for text in findings(none))
+    assert any(
+        text.startswith("Where the weights were not shown to leak") and "overfit CNN" in text for text in findings(none)
+    )
 
 
 def test_a_stronger_method_wins_only_beyond_chance(tables):

@@ -44,7 +44,7 @@ def mitigations(tables: Tables) -> list[str]:
 
 
 def _useless(rows: list[Row]) -> str:
-    """Which targets learned too little to be compared, with their balanced accuracy on validation patients."""
+    """Which targets are of too little use to be compared, with their balanced accuracy on validation patients."""
     accuracy = {str(row["target"]): row["balanced"] for row in rows}
     accuracy |= {str(row["against"]): row["balanced_against"] for row in rows}
     weak = {name: value for name, value in accuracy.items() if value is None or value < USEFUL}
@@ -52,8 +52,8 @@ def _useless(rows: list[Row]) -> str:
         return ""
     parts = (f"{label(name)} {'unknown' if value is None else f'{value:.2f}'}" for name, value in weak.items())
     return (
-        "What learned nothing leaks nothing, so these cannot be compared for mitigation. Their balanced accuracy on validation "
-        f"patients is below {USEFUL:.1f}: {', '.join(parts)}."
+        "What does not generalise is no mitigation, and may leak all the same, so these cannot be compared. Their balanced "
+        f"accuracy on validation patients is below {USEFUL:.1f}: {', '.join(parts)}."
     )
 
 

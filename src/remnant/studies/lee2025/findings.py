@@ -143,7 +143,7 @@ def findings(tables: Tables) -> list[str]:
     """What the tables mean and what to do, a paragraph each."""
     seen, targets, found = control_seen(tables), judged(tables), exposed(tables)
     said = [control_missed(tables)] if seen is False else []
-    said.append(_what_to_do(targets, found, seen))
+    said.append(_what_to_do(targets, found, _by_output(tables, targets), seen))
     if targets:
         said += controls_in_words(tables)
         # What helps has a paragraph of its own, but nobody who is exposed is left out here.
@@ -154,19 +154,30 @@ def findings(tables: Tables) -> list[str]:
     return [text for text in said if text]
 
 
-def _what_to_do(targets: list[str], found: list[str], seen: bool | None) -> str:
+def _by_output(tables: Tables, targets: list[str]) -> list[str]:
+    """Which targets' own output was shown to give their training patients away."""
+    shown = {str(row["target"]) for row in membership_shown(tables.get("membership_verdicts", []))}
+    return [target for target in targets if target in shown]
+
+
+def _what_to_do(targets: list[str], found: list[str], by_output: list[str], seen: bool | None) -> str:
+    """`found` by the attack on the weights, `by_output` by their answers: patient data both."""
     if not targets:
         return (
             "What this shows is what a stranger would have in hand after an attack, not whether it is anybody. To "
             "learn whether the images resemble those who trained the model more than others, give a cohort of both by "
             "`--against`."
         )
-    if found:
+    if leaking := [target for target in targets if target in (*found, *by_output)]:
         return (
-            f"Treat {_these(targets, found)} as patient data: do not publish the file or send it on without the "
+            f"Treat {_these(targets, leaking)} as patient data: do not publish the file or send it on without the "
             "agreement that would cover the images themselves. Before a release, train with less memory of single "
-            "patients (see what helps, below), audit that checkpoint again, and give away outputs rather than weights "
-            "where that will do."
+            "patients (see what helps, below) and audit that checkpoint again."
+            + (
+                " Answers give them away as weights do: to serve the model in place of its file does not help."
+                if by_output
+                else " Give away outputs rather than weights where that will do."
+            )
         )
     if seen is False:
         return "Until the control is seen, keep the checkpoints as you keep the images."

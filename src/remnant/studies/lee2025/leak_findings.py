@@ -153,7 +153,8 @@ def targets_in_words(tables: Tables, targets: Sequence[str]) -> Iterator[str]:
     silent = [_silent(row) for target in targets if not flagged(tables, target) and (row := deciding(tables, target))]
     if silent:
         yield (
-            "Where no leak was shown, the attack gained no more on training patients than chance and its controls allow: "
+            "Where the weights were not shown to leak, the attack on them gained no more on training patients than chance and "
+            "its controls allow: "
             f"{'; '.join(silent)}."
         )
     yield from _explained(tables, targets)
