@@ -57,6 +57,22 @@ def test_many_targets_are_summed_up_by_the_strongest():
     assert said.startswith("c: The model's own output distinguishes")
     assert said.endswith("Of the other targets, it was shown of 1, not shown of 2.")
     assert membership_summary([]) == []
+    silent = verdicts_of(control=0.3, a=0.0, b=0.2)
+    (said,) = membership_summary(silent)
+    assert said.startswith("b: ") and "control: " in membership_summary(silent[:1])[0]
+    assert membership_summary(silent, ["b"])[0].startswith("a: ")
+
+
+def test_of_what_is_left_open_the_strongest_signal_is_told_and_how_many_there_are():
+    tests = {name: {"dice": a_test(shift)} for name, shift in {"raw": 4.0, "a": 1.5, "b": 3.0}.items()}
+    apart = a_test(4.0, 2)
+    left = membership_tables({name: ByOutput(own, apart) for name, own in tests.items()})["membership_verdicts"]
+    (said,) = membership_summary(left, ["raw"])
+    assert said.startswith("b: Whether the model's own output gives its training patients away cannot be told.")
+    assert f"AUC {tests['b']['dice'].auc.mean:.2f}" in said
+    assert said.endswith(
+        "It is left open of 3 of 3 targets; of those that are no control this one has the strongest signal."
+    )
     assert "other targets" not in membership_summary(verdicts_of(a=0.0))[0]
 
 

@@ -2,11 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from remnant.base.results import Row, matching, number
+from remnant.base.texts import counted
 from remnant.measure.intervals import Interval
 from remnant.measure.membership import TruePositives
 from remnant.measure.membership_inference import MembershipTest
@@ -22,14 +23,26 @@ def membership_findings(verdicts: Sequence[Row]) -> list[str]:
     return [f"{label(row['target'])}{made[bool(row['control'])]}: {row['sentence']}" for row in verdicts]
 
 
-def membership_summary(verdicts: Sequence[Row]) -> list[str]:
-    """One paragraph for many targets: the strongest, and how many others there are of each outcome."""
+def membership_summary(verdicts: Sequence[Row], controls: Collection[str] = ()) -> list[str]:
+    """One paragraph for many targets: the strongest, and how many others there are of each outcome.
+
+    The strongest is the one whose signal has the largest AUC: of those that it was shown of, if any; a target that is no control
+    nor among the `controls`, those that stand beside what is judged, goes before one that is.
+    """
     if not verdicts:
         return []
-    shown = membership_shown(verdicts)
-    first = shown[0] if shown else verdicts[0]
+    first = max(
+        membership_shown(verdicts) or verdicts,
+        key=lambda row: (not (row["control"] or row["target"] in controls), row["strongest_auc"] or 0.0),
+    )
     said = f"{label(first['target'])}: {first['sentence']}"
     others = Counter(str(row["outcome"]) for row in verdicts if row is not first)
+    if first["outcome"] == "cannot tell":
+        left = others.pop("cannot tell", 0) + 1
+        said += (
+            f" It is left open of {left} of {counted(len(verdicts), 'target')}; of those that are no control this one has the "
+            "strongest signal."
+        )
     counts = [f"{words} of {others[outcome]}" for outcome, words in OUTCOMES.items() if others[outcome]]
     return [f"{said} Of the other targets, it was {', '.join(counts)}." if counts else said]
 

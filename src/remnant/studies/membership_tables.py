@@ -30,7 +30,8 @@ def membership_tables(tested: Mapping[str, ByOutput], key: str = "target") -> di
     """Both tables of what was tested together, by target, whose name stands in the column `key`.
 
     `membership`: a row a signal and one for the blind baseline. `holm_p` is over all signals of all targets.
-    `membership_verdicts`: a row a target, with `outcome`, `sentence` and the `signal` that shows it with its `auc`.
+    `membership_verdicts`: a row a target, with `outcome`, `sentence`, the `signal` that shows it with its `auc`, and
+    `strongest_auc`, the largest of any signal.
     """
     looks = [(target, signal) for target, one in tested.items() for signal in one.tests]
     adjusted = dict(
@@ -47,7 +48,10 @@ def membership_tables(tested: Mapping[str, ByOutput], key: str = "target") -> di
         rows.append(_row({key: target, "signal": BLIND}, one.blind, None, 2 * LEVEL))
         verdict = judge(one.tests, one.blind, own, len(looks))
         auc = one.tests[verdict.signal].auc.mean if verdict.signal else None
-        verdicts.append({key: target, "control": one.control, **asdict(verdict), "auc": auc})
+        strongest = number(max(test.auc.mean for test in one.tests.values()))
+        verdicts.append(
+            {key: target, "control": one.control, **asdict(verdict), "auc": auc, "strongest_auc": strongest}
+        )
     return {"membership": rows, "membership_verdicts": verdicts}
 
 

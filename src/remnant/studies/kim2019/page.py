@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from remnant.base.results import Section
+from remnant.base.results import Row, Section
 from remnant.base.texts import counted
 from remnant.measure.verification import CONTROL
 from remnant.report.words import label
+from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.findings import exposed, findings, headline, highlights
 from remnant.studies.kim2019.identity_sections import every_adversary, identity_sections
 from remnant.studies.kim2019.identity_tables import primary_kind
@@ -58,7 +59,7 @@ def words(
         "title": TITLE,
         "headline": strongest_first(headline(tables), tables["membership_verdicts"], exposed=exposed(tables)),
         "highlights": highlights(tables),
-        "findings": [*findings(tables), *membership_summary(tables["membership_verdicts"])],
+        "findings": [*findings(tables), *_membership(tables["membership_verdicts"])],
         "threat_model": _threat_model(variants),
         "attacked": attacked,
         "not_tested": _not_tested(tables, variants),
@@ -72,6 +73,11 @@ def words(
             *every_adversary(tables),
         ],
     }
+
+
+def _membership(verdicts: list[Row]) -> list[str]:
+    """Raw scans' segmenters hide nothing: what is judged are those of the codes."""
+    return membership_summary(verdicts, [str(row["target"]) for row in verdicts if is_control(row)])
 
 
 def _recipe(departures: list[str]) -> Section:
