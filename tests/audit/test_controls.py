@@ -1,10 +1,13 @@
 """Controls of the groups: what their sentences name, and what they say where nothing was found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from remnant.audit.alike import groups_unchecked
-from remnant.audit.controls import blind_control, given_of
+from remnant.audit.controls import blind_control
+from remnant.audit.given import Given, given_of, words
 from remnant.base.findings import Control
 from remnant.measure.blind import blind_test, weighed
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
@@ -21,11 +24,29 @@ def test_the_blind_control_names_what_it_was_given_and_what_it_would_have_seen(s
     draw = np.random.default_rng(0)
     features = weighed(draw.normal(size=(80, 2)) + shift * (ROLES == MEMBER)[:, None])
     test = blind_test(features, ROLES, draw, 99)
-    found = blind_control(test, given_of(["age", "rows"]))
+    found = blind_control(test, Given(("age", "rows"), (), 40, 40))
     assert found.passed is passed
     assert found.sentence.startswith("Given age and rows, a classifier that never saw the model")
     ends = f"; {test.detectable(0.05 / 3):.2f} detectable)." if passed else "They differ by themselves."
     assert found.sentence.endswith(ends)
+
+
+def test_of_whom_little_is_known_a_blind_control_tells_little():
+    draw, many = np.random.default_rng(0), np.repeat([MEMBER, NON_MEMBER], 400)
+    test = blind_test(weighed(draw.normal(size=(800, 1))), many, draw, 19)
+    sex, age = draw.normal(size=(2, 800))
+    sex[np.r_[0:100, 400:500]] = np.nan
+    age[40:400] = age[409:] = np.nan
+    alone = blind_control(test, given_of({"age": age, "rows": np.ones(800)}, many))
+    assert alone.passed is None and alone.n == 49
+    assert alone.sentence.startswith("Age is known of 40 members and 9 non-members, too few to tell")
+    assert blind_control(test, given_of({"rows": sex}, many)).passed is None
+    both = blind_control(test, given_of({"age": age, "sex": sex}, many))
+    detectable = replace(test, members=300, non_members=300).detectable(0.05 / 3)
+    assert both.passed and both.n == 600
+    assert f"; {detectable:.2f} detectable). Of age too little" in both.sentence and "Given sex," in both.sentence
+    of_images = blind_control(test, given_of({"age": age}, many, images=True))
+    assert of_images.passed and of_images.n == 800 and "age, a" not in of_images.sentence
 
 
 @pytest.mark.parametrize(
@@ -40,7 +61,7 @@ def test_the_blind_control_names_what_it_was_given_and_what_it_would_have_seen(s
     ],
 )
 def test_what_a_blind_classifier_was_given_in_words(names, images, said):
-    assert given_of(names, images=images) == said
+    assert words(names, images=images) == said
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -13,8 +13,9 @@ from tests.report.example_audit import audit_results, control, finding
 from remnant.audit import table
 from remnant.audit.alike import groups_unchecked
 from remnant.audit.appetite import Appetite
-from remnant.audit.controls import blind_control, given_of, null_control, planted_control, recipe_control, reconciled
+from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control, reconciled
 from remnant.audit.fits import Fit
+from remnant.audit.given import Given
 from remnant.audit.judge import LEVEL, outcome_of, verdict_of
 from remnant.audit.planted import Dose
 from remnant.audit.recipe import SECTION, disagreement
@@ -25,6 +26,7 @@ from remnant.audit.words import against, not_measured, ruling_sentence
 from remnant.base.findings import AttackRun, Judged, Limit, LimitName, Outcome, Ruling, Scenario, Statistic
 from remnant.base.results import Section
 from remnant.measure.intervals import Interval
+from remnant.measure.membership_inference import membership_test
 from remnant.measure.swaps import SwapTest
 from remnant.report.audit import render_audit
 from remnant.report.egress import told_outside
@@ -115,13 +117,15 @@ def test_sentences_of_limits_and_verdicts():
 def test_sentences_of_controls():
     found = Interval(0.61, 0.43, 0.78, 120)
     draw = np.random.default_rng(0)
-    tests = [SimpleNamespace(auc=found, p=p, p_bound=False, detectable=lambda level: 0.7) for p in (0.002, 0.5)]
+    told = membership_test(draw.normal(size=120), np.repeat([1, -1], 60), draw)
+    tests = [replace(told, auc=found, p=p) for p in (0.002, 0.5)]
     many = ("age", "sex", "site: A", "site: B", "rows", "weight")
     said = [
-        blind_control(test, given_of(names, images=images), groups).sentence
+        blind_control(test, Given(names[:enough], names[enough:], 60, 60, images), groups).sentence
         for test in tests
         for images in (False, True)
         for names in (many[: 1 + count] for count in range(len(many)))
+        for enough in range(len(names) + 1)
         for groups in ("the groups", "one fold from the others")
     ]
     said += groups_unchecked([])

@@ -164,8 +164,9 @@ def test_members_of_a_fold_are_those_who_trained_its_model():
         (5, 5, 1, True),
         (5, 5, 3, None),
         (6, 6, 4, True),
-        (1, 99, 1, True),
-        (1, 98, 1, None),
+        (4, 99, 1, None),
+        (5, 99, 1, True),
+        (1, 99, 1, None),
     ],
 )
 def test_so_few_that_chance_could_find_them_tell_nothing(planted, others, looks, passed):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from remnant.audit.config import AuditConfig
+from remnant.audit.planted import FEWEST
 from remnant.audit.scores import read_scores
 from remnant.audit.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.measure.membership_inference import MEMBER
+from remnant.report.sheet import counted_patients
 
 
 def write(path, members, others, planted=(), traits=True, references=()):
@@ -82,7 +84,10 @@ def test_without_traits_it_is_said_what_to_add(tmp_path):
 def test_planted_members_are_a_control_and_no_evidence(tmp_path):
     found = audited(tmp_path, draw(0, 60), draw(0, 60, 2), draw(6, 30, 3))
     assert found.findings[0].n == 120
-    assert found.cohort["planted"] == 30
+    told = {name: found.cohort[name] for name in ("patients", "members", "non_members", "planted", "rows")}
+    assert told == {"patients": 120, "members": 60, "non_members": 60, "planted": 30, "rows": 120}
+    assert {row["members_known"] for row in found.tables["balance"]} == {60}
+    assert "60 members, 60 non-members, 30 planted" in counted_patients(found)
 
 
 def test_so_few_planted_that_chance_might_find_them_clear_nobody(tmp_path):
@@ -97,6 +102,38 @@ def test_so_few_planted_that_chance_might_find_them_clear_nobody(tmp_path):
         )
     )
     assert found.verdict.ruling == "cannot tell"
+
+
+@pytest.mark.parametrize(("count", "ruling"), [(2, "cannot tell"), (4, "cannot tell"), (5, "within")])
+def test_fewer_than_five_planted_make_no_control_however_small_p_is(tmp_path, count, ruling):
+    found = audited(tmp_path, draw(0, 500), draw(0, 500, 2), draw(9, count, 3), config=LENIENT)
+    (control,) = (one for one in found.controls if one.kind == "planted")
+    assert control.p < 1e-5 and control.passed is (True if count == FEWEST else None)
+    assert found.verdict.ruling == ruling
+
+
+@pytest.mark.parametrize(("known", "ruling"), [(1000, "within"), (400, "cannot tell"), (37, "cannot tell")])
+@pytest.mark.parametrize("trait", ["age", "site"])
+def test_a_trait_that_is_hardly_known_does_not_make_groups_alike(tmp_path, known, ruling, trait):
+    path = write(tmp_path / "scores.csv", draw(0, 500), draw(0, 500, 2), draw(6, 10, 3), traits=False)
+    first, *rows = path.read_text().splitlines()
+    random = np.random.default_rng(4)
+    values = {
+        "age": random.normal(60, 9, 2000).round(),
+        "site": [f"clinic {'ABC'[i]}" for i in random.integers(3, size=2000)],
+    }
+    share = {True: known - known // 2, False: known // 2}  # of members, and of others
+    told = [str(values[trait][i]) if i < 1000 and i % 500 < share[i < 500] else "" for i in range(1010)]
+    path.write_text("\n".join([f"{first},{trait}", *(f"{row},{value}" for row, value in zip(rows, told, strict=True))]))
+    found = audit_scores(path, LENIENT, tmp_path / "run")
+    (blind,) = (one for one in found.controls if one.kind == "blind")
+    assert found.verdict.ruling == ruling and blind.passed is (True if known == 1000 else None)
+    assert blind.n == known
+    if known < 1000:
+        assert blind.sentence.startswith(
+            f"{trait.capitalize()} is known of {known // 2 + known % 2} members and {known // 2} "
+        )
+        assert blind.sentence in found.verdict.reasons
 
 
 def test_groups_that_differ_by_themselves_cannot_be_told(tmp_path):

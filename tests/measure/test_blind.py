@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from remnant.measure.blind import blind_test, weighed
 from remnant.measure.blind_ways import SingleColumns
@@ -68,6 +69,20 @@ def test_whatever_groups_differ_in_is_seen(kind):
         roles = np.repeat([MEMBER, NON_MEMBER], 40)
         found.append(blind_test(difference(kind, 40, random), roles, random, 199).p <= 0.025)
     assert sum(found) >= 4
+
+
+def test_a_trait_that_is_known_of_few_is_told_by_these():
+    """As by a rank test among them, however many others there are."""
+    random = np.random.default_rng(0)
+    roles = np.repeat([MEMBER, NON_MEMBER], 2000)
+    age = np.where(np.arange(4000) % 100 < 1, random.normal(60, 9, 4000) + 12 * (roles == MEMBER), np.nan)
+    known = np.isfinite(age)
+    single = SingleColumns(weighed(age[:, None]), roles, np.zeros(4000, dtype=int))
+    p = stats.mannwhitneyu(
+        age[known & (roles == MEMBER)], age[known & (roles == NON_MEMBER)], method="asymptotic"
+    ).pvalue
+    told = np.exp(-single.largest(roles))
+    assert np.log(told) == pytest.approx(np.log(p / 2), abs=0.3)
 
 
 def test_a_column_counts_by_its_share_of_its_block():

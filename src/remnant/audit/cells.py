@@ -9,8 +9,9 @@ import numpy as np
 from remnant.attacks.attack import Attack, Reconstructions, Scores, Work
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.audit import planted as planting
-from remnant.audit.controls import blind_control, given_of, planted_control
+from remnant.audit.controls import blind_control, planted_control
 from remnant.audit.fits import fit_of_members
+from remnant.audit.given import given_of
 from remnant.audit.identified import controls_of
 from remnant.audit.kept import keep_reconstructions, keep_scores, kept_shadows
 from remnant.audit.material import Material
@@ -64,13 +65,19 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
 def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """The blind baseline on the same patients; of a cross-validation, those of each fold against the others."""
     names, features = blind_features_of(material.candidates)
-    given = given_of(material.candidates.details, images=True)
+    details, patients = material.candidates.details, np.array(material.candidates.patients)
+    known = {
+        name: np.array([np.nan_to_num(np.asarray(values, float)[patients == one], nan=-np.inf).max() for one in names])
+        for name, values in details.items()
+    }
     draw = Seeds(seed).child("audit", "blind").numpy()
     if material.folds is None:
-        found = blind_test(features, np.array([material.roles[name] for name in names]), draw)
+        roles = np.array([material.roles[name] for name in names])
+        found, given = blind_test(features, roles, draw), given_of(known, roles, images=True)
         return {"controls": [blind_control(found, given).model_dump(mode="json")]}
     roles = material.folds.roles(names)
     found = blind_test(np.broadcast_to(features, (len(roles), *features.shape)), roles, draw)
+    given = given_of(known, roles, images=True)
     return {"controls": [blind_control(found, given, groups="one fold from the others").model_dump(mode="json")]}
 
 

@@ -2,15 +2,17 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from remnant.audit.given import Given, words
 from remnant.audit.judge import LEVEL as RECIPE_LEVEL
 from remnant.audit.rows import Scored, named
 from remnant.base.findings import Control
-from remnant.base.texts import enumerated, p_said, short
+from remnant.base.texts import p_said
 from remnant.measure.auc import auc_p_above, mann_whitney_auc
 from remnant.measure.blind import WAYS
 from remnant.measure.intervals import Interval
@@ -18,28 +20,36 @@ from remnant.measure.membership_inference import MembershipTest, membership_test
 from remnant.measure.swaps import SwapTest
 
 PLANTED_AUC, PLANTED_LEVEL = 0.95, 0.01  # of a one-sided p
+# Planted patients, of fewer of whom no attack is said to find such: of two among thousands p is small, and two are no share.
+FEWEST_PLANTED = 5
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
-MOST_NAMED = 4  # columns, in a sentence
 
 
-def blind_control(test: MembershipTest, given: str, groups: str = "the groups") -> Control:
+def blind_control(test: MembershipTest, given: Given, groups: str = "the groups") -> Control:
     """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided. `given`: what it
-    knew, by `given_of`. `groups`: which ones it is to distinguish, in words."""
-    passed = test.p > LEVEL / 2
-    does, ending = "distinguishes", f"; {p_said(test.p, bound=test.p_bound)}). They differ by themselves."
-    if passed:
-        does, ending = "does not distinguish", f"; {test.detectable(LEVEL / WAYS):.2f} detectable)."
-    sentence = f"Given {given}, a classifier that never saw the model {does} {groups} (AUC {_said(test.auc)}{ending}"
-    return _of_test("blind", test, passed, sentence)
+    knew, and of how many. `groups`: which ones it is to distinguish, in words.
 
-
-def given_of(names: Iterable[str], *, images: bool = False) -> str:
-    """What a blind classifier knew, in words: of `images` what `attacks.membership.blind` takes, and columns by their `names`."""
-    # A column for each word of a trait is called after the trait.
-    columns = list(dict.fromkeys(short(name.split(": ")[0], 20) for name in names))
-    most = 1 if images else MOST_NAMED
-    shown = columns if len(columns) <= most else [*columns[: most - 1], f"{len(columns) - most + 1} more"]
-    return enumerated([*(["image size", "greys", "sharpness"] if images else []), *shown])
+    None where nothing was found and of too few patients anything is known; what would have been seen is told of those of whom it
+    is, and columns known of too few are not among what it was given.
+    """
+    if test.p <= LEVEL / 2:
+        what, said = words((*given.enough, *given.thin), images=given.images), p_said(test.p, bound=test.p_bound)
+        return _of_test(
+            "blind",
+            test,
+            False,
+            f"Given {what}, a classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}; {said}). "
+            "They differ by themselves.",
+        )
+    if not given.tells:
+        return _of_test("blind", test, None, given.lacking, given.members + given.non_members)
+    known = replace(test, members=given.members, non_members=given.non_members)
+    sentence = (
+        f"Given {words(given.enough, images=given.images)}, a classifier that never saw the model does not distinguish {groups} "
+        f"(AUC {_said(test.auc)}; {known.detectable(LEVEL / WAYS):.2f} detectable)."
+    )
+    left_out = f" Of {words(given.thin)} too little is known to count." if given.thin else ""
+    return _of_test("blind", test, True, sentence + left_out, given.members + given.non_members)
 
 
 def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
@@ -64,16 +74,17 @@ def planted_control(
     of so many `looks`. `dose`: how well they are remembered, in words; `learned`: whether that is as well as was asked.
 
     It passes with an AUC of `PLANTED_AUC` that chance does not give (exact p, times the looks), and fails with a lower one. None
-    where so few are planted that chance might, or where an attack that misses them may be missing what is not there.
+    where fewer than `FEWEST_PLANTED` are planted, or so few that chance might, or where an attack that misses them may be
+    missing what is not there.
     """
     found = mann_whitney_auc(planted, non_members)
     k, n = len(planted), len(non_members)
     p = min(1.0, looks * auc_p_above(planted, non_members))
-    seen, tells = found.mean >= PLANTED_AUC, looks / math.comb(k + n, k) <= PLANTED_LEVEL
+    seen, tells = found.mean >= PLANTED_AUC, k >= FEWEST_PLANTED and looks / math.comb(k + n, k) <= PLANTED_LEVEL
     passed = None
     auc, when = f"AUC {found.mean:.2f}", f" {dose}" if dose else ""
     if not tells or (seen and p > PLANTED_LEVEL):
-        enough = next(i for i in itertools.count(1) if looks / math.comb(2 * i, i) <= PLANTED_LEVEL)
+        enough = next(i for i in itertools.count(FEWEST_PLANTED) if looks / math.comb(2 * i, i) <= PLANTED_LEVEL)
         sentence = (
             f"{k} planted against {n} others are too few to tell whether the attack finds them ({auc}): {enough} against "
             f"{enough} would tell."
@@ -142,14 +153,16 @@ def reconciled(controls: Sequence[Control]) -> list[Control]:
     return [said(control) for control in controls]
 
 
-def _of_test(kind: Literal["blind", "null"], test: MembershipTest, passed: bool, sentence: str) -> Control:
+def _of_test(
+    kind: Literal["blind", "null"], test: MembershipTest, passed: bool | None, sentence: str, n: int | None = None
+) -> Control:
     return Control(
         kind=kind,
         claim="patient_scores",
         **named(test.auc),
         p=test.p,
         p_bound=test.p_bound,
-        n=test.auc.n,
+        n=test.auc.n if n is None else n,
         passed=passed,
         sentence=sentence,
     )

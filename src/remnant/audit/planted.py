@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from remnant.audit.controls import FEWEST_PLANTED
 from remnant.audit.fits import loss_of
 from remnant.base.seeds import Seeds
 from remnant.base.texts import short
@@ -19,7 +20,7 @@ from remnant.engine.device import place
 from remnant.targets.audited import Audited, lacks_memory
 from remnant.targets.objective import training_loss
 
-FEWEST, SHARE = 5, 0.25  # patients that are planted: this share of the non-members, and no fewer
+FEWEST, SHARE = FEWEST_PLANTED, 0.25  # patients that are planted: this share of the non-members, and no fewer
 MOST = 20
 MEASURED = 40  # images by which a loss is told
 # Of a stranger's loss. On phantoms that learned nothing, signed margin and Dice find the planted with an AUC of 0.99 here;

@@ -25,6 +25,8 @@ SCORE, LOSS, PLANTED, REFERENCE = "score", "loss", "planted", "reference"
 # What says yes and no, small letters.
 YES = {"1", "1.0", "true", "yes", "member", "train", "training"}
 NO = {"0", "0.0", "false", "no", "non-member", "nonmember", "test", "holdout"}
+# What a trait in words says of whom it is not known, small letters.
+UNKNOWN = {"na", "n/a", "nan", "none", "null", "unknown", "?"}
 # Values of a trait in words, or in whole numbers that may be codes, that have a column each; of more the commonest.
 MOST_KINDS = 20
 # What says who trained the model, or who somebody is, is no trait by which the groups may be alike.
@@ -48,7 +50,8 @@ NO_TRAITS = {
 @dataclass(frozen=True)
 class ScoreTable:
     """One row a patient, means over rows: `roles`, `scores` (n,) higher for more member-like, `references` (n, k), NaN where a
-    model's is not known, `planted` (n,) boolean, and `traits` by name, (n,) numbers, NaN for unknown."""
+    model's is not known, `planted` (n,) boolean, and `traits` by name, (n,) numbers, NaN for unknown; and how many `rows` those
+    have who are not planted."""
 
     patients: tuple[str, ...]
     roles: np.ndarray
@@ -107,7 +110,7 @@ def read_scores(path: Path) -> ScoreTable:
         means[references].to_numpy(float),
         planted,
         {name: column for name, column in own.items() if np.nanstd(column) > 0} if len(means) else {},
-        len(table),
+        int(counts.to_numpy()[~planted].sum()),
     )
 
 
@@ -147,15 +150,19 @@ def _traits(table: pd.DataFrame, used: set[str]) -> Iterator[tuple[str, np.ndarr
     for name in table.columns:
         if name in used or name.lower() in NO_TRAITS:
             continue
-        cells = table[name]
+        cells = table[name].mask(table[name].str.lower().isin(UNKNOWN), "")
         numbers = pd.to_numeric(cells, errors="coerce")
         numeric = numbers.notna().sum() >= 0.5 * (cells != "").sum() and numbers.notna().any()
         if numeric:
             yield name, np.where(np.isfinite(numbers), numbers, math.nan)
-        kinds = cells.value_counts()
+        blank = cells == ""
+        if cells[~blank].nunique() == 1:
+            # Of a mark that few have, the others are known to lack it.
+            blank[:] = False
+        kinds = cells[~blank].value_counts()
         # Of two codes the number is a column already, and ages of few people are no codes.
         few = 2 < len(kinds) <= min(MOST_KINDS, len(table) / 5)
         coded = not numeric or (few and bool((numbers.dropna() % 1 == 0).all()))
         if coded and 1 < len(kinds) <= len(table) / 2:
             for word in sorted(kinds.index[:MOST_KINDS]):
-                yield f"{name}: {word or 'unknown'}", (cells == word).to_numpy(float)
+                yield f"{name}: {word or 'unknown'}", np.where(blank, math.nan, cells == word)

@@ -7,8 +7,9 @@ import numpy as np
 
 from remnant.audit.alike import ALIKE
 from remnant.audit.config import AuditConfig
-from remnant.audit.controls import blind_control, given_of, planted_control
+from remnant.audit.controls import blind_control, planted_control
 from remnant.audit.family import adjusted, levels
+from remnant.audit.given import given_of
 from remnant.audit.referenced import reference_controls
 from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.rows import Scored, membership_rows
@@ -16,6 +17,7 @@ from remnant.audit.scores import ScoreTable, read_scores
 from remnant.audit.tables import balance_rows, roc_rows
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Control
+from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.blind import blind_test, weighed
@@ -68,7 +70,7 @@ def audit_scores(
             reasons=lacking(controls),
             tables={
                 "roc": [row for claim in genuine for row in roc_rows(claim)],
-                "balance": balance_rows(table.patients, table.roles, table.traits),
+                "balance": _balance(table),
             },
             notices=["The scores were made elsewhere: whether they are right, this audit cannot know."],
             **machine(clock, command),
@@ -91,10 +93,10 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
     genuine, controls = ~table.planted, []
     roles = table.roles[genuine]
     if table.traits and min((roles == MEMBER).sum(), (roles == NON_MEMBER).sum()) >= 2:
-        known = {f"{name} known": np.isfinite(values).astype(float) for name, values in table.traits.items()}
-        features = weighed(np.column_stack([*table.traits.values(), *known.values()])[genuine])
-        found = blind_test(features, roles, seeds.child("blind").numpy())
-        controls.append(blind_control(found, given_of(table.traits)))
+        traits = {name: values[genuine] for name, values in table.traits.items()}
+        known = [np.isfinite(values).astype(float) for values in traits.values()]
+        found = blind_test(weighed(np.column_stack([*traits.values(), *known])), roles, seeds.child("blind").numpy())
+        controls.append(blind_control(found, given_of(traits, roles)))
     if table.references.shape[1]:
         given, calibrated = (
             next(claim for claim in claims if claim.attack == name).only(genuine) for name in (GIVEN, CALIBRATED)
@@ -111,7 +113,10 @@ def lacking(controls: Sequence[Control]) -> list[str]:
     """What the table would need for any verdict "within"."""
     kinds = {control.kind for control in controls}
     found = []
-    if not kinds & {*ALIKE}:
+    alike = [control for control in controls if control.kind in ALIKE]
+    if not any(control.passed for control in alike):
+        found += [control.sentence for control in alike if control.passed is None]
+    if not alike:
         found.append(
             "Add columns of what is known of the patients, such as age, sex and site: by them a control asks whether the groups "
             "are alike."
@@ -139,11 +144,19 @@ def check_scores(path: Path) -> ScoreTable:
     return table
 
 
+def _balance(table: ScoreTable) -> list[Row]:
+    genuine = ~table.planted
+    traits = {name: values[genuine] for name, values in table.traits.items()}
+    return balance_rows([table.patients[i] for i in np.flatnonzero(genuine)], table.roles[genuine], traits)
+
+
 def _cohort(table: ScoreTable) -> dict[str, str | int]:
+    """Who was compared, and besides, how many are planted: these are no members in the sense of any number of the report."""
+    roles = table.roles[~table.planted]
     return {
-        "patients": len(table.patients),
-        "members": int((table.roles == MEMBER).sum()),
-        "non_members": int((table.roles == NON_MEMBER).sum()),
+        "patients": len(roles),
+        "members": int((roles == MEMBER).sum()),
+        "non_members": int((roles == NON_MEMBER).sum()),
         "planted": int(table.planted.sum()),
         "rows": table.rows,
         "unit": "patient",

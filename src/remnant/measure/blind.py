@@ -34,7 +34,8 @@ def blind_test(
     resamples: int = RESAMPLES,
     matched: np.ndarray | None = None,
 ) -> MembershipTest:
-    """How well `features` (p, d) of one target's patients, or (targets, p, d), distinguish `roles` (p,) or (targets, p).
+    """How well `features` (p, d) of one target's patients, or (targets, p, d), distinguish `roles` (p,) or (targets, p). What is
+    NaN is not known: at the mean in the regressions, and left out of its single column.
 
     A difference is looked for in `WAYS`: by a ridge regression, by one with a kernel, both out of fold in a cross-validation
     stratified by role, in which a patient is in one part alone, and by the single column that differs most. p is of the most
@@ -60,8 +61,8 @@ def blind_test(
     matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
     parts = [np.stack([_parts(own, matched, seeds) for _ in range(PARTITIONS)]) for own in roles]
     ways = [
-        (fewest_columns(own), kernel_columns(own, seeds), SingleColumns(own, role, matched))
-        for own, role in zip(features, roles, strict=True)
+        (fewest_columns(full), kernel_columns(full, seeds), SingleColumns(own, role, matched))
+        for own, full, role in zip(features, np.nan_to_num(features), roles, strict=True)
     ]
 
     def told(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,12 +102,15 @@ def _telling(values: np.ndarray) -> np.ndarray:
 
 
 def weighed(columns: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and variance 1, the unknown at the mean, divided so that the block's squares sum to one a patient."""
+    """Columns of mean 0 and, the unknown at the mean, variance 1, divided so that the block's squares sum to one a patient.
+
+    What is not known stays NaN."""
     known = np.where(np.isfinite(columns).any(0), columns, 0)
-    centred = np.nan_to_num(known - np.nanmean(known, axis=0))
-    spread = centred.std(0)
+    centred = known - np.nanmean(known, axis=0)
+    spread = np.nan_to_num(centred).std(0)
     varied = spread > 1e-6
-    return np.where(varied, centred / np.where(varied, spread, 1), 0) / np.sqrt(max(1, varied.sum()))
+    scaled = np.where(varied, centred / np.where(varied, spread, 1), 0 * centred)
+    return scaled / np.sqrt(max(1, varied.sum()))
 
 
 def _parts(roles: np.ndarray, matched: np.ndarray, seeds: np.random.Generator) -> np.ndarray:

@@ -57,20 +57,27 @@ def ridge_scores(columns: np.ndarray, roles: np.ndarray, held: np.ndarray) -> np
 
 class SingleColumns:
     """Each of `features` (p, d) alone, by its ranks and, where it has more than two values, by those of its distance from its
-    median: ages that lie lower, and ages that lie closer together.
+    median: ages that lie lower, and ages that lie closer together. Both are of those of whom the column is known, NaN else, so
+    that the many of whom it is not drown nothing; that they are many in one of the groups another column has to say.
 
     A column counts by its variance, as in the ridge regression, so that of two blocks that weigh the same, each of them as
     much as its share of all columns allows, the one of few columns does not drown in the other. `matched` as in `blind_test`.
     """
 
     def __init__(self, features: np.ndarray, roles: np.ndarray, matched: np.ndarray) -> None:
-        away = np.abs(features - np.median(features, axis=0))
-        several = np.array([len(np.unique(column)) > 2 for column in features.T], dtype=bool)
-        ranks = stats.rankdata(np.hstack([features, away[:, several]]), axis=0)
-        weight = np.concatenate([features.var(0), features.var(0)[several]])
+        known = np.isfinite(features)
+        features = np.where(known.any(0), features, 0)  # of a column of which nothing is known
+        away = np.abs(features - np.nanmedian(features, axis=0))
+        several = np.array([len(np.unique(column[np.isfinite(column)])) > 2 for column in features.T], dtype=bool)
+        ranks = stats.rankdata(np.hstack([features, away[:, several]]), axis=0, nan_policy="omit")
+        known, spreads = np.isfinite(ranks), np.nan_to_num(features).var(0)
+        ranks = np.nan_to_num(ranks)
+        weight = np.concatenate([spreads, spreads[several]])
         _, kind = np.unique(matched, return_inverse=True)
-        of_kind = np.eye(kind.max() + 1)[kind] / np.bincount(kind)  # (p, kinds)
-        centred = ranks - ranks.mean(0) if kind.max() == 0 else ranks - (of_kind.T @ ranks)[kind]
+        is_kind = np.eye(kind.max() + 1)[kind]  # (p, kinds)
+        of_kind = is_kind / np.bincount(kind)
+        means = (is_kind.T @ ranks) / np.maximum(is_kind.T @ known, 1)
+        centred = np.where(known, ranks - means[kind], 0)
         # Those of one kind change places with each other alone; the variance of a sum over such deals.
         contrast = _contrast(roles)
         spread = contrast - (of_kind.T @ contrast)[kind]
