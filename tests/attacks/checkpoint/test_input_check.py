@@ -58,20 +58,40 @@ def build():
 )
 def test_what_a_network_was_trained_on_is_found(chests, build, size, channels, range_, view, float32):
     target = trained(build(channels), chests[view], InputRange(size, channels, *range_))
-    found = infer_input(target, channels, chests)
+    found = infer_input(target, channels, chests)[0]
     assert (found.input_range, found.view) == (InputRange(size, channels, *range_), view)
     assert found.fits and not found.other_network and found.distance < 0.2
     # What was given is not replaced by what would fit better.
-    wrong = infer_input(target, channels, chests, size=size, given=((0.2,), (3.0,)))
+    wrong = infer_input(target, channels, chests, size=size, given=((0.2,), (3.0,)))[0]
     assert wrong.input_range.std == (3.0,) and not wrong.fits
-    assert infer_input(target, channels, chests, size=48, given=range_).input_range.size == 48
+    assert infer_input(target, channels, chests, size=48, given=range_)[0].input_range.size == 48
+
+
+def noisy(side):
+    """Smooth noise under fine noise, (24, 1, side, side): of its greys a wrong size loses much."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = functional.interpolate(torch.randn(24, 1, 8, 8, generator=generator), size=(side, side), mode="bicubic")
+    return (0.5 + 0.16 * (coarse + 0.3 * torch.randn(coarse.shape, generator=generator))).clamp(0, 1)
+
+
+@pytest.mark.parametrize("range_", [RANGES["greys in [0, 255]"], ((0.5,), (0.02,))], ids=["named", "free"])
+def test_size_and_range_are_found_together(build, range_, float32):
+    """One after the other, a wrong range made 96 of 64 pixels, and what the network knew of its members was not seen."""
+    images = noisy(64)
+    target = trained(build(1), images, InputRange(64, 1, *range_))
+    low, high = images.flatten(1).quantile(torch.tensor([0.005, 0.995]), dim=1)[..., None, None, None]
+    stretched = {"stretched": ((images - low) / (high - low)).clamp(0, 1)} if range_ in RANGES.values() else {}
+    found = infer_input(target, 1, stretched | {"as in the file": images})
+    assert found[0].input_range.size == 64 and found[0].view == "as in the file" and found[0].distance < 0.2
+    assert np.log(found[0].input_range.std[0] / range_[1][0]) == pytest.approx(0, abs=0.1)
+    assert all(found[0].misfit < other.misfit for other in found[1:]) and len(found) > 1
 
 
 @pytest.mark.parametrize(("channels", "mean", "std"), [(1, (0.5,), (0.25,)), (3, (0.3, 0.3, 0.3), (0.2, 0.2, 0.2))])
 def test_a_range_that_no_list_names_is_inferred(chests, build, channels, mean, std, float32):
     """ImageNet's is near enough to pass for it, and hid a leak."""
     target = trained(build(channels), chests["stretched"], InputRange(64, channels, mean, std))
-    found = infer_input(target, channels, {"stretched": chests["stretched"]}, size=64)
+    found = infer_input(target, channels, {"stretched": chests["stretched"]}, size=64)[0]
     assert found.fits and "no list names" in found.words
     assert np.mean(found.input_range.mean) == pytest.approx(mean[0], abs=0.03)
     assert np.mean(found.input_range.std) == pytest.approx(std[0], rel=0.1)
@@ -80,7 +100,7 @@ def test_a_range_that_no_list_names_is_inferred(chests, build, channels, mean, s
 def test_images_of_another_kind_fit_nothing(chests, build, float32):
     target = trained(build(1), chests["stretched"], InputRange(64, 1))
     noise = torch.rand(24, 1, 128, 128, generator=torch.Generator().manual_seed(0))
-    assert not infer_input(target, 1, {"noise": noise}).fits
+    assert not infer_input(target, 1, {"noise": noise})[0].fits
 
 
 def test_a_network_of_another_stride_is_not_taken_for_one_of_wrong_images(chests, float32):
@@ -96,9 +116,9 @@ def test_a_network_of_another_stride_is_not_taken_for_one_of_wrong_images(chests
     trained(other, chests["stretched"], InputRange(64, 1))
     mistaken = build_classifier("resnet18", channels=1, classes=2, width=8)
     mistaken.load_state_dict(other.state_dict())
-    found = infer_input(weights_of(mistaken), 1, chests, size=64)
+    found = infer_input(weights_of(mistaken), 1, chests, size=64)[0]
     assert found.other_network and not found.fits
-    assert infer_input(weights_of(other.eval()), 1, chests, size=64).fits
+    assert infer_input(weights_of(other.eval()), 1, chests, size=64)[0].fits
 
 
 def test_distances_are_zero_for_the_statistics_themselves(chests, build, float32):

@@ -4,7 +4,7 @@ A CNN remembers mean and variance of what entered each BatchNorm layer in traini
 trained have nearly these; given otherwise they lie far off, and whatever the target then says of anybody is noise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,8 +40,8 @@ PATIENCE = 2
 # A range that no list names is taken where its misfit is this part of the best named one's, or less, and its shift, in standard
 # deviations, or its scale differs by more than this: statistics of few images are not exact enough for less.
 CLEARLY, APART = 0.8, 0.1
-# Pixels a side at which ranges are compared, by the first layer alone.
-GLANCE = 128
+# Images by which all ways are compared; the nearest `KEPT`, of ranges and then of all, are by all images.
+FEW, KEPT = 8, 4
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,14 @@ def infer_input(
     *,
     size: int | None = None,
     given: Normalisation | None = None,
-) -> Fit:
-    """The best of the ways to give images to a target with BatchNorm; whether it is good enough its `fits` says.
+) -> tuple[Fit, ...]:
+    """The ways to give images to a target with BatchNorm that come nearest, the best first; whether one is good its `fits` says.
 
     `views`: the same images (n, 1, N, N) in [0, 1] with greys made in different ways, by words. `size` and `given`, mean and
-    standard deviation, are what is known already. First ranges and views are compared by what enters the first BatchNorm layer,
-    at one size; then sizes by all layers, from the smallest on until they grow worse; then the best ranges again by all. Unless
-    a range was given, the best is held against any shift and scale: a range that is only nearly right blurs who was a member.
+    standard deviation, are what is known already. Size and range are sought together, since the wrong one of either fits best
+    with a wrong other: by what enters the first BatchNorm layer, each range and view at every size; then the best of these by
+    all layers, from the smallest size on until they grow worse. Unless a range was given, the best is held against any shift
+    and scale: a range that is only nearly right blurs who was a member.
     """
     imagenet = (
         {"greys normalised by ImageNet's mean and standard deviation": IMAGENET[channels]}
@@ -115,25 +116,45 @@ def infer_input(
     )
     ranges = {"the range that was given": given} if given else {**RANGES, **imagenet}
     ways = [(words, view, mean, std) for words, (mean, std) in ranges.items() for view in views]
-    glance = size or GLANCE
-    ways.sort(key=lambda way: _first_distance(access, InputRange(glance, channels, *way[2:]), views[way[1]]))
+    sizes = (size,) if size else SIZES
 
-    def fit(way: tuple, side: int) -> Fit:
+    def first(way: tuple) -> float:
+        _, view, mean, std = way
+        images = views[view][:FEW]
+        return min(_first_distance(access, InputRange(side, channels, mean, std), images) for side in sizes)
+
+    def at(way: tuple) -> Callable[[int], Fit]:
         words, view, mean, std = way
-        return measure_fit(access, InputRange(side, channels, mean, std), words, view, views[view])
+        return lambda side: measure_fit(access, InputRange(side, channels, mean, std), words, view, views[view][:FEW])
 
-    best = min(_until_worse(lambda side: fit(ways[0], side), (size,) if size else SIZES), key=_misfit)
-    others = [fit(way, best.input_range.size) for way in ways[1:4]]
-    named = min([best, *others], key=_misfit)
-    if given:
-        return named
-    free = _free_range(access, named.input_range, views[named.view])
+    firsts = {way: first(way) for way in ways}
+    ways.sort(key=lambda way: firsts[way])
+    # What enters at no size as in training fits at none.
+    near = [way for way in ways[:KEPT] if firsts[way] <= 2 * max(FIRST_FITS, firsts[ways[0]])]
+    tried = sorted((one for way in near for one in _until_worse(at(way), sizes)), key=_misfit)
+    found = sorted(
+        (measure_fit(access, one.input_range, one.words, one.view, views[one.view]) for one in tried[:KEPT]),
+        key=_misfit,
+    )
+    freed = None if given else _freed(access, found, views)
+    return (freed, *found) if freed and freed.misfit <= CLEARLY * found[0].misfit else tuple(found)
+
+
+def _freed(access: Weights, found: Sequence[Fit], views: Mapping[str, Tensor]) -> Fit | None:
+    """The best fit with a range that no list names, at any of the sizes of those `found`, the best first; or None."""
+    sides = {one.input_range.size: one for one in reversed(found)}
+    frees = [
+        (few, one) for one in sides.values() if (few := _free_range(access, one.input_range, views[one.view][:FEW]))
+    ]
+    if not frees:
+        return None
+    _, near = min(frees, key=lambda one: measure_fit(access, one[0], "", "", views[one[1].view][:FEW]).misfit)
+    free = _free_range(access, near.input_range, views[near.view])
     if free is None:
-        return named
+        return None
     mean, std = (" and ".join(f"{value:.2f}" for value in values) for values in (free.mean, free.std))
     words = f"greys of mean {mean} and standard deviation {std}, which no list names and the statistics fit best"
-    freed = measure_fit(access, free, words, named.view, views[named.view])
-    return freed if freed.misfit <= CLEARLY * named.misfit else named
+    return measure_fit(access, free, words, near.view, views[near.view])
 
 
 def _free_range(access: Weights, near: InputRange, images: Tensor) -> InputRange | None:
@@ -160,7 +181,7 @@ def _misfit(fit: Fit) -> float:
     return fit.misfit
 
 
-def _until_worse(fit, sizes: Sequence[int]) -> Iterator[Fit]:
+def _until_worse(fit: Callable[[int], Fit], sizes: Sequence[int]) -> Iterator[Fit]:
     least, worse = float("inf"), 0
     for side in sizes:
         found = fit(side)

@@ -14,6 +14,7 @@ from remnant.attacks.membership.signals import signed_margin
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.cohort.radiograph.classes import Answers
+from remnant.studies.lee2025.feeding_rivals import doubt_of
 from remnant.studies.lee2025.outputs import task_of
 from remnant.targets.access import Weights
 from remnant.targets.description import Description
@@ -66,7 +67,8 @@ def feeding_of(
     """
     channels, labels = described.channels or 1, answers.labels
     if batch_norms(access.target):
-        fit = infer_input(access, channels, views, size=size, given=given)
+        fits = infer_input(access, channels, views, size=size, given=given)
+        fit = fits[0]
         doubt = None
         if described.statistics.untouched == described.statistics.layers:
             doubt = "The network stores the statistics that it began with: it was never trained."
@@ -80,6 +82,8 @@ def feeding_of(
                 f"In no size and grey range that was tried are these images such as the network was trained on (distance "
                 f"{fit.distance:.2g}, up to {FITS} is let pass): give --size, --mean and --std as in training."
             )
+        elif options := " and ".join((() if size else ("--size",)) + (() if given else ("--mean and --std",))):
+            doubt = doubt_of(access, fits, views, answers, options)
         return Feeding(fit.input_range, fit.words, fit.view, fit.distance, fit.first, doubt)
     assert size is not None  # a transformer's position embedding has it
     view = next(iter(views))
