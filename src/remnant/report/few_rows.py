@@ -19,6 +19,7 @@ GROUPS = {
     "strangers",
 }  # how many patients a row speaks of
 RANK1 = "rank1_count"
+OF_OTHERS = "_patients"  # of columns whose value is of other patients than the row's
 # Counts of patients with a trait, and which of a row's columns say of how many.
 TRAITS = {"women": "patients", "men": "patients", "sex_right": "sex_known", "nearest_sex_right": "nearest_sex_known"}
 # Counts of patients without a column of their own for their share: of which column they are a part, and what gives them back.
@@ -63,6 +64,9 @@ def without_few(row: Row, smallest: int, where: set[str]) -> Row:
                     bounds[name] = bound(value, smallest, total)
                 # The p-value and the interval follow from the count, and the count from each of them.
                 gone |= {other for other in row if other.startswith(f"{before}rank1")} | {"p", "holm_p"} & row.keys()
+        elif name.endswith(OF_OTHERS) and is_count(value) and 0 < value < smallest:
+            before = name.removesuffix(OF_OTHERS)
+            gone |= {other for other in row if other == before or other.startswith(f"{before}_")}
         elif name in PARTS and is_count(value):
             wholes, back = PARTS[name]
             total = next((row[whole] for whole in wholes if is_count(row.get(whole))), None)

@@ -7,6 +7,7 @@ from tests.studies.kim2019.example import scans
 
 from remnant.base.results import Results
 from remnant.report.few import counts_few
+from remnant.report.few_rows import without_few
 from remnant.report.page import make_report
 from remnant.report.tables import build
 from remnant.studies.kim2019 import page
@@ -51,8 +52,8 @@ def test_the_first_sentence_says_that_codes_can_be_inverted_and_what_remains(tab
     assert text.count(". ") == 0 and text.endswith("(0.5 is guessing).")
     few = {"against": "once", "variant": "deformation"}
     weaker = changed(tables, "trade_off", {"value": 0.6, "low": 0.5, "high": 0.7}, **few)
-    assert ", one code and its segmentation with 0.60 [0.50, 0.70] (0.5 is guessing)" in headline(weaker)
-    assert [" · one code 0.60" in tile.note for tile in highlights(weaker)] == [False] * 4 + [True]
+    assert ", one code and its segmentation of 24 patients with 0.60 [0.50, 0.70] (0.5 is guessing)" in headline(weaker)
+    assert [" · one code, 24 patients, 0.60" in tile.note for tile in highlights(weaker)] == [False] * 4 + [True]
     assert headline(only(tables, "raw", "published-1")).startswith("The code can be inverted")
 
 
@@ -66,7 +67,7 @@ def test_without_inversion_it_says_whose_code_tells_more_than_its_map(tables):
     text = headline(not_inverted(tables))
     most = max((row for row in tables["difference"] if row["beyond"]), key=lambda row: row["difference"])
     assert text.startswith("1 of 4 codes tells more of a patient than its own segmentation, most that of ")
-    assert f"most that of {most['name']}, by an AUC of +{most['difference']:.3f}" in text
+    assert f"most that of {most['name']}, on 24 patients, by an AUC of +{most['difference']:.3f}" in text
     assert "No code could be inverted, while the raw scans were, by the same attack; the least remains" in text
     blunt = changed(not_inverted(tables), "headline", {"inverted": False}, variant="raw")
     assert "inverted nothing, not even the raw scans" in headline(blunt) and "could be inverted" not in headline(blunt)
@@ -218,8 +219,38 @@ def test_real_pairs_stand_apart_from_the_simulated(tables):
 
 def test_a_low_value_says_how_many_adversaries_passed_their_control(tables):
     weak = changed(tables, "trade_off", {"adversaries": 9, "proved": 2}, against="everything")
-    assert "only 2 of 9 adversaries passed their control" in headline(weak)
+    assert "only 2 of 9 adversaries, on code and segmentation, passed their control" in headline(weak)
     assert "passed their control" not in headline(changed(weak, "trade_off", {"proved": 9}))
+
+
+def test_what_neither_succeeds_nor_passed_its_control_is_counted_and_not_quoted(tables):
+    void = {"counts": False, "value": 0.706, "reached": False}
+    weak = changed(tables, "trade_off", void, variant="deformation")
+    assert "0.706" not in said(weak) and "0.71" not in headline(weak)
+    assert "; no conclusion about secret deformation, where the strongest attack did not succeed" in headline(weak)
+    assert [tile.value == "–" for tile in highlights(weak)] == [False] * 4 + [True]
+    none = changed(weak, "trade_off", void)
+    assert "what remains is not known: of no code" in headline(none)
+    assert "Not reached; of no code did the strongest of these succeed" in said(none)
+    unproven = changed(weak, "trade_off", {"reached": None}, against="paper", variant="deformation")
+    assert "No conclusion about secret deformation: what lies within" in said(unproven) and "0.706" not in said(
+        unproven
+    )
+    fresh = changed(tables, "identity", {"counts": False, "knows": False}, attack="d_new", variant="published-100")
+    assert "(0.513)" not in said(fresh) and "Of 1 other code it failed its control and found nothing." in said(fresh)
+    # What tells patients apart needs no control.
+    assert "(0.513)" in said(changed(fresh, "identity", {"knows": True}, attack="d_new", variant="published-100"))
+
+
+def test_each_value_is_of_its_own_number_of_patients(tables):
+    few = changed(tables, "trade_off", {"patients": 12}, against="everything", variant="deformation")
+    assert "all that the server sees of 12 patients distinguishes" in headline(few)
+    assert "12 patients · " in highlights(few)[4].note
+    twelve = changed(tables, "identity", {"patients": 12}, view="code_registered_mean")
+    assert re.search(r"\) on 12 patients reaches an AUC of 0\.\d+, of a single code of 24 patients 0\.", said(twelve))
+    row = {"name": "x", "patients": 24, "queried": 0.9, "queried_low": 0.8, "queried_patients": 6, "code": 0.7}
+    kept = without_few(row, 10, set())
+    assert kept["queried"] is kept["queried_low"] is kept["queried_patients"] is None and kept["code"] == 0.7
 
 
 def test_no_kind_of_pairs_is_left_out(tables):
@@ -237,6 +268,9 @@ def test_no_kind_of_pairs_is_left_out(tables):
         tables | {"identity": [*tables["identity"], *few]}
     )
     assert "On the real pairs" not in said(tables)
+    void = [row | {"knows": False, "counts": False} for row in few]
+    found = said(tables | {"identity": [*tables["identity"], *void]})
+    assert "No conclusion about secret deformation on the real pairs, of 5 patients:" in found and "0.76" not in found
 
 
 def test_the_defence_is_not_called_as_published(tables):

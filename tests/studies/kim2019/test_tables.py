@@ -20,7 +20,7 @@ from remnant.studies.kim2019.overlap_tables import per_class, robustness_rows
 from remnant.studies.kim2019.people_tables import people_rows
 from remnant.studies.kim2019.records import QUERIED, Overlap, Segmented
 from remnant.studies.kim2019.summary_tables import strength_columns, trade_off_rows
-from remnant.studies.kim2019.tables import NAMES
+from remnant.studies.kim2019.tables import NAMES, make_tables
 from remnant.studies.kim2019.variants import VARIANTS
 
 WORDS = described(VARIANTS)
@@ -104,6 +104,25 @@ def test_an_adversary_is_judged_beside_all_others_but_those_on_raw_scans():
     control = one(identified(weak, identity("raw", person=0.0)), variant="published-1", adversary="d_adv")
     assert alone["p"] == beside["p"] and alone["holm_p"] < beside["holm_p"] and control["holm_p"] == alone["holm_p"]
     assert alone["knows"] == (alone["holm_p"] <= 0.05)
+
+
+def test_a_value_of_many_codes_is_of_the_patients_who_sent_them(invented):
+    def twelve(record):
+        if record.view != "code_registered_mean":
+            return record
+        keep = np.isin(record.test_pairs, sorted(set(record.patients))[:12]).all(1)
+        scores = {
+            name: replace(each, test=each.test[keep] + 9 * (record.test_pairs[keep, 0] == record.test_pairs[keep, 1]))
+            for name, each in record.adversaries.items()
+        }
+        return replace(record, test_pairs=record.test_pairs[keep], adversaries=scores)
+
+    tables = make_tables(**invented | {"identities": [twelve(each) for each in invented["identities"]]}, seeds=Seeds(0))
+    row = one(tables["trade_off"], against="everything", variant="deformation")
+    assert (row["view"], row["patients"], row["counts"]) == ("code_registered_mean", 12, True)
+    assert one(tables["trade_off"], against="once", variant="deformation")["patients"] == 24
+    row = one(tables["headline"], variant="deformation")
+    assert (row["patients"], row["code_patients"], row["queried_patients"]) == (24, 24, 12)
 
 
 def test_the_control_is_the_same_adversary_on_raw_scans():

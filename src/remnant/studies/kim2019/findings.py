@@ -15,12 +15,13 @@ from remnant.studies.gates import (
 )
 from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import primary_kind
-from remnant.studies.kim2019.measured_findings import listed, measured_findings
+from remnant.studies.kim2019.measured_findings import counted_people, listed, measured_findings
 from remnant.studies.kim2019.records import RAW
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.yardsticks import yardsticks
 from remnant.studies.membership import membership_shown
 
+NO_CONTROL = "it did not pass its control on raw scans"
 SEGMENTATION = "segmentation"  # the term of a training that says whether the segmenter learned
 
 
@@ -91,7 +92,7 @@ def headline(tables: Tables) -> str:
         )
         said = (
             f"{_how_many(beyond, rows, one, several)}, most that of "
-            f"{most['name']}, by an AUC of {_signed(most['difference'])} [{_signed(most['low'])}, "
+            f"{most['name']}, on {counted_people(most)}, by an AUC of {_signed(most['difference'])} [{_signed(most['low'])}, "
             f"{_signed(most['high'])}] ({label(most['attack'])}). {_none_inverted(tables).removesuffix('.')}"
         )
     elif any(row["beyond"] is None for row in rows):
@@ -134,13 +135,16 @@ def highlights(tables: Tables) -> list[Highlight]:
     tiles = []
     for row in matching(tables["trade_off"], {"against": "everything"}):
         once = _once(tables, row)
-        single = "" if once is None else f" · one code {number(once['value'])}"
+        single = "" if once is None else f" · one code, {counted_people(once)}, {number(once['value'])}"
         cost = "" if row["loss"] is None else f" · Dice {_signed(-row['loss'])}"
+        if row["counts"] is False:
+            tiles.append(Highlight(value="–", label=f"{row['name']}: no conclusion", note=f"{NO_CONTROL}{cost}"))
+            continue
         tiles.append(
             Highlight(
                 value=number(row["value"]),
                 label=f"{row['name']}: AUC of the strongest attack",
-                note=f"{_interval(row)}{label(row['attack'])} on the {label(row['view'])}{single}{cost}",
+                note=f"{_interval(row)}{counted_people(row)} · {label(row['attack'])} on the {label(row['view'])}{single}{cost}",
             )
         )
     return tiles
@@ -181,6 +185,10 @@ def _what_to_do(tables: Tables) -> str:
 def _remains(tables: Tables) -> str:
     """The least that any variant leaves to the strongest attack."""
     rows = [row for row in matching(tables["trade_off"], {"against": "everything"}) if not is_control(row)]
+    void = [row for row in rows if row["counts"] is False]
+    rows = [row for row in rows if row not in void]
+    if not rows:
+        return f"what remains is not known: of no code did the strongest attack succeed, and {NO_CONTROL}"
     # Where everything is found by some attack, the weaker attacks of the paper still differ.
     published = {row["variant"]: row["value"] for row in matching(tables["trade_off"], {"against": "paper"})}
     least = min(rows, key=lambda row: (row["value"], published.get(row["variant"], 1.0)))
@@ -189,13 +197,17 @@ def _remains(tables: Tables) -> str:
     once = _once(tables, least)
     single = ""
     if once is not None:
-        single = f", one code and its segmentation with {number(once['value'])}{_bounds(once)}"
+        single = (
+            f", one code and its segmentation of {counted_people(once)} with {number(once['value'])}{_bounds(once)}"
+        )
     sure = "" if counted(tables, least) else ", by attacks that did not prove themselves on raw scans"
     sure += _proved(least)
+    if void:
+        sure += f"; no conclusion about {listed(void)}, where the strongest attack did not succeed and {NO_CONTROL}"
     only = "what remains" if len(rows) == 1 else f"the least remains with {least['name']}"
     return (
-        f"{only}{cost}: the strongest attack on all that the server sees distinguishes {who} from other patients' scans "
-        f"with an AUC of {number(least['value'])}{_bounds(least)}{single} (0.5 is guessing){sure}"
+        f"{only}{cost}: the strongest attack on all that the server sees of {counted_people(least)} distinguishes {who} from "
+        f"other patients' scans with an AUC of {number(least['value'])}{_bounds(least)}{single} (0.5 is guessing){sure}"
     )
 
 
@@ -203,7 +215,7 @@ def _proved(row: Row) -> str:
     """How many adversaries of what is compared proved themselves on raw scans; nothing where all did or none was judged."""
     if not row["adversaries"] or row["proved"] == row["adversaries"]:
         return ""
-    return f"; only {row['proved']} of {row['adversaries']} adversaries passed their control"
+    return f"; only {row['proved']} of {row['adversaries']} adversaries, on code and segmentation, passed their control"
 
 
 def _once(tables: Tables, row: Row) -> Row | None:

@@ -100,7 +100,7 @@ def _summary(tables: Tables) -> Section:
                 "{code} [{code_low}, {code_high}]": "AUC, code",
                 "{map} [{map_low}, {map_high}]": "AUC, segmentation",
                 "{difference:+.2f} [{low:+.2f}, {high:+.2f}]": "Code − segmentation",
-                "{queried} [{queried_low}, {queried_high}]": "AUC, many codes",
+                "{queried} [{queried_low}, {queried_high}] ({queried_patients})": "AUC, many codes (patients)",
                 "{code_rank1_count}/{code_n}": "Identified by code",
                 "{map_rank1_count}/{map_n}": "By segmentation",
                 "{chance:.1%}": "Chance",
@@ -196,6 +196,7 @@ def _difference(tables: Tables) -> Section:
             columns={
                 **WHO,
                 "attack": "Attack",
+                "patients": "Patients",
                 "auc_code": "AUC, code",
                 "auc_map": "AUC, segmentation",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]": "Difference",

@@ -9,7 +9,7 @@ from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
 from remnant.studies.kim2019.overlap_tables import OVERALL
 from remnant.studies.kim2019.records import QUERIED, RAW
-from remnant.studies.kim2019.summary_tables import Tables
+from remnant.studies.kim2019.summary_tables import Tables, says_anything
 
 
 def measured_findings(tables: Tables) -> list[str]:
@@ -64,13 +64,17 @@ def _called(row: Row) -> str:
 
 
 def _beside_paper(tables: Tables) -> str:
-    rows = [row for row in _ours(tables, view="code", attack=FRESH, strongest=True) if row["published"] is not None]
+    told = [row for row in _ours(tables, view="code", attack=FRESH, strongest=True) if row["published"] is not None]
+    rows = [row for row in told if says_anything(row) is not False]
     if not rows:
         return ""
+    weak = len(told) - len(rows)
+    unsaid = f" Of {counted(weak, 'other code')} it failed its control and found nothing." if weak else ""
     parts = [f"{row['name']} {number(row['balanced'], spec='.3f')} ({row['published']:.3f})" for row in rows]
     return (
-        f"Balanced accuracy of the strongest fresh adversary, the paper's in brackets: {'; '.join(parts)}. The "
-        "cohorts, sizes and budgets differ; the order may be compared, the numbers not."
+        f"Balanced accuracy of the strongest fresh adversary on {counted_people(rows[0])}, the paper's in brackets: "
+        f"{'; '.join(parts)}. The "
+        f"cohorts, sizes and budgets differ; the order may be compared, the numbers not.{unsaid}"
     )
 
 
@@ -97,14 +101,21 @@ def _other_pairs(tables: Tables) -> list[str]:
         ]
         if kind == primary_kind(tables["identity"]) or not rows:
             continue
-        parts = []
+        parts, void = [], []
         for name in dict.fromkeys(row["name"] for row in rows):
             most = max(matching(rows, {"name": name}), key=lambda row: row["strength"])
-            parts.append(f"{name} {number(most['strength'])}{_bounds(most)} ({label(most['attack'])})")
-        said.append(
-            f"On the {kind} pairs, of {rows[0]['patients']} patients, the strongest attack on the code reaches an AUC of "
-            f"{'; '.join(parts)}."
-        )
+            if says_anything(most) is False:
+                void.append(most)
+            else:
+                parts.append(f"{name} {number(most['strength'])}{_bounds(most)} ({label(most['attack'])})")
+        of = f"On the {kind} pairs, of {counted_people(rows[0])},"
+        if parts:
+            said.append(f"{of} the strongest attack on the code reaches an AUC of {'; '.join(parts)}.")
+        if void:
+            said.append(
+                f"No conclusion about {listed(void)} on the {kind} pairs, of {counted_people(void[0])}: the strongest adversary "
+                "did not succeed there, nor did it pass its control on raw scans."
+            )
     return said
 
 
@@ -136,10 +147,12 @@ def _secrets(tables: Tables) -> str:
     for name in dict.fromkeys(row["name"] for row in rows):
         most = max(matching(rows, {"name": name}), key=lambda row: row["strength"])
         single = max(_ours(tables, name=name, view="code"), key=lambda row: row["strength"], default=None)
-        beside = "" if single is None else f", of a single code {number(single['strength'])}"
+        beside = (
+            "" if single is None else f", of a single code of {counted_people(single)} {number(single['strength'])}"
+        )
         said.append(
             f"{name}: sent {most['queries']} times, the strongest attack ({label(most['view'])}, "
-            f"{label(most['attack'])}) reaches an AUC of {number(most['strength'])}{beside}"
+            f"{label(most['attack'])}) on {counted_people(most)} reaches an AUC of {number(most['strength'])}{beside}"
         )
     return f"A secret at the client, against one patient sent many times with fresh secrets. {'; '.join(said)}."
 
@@ -192,6 +205,11 @@ def _people(tables: Tables) -> str:
     ]
     but = f", but better than by guessing {' and '.join(told)}" if told else ""
     return f"Neither age nor sex is read off any code with the skill asked for before a prediction may be shown{but}."
+
+
+def counted_people(row: Row) -> str:
+    """Of how many `patients` a row is."""
+    return counted(int(row["patients"]), "patient")
 
 
 def listed(rows: Sequence[Row]) -> str:

@@ -23,7 +23,9 @@ def trade_off_rows(tables: Tables) -> Iterator[Row]:
     all on one code and its map by the area (where any client sent many), and on all that the server sees; either way
     round, since an adversary that errs surely knows the answer.
 
-    `reached`: the first yardstick, None where adversaries have not proved themselves on raw scans.
+    `reached`: the first yardstick, None where adversaries have not proved themselves on raw scans. `patients`: on whom that
+    attack was measured. `counts`: whether its value says anything, since the attack succeeds, or passed its control; None without
+    a control.
     """
     overall = {row["variant"]: row for row in matching(tables["segmentation"], {"class": OVERALL})}
     repeated = any(row["view"] in QUERIED for row in tables["identity"])
@@ -42,7 +44,6 @@ def trade_off_rows(tables: Tables) -> Iterator[Row]:
             yield {
                 **{name: dice[name] for name in COLUMNS},
                 "against": against,
-                "patients": _patients(tables, variant),
                 "measure": "balanced" if against == "paper" else "auc",
                 **best,
                 **_proved(tables, variant),
@@ -99,11 +100,24 @@ def headline_rows(tables: Tables) -> Iterator[Row]:
 
 
 def strength_columns(row: Row, measure: str = "auc") -> Row:
-    """An adversary's `measure` with its interval, turned about 0.5 where it is below."""
+    """An adversary's `measure` with its interval, turned about 0.5 where it is below, and of how many patients it is."""
     value, low, high = (row[f"{measure}{end}"] for end in ("", "_low", "_high"))
     if value is not None and value < 0.5:
         value, low, high = (None if bound is None else 1 - bound for bound in (value, high, low))
-    return {"attack": row["attack"], "view": row["view"], "value": value, "low": low, "high": high}
+    return {
+        "attack": row["attack"],
+        "view": row["view"],
+        "patients": row["patients"],
+        "counts": says_anything(row),
+        "value": value,
+        "low": low,
+        "high": high,
+    }
+
+
+def says_anything(row: Row) -> bool | None:
+    """Whether a row of `identity` counts: it tells patients apart, or the adversary passed its control; None without one."""
+    return True if row["knows"] else row["counts"]
 
 
 def _views(tables: Tables, variant: Value) -> list[Row]:
@@ -121,20 +135,17 @@ def _of_paper(tables: Tables, variant: Value, measure: str = "balanced", *, ever
 def _redrawn(tables: Tables, variant: Value) -> Iterator[Row]:
     """What was redrawn as an attack on identity: by another visit, as a pair of scans is; by the own scan where there is none."""
     rows = matching(tables["inversion"], {"variant": variant})
+    raw = _one(tables["inversion"], variant=RAW, view="code", sought="own_scan").get("found")
     for row in matching(rows, {"sought": "other_visit"}) or rows:
         yield {
             "attack": "redrawn",
             "view": row["view"],
+            "patients": row["n"],
+            "counts": True if row["found"] else raw,
             "value": row["auc"],
             "low": row["auc_low"],
             "high": row["auc_high"],
         }
-
-
-def _patients(tables: Tables, variant: Value) -> int | None:
-    """How many patients a variant is attacked on."""
-    rows = matching(tables["identity"], {"variant": variant, "kind": primary_kind(tables["identity"])})
-    return max((int(row["patients"]) for row in rows), default=None)
 
 
 def _proved(tables: Tables, variant: Value) -> Row:
@@ -181,6 +192,7 @@ def _published(variant: Value) -> tuple[float | None, float | None, float | None
 def _prefixed(name: str, found: Mapping[str, Value]) -> Row:
     return {
         f"{name}_attack": found.get("attack"),
+        f"{name}_patients": found.get("patients"),
         **{f"{name}{end}": found.get(column) for end, column in (("", "value"), ("_low", "low"), ("_high", "high"))},
     }
 

@@ -1,10 +1,12 @@
 """Findings on the two yardsticks: the paper's own adversaries, and the one who compares a code with its own segmentation."""
 
 from remnant.base.results import Row, matching
+from remnant.base.texts import counted
 from remnant.report.words import label, number
 from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.difference_tables import STRONGEST
 from remnant.studies.kim2019.identity_tables import primary_kind
+from remnant.studies.kim2019.measured_findings import counted_people, listed
 from remnant.studies.kim2019.records import RAW
 from remnant.studies.kim2019.summary_tables import MOST_ACCURATE, MOST_LOST, Tables
 
@@ -32,17 +34,20 @@ def _of_paper(tables: Tables) -> str:
     untold = [row for row in rows if row["reached"] is None]
     if untold:
         return (
-            f"{asked} Within it lie {'; '.join(_reached(row) for row in untold)}, but the fresh adversaries failed "
-            "their control on raw scans, so that it is not known to be reached."
+            f"{asked} No conclusion about {listed(untold)}: what lies within it counts for nothing, since the fresh adversaries "
+            "failed their control on raw scans, so that it is not known to be reached."
         )
-    nearest = min(rows, key=lambda row: max(0, row["value"] - MOST_ACCURATE) + max(0, row["loss"] - MOST_LOST))
+    told = [row for row in rows if row["counts"] is not False]
+    if not told:
+        return f"{asked} Not reached; of no code did the strongest of these succeed, nor did it pass its control on raw scans."
+    nearest = min(told, key=lambda row: max(0, row["value"] - MOST_ACCURATE) + max(0, row["loss"] - MOST_LOST))
     return f"{asked} Not reached; nearest comes {_reached(nearest)}."
 
 
 def _reached(row: Row) -> str:
     bounds = "" if row["low"] is None else f" [{number(row['low'])}, {number(row['high'])}]"
     return (
-        f"{row['name']} ({label(row['attack'])} {number(row['value'], spec='.3f')}{bounds}, Dice "
+        f"{row['name']} ({counted_people(row)}: {label(row['attack'])} {number(row['value'], spec='.3f')}{bounds}, Dice "
         f"{number(-row['loss'], spec='+.3f')})"
     )
 
@@ -79,7 +84,7 @@ def _of_map(tables: Tables) -> str:
 
 def _difference(row: Row) -> str:
     return (
-        f"{row['name']} ({label(row['attack'])}: AUC {number(row['auc_code'])} on the code, "
+        f"{row['name']} ({counted_people(row)}, {label(row['attack'])}: AUC {number(row['auc_code'])} on the code, "
         f"{number(row['auc_map'])} on the segmentation, difference {number(row['difference'], spec='+.2f')} "
         f"[{number(row['low'], spec='+.2f')}, {number(row['high'], spec='+.2f')}])"
     )
@@ -92,6 +97,7 @@ def _the_map(tables: Tables) -> str:
     if not hidden:
         return ""
     most, least = (choose(hidden, key=lambda row: row["map"]) for choose in (max, min))
+    people = counted(int(most["map_patients"]), "patient")
     beside = f"; made of raw scans {number(raw['map'])}" if raw else ""
     between = (
         f"{number(most['map'])} for {most['name']}"
@@ -99,7 +105,7 @@ def _the_map(tables: Tables) -> str:
         else f"from {number(least['map'])} ({least['name']}) to {number(most['map'])} ({most['name']})"
     )
     return (
-        "The segmentation that comes back is a fingerprint itself: two visits are distinguished from two patients by "
-        f"segmentations alone with an AUC {'of ' if most is least else ''}{between}{beside}. No encoder can hide what its "
+        f"The segmentation that comes back is a fingerprint itself: of {people} two visits are distinguished from two patients "
+        f"by segmentations alone with an AUC {'of ' if most is least else ''}{between}{beside}. No encoder can hide what its "
         "own segmentation shows."
     )
