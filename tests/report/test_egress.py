@@ -8,7 +8,9 @@ from tests.report.example_audit import audit_results, control, finding
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Judged
 from remnant.base.results import Section, TableView
+from remnant.report.audit_rows import control_rows
 from remnant.report.egress import make_egress, told_outside
+from remnant.report.tables import cell
 
 SMALL = {"counts": "4 members, 60 non-members", "n": 64}
 
@@ -67,6 +69,33 @@ def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them(
     told = told_outside(results.model_copy(update={"verdict": verdict}))
     assert told.controls[1] == control() and told.controls[0].value is None and told.controls[0].passed is True
     assert told.verdict.reasons == ["Withheld: fewer than 10 patients."]
+
+
+NUMBERLESS = {"value": None, "low": None, "high": None, "p": None, "n": None, "fewest": None}
+
+
+@pytest.mark.parametrize(
+    ("own", "changed"),
+    [
+        (control("planted", attack="output", claim="patient_scores", n=40, fewest=6), {}),
+        (control(claim="patient_scores", n=64), SMALL),
+        (control(attack="output", claim="patient_scores", n=64), SMALL),
+        (
+            control(attack="sex", claim="attributes", statistic="skill_gap", n=64),
+            {"attack": "sex", "claim": "attributes", "counts": "30 of 32 women and 4 of 9 men among members"},
+        ),
+        (control(attack="decoder", claim="reconstructions", statistic="rank1", value=0.05, n=60), {}),
+    ],
+    ids=["few planted", "few members", "of one attack", "a cell", "a share"],
+)
+def test_a_control_is_withheld_as_the_findings_of_its_patients_are(own, changed):
+    results = audit_results(findings=[finding(**changed)], controls=[own, control("fit", claim="patient_scores", n=24)])
+    withheld, fit = told_outside(results).controls
+    assert {name: getattr(withheld, name) for name in NUMBERLESS} == NUMBERLESS and withheld.passed is True
+    assert fit == results.controls[1]
+    assert own.sentence not in told_outside(results).model_dump_json()
+    (row, _) = control_rows([withheld, fit])
+    assert cell(row, "n").text == "–"
 
 
 def test_few_planted_patients_are_not_counted_anywhere():

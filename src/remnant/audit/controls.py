@@ -42,14 +42,14 @@ def blind_control(test: MembershipTest, given: Given, groups: str = "the groups"
             "They differ by themselves.",
         )
     if not given.tells:
-        return _of_test("blind", test, None, given.lacking, given.members + given.non_members)
+        return _of_test("blind", test, None, given.lacking, (given.members, given.non_members))
     known = replace(test, members=given.members, non_members=given.non_members)
     sentence = (
         f"Given {words(given.enough, images=given.images)}, a classifier that never saw the model does not distinguish {groups} "
         f"(AUC {_said(test.auc)}; {known.detectable(LEVEL / WAYS):.2f} detectable)."
     )
     left_out = f" Of {words(given.thin)} too little is known to count." if given.thin else ""
-    return _of_test("blind", test, True, sentence + left_out, given.members + given.non_members)
+    return _of_test("blind", test, True, sentence + left_out, (given.members, given.non_members))
 
 
 def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
@@ -104,6 +104,7 @@ def planted_control(
         **named(found),
         p=None if math.isnan(p) else p,
         n=found.n,
+        fewest=min(k, n),
         passed=passed,
         sentence=sentence,
     )
@@ -154,15 +155,22 @@ def reconciled(controls: Sequence[Control]) -> list[Control]:
 
 
 def _of_test(
-    kind: Literal["blind", "null"], test: MembershipTest, passed: bool | None, sentence: str, n: int | None = None
+    kind: Literal["blind", "null"],
+    test: MembershipTest,
+    passed: bool | None,
+    sentence: str,
+    groups: tuple[int, int] | None = None,
 ) -> Control:
+    """`groups`: how many members and non-members it is of, where not all that were tested."""
+    groups = groups or (test.members, test.non_members)
     return Control(
         kind=kind,
         claim="patient_scores",
         **named(test.auc),
         p=test.p,
         p_bound=test.p_bound,
-        n=test.auc.n if n is None else n,
+        n=sum(groups),
+        fewest=min(groups),
         passed=passed,
         sentence=sentence,
     )

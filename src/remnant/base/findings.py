@@ -74,7 +74,8 @@ class Control(ResultsPart):
     `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
     not distinguish them. `planted`: what was made to leak must be found. `recipe`: whether the attack distinguishes who trained
     networks of the same training; it passes or says nothing (None). `fit`: the model must answer better than chance about its
-    members; `p` alone is told. `attack` empty: it is about all attacks that make the `claim`, or any.
+    members; `p` alone is told. `attack` empty: it is about all attacks that make the `claim`, or any. `n` patients, of whom
+    `fewest` are in the smaller of two groups; None where they are withheld, or there are no groups.
     """
 
     kind: Literal["blind", "null", "planted", "recipe", "fit"]
@@ -86,7 +87,8 @@ class Control(ResultsPart):
     high: float | None = None
     p: Probability | None = None
     p_bound: bool = False
-    n: int
+    n: int | None
+    fewest: int | None = None
     passed: bool | None
     sentence: str
 

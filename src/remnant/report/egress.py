@@ -75,22 +75,42 @@ def told_outside(results: AuditResults) -> AuditResults:
 def _finding(finding: Finding, smallest: int, why: str) -> Finding:
     """The finding, its numbers withheld where a group has fewer patients, or its value is a share that counts fewer."""
     share = finding.statistic in SHARES and finding.value is not None
-    few = 0 < finding.n < smallest or counts_few(finding.counts, smallest)
-    if not few and not (share and share_small(finding.value, 0.0, finding.n, smallest, between=True)):
+    if not _of_few(finding, smallest) and not (
+        share and share_small(finding.value, 0.0, finding.n, smallest, between=True)
+    ):
         return finding
     number = {"n": finding.n if finding.n >= smallest else 0}
     return finding.model_copy(update=dict.fromkeys(NUMBERS) | number | {"counts": why, "outcome": None})
 
 
+def _of_few(finding: Finding, smallest: int) -> bool:
+    """Whether a group, or a cell of it, has fewer patients."""
+    return 0 < finding.n < smallest or counts_few(finding.counts, smallest)
+
+
 def _control(control: Control, results: AuditResults, smallest: int, why: str) -> Control:
-    planted = results.cohort.get("planted")
-    few = control.n < smallest or counts_few(control.sentence, smallest)
-    few = few or (control.kind == "planted" and is_count(planted) and 0 < planted < smallest)
+    """The control, its numbers withheld where its smaller group, or one of a finding on which it bears, has fewer patients."""
+    groups = [control.n, control.fewest]
+    if control.kind == "planted" and is_count(results.cohort.get("planted")):
+        groups.append(results.cohort["planted"])
+    share = control.statistic in SHARES and control.value is not None and control.n is not None
+    few = (
+        any(count is not None and 0 < count < smallest for count in groups)
+        or counts_few(control.sentence, smallest)
+        or (share and share_small(control.value, 0.0, control.n, smallest))
+        or any(_of_few(finding, smallest) for finding in results.findings if _bears(control, finding))
+    )
     if not few:
         return control
-    number = {"n": control.n if control.n >= smallest else 0}
     said = {"sentence": f"The numbers of this control are {why}."}
-    return control.model_copy(update={"value": None, "low": None, "high": None, "p": None, **number, **said})
+    return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
+
+
+def _bears(control: Control, finding: Finding) -> bool:
+    """Whether a control is of the patients of a finding. How many of all were identified is no group, and the fit is of members
+    alone."""
+    same = control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
+    return same and control.kind != "fit" and finding.statistic not in SHARES
 
 
 def _verdict(results: AuditResults, findings: list[Finding], withheld: set[str], smallest: int, why: str) -> Verdict:
