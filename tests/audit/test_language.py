@@ -150,6 +150,8 @@ def test_sentences_of_controls():
     for p, worse in ((0.001, 1.0), (0.5, 0.5), (1.0, 0.001)):
         said += [Fit(24, 0.69, own, 0.71, p, worse).sentence for own in (0.12, 640.0)]
     said.append(Fit(3, 0.69).sentence)
+    said.append(Fit(24, 1.79, 1.83, 3.64, 0.001, 1.0, 1.21).sentence)
+    said.append(Fit(24, 1.79, 1.83, 3.64, 0.001, 1.0, 1.21, (1, 2, 0.31)).sentence)
     primary = finding(statistic="auc", value=0.5, low=0.4, high=0.6)
     said += disagreement(primary, [{"attack": primary.attack, "view": primary.view, "low": 0.7}])
     said += [SECTION.title + ".", *SECTION.text, SECTION.table.caption]

@@ -3,12 +3,14 @@
 import math
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from remnant.audit.fit_classes import alike_weighed, class_losses, constant_loss, exchanged_classes, means
 from remnant.audit.material import Material
 from remnant.base.findings import Control
 from remnant.base.seeds import Seeds
@@ -29,7 +31,11 @@ MOST = 24  # images that are looked at: a label map is held against each answer
 class Fit:
     """What a model answers about images of so many `patients`: mean cross-entropies in nats under their `own` labels and under
     `exchanged` ones, the one-sided `p` of the first being no lower (Monte Carlo), and `worse`, that of it being no higher. None
-    where so few labels are exchanged, or such like ones, that no p could be small. `guessing`: that of answers all alike."""
+    where so few labels are exchanged, or such like ones, that no p could be small. `guessing`: that of answers all alike.
+
+    Of a segmenter also `constant`: that of the best answer that is the same everywhere, where the model does no better; and
+    `swapped`: two classes that fit better when they are exchanged, and how well.
+    """
 
     patients: int
     guessing: float
@@ -37,13 +43,16 @@ class Fit:
     exchanged: float | None = None
     p: float | None = None
     worse: float | None = None
+    constant: float | None = None
+    swapped: tuple[int, int, float] | None = None
 
     @property
     def passed(self) -> bool | None:
         """Whether the answers are better than chance, and not sure of what is wrong."""
         if self.p is None or self.own is None:
             return None
-        return self.p <= LEVEL and self.own <= WRONG * self.guessing
+        sound = self.constant is None and self.swapped is None
+        return sound and self.p <= LEVEL and self.own <= WRONG * self.guessing
 
     @property
     def sentence(self) -> str:
@@ -56,7 +65,15 @@ class Fit:
             return f"The model answers better than chance {exchanged}."
         if self.worse <= LEVEL:
             return f"The model answers worse than chance {exchanged}: labels are in another order than in training."
+        if self.swapped:
+            first, second, loss = self.swapped
+            return (
+                f"With classes {first} and {second} exchanged the model answers better {who}, {loss:.2f} so): labels are in "
+                "another order than in training."
+            )
         look = "check the images' range and normalisation, labels and weights."
+        if self.p <= LEVEL and self.constant is not None:
+            return f"The model answers worse than shares of classes {who}, {self.constant:.2f} by these alone): {look}"
         if self.p <= LEVEL:
             return f"The model is sure and wrong {who}, {self.guessing:.2f} by guessing): {look}"
         return f"The model answers no better than chance {exchanged}: {look}"
@@ -90,7 +107,28 @@ def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.
     better, worse = (
         (1 + int(extreme.sum())) / (DRAWS + 1) for extreme in (exchanged <= own + 1e-12, exchanged >= own - 1e-12)
     )
-    return Fit(patients, guessing, own, float(exchanged.mean()), better, worse)
+    classes = _of_classes(target, [answers[i] for i in range(len(labels))], labels)
+    return Fit(patients, guessing, own, float(exchanged.mean()), better, worse, *classes)
+
+
+def _of_classes(
+    target: Audited, answers: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]
+) -> tuple[float | None, tuple[int, int, float] | None]:
+    """`Fit.constant` and `Fit.swapped` of a segmenter; None of what has one answer an image.
+
+    A training that weighs rare classes makes answers worse on the whole, and one that does not those about rare classes: a sound
+    model is better than the same answer everywhere by one of the two at least.
+    """
+    kind = target.head.kind
+    if answers[0].dim() < 2:
+        return None, None
+    losses, shares = means(class_losses(one, label, kind) for one, label in zip(answers, labels, strict=True))
+    constant, own = constant_loss(shares, kind), float(np.trace(losses))
+    fits = own < constant
+    if kind == "softmax" and not fits:
+        weighed, alike = alike_weighed(losses, shares)
+        fits = weighed < alike
+    return None if fits else constant, exchanged_classes(losses)
 
 
 def _within(target: Audited, images: Images, seconds: float) -> int:
