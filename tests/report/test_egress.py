@@ -10,6 +10,7 @@ from remnant.base.findings import AuditResults, Judged
 from remnant.base.results import Section, TableView
 from remnant.report.audit_rows import control_rows
 from remnant.report.egress import make_egress, told_outside
+from remnant.report.sheet import sheet_of
 from remnant.report.tables import cell
 
 SMALL = {"counts": "4 members, 60 non-members", "n": 64}
@@ -153,3 +154,11 @@ def test_tables_with_a_row_a_patient_and_pseudonyms_go():
 def test_with_a_cell_of_one_all_is_told():
     results = audit_results(minimum_cell=1, findings=[finding(**SMALL)])
     assert told_outside(results).findings == results.findings
+
+
+def test_a_limit_held_against_what_is_withheld_says_so():
+    judged = Judged(limit="membership_advantage", ruling="cannot tell", sentence="Few.", finding=0)
+    verdict = audit_results().verdict.model_copy(update={"judged": [judged]})
+    told = told_outside(audit_results(findings=[finding(**SMALL)], verdict=verdict))
+    (row,) = [row for row in sheet_of(told).limits if row["name"] == "Membership advantage"]
+    assert row["found"] == "withheld"

@@ -125,12 +125,17 @@ def _sha256(results: AuditResults) -> str:
 def _limits(results: AuditResults) -> list[dict[str, str]]:
     rulings = {one.limit: one.ruling for one in results.verdict.judged}
     found = {row["limit_name"]: beyond(row) for row in limit_rows(results)}
+    gone = {
+        one.limit
+        for one in results.verdict.judged
+        if one.finding is not None and results.findings[one.finding].outcome is None
+    }
     return [
         {
             "name": capital(LIMITS[limit.name]),
             "value": f"{limit.value:.2f}",
             "origin": short(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", "), NAME),
-            "found": found.get(limit.name, "not measured"),
+            "found": found.get(limit.name, "withheld" if limit.name in gone else "not measured"),
             "ruling": rulings.get(limit.name, "cannot tell"),
         }
         for limit in results.limits
