@@ -437,6 +437,9 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant):
         "1. No attack that applies measures attribute disclosure; `attribute = false` in [appetite] leaves it out.",
         f"{path} can be audited, and would clear nobody so.",
     ]
+    few = item(member="i < 5", age="20 + i")
+    code, _, printed = remnant("audit", folder(text=LEARNED % (True, few)), "--check")
+    assert code == 3 and "5 members and 19 non-members are too few for an interval" in printed
     aged = item(member="i < 14", age="20 + i")
     assert remnant("audit", folder(text=LEARNED % (True, aged)), "--check")[0] == 0
 

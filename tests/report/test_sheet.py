@@ -115,3 +115,10 @@ def test_the_first_reasons_are_those_of_the_verdict():
     results = audit_results(scenario=audit_results().scenario.model_copy(update={"attacks": [run]}))
     assert sheet_of(results).reasons.lines == results.verdict.reasons
     assert sheet_of(results).untested.lines == ["An attack: it failed."]
+
+
+def test_what_the_owner_wrote_and_does_not_fit_is_said_to_be_in_the_annex():
+    written = {"residual_risk": "accepted under contract " * 20, "cohort": "adults"}
+    sheet = sheet_of(audit_results(about=written))
+    assert sheet.filled_in["Residual risk"].endswith("(in full: annex)")
+    assert len(sheet.filled_in["Residual risk"]) <= TEXT and sheet.use["Cohort"] == "adults"

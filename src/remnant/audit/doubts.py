@@ -5,10 +5,23 @@ from remnant.audit.fits import FIT_S, fit_of_members
 from remnant.audit.forecast import out_of_reach
 from remnant.audit.material import Material
 from remnant.audit.model import attacks_of
+from remnant.base.texts import counted
+from remnant.measure.auc import few
+from remnant.measure.intervals import FEWEST
+from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 
 def doubts_of(material: Material, config: AuditConfig) -> list[str]:
-    """Each in a sentence: a model that answers its members no better than chance, limits that no attack measures here."""
+    """Each in a sentence: a model that answers its members no better than chance, limits that no attack measures
+    here, and groups too small for an interval."""
     fit = fit_of_members(material, config.seed, FIT_S)
     applicable = [attack for attack, why in attacks_of(material, config) if not why]
-    return [*([fit.sentence] if fit.passed is False else []), *out_of_reach(applicable, config)]
+    return [*([fit.sentence] if fit.passed is False else []), *_too_few(material), *out_of_reach(applicable, config)]
+
+
+def _too_few(material: Material) -> list[str]:
+    m, n = (len(material.group(role)) for role in (MEMBER, NON_MEMBER))
+    groups = f"{counted(m, 'member')} and {counted(n, 'non-member')}"
+    return (
+        [f"{groups} are too few for an interval, so that no limit is held: give {FEWEST} of each."] if few(m, n) else []
+    )

@@ -14,6 +14,7 @@ from remnant.base.texts import short
 from remnant.report.audit_rows import beyond, by_strength, control_name, control_outcome, limit_rows
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
+IN_FULL = " (in full: annex)"
 NAME, LINE, TEXT = 60, 110, 190  # characters of a name, of a line, of two or three
 CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
 # Empty without what only the owner knows: a line to fill in by hand.
@@ -75,13 +76,13 @@ def sheet_of(results: AuditResults) -> Sheet:
         model={
             "Model": short(about.get("model") or results.model.get("name") or "", NAME),
             "Version": short(about.get("version") or results.model.get("version") or "", NAME),
-            "Purpose": short(about.get("purpose", ""), LINE),
+            "Purpose": _cut(about.get("purpose", ""), LINE),
             "SHA-256": _sha256(results),
         },
         use={
-            "Recipient": short(about.get("recipient", ""), LINE),
+            "Recipient": _cut(about.get("recipient", ""), LINE),
             "Scenario": short(f"{capital(results.scenario.name)}. {results.scenario.recipient}", TEXT),
-            "Cohort": short(about.get("cohort", ""), LINE),
+            "Cohort": _cut(about.get("cohort", ""), LINE),
             "Counted": short(counted_patients(results), LINE),
         },
         limits=_limits(results),
@@ -90,7 +91,7 @@ def sheet_of(results: AuditResults) -> Sheet:
         results=[_result(criterion, results) for criterion in get_args(Criterion)],
         controls=short(_controls(results), TEXT),
         untested=_listed(untested(results), UNTESTED, TEXT),
-        filled_in={name: short(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
+        filled_in={name: _cut(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
     )
 
 
@@ -109,6 +110,11 @@ def counted_patients(results: AuditResults) -> str:
     ]
     counts = counts or [f"{_thousands(cohort[name])} {name}" for name in ("patients",) if name in cohort]
     return "; ".join(filter(None, [", ".join(counts), f"unit: {cohort['unit']}" if cohort.get("unit") else ""]))
+
+
+def _cut(text: str, characters: int) -> str:
+    """What the owner wrote and signs, with a hint where all of it does not fit."""
+    return text if len(text) <= characters else short(text, characters - len(IN_FULL)) + IN_FULL
 
 
 def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
