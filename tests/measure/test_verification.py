@@ -16,10 +16,10 @@ from remnant.measure.verification import (
     best_threshold,
     matrix_pairs,
     orientation,
-    verdict,
     verification,
     verification_contrast,
 )
+from remnant.measure.verification_words import verdict
 
 
 def generator(seed=0):

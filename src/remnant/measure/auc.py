@@ -82,10 +82,8 @@ def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
-    if m == 0 or n == 0:
-        return math.nan
-    if np.ptp(np.concatenate([positive, negative])) == 0:
-        return 1.0
+    if (settled := _settled(positive, negative)) is not None:
+        return settled
     if few(m, n) and m + n <= EXACT_PATIENTS:
         return min(1.0, 2 * min(_exact_tails(positive, negative)))
     return float(stats.mannwhitneyu(positive, negative, alternative="two-sided", method="auto").pvalue)
@@ -99,13 +97,18 @@ def auc_p_above(positive: np.ndarray, negative: np.ndarray) -> float:
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
-    if m == 0 or n == 0:
-        return math.nan
-    if np.ptp(np.concatenate([positive, negative])) == 0:
-        return 1.0
+    if (settled := _settled(positive, negative)) is not None:
+        return settled
     if min(m, n) <= EXACT_SMALLER and m + n <= EXACT_PATIENTS:
         return _exact_tails(positive, negative)[1]
     return float(stats.mannwhitneyu(positive, negative, alternative="greater", method="asymptotic").pvalue)
+
+
+def _settled(positive: np.ndarray, negative: np.ndarray) -> float | None:
+    """The p that needs no test: NaN of an empty group, 1 where all scores are alike; None where one is needed."""
+    if not len(positive) or not len(negative):
+        return math.nan
+    return 1.0 if np.ptp(np.concatenate([positive, negative])) == 0 else None
 
 
 def _exact_tails(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float]:

@@ -15,7 +15,6 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
-from remnant.base.texts import counted
 from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc, few
 from remnant.measure.intervals import Interval, clopper_pearson, numbered
 
@@ -199,25 +198,6 @@ def best_threshold(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> f
     below = ordered[cut - 1]
     middle = (below + ordered[cut]) / 2 if cut < len(ordered) else below
     return float(max(middle, np.nextafter(below, math.inf)))
-
-
-def verdict(coded: Verification, raw: Verification, *, knows: bool) -> str:
-    """What an adversary's result on codes says, in words, given the same adversary's with the same budget on `raw` images.
-
-    `knows`: whether it tells patients apart, after adjustment for all adversaries that were tried. Its success counts always,
-    its failure only where it succeeds on raw images: balanced accuracy of at least `CONTROL`.
-    """
-    if knows:
-        turned = ", by answering wrongly" if coded.auc.mean < 0.5 else ""
-        return f"tells patients apart{turned}"
-    # So few patients that not even a faultless adversary's interval leaves chance out: no reason to call it a failure.
-    if coded.strength >= coded.detectable:
-        return f"seems to tell patients apart; {counted(coded.auc.n, 'patient is', 'patients are')} too few to be sure"
-    if not raw.passes_as_control:
-        return (
-            f"adversary too weak to tell: balanced accuracy {raw.balanced.mean:.3f} on raw images, {CONTROL} is asked"
-        )
-    return f"not seen to tell patients apart; {counted(coded.auc.n, 'patient')} would have shown an AUC of {coded.detectable:.2f}"
 
 
 def _resampled(

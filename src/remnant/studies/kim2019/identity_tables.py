@@ -10,7 +10,8 @@ from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.multiplicity import holm
 from remnant.measure.retrieval import retrieval
-from remnant.measure.verification import Verification, orientation, verdict, verification
+from remnant.measure.verification import Verification, orientation, verification
+from remnant.measure.verification_words import verdict
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.described import control_of, is_control
