@@ -52,12 +52,21 @@ def planned(root: Path, dataset: str, splits: list[dict[str, list[str]]]) -> Pat
 
 
 def trained(
-    root: Path, dataset: str, fold: int, epochs: int, steps: int, *, validate: bool = True, batch: int | None = None
+    root: Path,
+    dataset: str,
+    fold: int,
+    epochs: int,
+    steps: int,
+    *,
+    validate: bool = True,
+    batch: int | None = None,
+    half: bool = False,
 ) -> Path:
     """Train `fold` for `epochs` of `steps`, unless it is there; returns the folder of the trained models.
 
     nnU-Net's default are 1000 epochs of 250 steps, of batches as large as a GPU holds (`batch`). What is trained, by which
-    losses, rates, networks and augmentation, is its own.
+    losses, rates, networks and augmentation, is its own. Its half precision it has on a GPU alone: `half` takes bfloat16 on a
+    processor, which is 2.5 times as fast where the processor has AMX.
     """
     with _in(root, 0):
         import torch
@@ -71,6 +80,10 @@ def trained(
                 super().__init__(plans, configuration, fold, dataset_json, device)
                 self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = epochs, steps, 1
                 self.save_every = 1
+
+            def train_step(self, batch: dict) -> dict:
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    return super().train_step(batch)
 
         prepared = root / "nnUNet_preprocessed" / dataset
         plans = json.loads((prepared / f"{PLANS}.json").read_text())

@@ -1,6 +1,6 @@
 """A real nnU-Net on crops of the hippocampus, trained by nnunetv2 itself in five folds, for `remnant audit`.
 
-    .venv/bin/python benchmarks/nnunet_hippocampus.py DATA ROOT [--split cases] [--epochs 40] [--steps 25] [--batch 2]
+    .venv/bin/python benchmarks/nnunet_hippocampus.py DATA ROOT [--split cases] [--epochs 40] [--steps 25] [--batch 2] [--half]
 
 DATA is the folder with manifest.csv (image, label, subject_id), ROOT gets nnUNet_raw, nnUNet_preprocessed, nnUNet_results. Both
 crops of a person are in one fold; with `--split cases` they are dealt as nnU-Net deals cases by default, which parts most
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--half", action="store_true", help="bfloat16, as nnU-Net has half precision on a GPU")
     parser.add_argument(
         "--folds", type=int, nargs="*", default=list(range(FOLDS)), help="to train here; others elsewhere"
     )
@@ -72,7 +73,7 @@ def main() -> None:
     raw = root / "nnUNet_raw" / SET
     planned(root, SET, splits_of(write_raw(given.data, raw), given.split))
     for fold in given.folds:
-        folder = trained(root, SET, fold, given.epochs, given.steps, batch=given.batch)
+        folder = trained(root, SET, fold, given.epochs, given.steps, batch=given.batch, half=given.half)
     print(f".venv/bin/remnant audit {folder} --data {raw}")
 
 
