@@ -1,14 +1,17 @@
 """The tier that may leave: every number of few patients, every path and pseudonym is looked for in what is written."""
 
 import json
+import re
+from typing import get_args
 
 import pytest
 from tests.report.example_audit import audit_results, control, finding
 
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AuditResults, Judged
+from remnant.base.findings import AuditResults, Control, Finding, Judged
 from remnant.base.results import Section, TableView
-from remnant.report.audit_rows import control_rows
+from remnant.base.terms import measured
+from remnant.report.audit_rows import control_rows, curve_rows, finding_rows, forest_rows, limit_rows
 from remnant.report.egress import make_egress, told_outside
 from remnant.report.sheet import sheet_of
 from remnant.report.tables import cell
@@ -17,7 +20,9 @@ SMALL = {"counts": "4 members, 60 non-members", "n": 64}
 
 
 def test_enough_patients_leave_unchanged_but_for_paths():
-    results = audit_results()
+    tables = audit_results().tables
+    curve = [row for row in tables["roc"] if 0.2 < row["tpr"] < 0.8]
+    results = audit_results(tables=tables | {"roc": curve})
     told = told_outside(results)
     assert told.findings == results.findings and told.controls == results.controls
     assert told.tables == results.tables and told.cohort == results.cohort and told.verdict == results.verdict
@@ -45,6 +50,93 @@ def test_a_finding_of_few_patients_keeps_no_number(changed):
     assert first.counts == "withheld: fewer than 10 patients" and first.outcome is None
     text = first.model_dump_json()
     assert not [str(one) for one in secret.values() if str(one) in text] and "0.6789" not in text and "0.05" not in text
+
+
+def marked(model, first):
+    """A number of its own, as 0.2501, for each field that holds one, but for chance and a paper's: also for a new one."""
+    names = [
+        name
+        for name, field in model.model_fields.items()
+        if name not in ("null", "published")
+        and {int, float}
+        & {kind for one in (field.annotation, *get_args(field.annotation)) for kind in (one, *get_args(one))}
+    ]
+    return {
+        name: 773 + place if name in ("n", "fewest") else first + place / 100 + 0.0001
+        for place, name in enumerate(names)
+    }
+
+
+def test_no_number_of_what_is_withheld_is_in_any_file(tmp_path):
+    """Of a finding and a control of too few: in results.json, in texts of page and figures, in rows of tables and figures."""
+    secret, own = marked(Finding, 0.31), marked(Control, 0.71)
+    assert len(secret) == 9 and len(own) == 6
+    gone = finding(**(secret | {"counts": "773 members, 775 non-members", "attack": "few"}))
+    blind = control(attack="few", **own).model_copy(update={"sentence": f"It reads alike (AUC {own['value']:.2f})."})
+    told_of = f"The AUC is {measured(gone)} (0.50 by chance; signed margin)."
+    judged = Judged(limit="membership_advantage", ruling="cannot tell", sentence=told_of, finding=0, patients=7919)
+    verdict = audit_results().verdict.model_copy(
+        update={
+            "sentence": "Cannot tell whether the model is within the risk appetite. About 7,919 patients would tell.",
+            "reasons": [told_of, blind.sentence],
+            "kept_open": [f"The AUC is {measured(gone)} (signed margin), and no limit is on it.", blind.sentence],
+            "judged": [judged],
+        }
+    )
+    read = {"attribute": "few", "view": "signed margin", "group": "members", "n": 5000, "accuracy_balanced": 0.8101}
+    read |= dict.fromkeys(("low", "high", "accuracy", "guess_accuracy", "mae", "guess_mae"), 0.8201)
+    results = audit_results(
+        findings=[gone, finding(n=6000, counts="3000 members, 3000 non-members")],
+        controls=[blind, control(n=6000)],
+        verdict=verdict,
+        minimum_cell=1000,
+        cohort={"patients": 6000, "members": 3000, "non_members": 3000},
+        tables={"attributes": [read], "roc": [{"attack": "few", "view": "signed margin", "fpr": 0.5, "tpr": 0.8701}]},
+        notices=[blind.sentence],
+        not_tested=[told_of],
+    )
+    (tmp_path / "run").mkdir()
+    results.write(tmp_path / "run" / "results.json")
+    page = make_egress(tmp_path / "run")
+    told = AuditResults.read(page.parent / "results.json")
+    assert told.verdict.sentence == "Cannot tell whether the model is within the risk appetite."
+    assert "0.91" in page.read_text() and told.findings[0].n is None
+    rows = [
+        finding_rows(told.findings),
+        control_rows(told.controls),
+        forest_rows(told),
+        limit_rows(told),
+        curve_rows(told),
+    ]
+    texts = [(page.parent / "results.json").read_text(), json.dumps(rows)]
+    for path in [page, *page.parent.glob("figures/*.svg")]:
+        drawn = re.sub(r"<style.*?</style>", "", path.read_text(), flags=re.DOTALL)
+        texts.append(str(re.findall(r">([^<>]+)<|(?:aria-label|alt)=\"([^\"]*)\"", drawn)))
+    numbers = [*secret.values(), *own.values(), 0.8101, 0.8201, 0.8701, 7919, 775]
+    said = {f"{one:.2f}" if isinstance(one, float) else f"{one:,}" for one in numbers} | {str(one) for one in numbers}
+    assert [one for one in said for text in texts if re.search(rf"(?<![\d.]){re.escape(one)}(?![\d])", text)] == []
+    (row, _) = finding_rows(told.findings)
+    assert cell(row, "n").text == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0.05, False), (0.24, True), (0.87, False), (0.5, True), (1.0, True), (0.0, True)]
+)
+def test_a_true_positive_rate_of_few_members_is_withheld_and_so_are_its_points_of_the_curve(value, told):
+    """Its ties are broken at random, so that it need not be a whole number of the 60 members."""
+    rate = finding(statistic="tpr_at_10_fpr", value=value, null=0.1)
+    curve = [{"attack": rate.attack, "view": rate.view, "fpr": x / 20, "tpr": x / 20} for x in range(21)]
+    found = told_outside(audit_results(findings=[rate], tables={"roc": curve}))
+    assert (found.findings[0].value is not None) is told
+    assert [row["tpr"] for row in found.tables["roc"]] == [0.0, *(x / 20 for x in range(4, 17)), 1.0]
+
+
+def test_nulls_of_a_fold_rank_go_with_its_count():
+    ranks = finding(statistic="fold_rank", value=0.1, null=0.2, n=60, counts="6 of 60 patients, 5 folds")
+    nulls = [{"null": "patients were dealt to the folds at random", "p": 0.04}]
+    assert told_outside(audit_results(findings=[ranks], tables={"fold_rank": nulls})).tables == {}
+    many = finding(statistic="fold_rank", value=0.5, null=0.2, n=60, counts="30 of 60 patients, 5 folds")
+    assert told_outside(audit_results(findings=[many], tables={"fold_rank": nulls})).tables == {"fold_rank": nulls}
 
 
 def test_a_share_of_many_patients_stays():

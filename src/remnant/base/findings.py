@@ -26,7 +26,7 @@ Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
 class Finding(ResultsPart):
-    """One statistic of one attack on one target, over `n` patients.
+    """One statistic of one attack on one target, over `n` patients, None where so few are withheld.
 
     `view`: what of the target the attack looked at. `value` with its 95% interval (`low`, `high`: None where too few patients
     support one) is compared with `null`, what no leak gives. `p` is of that null, `adjusted_p` after Holm for all that was
@@ -46,7 +46,7 @@ class Finding(ResultsPart):
     statistic: Statistic
     where: str = ""
     group: str
-    n: int
+    n: int | None
     value: float | None
     low: float | None = None
     high: float | None = None

@@ -1,20 +1,21 @@
 """The tier of an audit's results that may leave the house: aggregates alone, no number of few patients, no pseudonym, no path."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
-from remnant.base.findings import AuditResults, Control, Finding, Verdict
+from remnant.base.findings import AuditResults, Finding, Verdict
 from remnant.base.results import Row, Section, Value
 from remnant.report.audit import render_audit
 from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
 from remnant.report.few import bound, counts_few, share_small, small
 from remnant.report.few_rows import is_count
+from remnant.report.withheld import control_told, curve_told, finding_told, of_few, row_told, telling, withheld
 
 NO_PATIENTS = {"images", "scans", "rows"}  # what of a cohort counts something else
-SHARES = {"rank1", "fold_rank"}  # statistics that are a count of patients divided by `n`
-NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable")
 
 
 def make_egress(run: Path) -> Path:
@@ -39,98 +40,78 @@ def told_outside(results: AuditResults) -> AuditResults:
             "audit more patients."
         )
     why = f"withheld: fewer than {smallest} patients"
-    findings = [_finding(one, smallest, why) for one in results.findings]
-    controls = [_control(one, results, smallest, why) for one in results.controls]
-    withheld = {before.sentence for before, after in zip(results.controls, controls, strict=True) if before != after}
+    findings = [finding_told(one, smallest, why) for one in results.findings]
+    controls = [control_told(one, results, smallest, why) for one in results.controls]
+    few = [one for one in results.findings if of_few(one, smallest)]
+    # The p of each of its nulls gives the count back.
+    ranks = any(
+        one.statistic == "fold_rank" and withheld(place, results, findings)
+        for place, one in enumerate(results.findings)
+    )
     balanced = [_balance(row, results, smallest) for row in results.tables.get("balance", [])]
     tables, sections, left_out, sizes = told_tables(
-        {name: rows for name, rows in results.tables.items() if name not in ("balance", "roc")},
+        {
+            name: [row_told(row, few) for row in rows]
+            for name, rows in results.tables.items()
+            if name not in ("balance", "roc", *(["fold_rank"] if ranks else []))
+        },
         results.sections,
         smallest,
         {value for value in results.cohort.values() if is_count(value)},
     )
-    few = {(one.attack, one.view) for one in findings if one.outcome is None}
-    curves = [row for row in results.tables.get("roc", []) if (row["attack"], row["view"]) not in few]
+    curves = [row for row in results.tables.get("roc", []) if curve_told(row, results.findings, smallest)]
 
-    def said(texts: list[str]) -> list[str]:
-        return list(dict.fromkeys(f"{why.capitalize()}." if counts_few(one, smallest, sizes) else one for one in texts))
+    parts = telling(results, findings, controls)
+
+    def said(text: str) -> str:
+        tells = counts_few(text, smallest, sizes) or any(part in text for part in parts)
+        return f"{why.capitalize()}." if tells else text
+
+    def all_said(texts: list[str]) -> list[str]:
+        return list(dict.fromkeys(map(said, texts)))
 
     gone = [f"Left out: {one}." for one in left_out]
     changed = {
         "cohort": {name: _counted(name, value, results, smallest) for name, value in results.cohort.items()},
         "findings": findings,
         "controls": controls,
-        "verdict": _verdict(results, findings, withheld, smallest, why),
+        "verdict": _verdict(results, findings, said),
         "notices": [
-            *said(results.notices),
+            *all_said(results.notices),
             f"For release: numbers of fewer than {smallest} patients, pseudonyms and paths are withheld.",
         ],
-        "not_tested": said(results.not_tested),
+        "not_tested": all_said(results.not_tested),
         "tables": {**tables, **({"balance": balanced} if balanced else {}), **({"roc": curves} if curves else {})},
-        "sections": [*sections, *([Section(title="Withheld", text=gone)] if gone else [])],
+        "sections": [
+            *(one.model_copy(update={"text": [text for text in one.text if said(text) == text]}) for one in sections),
+            *([Section(title="Withheld", text=gone)] if gone else []),
+        ],
     }
     return AuditResults.model_validate(without_pseudonyms(_cleaned(results.model_copy(update=changed).model_dump())))
 
 
-def _finding(finding: Finding, smallest: int, why: str) -> Finding:
-    """The finding, its numbers withheld where a group has fewer patients, or its value is a share that counts fewer."""
-    share = finding.statistic in SHARES and finding.value is not None
-    if not _of_few(finding, smallest) and not (
-        share and share_small(finding.value, 0.0, finding.n, smallest, between=True)
-    ):
-        return finding
-    number = {"n": finding.n if finding.n >= smallest else 0}
-    return finding.model_copy(update=dict.fromkeys(NUMBERS) | number | {"counts": why, "outcome": None})
+def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str], str]) -> Verdict:
+    """The verdict, which stays, without sentences that tell what was withheld; `said`: a text, or that it is withheld.
 
-
-def _of_few(finding: Finding, smallest: int) -> bool:
-    """Whether a group, or a cell of it, has fewer patients."""
-    return 0 < finding.n < smallest or counts_few(finding.counts, smallest)
-
-
-def _control(control: Control, results: AuditResults, smallest: int, why: str) -> Control:
-    """The control, its numbers withheld where its smaller group, or one of a finding on which it bears, has fewer patients."""
-    groups = [control.n, control.fewest]
-    if control.kind == "planted" and is_count(results.cohort.get("planted")):
-        groups.append(results.cohort["planted"])
-    share = control.statistic in SHARES and control.value is not None and control.n is not None
-    few = (
-        any(count is not None and 0 < count < smallest for count in groups)
-        or counts_few(control.sentence, smallest)
-        or (share and share_small(control.value, 0.0, control.n, smallest))
-        or any(_of_few(finding, smallest) for finding in results.findings if _bears(control, finding))
-    )
-    if not few:
-        return control
-    said = {"sentence": f"The numbers of this control are {why}."}
-    return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
-
-
-def _bears(control: Control, finding: Finding) -> bool:
-    """Whether a control is of the patients of a finding. How many of all were identified is no group, and the fit is of members
-    alone."""
-    same = control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
-    return same and control.kind != "fit" and finding.statistic not in SHARES
-
-
-def _verdict(results: AuditResults, findings: list[Finding], withheld: set[str], smallest: int, why: str) -> Verdict:
-    """The verdict, which stays, without sentences that tell what was withheld."""
+    How many patients would tell is reckoned from the finding that decides, and goes with it.
+    """
     verdict = results.verdict
-    gone = withheld | {
-        one.sentence
+    judged = [
+        one.model_copy(update={"patients": None} if withheld(one.finding, results, findings) else {})
         for one in verdict.judged
-        if one.finding is not None and findings[one.finding] != results.findings[one.finding]
-    }
-    sizes = {value for value in results.cohort.values() if is_count(value)}
-
-    def said(text: str) -> str:
-        return f"{why.capitalize()}." if text in gone or counts_few(text, smallest, sizes) else text
-
+    ]
+    forecasts = [
+        f"About {one.patients:,} patients"
+        for one, told in zip(verdict.judged, judged, strict=True)
+        if one.patients is not None and told.patients is None
+    ]
+    sentences = re.split(r"(?<=\.) ", verdict.sentence)
     return verdict.model_copy(
         update={
-            "sentence": said(verdict.sentence),
+            "sentence": said(" ".join(one for one in sentences if not one.startswith(tuple(forecasts)))),
             "reasons": list(dict.fromkeys(map(said, verdict.reasons))),
-            "judged": [one.model_copy(update={"sentence": said(one.sentence)}) for one in verdict.judged],
+            "kept_open": list(dict.fromkeys(map(said, verdict.kept_open))),
+            "judged": [one.model_copy(update={"sentence": said(one.sentence)}) for one in judged],
         }
     )
 

@@ -1,0 +1,103 @@
+"""What of findings and controls is withheld outside the house, of few patients, and which rows and sentences tell it as well."""
+
+import re
+from collections.abc import Sequence
+
+from remnant.base.findings import AuditResults, Control, Finding
+from remnant.base.results import Row
+from remnant.base.terms import STATISTICS, measured
+from remnant.report.few import counts_few, share_small
+from remnant.report.few_rows import is_count
+
+RATE = "tpr_at_10_fpr"
+# Statistics that are a count of patients divided by `n`, or, of the rate, by the members. Their ties are broken at random.
+SHARES = {"rank1", "fold_rank", RATE}
+NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied")
+
+
+def finding_told(finding: Finding, smallest: int, why: str) -> Finding:
+    """The finding, its numbers withheld where a group has fewer patients, or its value is a share that counts fewer."""
+    if not of_few(finding, smallest) and not _few_of_many(finding, smallest):
+        return finding
+    number = {"n": finding.n if finding.n is not None and finding.n >= smallest else None, "p_bound": False}
+    return finding.model_copy(update=dict.fromkeys(NUMBERS) | number | {"counts": why, "outcome": None})
+
+
+def of_few(finding: Finding, smallest: int) -> bool:
+    """Whether a group, or a cell of it, has fewer patients."""
+    return 0 < (finding.n or 0) < smallest or counts_few(finding.counts, smallest)
+
+
+def control_told(control: Control, results: AuditResults, smallest: int, why: str) -> Control:
+    """The control, its numbers withheld where its smaller group, or one of a finding on which it bears, has fewer patients."""
+    groups = [control.n, control.fewest]
+    if control.kind == "planted" and is_count(results.cohort.get("planted")):
+        groups.append(results.cohort["planted"])
+    share = control.statistic in SHARES and control.value is not None and control.n is not None
+    few = (
+        any(count is not None and 0 < count < smallest for count in groups)
+        or counts_few(control.sentence, smallest)
+        or (share and share_small(control.value, 0.0, control.n, smallest))
+        or any(of_few(finding, smallest) for finding in results.findings if _bears(control, finding))
+    )
+    if not few:
+        return control
+    said = {"sentence": f"The numbers of this control are {why}.", "p_bound": False}
+    return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
+
+
+def row_told(row: Row, few: Sequence[Finding]) -> Row:
+    """A row of a table without its numbers where it is of the attack and view of a finding of `few` patients."""
+    keys = {(one.attack, one.view) for one in few}
+    if (row.get("attack", row.get("attribute")), row.get("view")) not in keys:
+        return row
+    return {name: value if isinstance(value, str) else None for name, value in row.items()}
+
+
+def curve_told(row: Row, findings: Sequence[Finding], smallest: int) -> bool:
+    """Whether a point of a ROC curve is told: not of few patients, nor where few members are above the threshold, or below."""
+    own = [one for one in findings if (one.attack, one.view) == (row["attack"], row["view"])]
+    if any(of_few(one, smallest) for one in own):
+        return False
+    members = next((found for one in own if (found := _members(one))), None)
+    return members is None or not share_small(float(row["tpr"]), 0.0, members, smallest, between=True)
+
+
+def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequence[Control]) -> set[str]:
+    """Parts of sentences that tell what was withheld from `findings` and `controls`."""
+    parts = set()
+    for before, after in zip(results.findings, findings, strict=True):
+        if before != after and before.low is not None:
+            parts.add(measured(before))
+        elif before != after and before.value is not None:
+            parts |= {f"{STATISTICS[before.statistic]} {verb}{measured(before)}" for verb in ("", "is ")}
+    for control, told in zip(results.controls, controls, strict=True):
+        parts |= {control.sentence} if control != told else set()
+    judged = results.verdict.judged
+    return parts | {one.sentence for one in judged if withheld(one.finding, results, findings)}
+
+
+def withheld(place: int | None, results: AuditResults, findings: Sequence[Finding]) -> bool:
+    """Whether the finding at this place was withheld from `findings`."""
+    return place is not None and findings[place] != results.findings[place]
+
+
+def _few_of_many(finding: Finding, smallest: int) -> bool:
+    """Whether the value is a share that counts few patients."""
+    if finding.statistic not in SHARES or finding.value is None:
+        return False
+    total = _members(finding) if finding.statistic == RATE else finding.n
+    return total is not None and share_small(finding.value, 0.0, total, smallest, between=True)
+
+
+def _members(finding: Finding) -> int | None:
+    """How many members a finding is of, as its counts say."""
+    found = re.match(r"([\d,]+) members?\b", finding.counts)
+    return int(found[1].replace(",", "")) if found else None
+
+
+def _bears(control: Control, finding: Finding) -> bool:
+    """Whether a control is of the patients of a finding. How many of all were identified is no group, and the fit is of members
+    alone."""
+    same = control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
+    return same and control.kind != "fit" and finding.statistic not in SHARES
