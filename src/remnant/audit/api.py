@@ -1,8 +1,7 @@
 """`remnant.audit(...)`: an audit from Python, of a module in this process."""
 
-import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from remnant.attacks.prior.brought import bring_prior
 from remnant.audit.appetite import Appetite
 from remnant.audit.conduct import conduct
-from remnant.audit.config import AuditConfig
+from remnant.audit.config import AuditConfig, PriorConfig
 from remnant.audit.groups import images_of_groups
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
+from remnant.audit.module import digest_of, left_as_it_was, module_of, training_of
 from remnant.audit.results import Clock
+from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Verdict
 from remnant.report.audit import make_audit_report
@@ -64,6 +66,10 @@ def audit(
     *,
     attacker: Any = None,
     loss: Callable[[nn.Module, dict[str, Any]], Tensor] | None = None,
+    train: Callable[[nn.Module, list[dict[str, Any]], int], nn.Module | None] | None = None,
+    build: Callable[[], nn.Module] | None = None,
+    shadows: int = 8,
+    prior: PriorConfig | Mapping[str, Any] | None = None,
     seed: int = 0,
     appetite: Appetite | Mapping[str, Any] | None = None,
     scenario: str = "checkpoint",
@@ -76,20 +82,37 @@ def audit(
     arrays: (images, labels, patients). Images are (channels, *spatial) as the model takes them.
 
     `loss(model, item)`: the loss of the training as one number, of `item["image"]` (1, channels, *spatial) and `item["label"]`;
-    cross-entropy without it. `appetite`: the limits. `scenario`: what the recipient sees. `out`: the run directory, in which the
-    same audit goes on where it was stopped.
+    cross-entropy without it.
 
-    Raises `RemnantError` for whatever does not fit, in one sentence.
+    `train(model, items, seed)`: the training of the audited model. It is called in this process, once for each of so many
+    `shadows` (even, from 4), with a fresh network of `build()` in training mode, which it trains in place or returns trained, and
+    with some patients' items as they were given, each as a mapping.
+
+    `prior`: the generator with which images are drawn from the weights: `file`, and `mean` and `std` by which the images are
+    normalised. `appetite`: the limits. `scenario`: what the recipient sees. `out`: the run directory, in which the same audit
+    goes on where it was stopped.
+
+    Raises `RemnantError` for whatever does not fit, in one sentence. What `loss`, `train` and `build` raise is raised.
     """
-    if not isinstance(model, nn.Module):
-        raise RemnantError(f"The model is a {type(model).__name__}; give the torch.nn.Module.")
+    model = module_of(model)
+    if (train is None) != (build is None):
+        raise RemnantError(
+            "train and build go together; give build(), a network that has not learned, for train() to begin with."
+        )
     config = AuditConfig.checked(
-        seed=seed, scenario=scenario, appetite=appetite if isinstance(appetite, Appetite) else dict(appetite or {})
+        seed=seed, scenario=scenario, appetite=_table(appetite), prior=_table(prior), shadows={"count": shadows}
     )
+    if prior is not None and config.prior.file is None:
+        raise RemnantError("prior has no file; give the one that `remnant prior train` or `remnant prior import` made.")
     clock = Clock()
-    images, who = images_of_groups(members, non_members, attacker)
+    items: list[dict[str, Any]] = []
+    images, who = images_of_groups(members, non_members, attacker, items if train and shadows else None)
     roles = checked_roles(images, who)
     held = None if out else tempfile.TemporaryDirectory(prefix="remnant-audit-")
+    # As it was called, without what only this process knows.
+    options = {"attacker": attacker, "loss": loss, "train": train, "build": build, "prior": prior}
+    given = "".join(f", {name}={name}" for name, value in options.items() if value is not None)
+    given += f", shadows={shadows}" if train else ""
     path = Path(out) if out else Path(held.name) / "run"
     with left_as_it_was(model):
         target, images = joined(
@@ -100,36 +123,35 @@ def audit(
             "version": None,
             "architecture": type(model).__name__,
             "parameters": sum(weight.numel() for weight in model.parameters()),
-            "sha256": None,
+            "sha256": digest_of(model),
             "answers": read_as(target.head),
         }
+        training = training_of(train, build, items, target, images.patients) if train and build and shadows else None
+        brought = config.prior
         results = conduct(
-            Material(target, images, roles, about),
+            Material(
+                target,
+                images,
+                roles,
+                about,
+                training=training,
+                prior=bring_prior(brought.file, images, brought.mean, brought.std, SOURCE) if brought.file else None,
+            ),
             config,
             path,
             clock,
             given={},
-            command=f"remnant.audit(model, members, non_members, seed={seed}, scenario={scenario!r})",
+            command=f"remnant.audit(model, members, non_members{given}, seed={seed}, scenario={scenario!r})",
             resume=(path / "run.json").exists(),
             quiet=False,
         )
     return Audit(results, path, held)
 
 
-@contextlib.contextmanager
-def left_as_it_was(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode and without gradients; afterwards each of its modules and weights as it was."""
-    training = {module: module.training for module in model.modules()}
-    gradients = {weight: weight.requires_grad for weight in model.parameters()}
-    try:
-        model.eval().requires_grad_(False)
-        yield
-    finally:
-        for module, was in training.items():
-            module.training = was
-        for weight, was in gradients.items():
-            weight.requires_grad_(was)
-
-
 def _called(loss: Callable[[nn.Module, dict[str, Any]], Tensor]) -> Loss:
     return lambda module, image, label: one_number(loss(module, {"image": image, "label": label}), "loss()")
+
+
+def _table(given: Settings | Mapping[str, Any] | None) -> Settings | dict[str, Any]:
+    """A table of settings, however it was given."""
+    return given if isinstance(given, Settings) else dict(given or {})

@@ -1,6 +1,7 @@
 """The owner's items, an image with what is known of it each, as one table; whatever does not fit is told by the item's number."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,8 @@ def _image(image: Any, where: str) -> Tensor:
     else:
         array = np.asarray(image)
         found = torch.from_numpy(np.ascontiguousarray(array)) if array.dtype.kind in "biuf" else torch.zeros(())
+    if isinstance(image, str | PathLike):
+        raise RemnantError(f"{_begun(where)} has a path or a text as its image; load it, and give its numbers.")
     if found.dim() < 2 or found.is_complex():
         raise RemnantError(
             f"{_begun(where)} has the image {short(type(image).__name__)} of shape {tuple(np.shape(image))}; give numbers, "
@@ -114,6 +117,13 @@ def _label(label: Any, where: str) -> np.ndarray:
 
 
 def _patient(patient: Any, where: str) -> str:
+    if isinstance(patient, tuple | list) or getattr(patient, "ndim", 0):
+        raise RemnantError(
+            f"{_begun(where)} has {len(patient)} patients, as a batch has; give the items one by one, with one patient each."
+        )
+    # One person is one name, whatever holds the number.
+    patient = patient.item() if hasattr(patient, "item") else patient
+    patient = int(patient) if isinstance(patient, float) and patient.is_integer() else patient
     # NaN is what pandas reads of an empty cell: all of these would be one person.
     if patient is None or (isinstance(patient, float) and patient != patient) or not str(patient).strip():
         raise RemnantError(f"{_begun(where)} has no patient; give an identifier that is one person's.")

@@ -19,7 +19,7 @@ from remnant.audit.forecast import Piece
 from remnant.audit.kept import keep_scores, keep_shadow
 from remnant.audit.material import Material
 from remnant.audit.scenario import SEEN
-from remnant.audit.training import TimeUpError, at_most
+from remnant.audit.training import TimeUpError, Training, at_most
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.run import Run
@@ -65,7 +65,7 @@ def shadow_cell(
     """Train the shadow model of this number, for no longer than `limit` seconds, and keep what it and the attacks say."""
     training, candidates, target = material.training, material.candidates, material.target
     assert training
-    _require_same_code(run, training.code)
+    _require_same_code(run, training)
     half, seeds = half_of(material, seed, number), Seeds(seed).child("shadows", number)
     try:
         with at_most(limit):
@@ -80,13 +80,13 @@ def shadow_cell(
     return {"trained": True, "seed": seeds.integer, "patients": len(half), "code": training.code}
 
 
-def _require_same_code(run: Run, code: str) -> None:
+def _require_same_code(run: Run, training: Training) -> None:
     """Raise `RemnantError` where another version of the owner's file trained the shadow models before this one."""
     for path in (run.path / "cells").glob(f"{NAME}-*.json"):
-        if read_json(path).get("code", code) != code:
+        if read_json(path).get("code", training.code) != training.code:
             raise RemnantError(
-                f"target.py has changed since {run.path} began to train shadow models, which must all be of one training; undo "
-                "the change, or choose another --out."
+                f"{training.words} has changed since {run.path} began to train shadow models, which must all be of one training; "
+                "undo the change, or choose another directory."
             )
 
 

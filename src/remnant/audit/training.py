@@ -1,4 +1,4 @@
-"""The owner's `train(model, items, seed)` of target.py: a fresh network, trained on some patients as the audited one was."""
+"""The owner's `train(model, items, seed)`: a fresh network, trained on some patients as the audited one was."""
 
 import contextlib
 import inspect
@@ -30,17 +30,28 @@ class TimeUpError(BaseException):
 class Training:
     """`train` of the file `path`; `fresh(seeds)` gives a network that has not learned, on the device.
 
-    `items` (n): what data() gave, without who is a member, of `patients` (n). `answering(module)`: how such a network answers a
-    batch. `code`: SHA-256 of the file: networks of two versions are not of one recipe.
+    `items` (n): what was given, without who is a member, of `patients` (n). `answering(module)`: how such a network answers a
+    batch. `code`: SHA-256 of the file: networks of two versions are not of one recipe. Without a `path` the function is called by
+    its own process, and what it raises is its owner's to see.
     """
 
     train: Callable[..., Any]
     fresh: Callable[[Seeds], nn.Module]
     items: Sequence[Mapping[str, Any]]
     patients: Sequence[str]
-    path: Path
+    path: Path | None
     code: str
     answering: Callable[[nn.Module], Callable[[Tensor], object]] = lambda module: module
+
+    @property
+    def source(self) -> str:
+        """Where the images are from, in words."""
+        return f"data() in {self.path}" if self.path else "members and non_members"
+
+    @property
+    def words(self) -> str:
+        """What an error calls it."""
+        return f"train() of {self.path}" if self.path else "train()"
 
     def __call__(self, target: Audited, images: Images, patients: Collection[str], seeds: Seeds) -> Audited:
         """The `target` with a network that these `patients` trained; `images`: some on which it is tried.
@@ -51,25 +62,22 @@ class Training:
         before = _weights(module)
         own = [dict(item) for item, whose in zip(self.items, self.patients, strict=True) if whose in patients]
         seed_libraries(seeds)
-        with calling(self.path, "train()"):
+        with calling(self.path, "train()") if self.path else contextlib.nullcontext():
             found = self.train(module, own, seeds.integer % SEEDS)
         found = module if found is None else found
         if not isinstance(found, nn.Module):
             raise RemnantError(
-                f"train() of {self.path} gives a {type(found).__name__}; train the model in place and return nothing, or return "
+                f"{self.words} gives a {type(found).__name__}; train the model in place and return nothing, or return "
                 "the torch.nn.Module."
             )
         self._require_learned(before, _weights(found))
         found = place(found).eval().requires_grad_(False)
         trained = replace(target, module=found, forward=self.answering(found), references=(), shadows=0)
         tried = images.take([0])
-        answers = [
-            tuple(answers_of(one.module, one.forward, tried, f"data() in {self.path}").shape)
-            for one in (trained, target)
-        ]
+        answers = [tuple(answers_of(one.module, one.forward, tried, self.source).shape) for one in (trained, target)]
         if answers[0] != answers[1]:
             raise RemnantError(
-                f"The network of train() in {self.path} answers with shape {answers[0]}, and the audited one with {answers[1]}; "
+                f"The network of {self.words} answers with shape {answers[0]}, and the audited one with {answers[1]}; "
                 "let it train the model that it is given."
             )
         return trained
@@ -77,11 +85,11 @@ class Training:
     def _require_learned(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in after.values()):
             raise RemnantError(
-                f"train() of {self.path} leaves weights that are not finite; mend its rate or its loss, or what it divides by."
+                f"{self.words} leaves weights that are not finite; mend its rate or its loss, or what it divides by."
             )
         if same(before, after):
             raise RemnantError(
-                f"train() of {self.path} left every weight as it was; train the model that it is given, or return the one that "
+                f"{self.words} left every weight as it was; train the model that it is given, or return the one that "
                 "it trains."
             )
 
@@ -91,13 +99,11 @@ def checked_training(training: Training, target: Audited) -> Training:
     try:
         inspect.signature(training.train).bind(None, [], 0)
     except TypeError as error:
-        raise RemnantError(
-            f"train() of {training.path} must take (model, items, seed) ({error}); mend its arguments."
-        ) from None
+        raise RemnantError(f"{training.words} must take (model, items, seed) ({error}); mend its arguments.") from None
     if same(_weights(training.fresh(Seeds(0).child("owner", "fresh"))), _weights(target.module)):
+        mend = "leave them out, and name their file as checkpoint in [target]" if training.path else "leave them out"
         raise RemnantError(
-            f"train() of {training.path} cannot begin anew, since the network is built with the audited weights in it; leave "
-            "them out, and name their file as checkpoint in [target]."
+            f"{training.words} cannot begin anew, since the network is built with the audited weights in it; {mend}."
         )
     return training
 

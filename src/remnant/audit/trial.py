@@ -51,9 +51,14 @@ def _answers(
             raise RemnantError(
                 f"Memory runs out over one image of shape {shape}; give a window in [target], or run on a larger machine."
             ) from None
+        mend = f"let {source} give them as in training, or set window in [target]"
+        wide = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
+        if wide != torch.float32:
+            mend = f"its weights are {wide} and images float32: give the network in float32, by .float()"
+        elif len(shape) == 2:
+            mend = f"a picture needs a channel axis, {(1, *shape)}"
         raise RemnantError(
-            f"The network does not take images of shape {shape} ({type(error).__name__}: {short(error, 160)}); let {source} give "
-            "them as in training, or set window in [target]."
+            f"The network does not take images of shape {shape} ({type(error).__name__}: {short(error, 160)}); {mend}."
         ) from error
     if found.dim() and found.shape[0] == len(places):
         return found
