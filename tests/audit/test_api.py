@@ -51,7 +51,8 @@ def test_a_leak_is_found_and_shown(found):
     assert found.verdict.ruling in ("outside", "cannot tell") and "exposed" in set(found.findings.outcome)
     assert isinstance(found.findings, pd.DataFrame) and {"output", "gradient"} <= set(found.findings.attack)
     assert found.report().name == "report.html" and "Decision support" in found.report().read_text("utf-8")
-    assert "<table" in found._repr_html_()
+    assert "<table" in found._repr_html_() and "planted members" in found._repr_html_()
+    assert repr(found).splitlines()[1:] == [found.verdict.sentence]
     assert found.results.cohort["members"] == found.results.cohort["non_members"] == HALF
     assert found.results.model["architecture"] == "Classifier"
 

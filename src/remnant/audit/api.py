@@ -55,6 +55,9 @@ class Audit:
         """Write the report, a decision sheet with its evidence, and return its path."""
         return make_audit_report(self.path)
 
+    def __repr__(self) -> str:
+        return repr(NotebookView(self.results))
+
     def _repr_html_(self) -> str:
         return NotebookView(self.results)._repr_html_()
 

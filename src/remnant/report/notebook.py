@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from remnant.base.findings import AuditResults, Finding
 from remnant.base.terms import DECISION_SUPPORT
-from remnant.report.audit_rows import by_strength, finding_rows
-from remnant.report.evidence import FINDINGS, MOST_ROWS
-from remnant.report.sheet import sheet_of
+from remnant.base.texts import counted
+from remnant.report.audit_rows import by_strength, control_rows, finding_rows
+from remnant.report.evidence import CONTROLS, FINDINGS, MOST_ROWS
+from remnant.report.sheet import sheet_of, untested
 from remnant.report.tables import build, to_html
 from remnant.report.templates import fill
 
@@ -17,17 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NotebookView:
-    """An audit's results as the last line of a notebook's cell: verdict, limits, and the strongest findings."""
+    """An audit's results as the last line of a notebook's cell: verdict and reasons, limits, controls, the strongest findings,
+    and what was not tested; in two lines where no page is shown."""
 
     results: AuditResults
 
+    def __repr__(self) -> str:
+        verdict, findings = self.results.verdict, self.results.findings
+        exposed = sum(finding.outcome == "exposed" for finding in findings)
+        counts = f"{counted(len(findings), 'finding')}, {exposed} exposed"
+        return f"<Audit: {verdict.ruling}; {counts}>\n{verdict.sentence}"
+
     def _repr_html_(self) -> str:
-        rows = finding_rows(by_strength(self.results, self.results.findings)[:MOST_ROWS])
+        results = self.results
+        rows = finding_rows(by_strength(results, results.findings)[:MOST_ROWS])
+        # Of a limit that nothing measured the table has no number, and the mend is in a sentence.
+        unmeasured = [one.sentence for one in results.verdict.judged if one.finding is None]
+        reasons = dict.fromkeys([*results.verdict.reasons, *unmeasured, *results.notices])
         return fill(
             "notebook.html",
             styles=("notebook.css",),
-            sheet=sheet_of(self.results),
-            table=to_html(build(rows, FINDINGS), "Findings"),
+            verdict=results.verdict,
+            reasons=[one for one in reasons if one != results.verdict.sentence],
+            limits=sheet_of(results).limits,
+            controls=to_html(build(control_rows(results.controls), CONTROLS), "Controls") if results.controls else "",
+            findings=to_html(build(rows, FINDINGS), "Findings"),
+            untested=untested(results),
             decision_support=DECISION_SUPPORT,
         )
 
