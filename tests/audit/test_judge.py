@@ -184,6 +184,17 @@ def test_limits_are_told_beyond_chance_everywhere():
     assert found.sentence.endswith("above the limit of 0.05 beyond chance.")
 
 
+def test_a_few_who_are_told_for_certain_keep_a_model_from_being_within_and_no_limit_is_passed():
+    few = told(finding(statistic="tpr_at_lowest_fpr", null=0.0025, value=0.0175, low=0.012, high=0.025, bound_low=0.01))
+    held = told(finding(**CLEAR))
+    assert verdict_of([LIMIT], [held], SOUND).ruling == "within" and few.outcome == "exposed"
+    found = verdict_of([LIMIT], [held, few], SOUND)
+    assert found.ruling == "cannot tell" and found.reasons[0].startswith("1.8% of members score above all but 0.25% of")
+    silent = few.model_copy(update={"outcome": "not shown"})
+    assert verdict_of([LIMIT], [held, silent], SOUND).ruling == "within"
+    assert verdict_of([LIMIT], [told(finding()), few], SOUND).ruling == "outside"
+
+
 def test_an_exposure_of_groups_that_nothing_held_against_each_other_says_so():
     outside = verdict_of([LIMIT], [told(finding(), ())], ())
     assert outside.ruling == "outside" and "No control showed that the groups are alike" in outside.reasons[1]

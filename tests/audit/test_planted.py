@@ -57,7 +57,9 @@ def test_an_attack_that_sees_passes_and_one_that_hardly_does_is_too_weak(tmp_pat
     """Whether the audited network knows its members by heart or nobody."""
     blind = [NOISY]
     if kind is Classifier:
-        blind += [altered("two values", ends), replace(OUTPUT, name="right or wrong", run=right)]
+        blind += [altered("two values", ends)]
+        # Where strangers are answered wrongly, this sees enough of the planted to be in doubt; coarse scores clear nobody anyhow.
+        blind += [] if leaks else [replace(OUTPUT, name="right or wrong", run=right)]
     cell, found = planted(tmp_path, material(kind, leaks=leaks, patients=PATIENTS), [OUTPUT, *blind])
     assert found["output"].passed and found["output"].p <= PLANTED_LEVEL
     assert [found[attack.name].passed for attack in blind] == [False] * len(blind), found

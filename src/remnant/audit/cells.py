@@ -9,7 +9,7 @@ import numpy as np
 from remnant.attacks.attack import Attack, Reconstructions, Scores, Work
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.audit import planted as planting
-from remnant.audit.controls import blind_control, planted_control
+from remnant.audit.controls import LIKE_MEMBERS_AUC, PLANTED_AUC, blind_control, planted_control
 from remnant.audit.fits import fit_of_members
 from remnant.audit.given import given_of
 from remnant.audit.identified import controls_of
@@ -118,7 +118,8 @@ def _strongest(attack: str, claims: Sequence[Scores], planted: set[str], dose: p
     controls = []
     for claim in claims:
         mine = np.array([patient in planted for patient in claim.patients])
-        known = {"looks": len(claims), "dose": dose.said, "learned": dose.reached}
+        asked = LIKE_MEMBERS_AUC if dose.like_members else PLANTED_AUC
+        known = {"looks": len(claims), "dose": dose.said, "learned": dose.reached, "asked": asked}
         controls.append(planted_control(attack, claim.scores[mine], claim.scores[~mine], **known))
     return max(controls, key=lambda control: control.value or 0.0)
 

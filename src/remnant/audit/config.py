@@ -43,7 +43,7 @@ class TargetConfig(Settings):
     window: tuple[pydantic.PositiveInt, ...] | None = None
     latents: str | None = None
     batch: int = pydantic.Field(8, ge=1)
-    planted_steps: int = pydantic.Field(200, ge=0)
+    planted_steps: int = pydantic.Field(400, ge=0)
     seconds: float = pydantic.Field(600, gt=0)
 
 

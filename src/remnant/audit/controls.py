@@ -19,7 +19,10 @@ from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import MembershipTest, membership_test
 from remnant.measure.swaps import SwapTest
 
-PLANTED_AUC, PLANTED_LEVEL = 0.95, 0.01  # of a one-sided p
+# Of patients who are known far better by heart than the model's own, an attack must find nearly all. Of those who are known as
+# its own are, and as strangers are not, some look like whomever the model answers surely and right: half the way is enough.
+PLANTED_AUC, LIKE_MEMBERS_AUC = 0.95, 0.75
+PLANTED_LEVEL = 0.01  # of a one-sided p
 # Planted patients, of fewer of whom no attack is said to find such: of two among thousands p is small, and two are no share.
 FEWEST_PLANTED = 5
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
@@ -69,21 +72,26 @@ def planted_control(
     looks: int = 1,
     dose: str = "",
     learned: bool = True,
+    asked: float = PLANTED_AUC,
 ) -> Control:
     """Whether an attack finds patients made to be remembered: `planted` (k,) scores against those of `non_members` (n,), the best
     of so many `looks`. `dose`: how well they are remembered, in words; `learned`: whether that is as well as was asked.
 
-    It passes with an AUC of `PLANTED_AUC` that chance does not give (exact p, times the looks), and fails with a lower one. None
+    It passes with an AUC of `asked` that chance does not give (exact p, times the looks), and fails with a lower one. None
     where fewer than `FEWEST_PLANTED` are planted, or so few that chance might, or where an attack that misses them may be
     missing what is not there.
     """
     found = mann_whitney_auc(planted, non_members)
     k, n = len(planted), len(non_members)
     p = min(1.0, looks * auc_p_above(planted, non_members))
-    seen, tells = found.mean >= PLANTED_AUC, k >= FEWEST_PLANTED and looks / math.comb(k + n, k) <= PLANTED_LEVEL
+    seen, tells = found.mean >= asked, k >= FEWEST_PLANTED and looks / math.comb(k + n, k) <= PLANTED_LEVEL
     passed = None
     auc, when = f"AUC {found.mean:.2f}", f" {dose}" if dose else ""
-    if not tells or (seen and p > PLANTED_LEVEL):
+    if tells and seen and p > PLANTED_LEVEL:
+        sentence = (
+            f"{k} planted against {n} others are too few to tell whether the attack finds them ({auc}, {p_said(p)})."
+        )
+    elif not tells:
         enough = next(i for i in itertools.count(FEWEST_PLANTED) if looks / math.comb(2 * i, i) <= PLANTED_LEVEL)
         sentence = (
             f"{k} planted against {n} others are too few to tell whether the attack finds them ({auc}): {enough} against "
@@ -93,7 +101,7 @@ def planted_control(
         passed, sentence = True, f"Planted members are found ({auc}){when}."
     elif learned:
         passed = False
-        missed = f"Planted members are not found ({auc}, asked {PLANTED_AUC:.2f}){when}"
+        missed = f"Planted members are not found ({auc}, asked {asked:.2f}){when}"
         sentence = f"{missed}: the attack is too weak to clear anybody."
     else:
         sentence = f"Planted members are not found ({auc}) {dose}: raise planted_steps."
@@ -146,7 +154,7 @@ def reconciled(controls: Sequence[Control]) -> list[Control]:
         if control.kind != "planted" or control.passed is not False or control.attack not in seen:
             return control
         sentence = (
-            f"Planted members are not found (AUC {control.value:.2f}, asked {PLANTED_AUC:.2f}), but who trained networks of the "
+            f"Planted members are not found (AUC {control.value:.2f}), but who trained networks of the "
             "same training is."
         )
         return control.model_copy(update={"sentence": sentence})

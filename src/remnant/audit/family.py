@@ -9,8 +9,13 @@ from remnant.base.findings import Finding, Statistic
 from remnant.measure.multiplicity import holm, holm_is_bound
 
 PRIMARY_SHARE = 0.5  # of the level, for the tests that were named before the run
-# Of what a membership attack's claim may use of the level, the part of each statistic's own test.
-PARTS: dict[Statistic, float] = {"auc": 0.5, "advantage": 0.25, "tpr_at_10_fpr": 0.25}
+# Of what a membership attack's claim may use of the level, how large a part each statistic's own test has beside the others.
+PARTS: dict[Statistic, float] = {
+    "auc": 0.5,
+    "advantage": 0.2,
+    "tpr_at_10_fpr": 0.2,
+    "tpr_at_lowest_fpr": 0.1,
+}
 # A claim: attack, view and where. Its findings have one p, but for those of a claim that has an AUC.
 Key = tuple[str, str, str]
 
@@ -22,20 +27,27 @@ def levels(claims: Iterable[tuple[Key, bool]]) -> dict[Key, float]:
     return {key: LEVEL * float(weight) for key, weight in zip(primary, weights, strict=True)}
 
 
+def parts_of(statistics: Sequence[Statistic]) -> dict[Statistic, float]:
+    """The parts of one claim's level that these of its statistics have, which sum to one."""
+    whole = sum(PARTS[name] for name in statistics)
+    return {name: PARTS[name] / whole for name in statistics}
+
+
 def adjusted(findings: Sequence[Finding]) -> list[Finding]:
     """The findings with p after Holm over all tests, by the same shares; a finding without p is no test."""
     made = [finding for finding in findings if finding.p is not None]
     primary = {key_of(finding): finding.primary for finding in made}
     shares = dict(zip(primary, _weights(list(primary.values())), strict=True))
     in_parts = {key_of(finding) for finding in made if finding.statistic == "auc"}
+    tested = {key: parts_of([one.statistic for one in made if key_of(one) == key]) for key in in_parts}
 
-    def test_of(finding: Finding) -> tuple[Key, str]:
-        return key_of(finding), finding.statistic if key_of(finding) in in_parts else ""
+    def test_of(finding: Finding) -> tuple[Key, Statistic | None]:
+        return key_of(finding), finding.statistic if key_of(finding) in in_parts else None
 
-    tests: dict[tuple[Key, str], Finding] = {}
+    tests: dict[tuple[Key, Statistic | None], Finding] = {}
     for finding in made:
         tests.setdefault(test_of(finding), finding)
-    weights = [shares[key] * PARTS.get(statistic, 1.0) for key, statistic in tests]
+    weights = [shares[key] * (tested[key][statistic] if statistic else 1.0) for key, statistic in tests]
     p_values = [finding.p for finding in tests.values()]
     bounds = [finding.p_bound for finding in tests.values()]
     after = dict(zip(tests, holm(p_values, weights), strict=True))

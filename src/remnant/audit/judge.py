@@ -9,7 +9,15 @@ import math
 from collections.abc import Iterable, Sequence
 
 from remnant.audit.alike import groups_unchecked
-from remnant.audit.words import against, exposed_few, not_measured, not_surely, ruling_sentence, without_limit
+from remnant.audit.words import (
+    against,
+    exposed_few,
+    not_measured,
+    not_surely,
+    ruling_sentence,
+    told_for_certain,
+    without_limit,
+)
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
 
@@ -17,6 +25,7 @@ from remnant.measure.intervals import FEWEST
 LEVEL = 0.01
 # Controls that an attack passes by finding what is there; the others are passed by finding nothing.
 POSITIVE = ("planted", "recipe")
+CERTAIN = "tpr_at_lowest_fpr"
 MOST_PATIENTS = 1_000_000  # above, no number of patients is said to tell
 
 
@@ -150,11 +159,16 @@ def _by_membership(ruling: Ruling, held: Sequence[Judged], findings: Sequence[Fi
 
 
 def _without_limit(limits: Sequence[Limit], findings: Sequence[Finding]) -> list[str]:
-    """What is exposed by claims of which no limit that is asked is held against anything."""
+    """What is exposed by claims of which no limit that is asked is held against anything, and who is told with hardly a false
+    alarm."""
     asked = {limit.statistic for limit in limits if limit.asked}
     held = {finding.claim for finding in findings if finding.statistic in asked}
-    exposed = [finding for finding in findings if finding.outcome == "exposed" and finding.claim not in held]
-    return [without_limit(max(exposed, key=lambda finding: _excess(finding, finding.value, 0.0)))] if exposed else []
+    exposed = [one for one in findings if one.outcome == "exposed"]
+    unheld = [one for one in exposed if one.claim not in held]
+    # A limit on what is told of all members on average allows that a few of them are told for certain.
+    certain = [one for one in exposed if one.statistic == CERTAIN and one.claim in held]
+    worst = [max(some, key=lambda one: _excess(one, one.value, 0.0)) for some in (unheld, certain) if some]
+    return [told_for_certain(one) if one in certain else without_limit(one) for one in worst]
 
 
 def _open(findings: Sequence[Finding], all_findings: Sequence[Finding], controls: Sequence[Control]) -> str:

@@ -5,6 +5,7 @@ as well by heart as a training does and no better, and is then looked at once. A
 too weak: its silence about the members means nothing.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,12 @@ class Dose:
     def asked(self) -> float:
         """Below which the planted are not brought: the members' own loss, or, where they are fit hardly better than strangers,
         so that nobody knows what to learn by heart is here, a tenth of what the planted began with."""
-        return self.members if self.members < CLEARLY * self.before else BY_HEART * self.before
+        return self.members if self.like_members else BY_HEART * self.before
+
+    @property
+    def like_members(self) -> bool:
+        """Whether members are fit so much better than strangers that the planted are to be known as they are."""
+        return self.members < CLEARLY * self.before
 
     @property
     def reached(self) -> bool:
@@ -60,7 +66,7 @@ class Dose:
     def said(self) -> str:
         """In words, to follow "found"."""
         like = f"as members' ({self.members:.2g})"
-        if self.asked != self.members:
+        if not self.like_members:
             like = f"a tenth of what it was (members' {self.members:.2g})"
         return f"when their loss is {self.loss:.2g}, {'' if self.reached else 'not yet '}{like}"
 
@@ -119,14 +125,14 @@ def trained_on(
     copied = target.copied()
     place(copied.module).eval()
     weights = [weight.requires_grad_() for weight in copied.module.parameters() if weight.is_floating_point()]
-    rate, highest = RATE, HIGHEST
+    rate = RATE
     optimiser = torch.optim.Adam(weights, lr=rate)
     draw, labels = seeds.child("order").numpy(), own.labels
     assert labels is not None
     seen = _some(own, seeds)
     before, order, taken = mean_loss(copied, seen), [], 0
     while taken < steps and rate > LOWEST:
-        kept = [weight.detach().clone() for weight in weights]
+        kept, momenta = [weight.detach().clone() for weight in weights], copy.deepcopy(optimiser.state_dict())
         for _ in range(min(ROUND, steps - taken)):
             order = order or draw.permutation(len(own)).tolist()
             batch, order = order[:BATCH], order[BATCH:]
@@ -137,8 +143,9 @@ def trained_on(
         loss = mean_loss(copied, seen)
         if not loss < before:  # or not a number
             _back(weights, kept)
-            rate = highest = rate / FALL
-            optimiser = torch.optim.Adam(weights, lr=rate)
+            # Begun anew, Adam would go as far along every weight as along the one that matters most.
+            optimiser.load_state_dict(momenta)
+            rate = _with_rate(optimiser, rate / FALL)
             tell(taken, before)
             continue
         if loss < asked:
@@ -147,11 +154,15 @@ def trained_on(
             return copied, loss
         tell(taken, loss)
         if loss > ENOUGH * before:
-            rate = min(highest, RISE * rate)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            rate = _with_rate(optimiser, min(HIGHEST, RISE * rate))
         before = loss
     return copied, before
+
+
+def _with_rate(optimiser: torch.optim.Optimizer, rate: float) -> float:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    return rate
 
 
 @torch.no_grad()

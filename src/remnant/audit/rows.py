@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from remnant.audit.family import PARTS, Key
-from remnant.base.findings import Finding
+from remnant.audit.family import Key, parts_of
+from remnant.base.findings import Finding, Statistic
 from remnant.base.results import number
 from remnant.base.texts import counted
 from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, membership_test
-from remnant.measure.tpr import true_positive_p, true_positive_rate
+from remnant.measure.tpr import lowest_rate, true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"
 
@@ -47,11 +47,12 @@ class Scored:
 def membership_rows(
     claims: Sequence[Scored], level: Mapping[Key, float], seeds: np.random.Generator, target: str = "model"
 ) -> list[Finding]:
-    """Three findings a claim, in the order of the claims: AUC, membership advantage and TPR at 10% FPR.
+    """Findings of each claim, in the order of the claims: AUC, membership advantage, TPR at 10% FPR and, of many non-members,
+    at the lowest FPR that these tell.
 
-    All three are of one null, that the patients were dealt to the groups at random, each with a p of its own, before any
+    All are of one null, that the patients were dealt to the groups at random, each with a p of its own, before any
     adjustment: the AUC's is two-sided, the others' one-sided, of a leak. `level`: what each claim may use of the level
-    (`family.levels`), of which its statistics have `family.PARTS`.
+    (`family.levels`), of which its statistics have `family.parts_of`.
     """
     return [row for claim in claims for row in _rows(claim, level[claim.key], seeds, target)]
 
@@ -72,16 +73,16 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "tied": float((members[:, None] == others).mean()),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    own = {name: level * part for name, part in PARTS.items()}
+    rates: dict[Statistic, float] = {"tpr_at_10_fpr": FALSE_POSITIVES}
+    if lowest := lowest_rate(n):
+        rates["tpr_at_lowest_fpr"] = lowest
+    own = {name: level * part for name, part in parts_of(["auc", "advantage", *rates]).items()}
     auc = ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"]))
     # The same halves for both levels.
     state = seeds.bit_generator.state
     found = membership_advantage(members, others, seeds)
     seeds.bit_generator.state = state
     advantage = ends(found, membership_advantage(members, others, seeds, 1 - own["advantage"]))
-    at_rate = ends(
-        *(true_positive_rate(members, others, FALSE_POSITIVES, one) for one in (0.95, 1 - own["tpr_at_10_fpr"]))
-    )
     return [
         Finding(
             **common,
@@ -93,12 +94,15 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
             detectable=number(detectable_auc(m, n, alpha=own["auc"])),
         ),
         Finding(**common, **advantage, statistic="advantage", null=0.0, p=number(advantage_p(members, others))),
-        Finding(
-            **common,
-            **at_rate,
-            statistic="tpr_at_10_fpr",
-            null=FALSE_POSITIVES,
-            p=number(true_positive_p(members, others, FALSE_POSITIVES)),
+        *(
+            Finding(
+                **common,
+                **ends(*(true_positive_rate(members, others, rate, one) for one in (0.95, 1 - own[name]))),
+                statistic=name,
+                null=rate,
+                p=number(true_positive_p(members, others, rate)),
+            )
+            for name, rate in rates.items()
         ),
     ]
 

@@ -63,3 +63,11 @@ def without_limit(finding: Finding) -> str:
     """Why an exposed finding that no limit is held against keeps a model from being cleared."""
     what = f"{STATISTICS[finding.statistic]} is {measured(finding)}"
     return f"The {what} ({finding.view}), and the risk appetite sets no limit on it."
+
+
+def told_for_certain(finding: Finding) -> str:
+    """Why some members whom an attack tells with hardly a false alarm keep a model from being cleared."""
+    return (
+        f"{100 * (finding.value or 0):.2g}% of members score above all but {100 * finding.null:.2g}% of non-members "
+        f"({finding.view}): these patients are told with hardly a false alarm, however few they are."
+    )

@@ -13,7 +13,16 @@ SCHEMA_VERSION = 1
 
 Claim = Literal["reconstructions", "candidates", "patient_scores", "pair_scores", "attributes"]
 Statistic = Literal[
-    "auc", "advantage", "tpr_at_10_fpr", "fold_rank", "rank1", "verification_auc", "skill", "skill_gap", "gain"
+    "auc",
+    "advantage",
+    "tpr_at_10_fpr",
+    "tpr_at_lowest_fpr",
+    "fold_rank",
+    "rank1",
+    "verification_auc",
+    "skill",
+    "skill_gap",
+    "gain",
 ]
 # The three criteria of the Article 29 Working Party, opinion 05/2014 (WP 216).
 Criterion = Literal["singling out", "linkability", "inference"]

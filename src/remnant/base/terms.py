@@ -6,6 +6,7 @@ STATISTICS: dict[Statistic, str] = {
     "auc": "AUC",
     "advantage": "membership advantage",
     "tpr_at_10_fpr": "true positive rate at 10% FPR",
+    "tpr_at_lowest_fpr": "true positive rate at a low FPR",
     "fold_rank": "patients whose own model fits worst",
     "rank1": "reconstructions identified at rank 1",
     "verification_auc": "AUC of same patient or not",

@@ -9,6 +9,17 @@ from remnant.measure.advantage import least_p, wilson
 from remnant.measure.auc import few
 from remnant.measure.intervals import Interval, per_patient
 
+LEAST_RATE = 0.001  # the false positive rate of Carlini et al. 2022 (arXiv 2112.03570)
+ABOVE = 10  # non-members above a threshold, of fewer of whom its error leaves no lower end above 0
+HIGHEST = 0.05  # rate that is called low
+
+
+def lowest_rate(non_members: int) -> float | None:
+    """The lowest false positive rate at which so many non-members tell a threshold with an interval, from `LEAST_RATE` to
+    `HIGHEST`; None where they are fewer than 199."""
+    rate = max(LEAST_RATE, ABOVE / (non_members + 1))
+    return rate if rate <= HIGHEST else None
+
 
 def true_positive_rate(members: np.ndarray, non_members: np.ndarray, rate: float, level: float = 0.95) -> Interval:
     """Share of `members` (m,) above the score that a new non-member exceeds with the chance `rate`, told from `non_members` (n,).
