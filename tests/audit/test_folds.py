@@ -45,6 +45,19 @@ def held_out(patients, models):
     return {f"p{i}": i % models for i in range(patients)}
 
 
+def test_the_other_of_two_folds_is_no_reference_of_the_one_that_is_released(tmp_path):
+    """The other leaks, and the released one does not: it would be exposed by what the other knows."""
+    leaky, honest = (folds(Classifier, leaks=leaks, models=2) for leaks in (True, False))
+    mixed = replace(honest, models=(honest.models[0], leaky.models[1]))
+    material, parts = audited(tmp_path, mixed, fold=0)
+    assert not material.target.references and material.folds is None
+    assert "no reference" in " ".join(material.notes)
+    assert {one.attack for one in parts["findings"]} == {"output", "gradient"}
+    assert not [one for one in parts["findings"] if outcome_of(one, parts["controls"]) == "exposed"]
+    both, _ = material_of(mixed, None, Seeds(0))
+    assert len(both.target.references) == 1 and both.folds is not None
+
+
 def test_half_of_each_fold_is_put_to_the_model_that_did_not_train_on_it():
     own = dealt(held_out(51, 5), 5, None, Seeds(0))
     asked = Counter((own.held_out[patient], own.asked[patient]) for patient in own.held_out)

@@ -32,6 +32,10 @@ TABLES = (
     ),
 )
 
+ALONE = (
+    "Of two folds the other model learned the non-members and no member, so that it is no reference; use more folds."
+)
+
 
 def read_trained(
     folder: Path, data: Path | None, splits: Path | None, tell: Callable[[str], None] = lambda note: None
@@ -103,7 +107,10 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
     """What the audit works on, and how many patients have cases in several folds and are left out: every model saw them.
 
     Where all models are released, half of each fold's patients are put to the model that did not train on them, and half to
-    another one. Raises `RemnantError` for a `fold` that there is not, and where nobody is left.
+    another one. Of two folds of which one is released, the other model trained on every non-member and on no member, so that
+    it is no reference: what it knows of them would show in the released one's calibrated scores and ranks.
+
+    Raises `RemnantError` for a `fold` that there is not, and where nobody is left.
     """
     folds: dict[str, set[int]] = {}
     for patient, place in zip(trained.images.patients, trained.held_out, strict=True):
@@ -127,16 +134,19 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
     first = 0 if released is None else released
     target = fold_models(models, own.asked) if released is None else with_references(models, released)
     target = replace(target, passed_over=own.passed_over())
+    alone = released is not None and len(models) == 2
+    if alone:
+        target = replace(target, references=())
     out = f"all {len(models)} folds" if released is None else trained.names[released]
     return Material(
         target,
         images,
         roles,
         {**trained.about, "released": out},
-        (*([split_said(split)] if split else []), *trained.notes),
+        (*([split_said(split)] if split else []), *([ALONE] if alone else []), *trained.notes),
         trained.checkpoints,
-        own,
-        (with_references(models, first), tuple(p for p in roles if held_out[p] == first)),
+        None if alone else own,
+        (target if alone else with_references(models, first), tuple(p for p in roles if held_out[p] == first)),
     ), split
 
 
