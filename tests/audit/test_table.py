@@ -12,6 +12,7 @@ from remnant.audit.scores import read_scores
 from remnant.audit.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
+from remnant.base.provenance import sha256
 from remnant.measure.membership_inference import MEMBER
 from remnant.report.sheet import counted_patients
 
@@ -57,6 +58,7 @@ def test_a_leak_is_outside_and_results_can_be_read_again(tmp_path):
     found = audited(tmp_path, draw(2, 60), draw(0, 60, 2), draw(6, 10, 3))
     assert found.verdict.ruling == "outside"
     assert AuditResults.read(tmp_path / "run" / "results.json") == found
+    assert found.model["table_sha256"] == sha256(tmp_path / "scores.csv")
     assert {finding.outcome for finding in found.findings} == {"exposed"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.report.example_audit import audit_results, control, finding
 
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AuditResults, Control, Finding, Judged
+from remnant.base.findings import TABLE_SHA256, AuditResults, Control, Finding, Judged
 from remnant.base.results import Section, TableView
 from remnant.base.terms import measured
 from remnant.report.audit_rows import control_rows, curve_rows, finding_rows, forest_rows, limit_rows
@@ -241,6 +241,14 @@ def test_tables_with_a_row_a_patient_and_pseudonyms_go():
     assert "own" not in told.tables and "0123abcd" not in text and "/home" not in text
     assert told.sections[-1].title == "Withheld"
     assert json.loads(text)["sections"][0]["text"] == ["a patient is exposed.", "Of scan.nii nothing is kept."]
+
+
+def test_the_hash_of_a_table_of_patients_stays_in_the_house():
+    results = audit_results("within")
+    table = results.model_copy(update={"model": {"name": "scores", TABLE_SHA256: "a" * 64}})
+    assert sheet_of(table).model["SHA-256"] == f"{'a' * 64} (table of scores)"
+    assert told_outside(table).model == {"name": "scores"} and "a" * 64 not in told_outside(table).model_dump_json()
+    assert told_outside(results).model == results.model
 
 
 def test_with_a_cell_of_one_all_is_told():

@@ -16,7 +16,8 @@ from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.scores import ScoreTable, read_scores
 from remnant.audit.tables import balance_rows, roc_rows
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AttackRun, AuditResults, Control
+from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Control
+from remnant.base.provenance import sha256
 from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -62,7 +63,11 @@ def audit_scores(
         results = conclude(
             config,
             title=f"Audit of {config.about.model or path.stem}",
-            model={"name": config.about.model or path.stem, "version": config.about.version or None},
+            model={
+                "name": config.about.model or path.stem,
+                "version": config.about.version or None,
+                TABLE_SHA256: sha256(path),
+            },
             cohort=_cohort(table),
             attacks=_attacks(claims),
             findings=adjusted(membership_rows(genuine, level, seeds.child("tests").numpy())),

@@ -31,6 +31,8 @@ Ruling = Literal["within", "outside", "cannot tell"]
 LimitName = Literal["identification", "membership_advantage", "membership_tpr", "attribute"]
 # Of pairs of a member and a non-member, who have the same score: of more the score has too few values to clear anybody.
 MOST_TIED = 0.1
+# Of a model that was handed over as a table of scores: SHA-256 of that file.
+TABLE_SHA256 = "table_sha256"
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 

@@ -56,6 +56,6 @@ def commit() -> str | None:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes; for checkpoints, never for patient files (see `Run.hmac`)."""
+    """Hex digest of a file's bytes; for checkpoints, and of patient files in what stays in the house alone (else `Run.hmac`)."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
-from remnant.base.findings import AuditResults, Finding, Verdict
+from remnant.base.findings import TABLE_SHA256, AuditResults, Finding, Verdict
 from remnant.base.results import Row, Section, Value
 from remnant.report.audit import render_audit
 from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
@@ -72,6 +72,8 @@ def told_outside(results: AuditResults) -> AuditResults:
 
     gone = [f"Left out: {one}." for one in left_out]
     changed = {
+        # Who knows all of a table but a value would find it by the hash.
+        "model": {name: value for name, value in results.model.items() if name != TABLE_SHA256},
         "cohort": {name: _counted(name, value, results, smallest) for name, value in results.cohort.items()},
         "findings": findings,
         "controls": controls,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from remnant.base.findings import AttackRun, AuditResults, Criterion, Finding
+from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding
 from remnant.base.results import Value
 from remnant.base.terms import CRITERIA, LIMITS, STATISTICS, capital, measured
 from remnant.base.texts import short
@@ -122,7 +122,9 @@ def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
 
 
 def _sha256(results: AuditResults) -> str:
-    """Of the model's file; empty where no file was handed over, or several were."""
+    """Of the model's file, or the table of scores; empty where neither was handed over, or several were."""
+    if table := results.model.get(TABLE_SHA256):
+        return f"{short(str(table), 64)} (table of scores)"
     told = results.model.get("sha256")
     hashes = [str(told)] if told else list(results.checkpoints.values())
     return short(hashes[0], 64) if len(hashes) == 1 else ""
