@@ -68,6 +68,6 @@ def without_limit(finding: Finding) -> str:
 def told_for_certain(finding: Finding) -> str:
     """Why some members whom an attack tells with hardly a false alarm keep a model from being cleared."""
     return (
-        f"{100 * (finding.value or 0):.2g}% of members score above all but {100 * finding.null:.2g}% of non-members "
-        f"({finding.view}): these patients are told with hardly a false alarm, however few they are."
+        f"The {STATISTICS[finding.statistic]} is {measured(finding)}, {100 * finding.null:.2g}% by chance ({finding.view}): "
+        "some members are told with hardly a false alarm."
     )

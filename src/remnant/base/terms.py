@@ -36,8 +36,11 @@ def capital(text: str) -> str:
 
 
 def measured(finding: Finding) -> str:
-    """ "0.31 [0.20, 0.42]", as the finding's statistic is written."""
+    """ "0.31 [0.20, 0.42]", or "1.2% [0.8%, 1.6%]", as the finding's statistic is written."""
     if finding.value is None:
         return "not measured"
-    interval = "" if finding.low is None or finding.high is None else f" [{finding.low:.2f}, {finding.high:.2f}]"
-    return f"{finding.value:.2f}{interval}".replace("-", "−")
+    # Two digits after the point leave nothing of a few in a thousand.
+    number = "{:.1%}" if finding.statistic == "tpr_at_lowest_fpr" else "{:.2f}"
+    ends = [] if finding.low is None or finding.high is None else [finding.low, finding.high]
+    interval = f" [{', '.join(map(number.format, ends))}]" if ends else ""
+    return f"{number.format(finding.value)}{interval}".replace("-", "−")

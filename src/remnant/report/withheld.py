@@ -9,9 +9,9 @@ from remnant.base.terms import STATISTICS, measured
 from remnant.report.few import counts_few, share_small
 from remnant.report.few_rows import is_count
 
-RATE = "tpr_at_10_fpr"
-# Statistics that are a count of patients divided by `n`, or, of the rate, by the members. Their ties are broken at random.
-SHARES = {"rank1", "fold_rank", RATE}
+RATES = ("tpr_at_10_fpr", "tpr_at_lowest_fpr")
+# Statistics that are a count of patients divided by `n`, or, of the rates, by the members. Their ties are broken at random.
+SHARES = {"rank1", "fold_rank", *RATES}
 NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied")
 
 
@@ -86,7 +86,7 @@ def _few_of_many(finding: Finding, smallest: int) -> bool:
     """Whether the value is a share that counts few patients."""
     if finding.statistic not in SHARES or finding.value is None:
         return False
-    total = _members(finding) if finding.statistic == RATE else finding.n
+    total = _members(finding) if finding.statistic in RATES else finding.n
     return total is not None and share_small(finding.value, 0.0, total, smallest, between=True)
 
 
