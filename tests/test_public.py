@@ -1,9 +1,13 @@
 """`import remnant`: the public names and only these, typed, and in no time."""
 
 import importlib
+import inspect
 import subprocess
 import sys
+import typing
 from pathlib import Path
+
+import pandas as pd
 
 import remnant
 
@@ -33,6 +37,39 @@ def test_every_public_name_is_there_and_says_what_it_is():
     assert callable(remnant.audit)
     # Also once the package of this name was imported.
     assert importlib.import_module("remnant.audit.config") and callable(remnant.audit)
+
+
+def functions():
+    """Every public function, and every public method and property of the public classes, that the package itself wrote."""
+    for name in remnant.__all__:
+        one = getattr(remnant, name)
+        if name == "audit":
+            yield name, importlib.import_module("remnant.audit.api").audit
+        if inspect.isclass(one):
+            for part, value in vars(one).items():
+                found = getattr(value, "fget", None) or getattr(value, "func", None) or value
+                # Of a field the function is its default, and its type is the field's.
+                if inspect.isfunction(found) and not part.startswith("_") and part not in one.__annotations__:
+                    yield f"{name}.{part}", found
+
+
+def test_every_public_function_is_typed_and_says_what_it_does():
+    names = []
+    for name, function in functions():
+        hints = typing.get_type_hints(function, localns={"pd": pd})
+        arguments = [one for one in inspect.signature(function).parameters if one != "self"]
+        assert {*arguments, "return"} <= hints.keys(), name
+        assert function.__doc__, name
+        names.append(name)
+    assert {"audit", "Audit.report", "Audit.findings", "Audit.verdict", "Appetite.limits"} <= {*names}
+    for name in inspect.signature(remnant.audit).parameters:
+        assert f"`{name}" in remnant.audit.__doc__, name
+
+
+def test_help_on_the_audit_is_that_of_the_function():
+    audit = importlib.import_module("remnant.audit.api").audit
+    assert inspect.signature(remnant.audit) == inspect.signature(audit)
+    assert inspect.getdoc(remnant.audit) == inspect.getdoc(audit)
 
 
 def test_what_is_not_public_is_no_attribute():

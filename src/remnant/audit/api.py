@@ -92,8 +92,8 @@ def audit(
     with some patients' items as they were given, each as a mapping.
 
     `prior`: the generator with which images are drawn from the weights: `file`, and `mean` and `std` by which the images are
-    normalised. `appetite`: the limits. `scenario`: what the recipient sees. `out`: the run directory, in which the same audit
-    goes on where it was stopped.
+    normalised. `seed`: the root of every random number. `appetite`: the limits. `scenario`: what the recipient sees. `out`: the
+    run directory, in which the same audit goes on where it was stopped.
 
     Raises `RemnantError` for whatever does not fit, in one sentence. What `loss`, `train` and `build` raise is raised.
     """
