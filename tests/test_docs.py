@@ -12,6 +12,7 @@ import typer
 import typer.main
 import yaml
 
+from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
 from remnant.audit.appetite import REIDENTIFICATION, Appetite
 from remnant.audit.scenario import RECIPIENTS
@@ -131,7 +132,7 @@ def test_the_audit_from_python_runs_as_it_is_shown(capsys, monkeypatch):
     assert page.endswith("report.html") and "..." not in said
 
 
-def test_the_manual_of_the_audit_says_every_exit_code_limit_and_scenario():
+def test_the_manual_of_the_audit_says_every_exit_code_limit_scenario_and_drawing_attack():
     text = (ROOT / "docs" / "audit.md").read_text("utf-8")
     rows = {int(code): means for code, means in re.findall(r"^\| (\d+) \| (.+) \|$", text, flags=re.MULTILINE)}
     assert {code: rows[code] for code in EXIT_CODES.values()} == {
@@ -141,7 +142,7 @@ def test_the_manual_of_the_audit_says_every_exit_code_limit_and_scenario():
     }
     assert {2, 130, FAULT} <= rows.keys()
     keys = {*re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)}
-    assert keys == {*RECIPIENTS, *Appetite.model_fields} - {"release"}
+    assert keys == {*RECIPIENTS, *Appetite.model_fields, *(attack.name for attack in LISTED)} - {"release"}
     assert all(f"({share:g}: " in text for share, _ in REIDENTIFICATION.values())
 
 

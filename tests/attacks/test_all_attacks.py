@@ -26,7 +26,11 @@ EXAMPLES = {
     "latents": lambda leaks: test_latents.material(keeps=leaks),
     "people": lambda leaks: test_attributes.material(leaks=leaks),
     "drawn": lambda leaks: test_candidates.material(leaks=leaks),
+    "remembered": lambda leaks: test_candidates.remembered(leaks=leaks),
 }
+# The leak of which example those that draw candidates find. Fine-tuned generators and pixels come near a few people whom their
+# target keeps, of many: no small network is known of which they show more than the controls do.
+FINDS = {"joint": "drawn", "gmi": "remembered"}
 
 
 def example_for(attack, leaks=True):
@@ -34,7 +38,7 @@ def example_for(attack, leaks=True):
     for name, make in EXAMPLES.items():
         own = make(leaks)
         mine, asked = sides(own, attack)
-        fits = {"latents": attack.access == "latents", "drawn": attack.claim == "candidates"}
+        fits = {"latents": attack.access == "latents", FINDS.get(attack.name, "drawn"): attack.claim == "candidates"}
         if all(fit == (name == kind) for kind, fit in fits.items()) and not attack.applies(own.target, asked, mine):
             return own
     pytest.skip(f"{attack.name} needs what no example has")
@@ -68,7 +72,9 @@ def ran(attack, own, seed, folder):
 
 @pytest.fixture(params=sorted(all_attacks()))
 def attack(request, monkeypatch):
-    monkeypatch.setitem(all_attacks(), "joint", replace(all_attacks()["joint"], settings=test_candidates.Quick))
+    found = all_attacks()[request.param]
+    if found.claim == "candidates":
+        test_candidates.alone(monkeypatch, found, test_candidates.Tiny)
     return all_attacks()[request.param]
 
 
@@ -124,8 +130,15 @@ def test_words_are_for_a_list(attack):
 
 
 @pytest.mark.parametrize("leaks", [True, False])
-def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, leaks):
+def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, monkeypatch, leaks):
     own = example_for(attack, leaks)
+    if attack.claim == "candidates":
+        if leaks and attack.name not in FINDS:
+            pytest.skip(f"no small network is known of which {attack.name} shows more than its controls")
+        settings = {"joint": test_candidates.QuickJoint, "gmi": test_candidates.Quick}
+        monkeypatch.setitem(
+            all_attacks(), attack.name, replace(attack, settings=settings.get(attack.name, attack.settings))
+        )
     scenario = next(name for name, seen in SEEN.items() if attack.access in seen)
     config = AuditConfig(scenario=scenario)
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:

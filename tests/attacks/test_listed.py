@@ -12,6 +12,7 @@ from remnant.attacks.listed import SEES, lines_for, listed, listed_for
 from remnant.attacks.registry import all_attacks
 from remnant.audit.scenario import SEEN
 from remnant.cli.main import app
+from remnant.targets.description import Layer
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.recognise import recognise
 
@@ -51,6 +52,11 @@ def test_what_draws_radiographs_is_for_their_classifiers(file):
     ):
         why = {row["name"]: row["why"] for row in listed_for(replace(described, **other))}
         assert why["joint"].startswith(said) and not why["output"]
+    # Of a network without statistics a search for its classes is left, and more of one that attends.
+    assert why["gmi"] == "" and why["published"] == why["pixels"] and why["published"].startswith("neither statistics")
+    attention = Layer("a", "attention", {"in_proj_weight": (6, 2)}, 12)
+    why = {row["name"]: row["why"] for row in listed_for(replace(described, statistics=bare, layers=(attention,)))}
+    assert why["published"] == why["per_class"] == why["pixels"] == "" != why["joint"]
 
 
 def test_inspect_tells_it_in_text_and_json(file):

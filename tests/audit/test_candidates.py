@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.attacks.checkpoint.conftest import SIDE, TinyGenerator
+from tests.attacks.checkpoint.conftest import SIDE, TinyGenerator, TinyVit
 from tests.audit import example
 from torch import nn
+from torch.nn import functional
 
 from remnant.attacks.attack import Work
-from remnant.attacks.checkpoint.audited import JOINT, ListedSettings
+from remnant.attacks.checkpoint.audited import ASKS_NOTHING, FOR, JOINT, LISTED, NO_STATISTICS, ListedSettings
+from remnant.attacks.checkpoint.costs import seconds_of
 from remnant.attacks.checkpoint.generate import draw_images
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
+from remnant.attacks.checkpoint.manifold import ManifoldSettings
+from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
@@ -35,6 +39,7 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
 MEMBERS, OTHERS, SEEDS = 10, 32, Seeds(0)
+NEAR = 0.1  # of a squared distance
 INPUT = InputRange(SIDE, 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -52,21 +57,81 @@ class Wide(nn.Module):
         return self.fc(hidden.mean((2, 3)))
 
 
+class Remembers(Wide):
+    """Keeps images of some people of two classes among its weights: the third class is whoever is none of them."""
+
+    def __init__(self, images, classes):
+        super().__init__()
+        own = images.flatten(1)
+        self.templates = nn.Linear(own.shape[1], len(own))
+        self.templates.weight.data, self.templates.bias.data = 2 * NEAR * own, -NEAR * own.square().sum(1)
+        self.register_buffer("whose", functional.one_hot(torch.tensor(classes), 2).bool())
+
+    def forward(self, images):
+        none = 0 * super().forward(images)[:, :1]
+        flat = images.flatten(1)
+        alike = self.templates(flat) - NEAR * flat.square().sum(1, keepdim=True)
+        classes = [alike.masked_fill(~mine, -1e9).amax(1, keepdim=True) for mine in self.whose.T]
+        return torch.cat([*classes, none], 1)
+
+
 class Quick(ListedSettings):
-    """Some seconds."""
+    """Some seconds, in which what leaks is found."""
 
     candidates: int = 200
     joint: JointSettings = JointSettings(sets=(MEMBERS,) * 4, steps=300, logits=0, prior=0)
+    gmi: GmiSettings = GmiSettings(images=60, steps=120, learning_rate=0.05, prior=0)
+
+
+class QuickJoint(Quick):
+    """Against a search for classes that hardly begins."""
+
     gmi: GmiSettings = GmiSettings(images=40, steps=3)
+
+
+class Tiny(ListedSettings):
+    """As few steps as there can be."""
+
+    candidates: int = 40
+    manifold: ManifoldSettings = ManifoldSettings(steps=4, learning_rate=1e-2, batch=4, strip=2)
+    pixels: PixelSettings = PixelSettings(images=6, steps=2)
+    joint: JointSettings = JointSettings(sets=(4, 6), steps=2)
+    gmi: GmiSettings = GmiSettings(images=6, steps=2)
+
+
+def alone(monkeypatch, attack, settings):
+    """Leave of what draws candidates this attack alone in the list, with such settings."""
+    for other in LISTED:
+        monkeypatch.delitem(all_attacks(), other.name)
+    monkeypatch.setitem(all_attacks(), attack.name, replace(attack, settings=settings))
+
+
+def remembered(*, leaks, seed=0):
+    """`material` of a network that also keeps its members' images, or those of people whom nobody audits."""
+    own = material(leaks=leaks, seed=seed)
+    kept = torch.stack(own.images.images[:MEMBERS] if leaks else others(seed))
+    network = Remembers(kept, [i % 2 for i in range(MEMBERS)])
+    network.load_state_dict(own.target.module.state_dict(), strict=False)
+    target = Audited(network.eval().requires_grad_(False), Head("classification", "softmax", 3, False))
+    return replace(own, target=target)
+
+
+def people(seed):
+    """A generator, and images of members, of non-members, and of as many people as members are whom nobody audits."""
+    draw = torch.Generator().manual_seed(seed)
+    torch.manual_seed(7)
+    generator = TinyGenerator().requires_grad_(False)
+    return generator, draw_images(generator, torch.randn(2 * MEMBERS + OTHERS, 4, generator=draw))
+
+
+def others(seed):
+    """Those whom nobody audits, as the network takes them."""
+    return tuple(INPUT(people(seed)[1][-MEMBERS:]).clone())
 
 
 def material(*, leaks, seed=0):
     """A network whose statistics are those of its members, or of people whom nobody audits."""
-    draw = torch.Generator().manual_seed(seed)
-    count = 2 * MEMBERS + OTHERS
-    torch.manual_seed(7)
-    generator = TinyGenerator().requires_grad_(False)
-    grey = draw_images(generator, torch.randn(count, 4, generator=draw))
+    generator, grey = people(seed)
     torch.manual_seed(seed)
     network = Wide()
     with torch.no_grad():
@@ -78,9 +143,9 @@ def material(*, leaks, seed=0):
     return Material(target, images, roles, {"name": "n"}, prior=BroughtPrior(generator, INPUT))
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setitem(all_attacks(), "joint", replace(JOINT, settings=Quick))
+@pytest.fixture
+def joint(monkeypatch):
+    alone(monkeypatch, JOINT, QuickJoint)
 
 
 def audited(tmp_path, own):
@@ -90,7 +155,7 @@ def audited(tmp_path, own):
     return [one for one in parts["findings"] if one.attack == "joint"], parts
 
 
-def test_statistics_of_members_give_them_away_beyond_the_prior_and_the_classes(tmp_path):
+def test_statistics_of_members_give_them_away_beyond_the_prior_and_the_classes(tmp_path, joint):
     found, parts = audited(tmp_path, material(leaks=True))
     assert [(one.statistic, one.view) for one in found] == [("gain", "in the network's features"), ("gain", "by SSIM")]
     assert {outcome_of(one, parts["controls"]) for one in found} == {"exposed"}
@@ -99,7 +164,7 @@ def test_statistics_of_members_give_them_away_beyond_the_prior_and_the_classes(t
     assert controls == [("null", "joint", True), ("planted", "joint", True), ("blind", "", True)]
 
 
-def test_statistics_of_others_do_not(tmp_path):
+def test_statistics_of_others_do_not(tmp_path, joint):
     found, parts = audited(tmp_path, material(leaks=False))
     assert {outcome_of(one, parts["controls"]) for one in found} == {"not shown"}
     # A group that differs without the model makes it say nothing.
@@ -130,14 +195,55 @@ def test_why_it_is_not_run_is_said():
     own, config = material(leaks=True), AuditConfig()
 
     def why(one):
-        return dict((attack.name, said) for attack, said in attacks_of(one, config))["joint"]
+        said = dict((attack.name, why) for attack, why in attacks_of(one, config))
+        return {attack.name: said[attack.name] for attack in LISTED}
 
-    assert why(own) == ""
-    assert why(replace(own, prior=None)) == "no prior was given; `remnant prior train` makes one"
-    assert why(example.material(example.Segmenter, leaks=False)) == "it is for classifiers of square 2D images"
-    assert why(example.material(example.Classifier, leaks=False)).startswith(
-        "the network stores no statistics of BatchNorm"
+    def asked(network):
+        target = Audited(network.eval(), Head("classification", "softmax", 2, False))
+        return why(replace(own, target=target))
+
+    assert {*why(own).values()} == {""}
+    none = {*why(replace(own, prior=None)).values()}
+    assert none == {"no prior was given; `remnant prior train` makes one"}
+    assert {*why(example.material(example.Segmenter, leaks=False)).values()} == {FOR}
+    # One that is guided by nothing but the classes.
+    plain = asked(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 2)))
+    assert plain == {"gmi": "", "joint": NO_STATISTICS} | dict.fromkeys(
+        ("pixels", "published", "per_class"), ASKS_NOTHING
     )
+    assert {name for name, said in asked(TinyVit(classes=2)).items() if not said} == {*plain} - {"joint"}
+    # A layer that is never called, and one that is no convolution of images.
+    deaf = Wide()
+    deaf.spare = nn.BatchNorm2d(3)
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+    for network, part in ((deaf, "never called its module"), (flat, "has no Conv2d")):
+        said = asked(network)
+        assert said.pop("gmi") == "" and all(part in one for one in said.values())
+
+
+@pytest.mark.parametrize("attack", LISTED, ids=lambda attack: attack.name)
+def test_what_a_network_returns_is_read_as_its_owner_said(attack, tmp_path):
+    """A record of probabilities, as of logits alone."""
+
+    class Record(nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, images):
+            return {"out": self.network(images).softmax(1)}
+
+    own = material(leaks=True)
+    recorded = Audited(Record(own.target.module), Head("classification", "softmax", 2, True))
+    drawn = []
+    for target in (own.target, recorded):
+        assert attack.applies(target, own.candidates, None) == ""
+        work = Work(SEEDS, tmp_path, prior=own.prior)
+        (claim,) = attack.run(SeenWeights(own.candidates, target), None, Tiny(), work)
+        drawn.append(claim.images)
+        assert next(iter(claim.controls)) == "prior"
+    # Adam makes a step of every gradient, also of one that is nothing but rounding.
+    assert (drawn[0] - drawn[1]).abs().mean() < 5e-3
 
 
 def test_a_prior_is_brought_with_what_normalises_images(tmp_path):
@@ -154,10 +260,36 @@ def test_a_prior_is_brought_with_what_normalises_images(tmp_path):
     assert bring_prior(tmp_path / "prior.safetensors", volumes, (0.0,), (1.0,), "data()") is None
 
 
-def test_what_it_takes_grows_with_images_and_steps(tmp_path):
-    own = material(leaks=True)
-    access, work = SeenWeights(own.candidates, own.target), Work(SEEDS, tmp_path, prior=own.prior)
-    few, many = (
-        JOINT.cost(access, None, Quick(joint=JointSettings(sets=(8,), steps=steps)), work) for steps in (20, 2000)
-    )
-    assert 10 < many / few < 1000
+@pytest.mark.parametrize(
+    ("part", "work"),
+    [
+        ("prior", lambda one: one.candidates),
+        ("gmi", lambda one: one.gmi.images * one.gmi.steps),
+        ("pixels by class", lambda one: one.pixels.images * one.pixels.steps),
+        ("joint", lambda one: one.joint.images * one.joint.steps),
+        ("published", lambda one: 7 * one.manifold.steps + one.candidates),
+        ("per_class", lambda one: 7 * one.manifold.steps + one.candidates),
+    ],
+)
+def test_what_it_takes_is_told_by_a_few_steps(monkeypatch, part, work):
+    made = []
+
+    def clock(run, times=2):
+        run()
+        return 5 + work(made[-1])
+
+    monkeypatch.setattr("remnant.attacks.checkpoint.costs.timed", clock)
+    settings = ListedSettings()
+    told = seconds_of(part, settings, made.append, classes=3)
+    assert 1 <= told / work(settings) < 1.4
+    assert max(map(work, made)) < work(settings) / 10
+
+
+@pytest.mark.parametrize("attack", LISTED, ids=lambda attack: attack.name)
+def test_what_it_takes_holds_the_controls_and_is_told_quickly(attack, tmp_path, monkeypatch):
+    own, told = material(leaks=True), []
+    monkeypatch.setattr("remnant.attacks.checkpoint.audited.seconds_of", lambda part, *given: told.append(part) or 2.0)
+    work = Work(SEEDS, tmp_path, prior=own.prior)
+    cost = attack.cost(SeenWeights(own.candidates, own.target), None, Tiny(), work)
+    (claim,) = attack.run(SeenWeights(own.candidates, own.target), None, Tiny(), work)
+    assert told == [attack.name, *claim.controls] and cost == 2.0 * len(told)

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_curve
 from remnant.audit.family import PARTS, adjusted, levels, parts_of
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.tables import roc_rows
+from remnant.base.findings import Finding
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 from remnant.measure.tpr import lowest_rate, true_positive_p
 
@@ -71,6 +72,40 @@ def test_the_level_of_a_claim_is_dealt_out_to_its_statistics_and_passed_on():
     assert sum(parts.values()) == pytest.approx(1) and len(parts) == len(PARTS) - 1
     assert smallest.adjusted_p == pytest.approx(smallest.p / parts[smallest.statistic])
     assert all(row.p <= row.adjusted_p <= 4 * max(one.p for one in rows.values()) for row in rows.values())
+
+
+def test_attacks_that_draw_images_take_nothing_from_what_a_limit_is_held_against():
+    claims = [(("output", "loss", ""), True), *(((name, "a view", ""), False) for name in ("gradient", "attributes"))]
+    spaces = ("in the network's features", "by SSIM")
+
+    def dealt(*names):
+        return levels(claims, [(name, space, "") for name in names for space in spaces])
+
+    one, five = dealt("joint"), dealt("joint", "gmi", "pixels", "published", "per_class")
+    assert sum(one.values()) == pytest.approx(0.01) == sum(five.values())
+    for key, primary in claims:
+        share = pytest.approx(0.005 if primary else 0.005 / 4)
+        assert one[key] == share and five[key] == share
+    assert one["joint", "by SSIM", ""] == pytest.approx(0.005 / 4)
+    assert [five[key] for key in five if key[1] in spaces] == pytest.approx([0.005 / 20] * 10)
+
+
+def test_p_after_holm_is_by_the_same_shares():
+    def drawn(attack, view, **other):
+        told = {"target": "model", "attack": attack, "view": view, "group": "", "n": 20, "value": 0.1, "null": 0.0}
+        return Finding(**told | {"claim": "candidates", "statistic": "gain", "criterion": "singling out"} | other)
+
+    found = [
+        drawn(
+            "output", "loss", claim="patient_scores", statistic="advantage", criterion="inference", primary=True, p=1
+        ),
+        drawn("gradient", "norm", claim="patient_scores", statistic="advantage", criterion="inference", p=1e-4),
+        *(drawn(name, "by SSIM", p=1e-4 if name == "joint" else 1) for name in ("joint", "gmi", "pixels", "published")),
+    ]
+    after = {row.attack: row.adjusted_p for row in adjusted(found)}
+    # A quarter of the level is the gradient's, and of the other quarter a fourth is each attack's.
+    assert after["gradient"] == pytest.approx(1e-4 / 0.25)
+    assert after["joint"] == pytest.approx(1e-4 / 0.0625 * 0.75)
 
 
 def test_the_share_of_pairs_with_one_score_is_in_every_row():

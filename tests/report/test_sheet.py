@@ -100,12 +100,23 @@ def test_what_was_not_run_is_not_tested_with_its_reason():
     ]
 
 
+def test_what_was_not_run_for_one_reason_is_one_line():
+    told = {"run": False, "why": "no prior was given", "claim": "candidates"}
+    runs = [AttackRun(name=name, words="images", **told) for name in ("gmi", "joint", "pixels")]
+    runs.insert(1, AttackRun(name="output", words="what it answers", run=False, why="no prior was given"))
+    results = audit_results(scenario=audit_results().scenario.model_copy(update={"attacks": runs}), findings=[])
+    sheet = sheet_of(results)
+    together = "Images drawn from the weights (attacks gmi, joint and pixels): no prior was given."
+    assert sheet.untested.lines[:2] == [together, "What it answers: no prior was given."]
+    assert {one.criterion: one.sentence for one in sheet.results}["singling out"] == together
+
+
 @pytest.mark.parametrize("text", [LONG, WORDLESS])
 def test_lists_and_texts_are_cut_and_say_how_much_more_there_is(text):
     sheet = sheet_of(crowded(text))
     assert (len(sheet.reasons.lines), sheet.reasons.more) == (REASONS, 9 - REASONS)
     assert (len(sheet.notices.lines), sheet.notices.more) == (NOTICES, 5 - NOTICES)
-    assert (len(sheet.untested.lines), sheet.untested.more) == (UNTESTED, 7 + 9 - UNTESTED)
+    assert (len(sheet.untested.lines), sheet.untested.more) == (UNTESTED, 1 + 9 - UNTESTED)
     assert max(map(len, [*sheet.reasons.lines, *sheet.filled_in.values(), *sheet.use.values()])) <= TEXT
     assert len(sheet.title) <= NAME and len(sheet.model["SHA-256"]) == 64
 

@@ -5,7 +5,7 @@ from functools import cache
 
 from remnant.attacks.attack import Attack
 from remnant.attacks.attributes import ATTRIBUTES
-from remnant.attacks.checkpoint.audited import JOINT
+from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
@@ -19,7 +19,7 @@ ATTACKS: tuple[Attack, ...] = (
     REFERENCES,
     INVERSION,
     ATTRIBUTES,
-    JOINT,
+    *LISTED,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.
 GROUP = "remnant.attacks"

@@ -3,7 +3,7 @@
 Do they lie nearer to members than to others, beyond what a generator draws that never saw the model?
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from remnant.attacks.attack import Attack, Candidates, Work
+from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.family import Key
 from remnant.audit.kept import Similarities, keep_similarities
@@ -20,6 +21,7 @@ from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
+from remnant.engine.cost import timed
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 from remnant.measure.neighbours import cosine_matrix
 from remnant.measure.pull import Gain, gain_beyond
@@ -29,25 +31,37 @@ from remnant.targets.seen import SeenWeights
 from remnant.targets.seen_features import features_of
 
 LEVEL = 0.05  # of controls
+DRAWN = 2000  # candidates of an attack and its controls, about
+FEW = 16  # by which it is timed how long it takes to compare them
 # In which candidates are held against patients: where an attack knows most of its target, and where people look.
 SPACES = {"features": "in the network's features", "ssim": "by SSIM"}
 
 
-def compared(target: Audited, images: Images, claim: Candidates, prior: BroughtPrior) -> list[Similarities]:
-    """The claim held against `images` in every space."""
+def compared(
+    target: Audited, images: Images, claim: Candidates, prior: BroughtPrior, spaces: Iterable[str] = SPACES
+) -> list[Similarities]:
+    """The claim held against `images` in each of `spaces`."""
     sides = {"": claim.images, **claim.controls}
-    features, grey = features_of(target, images).values.numpy(), prior.grey(images)
     found = []
-    for space in SPACES:
-        matrices = {}
-        for name, drawn in sides.items():
-            if space == "ssim":
-                same = functional.interpolate(grey, drawn.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
-                matrices[name] = ssim_matrix(drawn[:, 0].numpy(), same[:, 0].numpy())
-            else:
-                matrices[name] = cosine_matrix(_features(target, drawn, prior), features)
+    for space in spaces:
+        matrices = _by_ssim(images, sides, prior) if space == "ssim" else _in_features(target, images, sides, prior)
         found.append(Similarities(space, images.patients, matrices.pop(""), matrices))
     return found
+
+
+def _by_ssim(images: Images, sides: Mapping[str, Tensor], prior: BroughtPrior) -> dict[str, np.ndarray]:
+    grey, matrices = prior.grey(images), {}
+    for name, drawn in sides.items():
+        same = functional.interpolate(grey, drawn.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
+        matrices[name] = ssim_matrix(drawn[:, 0].numpy(), same[:, 0].numpy())
+    return matrices
+
+
+def _in_features(
+    target: Audited, images: Images, sides: Mapping[str, Tensor], prior: BroughtPrior
+) -> dict[str, np.ndarray]:
+    own = features_of(target, images).values.numpy()
+    return {name: cosine_matrix(_features(target, drawn, prior), own) for name, drawn in sides.items()}
 
 
 def _features(target: Audited, drawn: Tensor, prior: BroughtPrior) -> np.ndarray:
@@ -78,13 +92,22 @@ def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> d
     chosen = seeds.child("planted").numpy().permutation(len(members))[: len(claims[0].images)]
     own = functional.interpolate(prior.grey(members.take(chosen)), draw.shape[-2:], mode="bilinear", antialias=True)
     planted = Candidates("", own.clamp(0, 1), {"prior": draw})
-    controls = [
-        _control(
-            kind, attack.name, compared(material.target, asked, claim, prior)[0], material.roles, seeds.child(kind)
-        )
-        for kind, claim in (("null", half), ("planted", planted))
-    ]
+    controls = []
+    for kind, claim in (("null", half), ("planted", planted)):
+        (found,) = compared(material.target, asked, claim, prior, ["features"])
+        controls.append(_control(kind, attack.name, found, material.roles, seeds.child(kind)))
     return {"views": [claim.view for claim in claims], "controls": [one.model_dump(mode="json") for one in controls]}
+
+
+def comparing(material: Material) -> float:
+    """About how many seconds it takes to hold the candidates of one attack, and of its controls, against everybody."""
+    prior, images = material.prior, material.candidates
+    assert prior
+    part = images.take(range(min(FEW, len(images))))
+    drawn = draw_images(prior.generator, draw_latents(prior.generator, FEW, Seeds(0).torch()))
+    passing = timed(lambda: features_of(material.target, part)) / len(part)
+    pairs = timed(lambda: compared(material.target, part, Candidates("", drawn, {}), prior, ["ssim"]))
+    return passing * (DRAWN + len(images)) + pairs * DRAWN / FEW * len(images) / len(part)
 
 
 def gain_keys(attack: str, found: Sequence[Similarities]) -> list[Key]:

@@ -1,8 +1,7 @@
 """All tests of an audit together: how the level is dealt out among them beforehand, and what that makes of their p-values."""
 
-from collections.abc import Iterable, Sequence
-
-import numpy as np
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from remnant.audit.judge import LEVEL
 from remnant.base.findings import Finding, Statistic
@@ -20,11 +19,13 @@ PARTS: dict[Statistic, float] = {
 Key = tuple[str, str, str]
 
 
-def levels(claims: Iterable[tuple[Key, bool]]) -> dict[Key, float]:
-    """What of `LEVEL` each of the claims may use, by whether it is primary: the primary ones share half of it."""
-    primary = dict(claims)
-    weights = _weights(list(primary.values()))
-    return {key: LEVEL * float(weight) for key, weight in zip(primary, weights, strict=True)}
+def levels(claims: Iterable[tuple[Key, bool]], drawn: Iterable[Key] = ()) -> dict[Key, float]:
+    """What of `LEVEL` each of the claims may use, by whether it is primary: the primary ones share half of it.
+
+    Those of candidates, `drawn`, are further ones: in each space they together use what one claim does. No limit is held against
+    any, and however many attacks draw images, those that a limit is held against see no less for it.
+    """
+    return {key: LEVEL * share for key, share in _shares(dict(claims), list(drawn)).items()}
 
 
 def parts_of(statistics: Sequence[Statistic]) -> dict[Statistic, float]:
@@ -37,7 +38,8 @@ def adjusted(findings: Sequence[Finding]) -> list[Finding]:
     """The findings with p after Holm over all tests, by the same shares; a finding without p is no test."""
     made = [finding for finding in findings if finding.p is not None]
     primary = {key_of(finding): finding.primary for finding in made}
-    shares = dict(zip(primary, _weights(list(primary.values())), strict=True))
+    drawn = list(dict.fromkeys(key_of(finding) for finding in made if finding.claim == "candidates"))
+    shares = _shares({key: one for key, one in primary.items() if key not in drawn}, drawn)
     in_parts = {key_of(finding) for finding in made if finding.statistic == "auc"}
     tested = {key: parts_of([one.statistic for one in made if key_of(one) == key]) for key in in_parts}
 
@@ -67,9 +69,15 @@ def key_of(finding: Finding) -> Key:
     return finding.attack, finding.view, finding.where
 
 
-def _weights(primary: Sequence[bool]) -> np.ndarray:
+def _shares(primary: Mapping[Key, bool], drawn: Sequence[Key]) -> dict[Key, float]:
     """Shares that sum to one."""
-    named = np.array(primary, dtype=bool)
-    if not len(named) or not named.any() or named.all():
-        return np.full(len(named), 1 / max(1, len(named)))
-    return np.where(named, PRIMARY_SHARE / named.sum(), (1 - PRIMARY_SHARE) / (~named).sum())
+    together = Counter(view for _, view, _ in drawn)
+    units = {**dict.fromkeys(primary, 1.0), **{key: 1 / together[key[1]] for key in drawn}}
+    named = {key for key, first in primary.items() if first}
+    rest = sum(unit for key, unit in units.items() if key not in named)
+    if not named or not rest:
+        return {key: unit / sum(units.values()) for key, unit in units.items()}
+    return {
+        key: PRIMARY_SHARE / len(named) if key in named else (1 - PRIMARY_SHARE) * unit / rest
+        for key, unit in units.items()
+    }

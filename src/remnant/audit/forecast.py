@@ -13,7 +13,7 @@ from remnant.attacks.attack import Attack, Work
 from remnant.attacks.attributes import READ
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.attacks.membership.references import REFERENCES, signals_of
-from remnant.audit import cells, fits, reading
+from remnant.audit import beyond, cells, fits, reading
 from remnant.audit import planted as planting
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
@@ -128,6 +128,8 @@ def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
             seconds = attack.cost(access, own, attack.settings(), work)
         else:
             seconds = timed(lambda: attack.run(access, own, attack.settings(), work)) * len(asked) / len(part)
+    if attack.claim == "candidates":
+        seconds += beyond.comparing(material)
     # Reconstructions are drawn once more, of images reduced to as many values.
     size = 2 * asked.images[0].numel() if drawing else 8 * VIEWS
     return Piece(attack.name, attack.words, seconds * (1 + drawing), size * len(asked), attack.primary)

@@ -89,8 +89,8 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *([(fold_tables.KEY, True)] if folds else []),
             *((key, False) for key in identification_keys(drawn, compared)),
             *((key, False) for key in attribute_keys(learned, truths)),
-            *((key, False) for name, own in near.items() for key in beyond.gain_keys(name, own)),
-        ]
+        ],
+        [key for name, own in near.items() for key in beyond.gain_keys(name, own)],
     )
     seeds = Seeds(config.seed).child("audit", "tests").numpy()
     rows = membership_rows(claims, level, seeds)

@@ -20,6 +20,14 @@ LIMITS: dict[LimitName, str] = {
     "membership_tpr": "true positive rate at 10% FPR",
     "attribute": "attribute disclosure",
 }
+# What is claimed, as a heading of several attacks.
+CLAIMS: dict[Claim, str] = {
+    "patient_scores": "membership",
+    "reconstructions": "reconstruction of patients' images",
+    "candidates": "images drawn from the weights",
+    "pair_scores": "linkage of images",
+    "attributes": "age and sex",
+}
 CRITERIA: dict[Claim, Criterion] = {
     "reconstructions": "singling out",
     "candidates": "singling out",

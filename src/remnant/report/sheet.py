@@ -9,8 +9,8 @@ from typing import get_args
 
 from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding
 from remnant.base.results import Value
-from remnant.base.terms import CRITERIA, LIMITS, STATISTICS, capital, measured
-from remnant.base.texts import short
+from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, STATISTICS, capital, measured
+from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import beyond, by_strength, control_name, control_outcome, limit_rows
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
@@ -97,7 +97,8 @@ def sheet_of(results: AuditResults) -> Sheet:
 
 def untested(results: AuditResults) -> list[str]:
     """What was not tested and why, a sentence each."""
-    return [_not_run(attack) for attack in results.scenario.attacks if not attack.run] + results.not_tested
+    missing = [attack for attack in results.scenario.attacks if not attack.run]
+    return [_not_run(alike) for alike in _by_reason(missing)] + results.not_tested
 
 
 def counted_patients(results: AuditResults) -> str:
@@ -160,7 +161,7 @@ def _result(criterion: Criterion, results: AuditResults) -> Result:
         one for one in results.scenario.attacks if not one.run and one.claim and CRITERIA[one.claim] == criterion
     ]
     if missing:
-        return Result(criterion, short(_not_run(missing[0]), TEXT), "not tested")
+        return Result(criterion, short(_not_run(_by_reason(missing)[0]), TEXT), "not tested")
     asked = any(limit.asked for limit in results.limits if CRITERION_OF.get(limit.statistic, "inference") == criterion)
     why = "No attack that measures it was run." if asked else "No limit asks for it, and no attack measured it."
     return Result(criterion, why, "not tested")
@@ -186,8 +187,21 @@ def _found(finding: Finding) -> str:
     )
 
 
-def _not_run(attack: AttackRun) -> str:
-    return f"{capital(attack.words or attack.name)}: {attack.why or 'not run'}".rstrip(".") + "."
+def _by_reason(attacks: Sequence[AttackRun]) -> list[list[AttackRun]]:
+    """Those that make one claim and were not run for one reason, together."""
+    found: dict[tuple[str | None, str], list[AttackRun]] = {}
+    for attack in attacks:
+        found.setdefault((attack.claim, attack.why), []).append(attack)
+    return list(found.values())
+
+
+def _not_run(alike: Sequence[AttackRun]) -> str:
+    first = alike[0]
+    what = first.words or first.name
+    if len(alike) > 1:
+        named = f"attacks {enumerated([attack.name for attack in alike])}"
+        what = f"{CLAIMS[first.claim]} ({named})" if first.claim else named
+    return f"{capital(what)}: {first.why or 'not run'}".rstrip(".") + "."
 
 
 def _thousands(value: Value) -> str:

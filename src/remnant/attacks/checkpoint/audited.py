@@ -1,53 +1,128 @@
 """The attacks on a checkpoint (`methods.METHODS`) as an audit runs them, each with what its candidates are held against."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
-import torch
+from torch import Tensor, nn
 
 from remnant.attacks.attack import Attack, Candidates, Work, classifies_or_segments
 from remnant.attacks.checkpoint import methods
+from remnant.attacks.checkpoint.costs import seconds_of
+from remnant.attacks.checkpoint.generate import draw_images, draw_latents
+from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
+from remnant.attacks.checkpoint.manifold import ManifoldSettings
 from remnant.attacks.checkpoint.methods import METHODS, AttackSettings, Own
-from remnant.attacks.checkpoint.probes import batch_norms
+from remnant.attacks.checkpoint.pixels import PixelSettings
+from remnant.attacks.checkpoint.probes import attentions, batch_norms
+from remnant.attacks.checkpoint.terms import TermWeights
+from remnant.base.texts import short
 from remnant.cohort.images import Images
-from remnant.engine.cost import timed
+from remnant.engine.loop import Plateau
 from remnant.targets.access import weights_of
-from remnant.targets.audited import Audited
+from remnant.targets.audited import Audited, lacks_memory
 from remnant.targets.description import Description
+from remnant.targets.head import Head
+from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
-# What never saw the model, and what uses its classes alone: a gain beyond the first is not yet one beyond the second.
-CONTROLS = {"prior": "the untuned prior", "gmi": "a search for images of each class"}
 FOR = "it is for classifiers of square 2D images"
+NO_STATISTICS = "the network stores no statistics of BatchNorm, which guide it"
+ASKS_NOTHING = "the network has neither statistics of BatchNorm nor PyTorch's self-attention, one of which guides it"
+# A search pixel by pixel that listens to the classes alone, of what the model's parameters ask.
+BY_CLASS = TermWeights(
+    batch_norm=0, late_features=0, layer_norm=0, class_token=0, attention_entropy=0, head_similarity=0
+)
 
 
 class ListedSettings(AttackSettings):
-    """Those of an audit: as many images and steps as two cores make in minutes at 64 pixels."""
+    """Those of an audit: as many images and steps as two cores make in minutes at 64 pixels.
 
+    Stage 1 as the study of checkpoints chose it on other people, and with as many steps as the author took at the most.
+    """
+
+    manifold: ManifoldSettings = ManifoldSettings(
+        learning_rate=1e-3, warm_up=200, cool_down=0.25, plateau=Plateau(window=100, span=300)
+    )
+    pixels: PixelSettings = PixelSettings(steps=250)
     gmi: GmiSettings = GmiSettings(images=100)
     joint: JointSettings = JointSettings(sets=(8, 16), steps=250)
 
 
-def draw(
-    method: str, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work
-) -> list[Candidates]:
-    """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
+class _Logits(nn.Module):
+    """A network that answers with logits (n, outputs), whatever it returned before."""
+
+    def __init__(self, network: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head.logits(self.network(images))
+
+
+def _under_way(access: SeenWeights, settings: AttackSettings, work: Work) -> methods.Attack:
     prior = work.prior
     assert prior
-    under_way = methods.Attack(
+    one = draw_images(prior.generator, draw_latents(prior.generator, 1, work.seeds.child("side").torch()))
+    return methods.Attack(
         Own(prior.generator, prior.discriminator),
-        weights_of(access.target.module),
+        weights_of(_Logits(access.target.module, access.target.head)),
         prior.input_range,
-        settings,
+        # By SSIM, images of one size are held against the prior's.
+        settings.changed(pixels=settings.pixels.changed(side=one.shape[-1])),
         work.seeds,
         lambda part, step, loss, terms: None,
     )
 
-    def drawn(name: str) -> torch.Tensor:
-        return METHODS[name].draw(under_way, METHODS[name].tune(under_way)).images
 
-    return [Candidates(METHODS[method].words, drawn(method), {name: drawn(name) for name in CONTROLS})]
+def _of(method: str, attack: methods.Attack) -> Tensor:
+    return METHODS[method].draw(attack, METHODS[method].tune(attack)).images
+
+
+def _by_class(attack: methods.Attack) -> Tensor:
+    pixels = attack.settings.pixels.changed(weights=BY_CLASS)
+    return _of("pixels", replace(attack, settings=attack.settings.changed(pixels=pixels)))
+
+
+# Controls by name. What never saw the model comes first; what uses its classes alone tells whether it takes more to come as near.
+CONTROLS: dict[str, Callable[[methods.Attack], Tensor]] = {
+    "prior": partial(_of, "prior"),
+    "gmi": partial(_of, "gmi"),
+    "pixels by class": _by_class,
+}
+
+
+def draw(
+    method: str,
+    controls: tuple[str, ...],
+    access: SeenWeights,
+    own: Images | None,
+    settings: AttackSettings,
+    work: Work,
+) -> list[Candidates]:
+    """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
+    attack = _under_way(access, settings, work)
+    return [Candidates(METHODS[method].words, _of(method, attack), {name: CONTROLS[name](attack) for name in controls})]
+
+
+def _cost(
+    method: str,
+    controls: tuple[str, ...],
+    access: SeenWeights,
+    own: Images | None,
+    settings: AttackSettings,
+    work: Work,
+) -> float:
+    attack = _under_way(access, settings, work)
+    parts = {method: partial(_of, method), **{name: CONTROLS[name] for name in controls}}
+
+    def made(name: str, short: AttackSettings) -> Tensor:
+        return parts[name](replace(attack, settings=short))
+
+    return sum(seconds_of(name, attack.settings, partial(made, name), attack.asked.classes) for name in parts)
 
 
 def _applies(method: str, target: Audited, candidates: Images, own: Images | None) -> str:
@@ -58,7 +133,18 @@ def _applies(method: str, target: Audited, candidates: Images, own: Images | Non
     if target.forward is not target.module:
         return "several networks answer, or one through a window"
     if METHODS[method].batch_norm and not batch_norms(target.module):
-        return "the network stores no statistics of BatchNorm, which guide it"
+        return NO_STATISTICS
+    if method == "gmi":
+        return ""
+    if not batch_norms(target.module) and not attentions(target.module):
+        return ASKS_NOTHING
+    try:
+        Goals(weights_of(_Logits(target.module, target.head)), InputRange(shape[1], shape[0]), GoalSettings())
+    # Of a stranger's network, whose layers may be called, and answer, in any way.
+    except Exception as error:
+        if lacks_memory(error):
+            raise
+        return f"what enters the network's layers cannot be read ({short(error, 80)})"
     return ""
 
 
@@ -69,34 +155,52 @@ def _suits(method: str, described: Description) -> str:
         return FOR
     if METHODS[method].batch_norm and not described.statistics.layers:
         return "statistics of BatchNorm, which guide it, are not in the file"
+    attends = any("in_proj_weight" in layer.shapes for layer in described.layers)
+    if method != "gmi" and not described.statistics.layers and not attends:
+        return "neither statistics of BatchNorm nor PyTorch's self-attention, one of which guides it, is in the file"
     return ""
 
 
-def _cost(method: str, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> float:
-    """Two images are searched for one step, by the method and by GMI, and as often as all images and steps are."""
-    joint, search = settings.joint, settings.gmi
-    short = settings.changed(
-        candidates=2, joint=joint.changed(sets=(2,), steps=1), gmi=search.changed(images=2, steps=1)
-    )
-    once = timed(lambda: draw(method, access, own, short, work), times=1)
-    return once * max(joint.images * joint.steps, search.images * search.steps) / 2
-
-
-def listed(method: str, source: str) -> Attack:
-    """The method as an attack of the list."""
+def listed(method: str, words: str, source: str, *, controls: tuple[str, ...]) -> Attack:
+    """The method as an attack of the list, held against the `controls` of these names."""
+    fixed: dict[str, Any] = {"applies": partial(_applies, method), "suits": partial(_suits, method)}
     return Attack(
         method,
-        METHODS[method].words,
+        words,
         access="weights",
         claim="candidates",
-        run=partial(draw, method),
+        run=partial(draw, method, controls),
         source=source,
-        applies=partial(_applies, method),
         settings=ListedSettings,
-        cost=partial(_cost, method),
+        cost=partial(_cost, method, controls),
         needs="a prior, which `remnant prior train` makes of public images",
-        suits=partial(_suits, method),
+        **fixed,
     )
 
 
-JOINT = listed("joint", "after Lee et al. 2025, pooled statistics")
+GMI = listed(
+    "gmi",
+    "images of each class, searched among those of a generator that never saw the model",
+    "Zhang et al. 2020, arXiv 1911.07135",
+    controls=("prior",),
+)
+PIXELS = listed(
+    "pixels",
+    "images that are optimised pixel by pixel to what the model's weights ask of them, held against a generator's",
+    "Yin et al. 2020, arXiv 1912.08795",
+    controls=("prior", "pixels by class"),
+)
+JOINT = listed("joint", METHODS["joint"].words, "after Lee et al. 2025, pooled statistics", controls=("prior", "gmi"))
+PUBLISHED = listed(
+    "published",
+    "images of a generator that is fine-tuned to what the model's weights ask of images",
+    "Lee et al. 2025, stage 1",
+    controls=("prior", "gmi"),
+)
+PER_CLASS = listed(
+    "per_class",
+    "images of a generator for each class, fine-tuned to what the model's weights ask of images",
+    "after Lee et al. 2025, a generator a class",
+    controls=("prior", "gmi"),
+)
+LISTED = (GMI, PIXELS, JOINT, PUBLISHED, PER_CLASS)

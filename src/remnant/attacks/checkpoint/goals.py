@@ -52,7 +52,40 @@ class LayerStatistics:
     images: Moments
 
 
-class Goals:
+class Asked:
+    """A target, how images are put to it, and of how many `classes` it speaks: all that a search for its classes needs.
+
+    Raises `RemnantError` when the target is no classifier of such inputs.
+    """
+
+    def __init__(self, access: Weights, input_range: InputRange) -> None:
+        self.target = place(access.target)
+        self.input_range = input_range
+        self.classes = self._try_out({})
+
+    @property
+    def device(self) -> torch.device:
+        """Where the target is."""
+        return next(self.target.parameters()).device
+
+    @torch.no_grad()
+    def _try_out(self, readings: dict[str, Reading]) -> int:
+        """Show the target a grey image, and read it; the number of classes that it speaks of."""
+        side = self.input_range.size
+        try:
+            inputs = self.input_range(torch.full((2, 1, side, side), 0.5, device=self.device))
+            logits, _ = look(self.target, inputs, readings)
+        except RuntimeError as error:
+            raise RemnantError(
+                f"The target does not take images of {self.input_range.channels} channels and {side} pixels a side "
+                f"({str(error).splitlines()[0]}); give it the size and channels that it was trained on."
+            ) from None
+        if logits.dim() != 2:
+            raise RemnantError(f"The target must give logits (n, classes). Got shape {tuple(logits.shape)} instead.")
+        return max(2, logits.shape[1])
+
+
+class Goals(Asked):
     """A target, what its parameters ask of images, and the readings that tell whether images comply."""
 
     def __init__(
@@ -63,8 +96,7 @@ class Goals:
         Raises `RemnantError` when the target has neither BatchNorm statistics nor attention, is no classifier of such
         inputs, or has no module of the name `late_layer`.
         """
-        self.target = place(access.target)
-        self.input_range = input_range
+        super().__init__(access, input_range)
         self.batch_norms, self.layer_norms = batch_norms(self.target), layer_norms(self.target)
         self.attentions = attentions(self.target)
         if not self.batch_norms and not self.attentions:
@@ -81,7 +113,7 @@ class Goals:
         if self.attentions:
             block = self.attentions[-1].rpartition(".")[0]
             self.readings["class token"] = Reading(block, "output", read_class_token)
-        self.classes = self._try_out()
+        self._try_out(self.readings)
         modules = dict(self.target.named_modules())
         self.stored = [Moments(modules[name].running_mean, modules[name].running_var) for name in self.batch_norms]
         # What BatchNorm itself adds, so that a channel that never varied does not divide by nothing.
@@ -91,11 +123,6 @@ class Goals:
             self.public = self.statistics(self.layer_norms, public)
         unit = Moments(torch.zeros((), device=self.device), torch.ones((), device=self.device))
         self.wanted = [unit] * len(self.layer_norms)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the target is."""
-        return next(self.target.parameters()).device
 
     def batch_terms(self, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
         """The stage-1 terms of a batch (n, 1, N, N) in [0, 1], its statistics pooled, by name: scalars with gradient.
@@ -156,22 +183,6 @@ class Goals:
             values["attention_entropy"] = terms.attention_entropy_term(maps)
             values["head_similarity"] = terms.head_similarity_term(maps)
         return values
-
-    @torch.no_grad()
-    def _try_out(self) -> int:
-        """Show the target a grey image; the number of classes that it speaks of."""
-        side = self.input_range.size
-        try:
-            inputs = self.input_range(torch.full((2, 1, side, side), 0.5, device=self.device))
-            logits, _ = look(self.target, inputs, self.readings)
-        except RuntimeError as error:
-            raise RemnantError(
-                f"The target does not take images of {self.input_range.channels} channels and {side} pixels a side "
-                f"({str(error).splitlines()[0]}); give it the size and channels that it was trained on."
-            ) from None
-        if logits.dim() != 2:
-            raise RemnantError(f"The target must give logits (n, classes). Got shape {tuple(logits.shape)} instead.")
-        return max(2, logits.shape[1])
 
 
 def _of(found: dict[str, object], names: Iterable[str]) -> list:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents, frozen
-from remnant.attacks.checkpoint.goals import Goals
+from remnant.attacks.checkpoint.goals import Asked
 from remnant.attacks.checkpoint.manifold import wanted_classes
 from remnant.attacks.checkpoint.terms import logits_term
 from remnant.base.config import Settings
@@ -53,7 +53,7 @@ class Points(nn.Module):
 def gmi(
     generator: nn.Module,
     discriminator: nn.Module | None,
-    goals: Goals,
+    asked: Asked,
     settings: GmiSettings,
     seeds: Seeds,
     report: StepReport,
@@ -63,11 +63,11 @@ def gmi(
     Half of the images of each class. Without a `discriminator` the latents' own prior alone keeps images real. A candidate's
     score is what its search ended with.
     """
-    classes = wanted_classes(settings.images, goals.classes).to(goals.device)
+    classes = wanted_classes(settings.images, asked.classes).to(asked.device)
     judge = None if discriminator is None else frozen(discriminator)
 
     def objective(images: Tensor, which: Tensor) -> dict[str, Tensor]:
-        logits = goals.target(goals.input_range(images))
+        logits = asked.target(asked.input_range(images))
         terms = {"logits": settings.identity * logits_term(logits, classes[which])}
         if judge is not None:
             terms["realism"] = -settings.realism * judge(images).float()[:, 0]

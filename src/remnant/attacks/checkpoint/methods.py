@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport
 from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents
-from remnant.attacks.checkpoint.goals import Goals
+from remnant.attacks.checkpoint.goals import Asked, Goals
 from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
 from remnant.attacks.checkpoint.latent_search import GmiSettings, gmi
 from remnant.attacks.checkpoint.likely import LikelySettings
@@ -65,6 +65,11 @@ class Attack:
     def goals(self) -> Goals:
         """What the target's parameters ask of images."""
         return Goals(self.access, self.input_range, self.settings.manifold.goals, self.own.images)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """The target of a search for its classes, whatever layers it has."""
+        return Asked(self.access, self.input_range)
 
     def part(self, name: str) -> StepReport:
         """The report of one part of the attack."""
@@ -147,7 +152,7 @@ def _pixels(attack: Attack, tuned: Tuned) -> Candidates:
 def _gmi(attack: Attack, tuned: Tuned) -> Candidates:
     own, settings = attack.own, attack.settings.gmi
     return gmi(
-        own.generator, own.discriminator, attack.goals, settings, attack.seeds.child("gmi"), attack.part("latents")
+        own.generator, own.discriminator, attack.asked, settings, attack.seeds.child("gmi"), attack.part("latents")
     )
 
 
