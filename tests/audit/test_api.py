@@ -303,6 +303,22 @@ WRONG = {
         lambda: remnant.audit(Classifier(), *apart(), train=moved, build=dict),
         r"build\(\) gives a dict",
     ),
+    "build that is a network": (
+        lambda: remnant.audit(Classifier(), *apart(), train=moved, build=FIXED),
+        "build is a Classifier; give a function that makes a new network at each call",
+    ),
+    "a training of other arguments": (
+        lambda: remnant.audit(Classifier(), *apart(), train=lambda items: None, build=Classifier),
+        r"^train\(\) must take \(model, items, seed\)",
+    ),
+    "a limit that is no table": (
+        lambda: remnant.audit(nn.Flatten(), GOOD, others(), appetite=0.1),
+        "^appetite must be a table. Got 0.1 instead",
+    ),
+    "a prior that is no table": (
+        lambda: remnant.audit(nn.Flatten(), GOOD, others(), prior="prior.safetensors"),
+        "^prior must be a table. Got 'prior.safetensors' instead",
+    ),
     "build that gives the audited weights": (
         lambda: remnant.audit(FIXED, *apart(), train=moved, build=lambda: FIXED),
         r"train\(\) cannot begin anew, .* leave them out\.$",

@@ -123,7 +123,7 @@ DATA = {
     "an empty patient": (item(patient="' '"), "has no patient"),
     "a member in words": (item(member="'no'"), "has the member 'no'; give True, False, or None"),
     "an age in words": (item(age="'old'"), "has the age 'old'; give a number"),
-    "an image in words": (item(image="'a.png'"), "has the image str of shape"),
+    "an image in words": (item(image="'a.png'"), "has a path or a text as its image; load it"),
     "an empty image": (item(image="draw[:, :0]"), "which holds nothing"),
     "a batch": (item(image="draw[None, None]"), "images with 5 axes"),
     "an image with NaN": (item(image="draw / (i != 3)"), r"Image 3 \('p3'\) holds values that are not finite"),

@@ -18,7 +18,6 @@ from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
 from remnant.audit.module import digest_of, left_as_it_was, module_of, training_of
 from remnant.audit.results import Clock
-from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Verdict
 from remnant.report.audit import make_audit_report
@@ -155,6 +154,6 @@ def _called(loss: Callable[[nn.Module, dict[str, Any]], Tensor]) -> Loss:
     return lambda module, image, label: one_number(loss(module, {"image": image, "label": label}), "loss()")
 
 
-def _table(given: Settings | Mapping[str, Any] | None) -> Settings | dict[str, Any]:
-    """A table of settings, however it was given."""
-    return given if isinstance(given, Settings) else dict(given or {})
+def _table(given: object) -> object:
+    """A table of settings, however it was given; what is none is told by the settings."""
+    return {} if given is None else dict(given) if isinstance(given, Mapping) else given

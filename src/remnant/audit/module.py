@@ -64,7 +64,7 @@ def left_as_it_was(model: nn.Module) -> Iterator[None]:
         model.eval()
         for weight in gradients:
             weight.requires_grad_(False)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
         for module, was in training.items():
@@ -86,6 +86,9 @@ def training_of(
 
     What either raises is its owner's to see; `RemnantError` for what does not serve.
     """
+
+    if not callable(build) or isinstance(build, nn.Module):
+        raise RemnantError(f"build is a {type(build).__name__}; give a function that makes a new network at each call.")
 
     def fresh(seeds: Seeds) -> nn.Module:
         seed_libraries(seeds)
