@@ -10,6 +10,7 @@ import typer
 from tests.audit.example import Classifier, Segmenter, folds
 
 from remnant.attacks.attack import Work
+from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.membership.references import REFERENCES
 from remnant.audit.config import AuditConfig
 from remnant.audit.folds import NAME, Folds, dealt, fold_rank_findings
@@ -179,7 +180,9 @@ def test_a_leak_is_exposed_by_calibration_and_fold_rank_and_untrained_networks_a
     assert {key for key, outcome in outcomes(leaking).items() if outcome == "exposed"} >= expected
     assert set(outcomes(silent).values()) == {"not shown"}
     assert all(control.passed for control in leaking["controls"])
-    assert all(control.passed for control in silent["controls"] if control.kind != "fit")
+    # The gradient of a segmenter is smaller than that of strangers only for whom it knows very well.
+    seen = [one for one in silent["controls"] if (kind, one.attack) != (Segmenter, "gradient")]
+    assert all(control.passed for control in seen if control.kind != "fit")
     assert {control.kind for control in leaking["controls"]} == {"blind", "fit", "planted"}
     assert leaking["attacks"][-1].name == NAME
 
@@ -254,9 +257,9 @@ def test_the_control_is_planted_in_one_model_among_those_whom_it_did_not_see(fol
 def test_what_it_takes_is_forecast():
     material, _ = material_of(folds(Classifier, leaks=False), None, Seeds(0))
     pieces, not_run = forecast_trained(material, AuditConfig())
-    assert [piece.name for piece in pieces] == ["output", "references", "blind", "fit", "planted"]
+    assert [piece.name for piece in pieces] == ["output", "gradient", "references", "blind", "fit", "planted"]
     assert all(piece.seconds > 0 for piece in pieces)
-    assert set(not_run) == {"gradient", "inversion", "attributes", "joint"}
+    assert set(not_run) == {"inversion", "attributes", *(attack.name for attack in LISTED)}
 
 
 @pytest.mark.parametrize("exchanged", [False, True])

@@ -77,6 +77,10 @@ class Audited:
         half = len(places) // 2
         return torch.cat([self._together(images, part, change) for part in (places[:half], places[half:])])
 
+    def of(self, patient: str) -> "Audited":
+        """The network that a patient's images are put to."""
+        return self
+
     @property
     def trainable(self) -> bool:
         """Whether a copy can be trained on."""

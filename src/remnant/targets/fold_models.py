@@ -18,6 +18,10 @@ class FoldModels(Audited):
     models: Sequence[Audited] = ()
     asked: Mapping[str, int] = field(default_factory=dict)
 
+    def of(self, patient: str) -> Audited:
+        """The model that a patient is put to."""
+        return self.models[self.asked[patient]]
+
     def answers(
         self, images: Images, change: Callable[[Tensor], Tensor] = lambda batch: batch
     ) -> Iterator[tuple[int, Tensor]]:

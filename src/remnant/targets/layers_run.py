@@ -46,8 +46,9 @@ class LayersRun:
         return min(reversed(before), key=lambda layer: layer.values).name
 
 
-def layers_run(network: nn.Module, batch: Tensor) -> LayersRun:
-    """Run `batch` (n, channels, *spatial) through the network, as it is, and note which layers run."""
+def layers_run(network: nn.Module, batch: Tensor, forward: Callable[[Tensor], object] | None = None) -> LayersRun:
+    """Run `batch` (n, channels, *spatial) through the network, as it is, and note which layers run; by `forward`, where it
+    does not take such a batch whole."""
     found: list[Ran] = []
 
     def noting(name: str) -> Callable[..., None]:
@@ -61,7 +62,7 @@ def layers_run(network: nn.Module, batch: Tensor) -> LayersRun:
     handles = [module.register_forward_hook(noting(name)) for name, module in leaves]
     try:
         with torch.no_grad():
-            network(batch)
+            (forward or network)(batch)
     finally:
         for handle in handles:
             handle.remove()
