@@ -68,5 +68,46 @@ def test_inspect_tells_it_in_text_and_json(file):
     assert {row["applies"] for row in told["audit"]} == {True}
 
 
+def folder_of(tmp_path, kind):
+    """A folder as nnU-Net, MONAI or an owner who begins an audit leaves it; and the checkpoint that tells."""
+    top = tmp_path / kind
+    name = {"nnunet": "fold_0/checkpoint_final.pth", "monai": "models/model.pt", "audit": "best.pt"}[kind]
+    (top / name).parent.mkdir(parents=True)
+    weights = TinyCNN().state_dict()
+    torch.save({"network_weights": weights} if kind == "nnunet" else weights, top / name)
+    if kind == "nnunet":
+        (top / "plans.json").write_text("{}")
+        (top / "dataset.json").write_text("{}")
+    if kind == "monai":
+        (top / "configs").mkdir()
+        (top / "configs" / "metadata.json").write_text("{}")
+    if kind == "audit":
+        (top / "audit.toml").write_text('[target]\ncheckpoint = "./best.pt"\n')
+        torch.save({"weight": torch.ones(1)}, top / "another.pt")
+    return top, name
+
+
+@pytest.mark.parametrize("kind", ["nnunet", "monai", "audit"])
+def test_of_a_folder_it_is_told_by_its_checkpoint(tmp_path, kind):
+    top, name = folder_of(tmp_path, kind)
+    said = CliRunner().invoke(app, ["inspect", str(top)]).output
+    told = json.loads(CliRunner().invoke(app, ["inspect", str(top), "--json"]).output)
+    assert f"In an audit of it, by what {name} tells" in said and told["audit_of"] == name
+    why = {row["name"]: row["why"] for row in told["audit"]}
+    assert list(why) == list(all_attacks()) and why["output"] == ""
+    # nnU-Net trains segmenters alone, whatever a file looks like.
+    assert why["joint"] == ("it is for classifiers of square 2D images" if kind == "nnunet" else "")
+    assert all(f"{row['name']}: " in said for row in told["audit"])
+
+
+@pytest.mark.parametrize("settings", ["[target\n", "a = " + "[" * 10_000, "target = 3", "[target]\ncheckpoint = 1"])
+def test_of_a_folder_without_a_checkpoint_it_is_not_told(tmp_path, settings):
+    (tmp_path / "audit.toml").write_text(settings)
+    (tmp_path / "broken.pt").write_bytes(b"no checkpoint")
+    said = CliRunner().invoke(app, ["inspect", str(tmp_path)])
+    assert said.exit_code == 0 and "In an audit" not in said.output
+    assert json.loads(CliRunner().invoke(app, ["inspect", str(tmp_path), "--json"]).output)["audit"] == []
+
+
 def test_every_access_has_words():
     assert {*SEES} >= {access for seen in SEEN.values() for access in seen}

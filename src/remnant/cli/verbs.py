@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from remnant.base.errors import RemnantError
-from remnant.base.texts import counted
+from remnant.base.texts import counted, printable, short
 from remnant.cli.values import existing
 
 
@@ -37,14 +37,20 @@ def inspect(
     if not bundled:
         # Before PyTorch is imported, which takes seconds: most mistakes are in the path.
         kind_of_file(checkpoint)
+    from remnant.attacks.listed import described_in, lines_for, listed_for
     from remnant.targets import contents, describe, describe_contents, description, opening, recognise
 
     if bundled:
-        inside = contents.look_into(bundle.Bundle(checkpoint))
-        print(describe_contents.as_json(inside)) if as_json else describe_contents.show(inside)
+        opened = bundle.Bundle(checkpoint)
+        inside = contents.look_into(opened)
+        name, found = described_in(opened, inside) or ("", None)
+        if as_json:
+            told = {"audit": listed_for(found) if found else [], "audit_of": printable(name)}
+            print(describe_contents.as_json(inside, told))
+        else:
+            title = f"In an audit of it, by what {short(name, 200)} tells"
+            describe_contents.show(inside, {title: lines_for(found)} if found else None)
     else:
-        from remnant.attacks.listed import lines_for, listed_for
-
         found = recognise.recognise(opening.open_checkpoint(checkpoint))
         if as_json:
             print(description.as_json(found, {"audit": listed_for(found)}))

@@ -39,6 +39,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"(?:.*/)?(?:\.DS_Store|\.bash_history|Thumbs\.db)", "a machine's notes of its files"),
     (r"(?:.*/)?[^/]+\.ipynb", "a notebook, which keeps its outputs"),
 )
+NNUNET = "nnU-Net results"  # a layout
 NEEDED = ("plans.json", "dataset.json")
 WEIGHTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")  # the first that a fold has
 
@@ -72,7 +73,7 @@ def look_into(bundle: Bundle) -> Contents:
     """Every file of the bundle; nothing of it is executed, and of no text more than its first 16 MiB are searched."""
     models = _nnunet_models([entry.name for entry in bundle.entries])
     files = tuple(_file(bundle, entry, models) for entry in bundle.entries)
-    return Contents(str(bundle.path), "nnU-Net results" if models else "files", files)
+    return Contents(str(bundle.path), NNUNET if models else "files", files)
 
 
 def _nnunet_models(names: list[str]) -> set[str]:

@@ -1,7 +1,9 @@
 """What a folder or zip gives away, for a person and for a machine."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 
@@ -12,13 +14,14 @@ SHOWN = 60  # files
 EXAMPLES = 4
 
 
-def as_json(contents: Contents) -> str:
-    """The contents as JSON."""
-    return json.dumps(asdict(contents), indent=1, allow_nan=False)
+def as_json(contents: Contents, beside: Mapping[str, Any] | None = None) -> str:
+    """The contents as JSON, with what stands `beside` them."""
+    return json.dumps({**asdict(contents), **(beside or {})}, indent=1, allow_nan=False)
 
 
-def show(contents: Contents) -> None:
-    """Print which files tell of people, by what they tell, and which the recipient needs."""
+def show(contents: Contents, beside: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Print which files tell of people, by what they tell, and which the recipient needs. `beside`: more parts, by title, a line
+    each."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     telling = contents.telling
     console.print(
@@ -31,6 +34,8 @@ def show(contents: Contents) -> None:
     _part(console, "Tells of people and machines, or was not searched", [_line(*item) for item in by_finding.items()])
     needed = [f"  {short(file.name, 200)}{_how(file)}" for file in contents.files if file.needed]
     _part(console, "Needed by who runs the model", needed or ["  none: no checkpoint was found"])
+    for title, lines in (beside or {}).items():
+        _part(console, title, [f"  {line}" for line in lines])
     if telling:
         console.print("\nA copy of what is needed, without the rest: --strip OUT")
 
