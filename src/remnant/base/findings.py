@@ -160,9 +160,10 @@ class Scenario(ResultsPart):
 class AuditResults(ResultsFile):
     """results.json of an audit.
 
-    `model`: name, architecture, parameters, SHA-256 of its file. `cohort`: patients, images, and what unit was counted.
-    `about`: what only the owner knows, as he wrote it in `[about]`. `sections` show `tables` in the evidence. `rescored`: when
-    the limits were changed, by which time the findings were known; empty where they were set beforehand.
+    `model`: name, architecture, parameters, and SHA-256 of its file, of a module's weights as safetensors, or as `table_sha256`
+    of the table of scores. `cohort`: patients, images, and what unit was counted. `about`: what only the owner knows, as he wrote
+    it in `[about]`. `sections` show `tables` in the evidence. `rescored`: when the limits were changed, by which time the
+    findings were known; empty where they were set beforehand.
     """
 
     schema_version: Literal[1] = 1
