@@ -189,7 +189,7 @@ def test_a_few_who_are_told_for_certain_keep_a_model_from_being_within_and_no_li
     held = told(finding(**CLEAR))
     assert verdict_of([LIMIT], [held], SOUND).ruling == "within" and few.outcome == "exposed"
     found = verdict_of([LIMIT], [held, few], SOUND)
-    assert found.ruling == "cannot tell" and "is 1.8% [1.2%, 2.5%], 0.25% by chance" in found.reasons[0]
+    assert found.ruling == "cannot tell" and "is 1.8% [1.2%, 2.5%], 0.2% by chance" in found.reasons[0]
     silent = few.model_copy(update={"outcome": "not shown"})
     assert verdict_of([LIMIT], [held, silent], SOUND).ruling == "within"
     assert verdict_of([LIMIT], [told(finding()), few], SOUND).ruling == "outside"

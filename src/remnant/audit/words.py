@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from remnant.base.findings import Finding, Judged, Limit, Ruling
-from remnant.base.terms import LIMITS, STATISTICS, measured
+from remnant.base.terms import LIMITS, STATISTICS, by_chance, measured
 from remnant.base.texts import enumerated, p_said
 from remnant.measure.intervals import FEWEST
 
 
 def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     """One finding held against a limit; `side`: "above", "below", or "on both sides of"; `ending` of the sentence."""
-    chance = f"{finding.null:.2f} by chance; " if finding.null else ""
+    chance = f"{by_chance(finding)}; " if finding.null else ""
     if finding.low is None and side != "above":
         return f"The {STATISTICS[finding.statistic]} is {measured(finding)}: {finding.n} patients are too few for an interval."
     return (
@@ -68,6 +68,6 @@ def without_limit(finding: Finding) -> str:
 def told_for_certain(finding: Finding) -> str:
     """Why some members whom an attack tells with hardly a false alarm keep a model from being cleared."""
     return (
-        f"The {STATISTICS[finding.statistic]} is {measured(finding)}, {100 * finding.null:.2g}% by chance ({finding.view}): "
+        f"The {STATISTICS[finding.statistic]} is {measured(finding)}, {by_chance(finding)} ({finding.view}): "
         "some members are told with hardly a false alarm."
     )

@@ -47,8 +47,17 @@ def measured(finding: Finding) -> str:
     """ "0.31 [0.20, 0.42]", or "1.2% [0.8%, 1.6%]", as the finding's statistic is written."""
     if finding.value is None:
         return "not measured"
+    ends = [] if finding.low is None or finding.high is None else [finding.low, finding.high]
+    interval = f" [{', '.join(_number(finding, end) for end in ends)}]" if ends else ""
+    return f"{_number(finding, finding.value)}{interval}"
+
+
+def by_chance(finding: Finding) -> str:
+    """ "0.50 by chance", as the finding's statistic is written."""
+    return f"{_number(finding, finding.null)} by chance"
+
+
+def _number(finding: Finding, value: float) -> str:
     # Two digits after the point leave nothing of a few in a thousand.
     number = "{:.1%}" if finding.statistic == "tpr_at_lowest_fpr" else "{:.2f}"
-    ends = [] if finding.low is None or finding.high is None else [finding.low, finding.high]
-    interval = f" [{', '.join(map(number.format, ends))}]" if ends else ""
-    return f"{number.format(finding.value)}{interval}".replace("-", "−")
+    return number.format(value).replace("-", "−")

@@ -1,7 +1,7 @@
 """Findings in sentences: one number with its interval each, at most 30 words."""
 
 from remnant.base.findings import Finding, Outcome
-from remnant.base.terms import STATISTICS, capital, measured
+from remnant.base.terms import STATISTICS, by_chance, capital, measured
 from remnant.base.texts import p_said
 
 # What an outcome says of a finding, behind its number.
@@ -22,7 +22,7 @@ def finding_sentence(finding: Finding, name: str) -> str:
     if finding.value is None:
         return f"{what} not measured, in {finding.n} patients."
     p = "" if finding.adjusted_p is None else f", {p_said(finding.adjusted_p, bound=finding.p_bound)} after Holm"
-    return f"{what} {measured(finding)}, {finding.null:.2f} by chance{p}."
+    return f"{what} {measured(finding)}, {by_chance(finding)}{p}."
 
 
 def outcome_sentence(finding: Finding) -> str:

@@ -9,7 +9,7 @@ from typing import get_args
 
 from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding
 from remnant.base.results import Value
-from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, STATISTICS, capital, measured
+from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, STATISTICS, by_chance, capital, measured
 from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import beyond, by_strength, control_name, control_outcome, limit_rows
 
@@ -182,9 +182,7 @@ def _found(finding: Finding) -> str:
         return f"{capital(STATISTICS[finding.statistic])}: {finding.counts if finding.outcome is None else 'not measured'}."
     silent = finding.outcome == "not shown" and finding.detectable is not None
     seen = f"; {finding.detectable:.2f} would have been seen" if silent else ""
-    return (
-        f"{capital(STATISTICS[finding.statistic])} {measured(finding)}; {finding.null:.2f} by chance{seen} ({where})."
-    )
+    return f"{capital(STATISTICS[finding.statistic])} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
 
 
 def _by_reason(attacks: Sequence[AttackRun]) -> list[list[AttackRun]]:
