@@ -21,8 +21,9 @@ from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
-from remnant.audit.beyond import gain_rows
+from remnant.audit.beyond import comparing, gain_rows
 from remnant.audit.config import AuditConfig
+from remnant.audit.forecast import forecast
 from remnant.audit.judge import outcome_of
 from remnant.audit.kept import Similarities
 from remnant.audit.material import Material, roles_of
@@ -293,3 +294,14 @@ def test_what_it_takes_holds_the_controls_and_is_told_quickly(attack, tmp_path, 
     cost = attack.cost(SeenWeights(own.candidates, own.target), None, Tiny(), work)
     (claim,) = attack.run(SeenWeights(own.candidates, own.target), None, Tiny(), work)
     assert told == [attack.name, *claim.controls] and cost == 2.0 * len(told)
+
+
+def test_what_it_takes_to_compare_candidates_is_counted(monkeypatch):
+    own = material(leaks=True)
+    assert comparing(own) > 0
+    monkeypatch.setattr("remnant.audit.beyond.comparing", lambda material: 7.0)
+    attack = replace(JOINT, cost=lambda *given: 2.0)
+    (piece,) = forecast(own, AuditConfig(), [attack])
+    assert piece.seconds == 9.0 and not piece.always
+    # Of each of 2000 candidates and of every image, in two spaces.
+    assert piece.bytes == 2 * 2000 * (MEMBERS + OTHERS) * 4

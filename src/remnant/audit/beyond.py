@@ -110,6 +110,11 @@ def comparing(material: Material) -> float:
     return passing * (DRAWN + len(images)) + pairs * DRAWN / FEW * len(images) / len(part)
 
 
+def kept_bytes(material: Material) -> int:
+    """About how much is kept of one attack: how near each candidate comes to each image, in single precision."""
+    return 4 * len(SPACES) * DRAWN * len(material.candidates)
+
+
 def gain_keys(attack: str, found: Sequence[Similarities]) -> list[Key]:
     """The tests that are made of an attack's candidates."""
     return [(attack, SPACES[one.space], "") for one in found]

@@ -130,6 +130,7 @@ def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
             seconds = timed(lambda: attack.run(access, own, attack.settings(), work)) * len(asked) / len(part)
     if attack.claim == "candidates":
         seconds += beyond.comparing(material)
+        return Piece(attack.name, attack.words, seconds, beyond.kept_bytes(material))
     # Reconstructions are drawn once more, of images reduced to as many values.
     size = 2 * asked.images[0].numel() if drawing else 8 * VIEWS
     return Piece(attack.name, attack.words, seconds * (1 + drawing), size * len(asked), attack.primary)
