@@ -64,7 +64,8 @@ def test_the_sex_that_a_network_remembers_of_its_members_is_exposed_and_outside(
     found, results = audited(tmp_path, material(leaks=True))
     sex, age = found["sex"], found["age"]
     assert sex.statistic == "skill_gap" and sex.null == 0 and sex.value > 0.3 and sex.outcome == "exposed"
-    assert age.outcome == "not shown" and sex.view == age.view == "features before head"
+    assert age.outcome == "not shown" and sex.view == age.view == "features before the network's head"
+    assert results.model["layer that was read"] == "head"
     assert controls(results, "sex") == controls(results, "age") == {"blind": True, "planted": True}
     (judged,) = (one for one in results.verdict.judged if one.limit == "attribute")
     assert judged.ruling == "outside" and results.findings[judged.finding] == sex
@@ -202,7 +203,7 @@ def test_the_models_of_folds_are_read_by_their_answers_and_it_is_forecast(tmp_pa
 def test_the_report_shows_both_groups_and_few_patients_do_not_leave(tmp_path):
     _, results = audited(tmp_path, material(leaks=True))
     page = render_audit(tmp_path / "run", results)
-    assert "Age and sex" in page and "features before head" in page and "Accuracy, guessed" in page
+    assert "Age and sex" in page and "features before the network" in page and "Accuracy, guessed" in page
     rows = [row | {"accuracy": 31 / 32} for row in results.tables["attributes"]]
     outside = told_outside(results.model_copy(update={"tables": results.tables | {"attributes": rows}}))
     (sex,) = (one for one in outside.findings if one.attack == "sex")

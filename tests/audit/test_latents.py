@@ -78,7 +78,7 @@ def test_latents_that_hold_the_image_identify_its_patient(tmp_path):
     assert found.n == 24 and found.null == pytest.approx(1 / 24) and found.value > 0.7
     assert [(one.kind, one.passed) for one in controls] == [("null", True), ("planted", True)]
     assert outcome_of(found, parts["controls"]) == "exposed"
-    assert found.view == "latents of squeeze"
+    assert found.view == "latents of the layer that the recipient sees"
 
 
 def test_latents_that_hold_nothing_identify_nobody_though_the_attack_could(tmp_path):

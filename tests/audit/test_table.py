@@ -89,7 +89,7 @@ def test_planted_members_are_a_control_and_no_evidence(tmp_path):
     told = {name: found.cohort[name] for name in ("patients", "members", "non_members", "planted", "rows")}
     assert told == {"patients": 120, "members": 60, "non_members": 60, "planted": 30, "rows": 120}
     assert {row["members_known"] for row in found.tables["balance"]} == {60}
-    assert "60 members, 60 non-members, 30 planted" in counted_patients(found)
+    assert "60 members, 60 non-members, besides 30 planted;" in counted_patients(found)
 
 
 def test_so_few_planted_that_chance_might_find_them_clear_nobody(tmp_path):

@@ -13,6 +13,7 @@ from remnant.base.results import Section, TableView
 from remnant.base.terms import measured
 from remnant.report.audit_rows import control_rows, curve_rows, finding_rows, forest_rows, limit_rows
 from remnant.report.egress import make_egress, told_outside
+from remnant.report.figures.audit import roc_curves, roc_says
 from remnant.report.sheet import sheet_of
 from remnant.report.tables import cell
 
@@ -128,7 +129,9 @@ def test_a_true_positive_rate_of_few_members_is_withheld_and_so_are_its_points_o
     curve = [{"attack": rate.attack, "view": rate.view, "fpr": x / 20, "tpr": x / 20} for x in range(21)]
     found = told_outside(audit_results(findings=[rate], tables={"roc": curve}))
     assert (found.findings[0].value is not None) is told
-    assert [row["tpr"] for row in found.tables["roc"]] == [0.0, *(x / 20 for x in range(4, 17)), 1.0]
+    shares = [0.0, *[None] * 3, *(x / 20 for x in range(4, 17)), *[None] * 3, 1.0]
+    assert [row["tpr"] for row in found.tables["roc"]] == shares
+    assert roc_says(found.tables["roc"]).endswith("signed margin withheld.") and roc_curves(found.tables["roc"])
 
 
 def test_nulls_of_a_fold_rank_go_with_its_count():

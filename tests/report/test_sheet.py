@@ -1,9 +1,10 @@
 """The decision sheet: what stands on it, what is cut and what is left to fill in."""
 
 import pytest
-from tests.report.example_audit import LONG, WORDLESS, audit_results, crowded, finding
+from tests.report.example_audit import LONG, WORDLESS, audit_results, control, crowded, finding, limit
 
 from remnant.base.findings import AttackRun
+from remnant.report.audit_rows import with_attacks
 from remnant.report.sheet import NAME, NOTICES, REASONS, TEXT, UNTESTED, sheet_of
 
 
@@ -66,6 +67,55 @@ def test_limits_stand_with_their_origin_and_what_was_found_beyond_chance():
         },
     ]
     assert sheet.not_asked == "identification at rank 1, attribute disclosure"
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        # 0.605 is told as 0.60, and 0.505 would be as 0.51.
+        ({"value": 0.605, "low": 0.4, "high": 0.8}, "0.50 [0.30, 0.70]"),
+        ({"value": 0.1, "low": 0.06, "high": 0.1504}, "0.000 [−0.040, 0.050]"),
+        ({"value": 0.1, "low": 0.06, "high": 0.1538}, "0.000 [−0.040, 0.054]"),
+    ],
+)
+def test_what_lies_beyond_chance_is_the_difference_of_what_is_told_and_is_told_apart_from_the_limit(ends, found):
+    rate = finding(statistic="tpr_at_10_fpr", null=0.1, **ends)
+    verdict = audit_results().verdict
+    judged = [verdict.judged[1].model_copy(update={"finding": 0})]
+    results = audit_results(findings=[rate], verdict=verdict.model_copy(update={"judged": judged}))
+    assert sheet_of(results).limits[1]["found"] == found
+
+
+def test_origins_begin_as_sentences_do():
+    own = limit("membership_advantage", "advantage", 0.09).model_copy(update={"origin": "0.09 for public release: EMA"})
+    assert sheet_of(audit_results(limits=[own], findings=[])).limits[0]["origin"] == "For public release: EMA"
+
+
+def test_page_one_has_no_word_for_engineers():
+    overlap = finding(view="Dice, mean over shifted scans")
+    said = told(audit_results(findings=[overlap]))["inference"].sentence
+    assert said.endswith("(output, Dice overlap of the segmentation, mean over shifted scans).")
+    sex = finding(attack="sex", claim="attributes", statistic="skill_gap", view="the answers")
+    said = told(audit_results(findings=[sex]))["inference"].sentence
+    assert said.startswith("Sex read beyond guessing, members minus non-members 0.91") and said.endswith(
+        "(the answers)."
+    )
+
+
+def test_a_sentence_of_a_control_names_its_attack_beside_another_of_its_kind():
+    planted = [
+        control("planted", attack=name).model_copy(update={"sentence": f"{count} against {count} would tell."})
+        for name, count in (("output", 6), ("gradient", 5))
+    ]
+    blind = control("blind", attack="sex").model_copy(update={"sentence": "It reads alike."})
+    controls = [*planted, blind]
+    texts = [one.sentence for one in controls]
+    named = ["Output: 6 against 6 would tell.", "Gradient: 5 against 5 would tell.", "It reads alike."]
+    assert with_attacks(texts, controls) == named
+    assert with_attacks(texts[1:], controls) == texts[1:]
+    verdict = audit_results().verdict.model_copy(update={"reasons": texts})
+    results = audit_results(controls=controls, verdict=verdict)
+    assert sheet_of(results).reasons.lines == named
 
 
 def test_a_limit_that_nobody_ruled_on_is_not_held():

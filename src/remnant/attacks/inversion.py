@@ -21,6 +21,7 @@ from remnant.targets.seen import SeenLatents
 FEWEST = 5  # patients of the attacker's own
 VALUES = 2**28  # of all pairs' images together, at most
 TRIED = 16  # pairs, when the regression is timed
+VIEW = "latents of the layer that the recipient sees"
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
@@ -38,11 +39,8 @@ def invert(access: SeenLatents, own: Images, settings: InversionSettings, work: 
     images, latents, whose = _pairs(access, own, settings, work.seeds)
     drawn = ridge(latents, images, access.latents.flatten(1), whose, settings.penalty)
     mean = images.mean(0)
-    return [
-        Reconstructions(
-            f"latents of {access.module}", access.patients, drawn.reshape(-1, *access.shape), mean.reshape(access.shape)
-        )
-    ]
+    shape = access.shape
+    return [Reconstructions(VIEW, access.patients, drawn.reshape(-1, *shape), mean.reshape(shape))]
 
 
 def ridge(latents: Tensor, images: Tensor, asked: Tensor, whose: Tensor, penalty: float | None) -> Tensor:

@@ -13,7 +13,7 @@ from remnant.audit.family import Key
 from remnant.audit.rows import GROUP, ends, named
 from remnant.base.findings import Control, Finding, Statistic
 from remnant.base.results import Row, number
-from remnant.base.terms import STATISTICS
+from remnant.base.terms import minus
 from remnant.cohort.images import Images
 from remnant.measure.attributes import Reading, read_all, read_gap
 from remnant.measure.intervals import smallest_detectable_gap
@@ -194,10 +194,11 @@ def _control(
 ) -> Control:
     """`said`: what it means to pass, and not to."""
     few = math.isnan(p)
+    words = "Youden's J" + (", members minus non-members" if statistic == "skill_gap" else "")
     sentence = (
         f"Of too few members and non-members the {truth.attribute} is known to check how it is read."
         if few
-        else f"{said[not passes]} ({STATISTICS[statistic]} {found.value.mean:.2f})."
+        else f"{said[not passes]} ({words} {minus(f'{found.value.mean:.2f}')})."
     )
     return Control(
         kind=kind,

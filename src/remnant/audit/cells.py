@@ -58,6 +58,7 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
     return {
         "views": [claim.view for claim in claims],
         "latent": list(access.latents.shape[1:]),
+        "layer": access.module,
         "controls": [control.model_dump(mode="json") for control in controls],
     }
 

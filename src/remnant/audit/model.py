@@ -112,10 +112,11 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     if same:
         tables[recipe.CELL] = same
     controls = controls_of(found, drawn=bool(near))
+    layers = list(dict.fromkeys(cell["layer"] for cell in found.values() if cell.get("layer")))
     first = next((row for row in rows if row.primary and row.statistic == "auc"), None)
     return {
         "title": f"Audit of {config.about.model or material.model['name']}",
-        "model": dict(material.model),
+        "model": {**material.model, **({"layer that was read": layers[0]} if layers else {})},
         "cohort": cohort_of(material),
         "attacks": [
             *(AttackRun(name=one.name, words=one.words, run=not why, why=why, claim=one.claim) for one, why in attacks),

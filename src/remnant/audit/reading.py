@@ -90,6 +90,7 @@ def attribute_cell(
         controls.append(planted_reading(sure, other, material.roles, gap=gap))
     return {
         "views": [claim.view for claim in claims],
+        "layer": features.layer,
         "controls": [control.model_dump(mode="json") for control in controls],
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from remnant.base.findings import Finding, Judged, Limit, Ruling
-from remnant.base.terms import LIMITS, STATISTICS, by_chance, measured
+from remnant.base.terms import LIMITS, by_chance, digits_beside, measured, minus, seen_by, statistic_of
 from remnant.base.texts import enumerated, p_said
 from remnant.measure.intervals import FEWEST
 
@@ -11,24 +11,25 @@ from remnant.measure.intervals import FEWEST
 def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     """One finding held against a limit; `side`: "above", "below", or "on both sides of"; `ending` of the sentence."""
     chance = f"{by_chance(finding)}; " if finding.null else ""
+    what = f"The {statistic_of(finding)} is {measured(finding, digits_beside(finding, limit.value))}"
     if finding.low is None and side != "above":
-        return f"The {STATISTICS[finding.statistic]} is {measured(finding)}: {finding.n} patients are too few for an interval."
+        return f"{what}: {finding.n} patients are too few for an interval."
     return (
-        f"The {STATISTICS[finding.statistic]} is {measured(finding)} ({chance}{finding.view}). It lies {side} the limit of "
+        f"{what} ({chance}{seen_by(finding)}). It lies {side} the limit of "
         f"{limit.value:.2f}{' beyond chance' if finding.null else ''}{ending}."
     )
 
 
 def exposed_few(finding: Finding) -> str:
     """An exposure of so few patients that no interval can be held against a limit."""
-    what = f"{STATISTICS[finding.statistic]} {measured(finding)} ({finding.view})"
+    what = f"{statistic_of(finding)} {measured(finding)} ({seen_by(finding)})"
     return f"Patients are exposed: {what}. {finding.n} are too few for an interval: from {FEWEST} a group there is one."
 
 
 def not_surely(finding: Finding, limit: Limit) -> str:
     """Why a finding whose own interval lies above a limit does not pass it: all tests are counted together."""
     if finding.bound_low is not None and finding.bound_low - finding.null <= limit.value:
-        least = f"{finding.bound_low:.2f}".replace("-", "−")
+        least = minus(f"{finding.bound_low:.2f}")
         return f", but not surely: at least {least} when all tests are counted together"
     return f", but not surely: {p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)} when all tests are counted together"
 
@@ -61,13 +62,13 @@ def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
 
 def without_limit(finding: Finding) -> str:
     """Why an exposed finding that no limit is held against keeps a model from being cleared."""
-    what = f"{STATISTICS[finding.statistic]} is {measured(finding)}"
-    return f"The {what} ({finding.view}), and the risk appetite sets no limit on it."
+    what = f"{statistic_of(finding)} is {measured(finding)}"
+    return f"The {what} ({seen_by(finding)}), and the risk appetite sets no limit on it."
 
 
 def told_for_certain(finding: Finding) -> str:
     """Why some members whom an attack tells with hardly a false alarm keep a model from being cleared."""
     return (
-        f"The {STATISTICS[finding.statistic]} is {measured(finding)}, {by_chance(finding)} ({finding.view}): "
+        f"The {statistic_of(finding)} is {measured(finding)}, {by_chance(finding)} ({seen_by(finding)}): "
         "some members are told with hardly a false alarm."
     )

@@ -1,5 +1,7 @@
 """The field's terms for what results.json of an audit names by a key."""
 
+import re
+
 from remnant.base.findings import Claim, Criterion, Finding, LimitName, Statistic
 
 STATISTICS: dict[Statistic, str] = {
@@ -43,13 +45,18 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def measured(finding: Finding) -> str:
+def minus(text: str) -> str:
+    """A number as every text writes it, with a minus and no hyphen, and a rounded zero without one."""
+    return text.replace("-", "−") if text.strip("-0.%") else text.lstrip("-")
+
+
+def measured(finding: Finding, digits: int = 2) -> str:
     """ "0.31 [0.20, 0.42]", or "1.2% [0.8%, 1.6%]", as the finding's statistic is written."""
     if finding.value is None:
         return "not measured"
     ends = [] if finding.low is None or finding.high is None else [finding.low, finding.high]
-    interval = f" [{', '.join(_number(finding, end) for end in ends)}]" if ends else ""
-    return f"{_number(finding, finding.value)}{interval}"
+    interval = f" [{', '.join(_number(finding, end, digits) for end in ends)}]" if ends else ""
+    return f"{_number(finding, finding.value, digits)}{interval}"
 
 
 def by_chance(finding: Finding) -> str:
@@ -57,7 +64,24 @@ def by_chance(finding: Finding) -> str:
     return f"{_number(finding, finding.null)} by chance"
 
 
-def _number(finding: Finding, value: float) -> str:
+def _number(finding: Finding, value: float, digits: int = 2) -> str:
     # Two digits after the point leave nothing of a few in a thousand.
-    number = "{:.1%}" if finding.statistic == "tpr_at_lowest_fpr" else "{:.2f}"
-    return number.format(value).replace("-", "−")
+    number = ".1%" if finding.statistic == "tpr_at_lowest_fpr" else f".{digits}f"
+    return minus(f"{value:{number}}")
+
+
+def digits_beside(finding: Finding, limit: float) -> int:
+    """How many digits keep what a finding lies beyond chance apart from the `limit`, two or three."""
+    ends = [end - finding.null for end in (finding.value, finding.low, finding.high) if end is not None]
+    return 3 if any(f"{end:.2f}" == f"{limit:.2f}" and end != limit for end in ends) else 2
+
+
+def statistic_of(finding: Finding) -> str:
+    """The statistic in words, of an attribute with its name: "sex read beyond guessing"."""
+    words = STATISTICS[finding.statistic]
+    return words.replace("attribute", finding.attack, 1) if finding.claim == "attributes" else words
+
+
+def seen_by(finding: Finding) -> str:
+    """What the attack saw, for who does not know what a Dice is."""
+    return re.sub(r"^Dice\b", "Dice overlap of the segmentation", finding.view)

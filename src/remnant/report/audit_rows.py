@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
-from remnant.base.terms import LIMITS, STATISTICS, capital
+from remnant.base.terms import LIMITS, STATISTICS, capital, digits_beside
 from remnant.base.texts import short
 from remnant.report.tables import cell
 from remnant.report.words import split
@@ -112,8 +112,10 @@ def limit_rows(results: AuditResults) -> list[Row]:
     for one in results.verdict.judged:
         finding = None if one.finding is None else results.findings[one.finding]
         if finding and finding.value is not None:
+            digits = digits_beside(finding, limits[one.limit].value)
+            # Of the numbers as they are told elsewhere, so that a reader finds 0.60 less 0.10 to be 0.50.
             ends = {
-                name: None if end is None else end - finding.null
+                name: None if end is None else round(round(end, digits) - round(finding.null, digits), digits)
                 for name, end in (("value", finding.value), ("low", finding.low), ("high", finding.high))
             }
             rows.append(
@@ -121,6 +123,7 @@ def limit_rows(results: AuditResults) -> list[Row]:
                     "limit_name": one.limit,
                     "name": capital(LIMITS[one.limit]),
                     **ends,
+                    "digits": digits,
                     "limit": limits[one.limit].value,
                     "ruling": one.ruling,
                 }
@@ -130,7 +133,7 @@ def limit_rows(results: AuditResults) -> list[Row]:
 
 def beyond(row: Row) -> str:
     """What lies beyond chance in a row of `limit_rows`, with its interval."""
-    return cell(row, "{value} [{low}, {high}]").text
+    return cell(row, "{value:.DIGITSf} [{low:.DIGITSf}, {high:.DIGITSf}]".replace("DIGITS", str(row["digits"]))).text
 
 
 def curve_rows(results: AuditResults) -> list[Row]:
@@ -139,6 +142,16 @@ def curve_rows(results: AuditResults) -> list[Row]:
     order = [(one.attack, one.view) for one in by_strength(results, results.findings) if one.statistic == "auc"]
     ranked = sorted(curves, key=lambda keys: order.index(keys) if keys in order else len(order))
     return [row for keys in ranked[:MOST_CURVES] for row in curves[keys]]
+
+
+def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[str]:
+    """The `sentences`, each of a control with its attack before it where another of its kind stands among them."""
+    own = {control.sentence: control for control in reversed(controls) if control.attack}
+    kinds = [own[one].kind for one in dict.fromkeys(sentences) if one in own]
+    return [
+        f"{capital(own[one].attack)}: {one}" if one in own and kinds.count(own[one].kind) > 1 else one
+        for one in sentences
+    ]
 
 
 def control_name(control: Control) -> str:

@@ -59,7 +59,7 @@ def told_outside(results: AuditResults) -> AuditResults:
         smallest,
         {value for value in results.cohort.values() if is_count(value)},
     )
-    curves = [row for row in results.tables.get("roc", []) if curve_told(row, results.findings, smallest)]
+    curves = curve_told(results.tables.get("roc", []), results.findings, smallest)
 
     parts = telling(results, findings, controls)
 

@@ -19,6 +19,7 @@ from remnant.report.audit_rows import (
     forest_rows,
     limit_rows,
     name_of,
+    with_attacks,
 )
 from remnant.report.chapters import Chapter, Chapters
 from remnant.report.finding_words import finding_sentence, outcome_sentence
@@ -73,7 +74,8 @@ CONTROLS = TableView(
 )
 BALANCE = TableView(
     name="balance",
-    caption="Traits of members and non-members; difference in standard deviations.",
+    caption="Traits of members and non-members; difference in standard deviations. Chance sets groups of few apart, too: whether "
+    "it is more than that, the blind baseline tells.",
     columns={
         "trait": "Trait",
         "members": "Members",
@@ -139,7 +141,10 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
         Section(
             title="Verdict and limits",
             text=[f"{capital(LIMITS[one.limit])}: {one.ruling}. {one.sentence}" for one in judged]
-            + [reason for reason in results.verdict.reasons if reason not in {one.sentence for one in judged}],
+            + with_attacks(
+                [one for one in results.verdict.reasons if one not in {held.sentence for held in judged}],
+                results.controls,
+            ),
             figures=_figure(
                 tables["limits_held"],
                 "limits",
@@ -180,7 +185,8 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
     sections.append(
         Section(
             title="Controls",
-            text=list(dict.fromkeys(one.sentence for one in results.controls)) or ["No control was run."],
+            text=with_attacks(list(dict.fromkeys(one.sentence for one in results.controls)), results.controls)
+            or ["No control was run."],
             table=CONTROLS if results.controls else None,
         )
     )

@@ -1,7 +1,7 @@
 """Findings in sentences: one number with its interval each, at most 30 words."""
 
 from remnant.base.findings import Finding, Outcome
-from remnant.base.terms import STATISTICS, by_chance, capital, measured
+from remnant.base.terms import by_chance, capital, measured, statistic_of
 from remnant.base.texts import p_said
 
 # What an outcome says of a finding, behind its number.
@@ -16,7 +16,7 @@ _OUTCOMES: dict[Outcome, str] = {
 
 def finding_sentence(finding: Finding, name: str) -> str:
     """What was measured, by the attack that is called `name`, and with what p; a finding without an outcome was withheld."""
-    what = f"{capital(name)}: {STATISTICS[finding.statistic]}"
+    what = f"{capital(name)}: {statistic_of(finding)}"
     if finding.outcome is None:
         return f"{what} {finding.counts}."
     if finding.value is None:

@@ -9,9 +9,17 @@ from typing import get_args
 
 from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding
 from remnant.base.results import Value
-from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, STATISTICS, by_chance, capital, measured
+from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, by_chance, capital, measured, seen_by, statistic_of
 from remnant.base.texts import enumerated, short
-from remnant.report.audit_rows import beyond, by_strength, control_name, control_outcome, limit_rows
+from remnant.report.audit_rows import (
+    LONGEST,
+    beyond,
+    by_strength,
+    control_name,
+    control_outcome,
+    limit_rows,
+    with_attacks,
+)
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
@@ -71,7 +79,9 @@ def sheet_of(results: AuditResults) -> Sheet:
         title=short(results.title, NAME),
         ruling=verdict.ruling,
         sentence=short(verdict.sentence, TEXT),
-        reasons=_listed([one for one in verdict.reasons if one != verdict.sentence], REASONS, TEXT),
+        reasons=_listed(
+            with_attacks([one for one in verdict.reasons if one != verdict.sentence], results.controls), REASONS, TEXT
+        ),
         notices=_listed(results.notices, NOTICES, LINE + 20),
         model={
             "Model": short(about.get("model") or results.model.get("name") or "", NAME),
@@ -102,13 +112,14 @@ def untested(results: AuditResults) -> list[str]:
 
 
 def counted_patients(results: AuditResults) -> str:
-    """ "60 members, 60 non-members; unit: patient"."""
+    """ "60 members, 60 non-members, besides 10 planted; unit: patient"."""
     cohort = results.cohort
     counts = [
         f"{_thousands(cohort[name])} {name.replace('_', '-')}"
-        for name in ("members", "non_members", "planted")
+        for name in ("members", "non_members")
         if cohort.get(name)
     ]
+    counts += [f"besides {_thousands(cohort['planted'])} planted"] if counts and cohort.get("planted") else []
     counts = counts or [f"{_thousands(cohort[name])} {name}" for name in ("patients",) if name in cohort]
     return "; ".join(filter(None, [", ".join(counts), f"unit: {cohort['unit']}" if cohort.get("unit") else ""]))
 
@@ -143,7 +154,7 @@ def _limits(results: AuditResults) -> list[dict[str, str]]:
         {
             "name": capital(LIMITS[limit.name]),
             "value": f"{limit.value:.2f}",
-            "origin": short(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", "), NAME),
+            "origin": short(capital(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", ")), NAME),
             "found": found.get(limit.name, "withheld" if limit.name in gone else "not measured"),
             "ruling": rulings.get(limit.name, "cannot tell"),
         }
@@ -177,12 +188,14 @@ def _controls(results: AuditResults) -> str:
 
 
 def _found(finding: Finding) -> str:
-    where = short(f"{finding.attack}, {finding.view}", NAME)
+    # Of an attribute the statistic names it.
+    who = () if finding.claim == "attributes" else (finding.attack,)
+    where = short(", ".join([*who, seen_by(finding)]), LONGEST)
     if finding.value is None:
-        return f"{capital(STATISTICS[finding.statistic])}: {finding.counts if finding.outcome is None else 'not measured'}."
+        return f"{capital(statistic_of(finding))}: {finding.counts if finding.outcome is None else 'not measured'}."
     silent = finding.outcome == "not shown" and finding.detectable is not None
     seen = f"; {finding.detectable:.2f} would have been seen" if silent else ""
-    return f"{capital(STATISTICS[finding.statistic])} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
+    return f"{capital(statistic_of(finding))} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
 
 
 def _by_reason(attacks: Sequence[AttackRun]) -> list[list[AttackRun]]:

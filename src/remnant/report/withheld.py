@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
-from remnant.base.terms import STATISTICS, measured
+from remnant.base.terms import measured, statistic_of
 from remnant.report.few import counts_few, share_small
-from remnant.report.few_rows import is_count
+from remnant.report.few_rows import GROUPS, is_count
 
 RATES = ("tpr_at_10_fpr", "tpr_at_lowest_fpr")
 # Statistics that are a count of patients divided by `n`, or, of the rates, by the members. Their ties are broken at random.
@@ -47,20 +47,23 @@ def control_told(control: Control, results: AuditResults, smallest: int, why: st
 
 
 def row_told(row: Row, few: Sequence[Finding]) -> Row:
-    """A row of a table without its numbers where it is of the attack and view of a finding of `few` patients."""
+    """A row of a table; of the attack and view of one of the `few` findings without its numbers but for those of patients."""
     keys = {(one.attack, one.view) for one in few}
     if (row.get("attack", row.get("attribute")), row.get("view")) not in keys:
         return row
-    return {name: value if isinstance(value, str) else None for name, value in row.items()}
+    return {name: value if isinstance(value, str) or name in GROUPS else None for name, value in row.items()}
 
 
-def curve_told(row: Row, findings: Sequence[Finding], smallest: int) -> bool:
-    """Whether a point of a ROC curve is told: not of few patients, nor where few members are above the threshold, or below."""
-    own = [one for one in findings if (one.attack, one.view) == (row["attack"], row["view"])]
-    if any(of_few(one, smallest) for one in own):
-        return False
-    members = next((found for one in own if (found := _members(one))), None)
-    return members is None or not share_small(float(row["tpr"]), 0.0, members, smallest, between=True)
+def curve_told(rows: Sequence[Row], findings: Sequence[Finding], smallest: int) -> list[Row]:
+    """Points of ROC curves: none of few patients, and without the share where few members are above the threshold, or below."""
+    told = []
+    for row in rows:
+        own = [one for one in findings if (one.attack, one.view) == (row["attack"], row["view"])]
+        members = next((found for one in own if (found := _members(one))), None)
+        few = members is not None and share_small(float(row["tpr"] or 0), 0.0, members, smallest, between=True)
+        if not any(of_few(one, smallest) for one in own):
+            told.append(row | {"tpr": None} if few else row)
+    return told
 
 
 def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequence[Control]) -> set[str]:
@@ -68,9 +71,10 @@ def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequen
     parts = set()
     for before, after in zip(results.findings, findings, strict=True):
         if before != after and before.low is not None:
-            parts.add(measured(before))
+            # A limit may be held against another digit.
+            parts |= {measured(before, digits) for digits in (2, 3)}
         elif before != after and before.value is not None:
-            parts |= {f"{STATISTICS[before.statistic]} {verb}{measured(before)}" for verb in ("", "is ")}
+            parts |= {f"{statistic_of(before)} {verb}{measured(before)}" for verb in ("", "is ")}
     for control, told in zip(results.controls, controls, strict=True):
         parts |= {control.sentence} if control != told else set()
     judged = results.verdict.judged

@@ -15,6 +15,8 @@ POOLED = {
     4: (functional.adaptive_avg_pool2d, 8),
     5: (functional.adaptive_avg_pool3d, 4),
 }  # by axes: how, and to which sides
+SEEN_LAYER = "features of the layer that the recipient sees"
+NARROWEST, BEFORE_HEAD = "features of the network's narrowest layer", "features before the network's head"
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class SeenFeatures:
 
 @dataclass(frozen=True)
 class Features:
-    """`values` (n, d) of all `images`, each of which passes the network once, and `view`, what they are in words."""
+    """`values` (n, d) of all `images`, each of which passes the network once, and `view`, what they are in words. `layer`: the
+    module that gives them, or is given them; empty where none is meant."""
 
     images: Images
     values: Tensor
     view: str
+    layer: str = ""
     _places: dict[int, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,20 +76,20 @@ def features_of(target: Audited, images: Images, module: str | None = None) -> F
     """
     if target.forward is not target.module:
         return answers_of(target, images)
-    name, before = module, False
+    name, before, view = module, False, SEEN_LAYER
     if name is None:
         layers = layers_run(target.module, images.images[0][None].to(target.device))
         head = layers.last_weighed()
         before = target.head.task == "classification" and head is not None
         if not before and len(layers.layers) < 2:
             return answers_of(target, images)
-        name = head if before else layers.narrowest()
+        name, view = (head, BEFORE_HEAD) if before else (layers.narrowest(), NARROWEST)
     rows = []
     with torch.no_grad():
         for places in images.batches(target.batch):
             batch = stacked([images.images[i] for i in places]).to(target.device)
             rows.append(_row(run_to(target.module, str(name), batch, before=before).float().cpu()))
-    return Features(images, torch.cat(rows), f"features before {name}" if before else f"features of {name}")
+    return Features(images, torch.cat(rows), view, str(name))
 
 
 def _row(values: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What an audit found: all AUCs beside what controls reached, the ROC curves, and the limits of the risk appetite."""
 
+import math
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -58,14 +60,14 @@ def audit_forest(rows: list[Row]) -> Figure:
 def limits_held(rows: list[Row]) -> Figure:
     """Each limit of the risk appetite beside the finding that is held against it, both beyond chance.
 
-    `rows`: `name`, `value`, `low`, `high`, `limit`, `ruling`.
+    `rows`: `name`, `value`, `low`, `high`, how many `digits` they are told with, `limit`, `ruling`.
     """
     figure, panel = _forest(rows, extra=0.75)
     for place, row in enumerate(rows):
         panel.barh(place, row["limit"], left=0, height=0.66, color=FAINT)
         panel.plot([row["limit"]] * 2, [place - 0.33, place + 0.33], color=INK, linewidth=1.6)
         _dot(panel, place, row["value"], row["low"], row["high"], RULINGS[row["ruling"]])
-        beside(panel, place, _interval(row["value"], row["low"], row["high"]))
+        beside(panel, place, _interval(row["value"], row["low"], row["high"], row["digits"]))
     panel.axvline(0, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
     panel.set_xlabel("beyond chance, with 95% interval; grey: accepted, up to the limit")
     shown = dict.fromkeys(row["ruling"] for row in rows)
@@ -78,7 +80,7 @@ def limits_held(rows: list[Row]) -> Figure:
 def roc_curves(rows: list[Row]) -> Figure:
     """ROC curves, one an attack and view, with the false positive rate at which the true positive rate is reported.
 
-    `rows`: `attack`, `view`, `fpr`, `tpr`, both in [0, 1], in the order of the curve.
+    `rows`: `attack`, `view`, `fpr`, `tpr`, both in [0, 1], in the order of the curve; without a `tpr` a gap.
     """
     figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
     panel = figure.subplots()
@@ -91,7 +93,7 @@ def roc_curves(rows: list[Row]) -> Figure:
         dashes = "-" if place < len(LINES) else "--"
         panel.plot(
             [row["fpr"] for row in part],
-            [row["tpr"] for row in part],
+            [math.nan if row["tpr"] is None else row["tpr"] for row in part],
             color=LINES[place % len(LINES)],
             linestyle=dashes,
             drawstyle="steps-post",
@@ -116,10 +118,10 @@ def forest_says(rows: list[Row]) -> str:
 
 def limits_say(rows: list[Row]) -> str:
     """The limits in words."""
-    said = [
-        f"{row['name']} {_interval(row['value'], row['low'], row['high'])}, limit {number(row['limit'])} ({row['ruling']})"
-        for row in rows
-    ]
+    said = []
+    for row in rows:
+        found = _interval(row["value"], row["low"], row["high"], row["digits"])
+        said.append(f"{row['name']} {found}, limit {number(row['limit'])} ({row['ruling']})")
     return "Beyond chance, with 95% interval: " + "; ".join(said) + "."
 
 
@@ -127,8 +129,8 @@ def roc_says(rows: list[Row]) -> str:
     """The ROC curves in words."""
     said = []
     for keys, part in split(rows, "attack", "view").items():
-        at_rate = max(row["tpr"] for row in part if row["fpr"] <= FALSE_POSITIVES + 1e-9)
-        said.append(f"{' · '.join(keys)} {number(at_rate)}")
+        at_rate = max((row for row in part if row["fpr"] <= FALSE_POSITIVES + 1e-9), key=lambda row: row["fpr"])["tpr"]
+        said.append(f"{' · '.join(keys)} {'withheld' if at_rate is None else number(at_rate)}")
     return f"True positive rate at {FALSE_POSITIVES:.0%} false positive rate: " + "; ".join(said) + "."
 
 
@@ -156,7 +158,8 @@ def _key(style: tuple, name: str) -> Line2D:
     return Line2D([], [], color=color, marker=marker, markersize=5.5, mfc=color if filled else "white", label=name)
 
 
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
+def _interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
     if value is None:
         return "not measured"
-    return number(value) + ("" if low is None or high is None else f" [{number(low)}, {number(high)}]")
+    told = [number(end, spec=f".{digits}f") for end in (value, low, high) if end is not None]
+    return told[0] + (f" [{told[1]}, {told[2]}]" if len(told) == 3 else "")
