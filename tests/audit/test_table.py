@@ -199,7 +199,10 @@ def test_rows_of_a_patient_are_one_patient(tmp_path):
         ("patient,member,score\na,1,1\nb,1,1\n", "not testable"),
         ("patient,member,score\na,0,1\nb,0,1\n", "not testable"),
         ("patient,member,score,planted\na,1,1,0\nb,0,1,1\n", "planted"),
-        ("patient,member,score,reference\na,1,1,\nb,0,1,2\n", "reference"),
+        (
+            "patient,member,score,reference,reference_2\na,1,1,,3\na,1,1,,\nb,0,1,,\nb,0,1,,\nc,0,1,,\nd,0,1,2,\n",
+            r"Line 4 of .* has a patient without a score under any reference model \(2 patients\); score them",
+        ),
         ("patient,score\na,1\n", "lacks the column 'member'"),
         (
             "PatientID,Train,MIA\na,1,1\n",

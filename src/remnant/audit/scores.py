@@ -80,6 +80,14 @@ def read_scores(path: Path) -> ScoreTable:
         faults.append(
             f"Line {unscored[0]} of {path} has no {given[0]} ({counted(len(unscored), 'row')}); give one, or drop the row."
         )
+    if references:
+        told = (table[references] != "").any(axis=1).groupby(table["patient"]).transform("any")
+        without = table[~told & (table["patient"] != "")]
+        if len(without):
+            faults.append(
+                f"Line {without.index[0]} of {path} has a patient without a score under any reference model "
+                f"({counted(without['patient'].nunique(), 'patient')}); score them, or drop the columns."
+            )
     table = table.assign(_member=flags["member"])
     sure = table[(table["patient"] != "") & table["member"].str.lower().isin(YES | NO)]
     if len(both := [str(name) for name, own in sure.groupby("patient")["_member"] if own.nunique() > 1]):

@@ -142,10 +142,6 @@ def check_scores(path: Path) -> ScoreTable:
             raise RemnantError(
                 f"{path} has no patients {name}, so membership is not testable; add some that are like the others."
             )
-    if table.references.shape[1] and np.isnan(table.references).all(axis=1).any():
-        raise RemnantError(
-            f"{path} has patients without a score under any reference model; score them, or drop the columns."
-        )
     return table
 
 
