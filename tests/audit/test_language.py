@@ -1,16 +1,20 @@
 """Every sentence that a verdict and its report can say: at most 30 words, in the field's terms, and no promise."""
 
+import ast
 import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 from tests.report.example_audit import audit_results, control, finding
 
-from remnant.audit import table
+import remnant
+from remnant.attacks.registry import ATTACKS
+from remnant.audit import starter_texts, table
 from remnant.audit.alike import groups_unchecked
 from remnant.audit.appetite import Appetite
 from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control, reconciled
@@ -90,6 +94,33 @@ def limits():
 def test_what_it_takes_for_a_fault_is_one():
     assert faults(["One word more " * 11 + ".", "Fine."]) and faults(["It is safe.", "Fine."])
     assert faults(["The area under the curve.", "Fine."]) and not faults(["It is fine.", "And so is this."])
+
+
+def texts_of(path):
+    """What a module may say: its strings, but docstrings, with one word in the place of each value."""
+    tree = ast.parse(path.read_text())
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    own = [node.body[0] for node in ast.walk(tree) if isinstance(node, kinds) and ast.get_docstring(node)]
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    passed = {id(inner) for node in (*own, *formatted) for inner in ast.walk(node) if inner is not node}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
+            yield "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed:
+            yield node.value
+
+
+def test_strings_of_the_modules_that_an_audit_runs():
+    """Notes, reasons why an attack is not run, what it needs, forecasts, doubts of a check, refusals."""
+    house = Path(remnant.__file__).parent
+    rooms = ("audit", "attacks/membership", "targets/adapters")
+    modules = [path for room in rooms for path in (house / room).rglob("*.py") if path.name != "starter_texts.py"]
+    modules += [house / "attacks" / name for name in ("attributes.py", "inversion.py", "checkpoint/audited.py")]
+    modules += [house / "cli" / f"{name}.py" for name in ("audit", "trained", "folder", "verdict")]
+    assert faults([text for path in modules for text in texts_of(path) if len(text.split()) > 3]) == []
+    said = [text for one in ATTACKS for text in (one.words, one.needs)]
+    assert faults([*said, *starter_texts.SAID.values()]) == []
 
 
 def test_sentences_of_limits_and_verdicts():

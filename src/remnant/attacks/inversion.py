@@ -129,7 +129,7 @@ INVERSION = Attack(
     run=invert,
     source="Subbanna et al. 2021, ridge regression as decoder",
     applies=_invertible,
-    needs="images of the attacker's own, for whom non-members stand in",
+    needs="images of the attacker's own, for which non-members stand in",
     settings=InversionSettings,
     cost=_cost,
 )

@@ -88,8 +88,8 @@ def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dic
         raise RemnantError("No patient is a member, so membership is not testable; mark those who trained the model.")
     if not counts[NON_MEMBER]:
         raise RemnantError(
-            "Everybody is in the training set, so membership is not testable; add patients of the same hospital whom the "
-            "training never saw, or the models of other folds."
+            "Everybody is in the training set, so membership is not testable; add patients of the same hospital who were not "
+            "in training, or the models of other folds."
         )
     return roles
 

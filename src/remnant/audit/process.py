@@ -106,7 +106,7 @@ def _ended(process: subprocess.Popen, stage: str, folder: Path) -> RemnantError:
     code = process.wait()
     if code == -signal.SIGKILL:
         return RemnantError(
-            f"The process was killed while {STAGES[stage]} ({folder}), most often for want of memory; give smaller images, a "
+            f"The process was killed while {STAGES[stage]} ({folder}), for want of memory; give smaller images, a "
             "smaller batch in [target] or a larger machine, and add --resume to go on."
         )
     ended = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"

@@ -18,7 +18,7 @@ SAID: dict[str, str] = {
     "target.planted_steps": "At most so many steps train a copy on, to plant what every attack must find.",
     "target.seconds": "How long build() may take, and each item of data().",
     "shadows.count": "0 for none. From 8 on there is an interval that takes in how trainings of one recipe vary.",
-    "appetite.release": "To whom the model goes: public, controlled (access on application) or trusted (under contract).",
+    "appetite.release": "Where the model goes: public, controlled (access on application) or trusted (under contract).",
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",
     "appetite.membership_advantage": "TPR - FPR of a membership attack. {advantage}.",
     "appetite.membership_tpr": "Its TPR beyond 10%, at 10% FPR. {advantage}.",

@@ -154,7 +154,7 @@ def split_said(split: int) -> str:
     """What it means that patients have cases in several folds."""
     return (
         f"{counted(split, 'patient has', 'patients have')} cases in several folds, so that every model trained on some case of "
-        "theirs: they are left out here. The validation of these folds is of people whom the models know."
+        "theirs: they are left out here. The validation of these folds is of people that the models know."
     )
 
 

@@ -89,7 +89,7 @@ BALANCE = TableView(
 
 ATTRIBUTES = TableView(
     name="attributes",
-    caption="Read of patients whom the reader did not learn on. Guessed: the commonest for everybody, and of ages their mean.",
+    caption="Read of patients that the reader did not learn on. Guessed: the commonest for everybody, and of ages their mean.",
     columns={
         "attribute": "Attribute",
         "view": "Read from",

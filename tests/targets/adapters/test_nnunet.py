@@ -130,7 +130,7 @@ def test_neither_validation_nor_splits(root):
     for path in results.glob("fold_1/validation/*.nii.gz"):
         path.unlink()
     said = refused(root)
-    assert "fold_1 has no validation, so nobody says whom its model did not see" in said
+    assert "fold_1 has no validation, so nothing says which cases its model did not see" in said
     assert "add --splits with the splits_final.json of nnUNet_preprocessed" in said
 
 

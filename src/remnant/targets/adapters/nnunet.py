@@ -191,6 +191,6 @@ def _by_validation(results: Results, cases: Mapping[str, Any]) -> tuple[Sets, Se
             return _by_splits(results, path)
     without = next(fold for fold, out in zip(results.folds, held, strict=True) if not out)
     raise RemnantError(
-        f"{results.folder / f'fold_{without}'} has no validation, so nobody says whom its model did not see; add --splits with "
-        f"the {SPLITS} of {PREPARED}."
+        f"{results.folder / f'fold_{without}'} has no validation, so nothing says which cases its model did not see; add "
+        f"--splits with the {SPLITS} of {PREPARED}."
     )
