@@ -38,6 +38,14 @@ class Slice:
         return str(self.header.get("SeriesInstanceUID", "")) or str(self.path.parent)
 
     @property
+    def patient(self) -> tuple[str, ...]:
+        """Whom the header names: an id and who gave it, or else a name and a birth date; never to be shown."""
+        named = (
+            ("PatientID", "IssuerOfPatientID") if self.header.get("PatientID") else ("PatientName", "PatientBirthDate")
+        )
+        return tuple(str(self.header.get(keyword, "")).strip() for keyword in named)
+
+    @property
     def modality(self) -> str:
         return str(self.header.get("Modality", "")).strip().upper()
 
@@ -150,7 +158,11 @@ def find_series(path: Path) -> list[Slice]:
             f"that of {slices[0].path.relative_to(path)} ({counted(len(slices), 'file')})"
             for slices in list(by_series.values())[:6]
         )
-        raise RemnantError(f"{path} holds {len(by_series)} series: {listed}; give a file of the one that is meant.")
+        patients = len({one.patient for slices in by_series.values() for one in slices})
+        whose = f" of {patients} patients" if patients > 1 else ""
+        raise RemnantError(
+            f"{path} holds {len(by_series)} series{whose}: {listed}; give a file of the one that is meant."
+        )
     return next(iter(by_series.values()))
 
 

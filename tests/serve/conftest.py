@@ -1,0 +1,137 @@
+"""Phantoms as DICOM series, the way scanners write them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from remnant.cohort.phantoms import BrainPhantoms
+
+MR, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
+# What no byte that leaves may hold; each stands in the headers that `write_dicom` writes.
+SECRETS = {
+    "PatientName": "Zqarlow^Quillomene",
+    "PatientID": "ZQ77310048",
+    "PatientBirthDate": "19520317",
+    "PatientSex": "F",
+    "StudyDate": "20240229",
+    "StudyTime": "101533",
+    "AccessionNumber": "ACC9914402",
+    "StudyID": "ST551",
+    "StudyDescription": "Zerebrum nativ",
+    "SeriesDescription": "T1_MPRAGE_zq",
+    "ReferringPhysicianName": "Wexelbruegge^Ottokar",
+    "InstitutionName": "Klinikum Xylmar",
+    "StationName": "XYLMR03",
+    "Manufacturer": "Vendorovia",
+    "ManufacturerModelName": "Magnix 3T",
+    "DeviceSerialNumber": "SN660218",
+    "SoftwareVersions": "vx11",
+    "ProtocolName": "Hirn_zq",
+}
+
+
+def mr_slice(plane, place, number, series, study, frame):
+    """A header with pixels of one slice (rows, columns) of an MR series, complete by the standard."""
+    header = pydicom.Dataset()
+    header.file_meta = pydicom.dataset.FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = MR
+    header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = study, series, frame
+    for keyword, value in SECRETS.items():
+        setattr(header, keyword, value)
+    header.Modality, header.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M"]
+    header.SpecificCharacterSet = "ISO_IR 100"
+    header.SeriesNumber, header.AcquisitionNumber, header.InstanceNumber = 4, 1, number + 1
+    header.ScanningSequence, header.SequenceVariant, header.ScanOptions = "GR", "SP", ""
+    header.MRAcquisitionType, header.EchoTrainLength, header.EchoTime, header.RepetitionTime = "3D", 1, 2.98, 2300.0
+    header.PositionReferenceIndicator, header.PatientPosition, header.Laterality = "", "HFS", ""
+    header.ImageOrientationPatient, header.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [float(v) for v in place]
+    header.Rows, header.Columns = plane.shape
+    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+    header.BitsAllocated = header.BitsStored = 16
+    header.HighBit, header.PixelRepresentation = 15, 0
+    header.PixelData = np.ascontiguousarray(plane.astype(np.uint16)).tobytes()
+    return header
+
+
+@pytest.fixture
+def write_dicom(tmp_path):
+    """`write_dicom(image, spacing, change, folder, step)`: an image (x, y, z) whose axes point left, to the back and up as one
+    MR series, its files named otherwise than ordered; `change(header, number)` before each is written, which may return False
+    to leave it out; `step` (3,) mm from a slice to the next in LPS. The folder.
+    """
+
+    def write(image, spacing=(3.0, 3.0, 4.0), change=None, folder="zq-scan", step=None) -> Path:
+        out = tmp_path / folder
+        out.mkdir(parents=True, exist_ok=True)
+        study, series, frame = generate_uid(), generate_uid(), generate_uid()
+        step = np.array([0, 0, spacing[2]] if step is None else step, float)
+        for number in range(image.shape[2]):
+            place = np.array([-40.0, -45.0, -35.0]) + number * step
+            header = mr_slice(image[:, :, number].T, place, number, series, study, frame)
+            header.PixelSpacing, header.SliceThickness = [spacing[1], spacing[0]], spacing[2]
+            if change is None or change(header, number) is not False:
+                header.save_as(out / f"zqfile{(7 * number) % image.shape[2]:03d}.dcm", enforce_file_format=True)
+        return out
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def block():
+    """uint16 (x, y, z) of three unlike sides, no voxel as its neighbour."""
+    return np.random.default_rng(4).integers(1, 900, (12, 15, 9)).astype(np.uint16)
+
+
+@pytest.fixture(scope="session")
+def labelled():
+    """uint8 (12, 15, 9) with the labels 0, 1 and 3 of four classes, some slices without any."""
+    labels = np.zeros((12, 15, 9), np.uint8)
+    labels[2:7, 3:9, 1:6], labels[5:10, 8:14, 4:8] = 1, 3
+    return labels
+
+
+@pytest.fixture
+def as_enhanced():
+    """`as_enhanced(folder)`: the slices of a folder as one enhanced MR file of several frames, in an order of its own."""
+
+    def convert(folder: Path) -> Path:
+        slices = sorted((pydicom.dcmread(file) for file in folder.iterdir()), key=lambda one: one.InstanceNumber)
+        order = np.random.default_rng(0).permutation(len(slices))
+        made = pydicom.dcmread(next(iter(folder.iterdir())))
+        made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = ENHANCED_MR
+        made.NumberOfFrames, made.ImageType = len(slices), ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+        made.PixelData = b"".join(slices[i].PixelData for i in order)
+        shared = pydicom.Dataset()
+        shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [pydicom.Dataset()], [pydicom.Dataset()]
+        shared.PlaneOrientationSequence[0].ImageOrientationPatient = made.ImageOrientationPatient
+        shared.PixelMeasuresSequence[0].PixelSpacing = made.PixelSpacing
+        shared.PixelMeasuresSequence[0].SliceThickness = made.SliceThickness
+        made.SharedFunctionalGroupsSequence, frames = [shared], []
+        for i in order:
+            frame = pydicom.Dataset()
+            frame.PlanePositionSequence, frame.FrameContentSequence = [pydicom.Dataset()], [pydicom.Dataset()]
+            frame.PlanePositionSequence[0].ImagePositionPatient = slices[i].ImagePositionPatient
+            frame.FrameContentSequence[0].DimensionIndexValues = [int(i) + 1]
+            frames.append(frame)
+        made.PerFrameFunctionalGroupsSequence = frames
+        for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness"):
+            delattr(made, keyword)
+        shutil.rmtree(folder)
+        folder.mkdir()
+        made.save_as(folder / "all.dcm", enforce_file_format=True)
+        return folder
+
+    return convert
+
+
+@pytest.fixture(scope="session")
+def brain():
+    """A phantom's head, float32 (32, 32, 32), axes RAS+, and its affine."""
+    scan = BrainPhantoms(patients=1, side=32, seed=3).scan(0)
+    return scan.image, scan.affine
