@@ -19,6 +19,8 @@ from remnant.cli.cohort import cohort
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
 from remnant.cli.protect import protect
+from remnant.cli.serve import serve
+from remnant.cli.server import server
 from remnant.cli.study import study
 from remnant.cli.verdict import rescore
 
@@ -53,7 +55,8 @@ app.add_typer(phantom, name="phantom")
 app.add_typer(cohort, name="cohort")
 app.add_typer(prior, name="prior")
 app.add_typer(protect, name="protect")
-for command in (audit, rescore, verbs.inspect, verbs.report, verbs.publish, verbs.purge):
+app.add_typer(server, name="server")
+for command in (audit, rescore, serve, verbs.inspect, verbs.report, verbs.publish, verbs.purge):
     app.command()(command)
 
 

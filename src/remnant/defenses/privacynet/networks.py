@@ -84,24 +84,32 @@ class Client:
 
 @dataclass(frozen=True)
 class Server:
-    """What the server holds: the segmenter, its `classes` by name, and the `mark` of the encoder that it was trained with."""
+    """What the server holds: the segmenter, its `classes` by name, and the `mark` of the encoder that it was trained with.
+
+    `shape`: of every code of that encoder, (x, y, z); None in files of before it was told.
+    """
 
     network: nn.Module
     classes: tuple[str, ...]
     patch: int
     mark: str
+    shape: tuple[int, int, int] | None = None
+
+
+Shape = tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
 
 
 class _ServerNotes(pydantic.BaseModel):
     classes: tuple[str, ...] = pydantic.Field(min_length=2)
     patch: int = pydantic.Field(ge=1)
     mark: str
+    shape: Shape | None = None
 
 
 class _ClientNotes(pydantic.BaseModel):
     preparation: dict[str, Any]
     secret: dict[str, Any] | None
-    shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    shape: Shape
     spacing_mm: float = pydantic.Field(gt=0, allow_inf_nan=False)
     patch: int = pydantic.Field(ge=1)
     likeness: float = pydantic.Field(allow_inf_nan=False)
@@ -135,7 +143,7 @@ def save_pair(
     encoder = (networks.encoder, arguments["encoder"]) if settings.encodes else (nn.Identity(), {})
     save_checkpoint(folder / ENCODER, *encoder, client=json.dumps(shared | client))
     mark = mark_of(folder / ENCODER)
-    server = {"classes": classes, "mark": mark}
+    server = {"classes": classes, "mark": mark, "shape": grid.shape}
     save_checkpoint(folder / DISCRIMINATOR, networks.discriminator, arguments["discriminator"])
     save_checkpoint(folder / SEGMENTER, networks.segmenter, arguments["segmenter"], server=json.dumps(shared | server))
 
@@ -175,7 +183,7 @@ def load_server(run: Path) -> Server:
     network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "server")
     with foreign(path, *SPOILT):
         notes = _ServerNotes.model_validate(said)
-    return Server(network, notes.classes, notes.patch, notes.mark)
+    return Server(network, notes.classes, notes.patch, notes.mark, notes.shape)
 
 
 def load_discriminator(run: Path) -> Siamese:
