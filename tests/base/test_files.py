@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path, files_below, read_json, write_json, write_text
+from remnant.base.files import atomic_path, files_below, fresh_folder, read_json, write_json, write_text
 
 KILLED = """
 import os, signal, sys
@@ -28,6 +28,29 @@ def test_the_file_appears_whole_and_keeps_its_suffix(tmp_path):
         assert not path.exists()
     assert [entry.name for entry in path.parent.iterdir()] == ["scan.nii.gz"]
     assert path.read_bytes() == b"all of it"
+
+
+@pytest.mark.parametrize("before", ["nothing", "a folder", "a file"])
+def test_a_fresh_folder_takes_the_place_of_what_was_there(tmp_path, before):
+    path = tmp_path / "run" / "egress"
+    if before != "nothing":
+        write_text(path / "old.txt" if before == "a folder" else path, "old")
+    with fresh_folder(path) as folder:
+        write_text(folder / "new.txt", "new")
+    assert [entry.name for entry in path.iterdir()] == ["new.txt"] and path.stat().st_mode & 0o777 == 0o700
+    assert [entry.name for entry in path.parent.iterdir()] == ["egress"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path, error):
+    write_text(tmp_path / "egress" / "old.txt", "old")
+    with pytest.raises(error), fresh_folder(tmp_path / "egress") as folder:
+        write_text(folder / "new.txt", "half")
+        raise error
+    assert [entry.relative_to(tmp_path).as_posix() for entry in sorted(tmp_path.rglob("*"))] == [
+        "egress",
+        "egress/old.txt",
+    ]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -162,6 +162,7 @@ def test_entering_removes_what_a_kill_left_unfinished(tmp_path):
     run = start(tmp_path / "run")
     (run.path / "cells").mkdir()
     (run.path / "cells" / ".tmp-x.json").write_text("{")
+    (run.path / ".tmp-left" / "new").mkdir(parents=True)
     (run.path / "cells" / "a.json").write_text("{}")
     with run:
         assert [entry.name for entry in (run.path / "cells").iterdir()] == ["a.json"]

@@ -2,27 +2,36 @@
 
 import json
 import re
+from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
+from tests.audit.test_table import draw, write
 from tests.report.example_audit import audit_results, control, finding
 
+from remnant.audit.config import AuditConfig
+from remnant.audit.rows import Scored, membership_rows
+from remnant.audit.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import TABLE_SHA256, AuditResults, Control, Finding, Judged
 from remnant.base.results import Section, TableView
 from remnant.base.terms import measured
+from remnant.report.audit import render_audit
 from remnant.report.audit_rows import control_rows, curve_rows, finding_rows, forest_rows, limit_rows
 from remnant.report.egress import make_egress, told_outside
 from remnant.report.figures.audit import roc_curves, roc_says
 from remnant.report.sheet import sheet_of
 from remnant.report.tables import cell
 
+SEEDS = np.random.default_rng(0)
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "audit"
 SMALL = {"counts": "4 members, 60 non-members", "n": 64}
 
 
 def test_enough_patients_leave_unchanged_but_for_paths():
     tables = audit_results().tables
-    curve = [row for row in tables["roc"] if 0.2 < row["tpr"] < 0.8]
+    curve = [row | {"tpr": round(0.2 + row["fpr"] * 0.6, 2)} for row in tables["roc"]]
     results = audit_results(tables=tables | {"roc": curve})
     told = told_outside(results)
     assert told.findings == results.findings and told.controls == results.controls
@@ -71,7 +80,7 @@ def marked(model, first):
 def test_no_number_of_what_is_withheld_is_in_any_file(tmp_path):
     """Of a finding and a control of too few: in results.json, in texts of page and figures, in rows of tables and figures."""
     secret, own = marked(Finding, 0.31), marked(Control, 0.71)
-    assert len(secret) == 9 and len(own) == 6
+    assert len(secret) == 10 and len(own) == 6
     gone = finding(**(secret | {"counts": "773 members, 775 non-members", "attack": "few"}))
     blind = control(attack="few", **own).model_copy(update={"sentence": f"It reads alike (AUC {own['value']:.2f})."})
     told_of = f"The AUC is {measured(gone)} (0.50 by chance; signed margin)."
@@ -123,15 +132,64 @@ def test_no_number_of_what_is_withheld_is_in_any_file(tmp_path):
 @pytest.mark.parametrize(
     ("value", "told"), [(0.05, False), (0.24, True), (0.87, False), (0.5, True), (1.0, True), (0.0, True)]
 )
-def test_a_true_positive_rate_of_few_members_is_withheld_and_so_are_its_points_of_the_curve(value, told):
+def test_a_true_positive_rate_of_few_members_is_withheld(value, told):
     """Its ties are broken at random, so that it need not be a whole number of the 60 members."""
     rate = finding(statistic="tpr_at_10_fpr", value=value, null=0.1)
-    curve = [{"attack": rate.attack, "view": rate.view, "fpr": x / 20, "tpr": x / 20} for x in range(21)]
-    found = told_outside(audit_results(findings=[rate], tables={"roc": curve}))
+    found = told_outside(audit_results(findings=[rate]))
     assert (found.findings[0].value is not None) is told
-    shares = [0.0, *[None] * 3, *(x / 20 for x in range(4, 17)), *[None] * 3, 1.0]
-    assert [row["tpr"] for row in found.tables["roc"]] == shares
-    assert roc_says(found.tables["roc"]).endswith("signed margin withheld.") and roc_curves(found.tables["roc"])
+
+
+def curve_of(*shares, **keys):
+    one = {"attack": "output", "view": "signed margin"} | keys
+    return [one | {"fpr": place / (len(shares) - 1), "tpr": share} for place, share in enumerate(shares)]
+
+
+@pytest.mark.parametrize(
+    ("shares", "changed", "told"),
+    [
+        ((0.2, 0.5, 0.8), {}, True),
+        ((0.0, 0.5, 1.0), {}, True),
+        ((0.05, 0.5, 0.8), {}, False),
+        ((0.2, 0.5, 0.9), {}, False),
+        ((0.2, 0.151, 0.8), {}, False),
+        ((0.2, None, 0.8), {}, False),
+        ((0.2, 0.5, 0.8), {"counts": ""}, False),
+        ((0.2, 0.5, 0.8), {"tied": 0.2, "fewest": 9}, False),
+        ((0.2, 0.5, 0.8), {"tied": 0.2, "fewest": 10}, True),
+        ((0.2, 0.5, 0.8), {"tied": 0.2}, False),
+        ((0.2, 0.5, 0.8), SMALL, False),
+    ],
+)
+def test_a_curve_goes_whole_where_a_point_of_it_is_of_few(shares, changed, told, tmp_path):
+    """Of 60 members; what is left of a curve would be another, and say another true positive rate."""
+    others = curve_of(0.2, 0.5, 0.8, attack="gradient")
+    findings = [finding(**changed), finding(attack="gradient")]
+    found = told_outside(audit_results(findings=findings, tables={"roc": [*curve_of(*shares), *others]}))
+    assert found.tables["roc"] == ([*curve_of(*shares), *others] if told else others)
+    gone = "Left out: the ROC curve of output, signed margin."
+    assert (gone in str(found.sections)) is not told
+    assert ("output · signed margin" in roc_says(found.tables["roc"])) is told and roc_curves(found.tables["roc"])
+    assert render_audit(tmp_path, found)
+
+
+@pytest.mark.parametrize("shape", ["few", "demo", "example"])
+def test_of_small_groups_a_page_is_made_and_says_no_other_number(shape, tmp_path):
+    """12 against 11 patients; 24 against 24, as in the demo; and 60 against 60, of whom the curve has points of few."""
+    tmp_path = tmp_path / "run"
+    if shape == "example":
+        tmp_path.mkdir()
+        results = audit_results()
+        results.write(tmp_path / "results.json")
+    else:
+        m, n = (12, 11) if shape == "few" else (24, 24)
+        table = write(tmp_path.with_suffix(".csv"), draw(1.5, m), draw(0, n, 2), draw(6, 5, 3))
+        results = audit_scores(table, AuditConfig(scenario="outputs"), tmp_path)
+    page = make_egress(tmp_path).read_text()
+    assert not (tmp_path / "egress" / "figures" / "roc.svg").exists() and "True positive rate at 10% false" not in page
+    assert "Left out: the ROC curve of" in page
+    told = AuditResults.read(tmp_path / "egress" / "results.json")
+    for before, after in zip(results.findings, told.findings, strict=True):
+        assert after.value in (None, before.value)
 
 
 def test_nulls_of_a_fold_rank_go_with_its_count():
@@ -154,8 +212,8 @@ def test_sentences_of_what_is_withheld_go_and_the_ruling_stays():
     verdict = results.verdict.model_copy(update={"judged": judged, "reasons": [told_of, "7 patients were left out."]})
     told = told_outside(results.model_copy(update={"verdict": verdict})).verdict
     assert told.ruling == "outside" and told.sentence == results.verdict.sentence
-    assert told.reasons == ["Withheld: fewer than 10 patients."]
-    assert told.judged[0].sentence == "Withheld: fewer than 10 patients."
+    gone = "What was found of membership advantage is withheld: fewer than 10 patients."
+    assert told.reasons == [gone, "Withheld: fewer than 10 patients."] and told.judged[0].sentence == gone
 
 
 def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them():
@@ -220,14 +278,107 @@ def test_too_few_patients_leave_nothing():
 def test_a_trait_of_few_is_withheld(changed):
     (row,) = audit_results().tables["balance"]
     share = row | {"trait": "sex: F", "members": 0.5, "non_members": 0.5}
-    told = told_outside(audit_results(tables={"balance": [row, share | changed]})).tables["balance"]
-    assert told[0] == row
-    assert told[1] == dict.fromkeys(row) | {"trait": "sex: F"}
+    rows = [row, share, share | {"trait": "sex: M"}, share | {"trait": "smoker"}]
+    rows[2] |= changed
+    told = told_outside(audit_results(tables={"balance": rows})).tables["balance"]
+    assert told == [row, dict.fromkeys(row) | {"trait": "sex"}, rows[3]]
+    again = told_outside(audit_results(tables={"balance": told})).tables["balance"]
+    assert again == told
 
 
-def test_a_curve_of_few_patients_is_withheld():
-    tables = audit_results().tables
-    assert "roc" not in told_outside(audit_results(findings=[finding(**SMALL)], tables=tables)).tables
+def sites(**shares):
+    (row,) = audit_results().tables["balance"]
+    of_300 = {"members_known": 300, "non_members_known": 300}
+    return [
+        row | of_300 | {"trait": f"site: {name}", "members": a, "non_members": b} for name, (a, b) in shares.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ({"Bonn": (0.5, 0.6), "Koeln": (0.5, 0.4)}, True),
+        ({"Bonn": (0.5, 0.6), "Koeln": (0.4, 0.3)}, True),
+        # 3 of Heidelberg, who have a row, or are what the others leave of 1.
+        ({"Bonn": (0.51, 0.5), "Koeln": (0.48, 0.5), "Heidelberg": (0.01, 0.0)}, False),
+        ({"Bonn": (0.51, 0.6), "Koeln": (0.48, 0.3)}, False),
+        # Everybody of Heidelberg is a member.
+        ({"Bonn": (0.5, 0.5), "Koeln": (0.3, 0.5), "Heidelberg": (0.2, 0.0)}, False),
+        ({"Bonn": (0.5, 0.5), "Koeln": (0.3, 0.5)}, False),
+        ({"Bonn": (1.0, 0.5), "Koeln": (0.0, 0.5)}, False),
+        ({"Bonn": (1.0, 1.0), "Koeln": (0.0, 0.0)}, True),
+    ],
+)
+def test_of_a_trait_with_a_small_cell_all_rows_go_and_the_names_of_its_categories(shares, told):
+    rows, cohort = sites(**shares), {"patients": 600, "members": 300, "non_members": 300}
+    results = audit_results(tables={"balance": rows}, cohort=cohort, notices=["Of site: Heidelberg few are known."])
+    found = told_outside(results)
+    if told:
+        assert found.tables["balance"] == rows
+    else:
+        assert found.tables["balance"] == [dict.fromkeys(rows[0]) | {"trait": "site"}]
+        assert not re.search("Bonn|Koeln", found.model_dump_json())
+        assert "Heidelberg" in shares or "site: Heidelberg" in found.notices[0]
+    assert told_outside(results.model_copy(update={"minimum_cell": 1})).tables["balance"] == rows
+
+
+@pytest.mark.parametrize(
+    ("right", "of_others", "told"), [(97, 60, False), (60, 97, False), (80, 60, True), (100, 60, True)]
+)
+def test_of_right_or_wrong_nothing_leaves_that_gives_a_small_cell_back(right, of_others, told):
+    """AUC and ties have two solutions for how many of 100 members are right, and the curve tells which."""
+    scores = np.array([1.0] * right + [0.0] * (100 - right) + [1.0] * of_others + [0.0] * (100 - of_others))
+    roles = np.repeat([1, -1], 100)
+    claim = Scored("output", "right or wrong", tuple(map(str, range(200))), scores, roles)
+    found = [
+        one.model_copy(update={"outcome": "exposed"}) for one in membership_rows([claim], {claim.key: 0.05}, SEEDS)
+    ]
+    assert {one.fewest for one in found} == {min(one for one in (100 - right, 100 - of_others, 60) if one)}
+    cohort = {"patients": 200, "members": 100, "non_members": 100}
+    results = audit_results(findings=found, cohort=cohort, controls=[control(attack="", n=200, claim="patient_scores")])
+    for one in told_outside(results).findings:
+        assert (one.value is not None) is told and (one.tied is not None) is told
+    assert told_outside(results).controls == results.controls
+
+
+def test_of_scores_of_many_values_no_cell_is_counted():
+    draws = np.random.default_rng(0).normal(size=40)
+    claim = Scored("output", "margin", tuple(map(str, range(40))), draws, np.repeat([1, -1], 20))
+    assert {one.fewest for one in membership_rows([claim], {claim.key: 0.05}, SEEDS)} == {None}
+
+
+def test_nothing_of_an_earlier_egress_stays(tmp_path, monkeypatch):
+    """Of a smaller cell, after an error, and where nothing may leave any more."""
+    run = tmp_path / "run"
+    run.mkdir()
+    open_, few = audit_results(minimum_cell=1), audit_results(findings=[finding(**SMALL)])
+    open_.write(run / "results.json")
+    make_egress(run)
+    assert (run / "egress" / "figures" / "roc.svg").is_file()
+    few.write(run / "results.json")
+    make_egress(run)
+    kept = {path: path.read_bytes() for path in (run / "egress").rglob("*") if path.is_file()}
+    assert not [path for path in kept if path.stem in ("roc", "forest", "limits")]
+    open_.write(run / "results.json")
+    monkeypatch.setattr("remnant.report.egress.write_text", lambda path, text: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        make_egress(run)
+    assert {path: path.read_bytes() for path in (run / "egress").rglob("*") if path.is_file()} == kept
+    assert {path.name for path in run.iterdir()} == {"results.json", "egress"}
+    audit_results(cohort={"patients": 9}).write(run / "results.json")
+    with pytest.raises(RemnantError, match="nothing of them may leave"):
+        make_egress(run)
+    assert not (run / "egress").exists()
+
+
+def test_what_the_owner_wrote_counts_nobody():
+    told = told_outside(audit_results(about={"purpose": "Triage.", "residual_risk": "3 patients may be found."}))
+    assert told.about == {"purpose": "Triage.", "residual_risk": "Withheld: fewer than 10 patients."}
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*/results.json")), ids=lambda path: path.parent.name)
+def test_results_of_an_older_version_are_told(path, tmp_path):
+    assert render_audit(tmp_path, told_outside(AuditResults.read(path)))
 
 
 def test_tables_with_a_row_a_patient_and_pseudonyms_go():

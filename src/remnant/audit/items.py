@@ -160,7 +160,7 @@ def _columns(details: Mapping[str, list[Any]]) -> Iterator[tuple[str, np.ndarray
         if name == "site":
             for site in sorted(set(known))[:SITES]:
                 column = [np.nan if value is None else float(value == site) for value in values]
-                yield f"site {short(site, 30)}", np.array(column)
+                yield f"site: {short(site, 30)}", np.array(column)
         elif name == "sex":
             yield name, np.array([_sex(value) for value in values])
         else:

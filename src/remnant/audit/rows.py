@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from remnant.audit.family import Key, parts_of
-from remnant.base.findings import Finding, Statistic
+from remnant.base.findings import MOST_TIED, Finding, Statistic
 from remnant.base.results import number
 from remnant.base.texts import counted
 from remnant.measure.advantage import advantage_p, membership_advantage
@@ -16,6 +16,7 @@ from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_ME
 from remnant.measure.tpr import lowest_rate, true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"
+MOST_VALUES = 10  # of a score, of no more of which its AUC and rates give the number of patients with each back
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
     test = membership_test(claim.scores, claim.roles, seeds)
     members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
     m, n = len(members), len(others)
+    tied = float((members[:, None] == others).mean())
     common = {
         "target": target,
         "attack": claim.attack,
@@ -70,7 +72,8 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "group": GROUP,
         "n": m + n,
         "primary": claim.primary,
-        "tied": float((members[:, None] == others).mean()),
+        "tied": tied,
+        "fewest": _smallest_cell(members, others, tied),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
     rates: dict[Statistic, float] = {"tpr_at_10_fpr": FALSE_POSITIVES}
@@ -105,6 +108,13 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
             for name, rate in rates.items()
         ),
     ]
+
+
+def _smallest_cell(members: np.ndarray, others: np.ndarray, tied: float) -> int | None:
+    """Patients in the smallest cell, none of them empty, of the table of groups by values; None of scores of many values."""
+    counts = [np.unique(group, return_counts=True)[1] for group in (members, others)]
+    values = len(np.unique(np.concatenate([members, others])))
+    return min(int(one.min()) for one in counts) if values <= MOST_VALUES or tied > MOST_TIED else None
 
 
 def ends(found: Interval, wide: Interval) -> dict[str, float | None]:

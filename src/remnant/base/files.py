@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)
+
+
+@contextlib.contextmanager
+def fresh_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`, mode 0700; on success it takes the place of `path` and of all that was in it.
+
+    On any error it is removed, and `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".tmp-", dir=path.parent))
+    new, old = work / "new", work / "old"
+    try:
+        new.mkdir(mode=0o700)
+        yield new
+        if os.path.lexists(path):
+            path.rename(old)
+        new.rename(path)
+    finally:
+        shutil.rmtree(work)
 
 
 def require_new(path: Path) -> None:

@@ -44,8 +44,9 @@ class Finding(ResultsPart):
     looked at in this audit; `p_bound`: no resample was as extreme, so that both are at most this. `bound_low`: the lower end of
     the interval that holds for all findings together, which is what is compared with a limit. `detectable`: the value that
     80% power would have shown. `tied`: of pairs of a member and a non-member the share with one score, where the value is of
-    scores. `counts`: what the value is made of, in words. `primary`: named before the run. `published`:
-    the number of a paper.
+    scores. `fewest`: of scores of few values, the patients in the smallest cell of the table of groups by values, since the
+    other numbers give such a table back. `counts`: what the value is made of, in words. `primary`: named before the run.
+    `published`: the number of a paper.
     """
 
     target: str
@@ -68,6 +69,7 @@ class Finding(ResultsPart):
     adjusted_p: Probability | None = None
     detectable: float | None = None
     tied: float | None = None
+    fewest: int | None = None
     primary: bool = False
     counts: str = ""
     published: float | None = None

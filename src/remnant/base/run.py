@@ -158,8 +158,11 @@ class Run:
         """Hold the directory against a second process that would write into it, and clear away what a killed one left."""
         self._hold()
         # What a killed process had begun to write; nobody else is writing now.
-        for unfinished in self.path.rglob(".tmp-*"):
-            unfinished.unlink(missing_ok=True)
+        for unfinished in list(self.path.rglob(".tmp-*")):
+            if unfinished.is_dir() and not unfinished.is_symlink():
+                shutil.rmtree(unfinished, ignore_errors=True)
+            else:
+                unfinished.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *exception: object) -> None:

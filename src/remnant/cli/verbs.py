@@ -88,10 +88,19 @@ def report(
 def _audit_report(run: Path, *, show_images: bool, egress: bool) -> Path:
     if show_images:
         raise RemnantError(f"{run} is an audit, whose report shows no image; leave out --show-images.")
+    from remnant.base.findings import AuditResults
+    from remnant.base.progress import say
     from remnant.report.audit import make_audit_report
     from remnant.report.egress import make_egress
 
-    return make_egress(run) if egress else make_audit_report(run)
+    if not egress:
+        return make_audit_report(run)
+    page = make_egress(run)
+    if AuditResults.read(page.parent / "results.json").about:
+        say(
+            "What you wrote in [about] leaves, but for folders and counts of few patients: read the page before you send it."
+        )
+    return page
 
 
 def publish(

@@ -1,33 +1,42 @@
 """The tier of an audit's results that may leave the house: aggregates alone, no number of few patients, no pseudonym, no path."""
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import write_text
+from remnant.base.files import fresh_folder, write_text
 from remnant.base.findings import TABLE_SHA256, AuditResults, Finding, Verdict
-from remnant.base.results import Row, Section, Value
+from remnant.base.results import Section, Value
+from remnant.base.terms import LIMITS
 from remnant.report.audit import render_audit
 from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
-from remnant.report.few import bound, counts_few, share_small, small
+from remnant.report.few import bound, counts_few, small
 from remnant.report.few_rows import is_count
-from remnant.report.withheld import control_told, curve_told, finding_told, of_few, row_told, telling, withheld
+from remnant.report.withheld import control_told, finding_told, of_few, of_few_values, telling, withheld
+from remnant.report.withheld_tables import balance_told, curves_told, row_told
 
 NO_PATIENTS = {"images", "scans", "rows"}  # what of a cohort counts something else
 
 
 def make_egress(run: Path) -> Path:
-    """Write RUN/egress: results.json, the report and its figures; return the report.
+    """Write RUN/egress anew: results.json, the report and its figures, and nothing of an earlier one; return the report.
 
-    Raises `RemnantError` where results.json is not there or not one of an audit, and where too few patients were audited.
+    Raises `RemnantError` where results.json is not there or not one of an audit, and where too few patients were audited, so
+    that an earlier one, of other results or a smaller cell, goes.
     """
-    told = told_outside(AuditResults.read(run / "results.json"))
-    folder = run / "egress"
-    page = render_audit(folder, told)
-    told.write(folder / "results.json")
-    write_text(folder / "report.html", page)
+    results, folder = AuditResults.read(run / "results.json"), run / "egress"
+    try:
+        told = told_outside(results)
+    except RemnantError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    with fresh_folder(folder) as fresh:
+        page = render_audit(fresh, told)
+        told.write(fresh / "results.json")
+        write_text(fresh / "report.html", page)
     return folder / "report.html"
 
 
@@ -42,13 +51,13 @@ def told_outside(results: AuditResults) -> AuditResults:
     why = f"withheld: fewer than {smallest} patients"
     findings = [finding_told(one, smallest, why) for one in results.findings]
     controls = [control_told(one, results, smallest, why) for one in results.controls]
-    few = [one for one in results.findings if of_few(one, smallest)]
+    few = [one for one in results.findings if of_few(one, smallest) or of_few_values(one, smallest)]
     # The p of each of its nulls gives the count back.
     ranks = any(
         one.statistic == "fold_rank" and withheld(place, results, findings)
         for place, one in enumerate(results.findings)
     )
-    balanced = [_balance(row, results, smallest) for row in results.tables.get("balance", [])]
+    balanced, categories = balance_told(results.tables.get("balance", []), results.cohort, smallest)
     tables, sections, left_out, sizes = told_tables(
         {
             name: [row_told(row, few) for row in rows]
@@ -59,7 +68,7 @@ def told_outside(results: AuditResults) -> AuditResults:
         smallest,
         {value for value in results.cohort.values() if is_count(value)},
     )
-    curves = curve_told(results.tables.get("roc", []), results.findings, smallest)
+    curves, no_curve = curves_told(results.tables.get("roc", []), results.findings, smallest)
 
     parts = telling(results, findings, controls)
 
@@ -70,14 +79,15 @@ def told_outside(results: AuditResults) -> AuditResults:
     def all_said(texts: list[str]) -> list[str]:
         return list(dict.fromkeys(map(said, texts)))
 
-    gone = [f"Left out: {one}." for one in left_out]
+    gone = [f"Left out: {one}." for one in (*left_out, *no_curve)]
     changed = {
         # Who knows all of a table but a value would find it by the hash.
         "model": {name: value for name, value in results.model.items() if name != TABLE_SHA256},
         "cohort": {name: _counted(name, value, results, smallest) for name, value in results.cohort.items()},
         "findings": findings,
         "controls": controls,
-        "verdict": _verdict(results, findings, said),
+        "verdict": _verdict(results, findings, said, why),
+        "about": {name: said(text) for name, text in results.about.items()},
         "notices": [
             *all_said(results.notices),
             f"For release: numbers of fewer than {smallest} patients, pseudonyms and paths are withheld.",
@@ -89,11 +99,12 @@ def told_outside(results: AuditResults) -> AuditResults:
             *([Section(title="Withheld", text=gone)] if gone else []),
         ],
     }
-    return AuditResults.model_validate(without_pseudonyms(_cleaned(results.model_copy(update=changed).model_dump())))
+    told = _cleaned(results.model_copy(update=changed).model_dump(), categories)
+    return AuditResults.model_validate(without_pseudonyms(told))
 
 
-def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str], str]) -> Verdict:
-    """The verdict, which stays, without sentences that tell what was withheld; `said`: a text, or that it is withheld.
+def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str], str], why: str) -> Verdict:
+    """The verdict, which stays, without sentences that tell what was withheld; `said`: a text, or `why` it is withheld.
 
     How many patients would tell is reckoned from the finding that decides, and goes with it.
     """
@@ -108,24 +119,19 @@ def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str
         if one.patients is not None and told.patients is None
     ]
     sentences = re.split(r"(?<=\.) ", verdict.sentence)
+    limits = {
+        one.sentence: f"What was found of {LIMITS[one.limit]} is {why}."
+        for one in verdict.judged
+        if said(one.sentence) != one.sentence
+    }
     return verdict.model_copy(
         update={
             "sentence": said(" ".join(one for one in sentences if not one.startswith(tuple(forecasts)))),
-            "reasons": list(dict.fromkeys(map(said, verdict.reasons))),
+            "reasons": list(dict.fromkeys(limits.get(text) or said(text) for text in verdict.reasons)),
             "kept_open": list(dict.fromkeys(map(said, verdict.kept_open))),
-            "judged": [one.model_copy(update={"sentence": said(one.sentence)}) for one in judged],
+            "judged": [one.model_copy(update={"sentence": limits.get(one.sentence, one.sentence)}) for one in judged],
         }
     )
-
-
-def _balance(row: Row, results: AuditResults, smallest: int) -> Row:
-    """A trait of both groups; nothing but its name where few are known, or few have it."""
-    for side in ("members", "non_members"):
-        known, value = row[f"{side}_known"], row[side]
-        few = small(known, smallest, results.cohort.get(side))
-        if few or (value is not None and 0 < value < 1 and share_small(value, 0.0, known, smallest)):
-            return dict.fromkeys(row) | {"trait": row["trait"]}
-    return row
 
 
 def _counted(name: str, value: Value, results: AuditResults, smallest: int) -> Value:
@@ -135,10 +141,14 @@ def _counted(name: str, value: Value, results: AuditResults, smallest: int) -> V
     return bound(value, smallest, total)
 
 
-def _cleaned(value: Any) -> Any:
-    """All texts without folders of this machine."""
+def _cleaned(value: Any, categories: Mapping[str, str]) -> Any:
+    """All texts without folders of this machine, and with the trait in place of each of the `categories` that few have."""
     if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
+        return {_cleaned(name, categories): _cleaned(item, categories) for name, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    return without_folders(value) if isinstance(value, str) else value
+        return [_cleaned(item, categories) for item in value]
+    if not isinstance(value, str):
+        return value
+    for name, trait in categories.items():
+        value = value.replace(name, trait)
+    return without_folders(value)

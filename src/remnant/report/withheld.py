@@ -1,23 +1,22 @@
-"""What of findings and controls is withheld outside the house, of few patients, and which rows and sentences tell it as well."""
+"""What of findings and controls is withheld outside the house, of few patients, and which sentences tell it as well."""
 
 import re
 from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
-from remnant.base.results import Row
 from remnant.base.terms import measured, statistic_of
 from remnant.report.few import counts_few, share_small
-from remnant.report.few_rows import GROUPS, is_count
+from remnant.report.few_rows import is_count
 
 RATES = ("tpr_at_10_fpr", "tpr_at_lowest_fpr")
 # Statistics that are a count of patients divided by `n`, or, of the rates, by the members. Their ties are broken at random.
 SHARES = {"rank1", "fold_rank", *RATES}
-NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied")
+NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied", "fewest")
 
 
 def finding_told(finding: Finding, smallest: int, why: str) -> Finding:
     """The finding, its numbers withheld where a group has fewer patients, or its value is a share that counts fewer."""
-    if not of_few(finding, smallest) and not _few_of_many(finding, smallest):
+    if not any(few(finding, smallest) for few in (of_few, of_few_values, _few_of_many)):
         return finding
     number = {"n": finding.n if finding.n is not None and finding.n >= smallest else None, "p_bound": False}
     return finding.model_copy(update=dict.fromkeys(NUMBERS) | number | {"counts": why, "outcome": None})
@@ -26,6 +25,16 @@ def finding_told(finding: Finding, smallest: int, why: str) -> Finding:
 def of_few(finding: Finding, smallest: int) -> bool:
     """Whether a group, or a cell of it, has fewer patients."""
     return 0 < (finding.n or 0) < smallest or counts_few(finding.counts, smallest)
+
+
+def of_few_values(finding: Finding, smallest: int) -> bool:
+    """Whether the value is of scores of so few values that it gives a table of counts back, with a cell of fewer patients.
+
+    An older version did not say how many are in the cells.
+    """
+    if finding.fewest is None:
+        return finding.coarse and smallest > 1
+    return finding.fewest < smallest
 
 
 def control_told(control: Control, results: AuditResults, smallest: int, why: str) -> Control:
@@ -46,26 +55,6 @@ def control_told(control: Control, results: AuditResults, smallest: int, why: st
     return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
 
 
-def row_told(row: Row, few: Sequence[Finding]) -> Row:
-    """A row of a table; of the attack and view of one of the `few` findings without its numbers but for those of patients."""
-    keys = {(one.attack, one.view) for one in few}
-    if (row.get("attack", row.get("attribute")), row.get("view")) not in keys:
-        return row
-    return {name: value if isinstance(value, str) or name in GROUPS else None for name, value in row.items()}
-
-
-def curve_told(rows: Sequence[Row], findings: Sequence[Finding], smallest: int) -> list[Row]:
-    """Points of ROC curves: none of few patients, and without the share where few members are above the threshold, or below."""
-    told = []
-    for row in rows:
-        own = [one for one in findings if (one.attack, one.view) == (row["attack"], row["view"])]
-        members = next((found for one in own if (found := _members(one))), None)
-        few = members is not None and share_small(float(row["tpr"] or 0), 0.0, members, smallest, between=True)
-        if not any(of_few(one, smallest) for one in own):
-            told.append(row | {"tpr": None} if few else row)
-    return told
-
-
 def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequence[Control]) -> set[str]:
     """Parts of sentences that tell what was withheld from `findings` and `controls`."""
     parts = set()
@@ -75,6 +64,8 @@ def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequen
             parts |= {measured(before, digits) for digits in (2, 3)}
         elif before != after and before.value is not None:
             parts |= {f"{statistic_of(before)} {verb}{measured(before)}" for verb in ("", "is ")}
+        if before != after and before.coarse:
+            parts.add(f"{before.tied:.0%} of pairs")
     for control, told in zip(results.controls, controls, strict=True):
         parts |= {control.sentence} if control != told else set()
     judged = results.verdict.judged
@@ -90,11 +81,11 @@ def _few_of_many(finding: Finding, smallest: int) -> bool:
     """Whether the value is a share that counts few patients."""
     if finding.statistic not in SHARES or finding.value is None:
         return False
-    total = _members(finding) if finding.statistic in RATES else finding.n
+    total = members_of(finding) if finding.statistic in RATES else finding.n
     return total is not None and share_small(finding.value, 0.0, total, smallest, between=True)
 
 
-def _members(finding: Finding) -> int | None:
+def members_of(finding: Finding) -> int | None:
     """How many members a finding is of, as its counts say."""
     found = re.match(r"([\d,]+) members?\b", finding.counts)
     return int(found[1].replace(",", "")) if found else None

@@ -1,7 +1,5 @@
 """What an audit found: all AUCs beside what controls reached, the ROC curves, and the limits of the risk appetite."""
 
-import math
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -80,7 +78,7 @@ def limits_held(rows: list[Row]) -> Figure:
 def roc_curves(rows: list[Row]) -> Figure:
     """ROC curves, one an attack and view, with the false positive rate at which the true positive rate is reported.
 
-    `rows`: `attack`, `view`, `fpr`, `tpr`, both in [0, 1], in the order of the curve; without a `tpr` a gap.
+    `rows`: `attack`, `view`, `fpr`, `tpr`, both in [0, 1], in the order of the curve.
     """
     figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
     panel = figure.subplots()
@@ -93,7 +91,7 @@ def roc_curves(rows: list[Row]) -> Figure:
         dashes = "-" if place < len(LINES) else "--"
         panel.plot(
             [row["fpr"] for row in part],
-            [math.nan if row["tpr"] is None else row["tpr"] for row in part],
+            [row["tpr"] for row in part],
             color=LINES[place % len(LINES)],
             linestyle=dashes,
             drawstyle="steps-post",
@@ -130,7 +128,7 @@ def roc_says(rows: list[Row]) -> str:
     said = []
     for keys, part in split(rows, "attack", "view").items():
         at_rate = max((row for row in part if row["fpr"] <= FALSE_POSITIVES + 1e-9), key=lambda row: row["fpr"])["tpr"]
-        said.append(f"{' · '.join(keys)} {'withheld' if at_rate is None else number(at_rate)}")
+        said.append(f"{' · '.join(keys)} {number(at_rate)}")
     return f"True positive rate at {FALSE_POSITIVES:.0%} false positive rate: " + "; ".join(said) + "."
 
 
