@@ -185,14 +185,19 @@ def test_limits_are_told_beyond_chance_everywhere():
 
 
 def test_a_few_who_are_told_for_certain_keep_a_model_from_being_within_and_no_limit_is_passed():
-    few = told(finding(statistic="tpr_at_lowest_fpr", null=0.0025, value=0.0175, low=0.012, high=0.025, bound_low=0.01))
+    few = told(
+        finding(statistic="tpr_at_lowest_fpr", null=0.00025, value=0.0175, low=0.012, high=0.025, bound_low=0.01)
+    )
     held = told(finding(**CLEAR))
     assert verdict_of([LIMIT], [held], SOUND).ruling == "within" and few.outcome == "exposed"
     found = verdict_of([LIMIT], [held, few], SOUND)
-    assert found.ruling == "cannot tell" and "is 1.8% [1.2%, 2.5%], 0.2% by chance" in found.reasons[0]
+    assert found.ruling == "cannot tell" and "is 1.8% [1.2%, 2.5%], 0.025% by chance" in found.reasons[0]
     silent = few.model_copy(update={"outcome": "not shown"})
     assert verdict_of([LIMIT], [held, silent], SOUND).ruling == "within"
     assert verdict_of([LIMIT], [told(finding()), few], SOUND).ruling == "outside"
+    # A mild leak of everybody puts members there two or three times as often, of whom many are false alarms.
+    mild = few.model_copy(update={"value": 0.0008, "low": 0.0005})
+    assert verdict_of([LIMIT], [held, mild], SOUND).ruling == "within"
 
 
 def test_an_exposure_of_groups_that_nothing_held_against_each_other_says_so():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.tpr import true_positive_p, true_positive_rate
+from remnant.measure.tpr import members_at_top, true_positive_p, true_positive_rate
 
 RATE = 0.1
 
@@ -87,3 +87,34 @@ def test_without_a_leak_p_is_small_as_rarely_as_it_says():
     draw = np.random.default_rng(5)
     found = [true_positive_p(draw.random(40), draw.random(40), RATE) for _ in range(2000)]
     assert np.mean(np.array(found) <= 0.05) <= 0.065
+
+
+@pytest.mark.parametrize("others", [99, 300, 2000])
+def test_members_are_seldom_at_the_top_by_chance(others):
+    draw = np.random.default_rng(5)
+    found = [members_at_top(draw.standard_t(2, 300), draw.standard_t(2, others)) for _ in range(2000)]
+    p = np.array([one.p for one in found])
+    assert np.mean(p <= 0.05) < 0.06 and np.mean(p <= 0.01) < 0.014
+    assert {one.place for one in found} <= {99: {1}, 300: {1, 3}, 2000: {1, 3, 10}}[others]
+
+
+def test_members_above_all_others_are_as_a_run_at_the_top_of_a_shuffled_pack():
+    others = np.arange(2000.0)
+    members = np.concatenate([3000 + np.arange(12.0), -1 - np.arange(988.0)])
+    found = members_at_top(members, others)
+    run = np.prod([(1000 - i) / (3000 - i) for i in range(12)])
+    assert found.p == pytest.approx(3 * run) and found.place == 1 and found.rate == 1 / 2001
+    assert found.share.mean == 0.012 and found.share.low < 0.012 < found.share.high
+    fewer = members_at_top(np.concatenate([members[:1], members[12:]]), others)
+    assert fewer.p > 0.3 and found.detectable == pytest.approx(6 / 1000)
+
+
+def test_of_one_outlier_among_non_members_the_next_places_see_the_members():
+    draw = np.random.default_rng(6)
+    members, others = draw.normal(size=2000), draw.normal(size=2000)
+    members[:40], others[0] = 9 + draw.random(40), 99
+    assert members_at_top(members, others).place == 3 and members_at_top(members, others).p < 1e-6
+
+
+def test_too_few_non_members_have_no_low_rate():
+    assert members_at_top(np.arange(50.0), np.arange(98.0)) is None and members_at_top(np.arange(50.0), np.arange(99.0))

@@ -23,7 +23,12 @@ RUN = AttackRun(
     run=True,
     claim="patient_scores",
 )
+# Where the others leak and the released one does not, patients whom it did not train on fit it worst, too.
+NOT_RUN = RUN.model_copy(
+    update={"run": False, "why": "it is of the models of all folds together, of which one is released"}
+)
 GROUP = "patients, each under the models of all folds"
+SLACK = 2  # patients, that rounding leaves
 LEAKS = np.arange(0, 3.01, 0.25)  # standard deviations of noise, in the power curve
 
 
@@ -63,7 +68,8 @@ class Folds:
 def dealt(held_out: Mapping[str, int], models: int, released: int | None, seeds: Seeds) -> Folds:
     """Which model each patient is put to: the one `released`, or where all are, half of each fold's patients to the model that
     did not train on them, and the others to the other models, by lot: to each as many members as non-members, as nearly as the
-    sizes of folds allow, so that a model that is worse than others is so for both.
+    sizes of folds allow, so that a model that is worse than others is so for both; patients who would be too many of one kind,
+    where one fold is larger than the others together, are put to none and left out of the folds.
 
     Of three models or more, one reference is left out of each patient's calibration (`_left_out`); of two none can be.
     """
@@ -85,7 +91,22 @@ def dealt(held_out: Mapping[str, int], models: int, released: int | None, seeds:
         ends = np.cumsum(quota[order])
         at = (np.arange(len(own)) + draw.random()) / max(1, len(own)) * ends[-1]
         asked |= dict(zip(own, order[np.searchsorted(ends, at, side="right")].tolist(), strict=True))
-    return _left_out(Folds(held_out, {patient: asked[patient] for patient in held_out}, models), draw)
+    own = Folds(held_out, {patient: asked[patient] for patient in held_out}, models)
+    return _left_out(_without_surplus(own, draw), draw)
+
+
+def _without_surplus(folds: Folds, draw: np.random.Generator) -> Folds:
+    """Of each model's members and non-members as many as of the fewer, and `SLACK` more: else those of a model that is worse for
+    everybody were on one side, which passed for a leak."""
+    kept: set[str] = set()
+    for model in range(folds.models):
+        asked = [patient for patient, one in folds.asked.items() if one == model]
+        groups = [[patient for patient in asked if folds.role(patient) == role] for role in (MEMBER, NON_MEMBER)]
+        most = min(map(len, groups)) + SLACK
+        kept |= {group[i] for group in groups for i in draw.permutation(len(group))[:most]}
+    ours = [patient for patient in folds.held_out if patient in kept]
+    held_out, asked_of = ({patient: own[patient] for patient in ours} for own in (folds.held_out, folds.asked))
+    return replace(folds, held_out=held_out, asked=asked_of)
 
 
 def _quotas(wanted: np.ndarray, members: np.ndarray) -> np.ndarray:
@@ -120,9 +141,9 @@ def _left_out(folds: Folds, draw: np.random.Generator) -> Folds:
     return replace(folds, left_out=left)
 
 
-def fold_rank_findings(test: FoldRank, level: float, *, released: bool, target: str = "model") -> list[Finding]:
-    """The share of patients whose own model is the worst, and where the models of all folds are `released` also the membership
-    advantage of a recipient who counts on it. Of one null and so of one p."""
+def fold_rank_findings(test: FoldRank, level: float, target: str = "model") -> list[Finding]:
+    """The share of patients whose own model is the worst, and the membership advantage of a recipient of all of them who counts
+    on it. Of one null and so of one p."""
     common = {
         "target": target,
         "attack": NAME,
@@ -138,12 +159,12 @@ def fold_rank_findings(test: FoldRank, level: float, *, released: bool, target: 
     }
     share = ends(test.share(), test.share(1 - level))
     detectable = test.detectable(level)
-    found = [Finding(**common, statistic="fold_rank", null=test.chance, **share, detectable=number(detectable))]
-    if released:
-        advantage = ends(test.advantage(), test.advantage(1 - level))
-        least = number(test.beyond(detectable))
-        found.append(Finding(**common, statistic="advantage", null=0.0, **advantage, detectable=least))
-    return found
+    advantage = ends(test.advantage(), test.advantage(1 - level))
+    least = number(test.beyond(detectable))
+    return [
+        Finding(**common, statistic="fold_rank", null=test.chance, **share, detectable=number(detectable)),
+        Finding(**common, statistic="advantage", null=0.0, **advantage, detectable=least),
+    ]
 
 
 def fold_rank_rows(test: FoldRank) -> list[Row]:

@@ -20,6 +20,7 @@ from remnant.audit.words import (
 )
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
+from remnant.measure.tpr import TIMES
 
 # Of p after Holm: of 100 audits of models that leak nothing, one at most is wrongly exposed. A clearance does not rest on it.
 LEVEL = 0.01
@@ -166,9 +167,14 @@ def _without_limit(limits: Sequence[Limit], findings: Sequence[Finding]) -> list
     exposed = [one for one in findings if one.outcome == "exposed"]
     unheld = [one for one in exposed if one.claim not in held]
     # A limit on what is told of all members on average allows that a few of them are told for certain.
-    certain = [one for one in exposed if one.statistic == CERTAIN and one.claim in held]
+    certain = [one for one in exposed if one.statistic == CERTAIN and one.claim in held and _tenfold(one)]
     worst = [max(some, key=lambda one: _excess(one, one.value, 0.0)) for some in (unheld, certain) if some]
     return [told_for_certain(one) if one in certain else without_limit(one) for one in worst]
+
+
+def _tenfold(finding: Finding) -> bool:
+    """Whether there are so many beyond chance that ten of eleven who are told are members, of as many members as others."""
+    return finding.value is not None and finding.value >= TIMES * finding.null
 
 
 def _open(findings: Sequence[Finding], all_findings: Sequence[Finding], controls: Sequence[Control]) -> str:

@@ -100,7 +100,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     }
     if folds and material.folds:
         share = level[fold_tables.KEY]
-        rows += fold_tables.fold_rank_findings(folds, share, released=material.folds.released is None)
+        rows += fold_tables.fold_rank_findings(folds, share)
         tables |= {"fold_rank": fold_tables.fold_rank_rows(folds), "fold_power": fold_tables.power_rows(folds, share)}
     rows += identification_rows(drawn, compared, level)
     for name, own in near.items():
@@ -120,7 +120,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "cohort": cohort_of(material),
         "attacks": [
             *(AttackRun(name=one.name, words=one.words, run=not why, why=why, claim=one.claim) for one, why in attacks),
-            *([fold_tables.RUN] if folds else []),
+            *([fold_tables.RUN] if folds else [fold_tables.NOT_RUN] if material.folds else []),
             *([linkage_run(compared)] if drawing else []),
         ],
         "findings": adjusted(rows),
@@ -139,8 +139,8 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
 
 
 def _fold_rank(run: Run, material: Material, seed: int) -> FoldRank | None:
-    """The fold-rank test on the losses that the calibrated attack kept; None without folds."""
-    if material.folds is None:
+    """The fold-rank test on the losses that the calibrated attack kept; None without folds, or where one of them is released."""
+    if material.folds is None or material.folds.released is not None:
         return None
     patients, losses = kept_losses(run, REFERENCES.name)
     held_out = np.array([material.folds.held_out[patient] for patient in patients])

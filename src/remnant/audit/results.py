@@ -14,7 +14,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Control, Finding, Scenario
 from remnant.base.results import Row, Section, Value
 
-TAIL = "A few exposed patients among many, told at false positive rates below {:.2g}%, would not be seen."
+TAIL = "A few exposed patients among many, told at false positive rates below 10%, would not be seen."
+TOP = "Exposed patients who are fewer than {:.2g}% of members would not be seen, even if told without a false alarm."
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ def conclude(
     """
     judged = [finding.model_copy(update={"outcome": outcome_of(finding, controls)}) for finding in findings]
     limits = config.appetite.limits(config.scenario)
-    rates = [finding.null for finding in findings if finding.statistic in ("tpr_at_10_fpr", "tpr_at_lowest_fpr")]
-    tail = [TAIL.format(100 * min(rates))] if rates else []
+    tops = [
+        finding.detectable for finding in findings if finding.statistic == "tpr_at_lowest_fpr" and finding.detectable
+    ]
+    scored = any(finding.statistic == "tpr_at_10_fpr" for finding in findings)
+    tail = [TOP.format(100 * min(tops))] if tops else [TAIL] if scored else []
     provenance_of_run["not_tested"] = [*provenance_of_run.get("not_tested", []), *tail]
     return AuditResults(
         title=title,

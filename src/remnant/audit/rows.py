@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from remnant.base.findings import MOST_TIED, Finding, Statistic
 from remnant.base.results import number
 from remnant.base.texts import counted
 from remnant.measure.advantage import advantage_p, membership_advantage
-from remnant.measure.auc import detectable_auc, mann_whitney_auc
+from remnant.measure.auc import detectable_auc, mann_whitney_auc, tied_share
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, membership_test
-from remnant.measure.tpr import lowest_rate, true_positive_p, true_positive_rate
+from remnant.measure.tpr import members_at_top, true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"
 MOST_VALUES = 10  # of a score, of no more of which its AUC and rates give the number of patients with each back
@@ -49,7 +50,7 @@ def membership_rows(
     claims: Sequence[Scored], level: Mapping[Key, float], seeds: np.random.Generator, target: str = "model"
 ) -> list[Finding]:
     """Findings of each claim, in the order of the claims: AUC, membership advantage, TPR at 10% FPR and, of many non-members,
-    at the lowest FPR that these tell.
+    at the lowest FPR that shows most.
 
     All are of one null, that the patients were dealt to the groups at random, each with a p of its own, before any
     adjustment: the AUC's is two-sided, the others' one-sided, of a leak. `level`: what each claim may use of the level
@@ -62,7 +63,7 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
     test = membership_test(claim.scores, claim.roles, seeds)
     members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
     m, n = len(members), len(others)
-    tied = float((members[:, None] == others).mean())
+    tied = tied_share(members, others)
     common = {
         "target": target,
         "attack": claim.attack,
@@ -76,16 +77,21 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "fewest": _smallest_cell(members, others, tied),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    rates: dict[Statistic, float] = {"tpr_at_10_fpr": FALSE_POSITIVES}
-    if lowest := lowest_rate(n):
-        rates["tpr_at_lowest_fpr"] = lowest
-    own = {name: level * part for name, part in parts_of(["auc", "advantage", *rates]).items()}
+    named_first: list[Statistic] = ["auc", "advantage", "tpr_at_10_fpr"]
+    low = members_at_top(members, others)
+    own = {
+        name: level * part
+        for name, part in parts_of([*named_first, "tpr_at_lowest_fpr"] if low else named_first).items()
+    }
     auc = ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"]))
     # The same halves for both levels.
     state = seeds.bit_generator.state
     found = membership_advantage(members, others, seeds)
     seeds.bit_generator.state = state
     advantage = ends(found, membership_advantage(members, others, seeds, 1 - own["advantage"]))
+    at_rate = ends(
+        *(true_positive_rate(members, others, FALSE_POSITIVES, one) for one in (0.95, 1 - own["tpr_at_10_fpr"]))
+    )
     return [
         Finding(
             **common,
@@ -97,16 +103,31 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
             detectable=number(detectable_auc(m, n, alpha=own["auc"])),
         ),
         Finding(**common, **advantage, statistic="advantage", null=0.0, p=number(advantage_p(members, others))),
-        *(
-            Finding(
-                **common,
-                **ends(*(true_positive_rate(members, others, rate, one) for one in (0.95, 1 - own[name]))),
-                statistic=name,
-                null=rate,
-                p=number(true_positive_p(members, others, rate)),
-            )
-            for name, rate in rates.items()
+        Finding(
+            **common,
+            **at_rate,
+            statistic="tpr_at_10_fpr",
+            null=FALSE_POSITIVES,
+            p=number(true_positive_p(members, others, FALSE_POSITIVES)),
         ),
+        *_at_top(members, others, own.get("tpr_at_lowest_fpr", 0.0), common),
+    ]
+
+
+def _at_top(members: np.ndarray, others: np.ndarray, level: float, common: Mapping[str, Any]) -> list[Finding]:
+    """The finding of members above nearly all others, where these are enough to tell."""
+    found, wide = (members_at_top(members, others, one, alpha=level) for one in (0.95, 1 - level))
+    if not found or not wide:
+        return []
+    return [
+        Finding(
+            **common,
+            **ends(found.share, wide.share),
+            statistic="tpr_at_lowest_fpr",
+            null=found.rate,
+            p=found.p,
+            detectable=number(found.detectable),
+        )
     ]
 
 

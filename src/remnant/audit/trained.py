@@ -128,6 +128,8 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
             raise RemnantError(f"There is no fold {fold} among {', '.join(trained.names)}; give one of these.")
         released = trained.names.index(f"fold {fold}")
     own = dealt(held_out, len(models), released, seeds)
+    surplus = len(held_out) - len(own.held_out)
+    held_out = dict(own.held_out)
     images = trained.images.of(tuple(held_out))
     roles = {patient: own.role(patient) for patient in dict.fromkeys(images.patients)}
     check_images(images, roles)
@@ -143,11 +145,24 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
         images,
         roles,
         {**trained.about, "released": out},
-        (*([split_said(split)] if split else []), *([ALONE] if alone else []), *trained.notes),
+        (
+            *([split_said(split)] if split else []),
+            *([surplus_said(surplus)] if surplus else []),
+            *([ALONE] if alone else []),
+            *trained.notes,
+        ),
         trained.checkpoints,
         None if alone else own,
         (target if alone else with_references(models, first), tuple(p for p in roles if held_out[p] == first)),
     ), split
+
+
+def surplus_said(surplus: int) -> str:
+    """Why patients of a large fold are left out."""
+    return (
+        f"{counted(surplus, 'patient is', 'patients are')} left out, since one fold holds more than half of all: each model is "
+        "asked about as many members as non-members."
+    )
 
 
 def split_said(split: int) -> str:

@@ -64,10 +64,16 @@ def by_chance(finding: Finding) -> str:
     return f"{_number(finding, finding.null)} by chance"
 
 
+def detected(finding: Finding) -> str:
+    """What would have been seen of a silent finding, as its statistic is written; empty where nobody knows."""
+    return "" if finding.detectable is None else _number(finding, finding.detectable)
+
+
 def _number(finding: Finding, value: float, digits: int = 2) -> str:
-    # Two digits after the point leave nothing of a few in a thousand.
-    number = ".1%" if finding.statistic == "tpr_at_lowest_fpr" else f".{digits}f"
-    return minus(f"{value:{number}}")
+    if finding.statistic == "tpr_at_lowest_fpr":
+        # Two digits after the point leave nothing of a few in a thousand.
+        return f"{value:.0%}" if value >= 0.1 else f"{100 * value:.2g}%"
+    return minus(f"{value:.{digits}f}")
 
 
 def digits_beside(finding: Finding, limit: float) -> int:

@@ -56,7 +56,13 @@ def mann_whitney_auc(
     m, n = len(positive), len(negative)
     if m == 0 or n == 0:
         return Interval(math.nan, math.nan, math.nan, m + n)
-    return auc_interval(float(_placements(positive, negative).mean()), m, n, level, design_effect)
+    won, tied = _won_and_tied(positive, negative)
+    return auc_interval((won + tied / 2) / (m * n), m, n, level, design_effect)
+
+
+def tied_share(positive: np.ndarray, negative: np.ndarray) -> float:
+    """The share of pairs of a positive (m,) and a negative (n,) patient with one score."""
+    return _won_and_tied(positive, negative)[1] / (len(positive) * len(negative))
 
 
 def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect: float = 1.0) -> Interval:
@@ -209,6 +215,13 @@ def _exchange_p(
         dealt = seeds.integers(0, 2, (min(TOGETHER, resamples - start), m + n), dtype=np.int8).astype(bool)
         hits += int((np.abs(shifts(dealt)) >= observed - 1e-12).sum())
     return (hits + 1) / (resamples + 1)
+
+
+def _won_and_tied(positive: np.ndarray, negative: np.ndarray) -> tuple[int, int]:
+    """How many of all pairs the positive wins, and how many are ties; in memory as much as there are patients."""
+    ordered = np.sort(negative)
+    below, within = (np.searchsorted(ordered, positive, side=side) for side in ("left", "right"))
+    return int(below.sum()), int((within - below).sum())
 
 
 def _placements(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:

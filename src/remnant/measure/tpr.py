@@ -1,6 +1,7 @@
-"""The true positive rate of one score a patient at a low false positive rate: estimate, interval and exact p."""
+"""True positive rates of one score a patient: at a false positive rate, and among the highest; estimate, interval, exact p."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -9,16 +10,59 @@ from remnant.measure.advantage import least_p, wilson
 from remnant.measure.auc import few
 from remnant.measure.intervals import Interval, per_patient
 
-LEAST_RATE = 0.001  # the false positive rate of Carlini et al. 2022 (arXiv 2112.03570)
-ABOVE = 10  # non-members above a threshold, of fewer of whom its error leaves no lower end above 0
-HIGHEST = 0.05  # rate that is called low
+PLACES = (1, 3, 10)  # of non-members from the highest: a few members above all, more above nearly all
+LOW = 0.01  # highest false positive rate that is called low (Carlini et al. 2022, arXiv 2112.03570, look at 0.1%)
 
 
-def lowest_rate(non_members: int) -> float | None:
-    """The lowest false positive rate at which so many non-members tell a threshold with an interval, from `LEAST_RATE` to
-    `HIGHEST`; None where they are fewer than 199."""
-    rate = max(LEAST_RATE, ABOVE / (non_members + 1))
-    return rate if rate <= HIGHEST else None
+@dataclass(frozen=True)
+class Top:
+    """Members above nearly all non-members: their `share`, above the `place`-th highest non-member, whom a new one exceeds with
+    the chance `rate`; one-sided `p` of so many, and the share that would have been significant (`detectable`)."""
+
+    share: Interval
+    place: int
+    rate: float
+    p: float
+    detectable: float
+
+
+# So many times more members than chance puts there: of as many members as others ten of eleven who are told are members.
+TIMES = 10
+
+
+def members_at_top(
+    members: np.ndarray, non_members: np.ndarray, level: float = 0.95, alpha: float = 0.01
+) -> Top | None:
+    """Whether `members` (m,) lie above nearly all `non_members` (n,) more often than patients dealt at random would.
+
+    Tried at each of `PLACES` whose rate is low; taken is the place with the least p, which is multiplied by how many were tried.
+    Exact as `true_positive_p`, and so without an interval of the threshold, of which at the first place nothing is known but
+    that p: the interval of the share (Wilson 1927, at `level`) is of members above this very score. `detectable`: the least
+    share above all non-members with p at most `alpha`. None where the non-members are too few for a low rate.
+    """
+    members, non_members = per_patient(members, "members"), per_patient(non_members, "non-members")
+    m, n = len(members), len(non_members)
+    places = [place for place in PLACES if place / (n + 1) <= LOW]
+    if not places or not m:
+        return None
+    falling = np.sort(non_members)[::-1]
+    counts = [int((members > falling[place - 1]).sum()) for place in places]
+    tried = [_top_p(count, place, m, n) for count, place in zip(counts, places, strict=True)]
+    best = int(np.argmin(tried))
+    ends = (math.nan, math.nan) if few(m, n) else wilson(counts[best], m, level)
+    least = next((k for k in range(1, m + 1) if len(places) * _top_p(k, 1, m, n) <= alpha), m)
+    return Top(
+        Interval(counts[best] / m, *ends, m + n),
+        places[best],
+        places[best] / (n + 1),
+        min(1.0, len(places) * tried[best]),
+        least / m,
+    )
+
+
+def _top_p(count: int, place: int, m: int, n: int) -> float:
+    """The chance of `count` of m or more above the `place`-th of n, dealt at random."""
+    return max(float(stats.nhypergeom.sf(count - 1, m + n, m, place)), least_p(m, n))
 
 
 def true_positive_rate(members: np.ndarray, non_members: np.ndarray, rate: float, level: float = 0.95) -> Interval:
@@ -61,7 +105,7 @@ def true_positive_p(members: np.ndarray, non_members: np.ndarray, rate: float) -
         return math.nan
     place = max(1, math.floor(rate * (n + 1) + 1e-9))
     count = int((members > np.sort(non_members)[-place]).sum())
-    return min(1.0, max(float(stats.nhypergeom.sf(count - 1, m + n, m, place)), least_p(m, n)))
+    return min(1.0, _top_p(count, place, m, n))
 
 
 def _members_above(members: np.ndarray, non_members: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import get_args
 
 from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding
 from remnant.base.results import Value
-from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, by_chance, capital, measured, seen_by, statistic_of
+from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, by_chance, capital, detected, measured, seen_by, statistic_of
 from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import (
     LONGEST,
@@ -194,7 +194,7 @@ def _found(finding: Finding) -> str:
     if finding.value is None:
         return f"{capital(statistic_of(finding))}: {finding.counts if finding.outcome is None else 'not measured'}."
     silent = finding.outcome == "not shown" and finding.detectable is not None
-    seen = f"; {finding.detectable:.2f} would have been seen" if silent else ""
+    seen = f"; {detected(finding)} would have been seen" if silent else ""
     return f"{capital(statistic_of(finding))} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
 
 
