@@ -112,7 +112,7 @@ def test_the_dose_is_the_members_loss_or_a_tenth_of_a_strangers():
     assert heart.asked == 0.02 and heart.reached and heart.said == "when their loss is 0.02, as members' (0.02)"
     nobody = planting.Dose(before=0.8, members=0.7, loss=0.082)
     assert nobody.asked == pytest.approx(0.08) and nobody.reached
-    assert nobody.said == "when their loss is 0.082, a tenth of what it was (members' 0.7)"
+    assert nobody.said == "when their loss is 0.082, a tenth of strangers' (members' 0.7)"
     short = replace(nobody, loss=0.5)
     assert not short.reached and "0.5, not yet a tenth" in short.said
     assert not planting.Dose(before=1.0, members=0.02).reached

@@ -97,7 +97,7 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     if why := why or planting.hindrance(target, material.images.of(others)):
         return {"controls": [], "patients": 0, "why": why}
     images, own = material.images.of(others), material.images.of(who)
-    dose = planting.dose_of(target, own, material.images.of(material.trainers), seeds)
+    dose = planting.dose_of(target, images, material.images.of(material.trainers), seeds)
 
     def tell(taken: int, loss: float) -> None:
         run.log("planted", "round", step=taken, loss=loss)

@@ -102,7 +102,9 @@ def planted_control(
     elif learned:
         passed = False
         missed = f"Planted members are not found ({auc}, asked {asked:.2f}){when}"
-        sentence = f"{missed}: the attack is too weak to clear anybody."
+        # Where a network generalises, strangers look as well known as they.
+        stronger = " Models of other folds or train() may show more." if dose else ""
+        sentence = f"{missed}: the attack is too weak to clear anybody.{stronger}"
     else:
         sentence = f"Planted members are not found ({auc}) {dose}: raise planted_steps."
     return Control(

@@ -39,7 +39,7 @@ ROUND = 10  # steps between two measurements of the loss
 
 @dataclass(frozen=True)
 class Dose:
-    """How well somebody is known by heart, as mean cross-entropies in nats: `before`, of the planted under the audited network;
+    """How well somebody is known by heart, as mean cross-entropies in nats: `before`, of strangers under the audited network;
     `members`, of those who trained it; `loss`, of the planted under the copy."""
 
     before: float
@@ -49,7 +49,7 @@ class Dose:
     @property
     def asked(self) -> float:
         """Below which the planted are not brought: the members' own loss, or, where they are fit hardly better than strangers,
-        so that nobody knows what to learn by heart is here, a tenth of what the planted began with."""
+        so that nobody knows what to learn by heart is here, a tenth of theirs."""
         return self.members if self.like_members else BY_HEART * self.before
 
     @property
@@ -67,7 +67,7 @@ class Dose:
         """In words, to follow "found"."""
         like = f"as members' ({self.members:.2g})"
         if not self.like_members:
-            like = f"a tenth of what it was (members' {self.members:.2g})"
+            like = f"a tenth of strangers' (members' {self.members:.2g})"
         return f"when their loss is {self.loss:.2g}, {'' if self.reached else 'not yet '}{like}"
 
 
@@ -94,9 +94,10 @@ def hindrance(target: Audited, images: Images) -> str:
     return ""
 
 
-def dose_of(target: Audited, own: Images, trained: Images, seeds: Seeds) -> Dose:
-    """What the images `own`, that are to be planted in `target`, and those that `trained` it are to it."""
-    return Dose(mean_loss(target, _some(own, seeds)), mean_loss(target, _some(trained, seeds)))
+def dose_of(target: Audited, strangers: Images, trained: Images, seeds: Seeds) -> Dose:
+    """What the images of `strangers`, of whom some are to be planted in `target`, and those that `trained` it are to it. Of all
+    strangers: of the few who are planted it would be a matter of chance whether members are known clearly better."""
+    return Dose(mean_loss(target, _some(strangers, seeds)), mean_loss(target, _some(trained, seeds)))
 
 
 def _some(images: Images, seeds: Seeds) -> Images:
