@@ -1,6 +1,7 @@
 """Judging a finished audit again: what changes with the appetite, and what no appetite changes."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from tests.audit.test_table import draw, write
@@ -10,7 +11,12 @@ from remnant.audit.judge import verdict_of
 from remnant.audit.results import rescored
 from remnant.audit.table import audit_scores
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AuditResults
+from remnant.base.findings import AuditResults, Beforehand
+from remnant.base.terms import changed_afterwards
+from remnant.report.egress import told_outside
+from remnant.report.sheet import sheet_of
+
+TODAY = datetime.now(UTC).date().isoformat()
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +39,65 @@ def test_another_appetite_gives_another_verdict_of_the_same_measurements(leaking
 
 
 def test_limits_that_were_changed_are_not_said_to_be_set_beforehand(leaking):
-    assert lenient(leaking).rescored and not leaking.rescored
+    found = lenient(leaking)
+    assert found.rescored and not leaking.rescored
+    assert found.first == Beforehand(limits=leaking.limits, minimum_cell=10, ruling="outside")
+    assert changed_afterwards(found) == [
+        f"This verdict is by limits that were changed on {TODAY}, when the results were known; by the limits set before it "
+        "was: outside.",
+        f"The minimum cell was changed from 10 to 3 on {TODAY}, when the results were known.",
+    ]
     same = rescored(leaking, AuditConfig(scenario="outputs"))
-    assert not same.rescored and same.verdict == leaking.verdict
-    # Back to the first limits they are still chosen with the results in sight.
-    assert rescored(lenient(leaking), AuditConfig(scenario="outputs")).rescored
+    assert not same.rescored and same.first is None and same.verdict == leaking.verdict and not changed_afterwards(same)
+    # Twice changed it is the first that counts, and the first limits are those set beforehand whatever was tried between.
+    again = rescored(found, AuditConfig.checked(scenario="outputs", appetite={"membership_advantage": 0.9}))
+    assert again.first == found.first and again.rescored
+    assert rescored(found, AuditConfig(scenario="outputs")) == same
+    # An older version did not keep them.
+    older = rescored(found.model_copy(update={"first": None}), AuditConfig(scenario="outputs"))
+    assert older.rescored and changed_afterwards(older)[0].endswith("when the results were known.")
+
+
+def test_a_minimum_cell_that_was_changed_is_marked_and_the_limits_are_not(leaking):
+    found = rescored(leaking, AuditConfig.checked(scenario="outputs", appetite={"minimum_cell": 1}))
+    (said,) = changed_afterwards(found)
+    assert said.startswith("The minimum cell was changed from 10 to 1 on ")
+    assert sheet_of(found).reasons.lines[0] == said and "changed" not in sheet_of(found).criterion
+    assert "numbers of fewer" not in str(told_outside(found).notices)
+
+
+def test_when_the_criterion_was_set_cannot_be_said_afterwards_unmarked(leaking):
+    def with_day(results, day):
+        return rescored(results, AuditConfig.checked(scenario="outputs", about={"criterion_set_on": day}))
+
+    assert sheet_of(leaking).criterion == "Criterion; it was set on" and sheet_of(leaking).set_on_blank
+    stated = leaking.model_copy(update={"about": {"criterion_set_on": "2020-01-01"}})
+    assert sheet_of(stated).criterion == "Criterion, set beforehand on 2020-01-01"
+    assert sheet_of(with_day(stated, "2020-01-01")).criterion == sheet_of(stated).criterion
+    entered = with_day(leaking, "2020-01-01")
+    said = f"Criterion, set on 2020-01-01, as entered on {TODAY}, when the results were known"
+    assert sheet_of(entered).criterion == said and not sheet_of(entered).set_on_blank
+    assert sheet_of(with_day(entered, "2020-01-01")).criterion == said
+    assert "beforehand" not in sheet_of(with_day(stated, "2019-01-01")).criterion
+    before = leaking.model_copy(update={"started": "2026-01-02T03:04:05+00:00"})
+    with pytest.raises(RemnantError, match="criterion_set_on is 2026-01-03, and the audit was on 2026-01-02"):
+        with_day(before, "2026-01-03")
+    assert (
+        "beforehand" not in sheet_of(before.model_copy(update={"about": {"criterion_set_on": "2031-01-01"}})).criterion
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "why"), [("2999-01-01", "must not lie in the future"), ("in May", "must be a day, as 2026-01-31")]
+)
+def test_a_criterion_of_no_day_or_of_the_future_is_refused(day, why):
+    with pytest.raises(RemnantError, match=f"criterion_set_on.*{why}"):
+        AuditConfig.checked(about={"criterion_set_on": day})
+
+
+def test_a_day_as_toml_writes_it_is_one(tmp_path):
+    (tmp_path / "a.toml").write_text("[about]\ncriterion_set_on = 2026-01-31\n")
+    assert AuditConfig().with_toml(tmp_path / "a.toml").about.criterion_set_on == "2026-01-31"
 
 
 def test_what_kept_an_audit_from_clearing_a_model_keeps_it_still(leaking):
@@ -67,12 +127,16 @@ def test_the_command_judges_a_purged_run_and_makes_its_reports_again(remnant, tm
     assert remnant("purge", run)[0] == 0
     code, errors, printed = remnant("rescore", run)
     assert code == 1 and "Outside the risk appetite" in errors[0] and printed == str(run / "report.html")
-    assert "Criterion, set beforehand" in (run / "report.html").read_text()
+    assert "Criterion; it was set on" in (run / "report.html").read_text()
     asked.write_text("[appetite]\nmembership_advantage = 0.95\nmembership_tpr = 0.9\n")
-    assert remnant("rescore", run, "--config", asked)[0] == 0
+    code, errors, _ = remnant("rescore", run, "--config", asked)
+    assert code == 0 and any("by the limits set before it was: outside." in line for line in errors)
     assert AuditResults.read(run / "results.json").verdict.ruling == "within"
     for page in (run / "report.html", run / "egress" / "report.html"):
         assert "Criterion, changed on" in page.read_text() and ">Within</p>" in page.read_text()
+        box = page.read_text().split('class="halves"')[0]
+        assert "by the limits set before it was: outside." in box
+        assert "0.95 (before: 0.05)" in page.read_text()
     assert remnant("report", run)[2] == str(run / "report.html")
 
 

@@ -28,7 +28,7 @@ def test_the_page_holds_every_part_in_order(tmp_path, ruling):
         f'<span class="hidden">Verdict: </span>{ruling.capitalize()}',
         "Decision support, not a determination.",
         "0123456789abcdef" * 4,
-        "Criterion, set beforehand",
+        "Criterion; it was set on",
         "Singling out",
         "Linkability",
         "Inference",

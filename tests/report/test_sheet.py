@@ -48,6 +48,23 @@ def test_silence_says_what_would_have_been_seen():
     assert "would have been seen" not in told(audit_results())["inference"].sentence
 
 
+def test_silence_of_an_advantage_says_which_auc_would_have_been_seen():
+    quiet = {"outcome": "not shown", "low": 0.0}
+    advantage = finding(statistic="advantage", value=0.02, null=0.0, detectable=None, **quiet)
+    sentence = told(audit_results(findings=[finding(**quiet | {"value": 0.5}), advantage]))["inference"].sentence
+    assert "; an AUC of 0.65 would have been seen (" in sentence
+    sentence = told(audit_results(findings=[advantage]))["inference"].sentence
+    assert "; what would have been seen is not reckoned (" in sentence
+
+
+def test_what_the_attacks_do_not_see_comes_before_what_was_not_run():
+    tail = "A few exposed patients among many would not be seen."
+    attacks = [AttackRun(name=f"a{place}", words="W", run=False, why=f"w{place}") for place in range(9)]
+    results = audit_results("within", not_tested=[tail])
+    scenario = results.scenario.model_copy(update={"attacks": attacks})
+    assert sheet_of(results.model_copy(update={"scenario": scenario})).untested.lines[0] == tail
+
+
 def test_limits_stand_with_their_origin_and_what_was_found_beyond_chance():
     sheet = sheet_of(audit_results())
     assert sheet.limits == [
@@ -127,7 +144,7 @@ def test_a_limit_that_nobody_ruled_on_is_not_held():
 
 def test_what_about_does_not_say_is_empty_and_what_it_says_is_not():
     sheet = sheet_of(audit_results())
-    assert sheet.use["Recipient"] == sheet.use["Cohort"] == sheet.model["Purpose"] == sheet.set_on == ""
+    assert sheet.use["Recipient"] == sheet.use["Cohort"] == sheet.model["Purpose"] == ""
     assert set(sheet.filled_in.values()) == {""}
     sheet = sheet_of(audit_results(about={"recipient": "Ward 3", "retention": "ten years", "model": "Lung net"}))
     assert sheet.use["Recipient"] == "Ward 3" and sheet.filled_in["Retention"] == "ten years"
@@ -145,8 +162,8 @@ def test_the_hash_is_whole_and_of_one_file():
 def test_what_was_not_run_is_not_tested_with_its_reason():
     results = audit_results(not_tested=["Other sites."])
     assert sheet_of(results).untested.lines == [
-        "Reconstruction from latents: the model has no narrow layer.",
         "Other sites.",
+        "Reconstruction from latents: the model has no narrow layer.",
     ]
 
 

@@ -1,5 +1,6 @@
 """`audit.toml`: everything about an audit that its owner decides, read once and written into the run."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from remnant.base.config import Settings
 
 class About(Settings):
     """`[about]`: what only the owner of the model knows. It stands on the decision sheet as it is; what is empty is a line to
-    fill in by hand."""
+    fill in by hand. `criterion_set_on`: a day, before the audit."""
 
     model: str = ""
     version: str = ""
@@ -25,6 +26,19 @@ class About(Settings):
     new_test_when: str = ""
     retention: str = ""
     contact: str = ""
+
+    @pydantic.field_validator("criterion_set_on", mode="before")
+    @classmethod
+    def _of_the_past(cls, value: Any) -> Any:
+        if not value:
+            return value
+        try:
+            day = date.fromisoformat(str(value))
+        except ValueError:
+            raise ValueError("must be a day, as 2026-01-31") from None
+        if day > datetime.now(UTC).date():
+            raise ValueError("must not lie in the future")
+        return day.isoformat()
 
 
 class TargetConfig(Settings):

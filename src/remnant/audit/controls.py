@@ -42,7 +42,7 @@ def blind_control(test: MembershipTest, given: Given, groups: str = "the groups"
             test,
             False,
             f"Given {what}, a classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}; {said}). "
-            "They differ by themselves.",
+            f"They differ by themselves; p is of the most telling of {WAYS} tests.",
         )
     if not given.tells:
         return _of_test("blind", test, None, given.lacking, (given.members, given.non_members))

@@ -11,9 +11,10 @@ from remnant.audit.judge import outcome_of, verdict_of
 from remnant.audit.scenario import RECIPIENTS
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AttackRun, AuditResults, Control, Finding, Scenario
+from remnant.base.findings import AttackRun, AuditResults, Beforehand, Control, Finding, Scenario
 from remnant.base.results import Row, Section, Value
 
+SET_ON = "criterion_set_on"
 TAIL = "A few exposed patients among many, told at false positive rates below 10%, would not be seen."
 TOP = "Exposed patients who are fewer than {:.2g}% of members would not be seen, even if told without a false alarm."
 
@@ -53,7 +54,7 @@ def conclude(
     ]
     scored = any(finding.statistic == "tpr_at_10_fpr" for finding in findings)
     tail = [TOP.format(100 * min(tops))] if tops else [TAIL] if scored else []
-    provenance_of_run["not_tested"] = [*provenance_of_run.get("not_tested", []), *tail]
+    provenance_of_run["not_tested"] = [*tail, *provenance_of_run.get("not_tested", [])]
     return AuditResults(
         title=title,
         model=dict(model),
@@ -77,8 +78,9 @@ def conclude(
 def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
     """The same measurements judged under another appetite, with its `[about]` where that says anything.
 
-    What kept the audit from clearing the model keeps it still, and limits that changed are said to be no longer set beforehand.
-    Raises `RemnantError` where `config` is of another scenario.
+    What kept the audit from clearing the model keeps it still. Limits and a minimum cell that are no longer those set beforehand
+    are marked as changed, with what they were and the verdict by them. Raises `RemnantError` where `config` is of another
+    scenario, or says that its criterion was set after the audit.
     """
     if config.scenario != results.scenario.name:
         raise RemnantError(
@@ -89,18 +91,38 @@ def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
     judged = [
         finding.model_copy(update={"outcome": outcome_of(finding, results.controls)}) for finding in results.findings
     ]
-    today = datetime.now(UTC).date().isoformat()
+    today, cell = datetime.now(UTC).date().isoformat(), config.appetite.minimum_cell
+    first = results.first
+    if not results.rescored:
+        first = Beforehand(limits=results.limits, minimum_cell=results.minimum_cell, ruling=results.verdict.ruling)
+    back = first is not None and (limits, cell) == (first.limits, first.minimum_cell)
+    kept = (limits, cell) == (results.limits, results.minimum_cell)
     return results.model_copy(
         update={
             "limits": limits,
-            "rescored": today if limits != results.limits else results.rescored,
+            "rescored": "" if back else results.rescored if kept else today,
+            "first": None if back else first,
             "findings": judged,
             "verdict": verdict_of(limits, judged, results.controls, results.verdict.kept_open),
-            "minimum_cell": config.appetite.minimum_cell,
-            "about": results.about | {name: text for name, text in config.about.resolved().items() if text},
+            "minimum_cell": cell,
+            "about": results.about | _about(results, config, today),
             "settings": results.settings | {"appetite": config.appetite.resolved()},
         }
     )
+
+
+def _about(results: AuditResults, config: AuditConfig, today: str) -> dict[str, str]:
+    """What the owner says anew; when the criterion was set, with the day on which he says so."""
+    said = {name: text for name, text in config.about.resolved().items() if text}
+    day, audited = said.pop(SET_ON, ""), results.started[:10]
+    if day > audited:
+        raise RemnantError(
+            f"{SET_ON} is {day}, and the audit was on {audited}: what is set when the results are known was not set beforehand; "
+            "leave it out."
+        )
+    if day and not results.about.get(SET_ON, "").startswith(day):
+        said[SET_ON] = f"{day}, as entered on {today}, when the results were known"
+    return said
 
 
 def machine(clock: Clock, command: str) -> dict[str, Any]:

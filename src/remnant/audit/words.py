@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 
 from remnant.base.findings import Finding, Judged, Limit, Ruling
-from remnant.base.terms import LIMITS, by_chance, digits_beside, measured, minus, seen_by, statistic_of
+from remnant.base.terms import LIMITS, beyond_chance, by_chance, digits_beside, measured, minus, seen_by, statistic_of
 from remnant.base.texts import enumerated, p_said
 from remnant.measure.intervals import FEWEST
 
 
 def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     """One finding held against a limit; `side`: "above", "below", or "on both sides of"; `ending` of the sentence."""
-    chance = f"{by_chance(finding)}; " if finding.null else ""
-    what = f"The {statistic_of(finding)} is {measured(finding, digits_beside(finding, limit.value))}"
+    digits = digits_beside(finding, limit.value)
+    what = f"The {statistic_of(finding)} is {measured(finding, digits)}"
     if finding.low is None and side != "above":
         return f"{what}: {finding.n} patients are too few for an interval."
+    chance = ""
+    if finding.null and finding.value is not None:
+        beyond = minus(f"{beyond_chance(finding, digits)['value']:.{digits}f}")
+        chance = f"{by_chance(finding)}, {beyond} beyond; "
     return (
         f"{what} ({chance}{seen_by(finding)}). It lies {side} the limit of "
         f"{limit.value:.2f}{' beyond chance' if finding.null else ''}{ending}."
@@ -70,5 +74,5 @@ def told_for_certain(finding: Finding) -> str:
     """Why some members whom an attack tells with hardly a false alarm keep a model from being cleared."""
     return (
         f"The {statistic_of(finding)} is {measured(finding)}, {by_chance(finding)} ({seen_by(finding)}): "
-        "some members are told with hardly a false alarm."
+        "some members are told with hardly a false alarm. No limit allows that: lessen it by another training."
     )

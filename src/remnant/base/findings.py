@@ -159,13 +159,21 @@ class Scenario(ResultsPart):
     attacks: list[AttackRun] = pydantic.Field(default_factory=list)
 
 
+class Beforehand(ResultsPart):
+    """What an audit was judged by before anybody knew its findings, and to what ruling."""
+
+    limits: list[Limit]
+    minimum_cell: int
+    ruling: Ruling
+
+
 class AuditResults(ResultsFile):
     """results.json of an audit.
 
     `model`: name, architecture, parameters, and SHA-256 of its file, of a module's weights as safetensors, or as `table_sha256`
     of the table of scores. `cohort`: patients, images, and what unit was counted. `about`: what only the owner knows, as he wrote
-    it in `[about]`. `sections` show `tables` in the evidence. `rescored`: when the limits were changed, by which time the
-    findings were known; empty where they were set beforehand.
+    it in `[about]`. `sections` show `tables` in the evidence. `rescored`: when the limits or the minimum cell were changed,
+    by which time the findings were known, and `first` what they were before; empty and None where they are as they were.
     """
 
     schema_version: Literal[1] = 1
@@ -179,6 +187,7 @@ class AuditResults(ResultsFile):
     verdict: Verdict
     limits: list[Limit]
     rescored: str = ""
+    first: Beforehand | None = None
     findings: list[Finding]
     controls: list[Control]
     not_tested: list[str] = pydantic.Field(default_factory=list)

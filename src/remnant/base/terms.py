@@ -2,7 +2,7 @@
 
 import re
 
-from remnant.base.findings import Claim, Criterion, Finding, LimitName, Statistic
+from remnant.base.findings import AuditResults, Claim, Criterion, Finding, LimitName, Statistic
 
 STATISTICS: dict[Statistic, str] = {
     "auc": "AUC",
@@ -80,6 +80,32 @@ def digits_beside(finding: Finding, limit: float) -> int:
     """How many digits keep what a finding lies beyond chance apart from the `limit`, two or three."""
     ends = [end - finding.null for end in (finding.value, finding.low, finding.high) if end is not None]
     return 3 if any(f"{end:.2f}" == f"{limit:.2f}" and end != limit for end in ends) else 2
+
+
+def beyond_chance(finding: Finding, digits: int = 2) -> dict[str, float | None]:
+    """Value, low and high less chance: of the numbers as they are told, so that a reader finds 0.60 less 0.10 to be 0.50."""
+    ends = (("value", finding.value), ("low", finding.low), ("high", finding.high))
+    return {
+        name: None if end is None else round(round(end, digits) - round(finding.null, digits), digits)
+        for name, end in ends
+    }
+
+
+def limits_changed(results: AuditResults) -> bool:
+    """Whether the limits were changed when the findings were known; an older version did not keep the first ones."""
+    return bool(results.rescored) and (results.first is None or results.first.limits != results.limits)
+
+
+def changed_afterwards(results: AuditResults) -> list[str]:
+    """What was changed when the findings were known, and what the verdict was before, a sentence each."""
+    first, when = results.first, f"on {results.rescored}, when the results were known"
+    said = []
+    if limits_changed(results):
+        before = f"; by the limits set before it was: {first.ruling}" if first else ""
+        said.append(f"This verdict is by limits that were changed {when}{before}.")
+    if first and first.minimum_cell != results.minimum_cell:
+        said.append(f"The minimum cell was changed from {first.minimum_cell} to {results.minimum_cell} {when}.")
+    return said
 
 
 def statistic_of(finding: Finding) -> str:

@@ -16,13 +16,15 @@ def told(place: Path, *, quiet: bool) -> NoReturn:
     """Make the report of the run `place`, print where it is, and end with the exit code of its verdict."""
     from remnant.base.findings import AuditResults
     from remnant.base.progress import say
+    from remnant.base.terms import changed_afterwards
     from remnant.report.audit import make_audit_report
 
     page = make_audit_report(place)
-    verdict = AuditResults.read(place / "results.json").verdict
+    results = AuditResults.read(place / "results.json")
+    verdict = results.verdict
     if not quiet:
         say(verdict.sentence)
-        for reason in verdict.reasons:
+        for reason in (*changed_afterwards(results), *verdict.reasons):
             say(f"- {reason}")
     print(page)
     raise typer.Exit(EXIT_CODES[verdict.ruling])

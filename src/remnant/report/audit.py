@@ -4,7 +4,7 @@ from pathlib import Path
 
 from remnant.base.files import write_text
 from remnant.base.findings import AuditResults
-from remnant.base.terms import DECISION_SUPPORT
+from remnant.base.terms import DECISION_SUPPORT, limits_changed
 from remnant.report.evidence import evidence_of
 from remnant.report.glossary import GLOSSARY
 from remnant.report.sheet import sheet_of, untested
@@ -30,6 +30,7 @@ def render_audit(run: Path, results: AuditResults) -> str:
         sheet=sheet_of(results),
         evidence=evidence_of(run, results),
         untested=untested(results),
+        limits_changed=limits_changed(results),
         decision_support=DECISION_SUPPORT,
         glossary=GLOSSARY,
         provenance={

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
-from remnant.base.terms import LIMITS, STATISTICS, capital, digits_beside
+from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, capital, digits_beside
 from remnant.base.texts import short
 from remnant.report.tables import cell
 from remnant.report.words import split
@@ -113,16 +113,11 @@ def limit_rows(results: AuditResults) -> list[Row]:
         finding = None if one.finding is None else results.findings[one.finding]
         if finding and finding.value is not None:
             digits = digits_beside(finding, limits[one.limit].value)
-            # Of the numbers as they are told elsewhere, so that a reader finds 0.60 less 0.10 to be 0.50.
-            ends = {
-                name: None if end is None else round(round(end, digits) - round(finding.null, digits), digits)
-                for name, end in (("value", finding.value), ("low", finding.low), ("high", finding.high))
-            }
             rows.append(
                 {
                     "limit_name": one.limit,
                     "name": capital(LIMITS[one.limit]),
-                    **ends,
+                    **beyond_chance(finding, digits),
                     "digits": digits,
                     "limit": limits[one.limit].value,
                     "ruling": one.ruling,

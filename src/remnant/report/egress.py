@@ -79,6 +79,7 @@ def told_outside(results: AuditResults) -> AuditResults:
     def all_said(texts: list[str]) -> list[str]:
         return list(dict.fromkeys(map(said, texts)))
 
+    numbers = f"numbers of fewer than {smallest} patients, " if smallest > 1 else ""
     gone = [f"Left out: {one}." for one in (*left_out, *no_curve)]
     changed = {
         # Who knows all of a table but a value would find it by the hash.
@@ -90,7 +91,7 @@ def told_outside(results: AuditResults) -> AuditResults:
         "about": {name: said(text) for name, text in results.about.items()},
         "notices": [
             *all_said(results.notices),
-            f"For release: numbers of fewer than {smallest} patients, pseudonyms and paths are withheld.",
+            f"For release: {numbers}pseudonyms and paths are withheld.",
         ],
         "not_tested": all_said(results.not_tested),
         "tables": {**tables, **({"balance": balanced} if balanced else {}), **({"roc": curves} if curves else {})},

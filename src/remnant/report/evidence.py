@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from remnant.base.findings import AuditResults, Finding
 from remnant.base.results import FigureView, Section, TableView
-from remnant.base.terms import LIMITS, capital
+from remnant.base.terms import LIMITS, capital, changed_afterwards
 from remnant.report.audit_rows import (
     AUCS,
     MOST_CURVES,
@@ -141,6 +141,7 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
         Section(
             title="Verdict and limits",
             text=[f"{capital(LIMITS[one.limit])}: {one.ruling}. {one.sentence}" for one in judged]
+            + changed_afterwards(results)
             + with_attacks(
                 [one for one in results.verdict.reasons if one not in {held.sentence for held in judged}],
                 results.controls,

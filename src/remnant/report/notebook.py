@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from remnant.base.findings import AuditResults, Finding
-from remnant.base.terms import DECISION_SUPPORT
+from remnant.base.terms import DECISION_SUPPORT, changed_afterwards
 from remnant.base.texts import counted
 from remnant.report.audit_rows import by_strength, control_rows, finding_rows
 from remnant.report.evidence import CONTROLS, FINDINGS, MOST_ROWS
@@ -34,7 +34,7 @@ class NotebookView:
         rows = finding_rows(by_strength(results, results.findings)[:MOST_ROWS])
         # Of a limit that nothing measured the table has no number, and the mend is in a sentence.
         unmeasured = [one.sentence for one in results.verdict.judged if one.finding is None]
-        reasons = dict.fromkeys([*results.verdict.reasons, *unmeasured, *results.notices])
+        reasons = dict.fromkeys([*changed_afterwards(results), *results.verdict.reasons, *unmeasured, *results.notices])
         return fill(
             "notebook.html",
             styles=("notebook.css",),

@@ -7,9 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding
+from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding, Limit
 from remnant.base.results import Value
-from remnant.base.terms import CLAIMS, CRITERIA, LIMITS, by_chance, capital, detected, measured, seen_by, statistic_of
+from remnant.base.terms import (
+    CLAIMS,
+    CRITERIA,
+    LIMITS,
+    by_chance,
+    capital,
+    changed_afterwards,
+    detected,
+    limits_changed,
+    measured,
+    seen_by,
+    statistic_of,
+)
 from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import (
     LONGEST,
@@ -65,7 +77,8 @@ class Sheet:
     use: dict[str, str]
     limits: list[dict[str, str]]
     not_asked: str
-    set_on: str
+    criterion: str
+    set_on_blank: bool
     results: list[Result]
     controls: str
     untested: Listed
@@ -80,7 +93,12 @@ def sheet_of(results: AuditResults) -> Sheet:
         ruling=verdict.ruling,
         sentence=short(verdict.sentence, TEXT),
         reasons=_listed(
-            with_attacks([one for one in verdict.reasons if one != verdict.sentence], results.controls), REASONS, TEXT
+            [
+                *changed_afterwards(results),
+                *with_attacks([one for one in verdict.reasons if one != verdict.sentence], results.controls),
+            ],
+            REASONS,
+            TEXT,
         ),
         notices=_listed(results.notices, NOTICES, LINE + 20),
         model={
@@ -97,7 +115,8 @@ def sheet_of(results: AuditResults) -> Sheet:
         },
         limits=_limits(results),
         not_asked=", ".join(LIMITS[limit.name] for limit in results.limits if not limit.asked),
-        set_on=short(about.get("criterion_set_on", ""), 30),
+        criterion=_criterion(results),
+        set_on_blank=not (limits_changed(results) or about.get("criterion_set_on")),
         results=[_result(criterion, results) for criterion in get_args(Criterion)],
         controls=short(_controls(results), TEXT),
         untested=_listed(untested(results), UNTESTED, TEXT),
@@ -106,9 +125,9 @@ def sheet_of(results: AuditResults) -> Sheet:
 
 
 def untested(results: AuditResults) -> list[str]:
-    """What was not tested and why, a sentence each."""
+    """What was not tested and why, a sentence each, what the attacks that were run do not see first."""
     missing = [attack for attack in results.scenario.attacks if not attack.run]
-    return [_not_run(alike) for alike in _by_reason(missing)] + results.not_tested
+    return results.not_tested + [_not_run(alike) for alike in _by_reason(missing)]
 
 
 def counted_patients(results: AuditResults) -> str:
@@ -142,8 +161,21 @@ def _sha256(results: AuditResults) -> str:
     return short(hashes[0], 64) if len(hashes) == 1 else ""
 
 
+def _criterion(results: AuditResults) -> str:
+    """The heading of the limits: when they were set, and beforehand only where the owner said so before the results."""
+    if limits_changed(results):
+        return f"Criterion, changed on {results.rescored}, when the results were known"
+    day = results.about.get("criterion_set_on", "")
+    if not day:
+        return "Criterion; it was set on"
+    if len(day) == len(audited := results.started[:10]) and day <= audited:
+        return f"Criterion, set beforehand on {day}"
+    return f"Criterion, set on {short(day, 66)}"
+
+
 def _limits(results: AuditResults) -> list[dict[str, str]]:
     rulings = {one.limit: one.ruling for one in results.verdict.judged}
+    first = {limit.name: limit for limit in results.first.limits} if results.first else {}
     found = {row["limit_name"]: beyond(row) for row in limit_rows(results)}
     gone = {
         one.limit
@@ -153,7 +185,7 @@ def _limits(results: AuditResults) -> list[dict[str, str]]:
     return [
         {
             "name": capital(LIMITS[limit.name]),
-            "value": f"{limit.value:.2f}",
+            "value": f"{limit.value:.2f}{_before(limit, first.get(limit.name, limit))}",
             "origin": short(capital(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", ")), NAME),
             "found": found.get(limit.name, "withheld" if limit.name in gone else "not measured"),
             "ruling": rulings.get(limit.name, "cannot tell"),
@@ -163,11 +195,17 @@ def _limits(results: AuditResults) -> list[dict[str, str]]:
     ]
 
 
+def _before(limit: Limit, first: Limit) -> str:
+    if not first.asked:
+        return " (before: not asked)"
+    return f" (before: {first.value:.2f})" if first.value != limit.value else ""
+
+
 def _result(criterion: Criterion, results: AuditResults) -> Result:
     """The strongest finding of a criterion, or why there is none."""
     found = by_strength(results, [one for one in results.findings if one.criterion == criterion])
     if found:
-        return Result(criterion, _found(found[0]), found[0].outcome or "withheld")
+        return Result(criterion, _found(found[0], results.findings), found[0].outcome or "withheld")
     missing = [
         one for one in results.scenario.attacks if not one.run and one.claim and CRITERIA[one.claim] == criterion
     ]
@@ -187,15 +225,24 @@ def _controls(results: AuditResults) -> str:
     return f"{'. '.join(map(capital, told))}." if told else "None was run, so that silence would clear nobody."
 
 
-def _found(finding: Finding) -> str:
+def _found(finding: Finding, findings: Sequence[Finding]) -> str:
     # Of an attribute the statistic names it.
     who = () if finding.claim == "attributes" else (finding.attack,)
     where = short(", ".join([*who, seen_by(finding)]), LONGEST)
     if finding.value is None:
         return f"{capital(statistic_of(finding))}: {finding.counts if finding.outcome is None else 'not measured'}."
-    silent = finding.outcome == "not shown" and finding.detectable is not None
-    seen = f"; {detected(finding)} would have been seen" if silent else ""
+    seen = f"; {_would_have_been_seen(finding, findings)}" if finding.outcome == "not shown" else ""
     return f"{capital(statistic_of(finding))} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
+
+
+def _would_have_been_seen(finding: Finding, findings: Sequence[Finding]) -> str:
+    """What silence would have shown: of the statistic itself, or of the same scores by their AUC, for which it is reckoned."""
+    if finding.detectable is not None:
+        return f"{detected(finding)} would have been seen"
+    keys = (finding.attack, finding.view, finding.where, finding.target)
+    alike = [one for one in findings if (one.attack, one.view, one.where, one.target) == keys]
+    areas = [one.detectable for one in alike if one.statistic == "auc" and one.detectable is not None]
+    return f"an AUC of {areas[0]:.2f} would have been seen" if areas else "what would have been seen is not reckoned"
 
 
 def _by_reason(attacks: Sequence[AttackRun]) -> list[list[AttackRun]]:
