@@ -2,6 +2,7 @@
 
 import pytest
 
+from remnant.audit.folds import NAME as FOLD_RANK
 from remnant.audit.judge import judged, outcome_of, patients_that_tell, verdict_of
 from remnant.base.findings import Control, Finding, Limit
 
@@ -96,7 +97,8 @@ def test_who_sees_what_the_training_leaves_is_not_too_weak_and_who_sees_nothing_
     ):
         assert outcome_of(found, (blind, control("planted", copy, "output"), RECIPE[recipe])) == outcome
     # No copy can be trained on.
-    assert outcome_of(found, (blind, RECIPE[True])) == outcome_of(found, (blind, RECIPE[None])) == "not shown"
+    assert outcome_of(found, (blind, RECIPE[True])) == "not shown"
+    assert outcome_of(found, (blind, RECIPE[None])) == "power unknown"
 
 
 def test_nothing_is_within_by_a_training_that_leaves_nothing_to_see_alone():
@@ -127,7 +129,33 @@ def test_the_verdict_ends_with_what_the_same_training_tells():
 def test_a_control_of_another_attack_says_nothing():
     other = (control("blind"), control("null", False, "gradient"), control("planted", False, "gradient"))
     assert outcome_of(finding(), other) == "exposed"
-    assert outcome_of(finding(**SILENT), other) == "not shown"
+    assert outcome_of(finding(**SILENT), other) == "power unknown"
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        (),
+        (control("blind"),),
+        (control("blind"), control("planted", None, "output")),
+        (control("blind"), control("planted", True, "gradient")),
+        (control("blind"), control("planted", None, "output"), RECIPE[None]),
+    ],
+)
+def test_silence_of_an_attack_whose_power_no_control_showed_is_not_said_to_show_nothing(controls):
+    """ "Not shown" means that the attack could have succeeded and did not."""
+    assert outcome_of(finding(**SILENT), controls) == "power unknown"
+    assert outcome_of(finding(), controls) == "exposed"
+    # Of whom too few are left, or who is seen too coarsely, that is what is said.
+    assert outcome_of(finding(**SILENT | {"n": 9}), controls) == "too few patients"
+    assert outcome_of(finding(**SILENT, tied=0.2), controls) == "attack too weak"
+    # The power of the fold-rank test is computed, and stands in a table.
+    assert outcome_of(finding(**SILENT, attack=FOLD_RANK), controls) == "not shown"
+    clear = finding(**CLEAR)
+    rulings = {
+        judged(LIMIT, [told(clear, own)], own).ruling for own in (controls, (*controls, control("planted", None)))
+    }
+    assert rulings == {"cannot tell"}
 
 
 def test_a_control_of_another_claim_says_nothing():

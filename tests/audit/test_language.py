@@ -193,6 +193,7 @@ CONTROLS = {
     "sound": [control(), control("planted", attack="output")],
     "none": [],
     "blind failed": [control(passed=False), control("planted", attack="output")],
+    "nothing planted": [control()],
     "planted failed": [control(), control("planted", False, attack="output")],
     "the same training": [control(), control("planted", attack="output"), control("recipe", None, attack="output")],
 }

@@ -26,6 +26,8 @@ from remnant.measure.tpr import TIMES
 LEVEL = 0.01
 # Controls that an attack passes by finding what is there; the others are passed by finding nothing.
 POSITIVE = ("planted", "recipe")
+# Attacks that no planted leak is put to: their power against leaks of any size is computed, and stands in a table.
+POWER_COMPUTED = ("fold rank",)
 CERTAIN = "tpr_at_lowest_fpr"
 MOST_PATIENTS = 1_000_000  # above, no number of patients is said to tell
 
@@ -48,13 +50,15 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
         return "too few patients"
     positive = [control for control in own if control.kind in POSITIVE]
     # Who sees what the very training leaves is not blind, whatever was planted besides.
-    if any(control.passed is False for control in positive) and not any(control.passed for control in positive):
+    able = any(control.passed for control in positive)
+    if not able and any(control.passed is False for control in positive):
         return "attack too weak"
     if finding.coarse:
         return "attack too weak"
     if finding.low is None or finding.n < FEWEST:
         return "too few patients"
-    return "not shown"
+    # Silence says something of an attack that could have succeeded, and of no other.
+    return "not shown" if able or finding.attack in POWER_COMPUTED else "power unknown"
 
 
 def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control]) -> Judged:

@@ -26,7 +26,7 @@ Statistic = Literal[
 ]
 # The three criteria of the Article 29 Working Party, opinion 05/2014 (WP 216).
 Criterion = Literal["singling out", "linkability", "inference"]
-Outcome = Literal["exposed", "not shown", "attack too weak", "too few patients", "not testable"]
+Outcome = Literal["exposed", "not shown", "power unknown", "attack too weak", "too few patients", "not testable"]
 Ruling = Literal["within", "outside", "cannot tell"]
 LimitName = Literal["identification", "membership_advantage", "membership_tpr", "attribute"]
 # Of pairs of a member and a non-member, who have the same score: of more the score has too few values to clear anybody.

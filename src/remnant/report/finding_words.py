@@ -8,6 +8,7 @@ from remnant.base.texts import p_said
 _OUTCOMES: dict[Outcome, str] = {
     "exposed": "Patients are exposed.",
     "not shown": "No exposure was shown.",
+    "power unknown": "Nobody knows whether the attack could have succeeded: no control showed it.",
     "attack too weak": "The attack is too weak to clear anybody: it missed what was planted.",
     "too few patients": "That is too few patients to tell.",
     "not testable": "A control failed, so that this number shows nothing.",

@@ -27,5 +27,6 @@ GLOSSARY = {
     "Shadow model": "A network trained the same way as the model, on a known half of the patients.",
     "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control failed.",
     "Not shown": "The attack could have succeeded and did not. Less than the detectable value may be there.",
+    "Power unknown": "No control showed whether the attack could have succeeded, so that its silence clears nobody.",
     "Minimum cell": "The fewest patients that a number which leaves the house may be about.",
 }

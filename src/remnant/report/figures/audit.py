@@ -14,6 +14,7 @@ MARGIN = 0.84  # of the figure's width; the rest is for the numbers beside
 OUTCOMES = {
     "exposed": (CHANCE, "D", True),
     "not shown": (MEMBER, "o", True),
+    "power unknown": (PUBLISHED, "^", False),
     "attack too weak": (PUBLISHED, "v", False),
     "too few patients": (PUBLISHED, "o", False),
     "not testable": (PUBLISHED, "X", False),
