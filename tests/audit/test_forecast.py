@@ -10,11 +10,13 @@ import pytest
 from tests.audit.example import PATIENTS, Classifier, material
 
 from remnant.attacks.inversion import INVERSION, InversionSettings
-from remnant.audit import model
+from remnant.audit import model, resumed
 from remnant.audit.config import AuditConfig
-from remnant.audit.forecast import Piece, affordable, forecast
+from remnant.audit.forecast import Piece, affordable, forecast, minutes_for
 from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.results import Clock, conclude, machine
+from remnant.audit.results import Clock, conclude, machine, rescored
+from remnant.base.errors import RemnantError
+from remnant.base.files import write_json
 from remnant.base.run import Run
 
 
@@ -34,6 +36,8 @@ def test_the_cheapest_fit_and_what_is_always_run_counts_first():
     assert affordable(pieces, 86 / 60) == ["dear"]
     assert affordable(pieces, 84 / 60) == ["middle", "dear"]
     assert affordable(pieces, 0.1) == ["cheap", "middle", "dear"]
+    assert minutes_for(pieces, "middle") == 2 and minutes_for(pieces, "dear") == 4
+    assert "dear" not in affordable(pieces, minutes_for(pieces, "dear"))
 
 
 class Slow(Classifier):
@@ -73,12 +77,60 @@ def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):
     assert [control.kind for control in results.controls] == ["blind", "fit"]
     assert results.verdict.ruling == "cannot tell"
     assert any("'gradient' was left out by --minutes" in reason for reason in results.verdict.reasons)
-    assert "No leak was planted: left out by --minutes." in results.not_tested
+    why = "left out by --minutes 1e-06; about 1 minute would run it"
+    assert f"No leak was planted: {why}." in results.not_tested
+    said = f"Nobody knows whether the attack could have succeeded: no leak was planted ({why})."
+    assert said in results.verdict.reasons and results.verdict.unplanted == why
+    assert said in rescored(results, config).verdict.reasons
+    assert {one.outcome for one in results.findings} <= {"power unknown", "attack too weak"}
     # Gone on with on a faster machine it is the same audit.
     monkeypatch.setattr(model, "forecast_cell", None)
     (tmp_path / "run" / "cells" / "blind.json").unlink()
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=True) as run:
         assert audit_model(run, own, config, quiet=True)["findings"] == parts["findings"]
+
+
+@pytest.mark.parametrize("minutes", [1000, None])
+def test_a_short_audit_is_gone_on_with_in_more_time(tmp_path, minutes):
+    own, cells = material(Classifier, leaks=False), tmp_path / "run" / "cells"
+    config = AuditConfig.checked(minutes=1e-6, target={"planted_steps": 20})
+
+    def audited(config, resume=True):
+        settings = config.resolved()
+        with Run.start(tmp_path / "run", "audit", settings, resume=resume, changing=("minutes",)) as run:
+            return audit_model(run, own, config, quiet=True)
+
+    assert audited(config, resume=False)["unplanted"]
+    before = {path.name: path.read_bytes() for path in cells.iterdir() if path.name != "plan.json"}
+    more = audited(config.changed(minutes=minutes))
+    assert {attack.name for attack in more["attacks"] if attack.run} == {"output", "gradient"}
+    assert "planted" in {control.kind for control in more["controls"]} and not more["unplanted"]
+    # What was done is kept, as the clock in the cells tells.
+    assert {name: (cells / name).read_bytes() for name in before} == before
+    # Nor does less time take away what was done.
+    assert audited(config)["findings"] == more["findings"]
+    with pytest.raises(RemnantError, match=r"other settings \(seed: 0 then, 1 now\)"):
+        audited(config.changed(seed=1, minutes=3))
+
+
+def test_who_is_planted_is_looked_for_by_every_attack_that_is_run(tmp_path):
+    with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
+        cells = run.path / "cells"
+        cells.mkdir()
+
+        def left(minutes, attacks, shadows):
+            for name in ("attack-output", "attack-references", "blind", "planted", "recipe", "shadow-0"):
+                write_json(cells / f"{name}.json", {"trained": name != "shadow-0"})
+            resumed.forget_stopped(run, minutes)
+            resumed.keep_what_holds(run, minutes, attacks, shadows)
+            return {path.stem for path in cells.iterdir()} - {"plan", "attack-output", "blind"}
+
+        everything = {"attack-references", "planted", "recipe"}
+        assert left(1.0, ["output"], 4) == everything
+        assert left(1.0, ["output"], 4) == everything | {"shadow-0"}
+        assert left(1.0, ["output", "gradient"], 4) == {"attack-references"}
+        assert left(1.0, ["output", "gradient"], 8) == {"shadow-0"}
+        assert left(None, ["output", "gradient"], 8) == everything
 
 
 def test_nothing_is_left_out_of_a_long_audit(tmp_path):

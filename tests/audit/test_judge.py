@@ -298,7 +298,7 @@ def test_exposed_below_the_limit_is_within():
         ((control("planted"),), "alike"),
         ((control("blind", None), control("planted")), "alike"),
         ((control("fit"), control("planted")), "alike"),
-        ((control("blind"),), "planted leak"),
+        ((control("blind"),), "no planted leak was looked for"),
         ((control("blind"), control("planted", None)), "planted None"),
         ((control("blind"), control("planted", True, "gradient")), "planted leak"),
         ((control("blind", False), control("planted")), "blind False"),
@@ -309,6 +309,31 @@ def test_nothing_is_within_without_controls_that_could_fail_and_did_not(controls
     found = judged(LIMIT, [told(finding(**CLEAR), controls)], controls)
     assert found.ruling == "cannot tell" and said in found.sentence
     assert found.patients is None
+
+
+def test_why_no_leak_was_planted_is_the_reason_where_that_is_what_lacks():
+    clear, blind = told(finding(**CLEAR), ()), control("blind")
+    said = "Nobody knows whether the attack could have succeeded: no leak was planted (planted_steps is 0)."
+    found = verdict_of([LIMIT], [clear], [blind], unplanted="planted_steps is 0")
+    assert found.reasons[0] == said and found.unplanted == "planted_steps is 0" and not found.kept_open
+    # Who sees what the training leaves needs no copy, and what else lacks is said first.
+    assert verdict_of([LIMIT], [clear], [blind, RECIPE[True]], unplanted="planted_steps is 0").ruling == "within"
+    assert "alike" in verdict_of([LIMIT], [clear], [], unplanted="planted_steps is 0").reasons[0]
+    drawn = clear.model_copy(update={"claim": "reconstructions"})
+    assert "planted (" not in judged(LIMIT, [drawn], [blind], "planted_steps is 0").sentence
+
+
+def test_each_limit_that_width_leaves_open_says_how_many_would_tell():
+    """Whatever another limit lacks, of which no number of patients would tell."""
+    silent = told(finding(**SILENT))
+    read = told(finding(**SILENT, claim="attributes", attack="sex", statistic="skill_gap"), ())
+    attribute = Limit(name="attribute", statistic="skill_gap", value=0.09, origin="a test")
+    found = verdict_of([LIMIT, attribute], [silent, read], [control("blind"), control("planted", attack="output")])
+    assert found.reasons[0].endswith("limit of 0.05. About 800 patients would tell.")
+    assert found.judged[1].patients is None and "would tell" not in found.judged[1].sentence + found.sentence
+    passing = judged(LIMIT, [told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))], SOUND)
+    assert passing.above and passing.sentence.endswith("counted together. About 230 patients would tell.")
+    assert "patients" not in judged(LIMIT, [told(finding(**SILENT | {"value": 0.05}))], SOUND).sentence
 
 
 def test_a_null_of_references_shows_that_the_groups_are_alike_too():

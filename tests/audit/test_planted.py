@@ -149,7 +149,7 @@ def test_an_attack_that_misses_those_who_were_not_learned_is_not_called_too_weak
 
 def test_without_steps_nothing_is_planted_and_it_is_said(tmp_path):
     cell, found = planted(tmp_path, material(Classifier, leaks=False), [OUTPUT], steps=0)
-    assert not found and cell["why"] == "planted_steps is 0"
+    assert not found and cell["why"] == "planted_steps is 0, give more"
 
 
 def test_members_of_a_fold_are_those_who_trained_its_model():

@@ -226,8 +226,8 @@ def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_i
             with contextlib.suppress(Exception):
                 torch.zeros(1)
 
-    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"left_out": [], "left": 0.4})
-    parts = audited(tmp_path / "run", own(endless, leaks=False), FOUR.changed(minutes=1.0))
+    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"pieces": []})
+    parts = audited(tmp_path / "run", own(endless, leaks=False), FOUR.changed(minutes=0.4 / 60))
     why = {attack.name: attack.why for attack in parts["attacks"] if not attack.run}
     assert why["references"] == "left out by --minutes"
     assert "Of 4 shadow models none fit into --minutes." in parts["not_tested"]
@@ -238,7 +238,7 @@ def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_i
 def test_fewer_shadow_models_give_what_they_would_among_many(tmp_path, monkeypatch, leaking, bare):
     """The halves do not depend on how many there are."""
     config = FOUR.changed(shadows={"count": 6}, minutes=1.0)
-    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"left_out": [], "left": 1e3})
+    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"pieces": []})
     monkeypatch.setattr(shadows, "affordable_shadows", lambda *_, **__: 4)
     few = audited(tmp_path / "few", own(), config)
     assert "Of 6 shadow models 4 fit into --minutes." in few["not_tested"]

@@ -93,7 +93,10 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     seeds = Seeds(seed).child("audit", "planted")
     target, others = material.planting
     who = planting.chosen(others, seeds)
-    why = "too few non-members" if len(who) < 2 else "planted_steps is 0" if not steps else ""
+    fewest = 2 * planting.FEWEST
+    why = (
+        f"too few non-members, give {fewest}" if len(who) < 2 else "planted_steps is 0, give more" if not steps else ""
+    )
     if why := why or planting.hindrance(target, material.images.of(others)):
         return {"controls": [], "patients": 0, "why": why}
     images, own = material.images.of(others), material.images.of(who)

@@ -28,7 +28,7 @@ def conduct(
     Raises `RemnantError` for a directory that is taken, and, with `resume`, for one that was begun with anything else.
     """
     settings = {**config.resolved(), **given, **digests_of(material)}
-    with Run.start(out, "audit", settings, resume=resume) as run:
+    with Run.start(out, "audit", settings, resume=resume, changing=("minutes",)) as run:
         parts = audit_model(run, material, config, quiet=quiet)
         results = conclude(
             config,

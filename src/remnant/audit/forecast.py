@@ -1,5 +1,6 @@
 """What an audit will take on this machine: one step of each attack and control timed, and multiplied; and what fits a time."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from remnant.audit.scenario import BEARS
 from remnant.audit.words import not_measured
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.texts import enumerated
 from remnant.cohort.images import Images
 from remnant.engine.cost import timed
 from remnant.measure.blind import RESAMPLES, blind_test
@@ -71,31 +73,38 @@ def affordable(pieces: Sequence[Piece], minutes: float) -> list[str]:
     """The names of those that `minutes` leave out: beside what is always run, the cheapest first are kept."""
     left = 60 * minutes - sum(piece.seconds for piece in pieces if piece.always)
     out = []
-    for piece in sorted((piece for piece in pieces if not piece.always), key=lambda piece: piece.seconds):
+    for piece in _cheapest_first(pieces):
         left -= piece.seconds
         if left < 0:
             out.append(piece.name)
     return out
 
 
+def minutes_for(pieces: Sequence[Piece], name: str) -> int:
+    """How many minutes would run the piece of this name: what is always run, and all that is no dearer, come before it."""
+    order = _cheapest_first(pieces)
+    before = order[: 1 + next(i for i, piece in enumerate(order) if piece.name == name)]
+    return math.ceil(sum(piece.seconds for piece in (*before, *(one for one in pieces if one.always))) / 60)
+
+
+def _cheapest_first(pieces: Sequence[Piece]) -> list[Piece]:
+    return sorted((piece for piece in pieces if not piece.always), key=lambda piece: piece.seconds)
+
+
 def forecast_cell(run: Run, material: Material, config: AuditConfig, attacks: Sequence[Attack]) -> dict[str, Any]:
-    """What is left out and how many seconds are left over, as a cell: a run goes on with what it began with, however fast the
-    machine is by then."""
-    assert config.minutes is not None
-    pieces = forecast(material, config, attacks)
-    left_out = affordable(pieces, config.minutes)
-    left = 60 * config.minutes - sum(piece.seconds for piece in pieces if piece.name not in left_out)
-    return {"left_out": left_out, "left": left, "pieces": [asdict(piece) for piece in pieces]}
+    """What each piece takes, as a cell: a run goes on with what it began with, however fast the machine is by then."""
+    return {"pieces": [asdict(piece) for piece in forecast(material, config, attacks)]}
 
 
 def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditConfig) -> list[str]:
-    """Why an audit clears nobody from which an attack was left out that bears on a limit, a sentence each."""
+    """Why an audit clears nobody from which attacks were left out that bear on a limit, in one sentence."""
     asked = {limit.statistic for limit in config.appetite.limits(config.scenario) if limit.asked}
-    return [
-        f"The attack {attack.name!r} was {LEFT_OUT}, and nobody knows what it would have found."
-        for attack in attacks
-        if attack.name in left_out and asked & {*BEARS[attack.claim]}
-    ]
+    missing = [repr(one.name) for one in attacks if one.name in left_out and asked & {*BEARS[one.claim]}]
+    if not missing:
+        return []
+    which = f"attack {missing[0]} was" if len(missing) == 1 else f"attacks {enumerated(missing)} were"
+    would = "it" if len(missing) == 1 else "they"
+    return [f"The {which} {LEFT_OUT}, and nobody knows what {would} would have found."]
 
 
 def out_of_reach(attacks: Sequence[Attack], config: AuditConfig) -> list[str]:

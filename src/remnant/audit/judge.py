@@ -16,7 +16,9 @@ from remnant.audit.words import (
     not_surely,
     ruling_sentence,
     told_for_certain,
+    unshown,
     without_limit,
+    would_tell,
 )
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
 from remnant.measure.intervals import FEWEST
@@ -61,12 +63,12 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
     return "not shown" if able or finding.attack in POWER_COMPUTED else "power unknown"
 
 
-def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control]) -> Judged:
+def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control], unplanted: str = "") -> Judged:
     """Hold one `limit` against all `findings` of its statistic, whose outcomes are known.
 
     *Outside*: an exposed finding lies above the limit with the end of the interval that holds for all findings together.
     *Within*: no finding's interval reaches above the limit, the groups were shown to be alike, and the attack was shown to be
-    able to succeed. Else it cannot tell; `patients` would tell where more of them would.
+    able to succeed. Else it cannot tell; `patients` would tell where more of them would. `unplanted`: why no leak was planted.
     """
     places = [i for i, finding in enumerate(findings) if finding.statistic == limit.statistic]
     if not places:
@@ -85,7 +87,7 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if few:
         return ruled("cannot tell", few[0], exposed_few(findings[few[0]]))
     worst = max(places, key=lambda i: (high[i], _excess(findings[i], findings[i].value, -math.inf)))
-    if reason := _open([findings[i] for i in places], findings, controls):
+    if reason := _open([findings[i] for i in places], findings, controls, unplanted):
         return ruled("cannot tell", worst, reason)
     if high[worst] <= limit.value:
         return ruled("within", worst, against(findings[worst], limit, "below"))
@@ -94,24 +96,29 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if alone:
         # One of many tests: what is above by itself may be so by chance.
         side, ending = "above", not_surely(findings[worst], limit)
+    patients = patients_that_tell(findings[worst], limit)
     return ruled(
         "cannot tell",
         worst,
-        against(findings[worst], limit, side, ending),
-        patients_that_tell(findings[worst], limit),
+        against(findings[worst], limit, side, ending) + would_tell(patients),
+        patients,
         above=_excess(findings[worst], findings[worst].value, -math.inf) > limit.value,
     )
 
 
 def verdict_of(
-    limits: Sequence[Limit], findings: Sequence[Finding], controls: Sequence[Control], reasons: Iterable[str] = ()
+    limits: Sequence[Limit],
+    findings: Sequence[Finding],
+    controls: Sequence[Control],
+    reasons: Iterable[str] = (),
+    unplanted: str = "",
 ) -> Verdict:
     """The verdict on the model: outside where any limit is passed, within where every one is held, else it cannot tell.
 
     `reasons`: what beside controls and numbers keeps the audit from clearing a model. They hide no exposure. Behind all of them
-    stands what networks of the same training tell, by the attack that tells most.
+    stands what networks of the same training tell, by the attack that tells most. `unplanted`: why no leak was planted.
     """
-    held = [judged(limit, findings, controls) for limit in limits if limit.asked]
+    held = [judged(limit, findings, controls, unplanted) for limit in limits if limit.asked]
     kept = [*reasons, *_without_limit(limits, findings)]
     rulings = {one.ruling for one in held}
     ruling: Ruling = "cannot tell"
@@ -133,6 +140,7 @@ def verdict_of(
             )
         ),
         kept_open=kept,
+        unplanted=unplanted,
         judged=held,
     )
 
@@ -181,7 +189,9 @@ def _tenfold(finding: Finding) -> bool:
     return finding.value is not None and finding.value >= TIMES * finding.null
 
 
-def _open(findings: Sequence[Finding], all_findings: Sequence[Finding], controls: Sequence[Control]) -> str:
+def _open(
+    findings: Sequence[Finding], all_findings: Sequence[Finding], controls: Sequence[Control], unplanted: str
+) -> str:
     """Why the silence of these findings clears nobody; empty where it may. `all_findings`: those of the same claims as well."""
     own = [control for control in controls if any(control in _of(finding, controls) for finding in findings)]
     claims = {(finding.attack, finding.view, finding.where) for finding in findings}
@@ -206,7 +216,8 @@ def _open(findings: Sequence[Finding], all_findings: Sequence[Finding], controls
         return ""
     if positive:
         return next((control.sentence for control in positive if control.passed is False), positive[0].sentence)
-    return "No planted leak was looked for, so nobody knows whether the attack could have succeeded."
+    # The planted are members: of other claims their absence is no reason.
+    return unshown(unplanted if any(finding.claim == "patient_scores" for finding in findings) else "")
 
 
 def _of_recipe(controls: Sequence[Control]) -> list[str]:

@@ -10,13 +10,23 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit import beyond, cells, reading, recipe, shadows
+from remnant.audit import beyond, cells, reading, recipe, resumed, shadows
 from remnant.audit import folds as fold_tables
 from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.controls import reconciled
 from remnant.audit.family import adjusted, levels
-from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, forecast_cell, kept_open
+from remnant.audit.forecast import (
+    BLIND,
+    FIT,
+    LEFT_OUT,
+    PLANTED,
+    Piece,
+    affordable,
+    forecast_cell,
+    kept_open,
+    minutes_for,
+)
 from remnant.audit.identified import identification_keys, identification_rows, linkage_run
 from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores, kept_similarities
 from remnant.audit.material import Material
@@ -26,6 +36,7 @@ from remnant.audit.tables import balance_rows, roc_rows
 from remnant.base.findings import AttackRun, Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.texts import counted
 from remnant.cohort.images import patient_means
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.fold_rank import FoldRank, fold_rank
@@ -55,19 +66,25 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     material = shadows.with_shadows(material, config)
     attacks = attacks_of(material, config)
     chosen, left_out, asked = [attack for attack, why in attacks if not why], [], material.target.shadows
+    pieces: list[Piece] = []
+    resumed.forget_stopped(run, config.minutes)
     if config.minutes:
         cell = Cell(FORECAST, forecast_cell, {"material": material, "config": config, "attacks": chosen})
-        forecast = run_cells(run, [cell], workers=1, quiet=quiet)[FORECAST]
-        left_out = forecast["left_out"]
+        pieces = [Piece(**one) for one in run_cells(run, [cell], workers=1, quiet=quiet)[FORECAST]["pieces"]]
+        # What a run that is gone on with has done already costs nothing more.
+        done = {name for name in (piece.name for piece in pieces) if resumed.is_done(run, name)}
+        left_out = [name for name in affordable(pieces, config.minutes) if name not in done]
         if asked:
-            pieces = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
-            count = shadows.affordable_shadows(run, pieces, forecast["left"], quiet=quiet)
+            left = 60 * config.minutes - sum(piece.seconds for piece in pieces if piece.name not in left_out)
+            trained = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
+            count = shadows.affordable_shadows(run, trained, left, quiet=quiet)
             material = shadows.with_shadows(material, config, count)
             left_out = left_out if count else [*left_out, REFERENCES.name]
         attacks = [(attack, LEFT_OUT if attack.name in left_out and not why else why) for attack, why in attacks]
     bearing, chosen = chosen, [attack for attack in chosen if attack.name not in left_out]
-    found = run_cells(run, cells_of(material, config, chosen, left_out), workers=1, quiet=quiet)
     scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
+    resumed.keep_what_holds(run, config.minutes, [attack.name for attack in scoring], material.target.shadows)
+    found = run_cells(run, cells_of(material, config, chosen, left_out), workers=1, quiet=quiet)
     drawing = [attack for attack in chosen if attack.claim == "reconstructions"]
     primary = next((attack for attack in reversed(scoring) if attack.primary), None)
     claims = [
@@ -113,6 +130,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         tables[recipe.CELL] = same
     controls = controls_of(found, drawn=bool(near))
     layers = list(dict.fromkeys(cell["layer"] for cell in found.values() if cell.get("layer")))
+    bare = unplanted(found, left_out, pieces, config)
     first = next((row for row in rows if row.primary and row.statistic == "auc"), None)
     return {
         "title": f"Audit of {config.about.model or material.model['name']}",
@@ -132,7 +150,8 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *recipe.disagreement(first, same),
         ],
         "notices": list(material.notes),
-        "not_tested": [*untried(found, left_out), *shadows.untrained(material, asked)],
+        "unplanted": bare,
+        "not_tested": [*([f"No leak was planted: {bare}."] if bare else []), *shadows.untrained(material, asked)],
         "sections": [recipe.SECTION] if same else [],
         "checkpoints": dict(material.checkpoints),
     }
@@ -177,10 +196,13 @@ def cells_of(
     return found
 
 
-def untried(found: Mapping[str, dict[str, Any]], left_out: Sequence[str]) -> list[str]:
-    """Why no leak was planted, where none was."""
-    why = LEFT_OUT if PLANTED in left_out else found.get(PLANTED, {}).get("why", "")
-    return [f"No leak was planted: {why}."] if why else []
+def unplanted(
+    found: Mapping[str, dict[str, Any]], left_out: Sequence[str], pieces: Sequence[Piece], config: AuditConfig
+) -> str:
+    """Why no leak was planted, and what would change it; empty where one was."""
+    if PLANTED not in left_out:
+        return found.get(PLANTED, {}).get("why", "")
+    return f"{LEFT_OUT} {config.minutes:.3g}; about {counted(minutes_for(pieces, PLANTED), 'minute')} would run it"
 
 
 def controls_of(found: Mapping[str, dict[str, Any]], *, drawn: bool) -> list[Control]:

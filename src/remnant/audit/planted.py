@@ -81,7 +81,7 @@ def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:
 def hindrance(target: Audited, images: Images) -> str:
     """Why no copy of the network can be trained on, tried by one step; empty where one can."""
     if not target.trainable:
-        return "the network answers through a sliding window"
+        return "the network answers through a sliding window; train() would show it"
     try:
         copied = target.copied()
         for weight in copied.module.parameters():

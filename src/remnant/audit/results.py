@@ -38,6 +38,7 @@ def conclude(
     findings: Sequence[Finding],
     controls: Sequence[Control],
     reasons: Sequence[str] = (),
+    unplanted: str = "",
     notices: Sequence[str] = (),
     sections: Sequence[Section] = (),
     tables: Mapping[str, list[Row]] | None = None,
@@ -45,7 +46,8 @@ def conclude(
 ) -> AuditResults:
     """The results of an audit whose `findings` have no outcome yet.
 
-    `reasons`: what beside controls and numbers keeps it from clearing a model. `provenance_of_run`: command, times, machine.
+    `reasons`: what beside controls and numbers keeps it from clearing a model; `unplanted`: why no leak was
+    planted. `provenance_of_run`: command, times, machine.
     """
     judged = [finding.model_copy(update={"outcome": outcome_of(finding, controls)}) for finding in findings]
     limits = config.appetite.limits(config.scenario)
@@ -62,7 +64,7 @@ def conclude(
         cohort=dict(cohort),
         about={name: text for name, text in config.about.resolved().items() if text},
         notices=list(notices),
-        verdict=verdict_of(limits, judged, controls, reasons),
+        verdict=verdict_of(limits, judged, controls, reasons, unplanted),
         limits=limits,
         findings=judged,
         controls=list(controls),
@@ -103,7 +105,9 @@ def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
             "rescored": "" if back else results.rescored if kept else today,
             "first": None if back else first,
             "findings": judged,
-            "verdict": verdict_of(limits, judged, results.controls, results.verdict.kept_open),
+            "verdict": verdict_of(
+                limits, judged, results.controls, results.verdict.kept_open, results.verdict.unplanted
+            ),
             "minimum_cell": cell,
             "about": results.about | _about(results, config, today),
             "settings": results.settings | {"appetite": config.appetite.resolved()},

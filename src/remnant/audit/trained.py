@@ -77,7 +77,7 @@ def audit_trained(
         "checkpoints": dict(material.checkpoints),
         **digests_of(material),
     }
-    with Run.start(out, "audit", settings, resume=resume) as run:
+    with Run.start(out, "audit", settings, resume=resume, changing=("minutes",)) as run:
         parts: dict[str, Any] = audit_model(run, material, config, quiet=quiet)
         parts["cohort"] |= {"folds": len(trained.models), "split over folds": split}
         own = parts.pop("sections")

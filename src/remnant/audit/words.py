@@ -24,6 +24,17 @@ def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     )
 
 
+def would_tell(patients: int | None) -> str:
+    """Behind a sentence of a limit that the interval's width leaves open: how many would tell; empty for no number."""
+    return f" About {patients:,} patients would tell." if patients else ""
+
+
+def unshown(unplanted: str) -> str:
+    """Why silence clears nobody where no control was to show that the attack can succeed; `unplanted`: why none was planted."""
+    why = f"no leak was planted ({unplanted})" if unplanted else "no planted leak was looked for"
+    return f"Nobody knows whether the attack could have succeeded: {why}."
+
+
 def exposed_few(finding: Finding) -> str:
     """An exposure of so few patients that no interval can be held against a limit."""
     what = f"{statistic_of(finding)} {measured(finding)} ({seen_by(finding)})"
@@ -60,7 +71,7 @@ def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
     if passing:
         more = f" About {min(passing):,} patients would tell whether it is outside."
     elif needed and len(needed) == len(undecided):
-        more = f" About {max(needed):,} patients would tell."
+        more = would_tell(max(needed))
     return f"Cannot tell whether the model is within the risk appetite.{more}"
 
 

@@ -132,12 +132,14 @@ class Verdict(ResultsPart):
     """What the audit says of the model: `sentence` first, then a `reason` each.
 
     `kept_open`: what beside limits and controls keeps the audit from clearing a model, also where it is outside.
+    `unplanted`: why no member was planted; empty where some were, or nobody said.
     """
 
     ruling: Ruling
     sentence: str
     reasons: list[str] = pydantic.Field(default_factory=list)
     kept_open: list[str] = pydantic.Field(default_factory=list)
+    unplanted: str = ""
     judged: list[Judged] = pydantic.Field(default_factory=list)
 
 

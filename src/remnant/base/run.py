@@ -44,12 +44,20 @@ class Run:
 
     @classmethod
     def start(
-        cls, path: Path, study: str, config: Mapping[str, Any], *, resume: bool, growing: Collection[str] = ()
+        cls,
+        path: Path,
+        study: str,
+        config: Mapping[str, Any],
+        *,
+        resume: bool,
+        growing: Collection[str] = (),
+        changing: Collection[str] = (),
     ) -> Self:
         """Make the directory, or with `resume` go on in it; it is held against other processes from here on, until the end of
         the `with` that the run is used in.
 
-        Of the settings in `growing`, which are lists, the run may be asked for more than it was started with (`asks_more`).
+        Of the settings in `growing`, which are lists, the run may be asked for more than it was started with (`asks_more`);
+        those in `changing`, which make no number another, may differ, and the new ones are kept.
         Raises `RemnantError` when it belongs to another study or to other settings, when it is not empty and not a
         run, when it holds a run and `resume` was not asked for, or when another process is working in it.
         """
@@ -60,7 +68,7 @@ class Run:
             # Again, now that nobody else can: another process may have begun meanwhile.
             cls.free(path, study, resume=resume)
             if (run.path / "run.json").exists():
-                run._require_continued(config, growing)
+                run._require_continued(config, growing, changing)
             else:
                 run._begin(study, config)
         except BaseException:
@@ -68,7 +76,9 @@ class Run:
             raise
         return run
 
-    def _require_continued(self, config: Mapping[str, Any], growing: Collection[str]) -> None:
+    def _require_continued(
+        self, config: Mapping[str, Any], growing: Collection[str], changing: Collection[str]
+    ) -> None:
         """Raise `RemnantError` where the run cannot be gone on with: purged, of another version or of other settings."""
         if not (self.private / "key").exists() and not self.results.exists():
             raise self._purged()
@@ -79,12 +89,16 @@ class Run:
                 "not belong together, so choose another --out."
             )
         grown = self.asks_more(config, growing)
-        differing = _differences(read_json(self.path / "config.json"), {**config, **grown})
+        before = read_json(self.path / "config.json")
+        changed = {key: config[key] for key in changing if key in config}
+        differing = _differences({**before, **changed}, {**config, **grown})
         if differing:
             raise RemnantError(
                 f"{self.path} was started with other settings ({', '.join(differing)}); "
                 "give the same, or choose another --out."
             )
+        if {**before, **changed} != before:
+            write_json(self.path / "config.json", {**before, **changed})
 
     def _begin(self, study: str, config: Mapping[str, Any]) -> None:
         self.path.chmod(0o700)

@@ -1,0 +1,45 @@
+"""An audit that is gone on with in another time than it was begun with: which of its finished cells still hold."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from remnant.base.files import read_json, write_json
+from remnant.base.run import Run
+
+
+def is_done(run: Run, piece: str) -> bool:
+    """Whether a piece of the forecast, an attack or a control, is finished."""
+    return any(_cell(run, name).exists() for name in (piece, f"attack-{piece}"))
+
+
+def forget_stopped(run: Run, minutes: float | None) -> None:
+    """Let a first shadow model that was stopped for want of time be trained again where now there are other `minutes`."""
+    first = _cell(run, "shadow-0")
+    if first.exists() and not read_json(first)["trained"] and _planned(run).get("minutes", 0) != minutes:
+        first.unlink()
+
+
+def keep_what_holds(run: Run, minutes: float | None, attacks: Sequence[str], shadows: int) -> None:
+    """Remove the finished cells that looked with other scoring `attacks`, or by another number of `shadows`, than are run now.
+
+    The planted, and networks of the same training, are looked at by every attack; the calibrated attack reads all of these.
+    """
+    was, now = _planned(run), {"minutes": minutes, "attacks": list(attacks), "shadows": shadows}
+    stale: list[str] = []
+    if was and was["attacks"] != now["attacks"]:
+        stale += ["planted", "recipe", "shadow-*"]
+    if was and was["shadows"] != shadows:
+        stale += ["planted", "recipe", "attack-references"]
+    for pattern in stale:
+        for path in _cell(run, "").parent.glob(f"{pattern}.json"):
+            path.unlink(missing_ok=True)
+    write_json(_cell(run, "plan"), now)
+
+
+def _planned(run: Run) -> dict[str, Any]:
+    return read_json(_cell(run, "plan")) if _cell(run, "plan").exists() else {}
+
+
+def _cell(run: Run, name: str) -> Path:
+    return run.path / "cells" / f"{name}.json"
