@@ -235,3 +235,16 @@ def test_scores_need_no_pytorch(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split()[-3:] == ["code", "1", "False"], done.stderr
     assert (tmp_path / "scores-audit" / "report.html").is_file()
+
+
+def test_of_a_large_table_the_blind_baseline_asks_so_many_by_lot(tmp_path, monkeypatch):
+    """Sites that differ are seen among them, too, and the scores are those of all."""
+    monkeypatch.setattr("remnant.audit.table.MOST", 40)
+    site = ["A"] * 200 + ["B"] * 200
+    path = tmp_path / "scores.csv"
+    rows = [f"p{i},{int(i < 200)},{i % 7 + i / 1000},{site[i]}" for i in range(400)]
+    path.write_text("\n".join(["patient,member,score,site", *rows]))
+    found = audit_scores(path, AuditConfig(), tmp_path / "run")
+    blind = next(one for one in found.controls if one.kind == "blind")
+    assert blind.n == 80 and blind.passed is False
+    assert all(one.n == 400 for one in found.findings)
