@@ -435,7 +435,8 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant):
     path = folder(text=LEARNED % (True, item(member="i < 14")))
     code, _, printed = remnant("audit", path, "--check")
     assert code == 3 and printed.splitlines() == [
-        "1. No attack that applies measures attribute disclosure; `attribute = false` in [appetite] leaves it out.",
+        "1. No attack that applies measures attribute disclosure; give age or sex (of nnU-Net, columns of patients.csv), or "
+        "leave it out by `attribute = false` in [appetite] (audit.toml or --config).",
         f"{path} can be audited, and would clear nobody so.",
     ]
     few = item(member="i < 5", age="20 + i")

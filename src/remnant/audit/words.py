@@ -51,7 +51,10 @@ def not_surely(finding: Finding, limit: Limit) -> str:
 
 def not_measured(limit: Limit) -> str:
     """Why a limit has no finding."""
-    return f"No attack that applies measures {LIMITS[limit.name]}; `{limit.name} = false` in [appetite] leaves it out."
+    # A folder of trained folds has no audit.toml.
+    give = "give age or sex (of nnU-Net, columns of patients.csv), or " if limit.name == "attribute" else ""
+    leave = f"leave it out by `{limit.name} = false` in [appetite] (audit.toml or --config)"
+    return f"No attack that applies measures {LIMITS[limit.name]}; {give}{leave}."
 
 
 def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:

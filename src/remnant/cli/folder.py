@@ -67,8 +67,11 @@ def audit_folder(
         checked(folder, found["faults"], found["doubts"])
 
 
-def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str]) -> NoReturn:
-    """Say what a check found: `faults` for which there is no audit, and `doubts` for which it would clear nobody."""
+def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str], notes: Sequence[str] = ()) -> NoReturn:
+    """Say what a check found: `notes` of what is assumed, `faults` for which there is no audit, and `doubts` for which it would
+    clear nobody."""
+    for note in notes:
+        print(note)
     for number, said in enumerate([*faults, *doubts], 1):
         print(f"{number}. {said}")
     if faults:

@@ -59,7 +59,7 @@ def audit_folds(
         return
     material, _ = material_of(read_trained(folder, beside.data, beside.splits), beside.fold, Seeds(config.seed))
     if task == "check":
-        checked(folder, [], doubts_of(material, config))
+        checked(folder, [], doubts_of(material, config), material.notes)
     pieces, not_run = forecast_trained(material, config)
     for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
         print(line)
