@@ -49,14 +49,15 @@ test-full: setup chromium
 goldens: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.studies.goldens
 
-# One slow test opens the report in a browser. Installed only where this user may.
+# Slow tests open the report in a browser, and have label maps judged by dciodvfy of dicom3tools. Installed only where this user may.
 chromium:
-	@for browser in chromium chromium-browser google-chrome; do command -v $$browser >/dev/null && exit 0; done; \
+	@for browser in chromium chromium-browser google-chrome; do \
+	  command -v $$browser >/dev/null && command -v dciodvfy >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
 	else echo "chromium is not installed and may not be from here; the browser tests will fail." >&2; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
 	  echo "chromium is not installed, and there is no apt-get; the browser tests will fail." >&2; exit 0; fi; \
-	$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium fonts-liberation >/dev/null
+	$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium fonts-liberation dicom3tools >/dev/null
 
 # runs/ stays: it may hold results, and patient data that only `remnant purge` knows.
 clean:
