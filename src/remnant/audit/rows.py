@@ -14,7 +14,7 @@ from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc, tied_share
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, membership_test
-from remnant.measure.tpr import members_at_top, true_positive_p, true_positive_rate
+from remnant.measure.tpr import low_places, members_at_top, true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"
 MOST_VALUES = 10  # of a score, of no more of which its AUC and rates give the number of patients with each back
@@ -77,12 +77,10 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "fewest": _smallest_cell(members, others, tied),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    named_first: list[Statistic] = ["auc", "advantage", "tpr_at_10_fpr"]
-    low = members_at_top(members, others)
-    own = {
-        name: level * part
-        for name, part in parts_of([*named_first, "tpr_at_lowest_fpr"] if low else named_first).items()
-    }
+    statistics: list[Statistic] = ["auc", "advantage", "tpr_at_10_fpr"]
+    if low_places(n):
+        statistics.append("tpr_at_lowest_fpr")
+    own = {name: level * part for name, part in parts_of(statistics).items()}
     auc = ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"]))
     # The same halves for both levels.
     state = seeds.bit_generator.state

@@ -30,6 +30,11 @@ class Top:
 TIMES = 10
 
 
+def low_places(non_members: int) -> list[int]:
+    """Those of `PLACES` that a new one exceeds with a low chance where so many non-members are known; none of fewer than 99."""
+    return [place for place in PLACES if place / (non_members + 1) <= LOW]
+
+
 def members_at_top(
     members: np.ndarray, non_members: np.ndarray, level: float = 0.95, alpha: float = 0.01
 ) -> Top | None:
@@ -42,7 +47,7 @@ def members_at_top(
     """
     members, non_members = per_patient(members, "members"), per_patient(non_members, "non-members")
     m, n = len(members), len(non_members)
-    places = [place for place in PLACES if place / (n + 1) <= LOW]
+    places = low_places(n)
     if not places or not m:
         return None
     falling = np.sort(non_members)[::-1]

@@ -1,9 +1,8 @@
 """The attacks on a checkpoint (`methods.METHODS`) as an audit runs them, each with what its candidates are held against."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -95,86 +94,83 @@ CONTROLS: dict[str, Callable[[methods.Attack], Tensor]] = {
 }
 
 
-def draw(
-    method: str,
-    controls: tuple[str, ...],
-    access: SeenWeights,
-    own: Images | None,
-    settings: AttackSettings,
-    work: Work,
-) -> list[Candidates]:
-    """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
-    attack = _under_way(access, settings, work)
-    return [Candidates(METHODS[method].words, _of(method, attack), {name: CONTROLS[name](attack) for name in controls})]
+@dataclass(frozen=True)
+class Drawing:
+    """What an attack of the list does by one of `METHODS`, held against the controls of these names."""
 
+    method: str
+    controls: tuple[str, ...]
 
-def _cost(
-    method: str,
-    controls: tuple[str, ...],
-    access: SeenWeights,
-    own: Images | None,
-    settings: AttackSettings,
-    work: Work,
-) -> float:
-    attack = _under_way(access, settings, work)
-    parts = {method: partial(_of, method), **{name: CONTROLS[name] for name in controls}}
+    def run(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> list[Candidates]:
+        """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
+        attack = _under_way(access, settings, work)
+        beside = {name: CONTROLS[name](attack) for name in self.controls}
+        return [Candidates(METHODS[self.method].words, _of(self.method, attack), beside)]
 
-    def made(name: str, short: AttackSettings) -> Tensor:
-        return parts[name](replace(attack, settings=short))
+    def cost(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> float:
+        """Seconds of all that `run` draws, at the most."""
+        attack = _under_way(access, settings, work)
+        parts = {self.method: partial(_of, self.method), **{name: CONTROLS[name] for name in self.controls}}
 
-    return sum(seconds_of(name, attack.settings, partial(made, name), attack.asked.classes) for name in parts)
+        def made(name: str, short: AttackSettings) -> Tensor:
+            return parts[name](replace(attack, settings=short))
 
+        return sum(seconds_of(name, attack.settings, partial(made, name), attack.asked.classes) for name in parts)
 
-def _applies(method: str, target: Audited, candidates: Images, own: Images | None) -> str:
-    shapes = {tuple(image.shape) for image in candidates.images}
-    shape = next(iter(shapes))
-    if target.head.task != "classification" or len(shapes) > 1 or len(shape) != 3 or shape[1] != shape[2]:
-        return FOR
-    if target.forward is not target.module:
-        return "several networks answer, or one through a window"
-    if METHODS[method].batch_norm and not batch_norms(target.module):
-        return NO_STATISTICS
-    if method == "gmi":
+    def applies(self, target: Audited, candidates: Images, own: Images | None) -> str:
+        """As `Attack.applies`."""
+        shapes = {tuple(image.shape) for image in candidates.images}
+        shape = next(iter(shapes))
+        if target.head.task != "classification" or len(shapes) > 1 or len(shape) != 3 or shape[1] != shape[2]:
+            return FOR
+        if target.forward is not target.module:
+            return "several networks answer, or one through a window"
+        if METHODS[self.method].batch_norm and not batch_norms(target.module):
+            return NO_STATISTICS
+        if not METHODS[self.method].layers:
+            return ""
+        if not batch_norms(target.module) and not attentions(target.module):
+            return ASKS_NOTHING
+        try:
+            Goals(weights_of(_Logits(target.module, target.head)), InputRange(shape[1], shape[0]), GoalSettings())
+        # Of a stranger's network, whose layers may be called, and answer, in any way.
+        except Exception as error:
+            if lacks_memory(error):
+                raise
+            return f"what enters the network's layers cannot be read ({short(error, 80)})"
         return ""
-    if not batch_norms(target.module) and not attentions(target.module):
-        return ASKS_NOTHING
-    try:
-        Goals(weights_of(_Logits(target.module, target.head)), InputRange(shape[1], shape[0]), GoalSettings())
-    # Of a stranger's network, whose layers may be called, and answer, in any way.
-    except Exception as error:
-        if lacks_memory(error):
-            raise
-        return f"what enters the network's layers cannot be read ({short(error, 80)})"
-    return ""
 
-
-def _suits(method: str, described: Description) -> str:
-    if why := classifies_or_segments(described):
-        return why
-    if described.task not in (None, "classifier") or described.dimensions not in (None, 2):
-        return FOR
-    if METHODS[method].batch_norm and not described.statistics.layers:
-        return "statistics of BatchNorm, which guide it, are not in the file"
-    attends = any("in_proj_weight" in layer.shapes for layer in described.layers)
-    if method != "gmi" and not described.statistics.layers and not attends:
-        return "neither statistics of BatchNorm nor PyTorch's self-attention, one of which guides it, is in the file"
-    return ""
+    def suits(self, described: Description) -> str:
+        """As `Attack.suits`."""
+        if why := classifies_or_segments(described):
+            return why
+        if described.task not in (None, "classifier") or described.dimensions not in (None, 2):
+            return FOR
+        if METHODS[self.method].batch_norm and not described.statistics.layers:
+            return "statistics of BatchNorm, which guide it, are not in the file"
+        attends = any("in_proj_weight" in layer.shapes for layer in described.layers)
+        if METHODS[self.method].layers and not described.statistics.layers and not attends:
+            return (
+                "neither statistics of BatchNorm nor PyTorch's self-attention, one of which guides it, is in the file"
+            )
+        return ""
 
 
 def listed(method: str, words: str, source: str, *, controls: tuple[str, ...]) -> Attack:
-    """The method as an attack of the list, held against the `controls` of these names."""
-    fixed: dict[str, Any] = {"applies": partial(_applies, method), "suits": partial(_suits, method)}
+    """The method as an attack of the list."""
+    drawing = Drawing(method, controls)
     return Attack(
         method,
         words,
         access="weights",
         claim="candidates",
-        run=partial(draw, method, controls),
+        run=drawing.run,
         source=source,
+        applies=drawing.applies,
         settings=ListedSettings,
-        cost=partial(_cost, method, controls),
+        cost=drawing.cost,
         needs="a prior, which `remnant prior train` makes of public images",
-        **fixed,
+        suits=drawing.suits,
     )
 
 

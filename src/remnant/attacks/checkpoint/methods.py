@@ -84,13 +84,15 @@ class Method:
     """`tune` makes the generators of stage 1, one or one a class or none; `draw` gives candidates of them.
 
     Methods of one `tune` have one stage 1, bit for bit, under one seed: a study runs it once. `words` describe the
-    method in a report. `batch_norm`: whether it needs a CNN that stores statistics.
+    method in a report. `layers`: whether it is guided by what enters the target's layers, and `batch_norm`: whether it needs
+    a CNN that stores statistics of that.
     """
 
     tune: Callable[[Attack], Tuned]
     draw: Callable[[Attack, Tuned], Candidates]
     words: str
     batch_norm: bool = False
+    layers: bool = True
 
     @property
     def tunes(self) -> bool:
@@ -163,9 +165,9 @@ def _joint(attack: Attack, tuned: Tuned) -> Candidates:
 
 # The room's list of attacks on a checkpoint: a new one is a function and an entry here.
 METHODS: dict[str, Method] = {
-    "prior": Method(_untuned, _sample, "the untuned prior, which never saw the target"),
+    "prior": Method(_untuned, _sample, "the untuned prior, which never saw the target", layers=False),
     "pixels": Method(_untuned, _pixels, "DeepInversion, pixel by pixel, without a prior"),
-    "gmi": Method(_untuned, _gmi, "latent search in the untuned prior (GMI)"),
+    "gmi": Method(_untuned, _gmi, "latent search in the untuned prior (GMI)", layers=False),
     "joint": Method(
         _untuned,
         _joint,
