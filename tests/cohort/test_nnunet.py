@@ -3,7 +3,7 @@ import json
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nnunet import cases_of
+from remnant.cohort.nnunet_files import cases_of
 from remnant.cohort.read import read_cohort
 
 SECOND = {

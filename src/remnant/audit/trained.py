@@ -20,7 +20,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
 from remnant.engine.device import fabric
-from remnant.targets.adapters import Trained, adapter_of
+from remnant.targets.adapters import Trained, adapter_of, no_fold
 from remnant.targets.fold_models import fold_models, with_references
 
 TABLES = (
@@ -125,7 +125,7 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
     models, released = list(trained.models), None
     if fold is not None:
         if f"fold {fold}" not in trained.names:
-            raise RemnantError(f"There is no fold {fold} among {', '.join(trained.names)}; give one of these.")
+            raise RemnantError(no_fold(fold, trained.names))
         released = trained.names.index(f"fold {fold}")
     own = dealt(held_out, len(models), released, seeds)
     surplus = len(held_out) - len(own.held_out)

@@ -50,6 +50,19 @@ def audit_folds(
     quiet: bool,
 ) -> None:
     """Audit the folder, or only check it or say how long it takes."""
+    from remnant.base.run import Run
+    from remnant.targets.adapters import adapter_of
+
+    # Before PyTorch is imported and a scan prepared, which takes long: most mistakes are in names and folders.
+    if task == "audit":
+        Run.free(place, "audit", resume=resume)
+    adapter = adapter_of(folder)
+    faults = adapter.faults(folder, **vars(beside)) if adapter else []
+    if faults and task == "check":
+        checked(folder, faults, [])
+    for fault in faults:
+        raise RemnantError(fault)
+
     from remnant.audit.doubts import doubts_of
     from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained
     from remnant.base.seeds import Seeds

@@ -14,22 +14,21 @@ session_id, age and sex. labels.csv in it, where there is one, merges the values
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.texts import counted
 from remnant.cohort.case import OWN, Case, Cohort, LabelScheme, Note
+from remnant.cohort.nnunet_files import channels_of, ending_of, files_of, people_of, row_of
 from remnant.cohort.people import parse_age, parse_sex
-from remnant.cohort.table import make_cohort, own_scheme, read_schemes, read_table
+from remnant.cohort.table import make_cohort, own_scheme, read_schemes
 
 # At most 18 digits, as everybody else's integers have.
 WHOLE = re.compile(r"-?[0-9]{1,18}")
-PATIENTS = "patients.csv"
 PEOPLE = "write patients.csv with the columns case and subject_id (their person's id)"
 LOOKED_FOR = "nnU-Net (dataset.json, imagesTr and labelsTr)"
-ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".mgz")
 IGNORE = "ignore"
 
 
@@ -48,10 +47,10 @@ def read(directory: Path) -> Cohort:
     notes: list[Note] = []
     scheme = _scheme(about, directory, notes)
     channel = _channel(about, directory, notes)
-    people = _people(directory)
+    people = people_of(directory)
     cases = []
-    for name, image, labels in _files(about, channel, directory):
-        row = _row(people, name, directory)
+    for name, image, labels in files_of(about, channel, directory):
+        row = row_of(people, name, directory)
         cases.append(
             Case(
                 patient=row.get("subject_id", name),
@@ -63,53 +62,9 @@ def read(directory: Path) -> Cohort:
             )
         )
     if not cases:
-        raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_{channel}{_ending(about)}.")
+        raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_{channel}{ending_of(about)}.")
     schemes = read_schemes(directory / "labels.csv", "label") | {scheme.name: scheme}
     return make_cohort(directory, cases, schemes, "labels.csv", notes, PEOPLE)
-
-
-@dataclass(frozen=True)
-class RawCase:
-    """A case as nnU-Net itself reads it: `images`, one a channel, and `labels`; whose it is, and his age and sex where known."""
-
-    images: tuple[Path, ...]
-    labels: Path
-    patient: str
-    age: float | None
-    sex: str | None
-
-
-def cases_of(directory: Path) -> dict[str, RawCase]:
-    """Every training case by name, with all of its channels.
-
-    Raises `RemnantError` as `read` does, and for a file that is not there.
-    """
-    about = read_json(directory / "dataset.json")
-    people = _people(directory)
-    channels = sorted(map(int, _channels(about, directory)))
-    listed = [_files(about, f"{number:04d}", directory) for number in channels]
-    by_name = [{name: image for name, image, _ in files} for files in listed]
-    found = {}
-    for name, _, labels in listed[0]:
-        images = tuple(files[name] for files in by_name if name in files)
-        if len(images) < len(channels):
-            raise RemnantError(
-                f"The case {name} of {directory} lacks one of {len(channels)} channels; copy it to imagesTr."
-            )
-        if missing := next((path for path in (*images, labels) if not path.is_file()), None):
-            raise RemnantError(f"{missing} does not exist, and the case {name} needs it; copy it there.")
-        row = _row(people, name, directory)
-        found[name] = RawCase(
-            images, labels, row.get("subject_id", name), parse_age(row.get("age", "")), parse_sex(row.get("sex", ""))
-        )
-    if not found:
-        raise RemnantError(f"{directory} holds no training case; looked for imagesTr/*_0000{_ending(about)}.")
-    return found
-
-
-def knows_people(directory: Path) -> bool:
-    """Whether patients.csv says whose cases are one person's."""
-    return (directory / PATIENTS).is_file()
 
 
 def _scheme(about: dict, directory: Path, notes: list[Note]) -> LabelScheme:
@@ -169,7 +124,7 @@ def _regions(values: dict[str, list[int]], order: object, directory: Path) -> La
 
 def _channel(about: dict, directory: Path, notes: list[Note]) -> str:
     """The suffix of the channel that counts, such as 0000."""
-    channels = _channels(about, directory)
+    channels = channels_of(about, directory)
     first = min(channels, key=int)
     if len(channels) > 1:
         notes.append(
@@ -179,74 +134,3 @@ def _channel(about: dict, directory: Path, notes: list[Note]) -> str:
             )
         )
     return f"{int(first):04d}"
-
-
-def _channels(about: dict, directory: Path) -> dict[str, str]:
-    """Name by number."""
-    channels = about.get("channel_names") or about.get("modality") or {"0": "image"}
-    if not isinstance(channels, dict) or not all(re.fullmatch(r"[0-9]{1,4}", str(number)) for number in channels):
-        raise RemnantError(f"{directory / 'dataset.json'} must number its channels in channel_names; mend it.")
-    return channels
-
-
-def _ending(about: dict) -> str:
-    return str(about.get("file_ending", ENDINGS[0]))
-
-
-def _people(directory: Path) -> dict[str, dict[str, str]] | None:
-    if not knows_people(directory):
-        return None
-    rows = read_table(directory / PATIENTS, ("case", "subject_id")).to_dict("records")
-    return {row["case"]: row for row in rows}
-
-
-def _row(people: dict[str, dict[str, str]] | None, name: str, directory: Path) -> dict[str, str]:
-    """What patients.csv says of a case, nothing where there is none."""
-    if people is not None and name not in people:
-        raise RemnantError(f"{directory / PATIENTS} has no row for the case {name}; add it.")
-    return people[name] if people is not None else {}
-
-
-def _files(about: dict, channel: str, directory: Path) -> list[tuple[str, Path, Path]]:
-    """Name, image and label map of every training case, in the order of names."""
-    if about.get("dataset"):
-        try:
-            return sorted(
-                (str(name), directory / entry["images"][int(channel)], directory / entry["label"])
-                for name, entry in about["dataset"].items()
-            )
-        except (AttributeError, IndexError, KeyError, TypeError):
-            raise RemnantError(
-                f"{directory / 'dataset.json'} must list the images, one a channel, and the label of every case of 'dataset'; "
-                "mend it."
-            ) from None
-    listed = about.get("training")
-    if listed:
-        try:
-            pairs = [(directory / entry["image"], directory / entry["label"]) for entry in listed]
-        except (TypeError, KeyError):
-            raise RemnantError(
-                f"{directory / 'dataset.json'} must list image and label of every entry of 'training'; mend it."
-            ) from None
-        found = []
-        for image, labels in pairs:
-            stem, ending = _split(image, channel)
-            with_suffix = image.with_name(f"{stem}_{channel}{ending}")
-            found.append((stem, with_suffix if with_suffix.is_file() else image, labels))
-        return sorted(found)
-    ending = _ending(about)
-    if ending not in ENDINGS:
-        raise RemnantError(f"The files of {directory} end in {ending!r}; convert them to one of {', '.join(ENDINGS)}.")
-    found = []
-    for image in sorted((directory / "imagesTr").glob(f"*_{channel}{ending}")):
-        stem, _ = _split(image, channel)
-        found.append((stem, image, directory / "labelsTr" / f"{stem}{ending}"))
-    return found
-
-
-def _split(image: Path, channel: str) -> tuple[str, str]:
-    """The case's name and the ending of an image's file name."""
-    for ending in ENDINGS:
-        if image.name.endswith(ending):
-            return image.name.removesuffix(ending).removesuffix(f"_{channel}"), ending
-    raise RemnantError(f"{image} must end in one of {', '.join(ENDINGS)}; convert it and list it by its new name.")

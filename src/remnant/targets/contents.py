@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from remnant.base.errors import RemnantError
+from remnant.targets.adapters.nnunet import WEIGHTS
 from remnant.targets.bundle import Bundle, Entry
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.telling import in_file, in_text
@@ -41,7 +42,6 @@ KNOWN: tuple[tuple[str, str], ...] = (
 )
 NNUNET = "nnU-Net results"  # a layout
 NEEDED = ("plans.json", "dataset.json")
-WEIGHTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")  # the first that a fold has
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from tests.targets.exported import DATASET, PLANS
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nnunet import cases_of
+from remnant.cohort.nnunet_files import cases_of
 from remnant.targets.adapters import adapter_of, nnunet
 
 SET, MODEL = "Dataset004_Hippocampus", "nnUNetTrainer__nnUNetPlans__3d_fullres"
@@ -205,13 +207,69 @@ def test_nnunetv2_is_not_installed(root, monkeypatch):
 
 
 def test_the_command_ends_with_2_and_one_sentence(root, remnant):
-    results, raw = folders(root)
+    results, _ = folders(root)
     code, said, _ = remnant("audit", results, "--out", root / "run")
     assert code == 2 and len(said) == 1 and "add --data" in said[0]
-    (results / "fold_2" / "checkpoint_final.pth").unlink()
-    code, said, _ = remnant("audit", results, "--data", raw, "--check")
-    assert code == 2 and "fold_2 has no checkpoint_final.pth" in said[0]
     assert not (root / "run").exists()
+
+
+def test_a_check_says_all_at_once(root, remnant):
+    results, raw = folders(root)
+    for fold in (1, 2):
+        (results / f"fold_{fold}").rename(results / f"old_{fold}")
+    for path in results.glob("fold_0/validation/*"):
+        path.unlink()
+    (results / "fold_0" / "checkpoint_final.pth").unlink()
+    (raw / "dataset.json").write_text(json.dumps(ABOUT | {"channel_names": {"0": "CT"}}))
+    code, _, printed = remnant("audit", results, "--data", raw, "--fold", 7, "--check")
+    told = (
+        "has 1 fold, and",
+        "fold_0 has no checkpoint_final.pth",
+        "channel_names of the two dataset.json differ",
+        "fold_0 has no validation",
+        "There is no fold 7 among fold 0",
+    )
+    lines = printed.splitlines()
+    assert code == 2 and len(lines) == len(told), printed
+    for number, (line, words) in enumerate(zip(lines, told, strict=True), 1):
+        assert line.startswith(f"{number}. ") and words in line
+
+
+def test_what_follows_from_a_fault_is_not_told_besides(root):
+    results, raw = folders(root)
+    (results / "plans.json").unlink()
+    (results / "dataset.json").unlink()
+    assert [one.partition(";")[0] for one in nnunet.faults(results, raw, None)] == [
+        f"{results} has no plans.json",
+        f"{results} has no dataset.json",
+    ]
+
+
+@pytest.mark.parametrize("task", [["--check"], ["--estimate"], []])
+@pytest.mark.parametrize("fault", ["one fold", "no validation", "other data", "no dataset.json", "other cases"])
+def test_a_fault_that_names_tell_is_told_without_heavy_imports(root, fault, task):
+    results, raw = folders(root)
+    if fault == "one fold":
+        for fold in (1, 2):
+            (results / f"fold_{fold}").rename(results / f"old_{fold}")
+    elif fault == "no validation":
+        for path in results.glob("fold_*/validation/*"):
+            path.unlink()
+    elif fault == "other data":
+        (raw / "dataset.json").write_text(json.dumps(ABOUT | {"channel_names": {"0": "CT"}}))
+    elif fault == "no dataset.json":
+        (raw / "dataset.json").unlink()
+    else:
+        (raw / "imagesTr" / "hip_4_0000.nii.gz").rename(raw / "imagesTr" / "hip_44_0000.nii.gz")
+        (raw / "labelsTr" / "hip_4.nii.gz").rename(raw / "labelsTr" / "hip_44.nii.gz")
+    program = (
+        "import sys\nfrom remnant.cli import main\n"
+        f"sys.argv = {['remnant', 'audit', str(results), '--data', str(raw), '--out', str(root / 'run'), *task]!r}\n"
+        "try: main()\nexcept SystemExit as stop:\n"
+        "    print(stop.code, [name for name in ('torch', 'nnunetv2', 'pandas', 'nibabel') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "2 []", done.stderr
 
 
 def test_plans_may_not_name_other_code(root):

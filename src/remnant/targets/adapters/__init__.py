@@ -1,7 +1,7 @@
 """Folders that a framework's training leaves behind, as targets: what trained, on whom, and how its scans are prepared."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -39,8 +39,16 @@ class Adapter(Protocol):
     def recognises(self, folder: Path) -> bool:
         """Whether the folder is one of this framework's; quick, and without its libraries."""
 
+    def faults(self, folder: Path, data: Path | None, splits: Path | None, fold: int | None = None) -> list[str]:
+        """All that is wrong, a sentence each, as far as it can be told in no time: without PyTorch and its own libraries."""
+
     def read(self, folder: Path, data: Path | None, splits: Path | None, tell: Callable[[str], None]) -> Trained:
         """All of it, `tell` saying what takes long. Raises `RemnantError` with one sentence for what does not fit."""
+
+
+def no_fold(fold: int, names: Sequence[str]) -> str:
+    """The sentence for a `fold` that is none of those there are."""
+    return f"There is no fold {fold} among {', '.join(names)}; give one of these."
 
 
 def adapter_of(folder: Path) -> Adapter | None:

@@ -8,18 +8,22 @@ read as data, and plans.json may name networks and layers of nnU-Net's own packa
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.texts import counted, short
-from remnant.targets.adapters import Trained
+from remnant.cohort.nnunet_files import RawCase, cases_of
+from remnant.targets.adapters import Trained, no_fold
+
+T = TypeVar("T")
 
 PREPARED = "nnUNet_preprocessed"  # the folder, and the variable that says where it is
 SPLITS = "splits_final.json"
+WEIGHTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")  # the first that a fold has
 # What must be alike in the data that trained and the data that are handed over.
 ALIKE = ("channel_names", "modality", "labels", "regions_class_order")
 
@@ -36,6 +40,11 @@ class Results:
     folds: tuple[int, ...]
     checkpoints: tuple[Path, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the models are called."""
+        return tuple(f"fold {fold}" for fold in self.folds)
+
 
 def recognises(folder: Path) -> bool:
     """Whether the folder has trained folds."""
@@ -44,62 +53,113 @@ def recognises(folder: Path) -> bool:
     )
 
 
+def faults(folder: Path, data: Path | None, splits: Path | None, fold: int | None = None) -> list[str]:
+    """Everything wrong that names and small files tell, a sentence each: without PyTorch, and no image is opened."""
+    found = _looked_at(folder, data, splits)
+    folds = found.results.folds
+    none = [no_fold(fold, found.results.names)] if folds and fold is not None and fold not in folds else []
+    return [*found.faults, *none]
+
+
 def read(folder: Path, data: Path | None, splits: Path | None, tell: Callable[[str], None]) -> Trained:
     """The models of all folds, and the cases of `data`, nnUNet_raw/DATASET, prepared by nnunetv2; `splits`: a splits_final.json.
 
     Raises `RemnantError` for a folder with one fold or without a checkpoint of one, for data of another data set, where nobody
     says who was in which fold, and without nnunetv2.
     """
-    # Not before: a folder is recognised without pandas.
-    from remnant.cohort.nnunet import cases_of
-
-    results = results_of(folder)
-    raw = _raw(results, data)
-    cases = cases_of(raw)
-    held_out, notes = held_out_by(results, cases, splits)
-    if importlib.util.find_spec("nnunetv2") is None:
-        raise RemnantError(
-            "nnunetv2, which prepares the scans and predicts, is not installed; run `pip install 'remnant[nnunet]'`."
-        )
+    found = _looked_at(folder, data, splits)
+    for fault in found.faults:
+        raise RemnantError(fault)
+    assert found.raw
     from remnant.targets.adapters.nnunet_models import trained
 
-    return trained(results, raw, {name: cases[name] for name in held_out}, held_out, notes, tell)
+    cases = {name: found.cases[name] for name in found.held_out}
+    return trained(found.results, found.raw, cases, found.held_out, found.notes, tell)
 
 
 def results_of(folder: Path) -> Results:
-    """The folder's files, each looked for."""
-    for name in ("plans.json", "dataset.json"):
-        if not (folder / name).is_file():
-            raise RemnantError(
-                f"{folder} has no {name}; give the folder TRAINER__PLANS__CONFIGURATION as nnU-Net wrote it."
-            )
-    plans, dataset = read_json(folder / "plans.json"), read_json(folder / "dataset.json")
+    """The folder's files, each looked for; raises `RemnantError` for the first that does not serve."""
+    faults: list[str] = []
+    results = _results(folder, faults)
+    for fault in faults:
+        raise RemnantError(fault)
+    return results
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What lies there, as far as it serves, and all `faults`."""
+
+    results: Results
+    raw: Path | None
+    cases: Mapping[str, RawCase]
+    held_out: dict[str, int]
+    notes: list[str]
+    faults: list[str]
+
+
+def _looked_at(folder: Path, data: Path | None, splits: Path | None) -> _Found:
+    faults: list[str] = []
+    results = _results(folder, faults)
+    raw = _tried(faults, lambda: _raw(results, data), None)
+    cases = _tried(faults, lambda: cases_of(raw), None) if raw else None
+    held_out, notes = {}, []
+    if cases is not None and results.folds:
+        held_out, notes = _tried(faults, lambda: held_out_by(results, cases, splits), ({}, []))
+    elif results.folds:
+        # Whose cases they are cannot be told without the data, but whether anything tells it can.
+        _tried(faults, lambda: _held_out(results, (), splits), None)
+    if importlib.util.find_spec("nnunetv2") is None:
+        faults.append(
+            "nnunetv2, which prepares the scans and predicts, is not installed; run `pip install 'remnant[nnunet]'`."
+        )
+    return _Found(results, raw, cases or {}, held_out, notes, faults)
+
+
+def _tried(faults: list[str], look: Callable[[], T], otherwise: T) -> T:
+    try:
+        return look()
+    except RemnantError as error:
+        faults.append(str(error))
+        return otherwise
+
+
+def _results(folder: Path, faults: list[str]) -> Results:
+    """The folder's files as far as they serve; what is wrong with them is added to `faults`."""
+    plans = _tried(faults, lambda: _json(folder, "plans.json"), None)
+    dataset = _tried(faults, lambda: _json(folder, "dataset.json"), None)
     trainer, _, configuration = [*folder.resolve().name.split("__"), "", ""][:3]
     known = plans.get("configurations") if isinstance(plans, dict) else None
-    if not isinstance(known, dict) or configuration not in known:
+    if plans is not None and (not isinstance(known, dict) or configuration not in known):
         names = ", ".join(short(name) for name in known) if isinstance(known, dict) else "none"
-        raise RemnantError(
+        faults.append(
             f"{folder} is called by no configuration of its plans.json ({names}); keep nnU-Net's name "
             "TRAINER__PLANS__CONFIGURATION."
         )
-    if not isinstance(dataset, dict) or not isinstance(dataset.get("labels"), dict):
-        raise RemnantError(
-            f"{folder / 'dataset.json'} names no labels; copy it from the data set that trained the models."
-        )
+    if dataset is not None and not (isinstance(dataset, dict) and isinstance(dataset.get("labels"), dict)):
+        faults.append(f"{folder / 'dataset.json'} names no labels; copy it from the data set that trained the models.")
+        dataset = None
     folds = sorted(int(path.name[5:]) for path in folder.glob("fold_*") if path.name[5:].isdigit() and path.is_dir())
     if len(folds) < 2:
-        raise RemnantError(
+        faults.append(
             f"{folder} has {counted(len(folds), 'fold')}, and a model is compared with those of other folds; train another fold, "
             "or audit the one by a folder with audit.toml and target.py."
         )
-    return Results(folder, plans, dataset, trainer, configuration, tuple(folds), _checkpoints(folder, folds))
+    checkpoints = _tried(faults, lambda: _checkpoints(folder, folds), ())
+    plans = plans if isinstance(plans, dict) else {}
+    return Results(folder, plans, dataset or {}, trainer, configuration, tuple(folds), checkpoints)
+
+
+def _json(folder: Path, name: str) -> Any:
+    if not (folder / name).is_file():
+        raise RemnantError(
+            f"{folder} has no {name}; give the folder TRAINER__PLANS__CONFIGURATION as nnU-Net wrote it."
+        )
+    return read_json(folder / name)
 
 
 def _checkpoints(folder: Path, folds: list[int]) -> tuple[Path, ...]:
     """Of each fold the same kind: the first that all have."""
-    # Not before: a folder is recognised without PyTorch.
-    from remnant.targets.contents import WEIGHTS
-
     for name in WEIGHTS:
         found = tuple(folder / f"fold_{fold}" / name for fold in folds)
         if all(path.is_file() for path in found):
@@ -111,7 +171,7 @@ def _checkpoints(folder: Path, folds: list[int]) -> tuple[Path, ...]:
 
 
 def _raw(results: Results, data: Path | None) -> Path:
-    """The folder of the data set, if it is the one that trained the models."""
+    """The folder of the data set, if it is the one that trained the models, as far as these say."""
     name = short(results.plans.get("dataset_name", "DatasetXXX"))
     if data is None:
         raise RemnantError(f"The scans that trained {results.folder} are needed; add --data nnUNet_raw/{name}.")
@@ -120,7 +180,9 @@ def _raw(results: Results, data: Path | None) -> Path:
             f"{data} has no dataset.json; give --data the folder nnUNet_raw/{name}, with imagesTr and labelsTr."
         )
     own = read_json(data / "dataset.json")
-    if other := [key for key in ALIKE if not isinstance(own, dict) or own.get(key) != results.dataset.get(key)]:
+    if not isinstance(own, dict):
+        raise RemnantError(f"{data / 'dataset.json'} holds no table; copy it from the data set anew.")
+    if other := [key for key in ALIKE if results.dataset and own.get(key) != results.dataset.get(key)]:
         raise RemnantError(
             f"{data} is not the data set that trained {results.folder}: {other[0]} of the two dataset.json differ; give "
             f"--data nnUNet_raw/{name}."
@@ -133,7 +195,7 @@ def held_out_by(results: Results, cases: Mapping[str, Any], splits: Path | None)
 
     Raises `RemnantError` where nobody says who was held out, and for cases that the data lack.
     """
-    trained, held, source = _by_splits(results, splits) if splits else _by_validation(results, cases)
+    trained, held, source = _held_out(results, cases, splits)
     named = set().union(*trained, *held)
     if lacking := sorted(named - set(cases)):
         raise RemnantError(
@@ -160,6 +222,11 @@ def held_out_by(results: Results, cases: Mapping[str, Any], splits: Path | None)
 Sets = list[set[str]]
 
 
+def _held_out(results: Results, cases: Collection[str], splits: Path | None) -> tuple[Sets, Sets, str]:
+    """Of each fold who trained it and who did not, and by what that is known."""
+    return _by_splits(results, splits) if splits else _by_validation(results, cases)
+
+
 def _by_splits(results: Results, path: Path) -> tuple[Sets, Sets, str]:
     splits = read_json(path)
     try:
@@ -176,7 +243,7 @@ def _by_splits(results: Results, path: Path) -> tuple[Sets, Sets, str]:
     return trained, held, str(path)
 
 
-def _by_validation(results: Results, cases: Mapping[str, Any]) -> tuple[Sets, Sets, str]:
+def _by_validation(results: Results, cases: Collection[str]) -> tuple[Sets, Sets, str]:
     """From the validation of every fold; else by the splits that lie where nnU-Net keeps them."""
     ending = str(results.dataset.get("file_ending", ".nii.gz"))
     held = [

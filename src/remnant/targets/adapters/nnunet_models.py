@@ -15,7 +15,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.texts import short
 from remnant.cohort.images import Images, Label
-from remnant.cohort.nnunet import RawCase, knows_people
+from remnant.cohort.nnunet_files import RawCase, knows_people
 from remnant.engine.device import fabric, place
 from remnant.targets.adapters import Trained
 from remnant.targets.adapters.nnunet import Results
@@ -49,7 +49,7 @@ def trained(
     network = models[0].module
     return Trained(
         tuple(models),
-        tuple(f"fold {fold}" for fold in results.folds),
+        results.names,
         _images(results, raw, cases, predictor, tell),
         tuple(held_out[name] for name in cases),
         {
