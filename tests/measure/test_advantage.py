@@ -1,6 +1,7 @@
 """Membership advantage: right on average, and with intervals that cover the truth."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -26,7 +27,9 @@ SHIFTED = 2 * stats.norm.cdf(0.5) - 1
 @pytest.mark.parametrize(("shift", "true"), [(0.0, 0.0), (1.0, SHIFTED)])
 def test_the_interval_covers_the_best_threshold(shift, true):
     draw = np.random.default_rng(1)
-    found = [membership_advantage(draw.normal(shift, 1, 40), draw.normal(0, 1, 40), draw) for _ in range(400)]
+    found = [
+        membership_advantage(draw.normal(shift, 1, 40), draw.normal(0, 1, 40), draw).interval() for _ in range(300)
+    ]
     assert np.mean([one.low > true for one in found]) <= 0.05
     assert np.mean([one.high < true for one in found]) <= 0.025
     # A threshold learned on half of them is a little less than the best.
@@ -35,8 +38,40 @@ def test_the_interval_covers_the_best_threshold(shift, true):
 
 def test_groups_apart_have_all_of_it_and_equal_ones_nothing():
     draw = np.random.default_rng(0)
-    assert membership_advantage(np.arange(20) + 100.0, np.arange(20.0), draw).mean == 1
-    assert membership_advantage(np.zeros(20), np.zeros(20), draw).mean == 0
+    assert membership_advantage(np.arange(20) + 100.0, np.arange(20.0), draw).interval().mean == 1
+    assert membership_advantage(np.zeros(20), np.zeros(20), draw).interval().mean == 0
+
+
+def halved(members, others, draw):
+    """TPR - FPR of one halving: each half judged by the threshold that is best on the other."""
+    own, rest = (np.array_split(draw.permutation(group), [(len(group) + 1) // 2]) for group in (members, others))
+    gain = 0.0
+    for part in range(2):
+        threshold = best_threshold(own[1 - part], rest[1 - part])
+        gain += (own[part] > threshold).sum() / len(members) - (rest[part] > threshold).sum() / len(others)
+    return gain
+
+
+@pytest.mark.parametrize(("m", "n", "digits"), [(40, 43, 9), (13, 31, 9), (35, 24, 0)])
+def test_the_advantage_is_the_mean_over_halvings_and_hardly_depends_on_their_draw(m, n, digits):
+    draw = np.random.default_rng(2)
+    members, others = draw.normal(1, 1, m).round(digits), draw.normal(0, 1, n).round(digits)
+    single = [halved(members, others, draw) for _ in range(2000)]
+    found = [membership_advantage(members, others, draw).interval().mean for _ in range(8)]
+    assert np.mean(found) == pytest.approx(np.mean(single), abs=4 * np.std(single) / np.sqrt(2000))
+    assert np.std(single) > 0.04
+    assert np.ptp(found) < 0.02
+
+
+def test_a_draw_of_halves_costs_many_patients_seconds_at_most_and_is_the_same_for_one_seed():
+    draw = np.random.default_rng(4)
+    members, others = draw.normal(0.2, 1, 32_000), draw.normal(0, 1, 32_000)
+    started = time.process_time()
+    found = membership_advantage(members, others, np.random.default_rng(0))
+    assert time.process_time() - started < 5
+    assert found == membership_advantage(members, others, np.random.default_rng(0))
+    # Of so many a threshold learned on half is as good as the best.
+    assert found.interval().mean == pytest.approx(2 * stats.norm.cdf(0.1) - 1, abs=0.012)
 
 
 def test_the_interval_of_a_difference_is_newcombes():
@@ -66,9 +101,9 @@ def test_without_ties_between_groups_true_positives_at_a_rate_are_those_above_a_
 
 
 def test_few_patients_have_no_interval():
-    found = membership_advantage(np.arange(9.0), np.arange(20.0), np.random.default_rng(0))
+    found = membership_advantage(np.arange(9.0), np.arange(20.0), np.random.default_rng(0)).interval()
     assert np.isnan(found.low) and np.isnan(found.high) and not np.isnan(found.mean)
-    assert np.isnan(membership_advantage(np.ones(1), np.ones(5), np.random.default_rng(0)).mean)
+    assert np.isnan(membership_advantage(np.ones(1), np.ones(5), np.random.default_rng(0)).interval().mean)
 
 
 def test_the_best_threshold_is_that_of_brute_force():

@@ -82,11 +82,8 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         statistics.append("tpr_at_lowest_fpr")
     own = {name: level * part for name, part in parts_of(statistics).items()}
     auc = ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"]))
-    # The same halves for both levels.
-    state = seeds.bit_generator.state
-    found = membership_advantage(members, others, seeds)
-    seeds.bit_generator.state = state
-    advantage = ends(found, membership_advantage(members, others, seeds, 1 - own["advantage"]))
+    told = membership_advantage(members, others, seeds)
+    advantage = ends(told.interval(), told.interval(1 - own["advantage"]))
     at_rate = ends(
         *(true_positive_rate(members, others, FALSE_POSITIVES, one) for one in (0.95, 1 - own["tpr_at_10_fpr"]))
     )

@@ -12,7 +12,7 @@ GLOSSARY = {
     "Inference": "A recipient learns something of a person, such as that he trained the model, or his sex (WP 216).",
     "AUC": "How often a member scores higher than a non-member; 0.50 is chance, 1.00 certainty.",
     "Lower bound": "An interval's lower end that holds for all findings together; it lies below that of the 95% interval.",
-    "Membership advantage": "True minus false positive rate at a threshold that other patients set; 0 is chance.",
+    "Membership advantage": "TPR less FPR at a threshold of other patients, the mean over many halves; 0 is chance.",
     "True positive rate at 10% FPR": "The share of members recognised when 10% of non-members are taken for members.",
     "Identified at rank 1": "Of all images, the reconstruction resembles that of its own patient most.",
     "Youden's J": "Shares read right in both classes together, less one: the share of patients who are known, not guessed.",
