@@ -90,6 +90,8 @@ def test_the_manual_and_the_makefile_show_every_command():
         "prior",
         "protect",
         "rescore",
+        "serve",
+        "client",
     }
     assert [words[0] for words in commands(ROOT / "Makefile")] == ["phantom", "audit"]
 

@@ -15,6 +15,7 @@ from remnant.base.progress import say
 from remnant.cli import verbs
 from remnant.cli.attack import attack
 from remnant.cli.audit import audit
+from remnant.cli.client import client
 from remnant.cli.cohort import cohort
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
@@ -55,6 +56,7 @@ app.add_typer(phantom, name="phantom")
 app.add_typer(cohort, name="cohort")
 app.add_typer(prior, name="prior")
 app.add_typer(protect, name="protect")
+app.add_typer(client, name="client")
 app.add_typer(server, name="server")
 for command in (audit, rescore, serve, verbs.inspect, verbs.report, verbs.publish, verbs.purge):
     app.command()(command)

@@ -1,37 +1,26 @@
-"""Phantoms as DICOM series, the way scanners write them."""
+"""Phantoms as DICOM series, the way scanners write them, and a server that a test plays."""
 
+import functools
 import shutil
 from pathlib import Path
 
+import httpx
+import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import torch
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from tests.serve.client.played import CLASSES, GRID, SECRETS, Played, by_brightness
 
+from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
+from remnant.cohort.placing import place_scan
+from remnant.defenses.privacynet.networks import Networks, save_pair
+from remnant.defenses.privacynet.settings import privacynet_preset
+from remnant.serve.client.remote import Remote
 
 MR, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
-# What no byte that leaves may hold; each stands in the headers that `write_dicom` writes.
-SECRETS = {
-    "PatientName": "Zqarlow^Quillomene",
-    "PatientID": "ZQ77310048",
-    "PatientBirthDate": "19520317",
-    "PatientSex": "F",
-    "StudyDate": "20240229",
-    "StudyTime": "101533",
-    "AccessionNumber": "ACC9914402",
-    "StudyID": "ST551",
-    "StudyDescription": "Zerebrum nativ",
-    "SeriesDescription": "T1_MPRAGE_zq",
-    "ReferringPhysicianName": "Wexelbruegge^Ottokar",
-    "InstitutionName": "Klinikum Xylmar",
-    "StationName": "XYLMR03",
-    "Manufacturer": "Vendorovia",
-    "ManufacturerModelName": "Magnix 3T",
-    "DeviceSerialNumber": "SN660218",
-    "SoftwareVersions": "vx11",
-    "ProtocolName": "Hirn_zq",
-}
 
 
 def mr_slice(plane, place, number, series, study, frame):
@@ -131,7 +120,44 @@ def as_enhanced():
 
 
 @pytest.fixture(scope="session")
-def brain():
-    """A phantom's head, float32 (32, 32, 32), axes RAS+, and its affine."""
-    scan = BrainPhantoms(patients=1, side=32, seed=3).scan(0)
-    return scan.image, scan.affine
+def scans(tmp_path_factory):
+    """Two NIfTI files of two people, unlike in shape, spacing and place."""
+    folder, files = tmp_path_factory.mktemp("scans"), []
+    for number, side in ((0, 32), (1, 40)):
+        scan = BrainPhantoms(patients=2, side=side, seed=3).scan(number)
+        affine = scan.affine.copy()
+        affine[:3, 3] += [3.25, -7.5, 11.75 * number]
+        files.append(folder / f"zqperson{number}.nii.gz")
+        nib.save(nib.Nifti1Image(scan.image, affine), files[-1])
+    return files
+
+
+@pytest.fixture(scope="session")
+def pair(scans, tmp_path_factory):
+    """`pair(method)`: a folder of an untrained encoder and segmenter, with the first scan as the template."""
+
+    def make(method="encoder"):
+        folder = tmp_path_factory.mktemp(method)
+        settings = privacynet_preset("smoke").changed(method=method)
+        template, _ = place_scan(scans[0], GRID, settings.preparation)
+        networks = Networks.untrained(settings, len(CLASSES), Seeds(1))
+        save_pair(folder, networks, settings, GRID, CLASSES, 0.7, torch.from_numpy(template))
+        return folder
+
+    return functools.cache(make)
+
+
+@pytest.fixture
+def play():
+    """`play(mark, maps)`: a `Played` server and a `Remote` that talks to it, whose pauses are in `server.pauses`."""
+
+    def make(mark, maps=by_brightness, token="tok_zq"):
+        server = Played(mark, maps)
+        server.pauses, server.told = [], []
+        transport = httpx.MockTransport(server)
+        remote = Remote(
+            "http://127.0.0.1:1", token, transport=transport, wait=server.pauses.append, tell=server.told.append
+        )
+        return server, remote
+
+    return make

@@ -112,5 +112,5 @@ def test_given_networks_are_attacked_beside_raw_scans(tmp_path, trained, people)
         ("published-1", "labels"),
     }
     assert {row["variant"] for row in results.tables["segmentation"]} == {"published-1"}
-    assert list(results.checkpoints) == ["segmenter.safetensors"]
+    assert list(results.checkpoints) == ["encoder.safetensors", "segmenter.safetensors"]
     assert not list((out / "private").rglob("*.npz"))

@@ -16,7 +16,7 @@ from remnant.cohort.read import read_cohort
 from remnant.cohort.revisit import RevisitSettings
 from remnant.cohort.template import Template
 from remnant.defenses.privacynet.deploy import MARGIN
-from remnant.defenses.privacynet.networks import SEGMENTER, Client, load_client
+from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, Client, load_client
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.train import PATIENTS, patients_of
 from remnant.defenses.privacynet.train import STUDY as TRAINED
@@ -121,7 +121,9 @@ def evaluate(
             subject=SUBJECT,
             notices=phantom_notices([cohort, *others.values()]),
         )
-        return results.model_copy(update={"checkpoints": {SEGMENTER: digest}})
+        # By the encoder's a client finds what is known of its codes.
+        digests = {ENCODER: sha256(Path(trained) / "checkpoints" / ENCODER), SEGMENTER: digest}
+        return results.model_copy(update={"checkpoints": digests})
 
     given = {"data": cohort, **others}
     return carry_out(NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, cohorts=given)

@@ -1,0 +1,92 @@
+"""How a server is reached: over which addresses, with whose certificates, how often."""
+
+import random
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from remnant.base.errors import RemnantError, foreign
+from remnant.base.files import require_file
+from remnant.base.texts import short
+from remnant.serve.needs import is_loopback
+
+LONGEST_TOKEN = 1024
+TRIES = 6
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+
+
+class PassingError(Exception):
+    """Why a request did not come through that may do so `after` some seconds."""
+
+    def __init__(self, why: str, after: float = 0.0) -> None:
+        super().__init__(why)
+        self.after = min(after, 10 * LONGEST_PAUSE_S)
+
+
+def lasting() -> Iterator[float | None]:
+    """The pauses (s) after each of `TRIES` tries, each about twice as long as the last, None after the last.
+
+    Each is drawn from its upper half, so that clients whom one server sent away do not come back together.
+    """
+    for number in range(TRIES - 1):
+        longest = min(FIRST_PAUSE_S * 2**number, LONGEST_PAUSE_S)
+        yield random.uniform(longest / 2, longest)
+    yield None
+
+
+def check_url(url: str, plain: bool) -> str:
+    """The address without a slash at its end; raise `RemnantError` for what is none, holds a password, or would send a code in
+    the clear, unless `plain`.
+    """
+    try:
+        found = httpx.URL(url)
+        host, scheme = found.host, found.scheme
+    except (httpx.InvalidURL, ValueError):
+        host = scheme = ""
+    if scheme not in ("http", "https") or not host or found.query or found.fragment:
+        raise RemnantError(f"{short(url)!r} is no address of a server; give one as https://segmenter.example:8443.")
+    if found.userinfo:
+        raise RemnantError("The address of the server holds a name or a password; leave it out and give --token-file.")
+    if scheme == "http" and not plain and not is_loopback(host):
+        raise RemnantError(
+            f"{short(url)} is plain HTTP to another machine, so that everybody on the way reads codes and token; give an https "
+            "address, or --plain where the way is safe by other means."
+        )
+    return url.rstrip("/")
+
+
+def read_token(path: Path) -> str:
+    """The token in a file; raise `RemnantError` where it holds something else."""
+    require_file(path, "token's file")
+    with foreign(path, "cannot be read", "check your rights to it", told=False):
+        text = path.read_bytes()[: 2 * LONGEST_TOKEN].decode("latin-1").strip()
+    if not text or len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
+        raise RemnantError(
+            f"{path} does not hold one token and nothing else; write there what `remnant server token add` printed."
+        )
+    return text
+
+
+def context_of(trusted: Path | None) -> ssl.SSLContext:
+    """TLS with the system's certificates, or with those in the file `trusted` alone; raise `RemnantError` for another file."""
+    if trusted is None:
+        return ssl.create_default_context()
+    require_file(trusted, "file of certificates")
+    try:
+        return ssl.create_default_context(cafile=str(trusted))
+    except ssl.SSLError:
+        raise RemnantError(f"{trusted} holds no certificates; give a PEM file of the authority's.") from None
+
+
+def whether_certificate(error: BaseException) -> str:
+    """What a failed connection says of the server's certificate or its TLS, after the address; empty for another failure."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"shows a certificate that is not trusted ({short(cause.verify_message)}); give --ca-cert, or have it renewed"
+        if isinstance(cause, ssl.SSLError):
+            return "does not speak TLS as it should; check the address, and whether it is http or https"
+        cause = cause.__cause__ or cause.__context__
+    return ""

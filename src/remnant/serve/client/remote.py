@@ -1,0 +1,195 @@
+"""A server of the Open Inference Protocol as the client sees it: what a model says of itself, and what it makes of a code.
+
+Every request has the same headers, whoever sends it: no name of a machine, no version, nothing of the environment.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import httpx
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.progress import say
+from remnant.base.texts import short
+from remnant.cohort.case import MOST_CLASSES
+from remnant.serve.client.connection import PassingError, check_url, context_of, lasting, whether_certificate
+from remnant.serve.protocol import CODE, MAPS, Answer, Metadata, Packed, Request, Tensor, packed, unpacked
+from remnant.serve.protocol import HEADER_LENGTH as LENGTH
+
+HEADERS = {"User-Agent": "remnant", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "keep-alive"}
+# A segmenter on a processor takes minutes a head, and others may be before it.
+TIMEOUT = httpx.Timeout(connect=10, read=600, write=120, pool=10)
+# Statuses after which the same request may succeed.
+PASSING = {408, 429, 502, 503, 504}
+MOST_SAID = 2**20  # bytes of an answer without tensors
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """`maps`: float16 (classes, x, y, z), by a model's `version`; `request`: its random id; bytes `sent` and `received`."""
+
+    maps: np.ndarray
+    version: int
+    request: str
+    sent: int
+    received: int
+
+
+class Remote:
+    """A server by its `url`. `token` opens it; `trusted`: a file of certificates to trust in place of the system's.
+
+    Plain HTTP to another machine is refused unless `plain`: a code would be read on the way. `wait` sleeps (seconds) before a
+    request is tried again, `transport` is for tests. Use as a context manager. Raises `RemnantError` for an address that is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        plain: bool = False,
+        trusted: Path | None = None,
+        transport: httpx.BaseTransport | None = None,
+        wait: Callable[[float], None] = time.sleep,
+        tell: Callable[[str], None] = say,
+    ) -> None:
+        self.url = check_url(url, plain)
+        headers = HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
+        # Neither proxies nor passwords of the environment: they would see or tell more than a code.
+        self._http = httpx.Client(
+            headers=headers,
+            timeout=TIMEOUT,
+            transport=transport,
+            verify=context_of(trusted),
+            trust_env=False,
+            follow_redirects=False,
+        )
+        self._wait, self._tell = wait, tell
+
+    def __enter__(self) -> "Remote":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def describe(self, model: str) -> Metadata:
+        """What a model says of itself; raises `RemnantError` where there is no such model, or no answer that says it."""
+        body, _ = self._ask("GET", _path(model), None, MOST_SAID)
+        with self._understood():
+            found = Metadata.read(body)
+            if found.name != model or not found.mark or not 2 <= len(found.classes) <= MOST_CLASSES:
+                raise RemnantError("it does not name the model, its encoder and its classes.")
+        return found
+
+    def segment(self, model: Metadata, code: np.ndarray) -> Segmented:
+        """What a model makes of a code, float16 (1, x, y, z).
+
+        Raises `RemnantError` where the server refuses, or stays away after several tries, and for an answer to something else.
+        """
+        asked = Request((Tensor(CODE, code),), str(uuid.uuid4()), {"mark": model.mark}, {MAPS: True})
+        sent = packed(asked)
+        shape = (len(model.classes), *code.shape[1:])
+        most = MOST_SAID + 2 * int(np.prod(shape))
+        body, headers = self._ask("POST", f"{_path(model.name)}/infer", sent, most)
+        with self._understood():
+            answer = unpacked(Answer, body, headers.get(LENGTH))
+            maps = next((tensor.array for tensor in answer.tensors if tensor.name == MAPS), None)
+            if maps is None or maps.shape != shape or maps.dtype.kind != "f" or answer.id not in (None, asked.id):
+                raise RemnantError(f"no maps of shape {shape} for this request.")
+        return Segmented(maps, answer.version, asked.id or "", len(sent.body), len(body))
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """What is wrong with an answer, in words of whose it is."""
+        try:
+            yield
+        except RemnantError as error:
+            said = str(error).split(";")[0].removesuffix(".")
+            raise RemnantError(
+                f"{self.url} answers what a segmenter does not ({said}); check the address and the model."
+            ) from None
+
+    def _ask(self, method: str, path: str, sent: Packed | None, most: int) -> tuple[bytes, Mapping[str, str]]:
+        """The body and headers of an answer of at most `most` bytes; what passes is waited for."""
+        for pause in lasting():
+            try:
+                return self._once(method, path, sent, most)
+            except PassingError as away:
+                if pause is None:
+                    raise RemnantError(f"{self.url} {away}, also after several tries; try again later.") from None
+                pause = max(pause, away.after)
+                self._tell(f"remnant: {self.url} {away}; trying again in {pause:.0f} s.")
+                self._wait(pause)
+        raise AssertionError("the last pause is None")
+
+    def _once(self, method: str, path: str, sent: Packed | None, most: int) -> tuple[bytes, Mapping[str, str]]:
+        content, headers = (None, {}) if sent is None else (sent.body, sent.headers)
+        try:
+            with self._http.stream(method, self.url + path, content=content, headers=headers) as answer:
+                body = _read(answer, most)
+        except httpx.TimeoutException:
+            raise PassingError("does not answer in time") from None
+        except httpx.TransportError as error:
+            if problem := whether_certificate(error):
+                raise RemnantError(f"{self.url} {problem}.") from None
+            reached = "cannot be reached" if isinstance(error, httpx.ConnectError) else "broke the connection off"
+            raise PassingError(reached) from None
+        if body is None:
+            raise RemnantError(
+                f"{self.url} answers with more than {most:,} bytes, or packed ones; is it `remnant serve`?"
+            )
+        if answer.status_code == 200:
+            return body, answer.headers
+        if answer.status_code in PASSING:
+            raise PassingError(
+                f"is busy or away ({answer.status_code})", _seconds(answer.headers.get("Retry-After", ""))
+            )
+        raise RemnantError(self._refused(answer.status_code, path, body))
+
+    def _refused(self, status: int, path: str, body: bytes) -> str:
+        model = path.split("/")[3]
+        if status == 401:
+            return f"{self.url} does not know the token, or it has expired; ask whoever runs the server for another."
+        if status == 403:
+            return f"The token for {self.url} does not allow this; ask whoever runs the server for one that does."
+        if status == 404:
+            return f"{self.url} has no model named {short(unquote(model))!r}; give --model as the server names it."
+        if 300 <= status < 400:
+            return f"{self.url} sends elsewhere ({status}), and a code goes where it was told alone; give that address."
+        return f"{self.url} refuses the request ({status}: {_said(body)}); check that both sides are of one version."
+
+
+def _path(model: str) -> str:
+    return f"/v2/models/{quote(model, safe='')}"
+
+
+def _read(answer: httpx.Response, most: int) -> bytes | None:
+    """The body; None where it is longer than `most` bytes, or compressed, and might unpack to any length."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        return None
+    body = bytearray()
+    for part in answer.iter_raw():
+        body += part
+        if len(body) > most:
+            return None
+    return bytes(body)
+
+
+def _seconds(text: str) -> float:
+    """What Retry-After says in seconds; 0 for a date, which no server of this protocol sends."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
+
+
+def _said(body: bytes) -> str:
+    """The sentence of a refusal, a stranger's."""
+    try:
+        return short(json.loads(body)["error"], 200)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "it does not say why"

@@ -1,0 +1,169 @@
+"""One scan segmented by a server: encoded here, its code sent, the answer brought back onto the scan's own voxels."""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from remnant import __version__
+from remnant.base.errors import RemnantError
+from remnant.base.files import write_json
+from remnant.base.progress import Task, say
+from remnant.base.provenance import sha256
+from remnant.base.texts import short
+from remnant.cohort.nifti import write_volume
+from remnant.cohort.placing import Placing
+from remnant.cohort.series import is_series
+from remnant.cohort.space import geometry_of
+from remnant.cohort.volume import read_header
+from remnant.defenses.privacynet.deploy import Ticket, encode_scan
+from remnant.defenses.privacynet.networks import Client
+from remnant.serve.client.remote import Remote, Segmented
+from remnant.serve.client.series import Series, read_series
+from remnant.serve.client.tilt import straight, tilt_degrees
+from remnant.serve.protocol import Metadata
+
+LABELS, SEG, MANIFEST = "labels.nii.gz", "segmentation.dcm", "manifest.json"
+STEPS = 4
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is known of a code at the client: `notes` are for whoever reads the result."""
+
+    code: np.ndarray
+    ticket: Ticket
+    notes: tuple[str, ...]
+
+
+def segment_scan(
+    scan: Path, out: Path, client: Client, remote: Remote, model: str, *, measured: str = "", quiet: bool = False
+) -> dict[str, Any]:
+    """Segment `scan`, a volume or a DICOM series, into the new or empty folder `out`; return what its manifest says.
+
+    Written are the label map as NIfTI on the scan's grid and, of a DICOM series, a DICOM SEG: all of them or, on any error,
+    nothing. `measured` is what is known of the encoder's codes.
+
+    Raises `RemnantError` for a scan that is unfit, before anything is sent; for a model of another encoder; and as `Remote` does.
+    """
+    scan, out, started = Path(scan), Path(out), time.monotonic()
+    require_room(out)
+    with Task("segmenting", STEPS, quiet=quiet) as task:
+        series = read_series(scan) if is_series(scan) else None
+        described = remote.describe(model)
+        if described.mark != client.mark:
+            raise RemnantError(
+                f"The model {model} of {remote.url} was trained with the encoder {short(described.mark)}, and this one is "
+                f"{client.mark}; give the encoder of the same training, or another --model."
+            )
+        task.advance("read")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # In the end it becomes `out` as a whole; what lies in it meanwhile is the patient's.
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=out.parent) as name:
+            folder = Path(name) / "made"
+            folder.mkdir(mode=0o700)
+            sent = encoded(client, scan, folder)
+            task.advance("encoded")
+            found = remote.segment(described, sent.code)
+            task.advance("answered")
+            labels = sent.ticket.undo(torch.from_numpy(found.maps.astype(np.float32)))
+            _write(folder, labels, sent.ticket, series, described, found)
+            manifest = _manifest(folder, labels, sent, series, described, found, remote.url, measured)
+            manifest["seconds"] = round(time.monotonic() - started, 2)
+            write_json(folder / MANIFEST, manifest)
+            _publish(folder, out)
+        task.advance("written")
+    return manifest
+
+
+def require_room(out: Path) -> None:
+    """Raise `RemnantError` unless `out` is new or an empty folder."""
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise RemnantError(f"{out} exists already and is no empty folder; give another name.")
+
+
+def encoded(client: Client, scan: Path, folder: Path) -> Sent:
+    """The code of a scan, float16 (1, x, y, z), and what brings labels back onto its own voxels, tilted though they be.
+
+    Raises `RemnantError` as `encode_scan` does; `folder` is for what is needed meanwhile.
+    """
+    with straight(scan, folder) as other:
+        if other is None:
+            code, ticket = encode_scan(client, scan)
+            return Sent(code[None].astype(np.float16), ticket, ())
+        header = read_header(scan)
+        note = f"its axes are {tilt_degrees(header.affine):.1f} degrees off square, as of a tilted gantry, and it was resampled"
+        say(f"remnant: {scan}: {note} for the encoder; the label map lies on the scan's own slices.")
+        try:
+            code, ticket = encode_scan(client, other.path)
+        except RemnantError as error:
+            raise RemnantError(str(error).replace(str(other.path), str(scan))) from None
+    placing = Placing(ticket.placing.matrix @ other.back, header.shape, header.affine, geometry_of(scan))
+    return Sent(code[None].astype(np.float16), replace(ticket, placing=placing), (f"Of the scan, {note}.",))
+
+
+def _write(
+    folder: Path,
+    labels: np.ndarray,
+    ticket: Ticket,
+    series: Series | None,
+    described: Metadata,
+    found: Segmented,
+) -> None:
+    write_volume(folder / LABELS, labels, ticket.placing.affine, geometry=ticket.placing.geometry)
+    if series is not None:
+        from remnant.serve.client.seg import write_segmentation
+
+        version = f"{described.name} {found.version}"
+        write_segmentation(folder / SEG, labels, described.classes, series, described.mark, version)
+
+
+def _manifest(
+    folder: Path,
+    labels: np.ndarray,
+    sent: Sent,
+    series: Series | None,
+    described: Metadata,
+    found: Segmented,
+    url: str,
+    measured: str,
+) -> dict[str, Any]:
+    """What was done, without a word of the patient's."""
+    voxel_ml = float(abs(np.linalg.det(sent.ticket.placing.affine[:3, :3]))) / 1000
+    return {
+        "remnant": __version__,
+        "input": "volume" if series is None else "enhanced DICOM" if series.enhanced else "DICOM series",
+        "encoder": described.mark,
+        "server": url,
+        "model": described.name,
+        "version": found.version,
+        "request": found.request,
+        "bytes_sent": found.sent,
+        "bytes_received": found.received,
+        "ml": _volumes(labels, described.classes, voxel_ml),
+        "measured": measured,
+        "notes": list(sent.notes),
+        "sha256": {path.name: sha256(path) for path in sorted(folder.iterdir())},
+    }
+
+
+def _volumes(labels: np.ndarray, classes: Sequence[str], voxel_ml: float) -> dict[str, float]:
+    """How much of each class there is but the background, in ml."""
+    counts = np.bincount(labels.ravel(), minlength=len(classes))
+    return {name: round(float(counts[index]) * voxel_ml, 3) for index, name in enumerate(classes) if index}
+
+
+def _publish(folder: Path, out: Path) -> None:
+    """`folder` becomes `out`, durable before it is visible."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    folder.rename(out)
