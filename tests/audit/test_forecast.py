@@ -40,6 +40,17 @@ def test_the_cheapest_fit_and_what_is_always_run_counts_first():
     assert "dear" not in affordable(pieces, minutes_for(pieces, "dear"))
 
 
+def test_the_planted_leak_goes_before_any_further_attack():
+    pieces = [piece("primary", 50, True), piece("cheap", 10), piece("dear", 100), piece("planted", 60)]
+    assert affordable(pieces, 125 / 60) == ["dear"]
+    assert affordable(pieces, 115 / 60) == ["cheap", "dear"]
+    # What does not fit at all is in nobody's way.
+    assert affordable(pieces, 105 / 60) == ["planted", "dear"]
+    assert (
+        minutes_for(pieces, "planted") == 2 and minutes_for(pieces, "cheap") == 2 and minutes_for(pieces, "dear") == 4
+    )
+
+
 class Slow(Classifier):
     """Takes its time for every image."""
 
