@@ -15,6 +15,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.forecast import Piece, affordable, forecast, minutes_for
 from remnant.audit.model import attacks_of, audit_model
 from remnant.audit.results import Clock, conclude, machine, rescored
+from remnant.base import progress
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_json
 from remnant.base.run import Run
@@ -75,6 +76,21 @@ def test_a_step_is_timed_and_multiplied(monkeypatch):
     assert found["planted"].seconds > looks
     assert found["output"].always and found["blind"].always and not found["gradient"].always
     assert 0 < found["output"].bytes < 10_000
+
+
+def test_an_estimate_says_what_it_is_at(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "PLAIN_LINE_EVERY_S", 0.0)
+    own, config = material(Classifier, leaks=False), AuditConfig.checked(target={"planted_steps": 40})
+    chosen = [attack for attack, why in attacks_of(own, config) if not why]
+    for quiet in (False, True):
+        names = [one.name for one in forecast(own, config, chosen, quiet=quiet)]
+        said = capsys.readouterr().err.splitlines()
+        if quiet:
+            assert not said
+            continue
+        for number, name in enumerate(names):
+            assert said[2 * number] == f"timing {number}/{len(names)}, at {name}"
+            assert said[2 * number + 1].startswith(f"timing {number + 1}/{len(names)}, ")
 
 
 def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
 from remnant.audit.scenario import BEARS
 from remnant.audit.words import not_measured
+from remnant.base.progress import Task
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import enumerated
@@ -53,20 +54,27 @@ class Piece:
     always: bool = False
 
 
-def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack]) -> list[Piece]:
+def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack], *, quiet: bool = True) -> list[Piece]:
     """A piece for each of the `attacks`, which apply, and for each control, in the order in which they run."""
-    pieces = [_attack(material, config, attack) for attack in attacks]
-    scoring = [piece for piece, attack in zip(pieces, attacks, strict=True) if attack.claim == "patient_scores"]
-    if not scoring:
-        return pieces
+    scored = any(attack.claim == "patient_scores" for attack in attacks)
     others = len(material.planting[1]) / max(1, len(material.roles))
-    looks = sum(piece.seconds for piece in scoring) * others
-    seconds = {
-        BLIND: _blind(material),
-        FIT: _fit(material),
-        PLANTED: _planted(material, config.target.planted_steps, looks),
-    }
-    return pieces + [Piece(name, CONTROLS[name], seconds[name], always=name != PLANTED) for name in seconds]
+    pieces, looks = [], 0.0
+    with Task("timing", len(attacks) + scored * len(CONTROLS), quiet=quiet) as progress:
+        for attack in attacks:
+            progress.tell(attack.name)
+            pieces.append(_attack(material, config, attack))
+            looks += others * pieces[-1].seconds * (attack.claim == "patient_scores")
+            progress.advance(attack.name)
+        timings: dict[str, Callable[[], float]] = {
+            BLIND: lambda: _blind(material),
+            FIT: lambda: _fit(material),
+            PLANTED: lambda: _planted(material, config.target.planted_steps, looks),
+        }
+        for name, seconds in timings.items() if scored else ():
+            progress.tell(name)
+            pieces.append(Piece(name, CONTROLS[name], seconds(), always=name != PLANTED))
+            progress.advance(name)
+    return pieces
 
 
 def affordable(pieces: Sequence[Piece], minutes: float) -> list[str]:

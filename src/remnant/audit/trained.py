@@ -67,7 +67,7 @@ def audit_trained(
     Run.free(out, "audit", resume=resume)
     Seeds(config.seed)
     fabric()
-    trained = read_trained(folder, data, splits, _teller(quiet))
+    trained = read_trained(folder, data, splits, teller(quiet))
     material, split = material_of(trained, fold, Seeds(config.seed))
     settings = {
         **config.resolved(),
@@ -96,10 +96,12 @@ def audit_trained(
     return results
 
 
-def forecast_trained(material: Material, config: AuditConfig) -> tuple[list[Piece], dict[str, str]]:
+def forecast_trained(
+    material: Material, config: AuditConfig, *, quiet: bool = True
+) -> tuple[list[Piece], dict[str, str]]:
     """What each attack and control takes, and why others are not run."""
     attacks = attacks_of(material, config)
-    pieces = forecast(material, config, [attack for attack, why in attacks if not why])
+    pieces = forecast(material, config, [attack for attack, why in attacks if not why], quiet=quiet)
     return pieces, {attack.name: why for attack, why in attacks if why}
 
 
@@ -173,7 +175,8 @@ def split_said(split: int) -> str:
     )
 
 
-def _teller(quiet: bool) -> Callable[[str], None]:
+def teller(quiet: bool) -> Callable[[str], None]:
+    """Says what a folder's reading is at, now and then."""
     last = [0.0]
 
     def tell(note: str) -> None:

@@ -65,7 +65,7 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
         faults, doubts = folder.checked()
         return {"faults": faults, "doubts": doubts}
     if order["task"] == "estimate":
-        return _estimate(folder, report)
+        return _estimate(folder, report, quiet=order["quiet"])
     from remnant.audit.conduct import conduct
     from remnant.audit.results import Clock
 
@@ -77,7 +77,7 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
     return {"ruling": results.verdict.ruling}
 
 
-def _estimate(folder: "Folder", report: Any) -> dict[str, Any]:
+def _estimate(folder: "Folder", report: Any, *, quiet: bool) -> dict[str, Any]:
     from remnant.audit.forecast import forecast
     from remnant.audit.model import attacks_of
     from remnant.audit.shadows import shadow_piece, with_shadows
@@ -86,7 +86,7 @@ def _estimate(folder: "Folder", report: Any) -> dict[str, Any]:
     report(stage="audit")
     attacks = attacks_of(material, folder.config)
     chosen = [attack for attack, why in attacks if not why]
-    pieces = forecast(material, folder.config, chosen)
+    pieces = forecast(material, folder.config, chosen, quiet=quiet)
     if material.target.shadows:
         scoring = {attack.name for attack in chosen if attack.claim == "patient_scores"}
         each = sum(piece.seconds for piece in pieces if piece.name in scoring)

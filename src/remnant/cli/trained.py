@@ -64,16 +64,17 @@ def audit_folds(
         raise RemnantError(fault)
 
     from remnant.audit.doubts import doubts_of
-    from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained
+    from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained, teller
     from remnant.base.seeds import Seeds
 
     if task == "audit":
         audit_trained(folder, config, place, **vars(beside), command=typed(), resume=resume, quiet=quiet)
         return
-    material, _ = material_of(read_trained(folder, beside.data, beside.splits), beside.fold, Seeds(config.seed))
+    trained = read_trained(folder, beside.data, beside.splits, teller(quiet))
+    material, _ = material_of(trained, beside.fold, Seeds(config.seed))
     if task == "check":
         checked(folder, [], doubts_of(material, config), material.notes)
-    pieces, not_run = forecast_trained(material, config)
+    pieces, not_run = forecast_trained(material, config, quiet=quiet)
     for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
         print(line)
     raise typer.Exit
