@@ -126,6 +126,7 @@ def test_a_threshold_is_that_of_pairs_kept_apart():
     assert _calibrated(scored, whose, {"a"}).threshold == _calibrated(scored, whose, set()).threshold == 0
 
 
+@pytest.mark.slow
 def test_nobody_does_by_codes_that_hold_nothing():
     # The area of so few people scatters by 0.1 with what is drawn, so that one drawing would be a matter of luck.
     areas = []

@@ -129,7 +129,13 @@ def test_words_are_for_a_list(attack):
     assert attack.source and attack.name == attack.name.strip() and "/" not in attack.name
 
 
+# What draws candidates takes up to ten seconds each time.
+DRAW = [name for name, attack in sorted(all_attacks().items()) if attack.claim == "candidates"]
+OUTCOMES = [*(pytest.param(name, marks=pytest.mark.slow) for name in DRAW), *sorted(all_attacks().keys() - set(DRAW))]
+
+
 @pytest.mark.parametrize("leaks", [True, False])
+@pytest.mark.parametrize("attack", OUTCOMES, indirect=True)
 def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, monkeypatch, leaks):
     own = example_for(attack, leaks)
     if attack.claim == "candidates":

@@ -36,6 +36,7 @@ def brain(tiny_brains):
     return tiny_brains[0][0]
 
 
+@pytest.mark.slow
 def test_a_person_s_shape_is_told_from_what_a_secret_adds(brain):
     (own, names), (others, whose) = sent(brain, 0, 16, 4), sent(brain, 100, 12, 2)
     pairs = draw_pairs(whose, seeds=Seeds(1))

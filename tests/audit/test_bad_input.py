@@ -305,6 +305,7 @@ time.sleep(60)"""
     told.wait()
 
 
+@pytest.mark.slow
 def test_each_item_of_data_has_its_time(folder, tmp_path, monkeypatch):
     """Twelve items of a second each pass where eight are given, and one of a minute does not."""
     config = AuditConfig.checked(target={"seconds": 8})
@@ -331,6 +332,7 @@ def loss(model, item):
 """
 
 
+@pytest.mark.slow
 def test_what_was_done_before_a_fault_is_kept(remnant, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = folder(toml="[target]\nplanted_steps = 20\n", text=TARGET % (BUILD, ITEM) + FRAGILE)
@@ -415,8 +417,8 @@ def data():
     [
         (True, {}, None),
         (True, {"image": "draw * 255"}, "is sure and wrong"),
-        (True, {"image": "torch.rand(1, 8, 8)"}, "answers no better than chance"),
-        (True, {"label": "1 - i % 2"}, "answers worse than chance"),
+        pytest.param(True, {"image": "torch.rand(1, 8, 8)"}, "answers no better than chance", marks=pytest.mark.slow),
+        pytest.param(True, {"label": "1 - i % 2"}, "answers worse than chance", marks=pytest.mark.slow),
         (False, {}, "answers no better than chance"),
     ],
 )

@@ -66,6 +66,7 @@ def test_every_setting_is_there_with_its_default(tmp_path):
     assert every.target.model_dump(exclude=examples) == defaults.target.model_dump(exclude=examples)
 
 
+@pytest.mark.slow
 def test_an_audit_begins_and_says_what_is_still_to_be_done(remnant, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, said, printed = remnant("audit", "--init", "own")

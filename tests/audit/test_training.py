@@ -179,6 +179,7 @@ def test_time_is_up_through_what_catches_everything_and_not_where_there_is_time(
         pass
 
 
+@pytest.mark.slow
 def test_an_estimate_says_what_shadow_models_take(folder, remnant, tmp_path, monkeypatch):
     folder("def train(model, items, seed):\n    import time\n    time.sleep(0.5)\n    model[1].bias.data += 1")
     monkeypatch.chdir(tmp_path.parent)

@@ -89,7 +89,7 @@ def test_without_a_leak_p_is_small_as_rarely_as_it_says():
     assert np.mean(np.array(found) <= 0.05) <= 0.065
 
 
-@pytest.mark.parametrize("others", [99, 300, 2000])
+@pytest.mark.parametrize("others", [*(pytest.param(count, marks=pytest.mark.slow) for count in (99, 300)), 2000])
 def test_members_are_seldom_at_the_top_by_chance(others):
     draw = np.random.default_rng(5)
     found = [members_at_top(draw.standard_t(2, 300), draw.standard_t(2, others)) for _ in range(2000)]

@@ -51,8 +51,8 @@ def build():
 @pytest.mark.parametrize(
     ("size", "channels", "range_", "view"),
     [
-        (64, 3, IMAGENET[3], "as in the file"),
-        (96, 1, RANGES["greys in [0, 1]"], "stretched"),
+        pytest.param(64, 3, IMAGENET[3], "as in the file", marks=pytest.mark.slow),
+        pytest.param(96, 1, RANGES["greys in [0, 1]"], "stretched", marks=pytest.mark.slow),
         (64, 1, RANGES["greys in [-1024, 1024], as TorchXRayVision"], "as in the file"),
     ],
 )

@@ -83,6 +83,7 @@ def test_the_area_is_that_of_the_test_pairs_and_the_accuracy_that_of_the_adversa
     assert one(identified(moved))["balanced"] == pytest.approx(0.5)  # a threshold that calls no test pair the same
 
 
+@pytest.mark.slow
 def test_adversaries_that_know_nothing_rarely_tell_patients_apart(monkeypatch):
     """Of ten adversaries on two variants: at most 5% of tables have a row that does, where by intervals alone a third has."""
     monkeypatch.setattr(identity_tables, "verification", partial(verification, resamples=100))

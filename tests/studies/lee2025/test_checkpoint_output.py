@@ -109,6 +109,7 @@ def test_how_it_takes_images_is_inferred_and_said(audited):
     assert "1 is 'Oedema'" in facts["answers"]
 
 
+@pytest.mark.slow
 def test_a_finding_that_the_alphabet_puts_first_is_found_to_be_the_positive_class(cohort, leaky, tmp_path):
     other = tmp_path / "cohort"
     shutil.copytree(cohort, other)
