@@ -21,7 +21,7 @@ from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
-from remnant.audit.beyond import comparing, gain_rows
+from remnant.audit.beyond import SPACES, comparing, gain_rows
 from remnant.audit.config import AuditConfig
 from remnant.audit.forecast import forecast
 from remnant.audit.judge import outcome_of
@@ -190,6 +190,29 @@ def test_a_gain_that_one_control_explains_is_none():
     assert row.p > 0.01 and row.value < 0.3 and "gmi" in row.counts
     (row,) = gain_rows("joint", [Similarities("ssim", patients, near, {"prior": far})], roles, level, SEEDS)
     assert row.p < 0.001 and row.low > 0 and row.bound_low < row.low and "prior" in row.counts
+
+
+def test_nearness_in_features_beside_no_search_by_class_is_membership_and_singles_out_nobody():
+    """As of an overfit network: members lie close about the middle of their class, where a search for the class ends."""
+    draw = np.random.default_rng(1)
+    patients = tuple(f"p{i}" for i in range(40))
+    roles = {name: MEMBER if i < 20 else NON_MEMBER for i, name in enumerate(patients)}
+    own = draw.normal(0, 1, (40, 16)) * np.where(np.arange(40) < 20, 0.5, 1.0)[:, None]
+    centre, far = np.full(16, 2.0), draw.normal(0, 1, (60, 16))
+
+    def cosine(drawn):
+        alike = drawn @ (own + centre).T
+        return alike / np.linalg.norm(drawn, axis=1)[:, None] / np.linalg.norm(own + centre, axis=1)
+
+    by_class, prior = cosine(centre + draw.normal(0, 0.2, (60, 16))), cosine(far)
+    spaces = [Similarities(space, patients, by_class, {"prior": prior}) for space in SPACES]
+    level = {("gmi", view, ""): 0.005 for view in SPACES.values()}
+    rows = gain_rows("gmi", spaces, roles, level, SEEDS)
+    assert all(row.p < 0.01 and row.value > 0 for row in rows)
+    assert [row.criterion for row in rows] == ["inference", "singling out"]
+    assert ["membership alone" in row.counts for row in rows] == [True, False]
+    (row,) = gain_rows("gmi", [replace(spaces[0], controls={"prior": prior, "gmi": prior})], roles, level, SEEDS)
+    assert row.criterion == "singling out" and "membership alone" not in row.counts
 
 
 def test_why_it_is_not_run_is_said():
