@@ -1,12 +1,14 @@
 """The fit of a segmenter: two classes exchanged, and answers that are worse than the same answer everywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from remnant.audit.fit_classes import class_losses, constant_loss, exchanged_classes
-from remnant.audit.fits import fit_of
+from remnant.audit.fits import Fit, fit_of
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
@@ -55,6 +57,53 @@ def test_answers_worse_than_the_same_answer_everywhere_do_not_pass():
     found = fit(lambda label: sure(label, (0, 2, 3, 1), 6.0) + 0.5 * one_hot(label))
     assert found.p <= 0.05 and found.own > found.constant == pytest.approx(1.06, abs=0.05)
     assert found.passed is False and "worse than shares of classes" in found.sentence
+
+
+def crops(count, draw):
+    """Label maps of sides that are hardly ever the same, a disc of class 1 in each, somewhere about the middle."""
+    for _ in range(count):
+        sides = draw.integers(20, 32, 2)
+        middle, radius = sides / 2 + draw.uniform(-4, 4, 2), draw.uniform(4, 8)
+        away = [np.arange(side) - at for side, at in zip(sides, middle, strict=True)]
+        yield torch.from_numpy((np.hypot(away[0][:, None], away[1]) < radius).astype(np.int64))
+
+
+def fit_of_crops(maps, answer, kind="softmax"):
+    own = maps if kind == "softmax" else [torch.stack([label == 0, label == 1]).float() for label in maps]
+    images = Images(
+        tuple(torch.zeros(1, *label.shape) for label in maps), tuple(own), tuple(map(str, range(len(maps))))
+    )
+    target = Audited(torch.nn.Identity(), Head("segmentation", kind, 2, False))
+    target.answers = lambda taken: ((i, answer(maps[int(name)])) for i, name in enumerate(taken.patients))
+    return fit_of(target, images, Seeds(0))
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_crops_of_unequal_size_are_compared(kind):
+    maps = list(crops(14, np.random.default_rng(1)))
+    assert len({label.shape for label in maps}) > 10
+    found = fit_of_crops(maps, lambda label: 4.0 * torch.stack([label == 0, label == 1]) - 2.0, kind)
+    assert found.patients == 14 and found.p <= 0.01 and found.passed and found.own < 0.2 < found.exchanged
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_who_knows_the_size_of_a_crop_and_nothing_in_it_does_not_pass(relative):
+    """An atlas about the middle, of so many voxels or so much of the sides."""
+
+    def answer(label):
+        away = [(np.arange(side) - side / 2) / (side / 26 if relative else 1) for side in label.shape]
+        logit = torch.from_numpy(4.0 - np.hypot(away[0][:, None], away[1]) / 2).float()
+        return torch.stack([-logit, logit])
+
+    seen = [fit_of_crops(list(crops(14, np.random.default_rng(seed))), answer).p for seed in range(30)]
+    assert np.mean(np.array(seen) <= 0.05) <= 0.15
+
+
+def test_worse_than_chance_is_said_of_what_is_surely_so_and_its_cause_as_possible():
+    lucky = Fit(20, 0.7, own=1.1, exchanged=0.9, p=0.97, worse=0.03)
+    assert "no better than chance" in lucky.sentence and "another order" not in lucky.sentence
+    assert "are perhaps in another order" in replace(lucky, worse=0.01).sentence
+    assert not lucky.passed
 
 
 @pytest.mark.parametrize("weighed", [False, True])

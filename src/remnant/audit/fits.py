@@ -19,6 +19,9 @@ from remnant.measure.membership_inference import MEMBER
 from remnant.targets.audited import Audited
 
 LEVEL = 0.05
+SURELY_WORSE = (
+    0.01  # from which on answers are called worse than chance: of models that know nothing one in twenty are at 0.05
+)
 # Times what uniform guessing costs, above which answers are sure and wrong: images of another range, most often. A loss that
 # weighs rare classes may bring a sound model near to once.
 WRONG = 2.0
@@ -63,8 +66,8 @@ class Fit:
         exchanged = f"{who}, {self.exchanged:.2f} under exchanged labels)"
         if self.passed:
             return f"The model answers better than chance {exchanged}."
-        if self.worse <= LEVEL:
-            return f"The model answers worse than chance {exchanged}: labels are in another order than in training."
+        if self.worse <= SURELY_WORSE:
+            return f"The model answers worse than chance {exchanged}: labels are perhaps in another order than in training."
         if self.swapped:
             first, second, loss = self.swapped
             return (
@@ -85,11 +88,10 @@ class Fit:
 
 
 def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.inf) -> Fit:
-    """The fit of `MOST` images of one shape, or of fewer, so that it takes about so many `seconds`."""
+    """The fit of `MOST` images, or of fewer, so that it takes about so many `seconds`. Labels of another shape than the answer
+    that they are held against are brought to it (`held_against`)."""
     draw = seeds.numpy()
-    shape = images.images[0].shape
-    same = [i for i, image in enumerate(images.images) if image.shape == shape]
-    taken = images.take(sorted(draw.permutation(same)[:MOST]))
+    taken = images.take(sorted(draw.permutation(len(images))[:MOST]))
     if math.isfinite(seconds):
         taken = taken.take(range(_within(target, taken, seconds)))
     labels, patients = [torch.as_tensor(label) for label in taken.labels or ()], len({*taken.patients})
@@ -100,7 +102,7 @@ def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.
         return Fit(patients, guessing)
     # Models of folds answer in an order of their own.
     answers = dict(target.answers(taken))
-    losses = np.array([[loss_of(target, answers[i], label) for label in labels] for i in range(len(labels))])
+    losses = np.array([[held_against(target, answers[i], label) for label in labels] for i in range(len(labels))])
     own = float(np.diag(losses).mean())
     rows = np.arange(len(labels))
     exchanged = np.array([losses[rows, draw.permutation(rows)].mean() for _ in range(DRAWS)])
@@ -136,8 +138,9 @@ def _within(target: Audited, images: Images, seconds: float) -> int:
     began = time.monotonic()
     ((_, answer),) = target.answers(images.take([0]))
     answered = time.monotonic()
-    loss_of(target, answer, (images.labels or ())[0])
-    each, pair = answered - began, time.monotonic() - answered
+    for label in (images.labels or ())[:2]:
+        held_against(target, answer, label)
+    each, pair = answered - began, (time.monotonic() - answered) / min(2, len(images))
     return next(n for n in range(len(images), 0, -1) if n == 1 or n * each + n * n * pair <= seconds)
 
 
@@ -145,6 +148,26 @@ def fit_of_members(material: Material, seed: int, seconds: float = math.inf) -> 
     """`fit_of` those who trained the model."""
     members = material.images.of(material.group(MEMBER))
     return fit_of(material.target, members, Seeds(seed).child("audit", "fit"), seconds)
+
+
+def held_against(target: Audited, logits: torch.Tensor, label: Label) -> float:
+    """`loss_of`, also of a label map of another shape, which is stretched to the answer's or laid on its middle, whichever fits
+    better: an answer that knows a place in the image, but nothing of it, then fits another's label as well as its own."""
+    label = torch.as_tensor(label)
+    spatial = logits.dim() - 1
+    if not spatial or label.shape[-spatial:] == logits.shape[1:]:
+        return loss_of(target, logits, label)
+    sides = list(zip(logits.shape[1:], label.shape[-spatial:], strict=True))
+    stretched = [(np.arange(here) + 0.5) * there // here for here, there in sides]
+    laid = [(np.arange(here) + (there - here) // 2).clip(0, there - 1) for here, there in sides]
+    return min(loss_of(target, logits, _picked(label, places)) for places in (stretched, laid))
+
+
+def _picked(label: torch.Tensor, places: Sequence[np.ndarray]) -> torch.Tensor:
+    """The label at these places of its last axes."""
+    for axis, place in enumerate(places, start=label.dim() - len(places)):
+        label = label.index_select(axis, torch.from_numpy(place.astype(np.int64)).to(label.device))
+    return label
 
 
 def loss_of(target: Audited, logits: torch.Tensor, label: Label) -> float:
