@@ -308,6 +308,7 @@ def test_a_full_disk(study, data, monkeypatch, tmp_path, code):
     assert not unfinished(tmp_path)
 
 
+@pytest.mark.slow
 def test_files_that_may_not_grow(data, tmp_path):
     """A real limit of the kernel, reached while scans are prepared by other processes."""
 

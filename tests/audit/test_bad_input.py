@@ -419,7 +419,7 @@ def data():
         (True, {"image": "draw * 255"}, "is sure and wrong"),
         pytest.param(True, {"image": "torch.rand(1, 8, 8)"}, "answers no better than chance", marks=pytest.mark.slow),
         pytest.param(True, {"label": "1 - i % 2"}, "answers worse than chance", marks=pytest.mark.slow),
-        (False, {}, "answers no better than chance"),
+        pytest.param(False, {}, "answers no better than chance", marks=pytest.mark.slow),
     ],
 )
 def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_training(
@@ -433,6 +433,7 @@ def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_trainin
     assert printed.strip().endswith("can be audited, and would clear nobody so." if said else "can be audited.")
 
 
+@pytest.mark.slow
 def test_a_check_says_which_limits_nothing_measures(folder, remnant):
     path = folder(text=LEARNED % (True, item(member="i < 14")))
     code, _, printed = remnant("audit", path, "--check")

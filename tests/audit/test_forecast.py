@@ -245,6 +245,7 @@ def gone(pid, seconds=60):
     return False
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_the_audit_goes_on(begun, remnant, tmp_path, monkeypatch):
     process = begun(until="own-audit/cells/attack-gradient.json")
     process.send_signal(signal.SIGINT)
