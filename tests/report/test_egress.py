@@ -351,7 +351,8 @@ def test_nothing_of_an_earlier_egress_stays(tmp_path, monkeypatch):
     """Of a smaller cell, after an error, and where nothing may leave any more."""
     run = tmp_path / "run"
     run.mkdir()
-    open_, few = audit_results(minimum_cell=1), audit_results(findings=[finding(**SMALL)])
+    curve = audit_results().tables | {"roc": curve_of(0.2, 0.5, 0.8)}
+    open_, few = audit_results(minimum_cell=3, tables=curve), audit_results(findings=[finding(**SMALL)])
     open_.write(run / "results.json")
     make_egress(run)
     assert (run / "egress" / "figures" / "roc.svg").is_file()
@@ -403,6 +404,18 @@ def test_the_hash_of_a_table_of_patients_stays_in_the_house():
     assert sheet_of(table).model["SHA-256"] == f"{'a' * 64} (table of scores)"
     assert told_outside(table).model == {"name": "scores"} and "a" * 64 not in told_outside(table).model_dump_json()
     assert told_outside(results).model == results.model
+
+
+@pytest.mark.parametrize("cell", [1, 2, 3])
+def test_nothing_leaves_of_cells_of_one_or_two(cell, tmp_path):
+    audit_results(minimum_cell=cell).write(tmp_path / "results.json")
+    (tmp_path / "egress").mkdir()
+    if cell == 3:
+        assert make_egress(tmp_path).is_file()
+        return
+    with pytest.raises(RemnantError, match=f"The minimum cell is {cell}; .* minimum_cell = 3 or more"):
+        make_egress(tmp_path)
+    assert not (tmp_path / "egress").exists()
 
 
 def test_with_a_cell_of_one_all_is_told():

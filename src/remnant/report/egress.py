@@ -18,17 +18,23 @@ from remnant.report.few_rows import is_count
 from remnant.report.withheld import control_told, finding_told, of_few, of_few_values, telling, withheld
 from remnant.report.withheld_tables import balance_told, curves_told, row_told
 
+FEWEST = 3  # patients a cell: with two, each of them knows the other by what is told of both
 NO_PATIENTS = {"images", "scans", "rows"}  # what of a cohort counts something else
 
 
 def make_egress(run: Path) -> Path:
     """Write RUN/egress anew: results.json, the report and its figures, and nothing of an earlier one; return the report.
 
-    Raises `RemnantError` where results.json is not there or not one of an audit, and where too few patients were audited, so
-    that an earlier one, of other results or a smaller cell, goes.
+    Raises `RemnantError` where results.json is not there or not one of an audit, where its minimum cell is below `FEWEST`, and
+    where too few patients were audited, so that an earlier one, of other results or a smaller cell, goes.
     """
     results, folder = AuditResults.read(run / "results.json"), run / "egress"
     try:
+        if results.minimum_cell < FEWEST:
+            raise RemnantError(
+                f"The minimum cell is {results.minimum_cell}; of fewer than {FEWEST} patients nothing may leave. Set "
+                f"minimum_cell = {FEWEST} or more in [appetite], and `remnant rescore` the run."
+            )
         told = told_outside(results)
     except RemnantError:
         shutil.rmtree(folder, ignore_errors=True)
