@@ -287,8 +287,17 @@ def test_within_is_below_the_limit_with_every_interval():
     assert (found.ruling, found.finding) == ("cannot tell", 1)
 
 
-def test_exposed_below_the_limit_is_within():
-    assert judged(LIMIT, [told(finding(value=0.03, low=0.01, high=0.04, bound_low=0.005))], SOUND).ruling == "within"
+def test_exposed_below_the_limit_is_within_and_says_that_it_is_exposed():
+    mild, clear = told(finding(value=0.03, low=0.01, high=0.04, bound_low=0.005)), told(finding(**CLEAR))
+    found = judged(LIMIT, [mild], SOUND)
+    assert found.ruling == "within" and found.sentence.endswith(
+        "This finding is exposed all the same: a leak within the limit."
+    )
+    wider = told(finding(**CLEAR | {"high": 0.05}, view="loss"))
+    found = judged(LIMIT, [mild, wider], SOUND)
+    assert (found.ruling, found.finding) == ("within", 1)
+    assert "Membership advantage 0.03 [0.01, 0.04] (margin) is exposed all the same" in found.sentence
+    assert "exposed" not in judged(LIMIT, [clear], SOUND).sentence
 
 
 @pytest.mark.parametrize(

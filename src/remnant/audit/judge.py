@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from remnant.audit.alike import groups_unchecked
 from remnant.audit.words import (
     against,
+    exposed_below,
     exposed_few,
     not_measured,
     not_surely,
@@ -90,7 +91,10 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if reason := _open([findings[i] for i in places], findings, controls, unplanted):
         return ruled("cannot tell", worst, reason)
     if high[worst] <= limit.value:
-        return ruled("within", worst, against(findings[worst], limit, "below"))
+        shown = [i for i in places if findings[i].outcome == "exposed"]
+        strongest = max(shown, key=lambda i: (low[i], i == worst), default=None)
+        beside = "" if strongest is None else exposed_below(None if strongest == worst else findings[strongest])
+        return ruled("within", worst, against(findings[worst], limit, "below") + beside)
     alone = _excess(findings[worst], findings[worst].low, -math.inf) > limit.value
     side, ending = "on both sides of", ""
     if alone:

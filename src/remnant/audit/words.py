@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 
 from remnant.base.findings import Finding, Judged, Limit, Ruling
-from remnant.base.terms import LIMITS, beyond_chance, by_chance, digits_beside, measured, minus, seen_by, statistic_of
+from remnant.base.terms import (
+    LIMITS,
+    beyond_chance,
+    by_chance,
+    capital,
+    digits_beside,
+    measured,
+    minus,
+    seen_by,
+    statistic_of,
+)
 from remnant.base.texts import enumerated, p_said
 from remnant.measure.intervals import FEWEST
 
@@ -33,6 +43,16 @@ def unshown(unplanted: str) -> str:
     """Why silence clears nobody where no control was to show that the attack can succeed; `unplanted`: why none was planted."""
     why = f"no leak was planted ({unplanted})" if unplanted else "no planted leak was looked for"
     return f"Nobody knows whether the attack could have succeeded: {why}."
+
+
+def exposed_below(finding: Finding | None) -> str:
+    """Behind a sentence of a limit that is kept: that patients are exposed all the same, by another `finding` or by its own."""
+    what = (
+        "This finding"
+        if finding is None
+        else f"{capital(statistic_of(finding))} {measured(finding)} ({seen_by(finding)})"
+    )
+    return f" {what} is exposed all the same: a leak within the limit."
 
 
 def exposed_few(finding: Finding) -> str:
