@@ -176,6 +176,20 @@ def test_scores_of_few_values_expose_and_clear_nobody():
     assert judged(LIMIT, both, SOUND).ruling == "within"
 
 
+def test_scores_of_few_values_are_not_the_number_shown_where_finer_ones_are():
+    def shown(controls=SOUND, **fine):
+        coarse = told(finding(view="right or wrong", tied=0.6, **SILENT | {"high": 0.2}))
+        return judged(LIMIT, [coarse, told(finding(**SILENT | fine))], controls)
+
+    assert shown().finding == 1 and "It lies on both sides of the limit" in shown().sentence
+    assert shown(controls=()).finding == 1
+    # Where they alone keep it open, theirs is the number.
+    assert shown(high=0.04, low=-0.02).finding == 0 and shown(high=0.04, low=-0.02).ruling == "cannot tell"
+    below = told(finding(view="right or wrong", tied=0.6, **CLEAR | {"high": 0.045}))
+    within = judged(LIMIT, [below, told(finding(**CLEAR))], SOUND)
+    assert within.ruling == "within" and within.finding == 1
+
+
 def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     alone = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01))], SOUND)
     assert (

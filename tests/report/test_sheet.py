@@ -42,6 +42,32 @@ def test_the_strongest_is_by_the_lower_end_and_not_by_the_estimate():
     assert "(narrow, signed margin)" in told(results)["inference"].sentence
 
 
+def test_page_one_has_one_number_for_one_thing():
+    silent = {"null": 0.0, "statistic": "advantage", "outcome": "not shown"}
+    deciding = finding(view="signed margin", value=-0.08, low=-0.25, high=0.31, **silent)
+    other = finding(view="shifted images", value=0.08, low=-0.08, high=0.28, **silent)
+    verdict = audit_results("cannot tell").verdict
+    judged = [verdict.judged[0].model_copy(update={"finding": 0})]
+    results = audit_results(
+        "cannot tell", findings=[deciding, other], verdict=verdict.model_copy(update={"judged": judged})
+    )
+    sheet = sheet_of(results)
+    assert (sheet.limits[0]["found"], sheet.limits[0]["seen"]) == ("−0.08 [−0.25, 0.31]", "signed margin")
+    assert "Membership advantage −0.08 [−0.25, 0.31]" in told(results)["inference"].sentence
+    # But what is exposed is told, whichever finding keeps a limit open.
+    shown = results.findings[1].model_copy(update={"outcome": "exposed"})
+    results = results.model_copy(update={"findings": [results.findings[0], shown]})
+    assert "0.08 [−0.08, 0.28]" in told(results)["inference"].sentence
+
+
+def test_scores_of_few_values_stand_behind_finer_ones():
+    silent = {"low": 0.4, "high": 0.6, "outcome": "not shown"}
+    coarse = finding(view="right or wrong", value=0.55, tied=0.6, **silent | {"low": 0.45})
+    results = audit_results("cannot tell", findings=[coarse, finding(value=0.5, **silent)])
+    results.verdict.judged.clear()
+    assert "(output, signed margin)" in told(results)["inference"].sentence
+
+
 def test_silence_says_what_would_have_been_seen():
     quiet = finding(value=0.52, low=0.42, high=0.6, outcome="not shown")
     assert "0.65 would have been seen" in told(audit_results(findings=[quiet]))["inference"].sentence
@@ -73,6 +99,7 @@ def test_limits_stand_with_their_origin_and_what_was_found_beyond_chance():
             "value": "0.05",
             "origin": "Remnant's own",
             "found": "0.68 [0.52, 0.81]",
+            "seen": "signed margin",
             "ruling": "outside",
         },
         {
@@ -80,6 +107,7 @@ def test_limits_stand_with_their_origin_and_what_was_found_beyond_chance():
             "value": "0.05",
             "origin": "Remnant's own",
             "found": "0.60 [0.45, 0.72]",
+            "seen": "signed margin",
             "ruling": "cannot tell",
         },
     ]

@@ -87,14 +87,21 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     few = [i for i in places if findings[i].outcome == "exposed" and findings[i].low is None]
     if few:
         return ruled("cannot tell", few[0], exposed_few(findings[few[0]]))
-    worst = max(places, key=lambda i: (high[i], _excess(findings[i], findings[i].value, -math.inf)))
+
+    def reaches(place: int) -> tuple[float, float]:
+        return high[place], _excess(findings[place], findings[place].value, -math.inf)
+
+    worst = max(places, key=reaches)
+    # Of scores of few values the number is shown only where they alone reach above the limit.
+    finest = max([i for i in places if not findings[i].coarse] or places, key=reaches)
     if reason := _open([findings[i] for i in places], findings, controls, unplanted):
-        return ruled("cannot tell", worst, reason)
+        return ruled("cannot tell", finest, reason)
     if high[worst] <= limit.value:
         shown = [i for i in places if findings[i].outcome == "exposed"]
-        strongest = max(shown, key=lambda i: (low[i], i == worst), default=None)
-        beside = "" if strongest is None else exposed_below(None if strongest == worst else findings[strongest])
-        return ruled("within", worst, against(findings[worst], limit, "below") + beside)
+        strongest = max(shown, key=lambda i: (low[i], i == finest), default=None)
+        beside = "" if strongest is None else exposed_below(None if strongest == finest else findings[strongest])
+        return ruled("within", finest, against(findings[finest], limit, "below") + beside)
+    worst = finest if high[finest] > limit.value else worst
     alone = _excess(findings[worst], findings[worst].low, -math.inf) > limit.value
     side, ending = "on both sides of", ""
     if alone:

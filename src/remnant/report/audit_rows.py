@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
-from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, capital, digits_beside
+from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, capital, digits_beside, seen_by
 from remnant.base.texts import short
 from remnant.report.tables import cell
 from remnant.report.words import split
@@ -29,17 +29,27 @@ SILENT = {"recipe": "nothing seen", "planted": "cannot tell"}
 def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
     """The findings, what speaks most for exposure first.
 
-    Exposed before others, then what a limit is asked of, then by how far the interval's lower end, or the value where there is
-    no interval, lies from chance towards certainty.
+    Exposed before others, then what a limit is asked of, then scores of many values before those of few, then by how far the
+    interval's lower end, or the value where there is no interval, lies from chance towards certainty.
     """
     asked = {limit.statistic for limit in results.limits if limit.asked}
 
-    def strength(finding: Finding) -> tuple[bool, bool, float]:
+    def strength(finding: Finding) -> tuple[bool, bool, bool, float]:
         end = finding.low if finding.low is not None else finding.value
         excess = -math.inf if end is None else (end - finding.null) / max(1 - finding.null, 1e-9)
-        return finding.outcome == "exposed", finding.statistic in asked, excess
+        return finding.outcome == "exposed", finding.statistic in asked, not finding.coarse, excess
 
     return sorted(findings, key=strength, reverse=True)
+
+
+def strongest_of(results: AuditResults, findings: Sequence[Finding]) -> Finding:
+    """The one of the `findings` that stands for all of them: the strongest that decides a limit, so that a page has one number
+    for one thing; any stronger one only where that is exposed and no deciding one is."""
+    places = {one.finding for one in results.verdict.judged}
+    deciding = [one for place, one in enumerate(results.findings) if place in places]
+    order = by_strength(results, findings)
+    held = [one for one in order if one in deciding]
+    return held[0] if held and (held[0].outcome == "exposed" or order[0].outcome != "exposed") else order[0]
 
 
 def name_of(finding: Finding, findings: Sequence[Finding]) -> str:
@@ -117,6 +127,7 @@ def limit_rows(results: AuditResults) -> list[Row]:
                 {
                     "limit_name": one.limit,
                     "name": capital(LIMITS[one.limit]),
+                    "seen": seen_by(finding),
                     **beyond_chance(finding, digits),
                     "digits": digits,
                     "limit": limits[one.limit].value,

@@ -26,16 +26,16 @@ from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import (
     LONGEST,
     beyond,
-    by_strength,
     control_name,
     control_outcome,
     limit_rows,
+    strongest_of,
     with_attacks,
 )
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
-NAME, LINE, TEXT = 60, 110, 190  # characters of a name, of a line, of two or three
+VIEW, NAME, LINE, TEXT = 26, 60, 110, 190  # characters of half a line, of a name, of a line, of two or three
 CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
@@ -177,7 +177,7 @@ def _criterion(results: AuditResults) -> str:
 def _limits(results: AuditResults) -> list[dict[str, str]]:
     rulings = {one.limit: one.ruling for one in results.verdict.judged}
     first = {limit.name: limit for limit in results.first.limits} if results.first else {}
-    found = {row["limit_name"]: beyond(row) for row in limit_rows(results)}
+    found = {str(row["limit_name"]): row for row in limit_rows(results)}
     gone = {
         one.limit
         for one in results.verdict.judged
@@ -188,12 +188,17 @@ def _limits(results: AuditResults) -> list[dict[str, str]]:
             "name": capital(LIMITS[limit.name]),
             "value": f"{limit.value:.2f}{_before(limit, first.get(limit.name, limit))}",
             "origin": short(capital(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", ")), NAME),
-            "found": found.get(limit.name, "withheld" if limit.name in gone else "not measured"),
+            "found": beyond(found[limit.name]) if limit.name in found else _numberless(limit.name in gone),
+            "seen": short(str(found[limit.name]["seen"]), VIEW) if limit.name in found else "",
             "ruling": rulings.get(limit.name, "cannot tell"),
         }
         for limit in results.limits
         if limit.asked
     ]
+
+
+def _numberless(withheld: bool) -> str:
+    return "withheld" if withheld else "not measured"
 
 
 def _before(limit: Limit, first: Limit) -> str:
@@ -203,10 +208,11 @@ def _before(limit: Limit, first: Limit) -> str:
 
 
 def _result(criterion: Criterion, results: AuditResults) -> Result:
-    """The strongest finding of a criterion, or why there is none."""
-    found = by_strength(results, [one for one in results.findings if one.criterion == criterion])
+    """The finding that stands for a criterion, or why there is none."""
+    found = [one for one in results.findings if one.criterion == criterion]
     if found:
-        return Result(criterion, _found(found[0], results.findings), found[0].outcome or "withheld")
+        first = strongest_of(results, found)
+        return Result(criterion, _found(first, results.findings), first.outcome or "withheld")
     missing = [
         one for one in results.scenario.attacks if not one.run and one.claim and CRITERIA[one.claim] == criterion
     ]
