@@ -35,6 +35,17 @@ def test_the_blind_control_names_what_it_was_given_and_what_it_would_have_seen(s
     assert found.sentence.endswith(ends)
 
 
+def test_the_trait_that_differs_most_is_named_and_none_where_all_are_alike():
+    draw = np.random.default_rng(3)
+    traits = {"age": draw.normal(size=80), "sex: F": (draw.random(80) < 0.5) * 1.0, "sex: D": (ROLES == MEMBER) * 1.0}
+    traits["sex: D"][:10] = np.nan
+    features = weighed(np.column_stack([*traits.values()]))
+    found = blind_control(blind_test(features, ROLES, draw, 99), given_of(traits, ROLES))
+    assert found.sentence.endswith("They differ by themselves, most by sex: D; p is of the most telling of 3 tests.")
+    alike = {"age": traits["age"], "sites": np.ones(80), "unknown": np.full(80, np.nan)}
+    assert given_of(alike, ROLES).unlike == "" == given_of(traits, np.stack([ROLES, -ROLES])).unlike
+
+
 def test_of_whom_little_is_known_a_blind_control_tells_little():
     draw, many = np.random.default_rng(0), np.repeat([MEMBER, NON_MEMBER], 400)
     test = blind_test(weighed(draw.normal(size=(800, 1))), many, draw, 19)

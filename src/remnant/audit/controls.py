@@ -36,13 +36,14 @@ def blind_control(test: MembershipTest, given: Given, groups: str = "the groups"
     is, and columns known of too few are not among what it was given.
     """
     if test.p <= LEVEL / 2:
+        most = f", most by {given.unlike}" if given.unlike else ""
         what, said = words((*given.enough, *given.thin), images=given.images), p_said(test.p, bound=test.p_bound)
         return _of_test(
             "blind",
             test,
             False,
             f"Given {what}, a classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}; {said}). "
-            f"They differ by themselves; p is of the most telling of {WAYS} tests.",
+            f"They differ by themselves{most}; p is of the most telling of {WAYS} tests.",
         )
     if not given.tells:
         return _of_test("blind", test, None, given.lacking, (given.members, given.non_members))

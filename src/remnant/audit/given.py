@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from remnant.base.texts import enumerated, short
 from remnant.measure.intervals import FEWEST
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 MOST_NAMED = 4  # columns, in a sentence
+UNLIKE = 0.05  # two-sided
 SHARE = 0.5  # of the patients, of fewer of whom a column counts for nothing
 ROWS = "rows"  # of a patient in a table of scores: known of everybody, and no likeness
 
@@ -17,13 +19,15 @@ ROWS = "rows"  # of a patient in a table of scores: known of everybody, and no l
 @dataclass(frozen=True)
 class Given:
     """What a blind classifier knew, `images` and columns: those known of `enough` patients, and the `thin`; and of how many
-    `members` and `non_members` in the fewest of the former, or of the latter where there are no others."""
+    `members` and `non_members` in the fewest of the former, or of the latter where there are no others. `unlike`: the trait that
+    differs most between them by itself, empty where none surely does, and of several targets."""
 
     enough: tuple[str, ...]
     thin: tuple[str, ...]
     members: int
     non_members: int
     images: bool = False
+    unlike: str = ""
 
     @property
     def tells(self) -> bool:
@@ -60,8 +64,20 @@ def given_of(traits: Mapping[str, np.ndarray], roles: np.ndarray, *, images: boo
     }
     thin = {name: counts for name, counts in known.items() if name not in enough}
     told = {name: counts for name, counts in enough.items() if name != ROWS} or ({} if images else thin)
+    unlike = _most_unlike(traits, roles) if roles.ndim == 1 else ""
     members, others = (min((counts[side] for counts in told.values()), default=sizes[side]) for side in (0, 1))
-    return Given(tuple(enough), tuple(thin), members, others, images)
+    return Given(tuple(enough), tuple(thin), members, others, images, unlike)
+
+
+def _most_unlike(traits: Mapping[str, np.ndarray], roles: np.ndarray) -> str:
+    """The trait with the least p of a Mann-Whitney test, where that is at most `UNLIKE` after Bonferroni; of roles (p,)."""
+    found = {}
+    for name, values in traits.items():
+        sides = [values[(roles == role) & np.isfinite(values)] for role in (MEMBER, NON_MEMBER)]
+        if all(map(len, sides)) and len(np.unique(np.concatenate(sides))) > 1:
+            found[name] = float(stats.mannwhitneyu(*sides, method="asymptotic").pvalue)
+    name = min(found, key=lambda one: found[one], default="")
+    return name if name and found[name] * len(found) <= UNLIKE else ""
 
 
 def words(names: Iterable[str], *, images: bool = False) -> str:
