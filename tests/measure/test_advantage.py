@@ -2,6 +2,7 @@
 
 import itertools
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -118,6 +119,14 @@ def test_the_best_threshold_is_that_of_brute_force():
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(RemnantError):
         membership_advantage(np.array([np.nan, 1.0]), np.arange(5.0), np.random.default_rng(0))
+
+
+def test_of_groups_too_large_to_count_all_deals_p_is_approximate_and_nothing_is_warned():
+    draw = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [advantage_p(draw.normal(0, 1, 2000), draw.normal(0, 1, 300)) for _ in range(20)]
+    assert 0.05 < np.median(found) < 0.95
 
 
 def test_p_is_of_the_largest_difference_among_all_deals():
