@@ -4,6 +4,7 @@ import pytest
 
 from remnant.audit.folds import NAME as FOLD_RANK
 from remnant.audit.judge import judged, outcome_of, patients_that_tell, verdict_of
+from remnant.audit.words import against
 from remnant.base.findings import Control, Finding, Limit
 
 LIMIT = Limit(name="membership_advantage", statistic="advantage", value=0.05, origin="a test")
@@ -224,6 +225,11 @@ def test_limits_are_told_beyond_chance_everywhere():
     rate = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
     found = judged(rate, [told(finding(statistic="tpr_at_10_fpr", null=0.1, bound_low=0.2))], SOUND)
     assert found.sentence.endswith("above the limit of 0.05 beyond chance.")
+
+
+@pytest.mark.parametrize("statistic", ["rank1", "fold_rank"])
+def test_a_share_of_many_is_told_in_the_singular(statistic):
+    assert against(finding(statistic=statistic), LIMIT, "above").startswith("The share of ")
 
 
 def test_a_few_who_are_told_for_certain_keep_a_model_from_being_within_and_no_limit_is_passed():
