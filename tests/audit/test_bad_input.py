@@ -126,8 +126,8 @@ DATA = {
     "an image in words": (item(image="'a.png'"), "has a path or a text as its image; load it"),
     "an empty image": (item(image="draw[:, :0]"), "which holds nothing"),
     "a batch": (item(image="draw[None, None]"), "images with 5 axes"),
-    "an image with NaN": (item(image="draw / (i != 3)"), r"Image 3 \('p3'\) holds values that are not finite"),
-    "a patient of both": (item(patient="f'p{i % 6}'"), "6 patients have images on both sides, such as 'p0'"),
+    "an image with NaN": (item(image="draw / (i != 3)"), r"Image 3 holds values that are not finite"),
+    "a patient of both": (item(patient="f'p{i % 6}'"), "6 patients have images on both sides, such as images 0 and 6"),
     "an image of both": (item(image="torch.ones(1, 8, 8) * (i % 6)"), "are the same, and one is a member's"),
     "no member": (
         item(member="False"),

@@ -14,7 +14,7 @@ from remnant.audit.folds import Folds
 from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
-from remnant.base.texts import counted, short
+from remnant.base.texts import counted
 from remnant.cohort.images import Images
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER
 from remnant.targets.audited import Audited
@@ -74,15 +74,21 @@ def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dic
 
     Raises `RemnantError` for a patient who is two of these, for an empty group, and for everybody in the training set.
     """
-    found: dict[str, set[int]] = {}
-    for patient, member in zip(patients, members, strict=True):
-        found.setdefault(patient, set()).add(OTHER if member is None else MEMBER if member else NON_MEMBER)
-    if both := [patient for patient, roles in found.items() if len(roles) > 1]:
+    roles: dict[str, int] = {}
+    first: dict[str, int] = {}
+    both: dict[str, tuple[int, int]] = {}
+    for place, (patient, member) in enumerate(zip(patients, members, strict=True)):
+        role = OTHER if member is None else MEMBER if member else NON_MEMBER
+        first.setdefault(patient, place)
+        if roles.setdefault(patient, role) != role:
+            both.setdefault(patient, (first[patient], place))
+    if both:
+        # By their places: a name would stay in a notebook that shows the error.
+        one, other = next(iter(both.values()))
         raise RemnantError(
-            f"{counted(len(both), 'patient has', 'patients have')} images on both sides, such as {short(both[0])!r}; a patient "
-            "either trained the model or did not, with all of his images."
+            f"{counted(len(both), 'patient has', 'patients have')} images on both sides, such as images {one} and {other}; a "
+            "patient either trained the model or did not, with all of his images."
         )
-    roles = {patient: next(iter(own)) for patient, own in found.items()}
     counts = {role: sum(one == role for one in roles.values()) for role in (MEMBER, NON_MEMBER)}
     if not counts[MEMBER]:
         raise RemnantError("No patient is a member, so membership is not testable; mark those who trained the model.")
@@ -99,15 +105,12 @@ def check_images(images: Images, roles: Mapping[str, int]) -> None:
     seen: dict[str, int] = {}
     for place, (image, patient) in enumerate(zip(images.images, images.patients, strict=True)):
         if not image.isfinite().all():
-            raise RemnantError(
-                f"Image {place} ({short(patient)!r}) holds values that are not finite; mend how data() reads it."
-            )
+            raise RemnantError(f"Image {place} holds values that are not finite; mend how data() reads it.")
         digest = hashlib.sha256(np.ascontiguousarray(image.numpy()).tobytes()).hexdigest()
         other = seen.setdefault(digest, place)
         if roles[images.patients[other]] * roles[patient] == MEMBER * NON_MEMBER:
             raise RemnantError(
-                f"Images {other} ({short(images.patients[other])!r}) and {place} ({short(patient)!r}) are the same, and one is a "
-                "member's and the other is not; drop one of the two."
+                f"Images {other} and {place} are the same, and one is a member's and the other is not; drop one of the two."
             )
 
 
