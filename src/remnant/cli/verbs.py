@@ -48,14 +48,14 @@ def inspect(
             told = {"audit": listed_for(found) if found else [], "audit_of": printable(name)}
             print(describe_contents.as_json(inside, told))
         else:
-            title = f"In an audit of it, by what {short(name, 200)} tells"
+            title = f"In `remnant audit` of it, by what {short(name, 200)} tells"
             describe_contents.show(inside, {title: lines_for(found)} if found else None)
     else:
         found = recognise.recognise(opening.open_checkpoint(checkpoint))
         if as_json:
             print(description.as_json(found, {"audit": listed_for(found)}))
         else:
-            describe.show(found, {"In an audit of it": lines_for(found)})
+            describe.show(found, {"In `remnant audit` of it": lines_for(found)})
     if strip_to:
         from remnant.base.progress import say
         from remnant.targets.strip import strip

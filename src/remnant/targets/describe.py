@@ -14,6 +14,8 @@ PLAIN_WIDTH = 150
 LINES = 40  # of layers
 SHAPES = 8  # of a layer's tensors
 METADATA = 24
+# An audit has attacks of its own, on networks that these are not for.
+OWN_ATTACKS = "In `remnant attack checkpoint` and the studies"
 
 
 def show(description: Description, beside: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -36,7 +38,7 @@ def show(description: Description, beside: Mapping[str, Sequence[str]] | None = 
         _part(console, "Beside the weights", [*shown, *more])
     _part(
         console,
-        "Attacks",
+        OWN_ATTACKS,
         [f"  {'applies' if attack.applies else 'does not'}  {attack.attack}: {attack.why}." for attack in one.attacks],
     )
     for title, lines in (beside or {}).items():
