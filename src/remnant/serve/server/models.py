@@ -16,6 +16,7 @@ from starlette.requests import Request as HttpRequest
 from remnant.base.errors import RemnantError
 from remnant.base.texts import short
 from remnant.defenses.privacynet.networks import Server, load_server
+from remnant.engine.device import place
 from remnant.engine.stitch import stitched
 from remnant.serve.protocol import CODE, MAPS, Metadata, Request, Signature
 from remnant.serve.server.refusal import RefusalError
@@ -53,7 +54,9 @@ def load_models(paths: Iterable[Path]) -> dict[str, Served]:
         name = (path.resolve().name if path.is_dir() else "") or "segmenter"
         if name in found:
             raise RemnantError(f"Two segmenters are named {name}, the second by {path}; rename its folder.")
-        found[name] = Served(name, {1: load_server(path)}, 1)
+        server = load_server(path)
+        place(server.network)  # now, and not while the first client waits
+        found[name] = Served(name, {1: server}, 1)
     return found
 
 

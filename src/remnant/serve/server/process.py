@@ -47,7 +47,7 @@ def serve(app: ASGIApp, listening: socket.socket, cert: Path | None, key: Path |
     config = uvicorn.Config(
         app,
         log_config=None,
-        log_level="warning",
+        log_level="error",  # a request that is none is told to whoever sent it, and the audit log is JSON alone
         access_log=False,  # it would write paths, which are clients' words; `log.Watched` is ours
         server_header=False,
         proxy_headers=False,
