@@ -8,7 +8,7 @@ NNUNET := nnunetv2 acvl_utils batchgenerators batchgeneratorsv2 dynamic_network_
 # Two test processes share the cores already; threads of their own would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-full goldens lint chromium clean
+.PHONY: setup demo test test-full goldens lint components clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -42,22 +42,25 @@ lint: setup
 test: lint
 	$(PYTEST) -m "not slow" -n 2
 
-test-full: setup chromium
+test-full: setup components
 	$(PYTEST) -m slow
 
 # What the studies come to, for tests/studies/test_goldens.py: after a change that is meant to change it.
 goldens: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.studies.goldens
 
-# Slow tests open the report in a browser, and have label maps judged by dciodvfy of dicom3tools. Installed only where this user may.
-chromium:
+# Slow tests open the report in a browser, have label maps judged by dciodvfy of dicom3tools, and segment what lies in Orthanc.
+# Installed only where this user may; RUNLEVEL keeps Debian from starting an Orthanc of its own.
+components:
 	@for browser in chromium chromium-browser google-chrome; do \
-	  command -v $$browser >/dev/null && command -v dciodvfy >/dev/null && exit 0; done; \
+	  command -v $$browser >/dev/null && command -v dciodvfy >/dev/null && command -v Orthanc >/dev/null && \
+	  test -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so && exit 0; done; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
-	else echo "chromium is not installed and may not be from here; the browser tests will fail." >&2; exit 0; fi; \
+	else echo "chromium, dicom3tools or orthanc is missing and may not be installed from here; slow tests will fail." >&2; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-	  echo "chromium is not installed, and there is no apt-get; the browser tests will fail." >&2; exit 0; fi; \
-	$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium fonts-liberation dicom3tools >/dev/null
+	  echo "chromium, dicom3tools or orthanc is missing, and there is no apt-get; slow tests will fail." >&2; exit 0; fi; \
+	$$as_root apt-get update -qq && $$as_root env RUNLEVEL=1 apt-get install -y -qq \
+	  chromium fonts-liberation dicom3tools orthanc orthanc-dicomweb >/dev/null
 
 # runs/ stays: it may hold results, and patient data that only `remnant purge` knows.
 clean:

@@ -71,6 +71,38 @@ def write_dicom(tmp_path):
     return write
 
 
+def drawn(shape, affine):
+    """A head that any slices may see, uint16: an egg of tissue with two unlike balls in it, places in mm, RAS."""
+    at = np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+
+    def blob(middle, radii):
+        return 1 / (1 + np.exp(30 * (np.linalg.norm((at - middle) / radii, axis=-1) - 1)))
+
+    head = blob((0, 0, 0), (58, 72, 54))
+    return (
+        700 * head * (1 + 0.5 * blob((20, 25, 15), (18, 22, 16)) - 0.4 * blob((-20, -20, -10), (20, 25, 18)))
+    ).astype("u2")
+
+
+@pytest.fixture
+def head(write_dicom):
+    """`head(step, folder, change)`: the drawn head as a series of slices of 4 mm by 4 mm, `step` (3,) mm apart in LPS."""
+
+    def make(step=(0.0, 0.0, 4.0), folder="zq-head", change=None):
+        count = round(160 / step[2])
+        first = np.array([-78.0, -78.0, -80.0]) - np.array([0, step[1], 0]) * (count - 1) / 2
+        affine = np.eye(4)
+        affine[:3] = np.column_stack([[-4, 0, 0], [0, -4, 0], np.array(step) * [-1, -1, 1], first * [-1, -1, 1]])
+
+        def place(header, n):
+            header.ImagePositionPatient = [float(value) for value in first + n * np.array(step)]
+            return change(header, n) if change else None
+
+        return write_dicom(drawn((40, 40, count), affine), (4.0, 4.0, 4.0), place, folder)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def block():
     """uint16 (x, y, z) of three unlike sides, no voxel as its neighbour."""

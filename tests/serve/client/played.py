@@ -9,6 +9,8 @@ from remnant.cohort.grid import Grid
 from remnant.serve.protocol import HEADER_LENGTH, Answer, Metadata, Request, Signature, Tensor, packed, unpacked
 
 GRID, CLASSES = Grid((32, 32, 32), 6.0), ("background", "gm", "wm", "csf")
+# Of the slices of a phantom in LPS, 3 mm by 3 mm by 4 mm: by 20 degrees.
+TILTED = (0.0, 4 * np.sin(0.349), 4 * np.cos(0.349))
 # What no byte that leaves may hold; each stands in the headers that `write_dicom` writes.
 SECRETS = {
     "PatientName": "Zqarlow^Quillomene",

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 import torch
 from highdicom.seg import segread
-from tests.serve.client.played import CLASSES, GRID, SECRETS, Played, by_brightness
+from tests.serve.client.played import CLASSES, GRID, SECRETS, TILTED, Played, by_brightness
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.volume import read_header, read_labels, read_volume
@@ -22,9 +22,6 @@ from remnant.measure.correlation import ncc_matrix
 from remnant.measure.overlap import dice
 from remnant.serve.client.segment import LABELS, MANIFEST, SEG, encoded, segment_scan
 
-# Of the slices of a phantom in LPS, 3 mm by 3 mm by 4 mm: by 20 degrees.
-TILTED = (0.0, 4 * np.sin(0.349), 4 * np.cos(0.349))
-
 
 @pytest.fixture
 def ready(pair, play):
@@ -33,38 +30,6 @@ def ready(pair, play):
     def make(method="encoder"):
         client = load_client(pair(method))
         return client, *play(client.mark)
-
-    return make
-
-
-def drawn(shape, affine):
-    """A head that any slices may see, uint16: an egg of tissue with two unlike balls in it, places in mm, RAS."""
-    at = np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
-
-    def blob(middle, radii):
-        return 1 / (1 + np.exp(30 * (np.linalg.norm((at - middle) / radii, axis=-1) - 1)))
-
-    head = blob((0, 0, 0), (58, 72, 54))
-    return (
-        700 * head * (1 + 0.5 * blob((20, 25, 15), (18, 22, 16)) - 0.4 * blob((-20, -20, -10), (20, 25, 18)))
-    ).astype("u2")
-
-
-@pytest.fixture
-def head(write_dicom):
-    """`head(step, folder, change)`: the drawn head as a series of slices of 4 mm by 4 mm, `step` (3,) mm apart in LPS."""
-
-    def make(step=(0.0, 0.0, 4.0), folder="zq-head", change=None):
-        count = round(160 / step[2])
-        first = np.array([-78.0, -78.0, -80.0]) - np.array([0, step[1], 0]) * (count - 1) / 2
-        affine = np.eye(4)
-        affine[:3] = np.column_stack([[-4, 0, 0], [0, -4, 0], np.array(step) * [-1, -1, 1], first * [-1, -1, 1]])
-
-        def place(header, n):
-            header.ImagePositionPatient = [float(value) for value in first + n * np.array(step)]
-            return change(header, n) if change else None
-
-        return write_dicom(drawn((40, 40, count), affine), (4.0, 4.0, 4.0), place, folder)
 
     return make
 

@@ -2,8 +2,9 @@
 
 import random
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
@@ -14,7 +15,18 @@ from remnant.serve.needs import is_loopback
 
 LONGEST_TOKEN = 1024
 TRIES = 6
+# Statuses after which the same request may succeed.
+PASSING = {408, 429, 502, 503, 504}
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+Result = TypeVar("Result")
+
+
+class ServerError(RemnantError):
+    """What a server is to blame for, or the way to it, and no scan."""
+
+
+class AwayError(ServerError):
+    """A server that was busy or away through all tries; it may be back later."""
 
 
 class PassingError(Exception):
@@ -78,6 +90,27 @@ def context_of(trusted: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(trusted))
     except ssl.SSLError:
         raise RemnantError(f"{trusted} holds no certificates; give a PEM file of the authority's.") from None
+
+
+def persevered(
+    url: str, once: Callable[[], Result], wait: Callable[[float], None], tell: Callable[[str], None]
+) -> Result:
+    """What `once` returns; where it raises `PassingError` it is tried again, and at last raises `AwayError`."""
+    for pause in lasting():
+        try:
+            return once()
+        except PassingError as away:
+            if pause is None:
+                raise AwayError(f"{url} {away}, also after several tries; try again later.") from None
+            pause = max(pause, away.after)
+            tell(f"remnant: {url} {away}; trying again in {pause:.0f} s.")
+            wait(pause)
+    raise AssertionError("the last pause is None")
+
+
+def seconds(text: str) -> float:
+    """What Retry-After says in seconds; 0 for a date."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
 def whether_certificate(error: BaseException) -> str:

@@ -19,15 +19,22 @@ from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.base.texts import short
 from remnant.cohort.case import MOST_CLASSES
-from remnant.serve.client.connection import PassingError, check_url, context_of, lasting, whether_certificate
+from remnant.serve.client.connection import (
+    PASSING,
+    PassingError,
+    ServerError,
+    check_url,
+    context_of,
+    persevered,
+    seconds,
+    whether_certificate,
+)
 from remnant.serve.protocol import CODE, MAPS, Answer, Metadata, Packed, Request, Tensor, packed, unpacked
 from remnant.serve.protocol import HEADER_LENGTH as LENGTH
 
 HEADERS = {"User-Agent": "remnant", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "keep-alive"}
 # A segmenter on a processor takes minutes a head, and others may be before it.
 TIMEOUT = httpx.Timeout(connect=10, read=600, write=120, pool=10)
-# Statuses after which the same request may succeed.
-PASSING = {408, 429, 502, 503, 504}
 MOST_SAID = 2**20  # bytes of an answer without tensors
 
 
@@ -80,7 +87,7 @@ class Remote:
         self._http.close()
 
     def describe(self, model: str) -> Metadata:
-        """What a model says of itself; raises `RemnantError` where there is no such model, or no answer that says it."""
+        """What a model says of itself; raises `ServerError` where there is no such model, or no answer that says it."""
         body, _ = self._ask("GET", _path(model), None, MOST_SAID)
         with self._understood():
             found = Metadata.read(body)
@@ -91,7 +98,7 @@ class Remote:
     def segment(self, model: Metadata, code: np.ndarray) -> Segmented:
         """What a model makes of a code, float16 (1, x, y, z).
 
-        Raises `RemnantError` where the server refuses, or stays away after several tries, and for an answer to something else.
+        Raises `ServerError` where the server refuses, or stays away after several tries, and for an answer to something else.
         """
         asked = Request((Tensor(CODE, code),), str(uuid.uuid4()), {"mark": model.mark}, {MAPS: True})
         sent = packed(asked)
@@ -112,22 +119,13 @@ class Remote:
             yield
         except RemnantError as error:
             said = str(error).split(";")[0].removesuffix(".")
-            raise RemnantError(
+            raise ServerError(
                 f"{self.url} answers what a segmenter does not ({said}); check the address and the model."
             ) from None
 
     def _ask(self, method: str, path: str, sent: Packed | None, most: int) -> tuple[bytes, Mapping[str, str]]:
         """The body and headers of an answer of at most `most` bytes; what passes is waited for."""
-        for pause in lasting():
-            try:
-                return self._once(method, path, sent, most)
-            except PassingError as away:
-                if pause is None:
-                    raise RemnantError(f"{self.url} {away}, also after several tries; try again later.") from None
-                pause = max(pause, away.after)
-                self._tell(f"remnant: {self.url} {away}; trying again in {pause:.0f} s.")
-                self._wait(pause)
-        raise AssertionError("the last pause is None")
+        return persevered(self.url, lambda: self._once(method, path, sent, most), self._wait, self._tell)
 
     def _once(self, method: str, path: str, sent: Packed | None, most: int) -> tuple[bytes, Mapping[str, str]]:
         content, headers = (None, {}) if sent is None else (sent.body, sent.headers)
@@ -138,20 +136,20 @@ class Remote:
             raise PassingError("does not answer in time") from None
         except httpx.TransportError as error:
             if problem := whether_certificate(error):
-                raise RemnantError(f"{self.url} {problem}.") from None
+                raise ServerError(f"{self.url} {problem}.") from None
             reached = "cannot be reached" if isinstance(error, httpx.ConnectError) else "broke the connection off"
             raise PassingError(reached) from None
         if body is None:
-            raise RemnantError(
+            raise ServerError(
                 f"{self.url} answers with more than {most:,} bytes, or packed ones; is it `remnant serve`?"
             )
         if answer.status_code == 200:
             return body, answer.headers
         if answer.status_code in PASSING:
             raise PassingError(
-                f"is busy or away ({answer.status_code})", _seconds(answer.headers.get("Retry-After", ""))
+                f"is busy or away ({answer.status_code})", seconds(answer.headers.get("Retry-After", ""))
             )
-        raise RemnantError(self._refused(answer.status_code, path, body))
+        raise ServerError(self._refused(answer.status_code, path, body))
 
     def _refused(self, status: int, path: str, body: bytes) -> str:
         model = path.split("/")[3]
@@ -180,11 +178,6 @@ def _read(answer: httpx.Response, most: int) -> bytes | None:
         if len(body) > most:
             return None
     return bytes(body)
-
-
-def _seconds(text: str) -> float:
-    """What Retry-After says in seconds; 0 for a date, which no server of this protocol sends."""
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
 def _said(body: bytes) -> str:

@@ -13,7 +13,7 @@ from highdicom.seg import (
 )
 from highdicom.sr.coding import CodedConcept
 from pydicom.sr.codedict import codes
-from pydicom.uid import generate_uid
+from pydicom.uid import UID, generate_uid
 
 from remnant import __version__
 from remnant.base.errors import RemnantError
@@ -30,12 +30,13 @@ LONGEST_LABEL = 64  # LO, PS3.5 6.2
 
 
 def write_segmentation(
-    path: Path, labels: np.ndarray, classes: Sequence[str], series: Series, mark: str, version: str
+    path: Path, labels: np.ndarray, classes: Sequence[str], series: Series, mark: str, version: str, key: str = ""
 ) -> None:
     """Write `labels`, uint8 (x, y, z) on the voxels of the series, as a DICOM SEG, atomically.
 
     Segment number n is `classes[n]`, the background none; also a class of which nothing was found has its number. `mark` names
-    the encoder, `version` is the segmenter's. Series, segmentation and segments get identifiers that are new each time.
+    the encoder, `version` is the segmenter's. Series, segmentation and segments get identifiers that are new each time,
+    or follow from the `key`, if one is given.
 
     Raises `RemnantError` for labels of another shape or beyond the classes, and for a series whose headers highdicom refuses.
     """
@@ -56,7 +57,7 @@ def write_segmentation(
         source=MAKER,
         parameters={"encoder": mark},
     )
-    segments = [_described(number, name, identification) for number, name in enumerate(classes) if number]
+    segments = [_described(number, name, identification, key) for number, name in enumerate(classes) if number]
     planes = _planes(labels, series)
     try:
         with quiet_pydicom():
@@ -65,9 +66,9 @@ def write_segmentation(
                 pixel_array=planes,
                 segmentation_type=SegmentationTypeValues.BINARY,
                 segment_descriptions=segments,
-                series_instance_uid=generate_uid(),
+                series_instance_uid=_uid(key, "series"),
                 series_number=SERIES_NUMBERS_ON + int(series.headers[0].get("SeriesNumber") or 0),
-                sop_instance_uid=generate_uid(),
+                sop_instance_uid=_uid(key, "instance"),
                 instance_number=1,
                 manufacturer=MAKER,
                 manufacturer_model_name=ALGORITHM,
@@ -97,7 +98,11 @@ def _planes(labels: np.ndarray, series: Series) -> np.ndarray:
     return ordered
 
 
-def _described(number: int, name: str, identification: AlgorithmIdentificationSequence) -> SegmentDescription:
+def _uid(key: str, what: str) -> UID:
+    return generate_uid(entropy_srcs=[key, what] if key else None)
+
+
+def _described(number: int, name: str, identification: AlgorithmIdentificationSequence, key: str) -> SegmentDescription:
     anatomy = anatomy_of(name)
     described = SegmentDescription(
         segment_number=number,
@@ -106,7 +111,7 @@ def _described(number: int, name: str, identification: AlgorithmIdentificationSe
         segmented_property_type=anatomy.kind,
         algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=identification,
-        tracking_uid=generate_uid(),
+        tracking_uid=_uid(key, f"segment {number}"),
         tracking_id=f"{MAKER} {name}"[:LONGEST_LABEL],
     )
     if anatomy.side:

@@ -24,6 +24,7 @@ from remnant.cohort.space import geometry_of
 from remnant.cohort.volume import read_header
 from remnant.defenses.privacynet.deploy import Ticket, encode_scan
 from remnant.defenses.privacynet.networks import Client
+from remnant.serve.client.connection import ServerError
 from remnant.serve.client.remote import Remote, Segmented
 from remnant.serve.client.series import Series, read_series
 from remnant.serve.client.tilt import straight, tilt_degrees
@@ -43,14 +44,23 @@ class Sent:
 
 
 def segment_scan(
-    scan: Path, out: Path, client: Client, remote: Remote, model: str, *, measured: str = "", quiet: bool = False
+    scan: Path,
+    out: Path,
+    client: Client,
+    remote: Remote,
+    model: str,
+    *,
+    measured: str = "",
+    quiet: bool = False,
+    key: str = "",
 ) -> dict[str, Any]:
     """Segment `scan`, a volume or a DICOM series, into the new or empty folder `out`; return what its manifest says.
 
     Written are the label map as NIfTI on the scan's grid and, of a DICOM series, a DICOM SEG: all of them or, on any error,
-    nothing. `measured` is what is known of the encoder's codes.
+    nothing. `measured` is what is known of the encoder's codes. Of one `key` the SEG has the same identifiers each time.
 
-    Raises `RemnantError` for a scan that is unfit, before anything is sent; for a model of another encoder; and as `Remote` does.
+    Raises `RemnantError` for a scan that is unfit, before anything is sent, `ServerError` for a model of another encoder and as
+    `Remote` does.
     """
     scan, out, started = Path(scan), Path(out), time.monotonic()
     require_room(out)
@@ -58,7 +68,7 @@ def segment_scan(
         series = read_series(scan) if is_series(scan) else None
         described = remote.describe(model)
         if described.mark != client.mark:
-            raise RemnantError(
+            raise ServerError(
                 f"The model {model} of {remote.url} was trained with the encoder {short(described.mark)}, and this one is "
                 f"{client.mark}; give the encoder of the same training, or another --model."
             )
@@ -73,7 +83,7 @@ def segment_scan(
             found = remote.segment(described, sent.code)
             task.advance("answered")
             labels = sent.ticket.undo(torch.from_numpy(found.maps.astype(np.float32)))
-            _write(folder, labels, sent.ticket, series, described, found)
+            _write(folder, labels, sent.ticket, series, described, found, key)
             manifest = _manifest(folder, labels, sent, series, described, found, remote.url, measured)
             manifest["seconds"] = round(time.monotonic() - started, 2)
             write_json(folder / MANIFEST, manifest)
@@ -115,13 +125,14 @@ def _write(
     series: Series | None,
     described: Metadata,
     found: Segmented,
+    key: str,
 ) -> None:
     write_volume(folder / LABELS, labels, ticket.placing.affine, geometry=ticket.placing.geometry)
     if series is not None:
         from remnant.serve.client.seg import write_segmentation
 
         version = f"{described.name} {found.version}"
-        write_segmentation(folder / SEG, labels, described.classes, series, described.mark, version)
+        write_segmentation(folder / SEG, labels, described.classes, series, described.mark, version, key)
 
 
 def _manifest(
