@@ -186,6 +186,17 @@ def load_server(run: Path) -> Server:
     return Server(network, notes.classes, notes.patch, notes.mark, notes.shape)
 
 
+def segmenter_file(run: Path) -> Path:
+    """Where `load_server` finds the server's half."""
+    return _file(run, SEGMENTER)
+
+
+def save_server(path: Path, network: nn.Module, like: Path) -> None:
+    """Write a segmenter of other weights than the file `like` has, and of the same description."""
+    said = read_header(like)
+    save_checkpoint(path, network, said["arguments"], server=said["server"])
+
+
 def load_discriminator(run: Path) -> Siamese:
     """Whom the encoder was trained against, likewise."""
     return load_checkpoint(_file(run, DISCRIMINATOR), {"Siamese": Siamese})

@@ -1,24 +1,18 @@
 """The networks on a second cohort, labels merged to three tissues: as they are, and with the segmenter retrained on its codes."""
 
-import copy
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
-from remnant.cohort.pairs import cut_patch, draw_corners
 from remnant.cohort.tissues import as_tissue3
-from remnant.defenses.privacynet.losses import every_class_loss
+from remnant.defenses.privacynet.retraining import RetrainSettings, retrain
 from remnant.defenses.privacynet.view import View
-from remnant.engine.device import as_batch, fabric
-from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.overlap import dice, weighted_dice
 from remnant.studies.kim2019.attacking import epoch_log
 from remnant.studies.kim2019.kept import keep, kept
@@ -31,7 +25,6 @@ TRANSFER = "transfer"
 TISSUES = CLASSES["tissue3"]
 # Patients are dealt into so many parts; each is segmented by a network that was retrained on the others.
 FOLDS = 2
-STEPS_AN_EPOCH = 20
 
 
 def transfer_cell(
@@ -39,6 +32,7 @@ def transfer_cell(
 ) -> dict[str, Any]:
     """Dice on the first scan of each patient of every second cohort; retraining is cross-validated over its patients."""
     found, log = {}, epoch_log(run, cell_name(TRANSFER, variant))
+    settings = RetrainSettings(**attack.retraining.model_dump(), batch=attack.retraining_batch)
     for cohort in cohorts:
         scans, view = kept(run, Scans, cohort), View.load(folder)
         seeds = Seeds(seed).child(TRANSFER, cohort)
@@ -54,7 +48,13 @@ def transfer_cell(
         for number, part in enumerate(parts):
             others = np.setdiff1d(np.arange(len(firsts)), part)
             segmenter = retrain(
-                view.segmenter, codes[others], moved[others], view.patch, attack, seeds.child("fold", number), log
+                view.segmenter,
+                list(zip(codes[others], moved[others], strict=True)),
+                view.patch,
+                settings,
+                seeds.child("fold", number),
+                log,
+                classes=len(TISSUES),
             )
             again = replace(view, segmenter=segmenter)
             for i in part.tolist():
@@ -64,41 +64,6 @@ def transfer_cell(
         found[f"{cohort}-retrained"] = _overlap(scans, firsts, retrained)
     keep(run, Transferred(variant, found))
     return {}
-
-
-def retrain(
-    segmenter: nn.Module,
-    codes: Tensor,
-    labels: Tensor,
-    patch: int,
-    attack: AttackSettings,
-    seeds: Seeds,
-    report: EpochReport,
-) -> nn.Module:
-    """A copy of the segmenter with the classes of tissue3, trained on `codes` (n, 1, x, y, z) and `labels` of them."""
-    torch.manual_seed(seeds.child("weights").integer)
-    model = copy.deepcopy(segmenter).requires_grad_(True)
-    model.out = nn.Conv3d(model.out.in_channels, len(TISSUES), 1)
-
-    steps = min(STEPS_AN_EPOCH, attack.retraining.steps)
-
-    def draw(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for step in range(steps):
-            branch = seeds.child("step", epoch, step)
-            chosen = branch.child("scans").numpy().integers(len(codes), size=attack.retraining_batch)
-            corners = draw_corners(codes.shape[2:], patch, len(chosen), seeds=branch)
-            cut = [
-                torch.stack([cut_patch(volumes[i], corner, patch) for i, corner in zip(chosen, corners, strict=True)])
-                for volumes in (codes, labels)
-            ]
-            yield as_batch(cut[0]), cut[1].to(fabric().device)
-
-    def loss(model: nn.Module, drawn: tuple[Tensor, Tensor]) -> Tensor:
-        return every_class_loss(model(drawn[0]), drawn[1])
-
-    epochs = -(-attack.retraining.steps // steps)
-    settings = FitSettings(epochs=epochs, learning_rate=attack.retraining.learning_rate)
-    return fit(model, draw, steps, loss, settings, report=report)
 
 
 def _overlap(scans: Scans, chosen: list[int], maps: np.ndarray) -> Overlap:
