@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.values import existing
+from remnant.cli.values import existing, within
 
 
 def serve(
@@ -29,6 +29,15 @@ def serve(
         Path | None,
         typer.Option(callback=existing("file of tokens"), metavar="FILE", help="Made by `remnant server token add`."),
     ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep contributions and versions here; made if missing. None are taken without."
+        ),
+    ] = None,
+    quota: Annotated[
+        float, typer.Option(callback=within(0.001), metavar="GIB", help="What each name of a token may keep there.")
+    ] = 10.0,
     plain: Annotated[
         bool, typer.Option("--plain", help="Allow other addresses without TLS, behind a proxy that has it.")
     ] = False,
@@ -48,7 +57,14 @@ def serve(
     from remnant.serve.server.app import create_app
     from remnant.serve.server.models import load_models
 
-    app = create_app(load_models(segmenters), known)
+    if store is not None:
+        from remnant.serve.server.store import Store
+
+        kept = Store(store, int(quota * 2**30))
+        kept.open_alone()
+    else:
+        kept = None
+    app = create_app(load_models(segmenters, kept), known, kept)
     listening = process.listen(host, port)
     where = f"[{host}]" if ":" in host else host
     print(f"{'https' if tls_cert else 'http'}://{where}:{listening.getsockname()[1]}", flush=True)

@@ -4,22 +4,53 @@ import asyncio
 import json
 
 import httpx
+import numpy as np
 import pytest
 
+from remnant.defenses.privacynet.networks import load_server
+from remnant.serve.protocol import Request, Tensor, packed
 from remnant.serve.server.app import create_app
 from remnant.serve.server.models import load_models
+from remnant.serve.server.store import Store
 
 
 @pytest.fixture
 def served(pair):
-    """`served(tokens=None, models=None, rate=None)`: a client of a server in this process, and the lines of its log."""
+    """`served(tokens, models, rate, store)`, each None by default: a client of a server here, and the lines of its log."""
 
-    def make(tokens=None, models=None, rate=None):
+    def make(tokens=None, models=None, rate=None, store=None):
         lines = []
-        app = create_app(models or load_models([pair()]), tokens, rate=rate, write=lambda line: lines.append(line))
+        models = models or load_models([pair()], store)
+        app = create_app(models, tokens, store, rate=rate, write=lambda line: lines.append(line))
         return Here(app), lines
 
     return make
+
+
+@pytest.fixture(scope="session")
+def labels(code):
+    """A label map uint8 (16, 20, 16) of the three classes."""
+    return (code[0] > 0.3).astype(np.uint8) + (code[0] > 0.7)
+
+
+@pytest.fixture
+def given(pair, code, labels):
+    """`given(code=..., labels=..., mark=...)`: a sound contribution, packed."""
+
+    def make(code=code, labels=labels, mark=None):
+        mark = load_server(pair()).mark if mark is None else mark
+        return packed(Request((Tensor("code", code), Tensor("labels", labels)), parameters={"mark": mark}))
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    made = Store(tmp_path / "store")
+    made.open_alone()
+    yield made
+    made.close()
 
 
 class Here:
@@ -38,6 +69,10 @@ class Here:
                 return await asyncio.gather(*(client.request(method, path, **rest) for method, path, rest in requests))
 
         return asyncio.run(run())
+
+    def put(self, contribution, body, headers=None, model="net"):
+        path = f"/v1/models/{model}/contributions/{contribution}"
+        return self("PUT", path, content=body.body, headers=body.headers | (headers or {}))
 
     def infer(self, body, path="/v2/models/net/infer", headers=None):
         return self("POST", path, content=body.body, headers=body.headers | (headers or {}))

@@ -15,33 +15,19 @@ from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.serve import protocol
 from remnant.serve.protocol import BINARY, HEADER_LENGTH, MAPS, PLAIN, Metadata, Tensor
-from remnant.serve.server import models
+from remnant.serve.server import contributions, models
+from remnant.serve.server.database import StoreError
 from remnant.serve.server.gate import Gate, require
-from remnant.serve.server.limits import Closing, Paced, Rate, Slots, body_of
+from remnant.serve.server.limits import BODY, Closing, Paced, Rate, Slots, body_of, slot
 from remnant.serve.server.log import Watched, Write, to_stderr
 from remnant.serve.server.metrics import KIND, Metrics
 from remnant.serve.server.models import Served, Worker
 from remnant.serve.server.refusal import RefusalError, answers
+from remnant.serve.server.store import Store
 from remnant.serve.server.tokens import Tokens
 
 FAULT = "A fault of the server; its log says more."
-TENSORS = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array", "minItems": 1}}}
-# What FastAPI cannot read off a route that reads its body itself.
-INFER = {
-    "requestBody": {
-        "required": True,
-        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}, PLAIN: {"schema": TENSORS}},
-    },
-    "parameters": [
-        {
-            "name": HEADER_LENGTH,
-            "in": "header",
-            "required": False,
-            "schema": {"type": "integer", "minimum": 1},
-            "description": "Bytes of the body that are its JSON header; the tensors' bytes follow.",
-        }
-    ],
-}
+STORE_FAULT = "The server cannot use its store; tell its operator."
 MAPS_OF = {"description": "Logits of the classes.", "content": {BINARY: {}, PLAIN: {"schema": {"type": "object"}}}}
 KNOWN = answers(401, 403, 429, 503)
 NAMED = answers(400, 404)
@@ -49,14 +35,23 @@ routes = APIRouter()
 
 
 def create_app(
-    served: dict[str, Served], tokens: Tokens | None, *, rate: Rate | None = None, write: Write = to_stderr
+    served: dict[str, Served],
+    tokens: Tokens | None,
+    store: Store | None = None,
+    *,
+    rate: Rate | None = None,
+    write: Write = to_stderr,
 ) -> FastAPI:
-    """The server of these models. `tokens`: None lets everybody in. `write` takes each line of the audit log."""
+    """The server of these models. `tokens`: None lets everybody in. `store`: where contributions to them are kept; None takes
+    none. `write` takes each line of the audit log.
+    """
 
     @asynccontextmanager
     async def alive(app: FastAPI) -> AsyncIterator[None]:
         yield
         app.state.worker.stop()
+        if store is not None:
+            store.close()
 
     app = FastAPI(
         title="Remnant", version=__version__, lifespan=alive, docs_url=None, redoc_url=None, redirect_slashes=False
@@ -66,6 +61,9 @@ def create_app(
     app.state.models, app.state.gate = served, Gate(tokens, rate or Rate())
     app.state.slots, app.state.worker, app.state.metrics = slots, Worker(), metrics
     app.include_router(routes)
+    if store is not None:
+        app.state.store = store
+        app.include_router(contributions.routes)
     app.add_middleware(Closing)
     app.add_middleware(Watched, write=write, metrics=metrics)
     for kind in (RemnantError, HTTPException, RequestValidationError, Exception):
@@ -78,6 +76,8 @@ async def _told(request: Request, error: Exception) -> Response:
     """Every error as the protocol has it."""
     if isinstance(error, RefusalError):
         return JSONResponse({"error": str(error)}, error.status, error.headers)
+    if isinstance(error, StoreError):  # whose sentence names a path
+        return JSONResponse({"error": STORE_FAULT}, 503, {"Retry-After": "60"})
     if isinstance(error, HTTPException):
         return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)
     if isinstance(error, RemnantError | RequestValidationError):
@@ -103,9 +103,11 @@ async def live() -> dict[str, bool]:
 
 @routes.get("/v2/health/ready", responses=answers(503))
 async def ready(request: Request) -> dict[str, bool]:
-    """Models are loaded, and the tokens can be read."""
+    """Models are loaded, and tokens and store can be read."""
     if (tokens := request.app.state.gate.tokens) is not None:
         tokens.current()
+    if (store := getattr(request.app.state, "store", None)) is not None:
+        await asyncio.to_thread(store.database.rows, "SELECT 1 FROM versions LIMIT 1")
     return {"ready": True}
 
 
@@ -121,19 +123,12 @@ async def metrics(request: Request, tenant: Annotated[str, Depends(require("admi
     return Response(request.app.state.metrics.text(), media_type=KIND)
 
 
-async def _model(request: Request, name: str, version: str | None) -> tuple[Served, int]:
-    """The model and version of a path; the log may tell them then."""
-    model = models.find(request.app.state.models, name)
-    request.state.model = model.name
-    request.state.version = number = model.version(version)
-    return model, number
-
-
 @routes.get("/v2/models/{name}/versions/{version}", responses=KNOWN | NAMED, dependencies=[Depends(require(None))])
 @routes.get("/v2/models/{name}", responses=KNOWN | NAMED, dependencies=[Depends(require(None))])
 async def describe(request: Request, name: str, version: str | None = None) -> Metadata:
     """Inputs, outputs, the encoder's mark and the classes."""
-    return models.metadata(*await _model(request, name, version))
+    model, _, segmenter = await models.model_of(request, name, version)
+    return await asyncio.to_thread(models.metadata, model, segmenter)
 
 
 @routes.get(
@@ -142,34 +137,27 @@ async def describe(request: Request, name: str, version: str | None = None) -> M
 @routes.get("/v2/models/{name}/ready", responses=KNOWN | NAMED, dependencies=[Depends(require(None))])
 async def model_ready(request: Request, name: str, version: str | None = None) -> dict[str, Any]:
     """A model that there is, is ready."""
-    model, _ = await _model(request, name, version)
+    model, _, _ = await models.model_of(request, name, version)
     return {"name": model.name, "ready": True}
-
-
-async def _slot(request: Request) -> AsyncIterator[None]:
-    """Held until the answer has left."""
-    with request.app.state.slots:
-        yield
 
 
 REFUSED = KNOWN | NAMED | answers(408, 409, 411, 413, 415)
 
 
-@routes.post("/v2/models/{name}/versions/{version}/infer", responses=REFUSED | {200: MAPS_OF}, openapi_extra=INFER)
-@routes.post("/v2/models/{name}/infer", responses=REFUSED | {200: MAPS_OF}, openapi_extra=INFER)
+@routes.post("/v2/models/{name}/versions/{version}/infer", responses=REFUSED | {200: MAPS_OF}, openapi_extra=BODY)
+@routes.post("/v2/models/{name}/infer", responses=REFUSED | {200: MAPS_OF}, openapi_extra=BODY)
 async def infer(
     request: Request,
     name: str,
     tenant: Annotated[str, Depends(require("segment"))],
-    slot: Annotated[None, Depends(_slot)],
+    held: Annotated[None, Depends(slot)],
     version: str | None = None,
 ) -> Response:
     """The logits of a code's classes."""
-    model, number = await _model(request, name, version)
-    body = await body_of(request, models.most_bytes(model.versions[number]))
+    model, number, segmenter = await models.model_of(request, name, version)
+    body = await body_of(request, models.most_bytes(segmenter))
     header = request.headers.get(HEADER_LENGTH)
     asked = await asyncio.to_thread(protocol.unpacked, protocol.Request, body, header)
-    segmenter = model.versions[number]
     code = models.code_in(segmenter, asked)  # what is refused does not wait for its turn
 
     def work() -> protocol.Packed:

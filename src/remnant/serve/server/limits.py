@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -19,6 +19,23 @@ ARRIVES_S, LEAVES_S = 300.0, 300.0  # until a body must have arrived, and an ans
 DISCARDED = 2**26  # bytes of a refused body that are read nevertheless, so that its sender hears why
 SLICE = 2**18  # bytes of an answer that are handed over at a time
 TENANTS = 10_000  # of whom a rate is remembered
+TENSORS = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array", "minItems": 1}}}
+# What FastAPI cannot read off a route that reads its body itself, by `body_of`.
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}, PLAIN: {"schema": TENSORS}},
+    },
+    "parameters": [
+        {
+            "name": HEADER_LENGTH,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "integer", "minimum": 1},
+            "description": "Bytes of the body that are its JSON header; the tensors' bytes follow.",
+        }
+    ],
+}
 
 
 class Rate:
@@ -56,6 +73,12 @@ class Slots:
 
     def __exit__(self, *_: object) -> None:
         self.taken -= 1
+
+
+async def slot(request: Request) -> AsyncIterator[None]:
+    """A dependency of routes with bodies, held until the answer has left."""
+    with request.app.state.slots:
+        yield
 
 
 async def body_of(request: Request, most: int) -> bytearray:

@@ -26,14 +26,15 @@ MEANING = {
     400: "The request is of another form than the protocol's.",
     401: "No token, an unknown or an expired one.",
     403: "The token's scopes do not allow it.",
-    404: "No such model or version.",
+    404: "No such model, version or contribution.",
     408: "The body arrived too slowly.",
-    409: "The code is another encoder's.",
+    409: "The code is another encoder's, the id has other content, or the version may not be promoted.",
     411: "The body's length is not said.",
     413: "The body is longer than a code can be.",
     415: "Neither octets nor JSON, or compressed.",
     429: "Too many requests; Retry-After says when to come again.",
     503: "Busy; Retry-After says when to come again.",
+    507: "The quota is used up, or the disk full; nothing was kept.",
 }
 
 
