@@ -9,7 +9,7 @@ import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.options import Quiet
-from remnant.cli.values import existing
+from remnant.cli.values import existing, within
 
 client = typer.Typer(
     help="Have scans segmented by a server that sees their codes alone (extra `serve`).", no_args_is_help=True
@@ -110,3 +110,55 @@ def client_segment(
         except RemnantError as error:
             raise RemnantError(f"{str(error).removesuffix('.')}; the result is whole in {out}.") from None
     print(json.dumps(manifest, indent=1) if as_json else out)
+
+
+@client.command("watch")
+def client_watch(
+    source: Annotated[str, Archived],
+    target: Annotated[
+        str, typer.Option("--to", metavar="DICOMWEB", help="Where each DICOM SEG is put; it may be the same.")
+    ],
+    rule: Annotated[
+        list[str],
+        typer.Option(
+            metavar="KEYWORD=PATTERN",
+            help="Which series are meant, as Modality=MR, SeriesDescription=*T1* or StudyDate=20260101-; several must all fit.",
+        ),
+    ],
+    encoder: Encoder,
+    server: Server,
+    queue: Annotated[Path, typer.Option(help="Folder of the queue, by which a restart goes on.")],
+    settle: Annotated[
+        float,
+        typer.Option(callback=within(1), metavar="SECONDS", help="How long a series must have come no further."),
+    ] = 60.0,
+    login_file: LoginFile = None,
+    model: Model = "segmenter",
+    token_file: TokenFile = None,
+    ca_cert: CaCert = None,
+    plain: PlainHttp = False,
+    quiet: Quiet = False,
+) -> None:
+    """Segment what an archive has and gets, each series once, until it is stopped; a restart goes on."""
+    from remnant.serve.needs import require_extra
+
+    require_extra("httpx", "highdicom", "dicomweb_client")
+    from remnant.base.progress import say
+    from remnant.defenses.privacynet.networks import load_client
+    from remnant.serve.client.connection import read_token
+    from remnant.serve.client.dicomweb import Archive
+    from remnant.serve.client.measured import measured
+    from remnant.serve.client.remote import Remote
+    from remnant.serve.client.rules import Rule
+    from remnant.serve.client.watch import Watch
+
+    token, login = (None if file is None else read_token(file) for file in (token_file, login_file))
+    tell = (lambda line: None) if quiet else say
+    ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
+    rules = [Rule.read(text) for text in rule]
+    archives = [Archive(url, login, **ways) for url in (source, target)]
+    with Remote(server, token, **ways) as remote:
+        loaded = load_client(encoder)
+        known = measured(encoder, loaded.mark)
+        tell(f"remnant: {known}")
+        Watch(*archives, loaded, remote, model, rules, settle, queue, tell, known).forever()

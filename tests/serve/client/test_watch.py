@@ -1,0 +1,224 @@
+"""An archive that a test plays, watched: each series once, whatever happens in between."""
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pydicom
+import pytest
+from tests.serve.client.played import by_brightness
+
+from remnant.defenses.privacynet.networks import load_client
+from remnant.serve.client.connection import AwayError, ServerError
+from remnant.serve.client.dicomweb import Listed
+from remnant.serve.client.queue import ARRIVING, MADE, STORED, UNFIT, Queue
+from remnant.serve.client.watch import QUEUE, RESULTS, Watch
+
+
+class Played:
+    """An archive of `folders` by series; what was put there is in `stored`, by SOP Instance UID, each time."""
+
+    def __init__(self):
+        self.folders, self.stored, self.failing = {}, [], []
+
+    def matching(self, rules):
+        return [Listed("1", series, len(list(folder.iterdir())), {}) for series, folder in self.folders.items()]
+
+    @contextmanager
+    def fetched(self, study, series, beside):
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=beside) as name:
+            for path in self.folders[series].iterdir():
+                shutil.copy(path, name)
+            yield Path(name)
+
+    def store(self, path):
+        if self.failing:
+            raise self.failing.pop(0)
+        self.stored.append((str(pydicom.dcmread(path).SOPInstanceUID), path.read_bytes()))
+
+
+@pytest.fixture
+def watch(pair, play, tmp_path):
+    """A `Watch` of a played archive, and the played server that it asks."""
+    archive, client, said = Played(), load_client(pair()), []
+    server, remote = play(client.mark, by_brightness)
+    made = Watch(archive, archive, client, remote, "segmenter", (), 60, tmp_path / "queue", said.append)
+    made.folder.mkdir()
+    return made, server, said
+
+
+def start(watch, *times):
+    """The watch's process from start to end, looking at these times; the states of all rows."""
+    with Queue(watch.folder / QUEUE) as queue:
+        watch.begin(queue)
+        for now in times:
+            watch.once(queue, now)
+        return {row.series: state for state in (ARRIVING, MADE, STORED, UNFIT) for row in queue.of(state)}
+
+
+def left(watch):
+    return [path.name for path in (watch.folder / RESULTS).iterdir()]
+
+
+def test_each_series_is_segmented_once_when_it_has_settled_and_a_restart_goes_on(watch, head):
+    made, server, said = watch
+    made.source.folders["2"] = head((0, 0, 8.0), "zq-a")
+    last = sorted(made.source.folders["2"].iterdir())[-1]
+    held = last.read_bytes()
+    last.unlink()
+    assert start(made, 0.0) == {"2": ARRIVING}
+    last.write_bytes(held)
+    assert start(made, 61.0, 119.0) == {"2": ARRIVING} and not server.requests
+    assert start(made, 121.0, 200.0) == {"2": STORED}
+    made.source.folders["3"] = head((0, 0, 8.0), "zq-b")
+    assert start(made, 300.0, 400.0, 500.0) == {"2": STORED, "3": STORED}
+    assert len(server.sent) == len(made.target.stored) == len({uid for uid, _ in made.target.stored}) == 2
+    assert not left(made) and len(said) == 2 and "zq" not in "".join(said)
+    assert made.folder.stat().st_mode & 0o077 == 0 or (made.folder / RESULTS).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("moment", [MADE, STORED])
+def test_a_kill_between_two_steps_stores_the_same_again(watch, head, monkeypatch, moment):
+    """Before the queue knows of a result, and before it knows that the archive has it."""
+    made, server, _ = watch
+    made.source.folders["2"] = head((0, 0, 8.0))
+    with monkeypatch.context() as patch:
+        true = Queue.becomes
+
+        def killed(queue, row, state, why=""):
+            if state == moment:
+                raise KeyboardInterrupt
+            true(queue, row, state, why)
+
+        patch.setattr(Queue, "becomes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            start(made, 0.0, 61.0)
+    (made.folder / RESULTS / ".tmp-left").mkdir()
+    assert start(made, 62.0, 150.0) == {"2": STORED}
+    assert len(server.sent) == 1 and len(set(made.target.stored)) == 1 and not left(made)
+    assert len(made.target.stored) == (2 if moment == STORED else 1)
+
+
+def test_a_result_made_anew_has_the_same_identifiers(watch, head):
+    made, _, _ = watch
+    made.source.folders["2"] = head((0, 0, 8.0))
+    start(made, 0.0, 61.0)
+    (made.folder / QUEUE).unlink()
+    start(made, 0.0, 61.0)
+    first, second = made.target.stored
+    assert first[0] == second[0]
+
+
+def test_a_series_that_is_no_scan_is_set_aside_once_and_holds_nobody_up(watch, head):
+    made, server, said = watch
+    made.source.folders["2"] = head(change=lambda header, n: n != 7, folder="zq-a")
+    made.source.folders["3"] = head((0, 0, 8.0), "zq-b")
+    assert start(made, 0.0, 61.0, 130.0) == {"2": UNFIT, "3": STORED}
+    assert len(server.sent) == 1 and sum("is set aside" in line and "lacks 1 slice" in line for line in said) == 1
+    with Queue(made.folder / QUEUE) as queue:
+        assert "lacks 1 slice" in queue.of(UNFIT)[0].why
+
+
+AWAY = [AwayError("The server is away."), ServerError("The server knows no token.")]
+
+
+@pytest.mark.parametrize("error", AWAY, ids=["away", "refused"])
+@pytest.mark.parametrize("where", ["segmenter", "archive"])
+def test_what_a_server_is_to_blame_for_loses_no_series(watch, head, monkeypatch, error, where):
+    made, _, _ = watch
+    made.source.folders["2"] = head((0, 0, 8.0))
+    if where == "archive":
+        made.target.failing = [error]
+    else:
+        server_asked = type(made.remote).segment
+
+        def away(self, *given):
+            monkeypatch.setattr(type(self), "segment", server_asked)
+            raise error
+
+        monkeypatch.setattr(type(made.remote), "segment", away)
+    with pytest.raises(type(error)):
+        start(made, 0.0, 61.0)
+    assert start(made) == {"2": MADE if where == "archive" else ARRIVING}
+    assert start(made, 62.0) == {"2": STORED} and len(made.target.stored) == 1 and not left(made)
+
+
+def test_one_that_is_away_is_asked_again_and_anything_else_ends_it(watch):
+    made, _, said = watch
+    errors = [AwayError("It is away."), AwayError("It is away."), ServerError("It knows no token.")]
+
+    def failing(rules):
+        raise errors.pop(0)
+
+    made.source.matching, waits = failing, []
+    with pytest.raises(ServerError, match="knows no token"):
+        made.forever(waits.append)
+    assert waits == [20, 20] and len(said) == 2
+
+
+def test_a_series_that_grows_while_it_is_fetched_waits_on(watch, head):
+    made, server, _ = watch
+    made.source.folders["2"] = head((0, 0, 8.0))
+    true = made.source.matching
+    made.source.matching = lambda rules: [Listed("1", "2", 5, {})]
+    assert start(made, 0.0, 61.0) == {"2": ARRIVING} and not server.requests
+    made.source.matching = true
+    assert start(made, 4e9) == {"2": STORED}
+
+
+def test_a_full_disk_loses_nothing(watch, head, monkeypatch):
+    made, _, _ = watch
+    made.source.folders["2"] = head((0, 0, 8.0))
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr("remnant.serve.client.seg.write_segmentation", full)
+        start(made, 0.0, 61.0)
+    assert start(made) == {"2": ARRIVING} and not left(made)
+    assert start(made, 62.0) == {"2": STORED}
+
+
+def test_bad_words_of_the_command_are_one_sentence(remnant, pair, tmp_path):
+    words = ("--encoder", pair(), "--server", "http://127.0.0.1:9")
+    watched = ("client", "watch", *words, "--queue", tmp_path / "q", "--to", "http://127.0.0.1:9", "--from")
+    one = ("client", "segment", *words, "--out", tmp_path / "out")
+    for given, sentence in (
+        ((*watched, "http://127.0.0.1:9", "--rule", "PatientName=*"), "is no rule; give KEYWORD=PATTERN"),
+        ((*watched, "http://pacs.example", "--rule", "Modality=MR"), "is plain HTTP to another machine"),
+        ((*watched, "http://127.0.0.1:9", "--rule", "Modality=MR", "--settle", "0"), "at least 1"),
+        (one, "Give one scan: either INPUT, or --from with --study and --series"),
+        ((*one, "--from", "http://127.0.0.1:9", "--study", "1.2"), "Give one scan"),
+        ((*one, pair(), "--store"), "Give one scan"),
+    ):
+        code, err, out = remnant(*given)
+        assert code == 2 and not out and len(err) == 1 and sentence in err[0], err
+    assert not (tmp_path / "q").exists() and not (tmp_path / "out").exists()
+
+
+def test_a_result_that_the_archive_refuses_stays_whole_here(remnant, pair, head, monkeypatch, play, tmp_path):
+    from remnant.serve.client.dicomweb import Archive
+
+    folder = head((0, 0, 8.0))
+    _, remote = play(load_client(pair()).mark)
+    monkeypatch.setattr("remnant.serve.client.remote.Remote", lambda *given, **ways: remote)
+
+    @contextmanager
+    def fetched(*given):
+        yield folder
+
+    def refuse(*given):
+        raise ServerError("The archive does not take it.")
+
+    monkeypatch.setattr(Archive, "fetched", fetched)
+    monkeypatch.setattr(Archive, "store", refuse)
+    words = ("--encoder", pair(), "--server", "http://127.0.0.1:9", "--from", "http://127.0.0.1:9", "--study", "1.2")
+    code, err, out = remnant(
+        "client", "segment", *words, "--series", "1.3", "--store", "--quiet", "--out", tmp_path / "out"
+    )
+    assert (code, out) == (2, "") and err == [
+        f"remnant: The archive does not take it; the result is whole in {tmp_path / 'out'}."
+    ]
+    assert len(list((tmp_path / "out").iterdir())) == 3
