@@ -35,7 +35,7 @@ from remnant.report.audit_rows import (
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
-VIEW, NAME, LINE, TEXT = 26, 60, 110, 190  # characters of half a line, of a name, of a line, of two or three
+VIEW, NAME, LINE, TEXT = 46, 60, 110, 190  # characters of half a line, of a name, of a line, of two or three
 CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
