@@ -42,8 +42,14 @@ lint: setup
 test: lint
 	$(PYTEST) -m "not slow" -n 2
 
-test-full: setup components
+test-full: setup components .venv/kserve/.ready
 	$(PYTEST) -m slow
+
+# Another server of the Open Inference Protocol, for the client of ours. It needs other versions than we do of what we both need.
+.venv/kserve/.ready: .venv/.ready
+	$(PYTHON) -m venv .venv/kserve
+	.venv/kserve/bin/python -m pip install --quiet --disable-pip-version-check kserve==0.21.0
+	touch $@
 
 # What the studies come to, for tests/studies/test_goldens.py: after a change that is meant to change it.
 goldens: setup

@@ -192,15 +192,15 @@ class Signature(_Frozen):
 
 class Metadata(_Frozen):
     """What a model says of itself. `parameters`: `mark`, of the encoder that the segmenter was trained with, and `classes`,
-    the JSON list of their names.
+    the JSON list of their names; servers of others tell neither.
     """
 
     name: str
-    versions: list[str]
+    versions: list[str] | None = None
     platform: str
     inputs: list[Signature]
     outputs: list[Signature]
-    parameters: dict[str, str]
+    parameters: dict[str, str] = {}
 
     @classmethod
     def read(cls, body: bytes) -> "Metadata":

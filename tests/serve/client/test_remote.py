@@ -98,12 +98,17 @@ def test_an_answer_of_nonsense_is_one_sentence(play, answer, sentence):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"name": "../v1"}, {"parameters": {"mark": MARK}}, {"parameters": {"classes": '["a", "b"]'}}]
+    ("changes", "said"),
+    [
+        ({"name": "../v1"}, "does not name the model and its classes"),
+        ({"parameters": {"mark": MARK}}, "does not name the model and its classes"),
+        ({"parameters": {"classes": '["a", "b"]'}}, "does not tell the model's encoder and classes; give --described"),
+    ],
 )
-def test_a_model_that_does_not_say_what_it_is_is_refused(play, changes):
+def test_a_model_that_does_not_say_what_it_is_is_refused(play, changes, said):
     server, remote = play(MARK)
     server.instead = [(200, server.described(**changes).model_dump_json().encode())]
-    with pytest.raises(RemnantError, match="does not name the model, its encoder and its classes"):
+    with pytest.raises(RemnantError, match=said):
         remote.describe("segmenter")
 
 

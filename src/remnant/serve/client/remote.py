@@ -52,6 +52,8 @@ class Segmented:
 class Remote:
     """A server by its `url`. `token` opens it; `trusted`: a file of certificates to trust in place of the system's.
 
+    `described`: what the segmenter is, for a server of somebody else's that does not tell its encoder and classes.
+
     Plain HTTP to another machine is refused unless `plain`: a code would be read on the way. `wait` sleeps (seconds) before a
     request is tried again, `transport` is for tests. Use as a context manager. Raises `RemnantError` for an address that is none.
     """
@@ -63,6 +65,7 @@ class Remote:
         *,
         plain: bool = False,
         trusted: Path | None = None,
+        described: Metadata | None = None,
         transport: httpx.BaseTransport | None = None,
         wait: Callable[[float], None] = time.sleep,
         tell: Callable[[str], None] = say,
@@ -78,7 +81,7 @@ class Remote:
             trust_env=False,
             follow_redirects=False,
         )
-        self._wait, self._tell = wait, tell
+        self._wait, self._tell, self._described = wait, tell, described
 
     def __enter__(self) -> "Remote":
         return self
@@ -91,8 +94,17 @@ class Remote:
         body, _ = self._ask("GET", _path(model), None, MOST_SAID)
         with self._understood():
             found = Metadata.read(body)
-            if found.name != model or not found.mark or not 2 <= len(found.classes) <= MOST_CLASSES:
-                raise RemnantError("it does not name the model, its encoder and its classes.")
+            if not found.mark and self._described is not None:
+                if (found.inputs, found.outputs) != (self._described.inputs, self._described.outputs):
+                    raise RemnantError("its tensors are not those of the exported segmenter.")
+                found = self._described.model_copy(update={"name": found.name})
+            if found.name != model or (found.mark and not 2 <= len(found.classes) <= MOST_CLASSES):
+                raise RemnantError("it does not name the model and its classes.")
+        if not found.mark:
+            raise ServerError(
+                f"{self.url} does not tell the model's encoder and classes; give --described, the file that `remnant server "
+                "export` wrote beside the model."
+            )
         return found
 
     def segment(self, model: Metadata, code: np.ndarray) -> Segmented:
