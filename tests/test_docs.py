@@ -91,6 +91,7 @@ def test_the_manual_and_the_makefile_show_every_command():
         "protect",
         "rescore",
         "serve",
+        "server",
         "client",
     }
     assert [words[0] for words in commands(ROOT / "Makefile")] == ["phantom", "audit"]

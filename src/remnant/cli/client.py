@@ -1,6 +1,7 @@
 """`remnant client`: a hospital's half of a Privacy-Net, which sends codes and nothing else."""
 
 import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -162,3 +163,51 @@ def client_watch(
         known = measured(encoder, loaded.mark)
         tell(f"remnant: {known}")
         Watch(*archives, loaded, remote, model, rules, settle, queue, tell, known).forever()
+
+
+@client.command("contribute")
+def client_contribute(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            callback=existing("data directory"),
+            metavar="DATA",
+            help="Scans with label maps, in any layout that is read.",
+        ),
+    ],
+    encoder: Encoder,
+    server: Server,
+    queue: Annotated[
+        Path, typer.Option(help="Folder of the queue, by which a repeat goes on and sends nothing twice.")
+    ],
+    model: Model = "segmenter",
+    yes: Annotated[bool, typer.Option("--yes", help="Send label maps, of which each identifies its patient.")] = False,
+    token_file: TokenFile = None,
+    ca_cert: CaCert = None,
+    plain: PlainHttp = False,
+    quiet: Quiet = False,
+) -> None:
+    """Give a server codes with their label maps, to train its segmenter on; print how many it has now."""
+    from remnant.serve.needs import require_extra
+
+    require_extra("httpx")
+    from remnant.base.progress import say
+    from remnant.cohort.read import read_cohort
+    from remnant.defenses.privacynet.networks import load_client
+    from remnant.serve.client.connection import read_token
+    from remnant.serve.client.contribute import WARNING, contribute
+    from remnant.serve.client.measured import measured
+    from remnant.serve.client.remote import Remote
+
+    token = None if token_file is None else read_token(token_file)
+    tell = (lambda line: None) if quiet else say
+
+    def agreed() -> bool:
+        say(f"remnant: {WARNING}")
+        return yes or (sys.stdin.isatty() and typer.confirm("Send them?", err=True))
+
+    with Remote(server, token, plain=plain, trusted=ca_cert, tell=tell) as remote:
+        loaded = load_client(encoder)
+        tell(f"remnant: {measured(encoder, loaded.mark)}")
+        cohort = read_cohort(data, tell=tell)
+        print(contribute(cohort, loaded, remote, model, queue, agreed, quiet=quiet))

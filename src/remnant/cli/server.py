@@ -119,6 +119,51 @@ def server_rollback(store: StoreFolder, model: ModelName = None) -> None:
         print(versions.rollback())
 
 
+@server.command("export")
+def server_export(
+    given: Annotated[
+        Path,
+        typer.Argument(
+            callback=existing("store or segmenter"),
+            metavar="STORE_OR_SEGMENTER",
+            help="The folder of `remnant serve --store`, or a run of `protect train` or its segmenter's file or folder.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="New folder.")],
+    version: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of a store, the promoted one by default.")
+    ] = None,
+    model: ModelName = None,
+) -> None:
+    """Write a segmenter as a model repository of NVIDIA Triton, which serves the same protocol; print the folder."""
+    from remnant.base.errors import RemnantError
+    from remnant.base.files import require_new
+
+    require_new(out)
+    if (given / "store.sqlite").exists():
+        with _opened(given, model) as versions:
+            number = versions.promoted if version is None else version
+            if number not in versions:
+                raise RemnantError(f"The model {versions.model} has no version {number}.")
+            name, segmenter = versions.model, versions[number]
+    else:
+        if version is not None or model is not None:
+            raise RemnantError(
+                f"{given} is no store, so that it has no --version or --model to choose; leave them out."
+            )
+        from remnant.serve.needs import require_extra
+
+        require_extra("fastapi")
+        from remnant.serve.server.models import load_models
+
+        ((name, served),) = load_models([given]).items()
+        number, segmenter = 1, served.versions[1]
+    from remnant.serve.server.export import export
+
+    export(segmenter, name, number, out)
+    print(out)
+
+
 def _in_words(record: dict[str, Any]) -> str:
     """A version with its check, in a line."""
     if (check := record["check"]) is None:

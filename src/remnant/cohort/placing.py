@@ -7,9 +7,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import Case
-from remnant.cohort.grid import Grid, from_sitk, resample_image, to_sitk
-from remnant.cohort.head import find_head, head_of
+from remnant.cohort.case import Case, LabelScheme
+from remnant.cohort.grid import Grid, from_sitk, resample_image, resample_labels, to_sitk
+from remnant.cohort.head import Head, find_head, head_of, make_head
 from remnant.cohort.nifti import Geometry
 from remnant.cohort.prepare import PreparationSettings
 from remnant.cohort.rigid import CENTRED, Pose, as_transform, register
@@ -63,6 +63,28 @@ def place_scan(
     """
     found = find_head(Case("scan", "1", Path(path)), settings.region)
     head = head_of(found, np.zeros(found.image.shape, np.uint8), bias_field=settings.bias_field, region=settings.region)
+    image, pose = _placed(head, path, grid, template)
+    # From the file's voxels to those of the head, which has one more on each side, to its millimetres, to the grid's.
+    oriented = np.linalg.inv(_orienting(found.orientation, found.shape))
+    into_head = _affine(np.diag(head.spacing), head.origin - (found.first - 1) * head.spacing)
+    matrix = np.linalg.inv(grid.affine) @ np.linalg.inv(_posing(pose)) @ into_head @ oriented
+    return image, Placing(matrix, found.shape, found.affine, geometry_of(Path(path)))
+
+
+def place_case(
+    case: Case, scheme: LabelScheme, grid: Grid, settings: PreparationSettings, template: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A scan as `place_scan` prepares it, float32 (x, y, z), and its label map there, uint8 (x, y, z) of the scheme's classes.
+
+    Raises `RemnantError` likewise, and where the label map does not fit the scan or the scheme.
+    """
+    head = make_head(case, scheme, bias_field=settings.bias_field, region=settings.region)
+    image, pose = _placed(head, case.image, grid, template)
+    return image, resample_labels(head.volumes()[1], grid, as_transform(pose), len(scheme.classes))
+
+
+def _placed(head: Head, path: Path, grid: Grid, template: np.ndarray | None) -> tuple[np.ndarray, Pose]:
+    """The head's image on the grid, and how it was turned."""
     largest = np.array(grid.shape) * grid.spacing / 2
     if (head.reach > largest).any():
         raise RemnantError(
@@ -72,12 +94,7 @@ def place_scan(
     volume = head.volumes()[0]
     identity = sitk.Transform(3, sitk.sitkIdentity)
     pose = CENTRED if template is None else register(template, resample_image(volume, grid, identity), grid)
-    image = np.clip(resample_image(volume, grid, as_transform(pose)), 0, 1)
-    # From the file's voxels to those of the head, which has one more on each side, to its millimetres, to the grid's.
-    oriented = np.linalg.inv(_orienting(found.orientation, found.shape))
-    into_head = _affine(np.diag(head.spacing), head.origin - (found.first - 1) * head.spacing)
-    matrix = np.linalg.inv(grid.affine) @ np.linalg.inv(_posing(pose)) @ into_head @ oriented
-    return image, Placing(matrix, found.shape, found.affine, geometry_of(Path(path)))
+    return np.clip(resample_image(volume, grid, as_transform(pose)), 0, 1), pose
 
 
 def _affine(linear: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -235,3 +235,21 @@ def test_a_header_that_does_not_say_where_left_is_is_told(trained, brains, tmp_p
     said = capsys.readouterr().err
     assert ("it is assumed that its axes point" in said) == (codes != "said")
     assert codes != "none" or "point left, to the front, up" in said
+
+
+def test_the_labels_of_a_case_lie_on_its_code(deformed, brains, monkeypatch):
+    """As the client brings the server's labels back: moved by the same secret and placed by the same pose as the code."""
+    client, case = load_client(deformed.path), brains.cases[0]
+    scheme = brains.scheme(client.preparation.scheme)
+    secret = draw_secret(client.grid.shape, client.grid.spacing, client.secret, np.random.default_rng(3))
+    monkeypatch.setattr(deploy, "draw_secret", lambda *_: secret)
+    code, labels = deploy.encode_case(client, case, scheme)
+    again, ticket = deploy.encode_scan(client, case.image)
+    np.testing.assert_allclose(code, again, atol=1e-5)
+    assert labels.dtype == np.uint8 and labels.shape == client.grid.shape and 1 < labels.max() < len(scheme.classes)
+    maps = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), len(scheme.classes)).movedim(-1, 0).float()
+    raw, _ = read_volume(case.labels)
+    truth = np.vectorize(scheme.mapping.get)(raw.astype(int)).astype(np.uint8)
+    found = dice(ticket.undo(maps)[None], truth[None], len(scheme.classes))[0]
+    straight = deploy.Ticket(ticket.placing, ticket.mark, None).undo(maps)
+    assert found[1] > 0.7 and found[1] > dice(straight[None], truth[None], len(scheme.classes))[0][1] + 0.1

@@ -11,14 +11,14 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.base.progress import say
-from remnant.cohort.case import Case
+from remnant.cohort.case import Case, LabelScheme
 from remnant.cohort.nifti import read_mark, write_volume
-from remnant.cohort.placing import Placing, place_scan
+from remnant.cohort.placing import Placing, place_case, place_scan
 from remnant.cohort.space import FIELDS, WORDS, sides_of
 from remnant.cohort.volume import read_volume
 from remnant.defenses.privacynet.networks import Client, Server
 from remnant.defenses.privacynet.secret import Secret, draw_secret
-from remnant.defenses.privacynet.warping import unwarp_maps, warp_scan
+from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
 from remnant.engine.stitch import stitched
 from remnant.measure.correlation import ncc_matrix
 
@@ -85,11 +85,33 @@ def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
     Raises `RemnantError` where the scan is unfit, and where it does not look like those that the encoder was trained on, as one
     of another contrast, of another part of the body or with a wrong orientation in its header.
     """
-    template = None if client.template is None else client.template.numpy()
-    image, placing = place_scan(scan, client.grid, client.preparation, template)
+    image, placing = place_scan(scan, client.grid, client.preparation, _template(client))
     if (sides := sides_of(Case("scan", "1", scan))) != "said":
         axes = ", ".join(POINTS[letter] for letter in nib.aff2axcodes(placing.affine))
         say(f"remnant: {scan}: the header {WORDS[sides]}; it is assumed that its axes point {axes}. See where left is.")
+    code, secret = _code_of(client, image, scan)
+    return code, Ticket(placing, client.mark, secret)
+
+
+def encode_case(client: Client, case: Case, scheme: LabelScheme) -> tuple[np.ndarray, np.ndarray]:
+    """The code of a scan as `encode_scan` makes it, float32 (x, y, z), and its label map as it lies on the code: uint8 (x, y, z),
+    deformed as the scan was by a client with a secret.
+
+    Nothing else stays: the pair is for training, and no answer is undone. Raises `RemnantError` likewise, and where the label map
+    does not fit the scan or the scheme.
+    """
+    image, labels = place_case(case, scheme, client.grid, client.preparation, _template(client))
+    code, secret = _code_of(client, image, case.image)
+    return code, labels if secret is None else warp_labels(torch.from_numpy(labels), secret).numpy()
+
+
+def _template(client: Client) -> np.ndarray | None:
+    return None if client.template is None else client.template.numpy()
+
+
+def _code_of(client: Client, image: np.ndarray, scan: Path) -> tuple[np.ndarray, Secret | None]:
+    """The code (x, y, z) of a prepared scan, and the secret by which it was deformed; raises where it is unlike the template."""
+    template = _template(client)
     if template is not None:
         found = float(ncc_matrix(image[None], template[None])[0, 0])
         if found < client.likeness - MARGIN:
@@ -103,7 +125,7 @@ def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
         code = warp_scan(code, secret)
     if client.network is not None:
         code = stitched(client.network, code, client.patch)
-    return code[0].cpu().numpy(), Ticket(placing, client.mark, secret)
+    return code[0].cpu().numpy(), secret
 
 
 def write_code(path: Path, code: np.ndarray, client: Client) -> None:

@@ -4,14 +4,9 @@ A series is `arriving` until its number of instances has settled; `made` when it
 archive has that, and `unfit` where it is no scan that can be segmented, which `why` says.
 """
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
-from remnant.base.errors import RemnantError
+from remnant.serve.client.kept import Kept
 
 ARRIVING, MADE, STORED, UNFIT = "arriving", "made", "stored", "unfit"
 TABLE = """CREATE TABLE IF NOT EXISTS series (
@@ -36,29 +31,13 @@ class Row:
         return self.state == ARRIVING and now - self.changed >= settle
 
 
-class Queue:
+class Queue(Kept):
     """The queue in the file `path`, for one process at a time. Use as a context manager.
 
     Methods raise `RemnantError` where the disk is full, and for a file that is no queue.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with self._told():
-            self._base = sqlite3.connect(path, timeout=0, isolation_level=None)
-            # A second process would send what this one sends; the lock goes with the process.
-            for line in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
-                self._base.execute(f"PRAGMA {line}")
-            self._base.execute("BEGIN EXCLUSIVE")
-            self._base.execute(TABLE)
-            self._base.execute("COMMIT")
-        path.chmod(0o600)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._base.close()
+    TABLE = TABLE
 
     def saw(self, study: str, series: str, instances: int, now: float) -> Row:
         """The row of a series that has so many instances now; new, if there was none."""
@@ -85,19 +64,3 @@ class Queue:
         """Durable when it returns."""
         with self._told():
             self._base.execute("UPDATE series SET state = ?, why = ? WHERE id = ?", (state, why, row.id))
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code == sqlite3.SQLITE_BUSY:
-                said = "is in use by another client; stop that one, or give another --queue"
-            elif code == sqlite3.SQLITE_FULL:
-                said = "cannot be written, for the disk is full; make room and start the client again, which goes on"
-            else:
-                said = "cannot be read or written; check the path and your rights to it"
-            raise RemnantError(f"{self.path} {said}.") from None
-        except sqlite3.DatabaseError:
-            raise RemnantError(f"{self.path} is no queue of a client; give another --queue.") from None

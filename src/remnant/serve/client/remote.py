@@ -29,7 +29,7 @@ from remnant.serve.client.connection import (
     seconds,
     whether_certificate,
 )
-from remnant.serve.protocol import CODE, MAPS, Answer, Metadata, Packed, Request, Tensor, packed, unpacked
+from remnant.serve.protocol import CODE, LABELS, MAPS, Answer, Metadata, Packed, Request, Tensor, packed, unpacked
 from remnant.serve.protocol import HEADER_LENGTH as LENGTH
 
 HEADERS = {"User-Agent": "remnant", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "keep-alive"}
@@ -124,6 +124,23 @@ class Remote:
                 raise RemnantError(f"no maps of shape {shape} for this request.")
         return Segmented(maps, answer.version, asked.id or "", len(sent.body), len(body))
 
+    def contribute(self, model: Metadata, contribution: str, code: np.ndarray, labels: np.ndarray) -> bool:
+        """Give a model a code float16 (1, x, y, z) with its labels uint8 (x, y, z) under an id; whether it is new there.
+
+        The same again changes nothing. Raises `ServerError` as `segment` does.
+        """
+        sent = packed(Request((Tensor(CODE, code), Tensor(LABELS, labels)), parameters={"mark": model.mark}))
+        path = f"/v1/models/{quote(model.name, safe='')}/contributions/{contribution}"
+        body, _ = self._ask("PUT", path, sent, MOST_SAID)
+        with self._understood():
+            try:
+                answer = json.loads(body)
+                if answer["id"] == contribution:
+                    return bool(answer["new"])
+            except (ValueError, KeyError, TypeError, RecursionError):
+                pass
+            raise RemnantError("it does not say what it kept.")
+
     @contextmanager
     def _understood(self) -> Iterator[None]:
         """What is wrong with an answer, in words of whose it is."""
@@ -155,7 +172,7 @@ class Remote:
             raise ServerError(
                 f"{self.url} answers with more than {most:,} bytes, or packed ones; is it `remnant serve`?"
             )
-        if answer.status_code == 200:
+        if answer.status_code in (200, 201):
             return body, answer.headers
         if answer.status_code in PASSING:
             raise PassingError(
@@ -169,6 +186,10 @@ class Remote:
             return f"{self.url} does not know the token, or it has expired; ask whoever runs the server for another."
         if status == 403:
             return f"The token for {self.url} does not allow this; ask whoever runs the server for one that does."
+        if status == 404 and path.startswith("/v1/"):
+            return f"{self.url} takes no contributions to {short(unquote(model))!r}; ask whoever runs it for --store."
+        if status == 507:
+            return f"{self.url} has no room for more ({_said(body)})."
         if status == 404:
             return f"{self.url} has no model named {short(unquote(model))!r}; give --model as the server names it."
         if 300 <= status < 400:

@@ -1,0 +1,95 @@
+"""Scans with label maps for the server to learn from: their codes and their label maps leave, and nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.progress import Task
+from remnant.base.texts import counted, short
+from remnant.cohort.cache import key_of
+from remnant.cohort.case import Case, Cohort, LabelScheme
+from remnant.cohort.volume import volume_files
+from remnant.defenses.privacynet.deploy import encode_case
+from remnant.defenses.privacynet.networks import Client
+from remnant.serve.client.outbox import Outbox
+from remnant.serve.client.remote import Remote
+from remnant.serve.protocol import Metadata
+
+WARNING = (
+    "What you contribute are codes with their label maps, and a label map identifies its patient by itself, however well the "
+    "code hides: whoever has another scan of the patient finds it again by the anatomy. `remnant protect evaluate` measures that."
+)
+
+
+def contribute(
+    cohort: Cohort,
+    client: Client,
+    remote: Remote,
+    model: str,
+    folder: Path,
+    agreed: Callable[[], bool],
+    *,
+    quiet: bool = False,
+) -> int:
+    """Send each scan of a cohort with its label map to `model` once, and return how many the server has now.
+
+    `folder` holds the queue: who repeats this, after a kill too, sends what is missing, as it was. `agreed` is asked before
+    anything is ever kept for this server. A scan that is unfit is left out and told at the end.
+
+    Raises `RemnantError` where nobody agreed, for a model of another encoder, grid or classes, and for unfit scans after all
+    others were sent; `ServerError` as `Remote` does, which leaves the rest in the queue.
+    """
+    scheme, described = cohort.scheme(client.preparation.scheme), remote.describe(model)
+    _check(described, client, scheme, remote.url)
+    unfit: list[str] = []
+    with Outbox(folder, remote.url, model) as outbox:
+        if not outbox.begun and not agreed():
+            raise RemnantError("Nothing was sent; add --yes where you may and want to give these label maps away.")
+        with Task("contributing", len(cohort.cases), quiet=quiet) as task:
+            for case in cohort.cases:
+                try:
+                    scan, pair = _encoded(case, scheme, client, outbox)
+                except RemnantError as error:
+                    unfit.append(str(error))
+                else:
+                    entry = outbox.find(scan) if pair is None else outbox.put(scan, key_of(case.patient), *pair)
+                    if entry is not None and not entry.sent:
+                        remote.contribute(described, entry.id, *outbox.read(entry))
+                        outbox.sent(entry)
+                task.advance("contributed")
+        total = len(outbox)
+    if unfit:
+        raise RemnantError(
+            f"{counted(len(unfit), 'scan was', 'scans were')} left out, and the server has {total} others; the first: {unfit[0]}"
+        )
+    return total
+
+
+def _encoded(
+    case: Case, scheme: LabelScheme, client: Client, outbox: Outbox
+) -> tuple[str, tuple[np.ndarray, np.ndarray] | None]:
+    """What tells a scan again, and its code float16 (1, x, y, z) with its labels; None for these where the outbox knows it."""
+    if case.labels is None:
+        raise RemnantError(f"{case.image} has no label map; add one or leave out this scan.")
+    scan = key_of(*volume_files(case.image), *volume_files(case.labels), scheme, client.mark)
+    if outbox.find(scan) is not None:
+        return scan, None
+    code, labels = encode_case(client, case, scheme)
+    if not labels.any():
+        raise RemnantError(f"{case.labels} holds nothing but background; give the label map that belongs to the scan.")
+    return scan, (code[None].astype(np.float16), labels)
+
+
+def _check(described: Metadata, client: Client, scheme: LabelScheme, url: str) -> None:
+    if described.mark != client.mark:
+        raise RemnantError(
+            f"The model {described.name} of {url} was trained with the encoder {short(described.mark)}, and this one is "
+            f"{client.mark}; give the encoder of the same training, or another --model."
+        )
+    if described.classes != scheme.classes:
+        raise RemnantError(
+            f"The model {described.name} of {url} has the classes {short(', '.join(described.classes), 300)}, and these label "
+            f"maps have {', '.join(scheme.classes)}; give label maps of its classes."
+        )

@@ -1,0 +1,52 @@
+"""A file of SQLite at the client, for one process at a time, in which what is committed outlives a kill and a loss of power."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, Self
+
+from remnant.base.errors import RemnantError
+
+
+class Kept:
+    """The file `path`, with the tables that `TABLE` makes. Use as a context manager.
+
+    Methods raise `RemnantError` where the disk is full, where another process has it, and for a file that is no queue.
+    """
+
+    TABLE: ClassVar[str]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._told():
+            self._base = sqlite3.connect(path, timeout=0, isolation_level=None)
+            # A second process would send what this one sends; the lock goes with the process.
+            for line in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+                self._base.execute(f"PRAGMA {line}")
+            self._base.execute("BEGIN EXCLUSIVE")
+            self._base.execute(self.TABLE)
+            self._base.execute("COMMIT")
+        path.chmod(0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code == sqlite3.SQLITE_BUSY:
+                said = "is in use by another client; stop that one, or give another --queue"
+            elif code == sqlite3.SQLITE_FULL:
+                said = "cannot be written, for the disk is full; make room and start the client again, which goes on"
+            else:
+                said = "cannot be read or written; check the path and your rights to it"
+            raise RemnantError(f"{self.path} {said}.") from None
+        except sqlite3.DatabaseError:
+            raise RemnantError(f"{self.path} is no queue of a client; give another --queue.") from None

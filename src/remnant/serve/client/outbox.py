@@ -1,0 +1,105 @@
+"""What a client contributes, in SQLite with a file beside it until the server has it: after a kill the same is sent.
+
+A client with a secret would encode a scan otherwise the second time, and under the same id that is another contribution.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from remnant.base.errors import foreign
+from remnant.base.files import atomic_path
+from remnant.serve.client.kept import Kept
+from remnant.serve.holdout import draw_id, is_held_out
+from remnant.serve.protocol import CODE, LABELS
+
+FILE = "contributions.sqlite"
+TABLE = """CREATE TABLE IF NOT EXISTS contributions (
+    server TEXT NOT NULL, model TEXT NOT NULL, scan TEXT NOT NULL, patient TEXT NOT NULL, id TEXT NOT NULL UNIQUE,
+    sent INTEGER NOT NULL, PRIMARY KEY (server, model, scan))"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contribution by the `id` that was drawn for it once; `sent`: the server has it."""
+
+    id: str
+    sent: bool
+
+
+class Outbox(Kept):
+    """What goes from the folder `folder` to the `model` of the server at an address, for one process at a time.
+
+    Scans and patients are told by digests, no names. Methods raise `RemnantError` where the disk is full.
+    """
+
+    TABLE = TABLE
+
+    def __init__(self, folder: Path, server: str, model: str) -> None:
+        with foreign(folder, "cannot be a queue's folder", "check the path and your rights to it"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        super().__init__(folder / FILE)
+        self._key = (server, model)
+        known = {one for (one,) in self._rows("SELECT id FROM contributions WHERE sent = 0")}
+        for path in folder.glob("*.safetensors"):  # what a kill left
+            if path.name.removesuffix(".safetensors") not in known:
+                path.unlink()
+
+    def __len__(self) -> int:
+        """How many contributions the server has."""
+        return self._rows("SELECT count(*) FROM contributions WHERE server = ? AND model = ? AND sent", *self._key)[0][
+            0
+        ]
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was ever meant for this server."""
+        return bool(self._rows("SELECT 1 FROM contributions WHERE server = ? LIMIT 1", self._key[0]))
+
+    def find(self, scan: str) -> Entry | None:
+        """The entry of a scan, if there is one."""
+        query = "SELECT id, sent FROM contributions WHERE server = ? AND model = ? AND scan = ?"
+        found = self._rows(query, *self._key, scan)
+        return Entry(found[0][0], bool(found[0][1])) if found else None
+
+    def put(self, scan: str, patient: str, code: np.ndarray, labels: np.ndarray) -> Entry:
+        """Keep a code float16 (1, x, y, z) with labels uint8 (x, y, z) under an id of its own; durable when it returns.
+
+        All scans of a patient get ids on one side of what is held out: no version is judged by whom it was trained on.
+        """
+        query = "SELECT id FROM contributions WHERE server = ? AND model = ? AND patient = ? LIMIT 1"
+        before = self._rows(query, *self._key, patient)
+        drawn = draw_id(is_held_out(before[0][0]) if before else None)
+        path = self._file(drawn)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(safetensors.numpy.save({CODE: code, LABELS: np.ascontiguousarray(labels)}))
+        with self._told():
+            row = (*self._key, scan, patient, drawn)
+            self._base.execute("INSERT INTO contributions VALUES (?, ?, ?, ?, ?, 0)", row)
+        return Entry(drawn, False)
+
+    def read(self, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+        """What `put` kept."""
+        path = self._file(entry.id)
+        with foreign(
+            path, "is gone or damaged", f"remove {self.path.parent} to encode what was not sent anew", told=False
+        ):
+            arrays = safetensors.numpy.load(path.read_bytes())
+            return arrays[CODE], arrays[LABELS]
+
+    def sent(self, entry: Entry) -> None:
+        """The server has it: what was kept of the patient goes."""
+        with self._told():
+            self._base.execute("UPDATE contributions SET sent = 1 WHERE id = ?", (entry.id,))
+        with suppress(FileNotFoundError):
+            self._file(entry.id).unlink()
+
+    def _file(self, drawn: str) -> Path:
+        return self.path.parent / f"{drawn}.safetensors"
+
+    def _rows(self, query: str, *values: object) -> list[tuple]:
+        with self._told():
+            return self._base.execute(query, values).fetchall()

@@ -1,0 +1,253 @@
+"""Codes with label maps from a cohort to the real server: each once, as they were, and nothing else of the patients."""
+
+import asyncio
+
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.cohort.case import CLASSES
+from remnant.cohort.grid import Grid
+from remnant.cohort.placing import place_scan
+from remnant.cohort.read import read_cohort
+from remnant.defenses.privacynet.deploy import encode_case
+from remnant.defenses.privacynet.networks import Networks, load_client, save_pair
+from remnant.defenses.privacynet.settings import privacynet_preset
+from remnant.serve.client import contribute as room
+from remnant.serve.client.connection import AwayError, ServerError
+from remnant.serve.client.contribute import contribute
+from remnant.serve.client.outbox import Outbox
+from remnant.serve.client.remote import Remote
+from remnant.serve.holdout import is_held_out
+from remnant.serve.server.app import create_app
+from remnant.serve.server.models import load_models
+from remnant.serve.server.store import Store
+
+GRID = Grid((36, 36, 36), 6.0)
+
+
+@pytest.fixture(scope="module")
+def data(write_cohort, tmp_path_factory):
+    """Three people, two scans each."""
+    return write_cohort(tmp_path_factory.mktemp("data") / "zqcohort", patients=3, sessions=2)
+
+
+@pytest.fixture(scope="module")
+def pairs(data, tmp_path_factory):
+    """A folder of encoder and segmenter by method."""
+    scan, found = read_cohort(data, tell=lambda _: None).cases[0].image, {}
+    for method in ("encoder", "deformation"):
+        settings = privacynet_preset("smoke").changed(method=method)
+        classes = CLASSES[settings.preparation.scheme]
+        template, _ = place_scan(scan, GRID, settings.preparation)
+        found[method] = tmp_path_factory.mktemp(method) / "net"
+        networks = Networks.untrained(settings, len(classes), Seeds(1))
+        save_pair(found[method], networks, settings, GRID, classes, 0.3, torch.from_numpy(template))
+    return found
+
+
+class Server(httpx.BaseTransport):
+    """The real application with a store, in this process; `fails(request)` may raise before or, by `lost`, after it answered."""
+
+    def __init__(self, pair, folder):
+        self.store = Store(folder)
+        self.app = create_app(load_models([pair], self.store), None, self.store, write=lambda _: None)
+        self.requests, self.away, self.lost = [], 0, 0
+
+    def handle_request(self, request):
+        self.requests.append(request)
+        if self.away and request.method == "PUT":
+            self.away -= 1
+            raise httpx.ConnectError("away")
+        content = request.read()
+
+        async def ask():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://here") as client:
+                return await client.request(request.method, request.url.path, content=content, headers=request.headers)
+
+        answer = asyncio.run(ask())
+        if self.lost and request.method == "PUT":
+            self.lost -= 1
+            raise httpx.ReadError("cut off")
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
+
+    def remote(self):
+        return Remote("http://127.0.0.1:1", transport=self, wait=lambda _: None, tell=lambda _: None)
+
+    @property
+    def put(self):
+        return [request for request in self.requests if request.method == "PUT"]
+
+
+@pytest.fixture
+def server(pairs, tmp_path):
+    """`server(method)`: a server with a store of its own."""
+    return lambda method="encoder": Server(pairs[method], tmp_path / f"store-{method}")
+
+
+@pytest.fixture
+def send(pairs, data, tmp_path):
+    """`send(server, method, agreed)`: the cohort contributed; how many the server has."""
+
+    def run(server, method="encoder", agreed=lambda: True, cohort=None, queue="queue"):
+        cohort = cohort or read_cohort(data, tell=lambda _: None)
+        client = load_client(pairs[method])
+        with server.remote() as remote:
+            return contribute(cohort, client, remote, "net", tmp_path / queue, agreed, quiet=True)
+
+    return run
+
+
+def files(tmp_path):
+    return list((tmp_path / "queue").glob("*.safetensors"))
+
+
+def test_each_scan_is_contributed_once_with_its_labels(server, send, data, pairs, tmp_path):
+    here = server()
+    assert send(here) == 6 and len(here.put) == 6 and files(tmp_path) == []
+    kept = here.store.contributions("net")
+    assert len({one.id for one in kept}) == len({one.digest for one in kept}) == 6
+    cohort, client = read_cohort(data, tell=lambda _: None), load_client(pairs["encoder"])
+    pairs_there = [here.store.read(one) for one in kept]
+    for case in cohort.cases:
+        code, labels = encode_case(client, case, cohort.scheme("tissue5"))
+        assert any(
+            np.array_equal(labels, there) and np.allclose(code, sent[0].astype(np.float32), atol=2e-3)
+            for sent, there in pairs_there
+        )
+    # A repeat sends nothing and asks nothing.
+    assert send(here, agreed=lambda: pytest.fail("asked")) == 6 and len(here.put) == 6
+
+
+def test_all_scans_of_a_patient_lie_on_one_side(tmp_path):
+    array = np.zeros((1, 2, 2, 2), np.float16)
+    with Outbox(tmp_path, "u", "m") as outbox:
+        sides = [
+            [
+                is_held_out(outbox.put(f"{patient}{scan}", str(patient), array, array[0].astype(np.uint8)).id)
+                for scan in "abc"
+            ]
+            for patient in range(60)
+        ]
+    assert all(len(set(side)) == 1 for side in sides) and 0 < sum(side[0] for side in sides) < 30
+
+
+def test_what_was_cut_off_is_sent_again_as_it_was(server, send, tmp_path, monkeypatch):
+    """Also where the client keeps a secret, which would encode it otherwise; and a kill, played by a server that stays away."""
+    here = server("deformation")
+    here.lost = 2  # it was kept, and its answer never came
+    here.away = 0
+    monkeypatch.setattr("remnant.serve.client.connection.TRIES", 2)
+    with pytest.raises(AwayError, match="broke the connection off"):
+        send(here, "deformation")
+    assert len(files(tmp_path)) == 1 and len(here.store.contributions("net")) == 1
+    assert send(here, "deformation", agreed=lambda: pytest.fail("asked")) == 6 and files(tmp_path) == []
+    assert len(here.store.contributions("net")) == 6
+    assert len({request.content for request in here.put if request.url == here.put[0].url}) == 1
+
+
+def test_what_leaves_names_nobody_and_has_one_length(server, send, data):
+    here = server("deformation")
+    send(here, "deformation")
+    left = b"".join(
+        part
+        for request in here.requests
+        for part in (request.content, str(request.url).encode(), str(request.headers).encode())
+    )
+    for word in (b"zq", b"hk_", b"nii", b"manifest", str(data).encode(), b"subject", b"session"):
+        assert word not in left
+    assert len({len(request.content) for request in here.put}) == 1
+    assert {tuple(sorted(request.headers)) for request in here.put} == {tuple(sorted(here.put[0].headers))}
+
+
+def test_nothing_is_encoded_or_sent_before_somebody_agreed(server, send, tmp_path, monkeypatch):
+    here, asked = server(), []
+    monkeypatch.setattr(room, "encode_case", lambda *_: pytest.fail("encodes"))
+    with pytest.raises(RemnantError, match="Nothing was sent; add --yes"):
+        send(here, agreed=lambda: asked.append(1))
+    assert asked and here.put == [] and files(tmp_path) == []
+
+
+def test_a_scan_that_is_unfit_is_left_out_and_told(server, send, data, tmp_path, monkeypatch):
+    cohort = read_cohort(data, tell=lambda _: None)
+    here, original = server(), room.encode_case
+
+    def encode(client, case, scheme):
+        if case is cohort.cases[1]:
+            raise RemnantError(f"{case.image} does not look like a head.")
+        return original(client, case, scheme)
+
+    monkeypatch.setattr(room, "encode_case", encode)
+    with pytest.raises(
+        RemnantError, match=r"1 scan was left out, and the server has 5 others; the first: .*does not look"
+    ):
+        send(here, cohort=cohort)
+    monkeypatch.setattr(room, "encode_case", original)
+    assert send(here, cohort=cohort) == 6 and len(here.put) == 6
+
+
+def test_a_server_of_another_encoder_or_of_other_classes_or_without_a_store_is_told(server, send, pairs, tmp_path):
+    with pytest.raises(RemnantError, match="was trained with the encoder"):
+        send(server("encoder"), "deformation")
+    here = server()
+    served = here.app.state.models["net"].versions[1]
+    object.__setattr__(served, "classes", ("background", "a", "b", "c", "d", "e"))
+    with pytest.raises(
+        RemnantError, match="has the classes background, a, b, c, d, e, and these label maps have none, gm"
+    ):
+        send(here)
+    here.app = create_app(load_models([pairs["encoder"]]), None, write=lambda _: None)
+    with pytest.raises(ServerError, match="takes no contributions to 'net'"):
+        send(here)
+    assert len(files(tmp_path)) == 1  # it waits for a server that does
+    full = server("deformation")
+    full.store.quota = 1
+    with pytest.raises(ServerError, match=r"has no room for more \(Your contributions take 0 of 1 bytes"):
+        send(full, "deformation", queue="other")
+
+
+def test_a_kill_between_file_and_row_leaves_no_patient_behind(tmp_path):
+    with Outbox(tmp_path / "q", "u", "m") as outbox:
+        entry = outbox.put("s", "p", np.zeros((1, 2, 2, 2), np.float16), np.zeros((2, 2, 2), np.uint8))
+    (tmp_path / "q" / "x.safetensors").write_bytes(b"left")
+    with Outbox(tmp_path / "q", "u", "m") as outbox:
+        assert [path.name for path in outbox.path.parent.glob("*.safetensors")] == [f"{entry.id}.safetensors"]
+        assert outbox.find("s") == entry and len(outbox) == 0
+        outbox._file(entry.id).write_bytes(b"half")
+        with pytest.raises(RemnantError, match="is gone or damaged"):
+            outbox.read(entry)
+        with pytest.raises(RemnantError, match="in use by another client"):
+            Outbox(tmp_path / "q", "u", "m")
+    assert (tmp_path / "q").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RemnantError, match="cannot be a queue's folder"):
+        Outbox(tmp_path / "file", "u", "m")
+
+
+def test_the_command_says_what_label_maps_tell_and_refuses_bad_input(
+    remnant, data, pairs, tmp_path, server, monkeypatch
+):
+    here, made = server(), httpx.Client
+    monkeypatch.setattr(
+        "remnant.serve.client.remote.httpx.Client", lambda **values: made(**values | {"transport": here})
+    )
+    words = ("client", "contribute", data, "--encoder", pairs["encoder"], "--model", "net", "--queue", tmp_path / "q")
+    url = ("--server", "http://127.0.0.1:1")
+    code, errors, printed = remnant(*words, *url)
+    assert (
+        code == 2
+        and "identifies its patient by itself" in "".join(errors)
+        and "add --yes" in errors[-1]
+        and printed == ""
+    )
+    assert here.put == []
+    for changed, said in (
+        ((*words, "--server", "http://example.org"), "plain HTTP to another machine"),
+        (("client", "contribute", tmp_path / "x", *words[3:], *url), "does not exist"),
+        (("client", "contribute", tmp_path, *words[3:], *url), "layout"),
+    ):
+        code, errors, _ = remnant(*changed)
+        assert code == 2 and said in errors[-1], errors
