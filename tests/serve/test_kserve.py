@@ -42,19 +42,36 @@ def url(pair, tmp_path_factory):
     process.wait(WAIT_S)
 
 
-def test_maps_of_another_server_are_those_of_ours(url, pair, code):
+@pytest.fixture
+def described(tmp_path):
+    """`described(told)`: a file that says so."""
+
+    def write(told):
+        (tmp_path / "described.json").write_text(told.model_dump_json())
+        return tmp_path / "described.json"
+
+    return write
+
+
+def test_maps_of_another_server_are_those_of_ours(url, pair, code, described):
     server = load_server(pair())
     told = metadata(Served("elsewhere", {1: server}), server)
-    with Remote(url, described=told) as remote:
+    with Remote(url, described=described(told)) as remote:
         model = remote.describe("net")
         assert (model.name, model.mark, model.classes) == ("net", server.mark, server.classes)
         np.testing.assert_array_equal(remote.segment(model, code).maps, maps_of(server, code))
 
 
-def test_what_a_server_does_not_tell_must_be_given_and_fit(url, pair):
+def test_what_a_server_does_not_tell_must_be_given_and_fit(url, pair, described, tmp_path):
     with Remote(url) as remote, pytest.raises(RemnantError, match=r"does not tell .*; give --described"):
         remote.describe("net")
     told = metadata(Served("net", {}), load_server(pair()))
     other = told.model_copy(update={"outputs": [told.outputs[0].model_copy(update={"shape": [9, 16, 20, 16]})]})
-    with Remote(url, described=other) as remote, pytest.raises(RemnantError, match="not those of the exported"):
+    with (
+        Remote(url, described=described(other)) as remote,
+        pytest.raises(RemnantError, match="not those of the exported"),
+    ):
         remote.describe("net")
+    (tmp_path / "other").write_text("[]")
+    with pytest.raises(RemnantError, match=r"other does not describe a segmenter; give described\.json"):
+        Remote(url, described=tmp_path / "other")

@@ -38,6 +38,14 @@ CaCert = Annotated[
         help="PEM file of the authority whose certificates are trusted; the system's by default.",
     ),
 ]
+Described = Annotated[
+    Path | None,
+    typer.Option(
+        callback=existing("description"),
+        metavar="FILE",
+        help="What `server export` wrote beside the model, for a server of another kind than `remnant serve`.",
+    ),
+]
 PlainHttp = Annotated[bool, typer.Option("--plain", help="Allow plain HTTP to another machine.")]
 Archived = typer.Option("--from", metavar="DICOMWEB", help="Address of a DICOMweb server, as https://pacs/dicom-web.")
 LoginFile = Annotated[
@@ -69,6 +77,7 @@ def client_segment(
     store: Annotated[bool, typer.Option("--store", help="Put the DICOM SEG there, too.")] = False,
     login_file: LoginFile = None,
     model: Model = "segmenter",
+    described: Described = None,
     token_file: TokenFile = None,
     ca_cert: CaCert = None,
     plain: PlainHttp = False,
@@ -95,13 +104,14 @@ def client_segment(
     require_room(out)
     token = None if token_file is None else read_token(token_file)
     tell = (lambda line: None) if quiet else say
-    with Remote(server, token, plain=plain, trusted=ca_cert, tell=tell) as remote, ExitStack() as held:
+    ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
+    with Remote(server, token, described=described, **ways) as remote, ExitStack() as held:
         loaded = load_client(encoder)
         known = measured(encoder, loaded.mark)
         tell(f"remnant: {known}")
         if archive is not None:
             login = None if login_file is None else read_token(login_file)
-            source = Archive(archive, login, plain=plain, trusted=ca_cert, tell=tell)
+            source = Archive(archive, login, **ways)
             out.parent.mkdir(parents=True, exist_ok=True)
             scan = held.enter_context(source.fetched(study, series, out.parent))
         manifest = segment_scan(scan, out, loaded, remote, model, measured=known, quiet=quiet)
@@ -135,6 +145,7 @@ def client_watch(
     ] = 60.0,
     login_file: LoginFile = None,
     model: Model = "segmenter",
+    described: Described = None,
     token_file: TokenFile = None,
     ca_cert: CaCert = None,
     plain: PlainHttp = False,
@@ -158,7 +169,7 @@ def client_watch(
     ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
     rules = [Rule.read(text) for text in rule]
     archives = [Archive(url, login, **ways) for url in (source, target)]
-    with Remote(server, token, **ways) as remote:
+    with Remote(server, token, described=described, **ways) as remote:
         loaded = load_client(encoder)
         known = measured(encoder, loaded.mark)
         tell(f"remnant: {known}")

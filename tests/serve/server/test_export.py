@@ -14,7 +14,8 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.grid import Grid
 from remnant.defenses.privacynet.networks import Networks, load_server, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset
-from remnant.serve.server.export import export
+from remnant.serve.protocol import Metadata
+from remnant.serve.server.export import DESCRIBED, export
 from remnant.serve.server.models import load_models, maps_of, metadata
 from remnant.serve.server.versions import Versions
 
@@ -56,7 +57,9 @@ def test_the_configuration_says_what_the_metadata_says(segmenter, tmp_path):
     said = dict(re.findall(r'parameters { key: "(\w+)" value { string_value: ("(?:[^"\\]|\\.)*") } }', text))
     assert {key: json.loads(value) for key, value in said.items()} == told.parameters
     assert 'platform: "pytorch_libtorch"' in text and "max_batch_size: 0" in text
-    assert {path.name for path in (tmp_path / "out" / "net").iterdir()} == {"1", "config.pbtxt"}
+    assert {path.name for path in (tmp_path / "out" / "net").iterdir()} == {"1", "config.pbtxt", DESCRIBED}
+    beside = Metadata.read((tmp_path / "out" / "net" / DESCRIBED).read_bytes())
+    assert beside == told
 
 
 def test_it_needs_torch_alone(segmenter, tmp_path):

@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote
 import httpx
 import numpy as np
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
+from remnant.base.files import require_file
 from remnant.base.progress import say
 from remnant.base.texts import short
 from remnant.cohort.case import MOST_CLASSES
@@ -52,7 +53,7 @@ class Segmented:
 class Remote:
     """A server by its `url`. `token` opens it; `trusted`: a file of certificates to trust in place of the system's.
 
-    `described`: what the segmenter is, for a server of somebody else's that does not tell its encoder and classes.
+    `described`: a file that says what the segmenter is, for a server of somebody else's that tells neither encoder nor classes.
 
     Plain HTTP to another machine is refused unless `plain`: a code would be read on the way. `wait` sleeps (seconds) before a
     request is tried again, `transport` is for tests. Use as a context manager. Raises `RemnantError` for an address that is none.
@@ -65,7 +66,7 @@ class Remote:
         *,
         plain: bool = False,
         trusted: Path | None = None,
-        described: Metadata | None = None,
+        described: Path | None = None,
         transport: httpx.BaseTransport | None = None,
         wait: Callable[[float], None] = time.sleep,
         tell: Callable[[str], None] = say,
@@ -81,7 +82,8 @@ class Remote:
             trust_env=False,
             follow_redirects=False,
         )
-        self._wait, self._tell, self._described = wait, tell, described
+        self._wait, self._tell = wait, tell
+        self._described = None if described is None else _described(described)
 
     def __enter__(self) -> "Remote":
         return self
@@ -195,6 +197,19 @@ class Remote:
         if 300 <= status < 400:
             return f"{self.url} sends elsewhere ({status}), and a code goes where it was told alone; give that address."
         return f"{self.url} refuses the request ({status}: {_said(body)}); check that both sides are of one version."
+
+
+def _described(path: Path) -> Metadata:
+    """What an exported segmenter is; raise `RemnantError` for another file."""
+    require_file(path, "description")
+    with foreign(path, "cannot be read", "check your rights to it", told=False):
+        body = path.read_bytes()[:MOST_SAID]
+    try:
+        return Metadata.read(body)
+    except RemnantError:
+        raise RemnantError(
+            f"{path} does not describe a segmenter; give described.json of `remnant server export`."
+        ) from None
 
 
 def _path(model: str) -> str:

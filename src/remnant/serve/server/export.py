@@ -17,15 +17,17 @@ from remnant.defenses.privacynet.networks import Server
 from remnant.engine.device import fabric
 from remnant.engine.stitch import patch_weights, starts
 from remnant.serve.protocol import CODE, MAPS
-from remnant.serve.server.models import LARGEST
+from remnant.serve.server.models import LARGEST, Served, metadata
 
+DESCRIBED = "described.json"
 OVERLAP = 0.25  # as `stitched` has it by default
 
 
 def export(server: Server, name: str, version: int, out: Path) -> None:
     """Write `out`, a model repository that must not be there yet, with a segmenter as a version of the model `name`.
 
-    It takes codes and gives maps in float16 as our server does; `parameters` of its configuration hold mark and classes.
+    It takes codes and gives maps in float16 as our server does; `parameters` of its configuration hold mark and classes, which
+    Triton tells no client: `DESCRIBED` beside it is for `remnant client`.
     Raises `RemnantError` for a segmenter whose file does not say its encoder's grid, and where `out` is taken.
     """
     require_new(out)
@@ -37,6 +39,8 @@ def export(server: Server, name: str, version: int, out: Path) -> None:
         (folder / name / str(version)).mkdir(parents=True)
         scripted(server).save(str(folder / name / str(version) / "model.pt"))
         write_text(folder / name / "config.pbtxt", configuration(server, name))
+        told = metadata(Served(name, {version: server}), server)
+        write_text(folder / name / DESCRIBED, told.model_dump_json(indent=1) + "\n")
     out.chmod(0o755)
 
 
