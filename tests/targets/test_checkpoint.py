@@ -9,7 +9,7 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.nets.inversion import ImageDecoder, MirrorDecoder
 from remnant.nets.segmenter import Segmenter
-from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
+from remnant.targets.checkpoint import load_checkpoint, read_header, save_checkpoint
 
 WIDTHS = (2, 3, 4, 5)
 ARGUMENTS = {
@@ -102,3 +102,14 @@ def test_a_pickle_is_refused_and_its_code_never_runs(tmp_path, touch, write):
     if write is not torch.save:
         pickle.loads(path.read_bytes())
         assert mark.exists()
+
+
+def test_a_file_that_may_not_be_read_is_called_so(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path / "net.safetensors", built(MirrorDecoder), ARGUMENTS[MirrorDecoder])
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", denied)
+    with pytest.raises(RemnantError, match=r"net\.safetensors cannot be read \(Permission denied\); check your rights"):
+        read_header(tmp_path / "net.safetensors")

@@ -53,6 +53,7 @@ def serve(
     from remnant.serve.server.tokens import Tokens
 
     process.check_exposure(host, tokens=tokens is not None, tls=tls_cert is not None, plain=plain)
+    process.check_temporary()
     known = None if tokens is None else Tokens(tokens)
     from remnant.serve.server.app import create_app
     from remnant.serve.server.models import load_models

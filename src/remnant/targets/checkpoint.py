@@ -9,7 +9,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import atomic_path
 from remnant.nets.classifiers import build_classifier
 from remnant.nets.segmenter import Segmenter
@@ -65,10 +65,13 @@ def is_of_remnant(path: Path) -> bool:
 def read_header(path: Path) -> dict[str, Any]:
     """What `save_checkpoint` wrote into the header: `module`, `arguments` and the notes.
 
-    Raises `RemnantError` when the file is missing, is not safetensors or was not written by Remnant.
+    Raises `RemnantError` when the file is missing, may not be read, is not safetensors or was not written by Remnant.
     """
     if not Path(path).is_file():
         raise RemnantError(f"The checkpoint {path} does not exist; check the path.")
+    # Of a file that may not be read safetensors says that it does not exist.
+    with foreign(path, "cannot be read", "check your rights to it"):
+        Path(path).open("rb").close()
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["remnant"])

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import tempfile
 from pathlib import Path
 
 import uvicorn
@@ -29,6 +30,14 @@ def check_exposure(host: str, *, tokens: bool, tls: bool, plain: bool) -> None:
             f"On {host} codes and tokens would go through the network unencrypted; give --tls-cert and --tls-key, or "
             "--plain where a proxy in front of this server encrypts."
         )
+
+
+def check_temporary() -> None:
+    """Raise `RemnantError` where no temporary folder can be written, which PyTorch wants though it leaves it empty."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        raise RemnantError("No temporary folder can be written; set TMPDIR to one that can, or mount one.") from None
 
 
 def listen(host: str, port: int) -> socket.socket:
