@@ -143,6 +143,13 @@ def client_watch(
         float,
         typer.Option(callback=within(1), metavar="SECONDS", help="How long a series must have come no further."),
     ] = 60.0,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Segment also what was set aside before, and once more what has changed since, beside the first result.",
+        ),
+    ] = False,
     login_file: LoginFile = None,
     model: Model = "segmenter",
     described: Described = None,
@@ -173,7 +180,7 @@ def client_watch(
         loaded = load_client(encoder)
         known = measured(encoder, loaded.mark)
         tell(f"remnant: {known}")
-        Watch(*archives, loaded, remote, model, rules, settle, queue, tell, known).forever()
+        Watch(*archives, loaded, remote, model, rules, settle, queue, tell, known, again).forever()
 
 
 @client.command("contribute")

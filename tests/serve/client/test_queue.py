@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.serve.client.queue import ARRIVING, STORED, UNFIT, Queue
+from remnant.serve.client.queue import ARRIVING, MADE, STORED, UNFIT, Queue
 
 
 def test_a_series_settles_when_its_number_of_instances_stays(tmp_path):
@@ -14,8 +14,22 @@ def test_a_series_settles_when_its_number_of_instances_stays(tmp_path):
         assert row.settled(210.0, 60) and row.changed == 150.0
         # A clock that was set back begins anew.
         assert not queue.saw("1", "2", 11, 20.0).settled(79.0, 60) and queue.saw("1", "2", 11, 80.0).settled(80.0, 60)
+
+
+def test_a_series_outgrows_its_stored_result_and_an_unfit_one_gets_another_chance(tmp_path):
+    with Queue(tmp_path / "q") as queue:
+        queue.becomes(queue.saw("1", "2", 11, 0.0), MADE)
+        # More came between: the result is of what it was made of.
+        row = queue.saw("1", "2", 12, 5.0)
+        assert row.made_of == 11 and not row.outgrown
         queue.becomes(row, STORED)
-        assert not queue.saw("1", "2", 11, 900.0).settled(900.0, 60)
+        assert queue.saw("1", "2", 12, 6.0).outgrown and not queue.saw("1", "2", 11, 7.0).outgrown
+        queue.again(row)
+        again = queue.saw("1", "2", 12, 8.0)
+        assert (again.state, again.edition, again.made_of) == (ARRIVING, 2, 11) and not again.outgrown
+        unfit = queue.saw("1", "3", 11, 0.0)
+        queue.becomes(unfit, UNFIT, "It lacks a slice.")
+        assert queue.saw("1", "3", 11, 9.0).state == UNFIT and queue.saw("1", "3", 12, 9.0).state == ARRIVING
 
 
 def test_a_queue_is_there_after_a_restart_and_a_series_is_one_row(tmp_path):

@@ -3,6 +3,8 @@
 import shutil
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -11,8 +13,8 @@ from tests.serve.client.played import by_brightness
 
 from remnant.defenses.privacynet.networks import load_client
 from remnant.serve.client.connection import AwayError, ServerError
-from remnant.serve.client.dicomweb import Listed
-from remnant.serve.client.queue import ARRIVING, MADE, STORED, UNFIT, Queue
+from remnant.serve.client.dicomweb import Listed, NotTakenError
+from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue
 from remnant.serve.client.watch import QUEUE, RESULTS, Watch
 
 
@@ -54,7 +56,7 @@ def start(watch, *times):
         watch.begin(queue)
         for now in times:
             watch.once(queue, now)
-        return {row.series: state for state in (ARRIVING, MADE, STORED, UNFIT) for row in queue.of(state)}
+        return {row.series: state for state in (ARRIVING, MADE, STORED, REFUSED, UNFIT) for row in queue.of(state)}
 
 
 def left(watch):
@@ -96,8 +98,9 @@ def test_a_kill_between_two_steps_stores_the_same_again(watch, head, monkeypatch
             start(made, 0.0, 61.0)
     (made.folder / RESULTS / ".tmp-left").mkdir()
     assert start(made, 62.0, 150.0) == {"2": STORED}
-    assert len(server.sent) == 1 and len(set(made.target.stored)) == 1 and not left(made)
-    assert len(made.target.stored) == (2 if moment == STORED else 1)
+    # Of which the queue does not know is made anew, under the same identifiers.
+    assert len(server.sent) == (2 if moment == MADE else 1) and not left(made)
+    assert len(made.target.stored) == (2 if moment == STORED else 1) and len(set(made.target.stored)) == 1
 
 
 def test_a_result_made_anew_has_the_same_identifiers(watch, head):
@@ -118,6 +121,71 @@ def test_a_series_that_is_no_scan_is_set_aside_once_and_holds_nobody_up(watch, h
     assert len(server.sent) == 1 and sum("is set aside" in line and "lacks 1 slice" in line for line in said) == 1
     with Queue(made.folder / QUEUE) as queue:
         assert "lacks 1 slice" in queue.of(UNFIT)[0].why
+
+
+def last_of(folder):
+    """The last slice of a series, and its bytes, which is gone from there."""
+    path = max(folder.iterdir(), key=lambda one: pydicom.dcmread(one).InstanceNumber)
+    held = path.read_bytes()
+    path.unlink()
+    return path, held
+
+
+def test_an_unfit_series_is_tried_again_when_more_of_it_comes_or_when_told_so(watch, head):
+    made, server, said = watch
+    folder = made.source.folders["2"] = head((0, 0, 8.0))
+    lacking = sorted(folder.iterdir(), key=lambda one: pydicom.dcmread(one).InstanceNumber)[7]
+    held = lacking.read_bytes()
+    lacking.unlink()
+    assert start(made, 0.0, 61.0, 130.0) == start(made, 200.0, 300.0) == {"2": UNFIT} and len(said) == 1
+    assert start(replace(made, again=True), 400.0) == {"2": UNFIT} and len(said) == 2
+    lacking.write_bytes(held)
+    assert start(made, 500.0) == {"2": ARRIVING} and start(made, 561.0) == {"2": STORED} and len(server.sent) == 1
+
+
+def test_a_series_that_changed_after_it_was_stored_is_told_once_and_made_again_only_if_told_so(watch, head):
+    made, server, said = watch
+    folder = made.source.folders["2"] = head((0, 0, 8.0))
+    path, held = last_of(folder)
+    made.source.folders["3"] = head((0, 0, 8.0), "zq-b")
+    assert start(made, 0.0, 61.0) == {"2": STORED, "3": STORED}
+    path.write_bytes(held)
+    start(made, 100.0, 120.0)
+    assert len(said) == 2  # it may grow on
+    assert start(made, 161.0, 170.0) == start(made, 180.0) == {"2": STORED, "3": STORED}
+    assert said[2:] == [
+        "remnant: series 1 of the queue has changed: it has 20 images now, and its result is of 19; check that one, and start "
+        "with --again for another."
+    ]
+    assert len(server.sent) == 2
+    again = replace(made, again=True)
+    assert start(again, 200.0, 210.0, 300.0) == {"2": STORED, "3": STORED} and len(server.sent) == 3
+    assert "series 1 of the queue is segmented again: it has 20 images now" in said[3] and len(said) == 5
+    first, second = (pydicom.dcmread(BytesIO(made.target.stored[n][1])) for n in (0, 2))
+    assert first.SOPInstanceUID != second.SOPInstanceUID and first.SeriesInstanceUID != second.SeriesInstanceUID
+    described = [one.SeriesDescription for one in (first, second)]
+    assert described == ["Privacy-Net segmentation", "Privacy-Net segmentation, edition 2"]
+    assert len(second.ReferencedSeriesSequence[0].ReferencedInstanceSequence) == 20 and not left(made)
+
+
+def test_a_result_that_the_archive_does_not_take_holds_up_no_other(watch, head):
+    made, server, said = watch
+    made.source.folders |= {"2": head((0, 0, 8.0), "zq-a"), "3": head((0, 0, 8.0), "zq-b")}
+    made.target.failing = [NotTakenError("The archive does not take it.")]
+    assert start(made, 0.0, 61.0, 130.0) == {"2": REFUSED, "3": STORED}
+    assert len(said) == 2 and said[0].endswith("results/1: The archive does not take it.") and left(made) == ["1"]
+    # The next start tries again, with what lies there.
+    assert start(made, 131.0) == {"2": STORED, "3": STORED} and len(server.sent) == 2 and not left(made)
+
+
+def test_a_result_that_someone_removed_is_made_again(watch, head):
+    made, server, _ = watch
+    made.source.folders["2"] = head((0, 0, 8.0))
+    made.target.failing = [AwayError("The archive is away.")]
+    with pytest.raises(AwayError):
+        start(made, 0.0, 61.0)
+    shutil.rmtree(made.folder / RESULTS / "1")
+    assert start(made, 62.0) == {"2": STORED} and len(server.sent) == 2
 
 
 AWAY = [AwayError("The server is away."), ServerError("The server knows no token.")]
@@ -158,13 +226,15 @@ def test_one_that_is_away_is_asked_again_and_anything_else_ends_it(watch):
 
 
 def test_a_series_that_grows_while_it_is_fetched_waits_on(watch, head):
-    made, server, _ = watch
+    made, server, said = watch
     made.source.folders["2"] = head((0, 0, 8.0))
     true = made.source.matching
     made.source.matching = lambda rules: [Listed("1", "2", 5, {})]
-    assert start(made, 0.0, 61.0) == {"2": ARRIVING} and not server.requests
+    assert start(made, 0.0, 61.0, 4e9, 4.1e9) == {"2": ARRIVING} and not server.requests
+    # An archive that never gives what it lists would keep it waiting.
+    assert said == ["remnant: series 1 of the queue waits: the archive lists 5 images of it and gives 20."]
     made.source.matching = true
-    assert start(made, 4e9) == {"2": STORED}
+    assert start(made, 5e9, 5.1e9) == {"2": STORED}
 
 
 def test_a_full_disk_loses_nothing(watch, head, monkeypatch):

@@ -41,6 +41,10 @@ TWICE, FULL = 0x0111, range(0xA700, 0xA800)
 Result = TypeVar("Result")
 
 
+class NotTakenError(ServerError):
+    """An archive does not take this one file; it may take others."""
+
+
 @dataclass(frozen=True)
 class Listed:
     """A series as a server lists it, with the number of its instances; `told`: its values of `KEYWORDS`, never to be shown."""
@@ -136,14 +140,14 @@ class Archive:
             raise RemnantError(f"{self.url} has no such series in such a study; check both UIDs.")
 
     def store(self, path: Path) -> None:
-        """Put a DICOM file there; the same file a second time changes nothing."""
+        """Put a DICOM file there; the same file a second time changes nothing. Raises `NotTakenError` where it is not taken."""
         with quiet_pydicom():
             one = pydicom.dcmread(path)
         answer = self._ask(lambda: self._store(one))
         reasons = {int(item.get("FailureReason") or 0) for item in answer.get("FailedSOPSequence") or ()} - {TWICE}
         if reasons:
             why = ", ".join(f"{reason:04X}" for reason in sorted(reasons))
-            raise ServerError(f"{self.url} does not take the DICOM SEG (failure reason {why}); ask who runs it.")
+            raise NotTakenError(f"{self.url} does not take the DICOM SEG (failure reason {why}); ask who runs it.")
 
     def _store(self, one: pydicom.Dataset) -> pydicom.Dataset:
         try:

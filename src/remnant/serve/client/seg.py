@@ -30,13 +30,20 @@ LONGEST_LABEL = 64  # LO, PS3.5 6.2
 
 
 def write_segmentation(
-    path: Path, labels: np.ndarray, classes: Sequence[str], series: Series, mark: str, version: str, key: str = ""
+    path: Path,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    series: Series,
+    mark: str,
+    version: str,
+    key: str = "",
+    edition: int = 1,
 ) -> None:
     """Write `labels`, uint8 (x, y, z) on the voxels of the series, as a DICOM SEG, atomically.
 
     Segment number n is `classes[n]`, the background none; also a class of which nothing was found has its number. `mark` names
     the encoder, `version` is the segmenter's. Series, segmentation and segments get identifiers that are new each time,
-    or follow from the `key`, if one is given.
+    or follow from the `key`, if one is given. The description tells an `edition` but the first.
 
     Raises `RemnantError` for labels of another shape or beyond the classes, and for a series whose headers highdicom refuses.
     """
@@ -76,7 +83,7 @@ def write_segmentation(
                 device_serial_number=mark,
                 content_label="SEGMENTATION",
                 content_description=f"Segmented by {ALGORITHM}",
-                series_description=f"{ALGORITHM} segmentation",
+                series_description=f"{ALGORITHM} segmentation" + (f", edition {edition}" if edition > 1 else ""),
             )
             with atomic_path(path) as temporary:
                 made.save_as(temporary, enforce_file_format=True)

@@ -53,11 +53,13 @@ def segment_scan(
     measured: str = "",
     quiet: bool = False,
     key: str = "",
+    edition: int = 1,
 ) -> dict[str, Any]:
     """Segment `scan`, a volume or a DICOM series, into the new or empty folder `out`; return what its manifest says.
 
     Written are the label map as NIfTI on the scan's grid and, of a DICOM series, a DICOM SEG: all of them or, on any error,
-    nothing. `measured` is what is known of the encoder's codes. Of one `key` the SEG has the same identifiers each time.
+    nothing. `measured` is what is known of the encoder's codes. Of one `key` the SEG has the same identifiers each time; its
+    description tells the `edition` but the first.
 
     Raises `RemnantError` for a scan that is unfit, before anything is sent, `ServerError` for a model of another encoder and as
     `Remote` does.
@@ -83,7 +85,7 @@ def segment_scan(
             found = remote.segment(described, sent.code)
             task.advance("answered")
             labels = sent.ticket.undo(torch.from_numpy(found.maps.astype(np.float32)))
-            _write(folder, labels, sent.ticket, series, described, found, key)
+            _write(folder, labels, sent.ticket, series, described, found, key, edition)
             manifest = _manifest(folder, labels, sent, series, described, found, remote.url, measured)
             manifest["seconds"] = round(time.monotonic() - started, 2)
             write_json(folder / MANIFEST, manifest)
@@ -126,13 +128,14 @@ def _write(
     described: Metadata,
     found: Segmented,
     key: str,
+    edition: int,
 ) -> None:
     write_volume(folder / LABELS, labels, ticket.placing.affine, geometry=ticket.placing.geometry)
     if series is not None:
         from remnant.serve.client.seg import write_segmentation
 
         version = f"{described.name} {found.version}"
-        write_segmentation(folder / SEG, labels, described.classes, series, described.mark, version, key)
+        write_segmentation(folder / SEG, labels, described.classes, series, described.mark, version, key, edition)
 
 
 def _manifest(

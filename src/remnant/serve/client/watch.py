@@ -1,7 +1,8 @@
 """Series of an archive segmented as they come, each once: `remnant client watch`.
 
-Only a scan that is unfit is set aside. What a server is to blame for leaves the series in the queue: one that is away is asked
-again, and anything else stops the client with a sentence; its next start goes on.
+What is of one series holds up no other, and is told once: a scan that is unfit, a result that the archive does not take, a series
+of which more came after its result was stored. What a server is to blame for leaves all series in the queue: one that is away is
+asked again, and anything else stops the client with a sentence; its next start goes on.
 """
 
 import shutil
@@ -13,8 +14,8 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.defenses.privacynet.networks import Client
 from remnant.serve.client.connection import AwayError, ServerError
-from remnant.serve.client.dicomweb import Archive
-from remnant.serve.client.queue import MADE, STORED, UNFIT, Queue, Row
+from remnant.serve.client.dicomweb import Archive, NotTakenError
+from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue, Row
 from remnant.serve.client.remote import Remote
 from remnant.serve.client.rules import Rule
 from remnant.serve.client.segment import SEG, segment_scan
@@ -26,6 +27,7 @@ QUEUE, RESULTS = "queue.sqlite", "results"
 class Watch:
     """Series of `source` that fit the `rules` are segmented by `model` of `remote` once their number of instances has not changed
     for `settle` seconds, and the results put into `target`. `folder` holds the queue, and results until they are stored there.
+    `again`: also what was set aside before this start, and what has changed since its result was stored, beside that result.
     """
 
     source: Archive
@@ -38,6 +40,7 @@ class Watch:
     folder: Path
     tell: Callable[[str], None]
     measured: str = ""
+    again: bool = False
 
     def forever(self, wait: Callable[[float], None] = time.sleep) -> None:
         """Look, work, and look again after a third of `settle` until something raises."""
@@ -52,12 +55,20 @@ class Watch:
                 wait(self.settle / 3)
 
     def begin(self, queue: Queue) -> None:
-        """Remove what a kill left half-made, or behind; patients' data lie in it."""
+        """Remove what a kill left half-made, or behind: it is patients' data. What the archive refused, it may take now."""
         results = self.folder / RESULTS
         results.mkdir(exist_ok=True, mode=0o700)
-        stored = [self._result(row) for row in queue.of(STORED)]
-        for path in (*results.glob(".tmp-*"), *(path for path in stored if path.exists())):
-            shutil.rmtree(path)
+        for row in queue.of(REFUSED):
+            queue.becomes(row, MADE)
+        for row in queue.of(UNFIT) if self.again else ():
+            queue.becomes(row, ARRIVING)
+        for row in queue.of(MADE):
+            if not (self._result(row) / SEG).exists():  # someone made room
+                queue.becomes(row, ARRIVING)
+        kept = {self._result(row) for row in queue.of(MADE)}
+        for path in results.iterdir():
+            if path not in kept:
+                shutil.rmtree(path)
 
     def once(self, queue: Queue, now: float) -> None:
         """Store what is made, look at the archive, and segment what has settled."""
@@ -65,18 +76,17 @@ class Watch:
             self._store(queue, row)
         for listed in self.source.matching(self.rules):
             row = queue.saw(listed.study, listed.series, listed.instances, now)
-            if row.settled(now, self.settle):
+            if row.outgrown and row.settled(now, self.settle):
+                self._outgrown(queue, row)
+            elif row.state == ARRIVING and row.settled(now, self.settle):
                 self._segment(queue, row)
 
     def _segment(self, queue: Queue, row: Row) -> None:
         out = self._result(row)
-        if not out.exists():  # a kill may have come before the queue knew of it
-            try:
-                with self.source.fetched(row.study, row.series, out.parent) as folder:
-                    came = len(list(folder.iterdir()))
-                    if came != row.instances:
-                        queue.saw(row.study, row.series, came, time.time())
-                        return
+        try:
+            with self.source.fetched(row.study, row.series, out.parent) as folder:
+                came = len(list(folder.iterdir()))
+                if came == row.instances:
                     segment_scan(
                         folder,
                         out,
@@ -85,23 +95,47 @@ class Watch:
                         self.model,
                         measured=self.measured,
                         quiet=True,
-                        key=f"{row.study} {row.series} {self.client.mark} {self.model}",
+                        key=f"{row.study} {row.series} {self.client.mark} {self.model} {row.edition}",
+                        edition=row.edition,
                     )
-            except ServerError:
-                raise
-            except RemnantError as error:
-                queue.becomes(row, UNFIT, str(error))
-                self.tell(f"remnant: series {row.id} of the queue is set aside: {error}")
-                return
+        except ServerError:
+            raise
+        except RemnantError as error:
+            queue.becomes(row, UNFIT, str(error))
+            self.tell(f"remnant: series {row.id} of the queue is set aside: {error}")
+            return
+        if came != row.instances:
+            queue.saw(row.study, row.series, came, time.time())
+            why = f"the archive lists {row.instances} images of it and gives {came}"
+            if row.why != why:
+                queue.becomes(row, ARRIVING, why)
+                self.tell(f"remnant: series {row.id} of the queue waits: {why}.")
+            return
         queue.becomes(row, MADE)
         self._store(queue, row)
 
     def _store(self, queue: Queue, row: Row) -> None:
         out = self._result(row)
-        self.target.store(out / SEG)
+        try:
+            self.target.store(out / SEG)
+        except NotTakenError as error:
+            queue.becomes(row, REFUSED, str(error))
+            self.tell(f"remnant: the result of series {row.id} of the queue stays in {out}: {error}")
+            return
         queue.becomes(row, STORED)
         shutil.rmtree(out)
         self.tell(f"remnant: series {row.id} of the queue is segmented and stored.")
+
+    def _outgrown(self, queue: Queue, row: Row) -> None:
+        why = f"it has {row.instances} images now, and its result is of {row.made_of}"
+        if self.again:
+            queue.again(row)
+            self.tell(f"remnant: series {row.id} of the queue is segmented again: {why}, which stays.")
+        elif row.why != why:
+            queue.becomes(row, STORED, why)
+            self.tell(
+                f"remnant: series {row.id} of the queue has changed: {why}; check that one, and start with --again for another."
+            )
 
     def _result(self, row: Row) -> Path:
         return self.folder / RESULTS / str(row.id)
