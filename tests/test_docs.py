@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shlex
+import string
 from pathlib import Path
 
 import pandas as pd
@@ -43,9 +44,11 @@ def anchors(page: Path) -> set[str]:
 def commands(page: Path) -> list[list[str]]:
     """The words of every `remnant ...` line of a page's shell blocks, or of the Makefile's recipes."""
     text = page.read_text("utf-8") if page.name == "Makefile" else "".join(blocks(page, "bash"))
-    lines = text.replace("\\\n", " ").splitlines()
-    # Without what a shell does with the exit code.
-    found = [re.match(r"\s*(?:\$\(BIN\)/)?remnant (.+?)(?: \|\| .+)?$", line) for line in lines]
+    text = text.replace("\\\n", " ")
+    # As a shell has it: with its variables, and without what it does with the output and the exit code.
+    variables = dict(re.findall(r'^([A-Z]+)="?((?!\$\().*?)"?$', text, re.MULTILINE))
+    lines = string.Template(text).safe_substitute(variables).splitlines()
+    found = [re.match(r"\s*(?:\$\(BIN\)/)?remnant (.+?)(?: 2?> .+| &| \|\| .+)?$", line) for line in lines]
     return [shlex.split(match[1], comments=True) for match in found if match]
 
 
