@@ -64,6 +64,20 @@ def test_of_whom_little_is_known_a_blind_control_tells_little():
     assert of_images.passed and of_images.n == 800 and "age, a" not in of_images.sentence
 
 
+@pytest.mark.parametrize("shift", [0, 2])
+def test_of_several_folds_a_patient_counts_once(shift):
+    draw, folds = np.random.default_rng(0), np.arange(60) % 3
+    roles = np.where(folds == np.arange(3)[:, None], NON_MEMBER, MEMBER)
+    features = weighed(draw.normal(size=(60, 2)) + shift * folds[:, None])
+    test = blind_test(np.broadcast_to(features, (3, *features.shape)), roles, draw, 99)
+    known = draw.normal(size=60)
+    found = blind_control(test, given_of({"age": known}, roles, images=True))
+    assert found.passed is (shift == 0) and (found.n, found.fewest) == (60, 60)
+    known[:20] = np.nan
+    of_age = blind_control(test, given_of({"age": known}, roles))
+    assert of_age.n == (60 if shift else 40)
+
+
 @pytest.mark.parametrize(
     ("names", "images", "said"),
     [

@@ -177,6 +177,24 @@ def test_scores_of_few_values_expose_and_clear_nobody():
     assert judged(LIMIT, both, SOUND).ruling == "within"
 
 
+@pytest.mark.parametrize("few_values", [{"tied": 0.6}, {"tied": 0.1, "fewest": 4}])
+def test_of_several_above_the_limit_the_finest_is_told(few_values):
+    """A coarse number gives a table with small cells back, which may not leave the house, and finer ones tell as much."""
+    coarse = told(finding(view="right or wrong", bound_low=0.3, **few_values))
+    fine = [told(finding(view=f"view {low}", bound_low=low, tied=0.0)) for low in (0.06, 0.2)]
+    found = judged(LIMIT, [coarse, *fine], SOUND)
+    assert (found.ruling, found.finding) == ("outside", 2) and "view 0.2" in found.sentence
+    # Where a finer one is not above by itself, the coarse one decides as before.
+    silent = told(finding(**SILENT, view="margin"))
+    assert [judged(LIMIT, found, SOUND).finding for found in ([coarse, silent], [silent, coarse])] == [0, 1]
+    wide = Limit(name="membership_advantage", statistic="advantage", value=0.5, origin="a test")
+    beside = judged(wide, [coarse, fine[1], told(finding(**CLEAR))], SOUND)
+    assert beside.ruling == "within" and "view 0.2" in beside.sentence and "right or wrong" not in beside.sentence
+    unheld = {"claim": "attributes", "statistic": "skill"}
+    reasons = verdict_of([LIMIT], [one.model_copy(update=unheld) for one in (coarse, fine[1])], SOUND).kept_open
+    assert len(reasons) == 1 and "view 0.2" in reasons[0]
+
+
 def test_scores_of_few_values_are_not_the_number_shown_where_finer_ones_are():
     def shown(controls=SOUND, **fine):
         coarse = told(finding(view="right or wrong", tied=0.6, **SILENT | {"high": 0.2}))

@@ -225,6 +225,39 @@ def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them(
     assert told.verdict.reasons == ["Withheld: fewer than 10 patients."]
 
 
+def test_what_is_said_of_several_limits_is_told_or_withheld_for_each():
+    """Why an attack clears nobody is no number of the finding that decides: it stays while its control is told."""
+    few, enough = (
+        finding(tied=0.6, fewest=4, statistic="advantage", null=0.0),
+        finding(statistic="tpr_at_10_fpr", value=0.5, null=0.1),
+    )
+    why = control("planted", attack="output").model_copy(update={"sentence": "Planted members are not found."})
+    gone = "What was found of {} is withheld: fewer than 10 patients."
+
+    def verdict(sentences, places, controls):
+        names = ("membership_advantage", "membership_tpr")
+        judged = [
+            Judged(limit=name, ruling="cannot tell", sentence=sentence, finding=place)
+            for name, sentence, place in zip(names, sentences, places, strict=True)
+        ]
+        own = audit_results().verdict.model_copy(update={"judged": judged, "reasons": list(dict.fromkeys(sentences))})
+        found = audit_results(findings=[few, enough, few], controls=controls, verdict=own)
+        told = told_outside(found).verdict
+        return [one.sentence for one in told.judged], told.reasons
+
+    both, advantage = [why.sentence] * 2, gone.format("membership advantage")
+    # Its control is told, whichever of the findings are.
+    for places in ((0, 1), (0, 2), (2, 1)):
+        assert verdict(both, places, [why]) == (both, [why.sentence])
+    secret = why.model_copy(update={"fewest": 4})
+    rate = gone.format("true positive rate at 10% FPR")
+    assert verdict(both, (0, 1), [secret]) == ([advantage, rate], [advantage, rate])
+    # What is of no control, and of a finding that is told as well.
+    assert verdict(["Nobody knows."] * 2, (0, 1), []) == (["Nobody knows."] * 2, ["Nobody knows."])
+    assert verdict(["Nobody knows."] * 2, (0, 2), []) == ([advantage, rate], [advantage, rate])
+    assert verdict(["A.", "B."], (0, 1), []) == ([advantage, "B."], [advantage, "B."])
+
+
 NUMBERLESS = {"value": None, "low": None, "high": None, "p": None, "n": None, "fewest": None}
 
 

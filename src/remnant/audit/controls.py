@@ -44,16 +44,17 @@ def blind_control(test: MembershipTest, given: Given, groups: str = "the groups"
             False,
             f"Given {what}, a classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}; {said}). "
             f"They differ by themselves{most}; p is of the most telling of {WAYS} tests.",
+            targets=given.targets,
         )
     if not given.tells:
-        return _of_test("blind", test, None, given.lacking, (given.members, given.non_members))
+        return _of_test("blind", test, None, given.lacking, (given.members, given.non_members), given.targets)
     known = replace(test, members=given.members, non_members=given.non_members)
     sentence = (
         f"Given {words(given.enough, images=given.images)}, a classifier that never saw the model does not distinguish {groups} "
         f"(AUC {_said(test.auc)}; {known.detectable(LEVEL / WAYS):.2f} detectable)."
     )
     left_out = f" Of {words(given.thin)} too little is known to count." if given.thin else ""
-    return _of_test("blind", test, True, sentence + left_out, (given.members, given.non_members))
+    return _of_test("blind", test, True, sentence + left_out, (given.members, given.non_members), given.targets)
 
 
 def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
@@ -171,8 +172,10 @@ def _of_test(
     passed: bool | None,
     sentence: str,
     groups: tuple[int, int] | None = None,
+    targets: int = 1,
 ) -> Control:
-    """`groups`: how many members and non-members it is of, where not all that were tested."""
+    """`groups`: how many members and non-members it is of, where not all that were tested. Each of the `targets` is asked about
+    every patient, who counts as one."""
     groups = groups or (test.members, test.non_members)
     return Control(
         kind=kind,
@@ -180,7 +183,7 @@ def _of_test(
         **named(test.auc),
         p=test.p,
         p_bound=test.p_bound,
-        n=sum(groups),
+        n=sum(groups) // targets,
         fewest=min(groups),
         passed=passed,
         sentence=sentence,

@@ -20,7 +20,8 @@ ROWS = "rows"  # of a patient in a table of scores: known of everybody, and no l
 class Given:
     """What a blind classifier knew, `images` and columns: those known of `enough` patients, and the `thin`; and of how many
     `members` and `non_members` in the fewest of the former, or of the latter where there are no others. `unlike`: the trait that
-    differs most between them by itself, empty where none surely does, and of several targets."""
+    differs most between them by itself, empty where none surely does, and of several targets. `targets`: how many there are, to
+    each of which every patient is a member or a non-member."""
 
     enough: tuple[str, ...]
     thin: tuple[str, ...]
@@ -28,6 +29,7 @@ class Given:
     non_members: int
     images: bool = False
     unlike: str = ""
+    targets: int = 1
 
     @property
     def tells(self) -> bool:
@@ -66,7 +68,7 @@ def given_of(traits: Mapping[str, np.ndarray], roles: np.ndarray, *, images: boo
     told = {name: counts for name, counts in enough.items() if name != ROWS} or ({} if images else thin)
     unlike = _most_unlike(traits, roles) if roles.ndim == 1 else ""
     members, others = (min((counts[side] for counts in told.values()), default=sizes[side]) for side in (0, 1))
-    return Given(tuple(enough), tuple(thin), members, others, images, unlike)
+    return Given(tuple(enough), tuple(thin), members, others, images, unlike, len(np.atleast_2d(roles)))
 
 
 def _most_unlike(traits: Mapping[str, np.ndarray], roles: np.ndarray) -> str:

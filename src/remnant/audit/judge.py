@@ -67,7 +67,8 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
 def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control], unplanted: str = "") -> Judged:
     """Hold one `limit` against all `findings` of its statistic, whose outcomes are known.
 
-    *Outside*: an exposed finding lies above the limit with the end of the interval that holds for all findings together.
+    *Outside*: an exposed finding lies above the limit with the end of the interval that holds for all findings together. Of
+    several it is told by one of many values, whose number may leave the house, and by a coarse one where that is alone.
     *Within*: no finding's interval reaches above the limit, the groups were shown to be alike, and the attack was shown to be
     able to succeed. Else it cannot tell; `patients` would tell where more of them would. `unplanted`: why no leak was planted.
     """
@@ -82,7 +83,7 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     high = {i: _excess(findings[i], findings[i].high, math.inf) for i in places}
     above = [i for i in places if findings[i].outcome == "exposed" and low[i] > limit.value]
     if above:
-        strongest = max(above, key=lambda i: low[i])
+        strongest = max(above, key=lambda i: (_of_many_values(findings[i]), low[i]))
         return ruled("outside", strongest, against(findings[strongest], limit, "above"))
     few = [i for i in places if findings[i].outcome == "exposed" and findings[i].low is None]
     if few:
@@ -93,12 +94,15 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
 
     worst = max(places, key=reaches)
     # Of scores of few values the number is shown only where they alone reach above the limit.
-    finest = max([i for i in places if not findings[i].coarse] or places, key=reaches)
+    finest = max(
+        [i for i in places if _of_many_values(findings[i])] or [i for i in places if not findings[i].coarse] or places,
+        key=reaches,
+    )
     if reason := _open([findings[i] for i in places], findings, controls, unplanted):
         return ruled("cannot tell", finest, reason)
     if high[worst] <= limit.value:
         shown = [i for i in places if findings[i].outcome == "exposed"]
-        strongest = max(shown, key=lambda i: (low[i], i == finest), default=None)
+        strongest = max(shown, key=lambda i: (_of_many_values(findings[i]), low[i], i == finest), default=None)
         beside = "" if strongest is None else exposed_below(None if strongest == finest else findings[strongest])
         return ruled("within", finest, against(findings[finest], limit, "below") + beside)
     worst = finest if high[finest] > limit.value else worst
@@ -191,7 +195,11 @@ def _without_limit(limits: Sequence[Limit], findings: Sequence[Finding]) -> list
     unheld = [one for one in exposed if one.claim not in held]
     # A limit on what is told of all members on average allows that a few of them are told for certain.
     certain = [one for one in exposed if one.statistic == CERTAIN and one.claim in held and _tenfold(one)]
-    worst = [max(some, key=lambda one: _excess(one, one.value, 0.0)) for some in (unheld, certain) if some]
+    worst = [
+        max(some, key=lambda one: (_of_many_values(one), _excess(one, one.value, 0.0)))
+        for some in (unheld, certain)
+        if some
+    ]
     return [told_for_certain(one) if one in certain else without_limit(one) for one in worst]
 
 
@@ -243,6 +251,11 @@ def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
         for control in controls
         if control.kind != "fit" and control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
     ]
+
+
+def _of_many_values(finding: Finding) -> bool:
+    """Whether its number gives no table of patients by values back, which is withheld where a cell is small."""
+    return finding.fewest is None and not finding.coarse
 
 
 def _excess(finding: Finding, end: float | None, unknown: float) -> float:

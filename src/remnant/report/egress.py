@@ -126,17 +126,22 @@ def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str
         if one.patients is not None and told.patients is None
     ]
     sentences = re.split(r"(?<=\.) ", verdict.sentence)
-    limits = {
-        one.sentence: f"What was found of {LIMITS[one.limit]} is {why}."
-        for one in verdict.judged
-        if said(one.sentence) != one.sentence
-    }
+    # By limit, since the same may be said of several: each is named.
+    judged = [
+        one
+        if said(one.sentence) == one.sentence
+        else one.model_copy(update={"sentence": f"What was found of {LIMITS[one.limit]} is {why}."})
+        for one in judged
+    ]
+    limits: dict[str, list[str]] = {}
+    for before, told in zip(verdict.judged, judged, strict=True):
+        limits.setdefault(before.sentence, []).append(told.sentence)
     return verdict.model_copy(
         update={
             "sentence": said(" ".join(one for one in sentences if not one.startswith(tuple(forecasts)))),
-            "reasons": list(dict.fromkeys(limits.get(text) or said(text) for text in verdict.reasons)),
+            "reasons": list(dict.fromkeys(one for text in verdict.reasons for one in limits.get(text) or [said(text)])),
             "kept_open": list(dict.fromkeys(map(said, verdict.kept_open))),
-            "judged": [one.model_copy(update={"sentence": limits.get(one.sentence, one.sentence)}) for one in judged],
+            "judged": judged,
         }
     )
 

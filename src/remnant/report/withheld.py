@@ -56,7 +56,11 @@ def control_told(control: Control, results: AuditResults, smallest: int, why: st
 
 
 def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequence[Control]) -> set[str]:
-    """Parts of sentences that tell what was withheld from `findings` and `controls`."""
+    """Parts of sentences that tell what was withheld from `findings` and `controls`.
+
+    What the verdict says of a limit is held back with the finding that decides it, unless the same is said of a finding or a
+    control that is told: such as why an attack clears nobody, which is no number of the finding.
+    """
     parts = set()
     for before, after in zip(results.findings, findings, strict=True):
         if before != after and before.low is not None:
@@ -69,7 +73,9 @@ def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequen
     for control, told in zip(results.controls, controls, strict=True):
         parts |= {control.sentence} if control != told else set()
     judged = results.verdict.judged
-    return parts | {one.sentence for one in judged if withheld(one.finding, results, findings)}
+    open_to_all = {control.sentence for control in controls}
+    open_to_all |= {one.sentence for one in judged if not withheld(one.finding, results, findings)}
+    return parts | {one.sentence for one in judged if one.sentence not in open_to_all}
 
 
 def withheld(place: int | None, results: AuditResults, findings: Sequence[Finding]) -> bool:
