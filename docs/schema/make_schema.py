@@ -17,6 +17,8 @@ def schema() -> dict[str, Any]:
     """The schema; a reader looks at `schema_version` first, and a change that breaks one raises it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        # What another program may refer to; it is a name and need not be fetched.
+        "$id": f"urn:remnant:results:{SCHEMA_VERSION}",
         "$comment": f"Version {SCHEMA_VERSION}; made by docs/schema/make_schema.py.",
         **AuditResults.model_json_schema(),
     }

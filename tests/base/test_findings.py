@@ -28,6 +28,7 @@ def test_the_committed_schema_is_of_these_models(maker):
 
 def test_the_schema_has_a_version_that_every_file_states(maker, tmp_path):
     schema = maker.schema()
+    assert schema["$id"].endswith(f":{SCHEMA_VERSION}")
     assert schema["properties"]["schema_version"]["const"] == SCHEMA_VERSION
     audit_results().write(tmp_path / "results.json")
     assert json.loads((tmp_path / "results.json").read_text())["schema_version"] == SCHEMA_VERSION

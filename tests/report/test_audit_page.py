@@ -71,6 +71,25 @@ def test_figures_stand_before_tables_and_say_what_is_seen(tmp_path):
     assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == {"forest", "limits", "roc"}
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_power_of_the_fold_rank_test_is_drawn_before_its_table(tmp_path, known):
+    """With what this cohort would have shown; of a finding that is withheld without it."""
+    power = [{"leak": leak, "share": share, "power": share**2} for leak, share in ((0.0, 0.2), (1.0, 0.5), (2.0, 0.9))]
+    numbers = {"value": 0.27, "detectable": 0.34} if known else dict.fromkeys(("value", "low", "high", "detectable"))
+    ranks = finding(statistic="fold_rank", null=0.2, **numbers)
+    table = TableView(name="fold_power", columns={"share": "Share of patients", "power": "Power"})
+    sections = [Section(title="Power of the fold-rank test", table=table)]
+    results = audit_results(findings=[ranks], tables={"fold_power": power}, sections=sections)
+    page = page_of(tmp_path, results)
+    own = page[page.index('id="evidence-power-of') :]
+    assert own.index("<figure") < own.index("<table") and (tmp_path / "figures" / "fold-power.svg").is_file()
+    (said,) = [text for text in re.findall(r'aria-label="([^"]*)"', page) if "own model fits worst" in text]
+    assert "0.20 without a leak: 0.20 0.04; 0.50 0.25; 0.90 0.81" in said
+    assert ("with a chance of 80% this cohort would have shown 0.34; found: 0.27." in said) == known
+    drawn = (tmp_path / "figures" / "fold-power.svg").read_text()
+    assert ("would have shown: 0.34" in drawn) == known
+
+
 def test_no_table_outside_the_annex_is_longer_than_the_most_rows(tmp_path):
     rows = [{"a": place} for place in range(MOST_ROWS + 1)]
     section = Section(title="Many", table=TableView(name="many", columns={"a": "A"}))

@@ -150,6 +150,13 @@ def curve_rows(results: AuditResults) -> list[Row]:
     return [row for keys in ranked[:MOST_CURVES] for row in curves[keys]]
 
 
+def fold_curve_rows(results: AuditResults) -> list[Row]:
+    """The power of the fold-rank test, with what the cohort would have shown and what was found of it, for `fold_power`."""
+    of_ranks = next((one for one in results.findings if one.statistic == "fold_rank"), None)
+    marks = {"detectable": of_ranks and of_ranks.detectable, "found": of_ranks and of_ranks.value}
+    return [row | marks for row in results.tables.get("fold_power", [])]
+
+
 def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[str]:
     """The `sentences`, each of a control with its attack before it where another of its kind stands among them."""
     own = {control.sentence: control for control in reversed(controls) if control.attack}

@@ -16,6 +16,7 @@ from remnant.report.audit_rows import (
     control_rows,
     curve_rows,
     finding_rows,
+    fold_curve_rows,
     forest_rows,
     limit_rows,
     name_of,
@@ -124,9 +125,10 @@ def evidence_of(run: Path, results: AuditResults) -> Evidence:
         "forest": forest_rows(results),
         "limits_held": limit_rows(results),
         "roc": curve_rows(results),
+        "fold_curve": fold_curve_rows(results),
     }
     chapters = Chapters(run, tables, most_rows=MOST_ROWS)
-    shown = [chapters.chapter(section) for section in [*_own(results, tables), *results.sections]]
+    shown = [chapters.chapter(section) for section in [*_own(results, tables), *map(_drawn, results.sections)]]
     chapters.most_rows = None
     annex = [chapters.chapter(Section(title="All findings", table=ALL_FINDINGS))] if results.findings else []
     if results.tables.get("balance"):
@@ -192,6 +194,14 @@ def _own(results: AuditResults, tables: dict) -> list[Section]:
         )
     )
     return sections
+
+
+def _drawn(section: Section) -> Section:
+    """The section, with a figure before the power of the fold-rank test."""
+    if section.table is None or section.table.name != "fold_power" or section.figures:
+        return section
+    caption = "How likely a leak is seen in all folds together, by its size. The bar: what 80% power would have shown."
+    return section.model_copy(update={"figures": [FigureView(name="fold-power", kind="fold_power", caption=caption)]})
 
 
 def _figure(rows: list, name: str, kind: str, caption: str) -> list[FigureView]:

@@ -15,6 +15,7 @@ from remnant.report.figures.candidates import scores_scatter
 from remnant.report.figures.deformation import bendings_of, deformation_maps
 from remnant.report.figures.demographics import age_scatter, sex_confusion
 from remnant.report.figures.distribution import entropy_histogram, kurtosis_curves
+from remnant.report.figures.fold_power import fold_power, power_says
 from remnant.report.figures.gallery import gallery_size
 from remnant.report.figures.identification import identification_bars
 from remnant.report.figures.leak import leak_forest
@@ -55,6 +56,7 @@ FIGURES = {
     "audit_forest": Kind(audit_forest, "forest", says=forest_says),
     "limits_held": Kind(limits_held, "limits_held", says=limits_say),
     "roc_curves": Kind(roc_curves, "roc", says=roc_says),
+    "fold_power": Kind(fold_power, "fold_curve", says=power_says),
     "rank_histogram": Kind(rank_histogram, "ranks"),
     "own_against_others": Kind(own_against_others, "scores", people=True),
     "training_curves": Kind(training_curves, "training"),
