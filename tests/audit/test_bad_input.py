@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from remnant.audit.api import audit as remnant_audit
 from remnant.audit.config import AuditConfig, config_of
 from remnant.audit.fits import fit_of
 from remnant.audit.folder import Folder
@@ -17,6 +18,7 @@ from remnant.audit.process import _heard, in_own_process
 from remnant.audit.worker import mendable
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cli.trained import Beside, audit_folds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 from remnant.targets.build import OTHER_INDEX, _unloaded
@@ -218,9 +220,74 @@ def test_all_faults_are_said_at_once_and_each_once(folder):
     faults = Folder(path, AuditConfig()).checked()[0]
     assert len(faults) == 2 and "ZeroDivisionError" in faults[0] and "Everybody" in faults[1]
     faults = Folder(folder(text="import no_such_package\n"), AuditConfig()).checked()[0]
-    assert len(faults) == 1 and "needs the package 'no_such_package'" in faults[0]
+    assert len(faults) == 3 and "no function build()" in faults[0] and "no function data()" in faults[1]
+    assert "needs the package 'no_such_package'" in faults[2]
+    faults = Folder(folder("keras.Net()").parent / "own", AuditConfig()).checked()[0]
+    assert len(faults) == 1 and "NameError" in faults[0]
     faults = Folder(folder(item=item(member="True", label="9")), AuditConfig()).checked()[0]
     assert len(faults) == 2 and "Everybody" in faults[0] and "a label is 9" in faults[1]
+
+
+MANY = item(
+    image="draw * (float('nan') if i == 3 else 1)",
+    label="5 if i == 7 else i % 2",
+    patient="f'p{max(i, 1)}'",
+    member="i in (0, 2, 3)",
+)
+UNFIT = "seed = -1\n[target]\nbatches = 4\ncheckpoint = 'none.pt'\n"
+OF_SETTINGS = ["seed must be at least 0. Got -1", "target.batches is no setting here; did you mean batch?"]
+OF_FILES = ["none.pt does not exist"]
+OF_IMAGES = ["1 patient has images on both sides, such as images 0 and 1", "Image 3 holds values that are not finite"]
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (BUILD, [*OF_SETTINGS, *OF_FILES, *OF_IMAGES, "The network has 2 outputs, and a label is 5"]),
+        # Of a network that is not there nobody knows which labels it has.
+        ("1 / 0", [*OF_SETTINGS, *OF_FILES, "build() raised ZeroDivisionError", *OF_IMAGES]),
+    ],
+)
+def test_a_check_says_six_faults_of_settings_files_network_and_images_in_one_round(folder, remnant, build, told):
+    code, _, printed = remnant("audit", folder(build, MANY, UNFIT), "--check")
+    lines = printed.strip().splitlines()
+    assert code == 2 and len(lines) == len(told) == 6, printed
+    for number, (line, part) in enumerate(zip(lines, told, strict=True), 1):
+        assert line.startswith(f"{number}. ") and part in line
+
+
+def test_what_only_follows_from_another_fault_is_left_out(folder, remnant):
+    path = folder(text=(TARGET % (BUILD, ITEM)).replace("def build", "def make"), toml="[target]\nbild = 'make'\n")
+    code, _, printed = remnant("audit", path, "--check")
+    assert code == 2 and len(printed.splitlines()) == 1 and "did you mean build?" in printed
+    code, _, printed = remnant("audit", folder(text="def build(:"), "--check")
+    assert code == 2 and len(printed.strip().splitlines()) == 1 and "is no Python" in printed
+    # The image of who is on both sides is there twice for that reason alone; another's is not.
+    twice = item(image="draw if i != 8 else torch.ones(1, 8, 8) * 0", patient="f'p{0 if i == 8 else i}'")
+    faults = Folder(folder(item=twice), AuditConfig()).checked()[0]
+    assert len(faults) == 1 and "images 0 and 8" in faults[0]
+
+
+def test_codes_are_no_scenario_of_a_model(folder, remnant, tmp_path):
+    path = folder(toml="scenario = 'codes'\n[target]\ncheckpoint = 'none.pt'\n")
+    code, said, _ = remnant("audit", path, "--out", tmp_path / "run")
+    assert (
+        code == 2 and len(said) == 1 and "`remnant protect evaluate RUN`" in said[0] and not (tmp_path / "run").exists()
+    )
+    code, _, printed = remnant("audit", path, "--check")
+    assert code == 2 and "1. The scenario codes is not audited" in printed and "2. " in printed
+    with pytest.raises(RemnantError, match="The scenario codes is not audited"):
+        remnant_audit(nn.Flatten(), [], [], scenario="codes")
+    with pytest.raises(RemnantError, match="The scenario codes is not audited"):
+        audit_folds(
+            tmp_path,
+            Beside(None, None, None),
+            tmp_path / "run",
+            AuditConfig(scenario="codes"),
+            "audit",
+            resume=False,
+            quiet=True,
+        )
 
 
 # Without PyTorch and without a line of the owner's: what is wrong, by the files, and what is told.

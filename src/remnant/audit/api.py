@@ -18,6 +18,7 @@ from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material
 from remnant.audit.module import digest_of, left_as_it_was, module_of, training_of
 from remnant.audit.results import Clock
+from remnant.audit.scenario import not_attacked
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Verdict
 from remnant.report.audit import make_audit_report
@@ -104,6 +105,8 @@ def audit(
     config = AuditConfig.checked(
         seed=seed, scenario=scenario, appetite=_table(appetite), prior=_table(prior), shadows={"count": shadows}
     )
+    if why := not_attacked(config.scenario):
+        raise RemnantError(why)
     if prior is not None and config.prior.file is None:
         raise RemnantError("prior has no file; give the one that `remnant prior train` or `remnant prior import` made.")
     clock = Clock()

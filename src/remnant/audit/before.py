@@ -2,42 +2,53 @@
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from remnant.audit.config import AuditConfig
+from remnant.audit.scenario import not_attacked
 from remnant.base.errors import RemnantError
 from remnant.targets.build import library_of
 from remnant.targets.files.kind import kind_of_file
 
 TARGET = "target.py"
+# What of a folder a fault is in, and so what can still be looked at.
+Part = Literal["scenario", "target", "build", "data", "library", "checkpoint", "prior"]
 
 
-def faults_before(folder: Path, config: AuditConfig) -> list[str]:
-    """What no code has to run for, a sentence each: files that are not there, functions, the library, the checkpoint's kind."""
+def faults_before(folder: Path, config: AuditConfig) -> dict[Part, str]:
+    """What no code has to run for, a sentence each: files that are not there, functions, the library, the checkpoint's kind.
+
+    What only follows from another is left out: of a file that is no Python no function is missed.
+    """
     target, settings = folder / TARGET, config.target
-    named = ":" in settings.build
-    found = []
-    for check in (
-        lambda: require_functions(target, ("data",) if named else (settings.build, "data")),
-        lambda: named and _require_installed(settings.build),
-        lambda: settings.checkpoint and kind_of_file(folder / settings.checkpoint),
-        lambda: config.prior.file and kind_of_file(folder / config.prior.file),
-    ):
+    checks: dict[Part, Callable[[], object]] = {
+        "target": lambda: require_python(target),
+        "build": lambda: ":" not in settings.build and require_function(target, settings.build),
+        "data": lambda: require_function(target, "data"),
+        "library": lambda: ":" in settings.build and _require_installed(settings.build),
+        "checkpoint": lambda: settings.checkpoint and kind_of_file(folder / settings.checkpoint),
+        "prior": lambda: config.prior.file and kind_of_file(folder / config.prior.file),
+    }
+    why = not_attacked(config.scenario)
+    found: dict[Part, str] = {"scenario": why} if why else {}
+    for part, check in checks.items():
+        if part in ("build", "data") and "target" in found:
+            continue
         try:
             check()
         except RemnantError as error:
-            found.append(str(error))
+            found[part] = str(error)
     return found
 
 
-def require_functions(target: Path, needed: tuple[str, ...]) -> None:
-    """Raise `RemnantError` unless `target` is Python and has these names, as far as its text tells."""
-    require_python(target)
+def require_function(target: Path, name: str) -> None:
+    """Raise `RemnantError` unless `target`, which is Python, has this name, as far as its text tells."""
     tree = ast.parse(target.read_bytes())
     names = {*_names(tree)}
-    if missing := [name for name in needed if name not in names and "*" not in names]:
-        raise RemnantError(no_function(target, missing[0], sorted(_functions(tree))))
+    if name not in names and "*" not in names:
+        raise RemnantError(no_function(target, name, sorted(_functions(tree))))
 
 
 def require_python(target: Path) -> None:

@@ -1,5 +1,6 @@
 """`audit.toml`: everything about an audit that its owner decides, read once and written into the run."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -114,4 +115,17 @@ def config_of(path: Path | None, *, scenario: Name, **given: float | None) -> Au
     config = AuditConfig(scenario=scenario)
     if path:
         config = config.with_toml(path)
-    return config.changed(**{name: value for name, value in given.items() if value is not None})
+    return config.changed(**_said(given))
+
+
+def what_fits_of(path: Path, *, scenario: Name, **given: float | None) -> tuple[AuditConfig, list[str]]:
+    """The same of what fits of the file, and a sentence for each setting that does not.
+
+    Raises `RemnantError` for a file that is no TOML.
+    """
+    config, faults = AuditConfig(scenario=scenario).with_what_fits(path)
+    return config.changed(**_said(given)), faults
+
+
+def _said(given: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in given.items() if value is not None}

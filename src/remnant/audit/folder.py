@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -11,12 +11,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
-from remnant.audit.before import TARGET
+from remnant.audit.before import TARGET, faults_before
 from remnant.audit.config import AuditConfig
 from remnant.audit.doubts import doubts_of
 from remnant.audit.items import numbered, table_of, told_to_train
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
-from remnant.audit.material import Material
+from remnant.audit.material import Material, check_apart, check_finite, roles_of, told_roles
 from remnant.audit.training import Training, checked_training
 from remnant.audit.user import calling, function_of, load_module, seed_libraries
 from remnant.base.errors import RemnantError
@@ -24,6 +24,7 @@ from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.device import place
+from remnant.measure.membership_inference import OTHER
 from remnant.targets.audited import Audited
 from remnant.targets.build import build
 from remnant.targets.head import tensor_of
@@ -72,21 +73,38 @@ class Folder:
     def checked(self) -> tuple[list[str], list[str]]:
         """Everything that does not fit, a sentence each, as far as it can be seen without the rest; and why an audit would clear
         nobody."""
-        found: list[str] = []
+        before = faults_before(self.path, self.config)
+        found = list(before.values())
         doubts: list[str] = []
-        network = self._tried(self.network, found)
-        table = self._tried(self.images, found)
-        roles = self._tried(lambda: checked_roles(*table), found) if table else None
+        network = table = roles = None
+        module = None if "target" in before else self._tried(lambda: self.module, found)
+        if not before.keys() & {"build", "library"} and (module or ":" in self.config.target.build):
+            # Without its weights a network still says whether images and labels fit it.
+            network = self._tried(self.bare if "checkpoint" in before else self.network, found)
+        if module and "data" not in before:
+            table = self._tried(self.images, found)
+        if table:
+            roles = self._grouped(*table, found)
         if network and table:
-            joined = self._tried(lambda: self.audited(network[0], table[0]), found)
+            images = replace(table[0], images=tuple(image.nan_to_num(0, 0, 0) for image in table[0].images))
+            joined = self._tried(lambda: self.audited(network[0], images), found)
             if joined:
                 self._tried(lambda: self.training(*joined), found)
-            if joined and roles:
+            if joined and roles and not found:
                 doubts += doubts_of(Material(*joined, roles, {}), self.config)
-        if table:
+        if table and "prior" not in before:
             self._tried(lambda: self.prior(table[0]), found)
-        # What is wrong with target.py itself is met twice.
-        return list(dict.fromkeys(found)), doubts
+        return found, doubts
+
+    def _grouped(self, images: Images, members: tuple[bool | None, ...], found: list[str]) -> dict[str, int] | None:
+        """The roles, None where anything speaks against them: who is on both sides, what is not finite, what is there twice."""
+        before = len(found)
+        roles, both = told_roles(images.patients, members)
+        self._tried(lambda: roles_of(images.patients, members), found)
+        self._tried(lambda: check_finite(images), found)
+        # Who is on both sides has been told, and of his images one on each.
+        self._tried(lambda: check_apart(images, roles | dict.fromkeys(both, OTHER)), found)
+        return roles if len(found) == before else None
 
     def _tried(self, work: Callable[[], Any], found: list[str]) -> Any:
         try:
@@ -101,6 +119,10 @@ class Folder:
         module = self.built(Seeds(self.config.seed).child("owner", "build"))
         notes = load_weights(module, self.path / settings.checkpoint) if settings.checkpoint else ()
         return place(module).eval().requires_grad_(False), notes
+
+    def bare(self) -> tuple[nn.Module, tuple[str, ...]]:
+        """The same as build gives it."""
+        return place(self.built(Seeds(self.config.seed).child("owner", "build"))).eval().requires_grad_(False), ()
 
     def built(self, seeds: Seeds) -> nn.Module:
         """The owner's network as build gives it."""

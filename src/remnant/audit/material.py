@@ -74,14 +74,7 @@ def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dic
 
     Raises `RemnantError` for a patient who is two of these, for an empty group, and for everybody in the training set.
     """
-    roles: dict[str, int] = {}
-    first: dict[str, int] = {}
-    both: dict[str, tuple[int, int]] = {}
-    for place, (patient, member) in enumerate(zip(patients, members, strict=True)):
-        role = OTHER if member is None else MEMBER if member else NON_MEMBER
-        first.setdefault(patient, place)
-        if roles.setdefault(patient, role) != role:
-            both.setdefault(patient, (first[patient], place))
+    roles, both = told_roles(patients, members)
     if both:
         # By their places: a name would stay in a notebook that shows the error.
         one, other = next(iter(both.values()))
@@ -100,12 +93,38 @@ def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dic
     return roles
 
 
+def told_roles(
+    patients: tuple[str, ...], members: tuple[bool | None, ...]
+) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """The role of each patient by his first image, and of those whom another image contradicts the places of the two."""
+    roles: dict[str, int] = {}
+    first: dict[str, int] = {}
+    both: dict[str, tuple[int, int]] = {}
+    for place, (patient, member) in enumerate(zip(patients, members, strict=True)):
+        role = OTHER if member is None else MEMBER if member else NON_MEMBER
+        first.setdefault(patient, place)
+        if roles.setdefault(patient, role) != role:
+            both.setdefault(patient, (first[patient], place))
+    return roles, both
+
+
 def check_images(images: Images, roles: Mapping[str, int]) -> None:
     """Raise `RemnantError` for values that are not finite, and for one image in both groups: it trained the model or did not."""
-    seen: dict[str, int] = {}
-    for place, (image, patient) in enumerate(zip(images.images, images.patients, strict=True)):
+    check_finite(images)
+    check_apart(images, roles)
+
+
+def check_finite(images: Images) -> None:
+    """Raise `RemnantError` for values that are not finite."""
+    for place, image in enumerate(images.images):
         if not image.isfinite().all():
             raise RemnantError(f"Image {place} holds values that are not finite; mend how data() reads it.")
+
+
+def check_apart(images: Images, roles: Mapping[str, int]) -> None:
+    """Raise `RemnantError` for one image in both groups: it trained the model or did not."""
+    seen: dict[str, int] = {}
+    for place, (image, patient) in enumerate(zip(images.images, images.patients, strict=True)):
         digest = hashlib.sha256(np.ascontiguousarray(image.numpy()).tobytes()).hexdigest()
         other = seen.setdefault(digest, place)
         if roles[images.patients[other]] * roles[patient] == MEMBER * NON_MEMBER:

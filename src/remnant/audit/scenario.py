@@ -37,6 +37,16 @@ ASKS: dict[str, tuple[str, ...]] = {
 }
 
 
+def not_attacked(scenario: str) -> str:
+    """Why a model is not audited in the scenario; empty where it is."""
+    if scenario != "codes":
+        return ""
+    return (
+        "The scenario codes is not audited: no attack on a model sees what a client sends. Attack a run of `remnant protect "
+        "train` by `remnant protect evaluate RUN`, or set another scenario."
+    )
+
+
 def attribute_statistic(scenario: str) -> Statistic:
     """What the limit on attributes is held against.
 

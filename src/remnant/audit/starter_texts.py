@@ -6,7 +6,7 @@ from typing import Any
 BUILD, DATA = "build() is still to be written", "data() is still to be written"
 # Of every key: what is said of it, and an example where its default cannot be written in TOML.
 SAID: dict[str, str] = {
-    "scenario": "What the recipient sees: checkpoint (the model's file), latents, codes, or outputs (its answers alone).",
+    "scenario": "What the recipient sees: checkpoint (the model's file), latents, or outputs (its answers alone).",
     "seed": "The root of every random number.",
     "minutes": "Attacks that do not fit into so many minutes are left out, and then nothing is within the appetite.",
     "target.build": "A function of target.py, or LIBRARY:NAME of torchvision, timm, monai, transformers or torchxrayvision.",

@@ -29,15 +29,31 @@ class Settings(pydantic.BaseModel):
 
         Raises `RemnantError` naming the file and every key that does not fit.
         """
-        require_file(path, "configuration")
-        with foreign(path, "is not valid TOML", "mend it, and save it as UTF-8"):
-            changes = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         try:
-            return self.model_validate(_merged(self.model_dump(), changes))
+            return self.model_validate(_merged(self.model_dump(), _read(path)))
         except pydantic.ValidationError as error:
             raise RemnantError(
                 f"The configuration {path} does not fit: {' '.join(problems(error, type(self)))}"
             ) from None
+
+    def with_what_fits(self, path: Path) -> tuple[Self, list[str]]:
+        """The same settings with those of a file that fit, and a sentence for each that does not.
+
+        Raises `RemnantError` where the file is not there or no TOML.
+        """
+        changes, found = _read(path), []
+        while True:
+            try:
+                return self.model_validate(_merged(self.model_dump(), changes)), found
+            except pydantic.ValidationError as error:
+                found += [f"{path}: {said}" for said in problems(error, type(self))]
+                fitting = changes
+                for problem in error.errors():
+                    fitting = _without(fitting, _place(type(self), problem["loc"]))
+                if fitting == changes:
+                    # A rule over several settings: none of them is the wrong one.
+                    return self, found
+                changes = fitting
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
@@ -54,6 +70,22 @@ class Settings(pydantic.BaseModel):
     def resolved(self) -> dict[str, Any]:
         """Every setting as plain JSON values."""
         return self.model_dump(mode="json")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    require_file(path, "configuration")
+    with foreign(path, "is not valid TOML", "mend it, and save it as UTF-8"):
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _without(changes: dict[str, Any], place: tuple[int | str, ...]) -> dict[str, Any]:
+    """The changes without that at `place`; without the whole value where the place is inside of one that is no table."""
+    if not place or place[0] not in changes:
+        return changes
+    name = str(place[0])
+    if len(place) > 1 and isinstance(changes[name], dict):
+        return changes | {name: _without(changes[name], place[1:])}
+    return {key: value for key, value in changes.items() if key != name}
 
 
 def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

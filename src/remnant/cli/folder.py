@@ -55,16 +55,27 @@ def audit_folder(
     settings = config or folder / SETTINGS
     if not settings.is_file():
         raise RemnantError(f"{folder} has no {SETTINGS}; `remnant audit --init {folder}` writes one to start from.")
-    from remnant.audit.config import config_of
+    from remnant.audit.before import faults_before
+    from remnant.audit.config import config_of, what_fits_of
 
-    read = config_of(settings, scenario="checkpoint", seed=seed, minutes=minutes)
+    given = {"seed": seed, "minutes": minutes}
+    faults: list[str] = []
+    if task == "check":
+        # With the defaults in the place of what does not fit, target.py is looked at in the same round.
+        read, faults = what_fits_of(settings, scenario="checkpoint", **given)
+    else:
+        read = config_of(settings, scenario="checkpoint", **given)
     found = _worked(folder, place, read, task, resume=resume, quiet=quiet)
     if task == "estimate":
         for line in forecast_lines(found["pieces"], found["not_run"]):
             print(line)
         raise typer.Exit
     if task == "check":
-        checked(folder, found["faults"], found["doubts"])
+        # A build by the default name, and what keeps a model from being cleared, may follow from a setting still to be mended.
+        of_target = any(said.startswith(f"{settings}: target") for said in faults)
+        follows = faults_before(folder, read).get("build") if of_target else None
+        other = [said for said in found["faults"] if said != follows]
+        checked(folder, [*faults, *other], [] if faults else found["doubts"])
 
 
 def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str], notes: Sequence[str] = ()) -> NoReturn:
@@ -107,7 +118,7 @@ def _worked(
 
     if task != "check":
         # Before PyTorch and the owner's code take their time. A check runs all of it, and says all at once.
-        for fault in faults_before(folder, config):
+        for fault in faults_before(folder, config).values():
             raise RemnantError(fault)
     if task == "audit":
         Run.free(place, "audit", resume=resume)

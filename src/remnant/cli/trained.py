@@ -50,6 +50,7 @@ def audit_folds(
     quiet: bool,
 ) -> None:
     """Audit the folder, or only check it or say how long it takes."""
+    from remnant.audit.scenario import not_attacked
     from remnant.base.run import Run
     from remnant.targets.adapters import adapter_of
 
@@ -57,7 +58,8 @@ def audit_folds(
     if task == "audit":
         Run.free(place, "audit", resume=resume)
     adapter = adapter_of(folder)
-    faults = adapter.faults(folder, **vars(beside)) if adapter else []
+    why = not_attacked(config.scenario)
+    faults = [*([why] if why else []), *(adapter.faults(folder, **vars(beside)) if adapter else [])]
     if faults and task == "check":
         checked(folder, faults, [])
     for fault in faults:
