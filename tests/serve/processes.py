@@ -90,8 +90,15 @@ class Process:
 
     def peak(self):
         """The most memory that it ever had, MiB."""
+        return self._status("VmHWM:")
+
+    def memory(self):
+        """The memory that it has, MiB."""
+        return self._status("VmRSS:")
+
+    def _status(self, name):
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        return int(status.partition(name)[2].split()[0]) / 1024
 
     def kill(self):
         self._process.kill()
