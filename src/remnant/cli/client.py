@@ -2,13 +2,14 @@
 
 import json
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import NO_ROOM, RemnantError
 from remnant.cli.options import Quiet
 from remnant.cli.values import existing, within
 
@@ -58,6 +59,17 @@ LoginFile = Annotated[
 ]
 
 
+@contextmanager
+def _room(folder: Path, then: str) -> Iterator[None]:
+    """Say of a full disk what to do then; these commands have no --resume."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise RemnantError(f"The disk of {folder} is full; make room, {then}.") from None
+
+
 @client.command("segment")
 def client_segment(
     encoder: Encoder,
@@ -105,7 +117,11 @@ def client_segment(
     token = None if token_file is None else read_token(token_file)
     tell = (lambda line: None) if quiet else say
     ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
-    with Remote(server, token, described=described, **ways) as remote, ExitStack() as held:
+    with (
+        _room(out.parent, "and give the command again"),
+        Remote(server, token, described=described, **ways) as remote,
+        ExitStack() as held,
+    ):
         loaded = load_client(encoder)
         known = measured(encoder, loaded.mark)
         tell(f"remnant: {known}")
@@ -176,7 +192,10 @@ def client_watch(
     ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
     rules = [Rule.read(text) for text in rule]
     archives = [Archive(url, login, **ways) for url in (source, target)]
-    with Remote(server, token, described=described, **ways) as remote:
+    with (
+        _room(queue, "and start the client again, which goes on"),
+        Remote(server, token, described=described, **ways) as remote,
+    ):
         loaded = load_client(encoder)
         known = measured(encoder, loaded.mark)
         tell(f"remnant: {known}")

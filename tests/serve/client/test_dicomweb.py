@@ -108,6 +108,14 @@ def test_what_does_not_pass_is_one_sentence_that_quotes_nothing(archive, answer,
     assert not found.pauses and "Zqarlow" not in str(told.value) and not isinstance(told.value, AwayError)
 
 
+def test_the_environments_proxies_and_passwords_are_left_alone(archive, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login zq password word\n")
+    for name, value in (("NETRC", tmp_path / "netrc"), ("http_proxy", "http://127.0.0.1:9"), ("no_proxy", "")):
+        monkeypatch.setenv(name, str(value))
+    found = archive((200, [item(1)], {}), (200, [], {}))
+    assert len(found.matching([])) == 1 and not found.pauses and "Authorization" not in found.asked[0][1]
+
+
 def test_a_server_that_is_gone_is_asked_again(archive):
     found = Archive("http://127.0.0.1:9", wait=(pauses := []).append, tell=lambda line: None)
     with pytest.raises(AwayError, match="cannot be reached"):

@@ -1,5 +1,7 @@
+import errno
 import functools
 import json
+import os
 import re
 import struct
 import threading
@@ -20,6 +22,7 @@ from remnant.defenses.privacynet.deploy import encode_scan
 from remnant.defenses.privacynet.networks import load_client
 from remnant.measure.correlation import ncc_matrix
 from remnant.measure.overlap import dice
+from remnant.serve.client.remote import Remote
 from remnant.serve.client.segment import LABELS, MANIFEST, SEG, encoded, segment_scan
 
 
@@ -231,6 +234,20 @@ def test_a_series_that_takes_no_segmentation_leaves_nothing(head, ready, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
+def test_a_result_is_on_the_disk_before_it_can_be_seen(head, ready, tmp_path, monkeypatch):
+    client, _, remote = ready()
+    synced, true = {}, os.fsync
+
+    def fsync(handle):
+        synced[os.fstat(handle).st_ino] = (tmp_path / "out").exists()
+        true(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    segment_scan(head(), tmp_path / "out", client, remote, "segmenter", quiet=True)
+    for path in (tmp_path / "out", *(tmp_path / "out").iterdir()):
+        assert synced.get(path.stat().st_ino) is False, path.name
+
+
 def test_a_folder_with_something_in_it_is_not_written_into(scans, ready, tmp_path):
     client, server, remote = ready()
     (tmp_path / "out").mkdir()
@@ -271,6 +288,18 @@ def listening(pair):
     server.server_close()
 
 
+def test_no_proxy_of_the_environment_sees_a_code(listening, monkeypatch):
+    url, server = listening
+    for name, value in (("http_proxy", "http://127.0.0.1:9"), ("all_proxy", "http://127.0.0.1:9"), ("no_proxy", "")):
+        monkeypatch.setenv(name, value)
+
+    def wait(_):
+        raise AssertionError("it was to be reached at once")
+
+    with Remote(url, wait=wait) as remote:
+        assert remote.describe("segmenter").name == "segmenter" and len(server.requests) == 1
+
+
 def test_the_command_prints_the_folder_or_the_manifest(remnant, head, pair, listening, tmp_path):
     url, server = listening
     (tmp_path / "token").write_text("tok_zq\n")
@@ -308,3 +337,22 @@ def test_bad_input_is_one_sentence_and_nothing_is_written_or_sent(
     )
     assert code == 2 and not out and len(err) == 1 and err[0].startswith("remnant: ") and sentence in err[0]
     assert sorted(tmp_path.iterdir()) == before and not server.requests
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_one_sentence_that_names_no_option_that_is_not_there(
+    remnant, head, pair, listening, tmp_path, monkeypatch, number
+):
+    url, _ = listening
+    folder = head()
+
+    def full(*given, **named):
+        raise OSError(number, "No space left on device")
+
+    monkeypatch.setattr("remnant.serve.client.segment.write_volume", full)
+    words = ("--encoder", pair(), "--server", url, "--out", tmp_path / "out", "--quiet")
+    code, err, out = remnant("client", "segment", folder, *words)
+    assert (code, out) == (2, "") and err == [
+        f"remnant: The disk of {tmp_path} is full; make room, and give the command again."
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
