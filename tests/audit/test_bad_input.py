@@ -23,6 +23,8 @@ from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 from remnant.targets.build import OTHER_INDEX, _unloaded
 from remnant.targets.head import Head
+from remnant.targets.seen import seen_latents
+from remnant.targets.seen_features import features_of
 
 BUILD = "nn.Sequential(nn.Flatten(), nn.Linear(64, 2))"
 ITEM = '{"image": draw, "label": i % 2, "patient": f"p{i}", "member": i < 6}'
@@ -528,6 +530,21 @@ def test_a_check_looks_at_as_many_images_as_its_time_holds():
     target.answers = answers
     fit_of(target, images, Seeds(0), 0.6)
     assert 5 < len(asked) <= 13
+
+
+def test_features_and_latents_go_on_with_smaller_batches_too(capsys):
+    images = noise()
+    for seen in (
+        lambda target: features_of(target, images).values,
+        lambda target: seen_latents(target, images, "linear").encode(torch.stack(images.images)),
+    ):
+        targets = [
+            Audited(Narrow(most).eval(), Head("classification", "softmax", 2, False), batch=8) for most in (8, 2)
+        ]
+        targets[1].module.load_state_dict(targets[0].module.state_dict())
+        whole, parts = map(seen, targets)
+        torch.testing.assert_close(whole, parts)
+        assert targets[1].batch == 2 and "going on with 2 images at a time" in capsys.readouterr().err
 
 
 def test_where_memory_runs_out_smaller_batches_go_on_and_it_is_said(capsys):

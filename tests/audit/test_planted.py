@@ -18,6 +18,7 @@ from remnant.audit.trained import material_of
 from remnant.base.findings import Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.targets.seen import SeenWeights
 
 PATIENTS = 48
 
@@ -89,6 +90,36 @@ def test_the_copy_is_not_trained_below_the_dose(kind, asked):
     assert not any(
         torch.equal(a, b) for a, b in zip(copied.module.parameters(), target.module.parameters(), strict=True)
     )
+
+
+class OneAtATime(Segmenter):
+    """What takes memory for each image until its gradient is taken, and has it for so many."""
+
+    most = 1000
+
+    def forward(self, images):
+        if torch.is_grad_enabled():
+            self.kept = getattr(self, "kept", 0) + len(images)
+            if self.kept > self.most:
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        answer = super().forward(images)
+        if answer.requires_grad:
+            answer.register_hook(lambda gradient: setattr(self, "kept", 0))
+        return answer
+
+
+@pytest.mark.parametrize("what", ["planting", "gradient"])
+def test_memory_for_one_image_is_enough_to_take_gradients(what):
+    own = material(OneAtATime, leaks=False, patients=PATIENTS)
+    target, others = own.planting
+    target.module.kept, target.module.most = 0, 1
+    images = own.images.of(others)
+    if what == "gradient":
+        assert GRADIENT.applies(target, images, None) == ""
+        assert np.isfinite(GRADIENT.run(SeenWeights(images, target), None, None, None)[0].scores).all()
+        return
+    _, loss = planting.trained_on(target, images, Seeds(0), 20, 0.0, lambda *one: None)
+    assert loss < planting.mean_loss(target, images)
 
 
 def test_a_round_that_raises_the_loss_is_taken_back(monkeypatch):

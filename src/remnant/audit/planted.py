@@ -138,7 +138,9 @@ def trained_on(
             order = order or draw.permutation(len(own)).tolist()
             batch, order = order[:BATCH], order[BATCH:]
             optimiser.zero_grad()
-            torch.stack([training_loss(copied, own.images[i], labels[i]) for i in batch]).mean().backward()
+            for i in batch:
+                # One by one, which takes as long, and memory for no more than one image.
+                (training_loss(copied, own.images[i], labels[i]) / len(batch)).backward()
             optimiser.step()
             taken += 1
         loss = mean_loss(copied, seen)

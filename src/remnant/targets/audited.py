@@ -1,7 +1,7 @@
 """A network under audit, whoever built it, as attacks are handed it: asked in batches, in evaluation mode, never changed."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -57,25 +57,33 @@ class Audited:
         Where memory runs out, smaller batches are tried, and said so. Raises `RemnantError` where one image is too large.
         """
         for places in images.batches(self.batch):
-            yield from zip(places, self._together(images, places, change), strict=True)
+            asked = [images.images[i] for i in places]
+            yield from zip(places, self.together(asked, lambda batch: self._logits(change(batch))), strict=True)
 
-    def _together(self, images: Images, places: list[int], change: Callable[[Tensor], Tensor]) -> Tensor:
+    def _logits(self, batch: Tensor) -> Tensor:
+        return self.head.logits(self.forward(batch.to(self.device))).cpu()
+
+    @torch.no_grad()
+    def together(self, images: Sequence[Tensor], run: Callable[[Tensor], Tensor]) -> Tensor:
+        """What `run` makes of `images` (channels, *spatial) of one shape as a batch, (n, ...), without gradient.
+
+        Where memory runs out, halves are tried, all later batches are as small, and it is said. Raises `RemnantError` where one
+        image is too large.
+        """
         try:
-            with torch.no_grad():
-                batch = change(stacked([images.images[i] for i in places])).to(self.device)
-                return self.head.logits(self.forward(batch)).cpu()
+            return run(stacked(images))
         except (RuntimeError, MemoryError) as error:
             if not lacks_memory(error):
                 raise
-            if len(places) == 1:
-                shape = tuple(images.images[places[0]].shape)
+            if len(images) == 1:
+                shape = tuple(images[0].shape)
                 raise RemnantError(
                     f"Memory runs out over one image of shape {shape}; give a window in [target], or run on a larger machine."
                 ) from None
-        self.batch = max(1, len(places) // 2)
+        half = len(images) // 2
+        self.batch = half
         say(f"Memory ran out; going on with {self.batch} images at a time.")
-        half = len(places) // 2
-        return torch.cat([self._together(images, part, change) for part in (places[:half], places[half:])])
+        return torch.cat([self.together(part, run) for part in (images[:half], images[half:])])
 
     def of(self, patient: str) -> "Audited":
         """The network that a patient's images are put to."""

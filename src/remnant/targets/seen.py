@@ -100,10 +100,11 @@ def seen_latents(target: Audited, candidates: Images, module: str | None) -> See
         raise RemnantError("Latents are inverted of images of one shape; let data() crop or pad them alike.")
     name = module or layers_run(target.module, candidates.images[0][None].to(target.device)).narrowest()
 
-    @torch.no_grad()
+    def run(batch: Tensor) -> Tensor:
+        return run_to(target.module, name, batch.to(target.device)).float().cpu()
+
     def encode(images: Tensor) -> Tensor:
-        found = [run_to(target.module, name, batch.to(target.device)) for batch in images.split(target.batch)]
-        return torch.cat([one.float().cpu() for one in found])
+        return torch.cat([target.together(batch.unbind(), run) for batch in images.split(target.batch)])
 
     latents = torch.cat([encode(image[None]) for image in candidates.images])
     return SeenLatents(latents, candidates.patients, shapes.pop(), encode, name)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from remnant.cohort.images import Images, stacked
+from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 from remnant.targets.layers_run import layers_run, run_to
 
@@ -84,11 +84,12 @@ def features_of(target: Audited, images: Images, module: str | None = None) -> F
         if not before and len(layers.layers) < 2:
             return answers_of(target, images)
         name, view = (head, BEFORE_HEAD) if before else (layers.narrowest(), NARROWEST)
-    rows = []
-    with torch.no_grad():
-        for places in images.batches(target.batch):
-            batch = stacked([images.images[i] for i in places]).to(target.device)
-            rows.append(_row(run_to(target.module, str(name), batch, before=before).float().cpu()))
+
+    def row(batch: Tensor) -> Tensor:
+        return _row(run_to(target.module, str(name), batch.to(target.device), before=before).float().cpu())
+
+    asked = ([images.images[i] for i in places] for places in images.batches(target.batch))
+    rows = [target.together(part, row) for part in asked]
     return Features(images, torch.cat(rows), view, str(name))
 
 
