@@ -56,7 +56,11 @@ def test_a_leak_is_exposed_and_an_untrained_network_is_not(tmp_path, kind):
 def test_so_it_is_for_twenty_seeds(tmp_path, kind):
     leaking = [audited(tmp_path, f"l{seed}", seed, kind=kind, leaks=True) for seed in range(20)]
     silent = [outcomes(audited(tmp_path, f"s{seed}", seed, kind=kind, leaks=False)) for seed in range(20)]
-    # Of groups that are alike the blind baseline takes 2.5% to differ, where nothing is testable.
+    for parts in leaking:
+        # What the attack shows by itself: each of the twenty.
+        own = [one for one in parts["controls"] if one.kind != "blind"]
+        assert any(outcome_of(one, own) == "exposed" for one in parts["findings"])
+    # Of groups that are alike the blind baseline takes 2.5% to differ, where nothing is testable: of twenty hardly ever four.
     alike = [parts for parts in leaking if all(one.passed for one in parts["controls"] if one.kind == "blind")]
     assert len(alike) >= 17 and all("exposed" in outcomes(parts).values() for parts in alike)
     assert not any("exposed" in one.values() for one in silent)
