@@ -494,7 +494,7 @@ def data():
 def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_training(
     folder, remnant, learned, changed, said
 ):
-    asked = "[appetite]\nattribute = false\n"
+    asked = f"{WIDE}attribute = false\n"
     path = folder(text=LEARNED % (learned, item(**({"member": "i < 14"} | changed))), toml=asked)
     code, _, printed = remnant("audit", path, "--check")
     assert code == (3 if said else 0), printed
@@ -502,9 +502,13 @@ def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_trainin
     assert printed.strip().endswith("can be audited, and would clear nobody so." if said else "can be audited.")
 
 
+# Limits that two dozen patients can be within.
+WIDE = "[appetite]\nmembership_advantage = 1\nmembership_tpr = 1\n"
+
+
 @pytest.mark.slow
 def test_a_check_says_which_limits_nothing_measures(folder, remnant):
-    path = folder(text=LEARNED % (True, item(member="i < 14")))
+    path = folder(text=LEARNED % (True, item(member="i < 14")), toml=WIDE)
     code, _, printed = remnant("audit", path, "--check")
     assert code == 3 and printed.splitlines() == [
         "1. No attack that applies measures attribute disclosure; give age or sex (of nnU-Net, columns of patients.csv), or "
@@ -515,7 +519,13 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant):
     code, _, printed = remnant("audit", folder(text=LEARNED % (True, few)), "--check")
     assert code == 3 and "5 members and 19 non-members are too few for an interval" in printed
     aged = item(member="i < 14", age="20 + i")
-    assert remnant("audit", folder(text=LEARNED % (True, aged)), "--check")[0] == 0
+    assert remnant("audit", folder(text=LEARNED % (True, aged), toml=WIDE), "--check")[0] == 0
+    code, _, printed = remnant("audit", folder(text=LEARNED % (True, aged), toml="target.planted_steps = 0"), "--check")
+    assert (
+        code == 3
+        and "1. Nobody knows whether the attack could have succeeded: no leak was planted (planted_st" in printed
+    )
+    assert "2. 14 members and 10 non-members are too few for these limits, even if nothing is found: about " in printed
 
 
 def test_a_check_looks_at_as_many_images_as_its_time_holds():

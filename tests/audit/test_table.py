@@ -83,6 +83,24 @@ def test_without_traits_it_is_said_what_to_add(tmp_path):
     assert not any("column planted" in reason for reason in found.reasons)
 
 
+def test_a_check_says_what_keeps_a_table_from_within(tmp_path, remnant):
+    """Controls that it lacks, or that fail, and groups plainly too small for the limits, as the audit itself would."""
+    lenient = tmp_path / "audit.toml"
+    lenient.write_text("[appetite]\nmembership_advantage = 0.25\nmembership_tpr = 0.25\n")
+    path = write(tmp_path / "scores.csv", draw(0, 500), draw(0, 500, 2), draw(6, 10, 3))
+    code, _, printed = remnant("audit", path, "--check", "--config", lenient)
+    assert code == 0 and printed == f"{path} can be audited."
+    path = write(tmp_path / "bare.csv", draw(0, 500), draw(0, 500, 2), traits=False)
+    code, _, printed = remnant("audit", path, "--check", "--config", lenient)
+    assert code == 3 and "1. Add columns of what is known" in printed and "2. Add some members made" in printed
+    assert printed.endswith("can be audited, and would clear nobody so.") and len(printed.splitlines()) == 3
+    path = write(tmp_path / "few.csv", draw(0, 40), draw(0, 40, 2), draw(-6, 10, 3))
+    code, _, printed = remnant("audit", path, "--check")
+    assert (
+        code == 3 and "1. Planted members are not found" in printed and "even if nothing is found: about 3," in printed
+    )
+
+
 def test_planted_members_are_a_control_and_no_evidence(tmp_path):
     found = audited(tmp_path, draw(0, 60), draw(0, 60, 2), draw(6, 30, 3))
     assert found.findings[0].n == 120

@@ -88,17 +88,25 @@ def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     return {**asdict(fit), "controls": [fit.control().model_dump(mode="json")]}
 
 
+def _planting_seeds(seed: int) -> Seeds:
+    return Seeds(seed).child("audit", "planted")
+
+
+def why_unplanted(material: Material, seed: int, steps: int) -> str:
+    """Why no leak can be planted, tried by one step; empty where one can."""
+    target, others = material.planting
+    if len(planting.chosen(others, _planting_seeds(seed))) < 2:
+        return f"too few non-members, give {2 * planting.FEWEST}"
+    return "planted_steps is 0, give more" if not steps else planting.hindrance(target, material.images.of(others))
+
+
 def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:
     """Train a copy on with some non-members, by at most so many `steps`, and look whether each attack finds them."""
-    seeds = Seeds(seed).child("audit", "planted")
+    if why := why_unplanted(material, seed, steps):
+        return {"controls": [], "patients": 0, "why": why}
+    seeds = _planting_seeds(seed)
     target, others = material.planting
     who = planting.chosen(others, seeds)
-    fewest = 2 * planting.FEWEST
-    why = (
-        f"too few non-members, give {fewest}" if len(who) < 2 else "planted_steps is 0, give more" if not steps else ""
-    )
-    if why := why or planting.hindrance(target, material.images.of(others)):
-        return {"controls": [], "patients": 0, "why": why}
     images, own = material.images.of(others), material.images.of(who)
     dose = planting.dose_of(target, images, material.images.of(material.trainers), seeds)
 

@@ -1,10 +1,13 @@
 """Why an audit would clear nobody, told before it is run."""
 
+from remnant.audit.cells import why_unplanted
 from remnant.audit.config import AuditConfig
+from remnant.audit.enough import too_few_sentence
 from remnant.audit.fits import FIT_S, fit_of_members
 from remnant.audit.forecast import out_of_reach
 from remnant.audit.material import Material
 from remnant.audit.model import attacks_of
+from remnant.audit.words import unshown
 from remnant.base.texts import counted
 from remnant.measure.auc import few
 from remnant.measure.intervals import FEWEST
@@ -12,16 +15,30 @@ from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 
 
 def doubts_of(material: Material, config: AuditConfig) -> list[str]:
-    """Each in a sentence: a model that answers its members no better than chance, limits that no attack measures
-    here, and groups too small for an interval."""
+    """Each in a sentence: a model that answers its members no better than chance, a leak that cannot be planted, limits that no
+    attack measures here, and groups too small for an interval or for the limits."""
     fit = fit_of_members(material, config.seed, FIT_S)
     applicable = [attack for attack, why in attacks_of(material, config) if not why]
-    return [*([fit.sentence] if fit.passed is False else []), *_too_few(material), *out_of_reach(applicable, config)]
+    return [
+        *([fit.sentence] if fit.passed is False else []),
+        *_unplanted(material, config),
+        *_too_few(material, config),
+        *out_of_reach(applicable, config),
+    ]
 
 
-def _too_few(material: Material) -> list[str]:
+def _unplanted(material: Material, config: AuditConfig) -> list[str]:
+    # Where the training is given, its networks show what an attack can do.
+    why = "" if material.training else why_unplanted(material, config.seed, config.target.planted_steps)
+    return [unshown(why)] if why else []
+
+
+def _too_few(material: Material, config: AuditConfig) -> list[str]:
     m, n = (len(material.group(role)) for role in (MEMBER, NON_MEMBER))
+    limits = config.appetite.limits(config.scenario)
     groups = f"{counted(m, 'member')} and {counted(n, 'non-member')}"
     return (
-        [f"{groups} are too few for an interval, so that no limit is held: give {FEWEST} of each."] if few(m, n) else []
+        [f"{groups} are too few for an interval, so that no limit is held: give {FEWEST} of each."]
+        if few(m, n)
+        else too_few_sentence(m, n, limits)
     )

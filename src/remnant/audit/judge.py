@@ -175,9 +175,13 @@ def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
     needed = finding.n * (half / away) ** 2
     if needed > MOST_PATIENTS:
         return None
-    # Two digits: it is a forecast.
-    step = 10 ** max(0, int(math.log10(max(needed, 1))) - 1)
-    return max(finding.n + 1, math.ceil(needed / step) * step)
+    return max(finding.n + 1, round_up(needed))
+
+
+def round_up(patients: float) -> int:
+    """To two digits: it is a forecast."""
+    step = 10 ** max(0, int(math.log10(max(patients, 1))) - 1)
+    return math.ceil(patients / step) * step
 
 
 def _by_membership(ruling: Ruling, held: Sequence[Judged], findings: Sequence[Finding]) -> bool:

@@ -8,13 +8,16 @@ import numpy as np
 from remnant.audit.alike import ALIKE
 from remnant.audit.config import AuditConfig
 from remnant.audit.controls import blind_control, planted_control
+from remnant.audit.enough import too_few_sentence
 from remnant.audit.family import adjusted, levels
 from remnant.audit.given import given_of
 from remnant.audit.referenced import reference_controls
 from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.rows import Scored, membership_rows
+from remnant.audit.scenario import BEARS
 from remnant.audit.scores import ScoreTable, read_scores
 from remnant.audit.tables import balance_rows, roc_rows
+from remnant.audit.words import not_measured
 from remnant.base.errors import RemnantError
 from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Control
 from remnant.base.provenance import sha256
@@ -123,6 +126,20 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
 def _by_lot(places: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """At most `MOST` of the places."""
     return places if len(places) <= MOST else draw.choice(places, MOST, replace=False)
+
+
+def check_table(path: Path, config: AuditConfig) -> list[str]:
+    """Why an audit of the table would clear nobody, a sentence each; raises `RemnantError` as `check_scores`."""
+    table = check_scores(path)
+    controls = controls_of(table, claims_of(table), Seeds(config.seed).child("audit", "scores"))
+    roles = table.roles[~table.planted]
+    limits = config.appetite.limits(config.scenario)
+    return [
+        *lacking(controls),
+        *(control.sentence for control in controls if control.passed is False),
+        *(not_measured(limit) for limit in limits if limit.asked and limit.statistic not in BEARS["patient_scores"]),
+        *too_few_sentence(int((roles == MEMBER).sum()), int((roles == NON_MEMBER).sum()), limits),
+    ]
 
 
 def lacking(controls: Sequence[Control]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from remnant.base.errors import RemnantError
-from remnant.cli.folder import SETTINGS, audit_folder, begin
+from remnant.cli.folder import SETTINGS, audit_folder, begin, checked
 from remnant.cli.options import Config, Quiet, Resume, typed
 from remnant.cli.trained import Beside, are_trained_folds, audit_folds
 from remnant.cli.values import existing, within
@@ -131,10 +131,9 @@ def audit(
 
 def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool) -> None:
     from remnant.audit.config import config_of
-    from remnant.audit.table import audit_scores, check_scores
+    from remnant.audit.table import audit_scores, check_table
 
+    read = config_of(config, scenario="outputs", seed=seed)
     if check:
-        check_scores(table)
-        print(f"{table} can be audited.")
-        raise typer.Exit
-    audit_scores(table, config_of(config, scenario="outputs", seed=seed), place, command=typed(), resume=resume)
+        checked(table, [], check_table(table, read))
+    audit_scores(table, read, place, command=typed(), resume=resume)
