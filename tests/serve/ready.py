@@ -78,7 +78,7 @@ def run(words, log):
         main()
         status = 0
     except SystemExit as end:
-        status = end.code
+        status = end.code or 0
     finally:
         sys.stdout.flush()
         os._exit(status)
