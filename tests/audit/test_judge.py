@@ -230,7 +230,7 @@ def test_an_exposure_of_too_few_for_an_interval_is_told_before_controls_of_silen
 def test_how_many_would_tell_is_of_the_limit_that_may_be_passed():
     """The number that would show it outside, and not the one that would clear it of another limit."""
     near = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))
-    far = told(finding(**SILENT | {"statistic": "tpr_at_10_fpr", "null": 0.1, "value": 0.14, "high": 0.3}))
+    far = told(finding(**SILENT | {"statistic": "tpr_at_10_fpr", "null": 0.1, "value": 0.12, "high": 0.3}))
     rate = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
     found = verdict_of([LIMIT, rate], [near, far], SOUND)
     held = {one.limit: one for one in found.judged}
@@ -381,6 +381,26 @@ def test_each_limit_that_width_leaves_open_says_how_many_would_tell():
     passing = judged(LIMIT, [told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))], SOUND)
     assert passing.above and passing.sentence.endswith("counted together. About 230 patients would tell.")
     assert "patients" not in judged(LIMIT, [told(finding(**SILENT | {"value": 0.05}))], SOUND).sentence
+
+
+def test_no_number_of_patients_mends_a_failed_fit_or_what_else_keeps_the_verdict_open():
+    near = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))
+    assert "About 230 patients" in verdict_of([LIMIT], [near], SOUND).sentence
+    unfit = control("fit", False)
+    found = verdict_of([LIMIT], [near], [*SOUND, unfit], [unfit.sentence])
+    assert found.judged[0].patients is None and "patients would" not in " ".join([found.sentence, *found.reasons])
+    assert found.reasons[0] == unfit.sentence
+    silent = told(finding(**SILENT))
+    assert "About 800 patients would tell." in verdict_of([LIMIT], [silent], SOUND).sentence
+    assert "would tell" not in verdict_of([LIMIT], [silent], SOUND, ["it was a trial"]).sentence
+
+
+@pytest.mark.parametrize(("n", "said"), [(40, "4,000"), (5000, "100,000")])
+def test_more_patients_than_a_forecast_can_mean_are_no_advice(n, said):
+    noise = told(finding(value=0.055, low=-0.1, high=0.2, adjusted_p=0.9, bound_low=-0.1, n=n))
+    found = verdict_of([LIMIT], [noise], SOUND)
+    assert found.reasons[0].endswith(f"More than {said} patients would tell.")
+    assert found.judged[0].patients is None and "patients" not in found.sentence
 
 
 def test_a_null_of_references_shows_that_the_groups_are_alike_too():

@@ -32,7 +32,10 @@ POSITIVE = ("planted", "recipe")
 # Attacks that no planted leak is put to: their power against leaks of any size is computed, and stands in a table.
 POWER_COMPUTED = ("fold rank",)
 CERTAIN = "tpr_at_lowest_fpr"
-MOST_PATIENTS = 1_000_000  # above, no number of patients is said to tell
+# Of a forecast no more than so many patients are named, or so many times those that there are: beyond, the estimate lies so near
+# the limit that its own error decides.
+MOST_PATIENTS = 100_000
+MOST_TIMES = 100
 
 
 def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
@@ -111,11 +114,15 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if alone:
         # One of many tests: what is above by itself may be so by chance.
         side, ending = "above", not_surely(findings[worst], limit)
-    patients = patients_that_tell(findings[worst], limit)
+    needed = _needed(findings[worst], limit)
+    if _unfit(findings[worst], controls):
+        needed = None
+    patients = _said_of(needed, findings[worst])
+    at_least = round_up(_most(findings[worst])) if needed and not patients else None
     return ruled(
         "cannot tell",
         worst,
-        against(findings[worst], limit, side, ending) + would_tell(patients),
+        against(findings[worst], limit, side, ending) + would_tell(patients, at_least),
         patients,
         above=_excess(findings[worst], findings[worst].value, -math.inf) > limit.value,
     )
@@ -144,7 +151,7 @@ def verdict_of(
     told = [one.sentence for one in held if one.ruling == ruling]
     return Verdict(
         ruling=ruling,
-        sentence=ruling_sentence(ruling, held),
+        sentence=ruling_sentence(ruling, held, kept=bool(kept)),
         reasons=list(
             dict.fromkeys(
                 # What keeps it open from outside, such as images of another range, is the cause of much else.
@@ -164,18 +171,34 @@ def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
     """About how many patients, dealt to the groups as these, would bring the end that decides to the limit; None for no number.
 
     That is the upper end of the interval, or, above the limit, the lower one of all findings together. Both narrow with the
-    square root of the number of patients; the estimate is taken for the truth.
+    square root of the number of patients; the estimate is taken for the truth. None beyond `MOST_PATIENTS` and `MOST_TIMES`.
     """
+    return _said_of(_needed(finding, limit), finding)
+
+
+def _needed(finding: Finding, limit: Limit) -> float | None:
     if finding.value is None or finding.bound_low is None or finding.high is None:
         return None
     away = finding.value - finding.null - limit.value
     half = finding.high - finding.value if away < 0 else finding.value - finding.bound_low
     if away == 0 or half <= 0:
         return None
-    needed = finding.n * (half / away) ** 2
-    if needed > MOST_PATIENTS:
+    return finding.n * (half / away) ** 2
+
+
+def _most(finding: Finding) -> int:
+    return min(MOST_PATIENTS, MOST_TIMES * finding.n)
+
+
+def _said_of(needed: float | None, finding: Finding) -> int | None:
+    if needed is None or needed > _most(finding):
         return None
     return max(finding.n + 1, round_up(needed))
+
+
+def _unfit(finding: Finding, controls: Sequence[Control]) -> bool:
+    """Whether the model does not fit its members, which no more patients mend."""
+    return any(one.kind == "fit" and one.passed is False and one.claim in (None, finding.claim) for one in controls)
 
 
 def round_up(patients: float) -> int:

@@ -34,8 +34,11 @@ def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     )
 
 
-def would_tell(patients: int | None) -> str:
-    """Behind a sentence of a limit that the interval's width leaves open: how many would tell; empty for no number."""
+def would_tell(patients: int | None, at_least: int | None = None) -> str:
+    """Behind a sentence of a limit that the interval's width leaves open: how many would tell, or that these are more than so
+    many (`at_least`); empty for no number."""
+    if at_least:
+        return f" More than {at_least:,} patients would tell."
     return f" About {patients:,} patients would tell." if patients else ""
 
 
@@ -77,8 +80,8 @@ def not_measured(limit: Limit) -> str:
     return f"No attack that applies measures {LIMITS[limit.name]}; {give}{leave}."
 
 
-def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
-    """The verdict in one sentence."""
+def ruling_sentence(ruling: Ruling, held: Sequence[Judged], *, kept: bool = False) -> str:
+    """The verdict in one sentence; `kept`: something beside the limits keeps it open, which no number of patients mends."""
     if ruling == "outside":
         passed = [LIMITS[one.limit] for one in held if one.ruling == "outside"]
         return f"Outside the risk appetite: {enumerated(passed)} {'is' if len(passed) == 1 else 'are'} above the limit."
@@ -93,7 +96,7 @@ def ruling_sentence(ruling: Ruling, held: Sequence[Judged]) -> str:
     more = ""
     if passing:
         more = f" About {min(passing):,} patients would tell whether it is outside."
-    elif needed and len(needed) == len(undecided):
+    elif needed and len(needed) == len(undecided) and not kept:
         more = would_tell(max(needed))
     return f"Cannot tell whether the model is within the risk appetite.{more}"
 
