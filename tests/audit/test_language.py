@@ -13,6 +13,7 @@ import pytest
 from tests.report.example_audit import audit_results, control, finding
 
 import remnant
+from remnant.attacks.membership.references import AGAINST_TRAINED
 from remnant.attacks.registry import ATTACKS
 from remnant.audit import starter_texts, table
 from remnant.audit.alike import groups_unchecked
@@ -36,6 +37,7 @@ from remnant.report.audit import render_audit
 from remnant.report.egress import told_outside
 from remnant.report.glossary import GLOSSARY
 from remnant.report.notebook import NotebookView
+from remnant.report.sheet import untested
 
 MOST_WORDS = 30
 # The left column of the house's table of words, and promises that nobody can keep.
@@ -125,7 +127,7 @@ def test_strings_of_the_modules_that_an_audit_runs():
 
 def test_sentences_of_limits_and_verdicts():
     said = []
-    views = [*table.VIEWS.values(), "signed margin, mean over 16 augmentations of each image"]
+    views = [*table.VIEWS.values(), "signed margin, mean over 16 augmentations of each image", LONGEST_VIEW]
     for limit, statistic, view, side in itertools.product(
         limits(), get_args(Statistic), views, ("above", "below", "on both sides of")
     ):
@@ -189,6 +191,29 @@ def test_sentences_of_controls():
     assert faults(said) == []
 
 
+def reasons():
+    """Why an attack is not run, in the words of its module, with one word in the place of each value."""
+    rooms = [Path(remnant.__file__).parent / "attacks" / room for room in ("membership", "checkpoint", ".")]
+    for path in (path for room in rooms for path in room.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "str":
+                yield from (
+                    ast.unparse(one.value).strip("f'\"").replace("{", "").replace("}", "")
+                    for one in ast.walk(node)
+                    if isinstance(one, ast.Return) and isinstance(one.value, ast.Constant | ast.JoinedStr)
+                )
+
+
+def not_run():
+    """Every attack with the longest of the reasons, and every reason with the longest of the attacks."""
+    said = sorted({one for one in reasons() if len(one.split()) > 3}, key=lambda one: len(one.split()))
+    assert len(said) > 5
+    longest = max((one.words for one in ATTACKS), key=lambda words: len(words.split()))
+    pairs = [*((one.words, said[-1]) for one in ATTACKS), *((longest, why) for why in said)]
+    return [AttackRun(name=f"attack {i}", words=words, run=False, why=why) for i, (words, why) in enumerate(pairs)]
+
+
+LONGEST_VIEW = AGAINST_TRAINED.format("Dice")
 CONTROLS = {
     "sound": [control(), control("planted", attack="output")],
     "none": [],
@@ -218,7 +243,7 @@ def test_sentences_of_whole_reports(scenario, tmp_path):
             one = finding(statistic=statistic, **changed)
             findings.append(one.model_copy(update={"outcome": outcome_of(one, controls)}))
         outcomes |= {one.outcome for one in findings}
-        attacks = [AttackRun(name=name, words=words, run=False, why="x") for name, words in table.WORDS.items()]
+        attacks = not_run()
         results = audit_results(
             findings=findings,
             controls=controls,
@@ -230,6 +255,7 @@ def test_sentences_of_whole_reports(scenario, tmp_path):
         # Figures are drawn elsewhere, and their words are in the page of the first alone.
         pages = [render_audit(tmp_path, results), NotebookView(results)._repr_html_()]
         pages.append(render_audit(tmp_path, told_outside(results)) if controls is CONTROLS["sound"] else "<p>A.</p>")
+        texts += untested(results)
         texts += [text for page in pages for text in Texts(page).texts]
     assert outcomes == set(get_args(Outcome))
     assert faults(texts) == []

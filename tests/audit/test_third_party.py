@@ -53,8 +53,10 @@ def installed(tmp_path_factory):
 def test_an_attack_of_another_package_is_listed_run_and_reported(installed, tmp_path):
     listed = installed("audit", "--list", cwd=tmp_path)
     names = [line.split()[0] for line in listed.stdout.splitlines()]
-    assert listed.returncode == 0 and names == [*(attack.name for attack in ATTACKS), "confidence"], listed.stderr
-    assert listed.stdout.splitlines()[-1].endswith(
+    assert listed.returncode == 0 and names == [*(attack.name for attack in ATTACKS), "confidence", "fold"], (
+        listed.stderr
+    )
+    assert listed.stdout.splitlines()[-2].endswith(
         "how sure the model is of its answer (Salem et al. 2019, arXiv 1806.01246)"
     )
     (tmp_path / "own").mkdir()
@@ -78,3 +80,11 @@ def test_the_list_says_what_each_attack_needs_and_who_described_it(remnant):
             and attack.words in line
             and line.endswith(f"({attack.source})")
         )
+    assert lines[-1].startswith("fold rank") and "patient scores" in lines[-1] and "nnU-Net" in lines[-1]
+
+
+@pytest.mark.parametrize("command", ["audit", "rescore"])
+def test_help_of_an_audit_speaks_of_its_settings_and_says_where_the_attacks_are(remnant, command):
+    printed = " ".join(remnant(command, "--help")[2].split())
+    assert "preset" not in printed and "audit.toml" in printed
+    assert command == "rescore" or "`remnant audit --list` names each attack" in printed

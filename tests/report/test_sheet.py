@@ -18,7 +18,7 @@ def test_each_criterion_has_its_strongest_finding_or_why_there_is_none():
     assert found["inference"].outcome == "exposed"
     assert found["inference"].sentence.startswith("Membership advantage 0.68 [0.52, 0.81]; 0.00 by chance")
     assert found["singling out"].outcome == found["linkability"].outcome == "not tested"
-    assert found["singling out"].sentence == "Reconstruction from latents: the model has no narrow layer."
+    assert found["singling out"].sentence == "Reconstruction from latents: not run. The model has no narrow layer."
     assert found["linkability"].sentence == "No limit asks for it, and no attack measured it."
 
 
@@ -191,7 +191,7 @@ def test_what_was_not_run_is_not_tested_with_its_reason():
     results = audit_results(not_tested=["Other sites."])
     assert sheet_of(results).untested.lines == [
         "Other sites.",
-        "Reconstruction from latents: the model has no narrow layer.",
+        "Reconstruction from latents: not run. The model has no narrow layer.",
     ]
 
 
@@ -201,8 +201,8 @@ def test_what_was_not_run_for_one_reason_is_one_line():
     runs.insert(1, AttackRun(name="output", words="what it answers", run=False, why="no prior was given"))
     results = audit_results(scenario=audit_results().scenario.model_copy(update={"attacks": runs}), findings=[])
     sheet = sheet_of(results)
-    together = "Images drawn from the weights (attacks gmi, joint and pixels): no prior was given."
-    assert sheet.untested.lines[:2] == [together, "What it answers: no prior was given."]
+    together = "Images drawn from the weights (attacks gmi, joint and pixels): not run. No prior was given."
+    assert sheet.untested.lines[:2] == [together, "What it answers: not run. No prior was given."]
     assert {one.criterion: one.sentence for one in sheet.results}["singling out"] == together
 
 
@@ -220,7 +220,16 @@ def test_the_first_reasons_are_those_of_the_verdict():
     run = AttackRun(name="a", words="an attack", run=False, why="it failed")
     results = audit_results(scenario=audit_results().scenario.model_copy(update={"attacks": [run]}))
     assert sheet_of(results).reasons.lines == results.verdict.reasons
-    assert sheet_of(results).untested.lines == ["An attack: it failed."]
+    assert sheet_of(results).untested.lines == ["An attack: not run. It failed."]
+
+
+def test_the_end_of_a_long_reason_which_says_what_to_do_is_on_page_one():
+    end = "It lies on both sides of the limit of 0.05 beyond chance. About 14,000 patients would tell."
+    why = f"The true positive rate at 10% FPR is 0.21 [0.01, 0.42] ({'a view of many words, ' * 5}by chance). {end}"
+    results = audit_results()
+    held = results.verdict.model_copy(update={"reasons": [why]})
+    (line,) = sheet_of(results.model_copy(update={"verdict": held})).reasons.lines
+    assert len(why) > TEXT >= len(line) and line.endswith(end) and "[0.01, 0.42]. It" in line
 
 
 def test_what_the_owner_wrote_and_does_not_fit_is_said_to_be_in_the_annex():

@@ -7,7 +7,7 @@ import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.folder import SETTINGS, audit_folder, begin, checked
-from remnant.cli.options import Config, Quiet, Resume, typed
+from remnant.cli.options import Quiet, Resume, typed
 from remnant.cli.trained import Beside, are_trained_folds, audit_folds
 from remnant.cli.values import existing, within
 from remnant.cli.verdict import told
@@ -22,8 +22,11 @@ def _list(asked: bool) -> None:
     if not asked:
         return
     from remnant.attacks.listed import listed
+    from remnant.audit.folds import RUN
 
     rows = [[row[key] for key in ("name", "access", "claim", "words", "source")] for row in listed()]
+    # No attack of one model: of the models of all folds, where a framework left them.
+    rows.append([RUN.name, "outputs", RUN.claim.replace("_", " "), f"{RUN.words}, of nnU-Net's folder", "Remnant"])
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]]
     for *cells, words, source in rows:
         kept = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
@@ -43,7 +46,13 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="Run directory; by default SUBJECT-audit in the current folder.")
     ] = None,
-    config: Config = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("configuration"),
+            help="TOML file in place of SUBJECT's audit.toml, or for a subject without one; options replace its settings.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -94,7 +103,10 @@ def audit(
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a model: may it leave the house? Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
+    """Audit a model: may it leave the house? Exit code 0 within the risk appetite, 1 outside, 3 cannot tell.
+
+    `remnant audit --list` names each attack.
+    """
     if init:
         begin(subject, source)
     if source:

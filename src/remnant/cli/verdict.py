@@ -6,7 +6,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from remnant.base.errors import RemnantError
-from remnant.cli.options import Config, Quiet
+from remnant.cli.options import Quiet
+from remnant.cli.values import existing
 
 # 2 is bad input and 70 a fault of Remnant, as everywhere.
 EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
@@ -32,7 +33,12 @@ def told(place: Path, *, quiet: bool) -> NoReturn:
 
 def rescore(
     run: Annotated[Path, typer.Argument(help="A finished run of `remnant audit`, purged or not.")],
-    config: Config = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("configuration"), help="audit.toml with other limits; by default the run's own."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Judge a finished audit again, under the risk appetite of another audit.toml or its own; exit codes as of audit."""

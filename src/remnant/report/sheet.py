@@ -3,6 +3,7 @@
 Whatever is in the results, it fits: names are cut, and of a list so many are shown, "and k more, in the evidence".
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
@@ -95,7 +96,10 @@ def sheet_of(results: AuditResults) -> Sheet:
         reasons=_listed(
             [
                 *changed_afterwards(results),
-                *with_attacks([one for one in verdict.reasons if one != verdict.sentence], results.controls),
+                *map(
+                    _whole,
+                    with_attacks([one for one in verdict.reasons if one != verdict.sentence], results.controls),
+                ),
             ],
             REASONS,
             TEXT,
@@ -266,7 +270,12 @@ def _not_run(alike: Sequence[AttackRun]) -> str:
     if len(alike) > 1:
         named = f"attacks {enumerated([attack.name for attack in alike])}"
         what = f"{CLAIMS[first.claim]} ({named})" if first.claim else named
-    return f"{capital(what)}: {first.why or 'not run'}".rstrip(".") + "."
+    return f"{capital(what)}: not run.{f' {capital(first.why)}'.rstrip('. ')}{'.' if first.why else ''}"
+
+
+def _whole(reason: str) -> str:
+    """A reason with its end, which says what to do: of a long one what stands in brackets is in the table beside it."""
+    return reason if len(reason) <= TEXT else re.sub(r" \([^()]*\)", "", reason)
 
 
 def _thousands(value: Value) -> str:

@@ -24,7 +24,7 @@ from remnant.targets.seen import SeenOutputs, Shadows
 LEAST = 1e-8  # nats, below which a loss is as good as none
 LOSS, DICE, MARGIN = "cross-entropy", "Dice", "signed margin"
 AGAINST = "{} against its mean under the reference models"
-AGAINST_TRAINED = "{} against its mean under reference models that trained on the patient"
+AGAINST_TRAINED = "{} against models that trained on the patient"
 AGAINST_SHADOWS = "{} against shadow models without the patient"
 
 
