@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from remnant.attacks.membership.signals import signed_margin
 from remnant.base.errors import RemnantError
+from remnant.base.findings import AuditResults
 from remnant.base.results import Results
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.radiograph.prepare import read_radiographs
@@ -294,3 +295,55 @@ def test_what_cannot_be_begun(cohort, leaky, tmp_path):
         with pytest.raises(RemnantError, match=told):
             audit_checkpoint(tmp_path / "broken.pt", SETTINGS, asked, against=cohort)
     assert not (tmp_path / "run").exists()
+
+
+TARGET = """
+import torch
+from remnant.nets.classifiers import build_classifier
+
+class Greys(torch.nn.Module):
+    def forward(self, images):
+        return images * 2 - 1
+
+def build():
+    network = build_classifier("resnet18", channels=1, classes=1, width=16)
+    network.load_state_dict(torch.load({checkpoint!r}, weights_only=True))
+    return torch.nn.Sequential(Greys(), network)
+
+def data():
+    return torch.load({items!r}, weights_only=True)
+"""
+VIEWS = {
+    "margin": "signed margin",
+    "margin_shifted": "signed margin, mean over shifted images",
+    "correct": "right or wrong",
+}
+
+
+@pytest.mark.slow
+def test_the_same_network_audited_as_a_strangers_file_leaks_as_much(audited, cohort, leaky, remnant, tmp_path):
+    radiographs = read_radiographs(cohort, 64, cache=tmp_path / "cache", quiet=True)
+    items = [
+        {
+            "image": torch.from_numpy(image),
+            "label": torch.tensor(int("Oedema" in case.findings)),
+            "patient": case.patient,
+            "member": case.split == "train",
+        }
+        for image, case in zip(radiographs.images, radiographs.cases, strict=True)
+    ]
+    own = tmp_path / "own"
+    own.mkdir()
+    torch.save(items, own / "items.pt")
+    (own / "target.py").write_text(TARGET.format(checkpoint=str(leaky), items=str(own / "items.pt")))
+    (own / "audit.toml").write_text("[target]\nplanted_steps = 1\n")
+    code, lines, _ = remnant("audit", own, "--out", tmp_path / "audit", "--quiet")
+    assert code in (1, 3), lines
+    found = {
+        one.view: one.value
+        for one in AuditResults.read(tmp_path / "audit" / "results.json").findings
+        if one.attack == "output" and one.statistic == "auc"
+    }
+    rows = {row["signal"]: row["auc"] for row in Results.read(audited / "results.json").tables["membership"]}
+    for signal, view in VIEWS.items():
+        assert found[view] == pytest.approx(rows[signal], abs=1e-7), signal
