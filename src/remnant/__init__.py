@@ -10,8 +10,8 @@ found.report()  # the path of a page
 ```
 
 Everything here is imported when it is first used: `audit` and its result `Audit`, the limits `Appetite`, a row `Finding`, the one
-exception `RemnantError`, and for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions` or
-`Attributes`.
+exception `RemnantError`, and for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions`,
+`Attributes` or `Candidates`.
 """
 
 import importlib
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from remnant.attacks.attack import Attack, Attributes, Reconstructions, Scores
+    from remnant.attacks.attack import Attack, Attributes, Candidates, Reconstructions, Scores
     from remnant.audit.api import Audit, audit
     from remnant.audit.appetite import Appetite
     from remnant.base.errors import RemnantError
@@ -33,6 +33,7 @@ __all__ = [
     "Attack",
     "Attributes",
     "Audit",
+    "Candidates",
     "Finding",
     "Reconstructions",
     "RemnantError",
@@ -46,6 +47,7 @@ _WHERE = {
     "Attack": "remnant.attacks.attack",
     "Attributes": "remnant.attacks.attack",
     "Audit": "remnant.audit.api",
+    "Candidates": "remnant.attacks.attack",
     "Finding": "remnant.base.findings",
     "Reconstructions": "remnant.attacks.attack",
     "RemnantError": "remnant.base.errors",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from remnant.attacks.listed import SEES, lines_for, listed, listed_for
 from remnant.attacks.registry import all_attacks
 from remnant.audit.scenario import SEEN
+from remnant.base.errors import RemnantError
 from remnant.cli.main import app
 from remnant.targets.description import Layer
 from remnant.targets.opening import open_checkpoint
@@ -111,3 +113,13 @@ def test_of_a_folder_without_a_checkpoint_it_is_not_told(tmp_path, settings):
 
 def test_every_access_has_words():
     assert {*SEES} >= {access for seen in SEEN.values() for access in seen}
+
+
+def test_an_attack_of_another_package_cannot_claim_what_no_attack_returns(monkeypatch):
+    own = replace(all_attacks()["output"], name="pairs", claim="pair_scores")
+    point = SimpleNamespace(name="pairs", value="other:PAIRS", dist=SimpleNamespace(name="other"), load=lambda: own)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
+    all_attacks.cache_clear()
+    with pytest.raises(RemnantError, match=r"'pairs' of other claims pair_scores, .*; let it return Reconstructions"):
+        all_attacks()
+    all_attacks.cache_clear()

@@ -29,7 +29,8 @@ GROUP = "remnant.attacks"
 def all_attacks() -> dict[str, Attack]:
     """Every attack by name, those of other packages behind Remnant's own.
 
-    Raises `RemnantError` for an entry point that cannot be imported, is no `Attack`, or has the name of another.
+    Raises `RemnantError` for an entry point that cannot be imported, is no `Attack`, claims what no attack
+    returns, or has the name of another.
     """
     found = {attack.name: attack for attack in ATTACKS}
     for point in importlib.metadata.entry_points(group=GROUP):
@@ -43,6 +44,11 @@ def all_attacks() -> dict[str, Attack]:
             ) from error
         if not isinstance(attack, Attack):
             raise RemnantError(f"{point.value} of {package} is no remnant.attacks.attack.Attack; mend or uninstall it.")
+        if attack.claim == "pair_scores":
+            raise RemnantError(
+                f"The attack {attack.name!r} of {package} claims pair_scores, which an audit takes of reconstructions by itself; "
+                "let it return Reconstructions."
+            )
         if attack.name in found:
             raise RemnantError(f"{package} has an attack called {attack.name!r}, which there is already; rename it.")
         found[attack.name] = attack
