@@ -208,6 +208,7 @@ def test_a_wrong_path_or_value_and_help_import_nothing_heavy(words, tmp_path):
         refused((expected, done.stderr.splitlines(), ""), "nowhere", "check the path")
 
 
+@pytest.mark.slow
 def test_settings_that_do_not_fit_are_told_without_the_compiler_of_torch(tmp_path):
     (tmp_path / "a.toml").write_text('networks = ["vnet"]')
     code = (

@@ -68,7 +68,8 @@ def test_a_kept_decoder_draws_as_before(tiny_brains, tmp_path, name):
     assert torch.equal(reconstruct(load_decoder(path), access.latents), reconstruct(decoder, access.latents))
 
 
-@pytest.mark.parametrize(("name", "epochs"), [("published", 150), pytest.param("default", 100, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "epochs"), [("published", 150), ("default", 100)])
 def test_a_decoder_learns_to_draw_what_the_latents_show(tiny_brains, name, epochs):
     """Trained and tried on the same scans: each reconstruction is nearer to its own scan than to the others'."""
     images = tiny_brains[0][:4]

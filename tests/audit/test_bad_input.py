@@ -247,7 +247,11 @@ OF_IMAGES = ["1 patient has images on both sides, such as images 0 and 1", "Imag
     [
         (BUILD, [*OF_SETTINGS, *OF_FILES, *OF_IMAGES, "The network has 2 outputs, and a label is 5"]),
         # Of a network that is not there nobody knows which labels it has.
-        ("1 / 0", [*OF_SETTINGS, *OF_FILES, "build() raised ZeroDivisionError", *OF_IMAGES]),
+        pytest.param(
+            "1 / 0",
+            [*OF_SETTINGS, *OF_FILES, "build() raised ZeroDivisionError", *OF_IMAGES],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_check_says_six_faults_of_settings_files_network_and_images_in_one_round(folder, remnant, build, told):
@@ -485,7 +489,7 @@ def data():
     ("learned", "changed", "said"),
     [
         (True, {}, None),
-        (True, {"image": "draw * 255"}, "is sure and wrong"),
+        pytest.param(True, {"image": "draw * 255"}, "is sure and wrong", marks=pytest.mark.slow),
         pytest.param(True, {"image": "torch.rand(1, 8, 8)"}, "answers no better than chance", marks=pytest.mark.slow),
         pytest.param(True, {"label": "1 - i % 2"}, "answers worse than chance", marks=pytest.mark.slow),
         pytest.param(False, {}, "answers no better than chance", marks=pytest.mark.slow),

@@ -156,6 +156,7 @@ def audited(tmp_path, own):
     return [one for one in parts["findings"] if one.attack == "joint"], parts
 
 
+@pytest.mark.slow
 def test_statistics_of_members_give_them_away_beyond_the_prior_and_the_classes(tmp_path, joint):
     found, parts = audited(tmp_path, material(leaks=True))
     assert [(one.statistic, one.view) for one in found] == [("gain", "in the network's features"), ("gain", "by SSIM")]
@@ -165,6 +166,7 @@ def test_statistics_of_members_give_them_away_beyond_the_prior_and_the_classes(t
     assert controls == [("null", "joint", True), ("planted", "joint", True), ("blind", "", True)]
 
 
+@pytest.mark.slow
 def test_statistics_of_others_do_not(tmp_path, joint):
     found, parts = audited(tmp_path, material(leaks=False))
     assert {outcome_of(one, parts["controls"]) for one in found} == {"not shown"}

@@ -274,6 +274,7 @@ def test_the_owners_process_ends_with_ours(begun, tmp_path):
     assert not (tmp_path / "own-audit" / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_an_estimate_is_printed_and_nothing_is_begun(begun, remnant, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, said, printed = remnant("audit", "own", "--estimate")

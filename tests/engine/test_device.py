@@ -31,6 +31,7 @@ def test_a_network_may_hold_images_without_a_layer_for_them():
     assert place(model).images.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.slow
 def test_large_buffers_are_of_huge_pages():
     setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     if not setting.exists() or "[never]" in setting.read_text():

@@ -83,6 +83,7 @@ def audited(cohort, leaky, tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_a_network_that_learned_its_patients_by_heart_is_exposed_without_any_prior(audited):
     results = Results.read(audited / "results.json")
     verdict = results.tables["membership_verdicts"][0]
@@ -97,6 +98,7 @@ def test_a_network_that_learned_its_patients_by_heart_is_exposed_without_any_pri
     assert "demographic" not in str(results.measures)
 
 
+@pytest.mark.slow
 def test_how_it_takes_images_is_inferred_and_said(audited):
     results = Results.read(audited / "results.json")
     row = results.tables["input"][0]
@@ -127,6 +129,7 @@ def test_a_finding_that_the_alphabet_puts_first_is_found_to_be_the_positive_clas
         assert ("1 is 'Cardiomegaly'" in answers) == (outcome == "shown")
 
 
+@pytest.mark.slow
 def test_a_network_that_was_never_trained_is_called_so_and_no_size_is_asked_for(cohort, tmp_path):
     torch.manual_seed(0)
     save_state_dict(tmp_path / "new.pt", build_classifier("resnet18", channels=1, classes=1, width=16))
@@ -138,6 +141,7 @@ def test_a_network_that_was_never_trained_is_called_so_and_no_size_is_asked_for(
     assert "it was never trained" in results.headline and "--size" not in results.headline
 
 
+@pytest.mark.slow
 def test_the_page_says_whose_model_it_is_and_that_listed_patients_are_phantoms(cohort, audited, tmp_path):
     theirs = Results.read(audited / "results.json")
     arguments = {"name": "resnet18", "channels": 1, "classes": 1, "width": 16}
@@ -150,6 +154,7 @@ def test_the_page_says_whose_model_it_is_and_that_listed_patients_are_phantoms(c
     assert theirs.notices == ours.notices and "All 48 patients are phantoms" in ours.notices[0]
 
 
+@pytest.mark.slow
 def test_the_balance_of_both_groups_is_shown_and_nobody_is_called_matched(audited):
     results = Results.read(audited / "results.json")
     assert {row["trait"] for row in results.tables["balance"]} >= {
@@ -164,6 +169,7 @@ def test_the_balance_of_both_groups_is_shown_and_nobody_is_called_matched(audite
     assert [row["positive"] for row in results.tables["patients"]] != [0, 0]
 
 
+@pytest.mark.slow
 def test_given_images_as_in_no_training_its_silence_is_not_believed(cohort, leaky, tmp_path):
     wrong = SETTINGS.changed(size=64, mean=[0.5], std=[20.0])
     audit_checkpoint(leaky, wrong, Asked(tmp_path / "run", quiet=True), against=cohort, cache=tmp_path / "cache")
@@ -274,6 +280,7 @@ def test_the_task_is_held_against_one_who_answers_as_often_each_way():
     assert does_its_task(task_of(np.hstack([sure, -sure]), np.stack([labels, 1 - labels], axis=1)))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_begun(cohort, leaky, tmp_path):
     asked = Asked(tmp_path / "run", quiet=True)
     with pytest.raises(RemnantError, match="nothing to attack with: give patients"):

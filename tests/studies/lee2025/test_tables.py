@@ -290,6 +290,7 @@ def test_a_target_is_held_against_the_overfit_one_on_the_same_patients(tables):
     assert row["difference"] == pytest.approx(areas["cnn"] - areas["cnn_overfit"], abs=1e-6) and row["difference"] < 0
 
 
+@pytest.mark.slow
 def test_a_mitigation_is_held_against_overfitting_under_each_attack_on_all():
     given = audit(("cnn", "cnn_overfit"), methods=("published", "joint", "pixels", "prior"))
     tables = make_tables(**given | {"model": None}, population=stationary_population(), site=1000, seeds=Seeds(0))

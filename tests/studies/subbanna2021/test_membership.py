@@ -73,6 +73,7 @@ def test_a_target_of_few_has_few_members_and_no_scan_without_labels_counts(tmp_p
     assert (roles == OTHER).sum() == 8
 
 
+@pytest.mark.slow
 def test_the_cells_measure_every_signal_of_every_fold(tmp_path):
     run = run_with(tmp_path, DEALS["three_groups"][1]())
     torch.manual_seed(0)
