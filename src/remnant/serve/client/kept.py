@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from remnant.base.errors import RemnantError
+from remnant.serve.sqlite_errors import kind_of
 
 
 class Kept:
@@ -40,10 +41,10 @@ class Kept:
         try:
             yield
         except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code == sqlite3.SQLITE_BUSY:
+            kind = kind_of(error)
+            if kind == "busy":
                 said = "is in use by another client; stop that one, or give another --queue"
-            elif code == sqlite3.SQLITE_FULL:
+            elif kind == "full":
                 said = "cannot be written, for the disk is full; make room and start the client again, which goes on"
             else:
                 said = "cannot be read or written; check the path and your rights to it"

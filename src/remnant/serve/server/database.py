@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
+from remnant.serve.sqlite_errors import kind_of
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS contributions (
@@ -72,10 +73,7 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            code = (
-                getattr(error, "sqlite_errorcode", 0) & 0xFF
-            )  # without what SQLite adds to tell kinds of one error apart
-            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            if kind_of(error) == "full":
                 raise NoRoomError(f"{self._path} cannot be written; make room on its disk.") from None
             raise StoreError(
                 f"{self._path} cannot be read or written ({error}); check the path and your rights."
