@@ -137,7 +137,7 @@ def test_of_one_image_a_patient_linkage_is_said_to_be_untestable(tmp_path):
     config = AuditConfig(scenario="latents")
     results = conclude(config, **parts, **machine(Clock(), ""))
     (result,) = (one for one in sheet_of(results).results if one.criterion == "linkability")
-    assert result.sentence.endswith("another image of the same patient: every patient has one image.")
+    assert result.sentence.endswith("another image of the same patient: not run. Every patient has one image.")
 
 
 def test_without_people_of_the_attackers_own_non_members_stand_in(tmp_path):

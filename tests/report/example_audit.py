@@ -13,13 +13,14 @@ from remnant.base.findings import (
     Scenario,
     Verdict,
 )
-from remnant.report.audit_rows import forest_rows, limit_rows
+from remnant.report.audit_rows import fold_curve_rows, forest_rows, limit_rows
 
 SENTENCES = {
     "outside": "Outside the risk appetite: membership advantage is above the limit.",
     "within": "Within the risk appetite, against the attacks that were run: membership advantage.",
     "cannot tell": "Cannot tell whether the model is within the risk appetite. About 670 patients would tell.",
 }
+POWER = [{"leak": leak, "share": share, "power": share**2} for leak, share in ((0.0, 0.2), (1.0, 0.5), (2.0, 0.9))]
 LONG = "Wherever Widely Wandering Women Wonder, Walls Watch " * 5  # as wide and as long as texts get
 WORDLESS = "W" * 250
 
@@ -213,4 +214,5 @@ def audit_figure_rows():
         "audit_forest": forest_rows(results),
         "limits_held": limit_rows(results),
         "roc_curves": results.tables["roc"],
+        "fold_power": fold_curve_rows(results.model_copy(update={"tables": results.tables | {"fold_power": POWER}})),
     }

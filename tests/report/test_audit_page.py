@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from tests.report.example_audit import audit_results, control, crowded, finding
+from tests.report.example_audit import POWER, audit_results, control, crowded, finding
 from tests.report.test_page import NASTY, _Tags
 
 from remnant.base.results import Section, TableView
@@ -74,12 +74,11 @@ def test_figures_stand_before_tables_and_say_what_is_seen(tmp_path):
 @pytest.mark.parametrize("known", [True, False])
 def test_the_power_of_the_fold_rank_test_is_drawn_before_its_table(tmp_path, known):
     """With what this cohort would have shown; of a finding that is withheld without it."""
-    power = [{"leak": leak, "share": share, "power": share**2} for leak, share in ((0.0, 0.2), (1.0, 0.5), (2.0, 0.9))]
     numbers = {"value": 0.27, "detectable": 0.34} if known else dict.fromkeys(("value", "low", "high", "detectable"))
     ranks = finding(statistic="fold_rank", null=0.2, **numbers)
     table = TableView(name="fold_power", columns={"share": "Share of patients", "power": "Power"})
     sections = [Section(title="Power of the fold-rank test", table=table)]
-    results = audit_results(findings=[ranks], tables={"fold_power": power}, sections=sections)
+    results = audit_results(findings=[ranks], tables={"fold_power": POWER}, sections=sections)
     page = page_of(tmp_path, results)
     own = page[page.index('id="evidence-power-of') :]
     assert own.index("<figure") < own.index("<table") and (tmp_path / "figures" / "fold-power.svg").is_file()
