@@ -10,9 +10,11 @@ from tests.audit.example import PATIENTS, Classifier, Segmenter, material
 from remnant.attacks.attack import Work
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells import access_of
+from remnant.audit.conduct import conduct
 from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of
 from remnant.audit.model import audit_model
+from remnant.audit.results import Clock
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 
@@ -93,6 +95,17 @@ def test_a_run_goes_on_and_gives_the_same(tmp_path):
         anew = audit_model(run, own, config, quiet=True)
     assert first["findings"] == again["findings"] == anew["findings"]
     assert first["controls"] == again["controls"] == anew["controls"]
+
+
+def test_what_a_stopped_audit_had_finished_counts_in_its_time_and_beginning(tmp_path):
+    own, config = material(Classifier, leaks=False), AuditConfig()
+    told = {"given": {}, "command": "remnant audit own", "quiet": True}
+    first = conduct(own, config, tmp_path / "run", Clock(), resume=False, **told)
+    Run(tmp_path / "run").log("attack-slow", "end", seconds=1000.0, cpu_seconds=500.0)
+    second = conduct(own, config, tmp_path / "run", Clock(), resume=True, **told)
+    assert second.started[:16] == first.started[:16] and second.started < Clock().started
+    assert 1000 < second.seconds < 1000 + 2 * first.seconds
+    assert 500 < second.cpu_seconds < 500 + 2 * first.cpu_seconds
 
 
 def test_the_target_is_left_as_it_was(tmp_path):

@@ -29,11 +29,12 @@ def conduct(
     """
     settings = {**config.resolved(), **given, **digests_of(material)}
     with Run.start(out, "audit", settings, resume=resume, changing=("minutes",)) as run:
+        before = run.events()
         parts = audit_model(run, material, config, quiet=quiet)
         results = conclude(
             config,
             **parts,
-            **machine(clock, command),
+            **machine(clock, command, before),
         )
         results.write(run.results)
     return results

@@ -129,13 +129,15 @@ def _about(results: AuditResults, config: AuditConfig, today: str) -> dict[str, 
     return said
 
 
-def machine(clock: Clock, command: str) -> dict[str, Any]:
-    """Where the numbers come from and how long they took since `clock`, in seconds, as `AuditResults` has it."""
+def machine(clock: Clock, command: str, before: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Where the numbers come from and how long they took, in seconds, as `AuditResults` has it: since `clock`, and in the pieces
+    that were finished earlier, of which `before`, the events of a run that is gone on with, tells."""
+    done = [event for event in before if event["event"] == "end"]
     return {
         "command": command,
-        "started": clock.started,
-        "seconds": round(time.monotonic() - clock.wall, 1),
-        "cpu_seconds": round(time.process_time() - clock.processor, 1),
+        "started": before[0]["time"] if before else clock.started,
+        "seconds": round(time.monotonic() - clock.wall + sum(event["seconds"] for event in done), 1),
+        "cpu_seconds": round(time.process_time() - clock.processor + sum(event["cpu_seconds"] for event in done), 1),
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),
     }

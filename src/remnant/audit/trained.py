@@ -78,6 +78,7 @@ def audit_trained(
         **digests_of(material),
     }
     with Run.start(out, "audit", settings, resume=resume, changing=("minutes",)) as run:
+        before = run.events()
         parts: dict[str, Any] = audit_model(run, material, config, quiet=quiet)
         parts["cohort"] |= {"folds": len(trained.models), "split over folds": split}
         own = parts.pop("sections")
@@ -90,7 +91,7 @@ def audit_trained(
             config,
             **parts,
             sections=[*own, *sections],
-            **machine(clock, command),
+            **machine(clock, command, before),
         )
         results.write(run.results)
     return results

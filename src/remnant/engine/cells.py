@@ -150,7 +150,7 @@ def _do(path: Path, cell: Cell) -> None:
     seconds = round(time.monotonic() - started, 2)
     cpu_seconds = round(time.process_time() - worked, 2)
     write_json(_file(run, cell.name), {**result, "seconds": seconds, "cpu_seconds": cpu_seconds})
-    run.log(cell.name, "end", seconds=seconds)
+    run.log(cell.name, "end", seconds=seconds, cpu_seconds=cpu_seconds)
 
 
 def _file(run: Run, name: str) -> Path:
