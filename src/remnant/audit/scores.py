@@ -62,6 +62,18 @@ class ScoreTable:
     rows: int
 
 
+def check_scores(path: Path) -> ScoreTable:
+    """The table, if it serves; raises `RemnantError` for what is wrong with it, and for what makes membership untestable."""
+    table = read_scores(path)
+    genuine = table.roles[~table.planted]
+    for role, name in ((MEMBER, "who trained the model (member 1)"), (NON_MEMBER, "who did not (member 0)")):
+        if not (genuine == role).any():
+            raise RemnantError(
+                f"{path} has no patients {name}, so membership is not testable; add some that are like the others."
+            )
+    return table
+
+
 def read_scores(path: Path) -> ScoreTable:
     """Read a table of scores; raise one `RemnantError` for all that is wrong with it."""
     table = read_table(path, NEEDED, (SCORE, LOSS, PLANTED), mend=NAMES)

@@ -15,10 +15,9 @@ from remnant.audit.referenced import reference_controls
 from remnant.audit.results import Clock, conclude, machine
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.scenario import BEARS
-from remnant.audit.scores import ScoreTable, read_scores
+from remnant.audit.scores import ScoreTable, check_scores
 from remnant.audit.tables import balance_rows, roc_rows
 from remnant.audit.words import not_measured
-from remnant.base.errors import RemnantError
 from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Control
 from remnant.base.provenance import sha256
 from remnant.base.results import Row
@@ -159,18 +158,6 @@ def lacking(controls: Sequence[Control]) -> list[str]:
             "Add some members made to be remembered, with 1 in a column planted: they show whether the attack can succeed."
         )
     return found
-
-
-def check_scores(path: Path) -> ScoreTable:
-    """The table, if it serves; raises `RemnantError` for what is wrong with it, and for what makes membership untestable."""
-    table = read_scores(path)
-    genuine = table.roles[~table.planted]
-    for role, name in ((MEMBER, "who trained the model (member 1)"), (NON_MEMBER, "who did not (member 0)")):
-        if not (genuine == role).any():
-            raise RemnantError(
-                f"{path} has no patients {name}, so membership is not testable; add some that are like the others."
-            )
-    return table
 
 
 def _balance(table: ScoreTable) -> list[Row]:

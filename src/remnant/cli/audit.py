@@ -143,9 +143,13 @@ def audit(
 
 def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool) -> None:
     from remnant.audit.config import config_of
-    from remnant.audit.table import audit_scores, check_table
+    from remnant.audit.scores import check_scores
 
     read = config_of(config, scenario="outputs", seed=seed)
+    # Before the statistics are imported, which takes a second: most mistakes are in the columns.
+    check_scores(table)
+    from remnant.audit.table import audit_scores, check_table
+
     if check:
         checked(table, [], check_table(table, read))
     audit_scores(table, read, place, command=typed(), resume=resume)

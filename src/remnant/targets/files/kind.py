@@ -1,6 +1,7 @@
 """What kind of file it is, by its first bytes: suffixes lie."""
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,9 @@ def kind_of_file(path: Path) -> Kind:
         if head[offset : offset + len(magic)] == magic:
             raise RemnantError(f"{path} is {what}; {mend}.")
     if head[:4] == b"PK\x03\x04":
+        # Its directory is at the end. Said here, before PyTorch is imported, which takes seconds.
+        if not zipfile.is_zipfile(path):
+            raise RemnantError(f"{path} is a zip archive that is cut off or damaged; copy or download it again.")
         return "zip"
     if head[0] == 0x80 or head[:1] in b"(]}cl":
         return "pickle"
