@@ -1,0 +1,81 @@
+"""Train a served segmenter on with codes of a second cohort, as Kim 2019's Table 4, by the deployed commands alone.
+
+    python benchmarks/deployed_retraining.py --net RUN --second COHORT [--out docs/results/serving/retraining.json]
+
+RUN is of `remnant protect train`. `remnant serve` offers its segmenter, `client contribute` sends the codes and label maps of
+COHORT, `server retrain` makes version 2 of what was not held out, and `server promote` asks the check on what was. The Dice of
+both versions is of the held-out scans, which neither was trained on; they are dealt by patient.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from remnant.base import provenance
+from remnant.base.files import write_json
+
+REMNANT = [sys.executable, "-m", "remnant"]
+
+
+def said(*command: str | Path) -> str:
+    """What a command of ours prints; its failure ends the benchmark."""
+    began = time.monotonic()
+    done = subprocess.run([*REMNANT, *map(str, command)], stdout=subprocess.PIPE, text=True, check=True)
+    print(
+        f"remnant {shlex.join(map(str, command))}: {time.monotonic() - began:.0f} s\n{done.stdout}", end="", flush=True
+    )
+    return done.stdout
+
+
+def contributed(net: Path, second: Path, folder: Path) -> str:
+    """Serve the segmenter of `net` and contribute the cohort `second` to it; what the client says."""
+    command = [*REMNANT, "serve", str(net), "--port", "0", "--store", str(folder / "store")]
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        asked = ("--encoder", net, "--server", address, "--model", net.name, "--queue", folder / "queue", "--yes")
+        return said("client", "contribute", second, *asked)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    """Run the commands, print what they say, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--net", type=Path, required=True, metavar="RUN")
+    parser.add_argument("--second", type=Path, required=True, metavar="COHORT")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/serving/retraining.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        told = contributed(options.net, options.second, folder)
+        store = folder / "store"
+        said("server", "retrain", store, "--seed", str(options.seed))
+        said("server", "promote", store, "--version", "2")
+        listing = json.loads(said("server", "versions", store, "--json"))
+    new = next(one for one in listing if one["number"] == 2)
+    write_json(
+        options.out,
+        {
+            "command": shlex.join(["python", "benchmarks/deployed_retraining.py", *sys.argv[1:]]),
+            "seed": options.seed,
+            "contributed": told.strip(),
+            "promoted": next(one["number"] for one in listing if one["promoted"]),
+            "check": new["check"],
+            "hardware": provenance.hardware(),
+            "versions": provenance.versions(),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
