@@ -13,6 +13,7 @@ from remnant.audit.api import audit as remnant_audit
 from remnant.audit.config import AuditConfig, config_of
 from remnant.audit.fits import fit_of
 from remnant.audit.folder import Folder
+from remnant.audit.items import table_of
 from remnant.audit.material import digests_of
 from remnant.audit.process import _heard, in_own_process
 from remnant.audit.worker import mendable
@@ -118,7 +119,10 @@ def test_a_network_that(folder, what):
 
 
 DATA = {
-    "a label of no class": (item(label="2"), "2 outputs, and a label is 2; labels are class indices from 0 to 1"),
+    "a label of no class": (
+        item(label="2"),
+        r"2 outputs, and a label is 2 \(image 0 and 11 more\); labels are class indices from 0 to 1",
+    ),
     "a label of three outputs": (item(label="[0, 1, 1]"), r"2 outputs, and a label has shape \(3,\)"),
     "a label in words": (item(label="'sick'"), r"Item 0 of data\(\) .*has the label 'sick'; give a class index"),
     "no label": (item(label=None), r"Item 0 of data\(\) .*has no label"),
@@ -129,10 +133,18 @@ DATA = {
     "an age in words": (item(age="'old'"), "has the age 'old'; give a number"),
     "an image in words": (item(image="'a.png'"), "has a path or a text as its image; load it"),
     "an empty image": (item(image="draw[:, :0]"), "which holds nothing"),
-    "a batch": (item(image="draw[None, None]"), "images with 5 axes"),
+    "a batch": (item(image="draw[None, None]"), r"images with 5 axes \(image 0 and 11 more\)"),
+    "a picture without channels": (
+        item(image="draw[0] if i in (2, 5) else draw"),
+        r"images with 2 axes \(image 2 and 1 more\) and 3 axes \(image 0 and 9 more\)",
+    ),
     "an image with NaN": (item(image="draw / (i != 3)"), r"Image 3 holds values that are not finite"),
+    "images with NaN": (item(image="draw / (i < 3)"), r"Image 3 and 8 more hold values .* reads them"),
     "a patient of both": (item(patient="f'p{i % 6}'"), "6 patients have images on both sides, such as images 0 and 6"),
-    "an image of both": (item(image="torch.ones(1, 8, 8) * (i % 6)"), "are the same, and one is a member's"),
+    "an image of both": (
+        item(image="torch.ones(1, 8, 8) * (i % 6)"),
+        "are the same, and one is a member's.* So are 5 more pairs",
+    ),
     "no member": (
         item(member="False"),
         "No patient is a member, so membership is not testable; mark those who trained",
@@ -151,6 +163,30 @@ def test_data_with(folder, what):
     given, said = DATA[what]
     with pytest.raises(RemnantError, match=said):
         material(folder(item=given))
+
+
+BAD = item(
+    patient="None if i in (1, 4, 8) else f'p{i}'",
+    member="'yes' if i == 3 else i < 6",
+    age="'old' if i in (3, 4) else 50",
+)
+
+
+def test_what_is_wrong_with_several_items_is_told_in_one_round(folder, remnant):
+    path = folder(item=BAD)
+    code, _, printed = remnant("audit", path, "--check")
+    patient, member, age = printed.strip().splitlines()
+    assert code == 2
+    assert patient.startswith("1. Item 1 of data()") and patient.endswith("one person's. So it is with 2 more items.")
+    assert member.startswith("2. Item 3 of data()") and "has the member 'yes'" in member
+    assert age.startswith("3. Item 3 of data()") and age.endswith("So it is with 1 more item.")
+    with pytest.raises(RemnantError, match=r"has no patient.*has the member 'yes'.*has the age 'old'"):
+        material(path)
+    # Each item may take long: no more are read than tell what is wrong.
+    read = []
+    with pytest.raises(RemnantError, match="So it is with at least 49 more items"):
+        table_of(((f"item {i} of it", read.append(i) or {}) for i in range(1000)), "it")
+    assert len(read) == 50
 
 
 def test_a_tuple_has_no_names(folder):
@@ -196,6 +232,9 @@ def test_a_dataset_ends_at_its_length_and_no_items_are_told(folder):
 def test_a_label_map_of_another_grid_is_told(folder):
     segmenter = item(label="torch.zeros(8, 8 - (i == 4)).long()")
     with pytest.raises(RemnantError, match=r"Image 4 has sides \(8, 8\) and its label map \(8, 7\)"):
+        material(folder("nn.Conv2d(1, 2, 3, padding=1)", segmenter))
+    segmenter = item(label="torch.full((8, 8), 5 if i in (2, 7) else 1)")
+    with pytest.raises(RemnantError, match=r"a label map holds 5 \(image 2 and 1 more\)"):
         material(folder("nn.Conv2d(1, 2, 3, padding=1)", segmenter))
 
 

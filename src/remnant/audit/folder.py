@@ -14,6 +14,7 @@ from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.before import TARGET, faults_before
 from remnant.audit.config import AuditConfig
 from remnant.audit.doubts import doubts_of
+from remnant.audit.item_faults import ItemFaultsError
 from remnant.audit.items import numbered, table_of, told_to_train
 from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.material import Material, check_apart, check_finite, roles_of, told_roles
@@ -109,9 +110,11 @@ class Folder:
     def _tried(self, work: Callable[[], Any], found: list[str]) -> Any:
         try:
             return work()
+        except ItemFaultsError as error:
+            found.extend(error.sentences)
         except RemnantError as error:
             found.append(str(error))
-            return None
+        return None
 
     def network(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The owner's network with its weights, in evaluation mode."""

@@ -1,6 +1,7 @@
 """The owner's items, an image with what is known of it each, as one table; whatever does not fit is told by the item's number."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remnant.audit.item_faults import ItemFaults
 from remnant.base.errors import RemnantError
-from remnant.base.texts import short
+from remnant.base.texts import enumerated, first_of, short
 from remnant.cohort.images import Images
 
 FIELDS = ("image", "label", "patient", "member")
@@ -23,25 +25,35 @@ def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tup
 
     An item is a mapping, or an object, with `image` (channels, *spatial) as the network takes it, `label`, `patient`, and
     `member`: true, false, or None for an image that the attacker owns. `age`, `sex`, `site` where they are known. Raises
-    `RemnantError` naming the item that does not fit.
+    `ItemFaultsError` naming the items that do not fit, and `RemnantError` where there are none, or not of one kind.
     """
     images, labels, patients, members = [], [], [], []
     details: dict[str, list[Any]] = {name: [] for name in DETAILS}
+    columns = [
+        *zip(FIELDS, (_image, _label, _patient, _member), (images, labels, patients, members), strict=True),
+        *((name, partial(_detail, name), details[name]) for name in DETAILS),
+    ]
+    faults = ItemFaults()
     for where, item in items:
-        own = _fields(item, where)
-        images.append(_image(own["image"], where))
-        labels.append(_label(own["label"], where))
-        patients.append(_patient(own["patient"], where))
-        members.append(_member(own["member"], where))
-        for name in DETAILS:
-            details[name].append(_detail(name, own.get(name), where))
+        own: dict[str, Any] = {}
+        with faults.of(_begun(where)):
+            own = _fields(item, where)
+        for name, read, kept in columns if own else ():
+            with faults.of(_begun(where)):
+                kept.append(read(own.get(name), where))
+        if faults.enough:
+            break
+    faults.told()
     if not images:
         raise RemnantError(f"{_begun(source)} gives no items; give one for every image.")
-    axes = {image.dim() for image in images}
-    if len(axes) > 1 or not axes <= {2, 3, 4}:
+    axes: dict[int, list[int]] = {}
+    for place, image in enumerate(images):
+        axes.setdefault(image.dim(), []).append(place)
+    if len(axes) > 1 or not axes.keys() <= {2, 3, 4}:
+        told = enumerated([f"{count} axes ({first_of(axes[count], 'image')})" for count in sorted(axes)])
         raise RemnantError(
-            f"{_begun(source)} gives images with {' and '.join(map(str, sorted(axes)))} axes; give (channels, x, y) or "
-            "(channels, x, y, z) throughout, without a batch."
+            f"{_begun(source)} gives images with {told}; give (channels, x, y) or (channels, x, y, z) throughout, and "
+            "no batch."
         )
     return Images(tuple(images), tuple(labels), tuple(patients), dict(_columns(details))), tuple(members)
 

@@ -14,7 +14,7 @@ from remnant.audit.folds import Folds
 from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
-from remnant.base.texts import counted
+from remnant.base.texts import counted, first_of
 from remnant.cohort.images import Images
 from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER
 from remnant.targets.audited import Audited
@@ -116,31 +116,40 @@ def check_images(images: Images, roles: Mapping[str, int]) -> None:
 
 def check_finite(images: Images) -> None:
     """Raise `RemnantError` for values that are not finite."""
-    for place, image in enumerate(images.images):
-        if not image.isfinite().all():
-            raise RemnantError(f"Image {place} holds values that are not finite; mend how data() reads it.")
+    if odd := [place for place, image in enumerate(images.images) if not image.isfinite().all()]:
+        where, verb = first_of(odd, "Image"), "holds" if len(odd) == 1 else "hold"
+        raise RemnantError(
+            f"{where} {verb} values that are not finite; mend how data() reads {'it' if len(odd) == 1 else 'them'}."
+        )
 
 
 def check_apart(images: Images, roles: Mapping[str, int]) -> None:
     """Raise `RemnantError` for one image in both groups: it trained the model or did not."""
     seen: dict[str, int] = {}
+    pairs = []
     for place, (image, patient) in enumerate(zip(images.images, images.patients, strict=True)):
         digest = hashlib.sha256(np.ascontiguousarray(image.numpy()).tobytes()).hexdigest()
         other = seen.setdefault(digest, place)
         if roles[images.patients[other]] * roles[patient] == MEMBER * NON_MEMBER:
-            raise RemnantError(
-                f"Images {other} and {place} are the same, and one is a member's and the other is not; drop one of the two."
-            )
+            pairs.append((other, place))
+    if pairs:
+        one, other = pairs[0]
+        more = f" So are {counted(len(pairs) - 1, 'more pair')}." if len(pairs) > 1 else ""
+        raise RemnantError(
+            f"Images {one} and {other} are the same, and one is a member's and the other is not; drop one of the two.{more}"
+        )
 
 
 def check_maps(images: Sequence[Tensor], maps: Sequence[Any]) -> None:
     """Raise `RemnantError` for a label map whose sides are not those of its image."""
-    for place, (image, label) in enumerate(zip(images, maps, strict=True)):
-        sides = tuple(image.shape[1:])
-        if tuple(label.shape[-len(sides) :]) != sides:
-            raise RemnantError(
-                f"Image {place} has sides {sides} and its label map {tuple(label.shape)}; give a map of the very same grid."
-            )
+    sides = [tuple(image.shape[1:]) for image in images]
+    odd = [i for i, label in enumerate(maps) if tuple(label.shape[-len(sides[i]) :]) != sides[i]]
+    if odd:
+        one, more = odd[0], f" So it is with {counted(len(odd) - 1, 'more image')}." if len(odd) > 1 else ""
+        raise RemnantError(
+            f"Image {one} has sides {sides[one]} and its label map {tuple(maps[one].shape)}; give a map of the very same "
+            f"grid.{more}"
+        )
 
 
 def digests_of(material: Material) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
+def first_of(places: Sequence[int], one: str) -> str:
+    """ "image 3", "image 3 and 4 more": where something is that is at all of `places`, of things of which each is `one`."""
+    return f"{one} {places[0]}{f' and {len(places) - 1:,} more' if len(places) > 1 else ''}"
+
+
 def enumerated(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

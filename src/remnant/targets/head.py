@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
-from remnant.base.texts import short
+from remnant.base.texts import first_of, short
 
 TINY = 1e-7  # probabilities are kept so far from 0 and 1
 SUMS_TO_ONE = 1e-3
@@ -93,9 +93,10 @@ def _classes(raw: Tensor, arrays: list[np.ndarray], shapes: set[tuple[int, ...]]
     values = np.array([float(array.reshape(-1)[0]) for array in arrays])
     top = 2 if outputs == 1 else outputs
     if not np.isin(values, np.arange(top)).all():
-        odd = values[~np.isin(values, np.arange(top))][0]
+        odd = np.flatnonzero(~np.isin(values, np.arange(top)))
         raise RemnantError(
-            f"The network has {outputs} outputs, and a label is {odd:g}; labels are class indices from 0 to {top - 1}."
+            f"The network has {outputs} outputs, and a label is {values[odd[0]]:g} ({first_of(odd, 'image')}); labels are class "
+            f"indices from 0 to {top - 1}."
         )
     if outputs == 1:
         return Head("classification", "sigmoid", 1, _shares(raw)), [torch.tensor([value]).float() for value in values]
@@ -106,12 +107,14 @@ def _maps(raw: Tensor, arrays: list[np.ndarray], spatial: int) -> tuple[Head, li
     outputs, size = raw.shape[1], tuple(raw.shape[2:])
     squeezed = [array[0] if array.ndim == spatial + 1 and array.shape[0] == 1 else array for array in arrays]
     if all(array.ndim == spatial for array in squeezed):
-        values = np.unique(np.concatenate([np.unique(array) for array in squeezed]))
         top = 2 if outputs == 1 else outputs
-        if not np.isin(values, np.arange(top)).all():
-            odd = values[~np.isin(values, np.arange(top))][0]
+        odd = [i for i, array in enumerate(squeezed) if not np.isin(np.unique(array), np.arange(top)).all()]
+        if odd:
+            values = np.unique(squeezed[odd[0]])
+            other = values[~np.isin(values, np.arange(top))][0]
             raise RemnantError(
-                f"The network has {outputs} outputs, and a label map holds {odd:g}; its values are classes from 0 to {top - 1}."
+                f"The network has {outputs} outputs, and a label map holds {other:g} ({first_of(odd, 'image')}); its values are "
+                f"classes from 0 to {top - 1}."
             )
         if outputs == 1:
             maps = [torch.from_numpy(array.astype(np.float32))[None] for array in squeezed]
