@@ -143,6 +143,16 @@ def test_a_certificate_that_has_expired_or_is_nobodys_is_told_at_once(archive, t
         assert not found.pauses
 
 
+def test_a_plain_address_of_a_server_with_tls_is_told_at_once(archive):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    found, pauses = archive((200, [], {}), context=context), []
+    plain = Archive(found.url.replace("https", "http"), wait=pauses.append)
+    with pytest.raises(ServerError, match="speaks TLS; give the address as https://"):
+        plain.matching([])
+    assert not pauses
+
+
 def kept(uid, **failure):
     answer = pydicom.Dataset()
     one = pydicom.Dataset()

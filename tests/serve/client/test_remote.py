@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from remnant.base.errors import RemnantError
-from remnant.serve.client.connection import TRIES, read_token
+from remnant.serve.client.connection import TRIES, RefusedError, ServerError, read_token
 from remnant.serve.client.remote import Remote
 from remnant.serve.protocol import Answer, Tensor, packed
 
@@ -49,11 +49,11 @@ def test_a_server_that_stays_away_is_given_up(play):
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        (401, "does not know the token, or it has expired"),
-        (403, "does not allow this"),
+        (401, r"does not take the token \(So it is\); ask"),
+        (403, r"does not allow this \(So it is\); ask"),
         (404, "has no model named 'segmenter'; give --model"),
         (307, r"sends elsewhere \(307\)"),
-        (409, r"refuses the request \(409: So it is\.\)"),
+        (409, r"refuses the request \(409: So it is\)"),
         (413, r"refuses the request \(413"),
         (500, r"refuses the request \(500"),
     ],
@@ -64,6 +64,27 @@ def test_what_does_not_pass_is_one_sentence_at_once(play, status, sentence):
     with pytest.raises(RemnantError, match=sentence):
         remote.describe("segmenter")
     assert len(server.requests) == 1 and not server.pauses
+
+
+def test_without_a_token_one_is_asked_for(play):
+    server, remote = play(MARK, token=None)
+    server.instead = [401]
+    with pytest.raises(RemnantError, match=r"wants a token; give --token-file\.$"):
+        remote.describe("segmenter")
+
+
+def test_what_is_refused_of_one_code_is_told_from_what_is_refused_of_all(play):
+    server, remote = play(MARK)
+    model = remote.describe("segmenter")
+    for status in (400, 401, 403, 404, 409, 413, 500, 507):
+        server.instead = [status]
+        with pytest.raises(ServerError) as refused:
+            remote.segment(model, CODE)
+        assert isinstance(refused.value, RefusedError) == (status in (400, 409, 413, 500)), status
+    server.instead = [500]
+    with pytest.raises(ServerError) as refused:
+        remote.describe("segmenter")
+    assert not isinstance(refused.value, RefusedError)
 
 
 def answered(maps=None, name="maps", request="", **headers):
@@ -199,3 +220,14 @@ def test_a_certificate_counts_only_from_an_authority_that_is_trusted(tls, tmp_pa
     (tmp_path / "other.pem").write_text("nothing")
     with pytest.raises(RemnantError, match="holds no certificates"):
         Remote("https://localhost", trusted=tmp_path / "other.pem")
+
+
+def test_a_plain_address_of_a_server_with_tls_is_told_at_once(tls, tmp_path):
+    port = tls(trustme.CA().issue_cert("127.0.0.1"))
+    with pytest.raises(ServerError, match=rf"http://127\.0\.0\.1:{port} speaks TLS; give the address as https://\.$"):
+        Remote(f"http://127.0.0.1:{port}", wait=nowhere).describe("segmenter")
+    # A proxy answers such a request; one without TLS may refuse another.
+    refusing = httpx.MockTransport(lambda request: httpx.Response(400, stream=httpx.ByteStream(b"plain HTTP")))
+    for at, sentence in ((port, "speaks TLS"), (1, "refuses the request")):
+        with pytest.raises(ServerError, match=sentence):
+            Remote(f"http://127.0.0.1:{at}", transport=refusing, wait=nowhere).describe("segmenter")

@@ -1,6 +1,7 @@
 """How a server is reached: over which addresses, with whose certificates, how often."""
 
 import random
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,11 +19,16 @@ TRIES = 6
 # Statuses after which the same request may succeed.
 PASSING = {408, 429, 502, 503, 504}
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+HANDSHAKE_S = 5.0
 Result = TypeVar("Result")
 
 
 class ServerError(RemnantError):
     """What a server is to blame for, or the way to it, and no scan."""
+
+
+class RefusedError(ServerError):
+    """A server that does not take this one code, or answers nonsense to it, however often it is sent; it may take others."""
 
 
 class AwayError(ServerError):
@@ -123,3 +129,19 @@ def whether_certificate(error: BaseException) -> str:
             return "does not speak TLS as it should; check the address, and whether it is http or https"
         cause = cause.__cause__ or cause.__context__
     return ""
+
+
+def whether_scheme(url: str) -> str:
+    """What is wrong with a plain `url` that broke off or refused what came, after the address, where TLS is spoken there; empty
+    for another failure. Nothing but the handshake is sent, and nothing that is heard is trusted.
+    """
+    at = httpx.URL(url)
+    if at.scheme != "http":
+        return ""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((at.host, at.port or 80), HANDSHAKE_S) as opened, context.wrap_socket(opened):
+            return "speaks TLS; give the address as https://"
+    except OSError:  # of TLS, too
+        return ""

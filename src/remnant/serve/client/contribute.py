@@ -13,6 +13,7 @@ from remnant.cohort.case import Case, Cohort, LabelScheme
 from remnant.cohort.volume import volume_files
 from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Client
+from remnant.serve.client.contributions import give
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.remote import Remote
 from remnant.serve.protocol import Metadata
@@ -56,7 +57,7 @@ def contribute(
                 else:
                     entry = outbox.find(scan) if pair is None else outbox.put(scan, key_of(case.patient), *pair)
                     if entry is not None and not entry.sent:
-                        remote.contribute(described, entry.id, *outbox.read(entry))
+                        give(remote, described, entry.id, *outbox.read(entry))
                         outbox.sent(entry)
                 task.advance("contributed")
         total = len(outbox)

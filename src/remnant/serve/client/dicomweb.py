@@ -31,6 +31,7 @@ from remnant.serve.client.connection import (
     persevered,
     seconds,
     whether_certificate,
+    whether_scheme,
 )
 from remnant.serve.client.rules import KEYWORDS, Rule
 
@@ -171,13 +172,15 @@ class Archive:
             except (RemnantError, PassingError):
                 raise
             except requests.HTTPError as error:
+                if error.response.status_code == 400 and (problem := whether_scheme(self.url)):
+                    raise ServerError(f"{self.url} {problem}.") from None
                 raise self._refused(error.response) from None
             except requests.Timeout:
                 raise PassingError("does not answer in time") from None
             except requests.TooManyRedirects:
                 raise ServerError(f"{self.url} sends elsewhere; give that address.") from None
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-                if problem := whether_certificate(error):
+                if problem := whether_certificate(error) or whether_scheme(self.url):
                     raise ServerError(f"{self.url} {problem}.") from None
                 raise PassingError("cannot be reached, or broke the connection off") from None
             except OSError as error:

@@ -3,14 +3,13 @@
 Every request has the same headers, whoever sends it: no name of a machine, no version, nothing of the environment.
 """
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -18,25 +17,26 @@ import numpy as np
 from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import require_file
 from remnant.base.progress import say
-from remnant.base.texts import short
 from remnant.cohort.case import MOST_CLASSES
+from remnant.serve.client.answers import MOST_SAID, read_body, refusal
 from remnant.serve.client.connection import (
     PASSING,
     PassingError,
+    RefusedError,
     ServerError,
     check_url,
     context_of,
     persevered,
     seconds,
     whether_certificate,
+    whether_scheme,
 )
-from remnant.serve.protocol import CODE, LABELS, MAPS, Answer, Metadata, Packed, Request, Tensor, packed, unpacked
+from remnant.serve.protocol import CODE, MAPS, Answer, Metadata, Packed, Request, Tensor, packed, unpacked
 from remnant.serve.protocol import HEADER_LENGTH as LENGTH
 
 HEADERS = {"User-Agent": "remnant", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "keep-alive"}
 # A segmenter on a processor takes minutes a head, and others may be before it.
 TIMEOUT = httpx.Timeout(connect=10, read=600, write=120, pool=10)
-MOST_SAID = 2**20  # bytes of an answer without tensors
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Remote:
 
     def describe(self, model: str) -> Metadata:
         """What a model says of itself; raises `ServerError` where there is no such model, or no answer that says it."""
-        body, _ = self._ask("GET", _path(model), None, MOST_SAID)
-        with self._understood():
+        body, _ = self.ask("GET", _path(model))
+        with self.understood():
             found = Metadata.read(body)
             if not found.mark and self._described is not None:
                 if (found.inputs, found.outputs) != (self._described.inputs, self._described.outputs):
@@ -112,64 +112,55 @@ class Remote:
     def segment(self, model: Metadata, code: np.ndarray) -> Segmented:
         """What a model makes of a code, float16 (1, x, y, z).
 
-        Raises `ServerError` where the server refuses, or stays away after several tries, and for an answer to something else.
+        Raises `ServerError` as `ask` does, and `RefusedError` for an answer to something else.
         """
         asked = Request((Tensor(CODE, code),), str(uuid.uuid4()), {"mark": model.mark}, {MAPS: True})
         sent = packed(asked)
         shape = (len(model.classes), *code.shape[1:])
         most = MOST_SAID + 2 * int(np.prod(shape))
-        body, headers = self._ask("POST", f"{_path(model.name)}/infer", sent, most)
-        with self._understood():
+        body, headers = self.ask("POST", f"{_path(model.name)}/infer", sent, most)
+        with self.understood(RefusedError):
             answer = unpacked(Answer, body, headers.get(LENGTH))
             maps = next((tensor.array for tensor in answer.tensors if tensor.name == MAPS), None)
             if maps is None or maps.shape != shape or maps.dtype.kind != "f" or answer.id not in (None, asked.id):
                 raise RemnantError(f"no maps of shape {shape} for this request.")
         return Segmented(maps, answer.version, asked.id or "", len(sent.body), len(body))
 
-    def contribute(self, model: Metadata, contribution: str, code: np.ndarray, labels: np.ndarray) -> bool:
-        """Give a model a code float16 (1, x, y, z) with its labels uint8 (x, y, z) under an id; whether it is new there.
-
-        The same again changes nothing. Raises `ServerError` as `segment` does.
-        """
-        sent = packed(Request((Tensor(CODE, code), Tensor(LABELS, labels)), parameters={"mark": model.mark}))
-        path = f"/v1/models/{quote(model.name, safe='')}/contributions/{contribution}"
-        body, _ = self._ask("PUT", path, sent, MOST_SAID)
-        with self._understood():
-            try:
-                answer = json.loads(body)
-                if answer["id"] == contribution:
-                    return bool(answer["new"])
-            except (ValueError, KeyError, TypeError, RecursionError):
-                pass
-            raise RemnantError("it does not say what it kept.")
-
     @contextmanager
-    def _understood(self) -> Iterator[None]:
-        """What is wrong with an answer, in words of whose it is."""
+    def understood(self, kind: type[ServerError] = ServerError) -> Iterator[None]:
+        """What is wrong with an answer, as a `kind` in words of whose it is."""
         try:
             yield
         except RemnantError as error:
             said = str(error).split(";")[0].removesuffix(".")
-            raise ServerError(
+            raise kind(
                 f"{self.url} answers what a segmenter does not ({said}); check the address and the model."
             ) from None
 
-    def _ask(self, method: str, path: str, sent: Packed | None, most: int) -> tuple[bytes, Mapping[str, str]]:
-        """The body and headers of an answer of at most `most` bytes; what passes is waited for."""
+    def ask(
+        self, method: str, path: str, sent: Packed | None = None, most: int = MOST_SAID
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The body and headers of an answer of at most `most` bytes; what passes is waited for.
+
+        Raises `ServerError` where the server refuses, or stays away after several tries; `RefusedError` where it refuses `sent`.
+        """
         return persevered(self.url, lambda: self._once(method, path, sent, most), self._wait, self._tell)
 
     def _once(self, method: str, path: str, sent: Packed | None, most: int) -> tuple[bytes, Mapping[str, str]]:
         content, headers = (None, {}) if sent is None else (sent.body, sent.headers)
         try:
             with self._http.stream(method, self.url + path, content=content, headers=headers) as answer:
-                body = _read(answer, most)
+                body = read_body(answer, most)
         except httpx.TimeoutException:
             raise PassingError("does not answer in time") from None
         except httpx.TransportError as error:
             if problem := whether_certificate(error):
                 raise ServerError(f"{self.url} {problem}.") from None
-            reached = "cannot be reached" if isinstance(error, httpx.ConnectError) else "broke the connection off"
-            raise PassingError(reached) from None
+            if isinstance(error, httpx.ConnectError):
+                raise PassingError("cannot be reached") from None
+            if problem := whether_scheme(self.url):
+                raise ServerError(f"{self.url} {problem}.") from None
+            raise PassingError("broke the connection off") from None
         if body is None:
             raise ServerError(
                 f"{self.url} answers with more than {most:,} bytes, or packed ones; is it `remnant serve`?"
@@ -180,23 +171,10 @@ class Remote:
             raise PassingError(
                 f"is busy or away ({answer.status_code})", seconds(answer.headers.get("Retry-After", ""))
             )
-        raise ServerError(self._refused(answer.status_code, path, body))
-
-    def _refused(self, status: int, path: str, body: bytes) -> str:
-        model = path.split("/")[3]
-        if status == 401:
-            return f"{self.url} does not know the token, or it has expired; ask whoever runs the server for another."
-        if status == 403:
-            return f"The token for {self.url} does not allow this; ask whoever runs the server for one that does."
-        if status == 404 and path.startswith("/v1/"):
-            return f"{self.url} takes no contributions to {short(unquote(model))!r}; ask whoever runs it for --store."
-        if status == 507:
-            return f"{self.url} has no room for more ({_said(body)})."
-        if status == 404:
-            return f"{self.url} has no model named {short(unquote(model))!r}; give --model as the server names it."
-        if 300 <= status < 400:
-            return f"{self.url} sends elsewhere ({status}), and a code goes where it was told alone; give that address."
-        return f"{self.url} refuses the request ({status}: {_said(body)}); check that both sides are of one version."
+        if answer.status_code == 400 and (problem := whether_scheme(self.url)):
+            raise ServerError(f"{self.url} {problem}.")
+        token = "Authorization" in self._http.headers
+        raise refusal(self.url, path, answer.status_code, body, token=token, code=sent is not None)
 
 
 def _described(path: Path) -> Metadata:
@@ -214,23 +192,3 @@ def _described(path: Path) -> Metadata:
 
 def _path(model: str) -> str:
     return f"/v2/models/{quote(model, safe='')}"
-
-
-def _read(answer: httpx.Response, most: int) -> bytes | None:
-    """The body; None where it is longer than `most` bytes, or compressed, and might unpack to any length."""
-    if answer.headers.get("Content-Encoding", "identity") != "identity":
-        return None
-    body = bytearray()
-    for part in answer.iter_raw():
-        body += part
-        if len(body) > most:
-            return None
-    return bytes(body)
-
-
-def _said(body: bytes) -> str:
-    """The sentence of a refusal, a stranger's."""
-    try:
-        return short(json.loads(body)["error"], 200)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "it does not say why"
