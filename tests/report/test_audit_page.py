@@ -139,9 +139,11 @@ def test_the_forest_has_every_auc_and_the_controls_below():
     assert [row["kind"] for row in rows] == ["finding", "finding", "control", "control"]
     assert [row["outcome"] for row in rows] == ["exposed", "not shown", "passed", "passed"]
     few = forest_rows(audit_results(controls=[control(passed=None), control(passed=False)]))
-    assert [row["outcome"] for row in few[-2:]] == ["too few patients", "failed"]
+    assert [row["outcome"] for row in few[-2:]] == ["cannot tell", "failed"]
     open_ones = forest_rows(audit_results(controls=[control("planted", None), control("fit", value=None)]))
     assert [row["outcome"] for row in open_ones[2:]] == ["cannot tell"]
+    # Labels that are all alike are no want of patients.
+    assert [row["outcome"] for row in control_rows([control("fit", None, value=None, n=144)])] == ["cannot tell"]
 
 
 def test_the_fit_of_the_members_stands_beside_the_other_controls():

@@ -293,9 +293,9 @@ def test_few_planted_patients_are_not_counted_anywhere():
 
 
 def test_a_small_group_and_its_complement_become_bounds():
-    cohort = {"patients": 64, "members": 4, "non_members": 60, "images": 5, "unit": "patient"}
+    cohort = {"patients": 64, "members": 4, "non_members": 60, "images": 5, "folds": 5, "unit": "patient"}
     told = told_outside(audit_results(cohort=cohort)).cohort
-    assert told == {"patients": 64, "members": "<10", "non_members": ">54", "images": 5, "unit": "patient"}
+    assert told == {"patients": 64, "members": "<10", "non_members": ">54", "images": 5, "folds": 5, "unit": "patient"}
 
 
 def test_too_few_patients_leave_nothing():

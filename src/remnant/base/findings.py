@@ -82,7 +82,7 @@ class Finding(ResultsPart):
 
 
 class Control(ResultsPart):
-    """A measurement whose answer is known if all is as it should be; `passed` None where too few patients can tell.
+    """A measurement whose answer is known if all is as it should be; `passed` None where it cannot tell.
 
     `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
     not distinguish them. `planted`: what was made to leak must be found. `recipe`: whether the attack distinguishes who trained

@@ -22,8 +22,6 @@ CONTROLS = {
     "recipe": "the same training",
     "fit": "fit of the members",
 }
-# What one says that neither passed nor failed.
-SILENT = {"recipe": "nothing seen", "planted": "cannot tell"}
 
 
 def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
@@ -174,5 +172,6 @@ def control_name(control: Control) -> str:
 
 
 def control_outcome(control: Control) -> str:
-    """Whether it passed, in words."""
-    return {True: "passed", False: "failed", None: SILENT.get(control.kind, "too few patients")}[control.passed]
+    """Whether it passed, in words; why one cannot tell, too few patients or labels that are all alike, its sentence says."""
+    silent = "nothing seen" if control.kind == "recipe" else "cannot tell"
+    return {True: "passed", False: "failed", None: silent}[control.passed]

@@ -19,7 +19,7 @@ from remnant.report.withheld import control_told, finding_told, of_few, of_few_v
 from remnant.report.withheld_tables import balance_told, curves_told, row_told
 
 FEWEST = 3  # patients a cell: with two, each of them knows the other by what is told of both
-NO_PATIENTS = {"images", "scans", "rows"}  # what of a cohort counts something else
+NO_PATIENTS = {"images", "scans", "rows", "folds"}  # what of a cohort counts something else
 
 
 def make_egress(run: Path) -> Path:

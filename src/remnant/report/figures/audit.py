@@ -23,7 +23,6 @@ RULINGS = {"outside": (CHANCE, "D", True), "within": ("#1f5f4a", "o", True), "ca
 CONTROLS = {
     "passed": (INK, "s", True),
     "failed": (CHANCE, "s", True),
-    "too few patients": (PUBLISHED, "s", False),
     "nothing seen": (INK, "s", False),
     "cannot tell": (PUBLISHED, "s", False),
 }
