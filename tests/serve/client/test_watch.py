@@ -1,5 +1,6 @@
 """An archive that a test plays, watched: each series once, whatever happens in between."""
 
+import json
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -7,15 +8,16 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pydicom
 import pytest
 from tests.serve.client.played import by_brightness
 
 from remnant.defenses.privacynet.networks import load_client
-from remnant.serve.client.connection import AwayError, ServerError
+from remnant.serve.client.connection import TRIES, AwayError, ServerError
 from remnant.serve.client.dicomweb import Listed, NotTakenError
 from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue
-from remnant.serve.client.watch import QUEUE, RESULTS, Watch
+from remnant.serve.client.watch import ASIDE, QUEUE, RESULTS, Watch
 
 
 class Played:
@@ -123,6 +125,72 @@ def test_a_series_that_is_no_scan_is_set_aside_once_and_holds_nobody_up(watch, h
         assert "lacks 1 slice" in queue.of(UNFIT)[0].why
 
 
+def aside(watch):
+    """What the list of those set aside says."""
+    return json.loads((watch.folder / ASIDE).read_text())
+
+
+def test_what_is_set_aside_stands_in_a_list_and_is_told_at_each_start(watch, head):
+    made, _, said = watch
+    made.source.folders["2"] = head((0, 0, 8.0), "zq-a")
+    assert start(made, 0.0) == {"2": ARRIVING} and not (made.folder / ASIDE).exists()
+    path, held = last_of(made.source.folders["2"])
+    other, _ = last_of(made.source.folders["2"])
+    path.write_bytes(held)  # one before the last lacks
+    start(made, 61.0, 130.0)
+    (one,) = aside(made)
+    assert (one["number"], one["study"], one["series"], one["images"]) == (1, "1", "2", 19)
+    assert "lacks 1 slice" in one["why"] and (made.folder / ASIDE).stat().st_mode & 0o077 == 0
+    (made.folder / ASIDE).write_text("damaged")
+    start(made, 140.0)
+    assert said[1:] == [
+        f"remnant: 1 series is set aside, with why in {made.folder / ASIDE}; start with --again to try once more."
+    ]
+    assert aside(made) == [one]
+    other.write_bytes(held)
+    start(made, 150.0)
+    assert aside(made) == []  # it is on its way again
+
+
+def test_a_code_that_the_segmenter_refuses_for_ever_holds_up_no_other(watch, head):
+    made, server, said = watch
+    made.source.folders |= {"2": head((0, 0, 8.0), "zq-a"), "3": head((0, 0, 8.0), "zq-b")}
+    server.instead = [(200, server.described().model_dump_json().encode()), 400]
+    assert start(made, 0.0, 61.0, 130.0) == {"2": UNFIT, "3": STORED}
+    assert "series 1 of the queue is set aside" in said[0] and "refuses the request (400: So it is)" in said[0]
+    assert aside(made)[0]["series"] == "2" and start(made, 200.0) == {"2": UNFIT, "3": STORED}
+    assert start(replace(made, again=True), 300.0) == {"2": STORED, "3": STORED} and aside(made) == []
+
+
+def test_a_segmenter_that_refuses_one_after_another_is_rather_at_fault_itself(watch, head):
+    made, server, _ = watch
+    one = head((0, 0, 8.0), "zq-a")
+    made.source.folders |= dict.fromkeys("23456", one)
+    described = (200, server.described().model_dump_json().encode())
+    server.instead = [described, 500, described, 500]
+    start(made, 0.0, 61.0)
+    server.instead = [described, 500] * 3
+    made.source.folders |= dict.fromkeys("789", one)
+    with pytest.raises(ServerError, match=r"refused 3 series one after another, .*set-aside.json; .*--again"):
+        start(made, 100.0, 200.0)
+    assert len(aside(made)) == 5
+    assert set(start(replace(made, again=True), 300.0).values()) == {STORED}
+
+
+def test_a_series_that_brings_the_segmenter_down_comes_after_the_others(watch, head):
+    made, server, said = watch
+    made.source.folders |= {"2": head((0, 0, 8.0), "zq-a"), "3": head((0, 0, 8.0), "zq-b")}
+    described = (200, server.described().model_dump_json().encode())
+    server.instead = [described, *[httpx.ReadError("cut off")] * TRIES]
+    with Queue(made.folder / QUEUE) as queue:
+        made.begin(queue)
+        made.once(queue, 0.0)
+        with pytest.raises(AwayError):
+            made.once(queue, 61.0)
+        made.once(queue, 62.0)
+    assert said == [f"remnant: series {number} of the queue is segmented and stored." for number in (2, 1)]
+
+
 def last_of(folder):
     """The last slice of a series, and its bytes, which is gone from there."""
     path = max(folder.iterdir(), key=lambda one: pydicom.dcmread(one).InstanceNumber)
@@ -137,8 +205,9 @@ def test_an_unfit_series_is_tried_again_when_more_of_it_comes_or_when_told_so(wa
     lacking = sorted(folder.iterdir(), key=lambda one: pydicom.dcmread(one).InstanceNumber)[7]
     held = lacking.read_bytes()
     lacking.unlink()
-    assert start(made, 0.0, 61.0, 130.0) == start(made, 200.0, 300.0) == {"2": UNFIT} and len(said) == 1
-    assert start(replace(made, again=True), 400.0) == {"2": UNFIT} and len(said) == 2
+    assert start(made, 0.0, 61.0, 130.0) == start(made, 200.0, 300.0) == {"2": UNFIT}
+    assert [("is set aside: " in line) for line in said] == [True, False]
+    assert start(replace(made, again=True), 400.0) == {"2": UNFIT} and "is set aside: " in said[2]
     lacking.write_bytes(held)
     assert start(made, 500.0) == {"2": ARRIVING} and start(made, 561.0) == {"2": STORED} and len(server.sent) == 1
 

@@ -1,8 +1,8 @@
 """What a client that watches an archive knows of each series, in SQLite, so that a kill at any moment loses and doubles none.
 
 A series is `arriving` until its number of instances has settled; `made` when its result lies on the disk, `stored` when the
-archive has that, `refused` where the archive does not take that one, and `unfit` where it is no scan that can be segmented. An
-unfit one of which more comes is `arriving` again: what it lacked may be there.
+archive has that, `refused` where the archive does not take it, and `unfit` where it is no scan that can be segmented, or the
+segmenter does not take its code. An unfit one of which more comes is `arriving` again: what it lacked may be there.
 """
 
 from dataclasses import dataclass

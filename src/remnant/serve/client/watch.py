@@ -1,26 +1,33 @@
 """Series of an archive segmented as they come, each once: `remnant client watch`.
 
-What is of one series holds up no other, and is told once: a scan that is unfit, a result that the archive does not take, a series
-of which more came after its result was stored. What a server is to blame for leaves all series in the queue: one that is away is
-asked again, and anything else stops the client with a sentence; its next start goes on.
+What is of one series holds up no other: a scan that is unfit, a code that the segmenter refuses, a result that the archive does
+not take, a series of which more came after its result was stored. It is told, and what is set aside stands in `set-aside.json`.
+What a server is to blame for leaves all series in the queue: one that is away is asked again, for another series first, and
+anything else stops the client with a sentence; its next start goes on.
 """
 
+import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
+from remnant.base.files import write_text
+from remnant.base.texts import counted
 from remnant.defenses.privacynet.networks import Client
-from remnant.serve.client.connection import AwayError, ServerError
+from remnant.serve.client.connection import AwayError, RefusedError, ServerError
 from remnant.serve.client.dicomweb import Archive, NotTakenError
 from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue, Row
 from remnant.serve.client.remote import Remote
 from remnant.serve.client.rules import Rule
 from remnant.serve.client.segment import SEG, segment_scan
 
-QUEUE, RESULTS = "queue.sqlite", "results"
+QUEUE, RESULTS, ASIDE = "queue.sqlite", "results", "set-aside.json"
+# A segmenter that refuses so many series one after another is rather at fault itself.
+MOST_REFUSED = 3
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,9 @@ class Watch:
     tell: Callable[[str], None]
     measured: str = ""
     again: bool = False
+    # By row: how often the segmenter was away, as one is that a code brings down; and which it refused since it took one.
+    _away: Counter[int] = field(default_factory=Counter, init=False, repr=False)
+    _refused: list[int] = field(default_factory=list, init=False, repr=False)
 
     def forever(self, wait: Callable[[float], None] = time.sleep) -> None:
         """Look, work, and look again after a third of `settle` until something raises."""
@@ -69,17 +79,29 @@ class Watch:
         for path in results.iterdir():
             if path not in kept:
                 shutil.rmtree(path)
+        if count := self._list(queue):
+            self.tell(
+                f"remnant: {counted(count, 'series is', 'series are')} set aside, with why in {self.folder / ASIDE}; start "
+                "with --again to try once more."
+            )
 
     def once(self, queue: Queue, now: float) -> None:
         """Store what is made, look at the archive, and segment what has settled."""
-        for row in queue.of(MADE):
-            self._store(queue, row)
-        for listed in self.source.matching(self.rules):
-            row = queue.saw(listed.study, listed.series, listed.instances, now)
-            if row.outgrown and row.settled(now, self.settle):
-                self._outgrown(queue, row)
-            elif row.state == ARRIVING and row.settled(now, self.settle):
-                self._segment(queue, row)
+        try:
+            for row in queue.of(MADE):
+                self._store(queue, row)
+            rows = [
+                queue.saw(listed.study, listed.series, listed.instances, now)
+                for listed in self.source.matching(self.rules)
+            ]
+            settled = [row for row in rows if row.settled(now, self.settle)]
+            for row in sorted(settled, key=lambda one: self._away[one.id]):
+                if row.outgrown:
+                    self._outgrown(queue, row)
+                elif row.state == ARRIVING:
+                    self._segment(queue, row)
+        finally:
+            self._list(queue)
 
     def _segment(self, queue: Queue, row: Row) -> None:
         out = self._result(row)
@@ -98,11 +120,22 @@ class Watch:
                         key=f"{row.study} {row.series} {self.client.mark} {self.model} {row.edition}",
                         edition=row.edition,
                     )
+        except AwayError:
+            self._away[row.id] += 1
+            raise
+        except RefusedError as error:
+            self._set_aside(queue, row, error)
+            self._refused.append(row.id)
+            if len(self._refused) >= MOST_REFUSED:
+                raise ServerError(
+                    f"{self.remote.url} refused {len(self._refused)} series one after another, which are set aside with why in "
+                    f"{self.folder / ASIDE}; once it is mended, start with --again."
+                ) from None
+            return
         except ServerError:
             raise
         except RemnantError as error:
-            queue.becomes(row, UNFIT, str(error))
-            self.tell(f"remnant: series {row.id} of the queue is set aside: {error}")
+            self._set_aside(queue, row, error)
             return
         if came != row.instances:
             queue.saw(row.study, row.series, came, time.time())
@@ -112,7 +145,12 @@ class Watch:
                 self.tell(f"remnant: series {row.id} of the queue waits: {why}.")
             return
         queue.becomes(row, MADE)
+        self._refused.clear()
         self._store(queue, row)
+
+    def _set_aside(self, queue: Queue, row: Row, error: RemnantError) -> None:
+        queue.becomes(row, UNFIT, str(error))
+        self.tell(f"remnant: series {row.id} of the queue is set aside: {error}")
 
     def _store(self, queue: Queue, row: Row) -> None:
         out = self._result(row)
@@ -136,6 +174,17 @@ class Watch:
             self.tell(
                 f"remnant: series {row.id} of the queue has changed: {why}; check that one, and start with --again for another."
             )
+
+    def _list(self, queue: Queue) -> int:
+        """Write what is set aside, for whoever looks after it; return how many series that is."""
+        found = [
+            {"number": row.id, "study": row.study, "series": row.series, "images": row.instances, "why": row.why}
+            for row in (*queue.of(UNFIT), *queue.of(REFUSED))
+        ]
+        text, path = json.dumps(found, indent=1) + "\n", self.folder / ASIDE
+        if text != (path.read_text(errors="replace") if path.exists() else "[]\n"):
+            write_text(path, text)
+        return len(found)
 
     def _result(self, row: Row) -> Path:
         return self.folder / RESULTS / str(row.id)
