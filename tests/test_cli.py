@@ -383,6 +383,32 @@ def test_ctrl_c_in_process_is_one_sentence(study, data, monkeypatch):
     assert (code, len(errors), printed) == (130, 1, "") and "--resume" in errors[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "goes_on", "then"),
+    [
+        ("study subbanna2021 --preset smoke --networks segnet --data DATA --out OUT", ", and --resume goes on", "add --resume"),
+        ("client watch --from U --to U --rule Modality=MR --encoder DATA --server U --queue OUT",
+         ", and the same command goes on", "start again"),
+        ("client segment DATA --encoder DATA --server U --out OUT", "", "start again"),
+    ],
+)  # fmt: skip
+def test_what_is_stopped_says_how_that_very_command_goes_on(remnant, data, tmp_path, monkeypatch, words, goes_on, then):
+    raised = KeyboardInterrupt
+
+    def stop(*given, **options):
+        raise raised
+
+    for place in ("studies.subbanna2021.study.prepare", "serve.needs.require_extra"):
+        monkeypatch.setattr(f"remnant.{place}", stop)
+    words = words.replace("DATA", str(data)).replace("OUT", str(tmp_path / "out")).split()
+    code, errors, _ = remnant(*words)
+    assert code == 130 and errors[-1] == f"remnant: stopped; nothing is half-written{goes_on}."
+    raised = OSError(28, "No space left on device", "there")
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    code, errors, _ = remnant(*words)
+    assert code == 2 and errors[-1] == f"remnant: No space left on device: there; make room, then {then}."
+
+
 def test_a_fault_has_a_code_of_its_own(study, data, monkeypatch):
     from remnant.studies.subbanna2021 import study as module
 

@@ -23,12 +23,15 @@ class RemnantError(Exception):
         super().__init__(printable(sentence))
 
 
-def disk_sentence(error: OSError) -> str:
-    """What a user can do about a full disk, a wrong path or missing rights, in one sentence; empty for any other error."""
+def disk_sentence(error: OSError, then: str = "add --resume") -> str:
+    """What a user can do about a full disk, a wrong path or missing rights, in one sentence; empty for any other error.
+
+    `then`: what to do once there is room.
+    """
     if error.errno not in NO_ROOM | WRONG_PATH:
         return ""
     place = error.filename or "the disk of the run or of the cache"
-    mend = "make room, then add --resume" if error.errno in NO_ROOM else "check the path and your rights to it"
+    mend = f"make room, then {then}" if error.errno in NO_ROOM else "check the path and your rights to it"
     return f"{os.strerror(error.errno)}: {place}; {mend}."
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import pydantic
 import typer
@@ -27,19 +27,32 @@ from remnant.cli.verdict import rescore
 
 # EX_SOFTWARE of sysexits.h.
 FAULT = 70
+OPTIONS = "remnant.options"  # where a context has the options of the command that it runs
 
 
 class _Commands(typer.core.TyperGroup):
-    """Typer ends Ctrl-C without a word."""
+    """What Ctrl-C or a disk stops is told with how that very command goes on: Typer ends Ctrl-C without a word."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
+        _, command, rest = found = super().resolve_command(ctx, args)
+        if isinstance(command, typer.core.TyperGroup) and rest:
+            command = command.get_command(ctx, rest[0])
+        ctx.meta[OPTIONS] = {one.name for one in command.params} if command else set()
+        return found
 
     def invoke(self, ctx: typer.Context) -> object:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say(
-                "remnant: stopped; nothing is half-written, and a study or an audit goes on where it was with --resume."
-            )
+            options = ctx.meta.get(OPTIONS, ())
+            goes_on = ", and --resume goes on" if "resume" in options else ", and the same command goes on"
+            say(f"remnant: stopped; nothing is half-written{goes_on if {'resume', 'queue'} & {*options} else ''}.")
             raise typer.Exit(130) from None
+        except OSError as error:
+            said = disk_sentence(error, "add --resume" if "resume" in ctx.meta.get(OPTIONS, ()) else "start again")
+            if not said:
+                raise
+            raise RemnantError(said) from None
 
 
 app = typer.Typer(
@@ -87,11 +100,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except RemnantError as error:
         say(f"remnant: {error}")
-        sys.exit(2)
-    except OSError as error:
-        if not (said := disk_sentence(error)):
-            _fault()
-        say(f"remnant: {said}")
         sys.exit(2)
     except Exception:
         _fault()
