@@ -21,6 +21,7 @@ from remnant.serve.client.connection import AwayError, ServerError
 from remnant.serve.client.contribute import contribute
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.remote import Remote
+from remnant.serve.client.withdraw import withdraw
 from remnant.serve.holdout import is_held_out
 from remnant.serve.server.app import create_app
 from remnant.serve.server.models import load_models
@@ -55,13 +56,15 @@ class Server(httpx.BaseTransport):
     def __init__(self, pair, folder):
         self.store = Store(folder)
         self.app = create_app(load_models([pair], self.store), None, self.store, write=lambda _: None)
-        self.requests, self.away, self.lost = [], 0, 0
+        self.requests, self.away, self.lost, self.refusing = [], 0, 0, []
 
     def handle_request(self, request):
         self.requests.append(request)
         if self.away and request.method == "PUT":
             self.away -= 1
             raise httpx.ConnectError("away")
+        if self.refusing and request.method == "PUT" and self.refusing.pop(0):
+            return httpx.Response(400, stream=httpx.ByteStream(b'{"error": "Not this one."}'))
         content = request.read()
 
         async def ask():
@@ -187,6 +190,109 @@ def test_a_scan_that_is_unfit_is_left_out_and_told(server, send, data, tmp_path,
         send(here, cohort=cohort)
     monkeypatch.setattr(room, "encode_case", original)
     assert send(here, cohort=cohort) == 6 and len(here.put) == 6
+
+
+def test_one_that_the_server_refuses_is_left_out_and_holds_up_no_other(server, send, tmp_path):
+    here = server()
+    here.refusing = [False, True]
+    with pytest.raises(
+        RemnantError, match=r"1 scan was left out, and the server has 5 others; .*\(400: Not this one\)"
+    ):
+        send(here)
+    assert len(files(tmp_path)) == 1 and send(here) == 6 and files(tmp_path) == []
+
+
+def test_a_server_that_refuses_one_after_another_is_left_alone(server, send):
+    here = server()
+    here.refusing = [True, True, False, True, True, True]
+    with pytest.raises(ServerError, match=r"refused 3 contributions one after another, the last so: .*Not this one"):
+        send(here)
+    assert len(here.put) == 6 and send(here) == 6
+
+
+@pytest.fixture
+def withdrawn(tmp_path):
+    """`withdrawn(server, patients, queue)`: how many contributions were withdrawn, and the versions that learned from them."""
+
+    def run(server, patients=None, queue="queue"):
+        with server.remote() as remote:
+            found = withdraw(remote, "net", tmp_path / queue, patients)
+            return found.count, found.versions
+
+    return run
+
+
+def test_a_patient_is_withdrawn_and_stays_out(server, send, withdrawn, capsys, tmp_path):
+    here = server()
+    here.away = 100
+    with pytest.raises(AwayError):
+        send(here)  # the first scan of the first patient waits in the queue
+    here.away = 0
+    assert withdrawn(here, ["zq0hk"]) == (1, ()) and files(tmp_path) == []
+    assert send(here) == 4 and len(here.store.contributions("net")) == 4
+    assert withdrawn(here, ["zq1hk", "zq1hk"]) == (2, ())
+    (kept, gone), sent = (here.store.contributions("net", deleted=deleted) for deleted in (False, True)), len(here.put)
+    assert len(kept) == 2 and len(gone) == 2 and len(list((here.store.folder / "contributions").iterdir())) == 2
+    assert send(here, agreed=lambda: pytest.fail("asked")) == 2 and len(here.put) == sent
+    assert withdrawn(here, ["zq1hk"]) == (2, ())  # again is the same
+    with pytest.raises(RemnantError, match="knows of no contribution of 1 of the patients"):
+        withdrawn(here, ["zq2hk", "zq9hk"])
+    assert len(here.store.contributions("net")) == 2
+    assert not any(b"zq" in part for one in here.requests for part in (one.content, str(one.url).encode()))
+
+
+def test_what_a_server_did_not_hear_of_is_withdrawn_by_a_repeat(server, send, withdrawn, monkeypatch):
+    here, true = server(), Server.handle_request
+    assert send(here) == 6
+    here.store.database.rows("INSERT INTO parts SELECT 'net', 2, tenant, id FROM contributions LIMIT 1")
+    left = [1]
+
+    def handle(self, request):
+        answer = true(self, request)
+        if request.method == "DELETE":
+            if not left:
+                raise httpx.ReadError("cut off")
+            left.pop()
+        return answer
+
+    with monkeypatch.context() as patch, pytest.raises(AwayError):
+        patch.setattr(Server, "handle_request", handle)
+        withdrawn(here)
+    # The second was deleted, and its answer never came.
+    assert len(here.store.contributions("net")) == 4
+    assert withdrawn(here) == (6, (2,)) and here.store.contributions("net") == []
+    assert send(here) == 0
+
+
+def test_all_is_withdrawn_also_what_the_queue_does_not_know(server, send, withdrawn, tmp_path):
+    here = server()
+    send(here)
+    assert withdrawn(here, queue="other") == (6, ()) and here.store.contributions("net") == []
+    assert send(here) == 6  # as that queue has it
+
+
+def test_the_command_withdraws(remnant, server, send, tmp_path, monkeypatch):
+    here, made = server(), httpx.Client
+    send(here)
+    monkeypatch.setattr(
+        "remnant.serve.client.remote.httpx.Client", lambda **values: made(**values | {"transport": here})
+    )
+    words = ("client", "withdraw", "--server", "http://127.0.0.1:1", "--model", "net", "--queue", tmp_path / "queue")
+    here.store.database.rows("INSERT INTO parts SELECT 'net', 2, tenant, id FROM contributions LIMIT 1")
+    for given in ((), ("--all", "--patient", "zq0hk")):
+        code, errors, _ = remnant(*words, *given)
+        assert code == 2 and errors == [
+            "remnant: Say what is to be withdrawn: either --patient, once or several times, or --all."
+        ]
+    assert remnant(*words, "--patient", "zq0hk", "--patient", "zq2hk")[::2] == (0, "4")
+    code, errors, printed = remnant(*words, "--all")
+    assert (code, printed) == (0, "6") and errors == [
+        "remnant: of the model net, 1 version learned from them and may still answer: 2; ask whoever runs the server to retrain "
+        "without them."
+    ]
+    assert here.store.contributions("net") == []
+    code, errors, _ = remnant(*words[:-1], tmp_path / "typo", "--all")
+    assert code == 2 and "does not exist" in errors[-1]
 
 
 def test_a_server_of_another_encoder_or_of_other_classes_or_without_a_store_is_told(server, send, pairs, tmp_path):

@@ -2,7 +2,7 @@ import pytest
 from tests.report.example import example_results
 
 from remnant.defenses.privacynet.networks import ENCODER
-from remnant.serve.client.measured import measured
+from remnant.serve.client.measured import measured, measured_of_labels
 
 MARK = "0123456789ab"
 
@@ -35,3 +35,19 @@ def test_what_an_evaluation_of_this_encoder_found_is_said_and_nothing_else(encod
     assert "is of another encoder: remnant protect evaluate" in measured(encoder, MARK)
     (encoder.with_name("net-evaluation") / "results.json").write_text("{}")
     assert measured(encoder, MARK).startswith("What codes of this encoder tell of a patient is not known: ")
+
+
+def test_what_was_found_by_segmentations_alone_is_read_from_the_evaluation_or_its_place_told(encoder):
+    elsewhere = "docs/results/README.md under 'From a code'"
+    assert elsewhere in measured_of_labels(encoder, MARK)
+    row = {"map_rank1_count": 5, "map_n": 17, "map": 0.863, "map_patients": 16}
+    tables = example_results().tables | {"headline": [row]}
+    write(encoder, MARK + "c" * 52, tables=tables)
+    assert measured_of_labels(encoder, MARK) == (
+        "Measured of this encoder, by segmentations alone: 5 of 17 patients' scans are found, and two visits are told from two "
+        "patients with an AUC of 0.86 (16 patients)."
+    )
+    write(encoder, MARK + "c" * 52, tables=tables, no_conclusion=["Too few."])
+    assert elsewhere in measured_of_labels(encoder, MARK)
+    write(encoder, MARK + "c" * 52, tables=tables | {"headline": [row | {"map_n": None}]})
+    assert elsewhere in measured_of_labels(encoder, MARK)

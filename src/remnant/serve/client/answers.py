@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import httpx
 
 from remnant.base.texts import short
-from remnant.serve.client.connection import RefusedError, ServerError
+from remnant.serve.client.connection import AbsentError, RefusedError, ServerError
 
 MOST_SAID = 2**20  # bytes of an answer without tensors
 
@@ -38,11 +38,13 @@ def refusal(url: str, path: str, status: int, body: bytes, *, token: bool, code:
             f"The token for {url} does not allow this ({_said(body)}); ask whoever runs the server for one that does."
         )
     elif status == 404 and path.startswith("/v1/"):
-        said = f"{url} takes no contributions to {short(unquote(model))!r}; ask whoever runs it for --store."
+        return AbsentError(
+            f"{url} takes no contributions to {short(unquote(model))!r}; ask whoever runs it for --store."
+        )
     elif status == 507:
         said = f"{url} has no room for more ({_said(body)})."
     elif status == 404:
-        said = f"{url} has no model named {short(unquote(model))!r}; give --model as the server names it."
+        return AbsentError(f"{url} has no model named {short(unquote(model))!r}; give --model as the server names it.")
     elif 300 <= status < 400:
         said = f"{url} sends elsewhere ({status}), and a code goes where it was told alone; give that address."
     else:

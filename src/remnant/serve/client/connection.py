@@ -20,11 +20,16 @@ TRIES = 6
 PASSING = {408, 429, 502, 503, 504}
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 HANDSHAKE_S = 5.0
+MOST_REFUSED = 3  # codes one after another: then the server is rather at fault itself
 Result = TypeVar("Result")
 
 
 class ServerError(RemnantError):
     """What a server is to blame for, or the way to it, and no scan."""
+
+
+class AbsentError(ServerError):
+    """A server that does not have what was asked for."""
 
 
 class RefusedError(ServerError):

@@ -6,21 +6,22 @@ from pathlib import Path
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.base.progress import Task
+from remnant.base.progress import Task, say
 from remnant.base.texts import counted, short
 from remnant.cohort.cache import key_of
 from remnant.cohort.case import Case, Cohort, LabelScheme
 from remnant.cohort.volume import volume_files
 from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Client
+from remnant.serve.client.connection import MOST_REFUSED, RefusedError, ServerError
 from remnant.serve.client.contributions import give
-from remnant.serve.client.outbox import Outbox
+from remnant.serve.client.outbox import Entry, Outbox
 from remnant.serve.client.remote import Remote
 from remnant.serve.protocol import Metadata
 
 WARNING = (
     "What you contribute are codes with their label maps, and a label map identifies its patient by itself, however well the "
-    "code hides: whoever has another scan of the patient finds it again by the anatomy. `remnant protect evaluate` measures that."
+    "code hides: whoever has another scan of the patient finds it again by the anatomy."
 )
 
 
@@ -37,7 +38,8 @@ def contribute(
     """Send each scan of a cohort with its label map to `model` once, and return how many the server has now.
 
     `folder` holds the queue: who repeats this, after a kill too, sends what is missing, as it was. `agreed` is asked before
-    anything is ever kept for this server. A scan that is unfit is left out and told at the end.
+    anything is ever kept for this server. A scan that is unfit, or that the server refuses, is left out and told at the end. A
+    patient whose contributions were withdrawn stays out.
 
     Raises `RemnantError` where nobody agreed, for a model of another encoder, grid or classes, and for unfit scans after all
     others were sent; `ServerError` as `Remote` does, which leaves the rest in the queue.
@@ -45,11 +47,16 @@ def contribute(
     scheme, described = cohort.scheme(client.preparation.scheme), remote.describe(model)
     _check(described, client, scheme, remote.url)
     unfit: list[str] = []
+    withdrawn = refused = 0
     with Outbox(folder, remote.url, model) as outbox:
         if not outbox.begun and not agreed():
             raise RemnantError("Nothing was sent; add --yes where you may and want to give these label maps away.")
         with Task("contributing", len(cohort.cases), quiet=quiet) as task:
             for case in cohort.cases:
+                if outbox.withdrawn(key_of(case.patient)):
+                    withdrawn += 1
+                    task.advance("left out")
+                    continue
                 try:
                     scan, pair = _encoded(case, scheme, client, outbox)
                 except RemnantError as error:
@@ -57,15 +64,32 @@ def contribute(
                 else:
                     entry = outbox.find(scan) if pair is None else outbox.put(scan, key_of(case.patient), *pair)
                     if entry is not None and not entry.sent:
-                        give(remote, described, entry.id, *outbox.read(entry))
-                        outbox.sent(entry)
+                        why = _refused(remote, described, entry, outbox)
+                        unfit += [why] if why else []
+                        refused = refused + 1 if why else 0
+                        if refused == MOST_REFUSED:
+                            raise ServerError(
+                                f"{remote.url} refused {refused} contributions one after another, the last so: {why}"
+                            )
                 task.advance("contributed")
         total = len(outbox)
+    if withdrawn and not quiet:
+        say(f"remnant: {counted(withdrawn, 'scan')} of patients whose contributions were withdrawn: left out.")
     if unfit:
         raise RemnantError(
             f"{counted(len(unfit), 'scan was', 'scans were')} left out, and the server has {total} others; the first: {unfit[0]}"
         )
     return total
+
+
+def _refused(remote: Remote, described: Metadata, entry: Entry, outbox: Outbox) -> str:
+    """Send what the outbox keeps; empty, or why the server does not take it."""
+    try:
+        give(remote, described, entry.id, *outbox.read(entry))
+    except RefusedError as error:
+        return str(error)
+    outbox.sent(entry)
+    return ""
 
 
 def _encoded(

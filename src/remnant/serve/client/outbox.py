@@ -3,6 +3,7 @@
 A client with a secret would encode a scan otherwise the second time, and under the same id that is another contribution.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from remnant.base.errors import foreign
+from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import atomic_path
 from remnant.serve.client.kept import Kept
 from remnant.serve.holdout import draw_id, is_held_out
@@ -22,9 +23,14 @@ TABLE = """CREATE TABLE IF NOT EXISTS contributions (
     sent INTEGER NOT NULL, PRIMARY KEY (server, model, scan))"""
 
 
+KEPT, SENT, WITHDRAWN = 0, 1, 2  # the column `sent`
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A contribution by the `id` that was drawn for it once; `sent`: the server has it."""
+    """A contribution by the `id` that was drawn for it once; `sent`: it is not to be sent, for the server has it or is to delete
+    it.
+    """
 
     id: str
     sent: bool
@@ -50,9 +56,9 @@ class Outbox(Kept):
 
     def __len__(self) -> int:
         """How many contributions the server has."""
-        return self._rows("SELECT count(*) FROM contributions WHERE server = ? AND model = ? AND sent", *self._key)[0][
-            0
-        ]
+        return self._rows(
+            "SELECT count(*) FROM contributions WHERE server = ? AND model = ? AND sent = ?", *self._key, SENT
+        )[0][0]
 
     @property
     def begun(self) -> bool:
@@ -64,6 +70,31 @@ class Outbox(Kept):
         query = "SELECT id, sent FROM contributions WHERE server = ? AND model = ? AND scan = ?"
         found = self._rows(query, *self._key, scan)
         return Entry(found[0][0], bool(found[0][1])) if found else None
+
+    def withdrawn(self, patient: str) -> bool:
+        """Whether a patient's contributions were withdrawn: then no further scan is to be sent, either."""
+        query = "SELECT 1 FROM contributions WHERE server = ? AND model = ? AND patient = ? AND sent = ? LIMIT 1"
+        return bool(self._rows(query, *self._key, patient, WITHDRAWN))
+
+    def withdraw(self, patients: Sequence[str] | None) -> list[str]:
+        """Send nothing more of these patients, or of all that it knows; return the ids of what the server may have of them.
+
+        Raises `RemnantError` where it knows nothing of one of them; then nothing is withdrawn.
+        """
+        query = "SELECT patient, id FROM contributions WHERE server = ? AND model = ?"
+        found = [row for row in self._rows(query, *self._key) if patients is None or row[0] in patients]
+        if patients is not None and (lacking := len(set(patients) - {whose for whose, _ in found})):
+            raise RemnantError(
+                f"{self.path} knows of no contribution of {lacking} of the patients to this model of this server; give names as "
+                "the cohort has them, and --server and --model as they were."
+            )
+        with self._told():
+            self._base.executemany(
+                "UPDATE contributions SET sent = ? WHERE id = ?", [(WITHDRAWN, drawn) for _, drawn in found]
+            )
+        for _, drawn in found:
+            self._file(drawn).unlink(missing_ok=True)
+        return [drawn for _, drawn in found]
 
     def put(self, scan: str, patient: str, code: np.ndarray, labels: np.ndarray) -> Entry:
         """Keep a code float16 (1, x, y, z) with labels uint8 (x, y, z) under an id of its own; durable when it returns.
@@ -93,7 +124,7 @@ class Outbox(Kept):
     def sent(self, entry: Entry) -> None:
         """The server has it: what was kept of the patient goes."""
         with self._told():
-            self._base.execute("UPDATE contributions SET sent = 1 WHERE id = ?", (entry.id,))
+            self._base.execute("UPDATE contributions SET sent = ? WHERE id = ?", (SENT, entry.id))
         with suppress(FileNotFoundError):
             self._file(entry.id).unlink()
 

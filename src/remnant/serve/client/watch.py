@@ -18,7 +18,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
 from remnant.base.texts import counted
 from remnant.defenses.privacynet.networks import Client
-from remnant.serve.client.connection import AwayError, RefusedError, ServerError
+from remnant.serve.client.connection import MOST_REFUSED, AwayError, RefusedError, ServerError
 from remnant.serve.client.dicomweb import Archive, NotTakenError
 from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue, Row
 from remnant.serve.client.remote import Remote
@@ -26,8 +26,6 @@ from remnant.serve.client.rules import Rule
 from remnant.serve.client.segment import SEG, segment_scan
 
 QUEUE, RESULTS, ASIDE = "queue.sqlite", "results", "set-aside.json"
-# A segmenter that refuses so many series one after another is rather at fault itself.
-MOST_REFUSED = 3
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,37 @@
+"""Contributions taken back: the server deletes them, and the queue sends no more of these patients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from remnant.cohort.cache import key_of
+from remnant.serve.client.contributions import delete, learned_from
+from remnant.serve.client.outbox import Outbox
+from remnant.serve.client.remote import Remote
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """How many contributions were withdrawn, and the `versions` of the model that were trained on one of them."""
+
+    count: int
+    versions: tuple[int, ...]
+
+
+def withdraw(remote: Remote, model: str, folder: Path, patients: Sequence[str] | None) -> Withdrawn:
+    """Have `model` forget what was contributed of `patients`, as the cohort names them, by the queue in `folder`; None: all that
+    it has of the token's holder.
+
+    A repeat goes on where a kill or a server that was away ended it. Raises `RemnantError` for patients of whom nothing was
+    contributed, `ServerError` as `Remote` does.
+    """
+    with Outbox(folder, remote.url, model) as outbox:
+        kept, _ = learned_from(remote, model)  # before anything is withdrawn, whether the server lets us
+        ids = set(outbox.withdraw(None if patients is None else [key_of(name) for name in patients]))
+        if patients is None:
+            ids |= set(kept)
+        # Also what it does not list: an upload that was cut off may have reached it meanwhile.
+        for one in sorted(ids):
+            delete(remote, model, one)
+    _, deleted = learned_from(remote, model)
+    return Withdrawn(len(ids), tuple(sorted({number for one in ids for number in deleted.get(one, ())})))
