@@ -225,6 +225,13 @@ def test_an_exposure_of_too_few_for_an_interval_is_told_before_controls_of_silen
     found = judged(LIMIT, [told(finding(**CLEAR)), few], (control("blind"), control("planted", None)))
     assert (found.ruling, found.finding) == ("cannot tell", 1)
     assert found.sentence.startswith("Patients are exposed: membership advantage 0.30 (margin). 8 are too few")
+    # The number beside the limit is the one beyond chance.
+    rate = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
+    few = told(finding(n=8, statistic="tpr_at_10_fpr", value=0.9, null=0.1, low=None, high=None, bound_low=None))
+    said = judged(rate, [few], SOUND).sentence
+    assert said.startswith(
+        "Patients are exposed: true positive rate at 10% FPR 0.90 (0.10 by chance, 0.80 beyond; margin)."
+    )
 
 
 def test_how_many_would_tell_is_of_the_limit_that_may_be_passed():

@@ -27,6 +27,13 @@ def test_short(text):
     assert len(short(text, 20)) <= 20 and "  " not in short(text, 20)
 
 
+def test_what_is_cut_ends_after_a_whole_word_where_that_leaves_half():
+    assert short("signed margin, mean over shifted images", 30) == "signed margin, mean over..."
+    assert short("features, of the narrowest layer", 20) == "features, of the..."
+    assert short("a pneumonoultramicroscopic one", 20) == "a pneumonoultrami..."
+    assert short("exactly twenty chars", 20) == "exactly twenty chars"
+
+
 @pytest.mark.parametrize(("number", "said"), [(0, "0 pairs"), (1, "1 pair"), (2, "2 pairs"), (1200, "1,200 pairs")])
 def test_one_is_said_in_the_singular(number, said):
     assert counted(number, "pair") == said

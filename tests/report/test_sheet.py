@@ -3,9 +3,11 @@
 import pytest
 from tests.report.example_audit import LONG, WORDLESS, audit_results, control, crowded, finding, limit
 
-from remnant.base.findings import AttackRun
+from remnant.audit.appetite import REIDENTIFICATION, Appetite
+from remnant.base.findings import AttackRun, Judged
 from remnant.report.audit_rows import with_attacks
 from remnant.report.sheet import NAME, NOTICES, REASONS, TEXT, UNTESTED, sheet_of
+from remnant.targets.seen_features import BEFORE_HEAD, NARROWEST
 
 
 def told(results):
@@ -129,6 +131,17 @@ def test_what_lies_beyond_chance_is_the_difference_of_what_is_told_and_is_told_a
     judged = [verdict.judged[1].model_copy(update={"finding": 0})]
     results = audit_results(findings=[rate], verdict=verdict.model_copy(update={"judged": judged}))
     assert sheet_of(results).limits[1]["found"] == found
+
+
+@pytest.mark.parametrize("release", REIDENTIFICATION)
+def test_words_of_the_house_are_never_cut(release):
+    asked = Appetite(release=release).limits("checkpoint")
+    features = [finding(view=view, statistic="skill_gap", null=0.0) for view in (NARROWEST, BEFORE_HEAD)]
+    for place, view in enumerate((NARROWEST, BEFORE_HEAD)):
+        judged = [Judged(limit="attribute", ruling="cannot tell", sentence="Held.", finding=place)]
+        verdict = audit_results().verdict.model_copy(update={"judged": judged})
+        rows = sheet_of(audit_results(limits=asked, findings=features, verdict=verdict)).limits
+        assert not [row for row in rows if "..." in row["origin"]] and rows[-1]["seen"] == view
 
 
 def test_origins_begin_as_sentences_do():

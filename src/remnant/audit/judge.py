@@ -90,7 +90,7 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
         return ruled("outside", strongest, against(findings[strongest], limit, "above"))
     few = [i for i in places if findings[i].outcome == "exposed" and findings[i].low is None]
     if few:
-        return ruled("cannot tell", few[0], exposed_few(findings[few[0]]))
+        return ruled("cannot tell", few[0], exposed_few(findings[few[0]], limit))
 
     def reaches(place: int) -> tuple[float, float]:
         return high[place], _excess(findings[place], findings[place].value, -math.inf)

@@ -24,12 +24,8 @@ def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     what = f"The {statistic_of(finding)} is {measured(finding, digits)}"
     if finding.low is None and side != "above":
         return f"{what}: {finding.n} patients are too few for an interval."
-    chance = ""
-    if finding.null and finding.value is not None:
-        beyond = minus(f"{beyond_chance(finding, digits)['value']:.{digits}f}")
-        chance = f"{by_chance(finding)}, {beyond} beyond; "
     return (
-        f"{what} ({chance}{seen_by(finding)}). It lies {side} the limit of "
+        f"{what} ({_chance(finding, digits)}{seen_by(finding)}). It lies {side} the limit of "
         f"{limit.value:.2f}{' beyond chance' if finding.null else ''}{ending}."
     )
 
@@ -58,10 +54,19 @@ def exposed_below(finding: Finding | None) -> str:
     return f" {what} is exposed all the same: a leak within the limit."
 
 
-def exposed_few(finding: Finding) -> str:
-    """An exposure of so few patients that no interval can be held against a limit."""
-    what = f"{statistic_of(finding)} {measured(finding)} ({seen_by(finding)})"
+def exposed_few(finding: Finding, limit: Limit) -> str:
+    """An exposure of so few patients that no interval can be held against the limit."""
+    digits = digits_beside(finding, limit.value)
+    what = f"{statistic_of(finding)} {measured(finding, digits)} ({_chance(finding, digits)}{seen_by(finding)})"
     return f"Patients are exposed: {what}. {finding.n} are too few for an interval: from {FEWEST} a group there is one."
+
+
+def _chance(finding: Finding, digits: int) -> str:
+    """What chance gives and what is found beyond it, which is the number beside the limit; empty where chance gives 0."""
+    if not finding.null or finding.value is None:
+        return ""
+    beyond = minus(f"{beyond_chance(finding, digits)['value']:.{digits}f}")
+    return f"{by_chance(finding)}, {beyond} beyond; "
 
 
 def not_surely(finding: Finding, limit: Limit) -> str:

@@ -15,10 +15,16 @@ def printable(text: str) -> str:
 
 
 def short(name: object, most: int = SHOWN) -> str:
-    """A stranger's name for a thing, as part of a sentence: at most `most` characters, blanks in a row as one."""
+    """A stranger's name for a thing, as part of a sentence: at most `most` characters, blanks in a row as one.
+
+    What is longer ends after a whole word, unless that would leave less than half.
+    """
     # Cut first: a name may have a million characters.
     text = " ".join(printable(str(name)[: 4 * most]).split())
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    if len(text) <= most:
+        return text
+    end = text.rfind(" ", most // 2, most - 2)
+    return f"{text[: end if end > 0 else most - 3].rstrip(',;:')}..."
 
 
 def counted(number: int, one: str, several: str = "") -> str:

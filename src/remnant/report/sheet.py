@@ -36,7 +36,8 @@ from remnant.report.audit_rows import (
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
-VIEW, NAME, LINE, TEXT = 46, 60, 110, 190  # characters of half a line, of a name, of a line, of two or three
+# Characters of what an attack saw, of a name, of where a limit is from, of a line, of two or three.
+VIEW, NAME, ORIGIN, LINE, TEXT = 42, 60, 70, 110, 190
 CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
@@ -191,7 +192,7 @@ def _limits(results: AuditResults) -> list[dict[str, str]]:
         {
             "name": capital(LIMITS[limit.name]),
             "value": f"{limit.value:.2f}{_before(limit, first.get(limit.name, limit))}",
-            "origin": short(capital(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", ")), NAME),
+            "origin": short(capital(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", ")), ORIGIN),
             "found": beyond(found[limit.name]) if limit.name in found else _numberless(limit.name in gone),
             "seen": short(str(found[limit.name]["seen"]), VIEW) if limit.name in found else "",
             "ruling": rulings.get(limit.name, "cannot tell"),
