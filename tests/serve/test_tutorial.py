@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,16 +15,15 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_its_commands_lead_from_a_cohort_to_a_pair_and_a_pacs(tmp_path):
-    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    shutil.copytree(REPOSITORY / "examples" / "pacs", tmp_path / "examples" / "pacs")
     text = (REPOSITORY / "docs" / "serving.md").read_text().partition("## A real installation")[0]
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 5
     # Ports that are free here, and an Orthanc on one of them.
     pacs, server = str(free_port()), str(free_port())
-    orthanc = (REPOSITORY / "examples" / "pacs" / "orthanc.json").read_text()
-    (tmp_path / "orthanc.json").write_text(orthanc.replace("8042", pacs))
-    script = "\n".join(blocks).replace("examples/pacs/orthanc.json", "orthanc.json")
-    script = script.replace("8042", pacs).replace("8443", server)
+    orthanc = tmp_path / "examples" / "pacs" / "orthanc.json"
+    orthanc.write_text(orthanc.read_text().replace("8042", pacs))
+    script = "\n".join(blocks).replace("8042", pacs).replace("8443", server)
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "remnant").write_text(f'#!/bin/sh\nexec {sys.executable} -m remnant "$@"\n')
@@ -38,5 +38,10 @@ def test_its_commands_lead_from_a_cohort_to_a_pair_and_a_pacs(tmp_path):
     made = tmp_path / "tutorial"
     assert {path.name for path in (made / "result").iterdir()} == {"labels.nii.gz", "manifest.json"}
     assert "SEG" in done.stdout or (made / "queue").is_dir()
+    assert any((made / "orthanc").iterdir())  # and nowhere else: Orthanc takes folders as seen from its configuration
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "examples", "tutorial"]
+    assert {path.name for path in (tmp_path / "examples" / "pacs").iterdir()} == {"orthanc.json", "series.py"}
+    assert (made / "token").stat().st_mode & 0o077 == 0
+    assert "2 scans of patients whose contributions were withdrawn: left out" in done.stderr
     assert "Nobody has measured" not in done.stderr  # the evaluation lies beside the encoder
     assert re.search(r"\b2\b", done.stdout), done.stdout

@@ -12,6 +12,7 @@ import pytest
 import torch
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from tests.serve.client.played import CLASSES, GRID, SECRETS, Played, by_brightness
+from tests.serve.processes import Process
 
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
@@ -177,6 +178,14 @@ def pair(scans, tmp_path_factory):
         return folder
 
     return functools.cache(make)
+
+
+@pytest.fixture
+def serving(pair):
+    """`remnant serve` of the pair, as a process."""
+    server = Process(pair())
+    yield server
+    server.kill()
 
 
 @pytest.fixture

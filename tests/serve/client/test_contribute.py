@@ -230,12 +230,12 @@ def test_a_patient_is_withdrawn_and_stays_out(server, send, withdrawn, capsys, t
     here.away = 0
     assert withdrawn(here, ["zq0hk"]) == (1, ()) and files(tmp_path) == []
     assert send(here) == 4 and len(here.store.contributions("net")) == 4
-    assert withdrawn(here, ["zq1hk", "zq1hk"]) == (2, ())
+    assert withdrawn(here, ["sub-zq1hk", "zq1hk"]) == (2, ())
     (kept, gone), sent = (here.store.contributions("net", deleted=deleted) for deleted in (False, True)), len(here.put)
     assert len(kept) == 2 and len(gone) == 2 and len(list((here.store.folder / "contributions").iterdir())) == 2
     assert send(here, agreed=lambda: pytest.fail("asked")) == 2 and len(here.put) == sent
     assert withdrawn(here, ["zq1hk"]) == (2, ())  # again is the same
-    with pytest.raises(RemnantError, match="knows of no contribution of 1 of the patients"):
+    with pytest.raises(RemnantError, match="knows of no contribution of the patient 'zq9hk'"):
         withdrawn(here, ["zq2hk", "zq9hk"])
     assert len(here.store.contributions("net")) == 2
     assert not any(b"zq" in part for one in here.requests for part in (one.content, str(one.url).encode()))

@@ -12,7 +12,7 @@ from contextlib import closing
 import numpy as np
 import pydicom
 import pytest
-from tests.serve.processes import WAIT_S, Orthanc, Process, free_port
+from tests.serve.processes import WAIT_S, Orthanc, free_port
 from tests.serve.ready import Ready
 
 from remnant.base.provenance import sha256
@@ -40,13 +40,6 @@ def orthanc(tmp_path):
     begun = Orthanc(tmp_path)
     yield begun
     begun.stop()
-
-
-@pytest.fixture
-def serving(pair):
-    server = Process(pair())
-    yield server
-    server.kill()
 
 
 def until(what, seconds=WAIT_S):

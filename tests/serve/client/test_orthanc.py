@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from tests.serve.processes import Orthanc, Process
+from tests.serve.processes import Orthanc
 
 from remnant.cohort.volume import read_labels
 from remnant.defenses.privacynet.deploy import encode_scan, labels_of
@@ -34,13 +34,6 @@ def pacs(tmp_path):
     yield make
     for one in begun:
         one.stop()
-
-
-@pytest.fixture
-def serving(pair):
-    server = Process(pair())
-    yield server
-    server.kill()
 
 
 def command(*words):

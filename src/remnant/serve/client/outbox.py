@@ -3,7 +3,7 @@
 A client with a secret would encode a scan otherwise the second time, and under the same id that is another contribution.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from remnant.base.errors import RemnantError, foreign
+from remnant.base.errors import foreign
 from remnant.base.files import atomic_path
 from remnant.serve.client.kept import Kept
 from remnant.serve.holdout import draw_id, is_held_out
@@ -76,18 +76,15 @@ class Outbox(Kept):
         query = "SELECT 1 FROM contributions WHERE server = ? AND model = ? AND patient = ? AND sent = ? LIMIT 1"
         return bool(self._rows(query, *self._key, patient, WITHDRAWN))
 
-    def withdraw(self, patients: Sequence[str] | None) -> list[str]:
-        """Send nothing more of these patients, or of all that it knows; return the ids of what the server may have of them.
+    def knows(self, patient: str) -> bool:
+        """Whether it ever had a contribution of a patient."""
+        query = "SELECT 1 FROM contributions WHERE server = ? AND model = ? AND patient = ? LIMIT 1"
+        return bool(self._rows(query, *self._key, patient))
 
-        Raises `RemnantError` where it knows nothing of one of them; then nothing is withdrawn.
-        """
+    def withdraw(self, patients: Collection[str] | None) -> list[str]:
+        """Send nothing more of these patients, or of all that it knows; return the ids of what the server may have of them."""
         query = "SELECT patient, id FROM contributions WHERE server = ? AND model = ?"
         found = [row for row in self._rows(query, *self._key) if patients is None or row[0] in patients]
-        if patients is not None and (lacking := len(set(patients) - {whose for whose, _ in found})):
-            raise RemnantError(
-                f"{self.path} knows of no contribution of {lacking} of the patients to this model of this server; give names as "
-                "the cohort has them, and --server and --model as they were."
-            )
         with self._told():
             self._base.executemany(
                 "UPDATE contributions SET sent = ? WHERE id = ?", [(WITHDRAWN, drawn) for _, drawn in found]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from remnant.base.errors import RemnantError
+from remnant.base.texts import short
 from remnant.cohort.cache import key_of
 from remnant.serve.client.contributions import delete, learned_from
 from remnant.serve.client.outbox import Outbox
@@ -27,7 +29,7 @@ def withdraw(remote: Remote, model: str, folder: Path, patients: Sequence[str] |
     """
     with Outbox(folder, remote.url, model) as outbox:
         kept, _ = learned_from(remote, model)  # before anything is withdrawn, whether the server lets us
-        ids = set(outbox.withdraw(None if patients is None else [key_of(name) for name in patients]))
+        ids = set(outbox.withdraw(None if patients is None else _known(patients, outbox)))
         if patients is None:
             ids |= set(kept)
         # Also what it does not list: an upload that was cut off may have reached it meanwhile.
@@ -35,3 +37,19 @@ def withdraw(remote: Remote, model: str, folder: Path, patients: Sequence[str] |
             delete(remote, model, one)
     _, deleted = learned_from(remote, model)
     return Withdrawn(len(ids), tuple(sorted({number for one in ids for number in deleted.get(one, ())})))
+
+
+def _known(patients: Sequence[str], outbox: Outbox) -> set[str]:
+    """Each patient as the outbox has it; raise `RemnantError` where one is unknown there."""
+    found = set()
+    for name in patients:
+        # Of BIDS the cohort has the label alone, and the folder's name is what one sees.
+        keys = (key_of(name), key_of(name.removeprefix("sub-")))
+        known = next((key for key in keys if outbox.knows(key)), None)
+        if known is None:
+            raise RemnantError(
+                f"{outbox.path} knows of no contribution of the patient {short(name)!r} to this model of this server; give the "
+                "name as the cohort has it, and --server and --model as they were."
+            )
+        found.add(known)
+    return found
