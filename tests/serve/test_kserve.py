@@ -1,5 +1,6 @@
 """The client against another implementation of the Open Inference Protocol, with its binary tensors: KServe."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from tests.serve.processes import WAIT_S, free_port
 
+import remnant
 from remnant.base.errors import RemnantError
 from remnant.defenses.privacynet.networks import load_server
 from remnant.serve.client.remote import Remote
@@ -25,9 +27,11 @@ PYTHON = Path(sys.prefix) / "kserve" / "bin" / "python"
 def url(pair, tmp_path_factory):
     assert PYTHON.exists(), "KServe is not installed; make .venv/kserve/.ready"
     port, log = free_port(), tmp_path_factory.mktemp("kserve") / "log"
-    source = Path(sysconfig.get_path("purelib"))
+    libraries = Path(sysconfig.get_path("purelib"))
+    # Remnant is installed for the other interpreter alone.
+    own = os.environ | {"PYTHONPATH": str(Path(remnant.__file__).parents[1])}
     with log.open("w") as out:
-        process = subprocess.Popen([PYTHON, SCRIPT, pair(), str(port), source], stdout=out, stderr=out)
+        process = subprocess.Popen([PYTHON, SCRIPT, pair(), str(port), libraries], stdout=out, stderr=out, env=own)
     deadline = time.monotonic() + WAIT_S
     while True:
         try:
