@@ -87,7 +87,7 @@ def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str], notes: S
         print(f"{number}. {said}")
     if faults:
         raise typer.Exit(2)
-    print(f"{folder} can be audited{', and would clear nobody so' if doubts else ''}.")
+    print(f"{folder} can be audited{', but could not be found within the risk appetite' if doubts else ''}.")
     raise typer.Exit(EXIT_CODES["cannot tell"] if doubts else 0)
 
 
