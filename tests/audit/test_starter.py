@@ -139,6 +139,9 @@ def test_a_checkpoint_that_no_library_builds_leaves_build_to_its_owner(tmp_path)
         tmp_path, known
     )
     assert "a.pt: a network that Remnant does not know" in target_text(known)
+    # What is filled in is not asked for again.
+    assert "return it; its weights are named in audit.toml." in target_text(known)
+    assert "return it, and name the weights in audit.toml" in target_text()
 
 
 def test_a_name_of_a_file_writes_no_code(tmp_path):

@@ -71,10 +71,13 @@ def settings_text(folder: Path, known: Known | None = None) -> str:
 def target_text(known: Known | None = None) -> str:
     """target.py with its one or two places to fill in."""
     whole = bool(known and known.build)
+    weights = (
+        "; its weights are named in audit.toml" if known else ", and name the weights in audit.toml, or load them here"
+    )
     said = "" if known is None else "".join(f"\n    # {sentence}" for sentence in known.said)
     return TARGET.format(
         title="The patients of this audit" if whole else "The network and the patients of this audit",
-        build="" if whole else BUILD_FUNCTION.format(build=BUILD, known=said),
+        build="" if whole else BUILD_FUNCTION.format(build=BUILD, weights=weights, known=said),
         last="" if whole else " 2 of 2",
         data=DATA,
         shape=(known and known.shape) or "float32 (channels, x, y) or (channels, x, y, z), no batch",

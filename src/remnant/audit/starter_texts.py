@@ -96,7 +96,7 @@ def data():
 BUILD_FUNCTION = '''
 def build():
     """The network without its weights; `checkpoint` in audit.toml names their file."""
-    # TODO 1 of 2: return it, and name the weights in audit.toml, or load them here.{known}
+    # TODO 1 of 2: return it{weights}.{known}
     raise NotImplementedError("{build}: return your torch.nn.Module")
 
 '''
