@@ -180,7 +180,10 @@ def test_what_is_wrong_with_several_items_is_told_in_one_round(folder, remnant):
     assert patient.startswith("1. Item 1 of data()") and patient.endswith("one person's. So it is with 2 more items.")
     assert member.startswith("2. Item 3 of data()") and "has the member 'yes'" in member
     assert age.startswith("3. Item 3 of data()") and age.endswith("So it is with 1 more item.")
-    with pytest.raises(RemnantError, match=r"has no patient.*has the member 'yes'.*has the age 'old'"):
+    with pytest.raises(
+        RemnantError,
+        match=r"Items have 3 faults: \(1\) .*has no patient.* \(2\) .*has the member 'yes'.*has the age 'old'",
+    ):
         material(path)
     # Each item may take long: no more are read than tell what is wrong.
     read = []

@@ -14,7 +14,8 @@ class ItemFaultsError(RemnantError):
     """Faults of items, each different one a sentence of `sentences`."""
 
     def __init__(self, sentences: list[str]) -> None:
-        super().__init__(" ".join(sentences))
+        together = " ".join(f"({number}) {one}" for number, one in enumerate(sentences, 1))
+        super().__init__(f"Items have {len(sentences)} faults: {together}" if len(sentences) > 1 else sentences[0])
         self.sentences = tuple(sentences)
 
 
