@@ -35,7 +35,8 @@ def test_what_passes_is_waited_for_and_told(play):
     assert len({request.content for request in server.sent}) == 1 and len(server.sent) == 6
     first, *others = server.pauses
     assert first == 47 and all(2**n / 2 <= pause <= 2**n for n, pause in enumerate(others, 1))
-    assert "busy or away (503); trying again in 47 s" in server.told[0] and "broke the connection off" in server.told[4]
+    assert "busy or away (503); trying again in 47 s" in server.told[0]
+    assert "busy or away (429: So it is); trying" in server.told[2] and "broke the connection off" in server.told[4]
 
 
 def test_a_server_that_stays_away_is_given_up(play):

@@ -11,7 +11,7 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.serve.holdout import SHARE, draw_id, is_held_out
 from remnant.serve.server import store as room
-from remnant.serve.server.database import Database, StoreError
+from remnant.serve.server.database import Database, NoRoomError, StoreError
 from remnant.serve.server.refusal import RefusalError
 from remnant.serve.server.store import Store
 
@@ -177,3 +177,17 @@ def test_the_share_that_is_held_out_is_a_function_of_the_id():
         "00000000-0000-4000-8000-000000000003"
     )
     assert all(is_held_out(draw_id(side)) is side for side in (True, False) * 20)
+
+
+def test_on_a_full_disk_a_contribution_is_deleted_by_the_room_that_its_file_makes(store, code, labels, monkeypatch):
+    store.add("a", "net", ONE, code, labels)
+    files, writing = store.folder / "contributions", store.database.writing
+
+    def full():
+        if any(files.iterdir()):
+            raise NoRoomError("It is full.")
+        return writing()
+
+    monkeypatch.setattr(store.database, "writing", full)
+    assert store.delete("a", "net", ONE) == () and store.contributions("net") == []
+    assert store.delete("a", "net", ONE) is None and not any(files.iterdir())

@@ -32,30 +32,30 @@ def refusal(url: str, path: str, status: int, body: bytes, *, token: bool, code:
     if status == 401 and not token:
         said = f"{url} wants a token; give --token-file."
     elif status == 401:
-        said = f"{url} does not take the token ({_said(body)}); ask whoever runs the server for another."
+        said = f"{url} does not take the token ({said_in(body)}); ask whoever runs the server for another."
     elif status == 403:
         said = (
-            f"The token for {url} does not allow this ({_said(body)}); ask whoever runs the server for one that does."
+            f"The token for {url} does not allow this ({said_in(body)}); ask whoever runs the server for one that does."
         )
     elif status == 404 and path.startswith("/v1/"):
         return AbsentError(
             f"{url} takes no contributions to {short(unquote(model))!r}; ask whoever runs it for --store."
         )
     elif status == 507:
-        said = f"{url} has no room for more ({_said(body)})."
+        said = f"{url} has no room for more ({said_in(body)})."
     elif status == 404:
         return AbsentError(f"{url} has no model named {short(unquote(model))!r}; give --model as the server names it.")
     elif 300 <= status < 400:
         said = f"{url} sends elsewhere ({status}), and a code goes where it was told alone; give that address."
     else:
-        said = f"{url} refuses the request ({status}: {_said(body)}); check that both sides are of one version."
+        said = f"{url} refuses the request ({status}: {said_in(body)}); check that both sides are of one version."
         return RefusedError(said) if code else ServerError(said)
     return ServerError(said)
 
 
-def _said(body: bytes) -> str:
-    """The sentence of a refusal."""
+def said_in(body: bytes, otherwise: str = "it does not say why") -> str:
+    """The sentence of a refusal, without its end."""
     try:
         return short(json.loads(body)["error"], 200).removesuffix(".")
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "it does not say why"
+        return otherwise

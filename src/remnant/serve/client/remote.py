@@ -18,7 +18,7 @@ from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import require_file
 from remnant.base.progress import say
 from remnant.cohort.case import MOST_CLASSES
-from remnant.serve.client.answers import MOST_SAID, read_body, refusal
+from remnant.serve.client.answers import MOST_SAID, read_body, refusal, said_in
 from remnant.serve.client.connection import (
     PASSING,
     PassingError,
@@ -168,9 +168,8 @@ class Remote:
         if answer.status_code in (200, 201):
             return body, answer.headers
         if answer.status_code in PASSING:
-            raise PassingError(
-                f"is busy or away ({answer.status_code})", seconds(answer.headers.get("Retry-After", ""))
-            )
+            why = ": ".join(filter(None, (str(answer.status_code), said_in(body, ""))))
+            raise PassingError(f"is busy or away ({why})", seconds(answer.headers.get("Retry-After", "")))
         if answer.status_code == 400 and (problem := whether_scheme(self.url)):
             raise ServerError(f"{self.url} {problem}.")
         token = "Authorization" in self._http.headers

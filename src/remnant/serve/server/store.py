@@ -160,8 +160,19 @@ class Store:
 
     def delete(self, tenant: str, model: str, contribution: str) -> tuple[int, ...] | None:
         """Forget a tenant's contribution, and return the versions that were trained on it; None where there is none such."""
+        key = (tenant, model, contribution)
+        try:
+            return self._delete(*key)
+        except NoRoomError:
+            # The file is to go anyway, and makes the room that its row needs.
+            for (name,) in self.database.rows(
+                "SELECT file FROM contributions WHERE tenant = ? AND model = ? AND id = ? AND deleted IS NULL", *key
+            ):
+                (self._files / name).unlink(missing_ok=True)
+            return self._delete(*key)
+
+    def _delete(self, *key: str) -> tuple[int, ...] | None:
         with self.database.writing() as base:
-            key = (tenant, model, contribution)
             where = "WHERE tenant = ? AND model = ? AND id = ?"
             row = base.execute(f"SELECT file FROM contributions {where} AND deleted IS NULL", key).fetchone()
             if row is None:
