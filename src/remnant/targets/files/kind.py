@@ -63,7 +63,7 @@ def kind_of_file(path: Path) -> Kind:
             raise RemnantError(f"{path} is {what}; {mend}.")
     if head[:4] == b"PK\x03\x04":
         # Its directory is at the end. Said here, before PyTorch is imported, which takes seconds.
-        if not zipfile.is_zipfile(path):
+        if not _whole_zip(path):
             raise RemnantError(f"{path} is a zip archive that is cut off or damaged; copy or download it again.")
         return "zip"
     if head[0] == 0x80 or head[:1] in b"(]}cl":
@@ -78,3 +78,10 @@ def kind_of_file(path: Path) -> Kind:
     if all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in head):
         raise RemnantError(f"{path} is a text file; {_WEIGHTS}.")
     raise RemnantError(f"{path} is no checkpoint that Remnant knows, or its beginning is damaged; {_WEIGHTS}.")
+
+
+def _whole_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # of several disks, as changed bytes say
+        return False
