@@ -22,7 +22,7 @@ from remnant.serve.client.contribute import contribute
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.remote import Remote
 from remnant.serve.client.withdraw import withdraw
-from remnant.serve.holdout import is_held_out
+from remnant.serve.holdout import draw_id, is_held_out
 from remnant.serve.server.app import create_app
 from remnant.serve.server.models import load_models
 from remnant.serve.server.store import Store
@@ -85,6 +85,19 @@ class Server(httpx.BaseTransport):
         return [request for request in self.requests if request.method == "PUT"]
 
 
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch):
+    """Nobody is held out by chance; `drawn(True)`: everybody is."""
+
+    def draw(held_out):
+        monkeypatch.setattr(
+            "remnant.serve.client.outbox.draw_id", lambda side: draw_id(held_out if side is None else side)
+        )
+
+    draw(False)
+    return draw
+
+
 @pytest.fixture
 def server(pairs, tmp_path):
     """`server(method)`: a server with a store of its own."""
@@ -95,11 +108,11 @@ def server(pairs, tmp_path):
 def send(pairs, data, tmp_path):
     """`send(server, method, agreed)`: the cohort contributed; how many the server has."""
 
-    def run(server, method="encoder", agreed=lambda: True, cohort=None, queue="queue"):
+    def run(server, method="encoder", agreed=lambda: True, cohort=None, queue="queue", quiet=True):
         cohort = cohort or read_cohort(data, tell=lambda _: None)
         client = load_client(pairs[method])
         with server.remote() as remote:
-            return contribute(cohort, client, remote, "net", tmp_path / queue, agreed, quiet=True)
+            return contribute(cohort, client, remote, "net", tmp_path / queue, agreed, quiet=quiet)
 
     return run
 
@@ -125,17 +138,33 @@ def test_each_scan_is_contributed_once_with_its_labels(server, send, data, pairs
     assert send(here, agreed=lambda: pytest.fail("asked")) == 6 and len(here.put) == 6
 
 
-def test_all_scans_of_a_patient_lie_on_one_side(tmp_path):
-    array = np.zeros((1, 2, 2, 2), np.float16)
+def test_a_patient_trains_by_all_scans_or_judges_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("remnant.serve.client.outbox.draw_id", draw_id)
+    array, sides = np.zeros((1, 2, 2, 2), np.float16), []
     with Outbox(tmp_path, "u", "m") as outbox:
-        sides = [
-            [
-                is_held_out(outbox.put(f"{patient}{scan}", str(patient), array, array[0].astype(np.uint8)).id)
-                for scan in "abc"
-            ]
-            for patient in range(60)
-        ]
-    assert all(len(set(side)) == 1 for side in sides) and 0 < sum(side[0] for side in sides) < 30
+        for patient in map(str, range(60)):
+            ids = []
+            for scan in "abc":
+                if not outbox.judges(patient):
+                    ids.append(outbox.put(patient + scan, patient, array, array[0].astype(np.uint8)).id)
+            assert len(ids) == (1 if outbox.judges(patient) else 3)
+            assert {is_held_out(one) for one in ids} == {outbox.judges(patient)}
+            sides.append(outbox.judges(patient))
+    assert 0 < sum(sides) < 30
+
+
+def test_of_a_held_out_patient_one_scan_leaves(server, send, drawn, tmp_path, capsys):
+    """Versions are compared over contributions as if each were of another person."""
+    drawn(True)
+    here = server()
+    assert send(here) == 3 and [one.held_out for one in here.store.contributions("net")] == [True] * 3
+    assert send(here, quiet=False) == 3 and len(here.put) == 3
+    assert "3 further scans of held-out patients: left out" in capsys.readouterr().err
+    with Outbox(tmp_path / "queue", "u", "m") as outbox:
+        array = np.zeros((1, 2, 2, 2), np.float16)
+        outbox.put("a", "p", array, array[0].astype(np.uint8))
+        with pytest.raises(RemnantError, match="One scan of a held-out patient"):
+            outbox.put("b", "p", array, array[0].astype(np.uint8))
 
 
 def test_what_was_cut_off_is_sent_again_as_it_was(server, send, tmp_path, monkeypatch):

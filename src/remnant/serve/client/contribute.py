@@ -39,7 +39,7 @@ def contribute(
 
     `folder` holds the queue: who repeats this, after a kill too, sends what is missing, as it was. `agreed` is asked before
     anything is ever kept for this server. A scan that is unfit, or that the server refuses, is left out and told at the end. A
-    patient whose contributions were withdrawn stays out.
+    patient whose contributions were withdrawn stays out, as do further scans of a held-out one.
 
     Raises `RemnantError` where nobody agreed, for a model of another encoder, grid or classes, and for unfit scans after all
     others were sent; `ServerError` as `Remote` does, which leaves the rest in the queue.
@@ -47,7 +47,7 @@ def contribute(
     scheme, described = cohort.scheme(client.preparation.scheme), remote.describe(model)
     _check(described, client, scheme, remote.url)
     unfit: list[str] = []
-    withdrawn = refused = 0
+    withdrawn = judging = refused = 0
     with Outbox(folder, remote.url, model) as outbox:
         if not outbox.begun and not agreed():
             raise RemnantError("Nothing was sent; add --yes where you may and want to give these label maps away.")
@@ -58,12 +58,13 @@ def contribute(
                     task.advance("left out")
                     continue
                 try:
-                    scan, pair = _encoded(case, scheme, client, outbox)
+                    entry = _kept(case, scheme, client, outbox)
                 except RemnantError as error:
                     unfit.append(str(error))
                 else:
-                    entry = outbox.find(scan) if pair is None else outbox.put(scan, key_of(case.patient), *pair)
-                    if entry is not None and not entry.sent:
+                    if entry is None:
+                        judging += 1
+                    elif not entry.sent:
                         why = _refused(remote, described, entry, outbox)
                         unfit += [why] if why else []
                         refused = refused + 1 if why else 0
@@ -75,6 +76,10 @@ def contribute(
         total = len(outbox)
     if withdrawn and not quiet:
         say(f"remnant: {counted(withdrawn, 'scan')} of patients whose contributions were withdrawn: left out.")
+    if judging and not quiet:
+        say(
+            f"remnant: {counted(judging, 'further scan')} of held-out patients: left out, since one of each compares versions."
+        )
     if unfit:
         raise RemnantError(
             f"{counted(len(unfit), 'scan was', 'scans were')} left out, and the server has {total} others; the first: {unfit[0]}"
@@ -92,19 +97,22 @@ def _refused(remote: Remote, described: Metadata, entry: Entry, outbox: Outbox) 
     return ""
 
 
-def _encoded(
-    case: Case, scheme: LabelScheme, client: Client, outbox: Outbox
-) -> tuple[str, tuple[np.ndarray, np.ndarray] | None]:
-    """What tells a scan again, and its code float16 (1, x, y, z) with its labels; None for these where the outbox knows it."""
+def _kept(case: Case, scheme: LabelScheme, client: Client, outbox: Outbox) -> Entry | None:
+    """The entry of a scan, encoded for it where there is none yet; None for a further scan of a held-out patient."""
     if case.labels is None:
         raise RemnantError(f"{case.image} has no label map; add one or leave out this scan.")
-    scan = key_of(*volume_files(case.image), *volume_files(case.labels), scheme, client.mark)
-    if outbox.find(scan) is not None:
-        return scan, None
+    scan, patient = (
+        key_of(*volume_files(case.image), *volume_files(case.labels), scheme, client.mark),
+        key_of(case.patient),
+    )
+    if (entry := outbox.find(scan)) is not None:
+        return entry
+    if outbox.judges(patient):
+        return None
     code, labels = encode_case(client, case, scheme)
     if not labels.any():
         raise RemnantError(f"{case.labels} holds nothing but background; give the label map that belongs to the scan.")
-    return scan, (code[None].astype(np.float16), labels)
+    return outbox.put(scan, patient, code[None].astype(np.float16), labels)
 
 
 def _check(described: Metadata, client: Client, scheme: LabelScheme, url: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from remnant.base.errors import foreign
+from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import atomic_path
 from remnant.serve.client.kept import Kept
 from remnant.serve.holdout import draw_id, is_held_out
@@ -81,6 +81,13 @@ class Outbox(Kept):
         query = "SELECT 1 FROM contributions WHERE server = ? AND model = ? AND patient = ? LIMIT 1"
         return bool(self._rows(query, *self._key, patient))
 
+    def judges(self, patient: str) -> bool:
+        """Whether a contribution of a patient is held out of all training: then it is the only one, since versions are compared
+        over contributions as if each were another person's.
+        """
+        query = "SELECT id FROM contributions WHERE server = ? AND model = ? AND patient = ? LIMIT 1"
+        return any(is_held_out(drawn) for (drawn,) in self._rows(query, *self._key, patient))
+
     def withdraw(self, patients: Collection[str] | None) -> list[str]:
         """Send nothing more of these patients, or of all that it knows; return the ids of what the server may have of them."""
         query = "SELECT patient, id FROM contributions WHERE server = ? AND model = ?"
@@ -96,11 +103,12 @@ class Outbox(Kept):
     def put(self, scan: str, patient: str, code: np.ndarray, labels: np.ndarray) -> Entry:
         """Keep a code float16 (1, x, y, z) with labels uint8 (x, y, z) under an id of its own; durable when it returns.
 
-        All scans of a patient get ids on one side of what is held out: no version is judged by whom it was trained on.
+        Whether a patient is held out is drawn with the first scan: no version is judged by whom it was trained on. Raises
+        `RemnantError` for a further scan of a patient who `judges`.
         """
-        query = "SELECT id FROM contributions WHERE server = ? AND model = ? AND patient = ? LIMIT 1"
-        before = self._rows(query, *self._key, patient)
-        drawn = draw_id(is_held_out(before[0][0]) if before else None)
+        if self.judges(patient):
+            raise RemnantError("One scan of a held-out patient is contributed, and the queue has one.")
+        drawn = draw_id(False if self.knows(patient) else None)
         path = self._file(drawn)
         with atomic_path(path) as temporary:
             temporary.write_bytes(safetensors.numpy.save({CODE: code, LABELS: np.ascontiguousarray(labels)}))
