@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from remnant.base.errors import RemnantError
+from remnant.base.progress import say
 from remnant.base.texts import counted
+from remnant.cli.client.opened import Way
 from remnant.cli.client.options import CaCert, Encoder, Model, PlainHttp, Server, TokenFile
 from remnant.cli.options import Quiet
 from remnant.cli.values import existing
@@ -38,25 +40,19 @@ def client_contribute(
     from remnant.serve.needs import require_extra
 
     require_extra("httpx")
-    from remnant.base.progress import say
     from remnant.cohort.read import read_cohort
-    from remnant.defenses.privacynet.networks import load_client
-    from remnant.serve.client.connection import read_token
     from remnant.serve.client.contribute import WARNING, contribute
-    from remnant.serve.client.measured import measured, measured_of_labels
-    from remnant.serve.client.remote import Remote
+    from remnant.serve.client.measured import measured_of_labels
 
-    token = None if token_file is None else read_token(token_file)
-    tell = (lambda line: None) if quiet else say
+    way = Way(plain, ca_cert, quiet)
 
     def agreed() -> bool:
         say(f"remnant: {WARNING} {measured_of_labels(encoder, loaded.mark)}")
         return yes or (sys.stdin.isatty() and typer.confirm("Send them?", err=True))
 
-    with Remote(server, token, plain=plain, trusted=ca_cert, tell=tell) as remote:
-        loaded = load_client(encoder)
-        tell(f"remnant: {measured(encoder, loaded.mark)}")
-        cohort = read_cohort(data, tell=tell)
+    with way.remote(server, token_file) as remote:
+        loaded, _ = way.encoder(encoder)
+        cohort = read_cohort(data, tell=way.tell)
         print(contribute(cohort, loaded, remote, model, queue, agreed, quiet=quiet))
 
 
@@ -87,14 +83,9 @@ def client_withdraw(
     require_extra("httpx")
     if bool(patient) == everything:
         raise RemnantError("Say what is to be withdrawn: either --patient, once or several times, or --all.")
-    from remnant.base.progress import say
-    from remnant.serve.client.connection import read_token
-    from remnant.serve.client.remote import Remote
     from remnant.serve.client.withdraw import withdraw
 
-    token = None if token_file is None else read_token(token_file)
-    tell = (lambda line: None) if quiet else say
-    with Remote(server, token, plain=plain, trusted=ca_cert, tell=tell) as remote:
+    with Way(plain, ca_cert, quiet).remote(server, token_file) as remote:
         found = withdraw(remote, model, queue, patient)
     if found.versions:
         say(

@@ -1,13 +1,10 @@
 """Options that several commands of the client share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from remnant.base.errors import NO_ROOM, RemnantError
 from remnant.cli.values import existing
 
 Encoder = Annotated[
@@ -50,14 +47,3 @@ LoginFile = Annotated[
         help="File that holds user:password, or a token, for DICOMweb.",
     ),
 ]
-
-
-@contextmanager
-def room(folder: Path, then: str) -> Iterator[None]:
-    """Say of a full disk what to do then; these commands have no --resume."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        raise RemnantError(f"The disk of {folder} is full; make room, {then}.") from None

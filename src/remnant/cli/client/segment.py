@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from remnant.base.errors import RemnantError
+from remnant.cli.client.opened import Way, room
 from remnant.cli.client.options import (
     Archived,
     CaCert,
@@ -18,7 +19,6 @@ from remnant.cli.client.options import (
     PlainHttp,
     Server,
     TokenFile,
-    room,
 )
 from remnant.cli.options import Quiet
 from remnant.cli.values import existing
@@ -58,29 +58,18 @@ def client_segment(
         raise RemnantError(
             "Give one scan: either INPUT, or --from with --study and --series, where --store belongs, too."
         )
-    from remnant.base.progress import say
-    from remnant.defenses.privacynet.networks import load_client
-    from remnant.serve.client.connection import read_token
-    from remnant.serve.client.dicomweb import Archive
-    from remnant.serve.client.measured import measured
-    from remnant.serve.client.remote import Remote
     from remnant.serve.client.segment import SEG, require_room, segment_scan
 
     require_room(out)
-    token = None if token_file is None else read_token(token_file)
-    tell = (lambda line: None) if quiet else say
-    ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
+    way = Way(plain, ca_cert, quiet)
     with (
         room(out.parent, "and give the command again"),
-        Remote(server, token, described=described, **ways) as remote,
+        way.remote(server, token_file, described) as remote,
         ExitStack() as held,
     ):
-        loaded = load_client(encoder)
-        known = measured(encoder, loaded.mark)
-        tell(f"remnant: {known}")
+        loaded, known = way.encoder(encoder)
         if archive is not None:
-            login = None if login_file is None else read_token(login_file)
-            source = Archive(archive, login, **ways)
+            source = way.archive(archive, login_file)
             out.parent.mkdir(parents=True, exist_ok=True)
             scan = held.enter_context(source.fetched(study, series, out.parent))
         manifest = segment_scan(scan, out, loaded, remote, model, measured=known, quiet=quiet)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from remnant.cli.client.opened import Way, room
 from remnant.cli.client.options import (
     Archived,
     CaCert,
@@ -15,7 +16,6 @@ from remnant.cli.client.options import (
     PlainHttp,
     Server,
     TokenFile,
-    room,
 )
 from remnant.cli.options import Quiet
 from remnant.cli.values import within
@@ -59,25 +59,15 @@ def client_watch(
     from remnant.serve.needs import require_extra
 
     require_extra("httpx", "highdicom", "dicomweb_client")
-    from remnant.base.progress import say
-    from remnant.defenses.privacynet.networks import load_client
-    from remnant.serve.client.connection import read_token
-    from remnant.serve.client.dicomweb import Archive
-    from remnant.serve.client.measured import measured
-    from remnant.serve.client.remote import Remote
     from remnant.serve.client.rules import Rule
     from remnant.serve.client.watch import Watch
 
-    token, login = (None if file is None else read_token(file) for file in (token_file, login_file))
-    tell = (lambda line: None) if quiet else say
-    ways = {"plain": plain, "trusted": ca_cert, "tell": tell}
+    way = Way(plain, ca_cert, quiet)
     rules = [Rule.read(text) for text in rule]
-    archives = [Archive(url, login, **ways) for url in (source, target)]
+    archives = [way.archive(url, login_file) for url in (source, target)]
     with (
         room(queue, "and start the client again, which goes on"),
-        Remote(server, token, described=described, **ways) as remote,
+        way.remote(server, token_file, described) as remote,
     ):
-        loaded = load_client(encoder)
-        known = measured(encoder, loaded.mark)
-        tell(f"remnant: {known}")
-        Watch(*archives, loaded, remote, model, rules, settle, queue, tell, known, again).forever()
+        loaded, known = way.encoder(encoder)
+        Watch(*archives, loaded, remote, model, rules, settle, queue, way.tell, known, again).forever()
