@@ -85,7 +85,7 @@ def test_what_passes_is_waited_for(archive, status):
     found = archive((status, b"", {"Retry-After": "40"}), (200, [item(1)], {}), (200, [], {}))
     assert len(found.matching([])) == 1 and found.pauses == [40]
     found = archive((status, b"", {}))
-    with pytest.raises(AwayError, match=rf"is busy or away \({status}\), also after several tries"):
+    with pytest.raises(AwayError, match=rf"is busy or away \({status}\), also after 6 tries"):
         found.matching([])
     assert len(found.pauses) == 5 and found.pauses[-1] > found.pauses[0]
 

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from remnant.base.errors import RemnantError
-from remnant.serve.client.connection import TRIES, RefusedError, ServerError, read_token
+from remnant.serve.client.connection import TRIES, AwayError, RefusedError, ServerError, read_token
 from remnant.serve.client.remote import Remote
 from remnant.serve.protocol import Answer, Tensor, packed
 
@@ -35,16 +35,49 @@ def test_what_passes_is_waited_for_and_told(play):
     assert len({request.content for request in server.sent}) == 1 and len(server.sent) == 6
     first, *others = server.pauses
     assert first == 47 and all(2**n / 2 <= pause <= 2**n for n, pause in enumerate(others, 1))
-    assert "busy or away (503); trying again in 47 s" in server.told[0]
+    assert "busy or away (503); trying again in 47 s, 0 of at most 300 s waited so far." in server.told[0]
+    assert "s, 47 of at most 300 s waited" in server.told[1]
     assert "busy or away (429: So it is); trying" in server.told[2] and "broke the connection off" in server.told[4]
 
 
 def test_a_server_that_stays_away_is_given_up(play):
     server, remote = play(MARK)
     server.instead = [httpx.ConnectError("refused")] * 100
-    with pytest.raises(RemnantError, match=r"http://127\.0\.0\.1:1 cannot be reached, also after several tries; try"):
+    with pytest.raises(
+        RemnantError, match=r"http://127\.0\.0\.1:1 cannot be reached, also after 6 tries and \d+ s of "
+    ):
         remote.describe("segmenter")
     assert len(server.requests) == TRIES and len(server.pauses) == TRIES - 1
+
+
+DATES = {"Date": "Sun, 29 Nov 2026 12:00:00 GMT", "Retry-After": "Sun, 29 Nov 2026 12:01:30 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [
+        ({"Retry-After": "60"}, [60] * 5),
+        ({"Retry-After": "110"}, [110, 110, 80]),
+        (DATES, [90, 90, 90, 30]),
+        ({"Retry-After": "9" * 400}, [300]),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -0000"}, [300]),
+    ],
+)
+def test_however_long_a_server_asks_for_it_is_waited_for_five_minutes_in_all(play, asked, waits):
+    server, remote = play(MARK)
+    server.instead = [(503, b"", asked)] * 100
+    with pytest.raises(AwayError, match=f"also after {len(waits) + 1} tries and 300 s of waiting; try again later"):
+        remote.describe("segmenter")
+    assert server.pauses == waits and len(server.told) == len(waits) == len(server.requests) - 1
+
+
+def test_a_time_that_is_none_or_past_is_no_reason_to_wait(play):
+    server, remote = play(MARK)
+    asked = ("soon", "-5", "٣", "Mon, 99 Nov 2026 12:00:00 GMT", f"1 Jan {'9' * 30} 00:00:00 GMT", DATES["Date"])
+    for said in asked:
+        server.instead, server.pauses[:] = [(503, b"", {"Retry-After": said.encode(), "Date": DATES["Date"]})], []
+        remote.describe("segmenter")
+        assert len(server.pauses) == 1 and server.pauses[0] <= 1, said
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import random
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +21,7 @@ TRIES = 6
 # Statuses after which the same request may succeed.
 PASSING = {408, 429, 502, 503, 504}
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+MOST_WAITED_S = 300.0  # of one request, whatever the server asks for
 HANDSHAKE_S = 5.0
 MOST_REFUSED = 3  # codes one after another: then the server is rather at fault itself
 Result = TypeVar("Result")
@@ -45,7 +48,7 @@ class PassingError(Exception):
 
     def __init__(self, why: str, after: float = 0.0) -> None:
         super().__init__(why)
-        self.after = min(after, 10 * LONGEST_PAUSE_S)
+        self.after = after
 
 
 def lasting() -> Iterator[float | None]:
@@ -106,22 +109,44 @@ def context_of(trusted: Path | None) -> ssl.SSLContext:
 def persevered(
     url: str, once: Callable[[], Result], wait: Callable[[float], None], tell: Callable[[str], None]
 ) -> Result:
-    """What `once` returns; where it raises `PassingError` it is tried again, and at last raises `AwayError`."""
-    for pause in lasting():
+    """What `once` returns; where it raises `PassingError` it is tried again, and at last raises `AwayError`.
+
+    Each wait is told before it begins; together they take at most `MOST_WAITED_S`.
+    """
+    waited = 0.0
+    for tried, pause in enumerate(lasting(), 1):
         try:
             return once()
         except PassingError as away:
-            if pause is None:
-                raise AwayError(f"{url} {away}, also after several tries; try again later.") from None
-            pause = max(pause, away.after)
-            tell(f"remnant: {url} {away}; trying again in {pause:.0f} s.")
+            if pause is None or waited >= MOST_WAITED_S:
+                raise AwayError(
+                    f"{url} {away}, also after {tried} tries and {waited:.0f} s of waiting; try again later."
+                ) from None
+            pause = min(max(pause, away.after), MOST_WAITED_S - waited)
+            tell(
+                f"remnant: {url} {away}; trying again in {pause:.0f} s, {waited:.0f} of at most {MOST_WAITED_S:.0f} s waited so "
+                "far."
+            )
             wait(pause)
+            waited += pause
     raise AssertionError("the last pause is None")
 
 
-def seconds(text: str) -> float:
-    """What Retry-After says in seconds; 0 for a date."""
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
+def asked_pause(headers: Mapping[str, str]) -> float:
+    """For how long (s) an answer asks to be left alone, by Retry-After: seconds, or a date by the server's clock; else 0."""
+    said = headers.get("Retry-After", "")
+    if said.isascii() and said.isdigit():
+        return float(said)
+    until, now = _moment(said), _moment(headers.get("Date", "")) or datetime.now(UTC)
+    return 0.0 if until is None else max(0.0, (until - now).total_seconds())
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def whether_certificate(error: BaseException) -> str:

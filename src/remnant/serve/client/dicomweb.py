@@ -26,10 +26,10 @@ from remnant.serve.client.connection import (
     PASSING,
     PassingError,
     ServerError,
+    asked_pause,
     check_url,
     context_of,
     persevered,
-    seconds,
     whether_certificate,
     whether_scheme,
 )
@@ -199,7 +199,7 @@ class Archive:
     def _refused(self, answer: requests.Response) -> Exception:
         status = answer.status_code
         if status in PASSING:
-            return PassingError(f"is busy or away ({status})", seconds(answer.headers.get("Retry-After", "")))
+            return PassingError(f"is busy or away ({status})", asked_pause(answer.headers))
         if status in (401, 403):
             return ServerError(f"{self.url} does not let us in ({status}); give --login-file with what it asks for.")
         return ServerError(f"{self.url} refuses the request ({status}); check the address, with its path.")

@@ -24,10 +24,10 @@ from remnant.serve.client.connection import (
     PassingError,
     RefusedError,
     ServerError,
+    asked_pause,
     check_url,
     context_of,
     persevered,
-    seconds,
     whether_certificate,
     whether_scheme,
 )
@@ -169,7 +169,7 @@ class Remote:
             return body, answer.headers
         if answer.status_code in PASSING:
             why = ": ".join(filter(None, (str(answer.status_code), said_in(body, ""))))
-            raise PassingError(f"is busy or away ({why})", seconds(answer.headers.get("Retry-After", "")))
+            raise PassingError(f"is busy or away ({why})", asked_pause(answer.headers))
         if answer.status_code == 400 and (problem := whether_scheme(self.url)):
             raise ServerError(f"{self.url} {problem}.")
         token = "Authorization" in self._http.headers
