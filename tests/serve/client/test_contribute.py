@@ -241,12 +241,14 @@ def test_a_server_that_refuses_one_after_another_is_left_alone(server, send):
 
 @pytest.fixture
 def withdrawn(tmp_path):
-    """`withdrawn(server, patients, queue)`: how many contributions were withdrawn, and the versions that learned from them."""
+    """`withdrawn(server, patients, queue)`: how many contributions it deleted now, how many before, of how many it knows nothing,
+    and the versions that learned from them.
+    """
 
     def run(server, patients=None, queue="queue"):
         with server.remote() as remote:
             found = withdraw(remote, "net", tmp_path / queue, patients)
-            return found.count, found.versions
+            return found.deleted, found.before, found.unknown, found.versions
 
     return run
 
@@ -257,13 +259,13 @@ def test_a_patient_is_withdrawn_and_stays_out(server, send, withdrawn, capsys, t
     with pytest.raises(AwayError):
         send(here)  # the first scan of the first patient waits in the queue
     here.away = 0
-    assert withdrawn(here, ["zq0hk"]) == (1, ()) and files(tmp_path) == []
+    assert withdrawn(here, ["zq0hk"]) == (0, 0, 1, ()) and files(tmp_path) == []
     assert send(here) == 4 and len(here.store.contributions("net")) == 4
-    assert withdrawn(here, ["sub-zq1hk", "zq1hk"]) == (2, ())
+    assert withdrawn(here, ["sub-zq1hk", "zq1hk"]) == (2, 0, 0, ())
     (kept, gone), sent = (here.store.contributions("net", deleted=deleted) for deleted in (False, True)), len(here.put)
     assert len(kept) == 2 and len(gone) == 2 and len(list((here.store.folder / "contributions").iterdir())) == 2
     assert send(here, agreed=lambda: pytest.fail("asked")) == 2 and len(here.put) == sent
-    assert withdrawn(here, ["zq1hk"]) == (2, ())  # again is the same
+    assert withdrawn(here, ["zq1hk"]) == (0, 2, 0, ())  # again is the same
     with pytest.raises(RemnantError, match="knows of no contribution of the patient 'zq9hk'"):
         withdrawn(here, ["zq2hk", "zq9hk"])
     assert len(here.store.contributions("net")) == 2
@@ -289,14 +291,14 @@ def test_what_a_server_did_not_hear_of_is_withdrawn_by_a_repeat(server, send, wi
         withdrawn(here)
     # The second was deleted, and its answer never came.
     assert len(here.store.contributions("net")) == 4
-    assert withdrawn(here) == (6, (2,)) and here.store.contributions("net") == []
+    assert withdrawn(here) == (4, 2, 0, (2,)) and here.store.contributions("net") == []
     assert send(here) == 0
 
 
 def test_all_is_withdrawn_also_what_the_queue_does_not_know(server, send, withdrawn, tmp_path):
     here = server()
     send(here)
-    assert withdrawn(here, queue="other") == (6, ()) and here.store.contributions("net") == []
+    assert withdrawn(here, queue="other") == (6, 0, 0, ()) and here.store.contributions("net") == []
     assert send(here) == 6  # as that queue has it
 
 
@@ -314,12 +316,20 @@ def test_the_command_withdraws(remnant, server, send, tmp_path, monkeypatch):
             "remnant: Say what is to be withdrawn: either --patient, once or several times, or --all."
         ]
     assert remnant(*words, "--patient", "zq0hk", "--patient", "zq2hk")[::2] == (0, "4")
+    here.store.database.rows(
+        "UPDATE contributions SET tenant = 'other' WHERE id IN (SELECT id FROM contributions WHERE deleted IS NULL "
+        "AND id NOT IN (SELECT id FROM parts) LIMIT 1)"
+    )
     code, errors, printed = remnant(*words, "--all")
-    assert (code, printed) == (0, "6") and errors == [
+    assert (code, printed) == (0, "1") and errors == [
+        "remnant: the server had deleted 4 contributions before.",
+        "remnant: the server knows nothing of 1 contribution: never sent, or sent with the token of another name.",
         "remnant: of the model net, 1 version learned from them and may still answer: 2; ask whoever runs the server to retrain "
-        "without them."
+        "without them.",
     ]
-    assert here.store.contributions("net") == []
+    here.store.database.rows("UPDATE contributions SET tenant = 'local'")
+    code, errors, printed = remnant(*words, "--all", "--quiet")
+    assert (code, printed) == (0, "1") and len(errors) == 1 and here.store.contributions("net") == []
     code, errors, _ = remnant(*words[:-1], tmp_path / "typo", "--all")
     assert code == 2 and "does not exist" in errors[-1]
 

@@ -73,7 +73,14 @@ def test_however_long_a_server_asks_for_it_is_waited_for_five_minutes_in_all(pla
 
 def test_a_time_that_is_none_or_past_is_no_reason_to_wait(play):
     server, remote = play(MARK)
-    asked = ("soon", "-5", "٣", "Mon, 99 Nov 2026 12:00:00 GMT", f"1 Jan {'9' * 30} 00:00:00 GMT", DATES["Date"])
+    asked = (
+        "soon",
+        "-5",
+        "٣",
+        "Mon, 99 Nov 2026 12:00:00 GMT",
+        f"1 Jan {'9' * 30} 00:00:00 GMT",
+        "Sun, 29 Nov 2026 11:00:00 GMT",
+    )
     for said in asked:
         server.instead, server.pauses[:] = [(503, b"", {"Retry-After": said.encode(), "Date": DATES["Date"]})], []
         remote.describe("segmenter")

@@ -77,7 +77,7 @@ def client_withdraw(
     plain: PlainHttp = False,
     quiet: Quiet = False,
 ) -> None:
-    """Have a server delete what was contributed, and contribute no more of these patients; print how many that were."""
+    """Have a server delete what was contributed, and contribute no more of these patients; print how many it deleted."""
     from remnant.serve.needs import require_extra
 
     require_extra("httpx")
@@ -85,11 +85,19 @@ def client_withdraw(
         raise RemnantError("Say what is to be withdrawn: either --patient, once or several times, or --all.")
     from remnant.serve.client.withdraw import withdraw
 
-    with Way(plain, ca_cert, quiet).remote(server, token_file) as remote:
+    way = Way(plain, ca_cert, quiet)
+    with way.remote(server, token_file) as remote:
         found = withdraw(remote, model, queue, patient)
+    if found.before:
+        way.tell(f"remnant: the server had deleted {counted(found.before, 'contribution')} before.")
+    if found.unknown:
+        way.tell(
+            f"remnant: the server knows nothing of {counted(found.unknown, 'contribution')}: never sent, or sent with the "
+            "token of another name."
+        )
     if found.versions:
         say(
             f"remnant: of the model {model}, {counted(len(found.versions), 'version')} learned from them and may still answer: "
             f"{', '.join(map(str, found.versions))}; ask whoever runs the server to retrain without them."
         )
-    print(found.count)
+    print(found.deleted)

@@ -14,9 +14,13 @@ from remnant.serve.client.remote import Remote
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """How many contributions were withdrawn, and the `versions` of the model that were trained on one of them."""
+    """How many contributions the server `deleted` now, how many it had deleted `before`, and of how many, `unknown`, it knows
+    nothing under this token; and the `versions` of the model that were trained on one of them.
+    """
 
-    count: int
+    deleted: int
+    before: int
+    unknown: int
     versions: tuple[int, ...]
 
 
@@ -28,15 +32,22 @@ def withdraw(remote: Remote, model: str, folder: Path, patients: Sequence[str] |
     contributed, `ServerError` as `Remote` does.
     """
     with Outbox(folder, remote.url, model) as outbox:
-        kept, _ = learned_from(remote, model)  # before anything is withdrawn, whether the server lets us
+        kept, before = learned_from(remote, model)  # before anything is withdrawn, whether the server lets us
         ids = set(outbox.withdraw(None if patients is None else _known(patients, outbox)))
         if patients is None:
             ids |= set(kept)
         # Also what it does not list: an upload that was cut off may have reached it meanwhile.
         for one in sorted(ids):
             delete(remote, model, one)
+    # What it lists, and not its answers: one that was cut off is asked for again, and then nothing is there.
     _, deleted = learned_from(remote, model)
-    return Withdrawn(len(ids), tuple(sorted({number for one in ids for number in deleted.get(one, ())})))
+    gone = ids & deleted.keys()
+    return Withdrawn(
+        deleted=len(gone - before.keys()),
+        before=len(gone & before.keys()),
+        unknown=len(ids - gone),
+        versions=tuple(sorted({number for one in gone for number in deleted[one]})),
+    )
 
 
 def _known(patients: Sequence[str], outbox: Outbox) -> set[str]:
