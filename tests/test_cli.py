@@ -274,7 +274,7 @@ def test_directories_of_others(study, data, tmp_path):
     refused(study("--data", data, out=tmp_path / "thesis" / "chapter.tex" / "run"), "Not a directory")
     Run.start(tmp_path / "other", "kim2019", {}, resume=False)
     for more in ((), ("--resume",)):
-        refused(study("--data", data, *more, out=tmp_path / "other"), "'kim2019'", "another --out")
+        refused(study("--data", data, *more, out=tmp_path / "other"), "'kim2019'", "another run directory")
 
 
 def test_a_run_that_exists(study, data, monkeypatch, tmp_path):

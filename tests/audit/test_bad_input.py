@@ -272,6 +272,13 @@ def test_all_faults_are_said_at_once_and_each_once(folder):
     assert len(faults) == 2 and "Everybody" in faults[0] and "a label is 9" in faults[1]
 
 
+def test_what_ends_the_data_is_told_beside_the_faults_of_the_items_before(folder):
+    ends = item(patient="'' if i in (1, 2) else 1 / (i - 4)")
+    faults = Folder(folder(item=ends), AuditConfig()).checked()[0]
+    assert len(faults) == 2 and "Item 1 of data()" in faults[0] and "has no patient" in faults[0], faults
+    assert "So it is with 1 more item" in faults[0] and "data() raised ZeroDivisionError" in faults[1]
+
+
 MANY = item(
     image="draw * (float('nan') if i == 3 else 1)",
     label="5 if i == 7 else i % 2",

@@ -28,7 +28,7 @@ finally:
         ({"--public": "model.pt"}, "The data directory model.pt is a file; give the folder that it is in."),
         ({"--config": "nowhere.toml"}, "The configuration nowhere.toml does not exist; check the path."),
         ({"--population": "nowhere.csv"}, "nowhere.csv does not exist; check the path."),
-        ({"--out": "folder"}, "folder exists and is not a run directory of Remnant; choose another --out."),
+        ({"--out": "folder"}, "folder exists and is not a run directory of Remnant; choose another run directory."),
         ({"--preset": "demo"}, "demo"),
     ],
 )

@@ -154,9 +154,14 @@ class Folder:
         seed_libraries(Seeds(self.config.seed).child("owner", "data"))
         source = f"data() in {self.target}"
         with calling(self.target, "data()"):
-            found = table_of(self._kept(numbered(give(), source)), source)
+            found = table_of(self._given(give, source), source)
         self.tell("images")
         return found
+
+    def _given(self, give: Callable[[], Any], source: str) -> Iterator[tuple[str, Any]]:
+        """The items as the owner's code gives them; what ends it is told beside the faults of those that it gave."""
+        with calling(self.target, "data()"):
+            yield from self._kept(numbered(give(), source))
 
     def _kept(self, items: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         """The items, which are kept as they are where they will train networks."""

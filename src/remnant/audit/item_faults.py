@@ -36,13 +36,24 @@ class ItemFaults:
             self._first.setdefault(fault, str(error))
             self._items.setdefault(fault, set()).add(where)
 
+    @contextlib.contextmanager
+    def of_all(self, source: str) -> Iterator[None]:
+        """Raise `ItemFaultsError` at the end where anything was kept, with what ended the items of `source` as the last of it."""
+        try:
+            yield
+        except RemnantError as error:
+            if not self._first:
+                raise
+            with self.of(source):
+                raise error
+        self._tell()
+
     @property
     def enough(self) -> bool:
         """Whether so many are kept that no further item need be read."""
         return len(self._first) >= DIFFERENT or len(set().union(*self._items.values())) >= ITEMS
 
-    def told(self) -> None:
-        """Raise `ItemFaultsError` where anything is kept."""
+    def _tell(self) -> None:
         at_least = "at least " if self.enough else ""
         sentences = []
         for fault, first in list(self._first.items())[:DIFFERENT]:

@@ -34,16 +34,16 @@ def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tup
         *((name, partial(_detail, name), details[name]) for name in DETAILS),
     ]
     faults = ItemFaults()
-    for where, item in items:
-        own: dict[str, Any] = {}
-        with faults.of(_begun(where)):
-            own = _fields(item, where)
-        for name, read, kept in columns if own else ():
+    with faults.of_all(_begun(source)):
+        for where, item in items:
+            own: dict[str, Any] = {}
             with faults.of(_begun(where)):
-                kept.append(read(own.get(name), where))
-        if faults.enough:
-            break
-    faults.told()
+                own = _fields(item, where)
+            for name, read, kept in columns if own else ():
+                with faults.of(_begun(where)):
+                    kept.append(read(own.get(name), where))
+            if faults.enough:
+                break
     if not images:
         raise RemnantError(f"{_begun(source)} gives no items; give one for every image.")
     axes: dict[int, list[int]] = {}

@@ -86,7 +86,7 @@ class Run:
         if version != __version__:
             raise RemnantError(
                 f"{self.path} was started by version {version} of Remnant, this is {__version__}; numbers of two versions do "
-                "not belong together, so choose another --out."
+                "not belong together, so choose another run directory."
             )
         grown = self.asks_more(config, growing)
         before = read_json(self.path / "config.json")
@@ -95,7 +95,7 @@ class Run:
         if differing:
             raise RemnantError(
                 f"{self.path} was started with other settings ({', '.join(differing)}); "
-                "give the same, or choose another --out."
+                "give the same, or choose another run directory."
             )
         if {**before, **changed} != before:
             write_json(self.path / "config.json", {**before, **changed})
@@ -121,10 +121,10 @@ class Run:
             run._require(study)
             if not resume:
                 raise RemnantError(
-                    f"{path} holds a run already; add --resume to go on with it, or choose another --out."
+                    f"{path} holds a run already; add --resume to go on with it, or choose another run directory."
                 )
         elif os.path.lexists(run.path) and (not run.path.is_dir() or _foreign(run.path)):
-            raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another --out.")
+            raise RemnantError(f"{path} exists and is not a run directory of Remnant; choose another run directory.")
         return run
 
     def asks_more(self, config: Mapping[str, Any], growing: Collection[str]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class Run:
             raise RemnantError(f"{self.path} was written in format {written!r}; this version reads {FORMAT}.")
         if study is not None and record.get("study") != study:
             raise RemnantError(
-                f"{self.path} is a run of the study '{record.get('study')}', not of '{study}'; choose another --out."
+                f"{self.path} is a run of the study '{record.get('study')}', not of '{study}'; choose another run directory."
             )
 
     def __enter__(self) -> Self:
@@ -207,7 +207,7 @@ class Run:
         return hmac.new(key, content, hashlib.sha256).hexdigest()
 
     def _purged(self) -> RemnantError:
-        return RemnantError(f"The patient data of {self.path} were purged; start a new run with another --out.")
+        return RemnantError(f"The patient data of {self.path} were purged; start a new run in another directory.")
 
     def pseudonym(self, patient: str) -> str:
         """How logs, tables and reports call a patient."""
