@@ -176,6 +176,18 @@ def test_a_sentence_of_a_control_names_its_attack_beside_another_of_its_kind():
     assert sheet_of(results).reasons.lines == named
 
 
+def test_controls_of_one_kind_stand_together_and_what_did_not_pass_comes_first():
+    sex = control("planted", attack="sex").model_copy(update={"claim": "attributes"})
+    failed = control("planted", attack="lira").model_copy(update={"passed": False})
+    named = [control(kind, attack=attack) for kind, attack in (("planted", "output"), ("blind", ""), ("blind", "sex"))]
+    fit = control("fit", attack="")
+    said = sheet_of(audit_results(controls=[*named, sex, fit, control("planted", attack="gradient"), failed])).controls
+    assert said == (
+        "Failed: planted members (lira). Passed: planted members (output, gradient); blind baseline (membership, sex); "
+        "planted attribute (sex); fit of the members."
+    )
+
+
 def test_a_limit_that_nobody_ruled_on_is_not_held():
     """Also not where the verdict forgot it."""
     results = audit_results("within")

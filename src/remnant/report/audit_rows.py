@@ -165,10 +165,15 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
     ]
 
 
+def control_kind(control: Control) -> str:
+    """ "planted members"."""
+    attribute = control.claim == "attributes" and control.kind == "planted"
+    return "planted attribute" if attribute else CONTROLS[control.kind]
+
+
 def control_name(control: Control) -> str:
     """ "planted members, lira"."""
-    kind = "planted" if control.claim == "attributes" and control.kind == "planted" else CONTROLS[control.kind]
-    return ", ".join(filter(None, [kind, control.attack]))
+    return ", ".join(filter(None, [control_kind(control), control.attack]))
 
 
 def control_outcome(control: Control) -> str:

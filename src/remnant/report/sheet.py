@@ -27,7 +27,7 @@ from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import (
     LONGEST,
     beyond,
-    control_name,
+    control_kind,
     control_outcome,
     limit_rows,
     strongest_of,
@@ -229,11 +229,22 @@ def _result(criterion: Criterion, results: AuditResults) -> Result:
 
 
 def _controls(results: AuditResults) -> str:
-    """Every control by its outcome, what did not pass first; why silence clears nobody where there is none."""
-    by_outcome: dict[str, list[str]] = {}
+    """Every control by its outcome, what did not pass first: "Passed: planted members (output, gradient)".
+
+    Why silence clears nobody where there is none.
+    """
+    by_outcome: dict[str, dict[str, dict[str, None]]] = {}
     for control in sorted(results.controls, key=lambda one: (one.passed is True, one.passed is None)):
-        by_outcome.setdefault(control_outcome(control), []).append(control_name(control))
-    told = [f"{outcome}: {'; '.join(dict.fromkeys(names))}" for outcome, names in by_outcome.items()]
+        of = by_outcome.setdefault(control_outcome(control), {}).setdefault(control_kind(control), {})
+        of[control.attack] = None
+    told = []
+    for outcome, kinds in by_outcome.items():
+        # A control of all attacks on membership names none of them.
+        names = (
+            kind if list(of) == [""] else f"{kind} ({', '.join(each or 'membership' for each in of)})"
+            for kind, of in kinds.items()
+        )
+        told.append(f"{outcome}: {'; '.join(names)}")
     return f"{'. '.join(map(capital, told))}." if told else "None was run, so that silence would clear nobody."
 
 
