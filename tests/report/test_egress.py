@@ -205,14 +205,23 @@ def test_a_share_of_many_patients_stays():
     assert told_outside(audit_results(findings=[many])).findings == [many]
 
 
-def test_sentences_of_what_is_withheld_go_and_the_ruling_stays():
+@pytest.mark.parametrize(
+    ("outcome", "gone"),
+    [
+        (
+            "exposed",
+            "Patients are exposed, told by membership advantage. Its numbers are withheld: fewer than 10 patients.",
+        ),
+        ("not shown", "What was found of membership advantage is withheld: fewer than 10 patients."),
+    ],
+)
+def test_sentences_of_what_is_withheld_go_and_the_ruling_stays(outcome, gone):
     told_of = "The AUC is 0.91 [0.85, 0.96]. It lies above the limit."
     judged = [Judged(limit="membership_advantage", ruling="outside", sentence=told_of, finding=0)]
-    results = audit_results(findings=[finding(**SMALL)])
+    results = audit_results(findings=[finding(**SMALL, outcome=outcome)])
     verdict = results.verdict.model_copy(update={"judged": judged, "reasons": [told_of, "7 patients were left out."]})
     told = told_outside(results.model_copy(update={"verdict": verdict})).verdict
     assert told.ruling == "outside" and told.sentence == results.verdict.sentence
-    gone = "What was found of membership advantage is withheld: fewer than 10 patients."
     assert told.reasons == [gone, "Withheld: fewer than 10 patients."] and told.judged[0].sentence == gone
 
 
@@ -228,8 +237,8 @@ def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them(
 def test_what_is_said_of_several_limits_is_told_or_withheld_for_each():
     """Why an attack clears nobody is no number of the finding that decides: it stays while its control is told."""
     few, enough = (
-        finding(tied=0.6, fewest=4, statistic="advantage", null=0.0),
-        finding(statistic="tpr_at_10_fpr", value=0.5, null=0.1),
+        finding(tied=0.6, fewest=4, statistic="advantage", null=0.0, outcome="not shown"),
+        finding(statistic="tpr_at_10_fpr", value=0.5, null=0.1, outcome="not shown"),
     )
     why = control("planted", attack="output").model_copy(update={"sentence": "Planted members are not found."})
     gone = "What was found of {} is withheld: fewer than 10 patients."

@@ -8,7 +8,7 @@ from typing import Any
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import fresh_folder, write_text
-from remnant.base.findings import TABLE_SHA256, AuditResults, Finding, Verdict
+from remnant.base.findings import TABLE_SHA256, AuditResults, Finding, Judged, Verdict
 from remnant.base.results import Section, Value
 from remnant.base.terms import LIMITS
 from remnant.report.audit import render_audit
@@ -128,9 +128,7 @@ def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str
     sentences = re.split(r"(?<=\.) ", verdict.sentence)
     # By limit, since the same may be said of several: each is named.
     judged = [
-        one
-        if said(one.sentence) == one.sentence
-        else one.model_copy(update={"sentence": f"What was found of {LIMITS[one.limit]} is {why}."})
+        one if said(one.sentence) == one.sentence else one.model_copy(update={"sentence": _withheld(one, results, why)})
         for one in judged
     ]
     limits: dict[str, list[str]] = {}
@@ -144,6 +142,14 @@ def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str
             "judged": judged,
         }
     )
+
+
+def _withheld(judged: Judged, results: AuditResults, why: str) -> str:
+    """What stays of the sentence of a limit: that patients are exposed is no number of few, and silence would clear the model."""
+    exposed = judged.finding is not None and results.findings[judged.finding].outcome == "exposed"
+    if exposed:
+        return f"Patients are exposed, told by {LIMITS[judged.limit]}. Its numbers are {why}."
+    return f"What was found of {LIMITS[judged.limit]} is {why}."
 
 
 def _counted(name: str, value: Value, results: AuditResults, smallest: int) -> Value:
