@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from remnant.base.errors import RemnantError
 from remnant.serve.sqlite_errors import kind_of
+from remnant.serve.sqlite_files import connected
 
 
 class Kept:
@@ -20,15 +21,13 @@ class Kept:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._told():
-            self._base = sqlite3.connect(path, timeout=0, isolation_level=None)
+        with self._told(), connected(path, 0) as self._base:
             # A second process would send what this one sends; the lock goes with the process.
-            for line in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+            for line in ("locking_mode=EXCLUSIVE", "synchronous=FULL"):
                 self._base.execute(f"PRAGMA {line}")
-            self._base.execute("BEGIN EXCLUSIVE")
-            self._base.execute(self.TABLE)
-            self._base.execute("COMMIT")
-        path.chmod(0o600)
+            # Before the log is written ahead, so that a full disk leaves the file empty or whole.
+            for line in ("BEGIN EXCLUSIVE", self.TABLE, "COMMIT", "PRAGMA journal_mode=WAL"):
+                self._base.execute(line)
 
     def __enter__(self) -> Self:
         return self

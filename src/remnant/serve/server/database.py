@@ -8,6 +8,7 @@ from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.serve.sqlite_errors import kind_of
+from remnant.serve.sqlite_files import connected
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS contributions (
@@ -37,14 +38,13 @@ class Database:
     """The file `path`, made if missing, for all threads of a process; other processes may have it open, too."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `StoreError` for a file that is something else, and where it cannot be written."""
+        """Raises `RemnantError` for a file that is something else, and where it cannot be made or written."""
         self._path, self._turn = path, threading.RLock()
-        with self._told():
-            self._base = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode=WAL")
+        with self._told(), connected(path, WAIT_S, threads=True) as self._base:
             # With WAL alone a loss of power may take the last commits.
             self._base.execute("PRAGMA synchronous=FULL")
-            self._base.executescript(TABLES)
+            # Before the log is written ahead, so that a full disk leaves the file empty or whole.
+            self._base.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT; PRAGMA journal_mode=WAL;")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,116 @@
+"""Every file of SQLite is its owner's alone from the first byte, and whole or not there."""
+
+import os
+import resource
+import sqlite3
+from contextlib import closing, contextmanager
+
+import pytest
+
+from remnant.base.errors import RemnantError
+from remnant.serve.client.outbox import Outbox
+from remnant.serve.client.queue import Queue
+from remnant.serve.server.database import Database
+from remnant.serve.sqlite_files import connected
+
+MAKERS = {
+    "contributions.sqlite": lambda folder: Outbox(folder, "u", "m"),
+    "queue.sqlite": lambda folder: Queue(folder / "queue.sqlite"),
+    "store.sqlite": lambda folder: Database(folder / "store.sqlite"),
+}
+each = pytest.mark.parametrize(("name", "make"), MAKERS.items(), ids=MAKERS)
+
+
+@contextmanager
+def room_of(size):
+    """A disk on which no file may have more than `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def modes(folder):
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+@each
+def test_a_file_is_its_owners_alone_before_sqlite_opens_it(name, make, tmp_path, monkeypatch):
+    seen, connect = [], sqlite3.connect
+
+    def connect_seen(path, **values):
+        seen.append(modes(tmp_path))
+        return connect(path, **values)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_seen)
+    umask = os.umask(0)
+    try:
+        for left in (None, 0o644):  # new, and as an earlier version left it
+            if left:
+                (tmp_path / name).chmod(left)
+            with closing(make(tmp_path)._base):
+                assert set(modes(tmp_path).values()) == {0o600}
+    finally:
+        os.umask(umask)
+    assert seen == [{name: 0o600}] * 2
+
+
+@each
+def test_on_a_full_disk_a_file_is_whole_or_not_there(name, make, tmp_path):
+    (tmp_path / "whole").mkdir()
+    with closing(make(tmp_path / "whole")._base) as base:
+        wanted = base.execute("SELECT sql FROM sqlite_master ORDER BY sql").fetchall()
+    outcomes = []
+    for pages in range(12):
+        folder = tmp_path / str(pages)
+        folder.mkdir()
+        try:
+            with room_of(4096 * pages):
+                made = make(folder)
+        except RemnantError as error:
+            assert "disk" in str(error)
+            outcomes.append(False)
+        else:
+            made._base.close()
+            outcomes.append(True)
+        left = modes(folder)
+        assert left in ({}, {name: 0o600}) and (left or not outcomes[-1])
+        if left:
+            with closing(sqlite3.connect(folder / name)) as base:
+                assert base.execute("SELECT sql FROM sqlite_master ORDER BY sql").fetchall() == wanted
+    assert not outcomes[0] and outcomes[-1]
+
+
+@each
+def test_a_file_that_another_makes_at_this_moment_is_not_taken_away(name, make, tmp_path, monkeypatch):
+    connect, others = sqlite3.connect, []
+
+    def connect_second(path, **values):
+        base = connect(path, **values | {"timeout": 0})
+        others.append(connect(path, isolation_level=None))
+        others[0].execute("BEGIN EXCLUSIVE")
+        return base
+
+    monkeypatch.setattr(sqlite3, "connect", connect_second)
+    with pytest.raises(RemnantError):
+        make(tmp_path)
+    others[0].close()
+    assert modes(tmp_path) == {name: 0o600}
+
+
+def test_what_somebody_wrote_into_a_new_file_is_not_taken_away(tmp_path):
+    with pytest.raises(KeyError), connected(tmp_path / "q", 0) as base:
+        base.execute("CREATE TABLE found (it)")
+        raise KeyError
+    assert modes(tmp_path) == {"q": 0o600}
+
+
+def test_a_path_that_cannot_be_is_one_sentence(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "q")
+    for path in (tmp_path / "gone" / "q", tmp_path / "link"):
+        with pytest.raises(
+            RemnantError, match=r"cannot be made \(No such file or directory\); make room, or check the path"
+        ):
+            Queue(path)
