@@ -17,10 +17,12 @@ from remnant.base.errors import RemnantError
 from remnant.base.findings import TABLE_SHA256, AuditResults, Control, Finding, Judged
 from remnant.base.results import Section, TableView
 from remnant.base.terms import measured
+from remnant.measure.advantage import advantage_p, rate_difference
 from remnant.report.audit import render_audit
 from remnant.report.audit_rows import control_rows, curve_rows, finding_rows, forest_rows, limit_rows
 from remnant.report.egress import make_egress, told_outside
 from remnant.report.figures.audit import roc_curves, roc_says
+from remnant.report.rounded import as_said
 from remnant.report.sheet import sheet_of
 from remnant.report.tables import cell
 
@@ -29,14 +31,89 @@ PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "audit"
 SMALL = {"counts": "4 members, 60 non-members", "n": 64}
 
 
-def test_enough_patients_leave_unchanged_but_for_paths():
+def test_enough_patients_leave_unchanged_but_for_paths_and_digits():
     tables = audit_results().tables
     curve = [row | {"tpr": round(0.2 + row["fpr"] * 0.6, 2)} for row in tables["roc"]]
     results = audit_results(tables=tables | {"roc": curve})
     told = told_outside(results)
-    assert told.findings == results.findings and told.controls == results.controls
+    assert told.findings == [as_said(one, results.limits) for one in results.findings]
+    assert [one.sentence for one in told.controls] == [one.sentence for one in results.controls]
     assert told.tables == results.tables and told.cohort == results.cohort and told.verdict == results.verdict
     assert told.command == "remnant audit audit.toml --out a"
+
+
+def test_no_count_is_given_back_by_the_digits_of_an_advantage():
+    """Members and non-members above the best threshold, from its upper end and its exact p: 9 of 43 are few."""
+    m, n, counts = 127, 43, (121, 9)
+    end = {(k, j): rate_difference(k, m, j, n).high for k in range(m + 1) for j in range(n + 1) if k / m >= j / n}
+    scores = [np.repeat([1.0, 0.0], [k, total - k]) for k, total in zip(counts, (m, n), strict=True)]
+    secret = finding(
+        statistic="advantage",
+        value=0.7012,
+        low=0.5455,
+        high=end[counts],
+        null=0.0,
+        p=advantage_p(*scores),
+        adjusted_p=7e-17,
+        tied=0.1004,
+        fewest=20,
+        n=m + n,
+        counts=f"{m} members, {n} non-members",
+    )
+    (told,) = told_outside(audit_results(findings=[secret])).findings
+    assert [k for k, high in end.items() if high == secret.high] == [counts]
+    assert len([k for k, high in end.items() if round(high, 2) == told.high]) > 10
+    assert (told.value, told.low, told.high, told.p, told.adjusted_p) == (0.7, 0.55, 0.84, 0.001, 0.001)
+    assert told.p_bound and told.coarse and told.tied == 0.11
+    assert measured(told) == measured(secret)
+
+
+@pytest.mark.parametrize(
+    ("p", "adjusted", "bound", "told"),
+    [
+        (0.01234, 0.04567, False, (0.012, 0.046, False)),
+        (0.01234, 0.04567, True, (0.013, 0.046, True)),
+        (0.0001234, 0.01234, False, (0.001, 0.012, False)),
+        (0.2345, None, False, (0.23, None, False)),
+    ],
+)
+def test_p_leaves_as_a_table_has_it(p, adjusted, bound, told):
+    many = finding(p=p, adjusted_p=adjusted, p_bound=bound)
+    (found,) = told_outside(audit_results(findings=[many])).findings
+    assert (found.p, found.adjusted_p, found.p_bound) == told
+
+
+def test_a_limit_keeps_the_digits_that_it_needs():
+    near = finding(statistic="advantage", null=0.0, value=0.0123, low=-0.02345, high=0.04876)
+    (told,) = told_outside(audit_results(findings=[near])).findings
+    assert (told.value, told.low, told.high) == (0.012, -0.023, 0.049)
+
+
+def test_controls_leave_with_two_digits():
+    planted = control("planted", value=0.875, low=0.69347, high=0.95208, p=0.000131, n=70, attack="output")
+    (told,) = told_outside(audit_results(controls=[planted])).controls
+    assert (told.value, told.low, told.high, told.p, told.p_bound) == (0.88, 0.69, 0.95, 0.001, True)
+
+
+def test_an_adjusted_p_that_may_be_of_what_is_withheld_goes():
+    """Holm's is the largest of those before it."""
+    few = finding(statistic="tpr_at_10_fpr", value=0.1, null=0.1, adjusted_p=0.037)
+    others = [finding(statistic="advantage", null=0.0, adjusted_p=one) for one in (0.037, 0.052)]
+    assert [one.adjusted_p for one in told_outside(audit_results(findings=[few, *others])).findings] == [
+        None,
+        None,
+        0.052,
+    ]
+
+
+@pytest.mark.parametrize(("count", "told"), [("8.25", False), ("12.5", True), ("137.5", False)])
+def test_patients_whom_models_share_count_as_others(count, told):
+    """All statistics of the fold-rank test go with its count, which the advantage gives back."""
+    own = finding(
+        attack="fold rank", statistic="advantage", value=0.05, n=144, counts=f"{count} of 144 patients, 5 folds"
+    )
+    (found,) = told_outside(audit_results(findings=[own])).findings
+    assert (found.value is not None) is told
 
 
 def test_what_is_written_is_a_report_of_itself(tmp_path):
@@ -56,7 +133,7 @@ def test_a_finding_of_few_patients_keeps_no_number(changed):
     secret = {"value": 0.8765, "low": 0.7654, "high": 0.9432, "bound_low": 0.7111, "p": 0.0123, "adjusted_p": 0.0246}
     results = audit_results(findings=[finding(**(secret | {"detectable": 0.6789} | changed)), finding()])
     first, second = told_outside(results).findings
-    assert second == finding()
+    assert second == as_said(finding(), results.limits)
     assert first.counts == "withheld: fewer than 10 patients" and first.outcome is None
     text = first.model_dump_json()
     assert not [str(one) for one in secret.values() if str(one) in text] and "0.6789" not in text and "0.05" not in text
@@ -189,7 +266,7 @@ def test_of_small_groups_a_page_is_made_and_says_no_other_number(shape, tmp_path
     assert "Left out: the ROC curve of" in page
     told = AuditResults.read(tmp_path / "egress" / "results.json")
     for before, after in zip(results.findings, told.findings, strict=True):
-        assert after.value in (None, before.value)
+        assert after.value in (None, as_said(before, results.limits).value)
 
 
 def test_nulls_of_a_fold_rank_go_with_its_count():

@@ -15,6 +15,7 @@ from remnant.report.audit import render_audit
 from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
 from remnant.report.few import bound, counts_few, small
 from remnant.report.few_rows import is_count
+from remnant.report.rounded import as_said, control_as_said, without_shared_p
 from remnant.report.withheld import control_told, finding_told, of_few, of_few_values, telling, withheld
 from remnant.report.withheld_tables import balance_told, curves_told, row_told
 
@@ -91,8 +92,8 @@ def told_outside(results: AuditResults) -> AuditResults:
         # Who knows all of a table but a value would find it by the hash.
         "model": {name: value for name, value in results.model.items() if name != TABLE_SHA256},
         "cohort": {name: _counted(name, value, results, smallest) for name, value in results.cohort.items()},
-        "findings": findings,
-        "controls": controls,
+        "findings": _as_said(results, findings),
+        "controls": [control_as_said(one) if smallest > 1 else one for one in controls],
         "verdict": _verdict(results, findings, said, why),
         "about": {name: said(text) for name, text in results.about.items()},
         "notices": [
@@ -108,6 +109,14 @@ def told_outside(results: AuditResults) -> AuditResults:
     }
     told = _cleaned(results.model_copy(update=changed).model_dump(), categories)
     return AuditResults.model_validate(without_pseudonyms(told))
+
+
+def _as_said(results: AuditResults, findings: list[Finding]) -> list[Finding]:
+    """The `findings`, of which some are withheld, without what their last digits would tell."""
+    if results.minimum_cell == 1:
+        return findings
+    hidden = [one for place, one in enumerate(results.findings) if withheld(place, results, findings)]
+    return [as_said(one, results.limits) for one in without_shared_p(findings, hidden)]
 
 
 def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str], str], why: str) -> Verdict:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.terms import measured, statistic_of
-from remnant.report.few import counts_few, share_small
+from remnant.report.few import counts_few, share_small, small
 from remnant.report.few_rows import is_count
 
 RATES = ("tpr_at_10_fpr", "tpr_at_lowest_fpr")
 # Statistics that are a count of patients divided by `n`, or, of the rates, by the members. Their ties are broken at random.
 SHARES = {"rank1", "fold_rank", *RATES}
+# "8.25 of 144 patients", where models that are equally bad share one.
+PART_OF = re.compile(r"(\d+\.\d+) of (\d[\d,]*) patients\b")
 NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied", "fewest")
 
 
@@ -24,7 +26,11 @@ def finding_told(finding: Finding, smallest: int, why: str) -> Finding:
 
 def of_few(finding: Finding, smallest: int) -> bool:
     """Whether a group, or a cell of it, has fewer patients."""
-    return 0 < (finding.n or 0) < smallest or counts_few(finding.counts, smallest)
+    if 0 < (finding.n or 0) < smallest:
+        return True
+    if part := PART_OF.match(finding.counts):
+        return small(float(part[1]), smallest, int(part[2].replace(",", "")))
+    return counts_few(finding.counts, smallest)
 
 
 def of_few_values(finding: Finding, smallest: int) -> bool:
