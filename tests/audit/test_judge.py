@@ -449,5 +449,12 @@ def test_patients_that_would_tell_grow_as_the_limit_is_near():
     assert patients_that_tell(finding(value=0.05, low=-0.05, high=0.15), LIMIT) is None
     assert patients_that_tell(finding(value=0.0499, low=-0.05, high=0.15), LIMIT) is None
     assert patients_that_tell(finding(low=None, high=None), LIMIT) is None
+    # Of a rate an end at 0 or 1 is that of a threshold which is not bounded; it stays there until it is.
+    limit = LIMIT.model_copy(update={"name": "membership_tpr", "statistic": "tpr_at_10_fpr"})
+    rate = {"statistic": "tpr_at_10_fpr", "null": 0.1}
+    assert patients_that_tell(finding(**rate, value=1.0, low=0.0, high=1.0, bound_low=0.0), limit) is None
+    assert patients_that_tell(finding(**rate, value=0.12, low=0.0, high=1.0, bound_low=0.0), limit) is None
+    assert patients_that_tell(finding(**rate, value=0.12, low=0.0, high=0.3, bound_low=0.0), limit) == 7_200
+    assert patients_that_tell(finding(**rate, value=0.6, low=0.2, high=1.0, bound_low=0.1), limit) == 250
     # Never fewer than there were.
     assert patients_that_tell(finding(value=0.0, low=-0.01, high=0.01), LIMIT) == 201

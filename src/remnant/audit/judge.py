@@ -171,7 +171,9 @@ def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
     """About how many patients, dealt to the groups as these, would bring the end that decides to the limit; None for no number.
 
     That is the upper end of the interval, or, above the limit, the lower one of all findings together. Both narrow with the
-    square root of the number of patients; the estimate is taken for the truth. None beyond `MOST_PATIENTS` and `MOST_TIMES`.
+    square root of the number of patients; the estimate is taken for the truth. None beyond `MOST_PATIENTS` and `MOST_TIMES`, and
+    of a rate whose end lies at 0 or 1: there so few non-members leave its threshold anywhere, and the end does not move at all
+    until they are enough to bound it.
     """
     return _said_of(_needed(finding, limit), finding)
 
@@ -181,7 +183,9 @@ def _needed(finding: Finding, limit: Limit) -> float | None:
         return None
     away = finding.value - finding.null - limit.value
     half = finding.high - finding.value if away < 0 else finding.value - finding.bound_low
-    if away == 0 or half <= 0:
+    end = finding.high if away < 0 else finding.bound_low
+    unbounded = finding.statistic == "tpr_at_10_fpr" and min(end, 1 - end) < 1e-9
+    if away == 0 or half <= 0 or unbounded:
         return None
     return finding.n * (half / away) ** 2
 
