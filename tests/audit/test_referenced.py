@@ -77,6 +77,22 @@ def test_references_that_learned_more_of_one_group_are_found_against_each_other(
     assert each.sentence.startswith("A reference model, held against the others, distinguishes")
 
 
+def test_references_of_unequal_number_are_named_and_their_mend_serves():
+    """All members trained the model; of its five-fold cross-validation each was left out once, and the others five times."""
+    random = np.random.default_rng(3)
+    scores, references = table("nobody", random, models=5)
+    names = tuple(map(str, range(len(scores))))
+    kept = random.integers(0, 5, len(scores))[:, None] == np.arange(5)
+    own = np.where(kept | (ROLES != MEMBER)[:, None], references, np.nan)
+    claims = [Scored(name, "", names, scores, ROLES) for name in ("given", "calibrated")]
+    each = reference_controls(own, *claims, random)[1]
+    assert each.passed is False
+    assert each.sentence.startswith(
+        "Members have 1 reference models each and non-members 5, whose means do not compare;"
+    )
+    assert reference_controls(np.where(kept, references, np.nan), *claims, random)[1].passed
+
+
 def test_one_reference_has_no_other_to_be_held_against():
     _, controls = shown("nobody", 0, models=1)
     assert [one.attack for one in controls] == [""]

@@ -4,6 +4,7 @@ Reference models that learned the non-members fit these better, so that members 
 """
 
 import numpy as np
+from scipy import stats
 
 from remnant.audit.controls import LEVEL, null_control
 from remnant.audit.rows import Scored, named
@@ -62,6 +63,7 @@ def _each(references: np.ndarray, roles: np.ndarray, attack: str, seeds: np.rand
     sentence = f"No reference model, held against the others, distinguishes members from non-members ({said})."
     if not passed:
         sentence = f"A reference model, held against the others, distinguishes members from non-members ({said})."
+        sentence = _unequally_many(references, roles) or sentence
     return Control(
         kind="null",
         attack=attack,
@@ -72,6 +74,22 @@ def _each(references: np.ndarray, roles: np.ndarray, attack: str, seeds: np.rand
         n=most.n,
         passed=passed,
         sentence=sentence,
+    )
+
+
+def _unequally_many(references: np.ndarray, roles: np.ndarray) -> str:
+    """That members have more reference models each than non-members, or fewer, in a sentence; empty where they have not.
+
+    As of a model that all members trained, whose references are those of its cross-validation: each of these but one trained on a
+    member, and none on a non-member. A mean of one varies more than that of five, which passes for a few members far out.
+    """
+    groups = [np.isfinite(references[roles == role]).sum(1) for role in (MEMBER, NON_MEMBER)]
+    if np.ptp(np.concatenate(groups)) == 0 or stats.mannwhitneyu(*groups, method="asymptotic").pvalue > LEVEL:
+        return ""
+    own, others = (f"{group.mean():.2g}" for group in groups)
+    return (
+        f"Members have {own} reference models each and non-members {others}, whose means do not compare; leave as many blank of "
+        "either, by lot."
     )
 
 
