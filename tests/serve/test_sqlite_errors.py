@@ -12,6 +12,7 @@ from remnant.serve.sqlite_errors import kind_of
     [
         (sqlite3.SQLITE_BUSY, "busy"),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, "busy"),
+        (sqlite3.SQLITE_LOCKED_SHAREDCACHE, "busy"),
         (sqlite3.SQLITE_FULL, "full"),
         (sqlite3.SQLITE_IOERR_WRITE, "full"),
         (sqlite3.SQLITE_CANTOPEN, "other"),

@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.serve.client.queue import ARRIVING, MADE, STORED, UNFIT, Queue
+from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue
 
 
 def test_a_series_settles_when_its_number_of_instances_stays(tmp_path):
@@ -19,8 +19,12 @@ def test_a_series_settles_when_its_number_of_instances_stays(tmp_path):
 def test_a_series_outgrows_its_stored_result_and_an_unfit_one_gets_another_chance(tmp_path):
     with Queue(tmp_path / "q") as queue:
         queue.becomes(queue.saw("1", "2", 11, 0.0), MADE)
-        # More came between: the result is of what it was made of.
+        # More came between: the result is of what it was made of, also of one that the archive did not take at first.
         row = queue.saw("1", "2", 12, 5.0)
+        queue.becomes(row, REFUSED)
+        (row,) = queue.of(REFUSED)
+        queue.becomes(row, MADE)
+        (row,) = queue.of(MADE)
         assert row.made_of == 11 and not row.outgrown
         queue.becomes(row, STORED)
         assert queue.saw("1", "2", 12, 6.0).outgrown and not queue.saw("1", "2", 11, 7.0).outgrown

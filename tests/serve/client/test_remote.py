@@ -157,6 +157,8 @@ def test_an_answer_of_nonsense_is_one_sentence(play, answer, sentence):
     with pytest.raises(RemnantError, match=sentence) as refused:
         remote.segment(model, CODE)
     assert str(refused.value).startswith("http://127.0.0.1:1 answers ") and not server.pauses
+    # Of this code, unless it answers what no code could make it answer.
+    assert isinstance(refused.value, RefusedError) != sentence.startswith(("answers with more", "or packed"))
 
 
 @pytest.mark.parametrize(

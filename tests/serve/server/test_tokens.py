@@ -106,7 +106,7 @@ def test_a_file_that_changes_is_read_again_and_one_that_breaks_lets_nobody_in(se
 
 
 def test_who_guesses_is_slowed_down_and_a_tenant_is_not(served, refused, file):
-    token = add_token(file, "a", ("segment",), None)
+    token, other = (add_token(file, name, ("segment",), None) for name in "ab")
     here, _ = served(tokens=Tokens(file), rate=Rate(0.001, 3))
     for _ in range(3):
         refused(here("GET", "/v2", headers=bearer("guess")), 401)
@@ -116,6 +116,7 @@ def test_who_guesses_is_slowed_down_and_a_tenant_is_not(served, refused, file):
     for _ in range(3):
         assert here("GET", "/v2", headers=bearer(token)).status_code == 200
     refused(here("GET", "/v2", headers=bearer(token)), 429)
+    assert here("GET", "/v2", headers=bearer(other)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,7 @@ def test_what_is_no_list_of_tokens_is_told(file, value):
 def test_the_command_prints_a_token_once_and_refuses_what_none_has(remnant, file):
     code, errors, token = remnant("server", "token", "add", file, "--name", "a", "--scope", "segment", "--expires", 7)
     assert (code, errors) == (0, []) and Tokens(file).tenant(token, "segment") == "a"
+    assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o640)
     for words, said in (
         (("--name", "a b", "--scope", "segment"), "'a b'"),
