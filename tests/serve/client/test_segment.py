@@ -92,6 +92,7 @@ def test_of_a_series_the_segmentation_is_the_label_map_voxel_for_voxel(head, as_
     assert set(manifest["sha256"]) == {LABELS, SEG} and seg.PatientID == SECRETS["PatientID"]
     # The parts lie on the tissue that the server was shown as such.
     assert image[labels == 3].mean() > image[labels == 2].mean() > image[labels == 1].mean() > image[labels == 0].mean()
+    assert np.corrcoef(image.ravel(), labels.ravel())[0, 1] > 0.95
 
 
 def test_a_tilted_gantry_is_told_and_makes_the_same_code_as_a_straight_one(head, ready, tmp_path, capsys):
