@@ -20,11 +20,15 @@ def compared(
     The scans are of n people, as clients send one of each who is held out: of four scans each of ten people, a version that is
     no better passes in 18 of 100 cases in place of 2.5. `holds` where the mean of the paired differences in mean Dice of the
     foreground is above 0 with its whole interval, that is not chance by the sign-flip test either (of so few the interval alone
-    passes twice as often as it should), and no class got worse with its whole interval. Fewer than `FEWEST` scans support no
-    interval, and never hold. `looks`: the how manieth version it is that these scans judge; level and test are those of
-    0.05 / `looks`, since of many tries one would pass by chance.
+    passes twice as often as it should), and no class got worse with its whole interval; a class that fewer than `FEWEST` scans
+    hold, by the sign-flip test, which fewer than six cannot pass. Fewer than `FEWEST` scans support no interval, and never hold.
+
+    `looks`: the how manieth version it is that these scans judge; level and test of a gain are those of 0.05 / `looks`, since of
+    many tries one would pass by chance. What speaks against a version keeps its 95%: of many tries no harm becomes smaller.
+    A class that one version leaves out where there is none, and the other does not, counts as 1 for the first.
     """
     level = 1 - (1 - LEVEL) / looks
+    old, new = _over_the_same(old, new), _over_the_same(new, old)
     before, after = mean_dice(old), mean_dice(new)
     judged = np.isfinite(before) & np.isfinite(after)
     whole = bootstrap_mean((after - before)[judged], seeds, level)
@@ -34,7 +38,7 @@ def compared(
             continue
         differences = new[:, index] - old[:, index]
         held = np.isfinite(differences)
-        one = bootstrap_mean(differences[held], seeds, level)
+        one = bootstrap_mean(differences[held], seeds, LEVEL)
         by_class[name] = {
             "difference": _plain(one.mean),
             "low": _plain(one.low),
@@ -43,7 +47,7 @@ def compared(
         }
         if one.n < FEWEST:
             unjudged.append(name)
-        elif one.high < 0:
+        if _is_worse(one, differences[held], seeds):
             worse.append(name)
     p = permutation_p_paired((after - before)[judged], seeds) if whole.n >= FEWEST else math.nan
     why = _why(whole, p <= 1 - level, worse)
@@ -57,9 +61,23 @@ def compared(
         "high": _plain(whole.high),
         "p": _plain(p),
         "level": level,
+        # A mean hides whom it harmed.
+        "worst": _plain(float((after - before)[judged].min())) if whole.n else None,
         "classes": by_class,
         "too_few_scans_of": unjudged,
     }
+
+
+def _over_the_same(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Dice (n, classes) with 1 where NaN says that a class is rightly absent, and the other version found it nevertheless."""
+    return np.where(np.isnan(values) & np.isfinite(others), 1.0, values)
+
+
+def _is_worse(found: Interval, differences: np.ndarray, seeds: np.random.Generator) -> bool:
+    """Whether a class got worse; of too few scans for an interval by the sign-flip test, which is exact."""
+    if found.n >= FEWEST:
+        return found.high < 0
+    return found.n > 0 and found.mean < 0 and permutation_p_paired(differences, seeds) <= 1 - LEVEL
 
 
 def _why(found: Interval, beyond_chance: bool, worse: list[str]) -> str:
