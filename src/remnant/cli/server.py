@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from remnant.base.texts import counted, enumerated
 from remnant.cli.options import Config, Quiet
 from remnant.cli.values import existing
 
@@ -71,11 +72,18 @@ def server_retrain(
 ) -> None:
     """Train the promoted version on with what was contributed; print what the held-out scans say of the new one."""
     with _opened(store, model) as versions:
+        from remnant.base.progress import say
         from remnant.cli.options import with_options
         from remnant.defenses.privacynet.retraining import RetrainSettings
         from remnant.serve.server.retrain import retrain_version
 
         settings = with_options(RetrainSettings(), config, {}, {"steps": steps})
+        if gone := versions.learned_from_deleted(versions.promoted):
+            say(
+                f"remnant: version {versions.promoted}, which is trained on, learned from "
+                f"{counted(gone, 'contribution that is', 'contributions that are')} deleted, and what comes of it keeps that; to "
+                "be rid of it, roll back to a version before and retrain that one."
+            )
         record = retrain_version(versions, settings, seed, quiet=quiet)
         print(f"{_in_words(record)}.")
         if record["check"]["holds"]:
@@ -175,4 +183,10 @@ def _in_words(record: dict[str, Any]) -> str:
     said += f"held-out Dice {dice['old']:.3f} then, {dice['new']:.3f} now, difference {check['difference']:+.3f}"
     if check["low"] is not None:
         said += f" [{check['low']:+.3f}, {check['high']:+.3f}]"
-    return f"{said} of {check['scans']} scans; {check['why'] or 'the check holds'}"
+    said += f" of {check['scans']} scans"
+    if check.get("worst") is not None:
+        said += f", the worst of them {check['worst']:+.3f}"
+    said += f"; {check['why'] or 'the check holds'}"
+    if few := check.get("too_few_scans_of"):
+        said += f"; too few scans hold {enumerated(few)} to judge that"
+    return said

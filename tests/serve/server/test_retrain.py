@@ -119,6 +119,47 @@ def test_what_was_deleted_is_left_out_and_the_versions_it_was_part_of_are_known(
     assert {one.id: one.versions for one in store.contributions("net")}[kept] == (2, 3)
 
 
+def test_a_version_has_learned_from_what_its_base_did(versions, contribute, store, remnant):
+    """It was trained on from there, so that leaving a deleted contribution out of its own training takes nothing back."""
+    gone, kept = contribute(2, 0)
+    retrain_version(versions, QUICK, 0, quiet=True)
+    versions.promote(2, anyway=True)
+    assert store.delete("a", "net", gone) == (2,)
+    code, errors, _ = remnant("server", "retrain", store.folder, "--steps", 1, "--quiet")
+    assert code == 0 and "version 2, which is trained on, learned from 1 contribution that is deleted" in errors[0]
+    assert [one.versions for one in store.contributions("net", deleted=True)] == [(2, 3)]
+    versions.rollback()
+    code, errors, _ = remnant("server", "retrain", store.folder, "--steps", 1, "--quiet")
+    assert (code, errors) == (0, [])
+    assert [one.versions for one in store.contributions("net", deleted=True)] == [(2, 3)]
+    assert {one.id: one.versions for one in store.contributions("net")}[kept] == (2, 3, 4)
+
+
+def test_a_version_that_learned_from_what_was_deleted_since_is_not_promoted(versions, contribute, store, better):
+    gone, _ = contribute(2, 0)
+    retrain_version(versions, QUICK, 0, quiet=True)
+    store.delete("a", "net", gone)
+    with pytest.raises(RefusalError, match="for 1 contribution that it learned from was deleted"):
+        versions.promote(2)
+    versions.promote(2, anyway=True)
+    retrain_version(versions, QUICK, 0, quiet=True)
+    versions.promote(3)  # which brings back nothing that the one before it had not
+
+
+def test_what_the_old_version_learned_from_judges_no_new_one(versions, contribute, store):
+    """A scan that is withdrawn and comes again has another id, which may hold it out."""
+    again, kept, _ = contribute(3, 0)
+    pair = store.read(next(one for one in store.contributions("net") if one.id == again))
+    retrain_version(versions, QUICK, 0, quiet=True)
+    versions.promote(2, anyway=True)
+    store.add("b", "net", draw_id(True), *store.read(next(one for one in store.contributions("net") if one.id == kept)))
+    store.delete("a", "net", again)
+    store.add("a", "net", draw_id(True), *pair)
+    assert retrain_version(versions, QUICK, 0, quiet=True)["held_out"] == 0
+    versions.rollback()
+    assert retrain_version(versions, QUICK, 0, quiet=True)["held_out"] == 2
+
+
 def test_what_is_deleted_while_a_version_is_trained_is_in_none(versions, contribute, store, monkeypatch):
     gone, _ = contribute(2, 0)
 
@@ -171,11 +212,20 @@ def test_a_check_against_another_version_is_no_check(versions, contribute, bette
 
 def test_each_version_counts_as_a_look_at_the_held_out_scans(versions, contribute, monkeypatch):
     looks = []
-    monkeypatch.setattr(room, "compared", lambda *given: looks.append(given[3]) or {"holds": False, "why": "no"})
+
+    def judged(old, *given):
+        looks.append(given[2])
+        return {"holds": False, "why": "no", "scans": len(old)}
+
+    monkeypatch.setattr(room, "compared", judged)
     contribute(1, 0)
+    for _ in range(2):
+        retrain_version(versions, QUICK, 0, quiet=True)
+    assert looks == [1, 1]  # there was nothing to look at
+    contribute(0, 1, seed=1)
     for _ in range(3):
         retrain_version(versions, QUICK, 0, quiet=True)
-    assert looks == [1, 2, 3]
+    assert looks == [1, 1, 1, 2, 3]
 
 
 def test_a_running_server_takes_the_promoted_version_at_once_and_has_the_older_ones(

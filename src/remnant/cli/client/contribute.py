@@ -98,6 +98,7 @@ def client_withdraw(
     if found.versions:
         say(
             f"remnant: of the model {model}, {counted(len(found.versions), 'version')} learned from them and may still answer: "
-            f"{', '.join(map(str, found.versions))}; ask whoever runs the server to retrain without them."
+            f"{', '.join(map(str, found.versions))}; ask whoever runs the server to roll back to one before them and to retrain "
+            "that one."
         )
     print(found.deleted)

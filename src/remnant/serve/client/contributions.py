@@ -29,7 +29,7 @@ def give(remote: Remote, model: Metadata, contribution: str, code: np.ndarray, l
 
 
 def learned_from(remote: Remote, model: str) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """The versions that were trained on each contribution of the token's holder to a model, by id: of those that the server has,
+    """The versions that learned from each contribution of the token's holder to a model, by id: of those that the server has,
     and of those that it has deleted. Raises `ServerError` as `Remote.describe` does.
     """
     body, _ = remote.ask("GET", _path(model))

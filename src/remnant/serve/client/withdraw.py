@@ -15,7 +15,7 @@ from remnant.serve.client.remote import Remote
 @dataclass(frozen=True)
 class Withdrawn:
     """How many contributions the server `deleted` now, how many it had deleted `before`, and of how many, `unknown`, it knows
-    nothing under this token; and the `versions` of the model that were trained on one of them.
+    nothing under this token; and the `versions` of the model that learned from one of them.
     """
 
     deleted: int

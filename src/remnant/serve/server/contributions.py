@@ -45,7 +45,7 @@ async def contribute(
 
 @routes.get("/contributions", responses=KNOWN)
 async def contributions(request: Request, name: str, tenant: Contributor) -> dict[str, Any]:
-    """The tenant's own, with the versions that each was part of, also of those that were deleted."""
+    """The tenant's own, with the versions that learned from each, also of those that were deleted."""
     model, store = models.find(request.app.state.models, name), request.app.state.store
 
     def found() -> dict[str, Any]:
@@ -65,7 +65,7 @@ async def contributions(request: Request, name: str, tenant: Contributor) -> dic
 
 @routes.delete("/contributions/{id}", responses=KNOWN)
 async def delete(request: Request, name: str, id: str, tenant: Contributor) -> dict[str, Any]:
-    """Forget a contribution; the versions that were trained on it are told, and keep what they learned."""
+    """Forget a contribution; the versions that learned from it are told, and keep what they learned."""
     model = models.find(request.app.state.models, name)
     versions = await asyncio.to_thread(request.app.state.store.delete, tenant, model.name, _id(id))
     if versions is None:

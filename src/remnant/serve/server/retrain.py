@@ -47,13 +47,13 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
     """
     store, model = versions.store, versions.model
     with _alone(store):
-        trained, held = _parted(store.contributions(model))
+        base, number = versions.promoted, max(versions) + 1
+        trained, held = _parted(store.contributions(model), _learned(store, model, base))
         if not trained:
             raise RemnantError(
                 f"The store {store.folder} has no contributions to {model} to train on, and {len(held)} that are held out of all "
                 "training; have more contributed."
             )
-        base, number = versions.promoted, max(versions) + 1
         seeds, old = Seeds(seed).child("retrain", model, number), versions[base]
         with Task(f"retraining {model}", epochs_of(settings) + len(held), quiet=quiet) as task:
             network = retrain(
@@ -62,7 +62,8 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
             new = Server(network, old.classes, old.patch, old.mark, old.shape)
             tables = [_dice(pair, old, new, task) for pair in Contributed(store, held)]
         before, after = (np.array([table[side] for table in tables]).reshape(-1, len(old.classes)) for side in (0, 1))
-        looks = sum("check" in versions.record(one) for one in versions) + 1
+        # A check without any scan saw none of these.
+        looks = sum(bool(versions.record(one).get("check", {}).get("scans")) for one in versions) + bool(held)
         record = {
             "remnant": __version__,
             "model": model,
@@ -73,7 +74,7 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
             "held_out": len(held),
             "settings": settings.resolved(),
             "seed": seed,
-            "check": compared(before, after, old.classes, looks, seeds.child("interval").numpy()),
+            "check": compared(before, after, old.classes, max(looks, 1), seeds.child("interval").numpy()),
         }
         ids = {
             side: [[one.tenant, one.id] for one in chosen] for side, chosen in (("trained", trained), ("held", held))
@@ -90,12 +91,24 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
     return record
 
 
-def _parted(chosen: Sequence[Contribution]) -> tuple[list[Contribution], list[Contribution]]:
-    """What to train on and what is held out, each content once: what is held out under one id trains under no other."""
+def _learned(store: Store, model: str, base: int) -> set[str]:
+    """Digests of what the version `base` learned from, also of what is deleted by now and may have come again."""
+    return {
+        one.digest
+        for deleted in (False, True)
+        for one in store.contributions(model, deleted=deleted)
+        if base in one.versions
+    }
+
+
+def _parted(chosen: Sequence[Contribution], learned: set[str]) -> tuple[list[Contribution], list[Contribution]]:
+    """What to train on and what is held out, each content once: what is held out under one id trains under no other, and what
+    the old version `learned` from under another id judges none.
+    """
     seen: set[str] = set()
     parts: tuple[list[Contribution], list[Contribution]] = ([], [])
     for one in sorted(chosen, key=lambda one: not one.held_out):
-        if one.digest not in seen:
+        if one.digest not in seen and not (one.held_out and one.digest in learned):
             seen.add(one.digest)
             parts[one.held_out].append(one)
     return parts

@@ -35,7 +35,8 @@ FULL = (
 class Contribution:
     """A tenant's code with its label map, in `file` below `contributions/`; None once it was deleted.
 
-    `digest`: of both arrays, by which the same is known again. `versions`: those that were trained on it.
+    `digest`: of both arrays, by which the same is known again. `versions`: those that learned from it,
+    trained on it themselves or on from one that was.
     """
 
     tenant: str
@@ -159,7 +160,7 @@ class Store:
         return [Contribution(*row, versions=tuple(parts.get((row[0], row[1]), ()))) for row in found]
 
     def delete(self, tenant: str, model: str, contribution: str) -> tuple[int, ...] | None:
-        """Forget a tenant's contribution, and return the versions that were trained on it; None where there is none such."""
+        """Forget a tenant's contribution, and return the versions that learned from it; None where there is none such."""
         key = (tenant, model, contribution)
         try:
             return self._delete(*key)

@@ -71,7 +71,8 @@ class Versions(Mapping[int, Server]):
             synced(parent)
 
     def add(self, number: int, record: Mapping[str, Any], parts: Sequence[Contribution]) -> None:
-        """From now on the version is there, trained on `parts`; version 1 is promoted with it.
+        """From now on the version is there, trained on `parts`; version 1 is promoted with it. What its base had learned from it
+        has learned from, too, for it was trained on from there.
 
         Raises `RemnantError` where one of `parts` was deleted meanwhile.
         """
@@ -88,6 +89,10 @@ class Versions(Mapping[int, Server]):
             base.executemany(
                 "INSERT INTO parts VALUES (?, ?, ?, ?)", [(self.model, number, one.tenant, one.id) for one in parts]
             )
+            base.execute(
+                "INSERT OR IGNORE INTO parts SELECT model, ?, tenant, id FROM parts WHERE model = ? AND number = ?",
+                (number, self.model, record["base"]),
+            )
             if number == 1:
                 self._promote(base, number)
 
@@ -100,12 +105,14 @@ class Versions(Mapping[int, Server]):
         """Let a version answer; durable, and seen by a running server at once.
 
         Raises `RefusalError` where there is none such, and unless `anyway` where its check does not hold, or was against
-        another version than the one whose place it would take.
+        another version than the one whose place it would take, and where it learned from what was deleted since, and that one
+        did not.
         """
         with self.store.database.writing() as base:
             if number not in self:
                 raise RefusalError(404, f"The model {self.model} has no version {number}.")
-            if not anyway and (why := _against(self.record(number), self.promoted)):
+            why = _against(self.record(number), self.promoted) or self._withdrawn(number)
+            if why and not anyway:
                 raise RefusalError(
                     409,
                     f"Version {number} of {self.model} is not promoted, for {why}; see its record, and on the server's machine "
@@ -113,6 +120,22 @@ class Versions(Mapping[int, Server]):
                 )
             if number != self.promoted:
                 self._promote(base, number)
+
+    def learned_from_deleted(self, number: int) -> int:
+        """How many contributions a version learned from, itself or by those that it was trained on from, that are deleted."""
+        return sum(number in one.versions for one in self.store.contributions(self.model, deleted=True))
+
+    def _withdrawn(self, number: int) -> str:
+        """Why a version may not answer after what was deleted; empty where it brings nothing back."""
+        promoted = self.promoted
+        gone = [
+            one
+            for one in self.store.contributions(self.model, deleted=True)
+            if number in one.versions and promoted not in one.versions
+        ]
+        if not gone:
+            return ""
+        return f"{counted(len(gone), 'contribution that it learned from was', 'contributions that it learned from were')} deleted"
 
     def rollback(self) -> int:
         """Let the version answer that did so before, and return it; raises `RefusalError` where there was none."""
@@ -189,5 +212,6 @@ def _against(record: Mapping[str, Any], promoted: int) -> str:
 
 def _told(record: Mapping[str, Any]) -> dict[str, Any]:
     check = record.get("check", {})
-    said = {name: check.get(name) for name in ("holds", "why", "scans", "dice", "difference", "low", "high")}
+    names = ("holds", "why", "scans", "dice", "difference", "low", "high", "worst", "too_few_scans_of")
+    said = {name: check.get(name) for name in names}
     return {"base": record["base"], "contributions": record.get("contributions", 0), "check": said if check else None}
