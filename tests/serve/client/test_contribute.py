@@ -324,8 +324,8 @@ def test_the_command_withdraws(remnant, server, send, tmp_path, monkeypatch):
     assert (code, printed) == (0, "1") and errors == [
         "remnant: the server had deleted 4 contributions before.",
         "remnant: the server knows nothing of 1 contribution: never sent, or sent with the token of another name.",
-        "remnant: of the model net, 1 version learned from them and may still answer: 2; ask whoever runs the server to retrain "
-        "without them.",
+        "remnant: of the model net, 1 version learned from them and may still answer: 2; ask whoever runs the server to roll "
+        "back to one before them and to retrain that one.",
     ]
     here.store.database.rows("UPDATE contributions SET tenant = 'local'")
     code, errors, printed = remnant(*words, "--all", "--quiet")
