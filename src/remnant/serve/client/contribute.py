@@ -1,6 +1,7 @@
 """Scans with label maps for the server to learn from: their codes and their label maps leave, and nothing else."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def contribute(
     *,
     quiet: bool = False,
 ) -> int:
-    """Send each scan of a cohort with its label map to `model` once, and return how many the server has now.
+    """Send each scan of a cohort with its label map to `model` once, in an order drawn by chance, and return how many the server
+    has now.
 
     `folder` holds the queue: who repeats this, after a kill too, sends what is missing, as it was. `agreed` is asked before
     anything is ever kept for this server. A scan that is unfit, or that the server refuses, is left out and told at the end. A
@@ -52,7 +54,7 @@ def contribute(
         if not outbox.begun and not agreed():
             raise RemnantError("Nothing was sent; add --yes where you may and want to give these label maps away.")
         with Task("contributing", len(cohort.cases), quiet=quiet) as task:
-            for case in cohort.cases:
+            for case in _in_any_order(cohort.cases):
                 if outbox.withdrawn(key_of(case.patient)):
                     withdrawn += 1
                     task.advance("left out")
@@ -85,6 +87,11 @@ def contribute(
             f"{counted(len(unfit), 'scan was', 'scans were')} left out, and the server has {total} others; the first: {unfit[0]}"
         )
     return total
+
+
+def _in_any_order(cases: Sequence[Case]) -> list[Case]:
+    """In a cohort's own order the server would see which scans are of one patient, and how their names are sorted."""
+    return random.SystemRandom().sample(cases, len(cases))
 
 
 def _refused(remote: Remote, described: Metadata, entry: Entry, outbox: Outbox) -> str:
