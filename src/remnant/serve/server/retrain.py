@@ -63,7 +63,7 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
             tables = [_dice(pair, old, new, task) for pair in Contributed(store, held)]
         before, after = (np.array([table[side] for table in tables]).reshape(-1, len(old.classes)) for side in (0, 1))
         # A check without any scan saw none of these.
-        looks = sum(bool(versions.record(one).get("check", {}).get("scans")) for one in versions) + bool(held)
+        looks = sum(bool(versions.record(one).get("check", {}).get("scans")) for one in versions) + 1
         record = {
             "remnant": __version__,
             "model": model,
@@ -74,7 +74,7 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
             "held_out": len(held),
             "settings": settings.resolved(),
             "seed": seed,
-            "check": compared(before, after, old.classes, max(looks, 1), seeds.child("interval").numpy()),
+            "check": compared(before, after, old.classes, looks, seeds.child("interval").numpy()),
         }
         ids = {
             side: [[one.tenant, one.id] for one in chosen] for side, chosen in (("trained", trained), ("held", held))
