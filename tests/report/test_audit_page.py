@@ -199,3 +199,21 @@ def test_a_figure_of_much_is_drawn(kind):
     with house_style():
         figure = FIGURES[kind].draw(rows)
     assert figure.get_figheight() < 9.6  # inches of a printed page
+
+
+def test_long_names_of_curves_are_wrapped_and_not_cut_off():
+    name = "cross-entropy against models that trained on the patient"
+    rows = [{"attack": "references", "view": name, "fpr": at, "tpr": at} for at in (0.0, 1.0)]
+    with house_style():
+        figure = FIGURES["roc_curves"].draw(rows)
+        figure.draw_without_rendering()
+        legend = figure.axes[0].get_legend()
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+    assert "references" in "".join(text.get_text() for text in legend.get_texts())
+
+
+def test_words_of_a_configuration_are_in_code_type_on_page_one_too(tmp_path):
+    verdict = audit_results().verdict.model_copy(update={"reasons": ["Leave it out by `attribute = false`."]})
+    page = page_of(tmp_path, audit_results(verdict=verdict))
+    sheet = page[page.index('id="decision"') : page.index('id="evidence"') if 'id="evidence"' in page else None]
+    assert "by <code>attribute = false</code>." in sheet and "`attribute" not in page

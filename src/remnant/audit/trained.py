@@ -24,10 +24,16 @@ from remnant.targets.adapters import Trained, adapter_of, no_fold
 from remnant.targets.fold_models import fold_models, with_references
 
 TABLES = (
-    ("Fold rank, by what p is of", "fold_rank", {"null": "What no leak would mean", "p": "p"}),
+    (
+        "Fold rank, by what p is of",
+        "fold_rank",
+        "p of so many patients' own models fitting worst, by what is dealt at random.",
+        {"null": "What no leak would mean", "p": "p"},
+    ),
     (
         "Power of the fold-rank test",
         "fold_power",
+        "How often the test would show a leak of a size, and whose own models would then fit worst.",
         {"leak": "Leak, standard deviations of noise", "share": "Share of patients", "power": "Power"},
     ),
 )
@@ -83,8 +89,8 @@ def audit_trained(
         parts["cohort"] |= {"folds": len(trained.models), "split over folds": split}
         own = parts.pop("sections")
         sections = [
-            Section(title=title, table=TableView(name=name, columns=columns))
-            for title, name, columns in TABLES
+            Section(title=title, table=TableView(name=name, caption=caption, columns=columns))
+            for title, name, caption, columns in TABLES
             if name in parts["tables"]
         ]
         results = conclude(

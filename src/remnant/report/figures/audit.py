@@ -1,5 +1,7 @@
 """What an audit found: all AUCs beside what controls reached, the ROC curves, and the limits of the risk appetite."""
 
+import textwrap
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -9,6 +11,7 @@ from remnant.report.figures.style import CHANCE, FAINT, INK, LINES, MEMBER, PUBL
 from remnant.report.words import number, split
 
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported, `measure.membership_inference`'s own
+LEGEND = 50  # letters of a line of a legend beside the panel
 MARGIN = 0.84  # of the figure's width; the rest is for the numbers beside
 # Colour, marker and whether it is filled: outcomes differ in a grey print, too.
 OUTCOMES = {
@@ -95,7 +98,7 @@ def roc_curves(rows: list[Row]) -> Figure:
             color=LINES[place % len(LINES)],
             linestyle=dashes,
             drawstyle="steps-post",
-            label=" · ".join(keys),
+            label=textwrap.fill(" · ".join(keys), LEGEND, subsequent_indent="   "),
         )
     panel.set(xlim=(-0.005, 1.005), ylim=(-0.005, 1.005), xlabel="false positive rate", ylabel="true positive rate")
     panel.set_aspect("equal", anchor="W")
