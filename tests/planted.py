@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.access import Outputs
 
 

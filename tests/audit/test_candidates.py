@@ -32,7 +32,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.pggan import Generator
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head

@@ -10,7 +10,7 @@ from remnant.audit.controls import blind_control
 from remnant.audit.given import Given, given_of, words
 from remnant.base.findings import Control
 from remnant.measure.blind import blind_test, weighed
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 ROLES = np.repeat([MEMBER, NON_MEMBER], 40)
 

@@ -23,7 +23,8 @@ from remnant.base.seeds import Seeds
 from remnant.cli.trained import Beside, audit_folds
 from remnant.cohort.images import Images
 from remnant.measure.fold_rank import FoldRank
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.seen import seen_outputs
 
 

@@ -6,7 +6,8 @@ import pytest
 from remnant.audit.judge import LEVEL
 from remnant.audit.referenced import against_others, reference_controls
 from remnant.audit.rows import Scored
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 PATIENTS = 50  # a group
 ROLES = np.repeat([MEMBER, NON_MEMBER], PATIENTS)

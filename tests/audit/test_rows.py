@@ -8,7 +8,7 @@ from remnant.audit.family import PARTS, adjusted, levels, parts_of
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.tables import roc_rows
 from remnant.base.findings import Finding
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
 def claim(members, others):

@@ -13,7 +13,7 @@ from remnant.audit.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.provenance import sha256
-from remnant.measure.membership_inference import MEMBER
+from remnant.measure.roles import MEMBER
 from remnant.report.sheet import counted_patients
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from remnant.measure.blind import blind_test, weighed
 from remnant.measure.blind_ways import SingleColumns
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
 def patients(count, random, *, pairs):

@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import detectable_auc
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, dealt_again, membership_test
+from remnant.measure.membership_inference import dealt_again, membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 
 
 def generator(seed=0):

@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.studies.membership import (
     membership_findings,
     membership_shown,

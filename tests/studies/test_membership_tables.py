@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from remnant.base.results import matching
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.report.tables import build
 from remnant.studies.membership_tables import ByOutput, membership_section, membership_tables
 

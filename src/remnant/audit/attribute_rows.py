@@ -17,7 +17,7 @@ from remnant.base.terms import minus
 from remnant.cohort.images import Images
 from remnant.measure.attributes import Reading, read_all, read_gap
 from remnant.measure.intervals import smallest_detectable_gap
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 LEVEL = 0.05  # of controls
 CLASSES = {"sex": ("women", "men"), "age": ("younger", "older")}

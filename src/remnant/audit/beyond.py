@@ -22,9 +22,9 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.cost import timed
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
 from remnant.measure.neighbours import cosine_matrix
 from remnant.measure.pull import Gain, gain_beyond
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.ssim import ssim_matrix
 from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenWeights

@@ -20,7 +20,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.measure.blind import blind_test
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenOutputs, SeenWeights, Shadows, reduced_latents, seen_latents, seen_outputs
 from remnant.targets.seen_features import SeenFeatures, features_of

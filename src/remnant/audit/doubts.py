@@ -11,7 +11,7 @@ from remnant.audit.words import unshown
 from remnant.base.texts import counted
 from remnant.measure.auc import few
 from remnant.measure.intervals import FEWEST
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
 def doubts_of(material: Material, config: AuditConfig) -> list[str]:

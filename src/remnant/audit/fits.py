@@ -15,7 +15,7 @@ from remnant.audit.material import Material
 from remnant.base.findings import Control
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, Label
-from remnant.measure.membership_inference import MEMBER
+from remnant.measure.roles import MEMBER
 from remnant.targets.audited import Audited
 
 LEVEL = 0.05

@@ -25,7 +25,7 @@ from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.device import place
-from remnant.measure.membership_inference import OTHER
+from remnant.measure.roles import OTHER
 from remnant.targets.audited import Audited
 from remnant.targets.build import build
 from remnant.targets.head import tensor_of

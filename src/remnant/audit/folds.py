@@ -13,7 +13,7 @@ from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
 from remnant.measure.fold_rank import FoldRank, share_of
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 NAME, VIEW = "fold rank", "which fold's model fits worst"
 KEY: Key = (NAME, VIEW, "")

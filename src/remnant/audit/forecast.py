@@ -27,7 +27,7 @@ from remnant.base.texts import enumerated
 from remnant.cohort.images import Images
 from remnant.engine.cost import timed
 from remnant.measure.blind import RESAMPLES, blind_test
-from remnant.measure.membership_inference import MEMBER
+from remnant.measure.roles import MEMBER
 from remnant.targets.objective import training_loss
 from remnant.targets.seen import seen_latents
 from remnant.targets.seen_features import Features

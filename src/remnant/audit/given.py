@@ -8,7 +8,7 @@ from scipy import stats
 
 from remnant.base.texts import enumerated, short
 from remnant.measure.intervals import FEWEST
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 MOST_NAMED = 4  # columns, in a sentence
 UNLIKE = 0.05  # two-sided

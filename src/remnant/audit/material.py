@@ -16,7 +16,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.results import Value
 from remnant.base.texts import counted, first_of
 from remnant.cohort.images import Images
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.targets.audited import Audited
 from remnant.targets.objective import image_loss
 

@@ -40,7 +40,7 @@ from remnant.base.texts import counted
 from remnant.cohort.images import patient_means
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.fold_rank import FoldRank, fold_rank
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 FORECAST = "forecast"
 NO_PRIOR = "no prior was given; `remnant prior train` makes one"

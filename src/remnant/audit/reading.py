@@ -17,7 +17,7 @@ from remnant.audit.scenario import attribute_statistic
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.measure.membership_inference import MEMBER
+from remnant.measure.roles import MEMBER
 from remnant.targets.audited import Audited
 from remnant.targets.layers_run import layers_run
 from remnant.targets.seen_features import Features, answers_of, features_of

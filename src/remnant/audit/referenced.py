@@ -13,7 +13,8 @@ from remnant.base.texts import p_said
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.blind import weighed
 from remnant.measure.blind_ways import SingleColumns
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, dealt_again, membership_test
+from remnant.measure.membership_inference import dealt_again, membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 RESAMPLES = 2_000
 BLANK = 0.1  # of either group, whom every reference column leaves out where models trained on both alike

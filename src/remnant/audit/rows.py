@@ -13,7 +13,8 @@ from remnant.base.texts import counted
 from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc, tied_share
 from remnant.measure.intervals import Interval
-from remnant.measure.membership_inference import FALSE_POSITIVES, MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import FALSE_POSITIVES, membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.tpr import low_places, members_at_top, true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"

@@ -17,7 +17,7 @@ import pandas as pd
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, short
 from remnant.cohort.table import MOST_NAMED, read_table, refuse
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 NEEDED = ("patient", "member")
 NAMES = "call them patient, member (1 for who trained the model, 0) and score (higher for members) or loss"

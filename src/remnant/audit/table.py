@@ -24,7 +24,7 @@ from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.blind import blind_test, weighed
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 # Patients a group whom the blind baseline asks, by lot: of so many an AUC of 0.52 is seen, in seconds.
 MOST = 5000

@@ -8,7 +8,7 @@ from remnant.audit.rows import Scored
 from remnant.base.results import Row, number
 from remnant.measure.advantage import above_rate
 from remnant.measure.balance import Balance, balance
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 POINTS = 101  # of a ROC curve
 

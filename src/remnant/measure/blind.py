@@ -11,15 +11,8 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.blind_ways import SingleColumns, fewest_columns, held_out, kernel_columns, ridge_scores
-from remnant.measure.membership_inference import (
-    ALL_ORDERS,
-    MEMBER,
-    NON_MEMBER,
-    MembershipTest,
-    auc_of,
-    membership_test,
-    orders,
-)
+from remnant.measure.membership_inference import ALL_ORDERS, MembershipTest, auc_of, membership_test, orders
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 PARTS = 5  # of the cross-validation
 PARTITIONS = 2  # whose out-of-fold scores are averaged

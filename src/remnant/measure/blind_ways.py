@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special, stats
 
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 RIDGE = 1.0
 LANDMARKS = 50  # patients that a kernel is written in

@@ -18,8 +18,8 @@ from remnant.base.texts import counted, p_said
 from remnant.measure.auc import detectable_auc, few, mann_whitney_auc
 from remnant.measure.intervals import Interval
 from remnant.measure.membership import TruePositives, true_positives
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
-MEMBER, NON_MEMBER, OTHER = 1, -1, 0
 RESAMPLES = 10_000
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported
 EXACT_PRODUCT = 10_000  # members times non-members up to which SciPy's exact distribution takes under 0.1 s

@@ -8,7 +8,7 @@ from remnant.attacks.membership.blind import blind_features, blind_features_of, 
 from remnant.base.errors import RemnantError
 from remnant.cohort.images import Images
 from remnant.measure.blind import blind_test
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 ROLES = np.repeat([MEMBER, NON_MEMBER], 12)
 

@@ -8,7 +8,8 @@ from tests.planted import planted_classifier, planted_segmenter
 from remnant.attacks.claims import PatientScores
 from remnant.attacks.membership.threshold import by_patient, classify, segment
 from remnant.base.errors import RemnantError
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.access import Outputs
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.verification import best_threshold
 from remnant.studies.kim2019.records import (
     STUDY,

@@ -14,7 +14,8 @@ from remnant.base.findings import AuditResults
 from remnant.base.results import Results
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.radiograph.prepare import read_radiographs
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.classifiers import build_classifier
 from remnant.studies.frame import AUDIT, AUDIT_OF_OURS, Asked
 from remnant.studies.lee2025 import audit_checkpoint, checkpoint_preset

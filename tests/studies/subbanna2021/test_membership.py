@@ -10,7 +10,8 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Prepared
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.membership import restored, stored
 from remnant.studies.membership_tables import membership_tables
 from remnant.studies.subbanna2021.experiments import TARGETS, checkpoint_name

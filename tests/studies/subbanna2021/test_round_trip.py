@@ -9,7 +9,8 @@ import torch
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
 from remnant.cohort.read import read_cohort
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, auc_of
+from remnant.measure.membership_inference import auc_of
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.studies.subbanna2021 import preset, run_study
 from remnant.studies.subbanna2021.experiments import TARGETS
 from remnant.studies.subbanna2021.folds import read_fold

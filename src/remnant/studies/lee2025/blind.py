@@ -9,7 +9,8 @@ import torch
 from remnant.attacks.membership.blind import blind_features
 from remnant.base.seeds import Seeds
 from remnant.measure.blind import blind_test
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, MembershipTest
+from remnant.measure.membership_inference import MembershipTest
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.studies.lee2025.kept import Group
 
 ROLES = {"members": MEMBER, "non_members": NON_MEMBER}

@@ -10,7 +10,8 @@ from scipy import stats
 from remnant.attacks.membership.threshold import classify
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.measure.membership_inference import MEMBER, MembershipTest, membership_test
+from remnant.measure.membership_inference import MembershipTest, membership_test
+from remnant.measure.roles import MEMBER
 from remnant.studies.lee2025.blind import ROLES, blind_baseline, together
 from remnant.studies.lee2025.kept import read_groups
 from remnant.studies.lee2025.targets import CONTROLS

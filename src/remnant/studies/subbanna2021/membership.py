@@ -13,7 +13,8 @@ from remnant.attacks.membership.threshold import segment
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.blind import blind_test
-from remnant.measure.membership_inference import MEMBER, NON_MEMBER, OTHER, membership_test
+from remnant.measure.membership_inference import membership_test
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.membership import restored, stored
 from remnant.studies.membership_tables import ByOutput
 from remnant.studies.subbanna2021.cells import load_target
