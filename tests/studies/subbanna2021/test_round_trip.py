@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
-from remnant.base.findings import AuditResults
 from remnant.base.run import Run
 from remnant.cohort.read import read_cohort
 from remnant.measure.membership_inference import auc_of
 from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.nets.segmenter import Segmenter
 from remnant.studies.subbanna2021 import preset, run_study
 from remnant.studies.subbanna2021.experiments import TARGETS
 from remnant.studies.subbanna2021.folds import read_fold
@@ -24,21 +23,10 @@ VIEWS = {
     "Dice, mean over shifted scans": "dice_shifted",
     "cross-entropy, mean over shifted scans": "cross_entropy_shifted",
 }
-# The study's network by its class, as whoever was sent its file would build it.
-TARGET = """
-import torch
-from remnant.nets.segmenter import Segmenter
-
-def build():
-    return Segmenter(**{arguments})
-
-def data():
-    return torch.load({path!r}, weights_only=True)
-"""
 
 
 @pytest.mark.slow
-def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, write_cohort, remnant):
+def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, write_cohort, audited):
     data = write_cohort(tmp_path / "data", patients=6, sessions=2)
     run_study(SETTINGS, tmp_path / "study", data=data, cache=tmp_path / "cache", workers=2, quiet=True)
     measured = json.loads((tmp_path / "study/cells/membership-segnet-fold0.json").read_text())
@@ -47,24 +35,12 @@ def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, writ
         fold = read_fold(run, 0)
     scans, roles = first_scans(fold, TARGETS["standard"], SETTINGS)
     assert roles.tolist() == measured["roles"]
-    own = tmp_path / "own"
-    own.mkdir()
     items = [
         {"image": fold.images[i], "label": fold.labels[i].long(), "patient": f"p{i}", "member": role == MEMBER}
         for i, role in zip(scans, roles.tolist(), strict=True)
         if role in (MEMBER, NON_MEMBER)
     ]
-    torch.save(items, own / "items.pt")
     arguments = SETTINGS.segmenter.arguments("segnet", len(fold.classes))
-    (own / "target.py").write_text(TARGET.format(arguments=arguments, path=str(own / "items.pt")))
-    checkpoint = tmp_path / "study/checkpoints/segnet-fold0.safetensors"
-    (own / "audit.toml").write_text(f'[target]\ncheckpoint = "{checkpoint}"\nplanted_steps = 1\n')
-    code, lines, _ = remnant("audit", own, "--out", tmp_path / "audit", "--quiet")
-    assert code in (0, 1, 3), lines
-    found = {
-        one.view: one.value
-        for one in AuditResults.read(tmp_path / "audit/results.json").findings
-        if one.attack == "output" and one.statistic == "auc"
-    }
+    found = audited(Segmenter, arguments, items, tmp_path / "study/checkpoints/segnet-fold0.safetensors")
     for view, signal in VIEWS.items():
         assert found[view] == pytest.approx(auc_of(np.array(measured["signals"][signal]), np.array(measured["roles"])))
