@@ -53,6 +53,14 @@ def pair(folder: Path, side: int, seed: int) -> Path:
     return folder
 
 
+def interpreter(name: str) -> str:
+    """The absolute path of one; servers start in another folder. A link stays one: it makes a virtual environment."""
+    path = Path(name).absolute()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{name} is no file")
+    return str(path)
+
+
 def port() -> int:
     """A free one."""
     with socket.create_server(("127.0.0.1", 0)) as found:
@@ -146,8 +154,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--side", type=int, default=64, help="of a code, in voxels")
-    parser.add_argument("--kserve", metavar="PYTHON", help="An interpreter that has kserve.")
-    parser.add_argument("--mlserver", metavar="PYTHON", help="One that has mlserver.")
+    parser.add_argument("--kserve", type=interpreter, metavar="PYTHON", help="An interpreter that has kserve.")
+    parser.add_argument("--mlserver", type=interpreter, metavar="PYTHON", help="One that has mlserver.")
     parser.add_argument("--turns", type=int, default=20, help="of the bare network, before and after each server")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("docs/results/speed/serving.json"))
