@@ -56,19 +56,20 @@ goldens: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.studies.goldens
 
 # Slow tests open the report in a browser, have label maps judged by dciodvfy of dicom3tools, segment what
-# lies in Orthanc, check the unit for systemd, and go through the tutorial of docs/serving.md.
+# lies in Orthanc, check the unit for systemd, build the container file, and go through the tutorial of docs/serving.md.
 # Installed only where this user may; RUNLEVEL keeps Debian from starting an Orthanc of its own.
 components:
 	@for browser in chromium chromium-browser google-chrome; do \
 	  command -v $$browser >/dev/null && command -v dciodvfy >/dev/null && command -v Orthanc >/dev/null && \
-	  command -v systemd-analyze >/dev/null && command -v openssl >/dev/null && command -v curl >/dev/null && \
+	  command -v systemd-analyze >/dev/null && command -v buildah >/dev/null && command -v debootstrap >/dev/null && \
+	  command -v openssl >/dev/null && command -v curl >/dev/null && \
 	  test -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so && exit 0; done; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
 	else echo "chromium, dicom3tools, orthanc or another part is missing and may not be installed from here; slow tests will fail." >&2; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
 	  echo "chromium, dicom3tools, orthanc or another part is missing, and there is no apt-get; slow tests will fail." >&2; exit 0; fi; \
 	$$as_root apt-get update -qq && $$as_root env RUNLEVEL=1 apt-get install -y -qq \
-	  chromium fonts-liberation dicom3tools orthanc orthanc-dicomweb systemd openssl curl >/dev/null
+	  chromium fonts-liberation dicom3tools orthanc orthanc-dicomweb systemd buildah debootstrap openssl curl >/dev/null
 
 # runs/ stays: it may hold results, and patient data that only `remnant purge` knows.
 clean:
