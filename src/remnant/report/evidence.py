@@ -30,7 +30,7 @@ VALUE = "{value} [{low}, {high}]"
 FINDINGS = TableView(
     name="strongest",
     caption="By chance: what no exposure gives. p is after Holm for all tests: two-sided of an AUC and of fold ranks, else "
-    "one-sided.",
+    "one-sided. Exposed takes 0.01 at most.",
     columns={
         "name": "Attack",
         "statistic": "Statistic",
