@@ -1,11 +1,14 @@
+import contextlib
 import io
 import re
+import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
 from remnant.base import progress
-from remnant.base.progress import Task
+from remnant.base.progress import Task, say
 
 
 def test_without_a_terminal_there_are_plain_lines_on_standard_error(capsys, monkeypatch):
@@ -64,3 +67,11 @@ def test_on_a_narrow_terminal_the_note_is_cut_and_the_count_stays(monkeypatch):
         task.advance("attack-cnn: method [/joint], step 401, loss 0.53, and so on and on")
     line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).strip().splitlines()[-1].split("\r")[-1]
     assert len(line) <= 60 and "1/400" in line and "cells attack-cnn: method [/" in line and "…" in line
+
+
+def test_where_nobody_can_hear_the_work_goes_on(monkeypatch):
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", full)
+        say("a line")
+        with contextlib.suppress(OSError):  # what is still in its buffer
+            full.close()

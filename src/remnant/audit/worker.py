@@ -52,7 +52,7 @@ def mendable(error: Exception) -> str:
 
     if lacks_memory(error):
         return "Memory runs out; set a smaller batch or a window in [target], give smaller images, and add --resume to go on."
-    return disk_sentence(error) if isinstance(error, OSError) else ""
+    return disk_sentence(error)
 
 
 def work(order: dict[str, Any], report: Any) -> dict[str, Any]:

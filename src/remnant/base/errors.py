@@ -9,7 +9,21 @@ from pathlib import Path
 from remnant.base.texts import printable, short
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-WRONG_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO}
+WRONG_PATH = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EIO,
+    # Of a share whose server went away.
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.EHOSTDOWN,
+}
 
 
 class RemnantError(Exception):
@@ -23,16 +37,28 @@ class RemnantError(Exception):
         super().__init__(printable(sentence))
 
 
-def disk_sentence(error: OSError, then: str = "add --resume") -> str:
+def no_room(error: BaseException | None) -> OSError | None:
+    """The error of a full disk that `error` is, or that a library turned into it; None where there is none such."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
+
+
+def disk_sentence(error: Exception, then: str = "add --resume") -> str:
     """What a user can do about a full disk, a wrong path or missing rights, in one sentence; empty for any other error.
 
     `then`: what to do once there is room.
     """
-    if error.errno not in NO_ROOM | WRONG_PATH:
+    found = full = no_room(error)
+    if full is None and isinstance(error, OSError) and error.errno in WRONG_PATH:
+        found = error
+    if found is None:
         return ""
-    place = error.filename or "the disk of the run or of the cache"
-    mend = f"make room, then {then}" if error.errno in NO_ROOM else "check the path and your rights to it"
-    return f"{os.strerror(error.errno)}: {place}; {mend}."
+    place = found.filename or "the disk of the run or of the cache"
+    mend = f"make room, then {then}" if full else "check the path and your rights to it"
+    return f"{os.strerror(found.errno)}: {place}; {mend}."
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Progress of long work: a bar with the time left on a terminal, plain lines elsewhere, nothing where quiet was asked for."""
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -77,5 +78,9 @@ class Task:
 
 
 def say(line: str) -> None:
-    """One plain line for a person, on standard error: standard output is for results."""
-    print(printable(line), file=sys.stderr, flush=True)
+    """One plain line for a person, on standard error: standard output is for results.
+
+    Where it cannot be written, as on a full disk, the work goes on without.
+    """
+    with contextlib.suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)

@@ -22,6 +22,7 @@ from remnant.cli.prior import prior
 from remnant.cli.protect import protect
 from remnant.cli.serve import serve
 from remnant.cli.server import server
+from remnant.cli.stopping import stoppable
 from remnant.cli.study import study
 from remnant.cli.verdict import rescore
 
@@ -48,7 +49,9 @@ class _Commands(typer.core.TyperGroup):
             goes_on = ", and --resume goes on" if "resume" in options else ", and the same command goes on"
             say(f"remnant: stopped; nothing is half-written{goes_on if {'resume', 'queue'} & {*options} else ''}.")
             raise typer.Exit(130) from None
-        except OSError as error:
+        except RemnantError:
+            raise
+        except Exception as error:
             said = disk_sentence(error, "add --resume" if "resume" in ctx.meta.get(OPTIONS, ()) else "start again")
             if not said:
                 raise
@@ -90,6 +93,11 @@ def _common(
 
 def main() -> None:
     """Run the command; what a user can mend is one sentence and exit code 2, Ctrl-C is 130, a fault of Remnant itself 70."""
+    with stoppable():
+        _run()
+
+
+def _run() -> NoReturn:
     try:
         sys.exit(app(standalone_mode=False))
     except typer.TyperException as error:

@@ -4,8 +4,9 @@ import numpy as np
 import pydicom
 import pytest
 from highdicom.seg import segread
+from tests.serve.disk import room_of
 
-from remnant.base.errors import RemnantError
+from remnant.base.errors import RemnantError, no_room
 from remnant.cohort.case import CLASSES
 from remnant.cohort.lpba40 import structures
 from remnant.serve.client.anatomy import CODES, anatomy_of
@@ -111,3 +112,10 @@ def test_dciodvfy_finds_no_error(series, labelled, tmp_path):
     write_segmentation(path, labelled, TISSUES, series, "0123456789ab", "3")
     said = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True).stderr
     assert "Segmentation" in said and not [line for line in said.splitlines() if line.startswith("Error")], said
+
+
+def test_a_full_disk_is_told_from_what_pydicom_makes_of_it(write_dicom, block, labelled, tmp_path):
+    source = read_series(write_dicom(block))
+    with room_of(4096), pytest.raises(OSError, match="File too large") as error:
+        write_segmentation(tmp_path / "s.dcm", labelled, TISSUES, source, "0123456789ab", "3")
+    assert no_room(error.value) and [path.name for path in tmp_path.iterdir()] == ["zq-scan"]

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tests.serve.disk import room_of
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
@@ -104,3 +105,9 @@ def test_a_segmenter_without_its_grid_is_told(pair, tmp_path):
         export(server, "net", 1, tmp_path / "out")
     with pytest.raises(RemnantError, match="is no name of a model"):
         export(load_server(pair()), "../net", 1, tmp_path / "out")
+
+
+def test_a_full_disk_is_an_error_and_no_end_of_the_process(pair, tmp_path):
+    with room_of(4096), pytest.raises(OSError, match="File too large"):
+        export(load_server(pair()), "net", 1, tmp_path / "out")
+    assert not list(tmp_path.iterdir())

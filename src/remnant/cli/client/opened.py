@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remnant.base.errors import NO_ROOM, RemnantError
+from remnant.base.errors import RemnantError, no_room
 from remnant.base.progress import say
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def room(folder: Path, then: str) -> Iterator[None]:
     """Say of a full disk what to do then; these commands have no --resume."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except RemnantError:
+        raise
+    except Exception as error:
+        if no_room(error) is None:
             raise
         raise RemnantError(f"The disk of {folder} is full; make room, {then}.") from None

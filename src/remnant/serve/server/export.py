@@ -3,6 +3,7 @@
 <https://github.com/triton-inference-server/server>, `docs/user_guide/model_repository.md` and `model_configuration.md`.
 """
 
+import io
 import json
 import warnings
 from pathlib import Path
@@ -37,7 +38,9 @@ def export(server: Server, name: str, version: int, out: Path) -> None:
         raise RemnantError(f"{name!r} is no name of a model that others take; rename the segmenter's folder.")
     with fresh_folder(out) as folder:
         (folder / name / str(version)).mkdir(parents=True)
-        scripted(server).save(str(folder / name / str(version) / "model.pt"))
+        # Bytes first: on a full disk PyTorch's own writer ends the whole process.
+        torch.jit.save(scripted(server), made := io.BytesIO())
+        (folder / name / str(version) / "model.pt").write_bytes(made.getbuffer())
         write_text(folder / name / "config.pbtxt", configuration(server, name))
         told = metadata(Served(name, {version: server}), server)
         write_text(folder / name / DESCRIBED, told.model_dump_json(indent=1) + "\n")
