@@ -1,16 +1,17 @@
 """Every file of SQLite is its owner's alone from the first byte, and whole or not there."""
 
 import os
-import resource
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing
 
+import numpy as np
 import pytest
+from tests.serve.disk import room_of
 
 from remnant.base.errors import RemnantError
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.queue import Queue
-from remnant.serve.server.database import Database
+from remnant.serve.server.database import Database, StoreError
 from remnant.serve.sqlite_files import connected
 
 MAKERS = {
@@ -19,17 +20,6 @@ MAKERS = {
     "store.sqlite": lambda folder: Database(folder / "store.sqlite"),
 }
 each = pytest.mark.parametrize(("name", "make"), MAKERS.items(), ids=MAKERS)
-
-
-@contextmanager
-def room_of(size):
-    """A disk on which no file may have more than `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def modes(folder):
@@ -114,3 +104,54 @@ def test_a_path_that_cannot_be_is_one_sentence(tmp_path):
             RemnantError, match=r"cannot be made \(No such file or directory\); make room, or check the path"
         ):
             Queue(path)
+
+
+OTHERS = {
+    "another program's": ["CREATE TABLE moz_places (id, url)"],
+    "of other columns": ["CREATE TABLE contributions (id)", "CREATE TABLE series (id)"],
+    "of one table more": ["CREATE TABLE people (name)", "PRAGMA user_version = 0"],
+    "a later version's": ["PRAGMA user_version = 1"],
+}
+
+
+@each
+@pytest.mark.parametrize("lines", OTHERS.values(), ids=OTHERS)
+def test_another_programs_file_stays_as_it_is(name, make, lines, tmp_path):
+    with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as base:
+        for line in lines:
+            base.execute(line)
+        base.execute("PRAGMA journal_mode=WAL")
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(RemnantError, match=r"is no (queue|store) of .*, or of another version of it; give another --"):
+        make(tmp_path)
+    assert (tmp_path / name).read_bytes() == before
+
+
+@each
+def test_what_may_not_be_written_is_told_so(name, make, tmp_path, monkeypatch):
+    """As on a disk that is mounted for reading alone, of which SQLite says that writing failed."""
+    make(tmp_path)._base.close()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: access(path, how) and not how & os.W_OK)
+    with pytest.raises(RemnantError, match=rf"{name} or its folder cannot be written; check the path and your rights"):
+        make(tmp_path)
+
+
+def test_nothing_goes_into_a_file_that_was_moved_away(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "c").mkdir()
+    store, outbox = Database(tmp_path / "a" / "store.sqlite"), Outbox(tmp_path / "c", "u", "m")
+    code, labels = np.zeros((1, 2, 2, 2), np.float16), np.ones((2, 2, 2), np.uint8)
+    (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "c").rename(tmp_path / "d")
+    with pytest.raises(StoreError, match="was moved or removed while it was in use"):
+        store.rows("SELECT 1")
+    with pytest.raises(StoreError, match="was moved or removed"), store.writing():
+        pass
+    with pytest.raises(RemnantError, match="was moved or removed while it was in use"):
+        outbox.put("scan", "patient", code, labels)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "d"]
+    (tmp_path / "b").rename(tmp_path / "a")
+    assert store.rows("SELECT 1") == [(1,)]
+    store.close()
+    outbox.__exit__()

@@ -3,10 +3,10 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from remnant.base.errors import foreign
+from remnant.base.errors import RemnantError, foreign
 from remnant.serve.sqlite_errors import kind_of
 
 
@@ -15,13 +15,16 @@ def connected(path: Path, wait_s: float, *, threads: bool = False) -> Iterator[s
     """A connection to the file `path`, made if missing, that begins no transactions by itself and waits `wait_s` for others.
 
     `threads`: several may use it. Make the tables in the context: where that fails the connection is closed, and a new file that
-    is still empty is gone. Raises `RemnantError` where the file cannot be made.
+    is still empty is gone. Raises `RemnantError` where the file cannot be made or written.
     """
     # SQLite would make it for all to read, and whoever opens it before it is changed reads it ever after.
     with foreign(path, "cannot be made", "make room, or check the path and your rights to it"):
         new = _made(path)
         if not new and path.stat().st_mode & 0o077:
             path.chmod(0o600)
+    # SQLite would open it for reading alone, and fail later by words that do not say so.
+    if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        raise RemnantError(f"{path} or its folder cannot be written; check the path and your rights to it.")
     base = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=not threads)
     try:
         yield base
@@ -41,3 +44,37 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+class OtherFileError(sqlite3.DatabaseError):
+    """A file of SQLite that is not ours, or of another version."""
+
+
+def require_ours(base: sqlite3.Connection, tables: str) -> None:
+    """Raise `OtherFileError` for a file that has other tables than the SQL `tables` makes; one that has none is new.
+
+    Nothing is written into it: our tables in the file of another program would be a change to that.
+    """
+    with closing(sqlite3.Connection(":memory:")) as wanted:
+        wanted.executescript(tables)
+        ours = _columns(base).items() <= _columns(wanted).items()
+    # What we made says 0; a version that means something else by the same tables will say so.
+    ((version,),) = base.execute("PRAGMA user_version").fetchall()
+    if not ours or version:
+        raise OtherFileError
+
+
+def _columns(base: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """The columns of each table."""
+    names = base.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+    columns = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
+    return {name: tuple(column for (column,) in base.execute(columns, (name,))) for (name,) in names.fetchall()}
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at `path`; None where there is none. What is written into one that was moved or removed is lost."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

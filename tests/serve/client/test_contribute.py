@@ -17,7 +17,7 @@ from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Networks, load_client, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.serve.client import contribute as room
-from remnant.serve.client.connection import AwayError, ServerError
+from remnant.serve.client.connection import TRIES, AwayError, ServerError
 from remnant.serve.client.contribute import contribute
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.remote import Remote
@@ -372,6 +372,20 @@ def test_a_server_of_another_encoder_or_of_other_classes_or_without_a_store_is_t
         send(full, "deformation", queue="other")
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"half")])
+@pytest.mark.parametrize("method", ["encoder", "deformation"])
+def test_what_was_kept_and_is_gone_is_encoded_anew_and_no_second_contribution(server, send, tmp_path, method, damage):
+    here = server(method)
+    here.lost = TRIES  # the server has the first, and the client does not know
+    with pytest.raises(AwayError):
+        send(here, method)
+    (path,) = files(tmp_path)
+    damage(path)
+    assert send(here, method) == 6 and files(tmp_path) == []
+    assert len(here.store.contributions("net")) == 6
+    assert path.stem in {one.id for one in here.store.contributions("net")}
+
+
 def test_a_kill_between_file_and_row_leaves_no_patient_behind(tmp_path):
     with Outbox(tmp_path / "q", "u", "m") as outbox:
         entry = outbox.put("s", "p", np.zeros((1, 2, 2, 2), np.float16), np.zeros((2, 2, 2), np.uint8))
@@ -380,8 +394,7 @@ def test_a_kill_between_file_and_row_leaves_no_patient_behind(tmp_path):
         assert [path.name for path in outbox.path.parent.glob("*.safetensors")] == [f"{entry.id}.safetensors"]
         assert outbox.find("s") == entry and len(outbox) == 0
         outbox._file(entry.id).write_bytes(b"half")
-        with pytest.raises(RemnantError, match="is gone or damaged"):
-            outbox.read(entry)
+        assert outbox.read(entry) is None
         with pytest.raises(RemnantError, match="in use by another client"):
             Outbox(tmp_path / "q", "u", "m")
     assert (tmp_path / "q").stat().st_mode & 0o777 == 0o700

@@ -15,7 +15,7 @@ from remnant.cohort.volume import volume_files
 from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Client
 from remnant.serve.client.connection import MOST_REFUSED, RefusedError, ServerError
-from remnant.serve.client.contributions import give
+from remnant.serve.client.contributions import delete, give
 from remnant.serve.client.outbox import Entry, Outbox
 from remnant.serve.client.remote import Remote
 from remnant.serve.protocol import Metadata
@@ -60,7 +60,9 @@ def contribute(
                     task.advance("left out")
                     continue
                 try:
-                    entry = _kept(case, scheme, client, outbox)
+                    entry = _kept(case, scheme, client, outbox, remote, model)
+                except ServerError:
+                    raise
                 except RemnantError as error:
                     unfit.append(str(error))
                 else:
@@ -96,30 +98,41 @@ def _in_any_order(cases: Sequence[Case]) -> list[Case]:
 
 def _refused(remote: Remote, described: Metadata, entry: Entry, outbox: Outbox) -> str:
     """Send what the outbox keeps; empty, or why the server does not take it."""
+    kept = outbox.read(entry)
+    assert kept is not None  # or `_kept` would have encoded the scan anew
     try:
-        give(remote, described, entry.id, *outbox.read(entry))
+        give(remote, described, entry.id, *kept)
     except RefusedError as error:
         return str(error)
     outbox.sent(entry)
     return ""
 
 
-def _kept(case: Case, scheme: LabelScheme, client: Client, outbox: Outbox) -> Entry | None:
-    """The entry of a scan, encoded for it where there is none yet; None for a further scan of a held-out patient."""
+def _kept(case: Case, scheme: LabelScheme, client: Client, outbox: Outbox, remote: Remote, model: str) -> Entry | None:
+    """The entry of a scan, encoded for it where there is none yet, or where what was kept for it is gone or damaged; None for a
+    further scan of a held-out patient.
+    """
     if case.labels is None:
         raise RemnantError(f"{case.image} has no label map; add one or leave out this scan.")
     scan, patient = (
         key_of(*volume_files(case.image), *volume_files(case.labels), scheme, client.mark),
         key_of(case.patient),
     )
-    if (entry := outbox.find(scan)) is not None:
+    entry = outbox.find(scan)
+    if entry is not None and (entry.sent or outbox.read(entry) is not None):
         return entry
-    if outbox.judges(patient):
+    if entry is None and outbox.judges(patient):
         return None
     code, labels = encode_case(client, case, scheme)
     if not labels.any():
         raise RemnantError(f"{case.labels} holds nothing but background; give the label map that belongs to the scan.")
-    return outbox.put(scan, patient, code[None].astype(np.float16), labels)
+    arrays = code[None].astype(np.float16), labels
+    if entry is None:
+        return outbox.put(scan, patient, *arrays)
+    # The server may have what was lost, from an upload that was cut off, and refuses another code under the same id.
+    delete(remote, model, entry.id)
+    outbox.write(entry, *arrays)
+    return entry
 
 
 def _check(described: Metadata, client: Client, scheme: LabelScheme, url: str) -> None:

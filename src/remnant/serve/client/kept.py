@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from remnant.base.errors import RemnantError
 from remnant.serve.sqlite_errors import kind_of
-from remnant.serve.sqlite_files import connected
+from remnant.serve.sqlite_files import connected, identity, require_ours
 
 
 class Kept:
@@ -26,14 +26,27 @@ class Kept:
             for line in ("locking_mode=EXCLUSIVE", "synchronous=FULL"):
                 self._base.execute(f"PRAGMA {line}")
             # Before the log is written ahead, so that a full disk leaves the file empty or whole.
-            for line in ("BEGIN EXCLUSIVE", self.TABLE, "COMMIT", "PRAGMA journal_mode=WAL"):
+            self._base.execute("BEGIN EXCLUSIVE")
+            require_ours(self._base, self.TABLE)
+            for line in (self.TABLE, "COMMIT", "PRAGMA journal_mode=WAL"):
                 self._base.execute(line)
+        self._file_is = identity(path)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._base.close()
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """As `_told`, of the file that was opened: in one that was moved or removed nothing would be found again."""
+        if identity(self.path) != self._file_is:
+            raise RemnantError(
+                f"{self.path} was moved or removed while it was in use; start the client again with --queue where it is now."
+            )
+        with self._told():
+            yield
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -49,4 +62,6 @@ class Kept:
                 said = "cannot be read or written; check the path and your rights to it"
             raise RemnantError(f"{self.path} {said}.") from None
         except sqlite3.DatabaseError:
-            raise RemnantError(f"{self.path} is no queue of a client; give another --queue.") from None
+            raise RemnantError(
+                f"{self.path} is no queue of a client, or of another version of it; give another --queue."
+            ) from None

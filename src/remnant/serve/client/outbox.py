@@ -92,7 +92,7 @@ class Outbox(Kept):
         """Send nothing more of these patients, or of all that it knows; return the ids of what the server may have of them."""
         query = "SELECT patient, id FROM contributions WHERE server = ? AND model = ?"
         found = [row for row in self._rows(query, *self._key) if patients is None or row[0] in patients]
-        with self._told():
+        with self._asked():
             self._base.executemany(
                 "UPDATE contributions SET sent = ? WHERE id = ?", [(WITHDRAWN, drawn) for _, drawn in found]
             )
@@ -109,26 +109,28 @@ class Outbox(Kept):
         if self.judges(patient):
             raise RemnantError("One scan of a held-out patient is contributed, and the queue has one.")
         drawn = draw_id(False if self.knows(patient) else None)
-        path = self._file(drawn)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(safetensors.numpy.save({CODE: code, LABELS: np.ascontiguousarray(labels)}))
-        with self._told():
+        self.write(Entry(drawn, False), code, labels)
+        with self._asked():
             row = (*self._key, scan, patient, drawn)
             self._base.execute("INSERT INTO contributions VALUES (?, ?, ?, ?, ?, 0)", row)
         return Entry(drawn, False)
 
-    def read(self, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
-        """What `put` kept."""
-        path = self._file(entry.id)
-        with foreign(
-            path, "is gone or damaged", f"remove {self.path.parent} to encode what was not sent anew", told=False
-        ):
-            arrays = safetensors.numpy.load(path.read_bytes())
+    def write(self, entry: Entry, code: np.ndarray, labels: np.ndarray) -> None:
+        """Keep other arrays for an entry that was not sent; durable when it returns."""
+        with atomic_path(self._file(entry.id)) as temporary:
+            temporary.write_bytes(safetensors.numpy.save({CODE: code, LABELS: np.ascontiguousarray(labels)}))
+
+    def read(self, entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
+        """What was kept for an entry; None where it is gone or damaged."""
+        try:
+            arrays = safetensors.numpy.load(self._file(entry.id).read_bytes())
             return arrays[CODE], arrays[LABELS]
+        except (FileNotFoundError, safetensors.SafetensorError, KeyError):
+            return None
 
     def sent(self, entry: Entry) -> None:
         """The server has it: what was kept of the patient goes."""
-        with self._told():
+        with self._asked():
             self._base.execute("UPDATE contributions SET sent = ? WHERE id = ?", (SENT, entry.id))
         with suppress(FileNotFoundError):
             self._file(entry.id).unlink()
@@ -137,5 +139,5 @@ class Outbox(Kept):
         return self.path.parent / f"{drawn}.safetensors"
 
     def _rows(self, query: str, *values: object) -> list[tuple]:
-        with self._told():
+        with self._asked():
             return self._base.execute(query, values).fetchall()

@@ -54,7 +54,7 @@ class Queue(Kept):
 
     def saw(self, study: str, series: str, instances: int, now: float) -> Row:
         """The row of a series that has so many instances now; new, if there was none."""
-        with self._told():
+        with self._asked():
             self._base.execute(
                 "INSERT INTO series (study, series, instances, changed, state, why, made_of, edition) "
                 "VALUES (?, ?, ?, ?, ?, '', 0, 1) "
@@ -71,13 +71,13 @@ class Queue(Kept):
 
     def of(self, state: str) -> list[Row]:
         """The rows in a state, the oldest first."""
-        with self._told():
+        with self._asked():
             found = self._base.execute(f"SELECT {COLUMNS} FROM series WHERE state = ? ORDER BY id", (state,)).fetchall()
         return [Row(*row) for row in found]
 
     def becomes(self, row: Row, state: str, why: str = "") -> None:
         """Durable when it returns. What becomes `MADE` is made of the row's instances."""
-        with self._told():
+        with self._asked():
             self._base.execute(
                 "UPDATE series SET state = ?, why = ?, made_of = CASE WHEN ? THEN ? ELSE made_of END WHERE id = ?",
                 (state, why, state == MADE and row.state == ARRIVING, row.instances, row.id),
@@ -85,7 +85,7 @@ class Queue(Kept):
 
     def again(self, row: Row) -> None:
         """To be segmented once more, beside the result that there is."""
-        with self._told():
+        with self._asked():
             self._base.execute(
                 "UPDATE series SET state = ?, why = '', edition = edition + 1 WHERE id = ?", (ARRIVING, row.id)
             )

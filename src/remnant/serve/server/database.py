@@ -8,7 +8,7 @@ from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.serve.sqlite_errors import kind_of
-from remnant.serve.sqlite_files import connected
+from remnant.serve.sqlite_files import connected, identity, require_ours
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS contributions (
@@ -43,13 +43,16 @@ class Database:
         with self._told(), connected(path, WAIT_S, threads=True) as self._base:
             # With WAL alone a loss of power may take the last commits.
             self._base.execute("PRAGMA synchronous=FULL")
+            require_ours(self._base, TABLES)
             # Before the log is written ahead, so that a full disk leaves the file empty or whole.
             self._base.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT; PRAGMA journal_mode=WAL;")
+        self._file_is = identity(path)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, alone among threads and processes: committed on success, undone on any error."""
         with self._turn, self._told():
+            self.require_there()
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield self._base
@@ -62,7 +65,15 @@ class Database:
     def rows(self, query: str, *values: object) -> list[tuple]:
         """What a query finds now, whichever process wrote it."""
         with self._turn, self._told():
+            self.require_there()
             return self._base.execute(query, values).fetchall()
+
+    def require_there(self) -> None:
+        """Raise `StoreError` where the file was moved or removed since it was opened: nothing that came would be found again."""
+        if identity(self._path) != self._file_is:
+            raise StoreError(
+                f"{self._path} was moved or removed while it was in use; put it back, or start again where it is now."
+            )
 
     def close(self) -> None:
         """Nothing may be asked any more."""
@@ -79,4 +90,6 @@ class Database:
                 f"{self._path} cannot be read or written ({error}); check the path and your rights."
             ) from None
         except sqlite3.DatabaseError:
-            raise StoreError(f"{self._path} is no store of `remnant serve`; give another --store.") from None
+            raise StoreError(
+                f"{self._path} is no store of `remnant serve`, or of another version of it; give another --store."
+            ) from None

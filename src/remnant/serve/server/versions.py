@@ -61,6 +61,7 @@ class Versions(Mapping[int, Server]):
     @contextmanager
     def making(self, number: int) -> Iterator[Path]:
         """A folder that becomes the version's as a whole, and nobody's version before `add`."""
+        self.store.database.require_there()  # else its folder would be made anew
         with fresh_folder(self.folder(number)) as new:
             yield new
             for path in new.iterdir():
