@@ -177,6 +177,16 @@ def test_a_segmenter_that_refuses_one_after_another_is_rather_at_fault_itself(wa
     assert set(start(replace(made, again=True), 300.0).values()) == {STORED}
 
 
+def test_what_somebody_else_left_beside_the_results_stays_and_stops_nobody(watch):
+    made, _, _ = watch
+    (made.folder / RESULTS / ".tmp-left").mkdir(parents=True)
+    (made.folder / RESULTS / "7").mkdir()
+    (made.folder / RESULTS / ".DS_Store").write_text("a file")
+    (made.folder / RESULTS / "notes").mkdir()
+    start(made)
+    assert sorted(path.name for path in (made.folder / RESULTS).iterdir()) == [".DS_Store", "notes"]
+
+
 def test_a_series_that_brings_the_segmenter_down_comes_after_the_others(watch, head):
     made, server, said = watch
     made.source.folders |= {"2": head((0, 0, 8.0), "zq-a"), "3": head((0, 0, 8.0), "zq-b")}

@@ -182,6 +182,22 @@ def test_a_kill_while_a_version_is_written_leaves_none(versions, contribute, mon
     assert versions[2].classes == versions[1].classes
 
 
+def test_a_version_that_is_there_already_stays_whole_when_it_is_stopped(versions, contribute, monkeypatch):
+    """Ctrl-C while SQLite commits comes up when it has."""
+    contribute(1, 0)
+    add = Versions.add
+
+    def stopped(*given):
+        add(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Versions, "add", stopped)
+        retrain_version(versions, QUICK, 0, quiet=True)
+    assert list(versions) == [1, 2] and versions[2].classes == versions[1].classes
+    assert retrain_version(versions, QUICK, 0, quiet=True)["number"] == 3
+
+
 def test_nothing_is_promoted_that_the_scans_do_not_show(versions, contribute):
     contribute(2, 3)
     retrain_version(versions, QUICK, 0, quiet=True)

@@ -75,7 +75,8 @@ class Watch:
                 queue.becomes(row, ARRIVING)
         kept = {self._result(row) for row in queue.of(MADE)}
         for path in results.iterdir():
-            if path not in kept:
+            ours = path.name.isdecimal() or path.name.startswith(".tmp-")
+            if ours and path.is_dir() and path not in kept:
                 shutil.rmtree(path)
         if count := self._list(queue):
             self.tell(

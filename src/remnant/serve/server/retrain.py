@@ -86,6 +86,8 @@ def retrain_version(versions: Versions, settings: RetrainSettings, seed: int, *,
                 write_json(folder / RECORD, record | ids)
             versions.add(number, record, trained)
         except BaseException:
+            if number in versions:  # Ctrl-C came when it had been added
+                raise
             shutil.rmtree(versions.folder(number), ignore_errors=True)
             raise
     return record
