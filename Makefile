@@ -1,4 +1,4 @@
-# make demo | test | test-full | goldens | lint | clean. Everything runs in .venv, which `make setup` fills.
+# make demo | test | test-full | docs | goldens | lint | clean. Everything runs in .venv, which `make setup` fills.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ NNUNET := nnunetv2 acvl_utils batchgenerators batchgeneratorsv2 dynamic_network_
 # Two test processes share the cores already; threads of their own would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-full goldens lint components clean
+.PHONY: setup demo test test-full docs goldens lint components clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -50,6 +50,10 @@ test-full: setup components .venv/kserve/.ready
 	$(PYTHON) -m venv .venv/kserve
 	.venv/kserve/bin/python -m pip install --quiet --disable-pip-version-check kserve==0.21.0
 	touch $@
+
+# The manual and the API as pages in build/site; whatever mkdocs warns of is an error. The variable silences an advertisement.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # What the studies come to, for tests/studies/test_goldens.py: after a change that is meant to change it.
 goldens: setup

@@ -109,6 +109,14 @@ def test_every_option_named_in_the_manual_exists():
     assert named - options(typer.main.get_command(app)) - {"--help"} == set()
 
 
+def test_every_list_that_a_part_is_added_to_is_where_the_manual_has_it():
+    text = (ROOT / "docs" / "extending.md").read_text("utf-8").partition("## An attack")[0]
+    lists = re.findall(r"`([A-Z]+)` in `(src/[\w/]+\.py)`", text)
+    assert len(lists) >= 13
+    for name, path in lists:
+        assert re.search(rf"^{name}\b.* = ", (ROOT / path).read_text("utf-8"), re.MULTILINE), f"{path} has no {name}"
+
+
 def test_example_attack_returns_the_scan_it_knows():
     attack, line = blocks(ROOT / "docs" / "extending.md", "python")
     names = {"DECODERS": dict(DECODERS), "Decoder": Decoder}
