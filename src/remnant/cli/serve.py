@@ -68,5 +68,6 @@ def serve(
     app = create_app(load_models(segmenters, kept), known, kept)
     listening = process.listen(host, port)
     where = f"[{host}]" if ":" in host else host
-    print(f"{'https' if tls_cert else 'http'}://{where}:{listening.getsockname()[1]}", flush=True)
-    process.serve(app, listening, tls_cert, tls_key)
+    address = f"{'https' if tls_cert else 'http'}://{where}:{listening.getsockname()[1]}"
+    # Whoever waits for the address may ask at once.
+    process.serve(app, listening, tls_cert, tls_key, lambda: print(address, flush=True))

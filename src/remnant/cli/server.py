@@ -10,6 +10,7 @@ import typer
 
 from remnant.base.texts import counted, enumerated
 from remnant.cli.options import Config, Quiet
+from remnant.cli.room import room
 from remnant.cli.values import existing
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _opened(folder: Path, model: str | None) -> Iterator["Versions"]:
     from remnant.serve.server.store import Store
     from remnant.serve.server.versions import Versions
 
-    with closing(Store.existing(folder)) as store:
+    with room(folder, "and give the command again"), closing(Store.existing(folder)) as store:
         yield Versions.existing(store, model)
 
 

@@ -1,5 +1,6 @@
 """`remnant serve`: what it refuses before it listens."""
 
+import signal
 import socket
 from ipaddress import ip_address
 
@@ -60,14 +61,26 @@ def test_a_certificate_of_another_key_is_told(remnant, pair, certificate, tmp_pa
     other = tmp_path / "other.pem"
     trustme.CA().issue_cert("localhost").private_key_pem.write_to_path(other)
     for cert, key in ((certificate[0], other), (other, certificate[1])):
-        code, errors, _ = remnant("serve", pair(), "--port", 0, "--tls-cert", cert, "--tls-key", key)
-        assert code == 2 and "is no certificate in PEM that fits" in errors[-1]
+        code, errors, printed = remnant("serve", pair(), "--port", 0, "--tls-cert", cert, "--tls-key", key)
+        assert code == 2 and printed == "" and "is no certificate in PEM that fits" in errors[-1]
 
 
 def test_a_port_that_is_taken_is_told(remnant, pair):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, errors, _ = remnant("serve", pair(), "--port", taken.getsockname()[1])
     assert code == 2 and "cannot listen on 127.0.0.1" in errors[-1] and "in use" in errors[-1]
+
+
+def test_a_terminal_that_closes_ends_it_as_sigterm_does(remnant, pair, monkeypatch):
+    heard = []
+
+    def run(self, sockets):
+        signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+        signal.raise_signal(signal.SIGHUP)
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    code, _, printed = remnant("serve", pair(), "--port", 0)
+    assert code == 0 and heard == [signal.SIGTERM] and printed.startswith("http://127.0.0.1:")
 
 
 def test_without_the_extra_it_is_named(remnant, pair, monkeypatch):

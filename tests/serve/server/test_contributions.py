@@ -148,15 +148,26 @@ def test_a_body_is_not_read_before_its_token(served, store, refused, tenants):
 
 
 def test_a_store_that_fails_names_no_path(served, store, given, refused):
-    here, _ = served(store=store)
+    here, log = served(store=store)
     with store.database.writing() as base:
         base.execute("DROP TABLE contributions")
     told = refused(here.put(ONE, given()), 503, "cannot use its store")
-    assert str(store.folder) not in told
+    assert str(store.folder) not in told and str(store.folder) in log[-1]["why"]
     with store.database.writing() as base:
         base.execute("DROP TABLE versions")
     refused(here("GET", "/v2/health/ready"), 503, "cannot use its store")
-    assert here("GET", "/v2/health/live").status_code == 200
+    assert here("GET", "/v2/health/live").status_code == 200 and "why" not in log[-1]
+
+
+def test_a_store_that_was_moved_takes_nothing_until_it_is_back(served, store, given, refused):
+    here, log = served(store=store)
+    folder, away = store.folder, store.folder.with_name("away")
+    folder.rename(away)
+    refused(here.put(ONE, given()), 503, "cannot use its store")
+    assert "was moved or removed while it was in use" in log[-1]["why"] and not folder.exists()
+    away.rename(folder)
+    assert here.put(ONE, given()).status_code == 201
+    assert [one.id for one in store.contributions("net")] == [ONE]
 
 
 def test_many_at_once_under_one_id_are_kept_once(served, store, given):

@@ -12,6 +12,7 @@ from remnant.base.texts import counted
 from remnant.cli.client.opened import Way
 from remnant.cli.client.options import CaCert, Encoder, Model, PlainHttp, Server, TokenFile
 from remnant.cli.options import Quiet
+from remnant.cli.room import room
 from remnant.cli.values import existing
 
 
@@ -50,7 +51,7 @@ def client_contribute(
         say(f"remnant: {WARNING} {measured_of_labels(encoder, loaded.mark)}")
         return yes or (sys.stdin.isatty() and typer.confirm("Send them?", err=True))
 
-    with way.remote(server, token_file) as remote:
+    with room(queue, "and give the command again, which goes on"), way.remote(server, token_file) as remote:
         loaded, _ = way.encoder(encoder)
         cohort = read_cohort(data, tell=way.tell)
         print(contribute(cohort, loaded, remote, model, queue, agreed, quiet=quiet))
@@ -86,7 +87,7 @@ def client_withdraw(
     from remnant.serve.client.withdraw import withdraw
 
     way = Way(plain, ca_cert, quiet)
-    with way.remote(server, token_file) as remote:
+    with room(queue, "and give the command again, which goes on"), way.remote(server, token_file) as remote:
         found = withdraw(remote, model, queue, patient)
     if found.before:
         way.tell(f"remnant: the server had deleted {counted(found.before, 'contribution')} before.")

@@ -3,13 +3,10 @@
 What is heavy is imported when it is opened, so that no --help waits for it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remnant.base.errors import RemnantError, no_room
 from remnant.base.progress import say
 
 if TYPE_CHECKING:
@@ -59,16 +56,3 @@ def _secret(file: Path | None) -> str | None:
     from remnant.serve.client.connection import read_token
 
     return None if file is None else read_token(file)
-
-
-@contextmanager
-def room(folder: Path, then: str) -> Iterator[None]:
-    """Say of a full disk what to do then; these commands have no --resume."""
-    try:
-        yield
-    except RemnantError:
-        raise
-    except Exception as error:
-        if no_room(error) is None:
-            raise
-        raise RemnantError(f"The disk of {folder} is full; make room, {then}.") from None

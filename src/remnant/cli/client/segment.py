@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from remnant.base.errors import RemnantError
-from remnant.cli.client.opened import Way, room
+from remnant.cli.client.opened import Way
 from remnant.cli.client.options import (
     Archived,
     CaCert,
@@ -21,6 +21,7 @@ from remnant.cli.client.options import (
     TokenFile,
 )
 from remnant.cli.options import Quiet
+from remnant.cli.room import room
 from remnant.cli.values import existing
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from remnant.cli.client.opened import Way, room
+from remnant.cli.client.opened import Way
 from remnant.cli.client.options import (
     Archived,
     CaCert,
@@ -18,6 +18,7 @@ from remnant.cli.client.options import (
     TokenFile,
 )
 from remnant.cli.options import Quiet
+from remnant.cli.room import room
 from remnant.cli.values import within
 
 

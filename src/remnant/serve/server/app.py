@@ -76,7 +76,8 @@ async def _told(request: Request, error: Exception) -> Response:
     """Every error as the protocol has it."""
     if isinstance(error, RefusalError):
         return JSONResponse({"error": str(error)}, error.status, error.headers)
-    if isinstance(error, StoreError):  # whose sentence names a path
+    if isinstance(error, StoreError):  # whose sentence names a path: it is for the log alone
+        request.state.why = str(error)
         return JSONResponse({"error": STORE_FAULT}, 503, {"Retry-After": "60"})
     if isinstance(error, HTTPException):
         return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)

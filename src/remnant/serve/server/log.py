@@ -68,4 +68,5 @@ class Watched:
                     "sent": sent,
                     "seconds": round(seconds, 4),
                 }
+                | ({"why": state["why"]} if "why" in state else {})
             )

@@ -1,9 +1,11 @@
 """The server as a process: where it listens, and what it refuses to listen on."""
 
 import contextlib
+import signal
 import socket
 import ssl
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -51,8 +53,12 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def serve(app: ASGIApp, listening: socket.socket, cert: Path | None, key: Path | None) -> None:
-    """Answer until the process is told to stop; then end what is under way. Raises `RemnantError` for a wrong certificate."""
+def serve(
+    app: ASGIApp, listening: socket.socket, cert: Path | None, key: Path | None, begins: Callable[[], None]
+) -> None:
+    """Answer until the process is told to stop; then end what is under way. Raises `RemnantError` for a wrong certificate, before
+    it calls `begins`.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -70,4 +76,8 @@ def serve(app: ASGIApp, listening: socket.socket, cert: Path | None, key: Path |
             with foreign(cert, f"is no certificate in PEM that fits {key}", "give its chain and its unencrypted key"):
                 config.load()
             config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # Its terminal was closed; uvicorn knows SIGTERM alone, by which it ends what is under way.
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+        begins()
         uvicorn.Server(config).run(sockets=[listening])
