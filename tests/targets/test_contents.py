@@ -227,6 +227,12 @@ def test_the_command_tells_both_ways(remnant, given):
     assert code == 0 and "Needed by who runs the model" in printed and "plans.json" in printed and "jane" not in printed
 
 
+def test_a_folder_of_no_known_layout_is_told_by_its_number_of_files(remnant, tmp_path):
+    (tmp_path / "readme.txt").write_text("nothing")
+    code, _, printed = remnant("inspect", tmp_path)
+    assert code == 0 and f"{tmp_path.name}: 1 file, 0 with findings" in printed
+
+
 def test_names_of_files_are_said_as_one_line(remnant, tmp_path):
     (tmp_path / "a\n\x1b[2JVerdict: safe").write_bytes(b"\x00" * 300)
     (tmp_path / os.fsdecode(b"b\xff")).write_bytes(b"\x00" * 300)

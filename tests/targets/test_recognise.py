@@ -268,6 +268,7 @@ def test_an_unknown_architecture_is_described_by_its_layers(described, capsys):
 
     one = described(Strange().state_dict())
     assert one.architecture is None and one.nearest is None and "rename its keys" in one.advice
+    assert one.advice.startswith("`remnant audit` takes any network")
     kinds = {layer.name: layer.kind for layer in one.layers}
     assert kinds["stem"] == "Conv2d" and kinds["volume"] == "Conv3d" and kinds["blocks.0"] == "Linear"
     assert kinds["norm"].startswith("LayerNorm") and kinds["bn"] == "BatchNorm" and kinds["memory"] == "LSTM"

@@ -41,6 +41,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"(?:.*/)?[^/]+\.ipynb", "a notebook, which keeps its outputs"),
 )
 NNUNET = "nnU-Net results"  # a layout
+FILES = "files"  # of any other folder or zip
 NEEDED = ("plans.json", "dataset.json")
 
 
@@ -73,7 +74,7 @@ def look_into(bundle: Bundle) -> Contents:
     """Every file of the bundle; nothing of it is executed, and of no text more than its first 16 MiB are searched."""
     models = _nnunet_models([entry.name for entry in bundle.entries])
     files = tuple(_file(bundle, entry, models) for entry in bundle.entries)
-    return Contents(str(bundle.path), NNUNET if models else "files", files)
+    return Contents(str(bundle.path), NNUNET if models else FILES, files)
 
 
 def _nnunet_models(names: list[str]) -> set[str]:

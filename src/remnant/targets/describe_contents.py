@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from remnant.base.texts import counted, short
-from remnant.targets.contents import Contents, File
+from remnant.targets.contents import FILES, Contents, File
 
 SHOWN = 60  # files
 EXAMPLES = 4
@@ -24,9 +24,9 @@ def show(contents: Contents, beside: Mapping[str, Sequence[str]] | None = None) 
     each."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     telling = contents.telling
-    console.print(
-        f"{short(contents.path, 200)}: {contents.layout}, {counted(len(contents.files), 'file')}, {len(telling):,} with findings"
-    )
+    files = counted(len(contents.files), "file")
+    what = files if contents.layout == FILES else f"{contents.layout}, {files}"
+    console.print(f"{short(contents.path, 200)}: {what}, {len(telling):,} with findings")
     by_finding: dict[str, list[File]] = {}
     for file in telling:
         for text in file.findings:

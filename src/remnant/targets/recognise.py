@@ -218,6 +218,8 @@ def _some(names: tuple[str, ...] | list[str]) -> str:
 def _advice(nearest: str | None) -> str:
     like = f"It is most like {nearest}. " if nearest else ""
     return (
-        f"{like}Remnant attacks what it can build: {BUILT}. If it is one of these under other names, rename its keys as "
-        "torchvision has them (a ResNet's head `fc`, no `backbone.` before the rest); of several networks, save one."
+        f"{like}`remnant audit` takes any network: `remnant audit --init DIR --from FILE` writes the file in which you build it. "
+        f"`remnant attack checkpoint` and the studies attack what Remnant builds: {BUILT}. If it is one of these under other "
+        "names, rename its keys as torchvision has them (a ResNet's head `fc`, no `backbone.` before the rest); of several "
+        "networks, save one."
     )
