@@ -22,21 +22,21 @@ ROOT = Path(__file__).parents[2]
 PLACE = Path(__file__).parent / "house.svg"
 # Left and right of each room, so that no arrow runs through another. A new room needs a place here.
 PLACES = {
-    "cli": (250, 740),
+    "cli": (250, 800),
     "studies": (60, 440),
     "audit": (60, 440),
-    "serve": (650, 930),
+    "serve": (650, 945),
     "attacks": (60, 440),
-    "defenses": (490, 930),
-    "targets": (250, 640),
-    "cohort": (60, 360),
-    "engine": (390, 690),
-    "measure": (60, 360),
-    "nets": (390, 690),
-    "report": (720, 930),
-    "base": (60, 930),
+    "defenses": (490, 945),
+    "targets": (200, 720),
+    "cohort": (60, 400),
+    "engine": (440, 840),
+    "measure": (60, 400),
+    "nets": (440, 840),
+    "report": (885, 1095),
+    "base": (60, 1095),
 }
-WIDTH, EDGE, TOP, HEIGHT, GAP = 990, 30, 84, 78, 34
+WIDTH, EDGE, TOP, HEIGHT, GAP = 1150, 30, 84, 78, 34
 LETTER, HEAD = 6.1, 10  # pixels of a letter of the small type, and of an arrow that is straight for its head
 STYLE = (
     "text{font-family:system-ui,'Liberation Sans',Arial,sans-serif;fill:#1d2b33}"

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from tests.audit.example import PATIENTS, Classifier, Segmenter, material
 
-from remnant.attacks.attack import Work
+from remnant.attacks.attack import Scores, Work
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells import access_of
 from remnant.audit.conduct import conduct
@@ -17,6 +16,7 @@ from remnant.audit.model import audit_model
 from remnant.audit.results import Clock
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.store import kept
 
 KINDS = (Classifier, Segmenter)
 
@@ -123,5 +123,5 @@ def test_results_hold_no_patient(tmp_path):
     assert parts["cohort"]["patients"] == PATIENTS
     text = repr([one.model_dump() for one in parts["findings"]]) + repr(parts["tables"])
     assert not any(f"'p{i}'" in text for i in range(PATIENTS))
-    kept = np.load(tmp_path / "run" / "private" / "claims" / "output.npz")
-    assert len(kept["patients"]) == PATIENTS
+    claims = kept(tmp_path / "run" / "private" / "claims" / "output.npz", list[Scores])
+    assert all(len(claim.patients) == PATIENTS for claim in claims)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.report.private import private_folder, read_reconstructions, write_reconstructions
+from remnant.base.store import private_folder
+from remnant.report.private import read_reconstructions, write_reconstructions
 
 
 def _write(run, cell="a", **changes):
@@ -55,5 +56,5 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         np.savez(path, network=np.array("unet"))
     else:
         np.savez(path, network=np.array([print], dtype=object), allow_pickle=True)
-    with pytest.raises(RemnantError, match=r"a\.npz is not a file of reconstructions"):
+    with pytest.raises(RemnantError, match=r"a\.npz is damaged"):
         read_reconstructions(tmp_path, {("unet", "default", "P2", "non_member", "1")})

@@ -10,9 +10,9 @@ from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.base.store import private_folder
 from remnant.cohort.case import Case, Cohort, Note
 from remnant.engine.cells import Cell
-from remnant.report.private import private_folder
 from remnant.studies.frame import (
     Asked,
     carry_out,

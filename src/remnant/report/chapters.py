@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, write_text
 from remnant.base.results import FigureView, Row, Section, TableView, matching
-from remnant.report import private
+from remnant.base.store import private_folder
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style, to_png, to_svg
 from remnant.report.tables import Table, build, to_html
@@ -112,7 +112,7 @@ class Chapters:
 def _private_image(run: Path, view: FigureView, rows: list[Row]) -> str:
     kind = FIGURES[view.kind]
     png = to_png(kind.draw(rows, kind.volumes(run, rows)))
-    with atomic_path(private.private_folder(run, "figures") / f"{view.name}.png") as temporary:
+    with atomic_path(private_folder(run, "figures") / f"{view.name}.png") as temporary:
         temporary.write_bytes(png)
     return f'<img alt="{escape(view.caption)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 

@@ -1,15 +1,13 @@
 """Kept reconstructions and what follows from them: patient data, in RUN/private, one file a cell."""
 
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path
+from remnant.base.store import keep, kept, opened
 
 
 @dataclass(frozen=True)
@@ -43,14 +41,6 @@ class Bending:
     heads: np.ndarray
 
 
-def private_folder(run: Path, name: str) -> Path:
-    """RUN/private/<name>, made if need be, for nobody but its owner."""
-    folder = Path(run) / "private"
-    for path in (folder, folder / name):
-        path.mkdir(mode=0o700, exist_ok=True)
-    return folder / name
-
-
 def write_reconstructions(
     run: Path,
     cell: str,
@@ -68,18 +58,13 @@ def write_reconstructions(
     `originals` and `reconstructions` are (n, x, y, z) in [0, 1] on the same grid, stored as float16;
     pseudonyms, groups (member, non_member) and sessions have n entries and are those of the table `scores`.
     """
-    path = private_folder(run, "reconstructions") / f"{cell}.npz"
-    with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            network=np.array(network),
-            decoder=np.array(decoder),
-            pseudonyms=np.array(list(pseudonyms), dtype=str),
-            groups=np.array(list(groups), dtype=str),
-            sessions=np.array(list(sessions), dtype=str),
-            originals=np.asarray(originals, np.float16),
-            reconstructions=np.asarray(reconstructions, np.float16),
-        )
+    path = _folder(run, "reconstructions") / f"{cell}.npz"
+    names = {"pseudonyms": tuple(pseudonyms), "groups": tuple(groups), "sessions": tuple(sessions)}
+    images = {
+        "originals": np.asarray(originals, np.float16),
+        "reconstructions": np.asarray(reconstructions, np.float16),
+    }
+    keep(path, {"network": network, "decoder": decoder, **names, **images})
     return path
 
 
@@ -93,16 +78,9 @@ def read_reconstructions(run: Path, wanted: set[tuple[str, str, str, str, str]])
 
 def write_bendings(run: Path, cell: str, bendings: Sequence[Bending]) -> Path:
     """Keep the displacements of some patients of one network and decoder as RUN/private/bendings/<cell>.npz."""
-    path = private_folder(run, "bendings") / f"{cell}.npz"
-    names = ("network", "decoder", "pseudonym", "other_pseudonym")
-    arrays = ("reconstruction", "own", "other")
-    with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            **{name: np.array([getattr(bending, name) for bending in bendings]) for name in names},
-            **{name: np.stack([getattr(bending, name) for bending in bendings]).astype(np.float16) for name in arrays},
-            heads=np.stack([bending.heads for bending in bendings]),
-        )
+    path = _folder(run, "bendings") / f"{cell}.npz"
+    halves = ("reconstruction", "own", "other")
+    keep(path, [replace(one, **{name: getattr(one, name).astype(np.float16) for name in halves}) for one in bendings])
     return path
 
 
@@ -112,8 +90,12 @@ def read_bendings(run: Path, network: str, decoder: str) -> list[Bending]:
     return [bending for bending in found if (bending.network, bending.decoder) == (network, decoder)]
 
 
+def _folder(run: Path, name: str) -> Path:
+    return Path(run) / "private" / name
+
+
 def _kept(run: Path, folder: str) -> list[Path]:
-    paths = sorted((Path(run) / "private" / folder).glob("*.npz"))
+    paths = sorted(_folder(run, folder).glob("*.npz"))
     if not paths:
         raise RemnantError(
             f"The run {run} kept no {folder}, so no patient image can be shown; "
@@ -123,32 +105,20 @@ def _kept(run: Path, folder: str) -> list[Path]:
 
 
 def _bendings(path: Path) -> list[Bending]:
-    with readable(path), np.load(path, allow_pickle=False) as kept:
-        columns = [kept[field.name] for field in fields(Bending)]
-        return [
-            Bending(*(str(value) for value in row[:4]), *(volume.astype(np.float32) for volume in row[4:7]), row[7])
-            for row in zip(*columns, strict=True)
-        ]
+    halves = ("reconstruction", "own", "other")
+    return [
+        replace(one, **{name: getattr(one, name).astype(np.float32) for name in halves})
+        for one in kept(path, list[Bending])
+    ]
 
 
 def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[Pair]:
-    with readable(path), np.load(path, allow_pickle=False) as kept:
-        common = (str(kept["network"]), str(kept["decoder"]))
-        names = list(zip(kept["pseudonyms"], kept["groups"], kept["sessions"], strict=True))
+    with opened(path) as arrays:
+        common = (str(arrays["network"]), str(arrays["decoder"]))
+        names = list(zip(arrays["pseudonyms"], arrays["groups"], arrays["sessions"], strict=True))
         keys = [(*common, str(pseudonym), str(group), str(session)) for pseudonym, group, session in names]
         chosen = [i for i, key in enumerate(keys) if key in wanted]
         if not chosen:
             return []
-        originals, drawn = kept["originals"], kept["reconstructions"]
+        originals, drawn = arrays["originals"], arrays["reconstructions"]
         return [Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen]
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Inside, whatever is wrong with a kept file becomes a `RemnantError` that names it."""
-    try:
-        yield
-    except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:
-        raise RemnantError(
-            f"{path} is not a file of {path.parent.name} ({error}); remove it, or run the study again with --resume."
-        ) from None

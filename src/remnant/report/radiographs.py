@@ -7,7 +7,7 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row
-from remnant.report.private import readable
+from remnant.base.store import opened
 
 SHOWN = 4  # pairs of a target at most
 
@@ -39,7 +39,7 @@ def strips_of(run: Path, rows: list[Row]) -> list[Strip]:
     strips = []
     for target, method in dict.fromkeys((str(row["target"]), str(row["method"])) for row in rows):
         path = _path(run, "progressions", f"{target}-{method}")
-        with readable(path), np.load(path, allow_pickle=False) as kept:
+        with opened(path) as kept:
             strips.append(Strip(target, kept["steps"], kept["images"].astype(np.float32) / 255))
     return strips
 
@@ -52,13 +52,13 @@ def pairs_beside(run: Path, rows: list[Row]) -> list[Beside]:
 
 def _pairs(run: Path, row: Row) -> list[Beside]:
     path = _path(run, "attacks", f"{row['target']}-{row['method']}")
-    with readable(path), np.load(path, allow_pickle=False) as kept:
+    with opened(path) as kept:
         order, likely = kept["order"], kept["likely"]
         chosen = [int(one) for one in order if likely[one] or not likely.any()][:SHOWN]
         images = kept["images"][chosen].astype(np.float32) / 255
-        compared = "target_features-whole-members" in kept.files
+        compared = "similarities/target_features,whole,members" in kept.files
         found = {
-            name: kept[f"{space}-whole-members"][chosen]
+            name: kept[f"similarities/{space},whole,members"][chosen]
             for name, space in (("cosine", "target_features"), ("ssim", "ssim"))
             if compared
         }
@@ -75,8 +75,8 @@ def _pairs(run: Path, row: Row) -> list[Beside]:
 
 def _members(run: Path, source: str) -> np.ndarray:
     path = _path(run, "groups", source)
-    with readable(path), np.load(path, allow_pickle=False) as kept:
-        return kept["members-images"]
+    with opened(path) as kept:
+        return kept["members/images"]
 
 
 def _path(run: Path, folder: str, stem: str) -> Path:

@@ -23,7 +23,7 @@ def audit(run, likely, compared=True):
     """Five candidates of one grey level each, ranked backwards; candidate i is nearest to member 2 - i % 3."""
     images = np.stack([np.full((4, 4), 10 * i, np.uint8) for i in range(5)])
     cosine = np.array([[0.9 if place == 2 - i % 3 else 0.1 for place in range(3)] for i in range(5)], np.float32)
-    similarities = {"target_features-whole-members": cosine, "ssim-whole-members": cosine / 2}
+    similarities = {"similarities/target_features,whole,members": cosine, "similarities/ssim,whole,members": cosine / 2}
     keep(
         run,
         "attacks",
@@ -34,7 +34,7 @@ def audit(run, likely, compared=True):
         **(similarities if compared else {}),
     )
     members = np.stack([np.full((1, 4, 4), place / 10, np.float32) for place in range(3)])
-    keep(run, "groups", "private", **{"members-images": members})
+    keep(run, "groups", "private", **{"members/images": members})
 
 
 def test_likely_ones_come_in_the_order_of_the_list_with_their_neighbour(tmp_path):

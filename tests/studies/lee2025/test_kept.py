@@ -64,7 +64,7 @@ def test_what_an_attack_drew_comes_back(run):
 
 
 def test_a_missing_and_a_damaged_file_have_their_sentence(run):
-    with pytest.raises(RemnantError, match="is missing; start the audit again"):
+    with pytest.raises(RemnantError, match="is missing; start again"):
         read_attacked(run, "cnn", "prior")
     attacked_file(run, "cnn", "prior").parent.mkdir()
     attacked_file(run, "cnn", "prior").write_bytes(b"PK\x03\x04 no archive")

@@ -17,9 +17,9 @@ from remnant.base.files import atomic_path, write_text
 from remnant.base.progress import Task
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.store import private_folder
 from remnant.engine.gan import GanReport, fit_gan
 from remnant.nets.pggan import Discriminator, Generator
-from remnant.report.private import private_folder
 from remnant.targets.checkpoint import save_checkpoint
 
 # Where a training that is killed goes on from.

@@ -9,6 +9,7 @@ import torch
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.store import private_folder
 from remnant.cohort.align import align
 from remnant.cohort.case import Cohort, Prepared
 from remnant.cohort.folds import held_out
@@ -24,7 +25,6 @@ from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
 from remnant.measure.correlation import ncc_matrix
-from remnant.report.private import private_folder
 
 STUDY = "privacynet"
 PATIENTS = "patients.json"

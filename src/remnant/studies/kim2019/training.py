@@ -9,6 +9,7 @@ import torch
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.store import private_folder
 from remnant.defenses.privacynet.drawing import Scans as TrainingScans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
@@ -16,7 +17,6 @@ from remnant.defenses.privacynet.training import pretrain, train_adversarially
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
-from remnant.report.private import private_folder
 from remnant.studies.kim2019.kept import kept
 from remnant.studies.kim2019.records import STUDY, Scans
 from remnant.studies.kim2019.settings import StudySettings

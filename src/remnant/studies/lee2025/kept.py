@@ -1,7 +1,7 @@
 """What the cells of an audit leave each other: who is in which group, and what each attack drew. Patient data, in RUN/private."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from remnant.base.run import Run
-from remnant.studies.arrays import as_array, as_field, opened, store
+from remnant.base.store import keep, kept
 
 # Those whose patients train targets, whom a report counts; and the attacker's own. `against`: an owner's patients as the prior
 # draws images, and `asked` the same as the target takes them.
@@ -89,19 +89,12 @@ def as_pictures(images: np.ndarray) -> Tensor:
 
 def write_groups(run: Run, source: Source | Literal["attacker"], groups: Mapping[str, Group]) -> None:
     """Keep the groups of a source, by their names in `GROUPS`, atomically; of the attacker `training` and `validation`."""
-    arrays = {
-        f"{name}-{field.name}": as_array(getattr(group, field.name))
-        for name, group in groups.items()
-        for field in fields(Group)
-    }
-    store(groups_file(run, source), arrays)
+    keep(groups_file(run, source), groups)
 
 
 def read_groups(run: Run, source: Source | Literal["attacker"]) -> dict[str, Group]:
     """The groups that `write_groups` kept; raises `RemnantError` for a file that is missing or damaged."""
-    with opened(groups_file(run, source)) as kept:
-        names = dict.fromkeys(key.partition("-")[0] for key in kept.files)
-        return {name: Group(*(as_field(kept[f"{name}-{field.name}"]) for field in fields(Group))) for name in names}
+    return kept(groups_file(run, source), dict[str, Group])
 
 
 def groups_file(run: Run, source: str) -> Path:
@@ -110,18 +103,12 @@ def groups_file(run: Run, source: str) -> Path:
 
 def write_attacked(run: Run, attacked: Attacked) -> None:
     """Keep what a method drew as private/attacks/<target>-<method>.npz, atomically."""
-    arrays = {field.name: np.asarray(getattr(attacked, field.name)) for field in fields(Attacked)[2:-1]}
-    similarities = {"-".join(key): np.asarray(value, np.float32) for key, value in attacked.similarities.items()}
-    store(attacked_file(run, attacked.target, attacked.method), arrays | similarities)
+    keep(attacked_file(run, attacked.target, attacked.method), attacked)
 
 
 def read_attacked(run: Run, target: str, method: str) -> Attacked:
     """What `write_attacked` kept; raises `RemnantError` for a file that is missing or damaged."""
-    with opened(attacked_file(run, target, method)) as kept:
-        names = [field.name for field in fields(Attacked)[2:-1]]
-        similarities = {tuple(key.split("-")): kept[key] for key in kept.files if key not in names}
-        values = [kept[name] for name in names]
-        return Attacked(target, method, *map(as_field, values), similarities)
+    return kept(attacked_file(run, target, method), Attacked)
 
 
 def attacked_file(run: Run, target: str, method: str) -> Path:
@@ -130,5 +117,4 @@ def attacked_file(run: Run, target: str, method: str) -> Path:
 
 def write_progression(run: Run, progression: Progression) -> None:
     """Keep a stage 1's progression as private/progressions/<target>-<method>.npz, atomically."""
-    path = run.private / "progressions" / f"{progression.target}-{progression.method}.npz"
-    store(path, {"steps": progression.steps, "images": progression.images})
+    keep(run.private / "progressions" / f"{progression.target}-{progression.method}.npz", progression)

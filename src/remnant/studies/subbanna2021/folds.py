@@ -10,8 +10,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
-from remnant.base.files import atomic_path
 from remnant.base.run import Run
+from remnant.base.store import keep, kept
 from remnant.cohort.case import Fold, Prepared
 from remnant.studies.subbanna2021.experiments import Target
 
@@ -85,27 +85,17 @@ def write_fold(run: Run, prepared: Prepared, fold: Fold) -> None:
     ordered = sorted(case.order for case in prepared.cases)
     first = {patient: i for i, (patient, *_) in reversed(list(enumerate(ordered)))}
     sessions = [ordered.index(case.order) - first[case.patient] + 1 for case in prepared.cases]
-    fold_file(run, fold.index).parent.mkdir(mode=0o700, exist_ok=True)
-    with atomic_path(fold_file(run, fold.index)) as temporary:
-        np.savez(
-            temporary,
-            images=prepared.images,
-            labels=prepared.labels,
-            pseudonyms=np.array([run.pseudonym(patient) for patient in patients]),
-            groups=np.array([words[group_of[patient]] for patient in patients]),
-            sessions=np.array(sessions),
-            classes=np.array(prepared.classes),
-        )
+    data = FoldData(
+        images=torch.from_numpy(prepared.images),
+        labels=torch.from_numpy(prepared.labels),
+        pseudonyms=tuple(run.pseudonym(patient) for patient in patients),
+        groups=tuple(words[group_of[patient]] for patient in patients),
+        sessions=tuple(sessions),
+        classes=tuple(prepared.classes),
+    )
+    keep(fold_file(run, fold.index), data)
 
 
 def read_fold(run: Run, index: int) -> FoldData:
     """The fold that `write_fold` kept."""
-    with np.load(fold_file(run, index), allow_pickle=False) as kept:
-        return FoldData(
-            images=torch.from_numpy(kept["images"]),
-            labels=torch.from_numpy(kept["labels"]),
-            pseudonyms=tuple(kept["pseudonyms"].tolist()),
-            groups=tuple(kept["groups"].tolist()),
-            sessions=tuple(kept["sessions"].tolist()),
-            classes=tuple(kept["classes"].tolist()),
-        )
+    return kept(fold_file(run, index), FoldData)
