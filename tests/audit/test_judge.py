@@ -220,6 +220,25 @@ def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     assert "on both sides of" in judged(LIMIT, [told(finding(low=0.05, bound_low=0.01))], SOUND).sentence
 
 
+@pytest.mark.parametrize("planted", [False, None])
+def test_an_exposure_that_is_not_surely_above_is_told_before_what_would_clear_nobody(planted):
+    near, silent = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04)), told(finding(**CLEAR | {"high": 0.5}))
+    unfound = (control("blind"), control("planted", planted))
+    found = judged(LIMIT, [silent, near], unfound)
+    assert (found.ruling, found.finding, found.above, found.patients) == ("cannot tell", 1, True, 230)
+    assert "above the limit of 0.05, but not surely" in found.sentence and "planted" not in found.sentence
+    # Of several it is told by the one that lies furthest above, and by one of many values.
+    nearer = told(finding(view="loss", value=0.25, low=0.15, high=0.35, bound_low=0.045))
+    assert judged(LIMIT, [near, nearer, silent], unfound).finding == 1
+    few_values = nearer.model_copy(update={"fewest": 12})
+    assert judged(LIMIT, [near, few_values, silent], unfound).finding == 0
+    # Groups that nothing held against each other may differ by themselves, and at the limit itself nothing lies above.
+    assert "alike" in judged(LIMIT, [near], (control("planted", planted),)).sentence
+    for at in ({"low": 0.05}, {"adjusted_p": 0.2}):
+        touching = told(near.model_copy(update=at), unfound)
+        assert judged(LIMIT, [touching], unfound).sentence == f"planted {planted}."
+
+
 def test_an_exposure_of_too_few_for_an_interval_is_told_before_controls_of_silence():
     few = told(finding(n=8, low=None, high=None, bound_low=None))
     found = judged(LIMIT, [told(finding(**CLEAR)), few], (control("blind"), control("planted", None)))

@@ -201,6 +201,18 @@ def test_a_figure_of_much_is_drawn(kind):
     assert figure.get_figheight() < 9.6  # inches of a printed page
 
 
+def test_a_name_too_long_for_a_line_of_the_forest_has_two():
+    name = "output against models of the same recipe · cross-entropy, mean over shifted scans"
+    row = {"kind": "finding", "auc": 0.6, "low": 0.5, "high": 0.7, "detectable": None, "outcome": "not shown"}
+    rows = [row | {"name": one} for one in ("first", name, "last")]
+    with house_style():
+        panel = FIGURES["audit_forest"].draw(rows).axes[0]
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert labels[1].replace("\n", " ") == name and "\n" in labels[1]
+    first, second, third = panel.get_yticks()
+    assert first == 0 and second - first == third - second > 1
+
+
 def test_long_names_of_curves_are_wrapped_and_not_cut_off():
     name = "cross-entropy against models that trained on the patient"
     rows = [{"attack": "references", "view": name, "fpr": at, "tpr": at} for at in (0.0, 1.0)]

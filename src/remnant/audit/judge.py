@@ -101,7 +101,10 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
         [i for i in places if _of_many_values(findings[i])] or [i for i in places if not findings[i].coarse] or places,
         key=reaches,
     )
-    if reason := _open([findings[i] for i in places], findings, controls, unplanted):
+    # What is exposed above the limit by itself is told before an attack that would clear nobody by its silence.
+    alone = {i: _excess(findings[i], findings[i].low, -math.inf) for i in places if findings[i].outcome == "exposed"}
+    near = [i for i, end in alone.items() if end > limit.value]
+    if reason := _open([findings[i] for i in places], findings, controls, unplanted, silent=not near):
         return ruled("cannot tell", finest, reason)
     if high[worst] <= limit.value:
         shown = [i for i in places if findings[i].outcome == "exposed"]
@@ -109,9 +112,10 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
         beside = "" if strongest is None else exposed_below(None if strongest == finest else findings[strongest])
         return ruled("within", finest, against(findings[finest], limit, "below") + beside)
     worst = finest if high[finest] > limit.value else worst
-    alone = _excess(findings[worst], findings[worst].low, -math.inf) > limit.value
+    if near:
+        worst = max(near, key=lambda i: (_of_many_values(findings[i]), alone[i]))
     side, ending = "on both sides of", ""
-    if alone:
+    if _excess(findings[worst], findings[worst].low, -math.inf) > limit.value:
         # One of many tests: what is above by itself may be so by chance.
         side, ending = "above", not_surely(findings[worst], limit)
     needed = _needed(findings[worst], limit)
@@ -240,9 +244,17 @@ def _tenfold(finding: Finding) -> bool:
 
 
 def _open(
-    findings: Sequence[Finding], all_findings: Sequence[Finding], controls: Sequence[Control], unplanted: str
+    findings: Sequence[Finding],
+    all_findings: Sequence[Finding],
+    controls: Sequence[Control],
+    unplanted: str,
+    *,
+    silent: bool,
 ) -> str:
-    """Why the silence of these findings clears nobody; empty where it may. `all_findings`: those of the same claims as well."""
+    """Why the silence of these findings clears nobody, or they say nothing; empty where neither is so.
+
+    `all_findings`: those of the same claims as well. `silent`: none of them is exposed above the limit.
+    """
     own = [control for control in controls if any(control in _of(finding, controls) for finding in findings)]
     claims = {(finding.attack, finding.view, finding.where) for finding in findings}
     # Members who fare worse show in an AUC, and hardly in how many are above a threshold.
@@ -261,6 +273,8 @@ def _open(
         )
     if not any(control.passed for control in own if control.kind not in POSITIVE):
         return "No control showed that members and non-members are alike."
+    if not silent:
+        return ""
     positive = [control for control in own if control.kind in POSITIVE]
     if any(control.passed for control in positive):
         return ""

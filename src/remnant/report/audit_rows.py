@@ -11,7 +11,6 @@ from remnant.report.tables import cell
 from remnant.report.words import split
 
 AUCS = ("auc", "verification_auc")
-NAME = 46  # characters of a name beside a figure
 LONGEST = 90  # of one in a table or a sentence
 MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
@@ -88,7 +87,7 @@ def forest_rows(results: AuditResults) -> list[Row]:
     shown = by_strength(results, [one for one in results.findings if one.statistic in AUCS and one.value is not None])
     rows = [
         {
-            "name": short(name_of(finding, shown), NAME),
+            "name": name_of(finding, shown),
             "kind": "finding",
             "auc": finding.value,
             "low": finding.low,
@@ -100,7 +99,7 @@ def forest_rows(results: AuditResults) -> list[Row]:
     ]
     return rows + [
         {
-            "name": short(control_name(control), NAME),
+            "name": short(control_name(control), LONGEST),
             "kind": "control",
             "auc": control.value,
             "low": control.low,

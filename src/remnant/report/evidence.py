@@ -47,6 +47,8 @@ ALL_FINDINGS = TableView(
     caption="All findings. Lower bound: the interval's end that holds for all findings together and is held against limits.",
     columns={
         "name": "Attack",
+        # Before what a narrow window hides at the right.
+        "outcome": "Outcome",
         "criterion": "Criterion",
         "group": "Groups",
         "counts": "Patients",
@@ -58,7 +60,6 @@ ALL_FINDINGS = TableView(
         "adjusted_p": "p",
         "{detectable:.2f}": "Detectable",
         "primary": "Primary",
-        "outcome": "Outcome",
     },
 )
 CONTROLS = TableView(

@@ -1,17 +1,22 @@
 """What an audit found: all AUCs beside what controls reached, the ROC curves, and the limits of the risk appetite."""
 
 import textwrap
+from itertools import accumulate
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from remnant.base.results import Row
+from remnant.base.texts import short
 from remnant.report.figures.style import CHANCE, FAINT, INK, LINES, MEMBER, PUBLISHED, WIDTH, beside
 from remnant.report.words import number, split
 
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported, `measure.membership_inference`'s own
 LEGEND = 50  # letters of a line of a legend beside the panel
+NAME = 46  # letters of a line of a name beside a row
+ROW, SECOND = 0.22, 0.55  # inches of a row, and what share of it a second line of its name adds
+PAGE = 9.5  # inches of a printed one
 MARGIN = 0.84  # of the figure's width; the rest is for the numbers beside
 # Colour, marker and whether it is filled: outcomes differ in a grey print, too.
 OUTCOMES = {
@@ -36,16 +41,16 @@ def audit_forest(rows: list[Row]) -> Figure:
 
     `rows`: `name`, `kind` ("finding" or "control"), `auc`, `low`, `high`, `detectable`, `outcome`.
     """
-    figure, panel = _forest(rows, extra=0.9)
+    figure, panel, places = _forest(rows, extra=0.9)
     attacks = [row for row in rows if row["kind"] == "finding"]
-    for place, row in enumerate(rows):
+    for place, row in zip(places, rows, strict=True):
         style = (OUTCOMES if row["kind"] == "finding" else CONTROLS)[row["outcome"]]
         _dot(panel, place, row["auc"], row["low"], row["high"], style)
         if row["detectable"] is not None:
             panel.plot(row["detectable"], place, "|", color=INK, markersize=9, markeredgewidth=1.2)
         beside(panel, place, _interval(row["auc"], row["low"], row["high"]))
     if 0 < len(attacks) < len(rows):
-        panel.axhline(len(attacks) - 0.5, color="#8a94a3", linewidth=0.8)
+        panel.axhline((places[len(attacks) - 1] + places[len(attacks)]) / 2, color="#8a94a3", linewidth=0.8)
     panel.axvline(0.5, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
     panel.set_xlim(min(0.4, *(row["low"] if row["low"] is not None else row["auc"] for row in rows)) - 0.01, 1.01)
     panel.set_xlabel("AUC with 95% interval; dotted: chance")
@@ -63,8 +68,8 @@ def limits_held(rows: list[Row]) -> Figure:
 
     `rows`: `name`, `value`, `low`, `high`, how many `digits` they are told with, `limit`, `ruling`.
     """
-    figure, panel = _forest(rows, extra=0.75)
-    for place, row in enumerate(rows):
+    figure, panel, places = _forest(rows, extra=0.75)
+    for place, row in zip(places, rows, strict=True):
         panel.barh(place, row["limit"], left=0, height=0.66, color=FAINT)
         panel.plot([row["limit"]] * 2, [place - 0.33, place + 0.33], color=INK, linewidth=1.6)
         _dot(panel, place, row["value"], row["low"], row["high"], RULINGS[row["ruling"]])
@@ -135,15 +140,29 @@ def roc_says(rows: list[Row]) -> str:
     return f"True positive rate at {FALSE_POSITIVES:.0%} false positive rate: " + "; ".join(said) + "."
 
 
-def _forest(rows: list[Row], extra: float) -> tuple[Figure, Axes]:
-    """A panel with a line for each row, the first on top, and room at the right."""
-    figure = Figure(figsize=(WIDTH, extra + 0.22 * len(rows)), layout="constrained")
+def _forest(rows: list[Row], extra: float) -> tuple[Figure, Axes, list[float]]:
+    """A panel with a line for each row, the first on top, room at the right, and where each row is: apart as its name's lines.
+
+    Where whole names would take more than a page, each has one line.
+    """
+    names = [textwrap.wrap(row["name"], NAME) for row in rows]
+    if extra + ROW * sum(map(_height, names)) > PAGE:
+        names = [[short(row["name"], NAME)] for row in rows]
+    heights = [_height(lines) for lines in names]
+    ends = list(accumulate(heights))
+    figure = Figure(figsize=(WIDTH, extra + ROW * ends[-1]), layout="constrained")
     figure.get_layout_engine().set(rect=(0, 0, MARGIN, 1))
     panel = figure.subplots()
-    panel.set_yticks(range(len(rows)), [row["name"] for row in rows])
-    panel.set_ylim(len(rows) - 0.4, -0.6)
+    places = [end - (height + 1) / 2 for end, height in zip(ends, heights, strict=True)]
+    panel.set_yticks(places, ["\n".join(lines) for lines in names], multialignment="right")
+    panel.set_ylim(ends[-1] - 0.4, -0.6)
     panel.grid(axis="y", visible=False)
-    return figure, panel
+    return figure, panel, places
+
+
+def _height(lines: list[str]) -> float:
+    """Of a row in rows of one line."""
+    return 1 + SECOND * (len(lines) - 1)
 
 
 def _dot(panel: Axes, place: int, value: float | None, low: float | None, high: float | None, style: tuple) -> None:
