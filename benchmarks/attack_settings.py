@@ -18,11 +18,11 @@ from _phantom_attack import attacked, gain_row, options_of, run_benchmark, score
 
 from remnant.attacks.decoder import reconstruct
 from remnant.attacks.default import DefaultSettings, train_default
-from remnant.attacks.warp import WarpSettings
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
 from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.warp import WarpSettings
 from remnant.engine.cells import Cell
 from remnant.engine.loop import FitSettings
 from remnant.targets.segmenter import SegmenterSettings

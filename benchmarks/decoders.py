@@ -24,11 +24,11 @@ from remnant.attacks.decoder import reconstruct
 from remnant.attacks.default import DefaultSettings, PairLoss, error_and_ssim, train_on_warps
 from remnant.attacks.linear import LinearSettings, train_linear
 from remnant.attacks.losses import background_aware_error, ssim_loss
-from remnant.attacks.warp import WarpSettings
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
 from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.warp import WarpSettings
 from remnant.engine.cells import Cell
 from remnant.engine.loop import FitSettings
 from remnant.nets.inversion import ImageDecoder

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from scipy import ndimage, stats
 
-from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, write_json
@@ -33,6 +32,7 @@ from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare import PreparationSettings, prepare
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import build_template
+from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.deformation import displacement_field, displacement_matrix
 from remnant.measure.identity import rank1_count, ranks

@@ -4,8 +4,8 @@ from torch import nn
 
 from remnant.attacks.decoder import reconstruct
 from remnant.attacks.linear import LinearSettings, train_linear
-from remnant.attacks.warp import WarpSettings
 from remnant.base.seeds import Seeds
+from remnant.cohort.warp import WarpSettings
 from remnant.targets.access import Latents, encode
 
 STILL = WarpSettings(rotation=0, scaling=0, shift=0, elastic=0, gamma=0, gain=0)

@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn import functional
 
 from remnant.attacks.recovery import RecoverySettings, head_entropy, latent_space, recover
-from remnant.attacks.warp import WarpSettings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cohort.warp import WarpSettings
 from remnant.nets.inversion import ImageDecoder
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.access import encode, weights_of

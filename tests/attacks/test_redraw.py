@@ -3,8 +3,8 @@ from torch.nn import functional
 
 from remnant.attacks.decoder import reconstruct
 from remnant.attacks.redraw import RedrawSettings, train_redrawer
-from remnant.attacks.warp import WarpSettings
 from remnant.base.seeds import Seeds
+from remnant.cohort.warp import WarpSettings
 from remnant.engine.loop import FitSettings
 from remnant.targets.access import Codes
 

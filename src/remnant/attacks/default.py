@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.losses import background_aware_error, ssim_loss
-from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
+from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
 from remnant.engine.device import as_batch, fabric
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.nets.inversion import ImageDecoder

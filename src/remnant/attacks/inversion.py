@@ -31,7 +31,7 @@ class InversionSettings(Settings):
 
     pairs: int = pydantic.Field(default=400, ge=2)
     penalty: float | None = pydantic.Field(default=None, gt=0)
-    warp: WarpSettings = WarpSettings()
+    warp: WarpSettings = WarpSettings(elastic=1.2, lattice=(10, 10), gamma=0, side=64, bounded=False)
 
 
 def invert(access: SeenLatents, own: Images, settings: InversionSettings, work: Work) -> list[Reconstructions]:
@@ -87,7 +87,7 @@ def _pairs(
     images, latents, whose = [], [], []
     for i in range(pairs):
         image = own.images[i % len(own)]
-        warped = image if i < len(own) else apply_warp(image, draw_warp(spatial, settings.warp, drawing))
+        warped = image if i < len(own) else apply_warp(image[None], draw_warp(spatial, settings.warp, drawing))[0]
         images.append(warped.flatten())
         latents.append(access.encode(warped[None]).flatten())
         whose.append(people[own.patients[i % len(own)]])
@@ -104,7 +104,7 @@ def _cost(access: SeenLatents, own: Images, settings: InversionSettings, work: W
     pairs = _count(own, settings)
 
     def pair() -> Tensor:
-        return access.encode(apply_warp(image, draw_warp(spatial, settings.warp, drawing))[None])
+        return access.encode(apply_warp(image[None], draw_warp(spatial, settings.warp, drawing)))
 
     latents = torch.rand(TRIED, access.latents[0].numel(), generator=drawing)
     images = torch.rand(TRIED, image.numel(), generator=drawing)

@@ -4,9 +4,9 @@ import pydantic
 import torch
 from torch import Tensor
 
-from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
+from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
 from remnant.engine.device import place
 from remnant.engine.loop import EpochReport
 from remnant.nets.linear import LinearDecoder

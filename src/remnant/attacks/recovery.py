@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from remnant.attacks.warp import WarpSettings, apply_warp, draw_warp
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
 from remnant.engine.device import as_batch, fabric
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.access import Weights, encode

@@ -9,10 +9,10 @@ from remnant.attacks.default import DefaultSettings
 from remnant.attacks.linear import LinearSettings
 from remnant.attacks.published import PublishedSettings
 from remnant.attacks.recovery import RecoverySettings
-from remnant.attacks.warp import WarpSettings
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.warp import WarpSettings
 from remnant.engine.loop import FitSettings
 from remnant.measure.similarity import MATRICES
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
