@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from remnant.base.errors import RemnantError
 from remnant.measure import neighbours
 from remnant.measure.images import centre_box
-from remnant.measure.neighbours import cosine_matrix, distinct_neighbours, nearest, reordered
+from remnant.measure.neighbours import cosine_matrix, distinct_neighbours, nearest
 from remnant.measure.ssim import ssim_matrix
 
 
@@ -86,20 +86,6 @@ def test_images_by_ssim_with_and_without_their_borders(images):
     cropped = nearest(queries, gallery, 1, partial(ssim_matrix, box=centre_box((32, 32), 0.5)))
     assert cropped.indices[:, 0].tolist() == [2, 7]
     np.testing.assert_allclose(cropped.similarities, 1, atol=1e-5)
-
-
-def test_a_short_list_is_put_in_another_order(images):
-    gallery = images(8, 24, 24)
-    queries = gallery[[1, 5]]
-    shortlist = nearest(
-        np.arange(2), np.arange(8), 3, table(np.array([[9, 1, 8, 0, 0, 0, 0, 0], [0, 5, 0, 0, 0, 5, 0, 6]]))
-    )
-    found = reordered(queries, shortlist, lambda indices: gallery[indices], ssim_matrix)
-    assert sorted(found.indices[0]) == [0, 1, 2] and sorted(found.indices[1]) == [1, 5, 7]
-    assert found.indices[:, 0].tolist() == [1, 5]
-    expected = np.take_along_axis(ssim_matrix(queries, gallery), found.indices, 1)
-    np.testing.assert_allclose(found.similarities, expected, atol=1e-5)
-    assert (np.diff(found.similarities) <= 0).all()
 
 
 def test_distinct_neighbours_beside_guessing():

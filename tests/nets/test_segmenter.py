@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from remnant.nets.encoder import Encoder, first_convolution, latent_shape, max_pool
+from remnant.nets.encoder import Encoder, first_convolution, max_pool
 from remnant.nets.segmenter import Segmenter
 from remnant.nets.strided import double
 
@@ -22,7 +22,7 @@ def segmenter(architecture="unet", **options):
 def test_the_papers_latent():
     torch.manual_seed(0)
     latent = Encoder().eval()(image(32, 48, 16)[:1])
-    assert latent.shape[1:] == (128, 2, 3, 1) == latent_shape((16, 32, 64, 128), (32, 48, 16))
+    assert latent.shape[1:] == (128, 2, 3, 1)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -38,11 +38,6 @@ def rank1_count(ranks: np.ndarray) -> int:
     return int((np.asarray(ranks) == 1).sum())
 
 
-def rank1_rate(ranks: np.ndarray) -> float:
-    """Fraction of own originals that are first alone; NaN for none."""
-    return rank1_count(ranks) / len(ranks) if len(ranks) else math.nan
-
-
 def mean_rank(ranks: np.ndarray) -> float:
     """Mean of the ranks; NaN for none."""
     return float(np.mean(ranks)) if len(ranks) else math.nan

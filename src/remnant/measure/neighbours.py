@@ -79,22 +79,6 @@ def nearest(queries: np.ndarray, gallery: Gallery, k: int = 1, matrix: Matrix = 
     return Neighbours(indices, similarities)
 
 
-def reordered(
-    queries: np.ndarray, shortlist: Neighbours, entries: Callable[[np.ndarray], np.ndarray], matrix: Matrix
-) -> Neighbours:
-    """The short lists of `queries` (q, ...) in the order of another similarity, its values in their place.
-
-    `entries` hands out the gallery entries (k, ...) of indices (k,) in the form that `matrix` compares: images, say,
-    where the short list came from features. What the first search left out stays out.
-    """
-    indices, similarities = np.empty_like(shortlist.indices), np.empty_like(shortlist.similarities)
-    for row, listed in enumerate(shortlist.indices):
-        scores = np.asarray(matrix(queries[row : row + 1], entries(listed)))[0]
-        order = np.lexsort((listed, -scores))
-        indices[row], similarities[row] = listed[order], scores[order]
-    return Neighbours(indices, similarities)
-
-
 def distinct_neighbours(neighbours: np.ndarray, gallery: int) -> Distinct:
     """Count different ones among the queries' nearest `neighbours` (q,): indices, or the names of their patients.
 

@@ -84,8 +84,3 @@ class Encoder(nn.Module):
             drawn = convolution(features) if level else first_convolution(convolution, features)
             features = norm(functional.relu_(max_pool(drawn)))
         return features
-
-
-def latent_shape(widths: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(channels, x, y, z) of the latent of an image of `shape` (x, y, z)."""
-    return (widths[-1], *torch.tensor(shape).div(2 ** len(widths), rounding_mode="floor").tolist())

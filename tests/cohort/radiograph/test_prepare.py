@@ -118,14 +118,11 @@ def test_the_cache_s_files_are_announced_before_they_are_made(folder, tmp_path):
     assert len(announced) == 3
 
 
-def test_selection_and_the_images_with_age_and_sex(folder, tmp_path):
+def test_a_selection_keeps_the_order_and_its_files(folder, tmp_path):
     made = read_radiographs(folder, 16, cache=tmp_path / "cache", quiet=True)
     chosen = made.select(["p2", "p0"])
     assert [case.patient for case in chosen.cases] == ["p0", "p2"] and len(chosen.cache_files) == 2
     np.testing.assert_array_equal(chosen.images, made.images[[0, 2]])
-    assert [case.patient for case in made.with_age_and_sex().cases] == ["p1"]
-    with pytest.raises(RemnantError, match=r"None of the 2 radiographs of .*data has an age and a sex; add them"):
-        chosen.with_age_and_sex()
 
 
 def test_bad_settings_and_an_empty_cohort(folder, tmp_path):

@@ -138,11 +138,6 @@ def read_class_token(module: nn.Module, tensor: Tensor) -> Tensor:
     return tensor[:, 0].float()
 
 
-def read_features(module: nn.Module, tensor: Tensor) -> Tensor:
-    """Features (n, width) as they stand."""
-    return tensor.flatten(1).float()
-
-
 def read_weights(module: nn.Module, tensor: Tensor) -> Tensor:
     """Attention (n, heads, queries, keys) where the layer has a module for it, as `nets.vit.SelfAttention` has."""
     return tensor.float()

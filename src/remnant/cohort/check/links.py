@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.base.seeds import Seeds
-from remnant.cohort.case import Prepared
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.fingerprints import BY_NATURE, FINGERPRINTS
@@ -57,19 +56,6 @@ def link_all(prints: Mapping[str, np.ndarray], patients: Sequence[str], seeds: S
     together = sum(np.log(NEARLY + _distances(values)) for values in prints.values())
     stacked = np.concatenate(list(prints.values()), axis=1)
     return [*links, _linked(ALL, together, stacked, patients, seeds)]
-
-
-def prepared_links(prepared: Prepared, seeds: Seeds) -> list[Link]:
-    """What is left to the matcher once scans are prepared: the same fingerprints, of the arrays that a study learns from."""
-    order = sorted(range(len(prepared.cases)), key=lambda index: prepared.cases[index].order)
-    scans = [
-        Scan(case.patient, case.session, case.image, prepared.images[index, 0], prepared.affine)
-        for index, case in ((index, prepared.cases[index]) for index in order)
-    ]
-    prints = {name: np.array([function(scan) for scan in scans]) for name, function in FINGERPRINTS.items()}
-    return link_all(
-        {name: values for name, values in prints.items() if values.shape[1]}, [scan.patient for scan in scans], seeds
-    )
 
 
 def _linked(name: str, distances: np.ndarray, prints: np.ndarray, patients: Sequence[str], seeds: Seeds) -> Link:

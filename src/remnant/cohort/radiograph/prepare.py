@@ -59,16 +59,6 @@ class Radiographs:
         ids = set(ids)
         return self._keep([case.case_id in ids for case in self.cases])
 
-    def with_age_and_sex(self) -> Self:
-        """The cases whose age and sex are both known; raise `RemnantError` where there is none."""
-        known = self._keep([case.age is not None and case.sex is not None for case in self.cases])
-        if not known.cases:
-            raise RemnantError(
-                f"None of the {len(self.cases)} radiographs of {self.root} has an age and a sex; add them to its table "
-                "(columns age and sex), or take images that have them."
-            )
-        return known
-
     def _keep(self, chosen: list[bool]) -> Self:
         keep = np.flatnonzero(chosen)
         files = tuple(self.cache_files[i] for i in keep) if self.cache_files else ()

@@ -41,15 +41,6 @@ def unwarp_maps(maps: Tensor, secret: Secret) -> Tensor:
     return _read_sharply(maps, _back(secret), secret)
 
 
-def unwarp_labels(labels: Tensor, secret: Secret) -> Tensor:
-    """The label map of a deformed scan, (x, y, z) class indices, as uint8 (x, y, z) on the scan itself.
-
-    By the largest part in each voxel. Interpolated twice on the way there and back, small structures lose: undoing the
-    logits by `unwarp_maps` loses less.
-    """
-    return _largest(_read(_shares(labels), _back(secret), secret))
-
-
 def _there(secret: Secret, window: Window | None) -> Tensor:
     """Where each voxel of the deformed scan is taken from, but for the mirror: (3, x, y, z) in mm."""
     places = _voxels(secret, window)
