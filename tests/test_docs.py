@@ -3,7 +3,6 @@
 import contextlib
 import re
 import shlex
-import string
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ import torch
 import typer
 import typer.main
 import yaml
+from tests.manual import MANUAL, ROOT, blocks, commands
 
 from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
@@ -24,32 +24,14 @@ from remnant.cli.verdict import EXIT_CODES
 from remnant.nets.encoder import Encoder
 from remnant.targets.access import Latents, encode
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-MANUAL = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 COMMAND_PAGES = [*PAGES, ROOT / "Makefile"]
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """The fenced blocks of one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
     """The anchors that a reader's tool makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def commands(page: Path) -> list[list[str]]:
-    """The words of every `remnant ...` line of a page's shell blocks, or of the Makefile's recipes."""
-    text = page.read_text("utf-8") if page.name == "Makefile" else "".join(blocks(page, "bash"))
-    text = text.replace("\\\n", " ")
-    # As a shell has it: with its variables, and without what it does with the output and the exit code.
-    variables = dict(re.findall(r'^([A-Z]+)="?((?!\$\().*?)"?$', text, re.MULTILINE))
-    lines = string.Template(text).safe_substitute(variables).splitlines()
-    found = [re.match(r"\s*(?:\$\(BIN\)/)?remnant (.+?)(?: 2?> .+| &| \|\| .+)?$", line) for line in lines]
-    return [shlex.split(match[1], comments=True) for match in found if match]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

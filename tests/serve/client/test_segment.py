@@ -14,6 +14,7 @@ import pydicom
 import pytest
 import torch
 from highdicom.seg import segread
+from tests.manual import ROOT, blocks
 from tests.serve.client.played import CLASSES, GRID, SECRETS, TILTED, Played, by_brightness
 
 from remnant.base.errors import RemnantError
@@ -138,17 +139,16 @@ def test_two_scans_differ_in_nothing_that_leaves_but_the_code_and_a_random_id(sc
         "parameters": {"mark": client.mark, "padding": told[0][2]["parameters"]["padding"]},
     }
     assert set(told[0][2]["parameters"]["padding"]) == {"0"}
-    assert {name.lower() for name, _ in told[0][1]} == {
-        b"host",
-        b"user-agent",
-        b"accept",
-        b"accept-encoding",
-        b"connection",
-        b"authorization",
-        b"content-type",
-        b"content-length",
-        b"inference-header-content-length",
-    }
+    # As the manual shows it, but for the server's address and the token.
+    (shown,) = blocks(ROOT / "docs" / "defences.md", "http")
+    head_shown, _, body_shown = shown.partition("\n\n")
+    lines = dict(line.split(": ", 1) for line in head_shown.splitlines()[1:])
+    sent = {name.decode(): value.decode() for name, value in told[0][1]}
+    assert [*lines] == [*sent]
+    assert all(value == sent[name] for name, value in lines.items() if name not in ("Host", "Authorization"))
+    body = json.loads(body_shown.partition("\n(the code)")[0])
+    assert {*body} == {"id", *told[0][2]} and all(body[part] == told[0][2][part] for part in ("inputs", "outputs"))
+    assert body["parameters"].keys() == told[0][2]["parameters"].keys()
     # Before it, only the model is asked for.
     assert all(request.content == b"" for request in server.requests if request.method == "GET")
 
