@@ -65,17 +65,18 @@ STANDS_FOR = {
     "PRIOR": "runs/prior/checkpoints/prior.safetensors",
 }
 # The options by which a command takes seconds and asks nobody; of one given twice the last counts.
+ALONE = ["--preset", "smoke", "--workers", "1"]  # processes of a study would import everything anew
 SHORT = {
-    "attack checkpoint": ["--preset", "smoke"],
+    "attack checkpoint": ALONE,
     "client contribute": ["--yes"],
     "phantom heads": ["--spacing", "4"],
     "prior train": ["--preset", "smoke", "--size", "32"],
-    "protect evaluate": ["--preset", "smoke"],
-    "protect train": ["--preset", "smoke"],
+    "protect evaluate": ALONE,
+    "protect train": ALONE,
     "server retrain": ["--steps", "2"],
-    "study kim2019": ["--preset", "smoke", "--variants", "raw,published-1"],
-    "study lee2025": ["--preset", "smoke", "--targets", "cnn"],
-    "study subbanna2021": ["--preset", "smoke", "--networks", "unet", "--experiments", "default"],
+    "study kim2019": [*ALONE, "--variants", "raw,published-1"],
+    "study lee2025": [*ALONE, "--targets", "cnn"],
+    "study subbanna2021": [*ALONE, "--networks", "unet", "--experiments", "default"],
 }
 # Exit codes that are an answer, too.
 ANSWERS = {"audit": {1, 3}, "rescore": {1, 3}, "cohort": {1}}
