@@ -1,49 +1,12 @@
 """The rule of all verdicts: each line of it has a test that fails when the line changes."""
 
 import pytest
+from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
 from remnant.audit.folds import NAME as FOLD_RANK
 from remnant.audit.judge import judged, outcome_of, patients_that_tell, verdict_of
 from remnant.audit.words import against
-from remnant.base.findings import Control, Finding, Limit
-
-LIMIT = Limit(name="membership_advantage", statistic="advantage", value=0.05, origin="a test")
-
-
-def finding(**changed):
-    values = {
-        "target": "model",
-        "attack": "output",
-        "view": "margin",
-        "claim": "patient_scores",
-        "criterion": "inference",
-        "statistic": "advantage",
-        "group": "members against non-members",
-        "n": 200,
-        "value": 0.3,
-        "low": 0.2,
-        "high": 0.4,
-        "bound_low": 0.15,
-        "null": 0.0,
-        "p": 0.001,
-        "adjusted_p": 0.01,
-    }
-    return Finding(**(values | changed))
-
-
-SILENT = {"value": 0.0, "low": -0.1, "high": 0.1, "bound_low": -0.12, "p": 0.9, "adjusted_p": 1.0}
-CLEAR = SILENT | {"low": -0.02, "high": 0.04}
-
-
-def control(kind="blind", passed=True, attack=""):
-    return Control(kind=kind, attack=attack, value=0.5, n=200, passed=passed, sentence=f"{kind} {passed}.")
-
-
-SOUND = (control("blind"), control("planted", attack="output"))
-
-
-def told(found, controls=SOUND):
-    return found.model_copy(update={"outcome": outcome_of(found, controls)})
+from remnant.base.findings import Limit
 
 
 def test_exposed_is_beyond_the_null_at_the_level_with_sound_controls():
@@ -82,9 +45,6 @@ def test_an_attack_that_misses_its_planted_leak_is_too_weak_to_clear_and_may_sti
     missed = (control("blind"), control("planted", False, "output"))
     assert outcome_of(finding(**SILENT), missed) == "attack too weak"
     assert outcome_of(finding(), missed) == "exposed"
-
-
-RECIPE = {True: control("recipe", True, "output"), None: control("recipe", None, "output")}
 
 
 def test_who_sees_what_the_training_leaves_is_not_too_weak_and_who_sees_nothing_needs_the_copy():
