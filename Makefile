@@ -1,4 +1,4 @@
-# make demo | test | test-full | docs | goldens | lint | clean. Everything runs in .venv, which `make setup` fills.
+# make demo | test | test-full | docs | mutants | goldens | lint | clean. Everything runs in .venv, which `make setup` fills.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ NNUNET := nnunetv2 acvl_utils batchgenerators batchgeneratorsv2 dynamic_network_
 # Two test processes share the cores already; threads of their own would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-full docs goldens lint components clean
+.PHONY: setup demo test test-full docs mutants goldens lint components clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -55,6 +55,12 @@ test-full: setup components .venv/kserve/.ready
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+# How many changes of a line of the rules of verdicts the tests see. The result is docs/results/mutants.json.
+mutants: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[mutants]"
+	rm -rf mutants
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutants.py
+
 # What the studies come to, for tests/studies/test_goldens.py: after a change that is meant to change it.
 goldens: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.studies.goldens
@@ -77,4 +83,4 @@ components:
 
 # runs/ stays: it may hold results, and patient data that only `remnant purge` knows.
 clean:
-	rm -rf .venv build dist src/remnant.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist mutants src/remnant.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from remnant.audit.family import PARTS, adjusted, levels, parts_of
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.tables import roc_rows
 from remnant.base.findings import Finding
+from remnant.measure.advantage import advantage_p, membership_advantage
+from remnant.measure.auc import detectable_auc, mann_whitney_auc
+from remnant.measure.membership_inference import membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.measure.tpr import true_positive_rate
 
 
 def claim(members, others):
@@ -115,3 +119,73 @@ def test_of_fewer_than_ten_patients_a_group_no_row_has_an_interval():
         assert row.low is None and row.high is None and row.bound_low is None and 0 < row.p <= 1
     enough = findings(claim(np.arange(10) + 20.0, np.arange(40.0)))
     assert all(row.low < row.high and row.bound_low is not None for row in enough.values())
+
+
+def test_a_row_says_whom_it_is_of_and_what_its_measures_say():
+    draw = np.random.default_rng(5)
+    members, others = draw.normal(1, 1, 30), draw.normal(0, 1, 20)
+    one = claim(members, others)
+    seeds = np.random.default_rng(0)
+    test, told = membership_test(one.scores, one.roles, seeds), membership_advantage(members, others, seeds)
+    own = {name: 0.05 * part for name, part in parts_of(["auc", "advantage", "tpr_at_10_fpr"]).items()}
+    found = findings(one)
+    assert list(found) == list(own)
+    for row in found.values():
+        assert (row.target, row.n, row.counts) == ("model", 50, "30 members, 20 non-members")
+        assert row.group == "members against non-members" and row.fewest is None and row.tied == 0
+    area = found["auc"]
+    assert area.value == pytest.approx(roc_auc_score(one.roles == MEMBER, one.scores)) and area.null == 0.5
+    assert (area.p, area.p_bound) == (test.p, test.p_bound)
+    assert area.detectable == pytest.approx(detectable_auc(30, 20, alpha=own["auc"]))
+    assert (
+        area.bound_low == pytest.approx(mann_whitney_auc(members, others, 1 - own["auc"]).low)
+        and area.bound_low < area.low
+    )
+    advantage = found["advantage"]
+    assert advantage.null == 0 and advantage.p == pytest.approx(advantage_p(members, others))
+    assert (
+        advantage.bound_low == pytest.approx(told.interval(1 - own["advantage"]).low)
+        and advantage.bound_low < advantage.low
+    )
+    rate = found["tpr_at_10_fpr"]
+    wide = true_positive_rate(members, others, 0.1, 1 - own["tpr_at_10_fpr"])
+    assert rate.null == 0.1 and rate.bound_low == pytest.approx(wide.low)
+    (other,) = {row.target for row in membership_rows([one], {one.key: 0.05}, np.random.default_rng(0), "defended")}
+    assert other == "defended"
+
+
+def test_a_p_that_is_a_bound_says_so():
+    apart = claim(np.arange(100, 400.0), np.arange(-300.0, 0))
+    assert (
+        findings(apart)["auc"].p_bound == membership_test(apart.scores, apart.roles, np.random.default_rng(0)).p_bound
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "others", "fewest"),
+    [
+        (np.repeat([1.0, 0.0], [57, 3]), np.repeat([1.0, 0.0], [40, 20]), 3),
+        # Ten values give a table back, however few are shared, and eleven do not.
+        (np.repeat(np.arange(5.0), 4), np.repeat(np.arange(5.0, 10), 6), 4),
+        (np.repeat(np.arange(5.0), 4), np.repeat(np.arange(5.0, 11), 6), None),
+        # So do more where many pairs share one: more than a tenth, here just that and then more.
+        (np.r_[np.repeat(np.arange(5.0), 2), np.arange(10.0, 20)], np.repeat(np.arange(5.0), 2), None),
+        (np.r_[np.repeat(np.arange(5.0), 2), np.arange(10.0, 19)], np.repeat(np.arange(5.0), 2), 1),
+    ],
+)
+def test_the_smallest_cell_is_told_of_scores_that_give_a_table_back(members, others, fewest):
+    assert {row.fewest for row in findings(claim(members, others)).values()} == {fewest}
+
+
+def test_a_claim_of_some_patients_is_of_these_alone():
+    one = claim(np.arange(3.0), np.arange(3.0, 5))
+    some = one.only(np.array([True, False, False, False, True]))
+    assert (some.patients, some.scores.tolist(), some.roles.tolist()) == (
+        ("p0", "p4"),
+        [0.0, 4.0],
+        [MEMBER, NON_MEMBER],
+    )
+    assert some.key == one.key
+    for taken in ([True] * 4, [True] * 6):
+        with pytest.raises((ValueError, IndexError)):
+            one.only(np.array(taken))
