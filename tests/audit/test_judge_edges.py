@@ -4,7 +4,8 @@ import pytest
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
 from remnant.audit.alike import groups_unchecked
-from remnant.audit.judge import judged, outcome_of, patients_that_tell, round_up, verdict_of
+from remnant.audit.judge import judged, outcome_of, verdict_of
+from remnant.audit.needed import patients_that_tell, round_up
 from remnant.audit.words import against
 from remnant.base.findings import Limit
 

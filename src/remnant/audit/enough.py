@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from remnant.audit.judge import round_up
+from remnant.audit.needed import round_up
 from remnant.base.findings import Limit
 from remnant.base.texts import counted
 from remnant.measure.advantage import membership_advantage

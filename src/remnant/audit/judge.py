@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from remnant.audit.alike import groups_unchecked
+from remnant.audit.needed import most_of, needed_of, round_up, told_of
 from remnant.audit.words import (
     against,
     exposed_below,
@@ -32,10 +33,6 @@ POSITIVE = ("planted", "recipe")
 # Attacks that no planted leak is put to: their power against leaks of any size is computed, and stands in a table.
 POWER_COMPUTED = ("fold rank",)
 CERTAIN = "tpr_at_lowest_fpr"
-# Of a forecast no more than so many patients are named, or so many times those that there are: beyond, the estimate lies so near
-# the limit that its own error decides.
-MOST_PATIENTS = 100_000
-MOST_TIMES = 100
 
 
 def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
@@ -118,11 +115,11 @@ def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control
     if _excess(findings[worst], findings[worst].low, -math.inf) > limit.value:
         # One of many tests: what is above by itself may be so by chance.
         side, ending = "above", not_surely(findings[worst], limit)
-    needed = _needed(findings[worst], limit)
+    needed = needed_of(findings[worst], limit)
     if _unfit(findings[worst], controls):
         needed = None
-    patients = _said_of(needed, findings[worst])
-    at_least = round_up(_most(findings[worst])) if needed and not patients else None
+    patients = told_of(needed, findings[worst])
+    at_least = round_up(most_of(findings[worst])) if needed and not patients else None
     return ruled(
         "cannot tell",
         worst,
@@ -171,48 +168,9 @@ def verdict_of(
     )
 
 
-def patients_that_tell(finding: Finding, limit: Limit) -> int | None:
-    """About how many patients, dealt to the groups as these, would bring the end that decides to the limit; None for no number.
-
-    That is the upper end of the interval, or, above the limit, the lower one of all findings together. Both narrow with the
-    square root of the number of patients; the estimate is taken for the truth. None beyond `MOST_PATIENTS` and `MOST_TIMES`, and
-    of a rate whose end lies at 0 or 1: there so few non-members leave its threshold anywhere, and the end does not move at all
-    until they are enough to bound it.
-    """
-    return _said_of(_needed(finding, limit), finding)
-
-
-def _needed(finding: Finding, limit: Limit) -> float | None:
-    if finding.value is None or finding.bound_low is None or finding.high is None:
-        return None
-    away = finding.value - finding.null - limit.value
-    half = finding.high - finding.value if away < 0 else finding.value - finding.bound_low
-    end = finding.high if away < 0 else finding.bound_low
-    unbounded = finding.statistic == "tpr_at_10_fpr" and min(end, 1 - end) < 1e-9
-    if away == 0 or half <= 0 or unbounded:
-        return None
-    return finding.n * (half / away) ** 2
-
-
-def _most(finding: Finding) -> int:
-    return min(MOST_PATIENTS, MOST_TIMES * finding.n)
-
-
-def _said_of(needed: float | None, finding: Finding) -> int | None:
-    if needed is None or needed > _most(finding):
-        return None
-    return max(finding.n + 1, round_up(needed))
-
-
 def _unfit(finding: Finding, controls: Sequence[Control]) -> bool:
     """Whether the model does not fit its members, which no more patients mend."""
     return any(one.kind == "fit" and one.passed is False and one.claim in (None, finding.claim) for one in controls)
-
-
-def round_up(patients: float) -> int:
-    """To two digits: it is a forecast."""
-    step = 10 ** max(0, int(math.log10(max(patients, 1))) - 1)
-    return math.ceil(patients / step) * step
 
 
 def _by_membership(ruling: Ruling, held: Sequence[Judged], findings: Sequence[Finding]) -> bool:
