@@ -11,10 +11,20 @@ from torch import Tensor, nn
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
+from remnant.base.run import Run
 from remnant.engine.device import fabric, place
 
 Batch = TypeVar("Batch")
 EpochReport = Callable[[int, float, float | None], None]
+
+
+def epoch_log(run: Run, cell: str) -> EpochReport:
+    """The losses of each epoch, counted from 1, into the run's log, as those of a training that the `cell` does."""
+
+    def report(epoch: int, loss: float, validation: float | None) -> None:
+        run.log(cell, "epoch", epoch=epoch + 1, loss=loss, validation=validation)
+
+    return report
 
 
 class FitSettings(Settings):

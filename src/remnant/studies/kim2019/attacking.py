@@ -14,7 +14,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
 from remnant.defenses.privacynet.networks import load_discriminator
 from remnant.defenses.privacynet.view import View
-from remnant.engine.loop import EpochReport
+from remnant.engine.loop import epoch_log
 from remnant.measure.deformation import displacement_matrix
 from remnant.measure.images import union_box
 from remnant.measure.similarity import MATRICES
@@ -138,12 +138,3 @@ def inversion_cell(
         ),
     )
     return {}
-
-
-def epoch_log(run: Run, cell: str) -> EpochReport:
-    """Losses of an attack's training, into the log."""
-
-    def report(epoch: int, loss: float, validation: float | None) -> None:
-        run.log(cell, "epoch", epoch=epoch + 1, loss=loss, validation=validation)
-
-    return report

@@ -17,8 +17,8 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
 from remnant.defenses.privacynet.networks import load_discriminator
 from remnant.defenses.privacynet.view import View
+from remnant.engine.loop import epoch_log
 from remnant.measure.verification import best_threshold
-from remnant.studies.kim2019.attacking import epoch_log
 from remnant.studies.kim2019.kept import keep, kept
 from remnant.studies.kim2019.records import QUERIED, STUDY, Identity, Role, Scans, Scores
 from remnant.studies.kim2019.roles import names_of, pairs_of, tensor

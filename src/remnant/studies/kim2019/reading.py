@@ -9,8 +9,8 @@ from remnant.attacks.people import read_people, train_people
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.view import View
+from remnant.engine.loop import epoch_log
 from remnant.studies.kim2019.access import access_of
-from remnant.studies.kim2019.attacking import epoch_log
 from remnant.studies.kim2019.kept import keep, kept
 from remnant.studies.kim2019.records import STUDY, VIEWS, People, Scans
 from remnant.studies.kim2019.roles import tensor

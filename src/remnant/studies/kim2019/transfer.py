@@ -13,8 +13,8 @@ from remnant.cohort.case import CLASSES
 from remnant.cohort.tissues import as_tissue3
 from remnant.defenses.privacynet.retraining import RetrainSettings, retrain
 from remnant.defenses.privacynet.view import View
+from remnant.engine.loop import epoch_log
 from remnant.measure.overlap import dice, weighted_dice
-from remnant.studies.kim2019.attacking import epoch_log
 from remnant.studies.kim2019.kept import keep, kept
 from remnant.studies.kim2019.records import Overlap, Scans, Transferred
 from remnant.studies.kim2019.roles import first_visits

@@ -22,7 +22,7 @@ from remnant.base.provenance import sha256
 from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.engine.loop import EpochReport
+from remnant.engine.loop import epoch_log
 from remnant.studies.lee2025.kept import (
     OWN,
     Attacked,
@@ -55,7 +55,7 @@ def demographics_cell(run: Run, settings: AuditSettings) -> dict[str, Any]:
     groups = {name: _known(group) for name, group in read_groups(run, OWN).items()}
     seeds = Seeds(settings.seed).child(DEMOGRAPHICS)
     model = train_demographics(
-        groups["training"], groups["validation"], settings.demographic, seeds, _epoch_log(run, DEMOGRAPHICS)
+        groups["training"], groups["validation"], settings.demographic, seeds, epoch_log(run, DEMOGRAPHICS)
     )
     path = demographics_file(run)
     save_demographics(path, model)
@@ -78,7 +78,7 @@ def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
         others = _labelled(groups["non_members"])
         trained = with_statistics_of(others, weights, own, seeds, training=training, validation=validation)
     else:
-        trained = train_classifier(training, validation, own, seeds, _epoch_log(run, name))
+        trained = train_classifier(training, validation, own, seeds, epoch_log(run, name))
     path = target_file(run, target)
     save_classifier(path, trained)
     told = trained.validation
@@ -214,10 +214,3 @@ def _known(group: Group) -> KnownPeople:
         np.array([group.sexes[i] == "M" for i in keep], dtype=bool),
         [group.patients[i] for i in keep],
     )
-
-
-def _epoch_log(run: Run, cell: str) -> EpochReport:
-    def report(epoch: int, loss: float, validation: float | None) -> None:
-        run.log(cell, "epoch", epoch=epoch + 1, loss=loss, validation=validation)
-
-    return report

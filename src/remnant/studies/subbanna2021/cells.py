@@ -7,7 +7,7 @@ from remnant.attacks.decoder import DECODERS, load_decoder, reconstruct
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.engine.loop import EpochReport
+from remnant.engine.loop import epoch_log
 from remnant.nets.segmenter import Segmenter
 from remnant.report.private import write_reconstructions
 from remnant.studies.subbanna2021.experiments import (
@@ -34,7 +34,7 @@ def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: Stu
     own = data.where(kind.group, 1)[: settings.few if kind.few else None]
     seeds = Seeds(settings.seed).child(name)
     images, labels, classes = data.images[own], data.labels[own], len(data.classes)
-    model = train_segmenter(network, images, labels, classes, chosen, seeds, _epoch_log(run, name))
+    model = train_segmenter(network, images, labels, classes, chosen, seeds, epoch_log(run, name))
     # A segmenter trained on the attacker's patients is the attacker's, not the owner's to publish.
     folder = run.checkpoints if kind.group == "member" else run.private / "decoders"
     path = folder / checkpoint_name(network, fold, target)
@@ -59,7 +59,7 @@ def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: St
         model = load_decoder(decoders / f"{attack_cell_name(network, fold, chosen.trained_by)}.safetensors")
     else:
         decoder, recipe = DECODERS[chosen.decoder], getattr(settings, chosen.decoder)
-        model = decoder.train(access, own, recipe, Seeds(settings.seed).child(name), _epoch_log(run, name))
+        model = decoder.train(access, own, recipe, Seeds(settings.seed).child(name), epoch_log(run, name))
         save_checkpoint(decoders / f"{name}.safetensors", model, decoder.arguments(recipe, model))
     drawn = reconstruct(model, access.latents)
     skull = settings.skull and not TARGETS[chosen.target].stripped
@@ -90,10 +90,3 @@ def load_target(run: Run, network: str, fold: int, target: str) -> Segmenter:
     """The segmenter that `segmenter_cell` trained."""
     folder = run.checkpoints if TARGETS[target].group == "member" else run.private / "decoders"
     return load_checkpoint(folder / checkpoint_name(network, fold, target))
-
-
-def _epoch_log(run: Run, cell: str) -> EpochReport:
-    def report(epoch: int, loss: float, validation: float | None) -> None:
-        run.log(cell, "epoch", epoch=epoch + 1, loss=loss, validation=validation)
-
-    return report
