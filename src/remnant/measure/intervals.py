@@ -4,7 +4,7 @@ The values passed in are one a patient: several scans of a patient are averaged 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,8 +98,8 @@ def permutation_p_paired(differences: np.ndarray, seeds: np.random.Generator, re
 
 
 def paired_difference(
-    members: Mapping[str, float],
-    non_members: Mapping[str, float],
+    members: Mapping[Hashable, float],
+    non_members: Mapping[Hashable, float],
     seeds: np.random.Generator,
     level: float = 0.95,
 ) -> PairedDifference:

@@ -8,7 +8,7 @@ Accuracy is balanced: the mean of the shares right among the pairs of one patien
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,8 +170,8 @@ def verification_contrast(
 
 
 def matrix_pairs(
-    scores: np.ndarray, rows: Sequence[str], columns: Sequence[str]
-) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    scores: np.ndarray, rows: Sequence[Hashable], columns: Sequence[Hashable]
+) -> tuple[np.ndarray, list[tuple[Hashable, Hashable]]]:
     """A matrix of `scores` (n, m) of images of `rows` (n,) with images of `columns` (m,) as pairs: (n m,) and their patients.
 
     The area of the pairs is that of own versus others, as of redrawn scans with the scans themselves.

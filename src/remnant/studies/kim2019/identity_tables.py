@@ -48,7 +48,7 @@ class Verified:
         """The test pairs as this adversary scores them, turned where its own training pairs showed it to err."""
         scores = self.identity.adversaries[name]
         sign = orientation(scores.training, self.identity.training_pairs)
-        return Pairs(sign * scores.test, numbered(self.identity.test_pairs))
+        return Pairs(sign * scores.test, self.identity.test_pairs)
 
 
 def family(identity: Identity, described: Mapping[str, Row]) -> tuple[str, bool]:
@@ -66,7 +66,7 @@ def looks(identities: Iterable[Identity], described: Mapping[str, Row]) -> Count
 
 def verified(identity: Identity, seeds: Seeds, together: int = 1) -> Verified:
     """Judge every adversary, by its own threshold; `together`: how many its family has."""
-    pairs = numbered(identity.test_pairs)
+    pairs = identity.test_pairs
     found = {
         name: verification(scores.test, pairs, scores.threshold, seeds.child(name).numpy(), looks=together)
         for name, scores in identity.adversaries.items()
@@ -147,13 +147,6 @@ def primary_kind(rows: Sequence[Row]) -> Value:
     return max(rows, key=lambda row: row["patients"])["kind"] if rows else None
 
 
-def numbered(pairs: np.ndarray) -> np.ndarray:
-    """Pairs of patients (n, 2) with their numbers for names, by first appearance: a bootstrap depends on the order of its
-    patients, and pseudonyms on the run's key."""
-    names = {name: f"{i:06d}" for i, name in enumerate(dict.fromkeys(np.asarray(pairs).ravel().tolist()))}
-    return np.array([[names[name] for name in pair] for pair in np.asarray(pairs).tolist()])
-
-
 def _adjusted(views: Sequence[Verified], described: Mapping[str, Row]) -> dict[tuple[str, str, str, str], float | None]:
     """The adjusted p by variant, kind of pairs, view and name; None where there was none to be had."""
     families: dict[tuple[str, bool], dict[tuple[str, str, str, str], float]] = {}
@@ -191,7 +184,5 @@ def _retrieval_columns(identity: Identity, scores: Scores, seeds: Seeds) -> Row:
     names = ("precision", "precision_low", "precision_high", "precision_chance")
     if not scores.embeddings.shape[-1]:
         return dict.fromkeys(names)
-    # By number, as in `numbered`.
-    order = {name: f"{i:06d}" for i, name in enumerate(dict.fromkeys(identity.patients))}
-    found = retrieval(scores.embeddings, [order[name] for name in identity.patients], seeds.numpy())
+    found = retrieval(scores.embeddings, identity.patients, seeds.numpy())
     return interval_columns("precision", found.mean_average_precision) | {"precision_chance": number(found.chance)}

@@ -36,8 +36,7 @@ class Search:
     @property
     def pairs(self) -> Pairs:
         """Every entry as a pair: of one patient where the row's own scan stands."""
-        names = [f"{i:06d}" for i in range(self.scores.shape[1])]
-        scores, patients = matrix_pairs(self.scores, [names[i] for i in self.own], names)
+        scores, patients = matrix_pairs(self.scores, self.own.tolist(), range(self.scores.shape[1]))
         return Pairs(scores, np.array(patients))
 
 
@@ -110,10 +109,7 @@ def _found(search: Search, sought: str, seeds: Seeds) -> Row:
     own = search.scores[np.arange(n), search.own]
     others = (search.scores.sum(1) - own) / max(gallery - 1, 1)
     mean_image = search.mean_image[search.own]
-    key = [f"{i:06d}" for i in range(n)]
-    gain = paired_difference(
-        dict(zip(key, own, strict=True)), dict(zip(key, mean_image, strict=True)), seeds.child("gain").numpy()
-    )
+    gain = paired_difference(*(dict(enumerate(each)) for each in (own, mean_image)), seeds.child("gain").numpy())
     itself = identity.rank1_count(identity.ranks(search.scan, search.own)) if sought == "other_visit" else None
     rate = clopper_pearson(count, n)
     return {

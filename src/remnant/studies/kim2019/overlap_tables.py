@@ -126,11 +126,10 @@ def _dice(values: PerPatient, seeds: Seeds) -> Row:
 
 def _loss(against: PerPatient | None, values: PerPatient, seeds: Seeds) -> Row:
     """Dice of the reference less these, over patients that have both."""
-    # By number: a bootstrap depends on the order of its patients, and pseudonyms on the run's key.
-    number_of = {patient: f"{i:06d}" for i, patient in enumerate(against or {}) if patient in values}
-    if not number_of:
+    both = [patient for patient in against or {} if patient in values]
+    if not both:
         return dict.fromkeys(("loss", "loss_low", "loss_high", "loss_p"))
-    here, there = ({number_of[patient]: each[patient] for patient in number_of} for each in (values, against or {}))
+    here, there = ({patient: each[patient] for patient in both} for each in (values, against or {}))
     found = paired_difference(there, here, seeds.child("loss").numpy())
     return {
         "loss": number(found.difference),

@@ -86,7 +86,6 @@ def comparison(scores: list[Row], network: str, experiments: Sequence[str], seed
     for row in scores:
         if row["network"] == network:
             key = (row["decoder"], row["metric"], row["group"])
-            # By place instead of pseudonym: a bootstrap depends on the order of its patients, and pseudonyms on the key.
             held = margins.setdefault(key, {})
             held[row["pseudonym"]] = row["own"] - row["best_other"]
     for (experiment, metric, group), held in margins.items():
@@ -94,10 +93,8 @@ def comparison(scores: list[Row], network: str, experiments: Sequence[str], seed
         if experiment == experiments[0] or not first:
             continue
         # An experiment on few patients is held against the same few.
-        places = {pseudonym: f"{i:06d}" for i, pseudonym in enumerate(first) if pseudonym in held}
-        here, there = (
-            {places[who]: margin for who, margin in values.items() if who in places} for values in (held, first)
-        )
+        same = [who for who in first if who in held]
+        here, there = ({who: values[who] for who in same} for values in (held, first))
         found = paired_difference(here, there, seeds.child(str(experiment), str(metric), str(group)).numpy())
         yield {
             "network": network,
