@@ -10,9 +10,10 @@ from tests.report.test_page import NASTY, _Tags
 from remnant.base.results import Section, TableView
 from remnant.report.audit import make_audit_report
 from remnant.report.audit_rows import by_strength, control_rows, curve_rows, forest_rows, limit_rows, name_of
-from remnant.report.evidence import MOST_ROWS, evidence_of
+from remnant.report.evidence import evidence_of
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style
+from remnant.report.tables import MOST_ROWS
 
 
 def page_of(tmp_path, results):

@@ -7,9 +7,10 @@ from remnant.base.findings import AuditResults, Finding
 from remnant.base.terms import DECISION_SUPPORT, changed_afterwards
 from remnant.base.texts import counted
 from remnant.report.audit_rows import by_strength, control_rows, finding_rows
-from remnant.report.evidence import CONTROLS, FINDINGS, MOST_ROWS
+from remnant.report.chapters.controls import CONTROLS
+from remnant.report.chapters.findings import FINDINGS
 from remnant.report.sheet import sheet_of, untested
-from remnant.report.tables import build, to_html
+from remnant.report.tables import MOST_ROWS, build, to_html
 from remnant.report.templates import fill
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
 from remnant.base.results import Results, Section, TableView
 from remnant.report import words
-from remnant.report.chapters import Chapters
+from remnant.report.sections import Chapters
 from remnant.report.templates import fill, flat
 
 EXPOSED = Section(

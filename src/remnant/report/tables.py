@@ -13,6 +13,7 @@ from remnant.report.words import MISSING, label, number
 
 SHORT = 14  # rows of a table that print keeps on one page
 WIDE = 8  # columns beyond which print turns the page
+MOST_ROWS = 15  # of a table outside the annex
 
 _FIELD = re.compile(r"\{(\w+)(?::([+]?,?\.?\d*[dfeg%]))?\}")
 # A bracketed part, with the blank before it: dropped from a cell when all of its fields are missing.

@@ -1,0 +1,30 @@
+"""The controls: measurements whose answer is known if all is as it should be."""
+
+from remnant.base.findings import AuditResults
+from remnant.base.results import Section, TableView
+from remnant.report.audit_rows import control_rows, with_attacks
+from remnant.report.chapters.part import VALUE, Part
+
+CONTROLS = TableView(
+    name="controls",
+    caption="A control is a measurement whose answer is known if all is as it should be.",
+    columns={
+        "name": "Control",
+        "statistic": "Statistic",
+        VALUE: "Value [95% interval]",
+        "p": "p",
+        "n": "Patients",
+        "outcome": "Outcome",
+    },
+)
+
+
+def controls(results: AuditResults) -> Part:
+    """The outcome of each in a sentence, and a table."""
+    said = list(dict.fromkeys(one.sentence for one in results.controls))
+    section = Section(
+        title="Controls",
+        text=with_attacks(said, results.controls) or ["No control was run."],
+        table=CONTROLS if results.controls else None,
+    )
+    return Part(section, {"controls": control_rows(results.controls)})

@@ -1,0 +1,80 @@
+"""The strongest findings, and in the annex all of them."""
+
+from remnant.base.findings import AuditResults, Finding
+from remnant.base.results import Section, TableView
+from remnant.report.audit_rows import AUCS, MOST_DRAWN, by_strength, finding_rows, forest_rows, name_of
+from remnant.report.chapters.part import VALUE, Part, figure
+from remnant.report.finding_words import finding_sentence, outcome_sentence
+from remnant.report.tables import MOST_ROWS
+
+FINDINGS = TableView(
+    name="strongest",
+    caption="By chance: what no exposure gives. p is after Holm for all tests: two-sided of an AUC and of fold ranks, else "
+    "one-sided. Exposed takes 0.01 at most.",
+    columns={
+        "name": "Attack",
+        "statistic": "Statistic",
+        "n": "Patients",
+        VALUE: "Value [95% interval]",
+        "null": "By chance",
+        "adjusted_p": "p",
+        "{detectable:.2f}": "Detectable",
+        "outcome": "Outcome",
+    },
+)
+ALL_FINDINGS = TableView(
+    name="findings",
+    caption="All findings. Lower bound: the interval's end that holds for all findings together and is held against limits.",
+    columns={
+        "name": "Attack",
+        # Before what a narrow window hides at the right.
+        "outcome": "Outcome",
+        "criterion": "Criterion",
+        "group": "Groups",
+        "counts": "Patients",
+        "statistic": "Statistic",
+        VALUE: "Value [95% interval]",
+        "bound_low": "Lower bound",
+        "null": "By chance",
+        "p": "p, before Holm",
+        "adjusted_p": "p",
+        "{detectable:.2f}": "Detectable",
+        "primary": "Primary",
+    },
+)
+
+
+def strongest_findings(results: AuditResults) -> Part | None:
+    """A sentence for the strongest of each attack, and a table and a figure of those that speak most for exposure."""
+    if not results.findings:
+        return None
+    strongest = by_strength(results, results.findings)[:MOST_ROWS]
+    more = len(results.findings) - len(strongest)
+    of_each: dict[str, Finding] = {}
+    for one in strongest:
+        of_each.setdefault(one.attack, one)
+    rows = forest_rows(results)
+    section = Section(
+        title="Findings",
+        text=[
+            f"{finding_sentence(one, name_of(one, results.findings))} {outcome_sentence(one)}".strip()
+            for one in of_each.values()
+        ]
+        + ([f"{more} more findings, weaker than these, stand in the annex."] if more else []),
+        figures=figure(rows, "forest", "audit_forest", _caption(results)),
+        table=FINDINGS,
+    )
+    return Part(section, {"strongest": finding_rows(strongest), "forest": rows})
+
+
+def all_findings(results: AuditResults) -> Part | None:
+    """Every finding with all of its columns."""
+    if not results.findings:
+        return None
+    return Part(Section(title="All findings", table=ALL_FINDINGS), {"findings": finding_rows(results.findings)})
+
+
+def _caption(results: AuditResults) -> str:
+    drawn = sum(one.statistic in AUCS and one.value is not None for one in results.findings)
+    cut = f" The {MOST_DRAWN} strongest of {drawn} are shown." if drawn > MOST_DRAWN else ""
+    return f"AUC of every attack, and below the rule of the controls. Detectable: what 80% power would have shown.{cut}"
