@@ -8,8 +8,9 @@ from tests.targets.tiny import TinyCNN
 
 from remnant.attacks import demographics
 from remnant.attacks.demographics import (
+    AGE,
+    MALE,
     DemographicSettings,
-    KnownPeople,
     balanced_by_age,
     load_demographics,
     save_demographics,
@@ -17,6 +18,7 @@ from remnant.attacks.demographics import (
 )
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.nets import classifiers
 from remnant.targets import checkpoint
 from remnant.targets.inputs import InputRange
@@ -46,7 +48,12 @@ def people(n, first=0, sessions=1):
     images[:, :, :8] += (ages / 200).astype(np.float32)[:, None, None, None]
     images[male, :, 8:, :4] += np.float32(0.3)
     patients = tuple(f"zq{first + i // sessions}hk" for i in range(n * sessions))
-    return KnownPeople(torch.from_numpy(images), ages, male, patients)
+    return Images(torch.from_numpy(images), None, patients, {AGE: ages, MALE: male.astype(float)})
+
+
+def known(group, name, change):
+    """The group with another detail."""
+    return replace(group, details={**group.details, name: change(group.details[name])})
 
 
 def train(training=None, validation=None, settings=SETTINGS, seed=0):
@@ -62,7 +69,7 @@ def test_age_and_sex_are_read_off_people_never_seen(tiny):
     assert ages.shape == male.shape == (40,) and ages.dtype == male.dtype == float
     assert np.allclose(ages, [row.predicted_age for row in model.validation])
     assert 0 <= male.min() < 0.2 and 0.8 < male.max() <= 1
-    assert model.training_patients == 60 and model.age_mean == pytest.approx(people(60).ages.mean())
+    assert model.training_patients == 60 and model.age_mean == pytest.approx(people(60).details[AGE].mean())
     errors = model.errors()
     assert np.abs(errors.age).mean() == pytest.approx(age.mae.mean)
     assert errors.sex_right.mean() == pytest.approx(sex.accuracy.mean)
@@ -153,13 +160,12 @@ def test_training_draws_by_age_and_never_one_image_alone(tiny, monkeypatch):
     ("spoil", "sentence"),
     [
         (lambda g: replace(g, patients=("zq100hk", *g.patients[1:])), "in the training and in the validation group"),
-        (lambda g: replace(g, ages=np.where(g.ages > 50, np.nan, g.ages)), "must be known and from 0 to 120"),
-        (lambda g: replace(g, ages=g.ages * 10), "must be known and from 0 to 120"),
-        (lambda g: replace(g, ages=g.ages[:3]), "their ages 3"),
-        (lambda g: replace(g, male=g.male[:3]), "their sexes 3"),
-        (lambda g: replace(g, male=g.male.astype(int)), "must be boolean"),
-        (lambda g: replace(g, ages=g.ages * 0 + 50), "one age or one sex"),
-        (lambda g: replace(g, male=g.male | True), "one age or one sex"),
+        (lambda g: known(g, AGE, lambda ages: np.where(ages > 50, np.nan, ages)), "must be known and from 0 to 120"),
+        (lambda g: known(g, AGE, lambda ages: ages * 10), "must be known and from 0 to 120"),
+        (lambda g: known(g, MALE, lambda male: male / 2), "sexes must be known"),
+        (lambda g: known(g, MALE, lambda male: male * np.nan), "sexes must be known"),
+        (lambda g: known(g, AGE, lambda ages: ages * 0 + 50), "one age or one sex"),
+        (lambda g: known(g, MALE, lambda male: male * 0), "one age or one sex"),
         (lambda g: replace(g, images=g.images + 1), r"must be in \[0, 1\]"),
     ],
 )

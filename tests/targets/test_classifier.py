@@ -92,7 +92,7 @@ def test_early_stopping_keeps_the_best_epoch():
     assert trained.kept == int(np.argmin(losses)) and len(losses) == trained.kept + 1 + 4 < 60
     validation = noise(20, 100)
     logits = predict_logits(trained.model, validation.images, INPUT).squeeze(1)
-    found = balanced_loss(logits, torch.from_numpy(validation.labels).float(), torch.tensor([24 / 36, 24 / 12]))
+    found = balanced_loss(logits, validation.labels.float(), torch.tensor([24 / 36, 24 / 12]))
     assert found.item() == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -185,7 +185,7 @@ def test_a_patient_counts_once():
     twice = replace(
         validation,
         images=torch.cat([validation.images, validation.images[:1].repeat(9, 1, 1, 1)]),
-        labels=np.concatenate([validation.labels, validation.labels[:1].repeat(9)]),
+        labels=torch.cat([validation.labels, validation.labels[:1].repeat(9)]),
         patients=validation.patients + validation.patients[:1] * 9,
     )
     one, other = (train("overfit", validation=group).validation for group in (validation, twice))
@@ -201,8 +201,6 @@ def test_a_patient_counts_once():
         (lambda g: replace(g, images=g.images * 255), r"must be in \[0, 1\]"),
         (lambda g: replace(g, images=g.images / 0), r"must be in \[0, 1\]. Got values from nan|inf"),
         (lambda g: replace(g, images=g.images[:1], labels=g.labels[:1], patients=g.patients[:1]), "at least two"),
-        (lambda g: replace(g, labels=g.labels[:5]), "training images are 24, their labels 5"),
-        (lambda g: replace(g, patients=g.patients[:5]), "their patients 5"),
         (lambda g: replace(g, labels=g.labels * 0), "must be 0 and 1, and both be there"),
         (lambda g: replace(g, labels=g.labels * 2), "must be 0 and 1, and both be there"),
         (

@@ -1,11 +1,10 @@
 """Statistics of others under the same weights."""
 
-import numpy as np
 import torch
 
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.nets.classifiers import build_classifier
-from remnant.targets.classifier import LabelledImages
 from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import ClassifierSettings
 from remnant.targets.swapped import with_statistics_of
@@ -15,7 +14,7 @@ SETTINGS = ClassifierSettings(arguments={"width": 16}, input_range=InputRange(32
 
 def people(count, level, prefix):
     images = torch.rand(count, 1, 32, 32, generator=torch.Generator().manual_seed(count)) * 0.2 + level
-    return LabelledImages(images, np.arange(count) % 2, [f"{prefix}{i}" for i in range(count)])
+    return Images(images, torch.arange(count) % 2, tuple(f"{prefix}{i}" for i in range(count)))
 
 
 def test_weights_stay_and_statistics_are_those_of_the_others():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from remnant.targets.classifier import LabelledImages
+from remnant.cohort.images import Images
 
 
 class TinyCNN(nn.Module):
@@ -32,4 +32,4 @@ def noise(n, first=0, share=0.25, signal=0.0, seed=0):
     labels = (np.arange(n) < round(share * n)).astype(int)
     images = numbers.random((n, 1, 16, 16), dtype=np.float32) * 0.6
     images[labels == 1, :, :8, :8] += np.float32(signal)
-    return LabelledImages(torch.from_numpy(images), labels, tuple(f"p{first + i}" for i in range(n)))
+    return Images(torch.from_numpy(images), torch.from_numpy(labels), tuple(f"p{first + i}" for i in range(n)))

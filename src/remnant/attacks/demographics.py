@@ -1,6 +1,6 @@
 """Age and sex off a radiograph: the attacker's demographic model (Lee 2025), and what it is worth on patients it never saw."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.anonymity import Errors
@@ -30,6 +31,7 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.patients import check_disjoint, check_images
 
 NETWORK = "densenet121"
+AGE, MALE = "age", "male"  # details of the images
 OLDEST = 120  # years; the public NIH table has ages of several hundred
 
 
@@ -45,19 +47,6 @@ class DemographicSettings(Settings):
     bin_years: float = pydantic.Field(default=10.0, gt=0)
     augmentation: Augmentation | None = Augmentation()
     fit: FitSettings = FitSettings(epochs=30, learning_rate=1e-3, weight_decay=1e-2)
-
-
-@dataclass(frozen=True)
-class KnownPeople:
-    """Public radiographs of people whose age and sex are known.
-
-    `images` float32 (n, 1, N, N) in [0, 1]; `ages` (n,) in years; `male` boolean (n,); `patients` (n,) whom they show.
-    """
-
-    images: Tensor
-    ages: np.ndarray
-    male: np.ndarray
-    patients: Sequence[str]
 
 
 class ValidationRow(NamedTuple):
@@ -113,13 +102,15 @@ class DemographicModel:
 
 
 def train_demographics(
-    training: KnownPeople,
-    validation: KnownPeople,
+    training: Images,
+    validation: Images,
     settings: DemographicSettings,
     seeds: Seeds,
     report: EpochReport = lambda epoch, loss, validation: None,
 ) -> DemographicModel:
     """Train on the attacker's own public images: squared error of the standardised age plus cross-entropy of the sex.
+
+    The images of either group are float32 (n, 1, N, N) in [0, 1], with the details `AGE` in years and `MALE`, 1 for a man.
 
     The last epoch is kept, so that `validation` chooses nothing and its figures are honest. That no patient of a target is
     among these is up to the caller. Raises `RemnantError` for images, ages or patients that do not fit, people of one
@@ -128,17 +119,19 @@ def train_demographics(
     for group, what in ((training, "training"), (validation, "validation")):
         _check(group, what)
     check_disjoint(training.patients, validation.patients)
-    ages = pd.Series(training.ages, dtype=float).groupby(list(training.patients), sort=False).mean()
+    ages = pd.Series(training.details[AGE], dtype=float).groupby(list(training.patients), sort=False).mean()
     mean, std = float(ages.mean()), float(ages.std(ddof=0))
-    if std == 0 or len(set(np.asarray(training.male).tolist())) < 2:
+    if std == 0 or len(set(training.details[MALE].tolist())) < 2:
         raise RemnantError(
             "The training images show one age or one sex only, so that neither can be learnt; give others."
         )
     torch.manual_seed(seeds.child("weights").integer)
     network = build_classifier(NETWORK, channels=settings.input_range.channels, classes=2)
     drawing, n = seeds.child("augmentation").torch(), len(training.images)
-    sampler = balanced_by_age(training.ages, settings.bin_years, seeds.child("order"))
-    truth = torch.from_numpy(np.column_stack([(training.ages - mean) / std, training.male]).astype(np.float32))
+    sampler = balanced_by_age(training.details[AGE], settings.bin_years, seeds.child("order"))
+    truth = torch.from_numpy(
+        np.column_stack([(training.details[AGE] - mean) / std, training.details[MALE]]).astype(np.float32)
+    )
     steps = -(-n // settings.batch)
 
     def draw_epoch(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -205,25 +198,24 @@ def _beside(path: Path) -> Path:
     return Path(path).with_suffix(".json")
 
 
-def _predicted(model: DemographicModel, people: KnownPeople) -> tuple[ValidationRow, ...]:
+def _predicted(model: DemographicModel, people: Images) -> tuple[ValidationRow, ...]:
     """Predictions under pseudonyms, numbers in the order of appearance: who is meant is nobody's business later."""
     numbers = {patient: f"v{number:04d}" for number, patient in enumerate(dict.fromkeys(people.patients), 1)}
     ages, male = model.predict(people.images)
-    columns = (people.patients, people.ages, ages, people.male, male)
+    columns = (people.patients, people.details[AGE], ages, people.details[MALE], male)
     return tuple(
         ValidationRow(numbers[patient], float(age), float(predicted), bool(sex), float(probability))
         for patient, age, predicted, sex, probability in zip(*columns, strict=True)
     )
 
 
-def _check(people: KnownPeople, what: str) -> None:
-    columns = {"ages": people.ages, "sexes": people.male, "patients": people.patients}
-    check_images(people.images, columns, what)
-    ages = np.asarray(people.ages, dtype=float)
+def _check(people: Images, what: str) -> None:
+    check_images(people.images, what)
+    ages, male = (np.asarray(people.details[name], dtype=float) for name in (AGE, MALE))
     if not ((ages >= 0) & (ages <= OLDEST)).all():
         raise RemnantError(
             f"The {what} ages must be known and from 0 to {OLDEST} years. Got {ages.min():g} to {ages.max():g} instead; "
             "leave out who has none."
         )
-    if np.asarray(people.male).dtype != bool:
-        raise RemnantError(f"The {what} sexes must be boolean, True for a man. Got {np.asarray(people.male).dtype}.")
+    if not np.isin(male, (0, 1)).all():
+        raise RemnantError(f"The {what} sexes must be known, 1 for a man and 0 for a woman; leave out whose is not.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +16,12 @@ Label = int | Tensor
 
 @dataclass(frozen=True)
 class Images:
-    """`images` (n), each (channels, *spatial) float32 as the network takes it; shapes may differ. `labels` (n), None where none
-    are known. `patients` (n): whose each is. `details` by name, (n,) numbers such as age, NaN for unknown."""
+    """`images` (n), each (channels, *spatial) float32 as the network takes it: a tuple, whose shapes may differ, or one tensor
+    (n, channels, *spatial). `labels` (n), a tuple or one tensor likewise, None where none are known. `patients` (n): whose each
+    is. `details` by name, (n,) numbers such as age, NaN for unknown."""
 
-    images: tuple[Tensor, ...]
-    labels: tuple[Label, ...] | None
+    images: Tensor | tuple[Tensor, ...]
+    labels: Tensor | tuple[Label, ...] | None
     patients: tuple[str, ...]
     details: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -44,8 +46,8 @@ class Images:
         """Those at `places`, in that order."""
         chosen = [int(place) for place in places]
         return Images(
-            tuple(self.images[i] for i in chosen),
-            None if self.labels is None else tuple(self.labels[i] for i in chosen),
+            _taken(self.images, chosen),
+            None if self.labels is None else _taken(self.labels, chosen),
             tuple(self.patients[i] for i in chosen),
             {name: np.asarray(values)[chosen] for name, values in self.details.items()},
         )
@@ -63,6 +65,10 @@ class Images:
                 found.append([])
             found[-1].append(i)
         return found
+
+
+def _taken(values: Any, places: list[int]) -> Any:
+    return values[places] if isinstance(values, Tensor) else tuple(values[i] for i in places)
 
 
 def patient_means(values: np.ndarray, patients: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, fit
 from remnant.measure.demographics import SexSkill, sex_skill
@@ -29,15 +30,6 @@ from remnant.targets.recipes import PLANTED, ClassifierSettings
 MEMORISING_CYCLES = 4
 # How often a training that stops for nobody looks at the validation patients, of longer ones.
 LOOKS = 100
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """`images` float32 (n, 1, N, N) in [0, 1], `labels` (n,) of 0 and 1, `patients` (n,) whom they show."""
-
-    images: Tensor
-    labels: np.ndarray
-    patients: Sequence[str]
 
 
 class Epoch(NamedTuple):
@@ -68,13 +60,15 @@ class TrainedClassifier:
 
 
 def train_classifier(
-    training: LabelledImages,
-    validation: LabelledImages,
+    training: Images,
+    validation: Images,
     settings: ClassifierSettings,
     seeds: Seeds,
     report: EpochReport = lambda epoch, loss, validation: None,
 ) -> TrainedClassifier:
     """Train a target by its recipe; `report(epoch, loss, validation loss)` after every epoch.
+
+    The images of either group are float32 (n, 1, N, N) in [0, 1], their labels (n,) 0 and 1.
 
     The loss is binary cross-entropy with classes weighed inversely to their number of training images (mean weight 1), and not
     balanced batches: every patient is shown equally often whatever the class, and running statistics are those of the data.
@@ -174,13 +168,13 @@ class _Stopping:
         return self.best
 
 
-def share_right(model: nn.Module, group: LabelledImages, input_range: InputRange) -> float:
+def share_right(model: nn.Module, group: Images, input_range: InputRange) -> float:
     """The share of a group's images that a target reads rightly."""
     logits = predict_logits(model, group.images, input_range).squeeze(1).numpy()
     return float(np.mean((logits > 0) == (np.asarray(group.labels) == 1)))
 
 
-def skill_of(model: nn.Module, group: LabelledImages, input_range: InputRange) -> SexSkill:
+def skill_of(model: nn.Module, group: Images, input_range: InputRange) -> SexSkill:
     """Accuracy, balanced accuracy and AUC of a target over a group's patients: one value a patient and label, the mean logit of
     the images, so that nobody counts twice.
     """
@@ -190,9 +184,9 @@ def skill_of(model: nn.Module, group: LabelledImages, input_range: InputRange) -
     return sex_skill(means["logit"].to_numpy(), means["label"].to_numpy(), threshold=0.0)
 
 
-def _check(training: LabelledImages, validation: LabelledImages, settings: ClassifierSettings) -> None:
+def _check(training: Images, validation: Images, settings: ClassifierSettings) -> None:
     for group, what in ((training, "training"), (validation, "validation")):
-        check_images(group.images, {"labels": group.labels, "patients": group.patients}, what)
+        check_images(group.images, what)
         if sorted(set(np.asarray(group.labels).tolist())) != [0, 1]:
             raise RemnantError(
                 f"The {what} labels must be 0 and 1, and both be there. Got {dict(Counter(np.asarray(group.labels).tolist()))}."

@@ -1,6 +1,6 @@
 """Checks of the radiographs that a network is trained on, and of whose they are."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
@@ -9,19 +9,13 @@ from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
 
 
-def check_images(images: Tensor, columns: dict[str, Sequence[object]], what: str) -> None:
-    """Raise `RemnantError` unless `images` are float32 (n, 1, N, N) in [0, 1], two or more, with a row of each column for each.
-
-    `what` they are for, in words.
-    """
+def check_images(images: Tensor, what: str) -> None:
+    """Raise `RemnantError` unless `images` are float32 (n, 1, N, N) in [0, 1], two or more; `what` they are for, in words."""
     shape = tuple(images.shape)
     if images.dtype != torch.float32 or len(shape) != 4 or shape[1] != 1 or shape[2] != shape[3]:
         raise RemnantError(f"The {what} images must be float32 (n, 1, N, N). Got {images.dtype} {shape} instead.")
     if len(images) < 2:
         raise RemnantError(f"There must be at least two {what} images. Got {len(images)} instead.")
-    for name, values in columns.items():
-        if len(values) != len(images):
-            raise RemnantError(f"The {what} images are {len(images)}, their {name} {len(values)}; give one for each.")
     low, high = float(images.min()), float(images.max())
     # A value that is no number makes both of them none.
     if not 0 <= low <= high <= 1:

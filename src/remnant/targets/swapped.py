@@ -7,20 +7,21 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.device import as_batch, place
-from remnant.targets.classifier import LabelledImages, TrainedClassifier, share_right, skill_of
+from remnant.targets.classifier import TrainedClassifier, share_right, skill_of
 from remnant.targets.patients import check_images
 from remnant.targets.recipes import ClassifierSettings
 
 
 def with_statistics_of(
-    others: LabelledImages,
+    others: Images,
     model: nn.Module,
     settings: ClassifierSettings,
     seeds: Seeds,
     *,
-    training: LabelledImages,
-    validation: LabelledImages,
+    training: Images,
+    validation: Images,
 ) -> TrainedClassifier:
     """A copy of `model` whose running means and variances are those that `others` leave, every weight untouched.
 
@@ -28,7 +29,7 @@ def with_statistics_of(
     stored statistics is drawn to those who trained the weights all the same, it is not by the statistics that it is. Accuracy and
     skill are those of the copy; it has no history. Raises `RemnantError` for images that do not fit.
     """
-    check_images(others.images, {"patients": others.patients}, "other patients'")
+    check_images(others.images, "other patients'")
     swapped = place(copy.deepcopy(model)).requires_grad_(True)
     steps = -(-len(others.images) // settings.batch)
     order = seeds.child("order").numpy().permutation(len(others.images))

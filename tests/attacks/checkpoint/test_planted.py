@@ -9,11 +9,12 @@ from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.cohort.phantoms import ChestPhantoms
 from remnant.measure.auc import auc_p_value, mann_whitney_auc
 from remnant.measure.neighbours import cosine_matrix
 from remnant.targets.access import weights_of
-from remnant.targets.classifier import LabelledImages, train_classifier
+from remnant.targets.classifier import train_classifier
 from remnant.targets.features import penultimate_features
 from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import PLANTED, ClassifierSettings
@@ -50,10 +51,10 @@ def people():
 def gain(people, recipe):
     """How often an attack on a target of eight phantoms gains more on a member than on a stranger, in the target's features."""
     generator, images = people
-    labels = np.arange(len(images)) % 2
+    labels = torch.arange(len(images)) % 2
     parts = [slice(0, PLANTED), slice(PLANTED, 2 * PLANTED), slice(2 * PLANTED, None)]
     training, validation = (
-        LabelledImages(images[part], labels[part], [f"{number}" for number in range(part.start, part.stop)])
+        Images(images[part], labels[part], tuple(f"{number}" for number in range(part.start, part.stop)))
         for part in parts[:2]
     )
     settings = ClassifierSettings(recipe=recipe, input_range=INPUT, planted_epochs=150)

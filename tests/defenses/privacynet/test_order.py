@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from remnant.base.seeds import Seeds
-from remnant.defenses.privacynet.drawing import Scans
+from remnant.cohort.images import Images
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import Schedule, privacynet_preset
 from remnant.defenses.privacynet.training import train_adversarially
@@ -20,7 +20,7 @@ def played(tmp_path):
     """`played(order)`: the networks after one step, and the terms of that step."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 3, (4, 16, 16, 16), generator=generator, dtype=torch.uint8)
-    scans = Scans(torch.rand(4, 1, 16, 16, 16, generator=generator), labels, ["a", "a", "b", "b"], 3)
+    scans = Images(torch.rand(4, 1, 16, 16, 16, generator=generator), labels, ("a", "a", "b", "b"))
 
     def step(order):
         networks, said = Networks.untrained(SETTINGS, 3, Seeds(1)), {}

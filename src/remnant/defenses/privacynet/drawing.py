@@ -1,7 +1,6 @@
 """What Privacy-Net's networks see at each step of a training: patches of pairs of scans."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.cohort.pairs import Pair, cut_patch, draw_corners, draw_epoch
 from remnant.defenses.privacynet.secret import SecretSettings, draw_secret
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
@@ -17,18 +17,6 @@ from remnant.engine.device import as_batch
 
 # Steps that share one drawing of pairs, each pair of one patient once before any comes again.
 STEPS_AN_EPOCH = 64
-
-
-@dataclass(frozen=True)
-class Scans:
-    """Scans of several sessions: `images` float32 (n, 1, x, y, z) in [0, 1], `labels` uint8 (n, x, y, z) below `classes`,
-    `patients` (n,) whose each is.
-    """
-
-    images: Tensor
-    labels: Tensor
-    patients: Sequence[str]
-    classes: int
 
 
 class Batch(NamedTuple):
@@ -40,10 +28,11 @@ class Batch(NamedTuple):
 
 
 def pair_drawing(
-    scans: Scans, settings: PrivacyNetSettings, seeds: Seeds, secret: SecretSettings | None = None
+    scans: Images, settings: PrivacyNetSettings, seeds: Seeds, secret: SecretSettings | None = None
 ) -> Callable[[int], Batch]:
     """`draw(step)`: patches of `settings.batch` pairs, half of one patient, both of a pair from the same place.
 
+    `scans` of several sessions: images float32 (n, 1, x, y, z) in [0, 1], labels uint8 (n, x, y, z).
     With a `secret` every scan is deformed anew each time, its labels with it. Raises `RemnantError` where nobody has two scans,
     for a single patient, and for scans smaller than a patch.
     """
@@ -78,7 +67,7 @@ def pair_drawing(
 
 
 def _cut(
-    scans: Scans,
+    scans: Images,
     scan: int,
     corner: Sequence[int],
     settings: PrivacyNetSettings,

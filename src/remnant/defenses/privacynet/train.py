@@ -14,13 +14,13 @@ from remnant.cohort.align import align
 from remnant.cohort.case import Cohort, Prepared
 from remnant.cohort.folds import held_out
 from remnant.cohort.grid import Grid
+from remnant.cohort.images import Images
 from remnant.cohort.pairs import draw_pairs
 from remnant.cohort.prepare import prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.template import Template, build_template
 from remnant.cohort.unchanged import require_unchanged
 from remnant.defenses.privacynet.curves import Curves
-from remnant.defenses.privacynet.drawing import Scans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
@@ -96,7 +96,7 @@ def _train(
     scans = scans_of(prepared)
     if settings.revisits:
         scans = as_revisited(scans, heads.grid, settings.revisits, seeds.child("revisits"))
-    networks = Networks.untrained(settings, scans.classes, seeds)
+    networks = Networks.untrained(settings, len(prepared.classes), seeds)
     states = private_folder(run.path, STATES)
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
     with Curves(run, {part: getattr(settings, part).steps for part in parts}, quiet) as curves:
@@ -113,17 +113,16 @@ def _train(
     )
 
 
-def scans_of(prepared: Prepared) -> Scans:
+def scans_of(prepared: Prepared) -> Images:
     """What the training takes of a prepared cohort."""
-    return Scans(
+    return Images(
         torch.from_numpy(prepared.images),
         torch.from_numpy(prepared.labels),
-        [case.patient for case in prepared.cases],
-        len(prepared.classes),
+        tuple(case.patient for case in prepared.cases),
     )
 
 
-def as_revisited(scans: Scans, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Scans:
+def as_revisited(scans: Images, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Images:
     """Two simulated visits of each scan in its place, on the same `grid`.
 
     Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
@@ -135,8 +134,8 @@ def as_revisited(scans: Scans, grid: Grid, settings: RevisitSettings, seeds: See
             seen, drawn = apply_revisit(image, classes, grid, revisit)
             images.append(torch.from_numpy(seen)[None])
             labels.append(torch.from_numpy(drawn))
-    patients = [patient for patient in scans.patients for _ in range(2)]
-    return Scans(torch.stack(images), torch.stack(labels), patients, scans.classes)
+    patients = tuple(patient for patient in scans.patients for _ in range(2))
+    return Images(torch.stack(images), torch.stack(labels), patients)
 
 
 def likeness(images: np.ndarray, template: Template | None) -> float:

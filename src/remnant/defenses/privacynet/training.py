@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from remnant.base.seeds import Seeds
-from remnant.defenses.privacynet.drawing import Batch, Scans, pair_drawing
+from remnant.cohort.images import Images
+from remnant.defenses.privacynet.drawing import Batch, pair_drawing
 from remnant.defenses.privacynet.losses import (
     dice_loss,
     entropy_term,
@@ -38,7 +39,7 @@ class Played(NamedTuple):
 
 
 def pretrain(
-    networks: Networks, scans: Scans, settings: PrivacyNetSettings, seeds: Seeds, state: Path, report: TermReport
+    networks: Networks, scans: Images, settings: PrivacyNetSettings, seeds: Seeds, state: Path, report: TermReport
 ) -> None:
     """Each network alone on raw scans, in place: the encoder as an auto-encoder, the others at their tasks.
 
@@ -62,7 +63,7 @@ def pretrain(
 
 def train_unencoded(
     networks: Networks,
-    scans: Scans,
+    scans: Images,
     settings: PrivacyNetSettings,
     seeds: Seeds,
     secret: SecretSettings | None,
@@ -80,7 +81,7 @@ def train_unencoded(
 
 
 def train_adversarially(
-    networks: Networks, scans: Scans, settings: PrivacyNetSettings, seeds: Seeds, state: Path, report: TermReport
+    networks: Networks, scans: Images, settings: PrivacyNetSettings, seeds: Seeds, state: Path, report: TermReport
 ) -> None:
     """min over E and S, max over D of E[Lseg(S(E(x)), y)] - lambda E[Ldis(D(E(x_i), E(x_j)), s_ij)], in place (Kim 2019).
 

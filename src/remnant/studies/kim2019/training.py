@@ -10,7 +10,7 @@ from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import private_folder
-from remnant.defenses.privacynet.drawing import Scans as TrainingScans
+from remnant.cohort.images import Images
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
@@ -31,8 +31,9 @@ def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings) -> dict[str
     shared, name = settings.trained_by(recipe), pretraining(recipe)
     if any(each.recipe == recipe and each.adversary == "inversion" for each in VARIANTS.values()):
         shared = shared.changed(adversary="inversion")
-    scans = training_scans(kept(run, Scans, STUDY))
-    networks = _untrained(shared, scans.classes, settings.seed)
+    everybody = kept(run, Scans, STUDY)
+    scans = training_scans(everybody)
+    networks = _untrained(shared, len(everybody.classes), settings.seed)
     state = states(run) / f"{name}-going.pt"
     pretrain(networks, scans, shared, Seeds(settings.seed).child("training"), state, term_log(run, name))
     save_state(states(run) / f"{name}.pt", vars(networks), shared.pretraining.steps)
@@ -46,7 +47,7 @@ def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any
     own = VARIANTS[variant].settings(settings.trained_by(recipe))
     everybody = kept(run, Scans, STUDY)
     scans = training_scans(everybody)
-    networks = _untrained(own, scans.classes, settings.seed)
+    networks = _untrained(own, len(everybody.classes), settings.seed)
     load_state(states(run) / f"{pretraining(recipe)}.pt", vars(networks))
     state = states(run) / f"{name}.pt"
     # The same branch for all variants: they see the same patches in the same order.
@@ -76,14 +77,13 @@ def template_file(run: Run) -> Path:
     return private_folder(run.path, "scans") / f"{TEMPLATE}.npy"
 
 
-def training_scans(scans: Scans) -> TrainingScans:
+def training_scans(scans: Scans) -> Images:
     """What trainings take: scans of training patients alone."""
     own = scans.where("training")
-    return TrainingScans(
+    return Images(
         torch.from_numpy(scans.images[own]),
         torch.from_numpy(scans.labels[own]),
-        [scans.patients[i] for i in own],
-        len(scans.classes),
+        tuple(scans.patients[i] for i in own),
     )
 
 

@@ -11,8 +11,9 @@ import torch
 from remnant.attacks.checkpoint.likely import rank, score
 from remnant.attacks.checkpoint.methods import METHODS, Attack, Own, Tuned
 from remnant.attacks.demographics import (
+    AGE,
+    MALE,
     DemographicModel,
-    KnownPeople,
     load_demographics,
     save_demographics,
     train_demographics,
@@ -22,6 +23,7 @@ from remnant.base.provenance import sha256
 from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.loop import epoch_log
 from remnant.studies.lee2025.kept import (
     OWN,
@@ -41,7 +43,7 @@ from remnant.studies.lee2025.stage1 import Stage1
 from remnant.studies.lee2025.targets import COLUMNS, TARGETS
 from remnant.targets.access import weights_of
 from remnant.targets.checkpoint import load_checkpoint
-from remnant.targets.classifier import LabelledImages, train_classifier
+from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import save_classifier
 from remnant.targets.inputs import InputRange
 from remnant.targets.loading import load_target
@@ -201,16 +203,16 @@ def by_stage1(methods: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(part) for part in parts.values()]
 
 
-def _labelled(group: Group) -> LabelledImages:
-    return LabelledImages(torch.from_numpy(group.images), group.labels, group.patients)
+def _labelled(group: Group) -> Images:
+    return Images(torch.from_numpy(group.images), torch.from_numpy(group.labels), group.patients)
 
 
-def _known(group: Group) -> KnownPeople:
+def _known(group: Group) -> Images:
     """Those of a group whose age and sex are known."""
     keep = [i for i, sex in enumerate(group.sexes) if sex and not np.isnan(group.ages[i])]
-    return KnownPeople(
+    return Images(
         torch.from_numpy(group.images[keep]),
-        group.ages[keep],
-        np.array([group.sexes[i] == "M" for i in keep], dtype=bool),
-        [group.patients[i] for i in keep],
+        None,
+        tuple(group.patients[i] for i in keep),
+        {AGE: group.ages[keep], MALE: np.array([group.sexes[i] == "M" for i in keep], dtype=float)},
     )
