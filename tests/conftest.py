@@ -13,8 +13,11 @@ import pytest
 import torch
 
 from remnant import cli
+from remnant.attacks.prior import Prior, save_prior
 from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
 from remnant.engine.device import fabric
+from remnant.nets.pggan import Discriminator, Generator
+from remnant.targets.checkpoint import save_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +76,21 @@ def remnant(monkeypatch, capsys, tmp_path):
         return code, printed.err.splitlines(), printed.out.strip()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def prior_file(tmp_path_factory):
+    """A prior that draws around grey, its discriminator beside it."""
+    folder = tmp_path_factory.mktemp("prior")
+    torch.manual_seed(0)
+    generator = Generator(16, (8, 8, 8, 8), 32).eval()
+    with torch.no_grad():
+        generator.toRGB[-1].module.bias.add_(0.5)
+    save_prior(folder / "prior.safetensors", Prior(generator))
+    save_checkpoint(
+        folder / "discriminator.safetensors", Discriminator((8, 8, 8, 8), 32), {"channels": (8, 8, 8, 8), "side": 32}
+    )
+    return folder / "prior.safetensors"
 
 
 @pytest.fixture

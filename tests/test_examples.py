@@ -67,7 +67,7 @@ STANDS_FOR = {
 # The options by which a command takes seconds and asks nobody; of one given twice the last counts.
 ALONE = ["--preset", "smoke", "--workers", "1"]  # processes of a study would import everything anew
 SHORT = {
-    "attack checkpoint": ALONE,
+    "attack checkpoint": ["--minutes", "0.5"],
     "client contribute": ["--yes"],
     "phantom heads": ["--spacing", "4"],
     "prior train": ["--preset", "smoke", "--size", "32"],
@@ -79,7 +79,7 @@ SHORT = {
     "study subbanna2021": [*ALONE, "--networks", "unet", "--experiments", "default"],
 }
 # Exit codes that are an answer, too.
-ANSWERS = {"audit": {1, 3}, "rescore": {1, 3}, "cohort": {1}}
+ANSWERS = {"attack": {1, 3}, "audit": {1, 3}, "rescore": {1, 3}, "cohort": {1}}
 
 
 def commands_of(page: Path, what: str) -> list[list[str]]:

@@ -23,8 +23,8 @@ PLACE = Path(__file__).parent / "house.svg"
 # Left and right of each room, so that no arrow runs through another. A new room needs a place here.
 PLACES = {
     "cli": (250, 800),
-    "studies": (60, 440),
-    "audit": (60, 440),
+    "studies": (60, 400),
+    "audit": (230, 635),
     "serve": (650, 945),
     "attacks": (60, 440),
     "defenses": (490, 945),

@@ -27,16 +27,16 @@ finally:
         ({"--against": "nowhere"}, "The data directory nowhere does not exist; check the path."),
         ({"--public": "model.pt"}, "The data directory model.pt is a file; give the folder that it is in."),
         ({"--config": "nowhere.toml"}, "The configuration nowhere.toml does not exist; check the path."),
-        ({"--population": "nowhere.csv"}, "nowhere.csv does not exist; check the path."),
         ({"--out": "folder"}, "folder exists and is not a run directory of Remnant; choose another run directory."),
-        ({"--preset": "demo"}, "demo"),
+        ({"--columns": "split=fold"}, "Columns are those of a table; give its file, and no directory, by --against."),
+        ({"--mean": "0.5"}, "--mean and --std belong together; give both or neither."),
     ],
 )
 def test_a_wrong_path_is_told_before_anything_heavy_is_imported(tmp_path, wrong, told):
     (tmp_path / "model.pt").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine.txt").write_text("mine")
-    options = {"CHECKPOINT": "model.pt", "--prior": "model.pt", "--out": "run"} | wrong
+    options = {"CHECKPOINT": "model.pt", "--against": "folder", "--out": "run"} | wrong
     words = [options.pop("CHECKPOINT"), *(word for option in options.items() for word in option)]
     done = subprocess.run(
         [sys.executable, "-c", ASK, "attack", "checkpoint", *words], cwd=tmp_path, capture_output=True, text=True

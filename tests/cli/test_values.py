@@ -8,10 +8,10 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.cli import attack, options, phantom, protect, study, values
 from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms
+from remnant.cohort.radiograph.prepare import RadiographSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.nets.pggan import doublings
 from remnant.studies.kim2019.settings import StudySettings as Kim2019
-from remnant.studies.lee2025.settings import CheckpointSettings
 from remnant.studies.lee2025.settings import StudySettings as Lee2025
 from remnant.studies.subbanna2021.settings import StudySettings as Subbanna2021
 
@@ -30,7 +30,6 @@ def words_of(annotation):
         (study.EXPERIMENTS, Subbanna2021, "experiments"),
         (study.TARGETS, Lee2025, "targets"),
         (options.METHODS, Lee2025, "methods"),
-        (options.METHODS, CheckpointSettings, "methods"),
         (study.VARIANTS, Kim2019, "variants"),
         (protect.ADVERSARIES, PrivacyNetSettings, "adversary"),
         (protect.HIDES, PrivacyNetSettings, "method"),
@@ -43,8 +42,8 @@ def test_words_are_those_of_the_settings(known, settings, name):
 @pytest.mark.parametrize(
     ("command", "option", "settings", "name"),
     [
-        (attack.attack_checkpoint, "size", CheckpointSettings, "size"),
-        (attack.attack_checkpoint, "site", CheckpointSettings, "site"),
+        (attack.attack_checkpoint, "size", RadiographSettings, "side"),
+        (study.study_lee2025, "site", Lee2025, "site"),
         (protect.protect_train, "lambda_", PrivacyNetSettings, "lambda_"),
         (phantom.phantom_brains, "side", BrainPhantoms, "side"),
         (phantom.phantom_chests, "side", ChestPhantoms, "side"),

@@ -11,13 +11,11 @@ from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.store import private_folder
-from remnant.cohort.case import Case, Cohort, Note
+from remnant.cohort.case import Case, Cohort
 from remnant.engine.cells import Cell
 from remnant.studies.frame import (
     Asked,
     carry_out,
-    log_notes,
-    phantom_notices,
     provenance_of,
     seconds_worked,
     training_rows,
@@ -220,25 +218,3 @@ def test_a_run_without_a_conclusion_says_so_at_once(tmp_path, capsys):
         asked = Asked(tmp_path / name, quiet=quiet)
         carry_out("tiny", asked, {}, prepare, void, passing=["scans"], drawn=["drawn"])
         assert ("No conclusion: The preset 'smoke' shows nothing." in capsys.readouterr().err) != quiet
-
-
-def test_phantoms_are_named_before_any_number():
-    def cohort(name, phantoms):
-        return Cohort(name, Path(name), (Case("p1", "1", Path("i")),), phantoms=phantoms)
-
-    assert phantom_notices([cohort("a", False)]) == []
-    assert phantom_notices([cohort("a", True), cohort("b", True)]) == [
-        "All 2 patients are phantoms, drawn by Remnant: nothing here was measured on real patients."
-    ]
-    assert phantom_notices([cohort("a", True)])[0].startswith("The patient is a phantom, drawn by Remnant:")
-    assert phantom_notices([cohort("a", True), cohort("b", False)]) == [
-        "1 of the patients is a phantom, drawn by Remnant: a."
-    ]
-
-
-def test_what_the_reading_of_a_cohort_decided_is_in_the_log(tmp_path):
-    cohort = Cohort("brains", tmp_path, (), notes=(Note("2 ages are unknown.", (tmp_path / "a", tmp_path / "b")),))
-    with Run.start(tmp_path / "run", "study", {}, resume=False) as run:
-        log_notes(run, cohort, Cohort("others", tmp_path, ()))
-        (found,) = [one for one in run.events() if one["event"] == "note"]
-    assert (found["name"], found["text"], found["files"]) == ("brains", "2 ages are unknown.", 2)

@@ -95,6 +95,8 @@ def _planting_seeds(seed: int) -> Seeds:
 def why_unplanted(material: Material, seed: int, steps: int) -> str:
     """Why no leak can be planted, tried by one step; empty where one can."""
     target, others = material.planting
+    if material.images.labels is None:
+        return "no labels were handed over"
     if len(planting.chosen(others, _planting_seeds(seed))) < 2:
         return f"too few non-members, give {2 * planting.FEWEST}"
     return "planted_steps is 0, give more" if not steps else planting.hindrance(target, material.images.of(others))

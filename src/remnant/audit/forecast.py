@@ -194,13 +194,15 @@ def _fit(material: Material) -> float:
     answers = [logits for _, logits in material.target.answers(part)]
     count = min(fits.MOST, len(images))
     once = timed(lambda: list(material.target.answers(part))) * count / len(part)
+    if part.labels is None:
+        return once
     return once + count**2 * timed(lambda: fits.loss_of(material.target, answers[0], (part.labels or ())[0]))
 
 
 def _planted(material: Material, steps: int, looks: float) -> float:
     target, who = material.planting
     others = material.images.of(who)
-    if planting.hindrance(target, others):
+    if others.labels is None or planting.hindrance(target, others):
         return 0.0
     copied = target.copied()
     weights = [weight.requires_grad_() for weight in copied.module.parameters() if weight.is_floating_point()]

@@ -27,9 +27,9 @@ TRIED = 4  # images whose loss says whether it is the same
 class Material:
     """The `target` and all `images`; `roles` by patient. `model`: what is known of the network, for the decision sheet.
 
-    `notes`: what a reader must know of either, a sentence each. `folds`: of a cross-validation, who was held out by which of its
-    models. `other_planting`: `planting` of a target that is no single network. `training`: the owner's, None where he gave none.
-    `prior`: what the attacker draws images with.
+    `notes`: what a reader must know of either, a sentence each. `doubts`: why nobody is cleared by silence about it, likewise.
+    `folds`: of a cross-validation, who was held out by which of its models. `other_planting`: `planting` of a target that is no
+    single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
     """
 
     target: Audited
@@ -42,6 +42,7 @@ class Material:
     other_planting: tuple[Audited, tuple[str, ...]] | None = None
     training: Training | None = None
     prior: BroughtPrior | None = None
+    doubts: tuple[str, ...] = ()
 
     def group(self, role: int) -> tuple[str, ...]:
         """The patients of a role, in the order of their first image."""
@@ -125,6 +126,16 @@ def check_finite(images: Images) -> None:
 
 def check_apart(images: Images, roles: Mapping[str, int]) -> None:
     """Raise `RemnantError` for one image in both groups: it trained the model or did not."""
+    if pairs := twins(images, roles):
+        one, other = pairs[0]
+        more = f" So are {counted(len(pairs) - 1, 'more pair')}." if len(pairs) > 1 else ""
+        raise RemnantError(
+            f"Images {one} and {other} are the same, and one is a member's and the other is not; drop one of the two.{more}"
+        )
+
+
+def twins(images: Images, roles: Mapping[str, int]) -> list[tuple[int, int]]:
+    """The places of images that are the same, pixel by pixel, and of which one is a member's and the other a non-member's."""
     seen: dict[str, int] = {}
     pairs = []
     for place, (image, patient) in enumerate(zip(images.images, images.patients, strict=True)):
@@ -132,12 +143,7 @@ def check_apart(images: Images, roles: Mapping[str, int]) -> None:
         other = seen.setdefault(digest, place)
         if roles[images.patients[other]] * roles[patient] == MEMBER * NON_MEMBER:
             pairs.append((other, place))
-    if pairs:
-        one, other = pairs[0]
-        more = f" So are {counted(len(pairs) - 1, 'more pair')}." if len(pairs) > 1 else ""
-        raise RemnantError(
-            f"Images {one} and {other} are the same, and one is a member's and the other is not; drop one of the two.{more}"
-        )
+    return pairs
 
 
 def check_maps(images: Sequence[Tensor], maps: Sequence[Any]) -> None:

@@ -145,6 +145,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "controls": controls,
         "tables": tables,
         "reasons": [
+            *material.doubts,
             *kept_open(bearing, left_out, config),
             *(one.sentence for one in controls if one.kind == "fit" and one.passed is False),
             *recipe.disagreement(first, same),

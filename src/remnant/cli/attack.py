@@ -1,30 +1,23 @@
 """`remnant attack`: the owner plays the attacker on a model of his own."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import require_directory, require_file
 from remnant.base.run import Run
-from remnant.cli.options import (
-    METHODS,
-    Cache,
-    Config,
-    Population,
-    Preset,
-    Quiet,
-    Resume,
-    Seed,
-    ShowImages,
-    Site,
-    StudyWorkers,
-    typed,
-    with_options,
-    workers_for,
-)
-from remnant.cli.values import among, numbers, within
+from remnant.cli.folder import checked, forecast_lines
+from remnant.cli.options import CORES, Cache, Quiet, Resume, typed
+from remnant.cli.values import existing, listed, numbers, within
+from remnant.cli.verdict import told
+
+if TYPE_CHECKING:
+    from remnant.audit.config import AuditConfig
+    from remnant.audit.material import Material
+    from remnant.audit.process import Task
 
 attack = typer.Typer(help="Attack a model of yours, to see what it gives away.", no_args_is_help=True)
 
@@ -36,13 +29,13 @@ def attack_checkpoint(
     ],
     out: Annotated[Path, typer.Option(help="Run directory.")],
     against: Annotated[
-        Path | None,
+        Path,
         typer.Option(
             metavar="COHORT",
             help="Your own patients, a directory or a table; its column split says train (who trained the model) or test. Those "
             "of val are left out.",
         ),
-    ] = None,
+    ],
     columns: Annotated[
         str | None,
         typer.Option(
@@ -75,62 +68,94 @@ def attack_checkpoint(
     prior: Annotated[
         Path | None,
         typer.Option(
-            help="A generator, by `remnant prior train` or `import`, to reconstruct images from the weights as well."
+            help="A generator, by `remnant prior train` or `import`, to draw images from the weights as well."
         ),
     ] = None,
     public: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Public radiographs with age and sex, to read both off what is drawn."),
-    ] = None,
-    preset: Annotated[
-        Preset, typer.Option(help="How much work: smoke, seconds; cpu; paper: as published, for a GPU.")
-    ] = Preset.cpu,
-    config: Config = None,
-    methods: Annotated[
-        str | None,
         typer.Option(
-            callback=among(*METHODS), help="Comma-separated; by default published, gmi, prior and, on CNNs, joint."
+            metavar="DIR", help="Public radiographs with age and sex, the attacker's own, to learn to read both."
         ),
     ] = None,
-    population: Population = None,
-    site: Site = None,
-    seed: Seed = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("configuration"),
+            help="TOML file with the risk appetite and what else audit.toml says of no network; options replace its settings.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say whether it can be audited and what would keep it from being cleared.")
+    ] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     cache: Cache = None,
-    keep_reconstructions: Annotated[
-        bool, typer.Option("--keep-reconstructions", help="Keep what was drawn: patient data.")
-    ] = False,
-    show_images: ShowImages = False,
-    workers: StudyWorkers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Say whether a classifier gives its training patients away: by its own output, and by its weights with a prior."""
+    """Audit a classifier of radiographs from its file alone: may it leave the house? Exit codes as of `remnant audit`."""
     # Before anything heavy is imported: a slip of the pen is told at once.
-    for path, what in ((checkpoint, "checkpoint"), (prior, "prior"), (config, "configuration"), (population, "table")):
+    for path, what in ((checkpoint, "checkpoint"), (prior, "prior")):
         if path:
             require_file(path, what)
     for path in (public, against):
         if path and not (path is against and path.is_file()):
             require_directory(path, "data directory")
-    if columns and not (against and against.is_file()):
+    if columns and not against.is_file():
         raise RemnantError("Columns are those of a table; give its file, and no directory, by --against.")
     if (mean is None) != (std is None):
         raise RemnantError("--mean and --std belong together; give both or neither.")
-    Run.free(out, "checkpoint", resume=resume)
+    task: Task = "check" if check else "estimate" if estimate else "audit"
+    if task == "audit":
+        Run.free(out, "audit", resume=resume)
 
+    from remnant.audit.config import config_of
+
+    read = config_of(config, scenario="checkpoint", seed=seed, minutes=minutes)
+
+    from remnant.audit.classifier import audit_classifier, material_to_look_at
+    from remnant.audit.classifier_given import Asked, refuse_of_a_folder
     from remnant.cohort.listed import parse_columns
-    from remnant.studies import lee2025
-    from remnant.studies.frame import Asked
 
-    single = {"population": population, "site": site, "seed": seed, "size": size}
-    # A channel may have the number of another.
-    single |= {"mean": mean.split(",") if mean else None, "std": std.split(",") if std else None}
-    lists = {"methods": methods, "findings": finding}
-    chosen = with_options(lee2025.checkpoint_preset(preset), config, lists, single)
-    asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed())
-    named = parse_columns(columns) if columns else {}
-    print(
-        lee2025.audit_checkpoint(
-            checkpoint, chosen, asked, prior=prior, public=public, against=against, columns=named, cache=cache
-        )
+    refuse_of_a_folder(read)
+    asked = Asked(
+        checkpoint,
+        against,
+        parse_columns(columns) if columns else {},
+        tuple(listed(finding)) if finding else (),
+        size,
+        # A channel may have the number of another.
+        (_numbers(mean), _numbers(std)) if mean and std else None,
+        prior,
+        public,
     )
+    common = {"cache": cache, "workers": CORES, "quiet": quiet}
+    if task == "audit":
+        audit_classifier(asked, read, out, command=typed(), resume=resume, **common)
+        told(out, quiet=quiet)
+    _look(checkpoint, material_to_look_at(asked, read, **common), read, task, quiet=quiet)
+
+
+def _look(checkpoint: Path, material: "Material", config: "AuditConfig", task: "Task", *, quiet: bool) -> NoReturn:
+    """Say what keeps the audit from clearing the model, or how long it takes."""
+    from remnant.audit.doubts import doubts_of
+    from remnant.audit.trained import forecast_trained
+
+    if task == "check":
+        checked(checkpoint, [], doubts_of(material, config), material.notes)
+    pieces, not_run = forecast_trained(material, config, quiet=quiet)
+    for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
+        print(line)
+    raise typer.Exit
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split(",")))

@@ -105,7 +105,7 @@ def sheet_of(results: AuditResults) -> Sheet:
             REASONS,
             TEXT,
         ),
-        notices=_listed(results.notices, NOTICES, LINE + 20),
+        notices=_listed([one for one in results.notices if one not in verdict.reasons], NOTICES, LINE + 20),
         model={
             "Model": short(about.get("model") or results.model.get("name") or "", NAME),
             "Version": short(about.get("version") or results.model.get("version") or "", NAME),

@@ -15,7 +15,6 @@ from remnant.base.files import atomic_path
 from remnant.base.progress import say
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
-from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
 from remnant.cohort.read import read_cohort
 from remnant.cohort.unchanged import require_unchanged
@@ -26,8 +25,6 @@ Cells = dict[str, dict[str, Any]]
 
 # What a report's first line calls it.
 STUDY_OF_OURS = "Study of networks that Remnant trained itself"
-AUDIT = "Privacy audit of a medical-imaging model"
-AUDIT_OF_OURS = "Privacy audit of a model that Remnant trained itself"
 
 
 @dataclass(frozen=True)
@@ -116,13 +113,6 @@ def phantom_cohort(run: Run, write: Callable[[Path], None], name: str = "phantom
     return read_cohort(folder)
 
 
-def log_notes(run: Run, *cohorts: Cohort) -> None:
-    """Keep in the run's log what the reading of its cohorts decided and doubted."""
-    for cohort in cohorts:
-        for note in cohort.notes:
-            run.log("cohort", "note", name=cohort.name, text=note.text, files=len(note.files))
-
-
 def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
     """The fields of `Results` that say where the numbers come from: time, machine, versions, the checkpoints' hashes.
 
@@ -143,20 +133,6 @@ def provenance_of(run: Run, cells: Cells) -> dict[str, Any]:
         "checkpoints": {cell["checkpoint"]: cell["sha256"] for cell in cells.values() if "sha256" in cell},
         "cell_commits": _cell_commits(events, cells) if len(commits) > 1 else {},
     }
-
-
-def phantom_notices(cohorts: Iterable[Cohort]) -> list[str]:
-    """What a report must say first where patients are phantoms, once a kind of cohort."""
-    cohorts = list(cohorts)
-    drawn = [cohort for cohort in cohorts if cohort.phantoms]
-    if not drawn:
-        return []
-    patients = sum(len(cohort.patients) for cohort in drawn)
-    if len(drawn) == len(cohorts):
-        who = "The patient is a phantom" if patients == 1 else f"All {patients} patients are phantoms"
-        return [f"{who}, drawn by Remnant: nothing here was measured on real patients."]
-    some = counted(patients, "of the patients is a phantom", "of the patients are phantoms")
-    return [f"{some}, drawn by Remnant: {', '.join(cohort.name for cohort in drawn)}."]
 
 
 def training_rows(events: list[dict[str, Any]], describe: Callable[[str], Row]) -> list[Row]:

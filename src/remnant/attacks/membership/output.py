@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from remnant.attacks.attack import Attack, Scores, Work, without_labels
-from remnant.attacks.membership.signals import shifts, signed_margin
+from remnant.attacks.membership.signals import confidence, shifts, signed_margin
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
 from remnant.targets.audited import Audited
@@ -17,6 +17,7 @@ from remnant.targets.head import Head
 from remnant.targets.seen import SeenOutputs
 
 MARGIN, MARGIN_SHIFTED, CORRECT = "signed margin", "signed margin, mean over shifted images", "right or wrong"
+CERTAINTY, CERTAINTY_SHIFTED = "certainty", "certainty, mean over shifted images"
 DICE, DICE_SHIFTED = "Dice", "Dice, mean over shifted scans"
 CROSS_ENTROPY, CROSS_ENTROPY_SHIFTED = "cross-entropy", "cross-entropy, mean over shifted scans"
 OWN_LOSS = "the owner's loss"
@@ -24,14 +25,17 @@ OWN_LOSS = "the owner's loss"
 
 def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
     """One claim a signal. A classifier: signed margin of the image as it is and as the mean over nine places, and whether the
-    answer is right (Yeom et al. 2018, the gap attack). A segmenter: Dice and cross-entropy over the foreground, as it is and over
-    four places. With the owner's loss, that too. The first is the primary one.
+    answer is right (Yeom et al. 2018, the gap attack); where no labels are known, how sure it is. A segmenter: Dice and
+    cross-entropy over the foreground, as it is and over four places. With the owner's loss, that too. The first is the primary
+    one.
     """
     candidates = access.candidates
     places = [_signals(access, change) for change in shifts(candidates.spatial)]
     mean = {name: np.mean([one[name] for one in places], axis=0) for name in places[0]}
     if access.head.task == "segmentation":
         found = {**places[0], DICE_SHIFTED: mean[DICE], CROSS_ENTROPY_SHIFTED: mean[CROSS_ENTROPY]}
+    elif candidates.labels is None:
+        found = {CERTAINTY_SHIFTED: mean[CERTAINTY], CERTAINTY: places[0][CERTAINTY]}
     else:
         margin = places[0][MARGIN]
         found = {MARGIN_SHIFTED: mean[MARGIN], MARGIN: margin, CORRECT: (margin > 0).astype(float)}
@@ -42,7 +46,11 @@ def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work:
 
 def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[str, np.ndarray]:
     candidates, labels = access.candidates, access.candidates.labels
-    assert labels is not None
+    if labels is None:
+        found = {CERTAINTY: np.full(len(candidates), math.nan)}
+        for place, logits in access.ask(candidates, change):
+            found[CERTAINTY][place] = confidence(logits[None])[0]
+        return found
     names = (DICE, CROSS_ENTROPY) if access.head.task == "segmentation" else (MARGIN,)
     found = {name: np.full(len(candidates), math.nan) for name in names}
     for place, logits in access.ask(candidates, change):
@@ -81,7 +89,7 @@ def segmentation_signals(head: Head, logits: Tensor, truth: Tensor) -> tuple[flo
 
 
 def _labelled(target: Audited, candidates: Images, own: Images | None) -> str:
-    return without_labels(candidates)
+    return without_labels(candidates) if target.head.task == "segmentation" else ""
 
 
 OUTPUT = Attack(

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from remnant.attacks.prior.files import load_discriminator, load_prior
+from remnant.attacks.prior.files import Prior, load_discriminator, load_prior
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.cohort.images import Images, stacked
@@ -37,21 +37,27 @@ class BroughtPrior:
         return (batch * std + mean).mean(1, keepdim=True).clamp(0, 1)
 
 
-def bring_prior(
-    path: Path, images: Images, mean: tuple[float, ...], std: tuple[float, ...], source: str
-) -> BroughtPrior | None:
-    """The prior in the file `path`, for a model that takes `images`, which `mean` and `std` made of greys in [0, 1].
-
-    None where the model takes no square images of one size. Raises `RemnantError` for a file that holds no prior, one that draws
-    too small images, and for images of other greys, which `source` gives.
-    """
-    shapes = {tuple(image.shape) for image in images.images}
-    shape = next(iter(shapes))
+def comparable_prior(path: Path) -> Prior:
+    """The prior in the file `path`; raises `RemnantError` for a file that holds none, and one that draws too small images."""
     prior = load_prior(path)
     if prior.side < SMALLEST:
         raise RemnantError(
             f"The prior {path} draws images of {prior.side} pixels, too few to compare; train one of {SMALLEST} or more."
         )
+    return prior
+
+
+def bring_prior(
+    path: Path, images: Images, mean: tuple[float, ...], std: tuple[float, ...], source: str
+) -> BroughtPrior | None:
+    """The prior in the file `path`, for a model that takes `images`, which `mean` and `std` made of greys in [0, 1].
+
+    None where the model takes no square images of one size. Raises `RemnantError` as `comparable_prior` does, and for images of
+    other greys, which `source` gives.
+    """
+    shapes = {tuple(image.shape) for image in images.images}
+    shape = next(iter(shapes))
+    prior = comparable_prior(path)
     if len(shapes) > 1 or len(shape) != 3 or shape[1] != shape[2]:
         return None
     input_range = InputRange(shape[1], shape[0], mean, std)

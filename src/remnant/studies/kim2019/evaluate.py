@@ -12,6 +12,7 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort, Prepared
+from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.read import read_cohort
 from remnant.cohort.revisit import RevisitSettings
 from remnant.cohort.template import Template
@@ -23,7 +24,7 @@ from remnant.defenses.privacynet.train import STUDY as TRAINED
 from remnant.defenses.privacynet.view import View
 from remnant.engine.cells import Cell
 from remnant.measure.correlation import ncc_matrix
-from remnant.studies.frame import Asked, Cells, carry_out, log_notes, phantom_notices
+from remnant.studies.frame import Asked, Cells, carry_out
 from remnant.studies.kim2019.attacking import IDENTITY, identity_cell
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell

@@ -13,13 +13,14 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES, Cohort
+from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare import PreparationSettings
 from remnant.cohort.read import read_cohort
 from remnant.cohort.template import Template
 from remnant.cohort.tissues import as_tissue3
 from remnant.engine.cells import Cell
-from remnant.studies.frame import STUDY_OF_OURS, Asked, Cells, carry_out, log_notes, phantom_cohort, phantom_notices
+from remnant.studies.frame import STUDY_OF_OURS, Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
 from remnant.studies.kim2019.kept import keep, kept, record_file

@@ -10,8 +10,6 @@ from remnant.measure.anonymity import Population, stationary_population
 from remnant.studies.lee2025.settings import AuditSettings
 from remnant.studies.lee2025.targets import TARGETS
 
-SMALLEST = 16  # pixels a side of a prior: SSIM's window has 11
-
 
 def fitting_prior(path: Path, side: int) -> Prior:
     """The prior in a file; raises `RemnantError` as `load_prior` does, and when it draws other images than `side` asks for."""

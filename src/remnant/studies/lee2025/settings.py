@@ -1,4 +1,4 @@
-"""The settings of the study and of the audit of one checkpoint, and their presets."""
+"""The settings of the study, and their presets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,33 +58,6 @@ class AuditSettings(Settings):
         if CONTROL not in methods or len(methods) < 2:
             raise ValueError("the methods must be the control 'prior' and at least one attack")
         return methods
-
-
-class CheckpointSettings(AuditSettings):
-    """The audit of a checkpoint that somebody brought.
-
-    `size`: pixels a side of what the target takes; None for what its position embedding or its statistics tell. `mean` and
-    `std`: by which its inputs are normalised, as `InputRange` has them; both None for what its statistics tell. `findings` of
-    its outputs, as `answers_of` takes them. `validation_counts`: the owner's patients of the split val are non-members; they took
-    part in a training that stopped by them, and are left out unless it did not.
-    """
-
-    size: int | None = pydantic.Field(default=None, ge=8, le=2048)
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    findings: tuple[str, ...] = ()
-    validation_counts: bool = False
-
-    @pydantic.model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std belong together; give both or neither")
-        return self
-
-    @property
-    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Mean and standard deviation, None where they are to be inferred."""
-        return None if self.mean is None or self.std is None else (self.mean, self.std)
 
 
 class StudySettings(AuditSettings):
@@ -245,11 +218,3 @@ def preset(name: str) -> StudySettings:
     if name not in PRESETS:
         raise RemnantError(f"The preset must be one of {', '.join(PRESETS)}. Got '{name}' instead.")
     return PRESETS[name]()
-
-
-def checkpoint_preset(name: str) -> CheckpointSettings:
-    """The audit of a given checkpoint with the attack of a preset; raises `RemnantError` as `preset` does."""
-    study = preset(name)
-    return CheckpointSettings(
-        preset=study.preset, attack=study.attack, ceiling=study.ceiling, demographic=study.demographic
-    )

@@ -11,6 +11,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.align import align
 from remnant.cohort.case import OWN, Cohort, Fold
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
+from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare import check_headers, prepare
 from remnant.cohort.read import read_cohort
@@ -21,9 +22,7 @@ from remnant.studies.frame import (
     Asked,
     Cells,
     carry_out,
-    log_notes,
     phantom_cohort,
-    phantom_notices,
     provenance_of,
     training_rows,
 )

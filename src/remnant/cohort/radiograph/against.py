@@ -1,4 +1,4 @@
-"""The owner's patients whom an attack is held against: who trained the target, who did not, alike in images a patient."""
+"""The owner's patients whom a classifier is held against: who trained it, who did not, alike in images a patient."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,20 +49,19 @@ class Against:
         return replace(self, groups=groups)
 
 
-def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds, *, validation: bool = False) -> Against:
+def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds) -> Against:
     """The patients of a cohort's directory, or of a table whose `columns` are called as they say.
 
-    Those of the validation are left out unless `validation`, which makes non-members of them. Raises one `RemnantError` for all
+    Those of the validation are left out. Raises one `RemnantError` for all
     that is wrong: a table that does not say who trained the target, a group without patients, a patient in both.
     """
     cohort = read_listed(place, columns) if place.is_file() else read_cohort(place)
     by_split = {case: (case.split or "").lower() for case in cohort.cases}
-    others = (*NON_MEMBERS, *VALIDATION) if validation else NON_MEMBERS
     found = {
         name: [case for case, split in by_split.items() if split in words]
-        for name, words in (("members", MEMBERS), ("non_members", others))
+        for name, words in (("members", MEMBERS), ("non_members", NON_MEMBERS))
     }
-    watching = {case.patient for case, split in by_split.items() if split in VALIDATION and not validation}
+    watching = {case.patient for case, split in by_split.items() if split in VALIDATION}
     # Whose other images took part is nobody the training never saw.
     found["non_members"] = [case for case in found["non_members"] if case.patient not in watching]
     _check(place, found, watching, set(by_split.values()))

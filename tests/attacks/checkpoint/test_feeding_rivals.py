@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from remnant.attacks.checkpoint.feeding_rivals import doubt_of
 from remnant.attacks.checkpoint.input_check import Fit
 from remnant.cohort.radiograph.classes import Answers
-from remnant.studies.lee2025.feeding_rivals import doubt_of
 from remnant.targets.inputs import InputRange
 
 LABELS = np.arange(20) % 2

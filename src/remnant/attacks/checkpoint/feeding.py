@@ -5,17 +5,16 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
+from remnant.attacks.checkpoint.feeding_rivals import doubt_of
 from remnant.attacks.checkpoint.input_check import FITS, IMAGENET, RANGES, Normalisation, infer_input
 from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.attacks.membership.signals import signed_margin
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.cohort.radiograph.classes import Answers
-from remnant.studies.lee2025.feeding_rivals import doubt_of
-from remnant.studies.lee2025.outputs import task_of
+from remnant.measure.task import task_of
 from remnant.targets.access import Weights
 from remnant.targets.description import Description
 from remnant.targets.features import predict_logits
@@ -26,7 +25,6 @@ STRETCHED, AS_STORED = "each image's greys stretched to its 0.5 and 99.5 percent
 VIEWS: dict[str, tuple[float, float] | None] = {STRETCHED: (0.5, 99.5), AS_STORED: None}
 LOOKED_AT = 24  # images that are compared with the statistics
 LARGEST = 512
-LEVEL = 0.05
 UNORDERED = (
     "Which of its classes is which finding does not show in its answers ({right} of {asked} right in one order, by chance "
     "{by_chance:.0%}): name them in their order by --finding."
@@ -109,13 +107,11 @@ def in_order(feeding: Feeding, logits: np.ndarray, labels: np.ndarray) -> Feedin
     """With two classes whose order is open in that which fits the `logits` (n, 1 or 2) of all images and their `labels` (n,).
 
     All members and non-members must decide, and alike: chosen on as many of the few as of the many it would favour the few. An
-    order in which the answers are no more often right than chance gives (exact binomial, two-sided `LEVEL`) is not clear.
+    order in which the answers are no more often right than chance gives is not clear.
     """
     told = task_of(logits, labels)
-    right, asked, by_chance = told["right"], told["asked"], min(1.0, told["by_chance"])
-    clear = stats.binomtest(right, asked, by_chance).pvalue <= LEVEL
-    unordered = None if clear else UNORDERED.format(**told)
-    return replace(feeding, reversed=right < asked * by_chance, unordered=unordered)
+    unordered = None if told.clear else UNORDERED.format(**asdict(told))
+    return replace(feeding, reversed=told.right < told.asked * min(1.0, told.by_chance), unordered=unordered)
 
 
 def _certainty(access: Weights, images: Tensor, input_range: InputRange, answers: Answers) -> float:
