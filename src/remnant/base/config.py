@@ -24,17 +24,24 @@ class Settings(pydantic.BaseModel):
             raise ValueError("must have at most 18 digits")
         return value
 
+    @classmethod
+    def of_toml(cls, path: Path) -> Self:
+        """The settings of a file, and defaults for the others; raises `RemnantError` as `with_toml` does."""
+        return cls._checked_of(path, _read(path))
+
     def with_toml(self, path: Path) -> Self:
         """The same settings with those of a file in their place, table by table.
 
         Raises `RemnantError` naming the file and every key that does not fit.
         """
+        return self._checked_of(path, _merged(self.model_dump(), _read(path)))
+
+    @classmethod
+    def _checked_of(cls, path: Path, values: dict[str, Any]) -> Self:
         try:
-            return self.model_validate(_merged(self.model_dump(), _read(path)))
+            return cls.model_validate(values)
         except pydantic.ValidationError as error:
-            raise RemnantError(
-                f"The configuration {path} does not fit: {' '.join(problems(error, type(self)))}"
-            ) from None
+            raise RemnantError(f"The configuration {path} does not fit: {' '.join(problems(error, cls))}") from None
 
     def with_what_fits(self, path: Path) -> tuple[Self, list[str]]:
         """The same settings with those of a file that fit, and a sentence for each that does not.

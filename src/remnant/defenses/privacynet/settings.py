@@ -1,12 +1,11 @@
 """How Privacy-Net is built and trained, at the paper's size and at small ones."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import pydantic
 
 from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
+from remnant.base.presets import preset_file
 from remnant.cohort.prepare import PreparationSettings
 from remnant.cohort.revisit import RevisitSettings
 from remnant.defenses.privacynet.secret import SecretSettings
@@ -71,54 +70,6 @@ class PrivacyNetSettings(Settings):
         return self.secret if self.method in ("deformation", "both") else None
 
 
-def _smoke() -> PrivacyNetSettings:
-    return PrivacyNetSettings(
-        encoder=(4, 8),
-        segmenter=(4, 8),
-        decoder=(4, 8),
-        trunk="densenet_small",
-        patch=16,
-        batch=2,
-        pretraining=Schedule(steps=4, learning_rate=1e-3),
-        adversarial=Schedule(steps=4, learning_rate=1e-3),
-        preparation=PreparationSettings(spacing_mm=6, scheme="tissue5", bias_field="none"),
-    )
-
-
-def _cpu() -> PrivacyNetSettings:
-    return PrivacyNetSettings(
-        # On held-out phantoms, nuclei and fluid were learned in 180 steps; by the paper's loss they were not begun in 250.
-        segmentation="every_class",
-        encoder=(8, 16, 32),
-        segmenter=(8, 16, 32),
-        decoder=(8, 16, 32),
-        trunk="resnet_small",
-        head="symmetric",
-        patch=32,
-        batch=2,
-        pretraining=Schedule(steps=600, learning_rate=1e-3),
-        adversarial=Schedule(steps=800, learning_rate=5e-4),
-        # Whole volumes are what takes the time here, and these networks halve them twice alone.
-        preparation=PreparationSettings(multiple_of=4, scheme="tissue5"),
-    )
-
-
-def _paper() -> PrivacyNetSettings:
-    return PrivacyNetSettings(
-        pretraining=Schedule(steps=20_000),
-        adversarial=Schedule(steps=100_000),
-        preparation=PreparationSettings(spacing_mm=1, shape=(144, 192, 160), scheme="tissue5"),
-    )
-
-
-PRESETS: dict[str, Callable[[], PrivacyNetSettings]] = {"smoke": _smoke, "cpu": _cpu, "paper": _paper}
-
-
 def privacynet_preset(name: str) -> PrivacyNetSettings:
-    """The settings of a preset; raise `RemnantError` for one that there is not.
-
-    `smoke`: seconds; `cpu`: 3 mm, patches of 32 voxels and small networks; `paper`: 1 mm, patches of 64, the authors' sizes.
-    """
-    if name not in PRESETS:
-        raise RemnantError(f"The preset must be one of {', '.join(PRESETS)}. Got '{name}' instead.")
-    return PRESETS[name]()
+    """The settings of a preset, a file in `presets`; raise `RemnantError` for one that there is not."""
+    return PrivacyNetSettings.of_toml(preset_file(__file__, name))

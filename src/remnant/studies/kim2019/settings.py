@@ -8,12 +8,9 @@ from remnant.attacks.adversaries import AdversarySettings
 from remnant.attacks.people import PeopleSettings
 from remnant.attacks.queries import QuerySettings
 from remnant.attacks.redraw import RedrawSettings
-from remnant.attacks.reidentify import ReidentifierSettings
 from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
-from remnant.cohort.prepare import PreparationSettings
+from remnant.base.presets import preset_file
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
-from remnant.engine.loop import FitSettings
 from remnant.studies.kim2019.recipe import RecipeSettings
 from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
 
@@ -82,76 +79,7 @@ class StudySettings(Settings):
 
 
 def preset(name: str) -> StudySettings:
-    """The settings of a preset; raise `RemnantError` for one that there is not.
-
-    `smoke`: phantoms of 32^3 in seconds; `cpu`: 3 mm and small networks; `paper`: 1 mm and the authors' sizes, for a GPU.
-    """
-    if name == "cpu":
-        return StudySettings(
-            preset="cpu",
-            net=privacynet_preset("cpu").changed(held_out=0.4),
-            # Networks of the authors' widths, on patches of as nearly 64 mm as three poolings allow at 3 mm.
-            recipe=RecipeSettings(patch=24, batch=2, pretraining_steps=3000, adversarial_steps=1500),
-            # Whole volumes of 3 mm on a core: budgets by which no cell takes more than about 20 minutes.
-            attack=AttackSettings(
-                adversaries=AdversarySettings(
-                    reidentifier=ReidentifierSettings(fit=FitSettings(epochs=8, learning_rate=1e-3, weight_decay=1e-2))
-                ),
-                redraw=RedrawSettings(fit=FitSettings(epochs=2, learning_rate=2e-3), replays=2),
-                people=PeopleSettings(
-                    mirrored=False, fit=FitSettings(epochs=20, learning_rate=1e-3, weight_decay=1e-2)
-                ),
-                queries=QuerySettings(queries=6),
-            ),
-        )
-    if name == "paper":
-        whole = ReidentifierSettings(trunk="resnet18", patch=64, batch=4, pairs=2000)
-        return StudySettings(
-            preset="paper",
-            net=privacynet_preset("paper"),
-            attack=AttackSettings(
-                adversaries=AdversarySettings(trunks=("resnet18", "densenet121"), reidentifier=whole),
-                redraw=RedrawSettings(widths=(16, 32, 64, 128), memory=40),
-                people=PeopleSettings(trunk="resnet18", batch=2),
-                retraining=Schedule(steps=5000),
-            ),
-        )
-    if name == "smoke":
-        once = FitSettings(epochs=1, learning_rate=1e-3)
-        return StudySettings(
-            preset="smoke",
-            variants=(RAW, "published-1", "entropy-1", "deformation"),
-            net=privacynet_preset("smoke").changed(
-                # A whole volume is a patch: many windows would take the time.
-                patch=32,
-                held_out=0.34,
-                pretraining=Schedule(steps=2, learning_rate=1e-3),
-                adversarial=Schedule(steps=2, learning_rate=1e-3),
-                preparation=PreparationSettings(spacing_mm=7, scheme="tissue5", bias_field="none"),
-            ),
-            recipe=RecipeSettings(
-                encoder=(4, 4, 4, 8),
-                segmenter=(4, 4, 4, 8),
-                trunk="densenet_small",
-                patch=32,
-                batch=2,
-                pretraining_steps=2,
-                adversarial_steps=2,
-            ),
-            attack=AttackSettings(
-                adversaries=AdversarySettings(
-                    trunks=("resnet_small",), seeds=1, reidentifier=ReidentifierSettings(pairs=2, batch=2, fit=once)
-                ),
-                redraw=RedrawSettings(widths=(4, 8), fit=once, replays=0),
-                people=PeopleSettings(fit=once, mirrored=False),
-                looks=2,
-                negatives=1,
-                displaced=1,
-                retraining_batch=1,
-                queries=QuerySettings(queries=2, rounds=1),
-                queried=2,
-                degraded=1,
-                retraining=Schedule(steps=2, learning_rate=1e-3),
-            ),
-        )
-    raise RemnantError(f"The preset must be 'smoke', 'cpu' or 'paper'. Got {name!r} instead.")
+    """The settings of a preset, a file in `presets`, by which Privacy-Net's own preset of the name is changed; raise
+    `RemnantError` for one that there is not."""
+    path = preset_file(__file__, name)
+    return StudySettings.checked(preset=name, net=privacynet_preset(name)).with_toml(path)

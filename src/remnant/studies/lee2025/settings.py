@@ -1,22 +1,15 @@
 """The settings of the study, and their presets."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Self
 
 import pydantic
 
-from remnant.attacks.checkpoint.joint import JointSettings
-from remnant.attacks.checkpoint.latent_search import GmiSettings
-from remnant.attacks.checkpoint.likely import LikelySettings
-from remnant.attacks.checkpoint.manifold import ManifoldSettings
 from remnant.attacks.checkpoint.methods import METHODS, AttackSettings
 from remnant.attacks.checkpoint.oracles import CeilingSettings
-from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.demographics import DemographicSettings
 from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
-from remnant.engine.loop import FitSettings, Plateau
+from remnant.base.presets import preset_file
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import ClassifierSettings
@@ -113,108 +106,7 @@ class StudySettings(AuditSettings):
         return tuple(dict.fromkeys((*self.methods, *more)))
 
 
-# One of each kind, as far as a minute allows.
-SMOKE_TARGETS = (
-    "cnn",
-    "cnn_overfit",
-    "vit",
-    "vit_overfit",
-    "cnn_early_stopping",
-    "cnn_planted",
-    "cnn_untrained",
-    "cnn_overfit_swapped",
-    "within_cnn",
-)
-SMALL_VIT = {"image_size": 64, "patch": 8, "blocks": 6, "width": 192, "heads": 3, "mlp": 768}
-
-
-def _smoke_attack() -> AttackSettings:
-    return AttackSettings(
-        candidates=24,
-        manifold=ManifoldSettings(steps=3, learning_rate=1e-3, batch=4, strip=2),
-        author=ManifoldSettings(steps=2, batch=4, strip=2),
-        likely=LikelySettings(q=0.25),
-        pixels=PixelSettings(images=4, side=32, batch=4, steps=2),
-        gmi=GmiSettings(images=4, steps=2),
-        joint=JointSettings(sets=(4,), steps=2),
-    )
-
-
-def _smoke_demographic() -> DemographicSettings:
-    fit = FitSettings(epochs=2, learning_rate=1e-3, weight_decay=1e-2)
-    return DemographicSettings(input_range=InputRange(32, channels=1), fit=fit)
-
-
-def _cpu_attack() -> AttackSettings:
-    # So long that a cell stays within 20 minutes of a core, and the study within 100 of two.
-    return AttackSettings(
-        # On targets of the attacker's own patients: the overfit CNN's members gain more than strangers in 71% of pairs, where at
-        # 1e-4, which levels off after 313 steps, they did in 57%.
-        manifold=ManifoldSettings(
-            steps=4500, learning_rate=1e-3, warm_up=200, cool_down=0.25, plateau=Plateau(window=100, span=300)
-        ),
-        pixels=PixelSettings(steps=250),
-        gmi=GmiSettings(images=100),
-        joint=JointSettings(sets=(8, 16), steps=250),
-    )
-
-
-def _smoke() -> StudySettings:
-    # Few steps, but enough that running statistics have forgotten where they began.
-    cnn = ClassifierSettings(
-        arguments={"width": 16},
-        input_range=InputRange(32),
-        epochs=60,
-        planted_epochs=60,
-        learning_rate=2e-3,
-        patience=3,
-    )
-    vit = {"image_size": 32, "patch": 8, "blocks": 2, "width": 32, "heads": 2, "mlp": 64}
-    return StudySettings(
-        preset="smoke",
-        side=32,
-        targets=SMOKE_TARGETS,
-        more_targets=("cnn_overfit", "vit_overfit"),
-        private_finding="Cardiomegaly",
-        public_finding="Cardiomegaly",
-        attack=_smoke_attack(),
-        ceiling=CeilingSettings(images=4, starts=16, steps=3),
-        demographic=_smoke_demographic(),
-        cnn=cnn,
-        vit=cnn.changed(network="vit", arguments=vit, learning_rate=3e-3),
-    )
-
-
-def _cpu() -> StudySettings:
-    return StudySettings(
-        preset="cpu",
-        attack=_cpu_attack(),
-        vit=ClassifierSettings(network="vit", arguments=SMALL_VIT, epochs=100, learning_rate=5e-4),
-    )
-
-
-def _paper() -> StudySettings:
-    return StudySettings(
-        preset="paper",
-        side=256,
-        attack=AttackSettings(pixels=PixelSettings(side=256)),
-        # Here the published attack is as the author ran it.
-        more_methods=tuple(name for name in MORE_METHODS if name != "author"),
-        demographic=DemographicSettings(input_range=InputRange(224, channels=1)),
-        cnn=ClassifierSettings(input_range=InputRange(224)),
-        vit=ClassifierSettings(network="vit_b_16", input_range=InputRange(224), learning_rate=1e-4),
-    )
-
-
-PRESETS: dict[str, Callable[[], StudySettings]] = {"smoke": _smoke, "cpu": _cpu, "paper": _paper}
-
-
 def preset(name: str) -> StudySettings:
-    """The study of a preset; raise `RemnantError` for one that there is not.
-
-    `smoke`: phantom chests of 32 pixels, under a minute; `cpu`: 64 pixels, ResNet18 in full width and a small ViT; `paper`: 224
-    pixels, `resnet18` and `vit_b_16`, 2,500 steps of stage 1 at 1e-5, for a GPU.
-    """
-    if name not in PRESETS:
-        raise RemnantError(f"The preset must be one of {', '.join(PRESETS)}. Got '{name}' instead.")
-    return PRESETS[name]()
+    """The study of a preset, a file in `presets`; raise `RemnantError` for one that there is not."""
+    path = preset_file(__file__, name)
+    return StudySettings.checked(preset=name).with_toml(path)

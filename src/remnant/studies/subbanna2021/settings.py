@@ -5,14 +5,10 @@ from typing import Literal, Self
 import pydantic
 
 from remnant.attacks.decoder import DECODERS
-from remnant.attacks.default import DefaultSettings
-from remnant.attacks.linear import LinearSettings
-from remnant.attacks.published import PublishedSettings
 from remnant.attacks.recovery import RecoverySettings
 from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
+from remnant.base.presets import preset_file
 from remnant.cohort.prepare import PreparationSettings
-from remnant.cohort.warp import WarpSettings
 from remnant.engine.loop import FitSettings
 from remnant.measure.similarity import MATRICES
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
@@ -86,47 +82,6 @@ class StudySettings(_DecoderSettings):
 
 
 def preset(name: str) -> StudySettings:
-    """The settings of a preset.
-
-    `smoke`: 32^3 phantoms in seconds; `demo`: 4 mm phantoms in minutes; `cpu`: real brains at 3 mm; `paper`: the paper's
-    224^3 at 1 mm, for a GPU.
-    """
-    if name == "cpu":
-        return StudySettings(preset="cpu")
-    if name == "paper":
-        # One scan a step and fewer remembered pairs: 224^3 within 12 GB of a GPU and the memory of a workstation.
-        return StudySettings(
-            preset="paper",
-            preparation=PreparationSettings(spacing_mm=1.0, shape=(224, 224, 224)),
-            segmenter=SegmenterSettings(batch=1),
-            surrogate=SegmenterSettings(batch=1, fit=FitSettings(epochs=30, learning_rate=3e-3)),
-            overfit=SegmenterSettings(batch=1, fit=FitSettings(epochs=600, learning_rate=3e-3, weight_decay=0.0)),
-            # A displacement stays the same in millimetres.
-            default=DefaultSettings(memory=100, warp=WarpSettings(shift=3.0, elastic=7.5)),
-        )
-    if name == "smoke":
-        narrow = (4, 8, 16, 32)
-        return StudySettings(
-            preset="smoke",
-            metrics=("ssim", "ncc", "mcc"),
-            recovery=RecoverySettings(images=2, steps=2, samples=8, components=4),
-            folds=3,
-            preparation=PreparationSettings(spacing_mm=6.0, bias_field="none"),
-            segmenter=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),
-            surrogate=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=3e-3)),
-            overfit=SegmenterSettings(widths=narrow, fit=FitSettings(epochs=4, learning_rate=3e-3, weight_decay=0.0)),
-            default=DefaultSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=4e-3)),
-            published=PublishedSettings(widths=narrow, fit=FitSettings(epochs=2, learning_rate=2e-3)),
-        )
-    if name == "demo":
-        return StudySettings(
-            preset="demo",
-            # The decoder in closed form: on phantoms the strongest, and done in a quarter of the time.
-            experiments=("linear", "published"),
-            folds=3,
-            preparation=PreparationSettings(spacing_mm=4.0, bias_field="none"),
-            segmenter=SegmenterSettings(fit=FitSettings(epochs=14, learning_rate=3e-3)),
-            linear=LinearSettings(pairs=300),
-            published=PublishedSettings(fit=FitSettings(epochs=12, learning_rate=2e-3)),
-        )
-    raise RemnantError(f"The preset must be 'smoke', 'demo', 'cpu' or 'paper'. Got {name!r} instead.")
+    """The settings of a preset, a file in `presets`; raise `RemnantError` for one that there is not."""
+    path = preset_file(__file__, name)
+    return StudySettings.checked(preset=name).with_toml(path)
