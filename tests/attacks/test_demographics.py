@@ -8,8 +8,6 @@ from tests.targets.tiny import TinyCNN
 
 from remnant.attacks import demographics
 from remnant.attacks.demographics import (
-    AGE,
-    MALE,
     DemographicSettings,
     balanced_by_age,
     load_demographics,
@@ -18,7 +16,7 @@ from remnant.attacks.demographics import (
 )
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import Images
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.nets import classifiers
 from remnant.targets import checkpoint
 from remnant.targets.inputs import InputRange
@@ -48,7 +46,7 @@ def people(n, first=0, sessions=1):
     images[:, :, :8] += (ages / 200).astype(np.float32)[:, None, None, None]
     images[male, :, 8:, :4] += np.float32(0.3)
     patients = tuple(f"zq{first + i // sessions}hk" for i in range(n * sessions))
-    return Images(torch.from_numpy(images), None, patients, {AGE: ages, MALE: male.astype(float)})
+    return Images(torch.from_numpy(images), None, patients, {AGE: ages, SEX: male.astype(float)})
 
 
 def known(group, name, change):
@@ -162,10 +160,10 @@ def test_training_draws_by_age_and_never_one_image_alone(tiny, monkeypatch):
         (lambda g: replace(g, patients=("zq100hk", *g.patients[1:])), "in the training and in the validation group"),
         (lambda g: known(g, AGE, lambda ages: np.where(ages > 50, np.nan, ages)), "must be known and from 0 to 120"),
         (lambda g: known(g, AGE, lambda ages: ages * 10), "must be known and from 0 to 120"),
-        (lambda g: known(g, MALE, lambda male: male / 2), "sexes must be known"),
-        (lambda g: known(g, MALE, lambda male: male * np.nan), "sexes must be known"),
+        (lambda g: known(g, SEX, lambda male: male / 2), "sexes must be known"),
+        (lambda g: known(g, SEX, lambda male: male * np.nan), "sexes must be known"),
         (lambda g: known(g, AGE, lambda ages: ages * 0 + 50), "one age or one sex"),
-        (lambda g: known(g, MALE, lambda male: male * 0), "one age or one sex"),
+        (lambda g: known(g, SEX, lambda male: male * 0), "one age or one sex"),
         (lambda g: replace(g, images=g.images + 1), r"must be in \[0, 1\]"),
     ],
 )

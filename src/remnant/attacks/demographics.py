@@ -18,7 +18,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import Images
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.anonymity import Errors
@@ -31,7 +31,6 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.patients import check_disjoint, check_images
 
 NETWORK = "densenet121"
-AGE, MALE = "age", "male"  # details of the images
 OLDEST = 120  # years; the public NIH table has ages of several hundred
 
 
@@ -110,7 +109,7 @@ def train_demographics(
 ) -> DemographicModel:
     """Train on the attacker's own public images: squared error of the standardised age plus cross-entropy of the sex.
 
-    The images of either group are float32 (n, 1, N, N) in [0, 1], with the details `AGE` in years and `MALE`, 1 for a man.
+    The images of either group are float32 (n, 1, N, N) in [0, 1], with the details `AGE` and `SEX`.
 
     The last epoch is kept, so that `validation` chooses nothing and its figures are honest. That no patient of a target is
     among these is up to the caller. Raises `RemnantError` for images, ages or patients that do not fit, people of one
@@ -121,7 +120,7 @@ def train_demographics(
     check_disjoint(training.patients, validation.patients)
     ages = pd.Series(training.details[AGE], dtype=float).groupby(list(training.patients), sort=False).mean()
     mean, std = float(ages.mean()), float(ages.std(ddof=0))
-    if std == 0 or len(set(training.details[MALE].tolist())) < 2:
+    if std == 0 or len(set(training.details[SEX].tolist())) < 2:
         raise RemnantError(
             "The training images show one age or one sex only, so that neither can be learnt; give others."
         )
@@ -130,7 +129,7 @@ def train_demographics(
     drawing, n = seeds.child("augmentation").torch(), len(training.images)
     sampler = balanced_by_age(training.details[AGE], settings.bin_years, seeds.child("order"))
     truth = torch.from_numpy(
-        np.column_stack([(training.details[AGE] - mean) / std, training.details[MALE]]).astype(np.float32)
+        np.column_stack([(training.details[AGE] - mean) / std, training.details[SEX]]).astype(np.float32)
     )
     steps = -(-n // settings.batch)
 
@@ -202,7 +201,7 @@ def _predicted(model: DemographicModel, people: Images) -> tuple[ValidationRow, 
     """Predictions under pseudonyms, numbers in the order of appearance: who is meant is nobody's business later."""
     numbers = {patient: f"v{number:04d}" for number, patient in enumerate(dict.fromkeys(people.patients), 1)}
     ages, male = model.predict(people.images)
-    columns = (people.patients, people.details[AGE], ages, people.details[MALE], male)
+    columns = (people.patients, people.details[AGE], ages, people.details[SEX], male)
     return tuple(
         ValidationRow(numbers[patient], float(age), float(predicted), bool(sex), float(probability))
         for patient, age, predicted, sex, probability in zip(*columns, strict=True)
@@ -211,7 +210,7 @@ def _predicted(model: DemographicModel, people: Images) -> tuple[ValidationRow, 
 
 def _check(people: Images, what: str) -> None:
     check_images(people.images, what)
-    ages, male = (np.asarray(people.details[name], dtype=float) for name in (AGE, MALE))
+    ages, male = (np.asarray(people.details[name], dtype=float) for name in (AGE, SEX))
     if not ((ages >= 0) & (ages <= OLDEST)).all():
         raise RemnantError(
             f"The {what} ages must be known and from 0 to {OLDEST} years. Got {ages.min():g} to {ages.max():g} instead; "

@@ -23,7 +23,7 @@ from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.texts import counted, short
 from remnant.cohort.case import Case
-from remnant.cohort.images import Images, Label
+from remnant.cohort.images import Images, Label, people_in
 from remnant.cohort.notes import log_notes
 from remnant.cohort.unchanged import require_unchanged
 from remnant.measure.task import Task, task_of
@@ -141,11 +141,7 @@ def _unknown(head: Head) -> Tensor:
 
 def _details(cases: Sequence[Case], labels: np.ndarray | None, head: Head) -> dict[str, np.ndarray]:
     """Age, sex, 1 for a man, and the answers of each of the `cases`, as far as they are known."""
-    found = {
-        "age": np.array([np.nan if case.age is None else case.age for case in cases]),
-        "sex": np.array([{"F": 0.0, "M": 1.0}.get(case.sex or "", np.nan) for case in cases]),
-    }
-    found = {name: values for name, values in found.items() if np.isfinite(values).any()}
+    found = {name: values for name, values in people_in(cases).items() if np.isfinite(values).any()}
     if labels is None:
         return found
     kinds = range(1, max(2, head.outputs))

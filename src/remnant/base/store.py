@@ -88,7 +88,8 @@ def _read(kind: Any, arrays: np.lib.npyio.NpzFile, name: str) -> Any:
     whole, *parts = get_origin(kind) or kind, *get_args(kind)
     if whole in (Union, UnionType):
         there = any(key == name or key.startswith(inner) for key in arrays.files)
-        (kind,) = (one for one in parts if one is not NoneType)
+        # Of several kinds the first: what it is kept as.
+        kind = next(one for one in parts if one is not NoneType)
         return _read(kind, arrays, name) if there else None
     if is_dataclass(whole):
         hints = get_type_hints(whole)

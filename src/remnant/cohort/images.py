@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.case import Case
 
+# Details of a patient: years, and 1 for a man, 0 for a woman; NaN where unknown.
+AGE, SEX = "age", "sex"
 # A class index, 0 or 1 (and NaN for unknown) an output, a label map of class indices, or a map of 0 and 1 an output.
 Label = int | Tensor
 
@@ -69,6 +72,15 @@ class Images:
 
 def _taken(values: Any, places: list[int]) -> Any:
     return values[places] if isinstance(values, Tensor) else tuple(values[i] for i in places)
+
+
+def people_in(cases: Sequence[Case]) -> dict[str, np.ndarray]:
+    """The details `AGE` and `SEX` of whom the cases (n,) show."""
+    sexes = {"F": 0.0, "M": 1.0}
+    return {
+        AGE: np.array([np.nan if case.age is None else case.age for case in cases]),
+        SEX: np.array([sexes.get(case.sex or "", np.nan) for case in cases]),
+    }
 
 
 def patient_means(values: np.ndarray, patients: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from remnant.attacks.demographics import DemographicModel, ValidationRow
-from remnant.studies.lee2025.kept import Attacked, Group, as_bytes
+from remnant.cohort.images import AGE, SEX, Images
+from remnant.studies.lee2025.kept import Attacked, as_bytes
 from remnant.targets.inputs import InputRange
 
 SIDE = 16
@@ -27,17 +28,18 @@ SOURCES = {name: "private" for name in LEAKS} | {"cnn_planted": "planted"}
 SOURCES |= {name: "public" for name in LEAKS if name.startswith("within")}
 
 
-def group(draw, patients: int, prefix: str, images: int | None = None) -> Group:
+def group(draw, patients: int, prefix: str, images: int | None = None) -> Images:
     """`images` of so many patients, the first of whom have two."""
     images = images or patients
     names = tuple(f"{prefix}{i % patients:03d}" for i in range(images))
     ages = draw.uniform(20, 90, patients)[np.arange(images) % patients]
-    sexes = tuple(str(sex) for sex in draw.choice(["F", "M"], patients)[np.arange(images) % patients])
+    sexes = (draw.choice(["F", "M"], patients)[np.arange(images) % patients] == "M").astype(float)
     pictures = draw.uniform(0, 1, (images, 1, SIDE, SIDE)).astype(np.float32) * 0.5 + 0.25
-    return Group(pictures, names, draw.integers(0, 2, images), ages, sexes)
+    labels = torch.from_numpy(draw.integers(0, 2, images))
+    return Images(torch.from_numpy(pictures), labels, names, {AGE: ages, SEX: sexes})
 
 
-def groups(draw, patients: int = 40) -> dict[str, dict[str, Group]]:
+def groups(draw, patients: int = 40) -> dict[str, dict[str, Images]]:
     made = {
         source: {
             name: group(draw, patients, f"{source[:2]}{name[0]}", patients + 4)
@@ -46,12 +48,11 @@ def groups(draw, patients: int = 40) -> dict[str, dict[str, Group]]:
         for source in ("private", "public")
     }
     few = made["private"]["members"]
-    keep = np.arange(8)
-    planted = Group(few.images[keep], few.patients[:8], few.labels[keep], few.ages[keep], few.sexes[:8])
+    planted = few.take(range(8))
     return made | {"planted": made["private"] | {"members": planted}}
 
 
-def attacked(draw, target: str, method: str, parts: dict[str, Group], gap: float, candidates: int = 60) -> Attacked:
+def attacked(draw, target: str, method: str, parts: dict[str, Images], gap: float, candidates: int = 60) -> Attacked:
     """Candidates whose nearest ones lie `gap` standard deviations of the patients nearer to members; what is easy to come
     near to under one method is so under another, too."""
     similarities = {}

@@ -4,12 +4,13 @@ import stat
 
 import numpy as np
 import pytest
+import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.studies.lee2025.kept import (
     Attacked,
-    Group,
     as_bytes,
     attacked_file,
     read_attacked,
@@ -26,14 +27,16 @@ def run(tmp_path):
 
 def test_groups_come_back(run):
     images = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)
-    group = Group(images, ("P-1", "P-1", "P-2"), np.array([0, 1, -1]), np.array([61.0, 62, np.nan]), ("F", "F", ""))
-    none = Group(images[:0], (), np.zeros(0, int), np.zeros(0), ())
+    people = {AGE: np.array([61.0, 62, np.nan]), SEX: np.array([0, 0, np.nan])}
+    group = Images(torch.from_numpy(images), torch.tensor([0, 1, -1]), ("P-1", "P-1", "P-2"), people)
+    none = group.take([])
     write_groups(run, "private", {"members": group, "non_members": none})
     found = read_groups(run, "private")
     assert list(found) == ["members", "non_members"]
-    assert (found["members"].images == images).all() and found["members"].patients == ("P-1", "P-1", "P-2")
-    assert found["members"].labels.tolist() == [0, 1, -1] and found["members"].sexes == ("F", "F", "")
-    assert np.isnan(found["members"].ages[2]) and found["non_members"].patients == () == found["non_members"].sexes
+    assert (found["members"].images.numpy() == images).all() and found["members"].patients == ("P-1", "P-1", "P-2")
+    assert found["members"].labels.tolist() == [0, 1, -1]
+    assert all(np.array_equal(found["members"].details[name], people[name], equal_nan=True) for name in people)
+    assert found["non_members"].patients == () and len(found["non_members"]) == 0
     assert stat.S_IMODE((run.private / "groups").stat().st_mode) == 0o700
 
 

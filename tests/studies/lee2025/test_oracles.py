@@ -1,5 +1,7 @@
 """Could anybody have been reconstructed: the cells, and what is said of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from remnant.attacks.prior import load_prior
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.studies.lee2025 import preset
-from remnant.studies.lee2025.kept import Group, write_groups
+from remnant.studies.lee2025.kept import write_groups
 from remnant.studies.lee2025.oracle_words import oracle_sections, possible_in_words
 from remnant.studies.lee2025.oracles import ceiling_cell
 from remnant.studies.lee2025.plan import cells_of
@@ -29,7 +31,9 @@ def test_a_prior_that_can_draw_its_members_is_told_from_one_that_cannot(tmp_path
             run,
             "private",
             {
-                part: Group(images.numpy(), tuple(f"{part}{i}" for i in range(len(images))), *people(len(images)))
+                part: replace(
+                    people(len(images)), images=images, patients=tuple(f"{part}{i}" for i in range(len(images)))
+                )
                 for part, images in parts.items()
             },
         )
@@ -37,8 +41,7 @@ def test_a_prior_that_can_draw_its_members_is_told_from_one_that_cannot(tmp_path
         return row
 
     def people(count):
-        some = group(np.random.default_rng(0), count, "x")
-        return some.labels, some.ages, some.sexes
+        return group(np.random.default_rng(0), count, "x")
 
     able, unable = cell("able", drawn, noise), cell("unable", noise, noise * 0.9 + 0.05)
     assert (able["nearer"], able["people"], able["strangers"], able["space"]) == (3, 3, 4, "ssim")

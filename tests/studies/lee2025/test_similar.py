@@ -13,7 +13,7 @@ def test_the_middle_is_compared_without_its_border():
     """A candidate with a patient's middle and a border of its own, and one the other way round."""
     draw = np.random.default_rng(0)
     parts = {name: group(draw, 3, name) for name in ("members", "non_members")}
-    own = torch.from_numpy(parts["members"].images)
+    own = parts["members"].images
     inside, outside = own.clone(), torch.rand(own.shape, generator=torch.Generator().manual_seed(0))
     edge = 4
     inside[..., :edge, :] = inside[..., -edge:, :] = 0

@@ -54,7 +54,7 @@ def test_a_study_s_groups_share_nobody_and_planted_ones_are_half_of_each_class(t
     assert set(others.patients) <= set(groups["private"]["non_members"].patients)
     assert all(name.startswith("P-") for group in planted.values() for name in group.patients)
     # The image is the patient's own.
-    shown, stack = {image.tobytes() for image in planted["members"].images}, images(private)
+    shown, stack = {image.numpy().tobytes() for image in planted["members"].images}, images(private)
     ids = set(dealt.planted["members"])
     assert shown == {
         image.tobytes() for case, image in zip(stack.cases, stack.images, strict=True) if case.case_id in ids

@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from statsmodels.stats.multitest import multipletests
 from tests.studies.lee2025.example import attack_record, attacked, audit, groups, record
 
 from remnant.base.results import matching
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import AGE, SEX
 from remnant.measure.anonymity import stationary_population
 from remnant.measure.frechet import frechet_distance
 from remnant.measure.intervals import FEWEST
@@ -225,14 +225,14 @@ def test_the_nearest_match_is_looked_up_in_the_targets_features(invented, tables
     )
     members = invented["groups"]["private"]["members"]
     assert row["neighbours"] == len({members.patients[place] for place in nearest})
-    errors = np.abs(attacked.age[chosen] - members.ages[nearest])
+    errors = np.abs(attacked.age[chosen] - members.details[AGE][nearest])
     assert (row["age_error_low"], row["age_error_high"]) == (pytest.approx(errors.min()), pytest.approx(errors.max()))
-    right = (attacked.male[chosen] >= 0.5) == (np.array(members.sexes)[nearest] == "M")
+    right = (attacked.male[chosen] >= 0.5) == (members.details[SEX][nearest] == 1)
     assert (row["sex_right"], row["sex_known"]) == (right.sum(), len(chosen))
     assert row["published_sex"] == "0 of 2"
     model = one(tables["demographics"], target="cnn", set="nearest_training_images")
-    ages = invented["model"].predict(torch.from_numpy(members.images[nearest]))[0]
-    assert model["mae"] == pytest.approx(np.abs(ages - members.ages[nearest]).mean())
+    ages = invented["model"].predict(members.images[nearest])[0]
+    assert model["mae"] == pytest.approx(np.abs(ages - members.details[AGE][nearest]).mean())
 
 
 def test_a_model_without_skill_shows_nothing_that_it_reads():

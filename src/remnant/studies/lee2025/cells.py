@@ -11,8 +11,6 @@ import torch
 from remnant.attacks.checkpoint.likely import rank, score
 from remnant.attacks.checkpoint.methods import METHODS, Attack, Own, Tuned
 from remnant.attacks.demographics import (
-    AGE,
-    MALE,
     DemographicModel,
     load_demographics,
     save_demographics,
@@ -23,12 +21,11 @@ from remnant.base.provenance import sha256
 from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import Images
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.engine.loop import epoch_log
 from remnant.studies.lee2025.kept import (
     OWN,
     Attacked,
-    Group,
     Progression,
     Source,
     as_bytes,
@@ -73,11 +70,11 @@ def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
     """Train one target; what its training told, and the columns of its row in the table `targets`."""
     name, chosen = target_cell_name(target), TARGETS[target]
     groups = read_groups(run, chosen.source)
-    training, validation = (_labelled(groups[part]) for part in ("members", "validation"))
+    training, validation = (groups[part] for part in ("members", "validation"))
     own, seeds = settings.classifier(target), Seeds(settings.seed).child(name)
     if chosen.swapped:
         weights = load_checkpoint(target_file(run, chosen.swapped))
-        others = _labelled(groups["non_members"])
+        others = groups["non_members"]
         trained = with_statistics_of(others, weights, own, seeds, training=training, validation=validation)
     else:
         trained = train_classifier(training, validation, own, seeds, epoch_log(run, name))
@@ -132,7 +129,7 @@ def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], setti
         Own(
             load_prior(aim.prior).generator,
             load_discriminator(aim.prior),
-            torch.from_numpy(np.concatenate([group.images for group in own.values()])) if own else None,
+            torch.cat([group.images for group in own.values()]) if own else None,
         ),
         access,
         aim.input_range,
@@ -203,16 +200,6 @@ def by_stage1(methods: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(part) for part in parts.values()]
 
 
-def _labelled(group: Group) -> Images:
-    return Images(torch.from_numpy(group.images), torch.from_numpy(group.labels), group.patients)
-
-
-def _known(group: Group) -> Images:
+def _known(group: Images) -> Images:
     """Those of a group whose age and sex are known."""
-    keep = [i for i, sex in enumerate(group.sexes) if sex and not np.isnan(group.ages[i])]
-    return Images(
-        torch.from_numpy(group.images[keep]),
-        None,
-        tuple(group.patients[i] for i in keep),
-        {AGE: group.ages[keep], MALE: np.array([group.sexes[i] == "M" for i in keep], dtype=float)},
-    )
+    return group.take(np.flatnonzero(np.isfinite([group.details[AGE], group.details[SEX]]).all(0)))

@@ -40,9 +40,9 @@ def demographic_tables(audits: Sequence[Audited], reader: Reader) -> dict[str, l
                     {"target": audit.target, "set": name, "actual": float(actual), "predicted": float(predicted)}
                     for actual, predicted in zip(truth.ages[known], age[known], strict=True)
                 ]
-            known = truth.sexes != ""
+            known = np.isfinite(truth.sexes)
             if reader.reads_sex and known.any():
-                sexes += _confusion(audit.target, name, truth.sexes[known] == "M", male[known] >= 0.5)
+                sexes += _confusion(audit.target, name, truth.sexes[known] == 1, male[known] >= 0.5)
     return {"demographics": demographics, "ages": ages, "sexes": sexes}
 
 
@@ -81,7 +81,7 @@ def _set_row(target: str, name: str, ages: np.ndarray, males: np.ndarray, truth:
             "guess_mae": float(guess.mean()),
         }
     if reader.reads_sex and len(right):
-        men = float((truth.sexes[truth.sexes != ""] == "M").mean())
+        men = float((truth.sexes[np.isfinite(truth.sexes)] == 1).mean())
         row |= {"accuracy": float(right.mean()), "guess_accuracy": max(men, 1 - men)}
     return row | {"age_usable": reader.reads_age, "sex_usable": reader.reads_sex}
 

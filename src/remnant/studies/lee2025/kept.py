@@ -11,30 +11,14 @@ from torch import Tensor
 
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
+from remnant.cohort.images import Images
 
-# Those whose patients train targets, whom a report counts; and the attacker's own. `against`: an owner's patients as the prior
-# draws images, and `asked` the same as the target takes them.
-Source = Literal["private", "public", "planted", "against", "asked"]
+# Those whose patients train targets, whom a report counts.
+Source = Literal["private", "public", "planted"]
 GROUPS = ("members", "validation", "non_members")
 OWN = "attacker"
 SPACES = ("target_features", "independent_features", "ssim")
 CROPS = ("whole", "crop")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Patients of one source with one part in the audit, a row an image.
-
-    `images` float32 (n, 1, N, N) in [0, 1]; `patients` (n,) pseudonyms; `labels` (n,), the index of the class, -1 where there is
-    none, or (n, outputs) of 0 and 1 of a multi-label target; `ages` float64 (n,) in years, NaN where unknown; `sexes` (n,) "F",
-    "M", or "" where unknown.
-    """
-
-    images: np.ndarray
-    patients: tuple[str, ...]
-    labels: np.ndarray
-    ages: np.ndarray
-    sexes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,14 +71,18 @@ def as_pictures(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images.astype(np.float32) / 255).unsqueeze(1)
 
 
-def write_groups(run: Run, source: Source | Literal["attacker"], groups: Mapping[str, Group]) -> None:
-    """Keep the groups of a source, by their names in `GROUPS`, atomically; of the attacker `training` and `validation`."""
+def write_groups(run: Run, source: Source | Literal["attacker"], groups: Mapping[str, Images]) -> None:
+    """Keep the groups of a source, by their names in `GROUPS`, atomically; of the attacker `training` and `validation`.
+
+    A group is of patients of one part in the study: images float32 (n, 1, N, N) in [0, 1], patients by pseudonym, labels int64
+    (n,) the index of the class, -1 where there is none, and the details `AGE` and `SEX`.
+    """
     keep(groups_file(run, source), groups)
 
 
-def read_groups(run: Run, source: Source | Literal["attacker"]) -> dict[str, Group]:
+def read_groups(run: Run, source: Source | Literal["attacker"]) -> dict[str, Images]:
     """The groups that `write_groups` kept; raises `RemnantError` for a file that is missing or damaged."""
-    return kept(groups_file(run, source), dict[str, Group])
+    return kept(groups_file(run, source), dict[str, Images])
 
 
 def groups_file(run: Run, source: str) -> Path:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from remnant.attacks.demographics import DemographicModel
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.anonymity import Errors
 from remnant.measure.demographics import AgeSkill, SexSkill, usable
-from remnant.studies.lee2025.kept import Attacked, Group
+from remnant.studies.lee2025.kept import Attacked
 from remnant.studies.lee2025.scores import Audited
 
 SETS = ("likely_samples", "nearest_training_images")
@@ -70,14 +70,14 @@ def match(audit: Audited, attacked: Attacked) -> Match | None:
 
 @dataclass(frozen=True)
 class Truth:
-    """Of the patients of the nearest training images: `ages` (k,) NaN where unknown, `sexes` (k,) "" where unknown."""
+    """Of the patients of the nearest training images: `ages` (k,) and `sexes` (k,), 1 for a man, NaN where unknown."""
 
     ages: np.ndarray
     sexes: np.ndarray
 
 
-def truth_of(members: Group, found: Match) -> Truth:
-    return Truth(members.ages[found.image], np.array(members.sexes, dtype=str)[found.image])
+def truth_of(members: Images, found: Match) -> Truth:
+    return Truth(members.details[AGE][found.image], members.details[SEX][found.image])
 
 
 def read(audit: Audited, attacked: Attacked, found: Match, reader: Reader, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def read(audit: Audited, attacked: Attacked, found: Match, reader: Reader, name:
     if not len(found.image):
         return np.zeros(0), np.zeros(0)
     images, back = np.unique(found.image, return_inverse=True)
-    age, male = reader.model.predict(torch.from_numpy(audit.groups["members"].images[images]))
+    age, male = reader.model.predict(audit.groups["members"].images[images])
     return age[back], male[back]
 
 
@@ -97,5 +97,5 @@ def age_errors(ages: np.ndarray, truth: Truth) -> np.ndarray:
 
 
 def sexes_right(males: np.ndarray, truth: Truth) -> np.ndarray:
-    known = truth.sexes != ""
-    return ((males >= 0.5) == (truth.sexes == "M"))[known]
+    known = np.isfinite(truth.sexes)
+    return ((males >= 0.5) == (truth.sexes == 1))[known]

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.oracles import SETS, invert_images, objective_of, values_of_sets
@@ -40,7 +39,7 @@ def ceiling_cell(run: Run, source: Source, prior: Path, settings: AuditSettings)
     firsts = sorted({who: place for place, who in reversed(list(enumerate(members.patients)))}.values())
     seeds = Seeds(settings.seed).child(name)
     chosen = np.sort(seeds.child("people").numpy().permutation(firsts)[: settings.ceiling.images])
-    images, others = torch.from_numpy(members.images[chosen]), torch.from_numpy(strangers.images)
+    images, others = members.images[chosen], strangers.images
 
     def report(step: int, loss: float, terms: dict[str, float]) -> None:
         if step % 100 == 0:
@@ -75,7 +74,7 @@ def identifiability_cell(
     rows = []
     for method in methods:
         objective = objective_of(method, goals, settings.attack)
-        images = {name: torch.from_numpy(groups[name].images) for name in ("members", "non_members")}
+        images = {name: groups[name].images for name in ("members", "non_members")}
         images["found"] = read_attacked(run, target, method).pictures
         for name, these in images.items():
             draw = Seeds(settings.seed).child("identifiability", target, method, name).numpy()

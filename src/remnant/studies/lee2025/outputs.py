@@ -27,7 +27,7 @@ def output_cell(run: Run, target: str, checkpoint: Path, input_range: InputRange
     """Ask a target about the patients of a `source`: the `roles` of the patients, and the `signals`, a list of scores each."""
     groups = read_groups(run, source)
     images, patients, roles = together(groups)
-    labels = np.concatenate([groups[name].labels for name in ROLES])
+    labels = np.concatenate([np.asarray(groups[name].labels) for name in ROLES])
     access = classifier_outputs(load_target(checkpoint), input_range)
     found = classify(access, images, labels, patients, roles)
     return {

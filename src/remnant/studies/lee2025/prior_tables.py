@@ -19,7 +19,7 @@ def prior_rows(attacked: Sequence[Attacked], groups: Mapping[str, Groups]) -> It
     if prior is None:
         return
     for source, parts in groups.items():
-        real = np.concatenate([group.images[:, 0] for group in parts.values()])
+        real = np.concatenate([np.asarray(group.images[:, 0]) for group in parts.values()])
         if source == "planted" or len(real) < 2:
             continue
         found = likeness(prior.images.astype(np.float32) / 255, real)

@@ -9,17 +9,18 @@ import numpy as np
 from remnant.attacks.checkpoint.methods import METHODS
 from remnant.base.results import Row
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.measure.auc import auc_contrast
 from remnant.measure.membership import nearest_so_far
 from remnant.studies.columns import difference_columns
-from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked, Group
+from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked
 from remnant.studies.lee2025.settings import CONTROL
 
 ATTACK = "published"
 # The attack first: figures draw the first source as the one that is judged.
 ORDER = (ATTACK, CONTROL, *(name for name in METHODS if name not in (ATTACK, CONTROL)))
 
-Groups = Mapping[str, Group]
+Groups = Mapping[str, Images]
 Pair = tuple[np.ndarray, np.ndarray]
 
 

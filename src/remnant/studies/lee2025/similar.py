@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from remnant.attacks.demographics import DemographicModel
+from remnant.cohort.images import Images
 from remnant.measure.images import centre_box
 from remnant.measure.neighbours import cosine_matrix
 from remnant.measure.ssim import ssim_matrix
-from remnant.studies.lee2025.kept import CROPS, Group
+from remnant.studies.lee2025.kept import CROPS
 from remnant.targets.features import penultimate_features
 from remnant.targets.inputs import InputRange
 
@@ -25,7 +25,7 @@ class Yardstick:
 
     def __init__(
         self,
-        groups: Mapping[str, Group],
+        groups: Mapping[str, Images],
         target: nn.Module,
         input_range: InputRange,
         model: DemographicModel | None,
@@ -34,10 +34,7 @@ class Yardstick:
         """`share` of each side is the crop's. Without a `model` there is no independent space, without `groups` nothing."""
         self._target, self._input_range, self._model, self._share = target, input_range, model, share
         self._patients = {
-            (crop, name): self._seen(torch.from_numpy(groups[name].images), crop)
-            for name in COMPARED
-            if name in groups
-            for crop in CROPS
+            (crop, name): self._seen(groups[name].images, crop) for name in COMPARED if name in groups for crop in CROPS
         }
 
     def compare(self, images: Tensor) -> Similarities:

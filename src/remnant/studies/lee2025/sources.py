@@ -4,16 +4,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
+from remnant.cohort.images import Images, people_in
 from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
 from remnant.cohort.radiograph.findings import label_of
 from remnant.cohort.radiograph.prepare import Radiographs
-from remnant.studies.lee2025.kept import GROUPS, OWN, Group, write_groups
+from remnant.studies.lee2025.kept import GROUPS, OWN, write_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.recipes import PLANTED
@@ -162,17 +163,16 @@ def write_own(run: Run, public: Radiographs, training: Sequence[str], validation
     write_groups(run, OWN, {name: group_of(run, "public", public.select(patients)) for name, patients in own.items()})
 
 
-def group_of(run: Run, cohort: str, chosen: Radiographs, labels: Mapping[str, int] | None = None) -> Group:
+def group_of(run: Run, cohort: str, chosen: Radiographs, labels: Mapping[str, int] | None = None) -> Images:
     """The `chosen` radiographs, as far as they have one of `labels` where there are any.
 
     Two cohorts may use the same names for different people, so that pseudonyms know the `cohort`.
     """
     keep = [i for i, case in enumerate(chosen.cases) if labels is None or case.case_id in labels]
     cases = [chosen.cases[i] for i in keep]
-    return Group(
-        chosen.images[keep],
+    return Images(
+        torch.from_numpy(chosen.images[keep]),
+        torch.tensor([-1 if labels is None else labels[case.case_id] for case in cases], dtype=torch.int64),
         tuple(run.pseudonym(f"{cohort} {case.patient}") for case in cases),
-        np.array([-1 if labels is None else labels[case.case_id] for case in cases], dtype=np.int64),
-        np.array([np.nan if case.age is None else case.age for case in cases]),
-        tuple(case.sex or "" for case in cases),
+        people_in(cases),
     )

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from remnant.attacks.demographics import DemographicModel
 from remnant.base.results import Row, matching
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import AGE, SEX
 from remnant.measure.anonymity import Population
 from remnant.studies import published
 from remnant.studies.lee2025.demographic_tables import anonymity_rows, demographic_tables
@@ -120,15 +123,16 @@ def patient_rows(groups: Mapping[str, Groups]) -> Iterator[Row]:
     """How many patients and images each group has, and of whom they are."""
     for source, parts in groups.items():
         for name, group in parts.items():
-            known = group.ages[group.ages == group.ages]
+            known = group.details[AGE][np.isfinite(group.details[AGE])]
+            labels, sexes = np.asarray(group.labels), group.details[SEX]
             yield {
                 "source": source,
                 "group": name,
                 "patients": len(set(group.patients)),
                 "images": len(group.patients),
-                "positive": None if (group.labels < 0).all() else float((group.labels == 1).mean()),
-                "women": sum(sex == "F" for sex in group.sexes),
-                "men": sum(sex == "M" for sex in group.sexes),
+                "positive": None if (labels < 0).all() else float((labels == 1).mean()),
+                "women": int((sexes == 0).sum()),
+                "men": int((sexes == 1).sum()),
                 "age": float(known.mean()) if len(known) else None,
             }
 
