@@ -19,8 +19,7 @@ from remnant.audit.appetite import REIDENTIFICATION, Appetite
 from remnant.audit.scenario import RECIPIENTS
 from remnant.base.seeds import Seeds
 from remnant.cli import app
-from remnant.cli.main import FAULT
-from remnant.cli.verdict import EXIT_CODES
+from remnant.cli.verdict import EXIT_CODES, FAULT
 from remnant.nets.encoder import Encoder
 from remnant.targets.access import Latents, encode
 

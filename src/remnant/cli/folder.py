@@ -8,7 +8,7 @@ import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.options import typed
-from remnant.cli.verdict import EXIT_CODES
+from remnant.cli.verdict import EXIT_CODES, FAULT
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
@@ -114,7 +114,6 @@ def _worked(
     from remnant.audit.process import WorkerError, in_own_process
     from remnant.base.progress import say
     from remnant.base.run import Run
-    from remnant.cli.main import FAULT
 
     if task != "check":
         # Before PyTorch and the owner's code take their time. A check runs all of it, and says all at once.

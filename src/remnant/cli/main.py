@@ -24,10 +24,8 @@ from remnant.cli.serve import serve
 from remnant.cli.server import server
 from remnant.cli.stopping import stoppable
 from remnant.cli.study import study
-from remnant.cli.verdict import rescore
+from remnant.cli.verdict import FAULT, rescore
 
-# EX_SOFTWARE of sysexits.h.
-FAULT = 70
 OPTIONS = "remnant.options"  # where a context has the options of the command that it runs
 
 

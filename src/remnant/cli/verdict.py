@@ -9,7 +9,8 @@ from remnant.base.errors import RemnantError
 from remnant.cli.options import Quiet
 from remnant.cli.values import existing
 
-# 2 is bad input and 70 a fault of Remnant, as everywhere.
+# 2 is bad input, as everywhere.
+FAULT = 70  # of Remnant itself, EX_SOFTWARE of sysexits.h
 EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from remnant.base.errors import RemnantError
-from remnant.targets.adapters.nnunet import WEIGHTS
+from remnant.targets.adapters.nnunet_results import WEIGHTS
 from remnant.targets.bundle import Bundle, Entry
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.telling import in_file, in_text

@@ -18,7 +18,7 @@ from remnant.cohort.images import Images, Label
 from remnant.cohort.nnunet_files import RawCase, knows_people
 from remnant.engine.device import fabric, place
 from remnant.targets.adapters import Trained
-from remnant.targets.adapters.nnunet import Results
+from remnant.targets.adapters.nnunet_results import Results
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head
 from remnant.targets.objective import image_loss
