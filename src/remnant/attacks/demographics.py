@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from remnant.cohort.images import AGE, SEX, Images
 from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.anonymity import Errors
-from remnant.measure.demographics import AgeSkill, SexSkill, age_skill, sex_skill
+from remnant.measure.demographics import AgeSkill, SexSkill, age_skill, sex_skill, usable
 from remnant.nets.classifiers import build_classifier
 from remnant.targets.augmentation import Augmentation, augment
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
@@ -98,6 +99,31 @@ class DemographicModel:
         """The validation patients, a row each with the columns of `ValidationRow`: the mean over their images."""
         rows = pd.DataFrame(self.validation, columns=ValidationRow._fields)
         return rows.groupby(["patient", "male"], sort=False, as_index=False).mean()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The demographic model with its skill: nothing that it says is shown where that skill is not there."""
+
+    model: DemographicModel
+    age: AgeSkill
+    sex: SexSkill
+
+    @classmethod
+    def of(cls, model: DemographicModel, seeds: Seeds) -> "Reader":
+        return cls(model, *model.skills(seeds.numpy()))
+
+    @cached_property
+    def reads_age(self) -> bool:
+        return usable(self.age)
+
+    @cached_property
+    def reads_sex(self) -> bool:
+        return usable(self.sex)
+
+    @cached_property
+    def errors(self) -> Errors:
+        return self.model.errors()
 
 
 def train_demographics(

@@ -15,6 +15,7 @@ from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.family import Key
 from remnant.audit.kept import Similarities, keep_similarities
+from remnant.audit.likely import keep_likely_of
 from remnant.audit.material import Material
 from remnant.base.findings import Control, Finding
 from remnant.base.results import number
@@ -80,11 +81,11 @@ def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> d
         lambda note: run.log(name, "note", note=note),
         prior,
     )
-    claims: Sequence[Candidates] = attack.run(
-        SeenWeights(asked, material.target), material.own, attack.settings(), work
-    )
+    access = SeenWeights(asked, material.target)
+    claims: Sequence[Candidates] = attack.run(access, material.own, attack.settings(), work)
     kept = compared(material.target, asked, claims[0], prior)
     keep_similarities(run, attack.name, kept)
+    keep_likely_of(run, attack, access, claims[0].images, kept, material.roles, work)
     seeds = Seeds(seed).child("audit", "candidates", attack.name)
     draw = next(iter(claims[0].controls.values()))
     half = Candidates("", draw[::2], {"prior": draw[1::2]})

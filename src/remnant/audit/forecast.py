@@ -14,7 +14,7 @@ from remnant.attacks.attack import Attack, Work
 from remnant.attacks.attributes import READ
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.attacks.membership.references import REFERENCES, signals_of
-from remnant.audit import beyond, cells, fits, reading
+from remnant.audit import beyond, cells, fits, reader, reading
 from remnant.audit import planted as planting
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
@@ -65,6 +65,8 @@ def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack],
             pieces.append(_attack(material, config, attack))
             looks += others * pieces[-1].seconds * (attack.claim == "patient_scores")
             progress.advance(attack.name)
+        if reader.is_asked(material, attacks):
+            pieces.append(Piece(reader.READER, reader.WORDS, reader.reader_seconds(material)))
         timings: dict[str, Callable[[], float]] = {
             BLIND: lambda: _blind(material),
             FIT: lambda: _fit(material),

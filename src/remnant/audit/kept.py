@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from remnant.attacks.attack import Attributes, Reconstructions, Scores
 from remnant.audit.rows import Scored
@@ -27,6 +28,17 @@ class Similarities:
     patients: tuple[str, ...]
     attack: np.ndarray
     controls: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Likely:
+    """Of so many `candidates` the likely ones: `images` (k, 1, N, N) in half precision, and the member whom each comes nearest
+    to, `nearest` (k). `by_chance`: how many would be likely, if both scores had nothing to do with each other."""
+
+    images: Tensor
+    nearest: tuple[str, ...]
+    candidates: int
+    by_chance: float
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,17 @@ def keep_similarities(run: Run, attack: str, found: Sequence[Similarities]) -> N
 def kept_similarities(run: Run, attack: str) -> list[Similarities]:
     """It again."""
     return kept(_file(run, attack), list[Similarities])
+
+
+def keep_likely(run: Run, attack: str, found: Likely) -> None:
+    """Keep the likely ones among an attack's candidates."""
+    keep(_file(run, f"{attack}-likely"), found)
+
+
+def kept_likely(run: Run, attack: str) -> Likely | None:
+    """They again, None where nothing tells which are."""
+    path = _file(run, f"{attack}-likely")
+    return kept(path, Likely) if path.exists() else None
 
 
 def _file(run: Run, attack: str) -> Path:

@@ -10,7 +10,7 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit import beyond, cells, reading, recipe, resumed, shadows
+from remnant.audit import beyond, cells, likely, reader, reading, recipe, resumed, shadows
 from remnant.audit import folds as fold_tables
 from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
@@ -128,6 +128,10 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     same = found.get(recipe.CELL, {}).get("rows", [])
     if same:
         tables[recipe.CELL] = same
+    tables |= likely.likely_tables(run, material, [one for one in chosen if one.claim == "candidates"], config.seed)
+    if reader.READER in found:
+        tables[reader.READER] = found[reader.READER]["rows"]
+    shown = {recipe.CELL: recipe.SECTION, likely.LIKELY: likely.SECTION, reader.READER: reader.SECTION}
     controls = controls_of(found, drawn=bool(near))
     layers = list(dict.fromkeys(cell["layer"] for cell in found.values() if cell.get("layer")))
     bare = unplanted(found, left_out, pieces, config)
@@ -152,8 +156,12 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         ],
         "notices": list(material.notes),
         "unplanted": bare,
-        "not_tested": [*([f"No leak was planted: {bare}."] if bare else []), *shadows.untrained(material, asked)],
-        "sections": [recipe.SECTION] if same else [],
+        "not_tested": [
+            *([f"No leak was planted: {bare}."] if bare else []),
+            *shadows.untrained(material, asked),
+            *([f"Age and sex of whom drawn images show: {LEFT_OUT}."] if reader.READER in left_out else []),
+        ],
+        "sections": [section for name, section in shown.items() if name in tables],
         "checkpoints": dict(material.checkpoints),
     }
 
@@ -192,6 +200,8 @@ def cells_of(
     if scoring and PLANTED not in left_out:
         steps = config.target.planted_steps
         found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}, names))
+    if reader.READER not in left_out and reader.is_asked(material, attacks):
+        found.append(Cell(reader.READER, reader.reader_cell, common))
     if trained:
         found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
     return found

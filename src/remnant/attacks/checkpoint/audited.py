@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 from torch import Tensor, nn
 
 from remnant.attacks.attack import Attack, Candidates, Work, classifies_or_segments
@@ -13,11 +14,14 @@ from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
+from remnant.attacks.checkpoint.likely import rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
 from remnant.attacks.checkpoint.methods import METHODS, AttackSettings, Own
 from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.checkpoint.probes import attentions, batch_norms
 from remnant.attacks.checkpoint.terms import TermWeights
+from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
 from remnant.base.texts import short
 from remnant.cohort.images import Images
 from remnant.engine.loop import Plateau
@@ -77,6 +81,38 @@ def _under_way(access: SeenWeights, settings: AttackSettings, work: Work) -> met
     )
 
 
+def likely_of(access: SeenWeights, images: Tensor, settings: Settings, work: Work) -> tuple[np.ndarray, float] | None:
+    """Which of the `images` (k, 1, N, N) that an attack drew are likely (k,), by its own settings or the list's; and how many
+    would be, if both scores had nothing to do with each other. None for a network whose layers do not tell."""
+    assert work.prior
+    if _asks_nothing(access.target, work.prior.input_range):
+        return None
+    told = settings if isinstance(settings, AttackSettings) else ListedSettings()
+    try:
+        scores = score(images, _under_way(access, told, work).goals, told.likely)
+    except RemnantError as error:
+        work.tell(str(error))
+        return None
+    found = rank(scores, told.likely.q)
+    cuts = ((scores.excitation, found.excitation_cutoff), (scores.distance, found.distance_cutoff))
+    shares = [float((values <= cut).mean()) for values, cut in cuts]
+    return found.likely, shares[0] * shares[1] * len(images)
+
+
+def _asks_nothing(target: Audited, input_range: InputRange) -> str:
+    """Why the network's layers say nothing of images; empty where they do."""
+    if not batch_norms(target.module) and not attentions(target.module):
+        return ASKS_NOTHING
+    try:
+        Goals(weights_of(_Logits(target.module, target.head)), input_range, GoalSettings())
+    # Of a stranger's network, whose layers may be called, and answer, in any way.
+    except Exception as error:
+        if lacks_memory(error):
+            raise
+        return f"what enters the network's layers cannot be read ({short(error, 80)})"
+    return ""
+
+
 def _of(method: str, attack: methods.Attack) -> Tensor:
     return METHODS[method].draw(attack, METHODS[method].tune(attack)).images
 
@@ -129,16 +165,7 @@ class Drawing:
             return NO_STATISTICS
         if not METHODS[self.method].layers:
             return ""
-        if not batch_norms(target.module) and not attentions(target.module):
-            return ASKS_NOTHING
-        try:
-            Goals(weights_of(_Logits(target.module, target.head)), InputRange(shape[1], shape[0]), GoalSettings())
-        # Of a stranger's network, whose layers may be called, and answer, in any way.
-        except Exception as error:
-            if lacks_memory(error):
-                raise
-            return f"what enters the network's layers cannot be read ({short(error, 80)})"
-        return ""
+        return _asks_nothing(target, InputRange(shape[1], shape[0]))
 
     def suits(self, described: Description) -> str:
         """As `Attack.suits`."""

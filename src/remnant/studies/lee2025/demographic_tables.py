@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from remnant.attacks.demographics import Reader
 from remnant.base.results import Row, number
 from remnant.measure.anonymity import Population, anonymity_set
 from remnant.measure.demographics import describe_usable
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.lee2025.matches import SETS, Reader, Truth, age_errors, match, read, sexes_right, truth_of
+from remnant.studies.lee2025.matches import SETS, Truth, age_errors, match, read, sexes_right, truth_of
 from remnant.studies.lee2025.scores import ATTACK, Audited
 
 

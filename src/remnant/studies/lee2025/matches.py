@@ -1,44 +1,15 @@
 """What the likely candidates resemble, and the age and sex read off both: what several tables are made of."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from remnant.attacks.demographics import DemographicModel
-from remnant.base.seeds import Seeds
+from remnant.attacks.demographics import Reader
 from remnant.cohort.images import AGE, SEX, Images
-from remnant.measure.anonymity import Errors
-from remnant.measure.demographics import AgeSkill, SexSkill, usable
 from remnant.studies.lee2025.kept import Attacked
 from remnant.studies.lee2025.scores import Audited
 
 SETS = ("likely_samples", "nearest_training_images")
-
-
-@dataclass(frozen=True)
-class Reader:
-    """The demographic model with its skill: nothing that it says is shown where that skill is not there."""
-
-    model: DemographicModel
-    age: AgeSkill
-    sex: SexSkill
-
-    @classmethod
-    def of(cls, model: DemographicModel, seeds: Seeds) -> "Reader":
-        return cls(model, *model.skills(seeds.numpy()))
-
-    @cached_property
-    def reads_age(self) -> bool:
-        return usable(self.age)
-
-    @cached_property
-    def reads_sex(self) -> bool:
-        return usable(self.sex)
-
-    @cached_property
-    def errors(self) -> Errors:
-        return self.model.errors()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,13 @@ from remnant.studies.lee2025.targets import CONTROLS
 
 
 def people(tables: Tables) -> list[str]:
-    row = next(row for row in tables["demographics"] if row["set"] == "validation_patients")
+    rows = [row for row in tables["demographics"] if row["set"] == "validation_patients"]
+    if not rows:
+        return [
+            "Nobody's age or sex was read off the images: no public radiographs with age and sex were given to learn "
+            "that from."
+        ]
+    row = rows[0]
     said = []
     for what, usable, numbers in (
         (
