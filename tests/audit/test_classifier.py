@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.audit.judging import CLEAR, LIMIT, SOUND, finding, told
+from tests.radiographs import read_radiographs
 
 from remnant.attacks.attack import Work
 from remnant.attacks.checkpoint.feeding import Feeding
@@ -28,7 +29,6 @@ from remnant.base.findings import AuditResults
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.measure.task import Task
 from remnant.nets.classifiers import build_classifier

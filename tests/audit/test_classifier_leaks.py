@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from tests.radiographs import read_radiographs
 from torch.nn import functional
 
 from remnant.audit.classifier import audit_classifier
@@ -13,7 +14,6 @@ from remnant.audit.classifier_given import Asked
 from remnant.audit.config import AuditConfig
 from remnant.base.findings import AuditResults
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.nets.classifiers import build_classifier
 from remnant.targets.classifier_files import save_state_dict
 from remnant.targets.inputs import InputRange

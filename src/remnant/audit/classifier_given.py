@@ -17,8 +17,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
 from remnant.base.texts import enumerated
+from remnant.cohort.against import Against, read_against
 from remnant.cohort.case import Cohort
-from remnant.cohort.radiograph.against import Against, read_against
 from remnant.cohort.radiograph.classes import Answers, answers_of
 from remnant.cohort.read import read_cohort
 from remnant.engine.device import place

@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from tests.radiographs import read_radiographs
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms, write, write_bids, write_manifest
-from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.cohort.read import read_cohort
 
 SMALL = BrainPhantoms(patients=3, sessions=2, side=16, seed=4)

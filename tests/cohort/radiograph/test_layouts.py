@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from tests.radiographs import read_radiographs
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.radiograph.chexpert import COLUMNS, OBSERVATIONS
-from remnant.cohort.radiograph.prepare import read_radiographs
 from remnant.cohort.read import read_cohort
 
 NAME = "Mustermann^Erika"

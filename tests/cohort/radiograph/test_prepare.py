@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from tests.radiographs import read_radiographs
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.radiograph.image import Radiograph
 from remnant.cohort.radiograph.prepare import (
     RadiographSettings,
     prepare_radiographs,
-    read_radiographs,
     square,
 )
 from remnant.cohort.read import read_cohort

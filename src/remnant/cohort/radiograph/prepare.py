@@ -15,7 +15,6 @@ from remnant.cohort.cache import Announce, key_of, load_or_run, nobody, open_cac
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.radiograph.image import Radiograph
 from remnant.cohort.radiograph.read import read_radiograph
-from remnant.cohort.read import read_cohort
 
 
 class RadiographSettings(Settings):
@@ -63,22 +62,6 @@ class Radiographs:
         keep = np.flatnonzero(chosen)
         files = tuple(self.cache_files[i] for i in keep) if self.cache_files else ()
         return replace(self, cases=tuple(self.cases[i] for i in keep), images=self.images[keep], cache_files=files)
-
-
-def read_radiographs(
-    directory: Path,
-    side: int,
-    *,
-    cache: Path | None = None,
-    workers: int = 1,
-    quiet: bool = False,
-    announce: Announce = nobody,
-) -> Radiographs:
-    """All radiographs of a cohort of any known layout, `side` pixels square; see `prepare_radiographs`."""
-    settings = RadiographSettings.checked(side=side)
-    return prepare_radiographs(
-        read_cohort(directory), settings, cache=cache, workers=workers, quiet=quiet, announce=announce
-    )
 
 
 def prepare_radiographs(

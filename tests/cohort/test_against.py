@@ -4,7 +4,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.radiograph.against import read_against
+from remnant.cohort.against import read_against
 
 
 @pytest.fixture
