@@ -52,6 +52,6 @@ def test_minutes_are_those_of_the_steps_that_are_left(tmp_path, capsys, monkeypa
 
     assert minutes("target-cnn", Load(0.2, 6, 500)) == minutes("target-cnn", Load(0.2, 6, 500), workers=2) == 10
     # Stage 1: 3 steps of 4 images at 1.3 times 30 s; 24 candidates and 12 patients looked at, at 0.3 times twice that and 0.01 s.
-    assert minutes("attack-cnn-published", Load(30, 6)) == round((1.3 * 30 * 12 + 0.3 * 2 * 30.01 * 36) / 60)
+    assert minutes("attack-cnn-published", Load(30, 6, 0)) == round((1.3 * 30 * 12 + 0.3 * 2 * 30.01 * 36) / 60)
     # Four images and three steps of the generator.
-    assert minutes("ceiling-private", Load(100, 6)) == round(1.3 * 100 * 12 / 60)
+    assert minutes("ceiling-private", Load(100, 6, 0)) == round(1.3 * 100 * 12 / 60)

@@ -300,29 +300,9 @@ def test_the_whole_page_of_a_study_is_drawn(tables, invented, tmp_path):
     assert text.count("<figure") == 11
 
 
-def test_a_checkpoint_alone_is_reported_without_comparison(tables, tmp_path):
-    bare = only(tables, "cnn")
-    bare = {
-        name: [row | {"target": "checkpoint"} if "target" in row else row for row in rows]
-        for name, rows in bare.items()
-    }
-    empty = (
-        "patients",
-        "leak",
-        "leak_by_rank",
-        "membership_scores",
-        "score_groups",
-        "over_prior",
-        "mitigations",
-        "methods",
-    )
-    bare |= {name: [] for name in (*empty, "demographics", "ages", "sexes", "anonymity")}
-    found = results(bare)
-    assert "whether they show patients of the training is open" in found.headline
-    assert "--against" in found.findings[0]
-    assert any("no public radiographs with age and sex were given" in text for text in found.findings)
-    found.write(tmp_path / "results.json")
-    assert "Which of the images are likely?" in make_report(tmp_path).read_text(encoding="utf-8")
+def test_of_controls_alone_no_checkpoint_is_judged(tables):
+    found = results(only(tables, "cnn_planted", "cnn_untrained"))
+    assert found.headline.startswith("Controls alone") and found.findings[0].startswith("To learn what a checkpoint")
 
 
 def test_membership_by_the_output_stands_in_the_headline_and_no_control_accuses(tables):

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
-from tests.studies.lee2025.example import attack_record, attacked, audit, groups, record
+from tests.studies.lee2025.example import attacked, audit, groups, model, record
 
 from remnant.base.results import matching
 from remnant.base.seeds import Seeds
@@ -300,23 +300,6 @@ def test_a_mitigation_is_held_against_overfitting_under_each_attack_on_all():
     assert rows[1]["auc_against"] == one(tables["leak"], **where)["auc"]
 
 
-def test_without_patients_and_without_a_model_what_can_be_said_is_said():
-    given = audit(("cnn",))
-    bare = given | {"groups": {}, "model": None, "trained": {"checkpoint": {"source": "none"}}}
-    bare["attacked"] = [replace(one, target="checkpoint", similarities={}) for one in given["attacked"]]
-    bare["attacks"] = {"checkpoint": [attack_record(np.random.default_rng(0))]}
-    tables = make_tables(**bare, population=stationary_population(), site=1000, seeds=Seeds(0))
-    empty = {name for name, rows in tables.items() if not rows}
-    assert empty == {
-        *("patients", "leak", "leak_by_rank", "membership_scores", "score_groups", "over_prior", "mitigations"),
-        *("methods", "demographics", "ages", "sexes", "anonymity"),
-        *OF_CELLS,
-    }
-    row = one(tables["likely"], method="published")
-    assert row["likely"] > 0 and row["ssim_low"] is None and row["neighbours"] is None
-    assert {row["set"] for row in tables["distribution"]} == {"untuned_prior", "tuned_generator"}
-
-
 def test_the_same_seed_gives_the_same_tables(invented):
     chosen = [replace(one, similarities={}) for one in invented["attacked"] if one.target == "cnn"]
     few = invented | {"attacked": chosen, "trained": {"cnn": record("cnn")}, "attacks": {}}
@@ -338,7 +321,16 @@ def test_a_tuning_tells_where_its_loss_began_and_ended(tables):
 
 def test_groups_are_counted_by_patient():
     parts = groups(np.random.default_rng(0), patients=12)
-    tables = make_tables([], parts, {}, {}, None, population=stationary_population(), site=1000, seeds=Seeds(0))
+    tables = make_tables(
+        [],
+        parts,
+        {},
+        {},
+        model(np.random.default_rng(1)),
+        population=stationary_population(),
+        site=1000,
+        seeds=Seeds(0),
+    )
     row = one(tables["patients"], source="private", group="members")
     assert (row["patients"], row["images"]) == (12, 16)
 

@@ -29,12 +29,11 @@ from remnant.studies.lee2025.kept import (
     Progression,
     Source,
     as_bytes,
-    groups_file,
     read_groups,
     write_attacked,
     write_progression,
 )
-from remnant.studies.lee2025.settings import AuditSettings, StudySettings
+from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.similar import Yardstick
 from remnant.studies.lee2025.stage1 import Stage1
 from remnant.studies.lee2025.targets import COLUMNS, TARGETS
@@ -49,7 +48,7 @@ from remnant.targets.swapped import with_statistics_of
 DEMOGRAPHICS = "demographics"
 
 
-def demographics_cell(run: Run, settings: AuditSettings) -> dict[str, Any]:
+def demographics_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
     """Train the reader of age and sex on the attacker's own patients, as far as both are known of them."""
     groups = {name: _known(group) for name, group in read_groups(run, OWN).items()}
     seeds = Seeds(settings.seed).child(DEMOGRAPHICS)
@@ -105,31 +104,29 @@ def target_file(run: Run, target: str) -> Path:
 @dataclass(frozen=True)
 class Aim:
     """What an attack is on, and with what: the file of the target, how it takes images, the file of the prior, and the
-    `source` whose patients the candidates are held against, None for nobody's."""
+    `source` whose patients the candidates are held against."""
 
     checkpoint: Path
     input_range: InputRange
     prior: Path
-    source: Source | None
+    source: Source
 
 
-def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: AuditSettings) -> dict[str, Any]:
+def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings) -> dict[str, Any]:
     """Stage 1 once for `methods` that share it, then what each draws, scored, ranked and held against the patients.
 
     Returns the `methods`, the rows `stage1` {method, part, term, step, value} of their losses, and by part the `steps` and
     whether its loss had `levelled_off`.
     """
-    own = read_groups(run, OWN) if groups_file(run, OWN).exists() else {}
-    model = _reader(demographics_file(run)) if own else None
+    own, model = read_groups(run, OWN), _reader(demographics_file(run))
     access = weights_of(load_target(aim.checkpoint))
-    groups = read_groups(run, aim.source) if aim.source else {}
-    yardstick = Yardstick(groups, access.target, aim.input_range, model, settings.crop)
+    yardstick = Yardstick(read_groups(run, aim.source), access.target, aim.input_range, model, settings.crop)
     stage1 = Stage1(run, attack_cell_name(target, methods[0]), methods[0])
     attack = Attack(
         Own(
             load_prior(aim.prior).generator,
             load_discriminator(aim.prior),
-            torch.cat([group.images for group in own.values()]) if own else None,
+            torch.cat([group.images for group in own.values()]),
         ),
         access,
         aim.input_range,
@@ -156,11 +153,11 @@ def _reader(path: Path) -> DemographicModel:
 
 
 def _judged(
-    attack: Attack, target: str, method: str, images: torch.Tensor, yardstick: Yardstick, model: DemographicModel | None
+    attack: Attack, target: str, method: str, images: torch.Tensor, yardstick: Yardstick, model: DemographicModel
 ) -> Attacked:
     scores = score(images, attack.goals, attack.settings.likely)
     ranking = rank(scores, attack.settings.likely.q)
-    age, male = model.predict(images) if model else np.full((2, len(images)), np.nan)
+    age, male = model.predict(images)
     return Attacked(
         target,
         method,

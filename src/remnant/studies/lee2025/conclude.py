@@ -11,12 +11,12 @@ from remnant.base.seeds import Seeds
 from remnant.measure.anonymity import Population
 from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
 from remnant.studies.lee2025 import page
-from remnant.studies.lee2025.cells import DEMOGRAPHICS, demographics_file
+from remnant.studies.lee2025.cells import demographics_file
 from remnant.studies.lee2025.findings import conclusion
-from remnant.studies.lee2025.kept import OWN, Source, groups_file, read_attacked, read_groups
+from remnant.studies.lee2025.kept import OWN, Source, read_attacked, read_groups
 from remnant.studies.lee2025.outputs import outputs_tested
 from remnant.studies.lee2025.prior_tables import prior_rows
-from remnant.studies.lee2025.settings import AuditSettings
+from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.tables import make_tables
 from remnant.studies.membership_tables import membership_tables
 
@@ -25,7 +25,7 @@ def conclude(
     run: Run,
     cells: Cells,
     study: str,
-    settings: AuditSettings,
+    settings: StudySettings,
     command: str,
     *,
     trained: Mapping[str, Mapping[str, Any]],
@@ -55,13 +55,12 @@ def conclude(
         groups,
         trained,
         attacks,
-        load_demographics(demographics_file(run)) if DEMOGRAPHICS in cells else None,
+        load_demographics(demographics_file(run)),
         population=population[0],
         site=settings.site,
         seeds=Seeds(settings.seed).child("tables"),
     )
-    public = {"public": read_groups(run, OWN)} if groups_file(run, OWN).exists() else {}
-    tables["prior"] = [*prior_rows(attacked, groups | public)]
+    tables["prior"] = [*prior_rows(attacked, groups | {"public": read_groups(run, OWN)})]
     for name in ("ceiling", "identifiability"):
         tables[name] = [row for cell, told in cells.items() if cell.startswith(f"{name}-") for row in told["rows"]]
     own = {target: str(told["source"]) for target, told in trained.items()}

@@ -41,7 +41,7 @@ class Features:
         return self._known[key]
 
 
-def distribution_tables(audit: Audited, features: Features | None, seeds: Seeds) -> Tables:
+def distribution_tables(audit: Audited, features: Features, seeds: Seeds) -> Tables:
     """The tables `distribution`, `kurtosis` and `entropy` of one target, rows of each set of images.
 
     Without patients to compare with, principal components are those of the untuned prior's images.
@@ -53,7 +53,7 @@ def distribution_tables(audit: Audited, features: Features | None, seeds: Seeds)
     if base is None:
         return tables
     components = fit_components(pictures[base])
-    distances = _distances(audit, sets, features, seeds.child(audit.target, "frechet")) if features else {}
+    distances = _distances(audit, sets, features, seeds.child(audit.target, "frechet"))
     for name, (images, patients) in sets.items():
         branch = seeds.child(audit.target, name)
         entropy = pixel_entropy(images.astype(np.float32) / 255)

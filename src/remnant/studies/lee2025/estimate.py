@@ -1,7 +1,7 @@
 """What the study will take, said before it starts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -20,9 +20,8 @@ from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
 from remnant.studies.lee2025.kept import OWN, groups_file, read_groups
 from remnant.studies.lee2025.oracles import ceiling_cell, identifiability_cell
 from remnant.studies.lee2025.outputs import output_cell
-from remnant.studies.lee2025.settings import AuditSettings, StudySettings
+from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.inputs import InputRange
 
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 # What a step of an attack costs beside the target's own: the generator, hooks, and both directions through all of it.
@@ -36,16 +35,11 @@ SHIFTS = 10
 @dataclass(frozen=True)
 class Load:
     """What a target costs: `seconds` that one image takes through a training step, `members` that candidates are compared
-    with, as many of others, and the `epochs` of its own training on them, 0 of one that somebody brought."""
+    with, as many of others, and the `epochs` of its own training on them."""
 
     seconds: float
     members: int
-    epochs: int = 0
-
-
-def load_of(target: nn.Module, input_range: InputRange, members: int = 0) -> Load:
-    """The load of a network that is not trained any more, by a step of it here."""
-    return Load(_seconds_of(target, input_range.channels, input_range.size), members)
+    epochs: int
 
 
 def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
@@ -53,12 +47,13 @@ def loads_of(run: Run, settings: StudySettings) -> dict[str, Load]:
     networks = {name: TARGETS[name].network for name in settings.targets}
     chosen = {network: getattr(settings, network) for network in set(networks.values())}
     once = {
-        network: load_of(build_classifier(**own.build_arguments), own.input_range) for network, own in chosen.items()
+        network: _seconds_of(build_classifier(**own.build_arguments), own.input_range.channels, own.input_range.size)
+        for network, own in chosen.items()
     }
     sources = {TARGETS[name].source for name in networks}
     members = {source: len(read_groups(run, source)["members"].patients) for source in sources}
     return {
-        name: replace(once[network], members=members[TARGETS[name].source], epochs=_epochs(settings, name))
+        name: Load(once[network], members[TARGETS[name].source], _epochs(settings, name))
         for name, network in networks.items()
     }
 
@@ -69,7 +64,7 @@ def _epochs(settings: StudySettings, target: str) -> int:
 
 
 def foretell(
-    run: Run, settings: AuditSettings, cells: list[Cell], workers: int, *, loads: Mapping[str, Load], side: int
+    run: Run, settings: StudySettings, cells: list[Cell], workers: int, *, loads: Mapping[str, Load], side: int
 ) -> None:
     """Say how long the cells that are left will take, by one step of each network here, and how much disk; of none, nothing.
 
@@ -106,14 +101,14 @@ def foretell(
     disk += sum(file.stat().st_size for file in groups_file(run, OWN).parent.glob("*"))
     minutes = max(1, round(seconds / min(workers, len(waiting)) / 60))
     early = " (less where a loss levels off early)" if settings.attack.manifold.plateau else ""
-    targets = f"{counted(trained, 'target')} and " if any(load.epochs for load in loads.values()) else ""
     say(
-        f"{targets}{counted(attacks, 'attack')}: about {minutes} min with {counted(workers, 'worker')}{early}, "
-        f"and {max(1, round(disk / 1e6))} MB beside the targets in {run.path} while they run."
+        f"{counted(trained, 'target')} and {counted(attacks, 'attack')}: about {minutes} min with "
+        f"{counted(workers, 'worker')}{early}, and {max(1, round(disk / 1e6))} MB beside the targets in "
+        f"{run.path} while they run."
     )
 
 
-def _work(settings: AuditSettings, method: str, *, first: bool) -> tuple[int, int]:
+def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, int]:
     """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
     attack = settings.attack
     stage1 = attack.author if method == "author" else attack.manifold
@@ -129,7 +124,7 @@ def _work(settings: AuditSettings, method: str, *, first: bool) -> tuple[int, in
     return drawn, searched + (tuning if first and not untuned else 0)
 
 
-def _inverted(settings: AuditSettings) -> int:
+def _inverted(settings: StudySettings) -> int:
     """How many images pass through the generator, to and fro, for the prior's ceiling."""
     return settings.ceiling.images * settings.ceiling.steps
 

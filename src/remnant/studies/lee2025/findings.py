@@ -45,12 +45,7 @@ def headline(tables: Tables) -> str:
     """The result in one sentence, of the target that gives away most, and whether the audit can see at all."""
     targets, found = judged(tables), exposed(tables)
     if not targets:
-        likely = _attack_rows(tables)
-        return (
-            f"The attack drew {likely[0]['candidates']:,} images from the checkpoint file, {likely[0]['likely']} of "
-            "which it holds for likely; nothing was given to compare them with, so whether they show patients of the "
-            "training is open."
-        )
+        return "Controls alone were attacked, which says nothing of any checkpoint that could be released."
     seen = control_seen(tables)
     if seen is False:
         return "This audit did not see the leak that was planted for it to see, so that it can clear no checkpoint" + (
@@ -163,11 +158,7 @@ def _by_output(tables: Tables, targets: list[str]) -> list[str]:
 def _what_to_do(targets: list[str], found: list[str], by_output: list[str], seen: bool | None) -> str:
     """`found` by the attack on the weights, `by_output` by their answers: patient data both."""
     if not targets:
-        return (
-            "What this shows is what a stranger would have in hand after an attack, not whether it is anybody. To "
-            "learn whether the images resemble those who trained the model more than others, give a cohort of both by "
-            "`--against`."
-        )
+        return "To learn what a checkpoint gives away, name one by --targets beside the controls."
     if leaking := [target for target in targets if target in (*found, *by_output)]:
         return (
             f"Treat {_these(targets, leaking)} as patient data: do not publish the file or send it on without the "

@@ -13,7 +13,7 @@ from remnant.studies.lee2025.matches import SETS, Match, age_errors, match, read
 from remnant.studies.lee2025.scores import ATTACK, Audited
 
 
-def likely_rows(audit: Audited, reader: Reader | None) -> Iterator[Row]:
+def likely_rows(audit: Audited, reader: Reader) -> Iterator[Row]:
     """The paper's table of likely samples, a row a method, with how many are to be expected of two lists that hang together
     in nothing."""
     for method, attacked in audit.found.items():
@@ -31,7 +31,7 @@ def likely_rows(audit: Audited, reader: Reader | None) -> Iterator[Row]:
             "target": audit.target,
             "source": audit.source,
             "method": method,
-            "members": len(audit.patients("members")) if audit.groups else None,
+            "members": len(audit.patients("members")),
             "candidates": count,
             "likely": int(attacked.likely.sum()),
             "chance": shares[0] * shares[1] * count,
@@ -64,10 +64,10 @@ def _similarities(audit: Audited, found: Match | None) -> Row:
     }
 
 
-def _people(audit: Audited, attacked: Attacked, found: Match | None, reader: Reader | None) -> Row:
+def _people(audit: Audited, attacked: Attacked, found: Match | None, reader: Reader) -> Row:
     """Ages and sexes of the likely candidates: what is read, and against the nearest training image's patient."""
-    ages = attacked.age[attacked.likely] if reader and reader.reads_age else np.zeros(0)
-    males = attacked.male[attacked.likely] if reader and reader.reads_sex else np.zeros(0)
+    ages = attacked.age[attacked.likely] if reader.reads_age else np.zeros(0)
+    males = attacked.male[attacked.likely] if reader.reads_sex else np.zeros(0)
     row: Row = {
         "predicted_age_low": _end(ages, np.min),
         "predicted_age_high": _end(ages, np.max),
@@ -75,7 +75,7 @@ def _people(audit: Audited, attacked: Attacked, found: Match | None, reader: Rea
     }
     for name, stem in zip(SETS, ("", "nearest_"), strict=True):
         errors, right = np.zeros(0), np.zeros(0, dtype=bool)
-        if found and reader:
+        if found:
             truth = truth_of(audit.groups["members"], found)
             age, male = read(audit, attacked, found, reader, name)
             errors = age_errors(age, truth) if reader.reads_age else errors

@@ -7,7 +7,7 @@ from remnant.attacks.prior import Prior, digest_of, load_prior
 from remnant.base.errors import RemnantError
 from remnant.cohort.population import read_population
 from remnant.measure.anonymity import Population, stationary_population
-from remnant.studies.lee2025.settings import AuditSettings
+from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 
 
@@ -47,7 +47,7 @@ def prior_in_words(prior: Prior, attackers: Iterable[str]) -> str:
     return f"{draws}; it was trained on public patients, others than those who taught the reader of age and sex."
 
 
-def population_of_settings(settings: AuditSettings) -> tuple[Population, str]:
+def population_of_settings(settings: StudySettings) -> tuple[Population, str]:
     """The population among which people are counted, and where it is from in words.
 
     Raises `RemnantError` for a table that does not serve, and a site that is larger than its population.

@@ -19,7 +19,7 @@ from remnant.measure.ssim import ssim_matrix
 from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.cells import Aim, demographics_file
 from remnant.studies.lee2025.kept import Source, read_attacked, read_groups
-from remnant.studies.lee2025.settings import AuditSettings
+from remnant.studies.lee2025.settings import StudySettings
 from remnant.targets.access import weights_of
 from remnant.targets.loading import load_target
 
@@ -27,7 +27,7 @@ from remnant.targets.loading import load_target
 ASKING = ("published", "joint")
 
 
-def ceiling_cell(run: Run, source: Source, prior: Path, settings: AuditSettings) -> dict[str, Any]:
+def ceiling_cell(run: Run, source: Source, prior: Path, settings: StudySettings) -> dict[str, Any]:
     """`rows` of the table `ceiling`: does the prior, shown a member's own image, come nearer to it than the nearest stranger?
 
     A row a space that no target made; of each member the first image, of strangers, the non-members, all. `nearer` of `people`
@@ -62,7 +62,7 @@ def ceiling_cell(run: Run, source: Source, prior: Path, settings: AuditSettings)
 
 
 def identifiability_cell(
-    run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: AuditSettings
+    run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings
 ) -> dict[str, Any]:
     """`rows` of the table `identifiability`: what an attack asks for, of random sets of members, non-members, and what it found.
 
@@ -98,13 +98,13 @@ def identifiability_name(target: str) -> str:
     return f"identifiability-{target}"
 
 
-def ceiling_of(source: Source, prior: Path, settings: AuditSettings, *, needs: tuple[str, ...]) -> Cell:
+def ceiling_of(source: Source, prior: Path, settings: StudySettings, *, needs: tuple[str, ...]) -> Cell:
     """The cell of the prior's ceiling on one source."""
     return Cell(ceiling_name(source), ceiling_cell, {"source": source, "prior": prior, "settings": settings}, needs)
 
 
 def identifiability_of(
-    target: str, aim: Aim, methods: tuple[str, ...], settings: AuditSettings, *, needs: tuple[str, ...]
+    target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings, *, needs: tuple[str, ...]
 ) -> list[Cell]:
     """The cell of a target on which attacks by its statistics run, after these; none where there are no such."""
     asking = tuple(method for method in ASKING if method in methods)

@@ -11,13 +11,7 @@ from remnant.studies.lee2025.targets import CONTROLS
 
 
 def people(tables: Tables) -> list[str]:
-    rows = [row for row in tables["demographics"] if row["set"] == "validation_patients"]
-    if not rows:
-        return [
-            "Nobody's age or sex was read off the images: no public radiographs with age and sex were given to learn "
-            "that from."
-        ]
-    row = rows[0]
+    row = next(row for row in tables["demographics"] if row["set"] == "validation_patients")
     said = []
     for what, usable, numbers in (
         (

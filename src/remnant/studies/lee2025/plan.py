@@ -17,7 +17,7 @@ from remnant.studies.lee2025.cells import (
 )
 from remnant.studies.lee2025.oracles import ceiling_of, identifiability_of
 from remnant.studies.lee2025.outputs import output_cell, output_cell_name
-from remnant.studies.lee2025.settings import AuditSettings, StudySettings
+from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import CONTROLS, TARGETS
 
 
@@ -60,13 +60,13 @@ def _trained_before(target: str) -> tuple[str, ...]:
     return (target_cell_name(swapped),) if swapped else ()
 
 
-def demographics_of(settings: AuditSettings) -> Cell:
+def demographics_of(settings: StudySettings) -> Cell:
     """The cell of the reader of age and sex."""
     return Cell(DEMOGRAPHICS, demographics_cell, {"settings": settings})
 
 
 def attack_cells(
-    target: str, aim: Aim, methods: tuple[str, ...], settings: AuditSettings, *, needs: tuple[str, ...]
+    target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings, *, needs: tuple[str, ...]
 ) -> list[Cell]:
     """The attacks on one target, a cell for each stage 1 that methods share."""
     shared = {"target": target, "aim": aim, "settings": settings}

@@ -26,8 +26,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Audited:
-    """One target: `found`, what each method drew of it, by name in `ORDER`; `groups`, the patients of its source, none where
-    nothing was given to compare with."""
+    """One target: `found`, what each method drew of it, by name in `ORDER`; `groups`, the patients of its source."""
 
     target: str
     source: str
@@ -37,8 +36,6 @@ class Audited:
     @cached_property
     def places(self) -> list[tuple[str, str]]:
         """The (space, crop) in which candidates were held against patients."""
-        if not self.groups:
-            return []
         has = {key[:2] for attacked in self.found.values() for key in attacked.similarities}
         return [(space, crop) for space in SPACES for crop in CROPS if (space, crop) in has]
 

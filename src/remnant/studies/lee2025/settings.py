@@ -24,14 +24,19 @@ METHODS_OF_ALL = ("published", "joint", CLASSES, CONTROL)
 MORE_METHODS = tuple(name for name in METHODS if name not in METHODS_OF_ALL)
 
 
-class AuditSettings(Settings):
-    """What an attack on a checkpoint needs to know, whoever trained the target.
+class StudySettings(Settings):
+    """Everything that decides the study's numbers, beside the data and the prior.
 
-    `methods`: keys of `METHODS`, with the control `prior`, which every other is held against; by default such as suit the
-    target. `ceiling`: the inversion of members' own images, which says what the prior could show at all. `crop`: the share of
-    each side, around the middle, that similarities are also taken of. `population`: a table of people by age and sex, by
-    default `stationary_population`; `site`: how many of them the hospital draws from. `demographics_validation`: the share of
-    the attacker's patients on which the reader of age and sex is judged.
+    `side`: pixels of the images, which the prior must draw. `targets`: keys of `targets.TARGETS`. `more_methods` are run on
+    `more_targets` alone. A private patient's image is positive when its findings hold `private_finding`; a public one when
+    they hold `public_finding`, negative when they hold `public_negative`, and left out of the targets otherwise.
+    `validation`: the share of a source's patients that watches the training of its targets.
+
+    `methods`: keys of `METHODS`, with the control `prior`, which every other is held against. `ceiling`: the inversion of
+    members' own images, which says what the prior could show at all. `crop`: the share of each side, around the middle, that
+    similarities are also taken of. `population`: a table of people by age and sex, by default `stationary_population`; `site`:
+    how many of them the hospital draws from. `demographics_validation`: the share of the attacker's patients on which the
+    reader of age and sex is judged.
     """
 
     preset: Preset
@@ -44,24 +49,6 @@ class AuditSettings(Settings):
     population: Path | None = None
     site: float = pydantic.Field(default=100_000, ge=1)
     seed: int = 0
-
-    @pydantic.field_validator("methods")
-    @classmethod
-    def _has_its_control(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if CONTROL not in methods or len(methods) < 2:
-            raise ValueError("the methods must be the control 'prior' and at least one attack")
-        return methods
-
-
-class StudySettings(AuditSettings):
-    """Everything that decides the study's numbers, beside the data and the prior.
-
-    `side`: pixels of the images, which the prior must draw. `targets`: keys of `targets.TARGETS`. `more_methods` are run on
-    `more_targets` alone. A private patient's image is positive when its findings hold `private_finding`; a public one when
-    they hold `public_finding`, negative when they hold `public_negative`, and left out of the targets otherwise.
-    `validation`: the share of a source's patients that watches the training of its targets.
-    """
-
     side: int = pydantic.Field(default=64, ge=16, le=1024)
     targets: tuple[Literal[*TARGETS], ...] = pydantic.Field(default=tuple(TARGETS), min_length=1)
     more_methods: tuple[MethodName, ...] = MORE_METHODS
@@ -72,6 +59,13 @@ class StudySettings(AuditSettings):
     validation: float = pydantic.Field(default=0.2, gt=0, lt=1)
     cnn: ClassifierSettings = ClassifierSettings()
     vit: ClassifierSettings = ClassifierSettings(network="vit_b_16", input_range=InputRange(224))
+
+    @pydantic.field_validator("methods")
+    @classmethod
+    def _has_its_control(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if CONTROL not in methods or len(methods) < 2:
+            raise ValueError("the methods must be the control 'prior' and at least one attack")
+        return methods
 
     @pydantic.field_validator("targets")
     @classmethod

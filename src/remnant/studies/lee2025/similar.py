@@ -28,19 +28,17 @@ class Yardstick:
         groups: Mapping[str, Images],
         target: nn.Module,
         input_range: InputRange,
-        model: DemographicModel | None,
+        model: DemographicModel,
         share: float,
     ) -> None:
-        """`share` of each side is the crop's. Without a `model` there is no independent space, without `groups` nothing."""
+        """`share` of each side is the crop's."""
         self._target, self._input_range, self._model, self._share = target, input_range, model, share
-        self._patients = {
-            (crop, name): self._seen(groups[name].images, crop) for name in COMPARED if name in groups for crop in CROPS
-        }
+        self._patients = {(crop, name): self._seen(groups[name].images, crop) for name in COMPARED for crop in CROPS}
 
     def compare(self, images: Tensor) -> Similarities:
         """Float32 (c, n) of candidates (c, 1, N, N) in [0, 1] with a group's n images, by (space, crop, group)."""
         found: Similarities = {}
-        seen = {crop: self._seen(images, crop) for crop in CROPS} if self._patients else {}
+        seen = {crop: self._seen(images, crop) for crop in CROPS}
         for (crop, name), patients in self._patients.items():
             for space, own in patients.items():
                 matrix = ssim_matrix if space == "ssim" else cosine_matrix
@@ -51,10 +49,11 @@ class Yardstick:
         """What each space looks at: features (n, d), or the images themselves (n, N, N)."""
         if crop == "crop":
             images = middle(images, self._share)
-        seen = {"target_features": penultimate_features(self._target, images, self._input_range).numpy()}
-        if self._model:
-            seen["independent_features"] = self._model.features(images).numpy()
-        return seen | {"ssim": images[:, 0].numpy()}
+        return {
+            "target_features": penultimate_features(self._target, images, self._input_range).numpy(),
+            "independent_features": self._model.features(images).numpy(),
+            "ssim": images[:, 0].numpy(),
+        }
 
 
 def middle(images: Tensor, share: float) -> Tensor:

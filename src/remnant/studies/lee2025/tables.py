@@ -68,7 +68,7 @@ def make_tables(
     groups: Mapping[str, Groups],
     trained: Mapping[str, Mapping[str, Any]],
     attacks: Mapping[str, Sequence[Mapping[str, Any]]],
-    model: DemographicModel | None,
+    model: DemographicModel,
     *,
     population: Population,
     site: float,
@@ -79,15 +79,14 @@ def make_tables(
 
     `groups` of each source; `trained`: what the cell of each target told, its `source` and the columns of the table
     `targets`; `attacks`: the records of each target's attack cells, with `stage1` rows {method, part, term, step, value},
-    `steps` and `levelled_off`. `model`: None where the attacker has no public images with age and sex. `site`: how many people a
+    `steps` and `levelled_off`. `site`: how many people a
     site draws from.
     """
     audits = audited(attacked, groups, {target: str(record["source"]) for target, record in trained.items()})
     tables: dict[str, list[Row]] = {name: [] for name in NAMES}
     tables["targets"] = [_target(target, record) for target, record in trained.items()]
     tables["patients"] = list(patient_rows(groups))
-    reader = Reader.of(model, seeds.child("demographics")) if model else None
-    features = Features(model) if model else None
+    reader, features = Reader.of(model, seeds.child("demographics")), Features(model)
     share = shares(audits, CONTROLS)
     for audit in audits:
         for record in attacks.get(audit.target, ()):
@@ -102,13 +101,12 @@ def make_tables(
         tables["leak_by_rank"] += rank_rows(audit)
         tables["membership_scores"] += score_rows(audit)
         tables["score_groups"] += group_rows(audit)
-        if reader:
-            tables["anonymity"] += anonymity_rows(audit, reader, population, site)
+        tables["anonymity"] += anonymity_rows(audit, reader, population, site)
     tables["leak"] = with_verdicts(tables["leak"], CONTROLS)
     tables["over_prior"] = over_prior_rows(audits, seeds.child("over_prior"))
     tables["methods"] = method_rows(audits, tables["leak"], seeds.child("methods"))
     tables["mitigations"] = list(_mitigations(audits, tables["targets"], seeds.child("mitigations")))
-    return tables | (demographic_tables(audits, reader) if reader else {})
+    return tables | demographic_tables(audits, reader)
 
 
 def _target(target: str, record: Mapping[str, Any]) -> Row:
