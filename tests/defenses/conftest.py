@@ -6,6 +6,7 @@ from remnant.cohort.phantoms.write import write_bids
 from remnant.cohort.read import read_cohort
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.defenses.privacynet.train import train_privacynet
+from remnant.report.losses import draw_losses
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +26,8 @@ def cache(tmp_path_factory):
 def trained(brains, cache, tmp_path_factory):
     """A finished run of the smallest Privacy-Net."""
     out = tmp_path_factory.mktemp("runs") / "net"
-    train_privacynet(brains, privacynet_preset("smoke"), out, resume=False, cache=cache, quiet=True)
+    smoke = privacynet_preset("smoke")
+    train_privacynet(brains, smoke, out, resume=False, cache=cache, quiet=True, draw=draw_losses)
     return Run.open(out)
 
 

@@ -74,13 +74,15 @@ def protect_train(
     from remnant.cohort.revisit import revisit_settings
     from remnant.defenses.privacynet.settings import privacynet_preset
     from remnant.defenses.privacynet.train import train_privacynet
+    from remnant.report.losses import draw_losses
 
     single = {"lambda_": lambda_, "adversary": adversary, "method": method, "seed": seed}
     settings = with_options(privacynet_preset(preset), config, {}, single)
     if simulate_revisits:
         settings = settings.changed(revisits=revisit_settings(settings.preparation))
     cohort = read_cohort(data)
-    print(train_privacynet(cohort, settings, out, resume=resume, cache=cache, workers=workers, quiet=quiet))
+    how = {"resume": resume, "cache": cache, "workers": workers, "quiet": quiet, "draw": draw_losses}
+    print(train_privacynet(cohort, settings, out, **how))
 
 
 @protect.command("evaluate")

@@ -1,6 +1,7 @@
 """`remnant protect train`: from a cohort to an encoder and a segmenter, each in a file of its own."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ from remnant.cohort.prepare import prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.template import Template, build_template
 from remnant.cohort.unchanged import require_unchanged
-from remnant.defenses.privacynet.curves import Curves
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
+from remnant.defenses.privacynet.watched import Watched
 from remnant.measure.correlation import ncc_matrix
 
 STUDY = "privacynet"
@@ -41,11 +42,12 @@ def train_privacynet(
     cache: Path | None = None,
     workers: int = 1,
     quiet: bool = False,
+    draw: Callable[[Run], None] = lambda run: None,
 ) -> Path:
     """Train on the cohort's scans in the run directory `out`; return its folder of checkpoints.
 
-    In it lie the encoder with its template, the segmenter and the discriminator; the curves of every loss are in
-    figures/losses.svg, drawn anew every 200 steps, and in the log. Who was trained on and who was held out stays in
+    In it lie the encoder with its template, the segmenter and the discriminator; every loss is in the log, of which `draw` is
+    asked for curves every 200 steps. Who was trained on and who was held out stays in
     private/patients.json. A killed run goes on with `resume`, on the same machine to the same weights.
     Raises `RemnantError` as `prepare`, `held_out`, `Run.start` and `require_unchanged` do, and where nobody has two scans.
     """
@@ -61,7 +63,7 @@ def train_privacynet(
         require_unchanged(run, {"data": cohort}, quiet=quiet)
         if not (run.checkpoints / SEGMENTER).exists():
             write_json(run.private / PATIENTS, {"training": training, "held_out": others})
-            _train(run, cohort.of(training), settings, seeds, cache, workers, quiet)
+            _train(run, cohort.of(training), settings, seeds, cache, workers, quiet, draw)
         # Also of a run that was killed when all else was done.
         shutil.rmtree(run.private / STATES, ignore_errors=True)
     return run.checkpoints
@@ -80,6 +82,7 @@ def _train(
     cache: Path | None,
     workers: int,
     quiet: bool,
+    draw: Callable[[Run], None],
 ) -> None:
     heads = prepare(
         cohort,
@@ -99,9 +102,9 @@ def _train(
     networks = Networks.untrained(settings, len(prepared.classes), seeds)
     states = private_folder(run.path, STATES)
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
-    with Curves(run, {part: getattr(settings, part).steps for part in parts}, quiet) as curves:
+    with Watched(run, {part: getattr(settings, part).steps for part in parts}, draw, quiet) as watched:
         for part, train in parts.items():
-            train(networks, scans, settings, seeds, states / f"{part}.pt", curves.of(part))
+            train(networks, scans, settings, seeds, states / f"{part}.pt", watched.of(part))
     save_pair(
         run.checkpoints,
         networks,
