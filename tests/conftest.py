@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -57,6 +58,31 @@ def write_cohort():
         return directory
 
     return write
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory, write_cohort) -> Path:
+    """Four phantoms of two sessions each."""
+    return write_cohort(tmp_path_factory.mktemp("people") / "people", patients=4, sessions=2)
+
+
+@pytest.fixture
+def altered(tmp_path, people):
+    """`altered(change)`: the cohort with `change(row)` done to the rows of its table, None leaving one out."""
+
+    def make(change) -> Path:
+        copy = tmp_path / "altered"
+        shutil.copytree(people, copy)
+        with (people / "manifest.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        kept = [changed for row in rows if (changed := change(dict(row)))]
+        with (copy / "manifest.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(kept)
+        return copy
+
+    return make
 
 
 @pytest.fixture

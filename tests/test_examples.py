@@ -79,7 +79,7 @@ SHORT = {
     "study subbanna2021": [*ALONE, "--networks", "unet", "--experiments", "default"],
 }
 # Exit codes that are an answer, too.
-ANSWERS = {"attack": {1, 3}, "audit": {1, 3}, "rescore": {1, 3}, "cohort": {1}}
+ANSWERS = {"attack": {1, 3}, "audit": {1, 3}, "protect": {1, 3}, "rescore": {1, 3}, "cohort": {1}}
 
 
 def commands_of(page: Path, what: str) -> list[list[str]]:

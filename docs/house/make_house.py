@@ -24,8 +24,8 @@ PLACE = Path(__file__).parent / "house.svg"
 PLACES = {
     "cli": (250, 800),
     "studies": (60, 400),
-    "audit": (230, 635),
-    "serve": (650, 945),
+    "audit": (222, 592),
+    "serve": (735, 1030),
     "attacks": (60, 440),
     "defenses": (490, 945),
     "targets": (200, 720),
@@ -33,8 +33,8 @@ PLACES = {
     "engine": (440, 840),
     "measure": (60, 400),
     "nets": (440, 840),
-    "report": (885, 1095),
-    "base": (60, 1095),
+    "report": (985, 1125),
+    "base": (60, 1125),
 }
 WIDTH, EDGE, TOP, HEIGHT, GAP = 1150, 30, 84, 78, 34
 LETTER, HEAD = 6.1, 10  # pixels of a letter of the small type, and of an arrow that is straight for its head

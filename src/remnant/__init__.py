@@ -11,7 +11,7 @@ found.report()  # the path of a page
 
 Everything here is imported when it is first used: `audit` and its result `Audit`, the limits `Appetite`, a row `Finding`, the one
 exception `RemnantError`, and for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions`,
-`Attributes` or `Candidates`.
+`Attributes`, `PairScores` or `Candidates`.
 """
 
 import importlib
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from remnant.attacks.attack import Attack, Attributes, Candidates, Reconstructions, Scores
+    from remnant.attacks.attack import Attack, Attributes, Candidates, PairScores, Reconstructions, Scores
     from remnant.audit.api import Audit, audit
     from remnant.audit.appetite import Appetite
     from remnant.base.errors import RemnantError
@@ -35,6 +35,7 @@ __all__ = [
     "Audit",
     "Candidates",
     "Finding",
+    "PairScores",
     "Reconstructions",
     "RemnantError",
     "Scores",
@@ -49,6 +50,7 @@ _WHERE = {
     "Audit": "remnant.audit.api",
     "Candidates": "remnant.attacks.attack",
     "Finding": "remnant.base.findings",
+    "PairScores": "remnant.attacks.attack",
     "Reconstructions": "remnant.attacks.attack",
     "RemnantError": "remnant.base.errors",
     "Scores": "remnant.attacks.attack",

@@ -5,8 +5,19 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+import torch
 
+from remnant.base.files import write_json
 from remnant.base.findings import AuditResults
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.align import align
+from remnant.cohort.prepare import prepare
+from remnant.cohort.read import read_cohort
+from remnant.cohort.template import build_template
+from remnant.defenses.privacynet.networks import Networks, save_pair
+from remnant.measure.correlation import ncc_matrix
+from remnant.studies.kim2019 import preset
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "results.schema.json"
 
@@ -28,3 +39,28 @@ def _every_file_by_schema(by_schema):
         written = AuditResults.write
         patch.setattr(AuditResults, "write", write)
         yield
+
+
+@pytest.fixture(scope="session")
+def trained_net(tmp_path_factory, people):
+    """`trained_net(name, seed)`, once a name: a run of `remnant protect train`, but for the training, of two patients."""
+    settings = preset("smoke").net
+    folder = tmp_path_factory.mktemp("trained")
+    cohort = read_cohort(people)
+    own = cohort.of(cohort.patients[:2])
+    heads = prepare(own, settings.preparation, cache=folder / "cache", quiet=True)
+    template = build_template(heads, quiet=True)
+    images = align(heads, template, quiet=True).images
+
+    def make(name: str = "run", seed: int = 0) -> Path:
+        if (folder / name).exists():
+            return folder / name
+        run = Run.start(folder / name, "privacynet", settings.resolved(), resume=False)
+        write_json(run.private / "patients.json", {"training": own.patients, "held_out": cohort.patients[2:]})
+        networks = Networks.untrained(settings, len(heads.classes), Seeds(seed))
+        likeness = float(ncc_matrix(images[:, 0], template.image[None]).min())
+        mean = torch.from_numpy(template.image)
+        save_pair(run.checkpoints, networks, settings, heads.grid, heads.classes, likeness, mean)
+        return run.path
+
+    return make

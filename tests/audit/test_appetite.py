@@ -16,9 +16,8 @@ def test_nothing_is_a_limit_and_false_is_none(given, value, asked):
     assert (limit.name, limit.value, limit.asked) == ("identification", value, asked)
 
 
-@pytest.mark.parametrize("scenario", ["checkpoint", "latents", "outputs"])
+@pytest.mark.parametrize("scenario", list(SEEN))
 def test_a_scenario_asks_for_what_an_attack_of_it_measures(scenario):
-    """Codes are attacked by `remnant protect evaluate`, which the list does not hold yet."""
     measured = {
         statistic
         for attack in all_attacks().values()

@@ -3,12 +3,14 @@
 import pytest
 from tests.manual import ROOT
 
+from remnant.attacks.code_attacks import code_attacks
 from remnant.base.errors import RemnantError
 from remnant.base.presets import ORDER, preset_file
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.studies import kim2019, lee2025, subbanna2021
 
 PRESETS = {
+    "attacks": code_attacks,
     "studies/subbanna2021": subbanna2021.preset,
     "studies/lee2025": lee2025.preset,
     "studies/kim2019": kim2019.preset,

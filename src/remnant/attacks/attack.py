@@ -32,6 +32,11 @@ def classifies_or_segments(described: Description) -> str:
     return f"an audit is of classifiers and segmenters, and this is a {described.task}"
 
 
+def of_a_client(described: Description) -> str:
+    """Why an attack on codes does not suit a file: it needs client and server, whom no checkpoint holds together."""
+    return classifies_or_segments(described) or "codes are of a client, whom `remnant protect evaluate` attacks"
+
+
 class NoSettings(Settings):
     """Of an attack that has nothing to set."""
 
@@ -60,6 +65,10 @@ class Work:
     tell: Callable[[str], None] = lambda note: None
     prior: BroughtPrior | None = None
 
+    def epoch(self, number: int, loss: float, validation: float | None) -> None:
+        """Tell of an epoch of a training, as `engine.loop.fit` reports it."""
+        self.tell(f"epoch {number + 1}, loss {loss:.3g}")
+
 
 @dataclass(frozen=True)
 class Reconstructions:
@@ -84,6 +93,22 @@ class Attributes:
     view: str
     patients: tuple[str, ...]
     predicted: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """How like one patient's the two scans of each asked pair look to one `adversary`, in one `view`: `scores` (p,), higher for
+    more so.
+
+    `pairs` (p, 2): the names of whose codes they are, as they were handed over, in the order in which they were asked. From the
+    `threshold` on, which was chosen on other patients, the adversary calls a pair the same.
+    """
+
+    view: str
+    pairs: np.ndarray
+    scores: np.ndarray
+    adversary: str = ""
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +141,7 @@ class Attack:
     words: str
     access: Access
     claim: Claim
-    run: Callable[..., Sequence[Scores | Reconstructions | Attributes | Candidates]]
+    run: Callable[..., Sequence[Scores | Reconstructions | Attributes | PairScores | Candidates]]
     source: str
     applies: Callable[[Audited, Images, Images | None], str] = lambda target, candidates, own: ""
     settings: type[Settings] = NoSettings

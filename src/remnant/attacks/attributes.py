@@ -72,7 +72,8 @@ def _means(features: Tensor, patients: Sequence[str]) -> tuple[tuple[str, ...], 
     return names, torch.from_numpy(means).float()
 
 
-def _readable(target: Audited, candidates: Images, own: Images | None) -> str:
+def readable(target: Audited, candidates: Images, own: Images | None) -> str:
+    """Why nothing can be said of how age and sex are read of the candidates, empty where something can."""
     counts = {}
     for attribute in READ:
         values = np.array(list(of_patients(candidates, attribute).values()))
@@ -92,7 +93,7 @@ ATTRIBUTES = Attack(
     claim="attributes",
     run=read_attributes,
     source="Song and Shmatikov 2020 (overlearning), ridge regression as reader",
-    applies=_readable,
+    applies=readable,
     needs="ages or sexes of the patients",
     settings=AttributeSettings,
 )

@@ -8,17 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from remnant.attacks.attack import Attack, Attributes, Work, of_a_client
+from remnant.attacks.attributes import readable
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images, patient_means
 from remnant.engine.device import as_batch, in_batches
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.intervals import numbered
 from remnant.nets.deviation import Deviation
 from remnant.nets.siamese import build_trunk
 from remnant.targets.access import Codes, encode
+from remnant.targets.audited import Audited
+from remnant.targets.seen_codes import SeenCodes
 
 Batch = tuple[Tensor, Tensor]
+# Codes of each of his own scans that an attacker learns from, where the client draws a secret for each.
+LOOKS = 3
 
 
 class PeopleSettings(Settings):
@@ -131,3 +138,46 @@ def read_people(model: PeopleReader, codes: Tensor) -> tuple[np.ndarray, np.ndar
     ages = found[:, 0] * float(model.age_std) + float(model.age_mean)
     probability = found[:, 1].sigmoid() if model.reads_sex else torch.full((len(codes),), torch.nan)
     return ages.numpy(), probability.double().numpy()
+
+
+def read_codes(access: SeenCodes, own: Images, settings: PeopleSettings, work: Work) -> list[Attributes]:
+    """One claim: what is read of each patient, the mean over what his codes give."""
+    ages, sexes = (np.asarray(own.details.get(name, np.full(len(own), np.nan)), float) for name in ("age", "sex"))
+    model = train_people(
+        access.given,
+        torch.stack(own.images),
+        ages,
+        [None if np.isnan(sex) else bool(sex) for sex in sexes],
+        own.patients,
+        settings,
+        work.seeds.child("reader"),
+        work.epoch,
+        LOOKS if access.secret else 1,
+    )
+    read = dict(zip(("age", "sex"), read_people(model, access.codes), strict=True))
+    means = {name: patient_means(values, access.patients) for name, values in read.items()}
+    return [Attributes(access.what, means["age"][0], {name: values for name, (_, values) in means.items()})]
+
+
+def _readable(target: Audited, candidates: Images, own: Images | None) -> str:
+    if own is None or not any(len({*known[np.isfinite(known)]}) > 1 for known in _known(own)):
+        return "neither ages nor sexes that differ are known of the attacker's own patients"
+    return readable(target, candidates, own)
+
+
+def _known(own: Images) -> list[np.ndarray]:
+    return [np.asarray(own.details[name], float) for name in ("age", "sex") if name in own.details]
+
+
+PEOPLE = Attack(
+    "code_attributes",
+    "age and sex read from codes by a network that learned on the attacker's own scans",
+    access="codes",
+    claim="attributes",
+    run=read_codes,
+    source="Song and Shmatikov 2020 (overlearning), a 3D network as reader",
+    applies=_readable,
+    needs="ages or sexes of the patients",
+    settings=PeopleSettings,
+    suits=of_a_client,
+)

@@ -4,11 +4,15 @@ import pydantic
 import torch
 from torch import Tensor
 
+from remnant.attacks.attack import Attack, Reconstructions, Work, of_a_client
+from remnant.attacks.decoder import reconstruct
 from remnant.attacks.default import WarpedTraining, train_on_warps
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.loop import EpochReport, FitSettings
 from remnant.nets.inversion import CodeDecoder
 from remnant.targets.access import Codes, encode
+from remnant.targets.seen_codes import SeenCodes
 
 
 class RedrawSettings(WarpedTraining):
@@ -37,3 +41,22 @@ def train_redrawer(
     model.mean.copy_(own.mean(0, keepdim=True))
     model.deviation.learn(encode(access.view, batch) for batch in own.split(2))
     return train_on_warps(model, access.view, own, settings, seeds, report)
+
+
+def redraw(access: SeenCodes, own: Images, settings: RedrawSettings, work: Work) -> list[Reconstructions]:
+    """One claim: a scan for every code, drawn upon the mean of the attacker's own."""
+    scans = torch.stack(own.images)
+    model = train_redrawer(access.given, scans, settings, work.seeds.child("decoder"), work.epoch)
+    return [Reconstructions(access.what, access.patients, reconstruct(model, access.codes), scans.mean(0))]
+
+
+REDRAW = Attack(
+    "code_inversion",
+    "scans reconstructed from codes by a U-Net that learned on the attacker's own scans, warped anew at each step",
+    access="codes",
+    claim="reconstructions",
+    run=redraw,
+    source="Subbanna et al. 2021, the decoder turned on codes",
+    settings=RedrawSettings,
+    suits=of_a_client,
+)

@@ -10,7 +10,11 @@ from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.membership.references import REFERENCES
+from remnant.attacks.people import PEOPLE
+from remnant.attacks.redraw import REDRAW
+from remnant.attacks.verification import VERIFICATION
 from remnant.base.errors import RemnantError
+from remnant.base.texts import enumerated
 
 # A new attack is a file that ends with its `Attack`, and a line here.
 ATTACKS: tuple[Attack, ...] = (
@@ -19,10 +23,15 @@ ATTACKS: tuple[Attack, ...] = (
     REFERENCES,
     INVERSION,
     ATTRIBUTES,
+    VERIFICATION,
+    REDRAW,
+    PEOPLE,
     *LISTED,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.
 GROUP = "remnant.attacks"
+# What is measured of codes.
+OF_CODES = ("pair_scores", "reconstructions", "attributes")
 
 
 @cache
@@ -44,10 +53,11 @@ def all_attacks() -> dict[str, Attack]:
             ) from error
         if not isinstance(attack, Attack):
             raise RemnantError(f"{point.value} of {package} is no remnant.attacks.attack.Attack; mend or uninstall it.")
-        if attack.claim == "pair_scores":
+        codes = attack.access == "codes"
+        if codes != (attack.claim in OF_CODES) and (codes or attack.claim == "pair_scores"):
             raise RemnantError(
-                f"The attack {attack.name!r} of {package} claims pair_scores, which an audit takes of reconstructions by itself; "
-                "let it return Reconstructions."
+                f"The attack {attack.name!r} of {package} claims {attack.claim} of {attack.access}; pair_scores are of codes, of "
+                f"which an audit measures {enumerated(OF_CODES)}."
             )
         if attack.name in found:
             raise RemnantError(f"{package} has an attack called {attack.name!r}, which there is already; rename it.")

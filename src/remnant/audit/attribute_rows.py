@@ -97,7 +97,7 @@ def attribute_rows(
             share = level[truth.attribute, claim.view, ""]
             found, wide = (_reading(read, one, gap=gap) for one in (0.95, 1 - share))
             m, n = int(read.members.sum()), int((~read.members).sum())
-            group = GROUP if gap else "members and non-members"
+            group = GROUP if gap else "members and non-members" if m else "patients whom no training saw"
             rows.append(
                 Finding(
                     target=target,
@@ -131,6 +131,8 @@ def skill_rows(claims: Sequence[Attributes], truths: Sequence[Truth], roles: Map
         for truth in truths:
             read = read_of(claim, truth, roles)
             for name, mask in (("members", read.members), ("non-members", ~read.members)):
+                if not mask.any() and read.patients:
+                    continue
                 one = read.of(mask)
                 balanced = read_all(one.called, one.actual).value
                 years = truth.attribute == "age" and len(one.patients) > 0

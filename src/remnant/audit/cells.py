@@ -29,8 +29,11 @@ from remnant.targets.seen_features import SeenFeatures, features_of
 def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
     """The attacker's own images, and those that he attacks.
 
-    Where he has none and his attack has to learn from some, the non-members stand in, and members alone are attacked.
+    Where he has none and his attack has to learn from some, the non-members stand in, and members alone are attacked. Whoever
+    holds a server that takes codes trained on the members' scans, and attacks the codes of others.
     """
+    if attack.access == "codes":
+        return material.images.of(material.group(MEMBER)), material.images.of(material.group(NON_MEMBER))
     if attack.claim == "reconstructions" and material.own is None:
         return material.images.of(material.group(NON_MEMBER)), material.images.of(material.group(MEMBER))
     return material.own, material.candidates

@@ -136,22 +136,29 @@ def identification_rows(
 
 
 def controls_of(
-    attack: str, claim: Reconstructions, easy: Reconstructions, images: Images, seeds: np.random.Generator
+    attack: str,
+    claim: Reconstructions,
+    easy: Reconstructions,
+    images: Images,
+    seeds: np.random.Generator,
+    sure: str = "Images reduced to the size of a latent",
 ) -> list[Control]:
     """Of each search: reconstructions that are held for another patient's, which must identify nobody; and what must identify
-    him, `easy` reconstructions for the very image, and for another one the very image itself."""
+    him, `easy` reconstructions for the very image, and for another one the very image itself. `sure`: what they are of."""
     order = seeds.permutation(len(claim.patients))
     names = np.array(claim.patients)[order]
     told = replace(claim, patients=tuple(np.roll(names, 1)), images=claim.images[order])
     itself = replace(claim, patients=images.patients, images=torch.stack(images.images))
-    sure = {attack: (easy, "Images reduced to the size of a latent"), LINKAGE: (itself, "The patients' own images")}
+    certain = {attack: (easy, sure), LINKAGE: (itself, "The patients' own images")}
     found = []
     for search in searches(attack, images):
         gallery = search.gallery(images)
         held = "Reconstructions held for another patient's"
         found.append(_control("null", search.name, told, gallery, passes=False, what=held))
         found.append(
-            _control("planted", search.name, sure[search.name][0], gallery, passes=True, what=sure[search.name][1])
+            _control(
+                "planted", search.name, certain[search.name][0], gallery, passes=True, what=certain[search.name][1]
+            )
         )
     return found
 

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from remnant.attacks.attack import Attributes, Reconstructions, Scores
+from remnant.audit.pairs import Paired
 from remnant.audit.rows import Scored
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
@@ -111,6 +112,16 @@ def keep_attributes(run: Run, attack: str, claims: Sequence[Attributes]) -> None
 def kept_attributes(run: Run, attack: str) -> list[Attributes]:
     """It again."""
     return kept(_file(run, attack), list[Attributes])
+
+
+def keep_pairs(run: Run, attack: str, found: Sequence[Paired]) -> None:
+    """Keep what adversaries make of pairs of patients."""
+    keep(_file(run, attack), found)
+
+
+def kept_pairs(run: Run, attack: str) -> list[Paired]:
+    """It again."""
+    return kept(_file(run, attack), list[Paired])
 
 
 def keep_similarities(run: Run, attack: str, found: Sequence[Similarities]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.folds import Folds
+from remnant.audit.sent import Sent
 from remnant.audit.training import Training
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
@@ -30,6 +31,7 @@ class Material:
     `notes`: what a reader must know of either, a sentence each. `doubts`: why nobody is cleared by silence about it, likewise.
     `folds`: of a cross-validation, who was held out by which of its models. `other_planting`: `planting` of a target that is no
     single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
+    `sent`: what a client sends in place of images, None without one.
     """
 
     target: Audited
@@ -43,6 +45,7 @@ class Material:
     training: Training | None = None
     prior: BroughtPrior | None = None
     doubts: tuple[str, ...] = ()
+    sent: Sent | None = None
 
     def group(self, role: int) -> tuple[str, ...]:
         """The patients of a role, in the order of their first image."""

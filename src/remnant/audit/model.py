@@ -10,7 +10,19 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit import beyond, cells, likely, reader, reading, recipe, resumed, shadows
+from remnant.audit import (
+    beyond,
+    cells,
+    code_cells,
+    code_sections,
+    codes,
+    likely,
+    reader,
+    reading,
+    recipe,
+    resumed,
+    shadows,
+)
 from remnant.audit import folds as fold_tables
 from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
 from remnant.audit.config import AuditConfig
@@ -28,8 +40,16 @@ from remnant.audit.forecast import (
     minutes_for,
 )
 from remnant.audit.identified import identification_keys, identification_rows, linkage_run
-from remnant.audit.kept import kept_attributes, kept_losses, kept_reconstructions, kept_scores, kept_similarities
+from remnant.audit.kept import (
+    kept_attributes,
+    kept_losses,
+    kept_pairs,
+    kept_reconstructions,
+    kept_scores,
+    kept_similarities,
+)
 from remnant.audit.material import Material
+from remnant.audit.pair_rows import pair_keys, pair_rows
 from remnant.audit.rows import membership_rows
 from remnant.audit.scenario import SEEN, attribute_statistic
 from remnant.audit.tables import balance_rows, roc_rows
@@ -98,6 +118,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         claim for attack in chosen if attack.claim == "attributes" for claim in kept_attributes(run, attack.name)
     ]
     truths = [truth for name in READ if (truth := truth_of(material.images, name))]
+    paired = {attack.name: kept_pairs(run, attack.name) for attack in chosen if attack.claim == "pair_scores"}
     near = {attack.name: kept_similarities(run, attack.name) for attack in chosen if attack.claim == "candidates"}
     compared = next((cells.sides(material, attack)[1] for attack in drawing), material.candidates)
     level = levels(
@@ -106,6 +127,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *([(fold_tables.KEY, True)] if folds else []),
             *((key, False) for key in identification_keys(drawn, compared)),
             *((key, False) for key in attribute_keys(learned, truths)),
+            *((key, False) for key in pair_keys(paired)),
         ],
         [key for name, own in near.items() for key in beyond.gain_keys(name, own)],
     )
@@ -120,11 +142,13 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         rows += fold_tables.fold_rank_findings(folds, share)
         tables |= {"fold_rank": fold_tables.fold_rank_rows(folds), "fold_power": fold_tables.power_rows(folds, share)}
     rows += identification_rows(drawn, compared, level)
+    rows += pair_rows(paired, level, Seeds(config.seed).child("audit", "verification"))
     for name, own in near.items():
         rows += beyond.gain_rows(name, own, material.roles, level, Seeds(config.seed).child("audit", "candidates"))
     if learned:
         rows += attribute_rows(learned, truths, material.roles, level, attribute_statistic(config.scenario))
         tables["attributes"] = skill_rows(learned, truths, material.roles)
+    tables |= codes.tables_of(run, material, paired, Seeds(config.seed))
     same = found.get(recipe.CELL, {}).get("rows", [])
     if same:
         tables[recipe.CELL] = same
@@ -151,17 +175,22 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
         "reasons": [
             *material.doubts,
             *kept_open(bearing, left_out, config),
-            *(one.sentence for one in controls if one.kind == "fit" and one.passed is False),
+            # What is sent is attacked whatever the segmentation is worth, which stands in a table.
+            *(one.sentence for one in controls if one.kind == "fit" and one.passed is False and not material.sent),
             *recipe.disagreement(first, same),
         ],
         "notices": list(material.notes),
         "unplanted": bare,
         "not_tested": [
             *([f"No leak was planted: {bare}."] if bare else []),
+            *([codes.UNPLANTED] if material.sent else []),
             *shadows.untrained(material, asked),
             *([f"Age and sex of whom drawn images show: {LEFT_OUT}."] if reader.READER in left_out else []),
         ],
-        "sections": [section for name, section in shown.items() if name in tables],
+        "sections": [
+            *(section for name, section in shown.items() if name in tables),
+            *code_sections.sections_of(tables),
+        ],
         "checkpoints": dict(material.checkpoints),
     }
 
@@ -187,7 +216,9 @@ def cells_of(
     found = []
     for attack in attacks:
         work, more = cells.score_cell, {}
-        if attack.claim == "reconstructions":
+        if attack.access == "codes":
+            work = code_cells.cell_of(attack)
+        elif attack.claim == "reconstructions":
             work, more = cells.reconstruction_cell, {"module": config.target.latents}
         elif attack.claim == "attributes":
             work, more = reading.attribute_cell, {"scenario": config.scenario, "module": config.target.latents}
@@ -197,14 +228,14 @@ def cells_of(
         found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}, needs))
     if scoring:
         found += [Cell(BLIND, cells.blind_cell, common), Cell(FIT, cells.fit_cell, common)]
-    if scoring and PLANTED not in left_out:
+    if scoring and PLANTED not in left_out and not material.sent:
         steps = config.target.planted_steps
         found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}, names))
     if reader.READER not in left_out and reader.is_asked(material, attacks):
         found.append(Cell(reader.READER, reader.reader_cell, common))
     if trained:
         found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
-    return found
+    return [*found, *codes.cells_of(material, config.seed)]
 
 
 def unplanted(

@@ -105,13 +105,17 @@ def blind_of(images: Images) -> Features:
 
 def exchanged(features: Features, attribute: str, seeds: Seeds) -> Features:
     """The same with the attribute of each patient held for another's."""
-    known = of_patients(features.images, attribute)
+    return replace(features, images=exchanged_details(features.images, attribute, seeds))
+
+
+def exchanged_details(images: Images, attribute: str, seeds: Seeds) -> Images:
+    """The images with the attribute of each patient, where it is known, held for another's."""
+    known = of_patients(images, attribute)
     names = [name for name, value in known.items() if np.isfinite(value)]
     order = seeds.numpy().permutation(len(names))
     told = known | {name: known[names[i]] for name, i in zip(names, order, strict=True)}
-    values = np.array([told[name] for name in features.images.patients])
-    images = replace(features.images, details={**features.images.details, attribute: values})
-    return replace(features, images=images)
+    values = np.array([told[name] for name in images.patients])
+    return replace(images, details={**images.details, attribute: values})
 
 
 def planted(features: Features, truth: Truth, patients: Sequence[str], seeds: Seeds) -> Features:

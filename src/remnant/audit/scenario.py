@@ -9,14 +9,14 @@ Name = Literal["checkpoint", "latents", "codes", "outputs"]
 RECIPIENTS: dict[str, str] = {
     "checkpoint": "The recipient has the model's file: its weights, and all that it answers.",
     "latents": "The recipient has the encoder and sees the latents of patients whose images he does not have.",
-    "codes": "The recipient sees what a client sends in place of images, and may run the client himself.",
+    "codes": "The recipient answers what a client sends in place of images, and may run the client himself.",
     "outputs": "The recipient may ask the model about any image, and sees what it answers.",
 }
 # What a recipient sees of the model, by `Attack.access`.
 SEEN: dict[str, tuple[str, ...]] = {
     "checkpoint": ("outputs", "weights", "features"),
     "latents": ("outputs", "latents", "features"),
-    "codes": ("codes",),
+    "codes": ("codes", "outputs"),
     "outputs": ("outputs", "features"),
 }
 # Which statistics a claim is measured by.
@@ -24,7 +24,7 @@ BEARS: dict[str, tuple[str, ...]] = {
     "patient_scores": ("advantage", "tpr_at_10_fpr"),
     "reconstructions": ("rank1",),
     "candidates": ("gain",),
-    "pair_scores": ("rank1",),
+    "pair_scores": ("verification_auc",),
     "attributes": ("skill", "skill_gap"),
 }
 # Which limits a scenario asks about, by the statistic that they are held against: what an attack can measure there. Candidates

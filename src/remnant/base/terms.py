@@ -37,6 +37,8 @@ CRITERIA: dict[Claim, Criterion] = {
     "pair_scores": "linkability",
     "attributes": "inference",
 }
+# What is seen of what a client sends: codes, what the server makes of them, and as a control what was to be hidden.
+CODES, MAPS, RAW = "codes", "segmentations of codes", "the scans themselves"
 DECISION_SUPPORT = "Decision support, not a determination."
 
 

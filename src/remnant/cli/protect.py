@@ -103,28 +103,39 @@ def protect_evaluate(
     out: Annotated[Path | None, typer.Option(help="Run directory; RUN with -evaluation behind it by default.")] = None,
     simulate_revisits: SimulateRevisits = False,
     preset: Annotated[Preset, typer.Option(help="How much attacks take: smoke, cpu, or paper for a GPU.")] = Preset.cpu,
-    config: Config = None,
-    seed: Seed = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("configuration"), help="audit.toml with the risk appetite; options replace its settings."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     cache: Cache = None,
-    keep_reconstructions: Annotated[
-        bool, typer.Option("--keep-reconstructions", help="Keep what the attacks drew and scored: patient data.")
-    ] = False,
     workers: Workers = CORES,
     quiet: Quiet = False,
 ) -> None:
-    """Measure what trained networks hide and segment, and attack them; print the report."""
-    from remnant.cohort.revisit import revisit_settings
-    from remnant.defenses.privacynet.networks import load_client
-    from remnant.studies.frame import Asked
-    from remnant.studies.kim2019.evaluate import evaluate, evaluation_preset
+    """Audit what is sent: attack it, measure what it costs. Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
+    from remnant.audit.config import config_of
+    from remnant.audit.protected import audit_protected
+    from remnant.cli.verdict import told
 
-    settings = with_options(evaluation_preset(preset), config, {}, {"seed": seed})
-    if simulate_revisits:
-        settings = settings.changed(revisits=revisit_settings(load_client(run).preparation))
     where = out or run.with_name(f"{run.resolve().name}-evaluation")
-    asked = Asked(where, resume, keep_reconstructions, False, workers, quiet, typed())
-    print(evaluate(run, data, settings, asked, second=second or (), cache=cache))
+    audit_protected(
+        run,
+        data,
+        config_of(config, scenario="codes", seed=seed),
+        where,
+        preset=preset.value,
+        second=second or (),
+        revisits=simulate_revisits,
+        cache=cache,
+        workers=workers,
+        command=typed(),
+        resume=resume,
+        quiet=quiet,
+    )
+    told(where, quiet=quiet)
 
 
 @protect.command("encode")

@@ -270,8 +270,11 @@ def _chance(area: float, error: float, fewest: int) -> float:
     """Two-sided p of this `area`, of its standard `error` and of as many patients as its rarer kind of pairs has."""
     if area in (0, 1):
         return min(1.0, 2 * 0.5**fewest)
-    if few(fewest, fewest) or not error > 0:
+    if few(fewest, fewest) or not math.isfinite(error):
         return math.nan
+    if error == 0:
+        # Scores that are all alike, or as alike in whoever is drawn.
+        return 1.0 if area == 0.5 else math.nan
     return float(2 * stats.t.sf(abs(area - 0.5) / error, fewest - 1))
 
 

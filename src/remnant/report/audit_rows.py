@@ -21,6 +21,7 @@ CONTROLS = {
     "recipe": "the same training",
     "fit": "fit of the members",
 }
+PLANTED = {"attributes": "planted attribute", "pair_scores": "scans as they are"}
 
 
 def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
@@ -166,8 +167,9 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
 
 def control_kind(control: Control) -> str:
     """ "planted members"."""
-    attribute = control.claim == "attributes" and control.kind == "planted"
-    return "planted attribute" if attribute else CONTROLS[control.kind]
+    return (
+        PLANTED.get(control.claim or "", CONTROLS["planted"]) if control.kind == "planted" else CONTROLS[control.kind]
+    )
 
 
 def control_name(control: Control) -> str:

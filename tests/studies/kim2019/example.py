@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from remnant.cohort.scans import Scans
 from remnant.measure.membership_inference import membership_test
+from remnant.measure.overlaps import Overlap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.verification import best_threshold
 from remnant.studies.kim2019.records import (
@@ -12,9 +14,7 @@ from remnant.studies.kim2019.records import (
     Fitted,
     Identity,
     Inversion,
-    Overlap,
     People,
-    Scans,
     Scores,
     Segmented,
     Timed,

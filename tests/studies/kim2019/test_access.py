@@ -7,11 +7,12 @@ from torch import nn
 
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.scans import Scans
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.access import access_of
 from remnant.studies.kim2019.kept import keep
-from remnant.studies.kim2019.records import STUDY, Scans, Views, in_levels
+from remnant.studies.kim2019.records import STUDY, Views, in_levels
 from remnant.targets.access import encode
 
 SEEDS = Seeds(0).child("access")

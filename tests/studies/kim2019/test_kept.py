@@ -7,8 +7,10 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
+from remnant.cohort.scans import Scans
+from remnant.measure.overlaps import Overlap
 from remnant.studies.kim2019.kept import all_kept, keep, kept, record_file
-from remnant.studies.kim2019.records import STUDY, Identity, Overlap, Scans, Scores, Segmented
+from remnant.studies.kim2019.records import STUDY, Identity, Scores, Segmented
 
 
 @pytest.fixture

@@ -1,13 +1,6 @@
 """Input that does not serve is told in one sentence, and nothing is left half-done."""
 
-import shutil
-from pathlib import Path
-
-import nibabel as nib
-import numpy as np
 import pytest
-
-from remnant.defenses.privacynet.networks import SEGMENTER
 
 SMOKE = ("--preset", "smoke", "--workers", 1, "--quiet")
 
@@ -69,37 +62,3 @@ def test_a_volume_smaller_than_a_patch(refuses, people, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text("[net]\npatch = 64\nheld_out = 0.5\n")
     refuses("smaller than the patches of 64", "study", "kim2019", *SMOKE, "--config", config, "--data", people)
-
-
-def test_networks_that_were_not_trained_together(refuses, trained, people):
-    run, other = trained("one", 0), trained("two", 1)
-    shutil.copy(other / "checkpoints" / SEGMENTER, run / "checkpoints" / SEGMENTER)
-    out = refuses("its segmenter was trained with the encoder", "protect", "evaluate", run, *SMOKE, "--data", people)
-    assert not out.exists()
-
-
-def test_a_run_that_does_not_say_whom_it_was_trained_on(refuses, trained, people):
-    run = trained("purged")
-    (run / "private" / "patients.json").unlink()
-    out = refuses("does not say whom", "protect", "evaluate", run, *SMOKE, "--data", people)
-    assert not out.exists()
-
-
-def test_nobody_unseen(refuses, trained, altered):
-    data = altered(lambda row: row if row["subject_id"] in ("zq0hk", "zq1hk") else None)
-    out = refuses("has 0 patients to test on", "protect", "evaluate", trained("all"), *SMOKE, "--data", data)
-    assert not out.exists()
-
-
-def test_another_contrast_is_told_and_not_segmented(refuses, trained, altered):
-    data = altered(lambda row: row)
-    inverted(data / "files" / "zq3hk_1.nii.gz")
-    out = refuses("zq3hk_1.nii.gz does not look like", "protect", "evaluate", trained("t1"), *SMOKE, "--data", data)
-    assert not any((out / "private" / "scans").glob("*"))
-
-
-def inverted(path: Path) -> None:
-    """The scan in another contrast: dark where it was bright."""
-    image = nib.load(path)
-    data = np.asanyarray(image.dataobj).astype(np.float32)
-    nib.save(nib.Nifti1Image(np.where(data > 0, data.max() + 1 - data, 0).astype(np.float32), image.affine), path)

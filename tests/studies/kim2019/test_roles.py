@@ -10,9 +10,11 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.grid import Grid
 from remnant.cohort.revisit import RevisitSettings
+from remnant.cohort.scans import Scans, first_visits, names_of, pairs_of
+from remnant.cohort.visits import check_roles, with_revisits
 from remnant.studies.kim2019 import preset
-from remnant.studies.kim2019.records import STUDY, Scans
-from remnant.studies.kim2019.roles import check_roles, deal, first_visits, names_of, pairs_of, with_revisits
+from remnant.studies.kim2019.records import STUDY
+from remnant.studies.kim2019.roles import deal
 
 SMOKE = preset("smoke")
 SIMULATED = SMOKE.changed(net=SMOKE.net.changed(revisits=RevisitSettings()))

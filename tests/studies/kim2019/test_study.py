@@ -1,4 +1,4 @@
-"""The whole study, small: what it writes, what it leaves, and that a given Privacy-Net is measured by the same cells."""
+"""The whole study, small: what it writes, and what it leaves."""
 
 import shutil
 from dataclasses import replace
@@ -9,7 +9,6 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.studies.frame import Asked
 from remnant.studies.kim2019 import preset, run_study
-from remnant.studies.kim2019.evaluate import evaluate, evaluation_preset
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.querying import queried
 from remnant.studies.kim2019.variants import VARIANTS
@@ -97,20 +96,3 @@ def test_variants_may_be_added_to_a_finished_study(tmp_path):
     assert (out / "checkpoints" / "raw" / "segmenter.safetensors").stat().st_mtime_ns == trained
     assert {row["variant"] for row in both.tables["identity"]} == {"raw", "deformation"}
     assert [row for row in both.tables["segmentation"] if row["variant"] == "raw"] == first.tables["segmentation"]
-
-
-@pytest.mark.slow
-def test_given_networks_are_attacked_beside_raw_scans(tmp_path, trained, people):
-    out = tmp_path / "evaluation"
-    evaluate(
-        trained("given"), people, evaluation_preset("smoke"), Asked(out, quiet=True, command="x"), cache=tmp_path / "c"
-    )
-    results = Results.read(out / "results.json")
-    assert {(row["variant"], row["view"]) for row in results.tables["identity"]} == {
-        ("raw", "code"),
-        ("published-1", "code"),
-        ("published-1", "labels"),
-    }
-    assert {row["variant"] for row in results.tables["segmentation"]} == {"published-1"}
-    assert list(results.checkpoints) == ["encoder.safetensors", "segmenter.safetensors"]
-    assert not list((out / "private").rglob("*.npz"))

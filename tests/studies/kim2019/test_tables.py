@@ -9,6 +9,7 @@ from tests.studies.kim2019.example import identity, inversion, overlap, people, 
 from remnant.base.results import matching
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
+from remnant.measure.overlaps import Overlap, per_class
 from remnant.measure.verification import verification
 from remnant.studies import published
 from remnant.studies.kim2019 import identity_tables
@@ -16,9 +17,9 @@ from remnant.studies.kim2019.described import COLUMNS, described
 from remnant.studies.kim2019.difference_tables import difference_rows
 from remnant.studies.kim2019.identity_tables import identity_rows, primary_kind, verified
 from remnant.studies.kim2019.inversion_tables import inversion_rows, searched
-from remnant.studies.kim2019.overlap_tables import per_class, robustness_rows
+from remnant.studies.kim2019.overlap_tables import robustness_rows
 from remnant.studies.kim2019.people_tables import people_rows
-from remnant.studies.kim2019.records import QUERIED, Overlap, Segmented
+from remnant.studies.kim2019.records import QUERIED, Segmented
 from remnant.studies.kim2019.summary_tables import strength_columns, trade_off_rows
 from remnant.studies.kim2019.tables import NAMES, make_tables
 from remnant.studies.kim2019.variants import VARIANTS

@@ -1,4 +1,4 @@
-"""One defence by itself, as `remnant protect evaluate` judges it: no raw scans to prove an adversary on."""
+"""One defence by itself: no raw scans to prove an adversary on."""
 
 from tests.report.example import example_results
 from tests.studies.kim2019.example import PERSON, scans, study

@@ -66,9 +66,12 @@ class View:
 
         `seeds`: those that the codes were made with.
         """
+        return self.straight(logits, seeds).argmax(1).to(torch.uint8)
+
+    def straight(self, logits: Tensor, seeds: Seeds) -> Tensor:
+        """The server's `logits` (n, classes, x, y, z) as they lie on the scans themselves, bent back by the same `seeds`."""
         pairs = zip(logits, self._secrets(logits.shape, seeds), strict=True)
-        maps = (each if secret is None else unwarp_maps(each, secret) for each, secret in pairs)
-        return torch.stack([each.argmax(0).to(torch.uint8) for each in maps])
+        return torch.stack([each if secret is None else unwarp_maps(each, secret) for each, secret in pairs])
 
     def moved(self, labels: Tensor, seeds: Seeds) -> Tensor:
         """Label maps (n, x, y, z) of scans as they lie on the codes that were made with these `seeds`: uint8 (n, x, y, z)."""

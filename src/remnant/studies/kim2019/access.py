@@ -8,11 +8,11 @@ from torch import Tensor
 
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.scans import Scans, tensor
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.kept import kept
-from remnant.studies.kim2019.records import RAW, STUDY, Scans, Views
+from remnant.studies.kim2019.records import RAW, STUDY, Views
 from remnant.studies.kim2019.records import View as Seen
-from remnant.studies.kim2019.roles import tensor
 from remnant.targets.access import Codes
 
 

@@ -12,6 +12,7 @@ from remnant.attacks.redraw import train_redrawer
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
+from remnant.cohort.scans import KINDS, Scans, first_visits, names_of, pairs_of, tensor
 from remnant.defenses.privacynet.networks import load_discriminator
 from remnant.defenses.privacynet.view import View
 from remnant.engine.loop import epoch_log
@@ -20,9 +21,8 @@ from remnant.measure.images import union_box
 from remnant.measure.similarity import MATRICES
 from remnant.studies.kim2019.access import access_of
 from remnant.studies.kim2019.kept import keep, kept
-from remnant.studies.kim2019.records import KINDS, STUDY, Identity, Inversion, Scans, Scores
+from remnant.studies.kim2019.records import STUDY, Identity, Inversion, Scores
 from remnant.studies.kim2019.records import View as Seen
-from remnant.studies.kim2019.roles import first_visits, names_of, pairs_of, tensor
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name
 

@@ -7,23 +7,14 @@ from remnant.base.config import Settings
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.scans import Scans
 from remnant.studies.frame import Cells, provenance_of, training_rows
 from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.findings import conclusion
 from remnant.studies.kim2019.kept import all_kept, kept
 from remnant.studies.kim2019.membership import BLIND
-from remnant.studies.kim2019.records import (
-    STUDY,
-    Fitted,
-    Identity,
-    Inversion,
-    People,
-    Scans,
-    Segmented,
-    Timed,
-    Transferred,
-)
+from remnant.studies.kim2019.records import STUDY, Fitted, Identity, Inversion, People, Segmented, Timed, Transferred
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import TRAIN, pretraining
 from remnant.studies.kim2019.variants import Recipe, Variant

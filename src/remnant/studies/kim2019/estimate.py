@@ -11,6 +11,8 @@ from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
+from remnant.cohort.scans import Scans
+from remnant.cohort.spoilt import CONDITIONS
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.engine.cells import Cell, unfinished
@@ -24,8 +26,7 @@ from remnant.studies.kim2019.attacking import IDENTITY, INVERSION
 from remnant.studies.kim2019.membership import BLIND
 from remnant.studies.kim2019.querying import AVERAGED, QUERIES
 from remnant.studies.kim2019.reading import PEOPLE
-from remnant.studies.kim2019.records import VIEWS, Scans
-from remnant.studies.kim2019.robustness import CONDITIONS
+from remnant.studies.kim2019.records import VIEWS
 from remnant.studies.kim2019.seeing import SEE
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import PRETRAIN, TRAIN

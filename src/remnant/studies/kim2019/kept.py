@@ -5,17 +5,8 @@ from typing import TypeVar
 
 from remnant.base import store
 from remnant.base.run import Run
-from remnant.studies.kim2019.records import (
-    Fitted,
-    Identity,
-    Inversion,
-    People,
-    Scans,
-    Segmented,
-    Timed,
-    Transferred,
-    Views,
-)
+from remnant.cohort.scans import Scans
+from remnant.studies.kim2019.records import Fitted, Identity, Inversion, People, Segmented, Timed, Transferred, Views
 
 Record = TypeVar("Record")
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from remnant.base.results import Row, Value, matching
 from remnant.base.texts import counted
+from remnant.measure.overlaps import OVERALL
 from remnant.report.words import label, number
 from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
-from remnant.studies.kim2019.overlap_tables import OVERALL
 from remnant.studies.kim2019.records import QUERIED, RAW
 from remnant.studies.kim2019.summary_tables import Tables, says_anything
 

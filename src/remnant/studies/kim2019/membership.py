@@ -11,11 +11,12 @@ from remnant.attacks.membership.threshold import by_patient
 from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.scans import Scans
 from remnant.measure.blind import blind_test
 from remnant.measure.membership_inference import MembershipTest, membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.studies.kim2019.kept import kept
-from remnant.studies.kim2019.records import STUDY, Fitted, Scans
+from remnant.studies.kim2019.records import STUDY, Fitted
 from remnant.studies.membership import stored
 from remnant.studies.membership_tables import ByOutput, membership_tables
 

@@ -1,8 +1,8 @@
 """The report's chapters on what the segmentation is worth, what it costs in time, and how the networks were trained."""
 
 from remnant.base.results import FigureView, Section, TableView
+from remnant.measure.overlaps import OVERALL
 from remnant.report.words import label
-from remnant.studies.kim2019.overlap_tables import OVERALL
 from remnant.studies.kim2019.summary_tables import Tables
 
 

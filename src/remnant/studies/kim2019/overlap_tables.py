@@ -1,22 +1,20 @@
 """Rows on what the segmentation is still worth: on the test patients, on a second cohort, and on disturbed scans."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.intervals import bootstrap_mean, paired_difference
+from remnant.measure.overlaps import CLEAN, OVERALL, PerPatient, first_scans, per_class
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.described import COLUMNS, control_of
-from remnant.studies.kim2019.records import CLEAN, Overlap, Segmented, Transferred
+from remnant.studies.kim2019.records import Segmented, Transferred
 
-OVERALL = "overall"
 OF_PAPER = ("published-1", "kim2019-1")  # of the lambda whose robustness the paper measured
 RESAMPLES = 2000  # of the interval of each Dice: there are hundreds
-
-PerPatient = dict[str, float]
 
 
 def segmentation_rows(segmented: Sequence[Segmented], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
@@ -60,7 +58,7 @@ def robustness_rows(segmented: Sequence[Segmented], described: Mapping[str, Row]
     """Dice by variant, condition and class of the scans that were spoilt, as they are before; `loss`: what it costs overall."""
     for each in segmented:
         spoilt = {patient for name, overlap in each.conditions.items() if name != CLEAN for patient in overlap.patients}
-        clean = per_class(_first_scans(each.conditions[CLEAN], spoilt))
+        clean = per_class(first_scans(each.conditions[CLEAN], spoilt))
         for condition, overlap in each.conditions.items() if spoilt else ():
             paper = (
                 published.KIM2019_ROBUSTNESS | {CLEAN: published.KIM2019_DICE[each.variant]}
@@ -96,27 +94,6 @@ def by_class(rows: Sequence[Row]) -> list[Row]:
             own |= {"n": row["n"], "overall_low": row["dice_low"], "overall_high": row["dice_high"]}
             own |= {name: row[name] for name in ("loss", "loss_low", "loss_high", "loss_p") if name in row}
     return list(wide.values())
-
-
-def per_class(overlap: Overlap) -> dict[str, PerPatient]:
-    """Each patient's Dice by class and overall, the mean of his scans; a patient without a class is not in it."""
-    whose = np.array(overlap.patients)
-    columns = {name: overlap.dice[:, i] for i, name in enumerate(overlap.classes) if i > 0} | {OVERALL: overlap.overall}
-    return {
-        name: {
-            patient: float(own.mean())
-            for patient in dict.fromkeys(overlap.patients)
-            if len(own := values[(whose == patient) & np.isfinite(values)])
-        }
-        for name, values in columns.items()
-    }
-
-
-def _first_scans(overlap: Overlap, patients: Collection[str]) -> Overlap:
-    """The first scan of each of these patients."""
-    first = [overlap.patients.index(patient) for patient in dict.fromkeys(overlap.patients) if patient in patients]
-    whose = tuple(overlap.patients[i] for i in first)
-    return Overlap(whose, overlap.dice[first], overlap.overall[first], overlap.classes)
 
 
 def _dice(values: PerPatient, seeds: Seeds) -> Row:

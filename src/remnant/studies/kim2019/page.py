@@ -5,6 +5,7 @@ from typing import Any
 
 from remnant.base.results import Row, Section
 from remnant.base.texts import counted
+from remnant.cohort.scans import Scans
 from remnant.measure.verification import CONTROL
 from remnant.report.words import label
 from remnant.studies.kim2019.described import is_control
@@ -12,7 +13,7 @@ from remnant.studies.kim2019.findings import exposed, findings, headline, highli
 from remnant.studies.kim2019.identity_sections import every_adversary, identity_sections
 from remnant.studies.kim2019.identity_tables import primary_kind
 from remnant.studies.kim2019.overlap_sections import overlap_sections
-from remnant.studies.kim2019.records import QUERIED, Scans
+from remnant.studies.kim2019.records import QUERIED
 from remnant.studies.kim2019.summary_tables import Tables
 from remnant.studies.kim2019.variants import Variant
 from remnant.studies.membership import membership_summary, strongest_first

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from remnant.base.run import Run
+from remnant.cohort.scans import Scans
 from remnant.engine.cells import Cell
 from remnant.studies.kim2019.attacking import IDENTITY, INVERSION, identity_cell, inversion_cell
 from remnant.studies.kim2019.membership import BLIND, blind_cell
 from remnant.studies.kim2019.querying import AVERAGED, REGISTERED_MEAN, averaged_cell, registered_cell
 from remnant.studies.kim2019.reading import PEOPLE, people_cell, people_known
-from remnant.studies.kim2019.records import RAW, VIEWS, Scans
+from remnant.studies.kim2019.records import RAW, VIEWS
 from remnant.studies.kim2019.seeing import SEE, see_cell
 from remnant.studies.kim2019.settings import AttackSettings, StudySettings
 from remnant.studies.kim2019.training import TRAIN, cell_name, folder_of, pretrain_cell, pretraining, train_cell

@@ -15,13 +15,13 @@ from remnant.attacks.queries import averaged, groupwise_means, looks, pairs_of_l
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
+from remnant.cohort.scans import Role, Scans, names_of, pairs_of, tensor
 from remnant.defenses.privacynet.networks import load_discriminator
 from remnant.defenses.privacynet.view import View
 from remnant.engine.loop import epoch_log
 from remnant.measure.verification import best_threshold
 from remnant.studies.kim2019.kept import keep, kept
-from remnant.studies.kim2019.records import QUERIED, STUDY, Identity, Role, Scans, Scores
-from remnant.studies.kim2019.roles import names_of, pairs_of, tensor
+from remnant.studies.kim2019.records import QUERIED, STUDY, Identity, Scores
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name
 from remnant.targets.access import Codes

@@ -8,12 +8,12 @@ import numpy as np
 from remnant.attacks.people import read_people, train_people
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.scans import Scans, tensor
 from remnant.defenses.privacynet.view import View
 from remnant.engine.loop import epoch_log
 from remnant.studies.kim2019.access import access_of
 from remnant.studies.kim2019.kept import keep, kept
-from remnant.studies.kim2019.records import STUDY, VIEWS, People, Scans
-from remnant.studies.kim2019.roles import tensor
+from remnant.studies.kim2019.records import STUDY, VIEWS, People
 from remnant.studies.kim2019.settings import AttackSettings
 from remnant.studies.kim2019.training import cell_name
 

@@ -10,60 +10,18 @@ from typing import Literal
 
 import numpy as np
 
-from remnant.cohort.grid import Grid
+from remnant.measure.overlaps import Overlap
 
-Role = Literal["training", "test"]
 View = Literal["code", "labels"]
 VIEWS: tuple[View, ...] = ("code", "labels")
 # Further views of an `Identity`: one patient sent many times, its pairs' scores averaged, or its codes registered and averaged.
 QUERIED = ("code_scores_averaged", "code_registered_mean")
-# How real revisits and simulated ones are called in every table of identity.
-KINDS = ("real", "simulated")
-CLEAN = "clean"
 # The variant that sends the scan itself: the control of all others.
 RAW = "raw"
 # The cohort that networks are trained and attacked on.
 STUDY = "study"
 # Half precision takes as much room, but its steps near 1 are as large as what some codes differ in between people.
 LEVELS = 65535
-
-
-@dataclass(frozen=True)
-class Scans:
-    """All scans of a cohort on one grid, n of them; `name` is `STUDY` or that of a second cohort.
-
-    `images` float32 (n, 1, x, y, z) in [0, 1]; `labels` uint8 (n, x, y, z), indices into `classes` (0 the background);
-    `patients` (n,); `visits` int64 (n,), counted from 1; `roles` (n,) of `Role`; `ages` float64 (n,) in years, NaN where
-    unknown; `sexes` (n,) "F", "M", or "" where unknown; `kinds` (n,) of `KINDS`: a scan of an own session, or a simulated visit;
-    `spacing_mm` of the grid.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    patients: tuple[str, ...]
-    visits: np.ndarray
-    roles: tuple[str, ...]
-    ages: np.ndarray
-    sexes: tuple[str, ...]
-    classes: tuple[str, ...]
-    kinds: tuple[str, ...]
-    spacing_mm: float
-
-    @property
-    def grid(self) -> Grid:
-        """What they lie on."""
-        x, y, z = self.images.shape[2:]
-        return Grid((x, y, z), self.spacing_mm)
-
-    @property
-    def kind(self) -> str:
-        """What the study rests on: simulated visits where there are any."""
-        return "simulated" if "simulated" in self.kinds else "real"
-
-    def where(self, role: Role, kind: str | None = None) -> np.ndarray:
-        """Indices int64 of the scans of a role, of the study's own kind or of the given one."""
-        return np.flatnonzero((np.array(self.roles) == role) & (np.array(self.kinds) == (kind or self.kind)))
 
 
 @dataclass(frozen=True)
@@ -149,21 +107,9 @@ class Inversion:
 
 
 @dataclass(frozen=True)
-class Overlap:
-    """Dice of k test scans under one condition: `dice` float64 (k, classes), column 0 the background, NaN where neither map has
-    the class; `overall` float64 (k,), weighted by region size; `patients` (k,); `classes` by name.
-    """
-
-    patients: tuple[str, ...]
-    dice: np.ndarray
-    overall: np.ndarray
-    classes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Segmented:
     """How well one variant's maps fit, after the client undid its secret, by condition: `CLEAN` and keys of
-    `robustness.CONDITIONS` ("noise_15", "noise_10", "noise_5", "low_resolution").
+    `cohort.spoilt.CONDITIONS` ("noise_15", "noise_10", "noise_5", "low_resolution").
     """
 
     variant: str

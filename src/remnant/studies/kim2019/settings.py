@@ -4,10 +4,7 @@ from typing import Literal, Self
 
 import pydantic
 
-from remnant.attacks.adversaries import AdversarySettings
-from remnant.attacks.people import PeopleSettings
-from remnant.attacks.queries import QuerySettings
-from remnant.attacks.redraw import RedrawSettings
+from remnant.attacks.code_attacks import CodeAttacks, code_attacks
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
@@ -15,28 +12,18 @@ from remnant.studies.kim2019.recipe import RecipeSettings
 from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
 
 
-class AttackSettings(Settings):
+class AttackSettings(CodeAttacks):
     """Who attacks what the server sees, and on how much of it is measured.
 
-    `adversaries` tell pairs apart, `redraw` is the inversion decoder, `people` reads age and sex. `looks`: how many codes of each
-    of its own scans an attacker learns from where the client draws a secret for each. `negatives`: pairs of two patients for
-    each pair of one, all where there are fewer. `displaced`: test patients whose redrawn scans are registered to
-    each other's originals. `degraded`: test patients on whose first scan robustness is measured. `retraining`: of the segmenter
-    on codes of a second cohort, `retraining_batch` patches a step. `queries`: how often each scan of `queried` patients of either
-    role is sent, where the client keeps a secret.
+    `displaced`: test patients whose redrawn scans are registered to each other's originals. `degraded`: test patients on whose
+    first scan robustness is measured. `retraining`: of the segmenter on codes of a second cohort, `retraining_batch` patches a
+    step.
     """
 
-    adversaries: AdversarySettings = AdversarySettings()
-    redraw: RedrawSettings = RedrawSettings()
-    people: PeopleSettings = PeopleSettings()
-    looks: int = pydantic.Field(default=3, ge=1)
-    negatives: int = pydantic.Field(default=10, ge=1)
     displaced: int = pydantic.Field(default=6, ge=0)
     degraded: int = pydantic.Field(default=20, ge=1)
     retraining: Schedule = Schedule(steps=300, learning_rate=1e-3)
     retraining_batch: int = pydantic.Field(default=4, ge=1)
-    queries: QuerySettings = QuerySettings()
-    queried: int = pydantic.Field(default=12, ge=2)
 
 
 class StudySettings(Settings):
@@ -79,7 +66,8 @@ class StudySettings(Settings):
 
 
 def preset(name: str) -> StudySettings:
-    """The settings of a preset, a file in `presets`, by which Privacy-Net's own preset of the name is changed; raise
-    `RemnantError` for one that there is not."""
+    """The settings of a preset, a file in `presets`, by which Privacy-Net's own preset of the name and that of the attacks on
+    codes are changed; raise `RemnantError` for one that there is not."""
     path = preset_file(__file__, name)
-    return StudySettings.checked(preset=name, net=privacynet_preset(name)).with_toml(path)
+    attack = AttackSettings(**dict(code_attacks(name)))
+    return StudySettings.checked(preset=name, net=privacynet_preset(name), attack=attack).with_toml(path)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from remnant.base.results import Row, Value, matching
+from remnant.measure.overlaps import OVERALL
 from remnant.studies import published
 from remnant.studies.kim2019.described import COLUMNS, is_control
 from remnant.studies.kim2019.difference_tables import STRONGEST
 from remnant.studies.kim2019.identity_tables import FRESH, primary_kind
-from remnant.studies.kim2019.overlap_tables import OVERALL
 from remnant.studies.kim2019.records import QUERIED, RAW
 
 # The first yardstick: the paper's adversaries at most so accurate, with an overall Dice at most so much below that of raw scans.

@@ -11,6 +11,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import private_folder
 from remnant.cohort.images import Images
+from remnant.cohort.scans import Scans
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
@@ -18,7 +19,7 @@ from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
 from remnant.studies.kim2019.kept import kept
-from remnant.studies.kim2019.records import STUDY, Scans
+from remnant.studies.kim2019.records import STUDY
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from remnant.studies.kim2019.robustness import CONDITIONS, low_resolution, rician
+from remnant.cohort.spoilt import CONDITIONS, low_resolution, rician
 
 
 def head() -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,156 @@
+"""The cells of attacks on codes: each view of what is sent is attacked, and the scans themselves, which must be told apart."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from remnant.attacks.attack import Attack, Attributes, Reconstructions
+from remnant.attacks.attributes import READ
+from remnant.attacks.verification import VerificationSettings, first_two
+from remnant.audit.attribute_rows import exchanged_reading, planted_reading, truth_of
+from remnant.audit.cells import sides, work_of
+from remnant.audit.identified import controls_of
+from remnant.audit.kept import keep_attributes, keep_pairs, keep_reconstructions
+from remnant.audit.material import Material
+from remnant.audit.pair_rows import pair_controls
+from remnant.audit.pairs import AskedPairs, Paired, asked_pairs
+from remnant.audit.reading import exchanged_details
+from remnant.audit.sent import Sent, raw_codes
+from remnant.base.config import Settings
+from remnant.base.findings import Control
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.targets.seen_codes import SeenCodes
+
+REAL = "real visits"
+DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
+
+
+def cell_of(attack: Attack) -> Callable[..., dict[str, Any]]:
+    """The cell of an attack on codes, by what it claims."""
+    return {"pair_scores": pair_cell, "reconstructions": inversion_cell, "attributes": people_cell}[attack.claim]
+
+
+def pair_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+    """Ask about pairs of codes, of their segmentations, of codes sent many times where a secret is drawn, and of raw scans."""
+    sent, (own, others) = _sent(material), sides(material, attack)
+    settings, work = settings_of(material, attack), work_of(run, attack, seed)
+    budget = settings if isinstance(settings, VerificationSettings) else VerificationSettings()
+    seeds = Seeds(seed).child("audit", "pairs")
+    everybody, asked = _of_all_visits(sent, others, budget.negatives, seeds)
+
+    def scored(access: SeenCodes, asked: AskedPairs) -> list[Paired]:
+        return asked.told(attack.run(_unnamed(access), own, settings, work))
+
+    found = [
+        paired for seen in ("code", "labels") for paired in scored(sent.seen(seen, everybody, asked.places), asked)
+    ]
+    if sent.view.secret:
+        some = others.take(first_two(others.patients, budget.queried))
+        few = asked_pairs(some.patients, budget.negatives, seeds.child("queried"))
+        found += scored(sent.repeated(some, budget.queries.queries, few.places), few)
+    raw = scored(sent.raw(everybody, asked.places), asked)
+    keep_pairs(run, attack.name, [*found, *raw])
+    controls = pair_controls(attack.name, found, raw, seeds.child("controls"))
+    return {"views": list(dict.fromkeys(one.view for one in found)), **_told(controls)}
+
+
+def inversion_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+    """Reconstruct scans from codes and from their segmentations, and from the scans themselves, which are surely enough."""
+    sent, (own, others) = _sent(material), sides(material, attack)
+    settings, work = settings_of(material, attack), work_of(run, attack, seed)
+
+    def drawn(access: SeenCodes) -> list[Reconstructions]:
+        return list(attack.run(access, own, settings, work))
+
+    claims = [claim for seen in ("code", "labels") for claim in drawn(sent.seen(seen, others))]
+    keep_reconstructions(run, attack.name, claims)
+    draw = Seeds(seed).child("audit", "exchanged").numpy()
+    easy = drawn(sent.raw(others))[0]
+    controls = controls_of(attack.name, claims[0], easy, others, draw, sure="Scans that are sent as they are")
+    return {"views": [claim.view for claim in claims], **_told(controls)}
+
+
+def people_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+    """Read age and sex off codes and off their segmentations.
+
+    As controls who learned the exchanged attributes of others must read nothing, and exchanged ones that darken a half of the
+    head of the scans themselves must be read.
+    """
+    sent, (own, others) = _sent(material), sides(material, attack)
+    settings, work = settings_of(material, attack), work_of(run, attack, seed)
+    seeds = Seeds(seed).child("audit", "attributes")
+
+    def read(access: SeenCodes, own: Images) -> list[Attributes]:
+        return list(attack.run(access, own, settings, work))
+
+    claims = [claim for seen in ("code", "labels") for claim in read(sent.seen(seen, others), own)]
+    keep_attributes(run, attack.name, claims)
+    dealt = material.images
+    for attribute in READ:
+        dealt = exchanged_details(dealt, attribute, seeds.child("exchanged", attribute))
+    strangers = read(sent.seen("code", others), dealt.of(own.patients))[0]
+    dark = planted(dealt)
+    mine, theirs = dark.of(own.patients), dark.of(others.patients)
+    sure = read(raw_codes(torch.stack(theirs.images), theirs.patients, sent.view.spacing_mm), mine)[0]
+    controls = []
+    for attribute in READ:
+        told = truth_of(dealt, attribute)
+        if truth_of(material.images, attribute) and told:
+            controls += [
+                exchanged_reading(strangers, told, material.roles),
+                planted_reading(sure, told, material.roles, gap=False),
+            ]
+    return {"views": [claim.view for claim in claims], **_told(controls)}
+
+
+def planted(images: Images) -> Images:
+    """The scans with each attribute in them for all to see: the front of the head is dark in men, its top in whoever is older."""
+    scans = [image.clone() for image in images.images]
+    for attribute, axis in (("sex", 2), ("age", 3)):
+        truth = truth_of(images, attribute)
+        for scan, patient in zip(scans, images.patients, strict=True):
+            if truth and truth.classes.get(patient):
+                half = scan.shape[axis] // 2
+                scan.narrow(axis, half, scan.shape[axis] - half).mul_(DARKENED)
+    return replace(images, images=tuple(scans))
+
+
+def settings_of(material: Material, attack: Attack) -> Settings:
+    """As the preset says, or the attack's own."""
+    return _sent(material).settings.get(attack.name) or attack.settings()
+
+
+def _of_all_visits(sent: Sent, others: Images, negatives: int, seeds: Seeds) -> tuple[Images, AskedPairs]:
+    """Those who are attacked, with the scans of their real visits behind simulated ones, and the pairs within either kind."""
+    asked = asked_pairs(others.patients, negatives, seeds.child("test"))
+    if sent.real is None:
+        return others, asked
+    real = asked_pairs(sent.real.patients, negatives, seeds.child("real"), where=REAL)
+    return joined([others, sent.real]), asked.beside(real, len(others))
+
+
+def joined(several: Sequence[Images]) -> Images:
+    """Scans one after another, without labels and details."""
+    return Images(
+        tuple(image for images in several for image in images.images),
+        None,
+        tuple(patient for images in several for patient in images.patients),
+    )
+
+
+def _unnamed(access: SeenCodes) -> SeenCodes:
+    # Whoever knew whose codes are would know the answer.
+    return replace(access, patients=tuple(f"code {i}" for i in range(len(access.patients))))
+
+
+def _sent(material: Material) -> Sent:
+    assert material.sent
+    return material.sent
+
+
+def _told(controls: Sequence[Control]) -> dict[str, Any]:
+    return {"controls": [control.model_dump(mode="json") for control in controls]}

@@ -1,0 +1,211 @@
+"""`remnant protect evaluate`: the audit of a Privacy-Net that Remnant trained, by what its client sends."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from remnant.attacks.code_attacks import Preset, code_attacks
+from remnant.audit.conduct import conduct
+from remnant.audit.config import AuditConfig
+from remnant.audit.material import Material
+from remnant.audit.results import Clock
+from remnant.audit.sent import Sent, Served
+from remnant.audit.worth import WORTH
+from remnant.base.errors import RemnantError
+from remnant.base.files import read_json
+from remnant.base.findings import AuditResults
+from remnant.base.progress import say
+from remnant.base.provenance import sha256
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.case import Cohort, Prepared
+from remnant.cohort.images import Images
+from remnant.cohort.notes import phantom_notices
+from remnant.cohort.read import read_cohort
+from remnant.cohort.revisit import revisit_settings
+from remnant.cohort.scans import Role, Scans
+from remnant.cohort.template import Template
+from remnant.cohort.visits import check_cohort, check_roles, prepare_scans, second_cohorts, second_scans
+from remnant.defenses.privacynet.deploy import MARGIN
+from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, Client, load_client, load_discriminator
+from remnant.defenses.privacynet.settings import PrivacyNetSettings
+from remnant.defenses.privacynet.train import PATIENTS, patients_of
+from remnant.defenses.privacynet.train import STUDY as TRAINED
+from remnant.defenses.privacynet.view import View
+from remnant.engine.device import fabric
+from remnant.measure.correlation import ncc_matrix
+from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.targets.audited import Audited
+from remnant.targets.head import Head
+
+COHORT = "data"
+TOGETHER = 2  # whole scans that are answered together
+TRIED = "The preset smoke tries whether all attacks run, and is too short for any of them; ask for `--preset cpu`."
+
+
+def audit_protected(
+    trained: Path,
+    data: Path,
+    config: AuditConfig,
+    out: Path,
+    *,
+    preset: Preset = "cpu",
+    second: Sequence[Path] = (),
+    revisits: bool = False,
+    cache: Path | None = None,
+    workers: int = 1,
+    command: str = "",
+    resume: bool = False,
+    quiet: bool = False,
+) -> AuditResults:
+    """Audit the networks of a run of `remnant protect train`, and leave results.json in `out`.
+
+    `data`: a cohort with patients whom the networks were trained on, whom the attacker is taken to own, and others, who are
+    attacked; with `revisits` two visits of each are simulated. `second`: cohorts of another kind, on which Dice is measured.
+    `preset`: how much the attacks take.
+    Raises `RemnantError` for input that does not serve, before there is a run: for networks that were not trained together, for
+    a run that does not say whom it was trained on, for scans unlike those of the training, and as `Run.start` does.
+    """
+    clock = Clock()
+    _check_config(config)
+    Run.free(out, "audit", resume=resume)
+    fabric()
+    client, view = load_client(trained), View.load(trained)
+    training = _run_of(trained)
+    cohort, others = read_cohort(data), second_cohorts(second, COHORT)
+    for each in (cohort, *others.values()):
+        check_cohort(each)
+    roles = _roles(training, cohort)
+    check_roles(cohort, roles, simulated=revisits)
+    for note in (note for each in (cohort, *others.values()) for note in each.notes if not quiet):
+        say(note.text)
+    how = {"cache": cache, "workers": workers, "quiet": quiet}
+    seeds = Seeds(config.seed).child("scans")
+    preparation = client.preparation.changed(shape=client.grid.shape)
+    template = None if client.template is None else Template(client.template.numpy(), client.grid)
+    simulated = revisit_settings(client.preparation) if revisits else None
+
+    def check(prepared: Prepared) -> None:
+        _check_likeness(prepared, client)
+
+    scans, _ = prepare_scans(
+        COHORT, cohort, roles, preparation, simulated, seeds, template=template, check=check, **how
+    )
+    beside = {name: second_scans(name, other, preparation, template, seeds, **how) for name, other in others.items()}
+    material = _material(training, view, scans, beside, config, preset, [cohort, *others.values()])
+    given = {
+        "trained": dict(material.checkpoints),
+        "data": str(data.resolve()),
+        "second": [str(path.resolve()) for path in second],
+        "revisits": revisits,
+        "preset": preset,
+    }
+    return conduct(material, config, out, clock, given=given, command=command, resume=resume, quiet=quiet)
+
+
+def _check_config(config: AuditConfig) -> None:
+    if config.scenario != "codes":
+        raise RemnantError(
+            f"`protect evaluate` audits the scenario codes, and the configuration asks for {config.scenario}; leave it out there."
+        )
+    if config.minutes:
+        raise RemnantError(
+            "`protect evaluate` takes as long as its preset does, and the configuration sets minutes; leave them out there."
+        )
+
+
+def _run_of(trained: Path) -> Run:
+    """The run of training; raises `RemnantError` where it is none, or its patients are no longer known."""
+    run = Run.open(trained)
+    if read_json(run.path / "run.json").get("study") != TRAINED or not (run.private / PATIENTS).exists():
+        raise RemnantError(
+            f"{trained} does not say whom its networks were trained on, and without that nobody can be attacked as an unseen "
+            "patient; give a run of `remnant protect train` that was not purged."
+        )
+    return run
+
+
+def _roles(trained: Run, cohort: Cohort) -> dict[str, Role]:
+    training = set(patients_of(trained)["training"])
+    return {patient: "training" if patient in training else "test" for patient in cohort.patients}
+
+
+def _check_likeness(prepared: Prepared, client: Client) -> None:
+    """Raise `RemnantError` for a scan that is less like the template than any that the networks were trained on."""
+    if client.template is None:
+        return
+    found = ncc_matrix(prepared.images[:, 0], client.template.numpy()[None])[:, 0]
+    worst = int(found.argmin())
+    if found[worst] < client.likeness - MARGIN:
+        raise RemnantError(
+            f"{prepared.cases[worst].image} does not look like the scans that the networks were trained on (correlation with "
+            f"their mean {found[worst]:.2f}, theirs at least {client.likeness:.2f}); check its contrast and the orientation in "
+            "its header, or leave it out."
+        )
+
+
+def _material(
+    training: Run,
+    view: View,
+    scans: Scans,
+    second: Mapping[str, Scans],
+    config: AuditConfig,
+    preset: Preset,
+    cohorts: Sequence[Cohort],
+) -> Material:
+    """What the audit works on: both networks as one target, and what they send."""
+    net = PrivacyNetSettings.checked(**read_json(training.path / "config.json"))
+    images = images_of(scans, [*scans.where("training"), *scans.where("test")])
+    real = scans.where("test", "real") if scans.kind == "simulated" else np.array([], int)
+    sent = Sent(
+        view,
+        Seeds(config.seed).child("audit", "sent"),
+        images,
+        load_discriminator(training.path),
+        code_attacks(preset).by_name(),
+        # Pairs take two people.
+        images_of(scans, real) if len({scans.patients[i] for i in real}) > 1 else None,
+        scans.classes,
+        second,
+        WORTH[preset],
+    )
+    served = Served(sent).eval()
+    target = Audited(
+        served, Head("segmentation", "softmax", len(scans.classes), False), lambda batch: served(batch), batch=TOGETHER
+    )
+    roles = {"training": MEMBER, "test": NON_MEMBER}
+    said = {
+        "name": config.about.model or training.path.resolve().name,
+        "version": config.about.version or None,
+        "architecture": f"Privacy-Net, {net.method}",
+        "parameters": sum(weight.numel() for weight in served.parameters()),
+        # Of the encoder, by which a client knows whose codes are meant.
+        "sha256": sha256(training.checkpoints / ENCODER),
+        "adversary": net.adversary,
+        "lambda": net.lambda_,
+        "voxels_mm": view.spacing_mm,
+        "visits": scans.kind,
+    }
+    return Material(
+        target,
+        images,
+        {patient: roles[role] for patient, role in zip(scans.patients, scans.roles, strict=True)},
+        said,
+        tuple(phantom_notices(cohorts)),
+        {name: sha256(training.checkpoints / name) for name in (ENCODER, SEGMENTER)},
+        doubts=(TRIED,) if preset == "smoke" else (),
+        sent=sent,
+    )
+
+
+def images_of(scans: Scans, chosen: Sequence[int] | np.ndarray) -> Images:
+    """The chosen scans with their label maps, ages and sexes (1 for a man)."""
+    sexes = np.array([{"M": 1.0, "F": 0.0}.get(scans.sexes[i], np.nan) for i in chosen])
+    return Images(
+        tuple(torch.from_numpy(scans.images[i]) for i in chosen),
+        tuple(torch.from_numpy(scans.labels[i]).long() for i in chosen),
+        tuple(scans.patients[i] for i in chosen),
+        {"age": scans.ages[np.asarray(chosen, int)], "sex": sexes},
+    )

@@ -1,0 +1,79 @@
+"""Prepared scans of patients on several visits, all on one grid, and pairs of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from remnant.base.seeds import Seeds
+from remnant.cohort.grid import Grid
+from remnant.cohort.pairs import Pair, all_pairs
+
+Role = Literal["training", "test"]
+# How real revisits and simulated ones are called.
+KINDS = ("real", "simulated")
+
+
+@dataclass(frozen=True)
+class Scans:
+    """All scans of a cohort on one grid, n of them; `name`: what the cohort is called.
+
+    `images` float32 (n, 1, x, y, z) in [0, 1]; `labels` uint8 (n, x, y, z), indices into `classes` (0 the background);
+    `patients` (n,); `visits` int64 (n,), counted from 1; `roles` (n,) of `Role`; `ages` float64 (n,) in years, NaN where
+    unknown; `sexes` (n,) "F", "M", or "" where unknown; `kinds` (n,) of `KINDS`: a scan of an own session, or a simulated visit;
+    `spacing_mm` of the grid.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    patients: tuple[str, ...]
+    visits: np.ndarray
+    roles: tuple[str, ...]
+    ages: np.ndarray
+    sexes: tuple[str, ...]
+    classes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    spacing_mm: float
+
+    @property
+    def grid(self) -> Grid:
+        """What they lie on."""
+        x, y, z = self.images.shape[2:]
+        return Grid((x, y, z), self.spacing_mm)
+
+    @property
+    def kind(self) -> str:
+        """What the study rests on: simulated visits where there are any."""
+        return "simulated" if "simulated" in self.kinds else "real"
+
+    def where(self, role: Role, kind: str | None = None) -> np.ndarray:
+        """Indices int64 of the scans of a role, of the study's own kind or of the given one."""
+        return np.flatnonzero((np.array(self.roles) == role) & (np.array(self.kinds) == (kind or self.kind)))
+
+
+def pairs_of(scans: Scans, chosen: Sequence[int], negatives: int, seeds: Seeds) -> tuple[Pair, ...]:
+    """The pairs of the `chosen` scans by their places among these, the same for every variant and view."""
+    return all_pairs([scans.patients[i] for i in chosen], negatives, seeds=seeds)
+
+
+def names_of(scans: Scans, chosen: Sequence[int], pairs: Sequence[Pair]) -> np.ndarray:
+    """The patients (n, 2) of the two scans of each pair."""
+    return np.array([[scans.patients[chosen[place]] for place in (pair.anchor, pair.other)] for pair in pairs])
+
+
+def first_visits(scans: Scans, chosen: Sequence[int]) -> list[int]:
+    """Of the `chosen` scans the first of each patient, in their order."""
+    first: dict[str, int] = {}
+    for i in chosen:
+        known = first.setdefault(scans.patients[i], i)
+        if scans.visits[i] < scans.visits[known]:
+            first[scans.patients[i]] = i
+    return list(first.values())
+
+
+def tensor(scans: Scans, chosen: Sequence[int]) -> torch.Tensor:
+    """The chosen scans, float32 (n, 1, x, y, z)."""
+    return torch.from_numpy(scans.images[np.asarray(chosen)])

@@ -1,0 +1,176 @@
+"""A cohort's scans as they are attacked by pairs: who has several visits, prepared on one grid, visits simulated where asked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.seeds import Seeds
+from remnant.base.texts import counted, counted_of
+from remnant.cohort.align import align
+from remnant.cohort.cache import Announce, nobody
+from remnant.cohort.case import CLASSES, Case, Cohort, Prepared
+from remnant.cohort.grid import Grid
+from remnant.cohort.prepare import PreparationSettings, check_headers, prepare
+from remnant.cohort.read import read_cohort
+from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
+from remnant.cohort.scans import Role, Scans
+from remnant.cohort.template import Template, build_template
+from remnant.cohort.tissues import as_tissue3
+
+FEWEST = 2
+
+
+def check_roles(cohort: Cohort, roles: dict[str, Role], *, simulated: bool = False) -> None:
+    """Raise `RemnantError` unless either role has two patients, and one with several sessions unless these are `simulated`."""
+    for role, what in (("training", "to train on"), ("test", "to test on")):
+        own = [patient for patient in cohort.patients if roles[patient] == role]
+        several = sum(cohort.sessions[patient] > 1 for patient in own)
+        if len(own) < FEWEST or not (several or simulated):
+            raise RemnantError(
+                f"{cohort.root} has {counted(len(own), 'patient')} {what}, {several} of them with several sessions; telling "
+                f"patients apart needs at least {FEWEST} and somebody with two sessions. Add patients or sessions, or simulate "
+                "revisits by --simulate-revisits."
+            )
+
+
+def check_cohort(cohort: Cohort) -> None:
+    """Raise `RemnantError` for scans without labels and what else `check_headers` finds, naming how many lack labels."""
+    without = [case for case in cohort.cases if case.labels is None]
+    if without:
+        raise RemnantError(
+            f"{counted_of(len(without), len(cohort.cases), 'scan', 'has', 'have')} no label map in {cohort.root} "
+            f"({without[0].image} is the first); add them, or leave these scans out."
+        )
+    check_headers(cohort)
+
+
+def prepare_scans(
+    name: str,
+    cohort: Cohort,
+    roles: dict[str, Role],
+    preparation: PreparationSettings,
+    revisits: RevisitSettings | None,
+    seeds: Seeds,
+    *,
+    template: Template | None = None,
+    check: Callable[[Prepared], None] = lambda prepared: None,
+    called: Callable[[str], str] = str,
+    announce: Announce = nobody,
+    cache: Path | None,
+    workers: int,
+    quiet: bool,
+) -> tuple[Scans, Template | None]:
+    """The cohort's scans, aligned to `template` or to the mean of its training patients, which is returned with them.
+
+    `check` is asked before visits are simulated, where they are by `revisits`. `called`: what stands for a patient's name, such
+    as a pseudonym. `announce` is told the cache files before they are made.
+    """
+    heads = prepare(cohort, preparation, cache=cache, workers=workers, quiet=quiet, announce=announce)
+    if preparation.align and template is None:
+        own = [patient for patient, role in roles.items() if role == "training"]
+        template = build_template(heads.select(own), workers=workers, quiet=quiet, announce=announce)
+    prepared = align(heads, template, workers=workers, quiet=quiet, announce=announce)
+    check(prepared)
+    scans = scans_of(name, prepared, roles, heads.grid.spacing, called)
+    if revisits is not None:
+        scans = with_revisits(scans, heads.grid, revisits, seeds)
+    return scans, template
+
+
+def scans_of(
+    name: str, prepared: Prepared, roles: dict[str, Role], spacing_mm: float, called: Callable[[str], str] = str
+) -> Scans:
+    """A prepared cohort, by the order of sessions, whose names may hold a date, and by what patients are `called`."""
+    cases = prepared.cases
+    return Scans(
+        name,
+        prepared.images,
+        prepared.labels,
+        tuple(called(case.patient) for case in cases),
+        _visits(cases),
+        tuple(roles[case.patient] for case in cases),
+        np.array([np.nan if case.age is None else case.age for case in cases], float),
+        tuple(case.sex or "" for case in cases),
+        prepared.classes,
+        ("real",) * len(cases),
+        float(spacing_mm),
+    )
+
+
+def with_revisits(scans: Scans, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Scans:
+    """Two simulated visits of each patient's first scan, and the real scans of test patients who have several.
+
+    Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
+    """
+    chosen, visits, kinds, images, labels = [], [], [], [], []
+    for i in np.flatnonzero(scans.visits == 1):
+        for visit in (1, 2):
+            drawn = draw_revisit(grid, settings, seeds=seeds.child(int(i), visit))
+            image, classes = apply_revisit(scans.images[i, 0], scans.labels[i], grid, drawn)
+            images.append(image[None])
+            labels.append(classes)
+            chosen.append(int(i))
+            visits.append(visit)
+            kinds.append("simulated")
+    several = {patient for patient, visit in zip(scans.patients, scans.visits, strict=True) if visit > 1}
+    for i, (patient, role) in enumerate(zip(scans.patients, scans.roles, strict=True)):
+        if role == "test" and patient in several:
+            images.append(scans.images[i])
+            labels.append(scans.labels[i])
+            chosen.append(i)
+            visits.append(int(scans.visits[i]))
+            kinds.append("real")
+    return replace(
+        scans,
+        images=np.stack(images),
+        labels=np.stack(labels),
+        patients=tuple(scans.patients[i] for i in chosen),
+        visits=np.array(visits),
+        roles=tuple(scans.roles[i] for i in chosen),
+        ages=scans.ages[chosen],
+        sexes=tuple(scans.sexes[i] for i in chosen),
+        kinds=tuple(kinds),
+    )
+
+
+def second_scans(
+    name: str, cohort: Cohort, preparation: PreparationSettings, template: Template | None, seeds: Seeds, **how: Any
+) -> Scans:
+    """A cohort that no training saw, all of it to be tested on, in the classes of tissue3, as `prepare_scans` aligns it.
+
+    What reaches beyond the grid is left out: a neck that nobody else has would nearly double every volume. Raises
+    `RemnantError` where it is labelled in neither scheme of tissues.
+    """
+    roles: dict[str, Role] = dict.fromkeys(cohort.patients, "test")
+    seen = preparation.changed(scheme=scheme_of(cohort), cut=True)
+    scans, _ = prepare_scans(name, cohort, roles, seen, None, seeds, template=template, **how)
+    if seen.scheme == "tissue5":
+        scans = replace(scans, labels=as_tissue3(scans.labels), classes=CLASSES["tissue3"])
+    return scans
+
+
+def scheme_of(cohort: Cohort) -> str:
+    """In which tissues a second cohort is labelled; raises `RemnantError` where in neither scheme."""
+    return "tissue3" if "tissue3" in cohort.schemes else cohort.scheme("tissue5").name
+
+
+def second_cohorts(directories: Sequence[Path], beside: str) -> dict[str, Cohort]:
+    """Second cohorts by the names of their directories; raise `RemnantError` where two have the same, or that of the cohort
+    which they stand `beside`."""
+    names = [Path(path).resolve().name for path in directories]
+    if len({*names, beside}) <= len(names):
+        raise RemnantError(
+            f"Second cohorts are told apart by the names of their directories. Got {', '.join(names)} beside {beside}; rename "
+            "one."
+        )
+    return dict(zip(names, map(read_cohort, directories), strict=True))
+
+
+def _visits(cases: Sequence[Case]) -> np.ndarray:
+    ordered = sorted(case.order for case in cases)
+    first = {patient: place for place, (patient, *_) in reversed(list(enumerate(ordered)))}
+    return np.array([ordered.index(case.order) - first[case.patient] + 1 for case in cases])

@@ -1,0 +1,111 @@
+"""`remnant protect evaluate`: a run of `protect train` audited by what its client sends, and what is refused."""
+
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from remnant.base.findings import AuditResults
+from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER
+
+SMOKE = ("--preset", "smoke", "--workers", 1, "--quiet")
+
+
+@pytest.fixture
+def refuses(remnant, tmp_path):
+    """`refuses(sentence, *arguments)`: the command says so, with exit code 2; returns the run's directory."""
+
+    def check(sentence: str, *arguments: object):
+        out = tmp_path / "run"
+        code, error, printed = remnant(*arguments, "--out", out, "--cache", tmp_path / "cache")
+        assert code == 2 and printed == "", error
+        assert error[-1].startswith("remnant: ") and error[-1].endswith(".") and sentence in error[-1], error
+        assert not (out / "results.json").exists()
+        return out
+
+    return check
+
+
+def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_net, people, tmp_path):
+    net, out = trained_net("given"), tmp_path / "run"
+    asked = ("protect", "evaluate", net, *SMOKE, "--data", people, "--out", out, "--cache", tmp_path / "cache")
+    code, error, printed = remnant(*asked)
+    assert code == 3 and printed.strip() == str(out / "report.html"), error
+    results = AuditResults.read(out / "results.json")
+    assert results.scenario.name == "codes" and results.verdict.ruling == "cannot tell"
+    assert (results.cohort["members"], results.cohort["non_members"]) == (2, 2)
+    assert results.verdict.kept_open[0].startswith("The preset smoke tries whether all attacks run")
+    assert list(results.checkpoints) == [ENCODER, SEGMENTER] and results.model["sha256"] == results.checkpoints[ENCODER]
+    assert {one.name for one in results.scenario.attacks if one.run} == {
+        "output", "verification", "code_inversion", "linkage"
+    }  # fmt: skip
+    assert {row["adversary"] for row in results.tables["adversaries"]} > {"d_adv", "d_adv_patch", "d_new_all"}
+    # By the same arguments it goes on, and by others it does not.
+    assert remnant(*asked, "--resume")[0] == 3
+    code, error, _ = remnant(*asked, "--resume", "--seed", 1)
+    assert code == 2 and "seed" in error[-1]
+
+
+@pytest.mark.slow
+def test_second_cohorts_and_simulated_visits(remnant, trained_net, people, tmp_path):
+    other, out = tmp_path / "other", tmp_path / "run"
+    shutil.copytree(people, other)
+    asked = ("protect", "evaluate", trained_net("given"), *SMOKE, "--data", people, "--cache", tmp_path / "cache")
+    assert remnant(*asked, "--second", other, "--simulate-revisits", "--out", out)[0] == 3
+    results = AuditResults.read(out / "results.json")
+    assert {(row["cohort"], row["trained"]) for row in results.tables["transfer"]} == {
+        ("other", "as_trained"), ("other", "retrained")
+    }  # fmt: skip
+    assert {row["where"] for row in results.tables["adversaries"]} == {"", "real visits"}
+    assert {one.where for one in results.findings if one.claim == "pair_scores"} == {"", "real visits"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('scenario = "latents"', "audits the scenario codes, and the configuration asks for latents"),
+        ("minutes = 3", "sets minutes; leave them out"),
+        ("[appetite]\nidentification = 2", "identification"),
+    ],
+)
+def test_a_configuration_that_does_not_serve(refuses, trained_net, people, tmp_path, text, sentence):
+    config = tmp_path / "audit.toml"
+    config.write_text(text + "\n")
+    options = (*SMOKE, "--data", people, "--config", config)
+    assert not refuses(sentence, "protect", "evaluate", trained_net("given"), *options).exists()
+
+
+def test_networks_that_were_not_trained_together(refuses, trained_net, people):
+    run, other = trained_net("one", 0), trained_net("two", 1)
+    shutil.copy(other / "checkpoints" / SEGMENTER, run / "checkpoints" / SEGMENTER)
+    out = refuses("its segmenter was trained with the encoder", "protect", "evaluate", run, *SMOKE, "--data", people)
+    assert not out.exists()
+
+
+def test_a_run_that_does_not_say_whom_it_was_trained_on(refuses, trained_net, people):
+    run = trained_net("purged")
+    (run / "private" / "patients.json").unlink()
+    out = refuses("does not say whom", "protect", "evaluate", run, *SMOKE, "--data", people)
+    assert not out.exists()
+
+
+def test_nobody_unseen(refuses, trained_net, altered):
+    data = altered(lambda row: row if row["subject_id"] in ("zq0hk", "zq1hk") else None)
+    out = refuses("has 0 patients to test on", "protect", "evaluate", trained_net("all"), *SMOKE, "--data", data)
+    assert not out.exists()
+
+
+def test_another_contrast_is_told_and_not_segmented(refuses, trained_net, altered):
+    data = altered(lambda row: row)
+    inverted(data / "files" / "zq3hk_1.nii.gz")
+    out = refuses("zq3hk_1.nii.gz does not look like", "protect", "evaluate", trained_net("t1"), *SMOKE, "--data", data)
+    assert not out.exists()
+
+
+def inverted(path: Path) -> None:
+    """The scan in another contrast: dark where it was bright."""
+    image = nib.load(path)
+    data = np.asanyarray(image.dataobj).astype(np.float32)
+    nib.save(nib.Nifti1Image(np.where(data > 0, data.max() + 1 - data, 0).astype(np.float32), image.affine), path)
