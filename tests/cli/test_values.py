@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.cli import attack, options, phantom, protect, study, values
+from remnant.cli import attack, phantom, protect, study, values
 from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms
 from remnant.cohort.radiograph.prepare import RadiographSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
@@ -29,7 +29,7 @@ def words_of(annotation):
         (study.NETWORKS, Subbanna2021, "networks"),
         (study.EXPERIMENTS, Subbanna2021, "experiments"),
         (study.TARGETS, Lee2025, "targets"),
-        (options.METHODS, Lee2025, "methods"),
+        (study.METHODS, Lee2025, "methods"),
         (study.VARIANTS, Kim2019, "variants"),
         (protect.ADVERSARIES, PrivacyNetSettings, "adversary"),
         (protect.HIDES, PrivacyNetSettings, "method"),

@@ -20,7 +20,8 @@ from remnant.base.files import read_json, write_json
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX, Images
-from remnant.engine.device import as_batch
+from remnant.engine.cost import timed
+from remnant.engine.device import as_batch, place
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.anonymity import Errors
 from remnant.measure.demographics import AgeSkill, SexSkill, age_skill, sex_skill, usable
@@ -174,6 +175,14 @@ def train_demographics(
     fit(network, draw_epoch, steps, loss, settings.fit, report=report)
     model = DemographicModel(network, settings.input_range, mean, std, len(ages), ())
     return DemographicModel(network, settings.input_range, mean, std, len(ages), _predicted(model, validation))
+
+
+def training_seconds(settings: DemographicSettings, images: int) -> float:
+    """About how many seconds it takes here to train on so many `images`, by one step of it."""
+    taken = settings.input_range
+    network = place(build_classifier(NETWORK, channels=taken.channels, classes=2))
+    batch = as_batch(torch.rand(min(images, settings.batch), taken.channels, taken.size, taken.size))
+    return timed(lambda: network(batch).sum().backward()) * settings.fit.epochs * images / len(batch)
 
 
 def balanced_by_age(ages: np.ndarray, bin_years: float, seeds: Seeds) -> WeightedRandomSampler:

@@ -5,27 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from remnant.attacks.attack import Attack
 from remnant.attacks.demographics import (
-    NETWORK,
     OLDEST,
     DemographicSettings,
     Reader,
     load_demographics,
     save_demographics,
     train_demographics,
+    training_seconds,
 )
 from remnant.audit.material import Material
 from remnant.base.results import Row, Section, TableView, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX, Images
-from remnant.engine.cost import timed
-from remnant.engine.device import as_batch, place
 from remnant.measure.demographics import describe_usable
-from remnant.nets.classifiers import build_classifier
 
 READER = "reader"  # the cell, and its table
 WORDS = "a reader of age and sex for what attacks draw, which learns from the attacker's own people"
@@ -109,13 +105,10 @@ def kept_reader(run: Run, seed: int) -> Reader | None:
 
 
 def reader_seconds(material: Material) -> float:
-    """About how many seconds the reader's training takes here, by one step of it."""
+    """About how many seconds the reader's training takes here."""
     known = taught_by(material)
     assert known
-    count, input_range = len(_apart(known)[0]), SETTINGS.input_range
-    network = place(build_classifier(NETWORK, channels=input_range.channels, classes=2))
-    batch = as_batch(torch.rand(min(count, SETTINGS.batch), input_range.channels, input_range.size, input_range.size))
-    return timed(lambda: network(batch).sum().backward()) * SETTINGS.fit.epochs * count / len(batch)
+    return training_seconds(SETTINGS, len(_apart(known)[0]))
 
 
 def _skill_row(reader: Reader) -> Row:

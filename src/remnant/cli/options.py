@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from remnant.cli.values import existing, listed, within
+from remnant.cli.values import existing, listed
 
 if TYPE_CHECKING:
     from remnant.base.config import Settings
@@ -40,18 +40,6 @@ SimulateRevisits = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="The root of every random number.")]
-Population = Annotated[
-    Path | None,
-    typer.Option(
-        callback=existing("population"),
-        help="CSV with the columns age, sex, count: among whom people are counted; a round one by default.",
-    ),
-]
-Site = Annotated[
-    float | None, typer.Option(callback=within(1), help="How many people of the population the hospital draws from.")
-]
-# Attacks on a classifier's checkpoint.
-METHODS = ("prior", "pixels", "gmi", "joint", "published", "author", "per_class")
 CORES = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 

@@ -8,10 +8,8 @@ import typer
 
 from remnant.cli.options import (
     CORES,
-    METHODS,
     Cache,
     Config,
-    Population,
     Preset,
     PresetOrDemo,
     Quiet,
@@ -19,14 +17,25 @@ from remnant.cli.options import (
     Seed,
     ShowImages,
     SimulateRevisits,
-    Site,
     StudyWorkers,
     typed,
     with_options,
     workers_for,
 )
-from remnant.cli.values import among, existing
+from remnant.cli.values import among, existing, within
 
+Population = Annotated[
+    Path | None,
+    typer.Option(
+        callback=existing("population"),
+        help="CSV with the columns age, sex, count: among whom people are counted; a round one by default.",
+    ),
+]
+Site = Annotated[
+    float | None, typer.Option(callback=within(1), help="How many people of the population the hospital draws from.")
+]
+# Attacks on a classifier's checkpoint.
+METHODS = ("prior", "pixels", "gmi", "joint", "published", "author", "per_class")
 NETWORKS = ("unet", "segnet")
 EXPERIMENTS = ("published", "default", "linear", "surrogate", "aligned", "deep_grey", "overfit", "stripped")
 TARGETS = (

@@ -105,7 +105,6 @@ _LABELS = {
     "as_trained": "as trained",
     "margin_shifted": "margin, shifted images",
     "correct": "right answer",
-    "confidence_shifted": "confidence, shifted images",
     "cross_entropy": "cross-entropy",
     "dice_shifted": "Dice, shifted scans",
     "cross_entropy_shifted": "cross-entropy, shifted scans",

@@ -41,7 +41,7 @@ def test_members_who_fare_worse_are_no_leak():
     found = judge(signals, CHANCE)
     assert found.outcome == "cannot tell" and "AUC 0.13" in found.sentence
     # One that is higher in members counts before those, however low their p.
-    assert judge(signals | {"confidence": test_of(0.8, 0.01)}, CHANCE).signal == "confidence"
+    assert judge(signals | {"margin": test_of(0.8, 0.01)}, CHANCE).signal == "margin"
 
 
 @pytest.mark.parametrize(("patients", "outcome"), [(9, "cannot tell"), (10, "not shown")])

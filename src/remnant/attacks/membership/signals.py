@@ -17,8 +17,6 @@ SIGNALS = {
     "margin": "signed margin of the true class",
     "margin_shifted": "signed margin, mean over shifted images",
     "correct": "whether the answer is right",
-    "confidence": "confidence of the answer",
-    "confidence_shifted": "confidence, mean over shifted images",
     "dice": "Dice of the segmentation",
     "cross_entropy": "cross-entropy of the segmentation",
     "dice_shifted": "Dice, mean over shifted scans",

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from remnant.attacks.claims import PatientScores
 from remnant.attacks.membership.signals import (
-    confidence,
     segmentation_cross_entropy,
     segmentation_dice,
     shifts,
@@ -24,22 +23,16 @@ BATCH = 2  # scans that pass at a time, as `engine.device.in_batches`
 
 
 def classify(
-    access: Outputs, images: Tensor, labels: np.ndarray | None, patients: Sequence[str], roles: np.ndarray
+    access: Outputs, images: Tensor, labels: np.ndarray, patients: Sequence[str], roles: np.ndarray
 ) -> list[PatientScores]:
     """Membership scores from a classifier's outputs for `images` (n, 1, h, w) in [0, 1] of `patients` (n,) with `roles` (n,).
 
-    With `labels`, as `signed_margin` takes them: "margin" of the image as it is, "margin_shifted", the mean over nine places, and
-    "correct", the gap attack (1 for a right answer). Without: "confidence" and "confidence_shifted".
+    `labels` as `signed_margin` takes them. "margin" of the image as it is, "margin_shifted", the mean over nine places, and
+    "correct", the gap attack (1 for a right answer).
     """
-    name = "confidence" if labels is None else "margin"
-    places = []
-    for change in shifts(2):
-        logits = access.predict(change(images))
-        places.append(confidence(logits) if labels is None else signed_margin(logits, labels))
-    found = {name: places[0], f"{name}_shifted": np.mean(places, axis=0)}
-    if labels is not None:
-        found["correct"] = (places[0] > 0).astype(float)
-    return by_patient(found, patients, roles)
+    places = [signed_margin(access.predict(change(images)), labels) for change in shifts(2)]
+    found = {"margin": places[0], "margin_shifted": np.mean(places, axis=0)}
+    return by_patient(found | {"correct": (places[0] > 0).astype(float)}, patients, roles)
 
 
 def segment(
