@@ -262,3 +262,10 @@ def test_what_the_owner_wrote_and_does_not_fit_is_said_to_be_in_the_annex():
     sheet = sheet_of(audit_results(about=written))
     assert sheet.filled_in["Residual risk"].endswith("(in full: annex)")
     assert len(sheet.filled_in["Residual risk"]) <= TEXT and sheet.use["Cohort"] == "adults"
+
+
+def test_what_is_a_reason_already_is_no_remark_besides():
+    results = audit_results(notices=["The range is unclear.", "All patients are phantoms."])
+    assert sheet_of(results).notices.lines == ["The range is unclear.", "All patients are phantoms."]
+    verdict = results.verdict.model_copy(update={"reasons": ["The range is unclear."]})
+    assert sheet_of(results.model_copy(update={"verdict": verdict})).notices.lines == ["All patients are phantoms."]
