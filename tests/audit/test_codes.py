@@ -13,6 +13,7 @@ from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION, first_two
 from remnant.audit.code_cells import pair_cell, planted
+from remnant.audit.code_costs import code_piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.kept import kept_pairs
 from remnant.audit.model import attacks_of, audit_model
@@ -195,6 +196,27 @@ def test_what_does_not_apply_is_said():
     for attack in all_attacks().values():
         if attack.access in ("weights", "latents", "features"):
             assert "only in the scenario" in nobody[attack.name]
+
+
+@pytest.mark.parametrize("name", [VERIFICATION.name, REDRAW.name, PEOPLE.name])
+def test_ten_times_the_epochs_take_longer(name):
+    own = material(members=4, others=10)
+    fit = {
+        VERIFICATION.name: {"adversaries": {"reidentifier": {"fit": {"epochs": 200}}}},
+        REDRAW.name: {"fit": {"epochs": 20}},
+        PEOPLE.name: {"fit": {"epochs": 250}},
+    }
+    longer = type(QUICK[name]).checked(**merged(QUICK[name].model_dump(), fit[name]))
+    more = replace(own, sent=replace(own.sent, settings={**QUICK, name: longer}))
+    once, often = (code_piece(each, all_attacks()[name], 0).seconds for each in (own, more))
+    assert 0 < 2 * once < often
+
+
+def merged(settings, changes):
+    """The settings with some of them changed, table by table."""
+    return settings | {
+        key: merged(settings[key], value) if isinstance(value, dict) else value for key, value in changes.items()
+    }
 
 
 def test_the_first_two_scans_of_whoever_came_twice_are_sent_many_times():

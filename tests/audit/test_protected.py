@@ -48,6 +48,21 @@ def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_ne
     assert code == 2 and "seed" in error[-1]
 
 
+def test_what_it_takes_is_told_and_what_does_not_fit_is_left_out(remnant, trained_net, people, tmp_path):
+    out = tmp_path / "run"
+    asked = ("protect", "evaluate", trained_net("given"), *SMOKE, "--data", people, "--cache", tmp_path / "cache")
+    code, _, printed = remnant(*asked, "--out", out, "--estimate")
+    lines = {line.split()[0]: line for line in printed.splitlines()}
+    assert code == 0 and not out.exists()
+    assert [*lines][:6] == ["output", "verification", "code_inversion", "worth", "blind", "fit"]
+    assert "is not run: " in lines["code_attributes"] and " min " in lines["together"]
+    assert remnant(*asked, "--out", out, "--minutes", 0.01)[0] == 3
+    results = AuditResults.read(out / "results.json")
+    assert "verification" in {one.name for one in results.scenario.attacks if "left out by --minutes" in one.why}
+    assert any("left out by --minutes" in one for one in results.verdict.kept_open)
+    assert results.tables["segmentation"] and "adversaries" not in results.tables
+
+
 @pytest.mark.slow
 def test_second_cohorts_and_simulated_visits(remnant, trained_net, people, tmp_path):
     other, out = tmp_path / "other", tmp_path / "run"
@@ -66,7 +81,6 @@ def test_second_cohorts_and_simulated_visits(remnant, trained_net, people, tmp_p
     ("text", "sentence"),
     [
         ('scenario = "latents"', "audits the scenario codes, and the configuration asks for latents"),
-        ("minutes = 3", "sets minutes; leave them out"),
         ("[appetite]\nidentification = 2", "identification"),
     ],
 )

@@ -14,6 +14,7 @@ from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, patient_means
+from remnant.engine.cost import timed
 from remnant.engine.device import as_batch, in_batches
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.intervals import numbered
@@ -159,6 +160,18 @@ def read_codes(access: SeenCodes, own: Images, settings: PeopleSettings, work: W
     return [Attributes(access.what, means["age"][0], {name: values for name, (_, values) in means.items()})]
 
 
+def _cost(access: SeenCodes, own: Images, settings: PeopleSettings, work: Work) -> float:
+    """An epoch on a batch of scans is tried, as if each were of somebody else; his own pass the client before."""
+    scans = torch.stack(own.images[: settings.batch])
+    ages, sexes = np.linspace(20.0, 80.0, len(scans)), [bool(i % 2) for i in range(len(scans))]
+    names = [str(i) for i in range(len(scans))]
+    once = settings.changed(fit=settings.fit.changed(epochs=1))
+    passing = timed(lambda: encode(access.view, scans[:1])) * (1 + settings.mirrored) * (LOOKS if access.secret else 1)
+    seeds = work.seeds
+    epoch = timed(lambda: train_people(access.given, scans, ages, sexes, names, once, seeds, work.epoch))
+    return passing * len(own) + settings.fit.epochs * epoch * len(set(own.patients)) / len(scans)
+
+
 def _readable(target: Audited, candidates: Images, own: Images | None) -> str:
     if own is None or not any(len({*known[np.isfinite(known)]}) > 1 for known in _known(own)):
         return "neither ages nor sexes that differ are known of the attacker's own patients"
@@ -179,5 +192,6 @@ PEOPLE = Attack(
     applies=_readable,
     needs="ages or sexes of the patients",
     settings=PeopleSettings,
+    cost=_cost,
     suits=of_a_client,
 )

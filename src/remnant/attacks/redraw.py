@@ -9,10 +9,13 @@ from remnant.attacks.decoder import reconstruct
 from remnant.attacks.default import WarpedTraining, train_on_warps
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
+from remnant.engine.cost import timed
 from remnant.engine.loop import EpochReport, FitSettings
 from remnant.nets.inversion import CodeDecoder
 from remnant.targets.access import Codes, encode
 from remnant.targets.seen_codes import SeenCodes
+
+TRIED = 2  # scans, when a training is timed
 
 
 class RedrawSettings(WarpedTraining):
@@ -50,6 +53,14 @@ def redraw(access: SeenCodes, own: Images, settings: RedrawSettings, work: Work)
     return [Reconstructions(access.what, access.patients, reconstruct(model, access.codes), scans.mean(0))]
 
 
+def _cost(access: SeenCodes, own: Images, settings: RedrawSettings, work: Work) -> float:
+    """An epoch on two of his scans is tried."""
+    scans = torch.stack(own.images[:TRIED])
+    once = settings.changed(fit=settings.fit.changed(epochs=1))
+    epoch = timed(lambda: train_redrawer(access.given, scans, once, work.seeds, work.epoch))
+    return settings.fit.epochs * epoch * len(own) / len(scans)
+
+
 REDRAW = Attack(
     "code_inversion",
     "scans reconstructed from codes by a U-Net that learned on the attacker's own scans, warped anew at each step",
@@ -58,5 +69,6 @@ REDRAW = Attack(
     run=redraw,
     source="Subbanna et al. 2021, the decoder turned on codes",
     settings=RedrawSettings,
+    cost=_cost,
     suits=of_a_client,
 )

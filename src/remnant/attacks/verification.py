@@ -12,11 +12,14 @@ from torch import Tensor
 from remnant.attacks.adversaries import AdversarySettings, Scored, adversary_scores
 from remnant.attacks.attack import Attack, PairScores, Work, of_a_client
 from remnant.attacks.queries import QuerySettings, averaged, groupwise_means, looks, pairs_of_looks, registered_scores
+from remnant.attacks.reidentify import train_on_codes
+from remnant.attacks.shapes import shape_fields
 from remnant.base.config import Settings
 from remnant.cohort.images import Images
 from remnant.cohort.pairs import Pair, all_pairs
+from remnant.engine.cost import timed
 from remnant.measure.verification import best_threshold
-from remnant.targets.access import Codes
+from remnant.targets.access import Codes, encode
 from remnant.targets.audited import Audited
 from remnant.targets.seen_codes import SeenCodes
 
@@ -141,6 +144,24 @@ def _registered(
     return {"registered": Scored(*bent, best_threshold(bent[0], names))} | found
 
 
+def _cost(access: SeenCodes, own: Images, settings: VerificationSettings, work: Work) -> float:
+    """A step of each fresh adversary is tried; his own scans pass the client, and are registered where codes show a head."""
+    chosen = first_two(own.patients, FEWEST)
+    scans, whose = torch.stack([own.images[i] for i in chosen]), [own.patients[i] for i in chosen]
+    looked = len(own) * (settings.looks if access.secret else 1)
+    seen = encode(access.view, scans)
+    fresh, seconds = settings.adversaries, looked * timed(lambda: encode(access.view, scans[:1]))
+    if access.anatomical:
+        seconds += 2 * looked * timed(lambda: shape_fields(seen[:1], scans.mean((0, 1)), access.spacing_mm))
+    full = fresh.reidentifier
+    once = full.changed(pairs=full.batch, fit=full.fit.changed(epochs=1))
+    for trunk in fresh.trunks:
+        tried = once.changed(trunk=trunk)
+        step = timed(lambda tried=tried: train_on_codes(seen, whose, tried, work.seeds, work.epoch))
+        seconds += fresh.seeds * full.fit.epochs * full.steps * step
+    return seconds
+
+
 def _verifiable(target: Audited, candidates: Images, own: Images | None) -> str:
     for whose, images in (("of the attacker's own", own), ("who are attacked", candidates)):
         counts: Mapping[str, int] = Counter(images.patients if images else ())
@@ -159,5 +180,6 @@ VERIFICATION = Attack(
     applies=_verifiable,
     needs="patients with several scans, or --simulate-revisits",
     settings=VerificationSettings,
+    cost=_cost,
     suits=of_a_client,
 )

@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from remnant.attacks.membership.blind import blind_features_of
 from remnant.attacks.membership.references import REFERENCES, signals_of
 from remnant.audit import beyond, cells, fits, reader, reading
 from remnant.audit import planted as planting
+from remnant.audit.code_costs import code_piece, worth_piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
+from remnant.audit.piece import Piece
 from remnant.audit.scenario import BEARS
 from remnant.audit.words import not_measured
 from remnant.base.progress import Task
@@ -43,17 +45,6 @@ CONTROLS = {
 }
 
 
-@dataclass(frozen=True)
-class Piece:
-    """One attack or control: how many `seconds` it takes and `bytes` it leaves. `always`: it is run in however short a time."""
-
-    name: str
-    words: str
-    seconds: float
-    bytes: int = 0
-    always: bool = False
-
-
 def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack], *, quiet: bool = True) -> list[Piece]:
     """A piece for each of the `attacks`, which apply, and for each control, in the order in which they run."""
     scored = any(attack.claim == "patient_scores" for attack in attacks)
@@ -72,6 +63,10 @@ def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack],
             FIT: lambda: _fit(material),
             PLANTED: lambda: _planted(material, config.target.planted_steps, looks),
         }
+        if material.sent:
+            # Nothing is planted in a segmenter of codes.
+            del timings[PLANTED]
+            pieces.append(worth_piece(material))
         for name, seconds in timings.items() if scored else ():
             progress.tell(name)
             pieces.append(Piece(name, CONTROLS[name], seconds(), always=name != PLANTED))
@@ -129,6 +124,8 @@ def out_of_reach(attacks: Sequence[Attack], config: AuditConfig) -> list[str]:
 
 
 def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
+    if attack.access == "codes":
+        return code_piece(material, attack, config.seed)
     if attack.claim == "attributes":
         return Piece(attack.name, attack.words, _read(material, config, attack), 8 * len(material.images))
     own, asked = cells.sides(material, attack)

@@ -28,17 +28,7 @@ from remnant.audit.attribute_rows import attribute_keys, attribute_rows, skill_r
 from remnant.audit.config import AuditConfig
 from remnant.audit.controls import reconciled
 from remnant.audit.family import adjusted, levels
-from remnant.audit.forecast import (
-    BLIND,
-    FIT,
-    LEFT_OUT,
-    PLANTED,
-    Piece,
-    affordable,
-    forecast_cell,
-    kept_open,
-    minutes_for,
-)
+from remnant.audit.forecast import BLIND, FIT, LEFT_OUT, PLANTED, affordable, forecast_cell, kept_open, minutes_for
 from remnant.audit.identified import identification_keys, identification_rows, linkage_run
 from remnant.audit.kept import (
     kept_attributes,
@@ -50,6 +40,7 @@ from remnant.audit.kept import (
 )
 from remnant.audit.material import Material
 from remnant.audit.pair_rows import pair_keys, pair_rows
+from remnant.audit.piece import Piece
 from remnant.audit.rows import membership_rows
 from remnant.audit.scenario import SEEN, attribute_statistic
 from remnant.audit.tables import balance_rows, roc_rows

@@ -1,7 +1,9 @@
 """`remnant protect evaluate`: the audit of a Privacy-Net that Remnant trained, by what its client sends."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,47 +47,76 @@ TOGETHER = 2  # whole scans that are answered together
 TRIED = "The preset smoke tries whether all attacks run, and is too short for any of them; ask for `--preset cpu`."
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A run of `remnant protect train` (`trained`), and the `data`: a cohort with patients whom its networks were trained on,
+    whom the attacker is taken to own, and others, who are attacked.
+
+    `preset`: how much the attacks take. `second`: cohorts of another kind, on which Dice is measured. `revisits`: two visits of
+    each are simulated.
+    """
+
+    trained: Path
+    data: Path
+    preset: Preset = "cpu"
+    second: tuple[Path, ...] = ()
+    revisits: bool = False
+
+
 def audit_protected(
-    trained: Path,
-    data: Path,
+    asked: Asked,
     config: AuditConfig,
     out: Path,
     *,
-    preset: Preset = "cpu",
-    second: Sequence[Path] = (),
-    revisits: bool = False,
-    cache: Path | None = None,
-    workers: int = 1,
     command: str = "",
     resume: bool = False,
     quiet: bool = False,
+    **how: Any,
 ) -> AuditResults:
-    """Audit the networks of a run of `remnant protect train`, and leave results.json in `out`.
+    """Audit what the client of a run of `remnant protect train` sends, and leave results.json in `out`; `how`: `read_protected`.
 
-    `data`: a cohort with patients whom the networks were trained on, whom the attacker is taken to own, and others, who are
-    attacked; with `revisits` two visits of each are simulated. `second`: cohorts of another kind, on which Dice is measured.
-    `preset`: how much the attacks take.
-    Raises `RemnantError` for input that does not serve, before there is a run: for networks that were not trained together, for
-    a run that does not say whom it was trained on, for scans unlike those of the training, and as `Run.start` does.
+    Raises `RemnantError` for input that does not serve, before there is a run, and as `Run.start` does.
     """
     clock = Clock()
-    _check_config(config)
     Run.free(out, "audit", resume=resume)
+    material = read_protected(asked, config, quiet=quiet, **how)
+    given = {
+        "trained": dict(material.checkpoints),
+        "data": str(asked.data.resolve()),
+        "second": [str(path.resolve()) for path in asked.second],
+        "revisits": asked.revisits,
+        "preset": asked.preset,
+    }
+    return conduct(material, config, out, clock, given=given, command=command, resume=resume, quiet=quiet)
+
+
+def read_protected(
+    asked: Asked, config: AuditConfig, *, cache: Path | None = None, workers: int = 1, quiet: bool = False
+) -> Material:
+    """What such an audit works on.
+
+    Raises `RemnantError` for another scenario, for networks that were not trained together, for a run that does not say whom it
+    was trained on, and for scans unlike those of the training.
+    """
+    if config.scenario != "codes":
+        raise RemnantError(
+            f"`protect evaluate` audits the scenario codes, and the configuration asks for {config.scenario}; leave it out there."
+        )
     fabric()
-    client, view = load_client(trained), View.load(trained)
-    training = _run_of(trained)
-    cohort, others = read_cohort(data), second_cohorts(second, COHORT)
+    client, view = load_client(asked.trained), View.load(asked.trained)
+    training = _run_of(asked.trained)
+    cohort, others = read_cohort(asked.data), second_cohorts(asked.second, COHORT)
     for each in (cohort, *others.values()):
         check_cohort(each)
     roles = _roles(training, cohort)
-    check_roles(cohort, roles, simulated=revisits)
+    check_roles(cohort, roles, simulated=asked.revisits)
     for note in (note for each in (cohort, *others.values()) for note in each.notes if not quiet):
         say(note.text)
-    how = {"cache": cache, "workers": workers, "quiet": quiet}
+    how: dict[str, Any] = {"cache": cache, "workers": workers, "quiet": quiet}
     seeds = Seeds(config.seed).child("scans")
     preparation = client.preparation.changed(shape=client.grid.shape)
     template = None if client.template is None else Template(client.template.numpy(), client.grid)
-    simulated = revisit_settings(client.preparation) if revisits else None
+    simulated = revisit_settings(client.preparation) if asked.revisits else None
 
     def check(prepared: Prepared) -> None:
         _check_likeness(prepared, client)
@@ -94,26 +125,7 @@ def audit_protected(
         COHORT, cohort, roles, preparation, simulated, seeds, template=template, check=check, **how
     )
     beside = {name: second_scans(name, other, preparation, template, seeds, **how) for name, other in others.items()}
-    material = _material(training, view, scans, beside, config, preset, [cohort, *others.values()])
-    given = {
-        "trained": dict(material.checkpoints),
-        "data": str(data.resolve()),
-        "second": [str(path.resolve()) for path in second],
-        "revisits": revisits,
-        "preset": preset,
-    }
-    return conduct(material, config, out, clock, given=given, command=command, resume=resume, quiet=quiet)
-
-
-def _check_config(config: AuditConfig) -> None:
-    if config.scenario != "codes":
-        raise RemnantError(
-            f"`protect evaluate` audits the scenario codes, and the configuration asks for {config.scenario}; leave it out there."
-        )
-    if config.minutes:
-        raise RemnantError(
-            "`protect evaluate` takes as long as its preset does, and the configuration sets minutes; leave them out there."
-        )
+    return _material(training, view, scans, beside, config, asked.preset, [cohort, *others.values()])
 
 
 def _run_of(trained: Path) -> Run:

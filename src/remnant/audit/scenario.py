@@ -24,7 +24,8 @@ BEARS: dict[str, tuple[str, ...]] = {
     "patient_scores": ("advantage", "tpr_at_10_fpr"),
     "reconstructions": ("rank1",),
     "candidates": ("gain",),
-    "pair_scores": ("verification_auc",),
+    # No limit is held against pairs; who is linked by them is on the way to being identified.
+    "pair_scores": ("verification_auc", "rank1"),
     "attributes": ("skill", "skill_gap"),
 }
 # Which limits a scenario asks about, by the statistic that they are held against: what an attack can measure there. Candidates

@@ -15,9 +15,9 @@ from remnant.attacks.attack import Attack
 from remnant.attacks.membership.references import REFERENCES, signals_of
 from remnant.audit.cells import access_of, work_of
 from remnant.audit.config import AuditConfig
-from remnant.audit.forecast import Piece
 from remnant.audit.kept import keep_scores, keep_shadow
 from remnant.audit.material import Material
+from remnant.audit.piece import Piece
 from remnant.audit.scenario import SEEN
 from remnant.audit.training import TimeUpError, Training, at_most
 from remnant.base.errors import RemnantError

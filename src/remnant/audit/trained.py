@@ -8,9 +8,10 @@ from typing import Any
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.folds import dealt
-from remnant.audit.forecast import Piece, forecast
+from remnant.audit.forecast import forecast
 from remnant.audit.material import Material, check_images, digests_of
 from remnant.audit.model import attacks_of, audit_model
+from remnant.audit.piece import Piece
 from remnant.audit.results import Clock, conclude, machine
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults

@@ -1,7 +1,7 @@
 """`remnant protect`: an encoder that is meant to hide who a scan shows from the server that segments it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -19,6 +19,10 @@ from remnant.cli.options import (
     with_options,
 )
 from remnant.cli.values import among, existing, within
+
+if TYPE_CHECKING:
+    from remnant.audit.config import AuditConfig
+    from remnant.audit.material import Material
 
 ADVERSARIES = ("published", "entropy", "inversion")
 HIDES = ("encoder", "deformation", "both", "none")
@@ -109,6 +113,15 @@ def protect_evaluate(
             callback=existing("configuration"), help="audit.toml with the risk appetite; options replace its settings."
         ),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     cache: Cache = None,
@@ -117,25 +130,29 @@ def protect_evaluate(
 ) -> None:
     """Audit what is sent: attack it, measure what it costs. Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
     from remnant.audit.config import config_of
-    from remnant.audit.protected import audit_protected
+    from remnant.audit.protected import Asked, audit_protected, read_protected
     from remnant.cli.verdict import told
 
+    asked = Asked(run, data, preset.value, tuple(second or ()), simulate_revisits)
+    read = config_of(config, scenario="codes", seed=seed, minutes=minutes)
+    if estimate:
+        _foretold(read_protected(asked, read, cache=cache, workers=workers, quiet=quiet), read, quiet=quiet)
     where = out or run.with_name(f"{run.resolve().name}-evaluation")
-    audit_protected(
-        run,
-        data,
-        config_of(config, scenario="codes", seed=seed),
-        where,
-        preset=preset.value,
-        second=second or (),
-        revisits=simulate_revisits,
-        cache=cache,
-        workers=workers,
-        command=typed(),
-        resume=resume,
-        quiet=quiet,
-    )
+    audit_protected(asked, read, where, command=typed(), resume=resume, quiet=quiet, cache=cache, workers=workers)
     told(where, quiet=quiet)
+
+
+def _foretold(material: "Material", config: "AuditConfig", *, quiet: bool) -> NoReturn:
+    """Say how long the audit takes."""
+    from dataclasses import asdict
+
+    from remnant.audit.trained import forecast_trained
+    from remnant.cli.folder import forecast_lines
+
+    pieces, not_run = forecast_trained(material, config, quiet=quiet)
+    for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
+        print(line)
+    raise typer.Exit
 
 
 @protect.command("encode")
