@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from remnant.base.config import Settings
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.scans import Scans
-from remnant.studies.frame import Cells, provenance_of, training_rows
+from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
 from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.described import described
 from remnant.studies.kim2019.findings import conclusion
 from remnant.studies.kim2019.kept import all_kept, kept
 from remnant.studies.kim2019.membership import BLIND
 from remnant.studies.kim2019.records import STUDY, Fitted, Identity, Inversion, People, Segmented, Timed, Transferred
+from remnant.studies.kim2019.settings import NAME, StudySettings
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import TRAIN, pretraining
 from remnant.studies.kim2019.variants import Recipe, Variant
@@ -27,18 +27,13 @@ BEFORE: dict[Recipe, str] = {"ours": "pre-training", "kim2019": "pre-training, r
 def conclude(
     run: Run,
     cells: Cells,
-    study: str,
-    preset: str,
-    seed: int,
-    settings: Settings,
+    settings: StudySettings,
     variants: Mapping[str, Variant],
     command: str,
-    *,
-    subject: str,
     notices: list[str],
     departures: list[str] | None = None,
 ) -> Results:
-    """The results of a run of the study, or of the evaluation of one defence; `subject` and `notices` as in `Results`.
+    """The results of a run of the study; `notices` as in `Results`.
 
     `departures`: in what the training by the paper's recipe differs from the paper's, where a variant follows it.
     """
@@ -53,21 +48,21 @@ def conclude(
         timed=all_kept(run, Timed),
         fitted=all_kept(run, Fitted),
         blind=restored(cells[BLIND]["blind"]),
-        seeds=Seeds(seed).child("tables"),
+        seeds=Seeds(settings.seed).child("tables"),
     )
     events = run.events()
     tables["training"] = training_rows(events, _trained)
     tables["stage1"] = losses(events, variants)
     return Results(
-        study=study,
-        subject=subject,
+        study=NAME,
+        subject=STUDY_OF_OURS,
         notices=notices,
-        **conclusion(tables, preset, trained=any(name.startswith(f"{TRAIN}-") for name in cells))._asdict(),
-        preset=preset,
+        **conclusion(tables, settings.preset)._asdict(),
+        preset=settings.preset,
         command=command,
         patients=len(set(scans.patients)),
         scans=len(scans.patients),
-        seed=seed,
+        seed=settings.seed,
         settings=settings.resolved(),
         tables=tables,
         **provenance_of(run, cells),

@@ -30,19 +30,18 @@ def protected(tables: Tables) -> list[Row]:
     return [row for row in tables["headline"] if not is_control(row)]
 
 
-def conclusion(tables: Tables, preset: str, *, trained: bool) -> Conclusion:
+def conclusion(tables: Tables, preset: str) -> Conclusion:
     """Why the run supports no verdict, or none on variants beside those that it exposed.
 
-    `trained`: whether the run trained the networks, whose losses must then have fallen. The positive control are the raw scans:
-    an attack must reconstruct them and an adversary must distinguish them. That segmentations tell patients apart exposes no
-    code: nearly all do, those of raw scans, too.
+    The positive control are the raw scans: an attack must reconstruct them and an adversary must distinguish them. That
+    segmentations tell patients apart exposes no code: nearly all do, those of raw scans, too.
     """
     rows = protected(tables)
     shown = {str(row["name"]) for row in rows if row["inverted"] or row["beyond"]}
     shown |= {str(row["name"]) for row in _attacked(tables) if row["knows"] and row["view"] != "labels"}
     shown |= {str(row["target"]) for row in membership_shown(tables.get("membership_verdicts", []))}
     names = [str(row["name"]) for row in rows]
-    return concluded(lambda silent: _gates(tables, preset, silent, trained=trained), names, shown)
+    return concluded(lambda silent: _gates(tables, preset, silent), names, shown)
 
 
 def _attacked(tables: Tables) -> list[Row]:
@@ -51,7 +50,7 @@ def _attacked(tables: Tables) -> list[Row]:
     return [row for row in matching(tables["identity"], {"kind": kind}) if not is_control(row)]
 
 
-def _gates(tables: Tables, preset: str, names: Sequence[str], *, trained: bool) -> list[Gate | None]:
+def _gates(tables: Tables, preset: str, names: Sequence[str]) -> list[Gate | None]:
     """Those of the variants of these `names`."""
     rows = [row for row in protected(tables) if row["name"] in names]
     patients = [row["patients"] for row in _attacked(tables) if row["name"] in names]
@@ -65,7 +64,7 @@ def _gates(tables: Tables, preset: str, names: Sequence[str], *, trained: bool) 
     return [
         full_preset(preset),
         enough_patients({"test patients": min(patients)} if patients else {}),
-        loss_fell(losses) if trained else None,
+        loss_fell(losses),
         positive_control(all(controls) if controls else None, "raw scans, under the same attacks"),
     ]
 

@@ -11,6 +11,8 @@ from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, p
 from remnant.studies.kim2019.recipe import RecipeSettings
 from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
 
+NAME = "kim2019"
+
 
 class AttackSettings(CodeAttacks):
     """Who attacks what the server sees, and on how much of it is measured.

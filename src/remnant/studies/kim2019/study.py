@@ -17,7 +17,7 @@ from remnant.cohort.read import read_cohort
 from remnant.cohort.scans import Scans
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.engine.cells import Cell
-from remnant.studies.frame import STUDY_OF_OURS, Asked, Cells, carry_out, phantom_cohort
+from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
 from remnant.studies.kim2019.kept import keep, kept, record_file
@@ -25,11 +25,10 @@ from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
 from remnant.studies.kim2019.records import STUDY
 from remnant.studies.kim2019.roles import check_patch, deal
-from remnant.studies.kim2019.settings import StudySettings
+from remnant.studies.kim2019.settings import NAME, StudySettings
 from remnant.studies.kim2019.training import template_file
 from remnant.studies.kim2019.variants import VARIANTS
 
-NAME = "kim2019"
 # What the smoke preset runs on where nothing is given.
 SMOKE = {
     "data": BrainPhantoms(patients=6, sessions=2, side=32, seed=1),
@@ -87,14 +86,10 @@ def run_study(
         return conclude(
             run,
             cells,
-            NAME,
-            settings.preset,
-            settings.seed,
             settings,
             variants,
             asked.command,
-            subject=STUDY_OF_OURS,
-            notices=notices,
+            notices,
             departures=departures(settings.recipe, settings.net.preparation.spacing_mm)
             if "kim2019" in settings.nets()
             else None,
