@@ -17,12 +17,12 @@ from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.align import align
 from remnant.cohort.folds import three_group_folds
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.images import union_box
 from remnant.measure.intervals import bootstrap_mean

@@ -21,7 +21,7 @@ from remnant.attacks.default import DefaultSettings, train_default
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
-from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.cohort.warp import WarpSettings
 from remnant.engine.cells import Cell
 from remnant.engine.loop import FitSettings

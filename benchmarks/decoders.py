@@ -27,7 +27,7 @@ from remnant.attacks.losses import background_aware_error, ssim_loss
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
-from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.cohort.warp import WarpSettings
 from remnant.engine.cells import Cell
 from remnant.engine.loop import FitSettings

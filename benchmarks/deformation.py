@@ -27,11 +27,11 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.align import align
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 from remnant.cohort.warp import WarpSettings, apply_warp, draw_warp
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.deformation import displacement_field, displacement_matrix

@@ -24,7 +24,7 @@ import torch
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.cohort.case import CLASSES
-from remnant.cohort.tissues import as_tissue3
+from remnant.cohort.layouts.tissues import as_tissue3
 from remnant.engine.stitch import stitched
 from remnant.measure.overlap import dice, weighted_dice
 from remnant.serve.server.store import Store

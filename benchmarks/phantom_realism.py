@@ -24,12 +24,12 @@ import matplotlib.pyplot as plt
 
 import remnant
 from remnant.base.files import atomic_path, write_json
-from remnant.cohort.align import align
 from remnant.cohort.case import Prepared
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 
 SPACING_MM, BLUR_MM = 3.0, 6.0
 

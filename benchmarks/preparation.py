@@ -39,15 +39,15 @@ from scipy import ndimage
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.processes import worker_pool
-from remnant.cohort.align import align
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.nifti import write_volume
+from remnant.cohort.files.nifti import write_volume
+from remnant.cohort.files.volume import read_volume
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, render, session, write_bids
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.rigid import as_transform, register
-from remnant.cohort.template import Template, build_template
-from remnant.cohort.volume import read_volume
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.rigid import as_transform, register
+from remnant.cohort.prepare.template import Template, build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 
 SETTINGS = PreparationSettings(scheme="tissue5")
 GREY, WHITE = 1, 2  # of the scheme tissue5

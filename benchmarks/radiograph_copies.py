@@ -21,9 +21,9 @@ from PIL import Image
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.cohort.check.duplicates import SAME, appearance, near_pairs
+from remnant.cohort.files.radiograph import read_radiograph
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import ChestPhantoms
-from remnant.cohort.radiograph.read import read_radiograph
-from remnant.cohort.read import read_cohort
 
 THRESHOLDS = (0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.975)
 LEAST = 0.5

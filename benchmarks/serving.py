@@ -32,7 +32,7 @@ import torch
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds
-from remnant.cohort.grid import Grid
+from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import Networks, Server, load_server, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.serve.protocol import CODE, HEADER_LENGTH, MAPS, Answer, Packed, Request, Tensor, packed, unpacked

@@ -24,7 +24,7 @@ from remnant.attacks.surrogate import SurrogateSettings, decoder_for, train_surr
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
-from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.engine.cells import Cell
 from remnant.engine.loop import FitSettings
 from remnant.measure.images import union_box

@@ -1,7 +1,7 @@
 """Radiographs of a folder, as tests read them."""
 
-from remnant.cohort.radiograph.prepare import RadiographSettings, prepare_radiographs
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
 
 
 def read_radiographs(directory, side, **how):

@@ -19,9 +19,9 @@ from remnant.attacks.prior import digest_of, load_prior
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cli import app
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.membership import halves
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.read import read_cohort
 
 
 @pytest.fixture(scope="module")

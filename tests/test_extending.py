@@ -57,11 +57,11 @@ def nearest_grey(reconstructions, gallery, box=None):
         named="from remnant.measure.nearest_grey import nearest_grey",
     ),
     "layout": SimpleNamespace(
-        path="cohort/numbered_scans.py",
+        path="cohort/layouts/numbered_scans.py",
         code='''"""Scans that are called after their patients."""
 
 from remnant.cohort.case import Case
-from remnant.cohort.table import make_cohort
+from remnant.cohort.layouts.table import make_cohort
 
 LOOKED_FOR = "numbered scans (SCANS.txt)"
 
@@ -76,9 +76,9 @@ def read(directory):
     scans = sorted(directory.glob("*.nii.gz"))
     return make_cohort(directory, [Case(path.name[:4], "1", path) for path in scans], {}, "labels.csv")
 ''',
-        into="cohort/read.py",
+        into="cohort/layouts/read.py",
         entry=("TABLED = (manifest,", "TABLED = (numbered_scans, manifest,"),
-        named="from remnant.cohort import numbered_scans",
+        named="from remnant.cohort.layouts import numbered_scans",
     ),
     "chapter": SimpleNamespace(
         path="report/chapters/weather.py",
@@ -121,7 +121,7 @@ from typer.testing import CliRunner
 
 import remnant
 from remnant.cli import app
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
 from remnant.report.audit import make_audit_report
 from remnant.report.figures import FIGURES
 from remnant.studies.subbanna2021.settings import StudySettings

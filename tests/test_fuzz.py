@@ -24,9 +24,9 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 from remnant.attacks.prior import prior_settings
 from remnant.base.errors import RemnantError
 from remnant.cohort.check import check_directory
-from remnant.cohort.radiograph.read import read_radiograph
-from remnant.cohort.read import read_cohort
-from remnant.cohort.volume import read_volume
+from remnant.cohort.files.radiograph import read_radiograph
+from remnant.cohort.files.volume import read_volume
+from remnant.cohort.layouts.read import read_cohort
 
 pytestmark = pytest.mark.slow
 

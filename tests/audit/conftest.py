@@ -11,10 +11,10 @@ from remnant.base.files import write_json
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.align import align
-from remnant.cohort.prepare import prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import prepare
 from remnant.defenses.privacynet.networks import Networks, save_pair
 from remnant.measure.correlation import ncc_matrix
 from remnant.studies.kim2019 import preset

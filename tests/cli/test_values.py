@@ -8,7 +8,7 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.cli import attack, phantom, protect, study, values
 from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms
-from remnant.cohort.radiograph.prepare import RadiographSettings
+from remnant.cohort.prepare.radiographs import RadiographSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.nets.pggan import doublings
 from remnant.studies.kim2019.settings import StudySettings as Kim2019

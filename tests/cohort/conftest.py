@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from scipy.spatial.transform import Rotation
 
@@ -59,7 +60,7 @@ def draw_head():
     return draw
 
 
-def save(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
+def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(array, affine), path)
     return path
@@ -68,7 +69,7 @@ def save(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
 @pytest.fixture(scope="session")
 def save_volume():
     """`save_volume(path, array, affine)`, by nibabel, not by the code under test."""
-    return save
+    return write_volume
 
 
 LABELS = (
@@ -87,8 +88,8 @@ def write_manifest():
         rows = []
         for (patient, session), drawing in scans.items():
             name = f"{patient}{session}.nii.gz"
-            save(directory / "images" / name, drawing.image, drawing.affine)
-            save(directory / "labels" / name, drawing.labels, drawing.affine)
+            write_volume(directory / "images" / name, drawing.image, drawing.affine)
+            write_volume(directory / "labels" / name, drawing.labels, drawing.affine)
             rows.append((f"images/{name}", f"labels/{name}", patient, session, "61", "F", "ignored"))
         header = ("image", "label", "subject_id", "session_id", "age", "sex", "other")
         for file, lines in (
@@ -146,5 +147,57 @@ def write_series():
                 change(header)
             name = f"{(7 * number) % volume.shape[2]}.dcm"
             header.save_as(directory / folder / name, enforce_file_format=True)
+
+    return write
+
+
+NAME = "Mustermann^Erika"
+
+
+@pytest.fixture(scope="session")
+def ramp():
+    """uint8 (12, 16): every column its own grey, from 0 to 255."""
+    return np.tile(np.linspace(0, 255, 16).round().astype(np.uint8), (12, 1))
+
+
+@pytest.fixture
+def save(tmp_path):
+    """`save(array, name, **options)`: an array as a picture of the mode that Pillow makes of it; the path."""
+
+    def write(array, name="a.png", mode=None, **options):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(array)
+        (image.convert(mode) if mode else image).save(path, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def dicom(tmp_path):
+    """`dicom(stored, name, **elements)`: 16-bit MONOCHROME2 with the name of a patient; elements replace or add."""
+
+    def write(stored, name="a.dcm", **elements):
+        header = pydicom.Dataset()
+        header.file_meta = pydicom.dataset.FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid()
+        header.Modality, header.PatientName, header.PatientID = "CR", NAME, NAME
+        header.PatientAge, header.PatientSex, header.ViewPosition = "061Y", "F", "PA"
+        stored = np.asarray(stored)
+        header.Rows, header.Columns = stored.shape[:2]
+        header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+        header.BitsAllocated = header.BitsStored = 8 * stored.dtype.itemsize
+        header.HighBit = header.BitsStored - 1
+        header.PixelRepresentation = int(stored.dtype.kind == "i")
+        header.add_new("PixelData", "OW" if stored.dtype.itemsize > 1 else "OB", stored.tobytes())
+        for keyword, value in elements.items():
+            setattr(header, keyword, value)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header.save_as(path, enforce_file_format=True)
+        return path
 
     return write

@@ -7,9 +7,9 @@ import pydantic
 import pytest
 from scipy import ndimage
 
-from remnant.cohort.align import align
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 
 SETTINGS = PreparationSettings(spacing_mm=1, scheme="labels", bias_field="none", region="crop", align=False)
 PATIENTS = 10
@@ -96,7 +96,7 @@ def test_the_intensity_step_tells_nobody_apart(prepare_crops, monkeypatch):
             image, labels = anatomy(rng, (32, 32, 32))
             crops[f"p{patient}{crop}"] = (np.rint(image * levels) * (17 / levels), labels)
     found = own_first(prepare_crops(crops).images)
-    monkeypatch.setattr("remnant.cohort.head.without_step", lambda image: image)
+    monkeypatch.setattr("remnant.cohort.prepare.head.without_step", lambda image: image)
     assert own_first(prepare_crops(crops, "control").images) >= 8
     # Chance is 1 of 10; 5 or more have a probability of 0.002.
     assert found <= 4

@@ -6,14 +6,14 @@ from scipy import ndimage
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.align import align
-from remnant.cohort.grid import Grid
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.phantoms.session import rotation_matrix
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 from remnant.cohort.revisit import CENTRED, CROPPED, RevisitSettings, apply_revisit, draw_revisit, revisit_settings
-from remnant.cohort.template import build_template
 from remnant.measure.overlap import dice
 from remnant.measure.ssim import ssim_matrix
 

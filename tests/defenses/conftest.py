@@ -1,9 +1,9 @@
 import pytest
 
 from remnant.base.run import Run
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms
 from remnant.cohort.phantoms.write import write_bids
-from remnant.cohort.read import read_cohort
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.defenses.privacynet.train import train_privacynet
 from remnant.report.losses import draw_losses

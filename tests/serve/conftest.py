@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remnant.base.seeds import Seeds
-from remnant.cohort.grid import Grid
+from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import Networks, load_server, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.serve.protocol import Request, Tensor, packed

@@ -19,8 +19,8 @@ from remnant.base.seeds import Seeds
 from remnant.base.texts import enumerated
 from remnant.cohort.against import Against, read_against
 from remnant.cohort.case import Cohort
-from remnant.cohort.radiograph.classes import Answers, answers_of
-from remnant.cohort.read import read_cohort
+from remnant.cohort.classes import Answers, answers_of
+from remnant.cohort.layouts.read import read_cohort
 from remnant.engine.device import place
 from remnant.targets.access import Weights, weights_of
 from remnant.targets.description import Description

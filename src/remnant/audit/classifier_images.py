@@ -10,10 +10,10 @@ from torch import Tensor
 
 from remnant.attacks.checkpoint.feeding import LARGEST, LOOKED_AT, VIEWS, Feeding, feeding_of, in_order
 from remnant.audit.classifier_given import Given
-from remnant.cohort.cache import Announce, nobody
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.radiograph.prepare import RadiographSettings, prepare_radiographs
-from remnant.cohort.radiograph.read import read_radiograph
+from remnant.cohort.files.radiograph import read_radiograph
+from remnant.cohort.prepare.cache import Announce, nobody
+from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
 from remnant.targets.features import predict_logits
 
 MANY = 400  # radiographs from which on other processes help: they take longer to start than few to be read

@@ -24,11 +24,11 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort, Prepared
 from remnant.cohort.images import Images
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
-from remnant.cohort.read import read_cohort
+from remnant.cohort.prepare.template import Template
 from remnant.cohort.revisit import revisit_settings
 from remnant.cohort.scans import Role, Scans
-from remnant.cohort.template import Template
 from remnant.cohort.visits import check_cohort, check_roles, prepare_scans, second_cohorts, second_scans
 from remnant.defenses.privacynet.deploy import MARGIN
 from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, Client, load_client, load_discriminator

@@ -16,7 +16,7 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, short
-from remnant.cohort.table import MOST_NAMED, read_table, refuse
+from remnant.cohort.layouts.table import MOST_NAMED, read_table, refuse
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 NEEDED = ("patient", "member")

@@ -123,7 +123,7 @@ def attack_checkpoint(
 
     from remnant.audit.classifier import audit_classifier, material_to_look_at
     from remnant.audit.classifier_given import Asked, refuse_of_a_folder
-    from remnant.cohort.listed import parse_columns
+    from remnant.cohort.layouts.listed import parse_columns
 
     refuse_of_a_folder(read)
     asked = Asked(

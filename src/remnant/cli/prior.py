@@ -41,9 +41,9 @@ def prior_train(
 ) -> None:
     """Train a progressive GAN on public radiographs; print the file of the prior."""
     from remnant.attacks.prior import begin_prior, prior_settings, train_prior
+    from remnant.cohort.layouts.read import read_cohort
     from remnant.cohort.membership import halves
-    from remnant.cohort.radiograph.prepare import RadiographSettings, prepare_radiographs
-    from remnant.cohort.read import read_cohort
+    from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
 
     settings = prior_settings(preset, size)
     if config:

@@ -74,7 +74,7 @@ def protect_train(
     quiet: Quiet = False,
 ) -> None:
     """Train encoder and segmenter against adversaries; print the folder of their files."""
-    from remnant.cohort.read import read_cohort
+    from remnant.cohort.layouts.read import read_cohort
     from remnant.cohort.revisit import revisit_settings
     from remnant.defenses.privacynet.settings import privacynet_preset
     from remnant.defenses.privacynet.train import train_privacynet
@@ -220,7 +220,7 @@ def protect_segment(
 ) -> None:
     """Segment a code; print the label map's file."""
     from remnant.base.files import require_new
-    from remnant.cohort.nifti import write_volume
+    from remnant.cohort.files.nifti import write_volume
     from remnant.defenses.privacynet import deploy
     from remnant.defenses.privacynet.networks import load_server
 

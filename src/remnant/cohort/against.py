@@ -9,9 +9,9 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted, short
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.listed import read_listed
+from remnant.cohort.layouts.listed import read_listed
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.matching import thin_images
-from remnant.cohort.read import read_cohort
 
 # What a table's column split calls those who trained the target, those who did not, and those who took part by deciding when it
 # stopped.

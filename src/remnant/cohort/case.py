@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.volume import label_values
+from remnant.cohort.files.volume import label_values
 
 # The schemes that data sets are merged into, and `labels`, a data set's own classes.
 SchemeName = Literal["lpba3", "tissue5", "tissue3", "labels"]
@@ -24,6 +24,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "tissue3": ("background", "gm", "wm", "csf"),
 }
 
+PHANTOMS = "phantoms.json"  # beside cohorts whose patients Remnant drew
 # Class indices are kept as uint8.
 MOST_CLASSES = 256
 

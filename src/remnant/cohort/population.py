@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.people import parse_sex
-from remnant.cohort.table import read_table, refuse
+from remnant.cohort.layouts.people import parse_sex
+from remnant.cohort.layouts.table import read_table, refuse
 from remnant.measure.anonymity import Population, population_of
 
 COLUMNS = ("age", "sex", "count")

@@ -13,11 +13,11 @@ from scipy import ndimage
 from remnant.base import config
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cohort.grid import Grid
-from remnant.cohort.head import Region
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.session import rotation_matrix
-from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.prepare.head import Region
+from remnant.cohort.prepare.volumes import PreparationSettings
 
 # Nodes of the fields and how far they blur, in mm: bending on the scale of a gyrus and up, a coil's sensitivity.
 ELASTIC_MM = (12.0, 16.0)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from remnant.base.seeds import Seeds
-from remnant.cohort.grid import Grid
 from remnant.cohort.pairs import Pair, all_pairs
+from remnant.cohort.prepare.grid import Grid
 
 Role = Literal["training", "test"]
 # How real revisits and simulated ones are called.

@@ -9,11 +9,11 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import files_below, read_json, write_json
 from remnant.base.progress import Task
 from remnant.base.run import Run
-from remnant.cohort.cache import key_of
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.dicom import is_dicom
-from remnant.cohort.series import is_placed
-from remnant.cohort.volume import volume_files
+from remnant.cohort.files.dicom import is_dicom
+from remnant.cohort.files.series import is_placed
+from remnant.cohort.files.volume import volume_files
+from remnant.cohort.prepare.cache import key_of
 
 NOTE = "cohorts.json"
 # By case: its files by their content, and what tables say of it.

@@ -10,16 +10,16 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted, counted_of
-from remnant.cohort.align import align
-from remnant.cohort.cache import Announce, nobody
 from remnant.cohort.case import CLASSES, Case, Cohort, Prepared
-from remnant.cohort.grid import Grid
-from remnant.cohort.prepare import PreparationSettings, check_headers, prepare
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.layouts.tissues import as_tissue3
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.cache import Announce, nobody
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.prepare.template import Template, build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, check_headers, prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
 from remnant.cohort.scans import Role, Scans
-from remnant.cohort.template import Template, build_template
-from remnant.cohort.tissues import as_tissue3
 
 FEWEST = 2
 

@@ -16,7 +16,7 @@ from remnant.base.progress import say
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.unchanged import require_unchanged
 from remnant.engine.cells import Cell, run_cells
 from remnant.report.page import make_report

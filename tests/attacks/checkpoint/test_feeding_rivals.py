@@ -8,7 +8,7 @@ import torch
 
 from remnant.attacks.checkpoint.feeding_rivals import doubt_of
 from remnant.attacks.checkpoint.input_check import Fit
-from remnant.cohort.radiograph.classes import Answers
+from remnant.cohort.classes import Answers
 from remnant.targets.inputs import InputRange
 
 LABELS = np.arange(20) % 2

@@ -3,7 +3,7 @@ import pydicom
 import pytest
 
 from remnant.cohort.check import check_directory
-from remnant.cohort.volume import read_volume
+from remnant.cohort.files.volume import read_volume
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from remnant.base.seeds import Seeds
-from remnant.cohort.align import align
 from remnant.cohort.check.fingerprints import FINGERPRINTS
 from remnant.cohort.check.links import ALL, Fingerprints, link, link_all
 from remnant.cohort.check.subject import Scan, open_subject
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 
 PATIENTS = 12
 PLANTED = ("array shape", "header origin", "intensity step", "border")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from remnant.cohort.align import align
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms, write_bids
 from remnant.cohort.phantoms.labels import VALUE
-from remnant.cohort.prepare import PreparationSettings, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 
 CLASSES = {
     "tissue5": {"none", "gm", "wm", "nuclei", "csf_int", "csf_ext"},

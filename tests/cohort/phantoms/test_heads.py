@@ -5,10 +5,10 @@ import pytest
 from scipy import ndimage
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import HeadPhantoms, write_bids
 from remnant.cohort.phantoms.heads import draw
 from remnant.cohort.phantoms.maps import read_maps
-from remnant.cohort.read import read_cohort
 
 LABELS = (
     ("label", "name", "tissue5", "lpba3", "t1_mean", "t1_std"),

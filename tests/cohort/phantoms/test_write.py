@@ -7,8 +7,9 @@ from PIL import Image
 from tests.radiographs import read_radiographs
 
 from remnant.base.errors import RemnantError
+from remnant.cohort.case import PHANTOMS
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms, write, write_bids, write_manifest
-from remnant.cohort.read import read_cohort
 
 SMALL = BrainPhantoms(patients=3, sessions=2, side=16, seed=4)
 
@@ -104,7 +105,7 @@ def test_chests_are_read_back_as_radiographs(tmp_path):
 def test_a_cohort_without_the_note_is_not_taken_for_phantoms(tmp_path):
     write_manifest(CHESTS, tmp_path / "chests", quiet=True)
     assert read_cohort(tmp_path / "chests").phantoms
-    (tmp_path / "chests" / write.NOTE).unlink()
+    (tmp_path / "chests" / PHANTOMS).unlink()
     assert not read_cohort(tmp_path / "chests").phantoms
 
 

@@ -11,8 +11,8 @@ import torch
 
 from remnant.base.errors import RemnantError
 from remnant.cli.main import main
-from remnant.cohort.nifti import read_mark, write_volume
-from remnant.cohort.volume import read_header, read_volume
+from remnant.cohort.files.nifti import read_mark, write_volume
+from remnant.cohort.files.volume import read_header, read_volume
 from remnant.defenses.privacynet import deploy
 from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, TEMPLATE, load_client, load_server
 from remnant.defenses.privacynet.secret import draw_secret

@@ -16,7 +16,7 @@ from tests.serve.processes import Process
 
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
-from remnant.cohort.placing import place_scan
+from remnant.cohort.prepare.placing import place_scan
 from remnant.defenses.privacynet.networks import Networks, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.serve.client.remote import Remote

@@ -5,7 +5,7 @@ import json
 import httpx
 import numpy as np
 
-from remnant.cohort.grid import Grid
+from remnant.cohort.prepare.grid import Grid
 from remnant.serve.protocol import HEADER_LENGTH, Answer, Metadata, Request, Signature, Tensor, packed, unpacked
 
 GRID, CLASSES = Grid((32, 32, 32), 6.0), ("background", "gm", "wm", "csf")

@@ -10,9 +10,9 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
-from remnant.cohort.grid import Grid
-from remnant.cohort.placing import place_scan
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.prepare.placing import place_scan
 from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Networks, load_client, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset

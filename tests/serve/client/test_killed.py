@@ -16,7 +16,7 @@ from tests.serve.processes import WAIT_S, Orthanc, free_port
 from tests.serve.ready import Ready
 
 from remnant.base.provenance import sha256
-from remnant.cohort.volume import read_labels
+from remnant.cohort.files.volume import read_labels
 from remnant.defenses.privacynet.networks import load_client
 from remnant.serve.client.queue import STORED
 from remnant.serve.client.remote import Remote

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.serve.processes import Orthanc
 
-from remnant.cohort.volume import read_labels
+from remnant.cohort.files.volume import read_labels
 from remnant.defenses.privacynet.deploy import encode_scan, labels_of
 from remnant.defenses.privacynet.networks import load_client, load_server
 from remnant.engine.stitch import stitched

@@ -8,7 +8,7 @@ from tests.serve.disk import room_of
 
 from remnant.base.errors import RemnantError, no_room
 from remnant.cohort.case import CLASSES
-from remnant.cohort.lpba40 import structures
+from remnant.cohort.layouts.lpba40 import structures
 from remnant.serve.client.anatomy import CODES, anatomy_of
 from remnant.serve.client.seg import write_segmentation
 from remnant.serve.client.series import read_series

@@ -18,7 +18,7 @@ from tests.manual import ROOT, blocks
 from tests.serve.client.played import CLASSES, GRID, SECRETS, TILTED, Played, by_brightness
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.volume import read_header, read_labels, read_volume
+from remnant.cohort.files.volume import read_header, read_labels, read_volume
 from remnant.defenses.privacynet.deploy import encode_scan
 from remnant.defenses.privacynet.networks import load_client
 from remnant.measure.correlation import ncc_matrix

@@ -5,7 +5,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.volume import read_volume
+from remnant.cohort.files.volume import read_volume
 from remnant.serve.client.series import read_series
 
 TURNED = [0, 1, 0, 0, 0, -1]

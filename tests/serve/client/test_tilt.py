@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from remnant.cohort.volume import read_volume
+from remnant.cohort.files.volume import read_volume
 from remnant.serve.client.tilt import straight, straightened, tilt_degrees
 
 # A gantry's tilt by 15 degrees: the way from a slice to the next has a part along the columns. RAS+, as of a series in LPS.

@@ -10,7 +10,7 @@ import pytest
 
 from remnant import __version__
 from remnant.base.errors import RemnantError
-from remnant.cohort.nifti import write_volume
+from remnant.cohort.files.nifti import write_volume
 from remnant.defenses.privacynet.deploy import segment_code
 from remnant.defenses.privacynet.networks import load_server
 from remnant.serve.protocol import HEADER_MOST, Answer, Metadata, unpacked

@@ -19,7 +19,7 @@ import pytest
 import trustme
 from tests.serve.processes import WAIT_S, Process
 
-from remnant.cohort.nifti import write_volume
+from remnant.cohort.files.nifti import write_volume
 from remnant.defenses.privacynet.deploy import segment_code
 from remnant.defenses.privacynet.networks import load_server
 from remnant.serve.protocol import HEADER_LENGTH, Answer, unpacked

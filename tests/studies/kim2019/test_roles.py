@@ -8,7 +8,7 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.grid import Grid
+from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.revisit import RevisitSettings
 from remnant.cohort.scans import Scans, first_visits, names_of, pairs_of
 from remnant.cohort.visits import check_roles, with_revisits

@@ -9,7 +9,7 @@ from tests.studies.kim2019.example import scans
 
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.grid import Grid
+from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, arguments_of, save_pair
 from remnant.defenses.privacynet.view import View
 from remnant.nets.unet import UNet

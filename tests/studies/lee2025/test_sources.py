@@ -8,7 +8,7 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.radiograph.prepare import Radiographs
+from remnant.cohort.prepare.radiographs import Radiographs
 from remnant.studies.lee2025 import preset
 from remnant.studies.lee2025.kept import read_groups
 from remnant.studies.lee2025.sources import deal, labels_of, write_sources

@@ -11,9 +11,9 @@ from remnant.attacks.prior import Prior, digest_of, load_prior, save_prior
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.membership import halves
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.read import read_cohort
 from remnant.report.page import make_report
 from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import preset, run_study

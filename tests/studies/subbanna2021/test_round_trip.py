@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from remnant.base.run import Run
-from remnant.cohort.read import read_cohort
+from remnant.cohort.layouts.read import read_cohort
 from remnant.measure.membership_inference import auc_of
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.segmenter import Segmenter

@@ -4,7 +4,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.case import Cohort
-from remnant.cohort.table import own_scheme
+from remnant.cohort.layouts.table import own_scheme
 from remnant.studies.subbanna2021 import preset
 from remnant.studies.subbanna2021.study import with_classes_of
 

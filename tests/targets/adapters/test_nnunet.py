@@ -12,7 +12,7 @@ import torch
 from tests.targets.exported import DATASET, PLANS
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.nnunet_files import cases_of
+from remnant.cohort.layouts.nnunet_files import cases_of
 from remnant.targets.adapters import adapter_of, nnunet
 from remnant.targets.adapters.nnunet_results import results_of
 from remnant.targets.adapters.nnunet_splits import held_out_by

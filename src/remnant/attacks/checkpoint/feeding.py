@@ -13,7 +13,7 @@ from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.attacks.membership.signals import signed_margin
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
-from remnant.cohort.radiograph.classes import Answers
+from remnant.cohort.classes import Answers
 from remnant.measure.task import task_of
 from remnant.targets.access import Weights
 from remnant.targets.description import Description

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from remnant.attacks.checkpoint.input_check import CLEARLY, Fit
 from remnant.attacks.membership.signals import signed_margin
-from remnant.cohort.radiograph.classes import Answers
+from remnant.cohort.classes import Answers
 from remnant.targets.access import Weights
 from remnant.targets.features import predict_logits
 

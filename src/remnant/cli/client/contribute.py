@@ -41,7 +41,7 @@ def client_contribute(
     from remnant.serve.needs import require_extra
 
     require_extra("httpx")
-    from remnant.cohort.read import read_cohort
+    from remnant.cohort.layouts.read import read_cohort
     from remnant.serve.client.contribute import WARNING, contribute
     from remnant.serve.client.measured import measured_of_labels
 

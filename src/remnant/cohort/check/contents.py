@@ -6,7 +6,7 @@ from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
-from remnant.cohort.volume import holds_nan
+from remnant.cohort.files.volume import holds_nan
 
 
 class Contents(Check):

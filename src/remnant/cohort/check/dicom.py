@@ -7,10 +7,10 @@ import pydicom
 
 from remnant.base.errors import RemnantError, foreign
 from remnant.base.files import files_below
-from remnant.cohort.dicom import is_dicom, open_dicom, quiet_pydicom
-from remnant.cohort.people import names_nobody
-from remnant.cohort.radiograph.dicom import NO_RADIOGRAPH
-from remnant.cohort.series import Slice
+from remnant.cohort.files.dicom import is_dicom, open_dicom, quiet_pydicom
+from remnant.cohort.files.radiograph_dicom import NO_RADIOGRAPH
+from remnant.cohort.files.series import Slice
+from remnant.cohort.layouts.people import names_nobody
 
 ENDINGS = (".dcm", ".ima")
 # Made from other images, or of doses: nothing in them is scanned.

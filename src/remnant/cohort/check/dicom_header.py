@@ -12,7 +12,7 @@ from remnant.cohort.check.dicom import Found
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import UIDS, Told, judge, words_of
 from remnant.cohort.check.subject import Subject
-from remnant.cohort.dicom import quiet_pydicom
+from remnant.cohort.files.dicom import quiet_pydicom
 
 # Of the UIDs, those by which an archive finds a patient's images.
 FINDING_UIDS = {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"}

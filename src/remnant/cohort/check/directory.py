@@ -17,7 +17,7 @@ from remnant.cohort.check.reading import Reading
 from remnant.cohort.check.sides import LeftAndRight
 from remnant.cohort.check.subject import open_subject
 from remnant.cohort.check.text import Text
-from remnant.cohort.dicom import quiet_pydicom
+from remnant.cohort.files.dicom import quiet_pydicom
 
 CHECKS: tuple[type[Check], ...] = (
     Contents,

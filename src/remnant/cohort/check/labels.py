@@ -9,14 +9,14 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, counted_of
-from remnant.cohort.axes import turning
 from remnant.cohort.case import CLASSES, OWN, Cohort, LabelScheme
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
+from remnant.cohort.files.axes import turning
+from remnant.cohort.files.volume import read_header, read_labels
 from remnant.cohort.fit import OUTSIDE, fits_better_turned, lies_outside
-from remnant.cohort.prepare import check_headers
-from remnant.cohort.volume import read_header, read_labels
+from remnant.cohort.prepare.volumes import check_headers
 
 
 class Labels(Check):

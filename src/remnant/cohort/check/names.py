@@ -15,7 +15,7 @@ from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import Told, judge, representation, words_of
 from remnant.cohort.check.subject import Subject
-from remnant.cohort.table import read_table
+from remnant.cohort.layouts.table import read_table
 
 # The tables of BIDS about people: of the whole set, of a person's sessions, of a session's scans, and what was asked or tested.
 TABLES = ("*.tsv", "*.csv", "sub-*/*.tsv", "**/*_scans.tsv", "**/*_sessions.tsv", "phenotype/*.tsv")

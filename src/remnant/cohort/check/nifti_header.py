@@ -16,12 +16,12 @@ from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import judge
 from remnant.cohort.check.subject import Subject
-from remnant.cohort.dicom import is_dicom
-from remnant.cohort.nifti import open_image
-from remnant.cohort.radiograph.raster import texts as picture_texts
-from remnant.cohort.radiograph.read import kind
-from remnant.cohort.text_header import ENDINGS as TEXT_ENDINGS
-from remnant.cohort.text_header import read_text_header
+from remnant.cohort.files.dicom import is_dicom
+from remnant.cohort.files.nifti import open_image
+from remnant.cohort.files.radiograph import kind
+from remnant.cohort.files.raster import texts as picture_texts
+from remnant.cohort.files.text_header import ENDINGS as TEXT_ENDINGS
+from remnant.cohort.files.text_header import read_text_header
 
 FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
 # NIfTI-1's registered extensions that carry another program's header.

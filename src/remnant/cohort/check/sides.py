@@ -7,7 +7,7 @@ from remnant.base.texts import counted
 from remnant.cohort.check.base import Check
 from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
-from remnant.cohort.space import WORDS, Sides, sides_of
+from remnant.cohort.prepare.space import WORDS, Sides, sides_of
 
 
 class LeftAndRight(Check):

@@ -12,11 +12,11 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import files_below
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.check.dicom import Found, read_files
-from remnant.cohort.radiograph.read import kind, read_radiograph
-from remnant.cohort.read import read_cohort, tabled
-from remnant.cohort.series import is_placed, stack
-from remnant.cohort.text_header import ENDINGS as TEXT_ENDINGS
-from remnant.cohort.volume import nibabel_image, read_volume, volume_files
+from remnant.cohort.files.radiograph import kind, read_radiograph
+from remnant.cohort.files.series import is_placed, stack
+from remnant.cohort.files.text_header import ENDINGS as TEXT_ENDINGS
+from remnant.cohort.files.volume import nibabel_image, read_volume, volume_files
+from remnant.cohort.layouts.read import read_cohort, tabled
 
 # Of an Analyze pair the voxels: either opens both.
 IMAGES = (".nii", ".nii.gz", ".img", ".img.gz", ".mgz", ".mgh", *TEXT_ENDINGS, ".png", ".jpg", ".jpeg")

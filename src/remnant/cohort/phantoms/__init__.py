@@ -10,10 +10,9 @@ from remnant.cohort.phantoms.chest import ChestPhantoms
 from remnant.cohort.phantoms.cohort import BrainPhantoms, Scan
 from remnant.cohort.phantoms.heads import HeadPhantoms
 from remnant.cohort.phantoms.labels import STRUCTURES, Structure
-from remnant.cohort.phantoms.write import NOTE, write_bids, write_manifest
+from remnant.cohort.phantoms.write import write_bids, write_manifest
 
 __all__ = [
-    "NOTE",
     "STRUCTURES",
     "BrainPhantoms",
     "ChestPhantoms",

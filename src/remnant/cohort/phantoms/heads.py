@@ -21,11 +21,11 @@ from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
+from remnant.cohort.files.volume import read_header, read_labels
 from remnant.cohort.phantoms.cohort import Scan
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.maps import MapCohort, read_maps
 from remnant.cohort.phantoms.session import rotation_matrix
-from remnant.cohort.volume import read_header, read_labels
 
 SPACINGS_MM = (0.5, 8.0)
 MARGIN_MM = 10.0

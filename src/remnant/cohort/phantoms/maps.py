@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from remnant.base.errors import RemnantError
-from remnant.cohort.table import read_schemes, read_table
+from remnant.cohort.layouts.table import read_schemes, read_table
 
 COLUMNS = ("label", "subject_id")
 LABEL_COLUMNS = ("label", "name", "tissue5", "lpba3")

@@ -16,14 +16,14 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import write_json, write_text
 from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
-from remnant.cohort.nifti import write_volume
+from remnant.cohort.case import PHANTOMS
+from remnant.cohort.files.nifti import write_volume
 from remnant.cohort.phantoms.chest import ChestPhantoms
 from remnant.cohort.phantoms.cohort import Scan
-from remnant.cohort.workers import start_worker
+from remnant.cohort.prepare.workers import start_worker
 
 Written = TypeVar("Written")
 # The file by which a cohort says that its patients were drawn: reports say so, too.
-NOTE = "phantoms.json"
 MANIFEST = "image,label,subject_id,session_id,age,sex,finding,view"
 
 
@@ -138,7 +138,8 @@ def _write_radiographs(phantoms: ChestPhantoms, root: Path, patient: int) -> lis
 
 def _write_note(root: Path) -> None:
     write_json(
-        root / NOTE, {"phantoms": "Nobody's images: every patient here was drawn by Remnant.", "version": __version__}
+        root / PHANTOMS,
+        {"phantoms": "Nobody's images: every patient here was drawn by Remnant.", "version": __version__},
     )
 
 

@@ -12,10 +12,10 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
 from remnant.base.progress import say
 from remnant.cohort.case import Case, LabelScheme
-from remnant.cohort.nifti import read_mark, write_volume
-from remnant.cohort.placing import Placing, place_case, place_scan
-from remnant.cohort.space import FIELDS, WORDS, sides_of
-from remnant.cohort.volume import read_volume
+from remnant.cohort.files.nifti import read_mark, write_volume
+from remnant.cohort.files.volume import read_volume
+from remnant.cohort.prepare.placing import Placing, place_case, place_scan
+from remnant.cohort.prepare.space import FIELDS, WORDS, sides_of
 from remnant.defenses.privacynet.networks import Client, Server
 from remnant.defenses.privacynet.secret import Secret, draw_secret
 from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan

@@ -12,10 +12,10 @@ from torch import nn
 from remnant.base.errors import RemnantError, foreign
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
-from remnant.cohort.grid import Grid
-from remnant.cohort.nifti import write_volume
-from remnant.cohort.prepare import PreparationSettings
-from remnant.cohort.volume import read_volume
+from remnant.cohort.files.nifti import write_volume
+from remnant.cohort.files.volume import read_volume
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.nets.siamese import Siamese

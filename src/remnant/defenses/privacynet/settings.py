@@ -6,7 +6,7 @@ import pydantic
 
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
-from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.cohort.revisit import RevisitSettings
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.nets.siamese import Head

@@ -11,15 +11,15 @@ from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import private_folder
-from remnant.cohort.align import align
 from remnant.cohort.case import Cohort, Prepared
 from remnant.cohort.folds import held_out
-from remnant.cohort.grid import Grid
 from remnant.cohort.images import Images
 from remnant.cohort.pairs import draw_pairs
-from remnant.cohort.prepare import prepare
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.prepare.template import Template, build_template
+from remnant.cohort.prepare.volumes import prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
-from remnant.cohort.template import Template, build_template
 from remnant.cohort.unchanged import require_unchanged
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
-from remnant.cohort.tissues import as_tissue3
+from remnant.cohort.layouts.tissues import as_tissue3
 from remnant.defenses.privacynet.retraining import RetrainSettings, retrain
 from remnant.defenses.privacynet.view import View
 from remnant.engine.device import fabric

@@ -9,9 +9,9 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.progress import Task, say
 from remnant.base.texts import counted, short
-from remnant.cohort.cache import key_of
 from remnant.cohort.case import Case, Cohort, LabelScheme
-from remnant.cohort.volume import volume_files
+from remnant.cohort.files.volume import volume_files
+from remnant.cohort.prepare.cache import key_of
 from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Client
 from remnant.serve.client.connection import MOST_REFUSED, RefusedError, ServerError

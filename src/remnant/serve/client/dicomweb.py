@@ -21,7 +21,7 @@ from dicomweb_client.api import DICOMwebClient
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.base.texts import short
-from remnant.cohort.dicom import quiet_pydicom
+from remnant.cohort.files.dicom import quiet_pydicom
 from remnant.serve.client.connection import (
     PASSING,
     PassingError,

@@ -18,7 +18,7 @@ from pydicom.uid import UID, generate_uid
 from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
-from remnant.cohort.dicom import quiet_pydicom
+from remnant.cohort.files.dicom import quiet_pydicom
 from remnant.serve.client.anatomy import anatomy_of
 from remnant.serve.client.series import Series
 

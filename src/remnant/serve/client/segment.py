@@ -17,11 +17,11 @@ from remnant.base.files import write_json
 from remnant.base.progress import Task, say
 from remnant.base.provenance import sha256
 from remnant.base.texts import short
-from remnant.cohort.nifti import write_volume
-from remnant.cohort.placing import Placing
-from remnant.cohort.series import is_series
-from remnant.cohort.space import geometry_of
-from remnant.cohort.volume import read_header
+from remnant.cohort.files.nifti import write_volume
+from remnant.cohort.files.series import is_series
+from remnant.cohort.files.volume import read_header
+from remnant.cohort.prepare.placing import Placing
+from remnant.cohort.prepare.space import geometry_of
 from remnant.defenses.privacynet.deploy import Ticket, encode_scan
 from remnant.defenses.privacynet.networks import Client
 from remnant.serve.client.connection import ServerError

@@ -1,6 +1,6 @@
 """A DICOM series as one scan of one patient, checked for what its voxels do not tell, with the headers that a result refers to.
 
-Where its slices lie is the matter of `remnant.cohort.series`: a missing slice, two in one place, slabs that overlap, mixed
+Where its slices lie is the matter of `remnant.cohort.files.series`: a missing slice, two in one place, slabs that overlap, mixed
 orientations, a single slice. Slices thicker than their distance are no fault: scanners reconstruct such volumes.
 """
 
@@ -12,7 +12,7 @@ from pydicom import Dataset
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted_of
-from remnant.cohort.series import Slice, Stack, find_series, stack
+from remnant.cohort.files.series import Slice, Stack, find_series, stack
 
 # Secondary Capture, and its four of several frames (PS3.4 B.5).
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -38,8 +38,9 @@ class Series:
 def read_series(path: Path) -> Series:
     """The series in the folder `path`, or the one that the file `path` is of.
 
-    Raises `RemnantError`, which quotes no header, for what `remnant.cohort.series` refuses, and for files of several patients,
-    secondary captures, localizers, a file that is there twice, several frames of reference, and headers that lack an identifier.
+    Raises `RemnantError`, which quotes no header, for what `remnant.cohort.files.series` refuses, and for files of several
+    patients, secondary captures, localizers, a file that is there twice, several frames of reference, and headers that lack
+    an identifier.
     """
     path = Path(path)
     slices = find_series(path)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from remnant.cohort.grid import from_sitk, to_sitk
-from remnant.cohort.nifti import write_volume
-from remnant.cohort.volume import read_header, read_volume
+from remnant.cohort.files.nifti import write_volume
+from remnant.cohort.files.volume import read_header, read_volume
+from remnant.cohort.prepare.grid import from_sitk, to_sitk
 
 # Over a head, 0.2 degrees are less than a voxel of any preparation; headers round positions.
 LEAST_DEGREES = 0.2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import short
-from remnant.cohort.cache import key_of
+from remnant.cohort.prepare.cache import key_of
 from remnant.serve.client.contributions import delete, learned_from
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.remote import Remote

@@ -11,9 +11,9 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.read import read_cohort
 from remnant.cohort.scans import Scans
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.engine.cells import Cell

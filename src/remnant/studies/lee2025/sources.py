@@ -11,9 +11,9 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.images import Images, people_in
+from remnant.cohort.layouts.findings import label_of
 from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
-from remnant.cohort.radiograph.findings import label_of
-from remnant.cohort.radiograph.prepare import Radiographs
+from remnant.cohort.prepare.radiographs import Radiographs
 from remnant.studies.lee2025.kept import GROUPS, OWN, write_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS

@@ -8,10 +8,10 @@ from remnant.base.provenance import sha256
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.radiograph.prepare import Radiographs, RadiographSettings, prepare_radiographs
-from remnant.cohort.read import read_cohort
+from remnant.cohort.prepare.radiographs import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.lee2025.cells import DEMOGRAPHICS, target_cell_name

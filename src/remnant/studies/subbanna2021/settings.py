@@ -8,7 +8,7 @@ from remnant.attacks.decoder import DECODERS
 from remnant.attacks.recovery import RecoverySettings
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
-from remnant.cohort.prepare import PreparationSettings
+from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.engine.loop import FitSettings
 from remnant.measure.similarity import MATRICES
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS

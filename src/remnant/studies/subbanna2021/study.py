@@ -8,14 +8,14 @@ from remnant.base.progress import say
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.align import align
 from remnant.cohort.case import OWN, Cohort, Fold
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.prepare import check_headers, prepare
-from remnant.cohort.read import read_cohort
-from remnant.cohort.template import build_template
+from remnant.cohort.prepare.align import align
+from remnant.cohort.prepare.template import build_template
+from remnant.cohort.prepare.volumes import check_headers, prepare
 from remnant.engine.cells import Cell
 from remnant.studies.frame import (
     STUDY_OF_OURS,

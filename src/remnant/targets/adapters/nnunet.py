@@ -14,7 +14,7 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.texts import short
-from remnant.cohort.nnunet_files import RawCase, cases_of
+from remnant.cohort.layouts.nnunet_files import RawCase, cases_of
 from remnant.targets.adapters import Trained, no_fold
 from remnant.targets.adapters.nnunet_results import Results, read_results, tried
 from remnant.targets.adapters.nnunet_splits import held_out_by, sets_of

@@ -15,7 +15,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.texts import short
 from remnant.cohort.images import Images, Label
-from remnant.cohort.nnunet_files import RawCase, knows_people
+from remnant.cohort.layouts.nnunet_files import RawCase, knows_people
 from remnant.engine.device import fabric, place
 from remnant.targets.adapters import Trained
 from remnant.targets.adapters.nnunet_results import Results

@@ -1,0 +1,1 @@
+"""How cohorts lie on disk: a layout a file, and `read`, which knows them all."""
