@@ -14,9 +14,8 @@ from remnant.audit.family import Key
 from remnant.base.findings import AttackRun, Control, Criterion, Finding
 from remnant.base.results import number
 from remnant.cohort.images import Images
-from remnant.measure import identity
 from remnant.measure.correlation import ncc_matrix
-from remnant.measure.intervals import clopper_pearson, identification_p_value
+from remnant.measure.identity import Search
 
 FEWEST = 2  # patients of a gallery
 LEVEL = 0.05  # one-sided, of controls
@@ -41,13 +40,13 @@ def _first_places(images: Images) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Search:
+class Gallery:
     """A gallery that reconstructions search, an image a patient: `name` in findings, the `criterion` that it bears on, and the
-    `gallery` of some images. `group` counts it, in words."""
+    gallery `of` some images. `group` counts it, in words."""
 
     name: str
     criterion: Criterion
-    gallery: Callable[[Images], Images]
+    of: Callable[[Images], Images]
     group: str
 
 
@@ -61,12 +60,11 @@ def other_images(images: Images) -> Images:
     return images.take(sorted(second.values()))
 
 
-def ranks_of(claim: Reconstructions, gallery: Images) -> np.ndarray:
-    """The rank of each patient's own image in the `gallery`, (n,), when the reconstruction from his first image searches it."""
+def search_of(claim: Reconstructions, gallery: Images) -> Search:
+    """The search of the `gallery` for each patient's own image by the reconstruction from his first image."""
     place = {patient: i for i, patient in reversed(list(enumerate(claim.patients)))}
     drawn = claim.images[[place[patient] for patient in gallery.patients]]
-    scores = similarities(drawn, torch.stack(gallery.images), claim.mean)
-    return identity.ranks(scores, np.arange(len(gallery)))
+    return Search(similarities(drawn, torch.stack(gallery.images), claim.mean), np.arange(len(gallery)))
 
 
 # The very image that was encoded; and another one of the same patient, whom a reconstruction then links to it.
@@ -83,21 +81,21 @@ def linkage_run(images: Images) -> AttackRun:
     return AttackRun(name=LINKAGE, words=words, run=not why, why=why, claim="pair_scores")
 
 
-def searches(attack: str, images: Images) -> list[Search]:
+def galleries(attack: str, images: Images) -> list[Gallery]:
     """What the reconstructions of an `attack` are held against; linkage where patients have several images."""
-    found = [Search(attack, "singling out", first_images, "a gallery of {} patients")]
+    found = [Gallery(attack, "singling out", first_images, "a gallery of {} patients")]
     if len(other_images(images)) >= FEWEST:
-        found.append(Search(LINKAGE, "linkability", other_images, "a gallery of another image of {} patients"))
+        found.append(Gallery(LINKAGE, "linkability", other_images, "a gallery of another image of {} patients"))
     return found
 
 
 def identification_keys(claims: Mapping[str, Sequence[Reconstructions]], images: Images) -> list[Key]:
     """The tests that are made of these claims, by attack."""
     return [
-        (search.name, claim.view, "")
+        (gallery.name, claim.view, "")
         for attack, own in claims.items()
         for claim in own
-        for search in searches(attack, images)
+        for gallery in galleries(attack, images)
     ]
 
 
@@ -107,29 +105,29 @@ def identification_rows(
     """A finding a claim and search, by attack: patients identified at rank 1, with an exact interval and p against guessing."""
     rows = []
     for attack, own in claims.items():
-        for claim, search in itertools.product(own, searches(attack, images)):
-            ranks = ranks_of(claim, search.gallery(images))
-            count, n = identity.rank1_count(ranks), len(ranks)
+        for claim, gallery in itertools.product(own, galleries(attack, images)):
+            search = search_of(claim, gallery.of(images))
+            n = len(search.own)
             if n < FEWEST:
                 continue
-            found, wide = clopper_pearson(count, n), clopper_pearson(count, n, 1 - level[search.name, claim.view, ""])
+            found, wide = search.rank1(), search.rank1(1 - level[gallery.name, claim.view, ""])
             rows.append(
                 Finding(
                     target=target,
-                    attack=search.name,
+                    attack=gallery.name,
                     view=claim.view,
                     claim="reconstructions",
-                    criterion=search.criterion,
+                    criterion=gallery.criterion,
                     statistic="rank1",
-                    group=search.group.format(n),
+                    group=gallery.group.format(n),
                     n=n,
                     value=number(found.mean),
                     low=found.low,
                     high=found.high,
                     bound_low=wide.low,
                     null=1 / n,
-                    p=identification_p_value(count, np.full(n, 1 / n)),
-                    counts=f"{count} of {n} patients",
+                    p=search.p,
+                    counts=f"{search.count} of {n} patients",
                 )
             )
     return rows
@@ -151,23 +149,18 @@ def controls_of(
     itself = replace(claim, patients=images.patients, images=torch.stack(images.images))
     certain = {attack: (easy, sure), LINKAGE: (itself, "The patients' own images")}
     found = []
-    for search in searches(attack, images):
-        gallery = search.gallery(images)
+    for gallery in galleries(attack, images):
+        shown, (easily, what) = gallery.of(images), certain[gallery.name]
         held = "Reconstructions held for another patient's"
-        found.append(_control("null", search.name, told, gallery, passes=False, what=held))
-        found.append(
-            _control(
-                "planted", search.name, certain[search.name][0], gallery, passes=True, what=certain[search.name][1]
-            )
-        )
+        found.append(_control("null", gallery.name, told, shown, passes=False, what=held))
+        found.append(_control("planted", gallery.name, easily, shown, passes=True, what=what))
     return found
 
 
 def _control(kind: str, attack: str, claim: Reconstructions, gallery: Images, *, passes: bool, what: str) -> Control:
-    ranks = ranks_of(claim, gallery)
-    count, n = identity.rank1_count(ranks), len(ranks)
-    found = clopper_pearson(count, n)
-    identified = identification_p_value(count, np.full(n, 1 / n)) <= LEVEL
+    search = search_of(claim, gallery)
+    found, n = search.rank1(), len(search.own)
+    identified = search.p <= LEVEL
     return Control(
         kind=kind,
         attack=attack,
@@ -176,8 +169,8 @@ def _control(kind: str, attack: str, claim: Reconstructions, gallery: Images, *,
         value=number(found.mean),
         low=number(found.low),
         high=number(found.high),
-        p=identification_p_value(count, np.full(n, 1 / n)),
+        p=search.p,
         n=n,
         passed=bool(identified == passes),
-        sentence=f"{what} identify {count} of {n} patients at rank 1, {'more than' if identified else 'as'} by chance.",
+        sentence=f"{what} identify {search.count} of {n} patients at rank 1, {'more than' if identified else 'as'} by chance.",
     )

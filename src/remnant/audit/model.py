@@ -47,6 +47,7 @@ from remnant.audit.tables import balance_rows, roc_rows
 from remnant.base.findings import AttackRun, Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.terms import ELSEWHERE
 from remnant.base.texts import counted
 from remnant.cohort.images import patient_means
 from remnant.engine.cells import Cell, run_cells
@@ -62,7 +63,7 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
     found = []
     for attack in all_attacks().values():
         scenarios = [name for name, seen in SEEN.items() if attack.access in seen]
-        why = f"only in the scenario {' or '.join(scenarios)} does the recipient see {SEES[attack.access]}"
+        why = f"{ELSEWHERE} {' or '.join(scenarios)} does the recipient see {SEES[attack.access]}"
         if attack.access in SEEN[config.scenario]:
             own, asked = cells.sides(material, attack)
             why = attack.applies(material.target, asked, own)

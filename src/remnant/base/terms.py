@@ -40,6 +40,8 @@ CRITERIA: dict[Claim, Criterion] = {
 # What is seen of what a client sends: codes, what the server makes of them, and as a control what was to be hidden.
 CODES, MAPS, RAW = "codes", "segmentations of codes", "the scans themselves"
 DECISION_SUPPORT = "Decision support, not a determination."
+# How the reason begins why an attack is not run that needs what the recipient does not see.
+ELSEWHERE = "only in the scenario"
 
 
 def capital(text: str) -> str:

@@ -8,11 +8,89 @@ other sessions of the same patient. NaN in an allowed score, or an own original 
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, numbered
+from remnant.measure.intervals import (
+    FEWEST,
+    RESAMPLES,
+    Interval,
+    clopper_pearson,
+    identification_p_value,
+    numbered,
+)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Reconstructions that search one gallery for their own originals, and what that comes to."""
+
+    scores: np.ndarray
+    own: np.ndarray
+    allowed: np.ndarray | None = None
+
+    @property
+    def own_scores(self) -> np.ndarray:
+        """Of each reconstruction with its own original, (n,)."""
+        return self.scores[np.arange(len(self.own)), self.own]
+
+    @property
+    def others(self) -> np.ndarray:
+        """Scores (n, m), NaN for the own original and for what the search leaves out."""
+        mask = np.ones(self.scores.shape, dtype=bool) if self.allowed is None else self.allowed.copy()
+        mask[np.arange(len(self.own)), self.own] = False
+        return np.where(mask, self.scores, np.nan)
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """Of each own original, (n,), as `ranks` has them."""
+        return ranks(self.scores, self.own, self.allowed)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Candidates of each reconstruction, int (n,)."""
+        return gallery_sizes(self.scores, self.allowed)
+
+    @property
+    def gallery(self) -> int:
+        """Candidates, at most."""
+        return int(self.sizes.max(initial=0))
+
+    @property
+    def count(self) -> int:
+        """Own originals at rank 1, alone."""
+        return rank1_count(self.ranks)
+
+    def rank1(self, level: float = 0.95) -> Interval:
+        """Their share, with its exact interval."""
+        return clopper_pearson(self.count, len(self.own), level)
+
+    @property
+    def chance(self) -> float:
+        """The same share by guessing."""
+        return chance_rank1(self.sizes)
+
+    @property
+    def p(self) -> float:
+        """One-sided, of so many at rank 1 by guessing (`identification_p_value`)."""
+        return identification_p_value(self.count, 1 / self.sizes)
+
+    @property
+    def mean_rank(self) -> float:
+        """Mean of the ranks; NaN for none."""
+        return mean_rank(self.ranks)
+
+    @property
+    def chance_mean_rank(self) -> float:
+        """The same by guessing."""
+        return chance_mean_rank(self.sizes)
+
+    def auc(self, seeds: np.random.Generator) -> Interval:
+        """Of own scores against all others (`own_versus_others_auc`)."""
+        return own_versus_others_auc(self.scores, self.own, seeds, self.allowed)
 
 
 def ranks(scores: np.ndarray, own: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:

@@ -12,8 +12,8 @@ import numpy as np
 from scipy import ndimage
 
 from remnant.base.errors import RemnantError
-from remnant.measure import identity
-from remnant.measure.intervals import bootstrap_mean, clopper_pearson
+from remnant.measure.identity import Search
+from remnant.measure.intervals import bootstrap_mean
 
 Scores = Callable[[np.ndarray], np.ndarray]
 
@@ -77,20 +77,19 @@ def compare(
     """
     rows = []
     for metric, scores in matrices.items():
-        places, sizes = identity.ranks(scores, own, allowed), identity.gallery_sizes(scores, allowed)
-        first = clopper_pearson(identity.rank1_count(places), len(places))
-        auc = identity.own_versus_others_auc(scores, own, random, allowed)
+        search = Search(scores, own, allowed)
+        first, auc = search.rank1(), search.auc(random)
         rows.append(
             {
                 "metric": metric,
-                "n": len(places),
-                "gallery": int(sizes.max(initial=0)),
-                "rank1_count": identity.rank1_count(places),
+                "n": first.n,
+                "gallery": search.gallery,
+                "rank1_count": search.count,
                 "rank1": first.mean,
                 "rank1_low": first.low,
                 "rank1_high": first.high,
-                "mean_rank": identity.mean_rank(places),
-                "chance": identity.chance_rank1(sizes),
+                "mean_rank": search.mean_rank,
+                "chance": search.chance,
                 "auc": auc.mean,
                 "auc_low": auc.low,
                 "auc_high": auc.high,

@@ -13,6 +13,7 @@ from remnant.base.results import Value
 from remnant.base.terms import (
     CLAIMS,
     CRITERIA,
+    ELSEWHERE,
     LIMITS,
     by_chance,
     capital,
@@ -221,6 +222,8 @@ def _result(criterion: Criterion, results: AuditResults) -> Result:
     missing = [
         one for one in results.scenario.attacks if not one.run and one.claim and CRITERIA[one.claim] == criterion
     ]
+    # What the recipient does not see says less of this audit than what it lacks.
+    missing.sort(key=lambda one: one.why.startswith(ELSEWHERE))
     if missing:
         return Result(criterion, short(_not_run(_by_reason(missing)[0]), TEXT), "not tested")
     asked = any(limit.asked for limit in results.limits if CRITERION_OF.get(limit.statistic, "inference") == criterion)

@@ -5,7 +5,7 @@ from tests.studies.subbanna2021.example import attack, cells
 
 from remnant.base.seeds import Seeds
 from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, looked_at_together
-from remnant.studies.subbanna2021.search import Search
+from remnant.studies.subbanna2021.search import FoldsSearch
 from remnant.studies.subbanna2021.tables import make_tables
 
 COLUMNS = {
@@ -125,13 +125,13 @@ def test_the_leak_does_not_depend_on_the_names_that_the_key_gives():
         order = {"member": np.arange(20), "non_member": np.roll(np.arange(20), 5)}
         folds = {group: (np.arange(20) // 5).tolist() for group in GROUPS}
         firsts = {
-            group: Search(
+            group: FoldsSearch(
                 scores[group][order[group]],
                 np.zeros(20, int),
                 np.ones((20, 1), bool),
-                scores[group],
-                [names[i] for i in order[group]],
-                folds[group],
+                mean_image=scores[group],
+                pseudonyms=[names[i] for i in order[group]],
+                folds=folds[group],
             )
             for group in GROUPS
         }

@@ -7,8 +7,8 @@ import numpy as np
 
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
-from remnant.measure import identity
-from remnant.measure.intervals import bootstrap_mean, clopper_pearson, identification_p_value, paired_difference
+from remnant.measure.identity import Search
+from remnant.measure.intervals import bootstrap_mean, paired_difference
 from remnant.measure.multiplicity import holm
 from remnant.measure.verification import matrix_pairs
 from remnant.studies.columns import interval_columns
@@ -21,15 +21,13 @@ SOUGHT = ("own_scan", "other_visit")
 LEVEL = 0.025  # of the one-sided p of patients found first, after Holm over all that was searched
 
 
-@dataclass(frozen=True)
-class Search:
-    """What was redrawn of n patients, sought among m patients' scans: `scores` (n, m), `own` (n,), `mean_image` (m,).
+@dataclass(frozen=True, kw_only=True)
+class VisitSearch(Search):
+    """What was redrawn of n patients, sought among m patients' scans; `mean_image` (m,) of the same search.
 
-    `scan` (n, m) is what the scans themselves score in the same search.
+    `scan` (n, m) is what the scans themselves score in it.
     """
 
-    scores: np.ndarray
-    own: np.ndarray
     mean_image: np.ndarray
     scan: np.ndarray
 
@@ -40,7 +38,7 @@ class Search:
         return Pairs(scores, np.array(patients))
 
 
-def searched(inversion: Inversion, sought: str) -> Search | None:
+def searched(inversion: Inversion, sought: str) -> VisitSearch | None:
     """One row a patient, against one scan of every patient, the first visit; None where nobody has what is sought.
 
     For `other_visit` what was redrawn of each patient's last visit is held against the first ones.
@@ -59,7 +57,8 @@ def searched(inversion: Inversion, sought: str) -> Search | None:
     if not len(own):
         return None
     here = np.ix_(rows, columns)
-    return Search(inversion.similarity[here], own, inversion.mean_image[columns], inversion.originals[here])
+    mean_image, scan = inversion.mean_image[columns], inversion.originals[here]
+    return VisitSearch(inversion.similarity[here], own, mean_image=mean_image, scan=scan)
 
 
 def inversion_rows(inversions: Sequence[Inversion], described: Mapping[str, Row], seeds: Seeds) -> list[Row]:
@@ -101,27 +100,23 @@ def looked_at_together(rows: Sequence[Row]) -> list[Row]:
     return judged
 
 
-def _found(search: Search, sought: str, seeds: Seeds) -> Row:
+def _found(search: VisitSearch, sought: str, seeds: Seeds) -> Row:
     n, gallery = search.scores.shape
-    places = identity.ranks(search.scores, search.own)
-    count = identity.rank1_count(places)
-    area = identity.own_versus_others_auc(search.scores, search.own, seeds.child("area").numpy())
-    own = search.scores[np.arange(n), search.own]
+    area, own = search.auc(seeds.child("area").numpy()), search.own_scores
     others = (search.scores.sum(1) - own) / max(gallery - 1, 1)
     mean_image = search.mean_image[search.own]
     gain = paired_difference(*(dict(enumerate(each)) for each in (own, mean_image)), seeds.child("gain").numpy())
-    itself = identity.rank1_count(identity.ranks(search.scan, search.own)) if sought == "other_visit" else None
-    rate = clopper_pearson(count, n)
+    itself = Search(search.scan, search.own).count if sought == "other_visit" else None
     return {
         "n": n,
         "gallery": gallery,
-        "rank1_count": count,
-        **interval_columns("rank1", rate),
-        "chance": 1 / gallery,
-        "p": number(identification_p_value(count, np.full(n, 1 / gallery))),
+        "rank1_count": search.count,
+        **interval_columns("rank1", search.rank1()),
+        "chance": search.chance,
+        "p": number(search.p),
         "scan_rank1": None if itself is None else itself / n,
-        "mean_rank": identity.mean_rank(places),
-        "chance_mean_rank": (gallery + 1) / 2,
+        "mean_rank": search.mean_rank,
+        "chance_mean_rank": search.chance_mean_rank,
         **interval_columns("auc", area),
         **interval_columns("ssim", bootstrap_mean(own, seeds.child("own").numpy())),
         "ssim_others": float(others.mean()),
@@ -145,6 +140,6 @@ def _displaced(inversion: Inversion, sought: str, seeds: Seeds) -> Row:
         **interval_columns("mm", bootstrap_mean(own, seeds.numpy())),
         "mm_others": number((matrix.sum() - own.sum()) / (n * (n - 1))) if n > 1 else None,
         "mm_mean_image": float(inversion.mean_displacement.mean()),
-        "mm_rank1_count": identity.rank1_count(identity.ranks(-matrix, np.arange(n))),
+        "mm_rank1_count": Search(-matrix, np.arange(n)).count,
         "mm_n": n,
     }

@@ -11,7 +11,7 @@ from remnant.base.texts import counted
 from remnant.measure.crossover import RoleEffect, role_effect
 from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, detectable_noncentrality, paired_difference
 from remnant.studies.columns import difference_columns, with_holm
-from remnant.studies.subbanna2021.search import Search
+from remnant.studies.subbanna2021.search import FoldsSearch
 
 GROUPS = ("member", "non_member")
 STATISTICS = ("own", "margin")
@@ -19,7 +19,7 @@ LEVEL = 0.05
 FLOOR = 1 / (RESAMPLES + 1)  # a Monte Carlo p-value where no flip of signs was as extreme
 
 
-def leak(key: Row, firsts: dict[str, Search], statistic: str, seeds: Seeds) -> Row:
+def leak(key: Row, firsts: dict[str, FoldsSearch], statistic: str, seeds: Seeds) -> Row:
     """Members minus the same patients as non-members: their similarity to the `own` original, or its `margin` over others.
 
     By `role_effect`, with effects of the folds. Raises `RemnantError` for a patient who was only one of the two.
@@ -75,7 +75,7 @@ def _among(row: Row, together: int) -> Value:
     )
 
 
-def _statistic(found: Search, statistic: str) -> list[float]:
+def _statistic(found: FoldsSearch, statistic: str) -> list[float]:
     scores = found.own_scores if statistic == "own" else found.own_scores - np.nanmax(found.others, axis=1)
     return scores.tolist()
 

@@ -5,7 +5,7 @@ import math
 from remnant.base.results import Row, matching, number
 from remnant.base.seeds import Seeds
 from remnant.measure.gallery import count_impostors, gallery_curve, half_size
-from remnant.studies.subbanna2021.search import Search
+from remnant.measure.identity import Search
 
 # Of fewer candidates a curve would be a handful of steps.
 FEWEST = 16

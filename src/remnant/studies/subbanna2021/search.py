@@ -6,41 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from remnant.measure import identity
+from remnant.measure.identity import Search
 
 
-@dataclass(frozen=True)
-class Search:
-    """Reconstructions that search one gallery: similarities (n, m), where the right image stands, and whose they are.
+@dataclass(frozen=True, kw_only=True)
+class FoldsSearch(Search):
+    """A search by the reconstructions of all folds, and whose they are.
 
     `mean_image` (n, m) is the same search by the attacker's mean image, which knows nothing of the patient; `folds` (n,) whose
     networks each row is from.
     """
 
-    scores: np.ndarray
-    own: np.ndarray
-    allowed: np.ndarray
     mean_image: np.ndarray
     pseudonyms: list[str]
     folds: list[int]
 
-    @property
-    def own_scores(self) -> np.ndarray:
-        return self.scores[np.arange(len(self.own)), self.own]
 
-    @property
-    def others(self) -> np.ndarray:
-        """Scores (n, m), NaN for the own image and for what the search leaves out."""
-        mask = self.allowed.copy()
-        mask[np.arange(len(self.own)), self.own] = False
-        return np.where(mask, self.scores, np.nan)
-
-    @property
-    def ranks(self) -> np.ndarray:
-        return identity.ranks(self.scores, self.own, self.allowed)
-
-
-def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: int, sought: int) -> Search:
+def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: int, sought: int) -> FoldsSearch:
     """Of `cells`, one a fold, the reconstructions of `group`'s scans of one session, seeking the same patient's session `sought`.
 
     The candidates are every other patient's first session and the sought image; the patient's remaining sessions are
@@ -62,11 +44,11 @@ def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: in
             pseudonyms.append(pseudonym)
             folds.append(fold)
     shape = (len(own), len(cells[0]["gallery"]))
-    return Search(
+    return FoldsSearch(
         np.array(scores).reshape(shape),
         np.array(own, dtype=int),
         np.array(allowed, dtype=bool).reshape(shape),
-        np.array(means).reshape(shape),
-        pseudonyms,
-        folds,
+        mean_image=np.array(means).reshape(shape),
+        pseudonyms=pseudonyms,
+        folds=folds,
     )

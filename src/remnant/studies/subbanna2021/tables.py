@@ -10,8 +10,8 @@ import numpy as np
 from remnant.attacks.decoder import DECODERS
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
-from remnant.measure import identity
-from remnant.measure.intervals import bootstrap_mean, clopper_pearson, identification_p_value
+from remnant.measure.identity import rank_histogram
+from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.multiplicity import holm
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
@@ -20,7 +20,7 @@ from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, compariso
 from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
 from remnant.studies.subbanna2021.membership import outputs_tested
 from remnant.studies.subbanna2021.recovered import recovered_rows
-from remnant.studies.subbanna2021.search import Search, search
+from remnant.studies.subbanna2021.search import FoldsSearch, search
 
 Cells = dict[str, dict[str, Any]]
 MEAN_IMAGE = "mean_image"  # in place of a decoder: the search by the attacker's mean image
@@ -102,7 +102,7 @@ def make_tables(
     return tables
 
 
-def _similarity(key: Row, found: Search, seeds: Seeds) -> Row:
+def _similarity(key: Row, found: FoldsSearch, seeds: Seeds) -> Row:
     own = bootstrap_mean(found.own_scores, seeds.child("own").numpy())
     others = np.nanmean(found.others, axis=1)
     rows = np.arange(len(found.own))
@@ -135,11 +135,8 @@ def _in_millimetres(row: Row) -> Row:
     return row | positive
 
 
-def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
-    ranks = found.ranks
-    sizes = identity.gallery_sizes(found.scores, found.allowed)
-    rate = clopper_pearson(identity.rank1_count(ranks), len(ranks))
-    auc = identity.own_versus_others_auc(found.scores, found.own, seeds.numpy(), found.allowed)
+def _identification(key: Row, found: FoldsSearch, seeds: Seeds) -> Row:
+    rate, auc = found.rank1(), found.auc(seeds.numpy())
     paper = _in_paper(key)
     first = published.SUBBANNA2021_RANK1.get(paper)
     return {
@@ -148,18 +145,18 @@ def _identification(key: Row, found: Search, seeds: Seeds) -> Row:
         "decoder": key["decoder"],
         "group": key["group"],
         "n": rate.n,
-        "gallery": int(sizes.max()),
+        "gallery": found.gallery,
         "rank1": rate.mean,
         "rank1_low": rate.low,
         "rank1_high": rate.high,
-        "rank1_count": identity.rank1_count(ranks),
-        "mean_rank": identity.mean_rank(ranks),
+        "rank1_count": found.count,
+        "mean_rank": found.mean_rank,
         "auc": number(auc.mean),
         "auc_low": number(auc.low),
         "auc_high": number(auc.high),
-        "chance": identity.chance_rank1(sizes),
-        "p": number(identification_p_value(identity.rank1_count(ranks), 1 / sizes)),
-        "chance_mean_rank": identity.chance_mean_rank(sizes),
+        "chance": found.chance,
+        "p": number(found.p),
+        "chance_mean_rank": found.chance_mean_rank,
         "published_rank1": None if first is None else first / published.SUBBANNA2021_PATIENTS,
         "published_mean_rank": published.SUBBANNA2021_MEAN_RANK.get(paper),
     }
@@ -172,9 +169,8 @@ def identified_together(rows: list[Row]) -> list[Row]:
     return [{**row, "holm_p": None if row["decoder"] == MEAN_IMAGE else number(next(adjusted))} for row in rows]
 
 
-def _ranks(key: Row, found: Search) -> list[Row]:
-    sizes = identity.gallery_sizes(found.scores, found.allowed)
-    counts = identity.rank_histogram(found.ranks, int(sizes.max()))
+def _ranks(key: Row, found: FoldsSearch) -> list[Row]:
+    counts = rank_histogram(found.ranks, found.gallery)
     paper = published.SUBBANNA2021_RANKS[key["network"]] if _in_paper(key) == (key["network"], "ssim") else ()
     return [
         {
@@ -187,7 +183,7 @@ def _ranks(key: Row, found: Search) -> list[Row]:
     ]
 
 
-def _scores(key: Row, found: Search, others: Search) -> list[Row]:
+def _scores(key: Row, found: FoldsSearch, others: FoldsSearch) -> list[Row]:
     other_ranks = dict(zip(others.pseudonyms, others.ranks.tolist(), strict=True)) if others.pseudonyms else {}
     rows = []
     for i, pseudonym in enumerate(found.pseudonyms):
@@ -207,21 +203,20 @@ def _scores(key: Row, found: Search, others: Search) -> list[Row]:
     return rows
 
 
-def _other_session(key: Row, found: Search) -> list[Row]:
+def _other_session(key: Row, found: FoldsSearch) -> list[Row]:
     if not found.pseudonyms:
         return []
-    rate = clopper_pearson(identity.rank1_count(found.ranks), len(found.ranks))
-    sizes = identity.gallery_sizes(found.scores, found.allowed)
+    rate = found.rank1()
     return [
         {
             **key,
             "n": rate.n,
-            "gallery": int(sizes.max()),
+            "gallery": found.gallery,
             "rank1": rate.mean,
             "rank1_low": rate.low,
             "rank1_high": rate.high,
-            "rank1_count": identity.rank1_count(found.ranks),
-            "chance": identity.chance_rank1(sizes),
+            "rank1_count": found.count,
+            "chance": found.chance,
         }
     ]
 
