@@ -3,6 +3,7 @@
 import textwrap
 from itertools import accumulate
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,7 +16,7 @@ from remnant.report.words import number, split
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported, `measure.membership_inference`'s own
 LEGEND = 50  # letters of a line of a legend beside the panel
 NAME = 46  # letters of a line of a name beside a row
-ROW, SECOND = 0.22, 0.55  # inches of a row, and what share of it a second line of its name adds
+ROW, SECOND = 0.22, 0.62  # inches of a row, and what share of it a second line of its name adds
 PAGE = 9.5  # inches of a printed one
 MARGIN = 0.84  # of the figure's width; the rest is for the numbers beside
 # Colour, marker and whether it is filled: outcomes differ in a grey print, too.
@@ -154,10 +155,29 @@ def _forest(rows: list[Row], extra: float) -> tuple[Figure, Axes, list[float]]:
     figure.get_layout_engine().set(rect=(0, 0, MARGIN, 1))
     panel = figure.subplots()
     places = [end - (height + 1) / 2 for end, height in zip(ends, heights, strict=True)]
-    panel.set_yticks(places, ["\n".join(lines) for lines in names], multialignment="right")
+    panel.set_yticks(places, [""] * len(places))
+    for place, lines in zip(places, names, strict=True):
+        _name(panel, place, lines)
     panel.set_ylim(ends[-1] - 0.4, -0.6)
     panel.grid(axis="y", visible=False)
     return figure, panel, places
+
+
+def _name(panel: Axes, place: float, lines: list[str]) -> None:
+    """The lines left of the panel, each by its own right end: of one text of several lines another font moves all ends."""
+    apart = 72 * ROW * SECOND
+    for i, line in enumerate(lines):
+        panel.annotate(
+            line,
+            (0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(-6, ((len(lines) - 1) / 2 - i) * apart),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=rcParams["ytick.labelsize"],
+            annotation_clip=False,
+        )
 
 
 def _height(lines: list[str]) -> float:
