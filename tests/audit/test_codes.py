@@ -48,6 +48,7 @@ def of(results, claim, view=CODES):
     return [one for one in results.findings if one.claim == claim and one.view == view]
 
 
+@pytest.mark.slow
 def test_codes_that_are_the_scans_are_exposed_by_pairs_and_by_reconstructions(audited):
     results, _ = audited(True)
     assert results.verdict.ruling == "outside" and "identification" in results.verdict.sentence
@@ -63,6 +64,7 @@ def test_codes_that_are_the_scans_are_exposed_by_pairs_and_by_reconstructions(au
     assert any("AUC of same patient or not" in one for one in results.verdict.kept_open)
 
 
+@pytest.mark.slow
 def test_what_codes_show_of_a_sex_is_read_of_patients_whom_no_training_saw(audited):
     sexes = [one for leaks in (True, False) for one in of(audited(leaks)[0], "attributes") if one.attack == "sex"]
     assert [(one.statistic, one.outcome) for one in sexes] == [("skill", "exposed"), ("skill", "not shown")]

@@ -28,6 +28,7 @@ def refuses(remnant, tmp_path):
     return check
 
 
+@pytest.mark.slow
 def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_net, people, tmp_path):
     net, out = trained_net("given"), tmp_path / "run"
     asked = ("protect", "evaluate", net, *SMOKE, "--data", people, "--out", out, "--cache", tmp_path / "cache")
@@ -48,6 +49,7 @@ def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_ne
     assert code == 2 and "seed" in error[-1]
 
 
+@pytest.mark.slow
 def test_what_it_takes_is_told_and_what_does_not_fit_is_left_out(remnant, trained_net, people, tmp_path):
     out = tmp_path / "run"
     asked = ("protect", "evaluate", trained_net("given"), *SMOKE, "--data", people, "--cache", tmp_path / "cache")
