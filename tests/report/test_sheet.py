@@ -32,6 +32,23 @@ def test_a_criterion_that_a_limit_asks_for_and_nobody_measured_says_so():
     assert found["singling out"].sentence == "No attack that measures it was run."
 
 
+def test_what_the_recipient_does_not_see_is_the_last_reason_and_codes_are_none():
+    scenario = audit_results().scenario
+    latents = AttackRun(
+        name="a", words="a", run=False, claim="reconstructions", why="only in the scenario latents they are seen"
+    )
+    codes = latents.model_copy(update={"claim": "pair_scores", "why": "only in the scenario codes they are seen"})
+    lacking = AttackRun(name="b", words="b", run=False, claim="candidates", why="no prior was given")
+
+    def sentences(*attacks):
+        found = told(audit_results(scenario=scenario.model_copy(update={"attacks": list(attacks)})))
+        return found["singling out"].sentence, found["linkability"].sentence
+
+    nobody = "No limit asks for it, and no attack measured it."
+    assert sentences(latents, codes, lacking) == ("B: not run. No prior was given.", nobody)
+    assert sentences(latents, codes)[0] == "A: not run. Only in the scenario latents they are seen."
+
+
 def test_what_is_exposed_comes_before_a_larger_number_that_shows_nothing():
     loud = finding(attack="loud", value=0.99, low=0.98, high=1.0, outcome="not testable")
     results = audit_results(findings=[loud, finding(attack="true", value=0.7, low=0.6)])

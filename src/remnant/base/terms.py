@@ -42,6 +42,7 @@ CODES, MAPS, RAW = "codes", "segmentations of codes", "the scans themselves"
 DECISION_SUPPORT = "Decision support, not a determination."
 # How the reason begins why an attack is not run that needs what the recipient does not see.
 ELSEWHERE = "only in the scenario"
+OF_CODES = f"{ELSEWHERE} codes "  # which no model is, so that a sheet on one does not name them
 
 
 def capital(text: str) -> str:

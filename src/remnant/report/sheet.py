@@ -15,6 +15,7 @@ from remnant.base.terms import (
     CRITERIA,
     ELSEWHERE,
     LIMITS,
+    OF_CODES,
     by_chance,
     capital,
     changed_afterwards,
@@ -220,7 +221,9 @@ def _result(criterion: Criterion, results: AuditResults) -> Result:
         first = strongest_of(results, found)
         return Result(criterion, _found(first, results.findings), first.outcome or "withheld")
     missing = [
-        one for one in results.scenario.attacks if not one.run and one.claim and CRITERIA[one.claim] == criterion
+        one
+        for one in results.scenario.attacks
+        if not one.run and one.claim and CRITERIA[one.claim] == criterion and not one.why.startswith(OF_CODES)
     ]
     # What the recipient does not see says less of this audit than what it lacks.
     missing.sort(key=lambda one: one.why.startswith(ELSEWHERE))
