@@ -144,7 +144,7 @@ def test_an_attack_is_told_neither_whose_codes_are_nor_which_pairs_are_exchanged
     assert torch.allclose(seen[0].codes, torch.stack(own.images.images[8:]), atol=1e-6) and seen[1].codes.shape[1] == 2
     one = kept[CODES, "spy"]
     same = one.patients[:, 0] == one.patients[:, 1]
-    assert len(one.exchanged) == same.sum() == 4 and len(one.scores) == 4 + 16
+    assert len(one.exchanged) == same.sum() == 4 and len(one.scores) == 4 + 8
     # Every exchanged pair is of two: by the places that were asked about.
     codes, pairs = own.images.patients[8:], seen[0].pairs[len(one.scores) :]
     assert all(codes[i] != codes[j] for i, j in pairs.tolist())

@@ -136,6 +136,40 @@ def test_an_exchanged_pair_begins_as_the_pair_that_it_stands_for_and_is_of_two()
     told = asked.told([PairScores("v", np.empty((0, 2)), np.arange(len(asked.places), dtype=float), "x", 0.5)])
     assert told[0].held_for_own().patients[: len(same), 0].tolist() == [names[pair[0]] for pair in same]
     assert (told[0].held_for_own().patients[: len(same), 0] == told[0].held_for_own().patients[: len(same), 1]).all()
+    assert not {frozenset(pair) for pair in swapped} & {
+        frozenset(pair) for pair in asked.places[~asked.exchanged].tolist()
+    }
     # Nobody else has two scans: his first with somebody's only one.
     alone = asked_pairs(["a", "a", "b"], 1, SEEDS)
     assert [names[place] for place in alone.places[alone.exchanged][0]] == ["a", "b"]
+
+
+def test_pairs_of_two_are_of_the_same_visits_as_pairs_of_one():
+    names = [f"p{i}" for i in range(9) for _ in range(2 + i % 2)]
+    visit = np.array([names[:i].count(name) for i, name in enumerate(names)])
+    asked = asked_pairs(names, 3, SEEDS)
+    whose = np.array(names)[asked.places]
+    same = (whose[:, 0] == whose[:, 1]) & ~asked.exchanged
+    kinds = [tuple(kind) for kind in visit[asked.places].tolist()]
+    for kind in ((0, 1), (0, 2), (1, 2)):
+        counts = [
+            sum(one == kind for one, chosen in zip(kinds, of, strict=True) if chosen) for of in (same, asked.exchanged)
+        ]
+        assert counts[0] == counts[1]
+    # Three came thrice at least, so that there are two others for each third visit and three for each second one.
+    strangers = [kind for kind, one in zip(kinds, ~same & ~asked.exchanged, strict=True) if one]
+    assert strangers.count((0, 1)) == 3 * 9 and set(strangers) == {(0, 1), (0, 2), (1, 2)}
+    assert len({frozenset(pair) for pair in asked.places.tolist()}) == len(asked.places)
+
+
+def test_visits_that_differ_expose_nobody():
+    """Who only sees that a visit was the second one, as on a new scanner, does not know whose it is."""
+    exposed = 0
+    for seed in range(40):
+        names = [f"p{i}" for i in range(14) for _ in range(2)]
+        asked = asked_pairs(names, 10, Seeds(seed))
+        seen = np.random.default_rng(seed).normal(size=28) + 2.0 * (np.arange(28) % 2)
+        scores = -np.abs(np.diff(seen[asked.places], axis=1))[:, 0]
+        (one,) = asked.told([PairScores(CODES, np.empty((0, 2)), scores, "a", 0.0)])
+        exposed += outcome_of(rows_of(one)[0], controls()) == "exposed"
+    assert exposed <= 2

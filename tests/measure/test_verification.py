@@ -143,9 +143,27 @@ def test_interval_weighs_a_pair_by_both_patients():
         rows = np.repeat(np.arange(len(scores)), copies)
         same = patients[rows, 0] == patients[rows, 1]
         drawn.append((scores[rows][same][:, None] > scores[rows][~same]).mean())
-    np.testing.assert_allclose([found.auc.low, found.auc.high], np.quantile(drawn, [0.025, 0.975]), atol=0.015)
+    # Of twelve patients the percentiles are taken as far out as Student's t is beyond the normal distribution.
+    tail = stats.norm.cdf(-math.sqrt(12 / 11) * stats.t.ppf(0.975, 11))
+    assert 0.01 < tail < 0.012
+    np.testing.assert_allclose([found.auc.low, found.auc.high], np.quantile(drawn, [tail, 1 - tail]), atol=0.015)
     assert found.auc.n == 12
-    assert found.detectable == pytest.approx(0.5 + 2.801585 * np.std(drawn), abs=0.01)
+    error = np.std(drawn) * math.sqrt(12 / 11)
+    assert found.detectable == pytest.approx(0.5 + 2.801585 * error, abs=0.01)
+    assert found.p == pytest.approx(2 * stats.t.sf((found.auc.mean - 0.5) / error, 11), rel=0.2)
+
+
+def test_scores_of_two_values_that_know_nothing_are_not_told_from_chance():
+    """That no pair of one patient is among a few far out is no sure sign, though no draw of patients changes it."""
+    patients = draw(generator(6), 14, 91, 1.0, 1.0, 0.0)[1]
+    same = patients[:, 0] == patients[:, 1]
+    random, rejected = generator(7), 0
+    for _ in range(300):
+        scores = np.where(same, (random.random(14) < 0.1)[patients[:, 0]], random.random(len(same)) < 0.1).astype(float)
+        rejected += verification(scores, patients, 0.5, random, resamples=100).p <= 0.01
+    assert rejected <= 6
+    none = verification(np.where(same, 0.0, np.arange(len(same)) % 5 == 0), patients, 0.5, random)
+    assert none.auc.mean == pytest.approx(0.4, abs=0.02) and none.p > 0.05 and none.auc.high > 0.5
 
 
 def test_draws_without_a_kind_of_pair_are_left_out():

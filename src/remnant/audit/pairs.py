@@ -90,18 +90,30 @@ class AskedPairs:
 
 
 def asked_pairs(patients: Sequence[str], negatives: int, seeds: Seeds, where: str = "") -> AskedPairs:
-    """Every pair of one patient's scans, `negatives` times as many of two patients', and for each of the former one in which
-    another patient's scan stands in the place of the second. Raises `RemnantError` as `all_pairs` does.
+    """Every pair of one patient's scans, and for each of them `negatives` pairs of two patients, fewer where there are not so
+    many, and one in which another patient's scan stands in the place of the second.
+
+    A stranger's scan is of the same visit as the one whose place it takes, by the order of `patients`. Else visits that differ,
+    as before and after a new scanner, would make pairs of one patient unlike those of two for who knows nobody. Raises
+    `RemnantError` as `all_pairs` does.
     """
-    pairs = all_pairs(patients, negatives, seeds=seeds)
-    same = [pair for pair in pairs if pair.same]
-    # For each pair the next of somebody else, in a drawn order; where nobody else has two scans, somebody's only one.
-    order = seeds.child("exchanged").numpy().permutation(len(same)).tolist()
-    swapped = []
-    for i, pair in enumerate(same):
-        turn = order.index(i)
-        others = (same[j].other for j in (*order[turn:], *order[:turn]))
-        strangers = (*others, *range(len(patients)))
-        swapped.append((pair.anchor, next(j for j in strangers if patients[j] != patients[pair.anchor])))
-    places = np.array([*((pair.anchor, pair.other) for pair in pairs), *swapped])
+    same = [tuple(sorted((pair.anchor, pair.other))) for pair in all_pairs(patients, 0, seeds=seeds)]
+    visits: dict[str, list[int]] = {}
+    for place, patient in enumerate(patients):
+        visits.setdefault(patient, []).append(place)
+    order = [list(visits)[i] for i in seeds.child("strangers").numpy().permutation(len(visits))]
+    different, swapped = [], []
+    for first, second in same:
+        turn = order.index(patients[first])
+        others = [visits[patient] for patient in (*order[turn + 1 :], *order[:turn])]
+        visit = visits[patients[first]].index(second)
+        strangers = [own[visit] for own in others if len(own) > visit]
+        if len(strangers) < 2:
+            # Hardly anybody else came so often: everybody's last visit.
+            strangers = [own[min(visit, len(own) - 1)] for own in others]
+        swapped.append((first, strangers[0]))
+        # An exchanged pair is not among those that it is held against, unless there is no other.
+        different += [(first, other) for other in strangers[1 : 1 + negatives] or strangers]
+    pairs = [*same, *dict.fromkeys(different)]
+    places = np.array([*pairs, *swapped])
     return AskedPairs(tuple(patients), places, np.arange(len(places)) >= len(pairs), (where,) * len(places))

@@ -18,6 +18,7 @@ from remnant.base.errors import RemnantError
 from remnant.measure.auc import RESAMPLES, TOGETHER, Contrast, detectable_auc, few
 from remnant.measure.intervals import Interval, clopper_pearson, numbered
 
+UNTIED = 200  # ways to break ties at random
 CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
 
 
@@ -77,6 +78,10 @@ def verification(
     (Clopper and Pearson), with the detectable area of as many. Where pairs of either kind are of `few` patients that exact one
     is the only interval.
 
+    Percentiles of few patients are too near to each other, and are taken further out, by Student's t (Hesterberg 2015, expanded
+    percentiles). Scores that are tied have hardly a width either, where all pairs of one patient got the same: what breaking
+    their ties at random, for each patient anew, does to the area is added to its draws.
+
     p takes the bootstrap's standard error and Student's t of as many patients, so that it goes on where no draw is left: it is
     meant for Holm over many adversaries. Of pairs without a fault it is exact, that of the exact bound. `looks`: at how many
     adversaries the reader looks together; `detectable` is what would have been shown after as many.
@@ -94,10 +99,12 @@ def verification(
     found = measured(np.ones((1, len(scores))))[:, 0]
     spread = np.concatenate([measured(weights) for weights in _resampled(patients, same, seeds, resamples)], axis=1)
     people, fewest = len(np.unique(patients)), _fewest(patients, same)
+    spread[2] += _by_ties(scores, patients, same, seeds) * seeds.normal(size=spread.shape[1])
     balanced, best_balanced, area = (
         _interval(value, row[np.isfinite(row)], level, people, fewest) for value, row in zip(found, spread, strict=True)
     )
-    error, alpha = float(np.nanstd(spread[2])), (1 - level) / looks
+    # A bootstrap over n has the variance of n - 1.
+    error, alpha = float(np.nanstd(spread[2])) * math.sqrt(fewest / max(1, fewest - 1)), (1 - level) / looks
     if area.mean in (0, 1):
         detectable = detectable_auc(fewest, fewest, alpha=alpha)
     else:
@@ -234,6 +241,21 @@ def _area(scores: np.ndarray, same: np.ndarray, weights: np.ndarray) -> np.ndarr
     return (weights[:, same] * beaten).sum(1) / (weights[:, same].sum(1) * beneath[:, -1])
 
 
+def _by_ties(scores: np.ndarray, patients: np.ndarray, same: np.ndarray, seeds: np.random.Generator) -> float:
+    """Standard deviation of the area where ties are broken at random, a patient's own pairs alike; 0 without ties, and where all
+    scores are one."""
+    values, ranks = np.unique(scores, return_inverse=True)
+    if len(values) in (1, len(scores)):
+        return 0.0
+    people, place = numbered(patients)
+    owner = place.reshape(patients.shape)[:, 0]
+    weights, areas = np.ones((1, len(scores))), []
+    for _ in range(UNTIED):
+        broken = np.where(same, seeds.random(people)[owner], seeds.random(len(scores)))
+        areas.append(_area(ranks + broken, same, weights)[0])
+    return float(np.std(areas))
+
+
 def _balanced_by_cut(ordered: np.ndarray, same: np.ndarray) -> np.ndarray:
     """Balanced accuracy, float64 (r, n + 1), when the k lowest scores are called different, k = 0 ... n.
 
@@ -262,7 +284,8 @@ def _interval(value: float, drawn: np.ndarray, level: float, n: int, fewest: int
         return Interval(float(value), faultless.low, faultless.high, n)
     if few(fewest, fewest):
         return Interval(float(value), math.nan, math.nan, n)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    reach = math.sqrt(fewest / (fewest - 1)) * stats.t.ppf((1 + level) / 2, fewest - 1)
+    low, high = np.clip(np.quantile(drawn, stats.norm.cdf([-reach, reach])), 0, 1)
     return Interval(float(value), float(low), float(high), n)
 
 
