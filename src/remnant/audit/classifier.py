@@ -121,11 +121,11 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
 
 def _task(given: Given, feeding: Feeding, own: Tensor) -> Task | None:
     """Whether it does its task on the images of those who trained it; None where no answers are known."""
-    labels, count = given.answers.labels, len(given.against.groups["members"])
+    labels, members = given.answers.labels, given.against.groups["members"]
     if labels is None:
         return None
-    logits = predict_logits(given.access.target, own[:count], feeding.input_range)
-    return task_of(logits.numpy(), labels[:count])
+    logits = predict_logits(given.access.target, own[: len(members)], feeding.input_range)
+    return task_of(logits.numpy(), labels[: len(members)], [case.patient for case in members])
 
 
 def _labels(labels: np.ndarray, head: Head) -> list[Label]:

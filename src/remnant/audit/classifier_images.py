@@ -65,7 +65,8 @@ def feeding_by(given: Given, preparing: Preparing) -> Feeding:
     if answers.labels is None or not answers.order:
         return feeding
     own = preparing.of(against.cohort, against.cases, as_taken(feeding))
-    return in_order(feeding, predict_logits(given.access.target, own, feeding.input_range).numpy(), answers.labels)
+    logits = predict_logits(given.access.target, own, feeding.input_range).numpy()
+    return in_order(feeding, logits, answers.labels, [case.patient for case in against.cases])
 
 
 def as_taken(feeding: Feeding) -> RadiographSettings:

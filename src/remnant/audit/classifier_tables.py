@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from remnant.attacks.checkpoint.feeding import Feeding
+from remnant.attacks.checkpoint.feeding import ALIKE, Feeding
 from remnant.attacks.checkpoint.input_check import FITS
 from remnant.audit.classifier_given import Given
 from remnant.audit.conduct import Beside
@@ -19,7 +19,7 @@ NO_ANSWERS = (
 )
 AT_CHANCE = (
     "That the model does its task on these images as they are given to it is not shown: {answers} right about training "
-    "patients, where chance gives {by_chance:.0%}."
+    "patients, where chance gives {by_chance:.0%}{alike}."
 )
 AGAINST_CHANCE = (
     "The model's outputs seem to mean other classes than was taken: {answers} right about training "
@@ -45,7 +45,9 @@ def doubted(feeding: Feeding, task: Task | None) -> list[str]:
     if task.done:
         return found
     answers = counted_of(task.right, task.asked, "answer", "is", "are")
-    return [*found, (AGAINST_CHANCE if task.against else AT_CHANCE).format(answers=answers, by_chance=task.by_chance)]
+    alike = ALIKE if task.design_effect > 1 else ""
+    why = AGAINST_CHANCE if task.against else AT_CHANCE
+    return [*found, why.format(answers=answers, by_chance=task.by_chance, alike=alike)]
 
 
 def about(given: Given) -> dict[str, Value]:

@@ -1,20 +1,28 @@
 """Whether a classifier answers more often rightly than one who answers as often each way, without a look at the image."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
+from remnant.measure.intervals import numbered
 
 LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Task:
-    """How many answers are `right` of those `asked`, and the share that chance gives, `by_chance`."""
+    """How many answers are `right` of those `asked`, and the share that chance gives, `by_chance`.
+
+    `design_effect`: so many of them weigh as one, since a patient's images are answered alike (Kish 1965); 1 or more.
+    """
 
     right: int
     asked: int
     by_chance: float
+    design_effect: float = 1.0
 
     @property
     def done(self) -> bool:
@@ -32,11 +40,16 @@ class Task:
         return self._p("two-sided") <= LEVEL
 
     def _p(self, alternative: str) -> float:
-        return float(stats.binomtest(self.right, self.asked, min(1.0, self.by_chance), alternative).pvalue)
+        chance, asked = min(1.0, self.by_chance), max(1, int(self.asked / self.design_effect + 1e-9))
+        right = self.right * asked / self.asked
+        # What is left over is rounded towards chance.
+        right = math.floor(right + 1e-9) if right > chance * asked else math.ceil(right - 1e-9)
+        return float(stats.binomtest(right, asked, chance, alternative).pvalue)
 
 
-def task_of(logits: np.ndarray, labels: np.ndarray) -> Task:
-    """What the `logits` (n, outputs) come to beside the `labels`: (n,) class indices, or (n, outputs) of 0 and 1."""
+def task_of(logits: np.ndarray, labels: np.ndarray, patients: Sequence[str]) -> Task:
+    """What the `logits` (n, outputs) come to beside the `labels`: (n,) class indices, or (n, outputs) of 0 and 1; `patients` (n,)
+    are whose images these are."""
     if logits.shape[1] == 1 or labels.ndim == 2:
         truth = labels.reshape(len(labels), -1)
         answers = logits > 0
@@ -47,4 +60,9 @@ def task_of(logits: np.ndarray, labels: np.ndarray) -> Task:
         answers, classes = logits.argmax(1), range(logits.shape[1])
         chance = float(sum((answers == one).mean() * (labels == one).mean() for one in classes))
         right = answers == labels
-    return Task(int(right.sum()), int(right.size), chance)
+    beyond = right.reshape(len(right), -1) - chance
+    own = np.zeros(len(beyond))
+    np.add.at(own, numbered(patients)[1], beyond.sum(1))
+    alone = float(np.square(beyond).sum())
+    effect = float(np.square(own).sum()) / alone if alone else 1.0
+    return Task(int(right.sum()), int(right.size), chance, max(1.0, round(effect, 6)))

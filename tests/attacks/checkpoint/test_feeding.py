@@ -18,11 +18,15 @@ def test_the_order_is_that_which_fits_the_answers_where_one_clearly_does():
     labels, noise = np.arange(40.0) % 2, np.random.default_rng(0).normal(size=(40, 1)).astype(np.float32)
     sure = np.where(labels, 3.0, -3.0).astype(np.float32)[:, None]
     for logits, reverse in ((sure, False), (-sure, True)):
-        fed = in_order(FED, logits, labels)
+        fed = in_order(FED, logits, labels, range(40))
         assert fed.reversed is reverse and fed.unordered is None
-    assert "by --finding" in in_order(FED, noise, labels).unordered
+    assert "by --finding" in in_order(FED, noise, labels, range(40)).unordered
+    # Two patients of twenty images each.
+    alike = in_order(FED, sure, labels, (np.arange(40) % 2).tolist()).unordered
+    assert "40 of 40 right" in alike and "count as one" in alike
     # Who always answers the same is often right and tells nothing.
-    assert in_order(FED, np.full((40, 1), 3.0, np.float32), np.array([1.0] * 36 + [0.0] * 4)).unordered
+    always = np.full((40, 1), 3.0, np.float32)
+    assert in_order(FED, always, np.array([1.0] * 36 + [0.0] * 4), range(40)).unordered
 
 
 @pytest.mark.parametrize(("members", "others"), [(12, 12), (12, 120), (120, 12)])
@@ -34,7 +38,7 @@ def test_a_model_that_knows_nobody_is_flagged_as_often_as_its_level_says(members
     for _ in range(trials):
         labels = random.integers(0, 2, len(roles)).astype(float)
         logits = random.normal(certainty * (2 * labels - 1))[:, None].astype(np.float32)
-        taken = 1 - labels if in_order(FED, logits, labels).reversed else labels
+        taken = 1 - labels if in_order(FED, logits, labels, range(len(roles))).reversed else labels
         test = membership_test(signed_margin(torch.from_numpy(logits), taken), roles, random)
         shown += test.p <= 0.05 and test.auc.mean > 0.5
     # One side of 5%, and 2.5 standard errors of so many trials.

@@ -1,6 +1,6 @@
 """How a given target takes its images: as its owner says, or as its stored statistics and its answers tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -27,8 +27,9 @@ LOOKED_AT = 24  # images that are compared with the statistics
 LARGEST = 512
 UNORDERED = (
     "Which of its classes is which finding does not show in its answers ({right} of {asked} right in one order, by chance "
-    "{by_chance:.0%}): name them in their order by --finding."
+    "{by_chance:.0%}{alike}): name them in their order by --finding."
 )
+ALIKE = "; images of one patient that are answered alike count as one"
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,15 @@ def feeding_of(
     return Feeding(ways[words, view], f"{words}, under which it answers best", view, None, None, None)
 
 
-def in_order(feeding: Feeding, logits: np.ndarray, labels: np.ndarray) -> Feeding:
+def in_order(feeding: Feeding, logits: np.ndarray, labels: np.ndarray, patients: Sequence[str]) -> Feeding:
     """With two classes whose order is open in that which fits the `logits` (n, 1 or 2) of all images and their `labels` (n,).
+    `patients` (n,): whose these are.
 
     All members and non-members must decide, and alike: chosen on as many of the few as of the many it would favour the few. An
     order in which the answers are no more often right than chance gives is not clear.
     """
-    told = task_of(logits, labels)
-    unordered = None if told.clear else UNORDERED.format(**asdict(told))
+    told = task_of(logits, labels, patients)
+    unordered = None if told.clear else UNORDERED.format(**asdict(told), alike=ALIKE if told.design_effect > 1 else "")
     return replace(feeding, reversed=told.right < told.asked * min(1.0, told.by_chance), unordered=unordered)
 
 
