@@ -102,6 +102,12 @@ def test_one_strong_adversary_on_scans_themselves_is_enough():
     assert pair_controls("verification", codes, scans, SEEDS)[1].passed is True
 
 
+def test_adversaries_without_a_fault_show_of_ten_patients_that_they_are_able():
+    scans = [paired(RAW, "a" * i, 9.0, patients=10) for i in range(1, 11)]
+    planted = pair_controls("verification", [paired(CODES, "a", 0.0, patients=10)], scans, SEEDS)[1]
+    assert planted.value == 1 and planted.passed is True and planted.p == pytest.approx(10 / 2**10)
+
+
 def test_exchanged_patients_that_are_told_apart_void_what_was_found():
     found = controls(exchanged=3.0)
     assert found[0].passed is False and "are told from other pairs" in found[0].sentence

@@ -152,7 +152,8 @@ def _null(attack: str, several: Sequence[Paired], seeds: Seeds) -> Control:
 def _planted(attack: str, several: Sequence[Paired], seeds: Seeds) -> Control:
     judged = [one.judged(seeds, 1 - SILENT / len(several)) for one in several]
     best = max(judged, key=lambda one: (one.auc.mean, -np.nan_to_num(one.p, nan=2.0)))
-    p = number(min(1.0, len(several) * best.p))
+    # One-sided, as the level is: whoever is wrong about scans themselves does not pass by it.
+    p = number(min(1.0, len(several) * best.p / 2))
     scans, auc = "Scans that are sent as they are", f"AUC {best.auc.mean:.2f}"
     if best.auc.mean < PLANTED_AUC:
         weak = f"asked {PLANTED_AUC}): the attack is too weak to clear anybody."
