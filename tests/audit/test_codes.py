@@ -114,7 +114,7 @@ def test_who_trained_is_the_attackers_own_and_others_are_attacked(audited):
     asked = {name for one in kept_pairs(run, VERIFICATION.name) for name in one.patients.ravel().tolist()}
     assert asked == {f"p{i}" for i in range(10, 24)}
     ages = [one for one in results.findings if one.claim == "attributes"]
-    assert {one.group for one in ages} == {"patients whom no training saw"} and {one.n for one in ages} == {14}
+    assert {one.group for one in ages} == {"patients in no training"} and {one.n for one in ages} == {14}
 
 
 def test_membership_is_told_by_the_segmentation_and_asked_of_nobody(audited):

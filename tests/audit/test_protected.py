@@ -103,7 +103,7 @@ def test_networks_that_were_not_trained_together(refuses, trained_net, people):
 def test_a_run_that_does_not_say_whom_it_was_trained_on(refuses, trained_net, people):
     run = trained_net("purged")
     (run / "private" / "patients.json").unlink()
-    out = refuses("does not say whom", "protect", "evaluate", run, *SMOKE, "--data", people)
+    out = refuses("does not say who trained", "protect", "evaluate", run, *SMOKE, "--data", people)
     assert not out.exists()
 
 

@@ -251,7 +251,6 @@ def test_without_a_training_or_with_none_asked_nothing_is_trained():
     for one, config in (
         (replace(cohort, training=None), FOUR),
         (cohort, FOUR.changed(shadows={"count": 0})),
-        (cohort, FOUR.changed(scenario="codes")),
     ):
         assert shadows.with_shadows(one, config).target.shadows == 0
     for wrong in (2, 5, -2):

@@ -97,7 +97,7 @@ def attribute_rows(
             share = level[truth.attribute, claim.view, ""]
             found, wide = (_reading(read, one, gap=gap) for one in (0.95, 1 - share))
             m, n = int(read.members.sum()), int((~read.members).sum())
-            group = GROUP if gap else "members and non-members" if m else "patients whom no training saw"
+            group = GROUP if gap else "members and non-members" if m else "patients in no training"
             rows.append(
                 Finding(
                     target=target,

@@ -138,8 +138,8 @@ def _input_section(feeding: Feeding) -> Section:
     if feeding.distance is not None:
         far = (
             f"The images lie {feeding.distance:.2g} from the statistics that it stores of its training; up to {FITS} is let "
-            "pass. Of each layer that is the mean over channels of (m - M)²/V + log(v/V)², m and v being what enters with these "
-            "images, M and V what the file stores."
+            "pass. Of each layer that is the mean over channels of (m - M)²/V + log(v/V)². There m and v enter with these "
+            "images, and the file stores M and V."
         )
     return Section(
         title="How were images given to the model?",

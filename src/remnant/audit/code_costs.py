@@ -50,5 +50,5 @@ def worth_piece(material: Material) -> Piece:
     scans = len(others) + min(sent.worth.degraded, len(set(others.patients))) * len(CONDITIONS)
     elsewhere = sum(2 * len(set(scans.patients)) for scans in sent.second.values())
     trained = FOLDS * len(sent.second) * sent.worth.retraining.steps / PATCHES
-    words = "Dice of patients whom no training saw, on spoilt scans and other cohorts too"
+    words = "Dice of patients in no training, on spoilt scans and other cohorts too"
     return Piece(WORTH, words, look * (scans + elsewhere + trained), always=True)

@@ -17,7 +17,7 @@ SECTIONS = (
         ],
         table=TableView(
             name="adversaries",
-            caption="AUC of every adversary, on patients whom no training saw. Raw: the same adversary on the scans themselves; "
+            caption="AUC of every adversary, on patients in no training. Raw: the same adversary on the scans themselves; "
             "one that fails there says nothing of codes.",
             columns={
                 "view": "Seen",
@@ -52,9 +52,7 @@ SECTIONS = (
     ),
     Section(
         title="What the segmentation is worth",
-        text=[
-            "Dice of the segmentation that the client has in the end, on whole scans of patients whom no training saw."
-        ],
+        text=["Dice of the segmentation that the client has in the end, on whole scans of patients in no training."],
         table=TableView(
             name="segmentation",
             caption="Dice by class; overall weighs the classes by their size.",

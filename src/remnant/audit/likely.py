@@ -21,10 +21,10 @@ from remnant.targets.seen import SeenWeights
 
 LIKELY = "likely"
 SECTION = Section(
-    title="Which of what was drawn is likely, and whom does it show?",
+    title="Which drawn images are likely, and who is in them?",
     text=[
         "Likely is what both excites the model as its training images did and lies near to the statistics that it stores.",
-        "Age and sex are read off likely images, and held against the member whom each comes nearest to in the network's "
+        "Age and sex are read off likely images, and held against the member that each comes nearest to in the network's "
         "features. Few images that share their neighbours: read these as cases, not as rates.",
     ],
     table=TableView(

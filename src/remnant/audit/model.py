@@ -177,7 +177,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
             *([f"No leak was planted: {bare}."] if bare else []),
             *([codes.UNPLANTED] if material.sent else []),
             *shadows.untrained(material, asked),
-            *([f"Age and sex of whom drawn images show: {LEFT_OUT}."] if reader.READER in left_out else []),
+            *([f"Age and sex of the people in drawn images: {LEFT_OUT}."] if reader.READER in left_out else []),
         ],
         "sections": [
             *(section for name, section in shown.items() if name in tables),

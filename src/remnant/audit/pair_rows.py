@@ -139,9 +139,7 @@ def _null(attack: str, several: Sequence[Paired], seeds: Seeds) -> Control:
     best, p = max(judged, key=lambda one: one.strength), _least(judged)
     said = f"(AUC {best.strength:.2f}, {p_said(p or 1.0)})"
     if p is None:
-        sentence = (
-            f"Pairs of {counted(best.auc.n, 'patient')} are too few to check whether exchanged patients are told apart."
-        )
+        sentence = f"Pairs of {counted(best.auc.n, 'patient')} are too few to check whether exchanged patients are distinguished."
         return _control("null", attack, best, p, None, sentence)
     does = "are told" if p <= LEVEL else "are not told"
     return _control(

@@ -133,8 +133,8 @@ def _run_of(trained: Path) -> Run:
     run = Run.open(trained)
     if read_json(run.path / "run.json").get("study") != TRAINED or not (run.private / PATIENTS).exists():
         raise RemnantError(
-            f"{trained} does not say whom its networks were trained on, and without that nobody can be attacked as an unseen "
-            "patient; give a run of `remnant protect train` that was not purged."
+            f"{trained} does not say who trained its networks, so that nobody can be attacked as unseen; "
+            "give a run of `remnant protect train` that was not purged."
         )
     return run
 
@@ -152,9 +152,8 @@ def _check_likeness(prepared: Prepared, client: Client) -> None:
     worst = int(found.argmin())
     if found[worst] < client.likeness - MARGIN:
         raise RemnantError(
-            f"{prepared.cases[worst].image} does not look like the scans that the networks were trained on (correlation with "
-            f"their mean {found[worst]:.2f}, theirs at least {client.likeness:.2f}); check its contrast and the orientation in "
-            "its header, or leave it out."
+            f"{prepared.cases[worst].image} does not look like the scans of the training (correlation with their mean "
+            f"{found[worst]:.2f}, theirs at least {client.likeness:.2f}); check its contrast and orientation, or leave it out."
         )
 
 
