@@ -566,8 +566,9 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant):
     path = folder(text=LEARNED % (True, item(member="i < 14")), toml=WIDE)
     code, _, printed = remnant("audit", path, "--check")
     assert code == 3 and printed.splitlines() == [
-        "1. No attack that applies measures attribute disclosure; give age or sex (of nnU-Net, columns of patients.csv), or "
-        "leave it out by `attribute = false` in [appetite] (audit.toml or --config).",
+        "1. No attack that applies measures attribute disclosure; neither ages nor sexes that differ are known: give age and "
+        "sex (of nnU-Net, columns of patients.csv). No such limit is asked for by `attribute = false` in "
+        "[appetite] (audit.toml or --config).",
         f"{path} can be audited, but could not be found within the risk appetite.",
     ]
     few = item(member="i < 5", age="20 + i")

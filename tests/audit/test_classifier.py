@@ -214,7 +214,8 @@ def manifest(owners, tmp_path, change):
     [
         (
             lambda text: text.replace("split", "part"),
-            r"split must say train for those who trained the target, and says nothing; its column split must say test",
+            r"it has no column split, or an empty one, to say train for those who trained the target and test for those who did "
+            r"not train it; of another name give the table itself, by --against FILE --columns split=NAME\.$",
         ),
         (
             lambda text: text.replace("test", "other"),

@@ -6,6 +6,7 @@ from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, fi
 from remnant.audit.folds import NAME as FOLD_RANK
 from remnant.audit.judge import judged, outcome_of, verdict_of
 from remnant.audit.needed import patients_that_tell
+from remnant.audit.scenario import unmeasured
 from remnant.audit.words import against
 from remnant.base.findings import Limit
 
@@ -402,6 +403,17 @@ def test_few_patients_are_never_within():
 def test_what_was_not_measured_cannot_be_told():
     found = judged(LIMIT, [told(finding(statistic="auc"))], SOUND)
     assert (found.ruling, found.finding) == ("cannot tell", None)
+
+
+def test_a_limit_that_was_not_measured_says_what_kept_its_attack_from_being_run():
+    limit = Limit(name="attribute", statistic="skill", value=0.09, origin="a test")
+    few = "age and sex are known of fewer than 10 patients"
+    elsewhere = "only in the scenario checkpoint does the recipient see weights"
+    whys = unmeasured([("attributes", elsewhere), ("attributes", few), ("reconstructions", "")])
+    assert whys == {"skill": few, "skill_gap": few}
+    (reason,) = verdict_of([limit], [], SOUND, unmeasured=whys).reasons
+    assert few in reason and "give age or sex" not in reason and "`attribute = false`" in reason
+    assert "give age or sex" in verdict_of([limit], [], SOUND).reasons[0]
 
 
 def test_the_verdict_is_outside_for_one_limit_and_within_for_all():

@@ -84,6 +84,7 @@ def test_second_cohorts_and_simulated_visits(remnant, trained_net, people, tmp_p
     [
         ('scenario = "latents"', "audits the scenario codes, and the configuration asks for latents"),
         ("[appetite]\nidentification = 2", "identification"),
+        ('[target]\nbuild = "mine"', "target.build of the configuration is for `remnant audit` of a folder"),
     ],
 )
 def test_a_configuration_that_does_not_serve(refuses, trained_net, people, tmp_path, text, sentence):
@@ -98,6 +99,14 @@ def test_networks_that_were_not_trained_together(refuses, trained_net, people):
     shutil.copy(other / "checkpoints" / SEGMENTER, run / "checkpoints" / SEGMENTER)
     out = refuses("its segmenter was trained with the encoder", "protect", "evaluate", run, *SMOKE, "--data", people)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "empty"])
+def test_what_is_no_run_of_a_training(refuses, people, tmp_path, name):
+    (tmp_path / "weights.pt").write_bytes(b"PK")
+    (tmp_path / "empty").mkdir()
+    said = f"{name} is no run of `remnant protect train`; give the folder that its --out named."
+    assert not refuses(said, "protect", "evaluate", tmp_path / name, *SMOKE, "--data", people).exists()
 
 
 def test_a_run_that_does_not_say_whom_it_was_trained_on(refuses, trained_net, people):

@@ -177,7 +177,15 @@ def test_of_many_findings_the_strongest_stand_in_the_evidence(tmp_path):
     results = audit_results(findings=[*weak, finding(attack="strong")])
     chapters = {chapter.title: chapter for chapter in evidence_of(tmp_path, results).chapters}
     assert chapters["Findings"].text[0].startswith("Strong · signed margin: AUC 0.91")
-    assert chapters["Findings"].text[-1] == "26 more findings, weaker than these, stand in the annex."
+    assert chapters["Findings"].text[-1] == "26 more findings stand in the annex."
+
+
+def test_an_attack_that_no_limit_is_asked_of_is_not_crowded_out(tmp_path):
+    many = [finding(view=f"view {place}", statistic="advantage") for place in range(20)]
+    results = audit_results(findings=[*many, finding(attack="verification", value=0.52, low=0.4, outcome="not shown")])
+    part = next(part for part in evidence_of(tmp_path, results).chapters if part.title == "Findings")
+    assert any(text.startswith("Verification") for text in part.text)
+    assert part.text[-1] == "6 more findings stand in the annex."
 
 
 def test_of_each_attack_the_strongest_finding_has_a_sentence(tmp_path):

@@ -205,6 +205,15 @@ def test_controls_of_one_kind_stand_together_and_what_did_not_pass_comes_first()
     )
 
 
+def test_controls_that_do_not_fit_are_counted_and_none_is_cut():
+    controls = [control("planted", None, f"attack number {place}") for place in range(3)]
+    controls += [control(kind, True) for kind in ("null", "recipe", "blind", "fit")]
+    controls += [control("null", False, "attack of yet another name, as long as names may be")]
+    said = sheet_of(audit_results(controls=controls)).controls
+    assert len(said) <= TEXT and said.startswith("Failed: null (attack of yet another name")
+    assert said.endswith("3 more, in the evidence.") and "..." not in said
+
+
 def test_a_limit_that_nobody_ruled_on_is_not_held():
     """Also not where the verdict forgot it."""
     results = audit_results("within")

@@ -64,6 +64,15 @@ def test_a_view_keeps_its_rows_and_columns():
     assert table.published == [False, False, True]
 
 
+def test_a_column_that_is_blank_in_every_row_is_left_out():
+    rows = [{"view": "codes", "where": "", "auc": None}, {"view": "maps", "where": "", "auc": None}]
+    view = TableView(name="t", caption="", columns={"view": "Seen", "where": "Scans", "auc": "AUC"})
+    table = build(rows, view)
+    assert table.headings == ["Seen", "AUC"] and [one.text for one in table.rows[0]] == ["codes", "–"]
+    assert build([*rows, {"view": "codes", "where": "real visits", "auc": 0.5}], view).headings[1] == "Scans"
+    assert build([], view).headings == ["Seen", "Scans", "AUC"]
+
+
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(RemnantError, match=r"'similarity' has no column 'ovn'"):
         build([ROW], _view(columns={"{ovn} [{own_low}, {own_high}]": "Own"}))

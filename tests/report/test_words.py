@@ -25,6 +25,11 @@ def test_numbers_have_the_digits_of_their_column(value, column, spec, text):
     assert number(value, column, spec) == text
 
 
+def test_freshly_trained_adversaries_are_named():
+    assert label("d_new_all") == "fresh D_new, the mean of all"
+    assert label("d_new_resnet_small_0") == "fresh D_new, resnet small 0" and label("d_new") == "fresh D_new"
+
+
 def test_words_for_people():
     assert [label(value) for value in ("unet", "non_member", "ssim", "P07")] == [
         "U-Net",

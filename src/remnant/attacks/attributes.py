@@ -80,7 +80,7 @@ def readable(target: Audited, candidates: Images, own: Images | None) -> str:
         values = values[np.isfinite(values)]
         counts[attribute] = len(values) if len(set(values)) > 1 else 0
     if not any(counts.values()):
-        return "neither ages nor sexes that differ are known: give age and sex with the items of data(), or in patients.csv"
+        return "neither ages nor sexes that differ are known: give age and sex (of nnU-Net, columns of patients.csv)"
     if max(counts.values()) < FEWEST:
         return f"age and sex are known of fewer than {FEWEST} patients"
     return ""

@@ -11,12 +11,11 @@ from remnant.attacks.checkpoint.feeding import Feeding
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.input_check import Normalisation
 from remnant.attacks.prior.brought import comparable_prior
-from remnant.audit.config import AuditConfig
+from remnant.audit.config import AuditConfig, require_no_network
 from remnant.audit.scenario import not_attacked
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.seeds import Seeds
-from remnant.base.texts import enumerated
 from remnant.cohort.against import Against, read_against
 from remnant.cohort.case import Cohort
 from remnant.cohort.classes import Answers, answers_of
@@ -31,12 +30,6 @@ from remnant.targets.recognise import recognise
 from remnant.targets.sound import check_sound
 
 TRIED_OUT = 64  # pixels a side of the grey image that tries out a classifier of any size
-# What the settings of an audit say of a network that its owner builds and trains; here the file and the options say it.
-OF_A_FOLDER = {
-    "target": ("build", "arguments", "checkpoint", "window"),
-    "prior": ("file", "mean", "std"),
-    "shadows": ("count",),
-}
 
 
 @dataclass(frozen=True)
@@ -138,18 +131,7 @@ def refuse_of_a_folder(config: AuditConfig) -> None:
     for a scenario in which no model is attacked."""
     if why := not_attacked(config.scenario):
         raise RemnantError(why)
-    default = AuditConfig()
-    said = [
-        f"{table}.{name}"
-        for table, names in OF_A_FOLDER.items()
-        for name in names
-        if getattr(getattr(config, table), name) != getattr(getattr(default, table), name)
-    ]
-    if said:
-        raise RemnantError(
-            f"{enumerated(said)} of the configuration {'is' if len(said) == 1 else 'are'} for `remnant audit` of a folder; leave "
-            "out what the checkpoint and the options of this command say."
-        )
+    require_no_network(config)
 
 
 def _check_known(cohort: Cohort) -> None:

@@ -70,7 +70,7 @@ def notes_of(given: Given, doubts: list[str], task: Task | None) -> tuple[str, .
     if task:
         right = counted_of(task.right, task.asked, "answer", "is", "are")
         does = [
-            f"On images of its training patients {right} right; one who guesses as often each way has {task.by_chance:.0%}."
+            f"On images of its training patients {right} right. Dealt to these images at random, {task.by_chance:.0%} would be."
         ]
     return (*phantom_notices(given.cohorts.values()), *doubts, *ours, *_left_out(given), *does)
 

@@ -10,6 +10,15 @@ import pydantic
 from remnant.audit.appetite import Appetite
 from remnant.audit.scenario import Name
 from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
+from remnant.base.texts import enumerated
+
+# What the settings say of a network that its owner builds and trains.
+OF_A_FOLDER = {
+    "target": ("build", "arguments", "checkpoint", "window"),
+    "prior": ("file", "mean", "std"),
+    "shadows": ("count",),
+}
 
 
 class About(Settings):
@@ -129,3 +138,19 @@ def what_fits_of(path: Path, *, scenario: Name, **given: float | None) -> tuple[
 
 def _said(given: Mapping[str, float | None]) -> dict[str, float]:
     return {name: value for name, value in given.items() if value is not None}
+
+
+def require_no_network(config: AuditConfig) -> None:
+    """Raise `RemnantError` for settings of a network that its owner builds and trains, where the network is another's."""
+    default = AuditConfig()
+    said = [
+        f"{table}.{name}"
+        for table, names in OF_A_FOLDER.items()
+        for name in names
+        if getattr(getattr(config, table), name) != getattr(getattr(default, table), name)
+    ]
+    if said:
+        raise RemnantError(
+            f"{enumerated(said)} of the configuration {'is' if len(said) == 1 else 'are'} for `remnant audit` of a folder; leave "
+            "out what the files and the options of this command say."
+        )

@@ -18,13 +18,12 @@ def doubts_of(material: Material, config: AuditConfig) -> list[str]:
     """Each in a sentence: those of the material itself, a model that answers its members no better than chance, a leak that
     cannot be planted, limits that no attack measures here, and groups too small for an interval or for the limits."""
     fit = fit_of_members(material, config.seed, FIT_S)
-    applicable = [attack for attack, why in attacks_of(material, config) if not why]
     return [
         *material.doubts,
         *([fit.sentence] if fit.passed is False else []),
         *_unplanted(material, config),
         *_too_few(material, config),
-        *out_of_reach(applicable, config),
+        *out_of_reach(attacks_of(material, config), config),
     ]
 
 

@@ -20,7 +20,7 @@ from remnant.audit.code_costs import code_piece, worth_piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.material import Material
 from remnant.audit.piece import Piece
-from remnant.audit.scenario import BEARS
+from remnant.audit.scenario import BEARS, unmeasured
 from remnant.audit.words import not_measured
 from remnant.base.progress import Task
 from remnant.base.run import Run
@@ -116,11 +116,17 @@ def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditC
     return [f"The {which} {LEFT_OUT}, and nobody knows what {would} would have found."]
 
 
-def out_of_reach(attacks: Sequence[Attack], config: AuditConfig) -> list[str]:
-    """The limits that none of the `attacks`, which apply, measures, so that nothing comes out within; a sentence each."""
-    measured = {statistic for attack in attacks for statistic in BEARS[attack.claim]}
+def out_of_reach(attacks: Sequence[tuple[Attack, str]], config: AuditConfig) -> list[str]:
+    """The limits that none of the `attacks` measures, each with why it does not apply, so that nothing comes out within; a
+    sentence each."""
+    measured = {statistic for attack, why in attacks if not why for statistic in BEARS[attack.claim]}
+    whys = unmeasured((attack.claim, why) for attack, why in attacks)
     limits = config.appetite.limits(config.scenario)
-    return [not_measured(limit) for limit in limits if limit.asked and limit.statistic not in measured]
+    return [
+        not_measured(limit, whys.get(limit.statistic, ""))
+        for limit in limits
+        if limit.asked and limit.statistic not in measured
+    ]
 
 
 def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:

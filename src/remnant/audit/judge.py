@@ -6,7 +6,8 @@ of intervals, never against estimates.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from remnant.audit.alike import groups_unchecked
 from remnant.audit.needed import most_of, needed_of, round_up, told_of
@@ -64,17 +65,20 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
     return "not shown" if able or finding.attack in POWER_COMPUTED else "power unknown"
 
 
-def judged(limit: Limit, findings: Sequence[Finding], controls: Sequence[Control], unplanted: str = "") -> Judged:
+def judged(
+    limit: Limit, findings: Sequence[Finding], controls: Sequence[Control], unplanted: str = "", unmeasured: str = ""
+) -> Judged:
     """Hold one `limit` against all `findings` of its statistic, whose outcomes are known.
 
     *Outside*: an exposed finding lies above the limit with the end of the interval that holds for all findings together. Of
     several it is told by one of many values, whose number may leave the house, and by a coarse one where that is alone.
     *Within*: no finding's interval reaches above the limit, the groups were shown to be alike, and the attack was shown to be
-    able to succeed. Else it cannot tell; `patients` would tell where more of them would. `unplanted`: why no leak was planted.
+    able to succeed. Else it cannot tell; `patients` would tell where more of them would. `unplanted`: why no leak was planted;
+    `unmeasured`: why an attack on it was not run.
     """
     places = [i for i, finding in enumerate(findings) if finding.statistic == limit.statistic]
     if not places:
-        return Judged(limit=limit.name, ruling="cannot tell", sentence=not_measured(limit))
+        return Judged(limit=limit.name, ruling="cannot tell", sentence=not_measured(limit, unmeasured))
 
     def ruled(ruling: Ruling, place: int, sentence: str, patients: int | None = None, *, above: bool = False) -> Judged:
         return Judged(limit=limit.name, ruling=ruling, sentence=sentence, finding=place, patients=patients, above=above)
@@ -135,13 +139,19 @@ def verdict_of(
     controls: Sequence[Control],
     reasons: Iterable[str] = (),
     unplanted: str = "",
+    unmeasured: Mapping[str, str] = MappingProxyType({}),
 ) -> Verdict:
     """The verdict on the model: outside where any limit is passed, within where every one is held, else it cannot tell.
 
     `reasons`: what beside controls and numbers keeps the audit from clearing a model. They hide no exposure. Behind all of them
-    stands what networks of the same training tell, by the attack that tells most. `unplanted`: why no leak was planted.
+    stands what networks of the same training tell, by the attack that tells most. `unplanted`: why no leak was planted;
+    `unmeasured`: by statistic, why an attack on it was not run.
     """
-    held = [judged(limit, findings, controls, unplanted) for limit in limits if limit.asked]
+    held = [
+        judged(limit, findings, controls, unplanted, unmeasured.get(limit.statistic, ""))
+        for limit in limits
+        if limit.asked
+    ]
     kept = [*reasons, *_without_limit(limits, findings)]
     rulings = {one.ruling for one in held}
     ruling: Ruling = "cannot tell"

@@ -10,7 +10,7 @@ import torch
 
 from remnant.attacks.code_attacks import Preset, code_attacks
 from remnant.audit.conduct import conduct
-from remnant.audit.config import AuditConfig
+from remnant.audit.config import AuditConfig, require_no_network
 from remnant.audit.material import Material
 from remnant.audit.results import Clock
 from remnant.audit.sent import Sent, Served
@@ -95,16 +95,18 @@ def read_protected(
 ) -> Material:
     """What such an audit works on.
 
-    Raises `RemnantError` for another scenario, for networks that were not trained together, for a run that does not say whom it
-    was trained on, and for scans unlike those of the training.
+    Raises `RemnantError` for another scenario, settings of a network that somebody builds, what is no run of a training, networks
+    that were not trained together, a run that does not say whom it was trained on, and scans unlike those of the training.
     """
     if config.scenario != "codes":
         raise RemnantError(
             f"`protect evaluate` audits the scenario codes, and the configuration asks for {config.scenario}; leave it out there."
         )
+    require_no_network(config)
     fabric()
-    client, view = load_client(asked.trained), View.load(asked.trained)
+    # First whether it is such a run: in anything else files of networks would be sought in vain.
     training = _run_of(asked.trained)
+    client, view = load_client(asked.trained), View.load(asked.trained)
     cohort, others = read_cohort(asked.data), second_cohorts(asked.second, COHORT)
     for each in (cohort, *others.values()):
         check_cohort(each)
@@ -130,6 +132,8 @@ def read_protected(
 
 def _run_of(trained: Path) -> Run:
     """The run of training; raises `RemnantError` where it is none, or its patients are no longer known."""
+    if not (trained / "run.json").is_file():
+        raise RemnantError(f"{trained} is no run of `remnant protect train`; give the folder that its --out named.")
     run = Run.open(trained)
     if read_json(run.path / "run.json").get("study") != TRAINED or not (run.private / PATIENTS).exists():
         raise RemnantError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of, verdict_of
-from remnant.audit.scenario import RECIPIENTS
+from remnant.audit.scenario import RECIPIENTS, unmeasured
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AttackRun, AuditResults, Beforehand, Control, Finding, Scenario
@@ -64,7 +64,7 @@ def conclude(
         cohort=dict(cohort),
         about={name: text for name, text in config.about.resolved().items() if text},
         notices=list(notices),
-        verdict=verdict_of(limits, judged, controls, reasons, unplanted),
+        verdict=verdict_of(limits, judged, controls, reasons, unplanted, _unmeasured(attacks)),
         limits=limits,
         findings=judged,
         controls=list(controls),
@@ -106,13 +106,22 @@ def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
             "first": None if back else first,
             "findings": judged,
             "verdict": verdict_of(
-                limits, judged, results.controls, results.verdict.kept_open, results.verdict.unplanted
+                limits,
+                judged,
+                results.controls,
+                results.verdict.kept_open,
+                results.verdict.unplanted,
+                _unmeasured(results.scenario.attacks),
             ),
             "minimum_cell": cell,
             "about": results.about | _about(results, config, today),
             "settings": results.settings | {"appetite": config.appetite.resolved()},
         }
     )
+
+
+def _unmeasured(attacks: Sequence[AttackRun]) -> dict[str, str]:
+    return unmeasured((attack.claim, "" if attack.run else attack.why) for attack in attacks)
 
 
 def _about(results: AuditResults, config: AuditConfig, today: str) -> dict[str, str]:

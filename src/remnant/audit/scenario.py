@@ -1,8 +1,10 @@
 """Scenarios: what the recipient of a model sees of it, and so which attacks he can make."""
 
+from collections.abc import Iterable
 from typing import Literal
 
-from remnant.base.findings import Statistic
+from remnant.base.findings import Claim, Statistic
+from remnant.base.terms import ELSEWHERE
 
 Name = Literal["checkpoint", "latents", "codes", "outputs"]
 
@@ -46,6 +48,17 @@ def not_attacked(scenario: str) -> str:
         "The scenario codes is not audited: no attack on a model sees what a client sends. Attack a run of `remnant protect "
         "train` by `remnant protect evaluate RUN`, or set another scenario."
     )
+
+
+def unmeasured(attacks: Iterable[tuple[Claim | None, str]]) -> dict[str, str]:
+    """By statistic, why an attack that is measured by it is not run, though the recipient sees what it needs; of each attack
+    what it claims and why, empty where it is run."""
+    found: dict[str, str] = {}
+    for claim, why in attacks:
+        if claim and why and not why.startswith(ELSEWHERE):
+            for statistic in BEARS[claim]:
+                found.setdefault(statistic, why)
+    return found
 
 
 def attribute_statistic(scenario: str) -> Statistic:

@@ -136,7 +136,11 @@ def check_table(path: Path, config: AuditConfig) -> list[str]:
     return [
         *lacking(controls),
         *(control.sentence for control in controls if control.passed is False),
-        *(not_measured(limit) for limit in limits if limit.asked and limit.statistic not in BEARS["patient_scores"]),
+        *(
+            not_measured(limit, NO_MODEL)
+            for limit in limits
+            if limit.asked and limit.statistic not in BEARS["patient_scores"]
+        ),
         *too_few_sentence(int((roles == MEMBER).sum()), int((roles == NON_MEMBER).sum()), limits),
     ]
 

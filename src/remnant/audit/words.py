@@ -77,12 +77,14 @@ def not_surely(finding: Finding, limit: Limit) -> str:
     return f", but not surely: {p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)} when all tests are counted together"
 
 
-def not_measured(limit: Limit) -> str:
-    """Why a limit has no finding."""
+def not_measured(limit: Limit, why: str = "") -> str:
+    """Why a limit has no finding; `why`: what kept an attack that measures it from being run."""
     # A folder of trained folds has no audit.toml.
+    leave = f"`{limit.name} = false` in [appetite] (audit.toml or --config)"
+    if why:
+        return f"No attack that applies measures {LIMITS[limit.name]}; {why}. No such limit is asked for by {leave}."
     give = "give age or sex (of nnU-Net, columns of patients.csv), or " if limit.name == "attribute" else ""
-    leave = f"leave it out by `{limit.name} = false` in [appetite] (audit.toml or --config)"
-    return f"No attack that applies measures {LIMITS[limit.name]}; {give}{leave}."
+    return f"No attack that applies measures {LIMITS[limit.name]}; {give}leave it out by {leave}."
 
 
 def ruling_sentence(ruling: Ruling, held: Sequence[Judged], *, kept: bool = False) -> str:

@@ -80,13 +80,20 @@ def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds) -> Again
 def _check(place: Path, found: Mapping[str, list[Case]], watching: set[str], splits: set[str]) -> None:
     # Of a column that was taken for the split by mistake the values may be people.
     held = sorted(splits - {""})
-    says = f"{len(held)} different things" if len(held) > MOST_WORDS else ", ".join(map(short, held)) or "nothing"
-    faults = []
+    says = f"{len(held)} different things" if len(held) > MOST_WORDS else ", ".join(map(short, held))
+    faults, missing = [], []
     for name, words in (("members", MEMBERS), ("non_members", NON_MEMBERS)):
         if not found[name]:
             who = "who trained the target" if name == "members" else "who did not train it"
             apart = " (the validation took part by deciding when to stop)" if name == "non_members" and watching else ""
-            faults.append(f"its column split must say {words[0]} for those {who}{apart}, and says {says}")
+            missing.append(f"{words[0]} for those {who}{apart}")
+    if missing and not held:
+        elsewhere = (
+            "" if place.is_file() else "; of another name give the table itself, by --against FILE --columns split=NAME"
+        )
+        faults.append(f"it has no column split, or an empty one, to say {' and '.join(missing)}{elsewhere}")
+    elif missing:
+        faults.append(f"its column split must say {' and '.join(missing)}, and says {says}")
     both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
     if both:
         faults.append(

@@ -11,6 +11,8 @@ GLOSSARY = {
     "Linkability": "A recipient verifies that two records are of the same person (WP 216).",
     "Inference": "A recipient learns something of a person, such as that he trained the model, or his sex (WP 216).",
     "AUC": "How often a member scores higher than a non-member; 0.50 is chance, 1.00 certainty.",
+    "AUC of same patient or not": "How often two scans of one patient score higher than two of different patients.",
+    "Signed margin": "How surely the model gives the right answer; below 0 where it answers wrongly.",
     "Lower bound": "An interval's lower end that holds for all findings together; it lies below that of the 95% interval.",
     "Membership advantage": "TPR less FPR at a threshold of other patients, the mean over many halves; 0 is chance.",
     "True positive rate at 10% FPR": "The share of members recognised when 10% of non-members are taken for members.",

@@ -125,7 +125,7 @@ def sheet_of(results: AuditResults) -> Sheet:
         criterion=_criterion(results),
         set_on_blank=not (limits_changed(results) or about.get("criterion_set_on")),
         results=[_result(criterion, results) for criterion in get_args(Criterion)],
-        controls=short(_controls(results), TEXT),
+        controls=_controls(results),
         untested=_listed(untested(results), UNTESTED, TEXT),
         filled_in={name: _cut(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
     )
@@ -243,15 +243,33 @@ def _controls(results: AuditResults) -> str:
     for control in sorted(results.controls, key=lambda one: (one.passed is True, one.passed is None)):
         of = by_outcome.setdefault(control_outcome(control), {}).setdefault(control_kind(control), {})
         of[control.attack] = None
-    told = []
+    told: list[tuple[str, str]] = []
     for outcome, kinds in by_outcome.items():
         # A control of all attacks on membership names none of them.
-        names = (
-            kind if list(of) == [""] else f"{kind} ({', '.join(each or 'membership' for each in of)})"
+        told += [
+            (
+                outcome,
+                short(
+                    kind if list(of) == [""] else f"{kind} ({', '.join(each or 'membership' for each in of)})", LONGEST
+                ),
+            )
             for kind, of in kinds.items()
-        )
-        told.append(f"{outcome}: {'; '.join(names)}")
-    return f"{'. '.join(map(capital, told))}." if told else "None was run, so that silence would clear nobody."
+        ]
+    if not told:
+        return "None was run, so that silence would clear nobody."
+    shown = next(count for count in range(len(told), -1, -1) if len(_by_outcome(told, count)) <= TEXT)
+    return _by_outcome(told, shown)
+
+
+def _by_outcome(told: Sequence[tuple[str, str]], shown: int) -> str:
+    """The first so many of the controls, each an outcome and a name, and how many there are besides."""
+    names: dict[str, list[str]] = {}
+    for outcome, name in told[:shown]:
+        names.setdefault(outcome, []).append(name)
+    parts = [f"{outcome}: {'; '.join(of)}" for outcome, of in names.items()]
+    if more := len(told) - shown:
+        parts.append(f"{more} more, in the evidence")
+    return f"{'. '.join(map(capital, parts))}."
 
 
 def _found(finding: Finding, findings: Sequence[Finding]) -> str:

@@ -40,7 +40,7 @@ class Table:
 
 
 def build(rows: list[Row], view: TableView) -> Table:
-    """The rows that the view keeps, in its columns.
+    """The rows that the view keeps, in its columns but those that are blank in all of them.
 
     Raises `RemnantError` when the view names a column that the table does not have.
     """
@@ -52,11 +52,15 @@ def build(rows: list[Row], view: TableView) -> Table:
                     f"The table {view.name!r} has no column {column!r}, which its view shows; "
                     f"its columns are {', '.join(sorted(known))}."
                 )
+    shown = matching(rows, view.where)
+    cells = {key: [cell(row, key) for row in shown] for key in view.columns}
+    # A column that says nothing of any row, such as of which scans, would be a riddle.
+    kept = [key for key, column in cells.items() if not column or any(each.text for each in column)]
     return Table(
         caption=view.caption,
-        headings=list(view.columns.values()),
-        published=[all(name.startswith("published") for name in fields(key)) for key in view.columns],
-        rows=[[cell(row, key) for key in view.columns] for row in matching(rows, view.where)],
+        headings=[view.columns[key] for key in kept],
+        published=[all(name.startswith("published") for name in fields(key)) for key in kept],
+        rows=[list(row) for row in zip(*(cells[key] for key in kept), strict=True)],
     )
 
 

@@ -4,6 +4,7 @@ from remnant.base.results import Row, Value
 from remnant.base.texts import p_number, p_said
 
 MISSING = "–"
+FRESH = "d_new_"  # how the names of freshly trained adversaries begin, the network and a number behind it
 
 _LABELS = {
     "unet": "U-Net",
@@ -133,7 +134,11 @@ _DECIMALS = {
 
 def label(value: Value) -> str:
     """The word a person reads for a stored value; an unknown one stays as it is."""
-    return _LABELS.get(str(value), str(value))
+    text = str(value)
+    if text.startswith(FRESH):
+        of = text.removeprefix(FRESH)
+        return f"{_LABELS['d_new']}, {'the mean of all' if of == 'all' else of.replace('_', ' ')}"
+    return _LABELS.get(text, text)
 
 
 def number(value: float, column: str = "", spec: str = "", *, bound: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from remnant.base.findings import AuditResults, Finding
 from remnant.base.results import Section, TableView
+from remnant.base.texts import counted
 from remnant.report.audit_rows import AUCS, MOST_DRAWN, by_strength, finding_rows, forest_rows, name_of
 from remnant.report.chapters.part import VALUE, Part, figure
 from remnant.report.finding_words import finding_sentence, outcome_sentence
@@ -48,19 +49,22 @@ def strongest_findings(results: AuditResults) -> Part | None:
     """A sentence for the strongest of each attack, and a table and a figure of those that speak most for exposure."""
     if not results.findings:
         return None
-    strongest = by_strength(results, results.findings)[:MOST_ROWS]
-    more = len(results.findings) - len(strongest)
+    ordered = by_strength(results, results.findings)
     of_each: dict[str, Finding] = {}
-    for one in strongest:
+    for one in ordered:
         of_each.setdefault(one.attack, one)
+    # The strongest of each attack comes first: what no limit is asked of would else stand in the annex alone.
+    rest = [one for one in ordered if one is not of_each[one.attack]]
+    strongest = by_strength(results, [*of_each.values(), *rest][:MOST_ROWS])
+    more = len(results.findings) - len(strongest)
     rows = forest_rows(results)
     section = Section(
         title="Findings",
         text=[
             f"{finding_sentence(one, name_of(one, results.findings))} {outcome_sentence(one)}".strip()
-            for one in of_each.values()
+            for one in list(of_each.values())[:MOST_ROWS]
         ]
-        + ([f"{more} more findings, weaker than these, stand in the annex."] if more else []),
+        + ([f"{counted(more, 'more finding stands', 'more findings stand')} in the annex."] if more else []),
         figures=figure(rows, "forest", "audit_forest", _caption(results)),
         table=FINDINGS,
     )
