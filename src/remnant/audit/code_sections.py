@@ -11,9 +11,9 @@ SECTIONS = (
         title="Adversaries of codes",
         text=[
             "Whether two codes are of one patient. An AUC below 0.5 is told from its other side: who is confidently wrong knows "
-            "the answer. The intervals are of each adversary by itself. The finding is of the strongest one, which is chosen on "
-            "these very pairs, so that its AUC is somewhat too high: the more so the less there is to find. Its p and interval "
-            "hold for all of them together.",
+            "the answer. The intervals are of each adversary by itself.",
+            "The finding is of the strongest one, which is chosen on these very pairs. So its AUC is somewhat too high: the more "
+            "so the less there is to find. Its p and interval hold for all of them together.",
             "D_adv is the adversary of the training, by whole codes and by patches. A fresh D_new is a Siamese network that the "
             "attacker trains on codes of his own scans.",
         ],
