@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from remnant.audit.family import PARTS, adjusted, levels, parts_of
+from remnant.audit.family import PARTS, adjusted, levels, levels_of, parts_of
 from remnant.audit.rows import Scored, membership_rows
 from remnant.audit.tables import roc_rows
 from remnant.base.findings import Finding
@@ -104,6 +104,20 @@ def test_p_after_holm_is_by_the_same_shares():
     # A quarter of the level is the gradient's, and of the other quarter a fourth is each attack's.
     assert after["gradient"] == pytest.approx(1e-4 / 0.25)
     assert after["joint"] == pytest.approx(1e-4 / 0.0625 * 0.75)
+
+
+def test_the_same_claim_on_two_targets_is_two_tests():
+    def drawn(target, p):
+        told = {"attack": "inversion", "view": "latents", "group": "", "n": 20, "value": 0.1, "null": 0.0, "p": p}
+        told |= {"claim": "reconstructions", "statistic": "rank1", "criterion": "singling out"}
+        return Finding(target=target, **told)
+
+    assert [row.adjusted_p for row in adjusted([drawn("one", 1e-4), drawn("other", 0.5)])] == pytest.approx([2e-4, 0.5])
+    key = ("inversion", "latents", "")
+    assert levels_of({"one": [(key, False)], "other": [(key, False)]}) == {"one": {key: 0.005}, "other": {key: 0.005}}
+    near = {target: [(name, "by SSIM", "") for name in ("joint", "gmi")] for target in ("one", "other")}
+    dealt = levels_of({}, near)
+    assert all(share == pytest.approx(0.01 / 4) for own in dealt.values() for share in own.values())
 
 
 def test_the_share_of_pairs_with_one_score_is_in_every_row():

@@ -17,6 +17,8 @@ PARTS: dict[Statistic, float] = {
 }
 # A claim: attack, view and where. Its findings have one p, but for those of a claim that has an AUC.
 Key = tuple[str, str, str]
+# The same of one target among several.
+TargetKey = tuple[str, Key]
 
 
 def levels(claims: Iterable[tuple[Key, bool]], drawn: Iterable[Key] = ()) -> dict[Key, float]:
@@ -25,7 +27,19 @@ def levels(claims: Iterable[tuple[Key, bool]], drawn: Iterable[Key] = ()) -> dic
     Those of candidates, `drawn`, are further ones: in each space they together use what one claim does. No limit is held against
     any, and however many attacks draw images, those that a limit is held against see no less for it.
     """
-    return {key: LEVEL * share for key, share in _shares(dict(claims), list(drawn)).items()}
+    return levels_of({"": claims}, {"": drawn})[""]
+
+
+def levels_of(
+    claims: Mapping[str, Iterable[tuple[Key, bool]]], drawn: Mapping[str, Iterable[Key]] | None = None
+) -> dict[str, dict[Key, float]]:
+    """The same by target, of the claims on several that are judged together."""
+    primary = {(target, key): one for target, own in claims.items() for key, one in own}
+    shares = _shares(primary, [(target, key) for target, own in (drawn or {}).items() for key in own])
+    found: dict[str, dict[Key, float]] = {target: {} for target in (*claims, *(drawn or {}))}
+    for (target, key), share in shares.items():
+        found[target][key] = LEVEL * share
+    return found
 
 
 def parts_of(statistics: Sequence[Statistic]) -> dict[Statistic, float]:
@@ -35,7 +49,7 @@ def parts_of(statistics: Sequence[Statistic]) -> dict[Statistic, float]:
 
 
 def adjusted(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings with p after Holm over all tests, by the same shares; a finding without p is no test."""
+    """The findings with p after Holm over all tests, of all targets, by the same shares; a finding without p is no test."""
     made = [finding for finding in findings if finding.p is not None]
     primary = {key_of(finding): finding.primary for finding in made}
     drawn = list(dict.fromkeys(key_of(finding) for finding in made if finding.claim == "candidates"))
@@ -43,10 +57,10 @@ def adjusted(findings: Sequence[Finding]) -> list[Finding]:
     in_parts = {key_of(finding) for finding in made if finding.statistic == "auc"}
     tested = {key: parts_of([one.statistic for one in made if key_of(one) == key]) for key in in_parts}
 
-    def test_of(finding: Finding) -> tuple[Key, Statistic | None]:
+    def test_of(finding: Finding) -> tuple[TargetKey, Statistic | None]:
         return key_of(finding), finding.statistic if key_of(finding) in in_parts else None
 
-    tests: dict[tuple[Key, Statistic | None], Finding] = {}
+    tests: dict[tuple[TargetKey, Statistic | None], Finding] = {}
     for finding in made:
         tests.setdefault(test_of(finding), finding)
     weights = [shares[key] * (tested[key][statistic] if statistic else 1.0) for key, statistic in tests]
@@ -64,15 +78,15 @@ def adjusted(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def key_of(finding: Finding) -> Key:
+def key_of(finding: Finding) -> TargetKey:
     """The claim that a finding is of."""
-    return finding.attack, finding.view, finding.where
+    return finding.target, (finding.attack, finding.view, finding.where)
 
 
-def _shares(primary: Mapping[Key, bool], drawn: Sequence[Key]) -> dict[Key, float]:
+def _shares(primary: Mapping[TargetKey, bool], drawn: Sequence[TargetKey]) -> dict[TargetKey, float]:
     """Shares that sum to one."""
-    together = Counter(view for _, view, _ in drawn)
-    units = {**dict.fromkeys(primary, 1.0), **{key: 1 / together[key[1]] for key in drawn}}
+    together = Counter((target, view) for target, (_, view, _) in drawn)
+    units = {**dict.fromkeys(primary, 1.0), **{key: 1 / together[key[0], key[1][1]] for key in drawn}}
     named = {key for key, first in primary.items() if first}
     rest = sum(unit for key, unit in units.items() if key not in named)
     if not named or not rest:
