@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from remnant.audit.compare import of_pairs
 from remnant.audit.controls import LEVEL, PLANTED_AUC, PLANTED_LEVEL
 from remnant.audit.family import Key
 from remnant.audit.pairs import Paired
@@ -13,8 +14,8 @@ from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS, RAW
 from remnant.base.texts import counted, p_said
-from remnant.measure.auc import mann_whitney_auc
-from remnant.measure.verification import Verification, verification_contrast
+from remnant.measure.auc import RESAMPLES
+from remnant.measure.verification import Verification
 
 SILENT = 0.05  # of intervals, all adversaries of a view together
 
@@ -106,16 +107,14 @@ def beyond_rows(found: Mapping[str, Sequence[Paired]], seeds: Seeds) -> list[Row
             labels = by_view.get((MAPS, where, adversary))
             if view != CODES or labels is None:
                 continue
-            same = code.patients[:, 0] == code.patients[:, 1]
-            draw = seeds.child("beyond", where, adversary).numpy()
-            contrast = verification_contrast(code.scores, labels.scores, code.patients, draw)
+            contrast = of_pairs(code, labels, seeds.child("beyond", where, adversary), RESAMPLES)
             rows.append(
                 {
                     "adversary": adversary,
                     "where": where,
                     "patients": contrast.n,
-                    "codes": _auc(code.scores, same),
-                    "segmentations": _auc(labels.scores, same),
+                    "codes": contrast.value,
+                    "segmentations": contrast.against,
                     "difference": number(contrast.difference),
                     "low": number(contrast.low),
                     "high": number(contrast.high),
@@ -210,7 +209,3 @@ def _ends(found: Verification) -> tuple[float, float]:
     """The interval of the AUC, whichever way round it is."""
     low, high = found.auc.low, found.auc.high
     return (low, high) if found.auc.mean >= 0.5 else (1 - high, 1 - low)
-
-
-def _auc(scores: np.ndarray, same: np.ndarray) -> float:
-    return mann_whitney_auc(scores[same], scores[~same]).mean

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from remnant.audit.compare import difference_columns, with_holm
 from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.intervals import FEWEST
 from remnant.measure.verification import verification_contrast
-from remnant.studies.columns import difference_columns, with_holm
 from remnant.studies.kim2019.described import is_control
 from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
 from remnant.studies.kim2019.inversion_tables import SOUGHT, searched

@@ -6,13 +6,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from remnant.audit.compare import with_holm
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.membership import along_ranks, membership
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.pull import Gain, gain_beyond
-from remnant.studies.columns import interval_columns, with_holm
+from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.scores import ATTACK, Audited, Pair, contrast_columns
 from remnant.studies.lee2025.settings import CLASSES, CONTROL, METHODS_OF_ALL, RIVALS
 

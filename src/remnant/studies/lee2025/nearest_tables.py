@@ -5,10 +5,10 @@ from itertools import product
 
 import numpy as np
 
+from remnant.audit.compare import with_holm
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import mann_whitney_auc
-from remnant.studies.columns import with_holm
 from remnant.studies.lee2025.scores import Audited, contrast_columns
 from remnant.studies.lee2025.settings import CONTROL, METHODS_OF_ALL
 

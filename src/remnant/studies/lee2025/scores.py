@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from remnant.attacks.checkpoint.methods import METHODS
+from remnant.audit.compare import difference_columns
 from remnant.base.results import Row
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.measure.auc import auc_contrast
 from remnant.measure.membership import nearest_so_far
-from remnant.studies.columns import difference_columns
 from remnant.studies.lee2025.kept import CROPS, SPACES, Attacked
 from remnant.studies.lee2025.settings import CONTROL
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from remnant.audit.compare import difference_columns, with_holm
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
 from remnant.measure.crossover import RoleEffect, role_effect
 from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, detectable_noncentrality, paired_difference
-from remnant.studies.columns import difference_columns, with_holm
 from remnant.studies.subbanna2021.search import FoldsSearch
 
 GROUPS = ("member", "non_member")
