@@ -116,6 +116,13 @@ def test_only_the_owner_may_look(path):
     assert private_folder(path.parents[2], "records") == path.parent
 
 
+def test_a_record_of_a_part_of_a_run_lies_in_the_part_alone(tmp_path):
+    one = tmp_path / "private" / "subjects" / "unet" / "claims" / "one.npz"
+    keep(one, part(1))
+    assert list((tmp_path / "private").rglob("*.npz")) == [one] and len(list(tmp_path.rglob("*"))) == 5
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in one.parents[:4])
+
+
 @pytest.mark.parametrize("damage", ["missing", "no zip", "cut off", "lacks an array", "pickled", "of another kind"])
 def test_what_cannot_be_read_is_told(path, damage):
     keep(path, whole())

@@ -29,12 +29,13 @@ def private_folder(run: Path, name: str) -> Path:
 
 
 def keep(path: Path, record: object) -> None:
-    """Write a record as RUN/private/<folder>/<name>.npz, atomically, in a folder for nobody but its owner.
+    """Write a record as <folder>/<name>.npz, atomically, of a folder in RUN/private, which is for nobody but its owner.
 
     A record is a dataclass, or a mapping or sequence of such. Its fields are arrays, tensors, numbers, texts, tuples of numbers
     or of texts, None, and records in turn, in sequences or in mappings by text or by a tuple of texts.
     """
-    private_folder(path.parents[2], path.parent.name)
+    for folder in reversed([one for one in (path.parent, *path.parent.parents) if not one.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
     with atomic_path(path) as temporary:
         np.savez(temporary, **dict(_flat("", record)))
 
