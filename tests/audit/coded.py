@@ -88,7 +88,6 @@ def material(leaks=True, members=10, others=14, details=True, secret=None, encod
         view,
         Seeds(0).child("sent"),
         images,
-        settings=QUICK,
         real=real,
         classes=("none", "head"),
         worth=WorthSettings(degraded=2),
@@ -96,4 +95,4 @@ def material(leaks=True, members=10, others=14, details=True, secret=None, encod
     served = Served(sent).eval()
     roles = {f"p{i}": MEMBER if i < members else NON_MEMBER for i in range(members + others)}
     target = Audited(served, Head("segmentation", "softmax", 2, False), lambda batch: served(batch), batch=2)
-    return Material(target, images, roles, {"name": "n"}, sent=sent)
+    return Material(target, images, roles, {"name": "n"}, sent=sent, settings=QUICK)

@@ -167,7 +167,7 @@ def test_where_a_secret_is_drawn_scans_are_sent_many_times_and_two_views_more_ar
     own = material(members=3, others=3, details=False, secret=SecretSettings())
     quick = QUICK[VERIFICATION.name].changed(queried=2)
     quick = quick.changed(queries=quick.queries.changed(queries=2, rounds=1))
-    own = replace(own, sent=replace(own.sent, settings={**QUICK, VERIFICATION.name: quick}))
+    own = replace(own, settings={**QUICK, VERIFICATION.name: quick})
     with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
         told = pair_cell(run, own, VERIFICATION, 0)
     many = f"{CODES}, each scan sent 2 times"
@@ -209,7 +209,7 @@ def test_ten_times_the_epochs_take_longer(name):
         PEOPLE.name: {"fit": {"epochs": 250}},
     }
     longer = type(QUICK[name]).checked(**merged(QUICK[name].model_dump(), fit[name]))
-    more = replace(own, sent=replace(own.sent, settings={**QUICK, name: longer}))
+    more = replace(own, settings={**QUICK, name: longer})
     once, often = (code_piece(each, all_attacks()[name], 0).seconds for each in (own, more))
     assert 0 < 2 * once < often
 

@@ -146,7 +146,7 @@ def test_each_is_held_against_the_member_whom_it_comes_nearest_to(tmp_path, monk
     work, found = Work(Seeds(0), tmp_path), [Similarities("features", names, near, {})]
     with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
         access = SeenWeights(own.candidates, own.target)
-        likely.keep_likely_of(run, JOINT, access, torch.rand(2, 1, 8, 8), found, own.roles, work)
+        likely.keep_likely_of(run, own, JOINT, access, torch.rand(2, 1, 8, 8), found, work)
         assert kept_likely(run, "joint").nearest == (names[1], names[3])
         assert kept_likely(run, "gmi") is None
 

@@ -305,3 +305,17 @@ def test_a_name_that_no_report_can_hold(tmp_path):
     with pytest.raises(RemnantError, match=r"The name of .*\\udcff is not UTF-8"):
         start(tmp_path / "run\udcff")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_part_keeps_apart_what_is_of_one_of_several_and_knows_patients_as_the_run_does(tmp_path):
+    with Run.start(tmp_path / "run", "s", {}, resume=False) as run:
+        part = run.part("unet")
+        part.log("attack", "start")
+        run.log("attack", "start")
+        assert part.private == run.private / "unet"
+        assert part.pseudonym("Jo") == run.pseudonym("Jo")
+        assert [event["cell"] for event in run.events()] == ["unet/attack", "attack"]
+        part.private.mkdir()
+        (part.private / "scan.npz").write_bytes(b"Jo")
+        run.purge()
+        assert not part.private.exists()

@@ -82,10 +82,10 @@ def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> d
         prior,
     )
     access = SeenWeights(asked, material.target)
-    claims: Sequence[Candidates] = attack.run(access, material.own, attack.settings(), work)
+    claims: Sequence[Candidates] = attack.run(access, material.own, material.settings_of(attack), work)
     kept = compared(material.target, asked, claims[0], prior)
     keep_similarities(run, attack.name, kept)
-    keep_likely_of(run, attack, access, claims[0].images, kept, material.roles, work)
+    keep_likely_of(run, material, attack, access, claims[0].images, kept, work)
     seeds = Seeds(seed).child("audit", "candidates", attack.name)
     draw = next(iter(claims[0].controls.values()))
     half = Candidates("", draw[::2], {"prior": draw[1::2]})

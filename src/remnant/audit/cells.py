@@ -44,7 +44,7 @@ def score_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[
     own, asked = sides(material, attack)
     shadows = kept_shadows(run, material.target.shadows) if attack.shadows else None
     access = access_of(attack, material.target, asked, shadows)
-    claims = attack.run(access, own, attack.settings(), work_of(run, attack, seed))
+    claims = attack.run(access, own, material.settings_of(attack), work_of(run, attack, seed))
     keep_scores(run, attack.name, claims)
     return {"views": [claim.view for claim in claims]}
 
@@ -53,9 +53,11 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
     """Reconstruct images from latents, and from images reduced to as many values, which are surely enough."""
     own, asked = sides(material, attack)
     access = seen_latents(material.target, asked, module)
-    claims: Sequence[Reconstructions] = attack.run(access, own, attack.settings(), work_of(run, attack, seed))
+    claims: Sequence[Reconstructions] = attack.run(
+        access, own, material.settings_of(attack), work_of(run, attack, seed)
+    )
     keep_reconstructions(run, attack.name, claims)
-    easy = attack.run(reduced_latents(access, asked), own, attack.settings(), work_of(run, attack, seed))
+    easy = attack.run(reduced_latents(access, asked), own, material.settings_of(attack), work_of(run, attack, seed))
     draw = Seeds(seed).child("audit", "exchanged").numpy()
     controls = controls_of(attack.name, claims[0], easy[0], asked, draw)
     return {
@@ -124,7 +126,7 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     controls = []
     for attack in attacks:
         access = access_of(attack, copied, images, shadows if attack.shadows else None)
-        claims = attack.run(access, material.own, attack.settings(), work_of(run, attack, seed))
+        claims = attack.run(access, material.own, material.settings_of(attack), work_of(run, attack, seed))
         controls.append(_strongest(attack.name, claims, set(who), dose))
     told = [control.model_dump(mode="json") for control in controls]
     return {"controls": told, "patients": len(who), "dose": {**asdict(dose), "asked": dose.asked}}

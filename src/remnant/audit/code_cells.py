@@ -18,7 +18,6 @@ from remnant.audit.pair_rows import pair_controls
 from remnant.audit.pairs import AskedPairs, Paired, asked_pairs
 from remnant.audit.reading import exchanged_details
 from remnant.audit.sent import Sent, raw_codes
-from remnant.base.config import Settings
 from remnant.base.findings import Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -37,7 +36,7 @@ def cell_of(attack: Attack) -> Callable[..., dict[str, Any]]:
 def pair_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Ask about pairs of codes, of their segmentations, of codes sent many times where a secret is drawn, and of raw scans."""
     sent, (own, others) = _sent(material), sides(material, attack)
-    settings, work = settings_of(material, attack), work_of(run, attack, seed)
+    settings, work = material.settings_of(attack), work_of(run, attack, seed)
     budget = settings if isinstance(settings, VerificationSettings) else VerificationSettings()
     seeds = Seeds(seed).child("audit", "pairs")
     everybody, asked = _of_all_visits(sent, others, budget.negatives, seeds)
@@ -61,7 +60,7 @@ def pair_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[s
 def inversion_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Reconstruct scans from codes and from their segmentations, and from the scans themselves, which are surely enough."""
     sent, (own, others) = _sent(material), sides(material, attack)
-    settings, work = settings_of(material, attack), work_of(run, attack, seed)
+    settings, work = material.settings_of(attack), work_of(run, attack, seed)
 
     def drawn(access: SeenCodes) -> list[Reconstructions]:
         return list(attack.run(access, own, settings, work))
@@ -81,7 +80,7 @@ def people_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict
     head of the scans themselves must be read.
     """
     sent, (own, others) = _sent(material), sides(material, attack)
-    settings, work = settings_of(material, attack), work_of(run, attack, seed)
+    settings, work = material.settings_of(attack), work_of(run, attack, seed)
     seeds = Seeds(seed).child("audit", "attributes")
 
     def read(access: SeenCodes, own: Images) -> list[Attributes]:
@@ -117,11 +116,6 @@ def planted(images: Images) -> Images:
                 half = scan.shape[axis] // 2
                 scan.narrow(axis, half, scan.shape[axis] - half).mul_(DARKENED)
     return replace(images, images=tuple(scans))
-
-
-def settings_of(material: Material, attack: Attack) -> Settings:
-    """As the preset says, or the attack's own."""
-    return _sent(material).settings.get(attack.name) or attack.settings()
 
 
 def _of_all_visits(sent: Sent, others: Images, negatives: int, seeds: Seeds) -> tuple[Images, AskedPairs]:

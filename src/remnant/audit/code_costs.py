@@ -7,7 +7,6 @@ import numpy as np
 
 from remnant.attacks.attack import Attack, Work
 from remnant.audit.cells import sides
-from remnant.audit.code_cells import settings_of
 from remnant.audit.codes import WORTH
 from remnant.audit.material import Material
 from remnant.audit.piece import Piece
@@ -29,7 +28,7 @@ def code_piece(material: Material, attack: Attack, seed: int) -> Piece:
     own, others = sides(material, attack)
     few = others.take(range(min(2, len(others))))
     access = material.sent.seen("code", few, np.array([[0, len(few) - 1]]))
-    settings = settings_of(material, attack)
+    settings = material.settings_of(attack)
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Seeds(seed).child("forecast", attack.name), Path(folder))
         if attack.cost:

@@ -151,9 +151,11 @@ def _attack(material: Material, config: AuditConfig, attack: Attack) -> Piece:
             else cells.access_of(attack, material.target, part)
         )
         if attack.cost:
-            seconds = attack.cost(access, own, attack.settings(), work)
+            seconds = attack.cost(access, own, material.settings_of(attack), work)
         else:
-            seconds = timed(lambda: attack.run(access, own, attack.settings(), work)) * len(asked) / len(part)
+            seconds = (
+                timed(lambda: attack.run(access, own, material.settings_of(attack), work)) * len(asked) / len(part)
+            )
     if attack.claim == "candidates":
         seconds += beyond.comparing(material)
         return Piece(attack.name, attack.words, seconds, beyond.kept_bytes(material))

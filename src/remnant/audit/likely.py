@@ -1,6 +1,6 @@
 """The likely ones among what an attack draws, and the age and sex that they show (Lee 2025, stage 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -50,22 +50,22 @@ SECTION = Section(
 
 def keep_likely_of(
     run: Run,
+    material: Material,
     attack: Attack,
     access: SeenWeights,
     images: Tensor,
     near: Sequence[Similarities],
-    roles: Mapping[str, int],
     work: Work,
 ) -> None:
     """Keep which of the `images` (k, 1, N, N) that an attack drew are likely, each with the member whom it comes nearest to in
     the network's features. Nothing where the network has no layers that tell."""
-    found = likely_of(access, images, attack.settings(), work)
+    found = likely_of(access, images, material.settings_of(attack), work)
     if found is None:
         return
     likely, chance = found
     (features,) = (one for one in near if one.space == "features")
     chosen = np.flatnonzero(likely)
-    members = np.flatnonzero([roles[patient] == MEMBER for patient in features.patients])
+    members = np.flatnonzero([material.roles[patient] == MEMBER for patient in features.patients])
     nearest = members[features.attack[np.ix_(chosen, members)].argmax(1)]
     names = tuple(features.patients[place] for place in nearest)
     keep_likely(run, attack.name, Likely(images[torch.from_numpy(chosen)].half(), names, len(images), chance))

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remnant.attacks.attack import Attack
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.folds import Folds
 from remnant.audit.sent import Sent
 from remnant.audit.training import Training
+from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.results import Value
 from remnant.base.texts import counted, first_of
@@ -31,7 +33,8 @@ class Material:
     `notes`: what a reader must know of either, a sentence each. `doubts`: why nobody is cleared by silence about it, likewise.
     `folds`: of a cross-validation, who was held out by which of its models. `other_planting`: `planting` of a target that is no
     single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
-    `sent`: what a client sends in place of images, None without one.
+    `sent`: what a client sends in place of images, None without one. `settings` of attacks by name, where they are not the
+    attack's own.
     """
 
     target: Audited
@@ -46,6 +49,11 @@ class Material:
     prior: BroughtPrior | None = None
     doubts: tuple[str, ...] = ()
     sent: Sent | None = None
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+
+    def settings_of(self, attack: Attack) -> Settings:
+        """How an attack is run on it."""
+        return self.settings.get(attack.name) or attack.settings()
 
     def group(self, role: int) -> tuple[str, ...]:
         """The patients of a role, in the order of their first image."""

@@ -179,7 +179,6 @@ def _material(
         Seeds(config.seed).child("audit", "sent"),
         images,
         load_discriminator(training.path),
-        code_attacks(preset).by_name(),
         # Pairs take two people.
         images_of(scans, real) if len({scans.patients[i] for i in real}) > 1 else None,
         scans.classes,
@@ -212,6 +211,7 @@ def _material(
         {name: sha256(training.checkpoints / name) for name in (ENCODER, SEGMENTER)},
         doubts=(TRIED,) if preset == "smoke" else (),
         sent=sent,
+        settings=code_attacks(preset).by_name(),
     )
 
 

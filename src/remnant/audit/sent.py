@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from remnant.audit.worth import WorthSettings
-from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS, RAW
 from remnant.cohort.images import Images
@@ -26,17 +25,15 @@ WORDS: dict[Seen, str] = {"code": CODES, "labels": MAPS}
 class Sent:
     """Client and server (`view`), their `seeds`, and whom the encoder was trained against, where that is known.
 
-    `cohort`: all scans that are sent, of which codes and maps are kept in memory, since to make them takes long. `settings` of
-    attacks by name, where they are not the attack's own. `real`: further scans of patients who are attacked, of their own visits,
-    where the others are simulated ones. `classes` of the segmentation; `worth`: on how much it is measured what that is worth,
-    and the `second` cohorts beside it.
+    `cohort`: all scans that are sent, of which codes and maps are kept in memory, since to make them takes long. `real`: further
+    scans of patients who are attacked, of their own visits, where the others are simulated ones. `classes` of the segmentation;
+    `worth`: on how much it is measured what that is worth, and the `second` cohorts beside it.
     """
 
     view: View
     seeds: Seeds
     cohort: Images
     discriminator: Siamese | None = None
-    settings: Mapping[str, Settings] = field(default_factory=dict)
     real: Images | None = None
     classes: tuple[str, ...] = ()
     second: Mapping[str, Scans] = field(default_factory=dict)

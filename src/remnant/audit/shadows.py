@@ -76,7 +76,7 @@ def shadow_cell(
     for attack in attacks:
         name = f"{NAME}-{number}-{attack.name}"
         access, work = access_of(attack, shadow, candidates), work_of(run, attack, seed, name)
-        keep_scores(run, name, attack.run(access, material.own, attack.settings(), work))
+        keep_scores(run, name, attack.run(access, material.own, material.settings_of(attack), work))
     return {"trained": True, "seed": seeds.integer, "patients": len(half), "code": training.code}
 
 

@@ -41,6 +41,7 @@ class Run:
         self.checkpoints = self.path / "checkpoints"
         self.results = self.path / "results.json"
         self._lock: IO[str] | None = None
+        self._part = ""
 
     @classmethod
     def start(
@@ -151,6 +152,13 @@ class Run:
         run._require(None)
         return run
 
+    def part(self, name: str) -> Self:
+        """The same run for one of several that are audited in it: what is kept of each lies in RUN/private/`name`, and the log
+        calls its cells `name`/cell."""
+        part = type(self)(self.path)
+        part.private, part._part = self.private / name, f"{self._part}{name}/"
+        return part
+
     @property
     def study(self) -> str:
         """What made the run: the name of a study, or of a command."""
@@ -201,7 +209,7 @@ class Run:
     def hmac(self, content: bytes) -> str:
         """HMAC-SHA256 under the run's key: recognisable inside the run, meaningless outside it."""
         try:
-            key = (self.private / "key").read_bytes()
+            key = (self.path / "private" / "key").read_bytes()
         except FileNotFoundError:
             raise self._purged() from None
         return hmac.new(key, content, hashlib.sha256).hexdigest()
@@ -217,7 +225,7 @@ class Run:
         """Append one JSON line; a line is one write, so that several processes can share the file."""
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "cell": cell,
+            "cell": f"{self._part}{cell}",
             "event": event,
             **values,
         }
