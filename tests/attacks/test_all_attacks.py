@@ -11,7 +11,6 @@ from tests.audit.example import Classifier, Segmenter, material
 from remnant.attacks.attack import Work
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells import access_of, sides
-from remnant.audit.code_cells import settings_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.judge import outcome_of
 from remnant.audit.model import audit_model
@@ -57,7 +56,7 @@ def ran(attack, own, seed, folder):
         places = asked_pairs(asked.patients, 2, Seeds(seed)).places
         access = own.sent.seen("code", asked, places)
         told = []
-        for claim in attack.run(access, mine, settings_of(own, attack), Work(Seeds(seed), folder)):
+        for claim in attack.run(access, mine, own.settings_of(attack), Work(Seeds(seed), folder)):
             if attack.claim == "pair_scores":
                 told.append((claim.adversary, tuple(map(str, claim.pairs)), claim.scores))
             elif attack.claim == "reconstructions":
@@ -74,7 +73,7 @@ def ran(attack, own, seed, folder):
         ]
     if attack.claim == "candidates":
         access = access_of(attack, own.target, asked)
-        (claim,) = attack.run(access, mine, attack.settings(), Work(Seeds(seed), folder, prior=own.prior))
+        (claim,) = attack.run(access, mine, test_candidates.Tiny(), Work(Seeds(seed), folder, prior=own.prior))
         return [
             (name, tuple(map(str, range(len(images)))), np.asarray(images))
             for name, images in ({claim.view: claim.images} | claim.controls).items()

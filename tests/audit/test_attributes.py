@@ -95,6 +95,7 @@ def test_so_it_is_for_twenty_seeds(tmp_path):
         assert outcomes.count("exposed") == (20 if leaks else 0)
 
 
+@pytest.mark.slow
 def test_what_every_image_shows_is_no_disclosure_by_training_but_is_one_by_latents(tmp_path):
     own = material(leaks=False, seen=True)
     found, results = audited(tmp_path, own)

@@ -70,6 +70,7 @@ def test_what_codes_show_of_a_sex_is_read_of_patients_whom_no_training_saw(audit
     assert [(one.statistic, one.outcome) for one in sexes] == [("skill", "exposed"), ("skill", "not shown")]
 
 
+@pytest.mark.slow
 def test_codes_that_hold_nothing_expose_nobody_and_few_patients_clear_nobody(audited):
     results, _ = audited(False)
     assert results.verdict.ruling == "cannot tell" and not results.verdict.kept_open
@@ -79,6 +80,7 @@ def test_codes_that_hold_nothing_expose_nobody_and_few_patients_clear_nobody(aud
     assert not [one for one in results.findings if one.outcome == "exposed" and one.claim != "patient_scores"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leaks", [True, False])
 def test_scans_themselves_are_told_apart_and_exchanged_patients_are_not(audited, leaks):
     results, _ = audited(leaks)

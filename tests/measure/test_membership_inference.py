@@ -81,6 +81,7 @@ def test_a_small_rotation_deals_every_order_of_its_patients():
     assert found.auc.mean - 0.5 == pytest.approx(apart(range(6)))
 
 
+@pytest.mark.slow
 def test_a_rotation_errs_no_more_often_than_the_level_says_however_patients_and_targets_differ():
     found = [membership_test(*rotation(24, 4, spread=2, between=1, seed=s), generator(s), 99).p for s in range(300)]
     assert np.mean(np.array(found) <= 0.05) < 0.09
@@ -125,6 +126,7 @@ def test_p_and_interval_are_of_one_design_however_targets_and_patients_differ(pa
     assert np.mean(against) <= 0.02 and np.mean(wide) < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("patients", "folds"), [(24, 4), (24, 2)])
 def test_detectable_is_found_four_times_in_five_in_the_design_that_the_interval_is_of(patients, folds):
     spread = 2.0

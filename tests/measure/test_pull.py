@@ -93,11 +93,16 @@ def audit(draw, members=40, others=40, drawn=12, control=60, *, apart=0.0, sprea
     ("seed", "world"),
     [
         (0, {}),
-        (1, {"apart": 2.0}),
-        (2, {"spread": 0.6}),
-        (3, {"apart": 2.0, "members": 8}),
-        (4, {"drawn": 60}),
-        (6, {"shift": 4.0}),
+        *(
+            pytest.param(seed, world, marks=pytest.mark.slow)
+            for seed, world in [
+                (1, {"apart": 2.0}),
+                (2, {"spread": 0.6}),
+                (3, {"apart": 2.0, "members": 8}),
+                (4, {"drawn": 60}),
+                (6, {"shift": 4.0}),
+            ]
+        ),
     ],
 )
 def test_an_attack_that_is_nothing_but_its_own_prior_is_seldom_flagged(seed, world):
@@ -125,6 +130,7 @@ def test_copies_of_members_are_seen_though_few_were_drawn():
     assert np.mean([each.gain for each in found]) > 0.4
 
 
+@pytest.mark.slow
 def test_a_near_copy_of_each_member_is_seen_among_a_hundred_candidates_and_a_hundred_rows():
     draw, alpha = np.random.default_rng(7), 0.025 / 100
     world = {"members": 8, "others": 85, "drawn": 100, "control": 300, "copies": 8}

@@ -153,6 +153,7 @@ def test_interval_weighs_a_pair_by_both_patients():
     assert found.p == pytest.approx(2 * stats.t.sf((found.auc.mean - 0.5) / error, 11), rel=0.2)
 
 
+@pytest.mark.slow
 def test_scores_of_two_values_that_know_nothing_are_not_told_from_chance():
     """That no pair of one patient is among a few far out is no sure sign, though no draw of patients changes it."""
     patients = draw(generator(6), 14, 91, 1.0, 1.0, 0.0)[1]

@@ -146,7 +146,7 @@ def test_the_smallest_sides(trunk, side):
         model(*2 * [volumes(1, 18, side - 1, 18)])
 
 
-@pytest.mark.parametrize("trunk", ["resnet_small", "resnet18"])
+@pytest.mark.parametrize("trunk", ["resnet_small", pytest.param("resnet18", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("side", [8, 16])
 def test_gradients_of_small_volumes_are_finite_whatever_lay_in_memory(trunk, side):
     model = place(siamese(trunk))
