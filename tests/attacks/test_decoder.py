@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.decoder import DECODERS, load_decoder, reconstruct
+from remnant.attacks.attack import Work
+from remnant.attacks.decoder import DECODERS, decoder_attack, kept_decoder, reconstruct
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.engine.loop import FitSettings
 from remnant.measure.ssim import ssim_matrix
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.access import latents_of
-from remnant.targets.checkpoint import save_checkpoint
+from remnant.targets.seen import SeenLatents
 
 WIDTHS = (4, 8, 8, 16)
 
@@ -59,13 +61,20 @@ def test_an_attack_runs_when_the_private_scans_are_gone_and_repeats(tiny_brains,
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_a_kept_decoder_draws_as_before(tiny_brains, tmp_path, name):
-    images = tiny_brains[0]
-    access, settings = latents_of(target(), images[3:]), settings_of(name, 1)
-    decoder = DECODERS[name].train(access, images[:3], settings, Seeds(0), quiet)
-    path = tmp_path / "decoder.safetensors"
-    save_checkpoint(path, decoder, DECODERS[name].arguments(settings, decoder))
-    assert torch.equal(reconstruct(load_decoder(path), access.latents), reconstruct(decoder, access.latents))
+def test_as_an_attack_a_decoder_draws_every_latent_and_leaves_itself(tiny_brains, tmp_path, name):
+    images = Images(tiny_brains[0], None, tuple("abcdef"))
+    access, settings = latents_of(target(), images.images[3:]), settings_of(name, 1)
+    seen = SeenLatents(access.latents, images.patients[3:], (1, 32, 32, 32), access.encoder, "encoder")
+    attack, own, heard = decoder_attack(name), images.take([0, 1, 2]), []
+    work = Work(Seeds(0), tmp_path, hear=lambda epoch, loss, validation: heard.append(epoch))
+    assert (attack.access, attack.claim, attack.settings) == ("latents", "reconstructions", type(settings))
+    (claim,) = attack.run(seen, own, settings, work)
+    decoder = DECODERS[name].train(access, own.images, settings, Seeds(0), quiet)
+    assert claim.patients == ("d", "e", "f") and name in claim.view and heard == [0]
+    assert torch.equal(claim.images, reconstruct(decoder, access.latents))
+    assert torch.equal(claim.mean, own.images.mean(0))
+    assert torch.equal(reconstruct(kept_decoder(tmp_path), access.latents), claim.images)
+    assert attack.cost(seen, own, settings, work) > 0
 
 
 @pytest.mark.slow

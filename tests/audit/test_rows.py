@@ -11,7 +11,7 @@ from remnant.base.findings import Finding
 from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc
 from remnant.measure.membership_inference import membership_test
-from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.measure.tpr import true_positive_rate
 
 
@@ -166,6 +166,26 @@ def test_a_row_says_whom_it_is_of_and_what_its_measures_say():
     assert rate.null == 0.1 and rate.bound_low == pytest.approx(wide.low)
     (other,) = {row.target for row in membership_rows([one], {one.key: 0.05}, np.random.default_rng(0), "defended")}
     assert other == "defended"
+
+
+def test_patients_who_change_places_between_networks_are_one_test_of_all_networks():
+    draw, own = np.random.default_rng(0), np.arange(24) % 3
+    roles = np.stack(
+        [np.where(own == fold, MEMBER, np.where(own == (fold + 1) % 3, NON_MEMBER, OTHER)) for fold in range(3)]
+    )
+    scores = draw.normal(size=roles.shape) + 2 * (roles == MEMBER)
+    names = tuple(f"p{place}" for place in range(24))
+    one = Scored("output", "loss", names, scores, roles)
+    (row,) = membership_rows([one], {one.key: 0.005}, np.random.default_rng(0), "unet")
+    test = membership_test(scores, roles, np.random.default_rng(0))
+    assert test.design_effect != 1 and (row.statistic, row.n, row.counts) == ("auc", 24, "24 members, 24 non-members")
+    assert (row.value, row.low, row.p) == (test.auc.mean, test.auc.low, test.p) and row.bound_low < row.low
+    assert row.detectable == pytest.approx(detectable_auc(24, 24, alpha=0.005, design_effect=test.design_effect))
+    # Of the patients who are asked about, those without a role in any network are none.
+    (fewer,) = membership_rows(
+        [Scored("output", "loss", names, scores[:1], roles[:1])], {one.key: 0.005}, np.random.default_rng(0)
+    )
+    assert fewer.n == 16
 
 
 def test_a_p_that_is_a_bound_says_so():

@@ -13,6 +13,7 @@ from remnant.base.config import Settings
 from remnant.base.findings import Claim
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
+from remnant.engine.loop import EpochReport
 from remnant.targets.audited import Audited
 from remnant.targets.description import Description
 
@@ -58,16 +59,20 @@ class Scores:
 @dataclass(frozen=True)
 class Work:
     """What an attack may use beside what it is handed: its branch of the seeds, its folder, where to tell what it is at,
-    and the prior that the attacker brings."""
+    and the prior that the attacker brings. `hear`: who hears of every epoch, by default who is told of all else."""
 
     seeds: Seeds
     folder: Path
     tell: Callable[[str], None] = lambda note: None
     prior: BroughtPrior | None = None
+    hear: EpochReport | None = None
 
     def epoch(self, number: int, loss: float, validation: float | None) -> None:
         """Tell of an epoch of a training, as `engine.loop.fit` reports it."""
-        self.tell(f"epoch {number + 1}, loss {loss:.3g}")
+        if self.hear:
+            self.hear(number, loss, validation)
+        else:
+            self.tell(f"epoch {number + 1}, loss {loss:.3g}")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The inversion decoders, each a file of this room, and how they are run."""
+"""The inversion decoders, each a file of this room, and each of them as an attack on latents."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,19 +8,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from remnant.attacks.attack import Attack, Reconstructions, Work
 from remnant.attacks.default import DefaultSettings, train_default
+from remnant.attacks.inversion import INVERSION
 from remnant.attacks.linear import LinearSettings, train_linear
 from remnant.attacks.published import PublishedSettings, train_published
 from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images, stacked
+from remnant.engine.cost import timed
 from remnant.engine.device import as_batch
 from remnant.nets.inversion import ImageDecoder, MirrorDecoder
 from remnant.nets.linear import LinearDecoder
-from remnant.targets.checkpoint import load_checkpoint
+from remnant.targets.access import Latents
+from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
+from remnant.targets.seen import SeenLatents
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """An inversion decoder, as a study and a report meet it.
+    """An inversion decoder, as a study and a report meet it; as an attack it is `decoder_attack(name)`.
 
     `train(access, own, settings, seeds, report)` gives a `network`; `arguments(settings, model)` build one again that can
     load the trained model's weights. `words` describe it in a report. `sample(settings)` are the settings of a short training,
@@ -37,6 +44,7 @@ class Decoder:
 
 
 SAMPLED = 2
+KEPT = "decoder.safetensors"
 
 
 def _one_epoch(settings: Any) -> Any:
@@ -84,6 +92,48 @@ DECODERS: dict[str, Decoder] = {
 }
 
 
+def decoder_attack(name: str) -> Attack:
+    """The decoder of this name, one of `DECODERS`, as an attack: it learns on the attacker's own images, leaves itself in the
+    attack's folder (`kept_decoder`), and draws an image for every latent."""
+    decoder = DECODERS[name]
+
+    def run(access: SeenLatents, own: Images, settings: Settings, work: Work) -> list[Reconstructions]:
+        latents = Latents(access.encode, access.latents)
+        model = decoder.train(latents, stacked(own.images), settings, work.seeds, work.epoch)
+        save_checkpoint(work.folder / KEPT, model, decoder.arguments(settings, model))
+        return [claimed(model, access, own, name)]
+
+    def cost(access: SeenLatents, own: Images, settings: Settings, work: Work) -> float:
+        latents, few = Latents(access.encode, access.latents), stacked(own.images[:SAMPLED])
+        short = decoder.sample(settings)
+        once = timed(lambda: decoder.train(latents, few, short, Seeds(0), lambda *unheard: None))
+        return decoder.samples(settings, len(own)) * once
+
+    return Attack(
+        name,
+        f"images reconstructed from latents by a decoder, {decoder.words}",
+        access="latents",
+        claim="reconstructions",
+        run=run,
+        source="Subbanna et al. 2021",
+        applies=INVERSION.applies,
+        needs=INVERSION.needs,
+        settings=decoder.settings,
+        cost=cost,
+    )
+
+
+def claimed(model: nn.Module, access: SeenLatents, own: Images, name: str) -> Reconstructions:
+    """What the decoder `model` draws of every latent, in a view that says which decoder drew it."""
+    mean = stacked(own.images).mean(0)
+    return Reconstructions(f"latents, decoder {name}", access.patients, reconstruct(model, access.latents), mean)
+
+
+def kept_decoder(folder: Path) -> nn.Module:
+    """The decoder that an attack left in its folder, in evaluation mode; raises `RemnantError` as `load_checkpoint` does."""
+    return load_decoder(folder / KEPT)
+
+
 @torch.no_grad()
 def reconstruct(decoder: nn.Module, latents: Tensor) -> Tensor:
     """Reconstructions (m, 1, x, y, z), float32, clamped to [0, 1], of `latents` (m, c, x', y', z')."""
@@ -91,5 +141,5 @@ def reconstruct(decoder: nn.Module, latents: Tensor) -> Tensor:
 
 
 def load_decoder(path: Path) -> nn.Module:
-    """A decoder that a study kept, in evaluation mode; raises `RemnantError` as `load_checkpoint` does."""
+    """A decoder in a file, in evaluation mode; raises `RemnantError` as `load_checkpoint` does."""
     return load_checkpoint(path, {decoder.network.__name__: decoder.network for decoder in DECODERS.values()})

@@ -70,21 +70,25 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
 
 def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """The blind baseline on the same patients; of a cross-validation, those of each fold against the others."""
-    names, features = blind_features_of(material.candidates)
-    details, patients = material.candidates.details, np.array(material.candidates.patients)
+    names = tuple(dict.fromkeys(material.candidates.patients))
+    roles, groups = np.array([material.roles[name] for name in names]), "the groups"
+    if material.folds is not None:
+        roles, groups = material.folds.roles(names), "one fold from the others"
+    return {"controls": [blind_of(material.candidates, roles, seed, groups).model_dump(mode="json")]}
+
+
+def blind_of(images: Images, roles: np.ndarray, seed: int, groups: str = "the groups") -> Control:
+    """The blind baseline on the patients of `images`, each once in the order of their first image, with `roles` (n,) for one
+    target or (targets, n) for several, in which they change places; `groups`: which ones it is to distinguish, in words."""
+    names, features = blind_features_of(images)
+    patients = np.array(images.patients)
     known = {
         name: np.array([np.nan_to_num(np.asarray(values, float)[patients == one], nan=-np.inf).max() for one in names])
-        for name, values in details.items()
+        for name, values in images.details.items()
     }
     draw = Seeds(seed).child("audit", "blind").numpy()
-    if material.folds is None:
-        roles = np.array([material.roles[name] for name in names])
-        found, given = blind_test(features, roles, draw), given_of(known, roles, images=True)
-        return {"controls": [blind_control(found, given).model_dump(mode="json")]}
-    roles = material.folds.roles(names)
-    found = blind_test(np.broadcast_to(features, (len(roles), *features.shape)), roles, draw)
-    given = given_of(known, roles, images=True)
-    return {"controls": [blind_control(found, given, groups="one fold from the others").model_dump(mode="json")]}
+    several = features if roles.ndim == 1 else np.broadcast_to(features, (len(roles), *features.shape))
+    return blind_control(blind_test(several, roles, draw), given_of(known, roles, images=True), groups=groups)
 
 
 def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:

@@ -4,16 +4,16 @@ that was encoded, and by another one of his?"""
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from remnant.attacks.attack import Reconstructions
 from remnant.audit.family import Key
 from remnant.base.findings import AttackRun, Control, Criterion, Finding
 from remnant.base.results import number
-from remnant.cohort.images import Images
+from remnant.cohort.images import Images, stacked
 from remnant.measure.correlation import ncc_matrix
 from remnant.measure.identity import Search
 
@@ -64,7 +64,7 @@ def search_of(claim: Reconstructions, gallery: Images) -> Search:
     """The search of the `gallery` for each patient's own image by the reconstruction from his first image."""
     place = {patient: i for i, patient in reversed(list(enumerate(claim.patients)))}
     drawn = claim.images[[place[patient] for patient in gallery.patients]]
-    return Search(similarities(drawn, torch.stack(gallery.images), claim.mean), np.arange(len(gallery)))
+    return Search(similarities(drawn, stacked(gallery.images), claim.mean), np.arange(len(gallery)))
 
 
 # The very image that was encoded; and another one of the same patient, whom a reconstruction then links to it.
@@ -141,23 +141,32 @@ def controls_of(
     seeds: np.random.Generator,
     sure: str = "Images reduced to the size of a latent",
 ) -> list[Control]:
-    """Of each search: reconstructions that are held for another patient's, which must identify nobody; and what must identify
-    him, `easy` reconstructions for the very image, and for another one the very image itself. `sure`: what they are of."""
+    """Of each search: `null_controls`; and what must identify the patient, `easy` reconstructions for the very image, and for
+    another one the very image itself. `sure`: what they are of."""
+    itself = replace(claim, patients=images.patients, images=stacked(images.images))
+    certain = {attack: (easy, sure), LINKAGE: (itself, "The patients' own images")}
+    planted = [
+        search_control("planted", gallery.name, certain[gallery.name][0], gallery.of(images), certain[gallery.name][1])
+        for gallery in galleries(attack, images)
+    ]
+    return [one for pair in zip(null_controls(attack, claim, images, seeds), planted, strict=True) for one in pair]
+
+
+def null_controls(attack: str, claim: Reconstructions, images: Images, seeds: np.random.Generator) -> list[Control]:
+    """Of each search: reconstructions that are held for another patient's, which must identify nobody."""
     order = seeds.permutation(len(claim.patients))
     names = np.array(claim.patients)[order]
     told = replace(claim, patients=tuple(np.roll(names, 1)), images=claim.images[order])
-    itself = replace(claim, patients=images.patients, images=torch.stack(images.images))
-    certain = {attack: (easy, sure), LINKAGE: (itself, "The patients' own images")}
-    found = []
-    for gallery in galleries(attack, images):
-        shown, (easily, what) = gallery.of(images), certain[gallery.name]
-        held = "Reconstructions held for another patient's"
-        found.append(_control("null", gallery.name, told, shown, passes=False, what=held))
-        found.append(_control("planted", gallery.name, easily, shown, passes=True, what=what))
-    return found
+    held = "Reconstructions held for another patient's"
+    return [
+        search_control("null", gallery.name, told, gallery.of(images), held) for gallery in galleries(attack, images)
+    ]
 
 
-def _control(kind: str, attack: str, claim: Reconstructions, gallery: Images, *, passes: bool, what: str) -> Control:
+def search_control(
+    kind: Literal["null", "planted"], attack: str, claim: Reconstructions, gallery: Images, what: str
+) -> Control:
+    """The control that reconstructions of `what` identify somebody in the `gallery` where they are `planted`, and else nobody."""
     search = search_of(claim, gallery)
     found, n = search.rank1(), len(search.own)
     identified = search.p <= LEVEL
@@ -171,6 +180,6 @@ def _control(kind: str, attack: str, claim: Reconstructions, gallery: Images, *,
         high=number(found.high),
         p=search.p,
         n=n,
-        passed=bool(identified == passes),
+        passed=bool(identified == (kind == "planted")),
         sentence=f"{what} identify {search.count} of {n} patients at rank 1, {'more than' if identified else 'as'} by chance.",
     )

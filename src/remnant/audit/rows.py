@@ -14,7 +14,7 @@ from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc, tied_share
 from remnant.measure.intervals import Interval
 from remnant.measure.membership_inference import FALSE_POSITIVES, membership_test
-from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.measure.tpr import low_places, members_at_top, true_positive_p, true_positive_rate
 
 GROUP = "members against non-members"
@@ -25,8 +25,8 @@ MOST_VALUES = 10  # of a score, of no more of which its AUC and rates give the n
 class Scored:
     """The claim of one membership attack: how member-like each patient looks in one `view`.
 
-    `patients` (n,), each once; `scores` (n,), higher for more member-like; `roles` (n,) of `measure.membership_inference`.
-    `primary`: named before the run. `words` of the view for a report.
+    `patients` (n,), each once; `scores` (n,), higher for more member-like; `roles` (n,) of `measure.membership_inference`. Of
+    several networks of one target, in which patients change places, both are (networks, n). `primary`: named before the run.
     """
 
     attack: str
@@ -53,6 +53,7 @@ def membership_rows(
     """Findings of each claim, in the order of the claims: AUC, membership advantage, TPR at 10% FPR and, of many non-members,
     at the lowest FPR that shows most.
 
+    Of a claim on several networks the AUC alone, since the same patients are on both sides.
     All are of one null, that the patients were dealt to the groups at random, each with a p of its own, before any
     adjustment: the AUC's is two-sided, the others' one-sided, of a leak. `level`: what each claim may use of the level
     (`family.levels`), of which its statistics have `family.parts_of`.
@@ -64,6 +65,8 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
     test = membership_test(claim.scores, claim.roles, seeds)
     members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
     m, n = len(members), len(others)
+    several = claim.scores.ndim > 1
+    asked = int((np.atleast_2d(claim.roles) != OTHER).any(0).sum())
     tied = tied_share(members, others)
     common = {
         "target": target,
@@ -72,32 +75,35 @@ def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) 
         "claim": "patient_scores",
         "criterion": "inference",
         "group": GROUP,
-        "n": m + n,
+        "n": asked,
         "primary": claim.primary,
         "tied": tied,
         "fewest": _smallest_cell(members, others, tied),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    statistics: list[Statistic] = ["auc", "advantage", "tpr_at_10_fpr"]
-    if low_places(n):
+    statistics: list[Statistic] = ["auc"] if several else ["auc", "advantage", "tpr_at_10_fpr"]
+    if low_places(n) and not several:
         statistics.append("tpr_at_lowest_fpr")
     own = {name: level * part for name, part in parts_of(statistics).items()}
-    auc = ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"]))
+    effect = test.design_effect
+    auc = Finding(
+        **common,
+        **ends(test.auc, mann_whitney_auc(members, others, 1 - own["auc"], design_effect=effect)),
+        statistic="auc",
+        null=0.5,
+        p=test.p,
+        p_bound=test.p_bound,
+        detectable=number(detectable_auc(m, n, alpha=own["auc"], design_effect=effect)),
+    )
+    if several:
+        return [auc]
     told = membership_advantage(members, others, seeds)
     advantage = ends(told.interval(), told.interval(1 - own["advantage"]))
     at_rate = ends(
         *(true_positive_rate(members, others, FALSE_POSITIVES, one) for one in (0.95, 1 - own["tpr_at_10_fpr"]))
     )
     return [
-        Finding(
-            **common,
-            **auc,
-            statistic="auc",
-            null=0.5,
-            p=test.p,
-            p_bound=test.p_bound,
-            detectable=number(detectable_auc(m, n, alpha=own["auc"])),
-        ),
+        auc,
         Finding(**common, **advantage, statistic="advantage", null=0.0, p=number(advantage_p(members, others))),
         Finding(
             **common,

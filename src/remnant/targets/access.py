@@ -21,7 +21,7 @@ class Latents:
     weights take no gradient. `latents` (m, c, x', y', z'), float32, on the CPU.
     """
 
-    encoder: nn.Module
+    encoder: Callable[[Tensor], Tensor]
     latents: Tensor
 
 

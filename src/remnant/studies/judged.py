@@ -1,0 +1,140 @@
+"""Findings on a study's networks, judged together: one family of tests, outcomes by the controls of each, their chapters."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from remnant.audit.family import adjusted
+from remnant.audit.judge import outcome_of
+from remnant.base.findings import Control, Finding, Outcome
+from remnant.base.results import FigureView, Row, Section, TableView
+from remnant.report.audit_rows import AUCS, MOST_DRAWN, control_rows, finding_rows, name_of
+from remnant.report.finding_words import finding_sentence, outcome_sentence
+from remnant.report.words import label
+
+VALUE = "{value} [{low}, {high}]"
+
+
+def judged(findings: Sequence[Finding], controls: Mapping[str, Sequence[Control]]) -> list[Finding]:
+    """The `findings` on all targets with p after Holm for all of them together, and with their outcomes by the `controls` of
+    their target; what is exposed first, then by how far the interval lies from chance."""
+    told = [
+        one.model_copy(update={"outcome": outcome_of(one, controls.get(one.target, ()))}) for one in adjusted(findings)
+    ]
+    return sorted(told, key=_strength, reverse=True)
+
+
+def exposed_of(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that expose patients."""
+    return [one for one in findings if one.outcome == "exposed"]
+
+
+def open_of(findings: Sequence[Finding], of: Callable[[str], str] = lambda target: target) -> dict[str, list[str]]:
+    """By target, as `of` calls it, why nothing may be concluded on it, a sentence a claim; only those of which that is so.
+
+    A target is concluded on where some finding exposes its patients, and else where some finding of each claim, such as
+    reconstructions, shows nothing and would have.
+    """
+    found: dict[str, list[str]] = {}
+    for name, own in _parted(findings, lambda one: of(one.target)).items():
+        if exposed_of(own):
+            continue
+        for part in _parted(own, lambda one: one.claim).values():
+            outcomes: set[Outcome | None] = {one.outcome for one in part}
+            if "not shown" not in outcomes:
+                found.setdefault(name, []).append(sentence_of(part[0], findings))
+    return found
+
+
+def sentence_of(finding: Finding, among: Sequence[Finding]) -> str:
+    """What was measured and what that shows, in one or two sentences."""
+    return f"{finding_sentence(finding, name_of(finding, among))} {outcome_sentence(finding)}".strip()
+
+
+def strongest_of_each(findings: Sequence[Finding], of: Callable[[str], str] = lambda target: target) -> list[Finding]:
+    """The strongest of each target, as `of` calls it, and claim."""
+    return [own[0] for own in _parted(findings, lambda one: f"{of(one.target)}/{one.claim}").values()]
+
+
+def judged_tables(findings: Sequence[Finding], controls: Mapping[str, Sequence[Control]]) -> dict[str, list[Row]]:
+    """`findings` and `controls`, a row each, and `forest`, the AUCs among them as the figure draws them."""
+    drawn = [one for one in findings if one.statistic in AUCS and one.value is not None]
+    forest: list[Row] = [
+        {
+            "name": name_of(one, drawn),
+            "kind": "finding",
+            "auc": one.value,
+            "low": one.low,
+            "high": one.high,
+            "detectable": one.detectable,
+            "outcome": one.outcome or "not testable",
+        }
+        for one in drawn[:MOST_DRAWN]
+    ]
+    held = [{"target": label(target)} | row for target, own in controls.items() for row in _told(own)]
+    return {"findings": finding_rows(findings), "controls": held, "forest": forest}
+
+
+def findings_section(tables: Mapping[str, Sequence[Row]], text: Sequence[str] = ()) -> Section:
+    """The chapter of every finding on every target."""
+    figure = FigureView(
+        name="membership",
+        kind="audit_forest",
+        caption="AUC of members against non-members, and the AUC that would have been seen.",
+    )
+    return Section(
+        title="What attacks find in each network",
+        text=list(text),
+        table=TableView(
+            name="findings",
+            caption="By chance: what no exposure gives. p is after Holm for all tests of this page. Exposed takes 0.01 at most, "
+            "an interval beyond chance, and no control that speaks against it.",
+            columns={
+                "name": "Target and attack",
+                "outcome": "Outcome",
+                "statistic": "Statistic",
+                "group": "Groups",
+                "n": "Patients",
+                VALUE: "Value [95% interval]",
+                "null": "By chance",
+                "adjusted_p": "p",
+                "{detectable:.2f}": "Detectable",
+            },
+        ),
+        figures=[figure] if tables["forest"] else [],
+    )
+
+
+def controls_section() -> Section:
+    """The chapter of the controls."""
+    return Section(
+        title="Controls",
+        table=TableView(
+            name="controls",
+            caption="A control is a measurement whose answer is known if all is as it should be.",
+            columns={
+                "target": "Target",
+                "name": "Control",
+                "statistic": "Statistic",
+                VALUE: "Value [95% interval]",
+                "p": "p",
+                "n": "Patients",
+                "outcome": "Outcome",
+            },
+        ),
+    )
+
+
+def _told(controls: Sequence[Control]) -> list[Row]:
+    return [{key: value for key, value in row.items() if key != "target"} for row in control_rows(controls)]
+
+
+def _strength(finding: Finding) -> tuple[bool, float]:
+    end = finding.low if finding.low is not None else finding.value
+    excess = -1.0 if end is None else (end - finding.null) / max(1 - finding.null, 1e-9)
+    return finding.outcome == "exposed", excess
+
+
+def _parted(findings: Sequence[Finding], key: Callable[[Finding], str]) -> dict[str, list[Finding]]:
+    parts: dict[str, list[Finding]] = {}
+    for one in findings:
+        parts.setdefault(key(one), []).append(one)
+    return parts
