@@ -106,7 +106,8 @@ class PairScores:
     more so.
 
     `pairs` (p, 2): the names of whose codes they are, as they were handed over, in the order in which they were asked. From the
-    `threshold` on, which was chosen on other patients, the adversary calls a pair the same.
+    `threshold` on, which was chosen on other patients, the adversary calls a pair the same. `embeddings` (n, f) of all codes that
+    were handed over, of an adversary that has them: near to each other where it takes codes for one patient's.
     """
 
     view: str
@@ -114,6 +115,7 @@ class PairScores:
     scores: np.ndarray
     adversary: str = ""
     threshold: float = 0.0
+    embeddings: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

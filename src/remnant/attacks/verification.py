@@ -54,7 +54,15 @@ def verify(access: SeenCodes, own: Images, settings: VerificationSettings, work:
         }
     names = np.array([[access.patients[pair.anchor], access.patients[pair.other]] for pair in asked], dtype=str)
     return [
-        PairScores(", ".join(filter(None, [access.what, how])), names, scored.test, name, scored.threshold)
+        PairScores(
+            ", ".join(filter(None, [access.what, how])),
+            names,
+            scored.test,
+            name,
+            scored.threshold,
+            # Of several codes a scan there is none for the scan.
+            scored.embeddings if access.times == 1 else None,
+        )
         for how, adversaries in found.items()
         for name, scored in adversaries.items()
     ]

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from remnant.attacks.attack import Attack, Attributes, Reconstructions
+from remnant.attacks.attack import Attack, Attributes, PairScores, Reconstructions
 from remnant.attacks.attributes import READ
 from remnant.attacks.verification import VerificationSettings, first_two
 from remnant.audit.attribute_rows import exchanged_reading, planted_reading, truth_of
@@ -15,7 +15,7 @@ from remnant.audit.identified import controls_of
 from remnant.audit.kept import keep_attributes, keep_pairs, keep_reconstructions
 from remnant.audit.material import Material
 from remnant.audit.pair_rows import pair_controls
-from remnant.audit.pairs import AskedPairs, Paired, asked_pairs
+from remnant.audit.pairs import AskedPairs, asked_pairs
 from remnant.audit.reading import exchanged_details
 from remnant.audit.sent import Sent, raw_codes
 from remnant.base.findings import Control
@@ -25,6 +25,8 @@ from remnant.cohort.images import Images
 from remnant.targets.seen_codes import SeenCodes
 
 REAL = "real visits"
+# Codes, the server's segmentations of these, codes of scans that are sent many times, and the scans themselves.
+Shown = Literal["code", "labels", "repeated", "raw"]
 DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
 
 
@@ -33,44 +35,62 @@ def cell_of(attack: Attack) -> Callable[..., dict[str, Any]]:
     return {"pair_scores": pair_cell, "reconstructions": inversion_cell, "attributes": people_cell}[attack.claim]
 
 
+def shown_of(sent: Sent) -> tuple[Shown, ...]:
+    """What pairs are asked about, the control last."""
+    return ("code", "labels", *(("repeated",) if sent.view.secret else ()), "raw")
+
+
 def pair_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Ask about pairs of codes, of their segmentations, of codes sent many times where a secret is drawn, and of raw scans."""
-    sent, (own, others) = _sent(material), sides(material, attack)
-    settings, work = material.settings_of(attack), work_of(run, attack, seed)
-    budget = settings if isinstance(settings, VerificationSettings) else VerificationSettings()
-    seeds = Seeds(seed).child("audit", "pairs")
-    everybody, asked = _of_all_visits(sent, others, budget.negatives, seeds)
-
-    def scored(access: SeenCodes, asked: AskedPairs) -> list[Paired]:
-        return asked.told(attack.run(_unnamed(access), own, settings, work))
-
-    found = [
-        paired for seen in ("code", "labels") for paired in scored(sent.seen(seen, everybody, asked.places), asked)
-    ]
-    if sent.view.secret:
-        some = others.take(first_two(others.patients, budget.queried))
-        few = asked_pairs(some.patients, budget.negatives, seeds.child("queried"))
-        found += scored(sent.repeated(some, budget.queries.queries, few.places), few)
-    raw = scored(sent.raw(everybody, asked.places), asked)
+    told = {shown: pairs_of(run, material, attack, seed, shown) for shown in shown_of(_sent(material))}
+    by_view = {shown: asked.told(claims) for shown, (claims, asked) in told.items()}
+    raw = by_view.pop("raw")
+    found = [paired for own in by_view.values() for paired in own]
     keep_pairs(run, attack.name, [*found, *raw])
-    controls = pair_controls(attack.name, found, raw, seeds.child("controls"))
+    controls = pair_controls(attack.name, found, raw, _asking(seed).child("controls"))
     return {"views": list(dict.fromkeys(one.view for one in found)), **_told(controls)}
+
+
+def pairs_of(
+    run: Run, material: Material, attack: Attack, seed: int, shown: Shown
+) -> tuple[list[PairScores], AskedPairs]:
+    """What an attack makes of pairs of one of `shown_of`, and the pairs that it was asked about."""
+    sent, (own, others) = _sent(material), sides(material, attack)
+    settings = material.settings_of(attack)
+    budget = settings if isinstance(settings, VerificationSettings) else VerificationSettings()
+    if shown == "repeated":
+        some = others.take(first_two(others.patients, budget.queried))
+        asked = asked_pairs(some.patients, budget.negatives, _asking(seed).child("queried"))
+        access = sent.repeated(some, budget.queries.queries, asked.places)
+    else:
+        everybody, asked = _of_all_visits(sent, others, budget.negatives, _asking(seed))
+        access = sent.raw(everybody, asked.places) if shown == "raw" else sent.seen(shown, everybody, asked.places)
+    return list(attack.run(_unnamed(access), own, settings, work_of(run, attack, seed))), asked
 
 
 def inversion_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Reconstruct scans from codes and from their segmentations, and from the scans themselves, which are surely enough."""
-    sent, (own, others) = _sent(material), sides(material, attack)
-    settings, work = material.settings_of(attack), work_of(run, attack, seed)
-
-    def drawn(access: SeenCodes) -> list[Reconstructions]:
-        return list(attack.run(access, own, settings, work))
-
-    claims = [claim for seen in ("code", "labels") for claim in drawn(sent.seen(seen, others))]
+    by_view = {shown: drawn_of(run, material, attack, seed, shown) for shown in ("code", "labels", "raw")}
+    easy = by_view.pop("raw")[0]
+    claims = [claim for own in by_view.values() for claim in own]
     keep_reconstructions(run, attack.name, claims)
-    draw = Seeds(seed).child("audit", "exchanged").numpy()
-    easy = drawn(sent.raw(others))[0]
-    controls = controls_of(attack.name, claims[0], easy, others, draw, sure="Scans that are sent as they are")
+    controls = inversion_controls(attack, claims[0], easy, sides(material, attack)[1], seed)
     return {"views": [claim.view for claim in claims], **_told(controls)}
+
+
+def drawn_of(run: Run, material: Material, attack: Attack, seed: int, shown: Shown) -> list[Reconstructions]:
+    """What an attack reconstructs from codes, from segmentations, or from the scans themselves."""
+    sent, (own, others) = _sent(material), sides(material, attack)
+    access = sent.raw(others) if shown == "raw" else sent.seen(shown, others)
+    return list(attack.run(access, own, material.settings_of(attack), work_of(run, attack, seed)))
+
+
+def inversion_controls(
+    attack: Attack, claim: Reconstructions, easy: Reconstructions, others: Images, seed: int
+) -> list[Control]:
+    """The controls of what was reconstructed of the scans of `others`, by what was `easy` to, from these scans themselves."""
+    draw = Seeds(seed).child("audit", "exchanged").numpy()
+    return controls_of(attack.name, claim, easy, others, draw, sure="Scans that are sent as they are")
 
 
 def people_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
@@ -139,6 +159,10 @@ def joined(several: Sequence[Images]) -> Images:
 def _unnamed(access: SeenCodes) -> SeenCodes:
     # Whoever knew whose codes are would know the answer.
     return replace(access, patients=tuple(f"code {i}" for i in range(len(access.patients))))
+
+
+def _asking(seed: int) -> Seeds:
+    return Seeds(seed).child("audit", "pairs")
 
 
 def _sent(material: Material) -> Sent:

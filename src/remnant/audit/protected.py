@@ -1,19 +1,16 @@
 """`remnant protect evaluate`: the audit of a Privacy-Net that Remnant trained, by what its client sends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from remnant.attacks.code_attacks import Preset, code_attacks
+from remnant.audit.code_material import material_of
 from remnant.audit.conduct import conduct
 from remnant.audit.config import AuditConfig, require_no_network
 from remnant.audit.material import Material
 from remnant.audit.results import Clock
-from remnant.audit.sent import Sent, Served
 from remnant.audit.worth import WORTH
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
@@ -23,7 +20,6 @@ from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort, Prepared
-from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.cohort.prepare.template import Template
@@ -38,12 +34,8 @@ from remnant.defenses.privacynet.train import STUDY as TRAINED
 from remnant.defenses.privacynet.view import View
 from remnant.engine.device import fabric
 from remnant.measure.correlation import ncc_matrix
-from remnant.measure.roles import MEMBER, NON_MEMBER
-from remnant.targets.audited import Audited
-from remnant.targets.head import Head
 
 COHORT = "data"
-TOGETHER = 2  # whole scans that are answered together
 TRIED = "The preset smoke tries whether all attacks run, and is too short for any of them; ask for `--preset cpu`."
 
 
@@ -172,55 +164,21 @@ def _material(
 ) -> Material:
     """What the audit works on: both networks as one target, and what they send."""
     net = PrivacyNetSettings.checked(**read_json(training.path / "config.json"))
-    images = images_of(scans, [*scans.where("training"), *scans.where("test")])
-    real = scans.where("test", "real") if scans.kind == "simulated" else np.array([], int)
-    sent = Sent(
-        view,
-        Seeds(config.seed).child("audit", "sent"),
-        images,
-        load_discriminator(training.path),
-        # Pairs take two people.
-        images_of(scans, real) if len({scans.patients[i] for i in real}) > 1 else None,
-        scans.classes,
-        second,
-        WORTH[preset],
-    )
-    served = Served(sent).eval()
-    target = Audited(
-        served, Head("segmentation", "softmax", len(scans.classes), False), lambda batch: served(batch), batch=TOGETHER
-    )
-    roles = {"training": MEMBER, "test": NON_MEMBER}
     said = {
         "name": config.about.model or training.path.resolve().name,
         "version": config.about.version or None,
         "architecture": f"Privacy-Net, {net.method}",
-        "parameters": sum(weight.numel() for weight in served.parameters()),
         # Of the encoder, by which a client knows whose codes are meant.
         "sha256": sha256(training.checkpoints / ENCODER),
         "adversary": net.adversary,
         "lambda": net.lambda_,
         "voxels_mm": view.spacing_mm,
-        "visits": scans.kind,
     }
-    return Material(
-        target,
-        images,
-        {patient: roles[role] for patient, role in zip(scans.patients, scans.roles, strict=True)},
-        said,
-        tuple(phantom_notices(cohorts)),
-        {name: sha256(training.checkpoints / name) for name in (ENCODER, SEGMENTER)},
+    discriminator = load_discriminator(training.path)
+    attacks, worth = code_attacks(preset), WORTH[preset]
+    return replace(
+        material_of(view, discriminator, scans, attacks, worth, config.seed, second=second, model=said),
+        notes=tuple(phantom_notices(cohorts)),
+        checkpoints={name: sha256(training.checkpoints / name) for name in (ENCODER, SEGMENTER)},
         doubts=(TRIED,) if preset == "smoke" else (),
-        sent=sent,
-        settings=code_attacks(preset).by_name(),
-    )
-
-
-def images_of(scans: Scans, chosen: Sequence[int] | np.ndarray) -> Images:
-    """The chosen scans with their label maps, ages and sexes (1 for a man)."""
-    sexes = np.array([{"M": 1.0, "F": 0.0}.get(scans.sexes[i], np.nan) for i in chosen])
-    return Images(
-        tuple(torch.from_numpy(scans.images[i]) for i in chosen),
-        tuple(torch.from_numpy(scans.labels[i]).long() for i in chosen),
-        tuple(scans.patients[i] for i in chosen),
-        {"age": scans.ages[np.asarray(chosen, int)], "sex": sexes},
     )

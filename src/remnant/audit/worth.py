@@ -66,7 +66,7 @@ def worth_rows(worth: Worth, seeds: Seeds) -> dict[str, list[Row]]:
             for name, one in worth.cohorts.items()
             for row in _dice(one, seeds.child("transfer", name))
         ],
-        "runtime": _seconds(worth),
+        "runtime": seconds_rows(worth),
     }
 
 
@@ -79,7 +79,8 @@ def _dice(overlap: Overlap, seeds: Seeds) -> list[Row]:
     return rows
 
 
-def _seconds(worth: Worth) -> list[Row]:
+def seconds_rows(worth: Worth) -> list[Row]:
+    """Median seconds a scan, with the fastest and the slowest, of each step and `altogether`."""
     steps = {"encode": worth.encode, "segment": worth.segment, "undo": worth.undo}
     return [
         {
