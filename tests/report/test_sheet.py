@@ -5,7 +5,8 @@ from tests.report.example_audit import LONG, WORDLESS, audit_results, control, c
 
 from remnant.audit.appetite import REIDENTIFICATION, Appetite
 from remnant.base.findings import AttackRun, Judged
-from remnant.report.audit_rows import with_attacks
+from remnant.report.audit_rows import name_of, with_attacks
+from remnant.report.finding_words import outcome_sentence
 from remnant.report.sheet import NAME, NOTICES, REASONS, TEXT, UNTESTED, sheet_of
 from remnant.targets.seen_features import BEFORE_HEAD, NARROWEST
 
@@ -91,6 +92,27 @@ def test_silence_says_what_would_have_been_seen():
     quiet = finding(value=0.52, low=0.42, high=0.6, outcome="not shown")
     assert "0.65 would have been seen" in told(audit_results(findings=[quiet]))["inference"].sentence
     assert "would have been seen" not in told(audit_results())["inference"].sentence
+
+
+def test_what_no_value_reaches_would_not_have_been_seen():
+    quiet = finding(
+        statistic="skill", claim="attributes", attack="sex", value=0.1, low=-0.3, null=0.0, outcome="not shown"
+    )
+    few = quiet.model_copy(update={"detectable": 1.06})
+    said = "not even 1.00, the most there is, would surely have been seen"
+    assert said in told(audit_results(findings=[few]))["inference"].sentence
+    assert outcome_sentence(few).endswith(f"Not even {said[9:]} with 80% power.")
+    gap = few.model_copy(update={"statistic": "skill_gap"})
+    assert "1.06 would have been seen" in told(audit_results(findings=[gap]))["inference"].sentence
+
+
+def test_names_of_attacks_are_read_as_words():
+    found = finding(
+        attack="code_inversion", claim="reconstructions", criterion="singling out", statistic="rank1", null=0.1
+    )
+    sentence = told(audit_results(findings=[found]))["singling out"].sentence
+    assert "code inversion, " in sentence and "(rank 1) 0." in sentence and "_" not in sentence
+    assert name_of(found, [found]).startswith("code inversion · ")
 
 
 def test_silence_of_an_advantage_says_which_auc_would_have_been_seen():

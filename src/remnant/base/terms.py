@@ -10,12 +10,15 @@ STATISTICS: dict[Statistic, str] = {
     "tpr_at_10_fpr": "true positive rate at 10% FPR",
     "tpr_at_lowest_fpr": "true positive rate at a low FPR",
     "fold_rank": "share of patients whose own model fits worst",
-    "rank1": "share of reconstructions identified at rank 1",
+    "rank1": "share of reconstructions identified (rank 1)",
     "verification_auc": "AUC of same patient or not",
     "skill": "attribute read beyond guessing (Youden's J)",
     "skill_gap": "attribute read beyond guessing, members minus non-members",
     "gain": "members' gain in nearness beyond the controls",
 }
+# The largest value of a statistic that is no share, area or difference of two shares: of the gap a difference of two of these;
+# a gain is of similarities, which end at 1.
+MOST: dict[Statistic, float] = {"skill_gap": 2.0}
 LIMITS: dict[LimitName, str] = {
     "identification": "identification at rank 1",
     "membership_advantage": "membership advantage",
@@ -50,6 +53,11 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def called(attack: str) -> str:
+    """The name of an attack, or of what is read, as a text has it: "code inversion"."""
+    return attack.replace("_", " ")
+
+
 def minus(text: str) -> str:
     """A number as every text writes it, with a minus and no hyphen, and a rounded zero without one."""
     return text.replace("-", "−") if text.strip("-0.%") else text.lstrip("-")
@@ -69,9 +77,15 @@ def by_chance(finding: Finding) -> str:
     return f"{_number(finding, finding.null)} by chance"
 
 
-def detected(finding: Finding) -> str:
+def would_have_been_seen(finding: Finding) -> str:
     """What would have been seen of a silent finding, as its statistic is written; empty where nobody knows."""
-    return "" if finding.detectable is None else _number(finding, finding.detectable)
+    if finding.detectable is None:
+        return ""
+    most = MOST.get(finding.statistic, 1.0)
+    if finding.detectable > most:
+        # The forecast is of a normal error, which knows no bound.
+        return f"not even {_number(finding, most)}, the most there is, would surely have been seen"
+    return f"{_number(finding, finding.detectable)} would have been seen"
 
 
 def _number(finding: Finding, value: float, digits: int = 2) -> str:
@@ -116,7 +130,7 @@ def changed_afterwards(results: AuditResults) -> list[str]:
 def statistic_of(finding: Finding) -> str:
     """The statistic in words, of an attribute with its name: "sex read beyond guessing"."""
     words = STATISTICS[finding.statistic]
-    return words.replace("attribute", finding.attack, 1) if finding.claim == "attributes" else words
+    return words.replace("attribute", called(finding.attack), 1) if finding.claim == "attributes" else words
 
 
 def seen_by(finding: Finding) -> str:

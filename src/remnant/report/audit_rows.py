@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
-from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, capital, digits_beside, seen_by
+from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, called, capital, digits_beside, seen_by
 from remnant.base.texts import short
 from remnant.report.tables import cell
 from remnant.report.words import split
@@ -57,7 +57,7 @@ def name_of(finding: Finding, findings: Sequence[Finding]) -> str:
         for part in ("target", "defence", "where", "group")
         if len({getattr(one, part) for one in findings}) > 1
     ]
-    return short(" · ".join(filter(None, [*differ, finding.attack, finding.view])), LONGEST)
+    return short(" · ".join(filter(None, [*differ, called(finding.attack), finding.view])), LONGEST)
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[Row]:
@@ -160,7 +160,7 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
     own = {control.sentence: control for control in reversed(controls) if control.attack}
     kinds = [own[one].kind for one in dict.fromkeys(sentences) if one in own]
     return [
-        f"{capital(own[one].attack)}: {one}" if one in own and kinds.count(own[one].kind) > 1 else one
+        f"{capital(called(own[one].attack))}: {one}" if one in own and kinds.count(own[one].kind) > 1 else one
         for one in sentences
     ]
 
@@ -174,7 +174,7 @@ def control_kind(control: Control) -> str:
 
 def control_name(control: Control) -> str:
     """ "planted members, lira"."""
-    return ", ".join(filter(None, [control_kind(control), control.attack]))
+    return ", ".join(filter(None, [control_kind(control), called(control.attack)]))
 
 
 def control_outcome(control: Control) -> str:

@@ -1,7 +1,7 @@
 """Findings in sentences: one number with its interval each, at most 30 words."""
 
 from remnant.base.findings import Finding, Outcome
-from remnant.base.terms import by_chance, capital, detected, measured, statistic_of
+from remnant.base.terms import by_chance, capital, measured, statistic_of, would_have_been_seen
 from remnant.base.texts import p_said
 
 # What an outcome says of a finding, behind its number.
@@ -35,5 +35,5 @@ def outcome_sentence(finding: Finding) -> str:
         return "Scores of so few values are too coarse to clear anybody."
     if finding.outcome == "not shown" and finding.detectable is not None:
         power = "" if finding.statistic == "tpr_at_lowest_fpr" else " with 80% power"
-        return f"{said} {detected(finding)} would have been seen{power}."
+        return f"{said} {capital(would_have_been_seen(finding))}{power}."
     return said

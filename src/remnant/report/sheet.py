@@ -17,13 +17,14 @@ from remnant.base.terms import (
     LIMITS,
     OF_CODES,
     by_chance,
+    called,
     capital,
     changed_afterwards,
-    detected,
     limits_changed,
     measured,
     seen_by,
     statistic_of,
+    would_have_been_seen,
 )
 from remnant.base.texts import enumerated, short
 from remnant.report.audit_rows import (
@@ -242,7 +243,7 @@ def _controls(results: AuditResults) -> str:
     by_outcome: dict[str, dict[str, dict[str, None]]] = {}
     for control in sorted(results.controls, key=lambda one: (one.passed is True, one.passed is None)):
         of = by_outcome.setdefault(control_outcome(control), {}).setdefault(control_kind(control), {})
-        of[control.attack] = None
+        of[called(control.attack)] = None
     told: list[tuple[str, str]] = []
     for outcome, kinds in by_outcome.items():
         # A control of all attacks on membership names none of them.
@@ -274,7 +275,7 @@ def _by_outcome(told: Sequence[tuple[str, str]], shown: int) -> str:
 
 def _found(finding: Finding, findings: Sequence[Finding]) -> str:
     # Of an attribute the statistic names it.
-    who = () if finding.claim == "attributes" else (finding.attack,)
+    who = () if finding.claim == "attributes" else (called(finding.attack),)
     where = short(", ".join([*who, seen_by(finding)]), LONGEST)
     if finding.value is None:
         return f"{capital(statistic_of(finding))}: {finding.counts if finding.outcome is None else 'not measured'}."
@@ -285,7 +286,7 @@ def _found(finding: Finding, findings: Sequence[Finding]) -> str:
 def _would_have_been_seen(finding: Finding, findings: Sequence[Finding]) -> str:
     """What silence would have shown: of the statistic itself, or of the same scores by their AUC, for which it is reckoned."""
     if finding.detectable is not None:
-        return f"{detected(finding)} would have been seen"
+        return would_have_been_seen(finding)
     keys = (finding.attack, finding.view, finding.where, finding.target)
     alike = [one for one in findings if (one.attack, one.view, one.where, one.target) == keys]
     areas = [one.detectable for one in alike if one.statistic == "auc" and one.detectable is not None]
