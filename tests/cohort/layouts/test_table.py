@@ -71,3 +71,10 @@ def test_other_names_of_a_column_are_taken_and_told(put, tmp_path):
 def test_more_columns_than_a_table_has(put, tmp_path):
     with pytest.raises(RemnantError, match="has 6000 columns, more than 5000"):
         read_table(put(tmp_path / "a.csv", ",".join(map(str, range(6000))) + "\n1\n"), ())
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04rest", b"\xd0\xcf\x11\xe0rest"])
+def test_an_excel_file_is_called_so(tmp_path, start):
+    (tmp_path / "a.csv").write_bytes(start)
+    with pytest.raises(RemnantError, match=r"is an Excel file or a ZIP archive.*save it from there as CSV"):
+        read_table(tmp_path / "a.csv", ("patient",))

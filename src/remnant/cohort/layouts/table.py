@@ -15,6 +15,8 @@ from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelS
 from remnant.cohort.layouts.people import PERSON, hints
 
 # More columns than any table of people has: what is no table.
+# How a ZIP archive begins, which an .xlsx is, and an old Excel file.
+PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 MOST_COLUMNS = 5000
 MOST_FAULTS = 8
 MOST_NAMED = 12
@@ -109,6 +111,10 @@ def _text(path: Path, columns: Sequence[str]) -> str:
         raise RemnantError(f"{path} does not exist; write it with the columns {', '.join(columns)}.") from None
     except OSError as error:
         raise RemnantError(f"{path} cannot be read as a table ({error.strerror}); mend or export it again.") from None
+    if raw[:4] in PACKED:
+        raise RemnantError(
+            f"{path} is an Excel file or a ZIP archive, and no table as text; save it from there as CSV, in UTF-8."
+        )
     # Excel's "Unicode text".
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
