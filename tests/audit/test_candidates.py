@@ -10,8 +10,17 @@ from tests.audit import example
 from torch import nn
 from torch.nn import functional
 
-from remnant.attacks.attack import Work
-from remnant.attacks.checkpoint.audited import ASKS_NOTHING, FOR, JOINT, LISTED, NO_STATISTICS, ListedSettings
+from remnant.attacks.attack import Candidates, Work
+from remnant.attacks.checkpoint.audited import (
+    ASKS_NOTHING,
+    AUTHOR,
+    FOR,
+    JOINT,
+    LISTED,
+    NO_STATISTICS,
+    PUBLISHED,
+    ListedSettings,
+)
 from remnant.attacks.checkpoint.costs import seconds_of
 from remnant.attacks.checkpoint.generate import draw_images
 from remnant.attacks.checkpoint.joint import JointSettings
@@ -21,7 +30,7 @@ from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
-from remnant.audit.beyond import SPACES, comparing, gain_rows
+from remnant.audit.beyond import SPACES, compared, comparing, gain_keys, gain_rows
 from remnant.audit.config import AuditConfig
 from remnant.audit.forecast import forecast
 from remnant.audit.judge import outcome_of
@@ -40,6 +49,7 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
 MEMBERS, OTHERS, SEEDS = 10, 32, Seeds(0)
+AUTHORS = "stage 1, as the author ran it"
 NEAR = 0.1  # of a squared distance
 INPUT = InputRange(SIDE, 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -197,6 +207,15 @@ def test_a_gain_that_one_control_explains_is_none():
     assert row.p < 0.001 and row.low > 0 and row.bound_low < row.low and "prior" in row.counts
 
 
+def test_candidates_are_also_held_against_people_by_a_network_that_never_saw_the_model():
+    own, (_, grey) = material(leaks=True), people(0)
+    claim = Candidates("", grey[:3], {"prior": grey[5:9]})
+    found = compared(own.target, own.candidates, claim, own.prior, strange=lambda images: images.flatten(1))
+    assert [one.space for one in found] == ["features", "ssim", "strange"]
+    assert found[2].attack.argmax(1).tolist() == [0, 1, 2] and found[2].controls["prior"].shape == (4, 42)
+    assert gain_keys("joint", found)[2] == ("joint", "in features of a network that never saw the model", "")
+
+
 def test_nearness_in_features_beside_no_search_by_class_is_membership_and_singles_out_nobody():
     """As of an overfit network: members lie close about the middle of their class, where a search for the class ends."""
     draw = np.random.default_rng(1)
@@ -248,6 +267,25 @@ def test_why_it_is_not_run_is_said():
     for network, part in ((deaf, "never called its module"), (flat, "has no Conv2d")):
         said = asked(network)
         assert said.pop("gmi") == "" and all(part in one for one in said.values())
+
+
+@pytest.mark.parametrize(
+    ("attack", "parts"), [(PUBLISHED, {"stage 1": 4}), (JOINT, {"latents": 4}), (AUTHOR, {AUTHORS: 2})]
+)
+def test_an_attack_tells_of_its_own_steps_and_of_no_control_s(attack, parts, tmp_path):
+    own, heard, shown = material(leaks=True), {}, []
+
+    def step(part, step, loss, terms):
+        heard[part] = step + 1
+        assert np.isfinite(loss) and terms
+
+    work = Work(SEEDS, tmp_path, prior=own.prior, step=step, tuned=lambda *told: shown.append(told))
+    settings = Tiny().changed(author={"steps": 2, "batch": 4, "strip": 2})
+    attack.run(SeenWeights(own.candidates, own.target), None, settings, work)
+    assert heard == parts
+    assert [(sorted(images), off) for images, off in shown] == (
+        [] if attack is JOINT else [(sorted({0, 1, 2, *parts.values()}), None)]
+    )
 
 
 @pytest.mark.parametrize("attack", LISTED, ids=lambda attack: attack.name)

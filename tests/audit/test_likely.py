@@ -10,8 +10,8 @@ from tests.audit.test_candidates import INPUT, MEMBERS, Tiny, alone, material, p
 from torch import nn
 
 from remnant.attacks.attack import Work
-from remnant.attacks.checkpoint.audited import JOINT, likely_of
-from remnant.attacks.checkpoint.likely import LikelySettings
+from remnant.attacks.checkpoint.audited import JOINT, Ranked, ranked_of
+from remnant.attacks.checkpoint.likely import LikelySettings, Ranking, Scores
 from remnant.attacks.demographics import DemographicSettings
 from remnant.audit import likely, reader
 from remnant.audit.config import AuditConfig
@@ -118,7 +118,8 @@ def test_the_likely_ones_are_among_the_best_of_both_lists(tmp_path):
     _, grey = people(0)
     drawn = torch.cat([grey[:MEMBERS], torch.rand(20, *grey.shape[1:], generator=torch.Generator().manual_seed(1))])
     work = Work(Seeds(0), tmp_path, prior=own.prior)
-    found, chance = likely_of(SeenWeights(own.candidates, own.target), drawn, Third(), work)
+    ranked = ranked_of(SeenWeights(own.candidates, own.target), drawn, Third(), work)
+    found, chance = ranked.ranking.likely, ranked.by_chance
     # What the network's statistics are of is likely, noise is not; of two lists of which a third is best a ninth by chance.
     assert found[:MEMBERS].any() and not found[MEMBERS:].any() and chance == pytest.approx(30 / 9, abs=0.5)
 
@@ -127,26 +128,26 @@ def test_a_network_whose_layers_tell_nothing_keeps_nothing(tmp_path):
     own = material(leaks=True)
     plain = Audited(nn.Sequential(nn.Flatten(), nn.LazyLinear(2)), Head("classification", "softmax", 2, False))
     work = Work(Seeds(0), tmp_path, prior=own.prior)
-    assert likely_of(SeenWeights(own.candidates, plain), torch.rand(4, 1, 8, 8), Third(), work) is None
+    assert ranked_of(SeenWeights(own.candidates, plain), torch.rand(4, 1, 8, 8), Third(), work) is None
     # Broken statistics end no audit.
     own.target.module.bn1.running_var.fill_(torch.nan)
     told = []
     work = Work(Seeds(0), tmp_path, told.append, own.prior)
-    assert likely_of(SeenWeights(own.candidates, own.target), people(0)[1][:4], Third(), work) is None
+    assert ranked_of(SeenWeights(own.candidates, own.target), people(0)[1][:4], Third(), work) is None
     assert "not finite" in told[0]
 
 
-def test_each_is_held_against_the_member_whom_it_comes_nearest_to(tmp_path, monkeypatch):
+def test_each_is_held_against_the_member_whom_it_comes_nearest_to(tmp_path):
     own = taught()
     names = own.candidates.patients
     near = np.zeros((2, len(names)))
     # A stranger is nearest to the second, and of the members the fourth.
     near[0, 1], near[1, MEMBERS + 2], near[1, 3] = 1.0, 1.0, 0.5
-    monkeypatch.setattr(likely, "likely_of", lambda *given: (np.array([True, True]), 0.5))
-    work, found = Work(Seeds(0), tmp_path), [Similarities("features", names, near, {})]
+    both = np.array([0.0, 1.0])
+    ranked = Ranked(Scores(both, both, {}), Ranking(np.arange(2), np.array([True, True]), 1.0, 1.0))
+    found = [Similarities("features", names, near, {})]
     with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
-        access = SeenWeights(own.candidates, own.target)
-        likely.keep_likely_of(run, own, JOINT, access, torch.rand(2, 1, 8, 8), found, work)
+        likely.keep_likely_of(run, own, JOINT, torch.rand(2, 1, 8, 8), ranked, found)
         assert kept_likely(run, "joint").nearest == (names[1], names[3])
         assert kept_likely(run, "gmi") is None
 
@@ -166,7 +167,7 @@ def test_what_is_read_is_held_against_the_members_and_one_guess(age, sex):
         reads_sex=sex,
         age=SimpleNamespace(guess=50.0),
     )
-    row = likely._row(found, members, told)
+    row = likely.likely_row(found, members, told)
     assert (row["likely"], row["candidates"], row["neighbours"], row["chance"]) == (4, 40, 3, 1.5)
     assert row["members_age"] == 60 and row["members_men"] == pytest.approx(2 / 3)
     expected = {"age_low": 20.0, "age_high": 66.0, "age_off": 20 / 3, "age_guess_off": 10.0}

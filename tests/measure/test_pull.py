@@ -142,6 +142,9 @@ def test_a_near_copy_of_each_member_is_seen_among_a_hundred_candidates_and_a_hun
     pair = audit(draw)
     among, alone = (gain_beyond(*pair, rng(), alpha=level).detectable for level in (alpha, 0.025))
     assert among > 1.2 * alone > 0
+    # So does the interval that holds for all of them, whose lower end is that of an interval at 1 - alpha.
+    narrow, wide = (gain_beyond(*pair, rng(), alpha=alpha, level=level) for level in (0.95, 1 - alpha))
+    assert narrow.least == pytest.approx(wide.low) and wide.low < narrow.low
 
 
 def test_a_gain_is_the_share_of_the_distance_that_members_lose():

@@ -59,13 +59,20 @@ class Scores:
 @dataclass(frozen=True)
 class Work:
     """What an attack may use beside what it is handed: its branch of the seeds, its folder, where to tell what it is at,
-    and the prior that the attacker brings. `hear`: who hears of every epoch, by default who is told of all else."""
+    and the prior that the attacker brings. `hear`: who hears of every epoch, by default who is told of all else.
+
+    `step(part, step, loss, terms)` hears of every step of a search, from 0, with each term of its loss without its weight;
+    `tuned(images, levelled_off)` of a generator that was tuned: what it drew of the same latents (k, 1, N, N), by the number of
+    steps, and whether its loss had levelled off, None where a fixed number of steps was asked for.
+    """
 
     seeds: Seeds
     folder: Path
     tell: Callable[[str], None] = lambda note: None
     prior: BroughtPrior | None = None
     hear: EpochReport | None = None
+    step: Callable[[str, int, float, dict[str, float]], None] = lambda part, step, loss, terms: None
+    tuned: Callable[[Mapping[int, Tensor], bool | None], None] = lambda images, levelled_off: None
 
     def epoch(self, number: int, loss: float, validation: float | None) -> None:
         """Tell of an epoch of a training, as `engine.loop.fit` reports it."""

@@ -3,7 +3,7 @@
 Do they lie nearer to members than to others, beyond what a generator draws that never saw the model?
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from remnant.attacks.attack import Attack, Candidates, Work
+from remnant.attacks.checkpoint.audited import Ranked, ranked_of
 from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.family import Key
@@ -34,18 +35,35 @@ from remnant.targets.seen_features import features_of
 LEVEL = 0.05  # of controls
 DRAWN = 2000  # candidates of an attack and its controls, about
 FEW = 16  # by which it is timed how long it takes to compare them
-# In which candidates are held against patients: where an attack knows most of its target, and where people look.
+# In which candidates are held against patients: where an attack knows most of its target, where people look, and, where there is
+# one, in what a network makes of images that never saw the model.
 SPACES = {"features": "in the network's features", "ssim": "by SSIM"}
+STRANGE = "strange"
+VIEWS = {**SPACES, STRANGE: "in features of a network that never saw the model"}
+# From images (n, 1, N, N) in [0, 1] to features (n, d).
+Strange = Callable[[Tensor], Tensor]
 
 
 def compared(
-    target: Audited, images: Images, claim: Candidates, prior: BroughtPrior, spaces: Iterable[str] = SPACES
+    target: Audited,
+    images: Images,
+    claim: Candidates,
+    prior: BroughtPrior,
+    spaces: Iterable[str] = SPACES,
+    strange: Strange | None = None,
 ) -> list[Similarities]:
-    """The claim held against `images` in each of `spaces`."""
+    """The claim held against `images` in each of `spaces`, and by the features of a network that never saw the model, where there
+    is one."""
     sides = {"": claim.images, **claim.controls}
     found = []
-    for space in spaces:
-        matrices = _by_ssim(images, sides, prior) if space == "ssim" else _in_features(target, images, sides, prior)
+    for space in (*spaces, *([STRANGE] if strange else [])):
+        if space == "ssim":
+            matrices = _by_ssim(images, sides, prior)
+        elif space == STRANGE and strange:
+            own = strange(prior.grey(images)).numpy()
+            matrices = {name: cosine_matrix(strange(drawn).numpy(), own) for name, drawn in sides.items()}
+        else:
+            matrices = _in_features(target, images, sides, prior)
         found.append(Similarities(space, images.patients, matrices.pop(""), matrices))
     return found
 
@@ -71,33 +89,56 @@ def _features(target: Audited, drawn: Tensor, prior: BroughtPrior) -> np.ndarray
 
 
 def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
-    """Draw candidates and keep how near they come to everybody; then the controls, in the network's features."""
-    prior = material.prior
-    assert prior
-    asked, name = material.candidates, f"attack-{attack.name}"
-    work = Work(
+    """Draw candidates, and hold them against everybody."""
+    claim, ranked = drawn_by(material, attack, drawing_work(run, material, attack, seed))
+    return held_against(run, material, attack, claim, ranked, seed)
+
+
+def drawing_work(run: Run, material: Material, attack: Attack, seed: int) -> Work:
+    """What an attack may use that draws images."""
+    return Work(
         Seeds(seed).child("attack", attack.name),
         run.private / "work" / attack.name,
-        lambda note: run.log(name, "note", note=note),
-        prior,
+        lambda note: run.log(f"attack-{attack.name}", "note", note=note),
+        material.prior,
     )
-    access = SeenWeights(asked, material.target)
-    claims: Sequence[Candidates] = attack.run(access, material.own, material.settings_of(attack), work)
-    kept = compared(material.target, asked, claims[0], prior)
+
+
+def drawn_by(material: Material, attack: Attack, work: Work) -> tuple[Candidates, Ranked | None]:
+    """What an attack draws, and how it ranks; None where the network's layers do not tell."""
+    access, settings = SeenWeights(material.candidates, material.target), material.settings_of(attack)
+    claim: Candidates = attack.run(access, material.own, settings, work)[0]
+    return claim, ranked_of(access, claim.images, settings, work, material.own)
+
+
+def held_against(
+    run: Run,
+    material: Material,
+    attack: Attack,
+    claim: Candidates,
+    ranked: Ranked | None,
+    seed: int,
+    strange: Strange | None = None,
+) -> dict[str, Any]:
+    """Keep how near the candidates come to everybody, and which are likely; then the controls, in the network's features."""
+    prior, asked = material.prior, material.candidates
+    assert prior
+    kept = compared(material.target, asked, claim, prior, strange=strange)
     keep_similarities(run, attack.name, kept)
-    keep_likely_of(run, material, attack, access, claims[0].images, kept, work)
+    if ranked:
+        keep_likely_of(run, material, attack, claim.images, ranked, kept)
     seeds = Seeds(seed).child("audit", "candidates", attack.name)
-    draw = next(iter(claims[0].controls.values()))
+    draw = next(iter(claim.controls.values()))
     half = Candidates("", draw[::2], {"prior": draw[1::2]})
     members = material.images.of(material.group(MEMBER))
-    chosen = seeds.child("planted").numpy().permutation(len(members))[: len(claims[0].images)]
+    chosen = seeds.child("planted").numpy().permutation(len(members))[: len(claim.images)]
     own = functional.interpolate(prior.grey(members.take(chosen)), draw.shape[-2:], mode="bilinear", antialias=True)
     planted = Candidates("", own.clamp(0, 1), {"prior": draw})
     controls = []
-    for kind, claim in (("null", half), ("planted", planted)):
-        (found,) = compared(material.target, asked, claim, prior, ["features"])
+    for kind, known in (("null", half), ("planted", planted)):
+        (found,) = compared(material.target, asked, known, prior, ["features"])
         controls.append(_control(kind, attack.name, found, material.roles, seeds.child(kind)))
-    return {"views": [claim.view for claim in claims], "controls": [one.model_dump(mode="json") for one in controls]}
+    return {"views": [claim.view], "controls": [one.model_dump(mode="json") for one in controls]}
 
 
 def comparing(material: Material) -> float:
@@ -118,7 +159,7 @@ def kept_bytes(material: Material) -> int:
 
 def gain_keys(attack: str, found: Sequence[Similarities]) -> list[Key]:
     """The tests that are made of an attack's candidates."""
-    return [(attack, SPACES[one.space], "") for one in found]
+    return [(attack, VIEWS[one.space], "") for one in found]
 
 
 def gain_rows(
@@ -136,11 +177,10 @@ def gain_rows(
     """
     rows = []
     for one in found:
-        view = SPACES[one.space]
+        view = VIEWS[one.space]
         by_class = one.space == "features" and len(one.controls) == 1
         share, branch = level[attack, view, ""], seeds.child(attack, one.space)
-        name, gain = _weakest(one, roles, branch, share, 0.95)
-        _, wide = _weakest(one, roles, branch, share, 1 - share, only=name)
+        name, gain = _weakest(one, roles, branch, share)
         m, n = (len({p for p in one.patients if roles[p] == role}) for role in (MEMBER, NON_MEMBER))
         rows.append(
             Finding(
@@ -155,7 +195,7 @@ def gain_rows(
                 value=number(gain.gain),
                 low=number(gain.low),
                 high=number(gain.high),
-                bound_low=number(wide.low),
+                bound_low=number(gain.least),
                 null=0.0,
                 p=number(gain.p),
                 p_bound=gain.p_bound,
@@ -167,33 +207,25 @@ def gain_rows(
     return rows
 
 
-def _weakest(
-    found: Similarities, roles: Mapping[str, int], seeds: Seeds, alpha: float, level: float, only: str = ""
-) -> tuple[str, Gain]:
+def _weakest(found: Similarities, roles: Mapping[str, int], seeds: Seeds, alpha: float) -> tuple[str, Gain]:
     """The control with the largest p, and the gain beyond it; a gain that is not testable is larger than any."""
-    gains = {
-        name: _gain(found, control, roles, seeds.child(name), alpha, level)
-        for name, control in found.controls.items()
-        if only in ("", name)
-    }
+    gains = {name: _gain(found, control, roles, seeds.child(name), alpha) for name, control in found.controls.items()}
     name = max(gains, key=lambda one: (np.isnan(gains[one].p), gains[one].p))
     return name, gains[name]
 
 
-def _gain(
-    found: Similarities, control: np.ndarray, roles: Mapping[str, int], seeds: Seeds, alpha: float, level: float
-) -> Gain:
+def _gain(found: Similarities, control: np.ndarray, roles: Mapping[str, int], seeds: Seeds, alpha: float) -> Gain:
     whose = np.array([roles[patient] for patient in found.patients])
     masks = [whose == role for role in (MEMBER, NON_MEMBER)]
     names = tuple([p for p, one in zip(found.patients, mask, strict=True) if one] for mask in masks)
     sides = [tuple(matrix[:, mask] for mask in masks) for matrix in (found.attack, control)]
-    return gain_beyond(*sides, seeds.numpy(), patients=names, level=level, alpha=alpha)
+    return gain_beyond(*sides, seeds.numpy(), patients=names, alpha=alpha)
 
 
 def _control(
     kind: Literal["null", "planted"], attack: str, found: Similarities, roles: Mapping[str, int], seeds: Seeds
 ) -> Control:
-    _, gain = _weakest(found, roles, seeds, LEVEL, 0.95)
+    _, gain = _weakest(found, roles, seeds, LEVEL)
     pulled = gain.p <= LEVEL
     passed = None if np.isnan(gain.p) else bool(pulled == (kind == "planted"))
     what = "Other draws of the generator itself" if kind == "null" else "Members' own images as candidates"

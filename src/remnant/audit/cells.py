@@ -77,9 +77,12 @@ def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     return {"controls": [blind_of(material.candidates, roles, seed, groups).model_dump(mode="json")]}
 
 
-def blind_of(images: Images, roles: np.ndarray, seed: int, groups: str = "the groups") -> Control:
+def blind_of(
+    images: Images, roles: np.ndarray, seed: int, groups: str = "the groups", matched: np.ndarray | None = None
+) -> Control:
     """The blind baseline on the patients of `images`, each once in the order of their first image, with `roles` (n,) for one
-    target or (targets, n) for several, in which they change places; `groups`: which ones it is to distinguish, in words."""
+    target or (targets, n) for several, in which they change places; `groups`: which ones it is to distinguish, in words.
+    `matched` (n,): a number that a patient shares with those of whom some were dealt to either group."""
     names, features = blind_features_of(images)
     patients = np.array(images.patients)
     known = {
@@ -88,7 +91,8 @@ def blind_of(images: Images, roles: np.ndarray, seed: int, groups: str = "the gr
     }
     draw = Seeds(seed).child("audit", "blind").numpy()
     several = features if roles.ndim == 1 else np.broadcast_to(features, (len(roles), *features.shape))
-    return blind_control(blind_test(several, roles, draw), given_of(known, roles, images=True), groups=groups)
+    found = blind_test(several, roles, draw, matched=matched)
+    return blind_control(found, given_of(known, roles, images=True), groups=groups)
 
 
 def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:

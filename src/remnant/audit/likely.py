@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remnant.attacks.attack import Attack, Work
-from remnant.attacks.checkpoint.audited import likely_of
+from remnant.attacks.attack import Attack
+from remnant.attacks.checkpoint.audited import Ranked
 from remnant.attacks.demographics import Reader
 from remnant.audit.kept import Likely, Similarities, keep_likely, kept_likely
 from remnant.audit.material import Material
@@ -17,7 +17,6 @@ from remnant.base.run import Run
 from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.neighbours import distinct_neighbours
 from remnant.measure.roles import MEMBER
-from remnant.targets.seen import SeenWeights
 
 LIKELY = "likely"
 SECTION = Section(
@@ -52,23 +51,18 @@ def keep_likely_of(
     run: Run,
     material: Material,
     attack: Attack,
-    access: SeenWeights,
     images: Tensor,
+    ranked: Ranked,
     near: Sequence[Similarities],
-    work: Work,
 ) -> None:
     """Keep which of the `images` (k, 1, N, N) that an attack drew are likely, each with the member whom it comes nearest to in
-    the network's features. Nothing where the network has no layers that tell."""
-    found = likely_of(access, images, material.settings_of(attack), work)
-    if found is None:
-        return
-    likely, chance = found
+    the network's features."""
     (features,) = (one for one in near if one.space == "features")
-    chosen = np.flatnonzero(likely)
+    chosen = np.flatnonzero(ranked.ranking.likely)
     members = np.flatnonzero([material.roles[patient] == MEMBER for patient in features.patients])
     nearest = members[features.attack[np.ix_(chosen, members)].argmax(1)]
     names = tuple(features.patients[place] for place in nearest)
-    keep_likely(run, attack.name, Likely(images[torch.from_numpy(chosen)].half(), names, len(images), chance))
+    keep_likely(run, attack.name, Likely(images[torch.from_numpy(chosen)].half(), names, len(images), ranked.by_chance))
 
 
 def likely_tables(run: Run, material: Material, attacks: Sequence[Attack], seed: int) -> dict[str, list[Row]]:
@@ -77,10 +71,10 @@ def likely_tables(run: Run, material: Material, attacks: Sequence[Attack], seed:
     if not kept:
         return {}
     reader, members = kept_reader(run, seed), material.images.of(material.group(MEMBER))
-    return {LIKELY: [{"attack": name, **_row(one, members, reader)} for name, one in kept.items()]}
+    return {LIKELY: [{"attack": name, **likely_row(one, members, reader)} for name, one in kept.items()]}
 
 
-def _row(found: Likely, members: Images, reader: Reader | None) -> Row:
+def likely_row(found: Likely, members: Images, reader: Reader | None) -> Row:
     """How many are likely and what is read off them; of the members whom they come nearest to, beside one guess for all."""
     count = len(set(members.patients))
     distinct = distinct_neighbours(np.array(found.nearest), count)

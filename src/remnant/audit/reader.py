@@ -21,6 +21,7 @@ from remnant.base.results import Row, Section, TableView, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX, Images
+from remnant.engine.loop import epoch_log
 from remnant.measure.demographics import describe_usable
 
 READER = "reader"  # the cell, and its table
@@ -86,15 +87,18 @@ def reader_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
         Images(prior.grey(one), None, one.patients, {name: one.details[name] for name in (AGE, SEX)})
         for one in _apart(known)
     )
-
-    def tell(epoch: int, loss: float, validation: float | None) -> None:
-        run.log(READER, "epoch", epoch=epoch + 1, loss=loss)
-
-    model = train_demographics(learns, judges, SETTINGS, Seeds(seed).child("audit", READER), tell)
-    save_demographics(_file(run), model)
+    train_reader(run, learns, judges, SETTINGS, seed)
     reader = kept_reader(run, seed)
     assert reader
     return {"rows": [_skill_row(reader)]}
+
+
+def train_reader(run: Run, learns: Images, judges: Images, settings: DemographicSettings, seed: int) -> Path:
+    """Train the reader on greys (n, 1, N, N) in [0, 1], judge it on others, and keep it; the path of its file."""
+    seeds = Seeds(seed).child("audit", READER)
+    model = train_demographics(learns, judges, settings, seeds, epoch_log(run, READER))
+    save_demographics(_file(run), model)
+    return _file(run)
 
 
 def kept_reader(run: Run, seed: int) -> Reader | None:

@@ -83,7 +83,7 @@ class Gain:
     0 where both groups gain alike, negative where non-members gain more. `low`, `high`, the one-sided `p` that members gain more,
     and the `detectable` gain (80% power) take in that other patients and other draws of candidates would have given another; NaN
     where these cannot be told. `candidates`: so many of either were compared. `p_bound`: p is at most this, since no deal was as
-    extreme.
+    extreme. `least`: the lower end of the interval at 1 - alpha, which holds for all that is looked at together.
     """
 
     gain: float
@@ -93,6 +93,7 @@ class Gain:
     detectable: float
     candidates: int
     p_bound: bool = False
+    least: float = math.nan
 
 
 def gain_beyond(
@@ -163,13 +164,14 @@ def gain_beyond(
     )
     freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1) + by_draws**2 / (thinnings - 1))
     error, t = math.sqrt(variance), stats.t(freedom)
-    reach = math.nan if few(m, n) else t.ppf((1 + level) / 2) * error
+    reach, farthest = (math.nan if few(m, n) else t.ppf((1 + one) / 2) * error for one in (level, 1 - alpha))
     return Gain(
         *(-math.expm1(-end) for end in (shift, shift - reach, shift + reach)),
         p,
         -math.expm1(-(t.ppf(1 - alpha) + t.ppf(0.8)) * error),
         size,
         not exact,
+        -math.expm1(-(shift - farthest)),
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 from torch import Tensor, nn
 
 from remnant.attacks.attack import Attack, Candidates, Work, classifies_or_segments
@@ -14,7 +13,7 @@ from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
-from remnant.attacks.checkpoint.likely import rank, score
+from remnant.attacks.checkpoint.likely import Ranking, Scores, rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
 from remnant.attacks.checkpoint.methods import METHODS, AttackSettings, Own
 from remnant.attacks.checkpoint.pixels import PixelSettings
@@ -66,37 +65,55 @@ class _Logits(nn.Module):
         return self.head.logits(self.network(images))
 
 
-def _under_way(access: SeenWeights, settings: AttackSettings, work: Work) -> methods.Attack:
+def _under_way(
+    access: SeenWeights, settings: AttackSettings, work: Work, people: Images | None = None
+) -> methods.Attack:
     prior = work.prior
     assert prior
+    public = prior.grey(people) if people is not None and settings.likely.mahalanobis == "public" else None
     one = draw_images(prior.generator, draw_latents(prior.generator, 1, work.seeds.child("side").torch()))
     return methods.Attack(
-        Own(prior.generator, prior.discriminator),
+        Own(prior.generator, prior.discriminator, public),
         weights_of(_Logits(access.target.module, access.target.head)),
         prior.input_range,
         # By SSIM, images of one size are held against the prior's.
         settings.changed(pixels=settings.pixels.changed(side=one.shape[-1])),
         work.seeds,
-        lambda part, step, loss, terms: None,
+        work.step,
     )
 
 
-def likely_of(access: SeenWeights, images: Tensor, settings: Settings, work: Work) -> tuple[np.ndarray, float] | None:
-    """Which of the `images` (k, 1, N, N) that an attack drew are likely (k,), by its own settings or the list's; and how many
-    would be, if both scores had nothing to do with each other. None for a network whose layers do not tell."""
+@dataclass(frozen=True)
+class Ranked:
+    """The `scores` of what an attack drew, and the `ranking` by both of them."""
+
+    scores: Scores
+    ranking: Ranking
+
+    @property
+    def by_chance(self) -> float:
+        """How many would be likely, if both scores had nothing to do with each other."""
+        scores, ranking = self.scores, self.ranking
+        cuts = ((scores.excitation, ranking.excitation_cutoff), (scores.distance, ranking.distance_cutoff))
+        shares = [float((values <= cut).mean()) for values, cut in cuts]
+        return shares[0] * shares[1] * len(scores.excitation)
+
+
+def ranked_of(
+    access: SeenWeights, images: Tensor, settings: Settings, work: Work, own: Images | None = None
+) -> Ranked | None:
+    """The `images` (k, 1, N, N) that an attack drew, scored and ranked by its own settings or the list's; `own`: the attacker's
+    images. None for a network whose layers do not tell."""
     assert work.prior
     if _asks_nothing(access.target, work.prior.input_range):
         return None
     told = settings if isinstance(settings, AttackSettings) else ListedSettings()
     try:
-        scores = score(images, _under_way(access, told, work).goals, told.likely)
+        scores = score(images, _under_way(access, told, work, own).goals, told.likely)
     except RemnantError as error:
         work.tell(str(error))
         return None
-    found = rank(scores, told.likely.q)
-    cuts = ((scores.excitation, found.excitation_cutoff), (scores.distance, found.distance_cutoff))
-    shares = [float((values <= cut).mean()) for values, cut in cuts]
-    return found.likely, shares[0] * shares[1] * len(images)
+    return Ranked(scores, rank(scores, told.likely.q))
 
 
 def _asks_nothing(target: Audited, input_range: InputRange) -> str:
@@ -139,9 +156,14 @@ class Drawing:
 
     def run(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> list[Candidates]:
         """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
-        attack = _under_way(access, settings, work)
-        beside = {name: CONTROLS[name](attack) for name in self.controls}
-        return [Candidates(METHODS[self.method].words, _of(self.method, attack), beside)]
+        attack, method = _under_way(access, settings, work), METHODS[self.method]
+        tuned = method.tune(attack)
+        for one in tuned:
+            work.tuned(one.progression, one.levelled_off)
+        drawn = method.draw(attack, tuned).images
+        # What controls tell of their steps is no matter of the attack.
+        quiet = replace(attack, report=lambda part, step, loss, terms: None)
+        return [Candidates(method.words, drawn, {name: CONTROLS[name](quiet) for name in self.controls})]
 
     def cost(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> float:
         """Seconds of all that `run` draws, at the most."""
@@ -224,6 +246,13 @@ PER_CLASS = listed(
     "per_class",
     "images of a generator for each class, fine-tuned to what the model's weights ask of images",
     "after Lee et al. 2025, a generator a class",
+    controls=("prior", "gmi"),
+)
+# No attack of the list: the rate is so low that the published one sees more.
+AUTHOR = listed(
+    "author",
+    "images of a generator that is fine-tuned with the rate and steps of the author's code",
+    "Lee et al. 2025, the author's code",
     controls=("prior", "gmi"),
 )
 LISTED = (GMI, PIXELS, JOINT, PUBLISHED, PER_CLASS)
