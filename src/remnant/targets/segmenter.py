@@ -13,6 +13,7 @@ from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
+from remnant.engine.soft_dice import EVERYWHERE, one_hot, soft_dice
 from remnant.nets.segmenter import Segmenter
 
 Architecture = Literal["unet", "segnet"]
@@ -74,14 +75,9 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; a scalar. A class weighs by the inverse square
     root of its voxels in the batch: unweighted, the SegNet gave up deep grey matter, 2% of the voxels.
     """
-    truth = labels.long().unsqueeze(1)
     log_probability = functional.log_softmax(logits.float(), dim=1)
-    one_hot = torch.zeros_like(log_probability).scatter_(1, truth, 1.0)
-    axes = (0, 2, 3, 4)
-    voxels = one_hot.sum(axes)
-    # One voxel in each denominator keeps a class that a scan lacks from dividing by zero.
+    truth = one_hot(labels, log_probability)
+    voxels = truth.sum(EVERYWHERE)
     weight = (voxels + 1).rsqrt()
-    cross_entropy = -(one_hot * log_probability).sum(axes) @ weight / (voxels @ weight)
-    probability = log_probability.exp()
-    overlap = (probability * one_hot).sum(axes)
-    return cross_entropy + 1 - (2 * overlap / (probability.sum(axes) + voxels + 1))[1:].mean()
+    cross_entropy = -(truth * log_probability).sum(EVERYWHERE) @ weight / (voxels @ weight)
+    return cross_entropy + 1 - soft_dice(log_probability.exp(), truth, absent=0.0)[1:].mean()

@@ -2,9 +2,10 @@
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn import functional
+
+from remnant.engine.soft_dice import EVERYWHERE, one_hot, soft_dice
 
 
 def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -13,10 +14,8 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; y is the truth and p the probability of a class, and
     the sums run over all voxels of all classes but the background, whose share of a patch would drown the others.
     """
-    probability = logits.float().softmax(1)[:, 1:]
-    truth = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, labels.long().unsqueeze(1), 1.0)[:, 1:]
-    # One voxel in the denominator, for a patch without any tissue.
-    return 1 - (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
+    probability, truth = logits.float().softmax(1), one_hot(labels, logits)
+    return 1 - soft_dice(probability[:, 1:], truth[:, 1:], (0, 1, 2, 3, 4))
 
 
 def every_class_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -27,11 +26,9 @@ def every_class_loss(logits: Tensor, labels: Tensor) -> Tensor:
     cross-entropy, which pulls where nothing is drawn yet and Dice is flat. Shapes as in `dice_loss`. Ours, not Kim 2019's; the
     sum of the two is that of Isensee 2021 (nnU-Net).
     """
-    probability = logits.float().softmax(1)
-    truth = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, labels.long().unsqueeze(1), 1.0)
-    axes = (0, 2, 3, 4)
-    sizes = truth.sum(axes)
-    scores = (2 * (probability * truth).sum(axes) + 1) / (probability.sum(axes) + sizes + 1)
+    probability, truth = logits.float().softmax(1), one_hot(labels, logits)
+    sizes = truth.sum(EVERYWHERE)
+    scores = soft_dice(probability, truth)
     present = (sizes > 0)[1:].float()
     missed = (present * (1 - scores[1:])).sum() / present.sum().clamp(min=1)
     return missed + functional.cross_entropy(logits.float(), labels.long(), weight=(sizes + 1).rsqrt())
