@@ -1,10 +1,13 @@
 """Who is a member and who is not, by the table that the owner gives."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.against import read_against
+from remnant.cohort.layouts import chexpert, nih
 
 
 @pytest.fixture
@@ -31,3 +34,41 @@ def test_what_is_told_of_a_wrong_column_names_nobody(table):
     assert "maier" not in str(raised.value).lower() and "fold.csv does not serve" in str(raised.value)
     with pytest.raises(RemnantError, match=r"and says a, b\.$"):
         read_against(table("P1;a", "P2;b"), {}, Seeds(0))
+
+
+def test_how_to_say_who_trained_it_is_told_by_what_there_is(table, tmp_path):
+    def refused(place, told):
+        with pytest.raises(RemnantError, match=told):
+            read_against(place, {}, Seeds(0))
+
+    refused(table("P1;", "P2;"), r"; of another name say so by --columns split=NAME\.$")
+    (tmp_path / "fold.csv").unlink()
+    refused(tmp_path, r"; write a table with the columns image .* and give it by --against FILE\.csv\.$")
+
+
+@pytest.mark.parametrize("name", ["CheXpert", "NIH ChestX-ray14"])
+def test_a_column_split_of_a_public_set_is_read(tmp_path, name):
+    image = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+
+    def write(*splits):
+        if name == "CheXpert":
+            header, file = [*chexpert.COLUMNS, "split"], "train.csv"
+            rows = [[f"train/patient{i}/study1/view1_frontal.png", "Male", "50", "Frontal", "PA"] for i in (1, 2)]
+            rows = [[*row, *[""] * len(chexpert.OBSERVATIONS)] for row in rows]
+            images = [row[0] for row in rows]
+        else:
+            header, file = [*nih.COLUMNS, "Patient Gender", "split"], "Data_Entry_2017.csv"
+            rows = [[f"{i}.png", "No Finding", "0", str(i), "50", "PA", "M"] for i in (1, 2)]
+            images = [f"images/{row[0]}" for row in rows]
+        for path in images:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            image.save(tmp_path / path)
+        lines = [header, *([*row, split] for row, split in zip(rows, splits, strict=True))]
+        (tmp_path / file).write_text("\n".join(",".join(line) for line in lines) + "\n")
+
+    write("train", "test")
+    found = read_against(tmp_path, {}, Seeds(0))
+    assert [len(group) for group in found.groups.values()] == [1, 1]
+    write("", "")
+    with pytest.raises(RemnantError, match=rf"; add it to the tables of {name}\.$"):
+        read_against(tmp_path, {}, Seeds(0))

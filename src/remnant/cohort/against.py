@@ -19,18 +19,21 @@ MEMBERS = ("train", "training", "member", "members")
 NON_MEMBERS = ("test", "testing", "holdout", "non-member", "non_member", "non-members", "non_members")
 VALIDATION = ("val", "valid", "validation", "dev")
 MOST_WORDS = 6
+# Layouts whose own tables are read with a column split, if somebody added it.
+PUBLIC = ("CheXpert", "NIH ChestX-ray14")
 
 
 @dataclass(frozen=True)
 class Against:
     """`groups`: cases of `members` and `non_members`, thinned; `thinned`: how many images that left out, by group; `left_out`:
-    patients of the validation, who are neither; `unused`: images of any other split."""
+    patients of the validation, who are neither; `unused`: images of any other split; `classless`: images without a class."""
 
     cohort: Cohort
     groups: Mapping[str, tuple[Case, ...]]
     thinned: Mapping[str, int]
     left_out: int
     unused: int
+    classless: int = 0
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -46,7 +49,7 @@ class Against:
                 f"All members or all non-members of {self.cohort.root} are without a class of the target; name its findings by "
                 "--finding."
             )
-        return replace(self, groups=groups)
+        return replace(self, groups=groups, classless=self.classless + len(self.cases) - sum(map(len, groups.values())))
 
 
 def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds) -> Against:
@@ -64,7 +67,7 @@ def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds) -> Again
     watching = {case.patient for case, split in by_split.items() if split in VALIDATION}
     # Whose other images took part is nobody the training never saw.
     found["non_members"] = [case for case in found["non_members"] if case.patient not in watching]
-    _check(place, found, watching, set(by_split.values()))
+    _check(cohort, place, found, watching, set(by_split.values()))
     members, non_members = thin_images(found["members"], found["non_members"], seeds)
     groups = {"members": members, "non_members": non_members}
     known = {*MEMBERS, *NON_MEMBERS, *VALIDATION}
@@ -77,7 +80,7 @@ def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds) -> Again
     )
 
 
-def _check(place: Path, found: Mapping[str, list[Case]], watching: set[str], splits: set[str]) -> None:
+def _check(cohort: Cohort, place: Path, found: Mapping[str, list[Case]], watching: set[str], splits: set[str]) -> None:
     # Of a column that was taken for the split by mistake the values may be people.
     held = sorted(splits - {""})
     says = f"{len(held)} different things" if len(held) > MOST_WORDS else ", ".join(map(short, held))
@@ -88,10 +91,7 @@ def _check(place: Path, found: Mapping[str, list[Case]], watching: set[str], spl
             apart = " (the validation took part by deciding when to stop)" if name == "non_members" and watching else ""
             missing.append(f"{words[0]} for those {who}{apart}")
     if missing and not held:
-        elsewhere = (
-            "" if place.is_file() else "; of another name give the table itself, by --against FILE --columns split=NAME"
-        )
-        faults.append(f"it has no column split, or an empty one, to say {' and '.join(missing)}{elsewhere}")
+        faults.append(f"it has no column split, or an empty one, to say {' and '.join(missing)}{_mend(cohort, place)}")
     elif missing:
         faults.append(f"its column split must say {' and '.join(missing)}, and says {says}")
     both = {case.patient for case in found["members"]} & {case.patient for case in found["non_members"]}
@@ -102,3 +102,17 @@ def _check(place: Path, found: Mapping[str, list[Case]], watching: set[str], spl
         )
     if faults:
         raise RemnantError(f"{place} does not serve: {'; '.join(faults)}.")
+
+
+def _mend(cohort: Cohort, place: Path) -> str:
+    """What to do about patients of whom no split is known."""
+    if place.is_file():
+        return "; of another name say so by --columns split=NAME"
+    if cohort.layout == "manifest.csv":
+        return "; of another name give the table itself, by --against FILE --columns split=NAME"
+    if cohort.layout in PUBLIC:
+        return f"; add it to the tables of {cohort.layout}"
+    return (
+        "; write a table with the columns image (paths from its folder), subject_id and split, and finding, age and sex as far "
+        "as they are known, and give it by --against FILE.csv"
+    )

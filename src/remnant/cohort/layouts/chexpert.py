@@ -1,7 +1,8 @@
 """CheXpert (Irvin 2019, arXiv:1901.07031): train.csv and valid.csv beside train/patient00001/study1/view1_frontal.jpg.
 
 Patient and study are read from the path; a table's paths begin with the folder's name at its release, which is left out.
-Lateral views are not read. Of the 14 observations 1 is a finding, -1 is uncertain, 0 and blank are neither.
+Lateral views are not read. Of the 14 observations 1 is a finding, -1 is uncertain, 0 and blank are neither. A column `split` of
+one's own says what a radiograph was used for; the names of the tables do not.
 """
 
 import re
@@ -47,7 +48,7 @@ def read(directory: Path) -> Cohort:
     cases, notes = [], []
     for name in TABLES:
         if (directory / name).is_file():
-            table = read_table(directory / name, COLUMNS)
+            table = read_table(directory / name, COLUMNS, ("split",))
             notes += unread(directory / name, table["Age"], table["Sex"])
             cases += [_case(row, directory, name) for row in table[_frontal(table)].to_dict("records")]
     if not cases:
@@ -76,6 +77,7 @@ def _case(row: dict[str, str], directory: Path, name: str) -> Case:
         findings=tuple(observation for observation, value in values.items() if value in ("1", "1.0")),
         uncertain=tuple(observation for observation, value in values.items() if value in ("-1", "-1.0")),
         view=row["AP/PA"].strip() or None,
+        split=row.get("split") or None,
     )
 
 

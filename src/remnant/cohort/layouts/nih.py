@@ -1,7 +1,8 @@
 """NIH ChestX-ray14 (Wang 2017, doi:10.1109/CVPR.2017.369): Data_Entry_2017*.csv and images_001/images or images.
 
 The table of 2017 writes ages like 058Y, that of 2020 like 58; some copies call the column of sex Patient Sex. It always
-lists the whole release: the images that are there are read, so that a part of it can be used.
+lists the whole release: the images that are there are read, so that a part of it can be used. A column `split` of one's own says
+what a radiograph was used for.
 """
 
 import re
@@ -28,7 +29,7 @@ def read(directory: Path) -> Cohort:
     tables = sorted(directory.glob(TABLES))
     if len(tables) > 1:
         raise RemnantError(f"{directory} holds {tables[0].name} and {tables[1].name}; move one of them away.")
-    table = read_table(tables[0], COLUMNS)
+    table = read_table(tables[0], COLUMNS, ("split",))
     sex = next((column for column in SEX if column in table.columns), None)
     if sex is None:
         raise RemnantError(f"{tables[0]} lacks the column {SEX[0]!r} (or {SEX[1]!r}); it needs {', '.join(COLUMNS)}.")
@@ -42,6 +43,7 @@ def read(directory: Path) -> Cohort:
             sex=parse_sex(row[sex]),
             findings=tuple(part.strip() for part in row["Finding Labels"].split("|") if part.strip()),
             view=row["View Position"].strip() or None,
+            split=row.get("split") or None,
         )
         for row in table.to_dict("records")
         if row["Image Index"] in images
