@@ -9,6 +9,7 @@ import stat
 import numpy as np
 import pytest
 import torch
+from monai.networks.nets import UNet
 from tests.audit.judging import CLEAR, LIMIT, SOUND, finding, told
 from tests.radiographs import read_radiographs
 
@@ -19,7 +20,7 @@ from remnant.attacks.membership.threshold import classify
 from remnant.attacks.prior import Prior, save_prior
 from remnant.audit.classifier import audit_classifier, material_to_look_at
 from remnant.audit.classifier_given import Asked, read_given
-from remnant.audit.classifier_tables import doubted
+from remnant.audit.classifier_tables import doubted, notes_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.doubts import doubts_of
 from remnant.audit.judge import verdict_of
@@ -249,6 +250,10 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
     arguments = {"architecture": "unet", "classes": 2, "widths": (4, 4, 4, 4)}
     save_checkpoint(tmp_path / "unet.safetensors", Segmenter(**arguments), arguments)
     refused("this audit is of classifiers of radiographs", tmp_path / "unet.safetensors")
+    torch.save({"a.weight": torch.ones(3, 3)}, tmp_path / "own.pt")
+    refused(r"is unknown; .* `remnant audit --init DIR --from FILE` begins", tmp_path / "own.pt")
+    save_state_dict(tmp_path / "flat.pt", UNet(2, 1, 3, (8, 16), (2,)))
+    refused(r"2D .*UNet, a segmenter; .* `remnant audit --init DIR --from FILE` begins", tmp_path / "flat.pt")
     (tmp_path / "cut.pt").write_bytes(stranger.read_bytes()[:500])
     refused(r"cut\.pt", tmp_path / "cut.pt")
     save_prior(tmp_path / "small.safetensors", Prior(Generator(8, (4, 4), 8).eval()))
@@ -282,9 +287,15 @@ def test_a_prior_draws_for_the_network_as_it_takes_images(stranger, prior_file, 
     assert found.prior.grey(found.images).shape == (10, 1, 32, 32)
 
 
-def test_findings_that_are_no_class_are_left_out(stranger, owners):
+def test_findings_that_are_no_class_are_left_out(stranger, owners, tmp_path):
+    few = manifest(
+        owners, tmp_path, lambda text: re.sub(r"(chest00001,.*,)(No Finding|Cardiomegaly),", r"\1Edema,", text)
+    )
     given = read_given(asked(stranger, owners, findings=("Cardiomegaly", "No Finding")), 0)
     assert "Classes that exclude each other" in given.answers.words and len(given.answers.labels) == 10
+    given = read_given(asked(stranger, few, findings=("Cardiomegaly", "No Finding")), 0)
+    assert len(given.answers.labels) == 9
+    assert any("1 image is left out, which" in note for note in notes_of(given, [], None))
 
 
 FED = Feeding(InputRange(64, 1), "greys in [0, 1]", "greys as the file has them", 0.1, 0.1, None)

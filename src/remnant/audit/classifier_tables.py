@@ -87,6 +87,11 @@ def _left_out(given: Given) -> list[str]:
         found.append(
             f"{counted(thinned, 'image is', 'images are')} left out, so that both groups have as many a patient."
         )
+    if against.classless:
+        found.append(
+            f"{counted(against.classless, 'image is', 'images are')} left out, which are of none of the model's classes or of "
+            "which the table is uncertain."
+        )
     if against.unused:
         found.append(f"{counted(against.unused, 'image of other splits is', 'images of other splits are')} not used.")
     return found
