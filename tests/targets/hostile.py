@@ -340,6 +340,20 @@ def torchscript_that_is_packed(path, mark):
             archive.writestr(name, b"\x80\x02}." * 99)
 
 
+@entry("torch.export wrote", "torch.save(torch.export.load(FILE).state_dict, 'weights.pt')")
+def exported_program(path, mark):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a/archive_format", "a/models/model.json", "a/data/sample_inputs/model.pt"):
+            archive.writestr(name, b"pt2")
+
+
+@entry("torch.export wrote")
+def exported_program_of_old(path, mark):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("serialized_exported_program.json", "serialized_state_dict.pt"):
+            archive.writestr(name, b"{}")
+
+
 @entry("MONAI bundle", "models/model.pt")
 def bundle(path, mark):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

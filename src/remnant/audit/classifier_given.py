@@ -99,12 +99,12 @@ def read_given(asked: Asked, seed: int) -> Given:
     opened = open_checkpoint(asked.checkpoint)
     described = recognise(opened)
     check_sound(asked.checkpoint, opened.tensors)
-    module = place(load_target(asked.checkpoint)).eval().requires_grad_(False)
-    if described.task != "classifier" or described.dimensions != 2:
+    if described.task and (described.task != "classifier" or described.dimensions != 2):
         raise RemnantError(
             f"{asked.checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this audit is of "
             "classifiers of radiographs. `remnant audit --init DIR --from FILE` begins one of any network."
         )
+    module = place(load_target(asked.checkpoint)).eval().requires_grad_(False)
     size = (described.arguments or {}).get("image_size")
     if size and asked.size not in (None, size):
         raise RemnantError(f"{asked.checkpoint} takes images of {size} pixels a side. Got size {asked.size} instead.")

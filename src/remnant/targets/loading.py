@@ -17,6 +17,10 @@ from remnant.targets.statistics import fault_of
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {"classifier": build_classifier, "segmenter": Segmenter}
 
+OF_CODE = (
+    "`remnant inspect` describes its layers, and `remnant audit --init DIR --from FILE` begins an audit of any network"
+)
+
 
 def load_target(path: Path) -> nn.Module:
     """The network in the checkpoint `path`, in evaluation mode, its weights float32 and without gradient.
@@ -30,7 +34,7 @@ def load_target(path: Path) -> nn.Module:
     match, nearest = find_match(opened)
     if match is None:
         like = f"; it is most like {nearest}" if nearest else ""
-        raise RemnantError(f"The architecture of {path} is unknown{like}; `remnant inspect` describes its layers.")
+        raise RemnantError(f"The architecture of {path} is unknown{like}; {OF_CODE}.")
     if match.hints:
         raise RemnantError(f"{path} holds a {match.architecture} that Remnant does not build: {match.hints[0]}")
     _check(path, match)
@@ -68,5 +72,6 @@ def _check(path: Path, match: Match) -> None:
     if match.arguments is None:
         raise RemnantError(
             f"{path} holds a {match.dimensions}D {match.architecture} ({match.dialect}), which Remnant describes but does not "
-            "build; a checkpoint is attacked that holds a resnet18, resnet34, resnet50, densenet121 or ViT in 2D."
+            "build; a checkpoint is attacked that holds a resnet18, resnet34, resnet50, densenet121 or ViT in 2D; "
+            f"{OF_CODE}."
         )

@@ -16,6 +16,7 @@ from remnant.targets.files.stored import Storages
 
 LOCAL_HEADER = 30  # bytes before a record's name
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors")
+PROGRAMS = ("archive_format", "serialized_exported_program.json")  # records of torch.export, since 2.6 and before
 PICKLE_BYTES = 128 * 2**20  # of names and shapes; a large language model has one
 
 
@@ -91,6 +92,11 @@ def _pickle_name(path: Path, records: dict[str, zipfile.ZipInfo]) -> str:
         raise RemnantError(
             f"{path} is a TorchScript archive, which is a program, and nothing of it was run; where you trust it, write its "
             "weights by torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt') and give that, or a MONAI bundle's model.pt."
+        )
+    if any(name.name in PROGRAMS for name in names):
+        raise RemnantError(
+            f"{path} is a program that torch.export wrote, and nothing of it was run; where you trust it, write its weights by "
+            "torch.save(torch.export.load(FILE).state_dict, 'weights.pt') and give that."
         )
     pickles = [name for name in names if name.name == "data.pkl"]
     if not pickles:
