@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path, monkeypatch, quick):
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
     assert "reader" not in parts["tables"] and len(parts["tables"]["likely"]) == 1
-    assert any("Age and sex of whom drawn images show" in text for text in parts["not_tested"])
+    assert any("Age and sex of the people in drawn images" in text for text in parts["not_tested"])
 
 
 def test_nobody_teaches_a_reader_who_does_not_know_both_or_only_one_kind():
