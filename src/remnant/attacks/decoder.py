@@ -124,22 +124,17 @@ def decoder_attack(name: str) -> Attack:
 
 
 def claimed(model: nn.Module, access: SeenLatents, own: Images, name: str) -> Reconstructions:
-    """What the decoder `model` draws of every latent, in a view that says which decoder drew it."""
+    """What a decoder `model` of this name draws of every latent, beside the mean of the attacker's own images."""
     mean = stacked(own.images).mean(0)
     return Reconstructions(f"latents, decoder {name}", access.patients, reconstruct(model, access.latents), mean)
 
 
 def kept_decoder(folder: Path) -> nn.Module:
     """The decoder that an attack left in its folder, in evaluation mode; raises `RemnantError` as `load_checkpoint` does."""
-    return load_decoder(folder / KEPT)
+    return load_checkpoint(folder / KEPT, {one.network.__name__: one.network for one in DECODERS.values()})
 
 
 @torch.no_grad()
 def reconstruct(decoder: nn.Module, latents: Tensor) -> Tensor:
     """Reconstructions (m, 1, x, y, z), float32, clamped to [0, 1], of `latents` (m, c, x', y', z')."""
     return torch.cat([decoder(as_batch(latents[i : i + 1])).float().clamp(0, 1).cpu() for i in range(len(latents))])
-
-
-def load_decoder(path: Path) -> nn.Module:
-    """A decoder in a file, in evaluation mode; raises `RemnantError` as `load_checkpoint` does."""
-    return load_checkpoint(path, {decoder.network.__name__: decoder.network for decoder in DECODERS.values()})

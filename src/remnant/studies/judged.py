@@ -11,6 +11,9 @@ from remnant.report.finding_words import finding_sentence, outcome_sentence
 from remnant.report.words import label
 
 VALUE = "{value} [{low}, {high}]"
+# Presets that show that all parts work together, on networks that had no time to learn.
+TRIALS = ("smoke", "demo")
+TRIAL = "The preset '{}' trains for moments, to show that all parts work; run the preset 'cpu' for a verdict."
 
 
 def judged(findings: Sequence[Finding], controls: Mapping[str, Sequence[Control]]) -> list[Finding]:
@@ -42,6 +45,21 @@ def open_of(findings: Sequence[Finding], of: Callable[[str], str] = lambda targe
             if "not shown" not in outcomes:
                 found.setdefault(name, []).append(sentence_of(part[0], findings))
     return found
+
+
+def concluded(
+    findings: Sequence[Finding], preset: str, of: Callable[[str], str] = lambda target: target
+) -> dict[str, list[str]]:
+    """The fields of `Results` that say what may not be concluded: after a preset that trains for moments nothing, else nothing on
+    the targets, as `of` calls them, of which the `findings` leave it open."""
+    if preset in TRIALS:
+        return {"no_conclusion": [TRIAL.format(preset)], "left_open": []}
+    undecided = open_of(findings, of)
+    reasons = list(dict.fromkeys(reason for own in undecided.values() for reason in own))
+    if not reasons or not exposed_of(findings):
+        return {"no_conclusion": reasons, "left_open": []}
+    about = f"No conclusion about {'; '.join(undecided)}: that nothing was shown there clears nobody."
+    return {"no_conclusion": [], "left_open": [about, *reasons]}
 
 
 def sentence_of(finding: Finding, among: Sequence[Finding]) -> str:
@@ -88,7 +106,9 @@ def findings_section(tables: Mapping[str, Sequence[Row]], text: Sequence[str] = 
             caption="By chance: what no exposure gives. p is after Holm for all tests of this page. Exposed takes 0.01 at most, "
             "an interval beyond chance, and no control that speaks against it.",
             columns={
-                "name": "Target and attack",
+                "target": "Target",
+                "attack": "Attack",
+                "view": "Sees",
                 "outcome": "Outcome",
                 "statistic": "Statistic",
                 "group": "Groups",

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from remnant.attacks import decoder
 from remnant.base.files import write_json
 from remnant.base.run import Run
 from remnant.cohort.case import Case, Fold, Prepared
@@ -29,7 +30,8 @@ def run(tmp_path, tiny_brains):
 
 def test_a_step_counts_as_often_as_it_is_taken(run, monkeypatch, capsys):
     """3 folds; each trains a segmenter on 2 scans for 2 epochs and a decoder on 2 scans for 2 epochs, at 600 s a sample of 2."""
-    monkeypatch.setattr(estimate, "timed", lambda work: (work() and 600.0) or 600.0)
+    for module in (estimate, decoder):
+        monkeypatch.setattr(module, "timed", lambda work: (work() and 600.0) or 600.0)
     cells = cells_of(SETTINGS)
     estimate.foretell(run, SETTINGS, cells, workers=1)
     said = capsys.readouterr().err

@@ -7,6 +7,7 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.case import Case, Fold, Prepared
+from remnant.cohort.images import Images
 from remnant.studies.subbanna2021.experiments import Target
 from remnant.studies.subbanna2021.folds import FoldData, fold_file, read_fold, write_fold
 
@@ -25,7 +26,7 @@ def test_a_fold_comes_back_by_pseudonym_with_sessions_by_their_order(tmp_path):
     data = read_fold(run, 2)
     assert data.groups == ("member", "attacker", "member", "non_member", "attacker")
     assert data.sessions == (2, 1, 1, 1, 1)
-    assert data.pseudonyms == tuple(run.pseudonym(patient) for patient, _ in names)
+    assert data.scans.patients == tuple(run.pseudonym(patient) for patient, _ in names)
     np.testing.assert_array_equal(data.images.numpy(), prepared.images)
     np.testing.assert_array_equal(data.labels.numpy(), prepared.labels)
     assert data.where("member") == [0, 2] and data.where("member", 1) == [2]
@@ -37,7 +38,7 @@ def test_a_fold_comes_back_by_pseudonym_with_sessions_by_their_order(tmp_path):
 def data(labels, classes):
     n = len(labels)
     images = torch.ones(n, 1, *labels.shape[1:])
-    return FoldData(images, torch.from_numpy(labels), ("p",) * n, ("member",) * n, (1,) * n, classes)
+    return FoldData(Images(images, torch.from_numpy(labels), ("p",) * n), ("member",) * n, (1,) * n, classes)
 
 
 def test_a_target_learns_the_classes_it_is_for():
@@ -64,6 +65,7 @@ def test_the_few_first_patients_of_each_group_with_all_their_scans():
         ("a", "b", "a", "c", "d", "e"),
         ("member", "member", "member", "non_member", "attacker", "non_member"),
     )
-    seen = FoldData(torch.zeros(6, 1, 1, 1, 1), torch.zeros(6, 1, 1, 1), names, groups, (2, 1, 1, 1, 1, 1), ("none",))
+    scans = Images(torch.zeros(6, 1, 1, 1, 1), torch.zeros(6, 1, 1, 1), names)
+    seen = FoldData(scans, groups, (2, 1, 1, 1, 1, 1), ("none",))
     assert seen.attacked() == [0, 1, 2, 3, 5]
     assert seen.attacked(1) == [1, 3] and seen.attacked(2) == [0, 1, 2, 3, 5]

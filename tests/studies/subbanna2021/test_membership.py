@@ -1,4 +1,4 @@
-"""Membership by the targets' own output, from cells as they return it."""
+"""Membership by the targets' own output and its blind baseline: who is asked about, and what is claimed of all folds together."""
 
 from pathlib import Path
 
@@ -6,37 +6,38 @@ import numpy as np
 import pytest
 import torch
 
+from remnant.attacks.attack import Reconstructions, Scores
+from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.kept import keep_reconstructions, keep_scores
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Prepared
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
-from remnant.measure.membership_inference import membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
-from remnant.studies.membership import restored, stored
-from remnant.studies.membership_tables import membership_tables
-from remnant.studies.subbanna2021.experiments import TARGETS, checkpoint_name
+from remnant.studies.subbanna2021.cells import blind_cell, membership_cell, part_of
+from remnant.studies.subbanna2021.claims import findings_of
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, checkpoint_name
 from remnant.studies.subbanna2021.folds import read_fold, write_fold
-from remnant.studies.subbanna2021.membership import blind_cell, first_scans, membership_cell, outputs_tested
 from remnant.studies.subbanna2021.settings import preset
 from remnant.targets.checkpoint import save_checkpoint
 
 PATIENTS = [f"p{i:02d}" for i in range(12)]
-SETTINGS = preset("smoke")
+SETTINGS = preset("smoke").changed(networks=["unet"], experiments=["default"])
 
 
-def prepared(sessions=1):
+def prepared(sessions=1, patients=PATIENTS):
     random, cases = np.random.default_rng(0), []
-    for patient in PATIENTS:
+    for patient in patients:
         cases += [Case(patient, f"v{session}", Path("i")) for session in range(sessions)]
     images = random.random((len(cases), 1, 16, 16, 16), dtype=np.float32)
     labels = random.integers(0, 3, (len(cases), 16, 16, 16)).astype(np.uint8)
     return Prepared(tuple(cases), images, labels, np.eye(4), ("background", "gyri", "deep_grey"))
 
 
-def run_with(tmp_path, folds, sessions=1):
+def run_with(tmp_path, folds, sessions=1, patients=PATIENTS):
     run = Run.start(tmp_path / "run", "s", {}, resume=False)
     for fold in folds:
-        write_fold(run, prepared(sessions), fold)
+        write_fold(run, prepared(sessions, patients), fold)
     return run
 
 
@@ -50,82 +51,109 @@ DEALS = {
 @pytest.mark.parametrize("design", DEALS)
 def test_everybody_has_the_roles_of_the_design(tmp_path, design):
     count, deal = DEALS[design]
-    settings = SETTINGS.changed(design=design, group=3)
     run = run_with(tmp_path, deal(), sessions=2)
-    found = [first_scans(read_fold(run, fold), TARGETS["standard"], settings) for fold in range(count)]
+    folds = [read_fold(run, fold) for fold in range(count)]
+    found = [fold.first_scans(None, everybody=design != "swap") for fold in folds]
     roles = np.stack([own for _, own in found])
-    data = read_fold(run, 0)
-    assert all(data.sessions[i] == 1 for scans, _ in found for i in scans)
-    assert len({tuple(scans) for scans, _ in found}) == 1
+    assert len({scans.patients for scans, _ in found}) == 1
+    assert all(len(set(scans.patients)) == len(scans) for scans, _ in found)
     assert ((roles == MEMBER).sum(0) == 1).all()
     assert ((roles == NON_MEMBER).sum(0) == (2 if design == "two_groups" else 1)).all()
     assert roles.shape[1] == (6 if design == "swap" else 12)
-    for (scans, own), fold in zip(found, range(count), strict=True):
-        groups = [read_fold(run, fold).groups[i] for i in scans]
-        assert all((role == MEMBER) == (group == "member") for role, group in zip(own, groups, strict=True))
+    for fold, (scans, own) in zip(folds, found, strict=True):
+        firsts = [fold.scans.patients[i] for i in fold.where("member", 1)]
+        assert {name for name, role in zip(scans.patients, own, strict=True) if role == MEMBER} == set(firsts)
 
 
 def test_a_target_of_few_has_few_members_and_no_scan_without_labels_counts(tmp_path):
     run = run_with(tmp_path, DEALS["three_groups"][1]())
     data = read_fold(run, 0)
     data.labels[data.where("member", 1)[0]] = 0
-    scans, roles = first_scans(data, TARGETS["overfit"], SETTINGS.changed(few=2))
+    scans, roles = data.first_scans(2, everybody=True)
     assert len(scans) == 11 and (roles == MEMBER).sum() == 1 and (roles == NON_MEMBER).sum() == 2
     assert (roles == OTHER).sum() == 8
 
 
-@pytest.mark.slow
-def test_the_cells_measure_every_signal_of_every_fold(tmp_path):
-    run = run_with(tmp_path, DEALS["three_groups"][1]())
-    torch.manual_seed(0)
-    for fold in range(3):
-        path = run.checkpoints / checkpoint_name("unet", fold, "standard")
-        save_checkpoint(path, SETTINGS.segmenter.build("unet", 3), SETTINGS.segmenter.arguments("unet", 3))
-    cells = {f"m{fold}": membership_cell(run, "unet", fold, "standard", SETTINGS) for fold in range(3)}
-    cells["blind"] = blind_cell(run, "standard", SETTINGS)
-    tested = outputs_tested(cells, Seeds(0))
-    assert list(tested) == ["unet"] and not tested["unet"].control
-    assert list(tested["unet"].tests) == ["dice", "cross_entropy", "dice_shifted", "cross_entropy_shifted"]
-    assert all((test.members, test.non_members) == (12, 12) for test in tested["unet"].tests.values())
-    # Untrained networks know nobody.
-    assert outcomes(tested) == ["not shown"]
-
-
-def outcomes(tested):
-    return [row["outcome"] for row in membership_tables(tested)["membership_verdicts"]]
-
-
-def cells_of(members, others, target="standard"):
-    """Three folds in which everybody scores `members` as a member and `others` otherwise; the blind baseline is at chance."""
-    random, own = np.random.default_rng(0), np.arange(24) % 3
+def cells_of(run, settings=SETTINGS):
+    """The cells that ask every target about everybody, and what the attacks drew: nothing that is like anybody."""
     cells = {}
-    for fold in range(3):
-        roles = np.where(own == fold, MEMBER, np.where((own - 1) % 3 == fold, NON_MEMBER, OTHER))
-        scores = np.where(roles == MEMBER, members, others) + random.normal(size=24)
-        cells[f"m{fold}"] = {
-            "network": "segnet",
-            "fold": fold,
-            "output_of": target,
-            "roles": roles.tolist(),
-            "signals": {"dice": scores.tolist()},
-        }
-    blind = membership_test(random.normal(size=24), np.repeat([1, -1], 12), random)
-    return cells | {"blind": {"blind_of": target, "blind": stored(blind)}}
+    for fold in range(settings.dealt):
+        data = read_fold(run, fold)
+        for target in dict.fromkeys(EXPERIMENTS[name].target for name in settings.experiments):
+            path = run.checkpoints / checkpoint_name("unet", fold, target)
+            save_checkpoint(path, settings.segmenter.build("unet", 3), settings.segmenter.arguments("unet", 3))
+            cells[f"m{fold}{target}"] = membership_cell(run, "unet", fold, target, settings)
+            cells[f"blind{target}"] = blind_cell(run, target, settings)
+        for experiment in settings.experiments:
+            target = EXPERIMENTS[experiment].target
+            asked = data.scans.take(data.attacked(settings.few_of(target)))
+            drawn = torch.rand(len(asked), 1, 16, 16, 16, generator=torch.Generator().manual_seed(fold))
+            claim = Reconstructions(f"latents, {experiment}", asked.patients, drawn, torch.zeros(1, 16, 16, 16))
+            keep_reconstructions(part_of(run, "unet", fold, target), experiment, [claim])
+    return cells
 
 
-def test_members_are_held_against_the_same_people_as_non_members():
-    tested = outputs_tested(cells_of(3.0, 0.0), Seeds(0))
-    look = tested["segnet"]
-    assert (look.tests["dice"].members, look.tests["dice"].non_members) == (24, 24)
-    assert look.tests["dice"].auc.mean > 0.95 and look.tests["dice"].p_bound
-    assert outcomes(tested) == ["shown"]
-    assert outcomes(outputs_tested(cells_of(0.0, 0.0), Seeds(0))) == ["not shown"]
+def answers(run, cells, of, settings=SETTINGS):
+    """Replace what targets of a kind answered by what knows members as `of`, by patient and fold."""
+    random = np.random.default_rng(0)
+    for cell in cells.values():
+        if "output_of" in cell and cell["output_of"] in of:
+            roles = np.array(cell["roles"])
+            scores = of[cell["output_of"]] * (roles == MEMBER) + random.normal(size=len(roles))
+            part = part_of(run, "unet", cell["fold"], cell["output_of"])
+            keep_scores(part, OUTPUT.name, [Scores("Dice", tuple(cell["patients"]), scores)])
 
 
-def test_the_target_that_was_trained_too_long_is_the_control():
-    look = outputs_tested(cells_of(3.0, 0.0, "overfit"), Seeds(0))["segnet-overfit"]
-    assert look.control
-    assert restored(stored(look.blind)).p == look.blind.p
+@pytest.fixture
+def asked(tmp_path):
+    torch.manual_seed(0)
+    run = run_with(tmp_path, DEALS["three_groups"][1]())
+    return run, cells_of(run)
+
+
+def of_target(found, target):
+    return {one.view: one for one in found if one.target == target}
+
+
+def test_every_signal_of_every_fold_is_one_finding_of_all_patients(asked):
+    found, controls = findings_of(*asked, SETTINGS)
+    own = of_target(found, "U-Net")
+    assert {*own} == {
+        "Dice",
+        "cross-entropy",
+        "Dice, mean over shifted scans",
+        "cross-entropy, mean over shifted scans",
+    }
+    assert {(one.n, one.counts) for one in own.values()} == {(12, "12 members, 12 non-members")}
+    # Untrained networks know nobody, and nobody knows whether that could have been seen.
+    assert {one.outcome for one in own.values()} == {"power unknown"}
+    assert [one.kind for one in controls["U-Net"]] == ["blind"] and controls["U-Net"][0].passed
+    assert {one.target for one in found} == {"U-Net", *(f"U-Net, fold {fold}" for fold in range(3))}
+
+
+PEOPLE = [f"p{i:02d}" for i in range(36)]
+
+
+@pytest.mark.slow
+def test_members_are_held_against_the_same_people_as_non_members_and_the_control_accuses_nobody(tmp_path):
+    torch.manual_seed(0)
+    settings = SETTINGS.changed(experiments=["default", "overfit"], few=12)
+    run = run_with(tmp_path, three_group_folds(PEOPLE, seeds=Seeds(0), n_folds=3), patients=PEOPLE)
+    cells = cells_of(run, settings)
+
+    def outcome(**of):
+        answers(run, cells, of)
+        found, controls = findings_of(run, cells, settings)
+        assert not any("too long" in one.target for one in found)
+        return of_target(found, "U-Net")["Dice"].outcome, [one.passed for one in controls["U-Net"]]
+
+    assert outcome(standard=9.0, overfit=9.0) == ("exposed", [True, True])
+    assert outcome(standard=0.0, overfit=9.0) == ("not shown", [True, True])
+    assert outcome(standard=0.0, overfit=0.0) == ("attack too weak", [True, False])
+    # Reconstructions like nobody: neither the target nor the control is found.
+    found, controls = findings_of(run, cells, settings)
+    assert of_target(found, "U-Net, fold 0")["latents, default"].outcome == "attack too weak"
+    assert [one.kind for one in controls["U-Net, fold 0"]] == ["planted"]
 
 
 def test_the_order_of_pseudonyms_changes_nothing(tmp_path):

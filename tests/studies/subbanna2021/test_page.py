@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from remnant.base.findings import Finding
 from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
+from remnant.report.figures import FIGURES
 from remnant.studies.subbanna2021 import page
-from remnant.studies.subbanna2021.findings import conclusion
+from remnant.studies.subbanna2021.sections import sections
 from remnant.studies.subbanna2021.settings import preset
 
 SCHEME = LabelScheme("lpba3", CLASSES["lpba3"], {})
@@ -33,9 +35,30 @@ def identification(decoder, group, count, low):
         "rank1_low": low,
         "rank1_high": 1.0,
         "rank1_count": count,
-        "holm_p": 0.001 if low > 1 / 9 else 0.5,
         "chance": 1 / 9,
     }
+
+
+def found(outcome="exposed", target="U-Net, fold 0", **other):
+    told = {
+        "attack": "default",
+        "view": "latents, ours",
+        "claim": "reconstructions",
+        "criterion": "singling out",
+        "n": 9,
+    }
+    told |= {"statistic": "rank1", "group": "a gallery of 9 patients", "value": 0.5, "low": 0.3, "null": 1 / 9}
+    return Finding(target=target, outcome=outcome, p=0.001, adjusted_p=0.001, **told | other)
+
+
+MEMBERS = {
+    "target": "U-Net",
+    "attack": "output",
+    "view": "Dice",
+    "claim": "patient_scores",
+    "statistic": "auc",
+    "null": 0.5,
+}
 
 
 def tables(
@@ -49,17 +72,7 @@ def tables(
     sessions=True,
     count=8,
     published=3,
-    verdicts=(),
-    losses=(1.0, 0.5),
 ):
-    similarity = {
-        "network": "unet",
-        "decoder": "default",
-        "metric": "ssim",
-        "own": 0.8,
-        "others": 0.7,
-        "mean_image": 0.6,
-    }
     other = {"network": "unet", "decoder": "default", "metric": "ssim", "direction": "second->first", "n": 5}
     return {
         "identification": [
@@ -67,26 +80,27 @@ def tables(
             for decoder, found in (("default", count), ("published", published))
             for group in groups
         ],
+        "findings": [{"name": "a"}],
+        "controls": [],
+        "forest": [],
         "comparison": [],
         "gallery_size": [],
         "response": [],
         "recovered": [],
-        "membership": [],
-        "membership_verdicts": list(verdicts),
-        "training": [{"cell": "attack-unet-fold0-default", "loss": loss} for loss in losses],
         "leak": [
             LEAK
             | {"decoder": leak_of, "statistic": statistic, "low": low, "high": high, "holm_p": p, "detectable": 0.04}
             for statistic, (low, high) in {"own": own, "margin": margin}.items()
             if leak
         ],
-        "similarity": [similarity | {"group": group} for group in groups],
+        "similarity": [],
         "other_session": [other | {"group": "member", "rank1_count": 4}] if sessions else [],
     }
 
 
-def words(tables, **changes):
-    return page.words(tables, CELLS, preset("smoke").changed(networks=["unet"], **changes), COHORT)
+def words(tables, judged=(), preset_name="smoke", **changes):
+    chosen = preset(preset_name).changed(networks=["unet"], **changes)
+    return page.words(tables, list(judged) or [found()], CELLS, chosen, COHORT)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +124,15 @@ def test_the_leak_in_words_follows_its_intervals(own, margin, told):
     assert ("Training left a trace" in found) == (max(own[0], margin[0]) > 0)
     shown = [pair for pair in (own, margin) if pair[0] > 0] or [pair for pair in (own, margin) if pair[1] < 0] or [own]
     for low, high in shown:
-        assert f"(95% CI {low:+.3f} to {high:+.3f}, 9 patients, 4 trainings, p = 0.020)" in found
+        assert f"(95% CI {low:+.3f} to {high:+.3f}, 9 patients, 4 trainings, p = 0.020" in found
     assert "in these very trainings; p holds for all attacks, networks and measures together" in found
-    assert ("9 patients would have shown a difference of 0.040" in found) == (told == "was shown")
+    assert ("; 0.040 would have been seen)" in found) == (told == "was shown")
 
 
-@pytest.mark.parametrize(("count", "explained"), [(8, True), (0, False)])
-def test_how_patients_are_identified_is_explained_only_where_they_are(count, explained):
-    found = " ".join(words(tables(count=count, published=0))["findings"])
-    assert "no difference between members" in found and ("encoder can be inverted" in found) == explained
+@pytest.mark.parametrize(("outcome", "explained"), [("exposed", True), ("not shown", False)])
+def test_how_patients_are_identified_is_explained_only_where_they_are(outcome, explained):
+    said = " ".join(words(tables(), [found(outcome)])["findings"])
+    assert "no difference between members" in said and ("encoder can be inverted" in said) == explained
 
 
 def test_sentences_on_the_leak_are_short():
@@ -136,7 +150,6 @@ def test_a_trace_by_another_measure_than_ssim_is_one():
         "stand out" in found
         and "Dice, margin: +0.031 (95% CI +0.020 to +0.040, 9 patients, 4 trainings, p = 0.020)" in found
     )
-    assert "SSIM alone would not have shown it" in found
 
 
 def test_a_monte_carlo_floor_is_told_as_a_bound():
@@ -196,16 +209,24 @@ def test_two_groups_speak_of_no_non_member_and_show_no_leak():
 
 
 @pytest.mark.parametrize("sessions", [True, False])
-def test_second_scans_are_spoken_of_where_there_are_any(sessions):
+def test_second_scans_have_a_chapter_where_there_are_any(sessions):
     said = words(tables(sessions=sessions))
-    assert ("second scan" in " ".join(said["findings"])) == sessions
     assert any(s.table and s.table.name == "other_session" for s in said["sections"]) == sessions
 
 
-@pytest.mark.parametrize(("count", "told"), [(8, "Guard latents like the scans"), (0, "not a clearance of the model")])
-def test_failure_of_the_attack_clears_nobody(count, told):
-    findings = words(tables(count=count, published=0))["findings"]
-    assert told in findings[0]
+@pytest.mark.parametrize(
+    ("outcome", "told"), [("exposed", "Guard latents like the scans"), ("not shown", "not a clearance of the model")]
+)
+def test_failure_of_the_attack_clears_nobody(outcome, told):
+    said = words(tables(), [found(outcome)])["findings"]
+    assert told in said[0] and "identified (rank 1) 0.50" in said[1]
+
+
+def test_of_each_target_the_strongest_of_each_claim_is_told():
+    folds = [found(target=f"U-Net, fold {fold}", value=0.9 - fold / 10) for fold in range(3)]
+    said = words(tables(), [*folds, found("not shown", **MEMBERS)])["findings"]
+    assert sum("identified (rank 1)" in one for one in said) == 1 and "0.90" in said[1]
+    assert sum("AUC 0.50" in one for one in said) == 1
 
 
 @pytest.mark.parametrize(("published", "attack"), [(3, "default"), (9, "published")])
@@ -217,21 +238,11 @@ def test_both_decoders_are_reported_and_the_verdict_rests_on_the_stronger(publis
     )
 
 
-SHOWN = {"target": "unet", "control": False, "outcome": "shown", "signal": "dice", "auc": 0.89, "sentence": "It knows."}
-
-
-@pytest.mark.parametrize(("count", "first"), [(0, "U-Net: It knows. From the latents"), (8, "From the latents")])
-def test_membership_by_the_output_stands_in_the_headline_whatever_the_decoders_find(count, first):
-    said = words(tables(count=count, published=0, verdicts=[SHOWN]))
-    assert said["headline"].startswith(first) and "It knows." in said["headline"]
-    assert "U-Net: It knows." in said["findings"]
-
-
-def test_the_chapter_on_membership_stands_where_it_was_measured():
-    made = tables()
-    assert all(section.table is None or section.table.name != "membership" for section in words(made)["sections"])
-    made["membership"] = [{"target": "unet", "signal": "dice"}]
-    assert any(section.table and section.table.name == "membership" for section in words(made)["sections"])
+@pytest.mark.parametrize(("outcome", "first"), [("not shown", False), ("exposed", True)])
+def test_membership_by_the_output_stands_in_the_headline_whatever_the_decoders_find(outcome, first):
+    told = words(tables(), [found(outcome), found(**MEMBERS)])
+    assert "AUC 0.50" in told["headline"] and told["headline"].startswith("From the latents") == first
+    assert "AUC" not in words(tables(), [found(outcome), found("not shown", **MEMBERS)])["headline"]
 
 
 def test_measures_and_views_come_with_their_settings():
@@ -242,104 +253,35 @@ def test_measures_and_views_come_with_their_settings():
     assert [figure.kind for figure in private] == ["reconstructions"]
 
 
-def concluded(made, preset_name="cpu", **changes):
-    chosen = preset(preset_name).changed(networks=["unet"], **changes)
-    return page.words(made, CELLS, chosen, COHORT)["no_conclusion"]
-
-
-def test_patients_found_beyond_chance_are_a_verdict_in_a_full_run_alone():
-    assert concluded(tables()) == []
-    assert len(concluded(tables(), "smoke")) == 1 and "'smoke'" in concluded(tables(), "smoke")[0]
-
-
-def test_nobody_found_is_no_verdict_without_patients_learning_and_a_control():
-    reasons = concluded(tables(count=0, published=0, losses=(1.0, 1.0)))
-    assert [
-        told for told in ("9 members", "loss did not fall", "no positive control") if told in " ".join(reasons)
-    ] == [
-        "9 members",
-        "loss did not fall",
-        "no positive control",
-    ]
-    assert len(reasons) == 3
-
-
-def test_the_positive_control_alone_exposes_nobody_and_opens_no_gate_for_the_silence_of_others():
-    made = tables(count=0, published=0)
-    made["identification"].append(identification("overfit", "member", 9, 0.6))
-    experiments = ["default", "published", "overfit"]
-    said = page.words(made, CELLS, preset("cpu").changed(networks=["unet"], experiments=experiments), COHORT)
-    assert "not a clearance of the model" in said["findings"][0]
-    # The control was seen, and still there are too few patients for the silence of the others.
-    assert len(said["no_conclusion"]) == 1 and "9 members" in said["no_conclusion"][0]
-
-
-@pytest.mark.parametrize("few", [0, 1, 2, 3])
-def test_the_fewest_patients_of_any_attack_decide_whether_they_are_enough(few):
-    made = tables(count=0, published=0)
-    for place, row in enumerate(made["identification"]):
-        row["n"] = 9 if place == few else 24
-    assert sum(" only 9 " in reason for reason in concluded(made)) == 1
-
-
-def both(found, losses=(1.0, 0.5)):
-    """Two networks, each with its control: the U-Net's patients are found, and so many of the SegNet's."""
-    made = tables(published=3)
-    for network, count in (("unet", 8), ("segnet", found)):
-        rows = [identification("default", group, count, count / 18) for group in ("member", "non_member")]
-        rows.append(identification("overfit", "member", 9, 0.6))
-        made["identification"] += [row | {"network": network, "n": row["n"] + 6} for row in rows]
-        made["training"] += [{"cell": f"attack-{network}-fold0-default", "loss": loss} for loss in losses]
-    made["identification"] = [row for row in made["identification"] if row["n"] > 9]
-    return made
-
-
-def left_open(made):
-    chosen = preset("cpu").changed(experiments=["default", "overfit"], contrast_networks=["unet", "segnet"])
-    told = conclusion(made, chosen)
-    assert told.no_conclusion == []
-    return told.left_open
+def test_a_verdict_is_of_a_full_run_alone():
+    assert words(tables(), preset_name="cpu")["no_conclusion"] == []
+    (reason,) = words(tables())["no_conclusion"]
+    assert "'smoke'" in reason
 
 
 def test_one_network_exposed_proves_nothing_of_the_silence_of_the_other():
-    assert left_open(both(8)) == [] and left_open(both(0)) == []
-    few = both(0)
-    for row in few["identification"]:
-        row["n"] = 9
-    assert left_open(few)[0].startswith("No conclusion about SegNet:") and "9 members" in left_open(few)[1]
-    # The control of one network is no control of the other.
-    missed = both(0)
-    missed["identification"] = [
-        row | {"rank1_low": 0.0} if (row["network"], row["decoder"]) == ("segnet", "overfit") else row
-        for row in missed["identification"]
-    ]
-    assert "positive control" in left_open(missed)[1]
-    alone = both(0)
-    alone["training"] = [row for row in alone["training"] if "segnet" not in row["cell"]]
-    assert "No training left its losses" in left_open(alone)[1]
-    # What the U-Net's own attack, control and patients lack is nothing to the SegNet.
-    still = both(0)
-    still["training"] = [row | {"loss": 1.0} if "unet" in row["cell"] else row for row in still["training"]]
-    still["identification"] = [
-        row | {"n": 9} | ({"rank1_low": 0.0} if row["decoder"] == "overfit" else {})
-        if row["network"] == "unet"
-        else row
-        for row in still["identification"]
-    ]
-    assert left_open(still) == []
+    silent = found("power unknown", target="SegNet, fold 0")
+    said = words(tables(), [found(), found("not shown", target="U-Net, fold 1"), silent], "cpu")
+    assert said["no_conclusion"] == [] and said["left_open"][0].startswith("No conclusion about SegNet:")
+    assert len(words(tables(), [silent], "cpu")["no_conclusion"]) == 1
 
 
-def test_more_patients_found_than_chance_are_no_exposure_unless_the_interval_says_so():
-    made = tables(count=2, published=0)
-    for row in made["identification"]:
-        row["rank1_low"] = 0.03
-    assert all(row["rank1"] > row["chance"] for row in made["identification"][:1])
-    said = page.words(made, CELLS, preset("cpu").changed(networks=["unet"]), COHORT)
-    assert "not a clearance of the model" in said["findings"][0] and said["no_conclusion"]
-
-
-def test_an_interval_above_chance_that_so_many_looks_can_give_is_no_exposure():
-    made = tables(count=8, published=0)
-    for row in made["identification"]:
-        row["holm_p"] = 0.03
-    assert "not a clearance of the model" in words(made)["findings"][0]
+def test_chapters_are_of_what_was_run():
+    made = tables()
+    made["recovered"] = [{"drawn": drawn, "p": 0.5} for drawn in ("searched", "random", "beyond_random")]
+    made |= {name: [{}] for name in ("response", "gallery_size", "leak")}
+    changes = {"experiments": ["default", "stripped"], "skull": True, "deformation": True, "metrics": ["ssim", "ncc"]}
+    chosen = preset("smoke").changed(networks=["unet", "segnet"], **changes)
+    many, few = sections(made, chosen, "default"), sections(tables(leak=False, sessions=False), preset("cpu"), "linear")
+    assert len(many) == 13 and len(few) == 7
+    named = {figure.name: figure for section in many for figure in section.figures}
+    assert {"metrics-unet", "metrics-segnet", "deformation-unet", "gallery-segnet", "response"} <= {*named}
+    assert named["metrics-segnet"].where == {"group": "member", "network": "segnet"}
+    assert named["deformation-unet"].private and named["gallery-unet"].where["group"] == "non_member"
+    assert not any(
+        value.startswith("$") for one in named.values() for value in one.where.values() if isinstance(value, str)
+    )
+    said = {section.title: " ".join(section.text) for section in many}
+    assert "brains of the same scans alone" in said["What do face and skull give away?"]
+    assert "brain alone" in said["What changes when the target or the attacker does?"]
+    assert all(figure.kind in FIGURES for figure in named.values())

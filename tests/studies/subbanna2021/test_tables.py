@@ -4,7 +4,7 @@ from statsmodels.stats.power import TTestPower
 from tests.studies.subbanna2021.example import attack, cells
 
 from remnant.base.seeds import Seeds
-from remnant.studies.subbanna2021.contrasts import GROUPS, comparison, leak, looked_at_together
+from remnant.studies.subbanna2021.contrasts import GROUPS, compared, leak, looked_at_together
 from remnant.studies.subbanna2021.search import FoldsSearch
 from remnant.studies.subbanna2021.tables import make_tables
 
@@ -12,7 +12,7 @@ COLUMNS = {
     "similarity": "network decoder metric group n own own_sd own_low own_high others others_sd mean_image "
     "mean_image_low mean_image_high published published_others",
     "identification": "network metric decoder group n gallery rank1 rank1_low rank1_high rank1_count mean_rank auc "
-    "auc_low auc_high chance p holm_p published_rank1 published_mean_rank chance_mean_rank",
+    "auc_low auc_high chance published_rank1 published_mean_rank chance_mean_rank",
     "other_session": "network metric decoder group direction n gallery rank1 rank1_low rank1_high rank1_count chance",
     "dice": "network decoder group image class n dice sd low high published",
     "leak": "network decoder metric statistic n trainings difference low high p p_bound holm_p holm_p_bound detectable",
@@ -98,7 +98,15 @@ def test_the_leak_is_paired_by_patient(tables):
 
 def test_looks_count_together_over_all_networks_attacks_and_measures():
     rows = [
-        {"network": network, "decoder": decoder, "n": 24, "p": p, "p_bound": p == 0.01, "detectable": 0.1}
+        {
+            "network": network,
+            "decoder": decoder,
+            "n": 24,
+            "trainings": 1,
+            "p": p,
+            "p_bound": p == 0.01,
+            "detectable": 0.1,
+        }
         for network, decoder, p in (
             ("unet", "default", 0.01),
             ("segnet", "default", 0.04),
@@ -221,21 +229,28 @@ def test_an_experiment_is_compared_with_the_first_patient_by_patient():
         ]
         both[f"attack-unet-fold{fold}-surrogate"] = attack(groups, rows, experiment="surrogate")
     tables = make_tables(both, ["unet"], ["default", "surrogate"], Seeds(0))
-    found = row(tables["comparison"], decoder="surrogate", against="default", metric="ssim", group="member")
+    found = row(tables["comparison"], decoder="surrogate", baseline="default", metric="ssim", group="member")
     assert found["n"] == 2 and found["difference"] == pytest.approx(-0.2)
-    assert found["margin_against"] == pytest.approx(0.4) and found["margin"] == pytest.approx(0.2)
+    assert found["against"] == pytest.approx(0.4) and found["value"] == pytest.approx(0.2)
+    assert found["shown"] == "too few patients"
     assert {r["decoder"] for r in tables["comparison"]} == {"surrogate"}
     # The exposed are those of the first experiment.
     assert {r["decoder"] for r in tables["exposed"]} == {"default"}
 
 
 def test_an_experiment_on_few_patients_is_compared_with_the_same_few():
-    def score(decoder, pseudonym, margin):
-        who = {"network": "unet", "decoder": decoder, "metric": "ssim", "group": "member", "pseudonym": pseudonym}
-        return {**who, "own": 0.5 + margin, "best_other": 0.5}
+    def searched(margins):
+        scores = np.array([[0.5 + margin, 0.5] for margin in margins.values()])
+        own = np.zeros(len(scores), int)
+        return FoldsSearch(scores, own, mean_image=scores, pseudonyms=list(margins), folds=[0] * len(scores))
 
-    scores = [score("default", f"P{i}", 0.01 * i) for i in range(6)]
-    scores += [score("overfit", f"P{i}", 0.01 * i + 0.1) for i in (1, 3, 4)]
-    (found,) = comparison(scores, "unet", ["default", "overfit"], Seeds(0))
-    assert found["n"] == 3 and found["difference"] == pytest.approx(0.1)
-    assert found["margin_against"] == pytest.approx(0.08 / 3)
+    searches = {
+        ("default", "member"): searched({f"P{i}": 0.01 * i for i in range(6)}),
+        ("overfit", "member"): searched({f"P{i}": 0.01 * i + 0.1 for i in (1, 3, 4)}),
+        # Nobody of this group was drawn by the first.
+        ("overfit", "non_member"): searched({"P1": 0.1}),
+    }
+    ((key, found),) = compared(searches, {"network": "unet", "metric": "ssim"}, "default", Seeds(0))
+    assert (key["decoder"], key["baseline"], key["group"]) == ("overfit", "default", "member")
+    assert found.n == 3 and found.difference == pytest.approx(0.1)
+    assert found.against == pytest.approx(0.08 / 3)

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from remnant.audit.kept import kept_reconstructions
 from remnant.base.run import Run
 from remnant.measure.deformation import deformation_matrix, displacement_field
-from remnant.report.private import Bending, Pair, read_reconstructions, write_bendings
+from remnant.report.private import Bending, write_bendings
+from remnant.studies.subbanna2021.cells import part_of
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS, attack_cell_name
 from remnant.studies.subbanna2021.folds import read_fold
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -18,75 +20,42 @@ WORDS = (
 
 
 def bending_cell(run: Run, network: str, fold: int, experiment: str, settings: StudySettings) -> dict[str, Any]:
-    """Bend the reconstructions that the attack's cell kept, and the attacker's mean image, to everybody's first scan.
+    """Bend the reconstructions that the attack claimed, and the attacker's mean image, to everybody's first scan.
 
     First scans alone, since a pair takes half a second.
     """
-    data = read_fold(run, fold).seen_by(TARGETS[EXPERIMENTS[experiment].target])
+    target = EXPERIMENTS[experiment].target
+    data = read_fold(run, fold).seen_by(TARGETS[target])
+    (claim,) = kept_reconstructions(part_of(run, network, fold, target), experiment)
     gallery = [i for i, session in enumerate(data.sessions) if session == 1]
-    wanted = {
-        (network, experiment, data.pseudonyms[i], data.groups[i], "1") for i in gallery if data.groups[i] != "attacker"
-    }
-    pairs = read_reconstructions(run.path, wanted)
-    drawn = np.stack([pair.reconstruction for pair in pairs])
-    images = data.images[gallery][:, 0].numpy()
-    mean_image = data.images[data.where("attacker")].mean(0).numpy()
+    names = [data.scans.patients[i] for i in gallery]
+    attacked = data.attacked(settings.few_of(target))
+    firsts = [place for place, i in enumerate(attacked) if data.sessions[i] == 1]
+    groups, pseudonyms = ([own[attacked[place]] for place in firsts] for own in (data.groups, data.scans.patients))
+    drawn, images = claim.images[firsts][:, 0].numpy(), data.images[gallery][:, 0].numpy()
     spacing = settings.preparation.spacing_mm
-    found = deformation_matrix(np.concatenate([drawn, mean_image]), images, spacing_mm=spacing)
-    shown = [i for i, pair in enumerate(pairs) if pair.group == "member"]
-    names = [data.pseudonyms[i] for i in gallery]
-    _keep(
-        run,
-        attack_cell_name(network, fold, experiment),
-        [pairs[i] for i in shown],
-        found[shown],
-        names,
-        images,
-        spacing,
-    )
+    found = deformation_matrix(np.concatenate([drawn, claim.mean.numpy()]), images, spacing_mm=spacing)
+    members = [place for place, group in enumerate(groups) if group == "member"]
+    own = {place: names.index(pseudonyms[place]) for place in members}
+    # Those who are bent least, middling and most: to their own and to the nearest other scan.
+    ordered = sorted(members, key=lambda place: -found[place, own[place]])
+    bendings = []
+    for place in dict.fromkeys(ordered[i] for i in (0, len(ordered) // 2, -1)):
+        others = found[place].copy()
+        others[own[place]] = -np.inf
+        other = int(others.argmax())
+        fields = [displacement_field(drawn[place], images[j], spacing) for j in (own[place], other)]
+        heads = (images > 0).any(0)
+        bendings.append(Bending(network, experiment, pseudonyms[place], names[other], drawn[place], *fields, heads))
+    write_bendings(run.path, attack_cell_name(network, fold, experiment), bendings)
     return {
         "network": network,
         "bent": experiment,
-        "pseudonyms": [pair.pseudonym for pair in pairs],
-        "groups": [pair.group for pair in pairs],
-        "sessions": [1] * len(pairs),
-        "gallery": [[data.pseudonyms[i], 1] for i in gallery],
+        "pseudonyms": pseudonyms,
+        "groups": groups,
+        "sessions": [1] * len(firsts),
+        "gallery": [[name, 1] for name in names],
         "similarity": {"deformation": found[:-1].tolist()},
         "mean_image": {"deformation": found[-1].tolist()},
         "measures": {"deformation": WORDS},
     }
-
-
-def _keep(
-    run: Run,
-    cell: str,
-    pairs: list[Pair],
-    similar: np.ndarray,
-    names: list[str],
-    images: np.ndarray,
-    spacing: float,
-) -> None:
-    """The displacements of the patients who are bent least, middling and most: to their own and to the nearest other scan.
-
-    `similar` (n, m) is the matrix of `pairs` against the `images` (m, x, y, z) of patients `names`.
-    """
-    own = [names.index(pair.pseudonym) for pair in pairs]
-    ordered = np.argsort([-similar[i, j] for i, j in enumerate(own)], kind="stable")
-    bendings = []
-    for i in dict.fromkeys(ordered[[0, len(ordered) // 2, -1]].tolist()):
-        others = similar[i].copy()
-        others[own[i]] = -np.inf
-        other, drawn = int(others.argmax()), pairs[i].reconstruction
-        fields = [displacement_field(drawn, images[j], spacing) for j in (own[i], other)]
-        bendings.append(
-            Bending(
-                pairs[i].network,
-                pairs[i].decoder,
-                pairs[i].pseudonym,
-                names[other],
-                drawn,
-                *fields,
-                (images > 0).any(0),
-            )
-        )
-    write_bendings(run.path, cell, bendings)

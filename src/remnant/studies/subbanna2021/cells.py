@@ -1,28 +1,45 @@
-"""The study's independent pieces: a segmenter for each fold and network, an attack for each of its decoders."""
+"""The study's independent pieces: a segmenter for each fold and network, an attack for each of its decoders, its own answers."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from remnant.attacks.alignment import align
-from remnant.attacks.decoder import DECODERS, load_decoder, reconstruct
+from remnant.attacks.attack import Reconstructions, Work
+from remnant.attacks.decoder import claimed, decoder_attack, kept_decoder
+from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.cells import blind_of, work_of
+from remnant.audit.identified import null_controls
+from remnant.audit.kept import keep_reconstructions, keep_scores
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images, stacked
 from remnant.engine.loop import epoch_log
 from remnant.nets.segmenter import Segmenter
-from remnant.report.private import write_reconstructions
+from remnant.report.words import label
 from remnant.studies.subbanna2021.experiments import (
     EXPERIMENTS,
     TARGETS,
     attack_cell_name,
     checkpoint_name,
     target_cell_name,
+    trained_name,
 )
-from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.folds import FoldData, read_fold
 from remnant.studies.subbanna2021.scores import overlaps, similarities
 from remnant.studies.subbanna2021.settings import StudySettings
-from remnant.targets.access import Latents, latents_of
+from remnant.targets.access import latents_of
+from remnant.targets.audited import Audited
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
+from remnant.targets.head import Head
+from remnant.targets.seen import SeenLatents, seen_outputs
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
+
+# In RUN/private: the attacker's own networks, claims and decoders, a folder a trained target.
+SUBJECTS = "subjects"
 
 
 def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: StudySettings) -> dict[str, Any]:
@@ -31,62 +48,108 @@ def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: Stu
     kind = TARGETS[target]
     chosen: SegmenterSettings = getattr(settings, kind.settings)
     data = read_fold(run, fold).seen_by(kind)
-    own = data.where(kind.group, 1)[: settings.few if kind.few else None]
+    own = data.where(kind.group, 1)[: settings.few_of(target)]
     seeds = Seeds(settings.seed).child(name)
     images, labels, classes = data.images[own], data.labels[own], len(data.classes)
     model = train_segmenter(network, images, labels, classes, chosen, seeds, epoch_log(run, name))
     # A segmenter trained on the attacker's patients is the attacker's, not the owner's to publish.
-    folder = run.checkpoints if kind.group == "member" else run.private / "decoders"
+    folder = run.checkpoints if kind.group == "member" else run.private / SUBJECTS
     path = folder / checkpoint_name(network, fold, target)
     save_checkpoint(path, model, chosen.arguments(network, classes))
     return {"checkpoint": path.name, "sha256": sha256(path)} if kind.group == "member" else {}
 
 
 def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: StudySettings) -> dict[str, Any]:
-    """Train an inversion decoder on the attacker's scans, redraw the others', and hold them against the gallery."""
-    name, chosen = attack_cell_name(network, fold, experiment), EXPERIMENTS[experiment]
+    """Run an inversion attack on the latents of one target, keep what it claims, and hold that against the gallery."""
+    chosen = EXPERIMENTS[experiment]
     data = read_fold(run, fold).seen_by(TARGETS[chosen.target])
     target = load_target(run, network, fold, chosen.target)
-    attacked = data.attacked(settings.few if TARGETS[chosen.target].few else None)
-    own = data.images[data.where("attacker")]
-    access = latents_of(target, data.images[attacked])
-    if chosen.encoder:
-        ours = latents_of(load_target(run, network, fold, chosen.encoder), own)
-        taken = align(access.latents, ours.latents, chosen.alignment)
-        access = Latents(ours.encoder, taken(access.latents))
-    decoders = run.private / "decoders"
-    if chosen.trained_by:
-        model = load_decoder(decoders / f"{attack_cell_name(network, fold, chosen.trained_by)}.safetensors")
-    else:
-        decoder, recipe = DECODERS[chosen.decoder], getattr(settings, chosen.decoder)
-        model = decoder.train(access, own, recipe, Seeds(settings.seed).child(name), epoch_log(run, name))
-        save_checkpoint(decoders / f"{name}.safetensors", model, decoder.arguments(recipe, model))
-    drawn = reconstruct(model, access.latents)
+    attacked = data.attacked(settings.few_of(chosen.target))
+    asked = data.scans.take(attacked)
+    claim = _claim(run, network, fold, experiment, data, asked, settings)
+    part = part_of(run, network, fold, chosen.target)
+    keep_reconstructions(part, experiment, [claim])
+    draw = Seeds(settings.seed).child("audit", "exchanged").numpy()
     skull = settings.skull and not TARGETS[chosen.target].stripped
-    who = {key: [getattr(data, key)[i] for i in attacked] for key in ("pseudonyms", "groups", "sessions")}
-    write_reconstructions(
-        run.path,
-        name,
-        network=network,
-        decoder=experiment,
-        pseudonyms=who["pseudonyms"],
-        groups=who["groups"],
-        sessions=[str(session) for session in who["sessions"]],
-        originals=data.images[attacked][:, 0].numpy(),
-        reconstructions=drawn[:, 0].numpy(),
-    )
     return {
-        **who,
+        "pseudonyms": asked.patients,
+        **{key: [getattr(data, key)[i] for i in attacked] for key in ("groups", "sessions")},
         "network": network,
+        "fold": fold,
         "experiment": experiment,
-        "gallery": [[data.pseudonyms[i], data.sessions[i]] for i in range(len(data.images))],
-        **similarities(data, drawn, target, settings.metrics, skull=skull),
-        "dice": overlaps(data, attacked, drawn, target),
+        "gallery": list(zip(data.scans.patients, data.sessions, strict=True)),
+        **similarities(data, claim.images, target, settings.metrics, skull=skull),
+        "dice": overlaps(data, attacked, claim.images, target),
         "classes": data.classes,
+        "controls": [one.model_dump(mode="json") for one in null_controls(experiment, claim, asked, draw)],
     }
+
+
+def _claim(
+    run: Run, network: str, fold: int, experiment: str, data: FoldData, asked: Images, settings: StudySettings
+) -> Reconstructions:
+    """What the attack of an experiment draws of the scans that are `asked` about, by the latents that it is handed."""
+    name, chosen = attack_cell_name(network, fold, experiment), EXPERIMENTS[experiment]
+    own = data.scans.take(data.where("attacker"))
+    access = seen(load_target(run, network, fold, chosen.target), asked)
+    if chosen.encoder:
+        ours = seen(load_target(run, network, fold, chosen.encoder), own)
+        taken = align(access.latents, ours.latents, chosen.alignment)
+        access = replace(ours, latents=taken(access.latents), patients=access.patients)
+    # Several experiments with one decoder are several claims.
+    folder, view = decoder_folder(run, network, fold, experiment), f"latents, {label(experiment)}"
+    if chosen.trained_by:
+        return replace(claimed(kept_decoder(folder), access, own, chosen.decoder), view=view)
+    work = Work(Seeds(settings.seed).child(name), folder, hear=epoch_log(run, name))
+    (claim,) = decoder_attack(chosen.decoder).run(access, own, getattr(settings, chosen.decoder), work)
+    return replace(claim, view=view)
+
+
+def membership_cell(run: Run, network: str, fold: int, target: str, settings: StudySettings) -> dict[str, Any]:
+    """The audit's attack by the model's own output, of everybody who has a role in some fold: the pooled test deals them anew."""
+    data = read_fold(run, fold).seen_by(TARGETS[target])
+    scans, roles = data.first_scans(settings.few_of(target), everybody=settings.design != "swap")
+    head = Head("segmentation", "softmax", len(data.classes), probabilities=False)
+    audited = Audited(load_target(run, network, fold, target), head, batch=2)
+    part = part_of(run, network, fold, target)
+    claims = OUTPUT.run(seen_outputs(audited, scans), None, OUTPUT.settings(), work_of(part, OUTPUT, settings.seed))
+    keep_scores(part, OUTPUT.name, claims)
+    return {
+        "network": network,
+        "fold": fold,
+        "output_of": target,
+        "patients": scans.patients,
+        "roles": roles.tolist(),
+    }
+
+
+def blind_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
+    """The blind baseline for the patients of one kind of target, in all folds together."""
+    few, roles = settings.few_of(target), []
+    for fold in range(settings.dealt):
+        scans, own = read_fold(run, fold).seen_by(TARGETS[target]).first_scans(few, everybody=settings.design != "swap")
+        roles.append(own)
+    return {"blind_of": target, "controls": [blind_of(scans, np.stack(roles), settings.seed).model_dump(mode="json")]}
+
+
+def seen(target: Segmenter, images: Images) -> SeenLatents:
+    """The access of Subbanna 2021: images go through the encoder, and only latents leave."""
+    found = latents_of(target, stacked(images.images))
+    return SeenLatents(found.latents, images.patients, tuple(images.images[0].shape), found.encoder, "encoder")
 
 
 def load_target(run: Run, network: str, fold: int, target: str) -> Segmenter:
     """The segmenter that `segmenter_cell` trained."""
-    folder = run.checkpoints if TARGETS[target].group == "member" else run.private / "decoders"
+    folder = run.checkpoints if TARGETS[target].group == "member" else run.private / SUBJECTS
     return load_checkpoint(folder / checkpoint_name(network, fold, target))
+
+
+def part_of(run: Run, network: str, fold: int, target: str) -> Run:
+    """The run for one trained target: what is claimed of it lies in a folder of its own."""
+    return run.part(f"{SUBJECTS}/{trained_name(network, fold, target)}")
+
+
+def decoder_folder(run: Run, network: str, fold: int, experiment: str) -> Path:
+    """Where the decoder of an experiment lies, which it may share with the one that trained it."""
+    chosen = EXPERIMENTS[experiment]
+    return part_of(run, network, fold, chosen.target).private / "work" / (chosen.trained_by or experiment)

@@ -1,22 +1,21 @@
 """Rows of what is held against something else, patient by patient: members as non-members, one experiment another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from remnant.audit.compare import difference_columns, with_holm
+from remnant.audit.compare import Comparison, difference_columns, of_patients, with_holm
 from remnant.base.errors import RemnantError
-from remnant.base.results import Row, Value, number
+from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
-from remnant.measure.crossover import RoleEffect, role_effect
-from remnant.measure.intervals import EXACT_PATIENTS, RESAMPLES, detectable_noncentrality, paired_difference
+from remnant.measure.crossover import role_effect
+from remnant.measure.intervals import detectable_noncentrality
 from remnant.studies.subbanna2021.search import FoldsSearch
 
 GROUPS = ("member", "non_member")
 STATISTICS = ("own", "margin")
 LEVEL = 0.05
-FLOOR = 1 / (RESAMPLES + 1)  # a Monte Carlo p-value where no flip of signs was as extreme
 
 
 def leak(key: Row, firsts: dict[str, FoldsSearch], statistic: str, seeds: Seeds) -> Row:
@@ -38,21 +37,9 @@ def leak(key: Row, firsts: dict[str, FoldsSearch], statistic: str, seeds: Seeds)
         raise RemnantError(
             f"{counted(len(unpaired), 'patient was', 'patients were')} not both member and non-member; use folds that rotate."
         )
-    differences, member_folds, other_folds = (
-        np.array(values)
-        for values in (
-            [member[who][0] - other[who][0] for who in member],
-            [member[who][1] for who in member],
-            [other[who][1] for who in member],
-        )
-    )
-    found = role_effect(differences, member_folds, other_folds, seeds.numpy())
-    return {**key, "statistic": statistic, **effect_columns(found)}
-
-
-def effect_columns(found: RoleEffect) -> Row:
-    """Of how many patients and trainings, and the difference."""
-    return {"n": found.n, "trainings": found.trainings, **difference_columns(found)}
+    pairs = np.array([(*member[who], *other[who]) for who in member])
+    found = role_effect(pairs[:, 0] - pairs[:, 2], pairs[:, 1], pairs[:, 3], seeds.numpy())
+    return {**key, "statistic": statistic, "n": found.n, "trainings": found.trainings, **difference_columns(found)}
 
 
 def looked_at_together(rows: list[Row]) -> list[Row]:
@@ -66,8 +53,8 @@ def looked_at_together(rows: list[Row]) -> list[Row]:
 
 def _among(row: Row, together: int) -> Value:
     """The row's detectable difference at its own 5%, as large as it must be among `together` tests (Bonferroni's level)."""
-    # Least squares spends a degree of freedom on each training, or on the mean alone.
-    freedom = int(row["n"]) - int(row.get("trainings", 1))
+    # Least squares spends a degree of freedom on each training.
+    freedom = int(row["n"]) - int(row["trainings"])
     if row["detectable"] is None or freedom < 1:
         return row["detectable"]
     return row["detectable"] * (
@@ -76,39 +63,21 @@ def _among(row: Row, together: int) -> Value:
 
 
 def _statistic(found: FoldsSearch, statistic: str) -> list[float]:
-    scores = found.own_scores if statistic == "own" else found.own_scores - np.nanmax(found.others, axis=1)
-    return scores.tolist()
+    return (found.own_scores if statistic == "own" else found.margins).tolist()
 
 
-def comparison(scores: list[Row], network: str, experiments: Sequence[str], seeds: Seeds) -> Iterator[Row]:
-    """Every other experiment minus the first, by the margin of the own original over the best other, paired by patient."""
-    margins: dict[tuple[Value, ...], dict[str, float]] = {}
-    for row in scores:
-        if row["network"] == network:
-            key = (row["decoder"], row["metric"], row["group"])
-            held = margins.setdefault(key, {})
-            held[row["pseudonym"]] = row["own"] - row["best_other"]
-    for (experiment, metric, group), held in margins.items():
-        first = margins.get((experiments[0], metric, group))
-        if experiment == experiments[0] or not first:
-            continue
-        # An experiment on few patients is held against the same few.
-        same = [who for who in first if who in held]
-        here, there = ({who: values[who] for who in same} for values in (held, first))
-        found = paired_difference(here, there, seeds.child(str(experiment), str(metric), str(group)).numpy())
-        yield {
-            "network": network,
-            "decoder": experiment,
-            "against": experiments[0],
-            "metric": metric,
-            "group": group,
-            "margin": float(np.mean(list(here.values()))),
-            "margin_against": float(np.mean(list(there.values()))),
-            "n": found.n,
-            "difference": found.difference,
-            "low": number(found.low),
-            "high": number(found.high),
-            "p": number(found.p),
-            "p_bound": found.n > EXACT_PATIENTS and found.p <= FLOOR,
-            "detectable": number(found.detectable),
-        }
+def compared(
+    searches: Mapping[tuple[str, str], FoldsSearch], key: Row, first: str, seeds: Seeds
+) -> Sequence[tuple[Row, Comparison]]:
+    """Each of the `searches`, by experiment and group, against the experiment `first` by the margin, over the same patients."""
+    margins = {
+        where: dict(zip(found.pseudonyms, found.margins.tolist(), strict=True)) for where, found in searches.items()
+    }
+    return [
+        (
+            {**key, "decoder": experiment, "baseline": first, "group": group},
+            of_patients(own, margins[first, group], seeds.child(experiment, str(key["metric"]), group)),
+        )
+        for (experiment, group), own in margins.items()
+        if experiment != first and (first, group) in margins
+    ]

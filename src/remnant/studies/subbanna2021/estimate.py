@@ -1,19 +1,20 @@
 """What the study will take, said before it starts: each network trained on two of its scans, once, and multiplied."""
 
-from collections.abc import Callable
+import tempfile
+from pathlib import Path
 
-from remnant.attacks.decoder import DECODERS, SAMPLED
+from remnant.attacks.attack import Work
+from remnant.attacks.decoder import SAMPLED, decoder_attack
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
 from remnant.engine.cells import Cell, unfinished
 from remnant.engine.cost import timed
-from remnant.studies.subbanna2021.cells import attack_cell, segmenter_cell
+from remnant.studies.subbanna2021.cells import attack_cell, seen, segmenter_cell
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
 from remnant.studies.subbanna2021.folds import FoldData, read_fold
 from remnant.studies.subbanna2021.settings import StudySettings
-from remnant.targets.access import latents_of
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
 # Per scan and attack, in float16: the original and the reconstruction.
@@ -39,35 +40,31 @@ def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int)
 
 def _seconds(settings: StudySettings, data: FoldData, waiting: list[Cell], network: str) -> float:
     """Of one network's cells, trainings alone: measuring takes little beside them."""
-    own = [cell for cell in waiting if cell.arguments.get("network") == network]
-    images, labels = data.images[:SAMPLED], data.labels[:SAMPLED]
+    here = [cell for cell in waiting if cell.arguments.get("network") == network]
+    scans = data.scans.take(range(SAMPLED))
     recipe = settings.segmenter.changed(fit=settings.segmenter.fit.changed(epochs=1))
-    model = None
+    models = []
 
     def segmenter() -> None:
-        nonlocal model
-        model = train_segmenter(network, images, labels, len(data.classes), recipe, Seeds(0), _unheard)
+        images, labels = data.images[:SAMPLED], data.labels[:SAMPLED]
+        models.append(train_segmenter(network, images, labels, len(data.classes), recipe, Seeds(0), _unheard))
 
-    step = timed(segmenter) / len(images)
+    step = timed(segmenter) / SAMPLED
     seconds = 0.0
-    for cell in own:
+    for cell in here:
         if cell.work is segmenter_cell:
             kind = TARGETS[cell.arguments["target"]]
             chosen: SegmenterSettings = getattr(settings, kind.settings)
-            scans = len(data.where(kind.group, 1)[: settings.few if kind.few else None])
-            seconds += step * scans * chosen.fit.epochs
-    access, attackers = latents_of(model, images), len(data.where("attacker"))
-    names = [cell.arguments["experiment"] for cell in own if cell.work is attack_cell]
+            own = data.where(kind.group, 1)[: settings.few_of(cell.arguments["target"])]
+            seconds += step * len(own) * chosen.fit.epochs
+    names = [cell.arguments["experiment"] for cell in here if cell.work is attack_cell]
     decoders = [EXPERIMENTS[name].decoder for name in names if not EXPERIMENTS[name].trained_by]
-    for name in dict.fromkeys(decoders):
-        decoder, chosen = DECODERS[name], getattr(settings, name)
-        sample = timed(_training(decoder.train, access, images, decoder.sample(chosen)))
-        seconds += decoders.count(name) * decoder.samples(chosen, attackers) * sample
+    access, own = seen(models[-1], scans), data.scans.take(data.where("attacker"))
+    with tempfile.TemporaryDirectory() as folder:
+        work = Work(Seeds(0), Path(folder), hear=_unheard)
+        for name in dict.fromkeys(decoders):
+            seconds += decoders.count(name) * decoder_attack(name).cost(access, own, getattr(settings, name), work)
     return seconds
-
-
-def _training(train: Callable[..., object], *what: object) -> Callable[[], object]:
-    return lambda: train(*what, Seeds(0), _unheard)
 
 
 def _unheard(epoch: int, loss: float, validation: float | None) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from remnant.attacks.alignment import Alignment
 from remnant.attacks.decoder import DECODERS
+from remnant.report.words import label
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ EXPERIMENTS = {
 
 # Those whose numbers the paper's tables hold, and on which all of its measures are taken.
 PAPER = ("default", "published")
+# The experiment, and its target, that was made to leak: what it shows accuses no other target.
+CONTROL = "overfit"
 
 
 def target_name(network: str, target: str) -> str:
@@ -79,27 +82,36 @@ def target_name(network: str, target: str) -> str:
     return network if target == "standard" else f"{network}-{target}"
 
 
+def subject_name(network: str, fold: int, target: str) -> str:
+    """What one trained target is called in findings."""
+    return f"{label(target_name(network, target))}, fold {fold}"
+
+
+def target_of(subject: str) -> str:
+    """The kind of target, in words, that a finding is on."""
+    return subject.partition(", fold ")[0]
+
+
+def trained_name(network: str, fold: int, target: str) -> str:
+    """What one trained target is called in files and cells."""
+    return f"{network}-fold{fold}" + ("" if target == "standard" else f"-{target}")
+
+
 def target_cell_name(network: str, fold: int, target: str) -> str:
-    """The cell that trains this target, and the stem of its checkpoint."""
-    return f"segmenter-{network}-fold{fold}" + ("" if target == "standard" else f"-{target}")
+    """The cell that trains this target."""
+    return f"segmenter-{trained_name(network, fold, target)}"
 
 
 def checkpoint_name(network: str, fold: int, target: str) -> str:
-    return f"{target_cell_name(network, fold, target).removeprefix('segmenter-')}.safetensors"
-
-
-def target_of_cell(cell: str) -> str:
-    """What the target is called that a cell trains or attacks; of what the attacker trains, the target that it is for."""
-    kind, network, _, *rest = cell.split("-")
-    target = "-".join(rest) or "standard"
-    if kind == "attack":
-        target = EXPERIMENTS[target].target
-    return target_name(network, "standard" if target == "surrogate" else target)
+    """The file of its weights."""
+    return f"{trained_name(network, fold, target)}.safetensors"
 
 
 def membership_cell_name(network: str, fold: int, target: str) -> str:
-    return target_cell_name(network, fold, target).replace("segmenter", "membership", 1)
+    """The cell that asks it about everybody."""
+    return f"membership-{trained_name(network, fold, target)}"
 
 
 def attack_cell_name(network: str, fold: int, experiment: str) -> str:
+    """The cell of one experiment on one fold's target."""
     return f"attack-{network}-fold{fold}-{experiment}"

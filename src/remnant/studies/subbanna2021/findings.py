@@ -1,34 +1,25 @@
-"""The headline and the findings in plain words, from the tables alone."""
+"""The headline and the findings in plain words: what was judged, and what the paper's own tables add."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from remnant.attacks.decoder import DECODERS
+from remnant.base.findings import Finding
 from remnant.base.results import Highlight, Row, matching
-from remnant.report.words import label
-from remnant.studies.gates import (
-    Conclusion,
-    Gate,
-    concluded,
-    enough_patients,
-    full_preset,
-    loss_fell,
-    positive_control,
-)
-from remnant.studies.membership import membership_findings, membership_shown
-from remnant.studies.subbanna2021.experiments import EXPERIMENTS, target_name, target_of_cell
-from remnant.studies.subbanna2021.leak_findings import NAMES, leak_findings
+from remnant.base.texts import counted
+from remnant.report.words import label, p_in_words
+from remnant.studies.judged import exposed_of, sentence_of, strongest_of_each
+from remnant.studies.subbanna2021.contrasts import LEVEL
+from remnant.studies.subbanna2021.experiments import CONTROL, target_of
 from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
-from remnant.studies.subbanna2021.tables import MEAN_IMAGE
 
 Tables = dict[str, list[Row]]
-CONTROL = "overfit"
-LEVEL = 0.025  # one-sided, of the patients found first, after Holm over all rows
+NAMES = {"unet": "3D U-Net", "segnet": "SegNet"}
 
 
 def strongest(tables: Tables, settings: StudySettings) -> str:
-    """The decoder that finds the most patients by SSIM: a verdict rests on the attack that succeeds."""
+    """The decoder that finds the most patients by SSIM."""
 
     def found(decoder: str) -> int:
         return sum(
@@ -39,78 +30,23 @@ def strongest(tables: Tables, settings: StudySettings) -> str:
     return max(plain or settings.experiments, key=found)
 
 
-def exposed(tables: Tables) -> list[Row]:
-    """The rows of `identification` in which an attack identifies more patients than chance, the positive control's left out: what
-    was made to leak accuses no other target, and opens no gate for its silence."""
-    return [row for row in _identified(tables) if row["decoder"] != CONTROL]
-
-
-def _identified(tables: Tables) -> list[Row]:
-    """The rows with more than chance: the exact interval of the share lies above it, and so does the exact test that holds for
-    all rows together."""
-    rows = [row for row in tables["identification"] if row["decoder"] != MEAN_IMAGE]
-    return [row for row in rows if row["rank1_low"] > row["chance"] and row["holm_p"] <= LEVEL]
-
-
-def conclusion(tables: Tables, settings: StudySettings) -> Conclusion:
-    """Why the study supports no verdict, or none on targets beside those that it exposed."""
-    verdicts = tables["membership_verdicts"]
-    attacked = [_target(row) for row in tables["identification"] if row["decoder"] not in (MEAN_IMAGE, CONTROL)]
-    asked = [str(row["target"]) for row in matching(verdicts, {"control": False})]
-    shown = {*map(_target, exposed(tables)), *(str(row["target"]) for row in membership_shown(verdicts))}
-    return concluded(lambda silent: _gates(tables, settings, silent), [*dict.fromkeys(attacked + asked)], shown)
-
-
-def _target(row: Row) -> str:
-    """What the target of a row of `identification` is called."""
-    return target_name(str(row["network"]), EXPERIMENTS[str(row["decoder"])].target)
-
-
-def _gates(tables: Tables, settings: StudySettings, targets: Sequence[str]) -> list[Gate | None]:
-    """Those of these targets. A target that was trained too long on few patients is the positive control: from its latents some
-    attack must identify them. A network without a control of its own rests on the other networks'."""
-    networks = {target.partition("-")[0] for target in targets}
-    controls = [network for network in settings.networks if CONTROL in settings.on(network)]
-    controls = [network for network in controls if network in networks] or controls
-    seen = matching(_identified(tables), {"decoder": CONTROL})
-    # Positive controls are of few patients on purpose; of the others the fewest count.
-    groups: dict[str, int] = {}
-    for row in tables["identification"]:
-        if row["decoder"] not in (MEAN_IMAGE, CONTROL) and _target(row) in targets:
-            name = label(row["group"])
-            groups[name] = min(groups.get(name, row["n"]), row["n"])
-    losses: dict[str, list[float]] = {}
-    for row in tables["training"]:
-        if target_of_cell(str(row["cell"])) in (*targets, *(target_name(network, CONTROL) for network in controls)):
-            losses.setdefault(str(row["cell"]), []).append(row["loss"])
-    return [
-        full_preset(settings.preset),
-        enough_patients(groups),
-        loss_fell(losses),
-        positive_control(
-            all(matching(seen, {"network": network}) for network in controls) if controls else None,
-            "a target trained too long on few patients",
-        ),
-    ]
-
-
-def _one(rows: list[Row], **where: Any) -> Row | None:
-    found = matching(rows, where)
-    return found[0] if found else None
-
-
-def headline(tables: Tables, settings: StudySettings, decoder: str) -> str:
-    """The result in one sentence, of the network that gives away most members, with interval and chance."""
+def headline(tables: Tables, found: list[Finding], decoder: str) -> str:
+    """The paper's result in one sentence, of the network that gives away most members, beside who trained it where that shows
+    more."""
     rows = matching(tables["identification"], {"decoder": decoder, "metric": "ssim"})
     best = max(rows, key=lambda row: (row["group"] == "member", row["rank1"]))
     others = _one(rows, network=best["network"], group="non_member")
     beside = f" and {others['rank1_count']} of {others['n']} non-members" if others else ""
-    return (
+    said = (
         f"From the latents of a {NAMES[best['network']]} alone, the {decoder} attack finds the patient's own scan among "
         f"{best['gallery']} for {best['rank1_count']} of {best['n']} members ({best['rank1']:.0%}, 95% interval "
         f"{best['rank1_low']:.0%} to {best['rank1_high']:.0%}){beside}; chance is 1 in {best['gallery']} "
         f"({best['chance']:.1%})."
     )
+    exposed = exposed_of(found)
+    members = [sentence_of(one, found) for one in exposed if one.claim == "patient_scores"][:1]
+    drawn = any(one.claim == "reconstructions" for one in exposed)
+    return " ".join([said, *members] if drawn else [*members, said])
 
 
 def highlights(tables: Tables, decoder: str) -> list[Highlight]:
@@ -125,51 +61,76 @@ def highlights(tables: Tables, decoder: str) -> list[Highlight]:
     ]
 
 
-def findings(tables: Tables, settings: StudySettings, decoder: str) -> list[str]:
-    """What the tables mean, a paragraph each."""
-    said = []
-    if exposed(tables):
-        said.append(
-            "Whoever holds the latents of a scan and the encoder can redraw the scan well enough to say whose it is. "
-            "Guard latents like the scans themselves: do not publish, share or send them in clear."
-        )
-    else:
-        said.append(
-            "The attack did not identify patients beyond chance in this setting. That is a statement about this attack, at "
-            "this size and training, not a clearance of the model."
-        )
-    said += membership_findings(tables["membership_verdicts"])
-    said += leak_findings(tables["leak"], settings, decoder, exposed=bool(exposed(tables)))
-    for network in settings.networks:
-        row = _one(tables["similarity"], network=network, decoder=decoder, metric="ssim", group="member")
-        if row:
-            said.append(
-                f"{NAMES[network]}: a member's reconstruction has an SSIM of {row['own']:.2f} with its original and "
-                f"{row['others']:.2f} with others; the attacker's mean image, which holds nothing of the patient, reaches "
-                f"{row['mean_image']:.2f}. Similarity alone proves little; the ranks do."
-            )
+def findings(tables: Tables, found: list[Finding], settings: StudySettings, decoder: str) -> list[str]:
+    """What was found, a paragraph each: of every target the strongest of each claim, and what the paper's own tables add."""
+    identified = any(one.claim == "reconstructions" for one in exposed_of(found))
+    said = [
+        "Whoever holds the latents of a scan and the encoder can reconstruct the scan well enough to say whose it is. "
+        "Guard latents like the scans themselves: do not publish, share or send them in clear."
+        if identified
+        else "No attack was shown to identify patients from latents in this setting. That is a statement about these attacks, at "
+        "this size and training, not a clearance of the model."
+    ]
+    said += [sentence_of(one, found) for one in strongest_of_each(found, target_of)]
+    said += _leak(tables["leak"], settings, decoder, identified=identified)
     if {"default", "published"} <= set(settings.experiments):
-        said.append(_decoders_in_words(tables, settings))
-    for network in settings.networks:
-        row = _one(
-            tables["other_session"],
-            network=network,
-            decoder=decoder,
-            metric="ssim",
-            group="member",
-            direction="second->first",
-        )
-        if row:
-            said.append(
-                f"{NAMES[network]}: drawn from the latents of a member's second scan, which no training saw, the "
-                f"reconstruction finds the first scan for {row['rank1_count']} of {row['n']} patients scanned twice."
-            )
+        said.append(_decoders(tables, settings))
     if tables["recovered"]:
         said.append(recovered_in_words(tables["recovered"]))
     return said
 
 
-def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
+def _leak(leak: list[Row], settings: StudySettings, decoder: str, *, identified: bool) -> Iterator[str]:
+    """Whether training left a trace of its patients: a paragraph a network under `decoder`, and one a network trained too long.
+
+    Every measure is looked at, and both statistics: an attacker takes the one that shows the most.
+    """
+    for experiment in (decoder, CONTROL):
+        for network in settings.networks:
+            rows = matching(leak, {"network": network, "decoder": experiment})
+            control = f", trained too long on at most {settings.few} patients" if experiment == CONTROL else ""
+            if rows:
+                yield f"{NAMES[network]}{control}: {' '.join(_trace(rows, identified=identified))}"
+
+
+def _trace(rows: list[Row], *, identified: bool) -> Iterator[str]:
+    rows = [row for row in rows if row["low"] is not None]
+    if not rows:
+        yield "too few patients to compare members with non-members."
+        return
+    certain = sorted((row for row in rows if row["holm_p"] <= LEVEL), key=lambda row: row["holm_p"])
+    higher = [row for row in certain if row["low"] > 0]
+    lower = [row for row in certain if row["high"] < 0 and row["statistic"] == "own"]
+    if any(row["statistic"] == "margin" for row in higher):
+        yield "members stand out from everybody else more than the same patients as non-members."
+    elif higher:
+        yield "members are reconstructed more faithfully than the same patients as non-members."
+    elif lower:
+        yield "members are reconstructed less faithfully than the same patients as non-members."
+    else:
+        yield "no difference between members and the same patients as non-members was shown."
+    for row in higher or lower[:1] or matching(rows, {"metric": "ssim"}):
+        yield _difference(row, shown=bool(higher or lower))
+    yield "Intervals are over patients, in these very trainings; p holds for all attacks, networks and measures together."
+    if higher:
+        yield "Training left a trace of its patients, beyond what the encoder gives away of anybody."
+        if lower:
+            yield "The likeness to their own originals is lower for all that."
+    elif identified:
+        yield "Patients are identified because the encoder can be inverted, for anybody's scan, not because it remembers them."
+
+
+def _difference(row: Row, *, shown: bool) -> str:
+    of = "margin" if row["statistic"] == "margin" else "own original"
+    unit = " mm" if row["metric"] == "deformation" else ""
+    seen = "" if shown else f"; {row['detectable']:.3f} would have been seen"
+    return (
+        f"{label(row['metric'])}, {of}: {row['difference']:+.3f}{unit} (95% CI {row['low']:+.3f} to {row['high']:+.3f}, "
+        f"{counted(row['n'], 'patient')}, {counted(row['trainings'], 'training')}, {p_in_words(row, 'holm_p')}{seen})."
+    )
+
+
+def _decoders(tables: Tables, settings: StudySettings) -> str:
     parts = []
     for network in settings.networks:
         rows = matching(tables["identification"], {"network": network, "metric": "ssim", "group": "member"})
@@ -179,3 +140,8 @@ def _decoders_in_words(tables: Tables, settings: StudySettings) -> str:
         f"The decoder as published against ours finds first {', '.join(parts)}. Judge a release by the "
         "stronger of the two, since an attacker will not stop at the published one."
     )
+
+
+def _one(rows: list[Row], **where: Any) -> Row | None:
+    found = matching(rows, where)
+    return found[0] if found else None

@@ -13,6 +13,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
 from remnant.cohort.case import Fold, Prepared
+from remnant.cohort.images import Images
+from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.subbanna2021.experiments import Target
 
 
@@ -20,16 +22,25 @@ from remnant.studies.subbanna2021.experiments import Target
 class FoldData:
     """All scans of the cohort on one grid, and who is who in this fold.
 
-    `images` float32 (n, 1, x, y, z) in [0, 1]; `labels` uint8 (n, x, y, z); per scan the patient's pseudonym, `groups`
-    (member, attacker, non_member, distractor) and `sessions`, counted from 1; `classes` names the label indices.
+    `scans`: images (n, 1, x, y, z) in [0, 1] with label maps uint8 (n, x, y, z), by the patients' pseudonyms; per scan the
+    patient's `groups` (member, attacker, non_member, distractor) and `sessions`, counted from 1; `classes` names the label
+    indices.
     """
 
-    images: Tensor
-    labels: Tensor
-    pseudonyms: tuple[str, ...]
+    scans: Images
     groups: tuple[str, ...]
     sessions: tuple[int, ...]
     classes: tuple[str, ...]
+
+    @property
+    def images(self) -> Tensor:
+        """Of all scans, (n, 1, x, y, z)."""
+        return torch.as_tensor(self.scans.images)
+
+    @property
+    def labels(self) -> Tensor:
+        """Of all scans, (n, x, y, z)."""
+        return torch.as_tensor(self.scans.labels)
 
     def brains(self) -> np.ndarray:
         """Where the brain is, (n, x, y, z): its labelled tissue with the fluid that it encloses."""
@@ -41,27 +52,19 @@ class FoldData:
 
     def seen_by(self, target: Target) -> Self:
         """The fold as a kind of target sees it: without the skull, with the classes it learns."""
-        data = self
+        images, labels, classes = self.images, self.labels, self.classes
         if target.stripped:
-            data = replace(data, images=data.images * torch.from_numpy(data.brains()).unsqueeze(1))
+            images = images * torch.from_numpy(self.brains()).unsqueeze(1)
         if target.classes:
-            if missing := [name for name in target.classes if name not in data.classes]:
+            if missing := [name for name in target.classes if name not in classes]:
                 raise RemnantError(
-                    f"The labels have no class '{missing[0]}', only {', '.join(data.classes)}; leave out the experiment that "
-                    "needs it."
+                    f"The labels have no class '{missing[0]}', only {', '.join(classes)}; leave out the experiment that needs it."
                 )
-            new = torch.zeros(len(data.classes), dtype=torch.uint8)
+            new = torch.zeros(len(classes), dtype=torch.uint8)
             for index, name in enumerate(target.classes, start=1):
-                new[data.classes.index(name)] = index
-            data = replace(data, labels=new[data.labels.long()], classes=(data.classes[0], *target.classes))
-        return data
-
-    def attacked(self, few: int | None = None) -> list[int]:
-        """Indices of the scans to redraw: of members and non-members, or of the `few` first patients of each."""
-        firsts = [i for group in ("member", "non_member") for i in self.where(group, 1)[:few]]
-        who = {(self.pseudonyms[i], self.groups[i]) for i in firsts}
-        scans = [*self.where("member"), *self.where("non_member")]
-        return [i for i in scans if (self.pseudonyms[i], self.groups[i]) in who]
+                new[classes.index(name)] = index
+            labels, classes = new[labels.long()], (classes[0], *target.classes)
+        return replace(self, scans=replace(self.scans, images=images, labels=labels), classes=classes)
 
     def where(self, group: str, session: int | None = None) -> list[int]:
         """Indices of the scans of a group, of one session or of all."""
@@ -70,6 +73,24 @@ class FoldData:
             for i, (own_group, own_session) in enumerate(zip(self.groups, self.sessions, strict=True))
             if own_group == group and session in (None, own_session)
         ]
+
+    def attacked(self, few: int | None = None) -> list[int]:
+        """Indices of the scans to reconstruct: of members and non-members, or of the `few` first patients of each."""
+        first = {self.scans.patients[i] for group in ("member", "non_member") for i in self.where(group, 1)[:few]}
+        return [i for i, patient in enumerate(self.scans.patients) if patient in first]
+
+    def first_scans(self, few: int | None, *, everybody: bool) -> tuple[Images, np.ndarray]:
+        """First scans of members and non-members, or of `everybody` but distractors, and roles for a target of the `few` first.
+
+        In the order of the cohort, which is the same in all folds, and without scans in which nothing is labelled.
+        Without non-members the attacker's patients stand in for them, whom the target's training never saw.
+        """
+        others = "non_member" if self.where("non_member") else "attacker"
+        trained, held = set(self.where("member", 1)[:few]), set(self.where(others, 1)[:few])
+        groups = ("member", "non_member", *(("attacker",) if everybody else ()))
+        scans = sorted(i for group in groups for i in self.where(group, 1) if self.labels[i].any())
+        roles = [MEMBER if i in trained else NON_MEMBER if i in held else OTHER for i in scans]
+        return self.scans.take(scans), np.array(roles)
 
 
 def fold_file(run: Run, index: int) -> Path:
@@ -86,9 +107,11 @@ def write_fold(run: Run, prepared: Prepared, fold: Fold) -> None:
     first = {patient: i for i, (patient, *_) in reversed(list(enumerate(ordered)))}
     sessions = [ordered.index(case.order) - first[case.patient] + 1 for case in prepared.cases]
     data = FoldData(
-        images=torch.from_numpy(prepared.images),
-        labels=torch.from_numpy(prepared.labels),
-        pseudonyms=tuple(run.pseudonym(patient) for patient in patients),
+        Images(
+            torch.from_numpy(prepared.images),
+            torch.from_numpy(prepared.labels),
+            tuple(run.pseudonym(patient) for patient in patients),
+        ),
         groups=tuple(words[group_of[patient]] for patient in patients),
         sessions=tuple(sessions),
         classes=tuple(prepared.classes),

@@ -2,29 +2,22 @@
 
 from typing import Any
 
+from remnant.base.findings import Finding
 from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
-from remnant.studies.membership import strongest_first
-from remnant.studies.subbanna2021.experiments import EXPERIMENTS
-from remnant.studies.subbanna2021.findings import (
-    NAMES,
-    Tables,
-    conclusion,
-    exposed,
-    findings,
-    headline,
-    highlights,
-    strongest,
-)
-from remnant.studies.subbanna2021.further_sections import further_sections
+from remnant.studies.judged import concluded
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, target_of
+from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, highlights, strongest
 from remnant.studies.subbanna2021.sections import sections
 from remnant.studies.subbanna2021.settings import StudySettings
 
 TITLE = "Can a brain scan be redrawn from a segmentation network's latent space?"
 
 
-def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort) -> dict[str, Any]:
-    """The fields of `Results` that are prose or say what is shown."""
+def words(
+    tables: Tables, found: list[Finding], cells: dict[str, dict[str, Any]], settings: StudySettings, cohort: Cohort
+) -> dict[str, Any]:
+    """The fields of `Results` that are prose or say what is shown; `found`: what was judged, the strongest first."""
     decoder = strongest(tables, settings)
     said = [cell["measures"] for cell in cells.values() if "measures" in cell]
     # A box belongs to a fold, whose template places the heads.
@@ -33,12 +26,10 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
         for metric in dict.fromkeys(metric for words in said for metric in words)
     }
     return {
-        **conclusion(tables, settings)._asdict(),
-        "headline": strongest_first(
-            headline(tables, settings, decoder), tables["membership_verdicts"], exposed=bool(exposed(tables))
-        ),
+        **concluded(found, settings.preset, target_of),
+        "headline": headline(tables, found, decoder),
         "highlights": highlights(tables, decoder),
-        "findings": findings(tables, settings, decoder),
+        "findings": findings(tables, found, settings, decoder),
         "threat_model": [
             "The attacker has the encoder of the network and can run it on images of its own.",
             "The attacker owns scans of other patients, prepared in the same way; how many stands under 'attacked'.",
@@ -60,7 +51,7 @@ def words(tables: Tables, cells: dict[str, dict[str, Any]], settings: StudySetti
             "ncc and the paper's MCC": "The paper's 'MCC' is described as a correlation of grey levels, so that its numbers "
             "stand beside our NCC.",
         },
-        "sections": sections(tables, settings, decoder, further_sections(tables, settings)),
+        "sections": sections(tables, settings, decoder),
     }
 
 

@@ -6,7 +6,7 @@ original. Asked is whether it lies nearer to members than to non-members, and ne
 
 from typing import Any
 
-from remnant.attacks.decoder import load_decoder
+from remnant.attacks.decoder import kept_decoder
 from remnant.attacks.recovery import recover
 from remnant.base.results import Row
 from remnant.base.run import Run
@@ -14,12 +14,11 @@ from remnant.base.seeds import Seeds
 from remnant.measure.images import union_box
 from remnant.measure.pull import membership_pull
 from remnant.measure.ssim import ssim_matrix
-from remnant.studies.subbanna2021.experiments import attack_cell_name, checkpoint_name
+from remnant.studies.subbanna2021.cells import decoder_folder, load_target
 from remnant.studies.subbanna2021.folds import read_fold
 from remnant.studies.subbanna2021.scores import BOX_MARGIN
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.access import weights_of
-from remnant.targets.checkpoint import load_checkpoint
 
 # What is drawn of: the latents found, the random ones that each search began with, and what the first has beyond these.
 DRAWN = ("searched", "random", "beyond_random")
@@ -33,8 +32,8 @@ def recovered_cell(run: Run, network: str, fold: int, decoder: str, settings: St
     """Search the latents of one target, and draw them by the inversion decoder of the experiment `decoder`."""
     name = recovered_cell_name(network, fold)
     data, seeds = read_fold(run, fold), Seeds(settings.seed).child(name)
-    target = load_checkpoint(run.checkpoints / checkpoint_name(network, fold, "standard"))
-    inversion = load_decoder(run.private / "decoders" / f"{attack_cell_name(network, fold, decoder)}.safetensors")
+    target = load_target(run, network, fold, "standard")
+    inversion = kept_decoder(decoder_folder(run, network, fold, decoder))
     own = data.images[data.where("attacker")]
     found = recover(weights_of(target), own, inversion, settings.recovery, seeds)
     others = [*data.where("member", 1), *data.where("non_member", 1)]

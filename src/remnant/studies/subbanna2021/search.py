@@ -21,6 +21,11 @@ class FoldsSearch(Search):
     pseudonyms: list[str]
     folds: list[int]
 
+    @property
+    def margins(self) -> np.ndarray:
+        """Of each own original over the best other one, (n,)."""
+        return self.own_scores - np.nanmax(self.others, axis=1)
+
 
 def search(cells: Sequence[dict[str, Any]], metric: str, group: str, session: int, sought: int) -> FoldsSearch:
     """Of `cells`, one a fold, the reconstructions of `group`'s scans of one session, seeking the same patient's session `sought`.

@@ -75,6 +75,10 @@ class StudySettings(_DecoderSettings):
         here = network in self.contrast_networks
         return tuple(name for name in self.experiments if here or name in DECODERS)
 
+    def few_of(self, target: str) -> int | None:
+        """How many patients at most train a kind of target, None for all of their group."""
+        return self.few if TARGETS[target].few else None
+
     @property
     def dealt(self) -> int:
         """How many folds there are."""

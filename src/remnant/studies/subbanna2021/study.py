@@ -26,7 +26,10 @@ from remnant.studies.frame import (
     provenance_of,
     training_rows,
 )
+from remnant.studies.judged import judged_tables
 from remnant.studies.subbanna2021 import page
+from remnant.studies.subbanna2021.cells import SUBJECTS
+from remnant.studies.subbanna2021.claims import findings_of, keep_pairs
 from remnant.studies.subbanna2021.estimate import foretell
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
 from remnant.studies.subbanna2021.plan import cells_of
@@ -85,9 +88,9 @@ def run_study(
         Asked(out, resume, keep_reconstructions, show_images, workers, quiet, command),
         config,
         prepare_cells,
-        lambda run, cells: _results(run, cohort, cells, settings, command),
+        lambda run, cells: _results(run, cohort, cells, settings, command, keep=keep_reconstructions or show_images),
         passing=("folds", "phantoms"),
-        drawn=("reconstructions", "bendings", "decoders"),
+        drawn=("reconstructions", "bendings", SUBJECTS),
         cohorts={"data": cohort} if cohort else {},
     )
 
@@ -132,9 +135,12 @@ def _prepare_folds(
         write_fold(run, prepared, fold)
 
 
-def _results(run: Run, cohort: Cohort, cells: Cells, settings: StudySettings, command: str) -> Results:
+def _results(run: Run, cohort: Cohort, cells: Cells, settings: StudySettings, command: str, *, keep: bool) -> Results:
+    if keep:
+        keep_pairs(run, settings)
+    found, controls = findings_of(run, cells, settings)
     tables = make_tables(cells, settings.networks, settings.experiments, Seeds(settings.seed))
-    tables["training"] = training_rows(run.events(), _trained)
+    tables |= {**judged_tables(found, controls), "training": training_rows(run.events(), _trained)}
     return Results(
         study=STUDY,
         title=page.TITLE,
@@ -148,7 +154,7 @@ def _results(run: Run, cohort: Cohort, cells: Cells, settings: StudySettings, co
         settings=settings.resolved(),
         tables=tables,
         **provenance_of(run, cells),
-        **page.words(tables, cells, settings, cohort),
+        **page.words(tables, found, cells, settings, cohort),
     )
 
 

@@ -1,6 +1,6 @@
-"""Flat rows of every table, from the cells' results. Nothing here trains, draws or reads an image."""
+"""Flat rows of the paper's own tables, from the cells' results. Nothing here trains, draws or reads an image."""
 
-import math
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,98 +8,86 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.decoder import DECODERS
-from remnant.base.results import Row, Value, number
+from remnant.audit.compare import comparison_rows
+from remnant.base.results import Row, Value, matching, number
 from remnant.base.seeds import Seeds
 from remnant.measure.identity import rank_histogram
 from remnant.measure.intervals import bootstrap_mean
-from remnant.measure.multiplicity import holm
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
-from remnant.studies.membership_tables import membership_tables
-from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, comparison, leak, looked_at_together
-from remnant.studies.subbanna2021.galleries import gallery_size, metrics_compared
-from remnant.studies.subbanna2021.membership import outputs_tested
+from remnant.studies.columns import interval_columns
+from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, compared, leak, looked_at_together
+from remnant.studies.subbanna2021.galleries import gallery_size
 from remnant.studies.subbanna2021.recovered import recovered_rows
 from remnant.studies.subbanna2021.search import FoldsSearch, search
 
 Cells = dict[str, dict[str, Any]]
 MEAN_IMAGE = "mean_image"  # in place of a decoder: the search by the attacker's mean image
+DIRECTIONS = {"second->first": (2, 1), "first->second": (1, 2)}
+NAMES = ("similarity", "identification", "ranks", "other_session", "dice", "leak", "exposed", "scores", "metrics")
 
 
 def make_tables(
     cells: Cells, networks: Sequence[str], experiments: Sequence[str], seeds: Seeds
 ) -> dict[str, list[Row]]:
-    """Every table of results.json but `training`, as lists of flat rows; `decoder` is the experiment's name."""
-    tables: dict[str, list[Row]] = {
-        name: []
-        for name in (
-            "similarity",
-            "identification",
-            "ranks",
-            "other_session",
-            "dice",
-            "leak",
-            "exposed",
-            "scores",
-            "comparison",
-            "metrics",
-            "gallery_size",
-            "gallery_half",
-            "response",
-            "recovered",
-        )
-    }
+    """The paper's own tables as lists of flat rows; `decoder` is the experiment's name."""
+    tables: dict[str, list[Row]] = {name: [] for name in (*NAMES, "gallery_size", "gallery_half")}
+    contrasts = []
     for network in networks:
+        searches: dict[str, dict[tuple[str, str], FoldsSearch]] = {}
         for decoder in experiments:
-            attacks = [
-                cell for cell in cells.values() if (cell.get("network"), cell.get("experiment")) == (network, decoder)
-            ]
+            here = {"network": network, "decoder": decoder}
+            attacks = _of(cells, network, "experiment", decoder)
             if not attacks:
                 continue
             groups = [group for group in GROUPS if any(group in cell["groups"] for cell in attacks)]
-            bent = [cell for cell in cells.values() if (cell.get("network"), cell.get("bent")) == (network, decoder)]
+            bent = _of(cells, network, "bent", decoder)
             sources = dict.fromkeys(attacks[0]["similarity"], attacks) | ({"deformation": bent} if bent else {})
             for metric, source in sources.items():
-                key: Row = {"network": network, "decoder": decoder, "metric": metric}
                 branch = seeds.child("tables", network, decoder, metric)
-                firsts = {group: search(source, metric, group, 1, 1) for group in groups}
-                for group, found in firsts.items():
-                    here = {**key, "group": group}
-                    tables["similarity"].append(_similarity(here, found, branch.child(group)))
-                    tables["identification"].append(_identification(here, found, branch.child(group)))
-                    if decoder == experiments[0]:
-                        guess = replace(found, scores=found.mean_image)
-                        tables["identification"].append(
-                            _identification({**here, "decoder": MEAN_IMAGE}, guess, branch.child(group, "mean"))
-                        )
-                    tables["ranks"] += _ranks(here, found)
-                    others = search(source, metric, group, 1, 2)
-                    tables["scores"] += _scores(here, found, others)
-                    for direction, (session, sought) in {
-                        "second->first": (2, 1),
-                        "first->second": (1, 2),
-                    }.items():
-                        row = _other_session(
-                            {**here, "direction": direction}, search(source, metric, group, session, sought)
-                        )
-                        tables["other_session"] += row
-                    if metric == "ssim" and decoder == experiments[0]:
-                        curve, half = gallery_size(here, found, branch.child(group, "gallery"))
-                        tables["gallery_size"] += curve
-                        tables["gallery_half"] += half
+                for group in groups:
+                    key: Row = {**here, "metric": metric, "group": group}
+                    found = search(source, metric, group, 1, 1)
+                    searches.setdefault(metric, {})[decoder, group] = found
+                    _searched(tables, key, found, branch, first=decoder == experiments[0])
+                    tables["scores"] += _scores(key, found, search(source, metric, group, 1, 2))
+                    for direction, sessions in DIRECTIONS.items():
+                        again = search(source, metric, group, *sessions)
+                        tables["other_session"] += _other_session({**key, "direction": direction}, again)
                 if len(groups) == 2:
+                    firsts = {group: searches[metric][decoder, group] for group in groups}
+                    key = {**here, "metric": metric}
                     tables["leak"] += [leak(key, firsts, which, branch.child("leak")) for which in STATISTICS]
             tables["dice"] += _dice(network, decoder, attacks, groups, seeds.child("dice", network, decoder))
-        tables["metrics"] += metrics_compared(tables["identification"], network, experiments[0])
-        tables["exposed"] += _exposed(tables["scores"], network, experiments[0])
-        tables["comparison"] += comparison(tables["scores"], network, experiments, seeds.child("comparison", network))
-    tables["identification"] = identified_together(tables["identification"])
+        for metric, own in searches.items():
+            key = {"network": network, "metric": metric}
+            contrasts += compared(own, key, experiments[0], seeds.child("comparison", network))
+        first = {"network": network, "decoder": experiments[0]}
+        tables["metrics"] += matching(tables["identification"], first)
+        tables["exposed"] += _exposed(matching(tables["scores"], {**first, "metric": "ssim"}))
     tables["leak"] = looked_at_together(tables["leak"])
-    tables["comparison"] = looked_at_together(tables["comparison"])
-    tables |= membership_tables(outputs_tested(cells, seeds.child("membership")))
-    tables["recovered"] = recovered_rows(cells)
-    tables["response"] = cells["damage"]["response"] if "damage" in cells else []
-    return tables
+    response = cells["damage"]["response"] if "damage" in cells else []
+    return tables | {"comparison": comparison_rows(contrasts), "recovered": recovered_rows(cells), "response": response}
+
+
+def _of(cells: Cells, network: str, kind: str, experiment: str) -> list[dict[str, Any]]:
+    return [cell for cell in cells.values() if (cell.get("network"), cell.get(kind)) == (network, experiment)]
+
+
+def _searched(tables: dict[str, list[Row]], key: Row, found: FoldsSearch, branch: Seeds, *, first: bool) -> None:
+    """The rows on a search of one group's first scans; of the `first` experiment also how a guess and a crowd do."""
+    group = str(key["group"])
+    tables["similarity"].append(_similarity(key, found, branch.child(group)))
+    tables["identification"].append(_identification(key, found, branch.child(group)))
+    tables["ranks"] += _ranks(key, found)
+    if not first:
+        return
+    guess = replace(found, scores=found.mean_image)
+    tables["identification"].append(_identification({**key, "decoder": MEAN_IMAGE}, guess, branch.child(group, "mean")))
+    if key["metric"] == "ssim":
+        curve, half = gallery_size(key, found, branch.child(group, "gallery"))
+        tables["gallery_size"] += curve
+        tables["gallery_half"] += half
 
 
 def _similarity(key: Row, found: FoldsSearch, seeds: Seeds) -> Row:
@@ -111,15 +99,11 @@ def _similarity(key: Row, found: FoldsSearch, seeds: Seeds) -> Row:
     row: Row = {
         **key,
         "n": own.n,
-        "own": own.mean,
+        **interval_columns("own", own),
         "own_sd": _spread(found.own_scores),
-        "own_low": number(own.low),
-        "own_high": number(own.high),
         "others": float(others.mean()),
         "others_sd": _spread(found.others[np.isfinite(found.others)]),
-        "mean_image": mean_image.mean,
-        "mean_image_low": number(mean_image.low),
-        "mean_image_high": number(mean_image.high),
+        **interval_columns("mean_image", mean_image),
         "published": paper.get("own"),
         "published_others": paper.get("others"),
     }
@@ -136,37 +120,29 @@ def _in_millimetres(row: Row) -> Row:
 
 
 def _identification(key: Row, found: FoldsSearch, seeds: Seeds) -> Row:
-    rate, auc = found.rank1(), found.auc(seeds.numpy())
     paper = _in_paper(key)
     first = published.SUBBANNA2021_RANK1.get(paper)
     return {
-        "network": key["network"],
-        "metric": key["metric"],
-        "decoder": key["decoder"],
-        "group": key["group"],
-        "n": rate.n,
-        "gallery": found.gallery,
-        "rank1": rate.mean,
-        "rank1_low": rate.low,
-        "rank1_high": rate.high,
-        "rank1_count": found.count,
+        **key,
+        **_rank1(found),
         "mean_rank": found.mean_rank,
-        "auc": number(auc.mean),
-        "auc_low": number(auc.low),
-        "auc_high": number(auc.high),
-        "chance": found.chance,
-        "p": number(found.p),
+        **interval_columns("auc", found.auc(seeds.numpy())),
         "chance_mean_rank": found.chance_mean_rank,
         "published_rank1": None if first is None else first / published.SUBBANNA2021_PATIENTS,
         "published_mean_rank": published.SUBBANNA2021_MEAN_RANK.get(paper),
     }
 
 
-def identified_together(rows: list[Row]) -> list[Row]:
-    """The rows of `identification` with `holm_p`: the exact one-sided p-values of all attacks together."""
-    attacks = [row for row in rows if row["decoder"] != MEAN_IMAGE]
-    adjusted = iter(holm([math.nan if row["p"] is None else row["p"] for row in attacks]))
-    return [{**row, "holm_p": None if row["decoder"] == MEAN_IMAGE else number(next(adjusted))} for row in rows]
+def _rank1(found: FoldsSearch) -> Row:
+    """How often the right patient is at rank 1, among how many."""
+    rate = found.rank1()
+    return {
+        "n": rate.n,
+        "gallery": found.gallery,
+        **interval_columns("rank1", rate),
+        "rank1_count": found.count,
+        "chance": found.chance,
+    }
 
 
 def _ranks(key: Row, found: FoldsSearch) -> list[Row]:
@@ -204,70 +180,44 @@ def _scores(key: Row, found: FoldsSearch, others: FoldsSearch) -> list[Row]:
 
 
 def _other_session(key: Row, found: FoldsSearch) -> list[Row]:
-    if not found.pseudonyms:
-        return []
-    rate = found.rank1()
-    return [
-        {
-            **key,
-            "n": rate.n,
-            "gallery": found.gallery,
-            "rank1": rate.mean,
-            "rank1_low": rate.low,
-            "rank1_high": rate.high,
-            "rank1_count": found.count,
-            "chance": found.chance,
-        }
-    ]
+    return [{**key, **_rank1(found)}] if found.pseudonyms else []
 
 
 def _dice(network: str, decoder: str, attacks: list[dict[str, Any]], groups: list[str], seeds: Seeds) -> Iterator[Row]:
     classes = attacks[0]["classes"]
-    for group in groups:
-        for image in attacks[0]["dice"]:
-            values = np.array(
-                [
-                    [np.nan if value is None else value for value in row]
-                    for cell in attacks
-                    for row, own_group, session in zip(
-                        cell["dice"][image], cell["groups"], cell["sessions"], strict=True
-                    )
-                    if own_group == group and session == 1
-                ]
-            )
-            columns = {"mean": mean_dice(values)} | {name: values[:, i] for i, name in enumerate(classes) if i > 0}
-            for name, column in columns.items():
-                held = column[np.isfinite(column)]
-                mean = bootstrap_mean(held, seeds.child(group, image, name).numpy())
-                known = name == "mean" and decoder in DECODERS
-                paper = published.SUBBANNA2021_DICE.get((network, image)) if known else None
-                yield {
-                    "network": network,
-                    "decoder": decoder,
-                    "group": group,
-                    "image": image,
-                    "class": name,
-                    "n": mean.n,
-                    "dice": number(mean.mean),
-                    "sd": _spread(held),
-                    "low": number(mean.low),
-                    "high": number(mean.high),
-                    "published": paper,
-                }
+    for group, image in itertools.product(groups, attacks[0]["dice"]):
+        values = np.array(
+            [
+                [np.nan if value is None else value for value in row]
+                for cell in attacks
+                for row, own_group, session in zip(cell["dice"][image], cell["groups"], cell["sessions"], strict=True)
+                if own_group == group and session == 1
+            ]
+        )
+        columns = {"mean": mean_dice(values)} | {name: values[:, i] for i, name in enumerate(classes) if i > 0}
+        for name, column in columns.items():
+            held = column[np.isfinite(column)]
+            mean = bootstrap_mean(held, seeds.child(group, image, name).numpy())
+            known = name == "mean" and decoder in DECODERS
+            yield {
+                "network": network,
+                "decoder": decoder,
+                "group": group,
+                "image": image,
+                "class": name,
+                "n": mean.n,
+                "dice": number(mean.mean),
+                "sd": _spread(held),
+                "low": number(mean.low),
+                "high": number(mean.high),
+                "published": published.SUBBANNA2021_DICE.get((network, image)) if known else None,
+            }
 
 
-def _exposed(scores: list[Row], network: str, decoder: str, most: int = 6) -> list[Row]:
-    """The patients whose reconstruction stands out most from everybody else's, by SSIM."""
-    key = {"network": network, "decoder": decoder, "metric": "ssim"}
-    rows = [
-        {
-            **key,
-            **{name: row[name] for name in ("pseudonym", "group", "own", "best_other", "rank")},
-            "margin": row["own"] - row["best_other"],
-        }
-        for row in scores
-        if key.items() <= row.items()
-    ]
+def _exposed(scores: list[Row], most: int = 6) -> list[Row]:
+    """The patients whose reconstruction stands out most from everybody else's."""
+    kept = ("network", "decoder", "metric", "pseudonym", "group", "own", "best_other", "rank")
+    rows = [{name: row[name] for name in kept} | {"margin": row["own"] - row["best_other"]} for row in scores]
     return sorted(rows, key=lambda row: -row["margin"])[:most]
 
 

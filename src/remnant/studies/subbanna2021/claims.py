@@ -1,0 +1,187 @@
+"""The claims that attacks kept of each trained target, as the audit's findings and controls."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from remnant.attacks.attack import Reconstructions
+from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.controls import planted_control
+from remnant.audit.family import Key, levels_of
+from remnant.audit.identified import LINKAGE, galleries, identification_keys, identification_rows, search_control
+from remnant.audit.judge import LEVEL
+from remnant.audit.kept import kept_reconstructions, kept_scores
+from remnant.audit.rows import Scored, membership_rows
+from remnant.base.findings import Control, Finding
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images, stacked
+from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.report.private import write_reconstructions
+from remnant.report.words import label
+from remnant.studies.judged import judged
+from remnant.studies.subbanna2021.cells import part_of
+from remnant.studies.subbanna2021.experiments import (
+    CONTROL,
+    EXPERIMENTS,
+    TARGETS,
+    attack_cell_name,
+    subject_name,
+    target_name,
+)
+from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.settings import StudySettings
+
+Cells = dict[str, dict[str, Any]]
+Controls = dict[str, list[Control]]
+Scores = dict[tuple[str, str], list[Scored]]  # by network and kind of target
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the attacks on one trained target drew of the scans that they were `asked` about, by experiment; whose `groups` and
+    `sessions` these are, a scan each."""
+
+    network: str
+    fold: int
+    target: str
+    claims: dict[str, list[Reconstructions]]
+    asked: Images
+    groups: tuple[str, ...]
+    sessions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What findings call the target."""
+        return subject_name(self.network, self.fold, self.target)
+
+
+def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[Finding], Controls]:
+    """Every finding on every target that was not made to leak, judged together, and the controls of each target.
+
+    Scans and what was drawn of them are read one target at a time.
+    """
+    planted = {(one.network, one.fold): _planted(one) for one in _drawn(run, settings, control=True)}
+    keys: dict[str, list[tuple[Key, bool]]] = {}
+    rows: list[Finding] = []
+    controls: Controls = {}
+    for one in _drawn(run, settings, control=False):
+        tests = identification_keys(one.claims, one.asked)
+        keys[one.name] = [(key, False) for key in tests]
+        rows += identification_rows(one.claims, one.asked, dict.fromkeys(tests, LEVEL), one.name)
+        controls[one.name] = [*_null(one, cells), *_of_network(one, planted)]
+    # No limit is held against them, by an interval that holds for all findings together.
+    rows = [row.model_copy(update={"bound_low": None}) for row in rows]
+    scored = _scored(run, cells)
+    asked = {kind: own for kind, own in scored.items() if kind[1] != CONTROL}
+    named = {label(target_name(*kind)): own for kind, own in asked.items()}
+    level = levels_of(keys | {name: [(claim.key, claim.primary) for claim in own] for name, own in named.items()})
+    draw = Seeds(settings.seed).child("audit", "tests").numpy()
+    for name, own in named.items():
+        rows += membership_rows(own, level[name], draw, name)
+    controls |= {name: _of_scored(*kind, scored, cells) for name, kind in zip(named, asked, strict=True)}
+    return judged(rows, controls), controls
+
+
+def keep_pairs(run: Run, settings: StudySettings) -> None:
+    """Keep what was drawn of everybody beside his own scans, for the figures that show patients."""
+    for one in _drawn(run, settings):
+        originals = stacked(one.asked.images)[:, 0].numpy()
+        for experiment, (claim,) in one.claims.items():
+            write_reconstructions(
+                run.path,
+                attack_cell_name(one.network, one.fold, experiment),
+                network=one.network,
+                decoder=experiment,
+                pseudonyms=claim.patients,
+                groups=one.groups,
+                sessions=one.sessions,
+                originals=originals,
+                reconstructions=claim.images[:, 0].numpy(),
+            )
+
+
+def _drawn(run: Run, settings: StudySettings, *, control: bool | None = None) -> Iterator[Drawn]:
+    """Of every target, or of those alone that were, or were not, made to leak."""
+    for fold in range(settings.dealt):
+        data = read_fold(run, fold)
+        for network in settings.networks:
+            by_target: dict[str, list[str]] = {}
+            for experiment in settings.on(network):
+                by_target.setdefault(EXPERIMENTS[experiment].target, []).append(experiment)
+            for target, experiments in by_target.items():
+                if control not in (None, target == CONTROL):
+                    continue
+                attacked = data.attacked(settings.few_of(target))
+                asked = data.seen_by(TARGETS[target]).scans.take(attacked)
+                part = part_of(run, network, fold, target)
+                claims = {name: kept_reconstructions(part, name) for name in experiments}
+                groups = tuple(data.groups[i] for i in attacked)
+                yield Drawn(
+                    network, fold, target, claims, asked, groups, tuple(str(data.sessions[i]) for i in attacked)
+                )
+
+
+def _scored(run: Run, cells: Cells) -> Scores:
+    """The claims by the model's own output, of all folds of a target together."""
+    folds: dict[tuple[str, str], list[list[Scored]]] = {}
+    for cell in cells.values():
+        if "output_of" in cell:
+            kind = (cell["network"], cell["output_of"])
+            roles = dict(zip(cell["patients"], cell["roles"], strict=True))
+            part = part_of(run, cell["network"], cell["fold"], cell["output_of"])
+            folds.setdefault(kind, []).append(kept_scores(part, roles, OUTPUT.name, primary=True))
+    return {kind: [_together(views) for views in zip(*own, strict=True)] for kind, own in folds.items()}
+
+
+def _together(views: Sequence[Scored]) -> Scored:
+    scores, roles = (np.stack([getattr(view, part) for view in views]) for part in ("scores", "roles"))
+    return replace(views[0], scores=scores, roles=roles)
+
+
+def _null(subject: Drawn, cells: Cells) -> list[Control]:
+    """Reconstructions that are held for another patient's."""
+    return [
+        Control(**one)
+        for cell in cells.values()
+        if (cell.get("network"), cell.get("fold")) == (subject.network, subject.fold)
+        and cell.get("experiment") in subject.claims
+        for one in cell["controls"]
+    ]
+
+
+def _planted(leaking: Drawn) -> list[Control]:
+    """Those of a target that was trained too long on few patients, whom an attack must identify."""
+    ((claim,),) = leaking.claims.values()
+    what = "Reconstructions from a target trained too long on few patients"
+    return [
+        search_control("planted", gallery.name, claim, gallery.of(leaking.asked), what)
+        for gallery in galleries(CONTROL, leaking.asked)
+    ]
+
+
+def _of_network(subject: Drawn, planted: Mapping[tuple[str, int], list[Control]]) -> list[Control]:
+    """What was `planted`, by network and fold, for the attacks on a target of that fold: if there is some, of its own network."""
+    here = sorted((kind for kind in planted if kind[1] == subject.fold), key=lambda kind: kind[0] != subject.network)
+    return [
+        control.model_copy(update={"attack": name})
+        for control in (planted[here[0]] if here else ())
+        for name in ([LINKAGE] if control.attack == LINKAGE else subject.claims)
+    ]
+
+
+def _of_scored(network: str, target: str, scored: Scores, cells: Cells) -> list[Control]:
+    """The blind baseline on the same patients, and the target of the same network, else of another, that was trained too long."""
+    found = [Control(**one) for cell in cells.values() if cell.get("blind_of") == target for one in cell["controls"]]
+    leaking = sorted((kind for kind in scored if kind[1] == CONTROL), key=lambda kind: kind[0] != network)
+    for views in [scored[kind] for kind in leaking[:1]]:
+        planted = [
+            planted_control(
+                OUTPUT.name, one.scores[one.roles == MEMBER], one.scores[one.roles == NON_MEMBER], looks=len(views)
+            )
+            for one in views
+        ]
+        found.append(max(planted, key=lambda one: one.value or 0.0))
+    return found
