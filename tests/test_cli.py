@@ -171,7 +171,7 @@ WRONG_VALUES = {
     "attack checkpoint a.pt --against a --out out --mean 0.5 --std 0.2,0": "above 0",
     "attack checkpoint a.pt --against a --out out --mean grey --std 1": "'grey'",
     "attack checkpoint a.pt --against a --out out --minutes 0": "at least 0.01",
-    "study lee2025 --methods prior,best": "'best'",
+    "study lee2025 --methods gmi,best": "'best'",
     "study subbanna2021 --networks unet,vnet": "--networks must be of unet, segnet. Got 'vnet'",
     "study subbanna2021 --experiments none": "'none'",
     "study lee2025 --targets cnn,mlp": "'mlp'",

@@ -19,17 +19,16 @@ from typing import Any
 
 import numpy as np
 from tests.studies.kim2019.example import study as invented_kim2019
-from tests.studies.lee2025.example import audit as invented_lee2025
+from tests.studies.lee2025 import example as invented_lee2025
 from tests.studies.subbanna2021.example import cells as invented_subbanna2021
 
 from remnant.base.files import write_text
 from remnant.base.results import Results, Row
 from remnant.base.seeds import Seeds
-from remnant.measure.anonymity import stationary_population
 from remnant.studies import kim2019, lee2025, subbanna2021
 from remnant.studies.frame import Asked
+from remnant.studies.judged import judged_tables
 from remnant.studies.kim2019.tables import make_tables as tables_of_kim2019
-from remnant.studies.lee2025.tables import make_tables as tables_of_lee2025
 from remnant.studies.subbanna2021.tables import make_tables as tables_of_subbanna2021
 
 FOLDER = Path(__file__).parent / "golden"
@@ -46,8 +45,9 @@ def _kim2019() -> dict[str, list[Row]]:
 
 
 def _lee2025() -> dict[str, list[Row]]:
-    given = invented_lee2025(("cnn", "cnn_overfit", "cnn_planted"))
-    return tables_of_lee2025(**given, population=stationary_population(), site=1000, seeds=Seeds(0))
+    targets = ("cnn", "cnn_overfit", "cnn_planted")
+    found = invented_lee2025.exposure(targets)
+    return invented_lee2025.tables(targets) | judged_tables(found.findings, found.controls)
 
 
 def _subbanna2021() -> dict[str, list[Row]]:

@@ -90,22 +90,22 @@ def reader_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     train_reader(run, learns, judges, SETTINGS, seed)
     reader = kept_reader(run, seed)
     assert reader
-    return {"rows": [_skill_row(reader)]}
+    return {"rows": [skill_row(reader)]}
 
 
 def train_reader(run: Run, learns: Images, judges: Images, settings: DemographicSettings, seed: int) -> Path:
     """Train the reader on greys (n, 1, N, N) in [0, 1], judge it on others, and keep it; the path of its file."""
     seeds = Seeds(seed).child("audit", READER)
     model = train_demographics(learns, judges, settings, seeds, epoch_log(run, READER))
-    save_demographics(_file(run), model)
-    return _file(run)
+    save_demographics(reader_file(run), model)
+    return reader_file(run)
 
 
 def kept_reader(run: Run, seed: int) -> Reader | None:
     """The reader with its skill, None where none was trained."""
-    if not _file(run).exists():
+    if not reader_file(run).exists():
         return None
-    return Reader.of(load_demographics(_file(run)), Seeds(seed).child("audit", READER, "skill"))
+    return Reader.of(load_demographics(reader_file(run)), Seeds(seed).child("audit", READER, "skill"))
 
 
 def reader_seconds(material: Material) -> float:
@@ -115,13 +115,16 @@ def reader_seconds(material: Material) -> float:
     return training_seconds(SETTINGS, len(_apart(known)[0]))
 
 
-def _skill_row(reader: Reader) -> Row:
+def skill_row(reader: Reader) -> Row:
+    """What a reader is worth on the people who judged it."""
     row: Row = {"trained_on": reader.model.training_patients, "n": reader.age.mae.n}
     skills = {
         "mae": reader.age.mae,
+        "rmse": reader.age.rmse,
         "r2": reader.age.r2,
         "accuracy": reader.sex.accuracy,
         "balanced": reader.sex.balanced,
+        "sex_auc": reader.sex.auc,
     }
     for name, found in skills.items():
         row |= {name: number(found.mean), f"{name}_low": number(found.low), f"{name}_high": number(found.high)}
@@ -133,5 +136,6 @@ def _skill_row(reader: Reader) -> Row:
     }
 
 
-def _file(run: Run) -> Path:
+def reader_file(run: Run) -> Path:
+    """Where the reader lies: beside it stand the exact ages of those who judged it."""
     return run.private / READER / f"{READER}.safetensors"

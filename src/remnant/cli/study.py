@@ -35,7 +35,7 @@ Site = Annotated[
     float | None, typer.Option(callback=within(1), help="How many people of the population the hospital draws from.")
 ]
 # Attacks on a classifier's checkpoint.
-METHODS = ("prior", "pixels", "gmi", "joint", "published", "author", "per_class")
+METHODS = ("published", "joint", "gmi", "pixels", "author", "per_class")
 NETWORKS = ("unet", "segnet")
 EXPERIMENTS = ("published", "default", "linear", "surrogate", "aligned", "deep_grey", "overfit", "stripped")
 TARGETS = (
@@ -167,7 +167,7 @@ def study_lee2025(
         str | None,
         typer.Option(
             callback=among(*METHODS),
-            help="Comma-separated, run on every target; published, joint, gmi and prior by default.",
+            help="Comma-separated, run on every target; published, joint and gmi by default.",
         ),
     ] = None,
     private_finding: Annotated[

@@ -24,14 +24,14 @@ class Strip:
 @dataclass(frozen=True)
 class Beside:
     """A candidate (N, N) in [0, 1], which is among the `likely` or only the first of the list, and the training image nearest to
-    it in the target's features with their cosine and SSIM; None where there were no patients to compare with."""
+    it in the target's features with their cosine and SSIM."""
 
     target: str
     likely: bool
     candidate: np.ndarray
-    nearest: np.ndarray | None
-    cosine: float | None
-    ssim: float | None
+    nearest: np.ndarray
+    cosine: float
+    ssim: float
 
 
 def strips_of(run: Path, rows: list[Row]) -> list[Strip]:
@@ -55,22 +55,19 @@ def _pairs(run: Path, row: Row) -> list[Beside]:
     with opened(path) as kept:
         order, likely = kept["order"], kept["likely"]
         chosen = [int(one) for one in order if likely[one] or not likely.any()][:SHOWN]
-        images = kept["images"][chosen].astype(np.float32) / 255
-        compared = "similarities/target_features,whole,members" in kept.files
-        found = {
-            name: kept[f"similarities/{space},whole,members"][chosen]
-            for name, space in (("cosine", "target_features"), ("ssim", "ssim"))
-            if compared
-        }
-    pairs = []
-    members = _members(run, str(row["source"])) if compared else None
-    for place, one in enumerate(chosen):
-        beside = (None, None, None)
-        if members is not None:
-            nearest = int(found["cosine"][place].argmax())
-            beside = members[nearest, 0], float(found["cosine"][place, nearest]), float(found["ssim"][place, nearest])
-        pairs.append(Beside(str(row["target"]), bool(likely[one]), images[place], *beside))
-    return pairs
+        images, nearest, cosine, ssim = (kept[name][chosen] for name in ("images", "nearest", "cosine", "ssim"))
+    members = _members(run, str(row["source"]))
+    return [
+        Beside(
+            str(row["target"]),
+            bool(likely[one]),
+            images[place].astype(np.float32) / 255,
+            members[nearest[place], 0],
+            float(cosine[place]),
+            float(ssim[place]),
+        )
+        for place, one in enumerate(chosen)
+    ]
 
 
 def _members(run: Path, source: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
     [
         (("--preset", "cpu"), "needs --private, --public, --prior"),
         (("--preset", "smoke", "--targets", "cnn,resnet"), "--targets must be of cnn, "),
-        (("--preset", "smoke", "--methods", "published"), "the control 'prior'"),
+        (("--preset", "smoke", "--methods", "prior"), "--methods must be of published, "),
         (("--preset", "smoke", "--private", "nowhere"), "The data directory nowhere does not exist"),
         (("--preset", "smoke", "--population", "nowhere.csv"), "nowhere.csv does not exist"),
         (("--preset", "smoke", "--prior", "nowhere.safetensors"), "nowhere.safetensors does not exist"),

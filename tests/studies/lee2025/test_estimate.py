@@ -8,10 +8,9 @@ from tests.studies.lee2025.example import group, groups
 from remnant.base.files import write_json
 from remnant.base.run import Run
 from remnant.studies.lee2025 import estimate
-from remnant.studies.lee2025.cells import attack_cell
+from remnant.studies.lee2025.cells import attack_cell, cells_of
 from remnant.studies.lee2025.estimate import Load, foretell, loads_of
-from remnant.studies.lee2025.kept import OWN, write_groups
-from remnant.studies.lee2025.plan import cells_of
+from remnant.studies.lee2025.groups import OWN, write_groups
 from remnant.studies.lee2025.settings import preset
 
 
@@ -27,7 +26,7 @@ def test_a_forecast_counts_what_is_left_alone(tmp_path, capsys):
         foretell(run, settings, cells, workers=1, loads=loads, side=settings.side)
         return capsys.readouterr().err
 
-    assert re.match(r"9 targets and 19 attacks: about \d+ min with 1 worker", said())
+    assert re.match(r"9 targets and 27 attacks: about \d+ min with 1 worker", said())
     last = next(cell for cell in cells if cell.work is attack_cell)
     for cell in cells:
         if cell is not last:
@@ -51,7 +50,8 @@ def test_minutes_are_those_of_the_steps_that_are_left(tmp_path, capsys, monkeypa
         return int(re.search(r"about (\d+) min", capsys.readouterr().err)[1])
 
     assert minutes("target-cnn", Load(0.2, 6, 500)) == minutes("target-cnn", Load(0.2, 6, 500), workers=2) == 10
-    # Stage 1: 3 steps of 4 images at 1.3 times 30 s; 24 candidates and 12 patients looked at, at 0.3 times twice that and 0.01 s.
-    assert minutes("attack-cnn-published", Load(30, 6, 0)) == round((1.3 * 30 * 12 + 0.3 * 2 * 30.01 * 36) / 60)
+    # Stage 1: 3 steps of 4 images at 1.3 times 30 s, and 2 steps of 4 for the search by class. Twice 24 candidates, with the
+    # prior's, and 12 patients are looked at, at 0.3 times twice that and 0.01 s.
+    assert minutes("attack-cnn-published", Load(30, 6, 0)) == round((1.3 * 30 * 20 + 0.3 * 2 * 30.01 * 60) / 60)
     # Four images and three steps of the generator.
     assert minutes("ceiling-private", Load(100, 6, 0)) == round(1.3 * 100 * 12 / 60)

@@ -12,10 +12,10 @@ from remnant.attacks.prior import load_prior
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.studies.lee2025 import preset
-from remnant.studies.lee2025.kept import write_groups
+from remnant.studies.lee2025.cells import cells_of
+from remnant.studies.lee2025.groups import write_groups
 from remnant.studies.lee2025.oracle_words import oracle_sections, possible_in_words
 from remnant.studies.lee2025.oracles import ceiling_cell
-from remnant.studies.lee2025.plan import cells_of
 
 
 def test_a_prior_that_can_draw_its_members_is_told_from_one_that_cannot(tmp_path, prior_file):
@@ -78,6 +78,6 @@ def test_a_study_asks_of_every_target_and_source(tmp_path):
     assert {name for name in cells if name.startswith("ceiling")} == {"ceiling-private", "ceiling-public"}
     cell = cells["identifiability-cnn_overfit"]
     assert cell.arguments["methods"] == ("published", "joint")
-    assert {"attack-cnn_overfit-published", "attack-cnn_overfit-untuned"} <= set(cell.needs)
+    assert {"attack-cnn_overfit-published", "attack-cnn_overfit-joint"} <= set(cell.needs)
     assert cells["identifiability-vit"].arguments["methods"] == ("published",)
     assert cells["identifiability-cnn_overfit_swapped"].arguments["methods"] == ("joint",)

@@ -10,7 +10,7 @@ from remnant.base.run import Run
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.prepare.radiographs import Radiographs
 from remnant.studies.lee2025 import preset
-from remnant.studies.lee2025.kept import read_groups
+from remnant.studies.lee2025.groups import read_groups
 from remnant.studies.lee2025.sources import deal, labels_of, write_sources
 
 SETTINGS = preset("smoke")

@@ -8,6 +8,7 @@ import pytest
 
 from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.prior import Prior, digest_of, load_prior, save_prior
+from remnant.audit.beyond import VIEWS
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
@@ -17,31 +18,27 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.report.page import make_report
 from remnant.studies.frame import Asked
 from remnant.studies.lee2025 import preset, run_study
-from remnant.studies.lee2025.plan import cells_of
-from remnant.studies.lee2025.settings import METHODS_OF_ALL
+from remnant.studies.lee2025.cells import cells_of
+from remnant.studies.lee2025.settings import ATTACKS
 
 SETTINGS = preset("smoke")
 
 
-def test_methods_of_one_stage_1_are_one_cell_and_wait_for_their_target(tmp_path):
-    settings = preset("cpu").changed(more_methods=[name for name in METHODS if name not in METHODS_OF_ALL])
-    cells = cells_of(Run(tmp_path), settings, tmp_path / "prior")
-    assert len({cell.name for cell in cells}) == len(cells)
-    methods = {cell.name: cell.arguments["methods"] for cell in cells if cell.name.startswith("attack")}
-    assert methods["attack-cnn-published"] == ("published",) and methods["attack-cnn-untuned"] == (
-        "joint",
-        "gmi",
-        "prior",
-    )
-    assert methods["attack-cnn_overfit-published"] == ("published",)
-    assert methods["attack-cnn_overfit-untuned"] == ("joint", "gmi", "prior", "pixels")
-    for cell in cells:
-        if cell.name in methods:
-            assert cell.needs == ("demographics", f"target-{cell.arguments['target']}")
-    assert {cell.name: cell.needs for cell in cells}["target-cnn_overfit_swapped"] == ("target-cnn_overfit",)
+def test_every_attack_is_a_cell_that_waits_for_its_target_and_the_reader(tmp_path):
+    settings = preset("cpu").changed(more_methods=list(ATTACKS))
+    cells = {cell.name: cell for cell in cells_of(Run(tmp_path), settings, tmp_path / "prior")}
+    attacks = {name: cell for name, cell in cells.items() if name.startswith("attack")}
+    of_cnn = [cell.arguments["attack"] for cell in attacks.values() if cell.arguments["target"] == "cnn"]
+    assert sorted(of_cnn) == ["gmi", "joint", "published"]
+    of_overfit = {cell.arguments["attack"] for cell in attacks.values() if cell.arguments["target"] == "cnn_overfit"}
+    assert of_overfit == set(ATTACKS)
+    for name, cell in attacks.items():
+        assert cell.needs == ("reader", f"target-{cell.arguments['target']}"), name
+    assert cells["target-cnn_overfit_swapped"].needs == ("target-cnn_overfit",)
+    assert {name for name in cells if name.startswith("blind")} == {"blind-private", "blind-planted", "blind-public"}
     # The longest begin first.
-    counts = [len(one) for one in methods.values()]
-    assert counts == sorted(counts, reverse=True)
+    tuned = [METHODS[cell.arguments["attack"]].tunes for cell in attacks.values()]
+    assert tuned == sorted(tuned, reverse=True)
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +113,10 @@ def test_results_hold_every_table(finished):
     rows = {row["target"]: row for row in tables["targets"]}
     assert rows["cnn_overfit"]["train_accuracy"] == rows["cnn_planted"]["train_accuracy"] == 1.0
     assert rows["cnn_planted"]["images"] == 8 and rows["cnn_untrained"]["epochs"] == 0
-    assert {row["space"] for row in tables["leak"]} == {"target_features", "independent_features", "ssim"}
-    assert {row["method"] for row in tables["methods"] if row["target"] == "vit_overfit"} == {"gmi", "pixels"}
-    assert set(results.checkpoints) >= {"cnn.safetensors", "demographics.safetensors", "prior.safetensors"}
+    found = [row for row in tables["findings"] if row["target"] == "vit_overfit"]
+    assert {row["attack"] for row in found} == {"output", "published", "gmi", "pixels"}
+    assert {row["view"] for row in found if row["attack"] == "gmi"} == set(VIEWS.values())
+    assert set(results.checkpoints) >= {"cnn.safetensors", "reader.safetensors", "prior.safetensors"}
     # The private patients with a label, and the target's half of the public ones.
     groups = {(row["source"], row["group"]): row["patients"] for row in tables["patients"]}
     assert results.patients == sum(n for (source, _), n in groups.items() if source in ("private", "public"))
@@ -164,13 +162,17 @@ def test_a_killed_study_goes_on_to_the_same_tables_and_keeps_images_where_asked(
     assert len(before) == 4
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}.items()
     kept = {path.name for path in (out / "private").iterdir() if path.is_dir()}
-    assert {"groups", "targets", "attacks", "progressions", "figures"} <= kept and "phantoms-private" not in kept
+    assert {"groups", "targets", "attacks", "progressions", "figures", "reader", "vit_overfit"} <= kept
+    assert "phantoms-private" not in kept
     first, second = (Results.read(run / "results.json").tables for run in (finished / "run", out))
     # A target's numbers do not depend on which others there are, nor on kills; only what is judged together with them does.
-    together = {"gain_detectable", "class_gain_detectable", "holm_p", "holm_p_bound", "flagged"}
-    for name in ("targets", "likely", "leak", "candidates"):
+    own = {"targets": None, "likely": None, "candidates": None}
+    own["findings"] = ("attack", "view", "statistic", "value", "low", "high")
+    for name, columns in own.items():
         rows, again = (
-            [{key: row[key] for key in row.keys() - together} for row in tables[name] if row["target"] == "vit_overfit"]
+            sorted(
+                str({key: row[key] for key in columns or row}) for row in tables[name] if row["target"] == "vit_overfit"
+            )
             for tables in (first, second)
         )
         assert rows and rows == again, name

@@ -51,10 +51,9 @@ def likely_beside_nearest(rows: list[Row], pairs: list[Beside]) -> Figure:
         for place, pair in enumerate(own):
             left, right = line[2 * place : 2 * place + 2]
             _show(left, pair.candidate)
-            if pair.nearest is not None:
-                _show(right, pair.nearest)
-                left.set_xlabel(f"cosine {number(pair.cosine)}", fontsize=7, labelpad=2)
-                right.set_xlabel(f"SSIM {number(pair.ssim)}", fontsize=7, labelpad=2)
+            _show(right, pair.nearest)
+            left.set_xlabel(f"cosine {number(pair.cosine)}", fontsize=7, labelpad=2)
+            right.set_xlabel(f"SSIM {number(pair.ssim)}", fontsize=7, labelpad=2)
         line_label(line[0], label(target) + ("" if own[0].likely else "\nnone likely:\nfirst of the list"))
     for place in range(SHOWN):
         grid[0][2 * place].set_title("drawn", fontsize=7.5, loc="center", weight="normal", pad=3)

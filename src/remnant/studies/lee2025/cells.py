@@ -1,6 +1,6 @@
-"""The independent pieces of an audit: the reader of age and sex, each target, and each stage 1 with what is drawn after it."""
+"""The independent pieces of the study, and which waits for which: those of an audit of each target, and the oracles."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,142 +8,117 @@ from typing import Any
 import numpy as np
 import torch
 
-from remnant.attacks.checkpoint.likely import rank, score
-from remnant.attacks.checkpoint.methods import METHODS, Attack, Own, Tuned
-from remnant.attacks.demographics import (
-    DemographicModel,
-    load_demographics,
-    save_demographics,
-    train_demographics,
-)
-from remnant.attacks.prior import load_discriminator, load_prior
+from remnant.attacks.checkpoint.methods import METHODS
+from remnant.attacks.demographics import DemographicModel, load_demographics
+from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.beyond import drawing_work, drawn_by, held_against
+from remnant.audit.cells import blind_of, score_cell
+from remnant.audit.kept import kept_similarities
+from remnant.audit.reader import READER, reader_file, train_reader
+from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
-from remnant.base.results import number
 from remnant.base.run import Run
-from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX, Images
-from remnant.engine.loop import epoch_log
-from remnant.studies.lee2025.kept import (
-    OWN,
-    Attacked,
-    Progression,
-    Source,
-    as_bytes,
-    read_groups,
-    write_attacked,
-    write_progression,
-)
-from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.similar import Yardstick
+from remnant.engine.cells import Cell
+from remnant.studies.lee2025.groups import OWN, ROLES, Source, matched_by, read_groups, roles_in
+from remnant.studies.lee2025.oracles import ceiling_of, identifiability_of
+from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.stage1 import Stage1
-from remnant.studies.lee2025.targets import COLUMNS, TARGETS
-from remnant.targets.access import weights_of
-from remnant.targets.checkpoint import load_checkpoint
-from remnant.targets.classifier import train_classifier
-from remnant.targets.classifier_files import save_classifier
-from remnant.targets.inputs import InputRange
-from remnant.targets.loading import load_target
-from remnant.targets.swapped import with_statistics_of
-
-DEMOGRAPHICS = "demographics"
+from remnant.studies.lee2025.subject import drawn_of, keep_drawn, material_of
+from remnant.studies.lee2025.targets import CONTROLS, TARGETS
+from remnant.studies.lee2025.training import target_cell, target_cell_name
 
 
-def demographics_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
+def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
+    """Every cell of a study; the attacks that have a stage 1 first, since the last to start decides when the study ends."""
+    common = {"settings": settings}
+    trained = [
+        Cell(target_cell_name(name), target_cell, {"target": name, **common}, needs=_trained_before(name))
+        for name in settings.targets
+    ]
+    asked = [
+        Cell(output_cell_name(name), output_cell, {"target": name, **common}, (target_cell_name(name),))
+        for name in settings.targets
+    ]
+    sources = dict.fromkeys(TARGETS[name].source for name in settings.targets)
+    blind = [Cell(f"blind-{source}", blind_cell, {"source": source, **common}) for source in sources]
+    attacks, after = [], []
+    for name in settings.targets:
+        needs, methods = (READER, target_cell_name(name)), settings.methods_on(name)
+        own = [
+            Cell(
+                attack_cell_name(name, method),
+                attack_cell,
+                {"target": name, "attack": method, "prior": prior, **common},
+                needs,
+            )
+            for method in methods
+        ]
+        attacks += own
+        after += identifiability_of(name, methods, settings, needs=tuple(cell.name for cell in own))
+    attacks.sort(key=lambda cell: not METHODS[cell.arguments["attack"]].tunes)
+    judged = dict.fromkeys(TARGETS[name].source for name in settings.targets if name not in CONTROLS)
+    after += [ceiling_of(source, prior, settings, needs=(READER,)) for source in judged]
+    return [Cell(READER, reader_cell, common), *trained, *asked, *blind, *attacks, *after]
+
+
+def _trained_before(target: str) -> tuple[str, ...]:
+    """The cells that a target's own waits for."""
+    swapped = TARGETS[target].swapped
+    return (target_cell_name(swapped),) if swapped else ()
+
+
+def reader_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
     """Train the reader of age and sex on the attacker's own patients, as far as both are known of them."""
     groups = {name: _known(group) for name, group in read_groups(run, OWN).items()}
-    seeds = Seeds(settings.seed).child(DEMOGRAPHICS)
-    model = train_demographics(
-        groups["training"], groups["validation"], settings.demographic, seeds, epoch_log(run, DEMOGRAPHICS)
-    )
-    path = demographics_file(run)
-    save_demographics(path, model)
+    path = train_reader(run, groups["training"], groups["validation"], settings.demographic, settings.seed)
     return {"checkpoint": path.name, "sha256": sha256(path)}
 
 
-def demographics_file(run: Run) -> Path:
-    """Where the reader of age and sex lies: beside it stand the exact ages of public patients, who are patients too."""
-    return run.private / DEMOGRAPHICS / f"{DEMOGRAPHICS}.safetensors"
+def output_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
+    """Ask a target about the patients of its source."""
+    return score_cell(run.part(target), material_of(run, target, settings), OUTPUT, settings.seed)
 
 
-def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
-    """Train one target; what its training told, and the columns of its row in the table `targets`."""
-    name, chosen = target_cell_name(target), TARGETS[target]
-    groups = read_groups(run, chosen.source)
-    training, validation = (groups[part] for part in ("members", "validation"))
-    own, seeds = settings.classifier(target), Seeds(settings.seed).child(name)
-    if chosen.swapped:
-        weights = load_checkpoint(target_file(run, chosen.swapped))
-        others = groups["non_members"]
-        trained = with_statistics_of(others, weights, own, seeds, training=training, validation=validation)
-    else:
-        trained = train_classifier(training, validation, own, seeds, epoch_log(run, name))
-    path = target_file(run, target)
-    save_classifier(path, trained)
-    told = trained.validation
-    values = (
-        trained.settings.network,
-        chosen.recipe,
-        chosen.source,
-        len(set(training.patients)),
-        len(training.images),
-        len(trained.history),
-        trained.kept + 1,
-        trained.accuracy,
-        told.accuracy.mean,
-        *(number(bound) for skill in (told.balanced, told.auc) for bound in (skill.mean, skill.low, skill.high)),
-        told.guess_accuracy,
+def blind_cell(run: Run, source: Source, settings: StudySettings) -> dict[str, Any]:
+    """The blind baseline of a source, whose patients are held out and dealt anew as the study dealt them."""
+    groups = read_groups(run, source)
+    parts = [groups[name] for name in ROLES]
+    labels = np.concatenate([np.asarray(part.labels, dtype=float) for part in parts])
+    details = {name: np.concatenate([part.details[name] for part in parts]) for name in (AGE, SEX)}
+    images = Images(
+        torch.cat([torch.as_tensor(part.images) for part in parts]),
+        None,
+        tuple(patient for part in parts for patient in part.patients),
+        details | {"class: 1": np.where(labels < 0, np.nan, labels)},
     )
-    return {"checkpoint": path.name, "sha256": sha256(path), **dict(zip(COLUMNS, values, strict=True))}
+    names, roles, matched = dict.fromkeys(images.patients), roles_in(groups), matched_by(source, groups)
+    told = blind_of(
+        images,
+        np.array([roles[name] for name in names]),
+        settings.seed,
+        matched=np.array([matched[name] for name in names]),
+    )
+    return {"controls": [told.model_dump(mode="json")]}
 
 
-def target_file(run: Run, target: str) -> Path:
-    """Where a target lies: one that was trained on patients may not leave."""
-    return run.private / "targets" / f"{target}.safetensors"
+def attack_cell(run: Run, target: str, attack: str, prior: Path, settings: StudySettings) -> dict[str, Any]:
+    """Draw images by an attack, hold them against the patients, and keep what the paper's tables are made of.
 
-
-@dataclass(frozen=True)
-class Aim:
-    """What an attack is on, and with what: the file of the target, how it takes images, the file of the prior, and the
-    `source` whose patients the candidates are held against."""
-
-    checkpoint: Path
-    input_range: InputRange
-    prior: Path
-    source: Source
-
-
-def attack_cell(run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings) -> dict[str, Any]:
-    """Stage 1 once for `methods` that share it, then what each draws, scored, ranked and held against the patients.
-
-    Returns the `methods`, the rows `stage1` {method, part, term, step, value} of their losses, and by part the `steps` and
-    whether its loss had `levelled_off`.
+    Returns the controls, the rows `stage1` {part, term, step, value} of its losses, and of each generator that it tuned the
+    `steps` and whether its loss had `levelled_off`. All targets meet the same seeds, so that targets alone differ.
     """
-    own, model = read_groups(run, OWN), _reader(demographics_file(run))
-    access = weights_of(load_target(aim.checkpoint))
-    yardstick = Yardstick(read_groups(run, aim.source), access.target, aim.input_range, model, settings.crop)
-    stage1 = Stage1(run, attack_cell_name(target, methods[0]), methods[0])
-    attack = Attack(
-        Own(
-            load_prior(aim.prior).generator,
-            load_discriminator(aim.prior),
-            torch.cat([group.images for group in own.values()]),
-        ),
-        access,
-        aim.input_range,
-        settings.attack,
-        # The same branch for all targets: their candidates come from the same latents, so that targets alone differ.
-        Seeds(settings.seed).child("attack"),
-        stage1.report,
-    )
-    tuned = METHODS[methods[0]].tune(attack)
-    for method in methods:
-        stage1.method = method
-        images = METHODS[method].draw(attack, tuned).images
-        write_attacked(run, _judged(attack, target, method, images, yardstick, model))
-    if tuned:
-        # One a method that was tuned; of generators for a class each, that of the first.
-        write_progression(run, _progression(target, methods[0], tuned))
-    return {"methods": list(methods), "stage1": stage1.rows(), **stage1.ends(tuned)}
+    material, one, part = material_of(run, target, settings, prior), ATTACKS[attack], run.part(target)
+    stage1 = Stage1(part, attack)
+    work = replace(drawing_work(part, material, one, settings.seed), step=stage1.step, tuned=stage1.tuned)
+    claim, ranked = drawn_by(material, one, work)
+    if ranked is None:
+        raise RemnantError(f"What '{attack}' draws of {target} cannot be ranked; the log says why.")
+    held = held_against(part, material, one, claim, ranked, settings.seed, strange=_reader(reader_file(run)).features)
+    near = {found.space: found for found in kept_similarities(part, attack)}
+    keep_drawn(run, target, attack, drawn_of(claim, ranked, near, material.roles))
+    stage1.keep_progression(run, target)
+    return {"attack": attack, **held, **stage1.told()}
 
 
 @lru_cache(maxsize=1)
@@ -152,49 +127,12 @@ def _reader(path: Path) -> DemographicModel:
     return load_demographics(path)
 
 
-def _judged(
-    attack: Attack, target: str, method: str, images: torch.Tensor, yardstick: Yardstick, model: DemographicModel
-) -> Attacked:
-    scores = score(images, attack.goals, attack.settings.likely)
-    ranking = rank(scores, attack.settings.likely.q)
-    age, male = model.predict(images)
-    return Attacked(
-        target,
-        method,
-        as_bytes(images),
-        scores.excitation.astype(float),
-        scores.distance.astype(float),
-        ranking.order,
-        ranking.likely,
-        ranking.excitation_cutoff,
-        ranking.distance_cutoff,
-        age,
-        male,
-        yardstick.compare(images),
-    )
+def attack_cell_name(target: str, attack: str) -> str:
+    return f"attack-{target}-{attack}"
 
 
-def _progression(target: str, method: str, tuned: Tuned) -> Progression:
-    shown = tuned[0].progression
-    images = np.stack([as_bytes(strip.clamp(0, 1)) for strip in shown.values()])
-    return Progression(target, method, np.array(list(shown)), images)
-
-
-def target_cell_name(target: str) -> str:
-    return f"target-{target}"
-
-
-def attack_cell_name(target: str, method: str) -> str:
-    """Called after the stage 1 that the method begins with: methods of one stage 1 are one cell."""
-    return f"attack-{target}-{METHODS[method].tune.__name__.lstrip('_')}"
-
-
-def by_stage1(methods: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The methods that share a stage 1 together, each in their order."""
-    parts: dict[Any, list[str]] = {}
-    for method in methods:
-        parts.setdefault(METHODS[method].tune, []).append(method)
-    return [tuple(part) for part in parts.values()]
+def output_cell_name(target: str) -> str:
+    return f"output-{target}"
 
 
 def _known(group: Images) -> Images:

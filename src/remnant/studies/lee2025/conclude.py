@@ -1,98 +1,94 @@
-"""From what the cells left to results.json: tables, prose, provenance."""
+"""From what the cells left to results.json: findings, the paper's tables, prose, provenance."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from remnant.attacks.checkpoint.methods import METHODS
-from remnant.attacks.demographics import load_demographics
+from remnant.audit.kept import kept_likely
+from remnant.audit.reader import kept_reader
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.anonymity import Population
 from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
+from remnant.studies.judged import judged_tables
 from remnant.studies.lee2025 import page
-from remnant.studies.lee2025.cells import demographics_file
+from remnant.studies.lee2025.cells import attack_cell_name
+from remnant.studies.lee2025.exposure import claims_of, controls_of, exposure_of, mitigation_rows
 from remnant.studies.lee2025.findings import conclusion
-from remnant.studies.lee2025.kept import OWN, Source, read_attacked, read_groups
-from remnant.studies.lee2025.outputs import outputs_tested
-from remnant.studies.lee2025.prior_tables import prior_rows
+from remnant.studies.lee2025.groups import OWN, read_groups
 from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.tables import make_tables
-from remnant.studies.membership_tables import membership_tables
+from remnant.studies.lee2025.subject import kept_drawn
+from remnant.studies.lee2025.tables import make_tables, prior_rows
+from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.training import target_cell_name
+
+STUDY = "lee2025"
 
 
 def conclude(
     run: Run,
     cells: Cells,
-    study: str,
     settings: StudySettings,
     command: str,
     *,
-    trained: Mapping[str, Mapping[str, Any]],
-    sources: Sequence[Source],
-    side: int,
     prior: tuple[str, str],
     population: tuple[Population, str],
     notices: list[str],
 ) -> Results:
-    """The results of a run. `trained`: what is known of each target; `sources`: whose patients were held against candidates.
-
-    `prior`: in words, and the hash of its file; `population` with where it is from; `notices` as in `Results`.
-    """
-    attacks = {
-        target: [cell for name, cell in cells.items() if name.startswith(f"attack-{target}-")] for target in trained
-    }
-    methods = [name for name in METHODS if any(name in cell["methods"] for own in attacks.values() for cell in own)]
-    attacked = [
-        read_attacked(run, target, method)
-        for target, own in attacks.items()
-        for cell in own
-        for method in cell["methods"]
-    ]
-    groups = {source: read_groups(run, source) for source in sources}
-    tables = make_tables(
-        attacked,
-        groups,
-        trained,
-        attacks,
-        load_demographics(demographics_file(run)),
-        population=population[0],
-        site=settings.site,
-        seeds=Seeds(settings.seed).child("tables"),
-    )
-    tables["prior"] = [*prior_rows(attacked, groups | {"public": read_groups(run, OWN)})]
-    for name in ("ceiling", "identifiability"):
-        tables[name] = [row for cell, told in cells.items() if cell.startswith(f"{name}-") for row in told["rows"]]
-    own = {target: str(told["source"]) for target, told in trained.items()}
-    tables |= membership_tables(outputs_tested(run, cells, own, Seeds(settings.seed).child("outputs")))
-    tables["training"] = training_rows(run.events(), trained_in)
+    """The results of a run. `prior`: in words, and the hash of its file; `population` with where it is from; `notices` as in
+    `Results`."""
+    tables = _tables(run, cells, settings, population[0])
+    claims = claims_of(run, settings)
+    exposure = exposure_of(claims, controls_of(cells, claims), Seeds(settings.seed).child("findings"))
+    trained = {str(row["target"]): row for row in tables["targets"]}
+    tables["mitigations"] = mitigation_rows(claims, trained, Seeds(settings.seed).child("mitigations"))
+    tables |= judged_tables(exposure.findings, exposure.controls)
     # Planted patients are members of another source.
-    counted = [group for source in sources if source != "planted" for group in groups[source].values()]
+    counted = [row for row in tables["patients"] if row["source"] != "planted"]
     found = provenance_of(run, cells)
     found["checkpoints"]["prior.safetensors"] = prior[1]
     return Results(
-        study=study,
+        study=STUDY,
         title=page.TITLE,
         subject=STUDY_OF_OURS,
         notices=notices,
-        **conclusion(tables, settings.preset)._asdict(),
+        **conclusion(exposure, tables, settings.preset)._asdict(),
         preset=settings.preset,
         command=command,
-        patients=len({patient for group in counted for patient in group.patients}),
-        scans=sum(len(group.patients) for group in counted),
+        patients=sum(row["patients"] for row in counted),
+        scans=sum(row["images"] for row in counted),
         seed=settings.seed,
         settings=settings.resolved(),
         tables=tables,
         **found,
-        **page.words(
-            tables,
-            side=side,
-            prior=prior[0],
-            methods=methods,
-            population=population[0],
-            population_words=population[1],
-        ),
+        **page.words(exposure, tables, side=settings.side, prior=prior[0], population=population),
     )
+
+
+def _tables(run: Run, cells: Cells, settings: StudySettings, population: Population) -> dict[str, list[Row]]:
+    """The tables beside the findings, of what the cells kept."""
+    groups = {TARGETS[target].source: read_groups(run, TARGETS[target].source) for target in settings.targets}
+    keys = [(target, attack) for target in settings.targets for attack in settings.methods_on(target)]
+    reader = kept_reader(run, settings.seed)
+    assert reader
+    everybody = groups | {"public": read_groups(run, OWN)}
+    return {
+        **make_tables(
+            {target: cells[target_cell_name(target)]["row"] for target in settings.targets},
+            {key: cells[attack_cell_name(*key)] for key in keys},
+            ((key, kept_drawn(run, *key)) for key in keys),
+            {(target, attack): kept_likely(run.part(target), attack) for target, attack in keys},
+            groups,
+            reader,
+            population=population,
+            site=settings.site,
+            seeds=Seeds(settings.seed).child("tables"),
+        ),
+        # Every target meets the same prior.
+        "prior": list(prior_rows(kept_drawn(run, *keys[0]).prior, everybody)) if keys else [],
+        **{
+            kind: [row for name, told in cells.items() if name.startswith(f"{kind}-") for row in told["rows"]]
+            for kind in ("ceiling", "identifiability")
+        },
+        "training": training_rows(run.events(), trained_in),
+    }
 
 
 def trained_in(cell: str) -> Row:

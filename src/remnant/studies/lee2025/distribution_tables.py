@@ -14,8 +14,8 @@ from remnant.measure.frechet import frechet_distance, frechet_with_floor
 from remnant.measure.intervals import Interval, bootstrap_mean
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.lee2025.kept import as_bytes, as_pictures
-from remnant.studies.lee2025.scores import ATTACK, CONTROL, Audited
+from remnant.studies.lee2025.groups import Groups
+from remnant.studies.lee2025.subject import Drawn, as_bytes, as_pictures
 
 BIN = 0.1  # bits of the entropy's histogram
 RESAMPLES = 2000
@@ -41,35 +41,34 @@ class Features:
         return self._known[key]
 
 
-def distribution_tables(audit: Audited, features: Features, seeds: Seeds) -> Tables:
-    """The tables `distribution`, `kurtosis` and `entropy` of one target, rows of each set of images.
-
-    Without patients to compare with, principal components are those of the untuned prior's images.
-    """
-    sets = _sets(audit)
+def distribution_tables(target: str, drawn: Drawn, groups: Groups, features: Features, seeds: Seeds) -> Tables:
+    """The tables `distribution`, `kurtosis` and `entropy` of one target, rows of each set of images, beside what was
+    `drawn` by the published attack."""
+    sets: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
+        name: (as_bytes(groups[group].images), np.asarray(groups[group].patients))
+        for name, group in (("training_images", "members"), ("non_members", "non_members"))
+    }
+    sets |= {"untuned_prior": (drawn.prior, None), "tuned_generator": (drawn.images, None)}
     pictures = {name: at_side(images.astype(np.float32) / 255).numpy() for name, (images, _) in sets.items()}
-    base = next((name for name in ("training_images", "untuned_prior") if name in sets), None)
     tables: Tables = {"distribution": [], "kurtosis": [], "entropy": []}
-    if base is None:
-        return tables
-    components = fit_components(pictures[base])
-    distances = _distances(audit, sets, features, seeds.child(audit.target, "frechet"))
+    components = fit_components(pictures["training_images"])
+    distances = _distances(target, sets, features, seeds.child(target, "frechet"))
     for name, (images, patients) in sets.items():
-        branch = seeds.child(audit.target, name)
+        branch = seeds.child(target, name)
         entropy = pixel_entropy(images.astype(np.float32) / 255)
         kurtosis = component_kurtosis(
             components.project(pictures[name]), branch.child("kurtosis").numpy(), patients, resamples=RESAMPLES
         )
         tables["distribution"].append(
             {
-                "target": audit.target,
+                "target": target,
                 "set": name,
                 "n": len(images),
                 **interval_columns("entropy", _entropy_mean(entropy, patients, branch.child("entropy"))),
-                "published_entropy": published.LEE2025_ENTROPY.get(audit.target, {}).get(name),
+                "published_entropy": published.LEE2025_ENTROPY.get(target, {}).get(name),
                 **interval_columns("kurtosis", kurtosis.mean),
                 "components": len(components.axes),
-                "published_kurtosis": published.LEE2025_KURTOSIS.get(audit.target, {}).get(name),
+                "published_kurtosis": published.LEE2025_KURTOSIS.get(target, {}).get(name),
                 **_no_distances(),
                 **distances.get(name, {}),
             }
@@ -77,56 +76,40 @@ def distribution_tables(audit: Audited, features: Features, seeds: Seeds) -> Tab
         for place, (value, low, high) in enumerate(
             zip(kurtosis.components, kurtosis.low, kurtosis.high, strict=True), start=1
         ):
-            key: Row = {"target": audit.target, "set": name, "n": len(images), "component": place}
+            key: Row = {"target": target, "set": name, "n": len(images), "component": place}
             tables["kurtosis"].append(key | {"kurtosis": number(value), "low": number(low), "high": number(high)})
-        tables["entropy"] += _histogram(audit.target, name, entropy)
+        tables["entropy"] += _histogram(target, name, entropy)
     return tables
 
 
-def _sets(audit: Audited) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """Images uint8 (n, N, N) of each set, with the patient of each where they are of patients."""
-    sets: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
-    for name, group in (("training_images", "members"), ("non_members", "non_members")):
-        if group in audit.groups:
-            found = audit.groups[group]
-            sets[name] = as_bytes(found.images), np.asarray(found.patients)
-    for name, method in (("untuned_prior", CONTROL), ("tuned_generator", ATTACK)):
-        if method in audit.found:
-            sets[name] = audit.found[method].images, None
-    return sets
-
-
 def _distances(
-    audit: Audited, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], features: Features, seeds: Seeds
+    target: str, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], features: Features, seeds: Seeds
 ) -> dict[str, Row]:
     """Of each set, the Frechet distances that the paper gives: to the training images, and of the tuned to the untuned."""
     drawn = {
         name: features(images if patients is not None else images[:FRECHET_IMAGES])
         for name, (images, patients) in sets.items()
     }
-    paper = published.LEE2025_FRECHET.get(audit.target, {})
+    paper = published.LEE2025_FRECHET.get(target, {})
     rows: dict[str, Row] = {name: {} for name in sets}
-    if "training_images" in sets:
-        real, patients = drawn["training_images"], sets["training_images"][1]
-        for name in [name for name in sets if name != "training_images"]:
-            found = frechet_with_floor(drawn[name], real, seeds.child(name).numpy(), patients)
-            rows[name] = {
-                "frechet": found.distance,
-                "frechet_n": found.n,
-                "frechet_real": found.m,
-                "frechet_size": found.size,
-                "frechet_matched": number(found.matched),
-                "frechet_floor": number(found.floor),
-                "frechet_floor_low": number(found.floor_low),
-                "frechet_floor_high": number(found.floor_high),
-                "published_frechet": paper.get("target") if name == "tuned_generator" else None,
-            }
-    if {"untuned_prior", "tuned_generator"} <= set(sets):
-        rows["tuned_generator"] |= {
-            "frechet_n": len(drawn["tuned_generator"]),
-            "frechet_prior": frechet_distance(drawn["tuned_generator"], drawn["untuned_prior"]),
-            "published_frechet_prior": paper.get("prior"),
+    real, patients = drawn["training_images"], sets["training_images"][1]
+    for name in [name for name in sets if name != "training_images"]:
+        found = frechet_with_floor(drawn[name], real, seeds.child(name).numpy(), patients)
+        rows[name] = {
+            "frechet": found.distance,
+            "frechet_n": found.n,
+            "frechet_real": found.m,
+            "frechet_size": found.size,
+            "frechet_matched": number(found.matched),
+            "frechet_floor": number(found.floor),
+            "frechet_floor_low": number(found.floor_low),
+            "frechet_floor_high": number(found.floor_high),
+            "published_frechet": paper.get("target") if name == "tuned_generator" else None,
         }
+    rows["tuned_generator"] |= {
+        "frechet_prior": frechet_distance(drawn["tuned_generator"], drawn["untuned_prior"]),
+        "published_frechet_prior": paper.get("prior"),
+    }
     return rows
 
 

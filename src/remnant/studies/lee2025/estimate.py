@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from remnant.attacks.checkpoint.methods import METHODS
+from remnant.attacks.checkpoint.audited import AUTHOR, GMI, JOINT, PIXELS
 from remnant.attacks.checkpoint.oracles import SETS
 from remnant.attacks.demographics import NETWORK
 from remnant.base.progress import say
@@ -16,18 +16,20 @@ from remnant.engine.cells import Cell, unfinished
 from remnant.engine.cost import timed
 from remnant.engine.device import fabric, place
 from remnant.nets.classifiers import build_classifier
-from remnant.studies.lee2025.cells import DEMOGRAPHICS, attack_cell, target_cell
-from remnant.studies.lee2025.kept import OWN, groups_file, read_groups
+from remnant.studies.lee2025.cells import attack_cell, blind_cell, output_cell, reader_cell
+from remnant.studies.lee2025.groups import OWN, groups_file, read_groups
 from remnant.studies.lee2025.oracles import ceiling_cell, identifiability_cell
-from remnant.studies.lee2025.outputs import output_cell
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.training import target_cell
 
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 # What a step of an attack costs beside the target's own: the generator, hooks, and both directions through all of it.
 BESIDE = 1.3
 # Of an image that is only looked at, against one that is trained on.
 LOOK = 0.3
+BLIND = 2  # seconds of the blind baseline of a source, about
+SPACES = 3  # in which candidates are held against patients
 # How often a target is asked about each image: at nine places, and once of its members for its task.
 SHIFTS = 10
 
@@ -76,8 +78,11 @@ def foretell(
     reading = _seconds_of(build_classifier(NETWORK, channels=1, classes=2), 1, settings.demographic.input_range.size)
     seconds = disk = 0.0
     for cell in waiting:
-        if cell.name == DEMOGRAPHICS:
+        if cell.work is reader_cell:
             seconds += reading * len(read_groups(run, OWN)["training"].patients) * settings.demographic.fit.epochs
+            continue
+        if cell.work is blind_cell:
+            seconds += BLIND
             continue
         if cell.work is ceiling_cell:
             # A generator's step is cheaper than a target's with it.
@@ -93,10 +98,10 @@ def foretell(
         if cell.work is target_cell:
             seconds += load.seconds * load.members * load.epochs
             continue
-        for number, method in enumerate(cell.arguments["methods"]):
-            drawn, images = _work(settings, method, first=not number)
-            seconds += BESIDE * load.seconds * images + LOOK * 2 * (load.seconds + reading) * (drawn + 2 * load.members)
-            disk += drawn * (side**2 + 4 * 6 * 2 * load.members)
+        attack = cell.arguments["attack"]
+        drawn, images = _work(settings, attack)
+        seconds += BESIDE * load.seconds * images + LOOK * 2 * (load.seconds + reading) * (drawn + 2 * load.members)
+        disk += drawn * (side**2 + 4 * SPACES * 2 * load.members)
     trained, attacks = (sum(cell.work is work for cell in waiting) for work in (target_cell, attack_cell))
     disk += sum(file.stat().st_size for file in groups_file(run, OWN).parent.glob("*"))
     minutes = max(1, round(seconds / min(workers, len(waiting)) / 60))
@@ -108,20 +113,20 @@ def foretell(
     )
 
 
-def _work(settings: StudySettings, method: str, *, first: bool) -> tuple[int, int]:
-    """How many candidates a method draws, and how many images pass through the target, to and fro; stage 1 in the `first`."""
-    attack = settings.attack
-    stage1 = attack.author if method == "author" else attack.manifold
-    tuning = stage1.steps * stage1.batch
-    own = {
-        "pixels": attack.pixels,
-        "gmi": attack.gmi,
-        "joint": attack.joint,
-    }.get(method)
-    drawn = own.images if own else attack.candidates
-    searched = own.images * own.steps if own else 0
-    untuned = METHODS[method].tune is METHODS["prior"].tune
-    return drawn, searched + (tuning if first and not untuned else 0)
+def _work(settings: StudySettings, attack: str) -> tuple[int, int]:
+    """How many images an attack and its controls draw, and how many pass through the target on the way, to and fro."""
+    own = settings.attack
+    stage1 = own.author if attack == AUTHOR.name else own.manifold
+    drawn = {PIXELS.name: own.pixels.images, GMI.name: own.gmi.images, JOINT.name: own.joint.images}.get(
+        attack, own.candidates
+    )
+    passing = {
+        PIXELS.name: 2 * own.pixels.images * own.pixels.steps,
+        GMI.name: own.gmi.images * own.gmi.steps,
+        JOINT.name: own.joint.images * own.joint.steps,
+    }.get(attack, stage1.steps * stage1.batch)
+    by_class = own.gmi.images * own.gmi.steps if attack not in (GMI.name, PIXELS.name) else 0
+    return drawn + own.candidates, passing + by_class
 
 
 def _inverted(settings: StudySettings) -> int:

@@ -1,96 +1,146 @@
-"""Rows of the likely candidates: how many, what they resemble, and what age and sex can be read off them."""
+"""The paper's table of likely samples, and who is in them: age and sex as read, held against the nearest training patient."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from remnant.attacks.demographics import Reader
-from remnant.base.results import Row
-from remnant.measure.neighbours import distinct_neighbours
+from remnant.audit.kept import Likely
+from remnant.audit.likely import likely_row as audited_row
+from remnant.audit.reader import skill_row
+from remnant.base.results import Row, number
+from remnant.cohort.images import AGE, SEX, Images
+from remnant.measure.anonymity import Population, anonymity_set
 from remnant.studies import published
-from remnant.studies.lee2025.kept import Attacked
-from remnant.studies.lee2025.matches import SETS, Match, age_errors, match, read, sexes_right, truth_of
-from remnant.studies.lee2025.scores import ATTACK, Audited
+from remnant.studies.lee2025.settings import ATTACK
+from remnant.studies.lee2025.subject import Drawn, as_pictures
+
+SETS = ("likely_samples", "nearest_training_images")
 
 
-def likely_rows(audit: Audited, reader: Reader) -> Iterator[Row]:
-    """The paper's table of likely samples, a row a method, with how many are to be expected of two lists that hang together
-    in nothing."""
-    for method, attacked in audit.found.items():
-        count = len(attacked.images)
-        shares = [
-            float((scores <= cutoff).mean())
-            for scores, cutoff in (
-                (attacked.excitation, attacked.excitation_cutoff),
-                (attacked.distance, attacked.distance_cutoff),
-            )
-        ]
-        paper = published.LEE2025_LIKELY.get(audit.target, {}) if method == ATTACK else {}
-        nearest = published.LEE2025_NEAREST.get(audit.target, {}) if method == ATTACK else {}
-        row: Row = {
-            "target": audit.target,
-            "source": audit.source,
-            "method": method,
-            "members": len(audit.patients("members")),
-            "candidates": count,
-            "likely": int(attacked.likely.sum()),
-            "chance": shares[0] * shares[1] * count,
-            "published_likely": paper.get("likely"),
-        }
-        found = match(audit, attacked)
-        row |= _similarities(audit, found)
-        row |= {f"published_{name}": _range(paper.get(name)) for name in ("ssim", "cosine")}
-        row |= _people(audit, attacked, found, reader)
-        row |= {"published_sex": _of(paper, "sex"), "published_age": _range(paper.get("age"))}
-        yield row | {
-            "published_nearest_sex": nearest.get("sex") and f"{nearest['sex']} of {paper['likely']}",
-            "published_nearest_age": _range(nearest.get("age")),
-        }
+@dataclass(frozen=True)
+class Match:
+    """The likely candidates, `chosen` (k,), and the place of the member's image that each comes nearest to, `nearest` (k,).
+
+    `ages` and `sexes` (k,) are of whom that shows, 1 for a man, NaN where unknown; `read`, by set of `SETS`, are ages and
+    probabilities of a man.
+    """
+
+    chosen: np.ndarray
+    nearest: np.ndarray
+    ages: np.ndarray
+    sexes: np.ndarray
+    read: Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+    def age_errors(self, name: str) -> np.ndarray:
+        """Of those whose age is known."""
+        known = np.isfinite(self.ages)
+        return np.abs(self.read[name][0] - self.ages)[known]
+
+    def sexes_right(self, name: str) -> np.ndarray:
+        """Of those whose sex is known."""
+        known = np.isfinite(self.sexes)
+        return ((self.read[name][1] >= 0.5) == (self.sexes == 1))[known]
 
 
-def _similarities(audit: Audited, found: Match | None) -> Row:
-    row: Row = {}
-    for name in ("ssim", "cosine", "ssim_non_member"):
-        values = getattr(found, name) if found else np.zeros(0)
-        row |= {f"{name}_low": _end(values, np.min), f"{name}_high": _end(values, np.max)}
-    names = [audit.groups["members"].patients[image] for image in found.image] if found else []
-    if not names:
-        return row | dict.fromkeys(("neighbours", "neighbours_expected", "neighbours_most"))
-    distinct = distinct_neighbours(np.array(names), len(audit.patients("members")))
-    return row | {
-        "neighbours": distinct.distinct,
-        "neighbours_expected": distinct.expected,
-        "neighbours_most": distinct.most,
-    }
+def match(drawn: Drawn, members: Images, reader: Reader) -> Match:
+    """The likely ones among what was drawn of a target that `members` trained."""
+    chosen = np.flatnonzero(drawn.likely)
+    nearest = drawn.nearest[chosen]
+    sets = (as_pictures(drawn.images[chosen]), members.images[nearest])
+    read = {name: reader.model.predict(images) for name, images in zip(SETS, sets, strict=True) if len(chosen)}
+    nothing = {name: (np.zeros(0), np.zeros(0)) for name in SETS}
+    return Match(chosen, nearest, members.details[AGE][nearest], members.details[SEX][nearest], nothing | read)
 
 
-def _people(audit: Audited, attacked: Attacked, found: Match | None, reader: Reader) -> Row:
-    """Ages and sexes of the likely candidates: what is read, and against the nearest training image's patient."""
-    ages = attacked.age[attacked.likely] if reader.reads_age else np.zeros(0)
-    males = attacked.male[attacked.likely] if reader.reads_sex else np.zeros(0)
-    row: Row = {
-        "predicted_age_low": _end(ages, np.min),
-        "predicted_age_high": _end(ages, np.max),
-        "predicted_men": int((males >= 0.5).sum()) if len(males) else None,
-    }
+def likely_row(
+    target: str, source: str, method: str, drawn: Drawn, kept: Likely, members: Images, reader: Reader
+) -> Row:
+    """The audit's row of likely candidates, what they resemble, and how far off is what is read of each and of the training image
+    nearest to it; beside the published numbers."""
+    found, usable = match(drawn, members, reader), {"age": reader.reads_age, "sex": reader.reads_sex}
+    paper = published.LEE2025_LIKELY.get(target, {}) if method == ATTACK else {}
+    nearest = published.LEE2025_NEAREST.get(target, {}) if method == ATTACK else {}
+    row: Row = {"target": target, "source": source, "method": method}
+    row |= audited_row(kept, members, reader) | {"published_likely": paper.get("likely")}
+    for name, values in (("ssim", drawn.ssim), ("cosine", drawn.cosine), ("ssim_non_member", drawn.ssim_other)):
+        row |= _ends(name, values[found.chosen].astype(float))
+    row |= {f"published_{name}": _range(paper.get(name)) for name in ("ssim", "cosine")}
     for name, stem in zip(SETS, ("", "nearest_"), strict=True):
-        errors, right = np.zeros(0), np.zeros(0, dtype=bool)
-        if found:
-            truth = truth_of(audit.groups["members"], found)
-            age, male = read(audit, attacked, found, reader, name)
-            errors = age_errors(age, truth) if reader.reads_age else errors
-            right = sexes_right(male, truth) if reader.reads_sex else right
+        right = found.sexes_right(name) if usable["sex"] else np.zeros(0, dtype=int)
+        row |= {f"{stem}sex_right": int(right.sum()) if len(right) else None, f"{stem}sex_known": len(right) or None}
+        row |= _ends(f"{stem}age_error", found.age_errors(name) if usable["age"] else np.zeros(0))
+    return row | {
+        "published_sex": _of(paper, "sex"),
+        "published_age": _range(paper.get("age")),
+        "published_nearest_sex": nearest.get("sex") and f"{nearest['sex']} of {paper['likely']}",
+        "published_nearest_age": _range(nearest.get("age")),
+    }
+
+
+def people_tables(matched: Mapping[str, Match], reader: Reader) -> dict[str, list[Row]]:
+    """The tables `demographics`, `ages` and `sexes`: the reader's own validation first, then each target's likely samples and
+    nearest training images under the published attack. What it has no skill for is left out but for the validation."""
+    people = reader.model.people()
+    validation = "validation_patients"
+    ages: list[Row] = [
+        {"target": None, "set": validation, "actual": float(age), "predicted": float(predicted)}
+        for age, predicted in zip(people["age"], people["predicted_age"], strict=True)
+    ]
+    called = (people["probability"] >= 0.5).to_numpy()
+    sexes = list(_confusion(None, validation, people["male"].to_numpy(), called))
+    demographics = [_skill_row(reader)]
+    for target, found in matched.items():
+        for name in SETS if len(found.chosen) else ():
+            age, male = found.read[name]
+            demographics.append(_set_row(target, name, found, reader))
+            known = np.isfinite(found.ages)
+            if reader.reads_age:
+                ages += [
+                    {"target": target, "set": name, "actual": float(actual), "predicted": float(predicted)}
+                    for actual, predicted in zip(found.ages[known], age[known], strict=True)
+                ]
+            known = np.isfinite(found.sexes)
+            if reader.reads_sex and known.any():
+                sexes += _confusion(target, name, found.sexes[known] == 1, male[known] >= 0.5)
+    return {"demographics": demographics, "ages": ages, "sexes": sexes}
+
+
+def _skill_row(reader: Reader) -> Row:
+    row: Row = {"target": None, "set": "validation_patients", **skill_row(reader)}
+    row |= {f"published_{name}": value for name, value in published.LEE2025_DEMOGRAPHICS.items()}
+    return row | {"age_usable": reader.reads_age, "sex_usable": reader.reads_sex}
+
+
+def _set_row(target: str, name: str, found: Match, reader: Reader) -> Row:
+    """Means without intervals: likely samples share their neighbours, and are no sample of patients."""
+    row: Row = dict.fromkeys(_skill_row(reader)) | {"target": target, "set": name, "n": len(found.chosen)}
+    errors, right = found.age_errors(name), found.sexes_right(name)
+    if reader.reads_age and len(errors):
+        guess = np.abs(reader.age.guess - found.ages[np.isfinite(found.ages)])
         row |= {
-            f"{stem}sex_right": int(right.sum()) if len(right) else None,
-            f"{stem}sex_known": len(right) or None,
-            f"{stem}age_error_low": _end(errors, np.min),
-            f"{stem}age_error_high": _end(errors, np.max),
+            "mae": float(errors.mean()),
+            "rmse": float(np.sqrt((errors**2).mean())),
+            "guess_mae": float(guess.mean()),
         }
-    return row
+    if reader.reads_sex and len(right):
+        men = float((found.sexes[np.isfinite(found.sexes)] == 1).mean())
+        row |= {"accuracy": float(right.mean()), "guess_accuracy": max(men, 1 - men)}
+    return row | {"age_usable": reader.reads_age, "sex_usable": reader.reads_sex}
 
 
-def _end(values: np.ndarray, end) -> float | None:
-    return float(end(values)) if len(values) else None
+def _confusion(target: str | None, name: str, actual: np.ndarray, called: np.ndarray) -> Iterator[Row]:
+    for sex, male in (("F", False), ("M", True)):
+        for guess, guessed in (("F", False), ("M", True)):
+            count = int(((actual == male) & (called == guessed)).sum())
+            yield {"target": target, "set": name, "actual": sex, "predicted": guess, "count": count}
+
+
+def _ends(name: str, values: np.ndarray) -> Row:
+    low, high = (float(values.min()), float(values.max())) if len(values) else (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 def _range(ends: tuple[float, float] | None) -> str | None:
@@ -100,5 +150,39 @@ def _range(ends: tuple[float, float] | None) -> str | None:
     return f"{ends[0]:g}" if ends[0] == ends[1] else f"{ends[0]:g} to {ends[1]:g}"
 
 
-def _of(paper: dict, name: str) -> str | None:
+def _of(paper: Mapping[str, object], name: str) -> str | None:
     return f"{paper[name]} of {paper['likely']}" if name in paper else None
+
+
+def anonymity_rows(target: str, drawn: Drawn, reader: Reader, population: Population, site: float) -> Iterator[Row]:
+    """How many people would fit what is read off the likely candidates, or off the first of the list where none is likely.
+
+    Without and with knowing the `site`, which draws from so many people; the reconstruction that the fewest people fit, with
+    the interval that the validation's number of patients leaves, and the median over all of them. A size None: so few
+    validation patients cannot support the confidence.
+    """
+    chosen = np.flatnonzero(drawn.likely)
+    which = "likely_samples" if len(chosen) else "first_of_the_list"
+    ages, males = reader.model.predict(as_pictures(drawn.images[chosen if len(chosen) else drawn.order[:1]]))
+    for place, people in (("unknown", None), ("known", site)):
+        found = [
+            anonymity_set(float(age), "M" if male >= 0.5 else "F", reader.errors, population, site=people)
+            for age, male in zip(ages, males, strict=True)
+        ]
+        smallest = min(found, key=lambda each: (math.isnan(each.size), each.size))
+        yield {
+            "target": target,
+            "set": which,
+            "n": len(found),
+            "site": place,
+            "people": smallest.people,
+            "size": number(smallest.size),
+            "low": number(smallest.low),
+            "high": number(smallest.high),
+            "median": number(float(np.median([each.size for each in found]))),
+            "years": number(smallest.years),
+            "sexes": "both" if smallest.both_sexes else "the predicted one",
+            "alone": number(smallest.alone),
+            "confidence": smallest.confidence,
+            "usable": reader.reads_age and reader.reads_sex,
+        }

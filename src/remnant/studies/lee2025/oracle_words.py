@@ -1,10 +1,13 @@
 """Could anybody have been reconstructed? The oracles in plain words, and their chapters of the report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from remnant.base.results import Row, Section, TableView, matching
 from remnant.report.words import label
-from remnant.studies.lee2025.leak_findings import IN, Tables
+
+IN = {"independent_features": "in features of a network that never saw the target", "ssim": "by SSIM"}
+
+Tables = Mapping[str, list[Row]]
 
 
 def possible_in_words(tables: Tables) -> Iterator[str]:

@@ -9,6 +9,7 @@ from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.oracles import SETS, invert_images, objective_of, values_of_sets
 from remnant.attacks.demographics import load_demographics
 from remnant.attacks.prior import load_prior
+from remnant.audit.reader import reader_file
 from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -17,9 +18,11 @@ from remnant.measure.intervals import clopper_pearson
 from remnant.measure.neighbours import cosine_matrix
 from remnant.measure.ssim import ssim_matrix
 from remnant.studies.columns import interval_columns
-from remnant.studies.lee2025.cells import Aim, demographics_file
-from remnant.studies.lee2025.kept import Source, read_attacked, read_groups
+from remnant.studies.lee2025.groups import ROLES, Source, read_groups
 from remnant.studies.lee2025.settings import StudySettings
+from remnant.studies.lee2025.subject import as_pictures, kept_drawn
+from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.training import target_file
 from remnant.targets.access import weights_of
 from remnant.targets.loading import load_target
 
@@ -47,8 +50,8 @@ def ceiling_cell(run: Run, source: Source, prior: Path, settings: StudySettings)
 
     drawn = invert_images(load_prior(prior).generator, images, settings.ceiling, seeds, report)
     spaces = {"ssim": (ssim_matrix, lambda these: these[:, 0].numpy())}
-    if demographics_file(run).exists():
-        model = load_demographics(demographics_file(run))
+    if reader_file(run).exists():
+        model = load_demographics(reader_file(run))
         spaces["independent_features"] = (cosine_matrix, lambda these: model.features(these).numpy())
     rows = []
     for space, (matrix, seen) in spaces.items():
@@ -61,21 +64,19 @@ def ceiling_cell(run: Run, source: Source, prior: Path, settings: StudySettings)
     return {"rows": rows}
 
 
-def identifiability_cell(
-    run: Run, target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings
-) -> dict[str, Any]:
+def identifiability_cell(run: Run, target: str, methods: tuple[str, ...], settings: StudySettings) -> dict[str, Any]:
     """`rows` of the table `identifiability`: what an attack asks for, of random sets of members, non-members, and what it found.
 
     A row a method and kind of `images`: mean objective of the sets, lower is better, and their 5% and 95% quantiles.
     """
-    access = weights_of(load_target(aim.checkpoint))
-    goals = Goals(access, aim.input_range, settings.attack.manifold.goals)
-    groups = read_groups(run, aim.source)
+    access = weights_of(load_target(target_file(run, target)))
+    goals = Goals(access, settings.classifier(target).input_range, settings.attack.manifold.goals)
+    groups = read_groups(run, TARGETS[target].source)
     rows = []
     for method in methods:
         objective = objective_of(method, goals, settings.attack)
-        images = {name: groups[name].images for name in ("members", "non_members")}
-        images["found"] = read_attacked(run, target, method).pictures
+        images = {name: groups[name].images for name in ROLES}
+        images["found"] = as_pictures(kept_drawn(run, target, method).images)
         for name, these in images.items():
             draw = Seeds(settings.seed).child("identifiability", target, method, name).numpy()
             values = values_of_sets(goals, objective, these, draw)
@@ -104,9 +105,9 @@ def ceiling_of(source: Source, prior: Path, settings: StudySettings, *, needs: t
 
 
 def identifiability_of(
-    target: str, aim: Aim, methods: tuple[str, ...], settings: StudySettings, *, needs: tuple[str, ...]
+    target: str, methods: tuple[str, ...], settings: StudySettings, *, needs: tuple[str, ...]
 ) -> list[Cell]:
     """The cell of a target on which attacks by its statistics run, after these; none where there are no such."""
     asking = tuple(method for method in ASKING if method in methods)
-    arguments = {"target": target, "aim": aim, "methods": asking, "settings": settings}
+    arguments = {"target": target, "methods": asking, "settings": settings}
     return [Cell(identifiability_name(target), identifiability_cell, arguments, needs)] if asking else []

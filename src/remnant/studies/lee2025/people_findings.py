@@ -1,13 +1,15 @@
 """Age, sex and the size of the crowd in plain words: what is read off drawn images, and whom that would lead to."""
 
+from collections.abc import Mapping
+
 from remnant.base.results import Row, matching
 from remnant.base.texts import counted
 from remnant.measure.demographics import AGE_SKILL, SEX_SKILL
 from remnant.report.words import label
 from remnant.report.words import number as written
-from remnant.studies.lee2025.leak_findings import Tables
-from remnant.studies.lee2025.tables import HELPERS
-from remnant.studies.lee2025.targets import CONTROLS
+from remnant.studies.lee2025.targets import CONTROLS, HELPERS
+
+Tables = Mapping[str, list[Row]]
 
 
 def people(tables: Tables) -> list[str]:

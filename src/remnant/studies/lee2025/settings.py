@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 import pydantic
 
+from remnant.attacks.checkpoint.audited import AUTHOR, GMI, JOINT, PER_CLASS, PIXELS, PUBLISHED
 from remnant.attacks.checkpoint.methods import METHODS, AttackSettings
 from remnant.attacks.checkpoint.oracles import CeilingSettings
 from remnant.attacks.demographics import DemographicSettings
@@ -15,13 +16,14 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import ClassifierSettings
 
 Preset = Literal["smoke", "cpu", "paper"]
-MethodName = Literal[*METHODS]
-# The search for images of a class uses the weights alone: what it reaches is no matter of stored statistics. An attack is
-# flagged only where it beats both that were run.
-CONTROL, CLASSES = RIVALS = ("prior", "gmi")
-# Run on every target that they suit: the paper's, the cheapest that sees what the paper's does not, and the controls.
-METHODS_OF_ALL = ("published", "joint", CLASSES, CONTROL)
-MORE_METHODS = tuple(name for name in METHODS if name not in METHODS_OF_ALL)
+# The paper's first, then those of an audit, and the paper's with the rate and steps of its author's code. What each is held
+# against, the untuned prior and mostly a search for images of a class, each draws itself.
+ATTACKS = {attack.name: attack for attack in (PUBLISHED, JOINT, GMI, PIXELS, AUTHOR, PER_CLASS)}
+ATTACK = PUBLISHED.name
+MethodName = Literal[*ATTACKS]
+# Run on every target that they suit: the paper's, the cheapest that sees what the paper's does not, and a search by class.
+METHODS_OF_ALL = (PUBLISHED.name, JOINT.name, GMI.name)
+MORE_METHODS = tuple(name for name in ATTACKS if name not in METHODS_OF_ALL)
 
 
 class StudySettings(Settings):
@@ -32,20 +34,17 @@ class StudySettings(Settings):
     they hold `public_finding`, negative when they hold `public_negative`, and left out of the targets otherwise.
     `validation`: the share of a source's patients that watches the training of its targets.
 
-    `methods`: keys of `METHODS`, with the control `prior`, which every other is held against. `ceiling`: the inversion of
-    members' own images, which says what the prior could show at all. `crop`: the share of each side, around the middle, that
-    similarities are also taken of. `population`: a table of people by age and sex, by default `stationary_population`; `site`:
-    how many of them the hospital draws from. `demographics_validation`: the share of the attacker's patients on which the
-    reader of age and sex is judged.
+    `methods`: keys of `ATTACKS`. `ceiling`: the inversion of members' own images, which says what the prior could show at all.
+    `population`: a table of people by age and sex, by default `stationary_population`; `site`: how many of them the hospital
+    draws from. `demographics_validation`: the share of the attacker's patients on which the reader of age and sex is judged.
     """
 
     preset: Preset
-    methods: tuple[MethodName, ...] = METHODS_OF_ALL
+    methods: tuple[MethodName, ...] = pydantic.Field(default=METHODS_OF_ALL, min_length=1)
     attack: AttackSettings = AttackSettings()
     ceiling: CeilingSettings = CeilingSettings()
     demographic: DemographicSettings = DemographicSettings()
     demographics_validation: float = pydantic.Field(default=0.25, gt=0, lt=1)
-    crop: float = pydantic.Field(default=0.8, gt=0, le=1)
     population: Path | None = None
     site: float = pydantic.Field(default=100_000, ge=1)
     seed: int = 0
@@ -59,13 +58,6 @@ class StudySettings(Settings):
     validation: float = pydantic.Field(default=0.2, gt=0, lt=1)
     cnn: ClassifierSettings = ClassifierSettings()
     vit: ClassifierSettings = ClassifierSettings(network="vit_b_16", input_range=InputRange(224))
-
-    @pydantic.field_validator("methods")
-    @classmethod
-    def _has_its_control(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if CONTROL not in methods or len(methods) < 2:
-            raise ValueError("the methods must be the control 'prior' and at least one attack")
-        return methods
 
     @pydantic.field_validator("targets")
     @classmethod
@@ -89,15 +81,19 @@ class StudySettings(Settings):
         return getattr(self, chosen.network).changed(recipe=chosen.recipe)
 
     def methods_on(self, target: str) -> tuple[str, ...]:
-        """The methods that are run on a target: those that suit its network; on a ViT, whose stage 1 takes several times as long,
-        no other that has one; on one with swapped statistics, those by statistics without stage 1, and the controls."""
+        """The attacks that are run on a target: those that suit its network; on a ViT, whose stage 1 takes several times as long,
+        no other that has one; on one with swapped statistics, those that need them."""
+        more = self.more_methods if target in self.more_targets and not TARGETS[target].swapped else ()
+        asked = dict.fromkeys((*self.methods, *more))
         if TARGETS[target].swapped:
-            return tuple(name for name in self.methods if METHODS[name].batch_norm or name in RIVALS)
-        more = self.more_methods if target in self.more_targets else ()
+            return tuple(name for name in asked if METHODS[name].batch_norm)
         if TARGETS[target].network == "vit":
-            more = (name for name in more if METHODS[name].tune is METHODS[CONTROL].tune)
-            return tuple(name for name in dict.fromkeys((*self.methods, *more)) if not METHODS[name].batch_norm)
-        return tuple(dict.fromkeys((*self.methods, *more)))
+            return tuple(
+                name
+                for name in asked
+                if not METHODS[name].batch_norm and (name in self.methods or not METHODS[name].tunes)
+            )
+        return tuple(asked)
 
 
 def preset(name: str) -> StudySettings:

@@ -14,7 +14,7 @@ from remnant.cohort.images import Images, people_in
 from remnant.cohort.layouts.findings import label_of
 from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
 from remnant.cohort.prepare.radiographs import Radiographs
-from remnant.studies.lee2025.kept import GROUPS, OWN, write_groups
+from remnant.studies.lee2025.groups import GROUPS, OWN, write_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.recipes import PLANTED

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from remnant.attacks.prior import PriorSettings, load_prior, prior_settings, train_prior
+from remnant.audit.reader import READER
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.results import Results
@@ -14,17 +15,15 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.prepare.radiographs import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
-from remnant.studies.lee2025.cells import DEMOGRAPHICS, target_cell_name
-from remnant.studies.lee2025.conclude import conclude
+from remnant.studies.lee2025.cells import cells_of
+from remnant.studies.lee2025.conclude import STUDY, conclude
 from remnant.studies.lee2025.estimate import foretell, loads_of
-from remnant.studies.lee2025.kept import OWN, groups_file
+from remnant.studies.lee2025.groups import OWN, groups_file
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
-from remnant.studies.lee2025.plan import cells_of
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.sources import Dealt, deal, write_sources
-from remnant.studies.lee2025.targets import COLUMNS, TARGETS
+from remnant.studies.lee2025.targets import TARGETS
 
-STUDY = "lee2025"
 # What the smoke preset runs on where nothing is given.
 SMOKE = {
     "private": ChestPhantoms(patients=36, sessions=1, side=32, seed=1),
@@ -33,7 +32,7 @@ SMOKE = {
 SMOKE_PRIOR = 32  # images that its discriminator is shown at each side
 # Folders of RUN/private: made only to work with, and what shows patients or knows them.
 PASSING = ("phantoms-private", "phantoms-public", "prior")
-DRAWN = ("groups", "targets", "attacks", "progressions", DEMOGRAPHICS)
+DRAWN = ("groups", "targets", "attacks", "progressions", READER, *TARGETS)
 
 
 def run_study(
@@ -93,14 +92,8 @@ def run_study(
         return conclude(
             run,
             cells,
-            STUDY,
             settings,
             asked.command,
-            trained={
-                name: {column: cells[target_cell_name(name)][column] for column in COLUMNS} for name in settings.targets
-            },
-            sources=tuple(dict.fromkeys(TARGETS[name].source for name in settings.targets)),
-            side=settings.side,
             prior=(said["prior"], said["sha256"]),
             population=(population, population_words),
             notices=phantom_notices(cohorts.values()),

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from remnant.studies.lee2025.kept import Source
+from remnant.studies.lee2025.groups import Source
 from remnant.targets.recipes import RecipeName
 
 Network = Literal["cnn", "vit"]
@@ -25,37 +25,23 @@ PLANTED, UNTRAINED = "cnn_planted", "cnn_untrained"
 # Says whether an attack by stored statistics follows the statistics or the weights.
 SWAPPED = "cnn_overfit_swapped"
 CONTROLS = (PLANTED, UNTRAINED, SWAPPED)
-# What the cell of a target tells of it, a row of the table `targets`.
-COLUMNS = (
-    "network",
-    "recipe",
-    "source",
-    "patients",
-    "images",
-    "epochs",
-    "kept_epoch",
-    "train_accuracy",
-    "accuracy",
-    "balanced",
-    "balanced_low",
-    "balanced_high",
-    "auc",
-    "auc_low",
-    "auc_high",
-    "majority",
-)
+OVERFIT = "cnn_overfit"
+# Each mitigation alone: targets that are there to answer the question of what helps.
+HELPERS = ("cnn_dropout", "cnn_augmentation", "cnn_early_stopping")
+# Held against the overfit CNN: the regular recipe, which has all mitigations, and each of them alone.
+MITIGATIONS = ("cnn", *HELPERS)
 # The study's list of targets. Within one source no gap between sources can pass for a leak, or hide one.
 TARGETS: dict[str, Target] = {
     "cnn": Target("cnn", "regular", "private"),
-    "cnn_overfit": Target("cnn", "overfit", "private"),
+    OVERFIT: Target("cnn", "overfit", "private"),
     "vit": Target("vit", "regular", "private"),
     "vit_overfit": Target("vit", "overfit", "private"),
     "cnn_dropout": Target("cnn", "dropout", "private"),
     "cnn_augmentation": Target("cnn", "augmentation", "private"),
     "cnn_early_stopping": Target("cnn", "early_stopping", "private"),
-    "cnn_planted": Target("cnn", "planted", "planted"),
-    "cnn_untrained": Target("cnn", "untrained", "private"),
-    SWAPPED: Target("cnn", "overfit", "private", swapped="cnn_overfit"),
+    PLANTED: Target("cnn", "planted", "planted"),
+    UNTRAINED: Target("cnn", "untrained", "private"),
+    SWAPPED: Target("cnn", "overfit", "private", swapped=OVERFIT),
     "within_cnn": Target("cnn", "regular", "public"),
     "within_cnn_overfit": Target("cnn", "overfit", "public"),
 }

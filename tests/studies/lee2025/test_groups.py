@@ -1,21 +1,47 @@
-"""The blind baseline of a source: held out and dealt anew as the study dealt its patients, and so at chance."""
+"""Who is in which group, kept; and who of them was dealt with whom, so that a blind classifier is held to that."""
 
-from functools import partial
+import stat
 
 import numpy as np
 import pytest
 import torch
 from tests.studies.lee2025.test_sources import SETTINGS, cohort, images
 
+from remnant.audit import cells as audit_cells
+from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import SEX, Images, people_in
+from remnant.cohort.images import AGE, SEX, Images, people_in
 from remnant.cohort.membership import split_for_target
 from remnant.measure.blind import blind_test
-from remnant.studies.lee2025 import blind
-from remnant.studies.lee2025.blind import blind_baseline, matched_by
-from remnant.studies.lee2025.kept import read_groups
+from remnant.studies.lee2025.cells import blind_cell
+from remnant.studies.lee2025.groups import groups_file, matched_by, read_groups, write_groups
 from remnant.studies.lee2025.sources import deal, write_sources
+
+
+def test_groups_come_back(tmp_path):
+    run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
+    pictures = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)
+    people = {AGE: np.array([61.0, 62, np.nan]), SEX: np.array([0, 0, np.nan])}
+    group = Images(torch.from_numpy(pictures), torch.tensor([0, 1, -1]), ("P-1", "P-1", "P-2"), people)
+    write_groups(run, "private", {"members": group, "non_members": group.take([])})
+    found = read_groups(run, "private")
+    assert list(found) == ["members", "non_members"]
+    assert (found["members"].images.numpy() == pictures).all() and found["members"].patients == ("P-1", "P-1", "P-2")
+    assert found["members"].labels.tolist() == [0, 1, -1]
+    assert all(np.array_equal(found["members"].details[name], people[name], equal_nan=True) for name in people)
+    assert found["non_members"].patients == () and len(found["non_members"]) == 0
+    assert stat.S_IMODE((run.private / "groups").stat().st_mode) == 0o700
+
+
+def test_a_missing_and_a_damaged_file_have_their_sentence(tmp_path):
+    run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
+    with pytest.raises(RemnantError, match="is missing; start again"):
+        read_groups(run, "private")
+    groups_file(run, "private").parent.mkdir()
+    groups_file(run, "private").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(RemnantError, match="is damaged"):
+        read_groups(run, "private")
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +78,11 @@ def test_planted_patients_are_matched_by_label(sources):
     assert all(label[patient] == number for patient, number in matched_by("planted", planted).items())
 
 
-def test_groups_that_were_dealt_in_pairs_come_out_near_one_half(monkeypatch):
+def test_groups_that_were_dealt_in_pairs_come_out_near_one_half(monkeypatch, tmp_path):
     """Their images show who has the finding, and which sex, as those of a chest do."""
-    monkeypatch.setattr(blind, "blind_test", partial(blind_test, resamples=1))
+    monkeypatch.setattr(audit_cells, "blind_test", lambda *given, **known: blind_test(*given, resamples=1, **known))
     found = {"private": [], "planted": []}
+    run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
     for seed in range(40):
         random = np.random.default_rng(seed)
         people = cohort(patients=48, share=0.4, seed=seed)
@@ -75,6 +102,8 @@ def test_groups_that_were_dealt_in_pairs_come_out_near_one_half(monkeypatch):
                 people_in(cases),
             )
         for source, areas in found.items():
-            areas.append(blind_baseline(source, groups, Seeds(seed)).auc.mean)
+            write_groups(run, source, groups)
+            (control,) = blind_cell(run, source, SETTINGS.changed(seed=seed))["controls"]
+            areas.append(control["value"])
     # Not quite at 0.5, since the coins are thrown until the groups are alike on the whole, too.
     assert np.mean(found["private"]) > 0.42 > 0.37 > np.mean(found["planted"])

@@ -1,0 +1,57 @@
+"""The cell that trains a target, and where the target lies."""
+
+from pathlib import Path
+from typing import Any
+
+from remnant.base.provenance import sha256
+from remnant.base.results import number
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.engine.loop import epoch_log
+from remnant.studies.lee2025.groups import read_groups
+from remnant.studies.lee2025.settings import StudySettings
+from remnant.studies.lee2025.targets import TARGETS
+from remnant.targets.checkpoint import load_checkpoint
+from remnant.targets.classifier import train_classifier
+from remnant.targets.classifier_files import save_classifier
+from remnant.targets.swapped import with_statistics_of
+
+
+def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
+    """Train one target; what its training told, the `row` of the table `targets`."""
+    chosen, groups = TARGETS[target], read_groups(run, TARGETS[target].source)
+    training, validation = (groups[part] for part in ("members", "validation"))
+    own, seeds = settings.classifier(target), Seeds(settings.seed).child(target_cell_name(target))
+    if chosen.swapped:
+        weights = load_checkpoint(target_file(run, chosen.swapped))
+        others = groups["non_members"]
+        trained = with_statistics_of(others, weights, own, seeds, training=training, validation=validation)
+    else:
+        trained = train_classifier(training, validation, own, seeds, epoch_log(run, target_cell_name(target)))
+    path = target_file(run, target)
+    save_classifier(path, trained)
+    told = trained.validation
+    row = {
+        "target": target,
+        "network": trained.settings.network,
+        "recipe": chosen.recipe,
+        "source": chosen.source,
+        "patients": len(set(training.patients)),
+        "images": len(training.images),
+        "epochs": len(trained.history),
+        "kept_epoch": trained.kept + 1,
+        "train_accuracy": trained.accuracy,
+        "accuracy": told.accuracy.mean,
+    }
+    for name, skill in (("balanced", told.balanced), ("auc", told.auc)):
+        row |= {name: number(skill.mean), f"{name}_low": number(skill.low), f"{name}_high": number(skill.high)}
+    return {"checkpoint": path.name, "sha256": sha256(path), "row": row | {"majority": told.guess_accuracy}}
+
+
+def target_cell_name(target: str) -> str:
+    return f"target-{target}"
+
+
+def target_file(run: Run, target: str) -> Path:
+    """Where a target lies: one that was trained on patients may not leave."""
+    return run.private / "targets" / f"{target}.safetensors"
