@@ -116,7 +116,7 @@ def read_given(asked: Asked, seed: int) -> Given:
         comparable_prior(asked.prior)
     public = read_cohort(asked.public) if asked.public else None
     if public:
-        _check_known(public)
+        check_known(public)
     against = read_against(asked.against, asked.columns, Seeds(seed).child("against"))
     answers = answers_of(against.cases, described.classes or 1, asked.findings)
     if answers.labels is not None and answers.labels.ndim == 1:
@@ -134,7 +134,8 @@ def refuse_of_a_folder(config: AuditConfig) -> None:
     require_no_network(config)
 
 
-def _check_known(cohort: Cohort) -> None:
+def check_known(cohort: Cohort) -> None:
+    """Raise `RemnantError` unless somebody in the cohort has an age and a sex, of whom a reader of both learns."""
     if not any(case.age is not None and case.sex is not None for case in cohort.cases):
         raise RemnantError(
             f"None of the {len(cohort.cases)} public radiographs of {cohort.root} has an age and a sex; add them to its table "

@@ -1,11 +1,12 @@
 """Whose radiographs are what: members, validation and non-members of each source, and the attacker's own patients."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
 
+from remnant.audit.classifier_given import check_known
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -94,15 +95,6 @@ def labels_of(cohort: Cohort, which: str, positive: str, negative: str | None) -
     return labels
 
 
-def check_known(cohort: Cohort) -> None:
-    """Raise `RemnantError` unless somebody in the cohort has an age and a sex, which a reader of both must learn from."""
-    if not any(case.age is not None and case.sex is not None for case in cohort.cases):
-        raise RemnantError(
-            f"None of the {len(cohort.cases)} public radiographs of {cohort.root} has an age and a sex; add them to its table "
-            "(columns age and sex), or take images that have them."
-        )
-
-
 def _plant(cohort: Cohort, labels: Labels, split: TargetSplit, seeds: Seeds) -> dict[str, tuple[str, ...]]:
     """Case ids: one image each of as many members of either class, and of non-members likewise, as many as there are.
 
@@ -154,13 +146,8 @@ def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: De
         labels = dealt.public_labels
         within = {name: group_of(run, "public", public.select(getattr(dealt.within, name)), labels) for name in GROUPS}
         write_groups(run, "public", within)
-    write_own(run, public, *dealt.attacker)
-
-
-def write_own(run: Run, public: Radiographs, training: Sequence[str], validation: Sequence[str]) -> None:
-    """Keep the attacker's own images for the cells."""
-    own = {"training": training, "validation": validation}
-    write_groups(run, OWN, {name: group_of(run, "public", public.select(patients)) for name, patients in own.items()})
+    attacker = zip(("training", "validation"), dealt.attacker, strict=True)
+    write_groups(run, OWN, {name: group_of(run, "public", public.select(patients)) for name, patients in attacker})
 
 
 def group_of(run: Run, cohort: str, chosen: Radiographs, labels: Mapping[str, int] | None = None) -> Images:
