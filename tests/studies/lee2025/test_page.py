@@ -169,6 +169,21 @@ def test_every_view_names_columns_that_are_there(exposure, tables):
             assert build(found.tables[section.table.name], section.table).rows, section.title
 
 
+def test_a_chapter_is_there_where_there_is_something_to_show(exposure, tables):
+    def titles(tables):
+        return [section.title for section in words(exposure, tables)["sections"]]
+
+    asked = "Does the attack ask for the training images?"
+    row = {"target": "cnn", "method": "published", "images": "found", "sets": 20, "value": 1.0, "low": 0.5, "high": 1.5}
+    some = [row | {"images": name} for name in ("members", "non_members", "found")]
+    assert asked not in titles(tables) and asked in titles(tables | {"identifiability": some})
+    others = changed(tables, "likely", {"method": "gmi"}) | {"candidates": [], "stage1": []}
+    found = results(exposure, others)
+    assert "Stage 1" in titles(tables) and "Stage 1" not in titles(others)
+    (likely,) = (section for section in found.sections if section.title == "Which of the images are likely?")
+    assert not likely.figures
+
+
 def test_a_group_of_few_is_told_so_that_what_is_published_can_leave_it_out(exposure, tables):
     few = changed(tables, "patients", {"patients": 9}, source="public", group="validation")
     (told,) = (text for text in words(exposure, few)["attacked"] if text.startswith("Patients (public)"))

@@ -1,8 +1,8 @@
-"""Could anybody have been reconstructed? The oracles in plain words, and their chapters of the report."""
+"""Could anybody have been reconstructed? The oracles in plain words."""
 
 from collections.abc import Iterator, Mapping
 
-from remnant.base.results import Row, Section, TableView, matching
+from remnant.base.results import Row, matching
 from remnant.report.words import label
 
 IN = {"independent_features": "in features of a network that never saw the target", "ssim": "by SSIM"}
@@ -51,57 +51,3 @@ def _fits(parts: list[Row]) -> str:
     else:
         first = "What was found fits the attack's objective as well as the training images do"
     return f"{first}.{alike}" if alike else first
-
-
-def oracle_sections(tables: Tables) -> list[Section]:
-    """The chapters on what was possible, as far as it was asked."""
-    chapters = []
-    if tables["ceiling"]:
-        chapters.append(
-            Section(
-                title="Could anybody have been reconstructed?",
-                text=[
-                    "An auditor has the training images, and can ask what no attacker can. Here the prior is shown each image "
-                    "itself, and its latents are moved until it draws the nearest image that it can, pixel by pixel. If even "
-                    "that is no nearer than the nearest stranger's radiograph, an attack that leaves the prior as it is cannot "
-                    "reconstruct the patient; one that tunes the prior would have to teach it more."
-                ],
-                table=TableView(
-                    name="ceiling",
-                    caption="Training patients whose image the prior, shown it, comes nearer to than any non-member's radiograph "
-                    "does, with exact 95% interval; mean similarity of both.",
-                    columns={
-                        "source": "Patients of",
-                        "space": "Compared in",
-                        "{nearer}/{people}": "Nearer than a stranger",
-                        "{share:.0%} [{share_low:.0%}, {share_high:.0%}]": "Share",
-                        "own": "Of the prior's nearest",
-                        "stranger": "Of the nearest stranger",
-                        "strangers": "Strangers",
-                    },
-                ),
-            )
-        )
-    if tables["identifiability"]:
-        chapters.append(
-            Section(
-                title="Does the attack ask for the training images?",
-                text=[
-                    "What an attack minimises is taken of the true training images. If what it found fits better than they do, "
-                    "its objective does not identify them, and no better search would. If they fit better, the search fell short."
-                ],
-                table=TableView(
-                    name="identifiability",
-                    caption="The attack's own objective, lower is better: mean over random sets of images, with their 5% and 95% "
-                    "quantiles.",
-                    columns={
-                        "target": "Target",
-                        "method": "Attack",
-                        "images": "Images",
-                        "{value:.3g} [{low:.3g}, {high:.3g}]": "Objective",
-                        "sets": "Sets",
-                    },
-                ),
-            )
-        )
-    return chapters
