@@ -53,7 +53,7 @@ def words(exposure, tables):
 
 
 def results(exposure, tables):
-    update = {"study": "lee2025", "title": page.TITLE, "tables": tables, **words(exposure, tables)}
+    update = {"study": "lee2025", "tables": tables, **words(exposure, tables)}
     return Results.model_validate(example_results().model_copy(update=update).model_dump())
 
 

@@ -46,7 +46,6 @@ def conclude(
     found["checkpoints"]["prior.safetensors"] = prior[1]
     return Results(
         study=STUDY,
-        title=page.TITLE,
         subject=STUDY_OF_OURS,
         notices=notices,
         **conclusion(exposure, tables, settings.preset)._asdict(),

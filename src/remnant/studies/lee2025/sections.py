@@ -10,6 +10,7 @@ from remnant.studies.lee2025.findings import Tables
 from remnant.studies.lee2025.settings import ATTACK
 from remnant.studies.lee2025.targets import OVERFIT, PLANTED
 
+CHAPTERS = Path(__file__).parent / "chapters.toml"
 PAPER = ("cnn", "cnn_overfit", "vit", "vit_overfit")
 JUDGED = (
     "The gain of what an attack draws is the share by which the distance to the nearest image falls more for members than for "
@@ -33,7 +34,7 @@ def sections_of(tables: Tables) -> list[Section]:
     }
     holds = {name: bool(rows) for name, rows in tables.items()}
     holds["published"] = bool(matching(tables["likely"], {"method": ATTACK}))
-    own = described_chapters(Path(__file__).parent / "chapters.toml", holds, values)
+    own = described_chapters(CHAPTERS, holds, values)
     return [findings_section(tables, JUDGED), controls_section(), *own]
 
 
