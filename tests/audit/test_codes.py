@@ -12,7 +12,7 @@ from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION, first_two
-from remnant.audit.code_cells import pair_cell, planted
+from remnant.audit.code_cells import pair_cell, pairs_of, planted
 from remnant.audit.code_costs import code_piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.kept import kept_pairs
@@ -214,6 +214,21 @@ def test_ten_times_the_epochs_take_longer(name):
     more = replace(own, settings={**QUICK, name: longer})
     once, often = (code_piece(each, all_attacks()[name], 0).seconds for each in (own, more))
     assert 0 < 2 * once < often
+
+
+def test_what_takes_registrations_of_codes_that_show_a_head_is_foretold():
+    own = material(members=2, others=2)
+    shown = replace(own, sent=replace(own.sent, view=replace(own.sent.view, encoder=None)))
+    assert code_piece(shown, VERIFICATION, 0).seconds > code_piece(own, VERIFICATION, 0).seconds
+
+
+def test_adversaries_that_embed_hand_over_their_embeddings(tmp_path):
+    own = material(members=4, others=4, details=False)
+    with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
+        claims, asked = pairs_of(run, own, VERIFICATION, 0, "labels")
+    embedded = {claim.adversary: claim.embeddings for claim in claims if claim.embeddings is not None}
+    assert "ms_ssim" not in embedded and "d_new_all" in embedded
+    assert {len(values) for values in embedded.values()} == {len(asked.patients)} == {8}
 
 
 def merged(settings, changes):

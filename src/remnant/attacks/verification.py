@@ -160,7 +160,7 @@ def _cost(access: SeenCodes, own: Images, settings: VerificationSettings, work: 
     seen = encode(access.view, scans)
     fresh, seconds = settings.adversaries, looked * timed(lambda: encode(access.view, scans[:1]))
     if access.anatomical:
-        seconds += 2 * looked * timed(lambda: shape_fields(seen[:1], scans.mean((0, 1)), access.spacing_mm))
+        seconds += 2 * looked * timed(lambda: shape_fields(scans[:1, 0], scans.mean((0, 1)), access.spacing_mm))
     full = fresh.reidentifier
     once = full.changed(pairs=full.batch, fit=full.fit.changed(epochs=1))
     for trunk in fresh.trunks:

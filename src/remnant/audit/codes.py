@@ -1,6 +1,7 @@
 """Beside the findings on codes: what each adversary makes of them, and what the segmentation is worth."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,17 @@ def worth_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
         cohorts |= _elsewhere(run, material, name, scans, seeds.child(name))
     times = np.array(timing.times).T
     shape = np.array(others.images[0].shape[1:])
-    keep(run.private / WORTH / f"{WORTH}.npz", Worth(conditions, cohorts, *times, shape, device_in_words()))
+    keep(_file(run), Worth(conditions, cohorts, *times, shape, device_in_words()))
     return {}
+
+
+def kept_worth(run: Run) -> Worth:
+    """What `worth_cell` measured."""
+    return kept(_file(run), Worth)
+
+
+def _file(run: Run) -> Path:
+    return run.private / WORTH / f"{WORTH}.npz"
 
 
 def tables_of(
@@ -72,7 +82,7 @@ def tables_of(
     tables = {
         "adversaries": adversary_rows(paired, branch),
         "beyond_segmentation": beyond_rows(paired, branch),
-        **worth_rows(kept(run.private / WORTH / f"{WORTH}.npz", Worth), seeds.child("audit", WORTH)),
+        **worth_rows(kept_worth(run), seeds.child("audit", WORTH)),
     }
     return {name: rows for name, rows in tables.items() if rows}
 

@@ -1,19 +1,14 @@
-"""Prepared scans of patients on several visits, all on one grid, and pairs of them."""
+"""Prepared scans of patients on several visits, all on one grid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 
-from remnant.base.seeds import Seeds
-from remnant.cohort.pairs import Pair, all_pairs
 from remnant.cohort.prepare.grid import Grid
 
 Role = Literal["training", "test"]
-# How real revisits and simulated ones are called.
-KINDS = ("real", "simulated")
 
 
 @dataclass(frozen=True)
@@ -22,8 +17,8 @@ class Scans:
 
     `images` float32 (n, 1, x, y, z) in [0, 1]; `labels` uint8 (n, x, y, z), indices into `classes` (0 the background);
     `patients` (n,); `visits` int64 (n,), counted from 1; `roles` (n,) of `Role`; `ages` float64 (n,) in years, NaN where
-    unknown; `sexes` (n,) "F", "M", or "" where unknown; `kinds` (n,) of `KINDS`: a scan of an own session, or a simulated visit;
-    `spacing_mm` of the grid.
+    unknown; `sexes` (n,) "F", "M", or "" where unknown; `kinds` (n,) "real", of an own session, or "simulated"; `spacing_mm`
+    of the grid.
     """
 
     name: str
@@ -54,16 +49,6 @@ class Scans:
         return np.flatnonzero((np.array(self.roles) == role) & (np.array(self.kinds) == (kind or self.kind)))
 
 
-def pairs_of(scans: Scans, chosen: Sequence[int], negatives: int, seeds: Seeds) -> tuple[Pair, ...]:
-    """The pairs of the `chosen` scans by their places among these, the same for every variant and view."""
-    return all_pairs([scans.patients[i] for i in chosen], negatives, seeds=seeds)
-
-
-def names_of(scans: Scans, chosen: Sequence[int], pairs: Sequence[Pair]) -> np.ndarray:
-    """The patients (n, 2) of the two scans of each pair."""
-    return np.array([[scans.patients[chosen[place]] for place in (pair.anchor, pair.other)] for pair in pairs])
-
-
 def first_visits(scans: Scans, chosen: Sequence[int]) -> list[int]:
     """Of the `chosen` scans the first of each patient, in their order."""
     first: dict[str, int] = {}
@@ -72,8 +57,3 @@ def first_visits(scans: Scans, chosen: Sequence[int]) -> list[int]:
         if scans.visits[i] < scans.visits[known]:
             first[scans.patients[i]] = i
     return list(first.values())
-
-
-def tensor(scans: Scans, chosen: Sequence[int]) -> torch.Tensor:
-    """The chosen scans, float32 (n, 1, x, y, z)."""
-    return torch.from_numpy(scans.images[np.asarray(chosen)])

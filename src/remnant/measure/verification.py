@@ -48,11 +48,6 @@ class Verification:
         return max(self.auc.mean, 1 - self.auc.mean)
 
     @property
-    def knows(self) -> bool:
-        """Whether the area's interval leaves out 0.5, on either side: of one adversary, not of the strongest of several."""
-        return self.auc.low > 0.5 or self.auc.high < 0.5
-
-    @property
     def passes_as_control(self) -> bool:
         """Whether these scores, of raw images, come from an adversary whose failure elsewhere counts."""
         return self.balanced.mean >= CONTROL
@@ -65,7 +60,6 @@ def verification(
     seeds: np.random.Generator,
     level: float = 0.95,
     resamples: int = RESAMPLES,
-    looks: int = 1,
 ) -> Verification:
     """Hold the `scores` (n,) of test pairs against the `patients` (n, 2) of their images.
 
@@ -83,8 +77,7 @@ def verification(
     their ties at random, for each patient anew, does to the area is added to its draws.
 
     p takes the bootstrap's standard error and Student's t of as many patients, so that it goes on where no draw is left: it is
-    meant for Holm over many adversaries. Of pairs without a fault it is exact, that of the exact bound. `looks`: at how many
-    adversaries the reader looks together; `detectable` is what would have been shown after as many.
+    meant for Holm over many adversaries. Of pairs without a fault it is exact, that of the exact bound.
     """
     scores, patients, same = _checked(scores, patients)
     best = best_threshold(scores, patients)
@@ -104,7 +97,7 @@ def verification(
         _interval(value, row[np.isfinite(row)], level, people, fewest) for value, row in zip(found, spread, strict=True)
     )
     # A bootstrap over n has the variance of n - 1.
-    error, alpha = float(np.nanstd(spread[2])) * math.sqrt(fewest / max(1, fewest - 1)), (1 - level) / looks
+    error, alpha = float(np.nanstd(spread[2])) * math.sqrt(fewest / max(1, fewest - 1)), 1 - level
     if area.mean in (0, 1):
         detectable = detectable_auc(fewest, fewest, alpha=alpha)
     else:
@@ -123,15 +116,6 @@ def verification(
     )
 
 
-def orientation(scores: np.ndarray, patients: Sequence[tuple[str, str]]) -> int:
-    """-1 where these pairs, of the adversary's own patients, have an area below 0.5, else 1.
-
-    Times its scores, an adversary that is confidently wrong is right; the pairs that are judged have no say in it.
-    """
-    scores, _, same = _checked(scores, patients)
-    return -1 if _area(scores, same, np.ones((1, len(scores))))[0] < 0.5 else 1
-
-
 def verification_contrast(
     first: np.ndarray,
     second: np.ndarray,
@@ -142,7 +126,7 @@ def verification_contrast(
 ) -> Contrast:
     """Area under the ROC curve of `first` minus that of `second`, two adversaries' scores (n,) of the same pairs.
 
-    Each as it stands: turn those of an adversary that is wrong on its own patients by `orientation` before. The interval is the
+    Each as it stands: turn those of an adversary that is surely wrong before. The interval is the
     percentile bootstrap of `verification` on the same draws for both, so that what the two have in common cancels out; p,
     two-sided, is twice the share of draws on the other side of zero. `n` counts patients. Where neither makes a fault, or one is
     all right and the other all wrong, the interval is what as many patients without a fault allow; else of `few`

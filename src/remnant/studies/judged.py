@@ -96,7 +96,7 @@ def findings_section(tables: Mapping[str, Sequence[Row]], text: Sequence[str] = 
     figure = FigureView(
         name="membership",
         kind="audit_forest",
-        caption="AUC of members against non-members, and the AUC that would have been seen.",
+        caption="AUC of every attack that has one, and the AUC that would have been seen.",
     )
     return Section(
         title="What attacks find in each network",

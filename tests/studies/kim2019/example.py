@@ -1,30 +1,31 @@
-"""Records that the cells of an invented study left: how well each variant hides is set here, so that the answers are known."""
+"""What the cells of an invented study left: how well each variant hides is set here, so that the answers are known."""
 
 from dataclasses import replace
 
 import numpy as np
+import torch
 
+from remnant.attacks.attack import Attributes, Reconstructions
+from remnant.attacks.membership.output import CROSS_ENTROPY, DICE, OUTPUT
+from remnant.audit.pairs import Paired
+from remnant.audit.rows import Scored
+from remnant.audit.worth import Worth
+from remnant.base.findings import Control
+from remnant.base.terms import CODES, MAPS
+from remnant.cohort.images import Images
 from remnant.cohort.scans import Scans
-from remnant.measure.membership_inference import membership_test
 from remnant.measure.overlaps import Overlap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.verification import best_threshold
-from remnant.studies.kim2019.records import (
-    STUDY,
-    Fitted,
-    Identity,
-    Inversion,
-    People,
-    Scores,
-    Segmented,
-    Timed,
-    Transferred,
-)
+from remnant.studies.kim2019.materials import STUDY
+from remnant.studies.kim2019.subjects import Subject
 from remnant.studies.kim2019.variants import VARIANTS
 
 PATIENTS = 24
+SIDE = 12
 CLASSES = ("none", "gm", "wm", "nuclei", "csf_int", "csf_ext")
-# How much of the person is in the code and in the map, and what Dice is left, by variant.
+WORDS = {"code": CODES, "labels": MAPS, "repeated": f"{CODES}, each scan sent 5 times, registered and averaged"}
+# How much of the person is in the code and in the segmentation, and what Dice is left, by variant.
 PERSON = {
     "raw": (6.0, 3.0, 0.85),
     "published-1": (2.5, 1.0, 0.82),
@@ -35,68 +36,83 @@ PERSON = {
 ADVERSARIES = {
     "code": ("ms_ssim", "d_adv", "d_new_resnet_small_0", "d_new_densenet_small_1", "d_new_all"),
     "labels": ("ms_ssim", "d_new_resnet_small_0"),
+    "repeated": ("d_new_resnet_small_0", "registered"),
 }
 
 
-def names(patients: int = PATIENTS) -> tuple[str, ...]:
+def names(patients: int = PATIENTS, letter: str = "P") -> tuple[str, ...]:
     """Pseudonyms of two visits each, which do not sort in the order of the patients."""
-    return tuple(f"P{(7 * i) % 97:02d}" for i in range(patients) for _ in range(2))
+    return tuple(f"{letter}{(7 * i) % 97:02d}" for i in range(patients) for _ in range(2))
 
 
-def pairs(patients: tuple[str, ...]) -> np.ndarray:
+def places(patients: int = PATIENTS) -> np.ndarray:
     """Indices (q, 2): both visits of each patient, then first visits of all patients with ten others' second."""
-    n = len(patients) // 2
-    same = [(2 * i, 2 * i + 1) for i in range(n)]
-    different = [(2 * i, 2 * ((i + step) % n) + 1) for step in range(1, min(11, n)) for i in range(n)]
+    same = [(2 * i, 2 * i + 1) for i in range(patients)]
+    different = [
+        (2 * i, 2 * ((i + step) % patients) + 1) for step in range(1, min(11, patients)) for i in range(patients)
+    ]
     return np.array([*same, *different])
 
 
-def identity(
-    variant: str, view: str = "code", *, person: float, seed: int = 0, kind: str = "simulated", adversaries=None
-) -> Identity:
-    """Scores that hold a `person` of so many standard deviations; the last adversary errs surely."""
-    draw = np.random.default_rng([seed, len(variant), len(view), int(10 * person)])
-    patients = names()
-    chosen = pairs(patients)
-    whose = np.array(patients)[chosen]
+def paired(shown: str = "code", adversary: str = "d_adv", *, person: float, seed: int = 0, patients=PATIENTS, where=""):
+    """Scores that hold a `person` of so many standard deviations; those of exchanged patients hold none."""
+    draw = np.random.default_rng([seed, len(shown), len(adversary), int(10 * person)])
+    whose = np.array(names(patients))[places(patients)]
     same = whose[:, 0] == whose[:, 1]
-    adversaries = adversaries or ADVERSARIES["labels" if view == "labels" else "code"]
-    anybody = np.repeat(draw.normal(size=(PATIENTS, 6)), 2, axis=0)
-
-    def scores(name: str) -> Scores:
-        strength = person * (0.5 if name == "ms_ssim" else 1)
-        embeddings = (
-            anybody * strength + draw.normal(size=anybody.shape)
-            if name.startswith("d_new")
-            else np.empty((len(patients), 0))
-        )
-        training, test = (same * strength + draw.normal(size=len(same)) for _ in range(2))
-        return Scores(training, test, best_threshold(training, whose), embeddings)
-
-    return Identity(variant, view, kind, 1, whose, whose, patients, {name: scores(name) for name in adversaries})
+    strength = person * (0.5 if adversary == "ms_ssim" else 1)
+    training, test = (same * strength + draw.normal(size=len(same)) for _ in range(2))
+    exchanged = draw.normal(size=patients)
+    return Paired(WORDS[shown], adversary, where, best_threshold(training, whose), whose, test, exchanged)
 
 
-def inversion(variant: str, view: str = "code", *, person: float, seed: int = 0) -> Inversion:
-    """Redrawn images that resemble both scans of their patient by `person`, the own one a little more."""
-    draw = np.random.default_rng([seed, len(variant), len(view), int(10 * person)])
-    patients = names()
-    k = len(patients)
-    same = np.equal.outer(np.array(patients), np.array(patients))
-    own = 0.02 * person * same + 0.005 * person * np.eye(k)
-    noise = draw.normal(scale=0.02, size=(2, k, k))
-    return Inversion(
-        variant,
-        view,
-        patients,
-        np.tile([1, 2], k // 2),
-        0.6 + own + noise[0],
-        np.full(k, 0.58),
-        0.6 + 0.2 * same + 0.2 * np.eye(k) + noise[1],
-        np.arange(0, 12, 2),
-        2 - 0.3 * person * np.eye(6) + np.abs(draw.normal(scale=0.1, size=(6, 6))),
-        np.full(6, 2.2),
-        "SSIM of whole volumes",
+def pairs(shown: str = "code", *, person: float, seed: int = 0, patients=PATIENTS, where="") -> list[Paired]:
+    """Every adversary on one view."""
+    return [
+        paired(shown, name, person=person, seed=seed, patients=patients, where=where) for name in ADVERSARIES[shown]
+    ]
+
+
+def images() -> Images:
+    """Scans of the test patients, each a pattern of his own with a little noise on each visit, and of as many who trained."""
+    draw = np.random.default_rng(0)
+    patterns = np.repeat(draw.random((2 * PATIENTS, 1, SIDE, SIDE, SIDE)), 2, axis=0)
+    scans = 0.5 + 0.4 * (patterns - 0.5) + 0.02 * draw.normal(size=patterns.shape)
+    men, ages = np.arange(2 * PATIENTS) % 2, draw.uniform(20, 80, 2 * PATIENTS)
+    return Images(
+        torch.from_numpy(scans.astype(np.float32)),
+        None,
+        (*names(), *names(letter="T")),
+        {"age": np.repeat(ages, 2), "sex": np.repeat(men, 2).astype(float)},
     )
+
+
+def roles() -> dict[str, int]:
+    return dict.fromkeys(names(letter="T"), MEMBER) | dict.fromkeys(names(), NON_MEMBER)
+
+
+def drawn(shown: str = "code", *, person: float, seed: int = 0) -> Reconstructions:
+    """Reconstructions that hold a part of their patient's pattern."""
+    draw = np.random.default_rng([seed, len(shown), int(10 * person)])
+    scans, mean = images().images[: 2 * PATIENTS], torch.full((1, SIDE, SIDE, SIDE), 0.5)
+    noise = torch.from_numpy(draw.normal(scale=0.6, size=scans.shape).astype(np.float32))
+    return Reconstructions(WORDS[shown], names(), mean + person / 30 * (scans - mean) + 0.1 * noise, mean)
+
+
+def read(shown: str = "code", *, skill: float) -> Attributes:
+    """Ages and sexes of test patients, read with a share `skill` of the truth."""
+    draw, known = np.random.default_rng([len(shown), int(10 * skill)]), images().take(range(0, 2 * PATIENTS, 2))
+    ages = skill * known.details["age"] + (1 - skill) * 50 + draw.normal(scale=4, size=PATIENTS)
+    men = 1 / (1 + np.exp(-(skill * 6 * (known.details["sex"] - 0.5) + draw.normal(size=PATIENTS))))
+    return Attributes(WORDS[shown], known.patients, {"age": ages, "sex": men})
+
+
+def scored(dice: float, gap: float = 0.0) -> list[Scored]:
+    """How well the segmentation fits patients, those who trained better by `gap`."""
+    draw = np.random.default_rng(int(1000 * dice))
+    whose = tuple(roles())
+    own = np.array([*roles().values()])
+    values = dice + gap * (own == MEMBER) + draw.normal(scale=0.01, size=len(own))
+    return [Scored(OUTPUT.name, view, whose, shift + values, own) for view, shift in ((DICE, 0), (CROSS_ENTROPY, -1))]
 
 
 def overlap(dice: float, classes: tuple[str, ...] = CLASSES, seed: int = 0) -> Overlap:
@@ -118,74 +134,68 @@ def overlap(dice: float, classes: tuple[str, ...] = CLASSES, seed: int = 0) -> O
     )
 
 
-def segmented(variant: str, dice: float) -> Segmented:
+def worth(dice: float, undo: float = 0.0) -> Worth:
     conditions = {"clean": 0.0, "noise_15": 0.01, "noise_10": 0.03, "noise_5": 0.15, "low_resolution": 0.06}
-    return Segmented(variant, {name: overlap(dice - less) for name, less in conditions.items()})
-
-
-def transferred(variant: str, dice: float) -> Transferred:
     coarse = ("background", "gm", "wm", "csf")
     shifts = {"heads-as_trained": 0.1, "heads-retrained": 0.05, "ct-like-as_trained": 0.4, "ct-like-retrained": 0.1}
-    return Transferred(variant, {name: overlap(dice - less, coarse) for name, less in shifts.items()})
+    return Worth(
+        {name: overlap(dice - less) for name, less in conditions.items()},
+        {name: overlap(dice - less, coarse) for name, less in shifts.items()},
+        np.array([0.3, 0.4, 0.6]),
+        np.array([1.0, 1.1, 1.2]),
+        np.full(3, undo),
+        np.array([48, 64, 53]),
+        "CPU, 1 thread",
+    )
 
 
-def fitted(variant: str, dice: float, gap: float = 0.0) -> Fitted:
-    """Two scans of each of as many training as test patients, whose Dice differs by `gap`."""
-    draw = np.random.default_rng(int(1000 * dice))
-    roles = ("training",) * 2 * PATIENTS + ("test",) * 2 * PATIENTS
-    patients = tuple(f"T{i}" for i in range(PATIENTS) for _ in range(2)) + names()
-    values = dice + gap * (np.array(roles) == "training") + draw.normal(scale=0.01, size=len(roles))
-    return Fitted(variant, patients, roles, values, values - 1)
+def control(kind: str, attack: str, claim: str, *, passed: bool | None = True) -> Control:
+    statistic = {"attributes": "skill", "patient_scores": "auc"}[claim]
+    words = {"kind": kind, "attack": attack, "claim": claim, "statistic": statistic, "sentence": "So it is."}
+    return Control(value=0.5, n=PATIENTS, passed=passed, **words)
 
 
-def people(variant: str, view: str = "code", *, skill: float) -> People:
-    """Ages and sexes read with a share `skill` of the truth."""
-    draw = np.random.default_rng([len(variant), int(10 * skill)])
-    patients = names()
-    ages = np.repeat(draw.uniform(20, 80, PATIENTS), 2)
-    men = np.repeat(np.arange(PATIENTS) % 2 == 0, 2)
-    read = skill * ages + (1 - skill) * 50 + draw.normal(scale=4, size=len(ages))
-    male = 1 / (1 + np.exp(-(skill * 6 * (men - 0.5) + draw.normal(size=len(men)))))
-    return People(variant, view, patients, read, ages, male, men, 50.0)
-
-
-def timed(variant: str) -> Timed:
-    undo = np.full(3, 0.2 if variant == "deformation" else 0.0)
-    return Timed(
-        variant, np.array([0.3, 0.4, 0.6]), np.array([1.0, 1.1, 1.2]), undo, np.array([48, 64, 53]), "CPU, 1 thread"
+def subject(variant: str, code: float, labels: float, dice: float, gap: float = 0.0) -> Subject:
+    """A variant whose code and segmentation hold so much of a person."""
+    strengths = {"code": code, "labels": labels}
+    by_view = {shown: pairs(shown, person=person) for shown, person in strengths.items()}
+    if VARIANTS[variant].secret:
+        by_view["repeated"] = pairs("repeated", person=0.3)
+    precision = {"precision": 0.9, "precision_low": 0.8, "precision_high": 1.0, "precision_chance": 0.1}
+    return Subject(
+        variant,
+        by_view,
+        worth(dice, 0.2 if VARIANTS[variant].secret else 0.0),
+        {shown: [drawn(shown, person=person)] for shown, person in strengths.items()},
+        [read(shown, skill=min(1.0, person / 4)) for shown, person in strengths.items()],
+        scored(dice, gap),
+        [control(kind, name, "attributes") for name in ("age", "sex") for kind in ("null", "planted")],
+        {"code": {"d_new_resnet_small_0": precision}},
     )
 
 
 def study(person: dict[str, tuple[float, float, float]] = PERSON) -> dict:
-    """Arguments of `make_tables` but the seeds."""
-    identities, inversions, read = [], [], []
-    for variant, (code, labels, _) in person.items():
-        for view, strength in (("code", code), ("labels", labels)):
-            identities.append(identity(variant, view, person=strength))
-            inversions.append(inversion(variant, view, person=strength))
-            read.append(people(variant, view, skill=min(1.0, strength / 4)))
-    if "deformation" in person:
-        identities.append(replace(identity("deformation", "code_registered_mean", person=0.3), queries=5))
+    """Arguments of `make_tables`."""
     return {
         "variants": {name: VARIANTS[name] for name in person},
-        "identities": identities,
-        "inversions": inversions,
-        "segmented": [segmented(variant, dice) for variant, (_, _, dice) in person.items()],
-        "transferred": [transferred(variant, dice) for variant, (_, _, dice) in person.items()],
-        "people": read,
-        "timed": [timed(variant) for variant in person],
-        "fitted": [fitted(variant, dice) for variant, (_, _, dice) in person.items()],
-        "blind": membership_test(
-            np.random.default_rng(0).normal(size=2 * PATIENTS),
-            np.repeat([MEMBER, NON_MEMBER], PATIENTS),
-            np.random.default_rng(0),
-        ),
+        "subjects": [subject(variant, *given) for variant, given in person.items()],
+        "images": images(),
+        "roles": roles(),
+        "blind": [control("blind", "", "patient_scores")],
+        "kind": "simulated",
+        "queries": 5,
+        "seed": 0,
     }
+
+
+def with_pairs(given: Subject, shown: str, change) -> Subject:
+    """The variant with every adversary's pairs of one view changed."""
+    return replace(given, pairs={**given.pairs, shown: [change(one) for one in given.pairs[shown]]})
 
 
 def scans() -> Scans:
     """As many scans of tiny grids, a third as many of training patients."""
-    patients = names() + tuple(f"T{i}" for i in range(8) for _ in range(2))
+    patients = names() + names(8, "T")
     n = len(patients)
     return Scans(
         STUDY,

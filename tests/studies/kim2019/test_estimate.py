@@ -1,24 +1,59 @@
 """The forecast knows every cell of the study."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
 from tests.studies.kim2019.example import scans
 
 from remnant.base.run import Run
-from remnant.studies.kim2019 import preset
-from remnant.studies.kim2019.estimate import Costs, seconds_of
+from remnant.studies.kim2019 import estimate, preset
+from remnant.studies.kim2019.estimate import costs_of, foretell
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.variants import VARIANTS
 
+SMOKE = preset("smoke")
 
-def test_every_cell_takes_some_time(tmp_path):
-    settings = preset("cpu")
+
+@pytest.fixture(scope="module")
+def small():
+    """A few scans that the networks can take."""
+    own = scans()
+    chosen = [0, 1, 2, 3, 48, 49, 50, 51]
+    images = np.random.default_rng(0).random((8, 1, 32, 32, 32), dtype=np.float32)
+    return replace(
+        own,
+        images=images,
+        labels=(images[:, 0] > 0.5).astype(np.uint8),
+        ages=np.linspace(20.0, 80.0, 8),
+        visits=own.visits[chosen],
+        **{name: tuple(getattr(own, name)[i] for i in chosen) for name in ("patients", "roles", "sexes", "kinds")},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["none", "both"])
+def test_every_cell_takes_some_time(small, method):
+    costs = costs_of(SMOKE, SMOKE.net.changed(method=method), small, {})
+    kinds = {cell.name.partition("-")[0] for cell in cells_of(SMOKE, {"raw": VARIANTS["raw"]}, small, ())}
+    assert costs.keys() == kinds and all(seconds > 0 for seconds in costs.values())
+
+
+def test_a_cell_costs_what_its_recipe_and_method_do(tmp_path, monkeypatch, capsys, small):
+    asked = []
+
+    def costs(settings, net, *_):
+        asked.append((net.trunk, net.method))
+        return dict.fromkeys(
+            ("pretrain", "train", "blind", "pairs", "inversion", "people", "worth", "membership"), 60.0
+        )
+
+    monkeypatch.setattr(estimate, "costs_of", costs)
+    settings = preset("cpu").changed(variants=("raw", "published-1", "entropy-1", "kim2019-raw", "kim2019-1"))
     variants = {name: VARIANTS[name] for name in settings.variants}
-    names = {
-        *settings.attack.adversaries.trunks,
-        settings.attack.people.trunk,
-    }
-    costs = Costs(1.0, 1.0, 1.0, dict.fromkeys(names, 1.0), 1.0, 1.0)
-    cells = cells_of(Run(tmp_path), settings, variants, scans(), ("other",))
-    seconds = {
-        cell.name: seconds_of(cell, costs, settings.net, settings.attack, variants, scans(), 4) for cell in cells
-    }
-    assert seconds["blind"] > 0 and all(value > 0 for value in seconds.values())
+    cells = cells_of(settings, variants, small, ())
+    foretell(Run(tmp_path), settings, variants, cells, small, {}, workers=1)
+    ours, theirs = settings.net.trunk, settings.recipe.trunk
+    assert sorted(asked) == sorted((trunk, method) for trunk in (ours, theirs) for method in ("none", "encoder"))
+    said = capsys.readouterr().err
+    assert f"5 ways to send a scan, {len(cells)} cells: about {len(cells)} min with 1 worker, 1 min the longest" in said

@@ -5,19 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.studies.kim2019.example import fitted, identity, scans, segmented, study, timed
+from tests.studies.kim2019.example import study, subject, with_pairs
 
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
-from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.networks import Networks, load_discriminator, load_server
 from remnant.defenses.privacynet.settings import Schedule
 from remnant.studies.frame import Asked
 from remnant.studies.kim2019 import page, preset, run_study
-from remnant.studies.kim2019.estimate import Costs, seconds_of
-from remnant.studies.kim2019.findings import _gates
-from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import RecipeSettings, departures
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.variants import VARIANTS
@@ -80,42 +76,33 @@ def test_the_recipe_needs_its_own_raw_scans():
 
 def invented():
     """Three ways to send a scan, as the study measures them: the recipe's own raw scans by its networks alone."""
-    given = study({"raw": (6.0, 3.0, 0.90), "kim2019-1": (2.5, 1.0, 0.60)})
-    given["variants"] = {name: VARIANTS[name] for name in WAYS}
-    given["identities"].append(identity("kim2019-raw", person=6.0))
-    for records, make in (("segmented", segmented), ("fitted", fitted)):
-        given[records].append(make("kim2019-raw", 0.65))
-    given["timed"].append(timed("kim2019-raw"))
-    return given
+    given = study({"raw": (6.0, 3.0, 0.90), "kim2019-raw": (6.0, 3.0, 0.65), "kim2019-1": (2.5, 1.0, 0.60)})
+    raw, own, hidden = given["subjects"]
+    own = replace(own, pairs={"code": own.pairs["code"]}, drawn={}, read=(), controls=())
+    return given | {"subjects": [raw, own, hidden]}
 
 
 def blind(given, variant):
     """The same, with a discriminator of this variant that knows nothing."""
-    records = []
-    for record in given["identities"]:
-        if (record.variant, record.view) == (variant, "code"):
-            scores = record.adversaries["d_adv"]
-            nothing = replace(scores, test=np.arange(len(scores.test)) % 7.0)
-            record = replace(record, adversaries=record.adversaries | {"d_adv": nothing})
-        records.append(record)
-    return given | {"identities": records}
+
+    def dull(one):
+        return replace(one, scores=np.arange(len(one.scores)) % 7.0) if one.adversary == "d_adv" else one
+
+    subjects = [with_pairs(one, "code", dull) if one.variant == variant else one for one in given["subjects"]]
+    return given | {"subjects": subjects}
 
 
 def test_an_adversary_is_held_against_the_recipes_own_raw_scans():
     where = {"variant": "kim2019-1", "view": "code", "adversary": "d_adv"}
     for weak, counts in (("raw", True), ("kim2019-raw", False)):
-        rows = make_tables(**blind(invented(), weak), seeds=Seeds(0))["identity"]
-        assert one(rows, **where)["counts"] is counts
+        rows = make_tables(**blind(invented(), weak))[1]["identity"]
+        assert one(rows, **where)["counts"] is counts and one(rows, **where)["published"] == 0.520
         control = one(rows, variant="kim2019-raw", view="code", adversary="d_adv")
-        assert control["verdict"] == ("passes as control" if counts else "too weak for a control")
-        assert one(rows, **where)["control"] == control["balanced"]
-    failed = blind(blind(invented(), "kim2019-raw"), "kim2019-1")
-    row = one(make_tables(**failed, seeds=Seeds(0))["identity"], **where)
-    assert row["verdict"].startswith("adversary too weak to tell") and row["published"] == 0.520
+        assert control["counts"] is counts and one(rows, **where)["control"] == control["balanced"]
 
 
 def test_dice_is_lost_against_a_segmenter_of_the_recipe():
-    rows = make_tables(**invented(), seeds=Seeds(0))["segmentation"]
+    rows = make_tables(**invented())[1]["segmentation"]
     overall = {row["variant"]: row for row in rows if row["class"] == "overall"}
     assert overall["kim2019-1"]["loss"] == pytest.approx(0.05, abs=0.01)
     assert overall["raw"]["loss"] is None and overall["kim2019-raw"]["loss"] is None
@@ -123,25 +110,27 @@ def test_dice_is_lost_against_a_segmenter_of_the_recipe():
 
 
 def test_the_recipes_raw_scans_are_no_defence():
-    tables = make_tables(**invented(), seeds=Seeds(0)) | {"stage1": []}
-    words = page.words(tables, {name: VARIANTS[name] for name in WAYS}, [], departures(preset("cpu").recipe, 3))
-    assert words["headline"].startswith("The code ") and "raw scan, recipe" not in words["headline"]
+    findings, tables = make_tables(**invented())
+    variants = {name: VARIANTS[name] for name in WAYS}
+    words = page.words(findings, tables, variants, [], departures(preset("cpu").recipe, 3))
+    assert words["headline"].startswith(
+        "Of 1 way to hide a scan, 1 exposes patients by what is sent. Recipe of Kim 2019"
+    )
     assert not [row for row in tables["difference"] if row["variant"] == "kim2019-raw"]
     names = {row["variant"]: row["name"] for row in tables["headline"]}
     assert names["kim2019-1"] == "recipe of Kim 2019, λ 1"
     (chapter,) = (each for each in words["sections"] if each.title == "How near is the recipe to Kim 2019?")
     assert "72 mm a side" in chapter.text[1]
-    plain = page.words(tables, {name: VARIANTS[name] for name in WAYS}, [])
+    plain = page.words(findings, tables, variants, [])
     assert chapter.title not in {section.title for section in plain["sections"]}
 
 
 @pytest.mark.parametrize("still", ["ours", "kim2019"])
 def test_a_pre_training_that_learned_nothing_silences_its_recipe_alone(still):
     given = invented()
-    given["identities"].append(identity("deformation", person=0.0))
-    given["segmented"].append(segmented("deformation", 0.84))
     given["variants"] |= {"deformation": VARIANTS["deformation"]}
-    tables = make_tables(**given, seeds=Seeds(0))
+    given["subjects"].append(subject("deformation", 0.0, 0.0, 0.84))
+    findings, tables = make_tables(**given)
     trained = [(row["name"], row["recipe"]) for row in tables["headline"]]
     tables["stage1"] = [
         {"name": name, "recipe": recipe, "term": "segmentation", "value": value}
@@ -151,24 +140,14 @@ def test_a_pre_training_that_learned_nothing_silences_its_recipe_alone(still):
         )
         for value in values
     ]
-    names = {"ours": "secret deformation", "kim2019": "recipe of Kim 2019, λ 1"}
-    for recipe, name in names.items():
-        gates = [str(gate) for gate in _gates(tables, "cpu", [name]) if gate]
-        assert any(f"before, {still}" in gate for gate in gates) is (recipe == still)
-
-
-def test_the_forecast_knows_every_cell(tmp_path):
-    settings = preset("cpu").changed(variants=WAYS)
-    variants = {name: VARIANTS[name] for name in WAYS}
-    names = {*settings.attack.adversaries.trunks, settings.attack.people.trunk}
-    costs = Costs(1.0, 1.0, 1.0, dict.fromkeys(names, 1.0), 1.0, 1.0)
-    net = settings.trained_by("kim2019")
-    seconds = {
-        cell.name: seconds_of(cell, costs, net, settings.attack, variants, scans(), 4)
-        for cell in cells_of(Run(tmp_path), settings, variants, scans(), ())
-    }
-    assert all(value > 0 for value in seconds.values())
-    assert (seconds["pretrain-kim2019"], seconds["train-kim2019-1"]) == (3000, 1500)
+    # One is exposed, so that the other's silence alone is asked about.
+    silent = {"ours": "secret deformation", "kim2019": "recipe of Kim 2019, λ 1"}
+    for recipe, name in silent.items():
+        exposed = [
+            each.model_copy(update={"outcome": "exposed" if each.target != name else "not shown"}) for each in findings
+        ]
+        told = page.conclusion(exposed, tables, "cpu").left_open
+        assert any(f"before, {still}" in text for text in told) is (recipe == still)
 
 
 @pytest.mark.slow

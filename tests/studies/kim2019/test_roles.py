@@ -10,10 +10,10 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.revisit import RevisitSettings
-from remnant.cohort.scans import Scans, first_visits, names_of, pairs_of
+from remnant.cohort.scans import Scans, first_visits
 from remnant.cohort.visits import check_roles, with_revisits
 from remnant.studies.kim2019 import preset
-from remnant.studies.kim2019.records import STUDY
+from remnant.studies.kim2019.materials import STUDY
 from remnant.studies.kim2019.roles import deal
 
 SMOKE = preset("smoke")
@@ -88,11 +88,7 @@ def test_simulated_visits_stand_beside_the_real_ones_of_test_patients():
     assert not any((found.images[i] == real.images[0]).all() for i in found.where("training"))
 
 
-def test_pairs_name_the_patients_of_the_chosen_scans():
+def test_the_first_visit_stands_for_a_patient():
     some = scans([2, 2, 2], ["training", "test", "test"])
-    chosen = some.where("test")
-    pairs = pairs_of(some, chosen, 10, Seeds(0))
-    names = names_of(some, chosen, pairs)
-    assert sum(pair.same for pair in pairs) == 2 and len(pairs) == 6
-    assert all((a == b) == pair.same for (a, b), pair in zip(names, pairs, strict=True))
-    assert first_visits(some, chosen) == [2, 4]
+    assert first_visits(some, some.where("test")) == [2, 4]
+    assert first_visits(some, [5, 4]) == [4]

@@ -3,58 +3,86 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from remnant.audit.cells import blind_of
+from remnant.base import store
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cohort.revisit import RevisitSettings
 from remnant.studies.frame import Asked
-from remnant.studies.kim2019 import preset, run_study
+from remnant.studies.kim2019 import cells, preset, run_study
+from remnant.studies.kim2019.cells import blind_cell
+from remnant.studies.kim2019.identity_tables import QUERIED
+from remnant.studies.kim2019.materials import scans_file
 from remnant.studies.kim2019.plan import cells_of
-from remnant.studies.kim2019.querying import queried
 from remnant.studies.kim2019.variants import VARIANTS
 
 SMOKE = preset("smoke")
 
 
-def test_cells_wait_for_what_they_read(tmp_path, invented):
+def test_cells_wait_for_what_they_read(invented):
     from tests.studies.kim2019.example import scans
 
-    settings = preset("cpu")
+    settings, everybody = preset("cpu"), replace(scans(), ages=np.arange(64.0))
     variants = {name: VARIANTS[name] for name in settings.variants}
-    cells = {cell.name: cell for cell in cells_of(Run(tmp_path), settings, variants, scans(), ("other",))}
+    plan = {cell.name: cell for cell in cells_of(settings, variants, everybody, ("other",))}
     assert next(iter(variants)) == "raw" and len(variants) == 13
+    assert plan["blind"].needs == ()
     by_recipe = {"kim2019-raw", "kim2019-1"}
     for name in variants:
-        assert cells[f"train-{name}"].needs == ("pretrain-kim2019" if name in by_recipe else "pretrain",)
-    assert [name for name in cells if name.endswith(("-kim2019-raw", "-kim2019-raw-code"))] == [
+        assert plan[f"train-{name}"].needs == ("pretrain-kim2019" if name in by_recipe else "pretrain",)
+    assert [name for name in plan if name.endswith(("-kim2019-raw", "-kim2019-raw-code"))] == [
         "train-kim2019-raw",
-        "see-kim2019-raw",
-        "identity-kim2019-raw-code",
+        "pairs-kim2019-raw-code",
+        "worth-kim2019-raw",
+        "membership-kim2019-raw",
     ]
     for name in {*variants} - {"kim2019-raw"}:
-        assert cells[f"see-{name}"].needs == (f"train-{name}",) == cells[f"transfer-{name}"].needs
         for view in ("code", "labels"):
-            assert cells[f"identity-{name}-{view}"].needs == (f"see-{name}",) == cells[f"inversion-{name}-{view}"].needs
-    assert [name for name in cells if name.startswith("queries")] == [
-        "queries-averaged-deformation",
-        "queries-registered-deformation",
-        "queries-averaged-deformation-entropy-1",
-        "queries-registered-deformation-entropy-1",
+            assert plan[f"pairs-{name}-{view}"].needs == (f"train-{name}",) == plan[f"inversion-{name}-{view}"].needs
+        for kind in ("worth", "membership", "people"):
+            assert plan[f"{kind}-{name}"].needs == (f"train-{name}",)
+        assert plan[f"worth-{name}"].arguments["second"] == ("other",)
+    assert [name for name in plan if name.endswith("repeated")] == [
+        "pairs-deformation-repeated",
+        "pairs-deformation-entropy-1-repeated",
     ]
-    assert not [name for name in cells_of(Run(tmp_path), settings, variants, scans(), ()) if "transfer" in name.name]
+    assert not [cell.name for cell in cells_of(settings, variants, scans(), ()) if cell.name.startswith("people")]
 
 
-def test_who_came_twice_is_queried_first(invented):
+def kept(run, everybody, changed=lambda images, roles: images):
+    """Scans of noise whose label maps are where they are bright, in the run."""
+    draw, n = np.random.default_rng(0), len(everybody.patients)
+    images = changed(draw.random((n, 1, 16, 16, 16), dtype=np.float32), np.array(everybody.roles))
+    labels = (images[:, 0] > 0.5).astype(np.uint8)
+    store.keep(scans_file(run), replace(everybody, images=images, labels=labels, classes=("none", "gm")))
+
+
+def test_the_blind_baseline_knows_scans_alone(tmp_path):
     from tests.studies.kim2019.example import scans
 
-    everybody = scans()
-    visits = everybody.visits.copy()
-    # Of two people only the first of the two scans is an early one.
-    visits[everybody.where("training")[[1, 3]]] = 3
-    fewer = replace(everybody, visits=visits)
-    chosen = [fewer.patients[i] for i in queried(fewer, "training", 3)]
-    assert chosen == ["T2", "T2", "T3", "T3", "T4", "T4"]
-    assert {fewer.patients[i] for i in queried(fewer, "training", 8)} == {f"T{i}" for i in range(8)}
+    def brighter(images, roles):
+        return np.clip(images + 0.2 * (roles == "training")[:, None, None, None, None], 0, 1).astype(np.float32)
+
+    for name, changed, passed in (("alike", lambda images, roles: images, True), ("apart", brighter, False)):
+        run = Run.start(tmp_path / name, "kim2019", {}, resume=False)
+        kept(run, scans(), changed)
+        (control,) = blind_cell(run, SMOKE)["controls"]
+        assert (control["kind"], control["passed"], control["n"]) == ("blind", passed, 32)
+
+
+def test_patients_are_matched_by_their_sessions_where_the_study_spread_these(tmp_path, monkeypatch):
+    from tests.studies.kim2019.example import scans
+
+    run, given = Run.start(tmp_path / "run", "kim2019", {}, resume=False), []
+    own = scans()
+    kept(run, replace(own, kinds=("real",) * len(own.patients)))
+    monkeypatch.setattr(cells, "blind_of", lambda *_, matched: given.append(matched) or blind_of(*_, matched=matched))
+    blind_cell(run, SMOKE)
+    blind_cell(run, SMOKE.changed(net=SMOKE.net.changed(revisits=RevisitSettings())))
+    assert given[0].tolist() == [2] * 32 and given[1] is None
 
 
 @pytest.mark.slow
@@ -66,12 +94,21 @@ def test_a_study_from_phantoms_to_its_report(tmp_path):
     results = Results.read(out / "results.json")
     assert report.exists() and results.study == "kim2019" and results.patients == 6 and results.scans == 12
     variants = set(SMOKE.variants)
-    for table in ("identity", "segmentation", "inversion", "people", "transfer", "robustness", "runtime"):
+    for table in ("identity", "segmentation", "inversion", "attributes", "transfer", "robustness", "runtime"):
         assert {row["variant"] for row in results.tables[table]} == variants, table
     assert {row["kind"] for row in results.tables["identity"]} == {"real"}
-    assert {row["view"] for row in results.tables["identity"]} >= {"code", "labels", "code_scores_averaged"}
+    assert {row["view"] for row in results.tables["identity"]} >= {"code", "labels", *QUERIED.values()}
     assert {row["target"] for row in results.tables["stage1"]} == variants | {"pretrain"}
     assert len(results.checkpoints) == len(variants)
+    targets = {row["name"] for row in results.tables["headline"]}
+    assert {row["target"] for row in results.tables["findings"]} == targets
+    claims = {"pair_scores", "reconstructions", "attributes", "patient_scores"}
+    assert {row["claim"] for row in results.tables["findings"]} == claims
+    kinds = {(row["kind"], row["claim"]) for row in results.tables["controls"]}
+    assert kinds >= {(kind, claim) for kind in ("null", "planted") for claim in claims - {"patient_scores"}}
+    assert ("blind", "patient_scores") in kinds
+    found = [row for row in results.tables["identity"] if row["adversary"] == "d_new_all" and row["view"] == "code"]
+    assert all(row["precision"] is not None for row in found)
     # Nothing that shows a patient is left, and each network can leave by itself.
     assert not [path for path in (out / "private").rglob("*.npz")] and not (out / "private" / "phantoms-data").exists()
     for name in variants:

@@ -3,22 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from remnant.audit.code_material import images_of, roles_of
+from remnant.base.findings import Control
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
-from remnant.base.seeds import Seeds
-from remnant.cohort.scans import Scans
-from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
+from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of
 from remnant.studies.kim2019 import page
-from remnant.studies.kim2019.described import described
-from remnant.studies.kim2019.findings import conclusion
-from remnant.studies.kim2019.kept import all_kept, kept
-from remnant.studies.kim2019.membership import BLIND
-from remnant.studies.kim2019.records import STUDY, Fitted, Identity, Inversion, People, Segmented, Timed, Transferred
+from remnant.studies.kim2019.materials import kept_scans
+from remnant.studies.kim2019.plan import BLIND
 from remnant.studies.kim2019.settings import NAME, StudySettings
+from remnant.studies.kim2019.subjects import subject_of
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import TRAIN, pretraining
-from remnant.studies.kim2019.variants import Recipe, Variant
-from remnant.studies.membership import restored
+from remnant.studies.kim2019.variants import Recipe, Variant, described
 
 # What the pre-training of a recipe is called.
 BEFORE: dict[Recipe, str] = {"ours": "pre-training", "kim2019": "pre-training, recipe of Kim 2019"}
@@ -37,27 +34,24 @@ def conclude(
 
     `departures`: in what the training by the paper's recipe differs from the paper's, where a variant follows it.
     """
-    scans = kept(run, Scans, STUDY)
-    tables = make_tables(
+    scans = kept_scans(run)
+    roles = roles_of(scans)
+    findings, tables = make_tables(
         variants,
-        identities=all_kept(run, Identity),
-        inversions=all_kept(run, Inversion),
-        segmented=all_kept(run, Segmented),
-        transferred=all_kept(run, Transferred),
-        people=all_kept(run, People),
-        timed=all_kept(run, Timed),
-        fitted=all_kept(run, Fitted),
-        blind=restored(cells[BLIND]["blind"]),
-        seeds=Seeds(settings.seed).child("tables"),
+        [subject_of(run, cells, name, roles) for name in variants],
+        images_of(scans, [*scans.where("training"), *scans.where("test")]),
+        roles,
+        [Control(**one) for one in cells[BLIND]["controls"]],
+        kind=scans.kind,
+        queries=settings.attack.queries.queries,
+        seed=settings.seed,
     )
-    events = run.events()
-    tables["training"] = training_rows(events, _trained)
-    tables["stage1"] = losses(events, variants)
+    tables["stage1"] = losses(run.events(), variants)
     return Results(
         study=NAME,
         subject=STUDY_OF_OURS,
         notices=notices,
-        **conclusion(tables, settings.preset)._asdict(),
+        **page.conclusion(findings, tables, settings.preset)._asdict(),
         preset=settings.preset,
         command=command,
         patients=len(set(scans.patients)),
@@ -66,7 +60,7 @@ def conclude(
         settings=settings.resolved(),
         tables=tables,
         **provenance_of(run, cells),
-        **page.words(tables, variants, page.attacked(tables, variants, scans), departures),
+        **page.words(findings, tables, variants, page.attacked(tables, variants, scans), departures),
     )
 
 
@@ -89,9 +83,3 @@ def losses(events: list[dict[str, Any]], variants: Mapping[str, Variant]) -> lis
         for (trained, term, step), value in values.items()
         if trained == cell
     ]
-
-
-def _trained(cell: str) -> Row:
-    """What was trained in a cell, by its name."""
-    kind, _, what = cell.partition("-")
-    return {"kind": kind, "target": what or None}

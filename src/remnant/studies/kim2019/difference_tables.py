@@ -1,89 +1,82 @@
-"""Rows of the second yardstick: what an attack on the code tells beyond the same attack on the segmentation map alone."""
+"""Rows of the second yardstick: what an attack on the code tells beyond the same attack on the segmentation alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from remnant.audit.compare import difference_columns, with_holm
+from remnant.audit.compare import Comparison, comparison_rows, of_pairs
+from remnant.audit.pairs import Paired
 from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
-from remnant.measure.auc import mann_whitney_auc
-from remnant.measure.intervals import FEWEST
-from remnant.measure.verification import verification_contrast
-from remnant.studies.kim2019.described import is_control
-from remnant.studies.kim2019.identity_tables import FRESH, Pairs, Verified
-from remnant.studies.kim2019.inversion_tables import SOUGHT, searched
-from remnant.studies.kim2019.records import Inversion
+from remnant.cohort.images import Images
+from remnant.studies.kim2019.identity_tables import FRESH, Judged, strongest_of
+from remnant.studies.kim2019.inversion_tables import SOUGHT, as_pairs, searched
+from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.variants import is_control
 
-LEVEL = 0.05  # two-sided, after Holm over all attacks and variants; the direction is asked for besides
 REDRAWN = {"own_scan": "redrawn", "other_visit": "redrawn_other_visit"}
-RESAMPLES = 5000  # so that the smallest p-value survives Holm over as many rows
 STRONGEST = "strongest"
 
 
 def difference_rows(
-    views: Sequence[Verified], inversions: Sequence[Inversion], kind: Value, described: Mapping[str, Row], seeds: Seeds
+    judged: Sequence[Judged],
+    subjects: Sequence[Subject],
+    others: Images,
+    kind: Value,
+    described: Mapping[str, Row],
+    seeds: Seeds,
 ) -> list[Row]:
-    """A row a variant, kind of pairs and attack: its area on the code, on the map, and the difference over the same pairs.
+    """A row a variant, kind of pairs and attack: its AUC on code and segmentation, and the difference over the same pairs.
 
-    Attacks: the strongest adversary of each view, whatever it is; the strongest fresh one; and what was redrawn of scans whose
-    pairs are of `kind`, sought among all patients. `beyond`: the code tells more than the map, after Holm over all attacks and
-    variants of a kind but the raw scans; None where patients are too few for a verdict.
+    Attacks: the strongest adversary of each view, whatever it is; the strongest fresh one; and what was reconstructed, sought
+    among all patients' scans, which are of `kind`. `beyond`: the code tells more, after Holm over all attacks and variants of a
+    kind but the raw scans; None where patients are too few to tell.
     """
-    rows = [*_of_pairs(views, described, seeds), *_of_redrawn(inversions, kind, described, seeds)]
-    rows.sort(key=lambda row: [*described].index(str(row["variant"])))
-    for family in {row["kind"]: None for row in rows}:
-        judged = [row for row in rows if row["kind"] == family and not is_control(row)]
-        for row, adjusted in zip(judged, with_holm(judged), strict=True):
-            p, enough = adjusted["holm_p"], row["patients"] >= FEWEST
-            told = p is not None and p <= LEVEL and row["low"] > 0
-            row |= adjusted | {"beyond": told if enough else None}
-    return rows
+    compared = [*_of_pairs(judged, described, seeds), *_of_redrawn(subjects, others, kind, described, seeds)]
+    families: dict[tuple[Value, bool], list[tuple[Row, Comparison]]] = {}
+    for key, one in compared:
+        families.setdefault((key["kind"], is_control(key)), []).append((key, one))
+    rows = [row for family in families.values() for row in comparison_rows(family)]
+    told = {"higher": True, "lower": False, "not shown": False}
+    rows = [row | {"beyond": told.get(str(row["shown"]))} for row in rows]
+    return sorted(rows, key=lambda row: [*described].index(str(row["variant"])))
 
 
-def _of_pairs(views: Sequence[Verified], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
-    by_view = {(view.identity.variant, view.identity.kind, view.identity.view): view for view in views}
-    for variant, kind in dict.fromkeys((view.identity.variant, view.identity.kind) for view in views):
-        code, labels = (by_view.get((variant, kind, view)) for view in ("code", "labels"))
-        if code is None or labels is None:
+def _of_pairs(judged: Sequence[Judged], described: Mapping[str, Row], seeds: Seeds) -> list[tuple[Row, Comparison]]:
+    found, strongest = [], strongest_of(judged)
+    for variant, kind in dict.fromkeys((one.variant, one.kind) for one in judged):
+        sides = [
+            {key[3]: one for key, one in strongest.items() if key[:3] == (variant, view, kind)}
+            for view in ("code", "labels")
+        ]
+        if not all(sides):
             continue
-        chosen = {STRONGEST: (code.winner, labels.winner)}
-        if FRESH in code.strongest and FRESH in labels.strongest:
-            chosen[FRESH] = (code.strongest[FRESH], labels.strongest[FRESH])
-        for attack, (on_code, on_map) in chosen.items():
-            key = {**described[variant], "kind": kind, "attack": attack, "on_code": on_code, "on_map": on_map}
-            yield key | _contrast(code.pairs(on_code), labels.pairs(on_map), seeds.child(variant, kind, attack))
+        chosen = {STRONGEST: tuple(max(side.values(), key=lambda one: one.found.strength) for side in sides)}
+        if all(FRESH in side for side in sides):
+            chosen[FRESH] = tuple(side[FRESH] for side in sides)
+        for attack, (code, labels) in chosen.items():
+            key = {"kind": kind, "attack": attack, "on_code": code.adversary, "on_map": labels.adversary}
+            both = (_turned(one) for one in (code, labels))
+            found.append(({**described[variant], **key}, of_pairs(*both, seeds.child(variant, kind, attack))))
+    return found
+
+
+def _turned(one: Judged) -> Paired:
+    """The scores of an adversary that is wrong, the other way round: whoever is surely wrong knows the answer."""
+    sign = -1 if one.found.auc.mean < 0.5 else 1
+    return Paired(**{**vars(one.pairs), "scores": sign * one.pairs.scores})
 
 
 def _of_redrawn(
-    inversions: Sequence[Inversion], kind: Value, described: Mapping[str, Row], seeds: Seeds
-) -> Iterator[Row]:
-    by_view = {(each.variant, each.view): each for each in inversions}
-    for variant in dict.fromkeys(each.variant for each in inversions):
+    subjects: Sequence[Subject], others: Images, kind: Value, described: Mapping[str, Row], seeds: Seeds
+) -> list[tuple[Row, Comparison]]:
+    found = []
+    for subject in subjects:
         for sought in SOUGHT:
-            searches = [
-                searched(by_view[variant, view], sought) if (variant, view) in by_view else None
-                for view in ("code", "labels")
-            ]
-            if None in searches:
+            searches = {view: searched(claims[0], others, sought) for view, claims in subject.drawn.items()}
+            if len(searches) < 2 or None in searches.values():
                 continue
             attack = REDRAWN[sought]
-            key = {**described[variant], "kind": kind, "attack": attack, "on_code": attack, "on_map": attack}
-            code, labels = (search.pairs for search in searches if search)
-            yield key | _contrast(code, labels, seeds.child(variant, attack))
-
-
-def _contrast(code: Pairs, labels: Pairs, seeds: Seeds) -> Row:
-    found = verification_contrast(code.scores, labels.scores, code.patients, seeds.numpy(), resamples=RESAMPLES)
-    return {
-        "patients": found.n,
-        "auc_code": _area(code),
-        "auc_map": _area(labels),
-        **difference_columns(found),
-        "holm_p": None,
-        "holm_p_bound": None,
-        "beyond": None,
-    }
-
-
-def _area(pairs: Pairs) -> float:
-    same = pairs.patients[:, 0] == pairs.patients[:, 1]
-    return mann_whitney_auc(pairs.scores[same], pairs.scores[~same]).mean
+            key = {"kind": kind, "attack": attack, "on_code": attack, "on_map": attack}
+            code, labels = (as_pairs(search, view) for view, search in searches.items() if search)
+            branch = seeds.child(subject.variant, attack)
+            found.append(({**described[subject.variant], **key}, of_pairs(code, labels, branch)))
+    return found

@@ -1,82 +1,64 @@
-"""What the study will take, said before it starts: every network tried once here, on a scan of the study."""
+"""What the study will take, said before it starts: the audit's forecast on networks that nobody trained, and their step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from remnant.attacks.adversaries import MARGIN
+from remnant.attacks.people import PEOPLE
+from remnant.attacks.redraw import REDRAW
+from remnant.attacks.verification import VERIFICATION
+from remnant.audit.code_costs import VIEWS, code_piece, worth_piece
+from remnant.audit.code_material import material_of
+from remnant.audit.material import Material
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
 from remnant.cohort.scans import Scans
-from remnant.cohort.spoilt import CONDITIONS
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
+from remnant.defenses.privacynet.view import View
 from remnant.engine.cells import Cell, unfinished
 from remnant.engine.cost import timed
 from remnant.engine.device import as_batch, fabric, place
-from remnant.engine.stitch import stitched
-from remnant.measure.images import union_box
-from remnant.nets.inversion import CodeDecoder
-from remnant.nets.siamese import build_trunk
-from remnant.studies.kim2019.attacking import IDENTITY, INVERSION
-from remnant.studies.kim2019.membership import BLIND
-from remnant.studies.kim2019.querying import AVERAGED, QUERIES
-from remnant.studies.kim2019.reading import PEOPLE
-from remnant.studies.kim2019.records import VIEWS
-from remnant.studies.kim2019.seeing import SEE
-from remnant.studies.kim2019.settings import AttackSettings
+from remnant.studies.kim2019.plan import ATTRIBUTES, BLIND, INVERSION, MEMBERSHIP, PAIRS, WORTH
+from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.training import PRETRAIN, TRAIN
-from remnant.studies.kim2019.transfer import TRANSFER
 from remnant.studies.kim2019.variants import Recipe, Variant
 
 BLIND_SECONDS = 10.0  # of small regressions, whatever the scans
-# Seconds of a pair of scans, measured on one core of an EPYC.
-SSIM_A_VOXEL = 1.3e-8
-REGISTRATION_A_VOXEL = 2e-6
-BYTES_A_VOXEL = (5, 3)  # of a scan with its labels, and of a code with its map
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Seconds on this machine: a `step` of the game, to `encode` and to `segment` a scan, a training step of a fresh adversary
-    on one code by `trunk`, of the inversion decoder on one, and of a segmenter on one patch.
-    """
-
-    step: float
-    encode: float
-    segment: float
-    trunk: Mapping[str, float]
-    decoder: float
-    patch: float
+MEMBERSHIP_LOOKS = 5  # at each scan: as it is, and in four places
+BYTES_A_VOXEL = (
+    5,
+    4,
+)  # of a scan with its labels, and of what is reconstructed of it from a code and from its segmentation
+ATTACKS = {PAIRS: VERIFICATION, INVERSION: REDRAW, ATTRIBUTES: PEOPLE}
 
 
 def foretell(
     run: Run,
-    nets: Mapping[Recipe, PrivacyNetSettings],
-    attack: AttackSettings,
+    settings: StudySettings,
     variants: Mapping[str, Variant],
     cells: Sequence[Cell],
     scans: Scans,
-    second: int,
+    second: Mapping[str, Scans],
     workers: int,
 ) -> None:
-    """Say how long the cells that are left will take, the longest of them too, and how much disk; of none, nothing.
-
-    `nets`: by recipe; `second`: patients of second cohorts.
-    """
+    """Say how long the cells that are left will take, the longest of them too, and how much disk; of none, nothing."""
     waiting = unfinished(run, cells)
     if not waiting:
         return
-    costs = {recipe: costs_of(net, attack, scans) for recipe, net in nets.items()}
-    each = {
-        cell.name: seconds_of(cell, costs[recipe], nets[recipe], attack, variants, scans, second)
-        for cell in waiting
-        for recipe in [_recipe(cell, variants)]
-    }
+    costs: dict[tuple[Recipe, str], dict[str, float]] = {}
+    each = {}
+    for cell in waiting:
+        variant = variants.get(cell.arguments.get("variant", ""))
+        recipe: Recipe = cell.arguments.get("recipe", "ours") if variant is None else variant.recipe
+        method = "none" if variant is None else variant.method
+        if (recipe, method) not in costs:
+            costs[recipe, method] = costs_of(
+                settings, settings.trained_by(recipe).changed(method=method), scans, second
+            )
+        each[cell.name] = costs[recipe, method][cell.name.partition("-")[0]]
     longest = max(each, key=lambda name: each[name])
     total = sum(each.values()) / min(workers, len(waiting))
     disk = scans.images.size * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
@@ -88,81 +70,43 @@ def foretell(
     )
 
 
-def seconds_of(
-    cell: Cell,
-    costs: Costs,
-    net: PrivacyNetSettings,
-    attack: AttackSettings,
-    variants: Mapping[str, Variant],
-    scans: Scans,
-    second: int,
-) -> float:
-    """About how long a cell takes, by what it does most."""
-    kind = cell.name.partition("-")[0]
-    if kind == PRETRAIN:
-        return net.pretraining.steps * costs.step
-    if kind == TRAIN:
-        return net.adversarial.steps * costs.step
-    if kind == BLIND:
-        return BLIND_SECONDS
-    encodes = variants[cell.arguments["variant"]].encodes
-    registration = scans.images[0].size * REGISTRATION_A_VOXEL
-    # Of codes that show a head, shapes are compared too.
-    encode, shape = (costs.encode, 0.0) if encodes else (0.0, registration)
-    own, test = len(scans.where("training")), len(scans.where("test"))
-    secret = variants[cell.arguments["variant"]].secret
-    looks = attack.looks if secret else 1
-    # Without a secret an attacker has what the server saw of its own scans.
-    made = looks * own if secret else 0
-    if kind == SEE:
-        spoilt = min(attack.degraded, test) * len(CONDITIONS)
-        return (len(scans.patients) + spoilt) * (encode + costs.segment)
-    if kind == TRANSFER:
-        retraining = 2 * attack.retraining.steps * attack.retraining_batch * costs.patch
-        return 2 * second * (encode + costs.segment) + retraining
-    if kind == PEOPLE:
-        trained = len(VIEWS) * own * attack.people.fit.epochs * costs.trunk[attack.people.trunk]
-        return made * (2 * encode + costs.segment) + trained
-    if kind == QUERIES:
-        seen = 2 * attack.queried * attack.queries.queries
-        if cell.name.startswith(AVERAGED):
-            return (seen + made) * (encode + shape) + _adversaries(costs, attack)
-        registered = 2 * seen * (attack.queries.rounds + 1) + 4 * attack.queried * (1 + attack.negatives)
-        adversaries = _adversaries(costs, attack) / attack.adversaries.seeds
-        return 2 * seen * encode + registered * registration + adversaries
-    look = encode + (costs.segment if cell.arguments["view"] == "labels" else 0.0)
-    if kind == IDENTITY:
-        return made * look + (looks * own + test) * shape + _adversaries(costs, attack)
-    if kind == INVERSION:
-        epoch = own * (look + (1 + attack.redraw.replays) * costs.decoder)
-        return attack.redraw.fit.epochs * epoch + 2 * test**2 * scans.images[0].size * SSIM_A_VOXEL
-    return test * look
-
-
-def _recipe(cell: Cell, variants: Mapping[str, Variant]) -> Recipe:
-    """By what recipe the networks of a cell are; that of the study for what has none."""
-    variant = variants.get(cell.arguments.get("variant", ""))
-    return cell.arguments.get("recipe", "ours") if variant is None else variant.recipe
-
-
-def _adversaries(costs: Costs, attack: AttackSettings) -> float:
-    """Seconds that the fresh adversaries of one view are trained."""
-    chosen = attack.adversaries
-    shown = 2 * chosen.reidentifier.pairs * chosen.reidentifier.fit.epochs * chosen.seeds
-    return shown * sum(costs.trunk[name] for name in chosen.trunks)
-
-
-def costs_of(net: PrivacyNetSettings, attack: AttackSettings, scans: Scans) -> Costs:
-    """Every network tried on the first scan."""
+def costs_of(
+    settings: StudySettings, net: PrivacyNetSettings, scans: Scans, second: Mapping[str, Scans]
+) -> dict[str, float]:
+    """Seconds of a cell on this machine by its kind, of a variant that is trained by `net`."""
     networks = Networks.untrained(net, len(scans.classes), Seeds(0))
-    scan = torch.from_numpy(scans.images[0])
-    code = as_batch(scan[None])
+    step = _step_of(networks, net)
+    for network in vars(networks).values():
+        network.eval()
+    encoder = networks.encoder if net.method in ("encoder", "both") else None
+    secret = net.secret if net.method in ("deformation", "both") else None
+    view = View(encoder, networks.segmenter, secret, net.patch, scans.spacing_mm)
+    own = material_of(
+        view, networks.discriminator, scans, settings.attack, settings.attack.worth, 0, second=second, model={}
+    )
+    looked = timed(lambda: own.target.forward(own.images.images[0][None]))
+    return {
+        PRETRAIN: net.pretraining.steps * step,
+        TRAIN: net.adversarial.steps * step,
+        BLIND: BLIND_SECONDS,
+        MEMBERSHIP: MEMBERSHIP_LOOKS * looked * len(own.candidates),
+        WORTH: worth_piece(own).seconds,
+        **{kind: _cell(own, kind) for kind in ATTACKS},
+    }
+
+
+def _cell(own: Material, kind: str) -> float:
+    attack = ATTACKS[kind]
+    seconds = code_piece(own, attack, 0).seconds
+    # Age and sex are read in one cell; of the others each view is one.
+    return seconds if attack is PEOPLE else seconds / VIEWS[attack.claim]
+
+
+def _step_of(networks: Networks, net: PrivacyNetSettings) -> float:
+    """Seconds of a step of the game."""
+    for network in vars(networks).values():
+        place(network)
     patch = as_batch(torch.rand(2 * net.batch, 1, *(net.patch,) * 3))
-    # As many as a step has: a volume alone takes several times as long.
-    side, together = attack.adversaries.reidentifier.patch, 2 * attack.adversaries.reidentifier.batch
-    heads = [part.stop - part.start for part in union_box(scans.images[:, 0], margin=MARGIN)]
-    seen = as_batch(torch.rand(together, 1, *(heads if side is None else (side,) * 3)))
-    names = {*attack.adversaries.trunks, attack.people.trunk}
 
     def step() -> None:
         with fabric().autocast():
@@ -170,22 +114,5 @@ def costs_of(net: PrivacyNetSettings, attack: AttackSettings, scans: Scans) -> C
             logits = networks.segmenter(drawn).float().sum() + networks.discriminator(*drawn.chunk(2)).float().sum()
         logits.backward()
 
-    for network in vars(networks).values():
-        place(network)
-    played = timed(step)
-    single = timed(lambda: _step(networks.segmenter, patch)) / len(patch)
-    trunks = {name: timed(lambda name=name: _step(place(build_trunk(name)), seen)) / together for name in names}
-    decoder = place(CodeDecoder(tuple(scan.shape[1:]), 1, attack.redraw.widths))
-    drawn = timed(lambda: _step(decoder, code))
-    for network in vars(networks).values():
-        network.eval()
-    encode = timed(lambda: stitched(networks.encoder, scan, net.patch))
-    segment = timed(lambda: stitched(networks.segmenter, scan, net.patch))
     # The discriminator has a step of its own.
-    return Costs(1.3 * played, encode, segment, trunks, drawn, single)
-
-
-def _step(network: nn.Module, batch: torch.Tensor) -> None:
-    with fabric().autocast():
-        loss = network(batch).float().sum()
-    loss.backward()
+    return 1.3 * timed(step)

@@ -5,24 +5,22 @@ from remnant.measure.overlaps import OVERALL
 from remnant.report.words import label
 from remnant.studies.kim2019.summary_tables import Tables
 
+LOSS = "{loss:+.3f} [{loss_low:+.3f}, {loss_high:+.3f}]"
+
 
 def overlap_sections(tables: Tables) -> list[Section]:
     """The chapters on Dice, time and training, as far as there is anything to show."""
-    chapters = []
-    if tables["segmentation"]:
-        chapters.append(_segmentation(tables))
-    if tables["transfer"]:
-        chapters.append(_transfer(tables))
-    if tables["robustness"]:
-        chapters.append(_robustness(tables))
-    if tables["runtime"]:
-        chapters.append(_runtime())
-    if tables.get("stage1"):
-        chapters.append(_training())
-    return chapters
+    made = {
+        "segmentation": _segmentation,
+        "transfer": _transfer,
+        "robustness": _robustness,
+        "runtime": _runtime,
+        "stage1": _training,
+    }
+    return [make(tables) for name, make in made.items() if tables.get(name)]
 
 
-def _columns(tables: Tables, name: str) -> dict[str, str]:
+def _by_class(tables: Tables, name: str) -> dict[str, str]:
     """A column a class of a table, its published number in brackets, and the overall Dice last."""
     classes = [each for each in dict.fromkeys(str(row["class"]) for row in tables[name]) if each != OVERALL]
     return {
@@ -47,8 +45,8 @@ def _segmentation(tables: Tables) -> Section:
             columns={
                 "name": "Sent as",
                 "n": "n",
-                **_columns(tables, "segmentation"),
-                "{loss:+.3f} [{loss_low:+.3f}, {loss_high:+.3f}]": "Loss",
+                **_by_class(tables, "segmentation"),
+                LOSS: "Loss",
             },
         ),
         figures=[FigureView(name="dice", kind="class_dice", caption="Dice by class with 95% intervals.")],
@@ -71,7 +69,7 @@ def _transfer(tables: Tables) -> Section:
                 "trained": "Segmenter",
                 "name": "Sent as",
                 "n": "n",
-                **_columns(tables, "transfer"),
+                **_by_class(tables, "transfer"),
             },
         ),
     )
@@ -92,8 +90,8 @@ def _robustness(tables: Tables) -> Section:
                 "name": "Sent as",
                 "condition": "Scans",
                 "n": "n",
-                **_columns(tables, "robustness"),
-                "{loss:+.3f} [{loss_low:+.3f}, {loss_high:+.3f}]": "Loss",
+                **_by_class(tables, "robustness"),
+                LOSS: "Loss",
             },
         ),
         figures=[
@@ -107,7 +105,7 @@ def _robustness(tables: Tables) -> Section:
     )
 
 
-def _runtime() -> Section:
+def _runtime(tables: Tables) -> Section:
     return Section(
         title="How long does it take?",
         table=TableView(
@@ -126,7 +124,7 @@ def _runtime() -> Section:
     )
 
 
-def _training() -> Section:
+def _training(tables: Tables) -> Section:
     return Section(
         title="Training",
         text=[

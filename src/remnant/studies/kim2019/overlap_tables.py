@@ -4,28 +4,29 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from remnant.audit.compare import of_patients
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
-from remnant.measure.intervals import bootstrap_mean, paired_difference
+from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.overlaps import CLEAN, OVERALL, PerPatient, first_scans, per_class
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.described import COLUMNS, control_of
-from remnant.studies.kim2019.records import Segmented, Transferred
+from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.variants import COLUMNS, control_of
 
 OF_PAPER = ("published-1", "kim2019-1")  # of the lambda whose robustness the paper measured
 RESAMPLES = 2000  # of the interval of each Dice: there are hundreds
 
 
-def segmentation_rows(segmented: Sequence[Segmented], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+def segmentation_rows(subjects: Sequence[Subject], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """Dice by variant and class on the test scans as they are; `loss`: what the same patients lose against raw scans that were
     segmented by a network of the same recipe.
     """
-    for each in segmented:
+    for each in subjects:
         control = control_of(described, each.variant)
-        raw = next((other for other in segmented if other.variant == control and other is not each), None)
-        against = per_class(raw.conditions[CLEAN]) if raw else {}
-        for name, values in per_class(each.conditions[CLEAN]).items():
+        raw = next((other for other in subjects if other.variant == control and other is not each), None)
+        against = per_class(raw.worth.conditions[CLEAN]) if raw else {}
+        for name, values in per_class(each.worth.conditions[CLEAN]).items():
             branch = seeds.child(each.variant, name)
             paper = published.KIM2019_DICE.get(each.variant, {}).get(name)
             yield {
@@ -37,10 +38,10 @@ def segmentation_rows(segmented: Sequence[Segmented], described: Mapping[str, Ro
             }
 
 
-def transfer_rows(transferred: Sequence[Transferred], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+def transfer_rows(subjects: Sequence[Subject], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """Dice by variant, second cohort, training of the segmenter ("as_trained" or "retrained" on codes) and class."""
-    for each in transferred:
-        for condition, overlap in each.cohorts.items():
+    for each in subjects:
+        for condition, overlap in each.worth.cohorts.items():
             cohort, _, trained = condition.rpartition("-")
             paper = published.KIM2019_TRANSFER.get((each.variant, trained == "retrained"), {})
             for name, values in per_class(overlap).items():
@@ -54,12 +55,13 @@ def transfer_rows(transferred: Sequence[Transferred], described: Mapping[str, Ro
                 }
 
 
-def robustness_rows(segmented: Sequence[Segmented], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+def robustness_rows(subjects: Sequence[Subject], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """Dice by variant, condition and class of the scans that were spoilt, as they are before; `loss`: what it costs overall."""
-    for each in segmented:
-        spoilt = {patient for name, overlap in each.conditions.items() if name != CLEAN for patient in overlap.patients}
-        clean = per_class(first_scans(each.conditions[CLEAN], spoilt))
-        for condition, overlap in each.conditions.items() if spoilt else ():
+    for each in subjects:
+        conditions = each.worth.conditions
+        spoilt = {patient for name, overlap in conditions.items() if name != CLEAN for patient in overlap.patients}
+        clean = per_class(first_scans(conditions[CLEAN], spoilt))
+        for condition, overlap in conditions.items() if spoilt else ():
             paper = (
                 published.KIM2019_ROBUSTNESS | {CLEAN: published.KIM2019_DICE[each.variant]}
                 if each.variant in OF_PAPER
@@ -103,11 +105,7 @@ def _dice(values: PerPatient, seeds: Seeds) -> Row:
 
 def _loss(against: PerPatient | None, values: PerPatient, seeds: Seeds) -> Row:
     """Dice of the reference less these, over patients that have both."""
-    both = [patient for patient in against or {} if patient in values]
-    if not both:
-        return dict.fromkeys(("loss", "loss_low", "loss_high", "loss_p"))
-    here, there = ({patient: each[patient] for patient in both} for each in (values, against or {}))
-    found = paired_difference(there, here, seeds.child("loss").numpy())
+    found = of_patients(against or {}, values, seeds.child("loss"))
     return {
         "loss": number(found.difference),
         "loss_low": number(found.low),

@@ -1,25 +1,24 @@
-"""What the report says beside its findings: threat model, what was attacked, measures, words, chapters."""
+"""What the report says: the first sentence, the tiles, the findings in words; threat model, what was attacked, measures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remnant.base.results import Row, Section
+from remnant.base.findings import Finding
+from remnant.base.results import Highlight, Row, matching
+from remnant.base.terms import CODES
 from remnant.base.texts import counted
 from remnant.cohort.scans import Scans
 from remnant.measure.verification import CONTROL
-from remnant.report.words import label
-from remnant.studies.kim2019.described import is_control
-from remnant.studies.kim2019.findings import exposed, findings, headline, highlights
-from remnant.studies.kim2019.identity_sections import every_adversary, identity_sections
-from remnant.studies.kim2019.identity_tables import primary_kind
-from remnant.studies.kim2019.overlap_sections import overlap_sections
-from remnant.studies.kim2019.records import QUERIED
-from remnant.studies.kim2019.summary_tables import Tables
-from remnant.studies.kim2019.variants import Variant
-from remnant.studies.membership import membership_summary, strongest_first
-from remnant.studies.membership_tables import membership_section
+from remnant.report.words import label, number
+from remnant.studies.gates import Conclusion, Gate, concluded, full_preset, loss_fell
+from remnant.studies.judged import exposed_of, open_of, sentence_of
+from remnant.studies.kim2019.identity_tables import QUERIED, primary_kind
+from remnant.studies.kim2019.sections import sections
+from remnant.studies.kim2019.summary_tables import MOST_ACCURATE, MOST_LOST, Tables
+from remnant.studies.kim2019.variants import Variant, is_control
 
 TITLE = "Does a code hide whose scan a server segments?"
+SEGMENTATION = "segmentation"  # the term of a training that says whether the segmenter learned
 
 GLOSSARY = {
     "Code": "What the client sends instead of the scan: the output of the encoder, of the scan's size, or the "
@@ -34,63 +33,187 @@ GLOSSARY = {
     "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, by the paper's formula; its "
     "indecision, which has a bound; its indecision and the failure of a decoder that reconstructs the scan.",
     "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the segmentation that comes back.",
-    "D_adv, fresh D_new": "The discriminator that the encoder played against, by the mean over a whole code or, as the paper "
-    "judges it, by one patch of each pair; one trained afterwards on the codes.",
     "AUC": "Area under the ROC curve: how often a pair of one patient scores above a pair of two; 0.5 is guessing.",
     "Detectable": "The smallest effect that so many patients would have shown with 80% power.",
-    "Reconstruction": "Drawn by the inversion decoder from a code or a segmentation, without the scan.",
     "Mean image": "The average of the attacker's own patients: what it can show without any code.",
     "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
 }
 
-WHO_IS_WHO = (
-    "The server's segmentation of each code is compared with the truth, for the patients whom its networks were trained on and "
-    "for the test patients; where a secret bends the code the truth is bent with it."
-)
-
 
 def words(
-    tables: Tables, variants: Mapping[str, Variant], attacked: list[str], departures: list[str] | None = None
+    findings: Sequence[Finding],
+    tables: Tables,
+    variants: Mapping[str, Variant],
+    attacked: list[str],
+    departures: list[str] | None = None,
 ) -> dict[str, Any]:
     """The fields of `Results` that are prose or say what is shown; what was `attacked` as it says.
 
-    `departures` as in `conclude`.
+    `departures`: in what the training by the paper's recipe differs from the paper's, where a variant follows it.
     """
     return {
         "title": TITLE,
-        "headline": strongest_first(headline(tables), tables["membership_verdicts"], exposed=exposed(tables)),
+        "headline": headline(findings, tables),
         "highlights": highlights(tables),
-        "findings": [*findings(tables), *_membership(tables["membership_verdicts"])],
+        "findings": paragraphs(findings, tables),
         "threat_model": _threat_model(variants),
         "attacked": attacked,
         "not_tested": _not_tested(tables, variants),
         "measures": _measures(tables),
         "glossary": GLOSSARY,
-        "sections": [
-            *identity_sections(tables),
-            *([_recipe(departures)] if departures else []),
-            *([membership_section("name", "Sent as", WHO_IS_WHO)] if tables["membership"] else []),
-            *overlap_sections(tables),
-            *every_adversary(tables),
-        ],
+        "sections": sections(tables, departures),
     }
 
 
-def _membership(verdicts: list[Row]) -> list[str]:
-    """Raw scans' segmenters hide nothing: what is judged are those of the codes."""
-    return membership_summary(verdicts, [str(row["target"]) for row in verdicts if is_control(row)])
+def conclusion(findings: Sequence[Finding], tables: Tables, preset: str) -> Conclusion:
+    """Why the run supports no verdict, or none on variants beside those that it exposed."""
+    hidden = [row for row in tables["headline"] if not is_control(row)]
+    exposed = {one.target for one in exposed_of(of_codes(findings, tables))}
+
+    if trial := full_preset(preset):
+        return Conclusion([trial.reason], [])
+
+    def gates(names: Sequence[str]) -> list[Gate | None]:
+        losses: dict[str, list[float]] = {name: [] for name in names}
+        # A variant goes on from its recipe's pre-training and is held against its raw scans, but needs no other's training.
+        others = {row["name"] for row in hidden} - set(names)
+        recipes = {row["recipe"] for row in hidden if row["name"] in names}
+        for row in matching(tables["stage1"], {"term": SEGMENTATION}):
+            if row["name"] not in others and row["recipe"] in recipes:
+                losses.setdefault(str(row["name"]), []).append(row["value"])
+        untold = [Gate(said[0]) for target, said in open_of(of_codes(findings, tables)).items() if target in names]
+        return [loss_fell(losses), *untold]
+
+    return concluded(gates, [str(row["name"]) for row in hidden], exposed)
 
 
-def _recipe(departures: list[str]) -> Section:
-    return Section(
-        title="How near is the recipe to Kim 2019?",
-        text=[
-            "By the recipe: the paper's loss of the segmenter, a Siamese network with two layers on the features one behind the "
-            "other; encoder (as an auto-encoder), segmenter and discriminator each trained alone on raw scans first, then in "
-            "turn, encoder and segmenter before the discriminator, by Adam at 1e-4. Dice is held against a segmenter, and D_adv "
-            "against a discriminator, that were trained by the same recipe on raw scans.",
-            f"What still differs from the paper, beside the patients: {' '.join(departures)}",
-        ],
+def of_codes(findings: Sequence[Finding], tables: Tables) -> list[Finding]:
+    """What was found of the codes of what hides anything: that segmentations tell patients apart exposes no code."""
+    hidden = {row["name"] for row in tables["headline"] if not is_control(row)}
+    return [one for one in findings if one.target in hidden and one.view.startswith(CODES)]
+
+
+def headline(findings: Sequence[Finding], tables: Tables) -> str:
+    """How many ways to send a scan expose patients, the strongest finding, and what remains at the least."""
+    hidden = [row for row in tables["headline"] if not is_control(row)]
+    if not hidden:
+        return "Nothing was hidden: the scans were sent as they are."
+    exposed = exposed_of(of_codes(findings, tables))
+    names = {one.target for one in exposed}
+    ways = counted(len(hidden), "way to hide a scan", "ways to hide a scan")
+    if not exposed:
+        return f"Of {ways}, none was shown to expose patients by its codes. {_least(tables)}".strip()
+    first = sentence_of(exposed[0], findings)
+    verb = "exposes" if len(names) == 1 else "expose"
+    return f"Of {ways}, {len(names)} {verb} patients by what is sent. {first} {_least(tables)}".strip()
+
+
+def _least(tables: Tables) -> str:
+    """The least that any variant leaves to the strongest attack, among those whose value says anything."""
+    rows = [row for row in _trade_off(tables, "everything") if row["counts"]]
+    if not rows:
+        return ""
+    least = min(rows, key=lambda row: row["value"])
+    cost = (
+        "" if least["loss"] is None else f", at {number(abs(least['loss']), spec='.3f')} of Dice {_way(least['loss'])}"
+    )
+    return f"The least remains with {least['name']}: the strongest attack has an AUC of {_bounded(least)}{cost}."
+
+
+def _way(loss: float) -> str:
+    return "gained" if loss < 0 else "lost"
+
+
+def _bounded(row: Row, spec: str = ".2f") -> str:
+    ends = "" if row["low"] is None else f" [{number(row['low'], spec=spec)}, {number(row['high'], spec=spec)}]"
+    return f"{number(row['value'], spec=spec)}{ends}"
+
+
+def _trade_off(tables: Tables, against: str) -> list[Row]:
+    """The rows of what hides anything."""
+    return [row for row in matching(tables["trade_off"], {"against": against}) if not is_control(row)]
+
+
+def highlights(tables: Tables) -> list[Highlight]:
+    """A tile a variant: the strongest attack on anything that the server sees, with what hiding costs."""
+    tiles = []
+    for row in matching(tables["trade_off"], {"against": "everything"}):
+        cost = "" if row["loss"] is None else f" · Dice {number(-row['loss'], spec='+.3f')}"
+        if row["counts"] is False:
+            why = f"it did not pass its control on raw scans{cost}"
+            tiles.append(Highlight(value="–", label=f"{row['name']}: no conclusion", note=why))
+            continue
+        who = f"{_bounded(row)} · {counted(int(row['patients']), 'patient')} · {label(row['attack'])} on the {label(row['view'])}"
+        tiles.append(
+            Highlight(
+                value=number(row["value"]), label=f"{row['name']}: AUC of the strongest attack", note=f"{who}{cost}"
+            )
+        )
+    return tiles
+
+
+def paragraphs(findings: Sequence[Finding], tables: Tables) -> list[str]:
+    """What the tables mean and what to do, a paragraph each."""
+    if all(is_control(row) for row in tables["headline"]):
+        return []
+    codes = of_codes(findings, tables)
+    rest = [one for one in findings if one.claim == "patient_scores"]
+    said = [
+        "Treat a code that exposes patients as the scan itself: send it only under the agreement and the encryption that would "
+        "cover the scan. Scrambled to the eye is not private; only the attack tells."
+        if exposed_of(codes)
+        else "Silence is a statement about these attacks, at this size and effort.",
+        *(sentence_of(one, findings) for one in {one.target: one for one in reversed(codes)}.values()),
+        _of_paper(tables),
+        _of_map(tables),
+        *(sentence_of(one, findings) for one in rest[:1]),
+        _pictures(tables),
+    ]
+    return [text for text in said if text]
+
+
+def _of_paper(tables: Tables) -> str:
+    rows = [row for row in _trade_off(tables, "paper") if row["loss"] is not None and row["counts"] is not False]
+    if not rows:
+        return ""
+    asked = (
+        f"Yardstick 1, the paper's own adversaries: the strongest at most {MOST_ACCURATE:.2f} balanced accuracy, for at most "
+        f"{MOST_LOST:.2f} of overall Dice."
+    )
+    reached = [row for row in rows if row["reached"]]
+    nearest = min(rows, key=lambda row: max(0, row["value"] - MOST_ACCURATE) + max(0, row["loss"] - MOST_LOST))
+    told = [
+        f"{row['name']} ({_bounded(row, '.3f')}, Dice {number(-row['loss'], spec='+.3f')})"
+        for row in reached or [nearest]
+    ]
+    return f"{asked} {'Reached by' if reached else 'Not reached; nearest comes'} {'; '.join(told)}."
+
+
+def _of_map(tables: Tables) -> str:
+    kind = primary_kind(tables["identity"])
+    rows = [row for row in matching(tables["difference"], {"kind": kind}) if not is_control(row)]
+    if not rows:
+        return ""
+    asked = "Yardstick 2, a code held against its own segmentation: an attack on the code should tell no more."
+    worst: dict[str, Row] = {}
+    for row in sorted((row for row in rows if row["beyond"]), key=lambda row: -row["difference"]):
+        worst.setdefault(str(row["name"]), row)
+    if not worst:
+        return f"{asked} No more was seen of any."
+    told = [
+        f"{row['name']} ({label(row['attack'])}: {number(row['difference'], spec='+.2f')} [{number(row['low'], spec='+.2f')}, "
+        f"{number(row['high'], spec='+.2f')}])"
+        for row in worst.values()
+    ]
+    return f"{asked} By AUC it tells more for {'; '.join(told)}."
+
+
+def _pictures(tables: Tables) -> str:
+    if not matching(tables["headline"], {"method": "deformation"}):
+        return ""
+    return (
+        "What is sent under a secret deformation is still a picture of the patient's head. That the straight scan is not "
+        "reconstructed does not make it a code."
     )
 
 
@@ -107,11 +230,6 @@ def _threat_model(variants: Mapping[str, Variant]) -> list[str]:
     return said
 
 
-def ways(variants: Mapping[str, Variant]) -> str:
-    """Which ways to send a scan were attacked."""
-    return f"Ways to send a scan: {'; '.join(variant.words for variant in variants.values())}."
-
-
 def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> list[str]:
     """What was attacked, on whom and on which pairs; `scans` are those that the study ran on."""
     patients = {
@@ -120,7 +238,7 @@ def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> l
     }
     shape = " x ".join(str(side) for side in scans.labels.shape[1:])
     said = [
-        ways(variants),
+        f"Ways to send a scan: {'; '.join(variant.words for variant in variants.values())}.",
         f"Scans of {shape} voxels at {scans.spacing_mm:g} mm, segmented into "
         f"{', '.join(label(name) for name in scans.classes[1:])}.",
         f"{counted(patients['training'], 'patient trains', 'patients train')} the networks and the attacks; "
@@ -140,12 +258,13 @@ def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> l
 
 def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
     secret = any(variant.secret for variant in variants.values())
-    queried = any(row["view"] in QUERIED for row in tables["identity"])
+    queried = any(row["view"] in QUERIED.values() for row in tables["identity"])
     return [
         *([] if tables["inversion"] else ["Whether the scan can be reconstructed."]),
-        *([] if tables["people"] else ["Age and sex of whom a code is of."]),
+        *([] if tables["attributes"] else ["Age and sex of whom a code is of."]),
         *([] if tables["transfer"] else ["A second cohort."]),
         *(["One patient sent many times with fresh secrets."] if secret and not queried else []),
+        "Whether a planted leak of membership would have been found in the segmenters.",
         "Whether a person, rather than a measure, recognises anybody.",
         "An attacker that holds the encoder's weights, or alters the segmenter during training.",
         "Disease in the scans, other anatomies and other modalities.",
@@ -155,21 +274,23 @@ def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
 
 def _measures(tables: Tables) -> dict[str, str]:
     said = {
+        "findings": "As in an audit: p after Holm over all attacks, views and variants (raw scans, the control, apart), "
+        "exposed at 0.01 with an interval beyond chance where no control speaks against it.",
         "pairs": "D_adv calls a pair the same from a probability of one half on, as does a fresh D_new where the training "
         "patients are few; otherwise D_new does from a threshold on that patients gave who were kept from its training. MS-SSIM "
         "and the likelihood ratios take theirs from training pairs. Accuracy is balanced: the mean of the shares right among "
-        "pairs of one patient and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap), which what "
-        "pairs share through a patient is in.",
+        "pairs of one patient and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap).",
         "control": "An adversary's failure counts where the same one, with the same budget and seed, reaches "
         f"{CONTROL} on raw scans.",
-        "code minus segmentation": "Difference of two AUCs over the same pairs, the strongest of each, turned where an "
-        "adversary's own training pairs showed it to err; bootstrap over patients with the same draws, p after "
-        "Holm (1979).",
+        "code minus segmentation": "Difference of two AUCs over the same pairs, the strongest of each; bootstrap over patients "
+        "with the same draws, p after Holm (1979).",
         "retrieval": "Mean average precision over all other test scans by Euclidean distance of D_new's embedding.",
         "Dice": "On the segmentation that the client has in the end; overall weighed by region size; a patient counts once.",
         "interval": "Means: bootstrap over patients (BCa), 95%. Proportions: Clopper-Pearson, 95%.",
     }
     if tables["inversion"]:
-        said["similarity"] = str(tables["inversion"][0]["measure"])
-        said["displacement"] = "Mean length of the deformation field that takes the reconstruction to the scan, in mm."
+        said["identification"] = (
+            "NCC of what sets a scan apart from the attacker's mean image, in a gallery of test patients."
+        )
+        said["similarity"] = "SSIM with Gaussian windows, around the heads."
     return said

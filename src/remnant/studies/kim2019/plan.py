@@ -1,30 +1,36 @@
 """Which cells the study has, and which waits for which."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from remnant.base.run import Run
+from remnant.attacks.membership.output import OUTPUT
+from remnant.attacks.people import PEOPLE
+from remnant.audit.cells import score_cell
+from remnant.audit.code_cells import people_cell
+from remnant.audit.codes import worth_cell
 from remnant.cohort.scans import Scans
 from remnant.engine.cells import Cell
-from remnant.studies.kim2019.attacking import IDENTITY, INVERSION, identity_cell, inversion_cell
-from remnant.studies.kim2019.membership import BLIND, blind_cell
-from remnant.studies.kim2019.querying import AVERAGED, REGISTERED_MEAN, averaged_cell, registered_cell
-from remnant.studies.kim2019.reading import PEOPLE, people_cell, people_known
-from remnant.studies.kim2019.records import RAW, VIEWS
-from remnant.studies.kim2019.seeing import SEE, see_cell
-from remnant.studies.kim2019.settings import AttackSettings, StudySettings
-from remnant.studies.kim2019.training import TRAIN, cell_name, folder_of, pretrain_cell, pretraining, train_cell
-from remnant.studies.kim2019.transfer import TRANSFER, transfer_cell
-from remnant.studies.kim2019.variants import Variant
+from remnant.studies.kim2019.cells import audit_cell, blind_cell, inversion_cell, pairs_cell
+from remnant.studies.kim2019.settings import StudySettings
+from remnant.studies.kim2019.training import TRAIN, cell_name, pretrain_cell, pretraining, train_cell
+from remnant.studies.kim2019.variants import RAW, Variant
+
+BLIND, PAIRS, INVERSION, ATTRIBUTES, MEMBERSHIP, WORTH = (
+    "blind",
+    "pairs",
+    "inversion",
+    "people",
+    "membership",
+    "worth",
+)
+VIEWS = ("code", "labels")
 
 
 def cells_of(
-    run: Run, settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
+    settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
 ) -> list[Cell]:
-    """Every cell of a study: a pre-training of each recipe, a training of each variant, and all that is measured of it."""
-    # Where visits are simulated, `roles.deal` does not spread the patients with several.
-    cells = [blind_baseline(settings.seed, spread=settings.net.revisits is None)]
+    """Every cell of a study: a pre-training of each recipe, a training of each variant, and the audit of what it sends."""
+    cells = [Cell(BLIND, blind_cell, {"settings": settings})]
     # A variant after the other: the first is the control, and a stopped study has whole variants to show.
     begun = set()
     for name, variant in variants.items():
@@ -33,51 +39,34 @@ def cells_of(
             cells.append(Cell(before, pretrain_cell, {"recipe": variant.recipe, "settings": settings}))
             begun.add(before)
         cells.append(Cell(training, train_cell, {"variant": name, "settings": settings}, (before,)))
-        folder = folder_of(run, name)
-        measured = measuring_cells(
-            name, variant, folder, settings.attack, settings.seed, scans, second, needs=(training,)
-        )
+        audit = audit_cells(name, variant, settings, scans, second)
         # The scans themselves are attacked as `raw`: of another recipe only discriminator and segmenter are others.
-        own = {cell_name(SEE, name), cell_name(IDENTITY, name, "code")}
-        cells += [cell for cell in measured if name == RAW or not variant.control or cell.name in own]
+        own = {cell_name(PAIRS, name, "code"), cell_name(MEMBERSHIP, name), cell_name(WORTH, name)}
+        cells += [cell for cell in audit if name == RAW or not variant.control or cell.name in own]
     return cells
 
 
-def blind_baseline(seed: int, *, spread: bool) -> Cell:
-    """The cell that holds training patients against test patients without any network; `spread` as `blind_cell` takes it."""
-    return Cell(BLIND, blind_cell, {"seed": seed, "spread": spread})
-
-
-def measuring_cells(
-    name: str,
-    variant: Variant,
-    folder: Path,
-    attack: AttackSettings,
-    seed: int,
-    scans: Scans,
-    second: tuple[str, ...],
-    *,
-    needs: tuple[str, ...] = (),
+def audit_cells(
+    name: str, variant: Variant, settings: StudySettings, scans: Scans, second: tuple[str, ...]
 ) -> list[Cell]:
-    """What is measured of one variant, whose networks lie in `folder`, once the cells in `needs` are done."""
-    given: dict[str, Any] = {"variant": name, "folder": folder, "attack": attack, "seed": seed}
-    see = cell_name(SEE, name)
-    attacks: dict[str, Callable[..., dict[str, Any]]] = {IDENTITY: identity_cell, INVERSION: inversion_cell}
+    """The audit of what one variant sends, once it is trained."""
+    given: dict[str, Any] = {"variant": name, "settings": settings}
+    needs = (cell_name(TRAIN, name),)
+    asked = (*VIEWS, "repeated") if variant.secret else VIEWS
+    listed: dict[str, dict[str, Any]] = {
+        WORTH: {"work": worth_cell, "second": second},
+        MEMBERSHIP: {"work": score_cell, "attack": OUTPUT.name},
+        **({ATTRIBUTES: {"work": people_cell, "attack": PEOPLE.name}} if any(people_known(scans)) else {}),
+    }
     return [
-        Cell(see, see_cell, given, needs),
-        *(
-            Cell(cell_name(kind, name, view), work, {"view": view, **given}, (see,))
-            for kind, work in attacks.items()
-            for view in VIEWS
-        ),
-        *([Cell(cell_name(PEOPLE, name), people_cell, given, (see,))] if any(people_known(scans)) else []),
-        *(
-            [
-                Cell(cell_name(AVERAGED, name), averaged_cell, given, needs),
-                Cell(cell_name(REGISTERED_MEAN, name), registered_cell, given, needs),
-            ]
-            if variant.secret
-            else []
-        ),
-        *([Cell(cell_name(TRANSFER, name), transfer_cell, {"cohorts": second, **given}, needs)] if second else []),
+        *(Cell(cell_name(PAIRS, name, shown), pairs_cell, {**given, "shown": shown}, needs) for shown in asked),
+        *(Cell(cell_name(INVERSION, name, shown), inversion_cell, {**given, "shown": shown}, needs) for shown in VIEWS),
+        *(Cell(cell_name(kind, name), audit_cell, {**given, **more}, needs) for kind, more in listed.items()),
     ]
+
+
+def people_known(scans: Scans) -> tuple[bool, bool]:
+    """Whether age and sex can be learnt: two different ages, and both sexes, among the training patients."""
+    own = scans.where("training")
+    ages = scans.ages[own]
+    return len({*ages[ages >= 0].tolist()}) > 1, {"F", "M"} <= {scans.sexes[i] for i in own}

@@ -5,9 +5,10 @@ from typing import Literal, Self
 import pydantic
 
 from remnant.attacks.code_attacks import CodeAttacks, code_attacks
+from remnant.audit.worth import WORTH, WorthSettings
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
-from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
+from remnant.defenses.privacynet.settings import PrivacyNetSettings, privacynet_preset
 from remnant.studies.kim2019.recipe import RecipeSettings
 from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
 
@@ -15,17 +16,9 @@ NAME = "kim2019"
 
 
 class AttackSettings(CodeAttacks):
-    """Who attacks what the server sees, and on how much of it is measured.
+    """Who attacks what the server sees, and on how much is measured what the segmentation is `worth`."""
 
-    `displaced`: test patients whose redrawn scans are registered to each other's originals. `degraded`: test patients on whose
-    first scan robustness is measured. `retraining`: of the segmenter on codes of a second cohort, `retraining_batch` patches a
-    step.
-    """
-
-    displaced: int = pydantic.Field(default=6, ge=0)
-    degraded: int = pydantic.Field(default=20, ge=1)
-    retraining: Schedule = Schedule(steps=300, learning_rate=1e-3)
-    retraining_batch: int = pydantic.Field(default=4, ge=1)
+    worth: WorthSettings = WorthSettings()
 
 
 class StudySettings(Settings):
@@ -68,8 +61,8 @@ class StudySettings(Settings):
 
 
 def preset(name: str) -> StudySettings:
-    """The settings of a preset, a file in `presets`, by which Privacy-Net's own preset of the name and that of the attacks on
-    codes are changed; raise `RemnantError` for one that there is not."""
+    """The settings of a preset, a file in `presets`, which changes Privacy-Net's preset of the name and those of the audit of
+    codes; raise `RemnantError` for one that there is not."""
     path = preset_file(__file__, name)
-    attack = AttackSettings(**dict(code_attacks(name)))
+    attack = AttackSettings(**dict(code_attacks(name)), worth=WORTH[name])
     return StudySettings.checked(preset=name, net=privacynet_preset(name), attack=attack).with_toml(path)

@@ -10,6 +10,7 @@ from remnant.base.files import atomic_path
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.store import keep
 from remnant.cohort.case import Cohort
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes, phantom_notices
@@ -20,10 +21,9 @@ from remnant.engine.cells import Cell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
-from remnant.studies.kim2019.kept import keep, kept, record_file
+from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
-from remnant.studies.kim2019.records import STUDY
 from remnant.studies.kim2019.roles import check_patch, deal
 from remnant.studies.kim2019.settings import NAME, StudySettings
 from remnant.studies.kim2019.training import template_file
@@ -38,7 +38,7 @@ SMOKE = {
 GROWING = ("variants",)
 # Folders of RUN/private: made only to work with, and what shows patients or was taught by them.
 PASSING = ("phantoms-data", "phantoms-second")
-DRAWN = ("training", "scans", "views", "identity", "inversion", "people", "segmented", "fitted", "transferred", "timed")
+DRAWN = ("training", "scans", *VARIANTS)
 
 
 def run_study(
@@ -76,9 +76,10 @@ def run_study(
             cohort = _phantoms(run, "data", asked)
             others = others or {"phantoms": _phantoms(run, "second", asked)}
         scans = _scans(run, cohort, others, settings, cache, asked)
-        cells = cells_of(run, settings, variants, scans, tuple(others))
+        cells = cells_of(settings, variants, scans, tuple(others))
         if not asked.quiet:
-            foretell(run, settings.nets(), settings.attack, variants, cells, scans, _patients(others), asked.workers)
+            beside = {name: kept_scans(run, name) for name in others}
+            foretell(run, settings, variants, cells, scans, beside, asked.workers)
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
@@ -114,8 +115,8 @@ def _scans(
     }
     cohorts = {STUDY: cohort, **others}
     log_notes(run, *cohorts.values())
-    if all(record_file(run, Scans, name).exists() for name in cohorts):
-        return kept(run, Scans, STUDY)
+    if all(scans_file(run, name).exists() for name in cohorts):
+        return kept_scans(run)
     ours, seeds = settings.net.preparation, Seeds(settings.seed).child("scans")
     roles = deal(cohort, settings)
     scans, template = prepare_scans(STUDY, cohort, roles, ours, settings.net.revisits, seeds, **how)
@@ -125,14 +126,13 @@ def _scans(
         with atomic_path(template_file(run)) as temporary:
             np.save(temporary, template.image)
     for name, other in others.items():
-        keep(run, second_scans(name, other, ours.changed(shape=scans.grid.shape), template, seeds, **how))
+        keep(
+            scans_file(run, name),
+            second_scans(name, other, ours.changed(shape=scans.grid.shape), template, seeds, **how),
+        )
     # Last, since the cells begin with it.
-    keep(run, scans)
+    keep(scans_file(run), scans)
     return scans
-
-
-def _patients(cohorts: dict[str, Cohort]) -> int:
-    return sum(len(cohort.patients) for cohort in cohorts.values())
 
 
 def _check_second(others: dict[str, Cohort], settings: StudySettings) -> None:

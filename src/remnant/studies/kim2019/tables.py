@@ -1,103 +1,82 @@
-"""All flat rows of results.json, from what the cells kept. Nothing here trains, encodes or reads an image."""
+"""All flat rows of results.json, from what the cells kept. Nothing here trains, encodes or segments."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
 
-import numpy as np
-
+from remnant.attacks.attributes import READ
+from remnant.audit.attribute_rows import skill_rows, truth_of
+from remnant.audit.worth import seconds_rows
+from remnant.base.findings import Control, Finding
 from remnant.base.results import Row
 from remnant.base.seeds import Seeds
-from remnant.measure.membership_inference import MembershipTest
+from remnant.cohort.images import Images
 from remnant.studies import published
-from remnant.studies.kim2019.described import described
+from remnant.studies.judged import judged_tables
 from remnant.studies.kim2019.difference_tables import difference_rows
-from remnant.studies.kim2019.identity_tables import family, identity_rows, looks, primary_kind, verified
+from remnant.studies.kim2019.findings import controls_of, findings_of, unseen
+from remnant.studies.kim2019.identity_tables import identity_rows, judged_pairs, primary_kind
 from remnant.studies.kim2019.inversion_tables import inversion_rows
-from remnant.studies.kim2019.membership import membership_rows
 from remnant.studies.kim2019.overlap_tables import by_class, robustness_rows, segmentation_rows, transfer_rows
-from remnant.studies.kim2019.people_tables import people_rows
-from remnant.studies.kim2019.records import Fitted, Identity, Inversion, People, Segmented, Timed, Transferred
-from remnant.studies.kim2019.summary_tables import Tables, headline_rows, trade_off_rows
-from remnant.studies.kim2019.variants import Variant
-
-Record = TypeVar("Record", Identity, Inversion, Segmented, Transferred, People, Timed, Fitted)
-
-NAMES = (
-    "identity",
-    "difference",
-    "inversion",
-    "people",
-    "segmentation",
-    "transfer",
-    "robustness",
-    "segmentation_by_class",
-    "transfer_by_class",
-    "robustness_by_class",
-    "runtime",
-    "trade_off",
-    "headline",
-    "membership",
-    "membership_verdicts",
-)
+from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.summary_tables import Tables, exposures, headline_rows, trade_off_rows
+from remnant.studies.kim2019.variants import Variant, described
 
 
 def make_tables(
     variants: Mapping[str, Variant],
+    subjects: Sequence[Subject],
+    images: Images,
+    roles: Mapping[str, int],
+    blind: Sequence[Control],
     *,
-    identities: Sequence[Identity],
-    inversions: Sequence[Inversion],
-    segmented: Sequence[Segmented],
-    transferred: Sequence[Transferred],
-    people: Sequence[People],
-    timed: Sequence[Timed],
-    fitted: Sequence[Fitted],
-    blind: MembershipTest,
-    seeds: Seeds,
-) -> Tables:
-    """Every table of `NAMES`, from records of the `variants`, in whose order rows stand; one without records has no rows."""
-    words = described(variants)
+    kind: str,
+    queries: int,
+    seed: int,
+) -> tuple[list[Finding], Tables]:
+    """What is found, and every table; `subjects` in the order of the `variants`.
 
-    def ordered(records: Sequence[Record]) -> list[Record]:
-        return sorted(records, key=lambda record: [*variants].index(record.variant))
-
-    together = looks(identities, words)
-    views = [
-        verified(each, seeds.child("verified", each.variant, each.kind, each.view), together[family(each, words)])
-        for each in ordered(identities)
-    ]
-    inversions, segmented = ordered(inversions), ordered(segmented)
-    identity = [*identity_rows(views, words, seeds.child("identity"))]
+    `images` are of the training and the test patients, `roles` by patient. `kind` of the pairs that the study rests on, `queries`
+    how often a scan was sent where it was sent many times, `blind` the control of the groups themselves.
+    """
+    words, seeds, others = described(variants), Seeds(seed).child("tables"), unseen(images, roles)
+    controls = controls_of(subjects, blind, others, seed)
+    findings = findings_of(subjects, variants, images, roles, controls, seed)
+    judged = judged_pairs(subjects, kind, queries, seeds.child("identity"))
+    identity = [*identity_rows(judged, words)]
     tables: Tables = {
+        **judged_tables(findings, {str(words[name]["name"]): own for name, own in controls.items()}),
         "identity": identity,
-        "difference": difference_rows(views, inversions, primary_kind(identity), words, seeds.child("difference")),
-        "inversion": inversion_rows(inversions, words, seeds.child("inversion")),
-        "people": [*people_rows(ordered(people), words, seeds.child("people"))],
-        "segmentation": [*segmentation_rows(segmented, words, seeds.child("segmentation"))],
-        "transfer": [*transfer_rows(ordered(transferred), words, seeds.child("transfer"))],
-        "robustness": [*robustness_rows(segmented, words, seeds.child("robustness"))],
-        "runtime": [*_runtime_rows(ordered(timed), words)],
+        "difference": difference_rows(
+            judged, subjects, others, primary_kind(identity), words, seeds.child("difference")
+        ),
+        "inversion": [*inversion_rows(subjects, others, words, seeds.child("inversion"))],
+        "attributes": [*_attribute_rows(subjects, images, roles, words)],
+        "segmentation": [*segmentation_rows(subjects, words, seeds.child("segmentation"))],
+        "transfer": [*transfer_rows(subjects, words, seeds.child("transfer"))],
+        "robustness": [*robustness_rows(subjects, words, seeds.child("robustness"))],
+        "runtime": [*_runtime_rows(subjects, words)],
     }
     for name in ("segmentation", "transfer", "robustness"):
         tables[f"{name}_by_class"] = by_class(tables[name])
-    tables["trade_off"] = [*trade_off_rows(tables)]
-    tables["headline"] = [*headline_rows(tables)]
-    tables |= membership_rows(ordered(fitted), blind, words, seeds.child("membership"))
-    return {name: tables[name] for name in NAMES}
+    exposed = exposures(findings, words)
+    tables["trade_off"] = [*trade_off_rows(tables, exposed)]
+    tables["headline"] = [*headline_rows(tables, exposed)]
+    return findings, tables
 
 
-def _runtime_rows(timed: Sequence[Timed], described: Mapping[str, Row]) -> Iterator[Row]:
-    """Median seconds a scan, with the fastest and the slowest, of each step and `altogether`."""
-    for each in timed:
-        steps = {"encode": each.encode, "segment": each.segment, "undo": each.undo}
-        for step, seconds in (steps | {"altogether": sum(steps.values())}).items():
+def _attribute_rows(
+    subjects: Sequence[Subject], images: Images, roles: Mapping[str, int], described: Mapping[str, Row]
+) -> Iterator[Row]:
+    truths = [truth for name in READ if (truth := truth_of(images, name))]
+    for subject in subjects:
+        for row in skill_rows(subject.read, truths, roles):
+            yield {**described[subject.variant], **row}
+
+
+def _runtime_rows(subjects: Sequence[Subject], described: Mapping[str, Row]) -> Iterator[Row]:
+    for subject in subjects:
+        for row in seconds_rows(subject.worth):
             yield {
-                **described[each.variant],
-                "step": step,
-                "n": len(seconds),
-                "seconds": float(np.median(seconds)),
-                "fastest": float(np.min(seconds)),
-                "slowest": float(np.max(seconds)),
-                "voxels": " x ".join(str(int(side)) for side in each.shape),
-                "device": each.device,
-                "published": published.KIM2019_SECONDS.get(step),
+                **described[subject.variant],
+                **row,
+                "published": published.KIM2019_SECONDS.get(str(row["step"])),
             }

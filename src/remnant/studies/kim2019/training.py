@@ -18,8 +18,7 @@ from remnant.defenses.privacynet.training import pretrain, train_adversarially
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
-from remnant.studies.kim2019.kept import kept
-from remnant.studies.kim2019.records import STUDY
+from remnant.studies.kim2019.materials import kept_scans
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
@@ -32,7 +31,7 @@ def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings) -> dict[str
     shared, name = settings.trained_by(recipe), pretraining(recipe)
     if any(each.recipe == recipe and each.adversary == "inversion" for each in VARIANTS.values()):
         shared = shared.changed(adversary="inversion")
-    everybody = kept(run, Scans, STUDY)
+    everybody = kept_scans(run)
     scans = training_scans(everybody)
     networks = _untrained(shared, len(everybody.classes), settings.seed)
     state = states(run) / f"{name}-going.pt"
@@ -46,7 +45,7 @@ def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any
     """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other."""
     name, recipe = cell_name(TRAIN, variant), VARIANTS[variant].recipe
     own = VARIANTS[variant].settings(settings.trained_by(recipe))
-    everybody = kept(run, Scans, STUDY)
+    everybody = kept_scans(run)
     scans = training_scans(everybody)
     networks = _untrained(own, len(everybody.classes), settings.seed)
     load_state(states(run) / f"{pretraining(recipe)}.pt", vars(networks))
@@ -94,7 +93,7 @@ def states(run: Run) -> Path:
 
 
 def cell_name(kind: str, *parts: str) -> str:
-    """What a cell is called: `train-published-1`, `identity-published-1-code`."""
+    """What a cell is called: `train-published-1`, `pairs-published-1-code`."""
     return "-".join((kind, *parts))
 
 
