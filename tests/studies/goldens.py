@@ -47,7 +47,7 @@ def _kim2019() -> dict[str, list[Row]]:
 def _lee2025() -> dict[str, list[Row]]:
     targets = ("cnn", "cnn_overfit", "cnn_planted")
     found = invented_lee2025.exposure(targets)
-    return invented_lee2025.tables(targets) | judged_tables(found.findings, found.controls)
+    return invented_lee2025.tables(targets) | judged_tables(found.findings, found.told_controls)
 
 
 def _subbanna2021() -> dict[str, list[Row]]:

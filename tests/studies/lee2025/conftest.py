@@ -25,4 +25,4 @@ def tables(exposure) -> dict:
     from tests.studies.lee2025 import example
 
     targets = ("cnn", "cnn_overfit", "cnn_planted", "cnn_untrained")
-    return example.tables(targets) | judged_tables(exposure.findings, exposure.controls)
+    return example.tables(targets) | judged_tables(exposure.findings, exposure.told_controls)

@@ -32,7 +32,8 @@ def test_who_leaks_is_exposed_and_who_does_not_is_not(exposure):
 def test_silence_counts_since_the_planted_cnn_is_seen_by_the_same_attacks(exposure):
     told = {(one.attack, one.statistic): one.outcome for one in exposure.of("cnn")}
     assert told["output", "auc"] == told["joint", "gain"] == "not shown"
-    assert exposure.controls["cnn"][-6:] == exposure.answers
+    assert exposure.controls["cnn"][-6:] == exposure.answers == exposure.told_controls["every target"]
+    assert not any(one in exposure.answers for one in exposure.told_controls["cnn"])
     assert {(one.kind, one.attack, one.passed) for one in exposure.answers} == {
         ("planted", "output", True),
         ("null", "output", True),

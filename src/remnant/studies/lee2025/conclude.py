@@ -39,7 +39,7 @@ def conclude(
     exposure = exposure_of(claims, controls_of(cells, claims), Seeds(settings.seed).child("findings"))
     trained = {str(row["target"]): row for row in tables["targets"]}
     tables["mitigations"] = mitigation_rows(claims, trained, Seeds(settings.seed).child("mitigations"))
-    tables |= judged_tables(exposure.findings, exposure.controls)
+    tables |= judged_tables(exposure.findings, exposure.told_controls)
     # Planted patients are members of another source.
     counted = [row for row in tables["patients"] if row["source"] != "planted"]
     found = provenance_of(run, cells)

@@ -25,6 +25,7 @@ from remnant.studies.lee2025.targets import CONTROLS, MITIGATIONS, OVERFIT, PLAN
 # Balanced accuracy on validation patients, below which a target learned too little to be compared: what learned nothing leaks
 # nothing.
 USEFUL = 0.7
+EVERY = "every target"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Exposure:
     def of(self, target: str) -> list[Finding]:
         """The findings on a target, the strongest first."""
         return [one for one in self.findings if one.target == target]
+
+    @property
+    def told_controls(self) -> dict[str, list[Control]]:
+        """The controls by target, and those that are every target's once."""
+        own = {target: [one for one in held if one not in self.answers] for target, held in self.controls.items()}
+        return {EVERY: self.answers, **own}
 
     @property
     def targets(self) -> list[str]:

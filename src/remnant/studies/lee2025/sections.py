@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from remnant.base.results import Section, matching
+from remnant.base.terms import STATISTICS
 from remnant.studies.chapters import described_chapters
 from remnant.studies.judged import controls_section, findings_section
 from remnant.studies.lee2025.findings import Tables
@@ -18,7 +19,8 @@ JUDGED = (
     "or a search for images of a class (GMI), which uses no stored statistic.",
     "Three spaces: the target's own features, in which the paper looks; features of a network trained on public images only; "
     "and SSIM, the image itself. In the first, membership may leak without any image.",
-    "The planted and the untrained CNN, and the overfit one with swapped statistics, are controls, with a level of their own.",
+    "The planted and the untrained CNN, and the overfit one with swapped statistics, are controls, with a level of their own. "
+    "Membership advantages and true positive rates stand in results.json.",
 )
 
 
@@ -35,7 +37,10 @@ def sections_of(tables: Tables) -> list[Section]:
     holds = {name: bool(rows) for name, rows in tables.items()}
     holds["published"] = bool(matching(tables["likely"], {"method": ATTACK}))
     own = described_chapters(CHAPTERS, holds, values)
-    return [findings_section(tables, JUDGED), controls_section(), *own]
+    judged = findings_section(tables, JUDGED)
+    assert judged.table
+    shown = judged.table.model_copy(update={"where": {"statistic": [STATISTICS[name] for name in ("auc", "gain")]}})
+    return [judged.model_copy(update={"table": shown}), controls_section(), *own]
 
 
 def _attacked(tables: Tables, names: Sequence[str]) -> list[str]:
