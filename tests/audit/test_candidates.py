@@ -288,6 +288,14 @@ def test_an_attack_tells_of_its_own_steps_and_of_no_control_s(attack, parts, tmp
     )
 
 
+def test_controls_that_were_drawn_are_not_drawn_again(tmp_path):
+    own, known = material(leaks=True), torch.full((3, 1, SIDE, SIDE), 0.5)
+    work = Work(SEEDS, tmp_path, prior=own.prior, controls={"gmi": known, "of another attack": known})
+    (claim,) = JOINT.run(SeenWeights(own.candidates, own.target), None, Tiny(), work)
+    assert list(claim.controls) == ["prior", "gmi"] and claim.controls["gmi"] is known
+    assert len(claim.controls["prior"]) == 40
+
+
 @pytest.mark.parametrize("attack", LISTED, ids=lambda attack: attack.name)
 def test_what_a_network_returns_is_read_as_its_owner_said(attack, tmp_path):
     """A record of probabilities, as of logits alone."""

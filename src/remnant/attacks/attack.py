@@ -1,7 +1,7 @@
 """An attack, as the audit, `inspect`, help and reports meet it: what it needs, what it claims, what it costs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +63,8 @@ class Work:
 
     `step(part, step, loss, terms)` hears of every step of a search, from 0, with each term of its loss without its weight;
     `tuned(images, levelled_off)` of a generator that was tuned: what it drew of the same latents (k, 1, N, N), by the number of
-    steps, and whether its loss had levelled off, None where a fixed number of steps was asked for.
+    steps, and whether its loss had levelled off, None where a fixed number of steps was asked for. `controls`: what other attacks
+    on the same target drew as controls, by name, which is not drawn again.
     """
 
     seeds: Seeds
@@ -73,6 +74,7 @@ class Work:
     hear: EpochReport | None = None
     step: Callable[[str, int, float, dict[str, float]], None] = lambda part, step, loss, terms: None
     tuned: Callable[[Mapping[int, Tensor], bool | None], None] = lambda images, levelled_off: None
+    controls: Mapping[str, Tensor] = field(default_factory=dict)
 
     def epoch(self, number: int, loss: float, validation: float | None) -> None:
         """Tell of an epoch of a training, as `engine.loop.fit` reports it."""

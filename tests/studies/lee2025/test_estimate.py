@@ -50,8 +50,12 @@ def test_minutes_are_those_of_the_steps_that_are_left(tmp_path, capsys, monkeypa
         return int(re.search(r"about (\d+) min", capsys.readouterr().err)[1])
 
     assert minutes("target-cnn", Load(0.2, 6, 500)) == minutes("target-cnn", Load(0.2, 6, 500), workers=2) == 10
-    # Stage 1: 3 steps of 4 images at 1.3 times 30 s, and 2 steps of 4 for the search by class. Twice 24 candidates, with the
-    # prior's, and 12 patients are looked at, at 0.3 times twice that and 0.01 s.
-    assert minutes("attack-cnn-published", Load(30, 6, 0)) == round((1.3 * 30 * 20 + 0.3 * 2 * 30.01 * 60) / 60)
+    # Stage 1: 3 steps of 4 images at 1.3 times 30 s; 24 candidates and 12 patients looked at, at 0.3 times twice that and 0.01 s.
+    assert minutes("attack-cnn-published", Load(30, 6, 0)) == round((1.3 * 30 * 12 + 0.3 * 2 * 30.01 * 36) / 60)
+    # The search by class: 2 steps of 4 images, which are looked at beside 24 of the prior.
+    assert minutes("attack-cnn-gmi", Load(30, 6, 0)) == round((1.3 * 30 * 8 + 0.3 * 2 * 30.01 * 40) / 60)
+    # On a target with swapped statistics it is not run, and its images are drawn as a control.
+    swapped = minutes("attack-cnn_overfit_swapped-joint", Load(30, 6, 0))
+    assert swapped == round((1.3 * 30 * (8 + 8) + 0.3 * 2 * 30.01 * (4 + 24 + 12)) / 60)
     # Four images and three steps of the generator.
     assert minutes("ceiling-private", Load(100, 6, 0)) == round(1.3 * 100 * 12 / 60)

@@ -33,7 +33,10 @@ def test_every_attack_is_a_cell_that_waits_for_its_target_and_the_reader(tmp_pat
     of_overfit = {cell.arguments["attack"] for cell in attacks.values() if cell.arguments["target"] == "cnn_overfit"}
     assert of_overfit == set(ATTACKS)
     for name, cell in attacks.items():
-        assert cell.needs == ("reader", f"target-{cell.arguments['target']}"), name
+        target, gmi = cell.arguments["target"], f"attack-{cell.arguments['target']}-gmi"
+        # Its images are a control of all others.
+        others = (gmi,) if gmi in cells and name != gmi else ()
+        assert cell.needs == ("reader", f"target-{target}", *others), name
     assert cells["target-cnn_overfit_swapped"].needs == ("target-cnn_overfit",)
     assert {name for name in cells if name.startswith("blind")} == {"blind-private", "blind-planted", "blind-public"}
     # The longest begin first.

@@ -18,7 +18,15 @@ from remnant.measure.frechet import frechet_distance
 from remnant.studies.lee2025.distribution_tables import Features, distribution_tables
 from remnant.studies.lee2025.groups import roles_in
 from remnant.studies.lee2025.likely_tables import likely_row, match
-from remnant.studies.lee2025.subject import as_bytes, as_pictures, drawn_of, keep_drawn, kept_drawn
+from remnant.studies.lee2025.subject import (
+    as_bytes,
+    as_pictures,
+    drawn_of,
+    keep_controls,
+    keep_drawn,
+    kept_controls,
+    kept_drawn,
+)
 from remnant.studies.lee2025.tables import patient_rows, prior_rows
 
 
@@ -60,6 +68,16 @@ def test_what_was_drawn_is_held_against_the_nearest_of_either_group(tmp_path):
     assert (as_pictures(found.images) - images).abs().max() <= 0.5 / 255 + 1e-6 and found.prior.shape == (3, SIDE, SIDE)
     assert (found.order.tolist(), found.likely.tolist()) == ([1, 0], [True, False])
     assert (found.excitation_cutoff, found.distance_cutoff, found.distance.tolist()) == (1.0, 3.5, [3, 4])
+
+
+def test_the_search_by_class_is_kept_as_a_control_of_the_others(tmp_path):
+    run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
+    found, prior = torch.rand(2, 1, 4, 4), torch.rand(3, 1, 4, 4)
+    assert kept_controls(run, "cnn") == {}
+    keep_controls(run, "cnn", Candidates("", found, {"prior": prior}))
+    known = kept_controls(run, "cnn")
+    assert list(known) == ["prior", "gmi"] and known["gmi"].dtype == torch.float32
+    assert (known["gmi"] - found).abs().max() < 1e-3 > (known["prior"] - prior).abs().max()
 
 
 def test_likely_samples_are_held_against_the_nearest_training_image():

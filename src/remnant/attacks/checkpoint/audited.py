@@ -163,7 +163,9 @@ class Drawing:
         drawn = method.draw(attack, tuned).images
         # What controls tell of their steps is no matter of the attack.
         quiet = replace(attack, report=lambda part, step, loss, terms: None)
-        return [Candidates(method.words, drawn, {name: CONTROLS[name](quiet) for name in self.controls})]
+        beside = {name: work.controls.get(name) for name in self.controls}
+        beside = {name: CONTROLS[name](quiet) if known is None else known for name, known in beside.items()}
+        return [Candidates(method.words, drawn, beside)]
 
     def cost(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> float:
         """Seconds of all that `run` draws, at the most."""

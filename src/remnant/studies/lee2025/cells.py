@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from remnant.attacks.checkpoint.audited import GMI
 from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.demographics import DemographicModel, load_demographics
 from remnant.attacks.membership.output import OUTPUT
@@ -24,7 +25,7 @@ from remnant.studies.lee2025.groups import OWN, ROLES, Source, matched_by, read_
 from remnant.studies.lee2025.oracles import ceiling_of, identifiability_of
 from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.stage1 import Stage1
-from remnant.studies.lee2025.subject import drawn_of, keep_drawn, material_of
+from remnant.studies.lee2025.subject import drawn_of, keep_controls, keep_drawn, kept_controls, material_of
 from remnant.studies.lee2025.targets import CONTROLS, TARGETS
 from remnant.studies.lee2025.training import target_cell, target_cell_name
 
@@ -45,12 +46,14 @@ def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
     attacks, after = [], []
     for name in settings.targets:
         needs, methods = (READER, target_cell_name(name)), settings.methods_on(name)
+        # What is searched by class is a control of the others, and drawn once.
+        by_class = (attack_cell_name(name, GMI.name),) if GMI.name in methods else ()
         own = [
             Cell(
                 attack_cell_name(name, method),
                 attack_cell,
                 {"target": name, "attack": method, "prior": prior, **common},
-                needs,
+                needs if method == GMI.name else (*needs, *by_class),
             )
             for method in methods
         ]
@@ -110,13 +113,16 @@ def attack_cell(run: Run, target: str, attack: str, prior: Path, settings: Study
     """
     material, one, part = material_of(run, target, settings, prior), ATTACKS[attack], run.part(target)
     stage1 = Stage1(part, attack)
-    work = replace(drawing_work(part, material, one, settings.seed), step=stage1.step, tuned=stage1.tuned)
-    claim, ranked = drawn_by(material, one, work)
+    known = {} if attack == GMI.name else kept_controls(run, target)
+    work = drawing_work(part, material, one, settings.seed)
+    claim, ranked = drawn_by(material, one, replace(work, step=stage1.step, tuned=stage1.tuned, controls=known))
     if ranked is None:
         raise RemnantError(f"What '{attack}' draws of {target} cannot be ranked; the log says why.")
     held = held_against(part, material, one, claim, ranked, settings.seed, strange=_reader(reader_file(run)).features)
     near = {found.space: found for found in kept_similarities(part, attack)}
     keep_drawn(run, target, attack, drawn_of(claim, ranked, near, material.roles))
+    if attack == GMI.name:
+        keep_controls(run, target, claim)
     stage1.keep_progression(run, target)
     return {"attack": attack, **held, **stage1.told()}
 

@@ -99,7 +99,7 @@ def foretell(
             seconds += load.seconds * load.members * load.epochs
             continue
         attack = cell.arguments["attack"]
-        drawn, images = _work(settings, attack)
+        drawn, images = _work(settings, attack, controls=GMI.name not in settings.methods_on(cell.arguments["target"]))
         seconds += BESIDE * load.seconds * images + LOOK * 2 * (load.seconds + reading) * (drawn + 2 * load.members)
         disk += drawn * (side**2 + 4 * SPACES * 2 * load.members)
     trained, attacks = (sum(cell.work is work for cell in waiting) for work in (target_cell, attack_cell))
@@ -113,8 +113,9 @@ def foretell(
     )
 
 
-def _work(settings: StudySettings, attack: str) -> tuple[int, int]:
-    """How many images an attack and its controls draw, and how many pass through the target on the way, to and fro."""
+def _work(settings: StudySettings, attack: str, *, controls: bool) -> tuple[int, int]:
+    """How many images an attack draws, and how many pass through the target on the way, to and fro; with its `controls`, where
+    the search by class has not left them."""
     own = settings.attack
     stage1 = own.author if attack == AUTHOR.name else own.manifold
     drawn = {PIXELS.name: own.pixels.images, GMI.name: own.gmi.images, JOINT.name: own.joint.images}.get(
@@ -125,8 +126,8 @@ def _work(settings: StudySettings, attack: str) -> tuple[int, int]:
         GMI.name: own.gmi.images * own.gmi.steps,
         JOINT.name: own.joint.images * own.joint.steps,
     }.get(attack, stage1.steps * stage1.batch)
-    by_class = own.gmi.images * own.gmi.steps if attack not in (GMI.name, PIXELS.name) else 0
-    return drawn + own.candidates, passing + by_class
+    by_class = own.gmi.images * own.gmi.steps if controls and attack != PIXELS.name else 0
+    return drawn + own.candidates * (controls or attack == GMI.name), passing + by_class
 
 
 def _inverted(settings: StudySettings) -> int:

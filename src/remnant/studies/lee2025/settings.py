@@ -16,8 +16,8 @@ from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import ClassifierSettings
 
 Preset = Literal["smoke", "cpu", "paper"]
-# The paper's first, then those of an audit, and the paper's with the rate and steps of its author's code. What each is held
-# against, the untuned prior and mostly a search for images of a class, each draws itself.
+# The paper's first, then those of an audit, and the paper's with the rate and steps of its author's code. Each is held against
+# the untuned prior and mostly against a search for images of a class, drawn by itself where that is no attack of the run.
 ATTACKS = {attack.name: attack for attack in (PUBLISHED, JOINT, GMI, PIXELS, AUTHOR, PER_CLASS)}
 ATTACK = PUBLISHED.name
 MethodName = Literal[*ATTACKS]

@@ -106,6 +106,29 @@ def drawn_of(claim: Candidates, ranked: Ranked, near: Mapping[str, Similarities]
     )
 
 
+@dataclass(frozen=True)
+class Controls:
+    """What attacks on one target are held against, (c, 1, N, N) in half precision: the untuned prior's images, and those that are
+    searched for its classes."""
+
+    prior: Tensor
+    gmi: Tensor
+
+
+def keep_controls(run: Run, target: str, claim: Candidates) -> None:
+    """Keep what the search by class draws, and its control, for all other attacks on the target."""
+    keep(_file(run, target, "controls"), Controls(claim.controls["prior"].half(), claim.images.half()))
+
+
+def kept_controls(run: Run, target: str) -> dict[str, Tensor]:
+    """They by name; nothing where no search by class was run."""
+    path = _file(run, target, "controls")
+    if not path.exists():
+        return {}
+    found = kept(path, Controls)
+    return {"prior": found.prior.float(), "gmi": found.gmi.float()}
+
+
 def keep_drawn(run: Run, target: str, attack: str, drawn: Drawn) -> None:
     """Keep what an attack drew as private/attacks/<target>-<attack>.npz, atomically."""
     keep(_file(run, target, attack), drawn)
