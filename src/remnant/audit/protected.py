@@ -11,6 +11,7 @@ from remnant.audit.conduct import conduct
 from remnant.audit.config import AuditConfig, require_no_network
 from remnant.audit.material import Material
 from remnant.audit.results import Clock
+from remnant.audit.trained_on import trained_on
 from remnant.audit.worth import WORTH
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
@@ -24,12 +25,12 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.cohort.prepare.template import Template
 from remnant.cohort.revisit import revisit_settings
-from remnant.cohort.scans import Role, Scans
-from remnant.cohort.visits import check_cohort, check_roles, prepare_scans, second_cohorts, second_scans
+from remnant.cohort.scans import Scans
+from remnant.cohort.visits import check_cohort, prepare_scans, second_cohorts, second_scans
 from remnant.defenses.privacynet.deploy import MARGIN
 from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, Client, load_client, load_discriminator
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
-from remnant.defenses.privacynet.train import PATIENTS, patients_of
+from remnant.defenses.privacynet.train import PATIENTS
 from remnant.defenses.privacynet.train import STUDY as TRAINED
 from remnant.defenses.privacynet.view import View
 from remnant.engine.device import fabric
@@ -88,7 +89,8 @@ def read_protected(
     """What such an audit works on.
 
     Raises `RemnantError` for another scenario, settings of a network that somebody builds, what is no run of a training, networks
-    that were not trained together, a run that does not say whom it was trained on, and scans unlike those of the training.
+    that were not trained together, a run that does not say whom it was trained on, a cohort without enough of these or of others,
+    and scans unlike those of the training.
     """
     if config.scenario != "codes":
         raise RemnantError(
@@ -102,8 +104,7 @@ def read_protected(
     cohort, others = read_cohort(asked.data), second_cohorts(asked.second, COHORT)
     for each in (cohort, *others.values()):
         check_cohort(each)
-    roles = _roles(training, cohort)
-    check_roles(cohort, roles, simulated=asked.revisits)
+    trained = trained_on(training, cohort, simulated=asked.revisits)
     for note in (note for each in (cohort, *others.values()) for note in each.notes if not quiet):
         say(note.text)
     how: dict[str, Any] = {"cache": cache, "workers": workers, "quiet": quiet}
@@ -116,10 +117,11 @@ def read_protected(
         _check_likeness(prepared, client)
 
     scans, _ = prepare_scans(
-        COHORT, cohort, roles, preparation, simulated, seeds, template=template, check=check, **how
+        COHORT, cohort, trained.roles, preparation, simulated, seeds, template=template, check=check, **how
     )
     beside = {name: second_scans(name, other, preparation, template, seeds, **how) for name, other in others.items()}
-    return _material(training, view, scans, beside, config, asked.preset, [cohort, *others.values()])
+    material = _material(training, view, scans, beside, config, asked.preset, [cohort, *others.values()])
+    return replace(material, doubts=(*trained.doubts, *material.doubts))
 
 
 def _run_of(trained: Path) -> Run:
@@ -133,11 +135,6 @@ def _run_of(trained: Path) -> Run:
             "give a run of `remnant protect train` that was not purged."
         )
     return run
-
-
-def _roles(trained: Run, cohort: Cohort) -> dict[str, Role]:
-    training = set(patients_of(trained)["training"])
-    return {patient: "training" if patient in training else "test" for patient in cohort.patients}
 
 
 def _check_likeness(prepared: Prepared, client: Client) -> None:

@@ -39,6 +39,18 @@ def require_unchanged(run: Run, cohorts: Mapping[str, Cohort], *, quiet: bool = 
             )
 
 
+def kept_files(run: Run, name: str) -> dict[str, str]:
+    """By case, the digest of its files when a run was begun with the cohort `name`; {} of a run that kept none."""
+    note = run.private / NOTE
+    kept = read_json(note).get(name, {}) if note.exists() else {}
+    return {case: digests[0] for case, digests in kept.items() if case}
+
+
+def files_of(cohort: Cohort) -> dict[str, str]:
+    """The same of a cohort as it is now."""
+    return {case.case_id: key_of(*_files(case)) for case in cohort.cases}
+
+
 def _digests(cohort: Cohort, quiet: bool) -> Digests:
     found = {"": ("", key_of(sorted(cohort.schemes.items())))}
     with Task("Looking for changes", len(cohort.cases), quiet=quiet) as task:

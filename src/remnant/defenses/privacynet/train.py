@@ -29,6 +29,7 @@ from remnant.measure.correlation import ncc_matrix
 
 STUDY = "privacynet"
 PATIENTS = "patients.json"
+DATA = "data"  # what the run calls the cohort that it was begun with
 # Where a training that is killed goes on from.
 STATES = "training"
 
@@ -60,7 +61,7 @@ def train_privacynet(
         draw_pairs([case.patient for case in cohort.of(training).cases], seeds=seeds, positives=1)
     run = Run.start(out, STUDY, settings.resolved(), resume=resume)
     with run:
-        require_unchanged(run, {"data": cohort}, quiet=quiet)
+        require_unchanged(run, {DATA: cohort}, quiet=quiet)
         if not (run.checkpoints / SEGMENTER).exists():
             write_json(run.private / PATIENTS, {"training": training, "held_out": others})
             _train(run, cohort.of(training), settings, seeds, cache, workers, quiet, draw)
