@@ -104,6 +104,10 @@ def test_tables_say_what_every_adversary_made_of_it_and_what_the_segmentation_is
     assert {row["condition"] for row in tables["robustness"]} == {
         "clean", "noise_15", "noise_10", "noise_5", "low_resolution"
     }  # fmt: skip
+    # A row a class, so that the page shows all of them.
+    assert {row["class"]: row["noise_5_dice"] for row in tables["worse_scans"]} == {
+        row["class"]: row["dice"] for row in tables["robustness"] if row["condition"] == "noise_5"
+    }
     assert [row["step"] for row in tables["runtime"]] == ["encode", "segment", "undo", "altogether"]
     page = make_audit_report(out).read_text()
     for title in ("Adversaries of codes", "What the segmentation is worth", "Codes beyond their segmentations"):
@@ -180,12 +184,12 @@ def test_real_visits_beside_simulated_ones_are_pairs_of_their_own(tmp_path):
     real = people(8, seed=0).take(range(10, 16))  # of the last three
     own = replace(material(members=4, others=4, details=False), sent=None)
     sent = material(members=4, others=4, details=False, real=real).sent
-    own = replace(own, sent=sent)
+    own = replace(own, sent=sent, model={"visits": "simulated"})
     with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
         pair_cell(run, own, VERIFICATION, 0)
         kept = kept_pairs(run, VERIFICATION.name)
     where = {one.where: {*one.patients.ravel().tolist()} for one in kept}
-    assert where == {"": {"p4", "p5", "p6", "p7"}, "real visits": {"p5", "p6", "p7"}}
+    assert where == {"simulated visits": {"p4", "p5", "p6", "p7"}, "real visits": {"p5", "p6", "p7"}}
 
 
 def test_what_does_not_apply_is_said():

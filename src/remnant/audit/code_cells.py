@@ -24,7 +24,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.seen_codes import SeenCodes
 
-REAL = "real visits"
+REAL, SIMULATED = "real visits", "simulated visits"
 # Codes, the server's segmentations of these, codes of scans that are sent many times, and the scans themselves.
 Shown = Literal["code", "labels", "repeated", "raw"]
 DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
@@ -60,10 +60,10 @@ def pairs_of(
     budget = settings if isinstance(settings, VerificationSettings) else VerificationSettings()
     if shown == "repeated":
         some = others.take(first_two(others.patients, budget.queried))
-        asked = asked_pairs(some.patients, budget.negatives, _asking(seed).child("queried"))
+        asked = asked_pairs(some.patients, budget.negatives, _asking(seed).child("queried"), _where(material))
         access = sent.repeated(some, budget.queries.queries, asked.places)
     else:
-        everybody, asked = _of_all_visits(sent, others, budget.negatives, _asking(seed))
+        everybody, asked = _of_all_visits(material, others, budget.negatives, _asking(seed))
         access = sent.raw(everybody, asked.places) if shown == "raw" else sent.seen(shown, everybody, asked.places)
     return list(attack.run(_unnamed(access), own, settings, work_of(run, attack, seed))), asked
 
@@ -138,13 +138,18 @@ def planted(images: Images) -> Images:
     return replace(images, images=tuple(scans))
 
 
-def _of_all_visits(sent: Sent, others: Images, negatives: int, seeds: Seeds) -> tuple[Images, AskedPairs]:
+def _of_all_visits(material: Material, others: Images, negatives: int, seeds: Seeds) -> tuple[Images, AskedPairs]:
     """Those who are attacked, with the scans of their real visits behind simulated ones, and the pairs within either kind."""
-    asked = asked_pairs(others.patients, negatives, seeds.child("test"))
-    if sent.real is None:
+    asked, own = asked_pairs(others.patients, negatives, seeds.child("test"), _where(material)), _sent(material).real
+    if own is None:
         return others, asked
-    real = asked_pairs(sent.real.patients, negatives, seeds.child("real"), where=REAL)
-    return joined([others, sent.real]), asked.beside(real, len(others))
+    real = asked_pairs(own.patients, negatives, seeds.child("real"), REAL)
+    return joined([others, own]), asked.beside(real, len(others))
+
+
+def _where(material: Material) -> str:
+    """Of what kind the scans are, where that is none that a hospital sends."""
+    return SIMULATED if material.model.get("visits") == "simulated" else ""
 
 
 def joined(several: Sequence[Images]) -> Images:

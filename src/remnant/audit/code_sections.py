@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 from remnant.base.results import Row, Section, TableView
+from remnant.base.terms import capital
+from remnant.cohort.spoilt import CONDITIONS
+from remnant.measure.overlaps import CLEAN
+from remnant.report.words import label
 
 AUC = "{auc:.2f} [{low:.2f}, {high:.2f}]"
 DICE = "{dice:.3f} [{low:.3f}, {high:.3f}]"
@@ -65,9 +69,13 @@ SECTIONS = (
         title="On worse scans",
         text=["Rician noise inside the head at 15, 10 and 5 dB, and half the resolution."],
         table=TableView(
-            name="robustness",
-            caption="Dice on spoilt scans of the same patients.",
-            columns={"condition": "Scans", "class": "Class", "n": "Patients", DICE: "Dice [95% interval]"},
+            name="worse_scans",
+            caption="Dice [95% interval] on spoilt scans of the same patients.",
+            columns={"class": "Class", "n": "Patients"}
+            | {
+                f"{{{name}_dice:.3f}} [{{{name}_low:.3f}}, {{{name}_high:.3f}}]": capital(label(name))
+                for name in (CLEAN, *CONDITIONS)
+            },
         ),
     ),
     Section(

@@ -8,7 +8,7 @@ import pydantic
 
 from remnant.attacks.code_attacks import Preset
 from remnant.base.config import Settings
-from remnant.base.results import Row, number
+from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.retraining import RetrainSettings
 from remnant.measure.intervals import bootstrap_mean
@@ -51,16 +51,21 @@ class Worth:
 
 
 def worth_rows(worth: Worth, seeds: Seeds) -> dict[str, list[Row]]:
-    """The tables segmentation, robustness, transfer and runtime; Dice by class with its interval over patients."""
+    """The tables segmentation, robustness, transfer and runtime; Dice by class with its interval over patients.
+
+    `worse_scans` is robustness with a row a class, as a page shows it: of each condition `<condition>_dice`, `_low` and `_high`.
+    """
     spoilt = {patient for name, one in worth.conditions.items() if name != CLEAN for patient in one.patients}
     compared = {CLEAN: first_scans(worth.conditions[CLEAN], spoilt), **_but(worth.conditions, CLEAN)} if spoilt else {}
+    robustness = [
+        {"condition": name, **row}
+        for name, one in compared.items()
+        for row in _dice(one, seeds.child("robustness", name))
+    ]
     return {
         "segmentation": _dice(worth.conditions[CLEAN], seeds.child("segmentation")),
-        "robustness": [
-            {"condition": name, **row}
-            for name, one in compared.items()
-            for row in _dice(one, seeds.child("robustness", name))
-        ],
+        "robustness": robustness,
+        "worse_scans": _a_row_a_class(robustness),
         "transfer": [
             {"cohort": name.rpartition("-")[0], "trained": name.rpartition("-")[2], **row}
             for name, one in worth.cohorts.items()
@@ -77,6 +82,15 @@ def _dice(overlap: Overlap, seeds: Seeds) -> list[Row]:
         ends = {"dice": number(found.mean), "low": number(found.low), "high": number(found.high)}
         rows.append({"class": name, "n": found.n, **ends})
     return rows
+
+
+def _a_row_a_class(rows: list[Row]) -> list[Row]:
+    found: dict[Value, Row] = {}
+    for row in rows:
+        own = found.setdefault(row["class"], {"class": row["class"], "n": row["n"]})
+        own["n"] = min(own["n"], row["n"])
+        own |= {f"{row['condition']}_{end}": row[end] for end in ("dice", "low", "high")}
+    return list(found.values())
 
 
 def seconds_rows(worth: Worth) -> list[Row]:
