@@ -80,8 +80,8 @@ def test_second_cohorts_and_simulated_visits(remnant, trained_net, people, tmp_p
     assert {(row["cohort"], row["trained"]) for row in results.tables["transfer"]} == {
         ("other", "as_trained"), ("other", "retrained")
     }  # fmt: skip
-    assert {row["where"] for row in results.tables["adversaries"]} == {"", "real visits"}
-    assert {one.where for one in results.findings if one.claim == "pair_scores"} == {"", "real visits"}
+    assert {row["where"] for row in results.tables["adversaries"]} == {"simulated visits", "real visits"}
+    assert {one.where for one in results.findings if one.claim == "pair_scores"} == {"simulated visits", "real visits"}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,13 @@ def test_nobody_of_the_training(refuses, trained_net, altered):
     data = altered(lambda row: row if row["subject_id"] not in ("zq0hk", "zq1hk") else None)
     said = "has 0 of the 2 patients whom"
     assert not refuses(said, "protect", "evaluate", trained_net("none"), *SMOKE, "--data", data).exists()
+
+
+def test_second_cohorts_that_do_not_serve(refuses, trained_net, people, altered):
+    asked = ("protect", "evaluate", trained_net("second"), *SMOKE, "--data", people, "--second")
+    assert not refuses("is the cohort of --data itself", *asked, people).exists()
+    one = altered(lambda row: row if row["subject_id"] == "zq0hk" else None)
+    assert not refuses("has 1 patient; a segmenter is retrained", *asked, one).exists()
 
 
 def test_names_of_the_training_are_held_against_its_scans(trained_net, people, altered, write_cohort, tmp_path):

@@ -100,6 +100,8 @@ def read_protected(
     fabric()
     # First whether it is such a run: in anything else files of networks would be sought in vain.
     training = _run_of(asked.trained)
+    if asked.data.resolve() in [path.resolve() for path in asked.second]:
+        raise RemnantError(f"{asked.data} is the cohort of --data itself; give another by --second, or leave it out.")
     client, view = load_client(asked.trained), View.load(asked.trained)
     cohort, others = read_cohort(asked.data), second_cohorts(asked.second, COHORT)
     for each in (cohort, *others.values()):

@@ -160,14 +160,21 @@ def scheme_of(cohort: Cohort) -> str:
 
 def second_cohorts(directories: Sequence[Path], beside: str) -> dict[str, Cohort]:
     """Second cohorts by the names of their directories; raise `RemnantError` where two have the same, or that of the cohort
-    which they stand `beside`."""
+    which they stand `beside`, and for one of too few patients to train on some and test on others."""
     names = [Path(path).resolve().name for path in directories]
     if len({*names, beside}) <= len(names):
         raise RemnantError(
             f"Second cohorts are told apart by the names of their directories. Got {', '.join(names)} beside {beside}; rename "
             "one."
         )
-    return dict(zip(names, map(read_cohort, directories), strict=True))
+    cohorts = dict(zip(names, map(read_cohort, directories), strict=True))
+    for cohort in cohorts.values():
+        if len(cohort.patients) < FEWEST:
+            raise RemnantError(
+                f"The second cohort {cohort.root} has {counted(len(cohort.patients), 'patient')}; a segmenter is retrained on "
+                f"some and tested on others, so give {FEWEST} or more, or leave it out."
+            )
+    return cohorts
 
 
 def _visits(cases: Sequence[Case]) -> np.ndarray:
