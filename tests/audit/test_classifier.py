@@ -20,7 +20,7 @@ from remnant.attacks.membership.threshold import classify
 from remnant.attacks.prior import Prior, save_prior
 from remnant.audit.classifier import audit_classifier, material_to_look_at
 from remnant.audit.classifier_given import Asked, read_given
-from remnant.audit.classifier_tables import doubted, notes_of
+from remnant.audit.classifier_tables import beside, doubted, notes_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.doubts import doubts_of
 from remnant.audit.judge import verdict_of
@@ -299,6 +299,14 @@ def test_findings_that_are_no_class_are_left_out(stranger, owners, tmp_path):
 
 
 FED = Feeding(InputRange(64, 1), "greys in [0, 1]", "greys as the file has them", 0.1, 0.1, None)
+
+
+def test_how_images_were_given_says_what_the_distance_of_the_first_layer_is(stranger, owners):
+    section = beside(read_given(asked(stranger, owners), 0), FED).sections[0]
+    assert section.table.columns["{first:.2g}"] == "Of the first layer"
+    assert "The first layer alone tells of the images" in section.text[1]
+
+
 ABLE, AT_CHANCE, OTHER_CLASSES = Task(19, 20, 0.5), Task(11, 20, 0.5), Task(1, 20, 0.5)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from remnant.attacks.checkpoint.feeding import ALIKE, Feeding
-from remnant.attacks.checkpoint.input_check import FITS
+from remnant.attacks.checkpoint.input_check import FIRST_FITS, FITS
 from remnant.audit.classifier_given import Given
 from remnant.audit.conduct import Beside
 from remnant.base.provenance import sha256
@@ -144,7 +144,8 @@ def _input_section(feeding: Feeding) -> Section:
         far = (
             f"The images lie {feeding.distance:.2g} from the statistics that it stores of its training; up to {FITS} is let "
             "pass. Of each layer that is the mean over channels of (m - M)²/V + log(v/V)². There m and v enter with these "
-            "images, and the file stores M and V."
+            f"images, and the file stores M and V. The first layer alone tells of the images, whatever the network behind it; up "
+            f"to {FIRST_FITS:g} is let pass."
         )
     return Section(
         title="How were images given to the model?",
@@ -162,8 +163,8 @@ def _input_section(feeding: Feeding) -> Section:
                 "mean": "Mean",
                 "std": "Standard deviation",
                 "greys": "Greys",
-                "{distance:.2f}": "Distance",
-                "{first:.2f}": "First layer",
+                "{distance:.2g}": "Distance, all layers",
+                "{first:.2g}": "Of the first layer",
                 "fits": "Fits",
             },
         ),

@@ -37,7 +37,7 @@ class Fit:
     where so few labels are exchanged, or such like ones, that no p could be small. `guessing`: that of answers all alike.
 
     Of a segmenter also `constant`: that of the best answer that is the same everywhere, where the model does no better; and
-    `swapped`: two classes that fit better when they are exchanged, and how well.
+    `swapped`: two classes that fit better when they are exchanged, and how well. `asked`: about so many images, of so many.
     """
 
     patients: int
@@ -48,6 +48,7 @@ class Fit:
     worse: float | None = None
     constant: float | None = None
     swapped: tuple[int, int, float] | None = None
+    asked: tuple[int, int] | None = None
 
     @property
     def passed(self) -> bool | None:
@@ -83,7 +84,9 @@ class Fit:
 
     def control(self) -> Control:
         """As a control of the audit."""
-        told = {"passed": self.passed, "sentence": self.sentence}
+        asked, there_are = self.asked or (0, 0)
+        some = f" Asked about were {asked} of {there_are} images, drawn at random." if asked < there_are else ""
+        told = {"passed": self.passed, "sentence": f"{self.sentence}{some}"}
         return Control(kind="fit", claim="patient_scores", value=None, p=self.p, n=self.patients, **told)
 
 
@@ -97,9 +100,10 @@ def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.
     labels, patients = [torch.as_tensor(label) for label in taken.labels or ()], len({*taken.patients})
     kinds = Counter(label.numpy().tobytes() for label in labels)
     deals = math.factorial(len(labels)) // math.prod(math.factorial(count) for count in kinds.values())
+    asked = len(taken), len(images)
     guessing = math.log(target.head.outputs if target.head.kind == "softmax" else 2)
     if deals * LEVEL < 1:
-        return Fit(patients, guessing)
+        return Fit(patients, guessing, asked=asked)
     # Models of folds answer in an order of their own.
     answers = dict(target.answers(taken))
     losses = np.array([[held_against(target, answers[i], label) for label in labels] for i in range(len(labels))])
@@ -110,7 +114,7 @@ def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.
         (1 + int(extreme.sum())) / (DRAWS + 1) for extreme in (exchanged <= own + 1e-12, exchanged >= own - 1e-12)
     )
     classes = _of_classes(target, [answers[i] for i in range(len(labels))], labels)
-    return Fit(patients, guessing, own, float(exchanged.mean()), better, worse, *classes)
+    return Fit(patients, guessing, own, float(exchanged.mean()), better, worse, *classes, asked=asked)
 
 
 def _of_classes(
