@@ -5,16 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import typer
 from torch import nn
 
+from remnant.attacks.attack import Reconstructions
 from remnant.attacks.inversion import InversionSettings, ridge
 from remnant.audit.config import AuditConfig
+from remnant.audit.identified import search_control
 from remnant.audit.judge import outcome_of
 from remnant.audit.material import Material, roles_of
 from remnant.audit.model import audit_model
 from remnant.audit.results import Clock, conclude, machine
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
+from remnant.cli.verdict import told
 from remnant.cohort.images import Images
 from remnant.cohort.warp import apply_warp, draw_warp
 from remnant.report.sheet import sheet_of
@@ -121,6 +125,29 @@ def test_of_latents_that_hold_nothing_nothing_is_linked(tmp_path):
     assert outcome_of(found, parts["controls"]) == "not shown" and passed == [True, True]
 
 
+def test_the_layer_that_was_read_is_said_with_the_verdict(tmp_path, capsys):
+    config = AuditConfig.checked(scenario="latents", target={"latents": "widen"})
+    with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
+        parts = audit_model(run, material(keeps=True), config, quiet=True)
+        results = conclude(config, **parts, **machine(Clock(), ""))
+        results.write(run.results)
+    assert sheet_of(results).model["Layer read"] == "widen"
+    with pytest.raises(typer.Exit):
+        told(run.path, quiet=False)
+    assert "The latents are what the layer widen gives" in capsys.readouterr().err
+
+
+def test_of_two_patients_nobody_can_tell_whether_the_sure_were_identified():
+    images = material(keeps=True).images.take([0, 1])
+    own = Reconstructions("v", images.patients, torch.stack(images.images), torch.zeros(1, 16, 16))
+    found = search_control("planted", "inversion", own, images, "Their images")
+    assert found.passed is None
+    assert found.sentence == "Their images identify 2 of 2 patients at rank 1, which guessing might do, too."
+    three = material(keeps=True).images.take([0, 1, 2])
+    own = Reconstructions("v", three.patients, torch.stack(three.images), torch.zeros(1, 16, 16))
+    assert search_control("planted", "inversion", own, three, "Their images").passed is True
+
+
 def test_where_not_even_the_image_is_like_that_of_another_day_silence_is_weakness(tmp_path):
     own = seen_again(material(keeps=True), lambda image, draw: torch.rand(image.shape, generator=draw))
     first, _, parts = audited(tmp_path, own)
@@ -136,6 +163,7 @@ def test_of_one_image_a_patient_linkage_is_said_to_be_untestable(tmp_path):
     assert (last.name, last.run, last.why) == ("linkage", False, "every patient has one image")
     config = AuditConfig(scenario="latents")
     results = conclude(config, **parts, **machine(Clock(), ""))
+    assert sheet_of(results).model["Layer read"] == "squeeze, the narrowest; `latents` in [target] names another"
     (result,) = (one for one in sheet_of(results).results if one.criterion == "linkability")
     assert result.sentence.endswith("another image of the same patient: not run. Every patient has one image.")
 

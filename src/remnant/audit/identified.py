@@ -166,10 +166,14 @@ def null_controls(attack: str, claim: Reconstructions, images: Images, seeds: np
 def search_control(
     kind: Literal["null", "planted"], attack: str, claim: Reconstructions, gallery: Images, what: str
 ) -> Control:
-    """The control that reconstructions of `what` identify somebody in the `gallery` where they are `planted`, and else nobody."""
+    """The control that reconstructions of `what` identify somebody in the `gallery` where they are `planted`, and else nobody.
+
+    Whether the planted do cannot be told of so few that guessing would identify all of them as often.
+    """
     search = search_of(claim, gallery)
     found, n = search.rank1(), len(search.own)
-    identified = search.p <= LEVEL
+    identified, tells = search.p <= LEVEL, kind == "null" or float(n) ** -n <= LEVEL
+    outcome = "more than by chance" if identified else "as by chance" if tells else "which guessing might do, too"
     return Control(
         kind=kind,
         attack=attack,
@@ -180,6 +184,6 @@ def search_control(
         high=number(found.high),
         p=search.p,
         n=n,
-        passed=bool(identified == (kind == "planted")),
-        sentence=f"{what} identify {search.count} of {n} patients at rank 1, {'more than' if identified else 'as'} by chance.",
+        passed=bool(identified == (kind == "planted")) if tells else None,
+        sentence=f"{what} identify {search.count} of {n} patients at rank 1, {outcome}.",
     )

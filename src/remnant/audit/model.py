@@ -44,7 +44,7 @@ from remnant.audit.piece import Piece
 from remnant.audit.rows import membership_rows
 from remnant.audit.scenario import SEEN, attribute_statistic
 from remnant.audit.tables import balance_rows, roc_rows
-from remnant.base.findings import AttackRun, Control
+from remnant.base.findings import LAYER, AttackRun, Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.terms import ELSEWHERE
@@ -154,7 +154,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     first = next((row for row in rows if row.primary and row.statistic == "auc"), None)
     return {
         "title": f"Audit of {config.about.model or material.model['name']}",
-        "model": {**material.model, **({"layer that was read": layers[0]} if layers else {})},
+        "model": {**material.model, **({LAYER: layers[0]} if layers else {})},
         "cohort": cohort_of(material),
         "attacks": [
             *(AttackRun(name=one.name, words=one.words, run=not why, why=why, claim=one.claim) for one, why in attacks),

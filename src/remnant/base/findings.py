@@ -33,6 +33,8 @@ LimitName = Literal["identification", "membership_advantage", "membership_tpr", 
 MOST_TIED = 0.1
 # Of a model that was handed over as a table of scores: SHA-256 of that file.
 TABLE_SHA256 = "table_sha256"
+# Of which layer's output an attack read.
+LAYER = "layer that was read"
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 

@@ -16,7 +16,7 @@ EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
 
 def told(place: Path, *, quiet: bool) -> NoReturn:
     """Make the report of the run `place`, print where it is, and end with the exit code of its verdict."""
-    from remnant.base.findings import AuditResults
+    from remnant.base.findings import LAYER, AuditResults
     from remnant.base.progress import say
     from remnant.base.terms import changed_afterwards
     from remnant.report.audit import make_audit_report
@@ -28,6 +28,8 @@ def told(place: Path, *, quiet: bool) -> NoReturn:
         say(verdict.sentence)
         for reason in (*changed_afterwards(results), *verdict.reasons):
             say(f"- {reason}")
+        if results.scenario.name == "latents" and LAYER in results.model:
+            say(f"The latents are what the layer {results.model[LAYER]} gives; `latents` in [target] names another.")
     print(page)
     raise typer.Exit(EXIT_CODES[verdict.ruling])
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from remnant.base.findings import TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding, Limit
+from remnant.base.findings import LAYER, TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding, Limit
 from remnant.base.results import Value
 from remnant.base.terms import (
     CLAIMS,
@@ -114,6 +114,7 @@ def sheet_of(results: AuditResults) -> Sheet:
             "Version": short(about.get("version") or results.model.get("version") or "", NAME),
             "Purpose": _cut(about.get("purpose", ""), LINE),
             "SHA-256": _sha256(results),
+            **_layer(results),
         },
         use={
             "Recipient": _cut(about.get("recipient", ""), LINE),
@@ -158,6 +159,19 @@ def _cut(text: str, characters: int) -> str:
 
 def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
     return Listed([short(line, characters) for line in lines[:most]], max(0, len(lines) - most))
+
+
+def _layer(results: AuditResults) -> dict[str, str]:
+    """Of whose output the latents are, or what else was read; nothing where no layer was."""
+    if not (name := results.model.get(LAYER)):
+        return {}
+    asked = (results.settings.get("target") or {}).get("latents")
+    taken = (
+        ", the narrowest; `latents` in [target] names another"
+        if results.scenario.name == "latents" and not asked
+        else ""
+    )
+    return {"Layer read": f"{short(str(name), NAME)}{taken}"}
 
 
 def _sha256(results: AuditResults) -> str:
