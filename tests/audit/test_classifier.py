@@ -296,6 +296,10 @@ def test_findings_that_are_no_class_are_left_out(stranger, owners, tmp_path):
     given = read_given(asked(stranger, few, findings=("Cardiomegaly", "No Finding")), 0)
     assert len(given.answers.labels) == 9
     assert any("1 image is left out, which" in note for note in notes_of(given, [], None))
+    table = few / "manifest.csv"
+    table.write_text(table.read_text().replace("Edema", ""))
+    given = read_given(asked(stranger, few), 0)
+    assert any("1 of 10 images has no finding in the table; they" in note for note in notes_of(given, [], None))
 
 
 FED = Feeding(InputRange(64, 1), "greys in [0, 1]", "greys as the file has them", 0.1, 0.1, None)

@@ -42,5 +42,7 @@ def test_other_shapes_are_refused(shape):
 def test_numbers_that_do_not_fit_the_channels_are_refused():
     with pytest.raises(RemnantError, match="mean of an input range must have 1 or 3 numbers"):
         InputRange(16, 3, (0.1, 0.2))
+    with pytest.raises(RemnantError, match="must have 1 number\\."):
+        InputRange(16, 1, (0.1, 0.2))
     with pytest.raises(RemnantError, match="std of an input range must be positive"):
         InputRange(16, 3, (0.1,), (0.0,))

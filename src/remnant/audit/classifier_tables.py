@@ -92,6 +92,12 @@ def _left_out(given: Given) -> list[str]:
             f"{counted(against.classless, 'image is', 'images are')} left out, which are of none of the model's classes or of "
             "which the table is uncertain."
         )
+    blank = sum(not case.findings for case in against.cases)
+    if given.answers.labels is not None and blank:
+        found.append(
+            f"{counted_of(blank, len(against.cases), 'image', 'has', 'have')} no finding in the table; they count as being "
+            "without those that the model tells of."
+        )
     if against.unused:
         found.append(f"{counted(against.unused, 'image of other splits is', 'images of other splits are')} not used.")
     return found

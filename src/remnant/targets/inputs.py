@@ -25,9 +25,8 @@ class InputRange:
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.channels):
-                raise RemnantError(
-                    f"The {name} of an input range must have 1 or {self.channels} numbers. Got {values} instead."
-                )
+                wanted = "1 number" if self.channels == 1 else f"1 or {self.channels} numbers"
+                raise RemnantError(f"The {name} of an input range must have {wanted}. Got {values} instead.")
         if min(self.std) <= 0:
             raise RemnantError(f"The std of an input range must be positive. Got {self.std} instead.")
 
