@@ -39,6 +39,20 @@ def begun(program, folder, how=signal.SIG_DFL):
     return process
 
 
+def test_ctrl_c_while_the_command_is_imported_ends_without_a_traceback():
+    program = """
+import sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from remnant.cli import main
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=WAIT_S)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_a_signal_ends_is_cleared_away_and_dies_of_it(number, tmp_path):
     process = begun(WORK, tmp_path)
