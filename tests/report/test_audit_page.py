@@ -106,6 +106,13 @@ def test_no_table_outside_the_annex_is_longer_than_the_most_rows(tmp_path):
     assert len(results.findings) in counts and MOST_ROWS + 1 in counts
 
 
+def test_all_findings_stand_in_columns_that_a_small_window_shows(tmp_path):
+    page = page_of(tmp_path, audit_results(findings=[finding(), finding(primary=False, p=0.2, adjusted_p=0.4)]))
+    table = page[page.rindex("All findings. Lower bound") :]
+    assert table[: table.index("</thead>")].count("<th ") <= 11
+    assert "AUC (primary)<" in table and ">AUC<" in table and "0.40 (0.20)" in table
+
+
 def test_headings_follow_each_other_and_everything_is_closed(tmp_path):
     tags = _Tags(page_of(tmp_path, crowded()))
     assert tags.open == []

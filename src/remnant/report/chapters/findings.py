@@ -33,14 +33,12 @@ ALL_FINDINGS = TableView(
         "criterion": "Criterion",
         "group": "Groups",
         "counts": "Patients",
-        "statistic": "Statistic",
+        "{statistic} ({primary})": "Statistic",
         VALUE: "Value [95% interval]",
         "bound_low": "Lower bound",
         "null": "By chance",
-        "p": "p, before Holm",
-        "adjusted_p": "p",
+        "{adjusted_p} ({p})": "p (before Holm)",
         "{detectable:.2f}": "Detectable",
-        "primary": "Primary",
     },
 )
 
@@ -75,7 +73,9 @@ def all_findings(results: AuditResults) -> Part | None:
     """Every finding with all of its columns."""
     if not results.findings:
         return None
-    return Part(Section(title="All findings", table=ALL_FINDINGS), {"findings": finding_rows(results.findings)})
+    # A mark behind the statistic, and nothing behind that of the others.
+    rows = [row | {"primary": "primary" if row["primary"] else None} for row in finding_rows(results.findings)]
+    return Part(Section(title="All findings", table=ALL_FINDINGS), {"findings": rows})
 
 
 def _caption(results: AuditResults) -> str:
