@@ -81,6 +81,7 @@ def test_second_cohorts_and_simulated_visits(remnant, trained_net, people, tmp_p
         ("other", "as_trained"), ("other", "retrained")
     }  # fmt: skip
     assert {row["where"] for row in results.tables["adversaries"]} == {"simulated visits", "real visits"}
+    assert any(one.startswith("Two visits of each patient were simulated") for one in results.notices)
     assert {one.where for one in results.findings if one.claim == "pair_scores"} == {"simulated visits", "real visits"}
 
 
@@ -123,13 +124,13 @@ def test_a_run_that_does_not_say_whom_it_was_trained_on(refuses, trained_net, pe
 
 def test_nobody_unseen(refuses, trained_net, altered):
     data = altered(lambda row: row if row["subject_id"] in ("zq0hk", "zq1hk") else None)
-    said = "has 0 patients whom"
+    said = "has 0 patients besides those that trained"
     assert not refuses(said, "protect", "evaluate", trained_net("all"), *SMOKE, "--data", data).exists()
 
 
 def test_nobody_of_the_training(refuses, trained_net, altered):
     data = altered(lambda row: row if row["subject_id"] not in ("zq0hk", "zq1hk") else None)
-    said = "has 0 of the 2 patients whom"
+    said = "has 0 of the 2 patients that trained"
     assert not refuses(said, "protect", "evaluate", trained_net("none"), *SMOKE, "--data", data).exists()
 
 

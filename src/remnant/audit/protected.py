@@ -39,6 +39,11 @@ from remnant.measure.correlation import ncc_matrix
 COHORT = "data"
 TRIED = "The preset smoke tries whether all attacks run, and is too short for any of them; ask for `--preset cpu`."
 
+SIMULATED = (
+    "Two visits of each patient were simulated: what is said of pairs of scans and of another visit is of these, unless real "
+    "visits are named."
+)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -177,7 +182,7 @@ def _material(
     attacks, worth = code_attacks(preset), WORTH[preset]
     return replace(
         material_of(view, discriminator, scans, attacks, worth, config.seed, second=second, model=said),
-        notes=tuple(phantom_notices(cohorts)),
+        notes=(*phantom_notices(cohorts), *([SIMULATED] if scans.kind == "simulated" else [])),
         checkpoints={name: sha256(training.checkpoints / name) for name in (ENCODER, SEGMENTER)},
         doubts=(TRIED,) if preset == "smoke" else (),
     )

@@ -32,13 +32,13 @@ def trained_on(training: Run, cohort: Cohort, *, simulated: bool) -> TrainedOn:
     own = sum(role == "training" for role in roles.values())
     if own < FEWEST:
         raise RemnantError(
-            f"{cohort.root} has {own} of the {counted(len(names), 'patient')} whom {training.path} was trained on, and the "
-            "attacker learns from these; give the cohort of the training, its patients called as there."
+            f"{cohort.root} has {own} of the {counted(len(names), 'patient')} that trained {training.path}; the attacker learns "
+            "from these, so give the cohort of the training, its patients called as there."
         )
     if len(roles) - own < FEWEST:
         raise RemnantError(
-            f"{cohort.root} has {counted(len(roles) - own, 'patient')} whom {training.path} was not trained on, and {FEWEST} are "
-            "needed; give the cohort of the training with those whom it held out, or add others."
+            f"{cohort.root} has {counted(len(roles) - own, 'patient')} besides those that trained {training.path}; add {FEWEST} "
+            "or more, such as those that its training held out."
         )
     check_roles(cohort, roles, simulated=simulated)
     return TrainedOn(roles, _doubts(training, cohort, names))
