@@ -242,6 +242,11 @@ def test_one_image_on_both_sides_is_named_by_its_files(stranger, owners, tmp_pat
         looked_at(stranger, folder)
 
 
+def test_the_attackers_own_images_are_nobodys_who_is_attacked(stranger, owners):
+    with pytest.raises(RemnantError, match=r"10 images are in .* \(--public\) and among those of --against"):
+        looked_at(stranger, owners, public=owners)
+
+
 def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
     def refused(told, checkpoint=stranger, **more):
         with pytest.raises(RemnantError, match=told):

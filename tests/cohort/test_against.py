@@ -72,3 +72,10 @@ def test_a_column_split_of_a_public_set_is_read(tmp_path, name):
     write("", "")
     with pytest.raises(RemnantError, match=rf"; add it to the tables of {name}\.$"):
         read_against(tmp_path, {}, Seeds(0))
+
+
+def test_an_id_is_told_once_and_an_empty_one_is_called_so(table):
+    with pytest.raises(RemnantError) as raised:
+        read_against(table("Doe, J;train", "Doe, J;train", ";test", "P2;test"), {}, Seeds(0))
+    assert str(raised.value).count("must be letters") == 1 and "has 2 faults" in str(raised.value)
+    assert "2.png has an empty patient or session id; fill it in or drop the row" in str(raised.value)

@@ -77,7 +77,7 @@ def material_to_look_at(
 def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Material:
     """The network, everybody's images as it takes them, and who is who.
 
-    Raises `RemnantError` for an image that is a member's and a non-member's.
+    Raises `RemnantError` for an image that is a member's and a non-member's, or the attacker's and one of theirs.
     """
     given = given.in_order(feeding)
     against, labels = given.against, given.answers.labels
@@ -90,7 +90,9 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
     patients = [f"against {case.patient}" for case in cases]
     if given.public:
         more = given.public.cases
-        images = torch.cat([images, feeding.input_range(preparing.of(given.public, more, as_taken(feeding)))])
+        theirs = feeding.input_range(preparing.of(given.public, more, as_taken(feeding)))
+        _require_others(given, images, theirs)
+        images = torch.cat([images, theirs])
         cases, members = [*cases, *more], [*members, *[None] * len(more)]
         # Two cohorts may use the same names for different people.
         patients += [f"public {case.patient}" for case in more]
@@ -117,6 +119,17 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
         checkpoints={path.name: sha256(path) for path in (asked.checkpoint, asked.prior) if path},
         prior=bring_prior(asked.prior, table, taken.mean, taken.std, str(asked.against)) if asked.prior else None,
     )
+
+
+def _require_others(given: Given, own: Tensor, public: Tensor) -> None:
+    """Raise `RemnantError` where the attacker's images are among the owner's: he would be taken to own whom he attacks."""
+    known = {image.numpy().tobytes() for image in own}
+    if both := sum(image.numpy().tobytes() in known for image in public):
+        assert given.public
+        raise RemnantError(
+            f"{counted(both, 'image is', 'images are')} in {given.public.root} (--public) and among those of --against; take "
+            "public images of others."
+        )
 
 
 def _task(given: Given, feeding: Feeding, own: Tensor) -> Task | None:

@@ -55,6 +55,8 @@ def test_columns_that_are_not_there_and_lists_that_are_none(folder):
     for text in ("image", "image=", "picture=Path", "image=Path,"):
         with pytest.raises(RemnantError, match="Columns are given as image=Path"):
             parse_columns(text)
+    with pytest.raises(RemnantError, match="name each meaning once"):
+        parse_columns("image=Path,split=fold,split=Target")
 
 
 def test_semicolons_and_usual_names_are_read_and_all_faults_come_at_once(folder):

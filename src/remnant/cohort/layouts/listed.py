@@ -34,7 +34,10 @@ def parse_columns(text: str) -> dict[str, str]:
                 f"Columns are given as image=Path,patient=PatientID, for any of {', '.join(COLUMNS)}. Got "
                 f"'{meaning}{sign}{name}' instead."
             )
-    return {meaning.strip(): name.strip() for meaning, _, name in pairs}
+    found = {meaning.strip(): name.strip() for meaning, _, name in pairs}
+    if len(found) < len(pairs):
+        raise RemnantError(f"Columns name each meaning once. Got '{text}' instead.")
+    return found
 
 
 def read_listed(path: Path, columns: Mapping[str, str]) -> Cohort:

@@ -167,11 +167,15 @@ def make_cohort(
     """
     seen: dict[str, Case] = {}
     images: set[Path] = set()
+    odd: set[str] = set()
     faults: list[str] = []
     for case in cases:
         for name in dict.fromkeys((case.patient, case.session)):
             # Ids become parts of file names; '+' stands in sessions such as day+5.
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+            if not name:
+                faults.append(f"{case.image} has an empty patient or session id; fill it in or drop the row.")
+            elif name not in odd and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+                odd.add(name)
                 faults.append(
                     f"The patient or session id {name!r} of {case.image} must be letters, digits, '.', '_', '+' "
                     f"or '-', and begin with a letter or digit; rename it."
