@@ -142,7 +142,7 @@ def test_of_two_patients_nobody_can_tell_whether_the_sure_were_identified():
     own = Reconstructions("v", images.patients, torch.stack(images.images), torch.zeros(1, 16, 16))
     found = search_control("planted", "inversion", own, images, "Their images")
     assert found.passed is None
-    assert found.sentence == "Their images identify 2 of 2 patients at rank 1, which guessing might do, too."
+    assert found.sentence.endswith("2 of 2 patients at rank 1, which guessing might do, too: give 3 patients or more.")
     three = material(keeps=True).images.take([0, 1, 2])
     own = Reconstructions("v", three.patients, torch.stack(three.images), torch.zeros(1, 16, 16))
     assert search_control("planted", "inversion", own, three, "Their images").passed is True

@@ -172,8 +172,10 @@ def search_control(
     """
     search = search_of(claim, gallery)
     found, n = search.rank1(), len(search.own)
-    identified, tells = search.p <= LEVEL, kind == "null" or float(n) ** -n <= LEVEL
-    outcome = "more than by chance" if identified else "as by chance" if tells else "which guessing might do, too"
+    enough = next(count for count in itertools.count(FEWEST) if float(count) ** -count <= LEVEL)
+    identified, tells = search.p <= LEVEL, kind == "null" or n >= enough
+    few = f"which guessing might do, too: give {enough} patients or more"
+    outcome = "more than by chance" if identified else "as by chance" if tells else few
     return Control(
         kind=kind,
         attack=attack,
