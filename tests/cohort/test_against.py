@@ -79,3 +79,13 @@ def test_an_id_is_told_once_and_an_empty_one_is_called_so(table):
         read_against(table("Doe, J;train", "Doe, J;train", ";test", "P2;test"), {}, Seeds(0))
     assert str(raised.value).count("must be letters") == 1 and "has 2 faults" in str(raised.value)
     assert "2.png has an empty patient or session id; fill it in or drop the row" in str(raised.value)
+
+
+def test_who_loses_images_without_a_class_is_thinned_with_the_others(table):
+    given = read_against(
+        table(*(f"P{n};{split}" for n, split in enumerate(["train", "test"] * 4) for _ in "ab")), {}, Seeds(0)
+    )
+    first = [case.session == "1" for case in given.groups["members"]]
+    found = given.only([*first, *[True] * 8], Seeds(1))
+    assert [len(own) for own in found.groups.values()] == [4, 4]
+    assert (found.classless, dict(found.thinned)) == (4, {"members": 0, "non_members": 4})

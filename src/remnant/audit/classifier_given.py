@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from torch import nn
 
 from remnant.attacks.checkpoint.feeding import Feeding
@@ -119,10 +120,10 @@ def read_given(asked: Asked, seed: int) -> Given:
         check_known(public)
     against = read_against(asked.against, asked.columns, Seeds(seed).child("against"))
     answers = answers_of(against.cases, described.classes or 1, asked.findings)
-    if answers.labels is not None and answers.labels.ndim == 1:
-        answered = answers.labels == answers.labels
-        against = against.only(answered.tolist())
-        answers = replace(answers, labels=answers.labels[answered])
+    if answers.labels is not None and np.isnan(answers.labels).any():
+        label_of = {id(case): label for case, label in zip(against.cases, answers.labels, strict=True)}
+        against = against.only((~np.isnan(answers.labels)).tolist(), Seeds(seed).child("answered"))
+        answers = replace(answers, labels=np.array([label_of[id(case)] for case in against.cases]))
     return Given(asked, described, module, access, size, against, public, answers)
 
 

@@ -40,16 +40,26 @@ class Against:
         """Members' cases, then non-members'."""
         return (*self.groups["members"], *self.groups["non_members"])
 
-    def only(self, chosen: Sequence[bool]) -> Self:
-        """The same with those of `cases` that are `chosen`, a truth each; raises `RemnantError` where a group loses everybody."""
+    def only(self, chosen: Sequence[bool], seeds: Seeds) -> Self:
+        """The same with those of `cases` that are `chosen`, a truth each, thinned again: as many may be left of one group alone.
+
+        Raises `RemnantError` where a group loses everybody.
+        """
         keep = {id(case) for case, keep in zip(self.cases, chosen, strict=True) if keep}
-        groups = {name: tuple(case for case in own if id(case) in keep) for name, own in self.groups.items()}
+        groups = {name: [case for case in own if id(case) in keep] for name, own in self.groups.items()}
         if not all(groups.values()):
             raise RemnantError(
                 f"All members or all non-members of {self.cohort.root} are without a class of the target; name its findings by "
                 "--finding."
             )
-        return replace(self, groups=groups, classless=self.classless + len(self.cases) - sum(map(len, groups.values())))
+        members, non_members = thin_images(groups["members"], groups["non_members"], seeds)
+        thinned = {"members": members, "non_members": non_members}
+        return replace(
+            self,
+            groups=thinned,
+            thinned={name: self.thinned[name] + len(groups[name]) - len(own) for name, own in thinned.items()},
+            classless=self.classless + len(self.cases) - len(keep),
+        )
 
 
 def read_against(place: Path, columns: Mapping[str, str], seeds: Seeds) -> Against:
