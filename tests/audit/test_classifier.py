@@ -242,6 +242,15 @@ def test_one_image_on_both_sides_is_named_by_its_files(stranger, owners, tmp_pat
         looked_at(stranger, folder)
 
 
+def test_what_takes_minutes_is_said_beforehand(stranger, owners, capsys):
+    material_to_look_at(asked(stranger, owners), CONFIG, cache=None)
+    assert (
+        "Seeking how the model takes images, which may take minutes; --mean and --std would" in capsys.readouterr().err
+    )
+    material_to_look_at(asked(stranger, owners, normalisation=((0.5,), (0.5,))), CONFIG, cache=None)
+    assert "Seeking" not in capsys.readouterr().err
+
+
 def test_the_attackers_own_images_are_nobodys_who_is_attacked(stranger, owners):
     with pytest.raises(RemnantError, match=r"10 images are in .* \(--public\) and among those of --against"):
         looked_at(stranger, owners, public=owners)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from remnant.attacks.checkpoint.feeding import LARGEST, LOOKED_AT, VIEWS, Feeding, feeding_of, in_order
 from remnant.audit.classifier_given import Given
+from remnant.base.progress import say
+from remnant.base.texts import enumerated
 from remnant.cohort.case import Case, Cohort
 from remnant.cohort.files.radiograph import read_radiograph
 from remnant.cohort.prepare.cache import Announce, nobody
@@ -51,6 +53,11 @@ def feeding_by(given: Given, preparing: Preparing) -> Feeding:
     # At most the longest side of these: enlarged and made small again to the size of the training they would be blurred, and lie
     # off where they fit best.
     side = given.size or min(LARGEST, max(max(read_radiograph(case.image).pixels.shape) for case in cases))
+    options = [
+        name for name, known in (("--size", given.size), ("--mean and --std", given.asked.normalisation)) if not known
+    ]
+    if options and not preparing.quiet:
+        say(f"Seeking how the model takes images, which may take minutes; {enumerated(options)} would say so.")
     feeding = feeding_of(
         given.access,
         given.described,
