@@ -137,7 +137,7 @@ def held_against(
     controls = []
     for kind, known in (("null", half), ("planted", planted)):
         (found,) = compared(material.target, asked, known, prior, ["features"])
-        controls.append(_control(kind, attack.name, found, material.roles, seeds.child(kind)))
+        controls.append(gain_control(kind, attack.name, found, material.roles, seeds.child(kind)))
     return {"views": [claim.view], "controls": [one.model_dump(mode="json") for one in controls]}
 
 
@@ -222,9 +222,10 @@ def _gain(found: Similarities, control: np.ndarray, roles: Mapping[str, int], se
     return gain_beyond(*sides, seeds.numpy(), patients=names, alpha=alpha)
 
 
-def _control(
+def gain_control(
     kind: Literal["null", "planted"], attack: str, found: Similarities, roles: Mapping[str, int], seeds: Seeds
 ) -> Control:
+    """The control that candidates come nearer to members where they are `planted`, as members' own images, and else do not."""
     _, gain = _weakest(found, roles, seeds, LEVEL)
     pulled = gain.p <= LEVEL
     passed = None if np.isnan(gain.p) else bool(pulled == (kind == "planted"))

@@ -1,5 +1,6 @@
 """Membership by the targets' own output and its blind baseline: who is asked about, and what is claimed of all folds together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 
 from remnant.attacks.attack import Reconstructions, Scores
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.kept import keep_reconstructions, keep_scores
+from remnant.audit.beyond import gain_control
+from remnant.audit.kept import Similarities, keep_reconstructions, keep_scores, keep_similarities
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Prepared
@@ -18,6 +20,7 @@ from remnant.studies.subbanna2021.cells import blind_cell, membership_cell, part
 from remnant.studies.subbanna2021.claims import findings_of
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, checkpoint_name
 from remnant.studies.subbanna2021.folds import read_fold, write_fold
+from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import preset
 from remnant.targets.checkpoint import save_checkpoint
 
@@ -160,3 +163,27 @@ def test_the_order_of_pseudonyms_changes_nothing(tmp_path):
     folds = DEALS["three_groups"][1]()
     found = [blind_cell(run_with(tmp_path / name, folds), "standard", SETTINGS) for name in ("one", "other")]
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_images_that_are_searched_are_held_against_members_and_non_members_of_their_target(tmp_path):
+    torch.manual_seed(0)
+    run = run_with(tmp_path, three_group_folds(PEOPLE, seeds=Seeds(0), n_folds=3), patients=PEOPLE)
+    cells, random = cells_of(run), np.random.default_rng(0)
+    for fold in range(3):
+        data = read_fold(run, fold)
+        places = [*data.where("member", 1), *data.where("non_member", 1)]
+        roles = {data.scans.patients[i]: MEMBER if data.groups[i] == "member" else NON_MEMBER for i in places}
+        # Of the first fold alone the images are like members.
+        like = np.where([role == MEMBER and fold == 0 for role in roles.values()], 0.3, 0.0)
+        drawn, control = (0.5 + random.random((8, len(roles))) / 10 + one for one in (like, 0.0))
+        near = Similarities("ssim", tuple(roles), drawn, {"random": control})
+        keep_similarities(part_of(run, "unet", fold, "standard"), RECOVERED, [near])
+        known = [gain_control("planted", RECOVERED, replace(near, attack=drawn + 0.3), roles, Seeds(0))]
+        told = [one.model_dump(mode="json") | {"passed": True} for one in known]
+        cells[f"recovered{fold}"] = {"network": "unet", "fold": fold, "near": roles, "controls": told}
+    found, controls = findings_of(run, cells, SETTINGS)
+    own = {one.target: one for one in found if one.attack == RECOVERED}
+    assert [own[f"U-Net, fold {fold}"].n for fold in range(3)] == [24] * 3
+    assert [own[f"U-Net, fold {fold}"].outcome for fold in range(3)] == ["exposed", "not shown", "not shown"]
+    assert "planted" in [one.kind for one in controls["U-Net, fold 2"] if one.attack == RECOVERED]

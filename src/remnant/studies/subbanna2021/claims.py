@@ -8,11 +8,12 @@ import numpy as np
 
 from remnant.attacks.attack import Reconstructions
 from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.beyond import gain_keys, gain_rows
 from remnant.audit.controls import planted_control
 from remnant.audit.family import Key, levels_of
 from remnant.audit.identified import LINKAGE, galleries, identification_keys, identification_rows, search_control
 from remnant.audit.judge import LEVEL
-from remnant.audit.kept import kept_reconstructions, kept_scores
+from remnant.audit.kept import Similarities, kept_reconstructions, kept_scores, kept_similarities
 from remnant.audit.rows import Scored, membership_rows
 from remnant.base.findings import Control, Finding
 from remnant.base.run import Run
@@ -32,6 +33,7 @@ from remnant.studies.subbanna2021.experiments import (
     target_name,
 )
 from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
 
 Cells = dict[str, dict[str, Any]]
@@ -72,12 +74,21 @@ def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[F
         keys[one.name] = [(key, False) for key in tests]
         rows += identification_rows(one.claims, one.asked, dict.fromkeys(tests, LEVEL), one.name)
         controls[one.name] = [*_null(one, cells), *_of_network(one, planted)]
+    near = _near(run, cells)
+    for name, (*_, known) in near.items():
+        controls[name] = [*controls.get(name, ()), *known]
     # No limit is held against them, by an interval that holds for all findings together.
     rows = [row.model_copy(update={"bound_low": None}) for row in rows]
     scored = _scored(run, cells)
     asked = {kind: own for kind, own in scored.items() if kind[1] != CONTROL}
     named = {label(target_name(*kind)): own for kind, own in asked.items()}
-    level = levels_of(keys | {name: [(claim.key, claim.primary) for claim in own] for name, own in named.items()})
+    level = levels_of(
+        keys | {name: [(claim.key, claim.primary) for claim in own] for name, own in named.items()},
+        {name: gain_keys(RECOVERED, own) for name, (own, *_) in near.items()},
+    )
+    for name, (own, roles, _) in near.items():
+        seeds = Seeds(settings.seed).child("audit", "candidates", name)
+        rows += gain_rows(RECOVERED, own, roles, level[name], seeds, name)
     draw = Seeds(settings.seed).child("audit", "tests").numpy()
     for name, own in named.items():
         rows += membership_rows(own, level[name], draw, name)
@@ -122,6 +133,19 @@ def _drawn(run: Run, settings: StudySettings, *, control: bool | None = None) ->
                 yield Drawn(
                     network, fold, target, claims, asked, groups, tuple(str(data.sessions[i]) for i in attacked)
                 )
+
+
+def _near(run: Run, cells: Cells) -> dict[str, tuple[list[Similarities], dict[str, int], list[Control]]]:
+    """By target how near the images of latents that were searched come to whom, the roles of these, and the controls."""
+    return {
+        subject_name(cell["network"], cell["fold"], "standard"): (
+            kept_similarities(part_of(run, cell["network"], cell["fold"], "standard"), RECOVERED),
+            cell["near"],
+            [Control(**one) for one in cell["controls"]],
+        )
+        for cell in cells.values()
+        if "near" in cell
+    }
 
 
 def _scored(run: Run, cells: Cells) -> Scores:

@@ -11,7 +11,6 @@ from remnant.report.words import label, p_in_words
 from remnant.studies.judged import exposed_of, sentence_of, strongest_of_each
 from remnant.studies.subbanna2021.contrasts import LEVEL
 from remnant.studies.subbanna2021.experiments import CONTROL, target_of
-from remnant.studies.subbanna2021.recovered import recovered_in_words
 from remnant.studies.subbanna2021.settings import StudySettings
 
 Tables = dict[str, list[Row]]
@@ -75,8 +74,6 @@ def findings(tables: Tables, found: list[Finding], settings: StudySettings, deco
     said += _leak(tables["leak"], settings, decoder, identified=identified)
     if {"default", "published"} <= set(settings.experiments):
         said.append(_decoders(tables, settings))
-    if tables["recovered"]:
-        said.append(recovered_in_words(tables["recovered"]))
     return said
 
 
