@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from remnant.cohort.images import Images, stacked
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.report.private import write_reconstructions
 from remnant.report.words import label
+from remnant.studies.frame import Cells
 from remnant.studies.judged import judged
 from remnant.studies.subbanna2021.cells import part_of
 from remnant.studies.subbanna2021.experiments import (
@@ -36,7 +36,6 @@ from remnant.studies.subbanna2021.folds import read_fold
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
 
-Cells = dict[str, dict[str, Any]]
 Controls = dict[str, list[Control]]
 Scores = dict[tuple[str, str], list[Scored]]  # by network and kind of target
 
