@@ -10,7 +10,13 @@ import torch
 from remnant.attacks.attack import Reconstructions, Scores
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.beyond import gain_control
-from remnant.audit.kept import Similarities, keep_reconstructions, keep_scores, keep_similarities
+from remnant.audit.kept import (
+    Similarities,
+    keep_reconstructions,
+    keep_scores,
+    keep_similarities,
+    kept_reconstructions,
+)
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Prepared
@@ -132,6 +138,21 @@ def test_every_signal_of_every_fold_is_one_finding_of_all_patients(asked):
     assert {one.outcome for one in own.values()} == {"power unknown"}
     assert [one.kind for one in controls["U-Net"]] == ["blind"] and controls["U-Net"][0].passed
     assert {one.target for one in found} == {"U-Net", *(f"U-Net, fold {fold}" for fold in range(3))}
+
+
+@pytest.mark.parametrize(("ps", "failed"), [((0.03, 0.5), False), ((0.02, 0.5), True), ((0.5, 0.5), False)])
+def test_two_experiments_are_one_null_of_the_other_scan(asked, ps, failed):
+    run, cells = asked
+    for fold in range(3):
+        part = part_of(run, "unet", fold, "standard")
+        keep_reconstructions(part, "published", kept_reconstructions(part, "default"))
+    told = {"kind": "null", "claim": "reconstructions", "statistic": "rank1", "value": 0.1, "n": 9, "sentence": "So."}
+    for name, p in zip(("default", "published"), ps, strict=True):
+        nulls = [{**told, "attack": attack, "p": p, "passed": p > 0.05} for attack in (name, "linkage")]
+        cells[name] = {"network": "unet", "fold": 0, "experiment": name, "controls": nulls}
+    _, controls = findings_of(run, cells, SETTINGS.changed(experiments=["default", "published"]))
+    found = {one.attack: one.passed for one in controls["U-Net, fold 0"]}
+    assert found == {"default": ps[0] > 0.05, "published": True, "linkage": not failed}
 
 
 PEOPLE = [f"p{i:02d}" for i in range(36)]

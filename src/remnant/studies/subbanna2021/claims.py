@@ -10,6 +10,7 @@ from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.beyond import gain_keys, gain_rows
 from remnant.audit.controls import planted_control
 from remnant.audit.family import Key, levels_of
+from remnant.audit.identified import LEVEL as SILENT
 from remnant.audit.identified import LINKAGE, galleries, identification_keys, identification_rows, search_control
 from remnant.audit.judge import LEVEL
 from remnant.audit.kept import Similarities, kept_reconstructions, kept_scores, kept_similarities
@@ -165,14 +166,21 @@ def _together(views: Sequence[Scored]) -> Scored:
 
 
 def _null(subject: Drawn, cells: Cells) -> list[Control]:
-    """Reconstructions that are held for another patient's."""
-    return [
+    """Reconstructions that are held for another patient's, a control a search. Of several experiments that look for another scan
+    of the patient: one that finds somebody by a p for all of them, else one that finds nobody."""
+    found = [
         Control(**one)
         for cell in cells.values()
         if (cell.get("network"), cell.get("fold")) == (subject.network, subject.fold)
         and cell.get("experiment") in subject.claims
         for one in cell["controls"]
     ]
+    told = []
+    for name in dict.fromkeys(one.attack for one in found):
+        own = sorted((one for one in found if one.attack == name), key=lambda one: one.p or 0.0)
+        failed = [one for one in own if (one.p or 0.0) * len(own) <= SILENT]
+        told.append((failed or [one for one in own if one.passed] or own)[0])
+    return told
 
 
 def _planted(leaking: Drawn) -> list[Control]:
