@@ -85,7 +85,12 @@ def control_rows(controls: Sequence[Control]) -> list[Row]:
 
 def forest_rows(results: AuditResults) -> list[Row]:
     """The strongest `MOST_DRAWN` AUCs of the findings, then those of the controls, for `audit_forest`."""
-    shown = by_strength(results, [one for one in results.findings if one.statistic in AUCS and one.value is not None])
+    return auc_rows(by_strength(results, results.findings), results.controls)
+
+
+def auc_rows(findings: Sequence[Finding], controls: Sequence[Control] = ()) -> list[Row]:
+    """The first `MOST_DRAWN` AUCs of the findings, then those of the controls, for `audit_forest`."""
+    shown = [one for one in findings if one.statistic in AUCS and one.value is not None]
     rows = [
         {
             "name": name_of(finding, shown),
@@ -108,7 +113,7 @@ def forest_rows(results: AuditResults) -> list[Row]:
             "detectable": None,
             "outcome": control_outcome(control),
         }
-        for control in results.controls
+        for control in controls
         if control.statistic in AUCS and control.value is not None
     ]
 

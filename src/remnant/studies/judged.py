@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from remnant.audit.family import adjusted
 from remnant.audit.judge import outcome_of
 from remnant.base.findings import Control, Finding, Outcome
-from remnant.base.results import FigureView, Row, Section, TableView
-from remnant.report.audit_rows import AUCS, MOST_DRAWN, control_rows, finding_rows, name_of
+from remnant.base.results import Row, Section
+from remnant.report.audit_rows import auc_rows, control_rows, finding_rows, name_of
+from remnant.report.chapters.controls import CONTROLS
+from remnant.report.chapters.findings import FINDINGS
+from remnant.report.chapters.part import figure
 from remnant.report.finding_words import finding_sentence, outcome_sentence
 from remnant.report.words import label
 
-VALUE = "{value} [{low}, {high}]"
 # Presets that show that all parts work together, on networks that had no time to learn.
 TRIALS = ("smoke", "demo")
 TRIAL = "The preset '{}' trains for moments, to show that all parts work; run the preset 'cpu' for a verdict."
@@ -73,78 +75,30 @@ def strongest_of_each(findings: Sequence[Finding], of: Callable[[str], str] = la
 
 
 def judged_tables(findings: Sequence[Finding], controls: Mapping[str, Sequence[Control]]) -> dict[str, list[Row]]:
-    """`findings` and `controls`, a row each, and `forest`, the AUCs among them as the figure draws them."""
-    drawn = [one for one in findings if one.statistic in AUCS and one.value is not None]
-    forest: list[Row] = [
-        {
-            "name": name_of(one, drawn),
-            "kind": "finding",
-            "auc": one.value,
-            "low": one.low,
-            "high": one.high,
-            "detectable": one.detectable,
-            "outcome": one.outcome or "not testable",
-        }
-        for one in drawn[:MOST_DRAWN]
-    ]
-    held = [{"target": label(target)} | row for target, own in controls.items() for row in _told(own)]
-    return {"findings": finding_rows(findings), "controls": held, "forest": forest}
+    """`findings` and `controls`, a row each, and `forest`, the AUCs among the findings as the figure draws them."""
+    held = [{"target": label(target)} | row for target, own in controls.items() for row in control_rows(own)]
+    return {"findings": finding_rows(findings), "controls": held, "forest": auc_rows(findings)}
 
 
 def findings_section(tables: Mapping[str, Sequence[Row]], text: Sequence[str] = ()) -> Section:
     """The chapter of every finding on every target."""
-    figure = FigureView(
-        name="membership",
-        kind="audit_forest",
-        caption="AUC of every attack that has one, and the AUC that would have been seen.",
+    own = {"target": "Target", "attack": "Attack", "view": "Sees", "outcome": "Outcome"}
+    own |= {"statistic": FINDINGS.columns["statistic"], "group": "Groups"}
+    shown = {name: heading for name, heading in FINDINGS.columns.items() if name != "name"}
+    figures = figure(
+        list(tables["forest"]),
+        "membership",
+        "audit_forest",
+        "AUC of every attack that has one, and the AUC that would have been seen.",
     )
-    return Section(
-        title="What attacks find in each network",
-        text=list(text),
-        table=TableView(
-            name="findings",
-            caption="By chance: what no exposure gives. p is after Holm for all tests of this page. Exposed takes 0.01 at most, "
-            "an interval beyond chance, and no control that speaks against it.",
-            columns={
-                "target": "Target",
-                "attack": "Attack",
-                "view": "Sees",
-                "outcome": "Outcome",
-                "statistic": "Statistic",
-                "group": "Groups",
-                "n": "Patients",
-                VALUE: "Value [95% interval]",
-                "null": "By chance",
-                "adjusted_p": "p",
-                "{detectable:.2f}": "Detectable",
-            },
-        ),
-        figures=[figure] if tables["forest"] else [],
-    )
+    table = FINDINGS.model_copy(update={"name": "findings", "columns": own | shown})
+    return Section(title="What attacks find in each network", text=list(text), table=table, figures=figures)
 
 
 def controls_section() -> Section:
-    """The chapter of the controls."""
-    return Section(
-        title="Controls",
-        table=TableView(
-            name="controls",
-            caption="A control is a measurement whose answer is known if all is as it should be.",
-            columns={
-                "target": "Target",
-                "name": "Control",
-                "statistic": "Statistic",
-                VALUE: "Value [95% interval]",
-                "p": "p",
-                "n": "Patients",
-                "outcome": "Outcome",
-            },
-        ),
-    )
-
-
-def _told(controls: Sequence[Control]) -> list[Row]:
-    return [{key: value for key, value in row.items() if key != "target"} for row in control_rows(controls)]
+    """The chapter of the controls of every target."""
+    table = CONTROLS.model_copy(update={"columns": {"target": "Target"} | CONTROLS.columns})
+    return Section(title="Controls", table=table)
 
 
 def _strength(finding: Finding) -> tuple[bool, float]:
