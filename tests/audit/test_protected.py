@@ -128,6 +128,17 @@ def test_nobody_unseen(refuses, trained_net, altered):
     assert not refuses(said, "protect", "evaluate", trained_net("all"), *SMOKE, "--data", data).exists()
 
 
+@pytest.mark.parametrize(("given", "place"), [(".", "net-evaluation"), ("checkpoints/..", "net-evaluation")])
+def test_a_run_that_one_stands_in_is_evaluated_beside_it(remnant, monkeypatch, tmp_path, people, given, place):
+    (tmp_path / "net" / "checkpoints").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "net")
+    asked = []
+    monkeypatch.setattr("remnant.audit.protected.audit_protected", lambda one, config, out, **how: asked.append(out))
+    monkeypatch.setattr("remnant.cli.verdict.told", lambda out, quiet: None)
+    assert remnant("protect", "evaluate", given, "--data", people)[0] == 0
+    assert asked[0].resolve() == tmp_path / place
+
+
 def test_nobody_of_the_training(refuses, trained_net, altered):
     data = altered(lambda row: row if row["subject_id"] not in ("zq0hk", "zq1hk") else None)
     said = "has 0 of the 2 patients that trained"

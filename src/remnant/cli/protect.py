@@ -137,7 +137,9 @@ def protect_evaluate(
     read = config_of(config, scenario="codes", seed=seed, minutes=minutes)
     if estimate:
         _foretold(read_protected(asked, read, cache=cache, workers=workers, quiet=quiet), read, quiet=quiet)
-    where = out or run.with_name(f"{run.resolve().name}-evaluation")
+    # Beside the run, also where that is called "." or "..".
+    whole = run.resolve()
+    where = out or (run.parent if run.name == whole.name else whole.parent) / f"{whole.name}-evaluation"
     audit_protected(asked, read, where, command=typed(), resume=resume, quiet=quiet, cache=cache, workers=workers)
     told(where, quiet=quiet)
 

@@ -1,5 +1,7 @@
 """Phantoms on disk: read back as a cohort, whole or not at all."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -50,6 +52,13 @@ def test_a_link_to_nowhere_is_told_before_anything_is_drawn(tmp_path, monkeypatc
     monkeypatch.setattr("remnant.cohort.phantoms.write.Task", None)
     with pytest.raises(RemnantError, match="exists and is not an empty directory"):
         write_bids(SMALL, tmp_path / "link", quiet=True)
+
+
+def test_the_folder_one_stands_in_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for out in (Path(), tmp_path):
+        with pytest.raises(RemnantError, match="is the folder that the command was given in"):
+            write_manifest(ChestPhantoms(patients=1, side=16), out, quiet=True)
 
 
 def test_existing_directory_is_left_alone(tmp_path):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from tests.report.example_audit import audit_results, finding
 
@@ -64,3 +66,7 @@ def test_what_was_found_by_segmentations_alone_is_read_from_the_evaluation_or_it
     )
     write(encoder, MARK + "c" * 52, findings=found[:3], **quiet)
     assert elsewhere in measured_of_labels(encoder, MARK)
+
+
+def test_an_encoder_at_the_top_of_a_disk_is_one_that_nobody_measured():
+    assert measured(Path("/encoder.safetensors"), MARK).startswith("Nobody has measured")

@@ -78,6 +78,8 @@ def _new_directory(out: Path) -> Iterator[Path]:
     """A directory beside `out` that becomes `out` when all went well, and is removed otherwise."""
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise RemnantError(f"{out} exists and is not an empty directory; choose another or remove it first.")
+    if out.resolve() == Path.cwd():
+        raise RemnantError(f"{out} is the folder that the command was given in and would be replaced; name a new one.")
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         partial.mkdir(parents=True)

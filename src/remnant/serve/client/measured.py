@@ -51,7 +51,7 @@ def _evaluation(encoder: Path, mark: str) -> AuditResults | str:
     given = Path(encoder).resolve()
     # A run, a folder of its files, or the file in either.
     runs = (given, given.parent, given.parent.parent)
-    path = next((path for run in runs if (path := run.with_name(f"{run.name}-evaluation") / FILE).is_file()), None)
+    path = next((path for run in runs if (path := run.parent / f"{run.name}-evaluation" / FILE).is_file()), None)
     if path is None:
         return f"Nobody has measured what codes of this encoder tell of a patient: remnant protect evaluate {encoder}"
     try:
