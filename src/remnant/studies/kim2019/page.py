@@ -1,5 +1,6 @@
-"""What the report says: the first sentence, the tiles, the findings in words; threat model, what was attacked, measures."""
+"""What the report says: the first sentence, tiles, findings in words, what was attacked; the rest is in `chapters.toml`."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,36 +9,15 @@ from remnant.base.results import Highlight, Row, matching
 from remnant.base.terms import CODES
 from remnant.base.texts import counted
 from remnant.cohort.scans import Scans
-from remnant.measure.verification import CONTROL
 from remnant.report.words import label, number
 from remnant.studies.gates import Conclusion, Gate, concluded, full_preset, loss_fell
 from remnant.studies.judged import exposed_of, open_of, sentence_of
 from remnant.studies.kim2019.identity_tables import QUERIED, primary_kind
-from remnant.studies.kim2019.sections import sections
+from remnant.studies.kim2019.sections import CHAPTERS, sections
 from remnant.studies.kim2019.summary_tables import MOST_ACCURATE, MOST_LOST, Tables
 from remnant.studies.kim2019.variants import Variant, is_control
 
-TITLE = "Does a code hide whose scan a server segments?"
 SEGMENTATION = "segmentation"  # the term of a training that says whether the segmenter learned
-
-GLOSSARY = {
-    "Code": "What the client sends instead of the scan: the output of the encoder, of the scan's size, or the "
-    "deformed scan.",
-    "Segmentation": "What the server makes of the code; whoever holds the segmenter can make it.",
-    "Raw scan": "Nothing is hidden: the control of every attack, and the Dice that hiding is held against.",
-    "Lambda (\u03bb)": "The weight of hiding against segmenting in the encoder's training.",
-    "After Kim 2019": "The paper's defence by its formula. Loss of the segmenter, head and trunk of the discriminator, order of "
-    "updates, rates, widths and length of training differ from the paper.",
-    "Recipe of Kim 2019": "The paper's defence trained as the paper has it, as far as the voxels and the time allow; what "
-    "still differs is said in a chapter of its own.",
-    "Published, entropy, inversion": "What the encoder plays for: the loss of the discriminator, by the paper's formula; its "
-    "indecision, which has a bound; its indecision and the failure of a decoder that reconstructs the scan.",
-    "Secret deformation": "A warp that the client draws, keeps to itself, and undoes on the segmentation that comes back.",
-    "AUC": "Area under the ROC curve: how often a pair of one patient scores above a pair of two; 0.5 is guessing.",
-    "Detectable": "The smallest effect that so many patients would have shown with 80% power.",
-    "Mean image": "The average of the attacker's own patients: what it can show without any code.",
-    "95% interval": "In brackets, over patients: the values that these few patients cannot rule out.",
-}
 
 
 def words(
@@ -51,16 +31,15 @@ def words(
 
     `departures`: in what the training by the paper's recipe differs from the paper's, where a variant follows it.
     """
+    told = tomllib.loads(CHAPTERS.read_text("utf-8"))["page"]
     return {
-        "title": TITLE,
+        **told,
         "headline": headline(findings, tables),
         "highlights": highlights(tables),
         "findings": paragraphs(findings, tables),
-        "threat_model": _threat_model(variants),
+        "threat_model": [*told["threat_model"], *_secret(variants)],
         "attacked": attacked,
-        "not_tested": _not_tested(tables, variants),
-        "measures": _measures(tables),
-        "glossary": GLOSSARY,
+        "not_tested": [*_unmeasured(tables, variants), *told["not_tested"]],
         "sections": sections(tables, departures),
     }
 
@@ -217,17 +196,9 @@ def _pictures(tables: Tables) -> str:
     )
 
 
-def _threat_model(variants: Mapping[str, Variant]) -> list[str]:
-    said = [
-        "The attacker holds the server: the segmenter, and every code that a client sends.",
-        "It can have scans of its own patients encoded, as any client can, and trains all its attacks on these; it "
-        "is taken to own the scans that the networks were trained on.",
-        "Of the patients whose codes it is sent it has no scan; a gallery of scans is what it searches with what "
-        "it reconstructed.",
-    ]
-    if any(variant.secret for variant in variants.values()):
-        said.append("Where the client keeps a secret, the attacker knows the law that it is drawn from, not the draw.")
-    return said
+def _secret(variants: Mapping[str, Variant]) -> list[str]:
+    told = "Where the client keeps a secret, the attacker knows the law that it is drawn from, not the draw."
+    return [told] if any(variant.secret for variant in variants.values()) else []
 
 
 def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> list[str]:
@@ -256,7 +227,7 @@ def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> l
     return said
 
 
-def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
+def _unmeasured(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
     secret = any(variant.secret for variant in variants.values())
     queried = any(row["view"] in QUERIED.values() for row in tables["identity"])
     return [
@@ -264,33 +235,4 @@ def _not_tested(tables: Tables, variants: Mapping[str, Variant]) -> list[str]:
         *([] if tables["attributes"] else ["Age and sex of whom a code is of."]),
         *([] if tables["transfer"] else ["A second cohort."]),
         *(["One patient sent many times with fresh secrets."] if secret and not queried else []),
-        "Whether a planted leak of membership would have been found in the segmenters.",
-        "Whether a person, rather than a measure, recognises anybody.",
-        "An attacker that holds the encoder's weights, or alters the segmenter during training.",
-        "Disease in the scans, other anatomies and other modalities.",
-        "Other seeds of the defence: one training of each variant.",
     ]
-
-
-def _measures(tables: Tables) -> dict[str, str]:
-    said = {
-        "findings": "As in an audit: p after Holm over all attacks, views and variants (raw scans, the control, apart), "
-        "exposed at 0.01 with an interval beyond chance where no control speaks against it.",
-        "pairs": "D_adv calls a pair the same from a probability of one half on, as does a fresh D_new where the training "
-        "patients are few; otherwise D_new does from a threshold on that patients gave who were kept from its training. MS-SSIM "
-        "and the likelihood ratios take theirs from training pairs. Accuracy is balanced: the mean of the shares right among "
-        "pairs of one patient and of two. Intervals are the percentile bootstrap over patients (vertex bootstrap).",
-        "control": "An adversary's failure counts where the same one, with the same budget and seed, reaches "
-        f"{CONTROL} on raw scans.",
-        "code minus segmentation": "Difference of two AUCs over the same pairs, the strongest of each; bootstrap over patients "
-        "with the same draws, p after Holm (1979).",
-        "retrieval": "Mean average precision over all other test scans by Euclidean distance of D_new's embedding.",
-        "Dice": "On the segmentation that the client has in the end; overall weighed by region size; a patient counts once.",
-        "interval": "Means: bootstrap over patients (BCa), 95%. Proportions: Clopper-Pearson, 95%.",
-    }
-    if tables["inversion"]:
-        said["identification"] = (
-            "NCC of what sets a scan apart from the attacker's mean image, in a gallery of test patients."
-        )
-        said["similarity"] = "SSIM with Gaussian windows, around the heads."
-    return said
