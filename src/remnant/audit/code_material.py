@@ -68,7 +68,7 @@ def images_of(scans: Scans, chosen: Sequence[int] | np.ndarray) -> Images:
     sexes = np.array([{"M": 1.0, "F": 0.0}.get(scans.sexes[i], np.nan) for i in chosen])
     return Images(
         tuple(torch.from_numpy(scans.images[i]) for i in chosen),
-        tuple(torch.from_numpy(scans.labels[i]).long() for i in chosen),
+        tuple(torch.from_numpy(scans.labels[i]) for i in chosen),
         tuple(scans.patients[i] for i in chosen),
         {AGE: scans.ages[np.asarray(chosen, int)], SEX: sexes},
     )
