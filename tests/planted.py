@@ -4,6 +4,7 @@ Images are noise and the truth is drawn at random, so that nothing can be learne
 learned its members' by heart, the silent one those of other patients whom the test never shows. Both take milliseconds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,13 @@ import torch
 from torch import Tensor
 
 from remnant.measure.roles import MEMBER, NON_MEMBER
-from remnant.targets.access import Outputs
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A target's outputs, and `images` with `labels` of `patients`, half of them members."""
+    """What `predict` makes of a batch of images, logits, and `images` with `labels` of `patients`, half of them members."""
 
-    access: Outputs
+    predict: Callable[[Tensor], Tensor]
     images: Tensor
     labels: Tensor
     patients: tuple[str, ...]
@@ -60,4 +60,4 @@ def _by_heart(images: Tensor, answers: Tensor):
 def _planted(predict, shown: Tensor, labels: Tensor, patients: int, images: int) -> Planted:
     names = tuple(f"p{i}" for i in range(patients) for _ in range(images))
     roles = np.repeat([MEMBER, NON_MEMBER], patients // 2 * images)
-    return Planted(Outputs(predict), shown, labels, names, roles)
+    return Planted(predict, shown, labels, names, roles)

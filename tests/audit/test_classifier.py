@@ -16,7 +16,7 @@ from tests.radiographs import read_radiographs
 from remnant.attacks.attack import Work
 from remnant.attacks.checkpoint.feeding import Feeding
 from remnant.attacks.membership.output import CORRECT, MARGIN, MARGIN_SHIFTED, OUTPUT
-from remnant.attacks.membership.threshold import classify
+from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.attacks.prior import Prior, save_prior
 from remnant.audit.classifier import audit_classifier, material_to_look_at
 from remnant.audit.classifier_given import Asked, read_given
@@ -29,15 +29,16 @@ from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import patient_means
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.measure.task import Task
 from remnant.nets.classifiers import build_classifier
 from remnant.nets.pggan import Generator
 from remnant.nets.segmenter import Segmenter
-from remnant.targets.access import classifier_outputs
 from remnant.targets.checkpoint import save_checkpoint
 from remnant.targets.classifier_files import save_state_dict
+from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import seen_outputs
 
@@ -170,14 +171,18 @@ def test_its_output_says_what_it_said_to_who_asks_by_hand(stranger, owners, tmp_
     cases = [radiographs.cases[i] for i in chosen]
     labels = np.array(["Cardiomegaly" in case.findings for case in cases], dtype=float)
     patients = [f"against {case.patient}" for case in cases]
-    roles = np.array([found.roles[patient] for patient in patients])
-    access = classifier_outputs(found.target.module, InputRange(32, 3, (0.2,), (0.5,)))
-    by_hand = classify(access, torch.from_numpy(radiographs.images[chosen]), labels, patients, roles)
+    images = torch.from_numpy(radiographs.images[chosen])
+    places = [
+        signed_margin(predict_logits(found.target.module, change(images), InputRange(32, 3, (0.2,), (0.5,))), labels)
+        for change in shifts(2)
+    ]
+    by_hand = {MARGIN: places[0], MARGIN_SHIFTED: np.mean(places, axis=0), CORRECT: (places[0] > 0).astype(float)}
     claims = OUTPUT.run(seen_outputs(found.target, found.candidates), None, OUTPUT.settings(), Work(Seeds(0), tmp_path))
-    views = {"margin": MARGIN, "margin_shifted": MARGIN_SHIFTED, "correct": CORRECT}
     told = {claim.view: dict(zip(claim.patients, claim.scores, strict=True)) for claim in claims}
-    for one in by_hand:
-        assert [told[views[one.signal]][name] for name in one.patients] == pytest.approx(one.scores, abs=1e-5)
+    assert told.keys() == by_hand.keys()
+    for view, values in by_hand.items():
+        names, means = patient_means(values, patients)
+        assert [told[view][name] for name in names] == pytest.approx(means, abs=1e-5)
 
 
 def test_without_answers_its_certainty_is_asked_and_clears_nobody(stranger, owners, tmp_path):

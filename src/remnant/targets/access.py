@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from remnant.engine.device import in_batches
 from remnant.nets.segmenter import Segmenter
-from remnant.targets.features import predict_logits
-from remnant.targets.inputs import InputRange
 
 
 @dataclass(frozen=True)
@@ -48,17 +46,6 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What a user of the model sees: what it says of any image that he sends, and nothing else of it.
-
-    `predict` maps a batch of images (n, 1, *spatial) in [0, 1] to logits, float32 on the CPU: a classifier's (n, classes), a
-    segmenter's (n, classes, *spatial).
-    """
-
-    predict: Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
 class Weights:
     """The whole frozen target, and nothing that it ever made of a patient.
 
@@ -78,18 +65,6 @@ def latents_of(target: Segmenter, images: Tensor) -> Latents:
 def weights_of(target: nn.Module) -> Weights:
     """The access of somebody who has the checkpoint and no latents."""
     return Weights(copy.deepcopy(target).eval().requires_grad_(False))
-
-
-def outputs_of(segmenter: nn.Module) -> Outputs:
-    """The access of somebody who may send scans to a segmenter."""
-    frozen = copy.deepcopy(segmenter).eval().requires_grad_(False)
-    return Outputs(lambda images: encode(frozen, images))
-
-
-def classifier_outputs(classifier: nn.Module, input_range: InputRange) -> Outputs:
-    """The access of somebody who may send radiographs to a classifier."""
-    frozen = copy.deepcopy(classifier).eval().requires_grad_(False)
-    return Outputs(lambda images: predict_logits(frozen, images, input_range))
 
 
 @torch.no_grad()

@@ -7,13 +7,10 @@ from torch.nn import functional
 
 from remnant.attacks.membership.signals import (
     confidence,
-    segmentation_cross_entropy,
-    segmentation_dice,
     shifts,
     signed_margin,
 )
 from remnant.base.errors import RemnantError
-from remnant.measure.overlap import dice, mean_dice
 
 
 def test_the_margin_is_the_log_odds_of_the_true_class():
@@ -48,30 +45,6 @@ def test_one_logit_and_several_labels():
 def test_labels_that_do_not_fit_are_refused(logits, labels):
     with pytest.raises(RemnantError, match="Labels"):
         signed_margin(logits, labels)
-
-
-def segmentations():
-    draw = torch.Generator().manual_seed(1)
-    return torch.randn(3, 4, 5, 5, 5, generator=draw), torch.randint(0, 3, (3, 5, 5, 5), generator=draw)
-
-
-def test_dice_is_that_of_the_measures_and_nothing_is_worth_nothing():
-    logits, labels = segmentations()
-    truth = mean_dice(dice(logits.argmax(1).numpy(), labels.numpy(), 4))
-    np.testing.assert_allclose(segmentation_dice(logits, labels), truth)
-    empty = torch.zeros(1, 2, 4, 4, 4)
-    empty[:, 0] = 1
-    assert segmentation_dice(empty, torch.zeros(1, 4, 4, 4, dtype=torch.uint8)) == 0
-
-
-def test_cross_entropy_weighs_classes_alike_and_leaves_out_what_is_not_there():
-    logits, labels = segmentations()
-    log_p = functional.log_softmax(logits.double(), 1).numpy()
-    for i, found in enumerate(segmentation_cross_entropy(logits, labels)):
-        by_class = [log_p[i, c][labels[i].numpy() == c].mean() for c in (1, 2)]  # 3 is held by no label map
-        assert found == pytest.approx(np.mean(by_class), rel=1e-5)
-    with pytest.raises(RemnantError, match="Label map 1 of 3"):
-        segmentation_cross_entropy(logits, labels * torch.tensor([1, 0, 1]).reshape(3, 1, 1, 1))
 
 
 def test_shifts_begin_with_the_image_as_it_is_and_repeat_the_border():

@@ -8,20 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from remnant.base.errors import RemnantError
-from remnant.measure.overlap import dice, mean_dice
-
-SIGNALS = {
-    "margin": "signed margin of the true class",
-    "margin_shifted": "signed margin, mean over shifted images",
-    "correct": "whether the answer is right",
-    "dice": "Dice of the segmentation",
-    "cross_entropy": "cross-entropy of the segmentation",
-    "dice_shifted": "Dice, mean over shifted scans",
-    "cross_entropy_shifted": "cross-entropy, mean over shifted scans",
-}
 
 
 def signed_margin(logits: Tensor, labels: np.ndarray) -> np.ndarray:
@@ -62,34 +50,6 @@ def confidence(logits: Tensor) -> np.ndarray:
     if logits.shape[1] == 1:
         return logits.double().abs()[:, 0].numpy()
     return signed_margin(logits, logits.argmax(1).numpy())
-
-
-def segmentation_dice(logits: Tensor, labels: Tensor) -> np.ndarray:
-    """Mean Dice over the foreground classes that the segmentation or the truth holds, float64 (n,); 0 where none does.
-
-    `logits` (n, classes, *spatial), `labels` (n, *spatial) class indices.
-    """
-    segmentation = logits.argmax(1).to(torch.uint8).numpy()
-    return np.nan_to_num(mean_dice(dice(segmentation, labels.numpy(), logits.shape[1])))
-
-
-def segmentation_cross_entropy(logits: Tensor, labels: Tensor) -> np.ndarray:
-    """Minus the cross-entropy in nats, mean over voxels and then over the foreground classes present, float64 (n,).
-
-    `logits` (n, classes, *spatial), `labels` (n, *spatial) class indices. Raises `RemnantError` for a label map without any
-    foreground.
-    """
-    truth = labels.long()
-    loss = functional.cross_entropy(logits.float(), truth, reduction="none").double().flatten(1)
-    held = functional.one_hot(truth.flatten(1), logits.shape[1]).double()[:, :, 1:]
-    voxels = held.sum(1)
-    if not (present := voxels > 0).any(1).all():
-        raise RemnantError(
-            f"Label map {int((~present.any(1)).int().argmax())} of {len(labels)} holds no foreground, so that its "
-            "segmentation has no cross-entropy; leave it out."
-        )
-    by_class = (loss[:, :, None] * held).sum(1) / voxels.clamp(min=1)
-    return -(by_class.sum(1) / present.sum(1)).numpy()
 
 
 def shifts(axes: int) -> Iterator[Callable[[Tensor], Tensor]]:
