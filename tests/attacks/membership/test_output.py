@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.planted import planted_classifier, planted_segmenter
+from torch.nn import functional
 
 from remnant.attacks.attack import Work
 from remnant.attacks.membership.output import (
@@ -19,10 +20,12 @@ from remnant.attacks.membership.output import (
     MARGIN,
     MARGIN_SHIFTED,
     OUTPUT,
+    segmentation_signals,
 )
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, patient_means
 from remnant.measure.membership_inference import membership_test
+from remnant.measure.overlap import dice, mean_dice
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.head import Head
 from remnant.targets.seen import SeenOutputs
@@ -75,6 +78,22 @@ def test_a_silent_target_is_not(look, planted, tmp_path):
     for view in tests[0]:
         assert np.mean([one[view].p <= 0.05 for one in tests]) <= 0.2
         assert np.mean([one[view].auc.mean for one in tests]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_dice_is_that_of_the_measures_and_cross_entropy_weighs_classes_alike():
+    draw = torch.Generator().manual_seed(1)
+    logits, labels = torch.randn(3, 4, 5, 5, 5, generator=draw), torch.randint(0, 3, (3, 5, 5, 5), generator=draw)
+    head = Head("segmentation", "softmax", 4, False)
+    overlaps = mean_dice(dice(logits.argmax(1).numpy(), labels.numpy(), 4))
+    log_p = functional.log_softmax(logits.double(), 1).numpy()
+    for i, overlap in enumerate(overlaps):
+        by_class = [log_p[i, c][labels[i].numpy() == c].mean() for c in (1, 2)]  # 3 is held by no label map
+        expected = pytest.approx((overlap, np.mean(by_class)), rel=1e-5)
+        assert segmentation_signals(head, logits[i], labels[i]) == expected
+    nothing = torch.zeros(4, 4, 4, 4)
+    nothing[0] = 9
+    found = segmentation_signals(head, nothing, torch.zeros(4, 4, 4, dtype=torch.int64))
+    assert found == (1, pytest.approx(-3 * np.exp(-9), rel=1e-2))
 
 
 def test_who_has_more_images_does_not_look_more_like_a_member():
