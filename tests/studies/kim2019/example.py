@@ -150,7 +150,7 @@ def worth(dice: float, undo: float = 0.0) -> Worth:
 
 
 def control(kind: str, attack: str, claim: str, *, passed: bool | None = True) -> Control:
-    statistic = {"attributes": "skill", "patient_scores": "auc"}[claim]
+    statistic = {"attributes": "skill", "patient_scores": "auc", "pair_scores": "verification_auc"}[claim]
     words = {"kind": kind, "attack": attack, "claim": claim, "statistic": statistic, "sentence": "So it is."}
     return Control(value=0.5, n=PATIENTS, passed=passed, **words)
 

@@ -15,7 +15,7 @@ from remnant.studies.kim2019.findings import unseen
 from remnant.studies.kim2019.identity_tables import QUERIED, identity_rows, judged_pairs, primary_kind
 from remnant.studies.kim2019.inversion_tables import as_pairs, inversion_rows, searched
 from remnant.studies.kim2019.overlap_tables import robustness_rows
-from remnant.studies.kim2019.summary_tables import trade_off_rows
+from remnant.studies.kim2019.summary_tables import exposures, trade_off_rows
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.variants import COLUMNS, VARIANTS, described
 
@@ -293,6 +293,15 @@ def test_a_value_counts_where_its_view_exposes_patients_or_the_adversary_passed_
         assert one(rows, against="paper", variant="published-1")["counts"] is False
         # Without adversaries that proved themselves nobody knows whether the yardstick is reached.
         assert one(rows, against="paper", variant="deformation")["reached"] is None
+
+
+def test_what_pairs_of_another_kind_expose_is_not_said_of_those_that_the_study_rests_on(made):
+    findings, _ = made
+    assert ("published-1", "pair_scores", "code") in exposures(findings, WORDS)
+    real = [one.model_copy(update={"where": "real visits"}) for one in findings]
+    assert exposures(real, WORDS) == set()
+    many = [one.model_copy(update={"outcome": "exposed"}) for one in findings if "registered" in one.view]
+    assert exposures(many, WORDS) == {("deformation", "pair_scores", "code_registered_mean")}
 
 
 def test_the_headline_has_every_attack_beside_its_cost(tables):
