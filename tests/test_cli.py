@@ -482,6 +482,21 @@ def test_ctrl_c_in_the_terminal(tmp_path, after):
     assert "--resume" not in Results.read(run / "results.json").command
 
 
+def test_a_report_is_made_of_the_results_alone(remnant, tmp_path):
+    published = Path(__file__).parents[1] / "docs" / "results"
+    for name, told in (("audit/monai_unet", "Decision sheet"), ("subbanna2021-hippocampus", "Gallery")):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        shutil.copy(published / name / "results.json", folder)
+        code, errors, printed = remnant("report", folder)
+        assert code == 0 and printed.strip() == str(folder / "report.html"), errors
+        assert told in (folder / "report.html").read_text()
+    # What may leave of a run is decided where the run is.
+    refused(remnant("report", folder, "--egress"), "is not a run directory")
+    (tmp_path / "results.json").write_text("[]")
+    refused(remnant("report", tmp_path), "not a results.json")
+
+
 def test_a_purge_knows_what_a_prior_cached_before_it_failed(remnant, tmp_path):
     images = tmp_path / "images"
     write_manifest(ChestPhantoms(patients=4, sessions=1, side=16, seed=1), images, quiet=True)

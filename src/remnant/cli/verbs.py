@@ -65,24 +65,38 @@ def inspect(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A finished run directory.")],
+    run: Annotated[
+        Path, typer.Argument(help="A finished run directory, or a folder with the results.json of one, as published.")
+    ],
     show_images: Annotated[bool, typer.Option("--show-images", help="Show patient images, in RUN/private.")] = False,
     egress: Annotated[
         bool, typer.Option("--egress", help="Of an audit: write what may leave the house, into RUN/egress.")
     ] = False,
 ) -> None:
     """Make the report of a run again from its files alone."""
+    from remnant.base.files import read_json
     from remnant.base.run import Run
 
-    opened = Run.open(run)
-    if opened.study == "audit":
-        print(_audit_report(opened.path, show_images=show_images, egress=egress))
+    if _results_alone(run) and not (show_images or egress):
+        # What is published of a run is all that its page is made of.
+        told = read_json(run / "results.json")
+        study, path = told.get("study") if isinstance(told, dict) else None, run
+    else:
+        opened = Run.open(run)
+        study, path = opened.study, opened.path
+    if study == "audit":
+        print(_audit_report(path, show_images=show_images, egress=egress))
         return
     if egress:
         raise RemnantError(f"{run} is a run of a study; `remnant publish {run} --out NEW` writes what of it may leave.")
     from remnant.report.page import make_report
 
-    print(make_report(opened.path, show_images=show_images))
+    print(make_report(path, show_images=show_images))
+
+
+def _results_alone(folder: Path) -> bool:
+    """Whether the folder is no run but has the results of one."""
+    return not (folder / "run.json").exists() and (folder / "results.json").is_file()
 
 
 def _audit_report(run: Path, *, show_images: bool, egress: bool) -> Path:
