@@ -7,12 +7,15 @@ import pytest
 from tests.report.example_audit import POWER, audit_results, control, crowded, finding
 from tests.report.test_page import NASTY, _Tags
 
+from remnant.audit.judge import outcome_of
+from remnant.base.findings import AttackRun
 from remnant.base.results import Section, TableView
 from remnant.report.audit import make_audit_report
 from remnant.report.audit_rows import by_strength, control_rows, curve_rows, forest_rows, limit_rows, name_of
 from remnant.report.evidence import evidence_of
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style
+from remnant.report.glossary import GLOSSARY
 from remnant.report.tables import MOST_ROWS
 
 
@@ -152,6 +155,48 @@ def test_the_forest_has_every_auc_and_the_controls_below():
     assert [row["outcome"] for row in open_ones[2:]] == ["cannot tell"]
     # Labels that are all alike are no want of patients.
     assert [row["outcome"] for row in control_rows([control("fit", None, value=None, n=144)])] == ["cannot tell"]
+
+
+def test_the_terms_say_which_controls_void_an_exposure():
+    found = finding(low=0.85, adjusted_p=0.001)
+    assert outcome_of(found, [control("planted", passed=False, attack="output")]) == "exposed"
+    assert outcome_of(found, [control("blind", passed=False)]) == "not testable"
+    assert "A planted leak that was missed voids silence, and no exposure." in GLOSSARY["Exposed"]
+    assert "no control failed" not in GLOSSARY["Exposed"]
+
+
+def test_what_another_statistic_exposes_is_no_silence_in_the_forest(tmp_path):
+    quiet = {"value": 0.6, "low": 0.45, "high": 0.7, "outcome": "not shown"}
+    advantage = {"statistic": "advantage", "value": 0.68, "low": 0.52, "high": 0.81, "null": 0.0}
+    results = audit_results(findings=[finding(**quiet), finding(attack="gradient", **quiet), finding(**advantage)])
+    outcomes = {row["name"]: row["outcome"] for row in forest_rows(results)}
+    assert outcomes["output · signed margin"] == "exposed by another statistic"
+    assert outcomes["gradient · signed margin"] == "not shown"
+    assert "another statistic of the same scores is exposed" in page_of(tmp_path, results)
+    assert "another statistic" not in page_of(tmp_path, audit_results())
+
+
+def test_a_marker_at_the_largest_area_is_whole():
+    with house_style():
+        figure = FIGURES["audit_forest"].draw(
+            forest_rows(audit_results(findings=[finding(view="x" * 35, value=1.0, low=0.2, high=1.0)]))
+        )
+        figure.draw_without_rendering()
+    panel = figure.axes[0]
+    half = 5.5 / 2 * 2**0.5 * figure.dpi / 72
+    assert panel.transData.transform((1, 0))[0] + half < panel.bbox.x1
+
+
+def test_attacks_of_the_scenario_are_named_in_words_and_settings_are_in_code_type(tmp_path):
+    results = audit_results()
+    attack = AttackRun(
+        name="code_inversion", words="reconstruction", run=False, why="`[prior]` is not given.", claim="reconstructions"
+    )
+    scenario = results.scenario.model_copy(update={"attacks": [attack]})
+    page = page_of(tmp_path, audit_results(scenario=scenario))
+    annex = page[page.index('id="attacks"') :]
+    assert "<dt>Code inversion</dt>" in annex and "<code>[prior]</code> is not given.</dd>" in annex
+    assert "Code_inversion" not in page and "code_inversion" not in page
 
 
 def test_the_fit_of_the_members_stands_beside_the_other_controls():

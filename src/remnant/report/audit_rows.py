@@ -11,6 +11,7 @@ from remnant.report.tables import cell
 from remnant.report.words import split
 
 AUCS = ("auc", "verification_auc")
+EXPOSED_ELSEWHERE = "exposed by another statistic"  # of the same scores, where their AUC is not exposed itself
 LONGEST = 90  # of one in a table or a sentence
 MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
@@ -99,7 +100,7 @@ def auc_rows(findings: Sequence[Finding], controls: Sequence[Control] = ()) -> l
             "low": finding.low,
             "high": finding.high,
             "detectable": finding.detectable,
-            "outcome": finding.outcome or "not testable",
+            "outcome": _drawn(finding, findings),
         }
         for finding in shown[:MOST_DRAWN]
     ]
@@ -116,6 +117,17 @@ def auc_rows(findings: Sequence[Finding], controls: Sequence[Control] = ()) -> l
         for control in controls
         if control.statistic in AUCS and control.value is not None
     ]
+
+
+def _drawn(finding: Finding, findings: Sequence[Finding]) -> str:
+    """The outcome of an AUC as a figure has it: patients may be exposed by another number of the same scores."""
+    alike = ("target", "defence", "attack", "view", "where", "group")
+    if finding.outcome != "exposed" and any(
+        one.outcome == "exposed" and all(getattr(one, part) == getattr(finding, part) for part in alike)
+        for one in findings
+    ):
+        return EXPOSED_ELSEWHERE
+    return finding.outcome or "not testable"
 
 
 def limit_rows(results: AuditResults) -> list[Row]:

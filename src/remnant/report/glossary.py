@@ -27,7 +27,8 @@ GLOSSARY = {
     "Apart": "Whether a trait alone differs between the groups by more than 0.25 standard deviations, with no test.",
     "Planted members": "Patients made to be remembered. An attack that misses them is too weak to clear anybody.",
     "Shadow model": "A network trained the same way as the model, on a known half of the patients.",
-    "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control failed.",
+    "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control that must find nothing found "
+    "something. A planted leak that was missed voids silence, and no exposure.",
     "Not shown": "The attack could have succeeded and did not. Less than the detectable value may be there.",
     "Power unknown": "No control showed whether the attack could have succeeded, so that its silence clears nobody.",
     "Minimum cell": "The fewest patients that a number which leaves the house may be about.",

@@ -317,9 +317,9 @@ def _by_reason(attacks: Sequence[AttackRun]) -> list[list[AttackRun]]:
 
 def _not_run(alike: Sequence[AttackRun]) -> str:
     first = alike[0]
-    what = first.words or first.name
+    what = first.words or called(first.name)
     if len(alike) > 1:
-        named = f"attacks {enumerated([attack.name for attack in alike])}"
+        named = f"attacks {enumerated([called(attack.name) for attack in alike])}"
         what = f"{CLAIMS[first.claim]} ({named})" if first.claim else named
     return f"{capital(what)}: not run.{f' {capital(first.why)}'.rstrip('. ')}{'.' if first.why else ''}"
 

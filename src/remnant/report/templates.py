@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from remnant.base.terms import called, capital
 from remnant.report import words
 
 
@@ -20,6 +21,7 @@ def fill(name: str, *, styles: tuple[str, ...] = ("style.css",), **values: Any) 
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"duration": words.duration, "label": words.label, "code": code}
+    environment.filters |= {"called": called, "capital": capital}
     return environment.get_template(name).render(style=Markup("\n".join(map(_text, styles))), **values)
 
 

@@ -1,9 +1,17 @@
 """The strongest findings, and in the annex all of them."""
 
 from remnant.base.findings import AuditResults, Finding
-from remnant.base.results import Section, TableView
+from remnant.base.results import Row, Section, TableView
 from remnant.base.texts import counted
-from remnant.report.audit_rows import AUCS, MOST_DRAWN, by_strength, finding_rows, forest_rows, name_of
+from remnant.report.audit_rows import (
+    AUCS,
+    EXPOSED_ELSEWHERE,
+    MOST_DRAWN,
+    by_strength,
+    finding_rows,
+    forest_rows,
+    name_of,
+)
 from remnant.report.chapters.part import VALUE, Part, figure
 from remnant.report.finding_words import finding_sentence, outcome_sentence
 from remnant.report.tables import MOST_ROWS
@@ -63,7 +71,7 @@ def strongest_findings(results: AuditResults) -> Part | None:
             for one in list(of_each.values())[:MOST_ROWS]
         ]
         + ([f"{counted(more, 'more finding stands', 'more findings stand')} in the annex."] if more else []),
-        figures=figure(rows, "forest", "audit_forest", _caption(results)),
+        figures=figure(rows, "forest", "audit_forest", _caption(results, rows)),
         table=FINDINGS,
     )
     return Part(section, {"strongest": finding_rows(strongest), "forest": rows})
@@ -78,7 +86,14 @@ def all_findings(results: AuditResults) -> Part | None:
     return Part(Section(title="All findings", table=ALL_FINDINGS), {"findings": rows})
 
 
-def _caption(results: AuditResults) -> str:
+def _caption(results: AuditResults, rows: list[Row]) -> str:
     drawn = sum(one.statistic in AUCS and one.value is not None for one in results.findings)
     cut = f" The {MOST_DRAWN} strongest of {drawn} are shown." if drawn > MOST_DRAWN else ""
-    return f"AUC of every attack, and below the rule of the controls. Detectable: what 80% power would have shown.{cut}"
+    elsewhere = any(row["outcome"] == EXPOSED_ELSEWHERE for row in rows)
+    hollow = (
+        " Hollow and red: another statistic of the same scores is exposed, such as the advantage." if elsewhere else ""
+    )
+    return (
+        "AUC of every attack, and below the rule of the controls. Detectable: what 80% power would have shown."
+        f"{hollow}{cut}"
+    )

@@ -18,10 +18,12 @@ LEGEND = 50  # letters of a line of a legend beside the panel
 NAME = 46  # letters of a line of a name beside a row
 ROW, SECOND = 0.22, 0.62  # inches of a row, and what share of it a second line of its name adds
 PAGE = 9.5  # inches of a printed one
+RIGHT = 1.03  # where an axis of areas ends: half of a marker at 1 is beyond 1
 MARGIN = 0.84  # of the figure's width; the rest is for the numbers beside
 # Colour, marker and whether it is filled: outcomes differ in a grey print, too.
 OUTCOMES = {
     "exposed": (CHANCE, "D", True),
+    "exposed by another statistic": (CHANCE, "D", False),
     "not shown": (MEMBER, "o", True),
     "power unknown": (PUBLISHED, "^", False),
     "attack too weak": (PUBLISHED, "v", False),
@@ -40,7 +42,8 @@ CONTROLS = {
 def audit_forest(rows: list[Row]) -> Figure:
     """AUC of every attack with its interval and the detectable AUC, and below a rule those of the controls.
 
-    `rows`: `name`, `kind` ("finding" or "control"), `auc`, `low`, `high`, `detectable`, `outcome`.
+    `rows`: `name`, `kind` ("finding" or "control"), `auc`, `low`, `high`, `detectable`, `outcome`, of a finding one
+    of `OUTCOMES`.
     """
     figure, panel, places = _forest(rows, extra=0.9)
     attacks = [row for row in rows if row["kind"] == "finding"]
@@ -53,7 +56,7 @@ def audit_forest(rows: list[Row]) -> Figure:
     if 0 < len(attacks) < len(rows):
         panel.axhline((places[len(attacks) - 1] + places[len(attacks)]) / 2, color="#8a94a3", linewidth=0.8)
     panel.axvline(0.5, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
-    panel.set_xlim(min(0.4, *(row["low"] if row["low"] is not None else row["auc"] for row in rows)) - 0.01, 1.01)
+    panel.set_xlim(min(0.4, *(row["low"] if row["low"] is not None else row["auc"] for row in rows)) - 0.01, RIGHT)
     panel.set_xlabel("AUC with 95% interval; dotted: chance")
     shown = {row["outcome"]: OUTCOMES[row["outcome"]] for row in attacks}
     shown |= {f"control {row['outcome']}": CONTROLS[row["outcome"]] for row in rows if row["kind"] == "control"}
