@@ -1,6 +1,6 @@
 import pytest
 
-from remnant.report.words import duration, facet, label, number, p_in_words, split
+from remnant.report.words import duration, facet, label, labelled, number, p_in_words, split
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,9 @@ def test_a_p_value_that_is_a_bound_is_printed_as_one():
     row = {"p": 0.012, "p_bound": True, "q_p": 0.3, "r_p": 0.0001, "none_p": None}
     assert p_in_words(row, "p") == "p ≤ 0.012" and p_in_words(row, "q_p") == "p = 0.30"
     assert p_in_words(row, "r_p") == "p < 0.001" and p_in_words(row, "none_p") == "p not resolvable"
+
+
+def test_words_of_a_study_come_first_and_end_with_it():
+    with labelled({"unet": "our network", "mine": "its own"}):
+        assert (label("unet"), label("mine"), label("segnet")) == ("our network", "its own", "SegNet")
+    assert (label("unet"), label("mine")) == ("U-Net", "mine")

@@ -14,6 +14,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from tests.studies.subbanna2021.example import cells as invented_subbanna2021
 from remnant.base.files import write_text
 from remnant.base.results import Results, Row
 from remnant.base.seeds import Seeds
+from remnant.report.words import labelled
 from remnant.studies import kim2019, lee2025, subbanna2021
+from remnant.studies.chapters import described_labels
 from remnant.studies.frame import Asked
 from remnant.studies.judged import judged_tables
 from remnant.studies.kim2019.tables import make_tables as tables_of_kim2019
@@ -54,10 +57,18 @@ def _subbanna2021() -> dict[str, list[Row]]:
     return tables_of_subbanna2021(invented_subbanna2021(), ["unet"], ["default"], Seeds(0))
 
 
+def _in_words(study: str, make: Callable[[], dict[str, list[Row]]]) -> Callable[[], dict[str, list[Row]]]:
+    def made() -> dict[str, list[Row]]:
+        with labelled(described_labels(resources.files("remnant.studies") / study / "chapters.toml")):
+            return make()
+
+    return made
+
+
 INVENTED: dict[str, Callable[[], dict[str, list[Row]]]] = {
-    "kim2019": _kim2019,
-    "lee2025": _lee2025,
-    "subbanna2021": _subbanna2021,
+    "kim2019": _in_words("kim2019", _kim2019),
+    "lee2025": _in_words("lee2025", _lee2025),
+    "subbanna2021": _in_words("subbanna2021", _subbanna2021),
 }
 
 

@@ -90,7 +90,8 @@ class Results(ResultsFile):
     kind of work this is, as the page's first line says it. `notices`: what a reader must know before any number, as that the
     patients are phantoms. `no_conclusion`: why no verdict may rest on these numbers, a sentence a reason; none where it may.
     `left_open`: where there is a verdict on some targets alone, on which others there is none, and then why.
-    `cell_commits`: the commit that each cell was computed by, where the run mixes several.
+    `cell_commits`: the commit that each cell was computed by, where the run mixes several. `labels`: the words that a person
+    reads for stored values, beside those that every report knows.
     """
 
     study: str
@@ -112,6 +113,7 @@ class Results(ResultsFile):
     no_conclusion: list[str] = []
     left_open: list[str] = []
     cell_commits: dict[str, str] = {}
+    labels: dict[str, str] = {}
     headline: str
     highlights: list[Highlight] = []
     findings: list[str]

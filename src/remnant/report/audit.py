@@ -4,12 +4,12 @@ from pathlib import Path
 
 from remnant.base.files import write_text
 from remnant.base.findings import AuditResults
-from remnant.base.terms import DECISION_SUPPORT, limits_changed
+from remnant.base.terms import DECISION_SUPPORT, called, limits_changed
 from remnant.report.evidence import evidence_of
 from remnant.report.glossary import GLOSSARY
 from remnant.report.sheet import sheet_of, untested
 from remnant.report.templates import fill, flat
-from remnant.report.words import duration
+from remnant.report.words import duration, labelled
 
 
 def make_audit_report(run: Path) -> Path:
@@ -23,6 +23,11 @@ def make_audit_report(run: Path) -> Path:
 
 def render_audit(run: Path, results: AuditResults) -> str:
     """The page as text; writes the figures beside the run on the way."""
+    with labelled({attack.name: called(attack.name) for attack in results.scenario.attacks}):
+        return _rendered(run, results)
+
+
+def _rendered(run: Path, results: AuditResults) -> str:
     return fill(
         "audit.html",
         styles=("style.css", "sheet.css"),

@@ -64,6 +64,11 @@ def make_report(run: Path, show_images: bool = False) -> Path:
 
 def render(run: Path, results: Results, *, show_images: bool) -> str:
     """The page as text; writes the figures beside the run on the way."""
+    with words.labelled(results.labels):
+        return _rendered(run, results, show_images=show_images)
+
+
+def _rendered(run: Path, results: Results, *, show_images: bool) -> str:
     sections = list(results.sections)
     if results.tables.get("exposed") and not any(s.table and s.table.name == "exposed" for s in sections):
         sections.append(EXPOSED)

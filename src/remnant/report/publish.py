@@ -14,6 +14,7 @@ from remnant.base.texts import counted
 from remnant.report.disclosure import Aggregate, aggregate
 from remnant.report.page import render
 from remnant.report.tables import in_markdown, write_tables
+from remnant.report.words import labelled
 
 MARK = ".remnant-published.json"  # what publish wrote, by its SHA-256
 MIN_CELL = 10
@@ -75,7 +76,8 @@ def _write(folder: Path, told: Aggregate, min_cell: int) -> list[str]:
     # The figures are drawn of what is told alone; that the page can be made of it too is seen here.
     render(folder, results, show_images=False)
     figures = [(figure.name, figure.caption) for section in results.sections for figure in section.figures]
-    tables = [path.name for path in write_tables(folder, results)]
+    with labelled(results.labels):
+        tables = [path.name for path in write_tables(folder, results)]
     write_text(folder / "README.md", _readme(told, tables, figures, min_cell))
     return ["results.json", *(f"figures/{name}.svg" for name, _ in figures), *tables, "README.md"]
 

@@ -1,5 +1,10 @@
 """How stored values are written for people: names of networks, metrics and groups, and numbers."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+
 from remnant.base.results import Row, Value
 from remnant.base.texts import p_number, p_said
 
@@ -15,84 +20,20 @@ _LABELS = {
     "mcc": "MCC",
     "deformation": "deformation field",
     "dice": "Dice",
-    "ssim_brain": "SSIM, brain alone",
-    "ssim_outside": "SSIM, all but the brain",
     "gamma": "gamma curve",
     "sigmoid": "sigmoid curve",
     "own": "own original",
     "member": "members",
     "non_member": "non-members",
-    "mean_image": "mean image",
-    "reconstruction_vs_original": "reconstruction against original",
-    "second->first": "second → first",
-    "first->second": "first → second",
-    "published": "as published",
-    "default": "ours",
-    "surrogate": "without the encoder",
-    "aligned": "without the encoder, aligned",
-    "linear": "linear",
-    "deep_grey": "deep grey target",
-    "overfit": "target trained too long",
-    "stripped": "skull removed",
-    "standard": "target",
-    "beyond_random": "searched beyond random",
-    "lpba3": "LPBA, 3 classes",
-    "untuned_prior": "untuned prior",
-    "untrained_target": "untrained target",
     "cnn": "CNN",
-    "cnn_overfit": "overfit CNN",
     "vit": "ViT",
-    "vit_overfit": "overfit ViT",
-    "training_images": "training images",
+    "lpba3": "LPBA, 3 classes",
     "non_members": "non-members",
-    "validation_patients": "validation patients",
-    "found": "what was found",
-    "likely_samples": "likely samples",
-    "nearest_training_images": "nearest training images",
-    "target_features": "target's features",
-    "independent_features": "independent features",
-    "tuned_generator": "tuned generator",
-    "total_variation": "total variation",
-    "batch_norm": "BatchNorm statistics",
-    "layer_norm": "LayerNorm statistics",
-    "late_features": "late features",
-    "standardised_batch_norm": "BatchNorm, standardised",
-    "class_token": "class token",
-    "attention_entropy": "entropy of attention",
-    "head_similarity": "likeness of heads",
-    "cnn_dropout": "CNN with dropout",
-    "cnn_augmentation": "CNN with augmentation",
-    "cnn_early_stopping": "CNN with early stopping",
-    "cnn_planted": "planted CNN",
-    "cnn_untrained": "untrained CNN",
-    "cnn_overfit_swapped": "overfit CNN, swapped statistics",
-    "within_cnn": "CNN within one source",
-    "within_cnn_overfit": "overfit CNN within one source",
-    "early_stopping": "early stopping",
-    "prior": "untuned prior",
-    "pixels": "pixels, no prior",
-    "gmi": "latent search (GMI)",
-    "joint": "sets searched together",
-    "author": "as the author ran it",
-    "per_class": "a generator a class",
-    "whole": "whole image",
-    "crop": "middle 80%",
-    "likely": "likely samples",
-    "all": "all candidates",
-    "first_of_the_list": "first of the list",
-    "labels": "segmentation",
-    "code_scores_averaged": "many codes, scores averaged",
-    "code_registered_mean": "many codes, registered mean",
-    "strongest": "strongest adversary",
     "likelihood": "voxels' likelihood ratio",
     "shapes": "shapes' likelihood ratio",
     "d_adv": "D_adv",
     "d_adv_patch": "D_adv, by patch",
     "d_new": "fresh D_new",
-    "redrawn": "reconstruction",
-    "redrawn_other_visit": "reconstruction, by another visit",
-    "own_scan": "own scan",
-    "other_visit": "another visit",
     "gm": "grey matter",
     "wm": "white matter",
     "csf": "CSF",
@@ -110,12 +51,9 @@ _LABELS = {
     "dice_shifted": "Dice, shifted scans",
     "cross_entropy_shifted": "cross-entropy, shifted scans",
     "blind": "blind baseline",
-    **{
-        f"{network}-{kind}": f"{name}, {words}"
-        for network, name in (("unet", "U-Net"), ("segnet", "SegNet"))
-        for kind, words in (("deep_grey", "deep grey"), ("overfit", "trained too long"), ("stripped", "skull removed"))
-    },
 }
+
+_own: ContextVar[Mapping[str, str]] = ContextVar("own", default=MappingProxyType({}))
 
 # Columns that need other than two decimals; a p-value of 0.00 or a loss of 0.01 would say nothing.
 _DECIMALS = {
@@ -132,9 +70,21 @@ _DECIMALS = {
 }
 
 
+@contextmanager
+def labelled(own: Mapping[str, str]) -> Iterator[None]:
+    """Within it `label` knows these words, too, before all others: those of the study or the audit whose results are told."""
+    before = _own.set(own)
+    try:
+        yield
+    finally:
+        _own.reset(before)
+
+
 def label(value: Value) -> str:
     """The word a person reads for a stored value; an unknown one stays as it is."""
     text = str(value)
+    if text in _own.get():
+        return _own.get()[text]
     if text.startswith(FRESH):
         of = text.removeprefix(FRESH)
         return f"{_LABELS['d_new']}, {'the mean of all' if of == 'all' else of.replace('_', ' ')}"

@@ -19,6 +19,11 @@ def described_chapters(path: Path, holds: Mapping[str, bool], values: Mapping[st
     return [_section(one, holds, values) for one in told if _asked(one, holds)]
 
 
+def described_labels(path: Path) -> dict[str, str]:
+    """What the study calls its stored values, by `[labels]` in the file."""
+    return tomllib.loads(path.read_text("utf-8"))["labels"]
+
+
 def _asked(told: Mapping[str, Any], holds: Mapping[str, bool]) -> bool:
     return "only" not in told or holds[told["only"]]
 

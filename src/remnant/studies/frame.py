@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.unchanged import require_unchanged
 from remnant.engine.cells import Cell, run_cells
 from remnant.report.page import make_report
+from remnant.report.words import labelled
 
 Cells = dict[str, dict[str, Any]]
 
@@ -60,6 +62,7 @@ def carry_out(
     drawn: Iterable[str],
     growing: Collection[str] = (),
     cohorts: Mapping[str, Cohort] | None = None,
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Run a study in its directory and return the path of its report.
 
@@ -67,7 +70,8 @@ def carry_out(
     they returned, by name. Of RUN/private the folders `passing` are removed at the end, `drawn` unless they are to be kept.
     A run with results is not begun again: its report is. Of the lists `growing` in its settings it may be asked for more, and
     then does what is new, as long as it kept what was drawn. `cohorts`: the user's own, by what the study calls them, none where
-    they were not read since the run has results. Raises `RemnantError` as `Run.start`, `require_unchanged` and `run_cells` do.
+    they were not read since the run has results. `labels`: what the study calls its stored values. Raises `RemnantError` as
+    `Run.start`, `require_unchanged` and `run_cells` do.
     """
     # Kept in the run, so that going on with it cannot throw away what was to be kept.
     config = {**config, "keep_reconstructions": asked.keep}
@@ -87,7 +91,8 @@ def carry_out(
             run.log("study", "start", commit=provenance.commit())
             cells = run_cells(run, prepare(run), workers=asked.workers, quiet=asked.quiet)
             run.log("study", "end")
-            results = conclude(run, cells)
+            with labelled(labels):
+                results = conclude(run, cells).model_copy(update={"labels": dict(labels)})
             if "scores" in results.tables:
                 _write_scores(run.path / "scores.csv", results.tables["scores"])
             results.write(run.results)

@@ -1,10 +1,24 @@
+"""Figures are drawn as the page draws them: in the house's style, within the words of the study that has them."""
+
+from importlib import resources
+
 import pytest
 
 from remnant.report.figures.style import house_style
+from remnant.report.words import labelled
+from remnant.studies.chapters import described_labels
+
+# All others are of subbanna2021.
+STUDIES = {
+    "test_checkpoint_figures": "lee2025",
+    "test_radiographs": "lee2025",
+    "test_leak": "lee2025",
+    "test_defence_figures": "kim2019",
+}
 
 
 @pytest.fixture(autouse=True)
-def _in_house_style():
-    """Figures are drawn as the page draws them."""
-    with house_style():
+def words(request):
+    study = STUDIES.get(request.path.stem, "subbanna2021")
+    with house_style(), labelled(described_labels(resources.files("remnant.studies") / study / "chapters.toml")):
         yield

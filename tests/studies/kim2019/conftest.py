@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from remnant.report.words import labelled
+from remnant.studies.chapters import described_labels
+from remnant.studies.kim2019.sections import CHAPTERS
 from remnant.studies.kim2019.tables import make_tables
 
 # The tests import their helpers as tests.<room>.<module>, wherever pytest was started.
@@ -29,3 +32,10 @@ def made(invented) -> tuple[list, dict]:
 def tables(made) -> dict:
     """Its tables. Read only."""
     return made[1]
+
+
+@pytest.fixture(autouse=True)
+def words():
+    """As in a run, whatever is said is within the words of the study."""
+    with labelled(described_labels(CHAPTERS)):
+        yield

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from remnant.report.words import labelled
+from remnant.studies.chapters import described_labels
 from remnant.studies.judged import judged_tables
+from remnant.studies.lee2025.sections import CHAPTERS
 
 # The tests import their helpers as tests.<room>.<module>, wherever pytest was started.
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -26,3 +29,10 @@ def tables(exposure) -> dict:
 
     targets = ("cnn", "cnn_overfit", "cnn_planted", "cnn_untrained")
     return example.tables(targets) | judged_tables(exposure.findings, exposure.told_controls)
+
+
+@pytest.fixture(autouse=True)
+def words():
+    """As in a run, whatever is said is within the words of the study."""
+    with labelled(described_labels(CHAPTERS)):
+        yield

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.families import family_handles, look
+from remnant.report.figures.families import family_handles, looks_of
 from remnant.report.figures.style import INK, panels
 from remnant.report.words import label, split
 
@@ -15,7 +15,7 @@ def beyond_map(rows: list[Row]) -> Figure:
     leaves zero out. Right of zero the code tells more than the segmentation.
     """
     parts = split(rows, "attack")
-    variants = [name for (name,) in split(rows, "name")]
+    variants, looks = [name for (name,) in split(rows, "name")], looks_of(rows)
     figure, axes = panels(len(parts), height=0.85 + 0.24 * len(variants))
     widest = max(
         (abs(bound) for row in rows for bound in (row["low"], row["high"], row["difference"]) if bound), default=0
@@ -24,7 +24,7 @@ def beyond_map(rows: list[Row]) -> Figure:
         for row in part:
             if row["difference"] is None:
                 continue
-            place, style = variants.index(row["name"]), look(row)
+            place, style = variants.index(row["name"]), looks[row["family"]]
             clear = row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
             if row["low"] is not None:
                 panel.hlines(place, row["low"], row["high"], color=style["color"], linewidth=1.8)

@@ -1,36 +1,34 @@
-"""How a defence's variants look in every figure: a colour and a marker a family, and an order that all figures keep."""
+"""How families of variants look in every figure: a colour and a marker each, in the order in which the rows name them."""
 
 from matplotlib.lines import Line2D
 
-from remnant.base.results import Row
+from remnant.base.results import Row, Value
 from remnant.report.figures.style import INK, LINES, PUBLISHED
-from remnant.report.words import split
+from remnant.report.words import label, split
 
-# By the column `family`: colour, marker, and what a legend says.
-_FAMILIES = {
-    "none": (INK, "s", "raw scan"),
-    "published": (LINES[0], "o", "after Kim 2019"),
-    "kim2019": (LINES[6 % len(LINES)], "P", "recipe of Kim 2019"),
-    "entropy": (LINES[1], "^", "entropy"),
-    "inversion": (LINES[2], "v", "inversion"),
-    "deformation": (LINES[3], "D", "secret deformation"),
-    "both": (LINES[5], "h", "deformation, then encoder"),
-}
+# What hides nothing, and what all others are held against.
+NONE = "none"
+MARKERS = ("o", "^", "v", "D", "h", "P", "X", "d")
 PRINTED = {"markerfacecolor": "white", "markeredgecolor": PUBLISHED, "linestyle": "none", "markersize": 5}
+Looks = dict[Value, dict[str, str]]
 
 
-def look(row: Row) -> dict[str, str]:
-    """Colour and marker of a row's `family`."""
-    color, marker, _ = _FAMILIES[str(row["family"])]
-    return {"color": color, "marker": marker}
+def looks_of(rows: list[Row]) -> Looks:
+    """Colour and marker of each `family` of the rows."""
+    families = [family for (family,) in split(rows, "family") if family != NONE]
+    drawn = {
+        family: {"color": LINES[i % len(LINES)], "marker": MARKERS[i % len(MARKERS)]}
+        for i, family in enumerate(families)
+    }
+    return {NONE: {"color": INK, "marker": "s"}, **drawn}
 
 
 def family_handles(rows: list[Row], *, printed: bool = False) -> list[Line2D]:
     """What a legend says of the families that the rows hold, and of the paper's numbers where they are `printed`."""
-    held = [family for (family,) in split(rows, "family")]
+    looks, held = looks_of(rows), {family for (family,) in split(rows, "family")}
     handles = [
-        Line2D([], [], linestyle="none", markersize=5.5, label=words, **look({"family": family}))
-        for family, (_, _, words) in _FAMILIES.items()
+        Line2D([], [], linestyle="none", markersize=5.5, label=label(family), **look)
+        for family, look in looks.items()
         if family in held
     ]
     return [*handles, *([Line2D([], [], marker="d", label="the paper's", **PRINTED)] if printed else [])]

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.families import PRINTED, look
+from remnant.report.figures.families import PRINTED, looks_of
 from remnant.report.figures.style import WIDTH
 from remnant.report.words import label, split
 
@@ -22,9 +22,11 @@ def robustness_lines(rows: list[Row]) -> Figure:
     figure.get_layout_engine().set(rect=(0, 0, 1 - NAMES / WIDTH, 1))
     panel = figure.subplots()
     seen: dict[str, int] = {}
+    looks = looks_of(rows)
     ends = []
     for (name,), part in split(rows, "name").items():
-        style, family = look(part[0]), str(part[0]["family"])
+        family = str(part[0]["family"])
+        style = looks[family]
         dashes = DASHES[seen.setdefault(family, 0) % len(DASHES)]
         seen[family] += 1
         part = sorted((row for row in part if row["dice"] is not None), key=lambda row: places.index(row["condition"]))

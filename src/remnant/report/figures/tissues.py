@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.families import PRINTED, family_handles, look
+from remnant.report.figures.families import PRINTED, family_handles, looks_of
 from remnant.report.figures.style import panels
 from remnant.report.words import label, split
 
@@ -16,7 +16,7 @@ def class_dice(rows: list[Row]) -> Figure:
     `rows` are of the table `segmentation`: `class`, `name`, `family`, `dice`, `dice_low`, `dice_high`, `published`.
     """
     parts = split(rows, "class")
-    variants = [name for (name,) in split(rows, "name")]
+    variants, looks = [name for (name,) in split(rows, "name")], looks_of(rows)
     figure, axes = panels(len(parts), height=0.6 + 0.19 * len(variants), per_row=ACROSS)
     for panel, ((name,), part) in zip(axes, parts.items(), strict=True):
         for row in part:
@@ -25,7 +25,7 @@ def class_dice(rows: list[Row]) -> Figure:
                 panel.plot(row["published"], place, "d", **PRINTED)
             if row["dice"] is None:
                 continue
-            style = look(row)
+            style = looks[row["family"]]
             if row["dice_low"] is not None:
                 panel.hlines(place, row["dice_low"], row["dice_high"], color=style["color"], linewidth=1.6)
             panel.plot(row["dice"], place, markersize=5, **style)

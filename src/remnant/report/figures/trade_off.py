@@ -8,7 +8,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from remnant.base.results import Row
-from remnant.report.figures.families import PRINTED, family_handles, look
+from remnant.report.figures.families import NONE, PRINTED, Looks, family_handles, looks_of
 from remnant.report.figures.style import CHANCE, INK, panels
 from remnant.report.words import split
 
@@ -37,7 +37,7 @@ def trade_off(rows: list[Row]) -> Figure:
     `loss_high`; `goal_value` and `goal_loss`, the bounds of the shaded corner that is to be reached; `published_value` and
     `published_loss` of the paper. Its `lambda` stands at each, its family is its colour. Chance is dotted.
     """
-    parts = split(rows, "against")
+    parts, looks = split(rows, "against"), looks_of(rows)
     figure, axes = panels(len(parts), height=3.5, per_row=3, share_y=False)
     widest = [
         bound for row in rows for bound in (row["loss"], row["loss_low"], row["loss_high"], row["published_loss"])
@@ -50,7 +50,7 @@ def trade_off(rows: list[Row]) -> Figure:
         for row in part:
             _printed(panel, row)
         for row in part:
-            _point(panel, row)
+            _point(panel, row, looks)
         _lambdas(panel, part)
         panel.axhline(0.5, color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
         panel.set(title=TITLES[against], xlabel="overall Dice lost", ylabel=AXES[part[0]["measure"]])
@@ -96,11 +96,11 @@ def _printed(panel: Axes, row: Row) -> None:
         panel.plot(row["published_loss"], row["published_value"], "d", **PRINTED)
 
 
-def _point(panel: Axes, row: Row) -> None:
-    loss = 0.0 if row["family"] == "none" else row["loss"]
+def _point(panel: Axes, row: Row, looks: Looks) -> None:
+    loss = 0.0 if row["family"] == NONE else row["loss"]
     if row["value"] is None or loss is None:
         return
-    style = look(row)
+    style = looks[row["family"]]
     lines = {"color": style["color"], "linewidth": 1.1, "alpha": 0.65}
     if row["low"] is not None:
         panel.vlines(loss, row["low"], row["high"], **lines)

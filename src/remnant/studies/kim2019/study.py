@@ -18,6 +18,7 @@ from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.scans import Scans
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.engine.cells import Cell
+from remnant.studies.chapters import described_labels
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import foretell
@@ -25,6 +26,7 @@ from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
 from remnant.studies.kim2019.roles import check_patch, deal
+from remnant.studies.kim2019.sections import CHAPTERS
 from remnant.studies.kim2019.settings import NAME, StudySettings
 from remnant.studies.kim2019.training import template_file
 from remnant.studies.kim2019.variants import VARIANTS
@@ -98,7 +100,16 @@ def run_study(
 
     given = {**({"data": cohort} if cohort else {}), **others}
     return carry_out(
-        NAME, asked, config, prepared, concluded, passing=PASSING, drawn=DRAWN, growing=GROWING, cohorts=given
+        NAME,
+        asked,
+        config,
+        prepared,
+        concluded,
+        passing=PASSING,
+        drawn=DRAWN,
+        growing=GROWING,
+        cohorts=given,
+        labels=described_labels(CHAPTERS),
     )
 
 

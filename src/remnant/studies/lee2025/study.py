@@ -14,12 +14,14 @@ from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.prepare.radiographs import Radiographs, RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
+from remnant.studies.chapters import described_labels
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.lee2025.cells import cells_of
 from remnant.studies.lee2025.conclude import STUDY, conclude
 from remnant.studies.lee2025.estimate import foretell, loads_of
 from remnant.studies.lee2025.groups import OWN, groups_file
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
+from remnant.studies.lee2025.sections import CHAPTERS
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.sources import Dealt, deal, write_sources
 from remnant.studies.lee2025.targets import TARGETS
@@ -99,7 +101,17 @@ def run_study(
             notices=phantom_notices(cohorts.values()),
         )
 
-    return carry_out(STUDY, asked, config, prepare, concluded, passing=PASSING, drawn=DRAWN, cohorts=dict(cohorts))
+    return carry_out(
+        STUDY,
+        asked,
+        config,
+        prepare,
+        concluded,
+        passing=PASSING,
+        drawn=DRAWN,
+        cohorts=dict(cohorts),
+        labels=described_labels(CHAPTERS),
+    )
 
 
 def _phantoms(run: Run, name: str, quiet: bool) -> Cohort:

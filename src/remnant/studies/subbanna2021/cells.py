@@ -19,7 +19,6 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, stacked
 from remnant.engine.loop import epoch_log
 from remnant.nets.segmenter import Segmenter
-from remnant.report.words import label
 from remnant.studies.subbanna2021.experiments import (
     EXPERIMENTS,
     TARGETS,
@@ -29,6 +28,7 @@ from remnant.studies.subbanna2021.experiments import (
     trained_name,
 )
 from remnant.studies.subbanna2021.folds import FoldData, read_fold
+from remnant.studies.subbanna2021.labels import called
 from remnant.studies.subbanna2021.scores import overlaps, similarities
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.access import latents_of
@@ -97,7 +97,7 @@ def _claim(
         taken = align(access.latents, ours.latents, chosen.alignment)
         access = replace(ours, latents=taken(access.latents), patients=access.patients)
     # Several experiments with one decoder are several claims.
-    folder, view = decoder_folder(run, network, fold, experiment), f"latents, {label(experiment)}"
+    folder, view = decoder_folder(run, network, fold, experiment), f"latents, {called(experiment)}"
     if chosen.trained_by:
         return replace(claimed(kept_decoder(folder), access, own, chosen.decoder), view=view)
     work = Work(Seeds(settings.seed).child(name), folder, hear=epoch_log(run, name))

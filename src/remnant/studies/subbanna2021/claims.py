@@ -21,7 +21,6 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, stacked
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.report.private import write_reconstructions
-from remnant.report.words import label
 from remnant.studies.frame import Cells
 from remnant.studies.judged import judged
 from remnant.studies.subbanna2021.cells import part_of
@@ -34,6 +33,7 @@ from remnant.studies.subbanna2021.experiments import (
     target_name,
 )
 from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.labels import called
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
 
@@ -81,7 +81,7 @@ def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[F
     rows = [row.model_copy(update={"bound_low": None}) for row in rows]
     scored = _scored(run, cells)
     asked = {kind: own for kind, own in scored.items() if kind[1] != CONTROL}
-    named = {label(target_name(*kind)): own for kind, own in asked.items()}
+    named = {called(target_name(*kind)): own for kind, own in asked.items()}
     level = levels_of(
         keys | {name: [(claim.key, claim.primary) for claim in own] for name, own in named.items()},
         {name: gain_keys(RECOVERED, own) for name, (own, *_) in near.items()},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from remnant.attacks.alignment import Alignment
 from remnant.attacks.decoder import DECODERS
-from remnant.report.words import label
+from remnant.studies.subbanna2021.labels import called
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def target_name(network: str, target: str) -> str:
 
 def subject_name(network: str, fold: int, target: str) -> str:
     """What one trained target is called in findings."""
-    return f"{label(target_name(network, target))}, fold {fold}"
+    return f"{called(target_name(network, target))}, fold {fold}"
 
 
 def target_of(subject: str) -> str:

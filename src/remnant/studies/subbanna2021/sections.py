@@ -1,16 +1,15 @@
 """The report's chapters: what was judged, and around it those on the study's own tables, which `chapters.toml` describes."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from remnant.base.results import Row, Section
 from remnant.studies.chapters import described_chapters
 from remnant.studies.judged import controls_section, findings_section
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, PAPER
 from remnant.studies.subbanna2021.findings import NAMES
+from remnant.studies.subbanna2021.labels import CHAPTERS
 from remnant.studies.subbanna2021.settings import StudySettings
 
-CHAPTERS = Path(__file__).parent / "chapters.toml"
 FIRST = 2  # chapters before what was judged
 JUDGED = (
     "Each network of each fold is one target: the images that an attack reconstructs search the images of all who were attacked, "

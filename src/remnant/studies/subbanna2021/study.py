@@ -32,6 +32,7 @@ from remnant.studies.subbanna2021.cells import SUBJECTS
 from remnant.studies.subbanna2021.claims import findings_of, keep_pairs
 from remnant.studies.subbanna2021.estimate import foretell
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
+from remnant.studies.subbanna2021.labels import LABELS
 from remnant.studies.subbanna2021.plan import cells_of
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.studies.subbanna2021.tables import make_tables
@@ -92,6 +93,7 @@ def run_study(
         passing=("folds", "phantoms"),
         drawn=("reconstructions", "bendings", SUBJECTS),
         cohorts={"data": cohort} if cohort else {},
+        labels=LABELS,
     )
 
 
