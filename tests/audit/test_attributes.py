@@ -113,7 +113,9 @@ def test_without_ages_and_sexes_it_is_said_that_nothing_can_be_tested(tmp_path):
     found, results = audited(tmp_path, own)
     assert not found and not results.tables.get("attributes")
     (run,) = (one for one in results.scenario.attacks if one.name == "attributes")
-    assert not run.run and run.why.startswith("neither ages nor sexes that differ are known: give age and sex")
+    assert not run.run and run.why.startswith(
+        "neither ages nor sexes that differ are known: give age and sex with the items"
+    )
     said = " ".join(one.sentence for one in results.verdict.judged)
     assert f"No attack that applies measures attribute disclosure; {run.why}." in said and "`attribute = false`" in said
 

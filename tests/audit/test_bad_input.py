@@ -552,9 +552,7 @@ def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_trainin
     code, _, printed = remnant("audit", path, "--check")
     assert code == (3 if said else 0), printed
     assert said is None or f"1. The model {said} about those who trained it" in printed
-    assert printed.strip().endswith(
-        "can be audited, but could not be found within the risk appetite." if said else "can be audited."
-    )
+    assert printed.strip().endswith("can be audited, but would clear nobody." if said else "can be audited.")
 
 
 # Limits that two dozen patients can be within.
@@ -567,9 +565,9 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant):
     code, _, printed = remnant("audit", path, "--check")
     assert code == 3 and printed.splitlines() == [
         "1. No attack that applies measures attribute disclosure; neither ages nor sexes that differ are known: give age and "
-        "sex (of nnU-Net, columns of patients.csv). No such limit is asked for by `attribute = false` in "
-        "[appetite] (audit.toml or --config).",
-        f"{path} can be audited, but could not be found within the risk appetite.",
+        "sex with the items of data(). To ask for no such limit, set `attribute = false` in [appetite] (audit.toml or "
+        "--config).",
+        f"{path} can be audited, but would clear nobody.",
     ]
     few = item(member="i < 5", age="20 + i")
     code, _, printed = remnant("audit", folder(text=LEARNED % (True, few)), "--check")

@@ -24,7 +24,7 @@ from remnant.audit.classifier_tables import beside, doubted, notes_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.doubts import doubts_of
 from remnant.audit.judge import verdict_of
-from remnant.audit.model import audit_model
+from remnant.audit.model import attacks_of, audit_model
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
@@ -392,10 +392,34 @@ def test_the_command_looks_without_an_audit_and_keeps_nothing(remnant, stranger,
         tmp_path / "run",
     )
     code, _, printed = remnant(*given, "--check", "--quiet")
-    assert code == 3 and "3 of 6 answers are right" in printed and "could not be found within" in printed
+    assert code == 3 and "3 of 6 answers are right" in printed and "would clear nobody" in printed
+    assert (
+        "The model is given images of 32 pixels a side, greys in [" in printed
+        and "(inferred; --mean and --std" in printed
+    )
+    assert "age and sex in the table of the cohort" in printed or "attribute disclosure" not in printed
     code, _, printed = remnant(*given, "--estimate", "--quiet")
     assert code == 0 and "planted" in printed and "gmi" in printed and "no prior was given" in printed
     assert not (tmp_path / "run").exists() and not list((tmp_path / "cache").rglob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    "listed, says", [(True, "columns called by `--columns age=NAME,sex=NAME`"), (False, "in the table of the cohort")]
+)
+def test_who_gives_no_ages_is_told_how_this_audit_takes_them(stranger, owners, tmp_path, listed, says):
+    folder = tmp_path / "ageless"
+    shutil.copytree(owners, folder)
+    table = folder / "manifest.csv"
+    with table.open(newline="") as file:
+        rows = [{**row, "age": "", "sex": ""} for row in csv.DictReader(file)]
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    found = looked_at(stranger, table if listed else folder)
+    (why,) = (why for attack, why in attacks_of(found, CONFIG) if attack.name == "attributes")
+    assert why.startswith("neither ages nor sexes that differ are known: give age and sex in") and says in why
+    assert "nnU-Net" not in why
 
 
 def test_settings_of_a_folder_are_refused(remnant, stranger, owners, tmp_path):

@@ -19,6 +19,7 @@ from remnant.base import progress
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_json
 from remnant.base.run import Run
+from remnant.cli.folder import forecast_lines
 
 
 def piece(name, seconds, always=False):
@@ -272,6 +273,16 @@ def test_the_owners_process_ends_with_ours(begun, tmp_path):
     assert gone(int((tmp_path / "own" / "pid").read_text()))
     # It did not end by itself.
     assert not (tmp_path / "own-audit" / "results.json").exists()
+
+
+def test_what_takes_a_moment_is_not_said_to_take_nothing():
+    pieces = [
+        {"name": name, "seconds": seconds, "bytes": count, "words": ""}
+        for name, seconds, count in (("short", 0.2, 900), ("long", 90.0, 3 * 2**20), ("nothing", 0, 0))
+    ]
+    lines = [line.split(maxsplit=1)[1].split() for line in forecast_lines(pieces, {})]
+    assert lines[0] == ["<", "0.1", "min", "<", "0.1", "MiB"] and lines[1] == ["1.5", "min", "3.0", "MiB"]
+    assert lines[2] == ["0.0", "min", "0.0", "MiB"] and lines[3] == ["1.5", "min", "3.0", "MiB"]
 
 
 @pytest.mark.slow

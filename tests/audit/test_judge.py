@@ -413,6 +413,7 @@ def test_a_limit_that_was_not_measured_says_what_kept_its_attack_from_being_run(
     assert whys == {"skill": few, "skill_gap": few}
     (reason,) = verdict_of([limit], [], SOUND, unmeasured=whys).reasons
     assert few in reason and "give age or sex" not in reason and "`attribute = false`" in reason
+    assert "To ask for no such limit, set `attribute = false`" in reason
     assert "give age or sex" in verdict_of([limit], [], SOUND).reasons[0]
 
 

@@ -210,7 +210,7 @@ def not_run():
     assert len(said) > 5
     longest = max((one.words for one in ATTACKS), key=lambda words: len(words.split()))
     pairs = [*((one.words, said[-1]) for one in ATTACKS), *((longest, why) for why in said)]
-    return [AttackRun(name=f"attack_{i}", words=words, run=False, why=why) for i, (words, why) in enumerate(pairs)]
+    return [AttackRun(name=f"attack-{i}", words=words, run=False, why=why) for i, (words, why) in enumerate(pairs)]
 
 
 LONGEST_VIEW = AGAINST_TRAINED.format("Dice")

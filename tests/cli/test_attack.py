@@ -1,9 +1,14 @@
 """`remnant attack`: a slip of the pen is told before anything that takes seconds is imported."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
+
+from remnant.cli.attack import attack
+from remnant.cohort.layouts.listed import COLUMNS
 
 HEAVY = ("torch", "monai", "lightning_fabric", "pandas", "matplotlib")
 # Runs the command and says which of the heavy modules it has imported by then.
@@ -44,3 +49,8 @@ def test_a_wrong_path_is_told_before_anything_heavy_is_imported(tmp_path, wrong,
     assert (done.returncode, done.stdout.strip()) == (2, "")
     assert told in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_the_help_of_columns_names_every_one():
+    (option,) = (one for one in get_command(attack).params if one.name == "columns")
+    assert all(re.search(rf"\b{meaning}\b", option.help) for meaning in COLUMNS), option.help

@@ -195,4 +195,7 @@ def test_what_a_cell_logs_is_told_while_it_works(work, run, monkeypatch, capsys)
     run_cells(run, [cell(work, "report", "attack")], workers=1, quiet=False)
     told = capsys.readouterr().err
     # Which steps are heard of is for the machine's load to say.
-    assert re.search(r"^cells 0/1, at attack: step \d+, loss 0.25$", told, re.MULTILINE) and "terms" not in told
+    assert (
+        re.search(r"^parts of the work 0/1, at attack: step \d+, loss 0.25$", told, re.MULTILINE)
+        and "terms" not in told
+    )

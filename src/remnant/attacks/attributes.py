@@ -16,6 +16,8 @@ from remnant.targets.audited import Audited
 from remnant.targets.seen_features import SeenFeatures
 
 READ = ("sex", "age")
+# Why nothing is read; whoever hands the patients over says how theirs are given.
+UNKNOWN = "neither ages nor sexes that differ are known"
 # Features that vary less than this share of what the most varied does say nothing, and would say much once they are scaled.
 FAINT = 1e-3
 
@@ -80,7 +82,7 @@ def readable(target: Audited, candidates: Images, own: Images | None) -> str:
         values = values[np.isfinite(values)]
         counts[attribute] = len(values) if len(set(values)) > 1 else 0
     if not any(counts.values()):
-        return "neither ages nor sexes that differ are known: give age and sex (of nnU-Net, columns of patients.csv)"
+        return UNKNOWN
     if max(counts.values()) < FEWEST:
         return f"age and sex are known of fewer than {FEWEST} patients"
     return ""

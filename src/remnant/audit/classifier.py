@@ -113,10 +113,13 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
         Audited(given.module, head),
         table,
         roles,
-        about(given),
+        about(given, feeding),
         notes=notes_of(given, doubts, task),
         doubts=tuple(doubts),
         checkpoints={path.name: sha256(path) for path in (asked.checkpoint, asked.prior) if path},
+        give_people="give age and sex in the table, their columns called by `--columns age=NAME,sex=NAME`"
+        if asked.against.is_file()
+        else "give age and sex in the table of the cohort",
         prior=bring_prior(asked.prior, table, taken.mean, taken.std, str(asked.against)) if asked.prior else None,
     )
 

@@ -50,9 +50,11 @@ def doubted(feeding: Feeding, task: Task | None) -> list[str]:
     return [*found, why.format(answers=answers, by_chance=task.by_chance, alike=alike)]
 
 
-def about(given: Given) -> dict[str, Value]:
-    """The network, for the decision sheet."""
-    told = given.described
+def about(given: Given, feeding: Feeding) -> dict[str, Value]:
+    """The network, for the decision sheet, and how it is given images."""
+    told, asked = given.described, given.asked
+    options = " and ".join(([] if given.size else ["--size"]) + ([] if asked.normalisation else ["--mean and --std"]))
+    inferred = f" (inferred; {options} say otherwise)" if options else ""
     return {
         "name": given.asked.checkpoint.name,
         "version": None,
@@ -60,6 +62,7 @@ def about(given: Given) -> dict[str, Value]:
         "parameters": told.parameters,
         "sha256": sha256(given.asked.checkpoint),
         "answers": given.answers.words,
+        "images": f"{feeding.input_range.size} pixels a side, {feeding.words}, {feeding.view}{inferred}",
     }
 
 

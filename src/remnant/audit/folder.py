@@ -69,6 +69,7 @@ class Folder:
             self.hashes(),
             training=self.training(target, images),
             prior=self.prior(images),
+            give_people="give age and sex with the items of data()",
         )
 
     def checked(self) -> tuple[list[str], list[str]]:

@@ -34,7 +34,7 @@ class Material:
     `folds`: of a cross-validation, who was held out by which of its models. `other_planting`: `planting` of a target that is no
     single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
     `sent`: what a client sends in place of images, None without one. `settings` of attacks by name, where they are not the
-    attack's own.
+    attack's own. `give_people`: how the owner says of which age and sex the patients are.
     """
 
     target: Audited
@@ -50,6 +50,7 @@ class Material:
     doubts: tuple[str, ...] = ()
     sent: Sent | None = None
     settings: Mapping[str, Settings] = field(default_factory=dict)
+    give_people: str = "give age and sex with the items"
 
     def settings_of(self, attack: Attack) -> Settings:
         """How an attack is run on it."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.attack import Attack
-from remnant.attacks.attributes import READ
+from remnant.attacks.attributes import READ, UNKNOWN
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
@@ -69,6 +69,8 @@ def attacks_of(material: Material, config: AuditConfig) -> list[tuple[Attack, st
             why = attack.applies(material.target, asked, own)
             if attack.claim == "candidates" and not why and material.prior is None:
                 why = NO_PRIOR
+            if why == UNKNOWN:
+                why = f"{why}: {material.give_people}"
         found.append((attack, why))
     return found
 

@@ -164,6 +164,7 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
         trained.checkpoints,
         None if alone else own,
         (target if alone else with_references(models, first), tuple(p for p in roles if held_out[p] == first)),
+        give_people="give age and sex in columns of patients.csv beside dataset.json",
     ), split
 
 

@@ -80,11 +80,9 @@ def not_surely(finding: Finding, limit: Limit) -> str:
 def not_measured(limit: Limit, why: str = "") -> str:
     """Why a limit has no finding; `why`: what kept an attack that measures it from being run."""
     # A folder of trained folds has no audit.toml.
-    leave = f"`{limit.name} = false` in [appetite] (audit.toml or --config)"
-    if why:
-        return f"No attack that applies measures {LIMITS[limit.name]}; {why}. No such limit is asked for by {leave}."
-    give = "give age or sex (of nnU-Net, columns of patients.csv), or " if limit.name == "attribute" else ""
-    return f"No attack that applies measures {LIMITS[limit.name]}; {give}leave it out by {leave}."
+    leave = f"To ask for no such limit, set `{limit.name} = false` in [appetite] (audit.toml or --config)."
+    why = why or ("give age or sex" if limit.name == "attribute" else "")
+    return f"No attack that applies measures {LIMITS[limit.name]}{f'; {why}' if why else ''}. {leave}"
 
 
 def ruling_sentence(ruling: Ruling, held: Sequence[Judged], *, kept: bool = False) -> str:

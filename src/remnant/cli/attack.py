@@ -39,7 +39,8 @@ def attack_checkpoint(
     columns: Annotated[
         str | None,
         typer.Option(
-            help="What the columns of that table are called: image=Path,patient=PatientID,split=fold,finding=Target."
+            help="What the columns of that table are called, for any of image, patient, split, finding, age, sex, session and "
+            "view: image=Path,patient=PatientID,split=fold,finding=Target."
         ),
     ] = None,
     finding: Annotated[
@@ -150,7 +151,8 @@ def _look(checkpoint: Path, material: "Material", config: "AuditConfig", task: "
     from remnant.audit.trained import forecast_trained
 
     if task == "check":
-        checked(checkpoint, [], doubts_of(material, config), material.notes)
+        given = f"The model is given images of {material.model['images']}."
+        checked(checkpoint, [], doubts_of(material, config), (given, *material.notes))
     pieces, not_run = forecast_trained(material, config, quiet=quiet)
     for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
         print(line)

@@ -87,7 +87,7 @@ def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str], notes: S
         print(f"{number}. {said}")
     if faults:
         raise typer.Exit(2)
-    print(f"{folder} can be audited{', but could not be found within the risk appetite' if doubts else ''}.")
+    print(f"{folder} can be audited{', but would clear nobody' if doubts else ''}.")
     raise typer.Exit(EXIT_CODES["cannot tell"] if doubts else 0)
 
 
@@ -101,10 +101,15 @@ def forecast_lines(pieces: list[dict], not_run: dict[str, str]) -> Iterator[str]
         **{key: sum(piece[key] for piece in pieces) for key in ("seconds", "bytes")},
     }
     for piece in (*pieces, total):
-        amount = f"{piece['seconds'] / 60:8.1f} min {piece['bytes'] / 2**20:8.1f} MiB"
+        amount = f"{_told(piece['seconds'] / 60)} min {_told(piece['bytes'] / 2**20)} MiB"
         yield f"{piece['name']:<{width}} {amount}  {piece['words']}".rstrip()
     for name, why in not_run.items():
         yield f"{name:<{width}} is not run: {why}"
+
+
+def _told(amount: float) -> str:
+    """In eight letters: of what takes a moment "0.0" would say that it takes nothing."""
+    return f"{'< 0.1' if 0 < amount < 0.1 else f'{amount:.1f}':>8}"
 
 
 def _worked(

@@ -47,7 +47,7 @@ def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> 
     """
     waiting = unfinished(run, cells)
     if waiting:
-        task = Task("cells", len(cells), done=len(cells) - len(waiting), quiet=quiet)
+        task = Task("parts of the work", len(cells), done=len(cells) - len(waiting), quiet=quiet)
         with task as progress, _heard(run, progress):
             _work_off(run, waiting, workers, progress)
     return {cell.name: read_json(_file(run, cell.name)) for cell in cells}
