@@ -14,7 +14,6 @@ from remnant.engine.device import as_batch, fabric
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.measure.intervals import numbered
 from remnant.nets.siamese import Head, Siamese
-from remnant.targets.access import Codes, encode
 
 Drawn = tuple[Tensor, Tensor, Tensor]
 TOGETHER = 256  # pairs that a head compares at a time
@@ -40,26 +39,11 @@ class ReidentifierSettings(Settings):
         return -(-self.pairs // self.batch)
 
 
-def train_reidentifier(
-    access: Codes,
-    own: Tensor,
-    patients: Sequence[str],
-    settings: ReidentifierSettings,
-    seeds: Seeds,
-    report: EpochReport,
-) -> Siamese:
-    """A network that tells whether two codes are of one patient, trained on the attacker's `own` scans (n, 1, x, y, z) of
-    `patients` (n,), some with several.
-
-    It never sees `access.codes`. Raises `RemnantError` as `train_on_codes` does.
-    """
-    return train_on_codes(encode(access.view, own), patients, settings, seeds, report)
-
-
 def train_on_codes(
     codes: Tensor, patients: Sequence[str], settings: ReidentifierSettings, seeds: Seeds, report: EpochReport
 ) -> Siamese:
-    """The same on `codes` (n, c, x, y, z) that the attacker made of its own scans.
+    """A network that tells whether two codes are of one patient, trained on `codes` (n, c, x, y, z) that the attacker made of its
+    own scans of `patients` (n,), some with several.
 
     Raises `RemnantError` as `draw_epoch` does, and for patches that do not fit.
     """

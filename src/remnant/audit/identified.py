@@ -19,7 +19,6 @@ from remnant.measure.identity import Search
 
 FEWEST = 2  # patients of a gallery
 LEVEL = 0.05  # one-sided, of controls
-SIMILARITY = "NCC of what sets an image apart from the mean image"
 
 
 def similarities(drawn: Tensor, gallery: Tensor, mean: Tensor) -> np.ndarray:

@@ -24,16 +24,6 @@ class Latents:
 
 
 @dataclass(frozen=True)
-class StolenLatents:
-    """The latents alone, of patients whose scans the attacker never sees, made by an encoder that it does not hold.
-
-    `latents` (m, c, x', y', z'), float32, on the CPU.
-    """
-
-    latents: Tensor
-
-
-@dataclass(frozen=True)
 class Codes:
     """What the holder of a server sees of patients whose scans it never sees, and the means to make the like of its own.
 

@@ -15,7 +15,6 @@ from remnant.cohort.files.radiograph_image import Radiograph, check_pixels, chec
 
 # Modalities of slices and of other pictures that are no projections (PS3.3 C.7.3.1.1.1).
 NO_RADIOGRAPH = {"CT", "MR", "PT", "NM", "US", "OCT", "OP", "SM", "ES", "ECG", "SEG", "SR"}
-RADIOGRAPH = {"CR", "DX", "DR", "RG"}
 
 
 def read_dicom(path: Path) -> Radiograph:
