@@ -16,6 +16,7 @@ import pytest
 import typer
 
 from remnant.attacks.prior import digest_of, load_prior
+from remnant.base.purge import purge
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cli import app
@@ -287,7 +288,7 @@ def test_a_run_that_exists(study, data, monkeypatch, tmp_path):
     refused(study("--data", data, "--resume"), "cut off")
     with Run.open(tmp_path / "run"):
         refused(study("--data", data, "--resume"), "Another process")
-    Run.open(tmp_path / "run").purge()
+    purge(Run.open(tmp_path / "run"))
     refused(study("--data", data, "--resume"), "were purged")
 
 

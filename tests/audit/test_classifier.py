@@ -27,6 +27,7 @@ from remnant.audit.judge import verdict_of
 from remnant.audit.model import attacks_of, audit_model
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
+from remnant.base.purge import purge
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import patient_means
@@ -145,7 +146,7 @@ def test_prepared_images_are_purged_with_the_run(stranger, owners, tmp_path):
     out, cache = tmp_path / "run", tmp_path / "cache"
     audit_classifier(asked(stranger, owners), CONFIG, out, cache=cache, quiet=True)
     assert list(cache.rglob("radiograph-*.npz"))
-    Run(out).purge()
+    purge(Run(out))
     assert not list(cache.rglob("radiograph-*.npz"))
 
 

@@ -13,6 +13,7 @@ from remnant.base import run as run_module
 from remnant.base.cachedir import TAG, private_cache
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, write_json
+from remnant.base.purge import purge
 from remnant.base.run import Run
 
 CONFIG = {"seed": 0, "networks": ["unet"]}
@@ -85,7 +86,7 @@ def test_a_list_that_may_grow_may_not_shrink_or_change(tmp_path):
     run.take_on(more)
     assert not run.results.exists() and not run.asks_more(more, ["variants"])
     start(tmp_path / "run", config=more, resume=True)
-    run.purge()
+    purge(run)
     with pytest.raises(RemnantError, match="purged"):
         run.take_on({**more, "variants": [*more["variants"], "c"]})
 
@@ -227,15 +228,15 @@ def test_purge_removes_private_and_cached_files_and_keeps_results(tmp_path, monk
     (run.private / "decoders" / "a.safetensors").write_text("a patient")
     run.results.write_text("{}")
     # Two of the cache; key, note and decoder of the run.
-    assert run.purge() == 5
+    assert purge(run) == 5
     assert [path.exists() for path in cached] == [False, False, True]
     assert not run.private.exists() and run.results.exists()
-    assert run.purge() == 0
+    assert purge(run) == 0
 
 
 def test_a_purged_run_is_not_resumed_but_its_report_can_be_made(tmp_path):
     run = start(tmp_path / "run")
-    run.purge()
+    purge(run)
     with pytest.raises(RemnantError, match="were purged"):
         run.pseudonym("x")
     with pytest.raises(RemnantError, match="were purged"):
@@ -268,7 +269,7 @@ def test_purge_finds_what_a_kill_left_in_the_cache(tmp_path):
     os.utime(cache / ".tmp-old.npz", (0, 0))
     run.keep_note_of([head])
     with atomic_path(cache / "at-work.npz") as writing:
-        run.purge()
+        purge(run)
         left = {path.name for path in cache.iterdir()} - {TAG}
         assert left == {writing.name, "somebody-else.npz"}
 
@@ -280,10 +281,10 @@ def test_purge_removes_nothing_that_a_strangers_run_points_at(tmp_path):
         path.write_text("mine")
     write_json(run.private / "cache.json", [*map(str, mine), 3, "a\0b", str(tmp_path)])
     with pytest.raises(RemnantError, match=r"^2 files of patient data were removed, but .*thesis\.npz"):
-        run.purge()
+        purge(run)
     assert all(path.read_text() == "mine" for path in mine) and not run.private.exists()
     write_json(run.private / "cache.json", {"a": 1})
-    assert run.purge() == 1
+    assert purge(run) == 1
 
 
 def test_purge_follows_no_link_and_says_so(tmp_path):
@@ -292,13 +293,13 @@ def test_purge_follows_no_link_and_says_so(tmp_path):
     (tmp_path / "elsewhere" / "scan.npz").write_text("mine")
     (run.private / "drawn").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RemnantError, match=r"was left alone \(.*elsewhere\)"):
-        run.purge()
+        purge(run)
     assert (tmp_path / "elsewhere" / "scan.npz").exists() and not run.private.exists()
     run.private.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RemnantError, match=r"was left alone \(.*elsewhere\)"):
-        run.purge()
+        purge(run)
     assert (tmp_path / "elsewhere" / "scan.npz").exists() and not run.private.is_symlink()
-    assert run.purge() == 0
+    assert purge(run) == 0
 
 
 def test_a_name_that_no_report_can_hold(tmp_path):
@@ -317,5 +318,5 @@ def test_a_part_keeps_apart_what_is_of_one_of_several_and_knows_patients_as_the_
         assert [event["cell"] for event in run.events()] == ["unet/attack", "attack"]
         part.private.mkdir()
         (part.private / "scan.npz").write_bytes(b"Jo")
-        run.purge()
+        purge(run)
         assert not part.private.exists()

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from remnant import __version__
-from remnant.base import cachedir
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, read_json, require_utf8, write_json
-from remnant.base.texts import counted
 
 FORMAT = 1
 LOCK = ".lock"
@@ -247,38 +245,6 @@ class Run:
         known = read_json(note) if note.exists() else []
         # Whole paths, since `purge` may be called from another directory.
         write_json(note, sorted({*known, *(str(path.resolve()) for path in cache_files)}))
-
-    def purge(self) -> int:
-        """Remove everything that is patient data, in the run and in the cache it used; return how many files.
-
-        A note may come from somebody else's run: outside the run only what is surely Remnant's (`cachedir.is_ours`) is
-        removed, and no link is followed. Raises `RemnantError`, when all else is done, naming what was left for that.
-        """
-        note, left, gone = self.private / "cache.json", set(), set()
-        if note.exists():
-            told = read_json(note)
-            noted = {Path(name) for name in told if isinstance(name, str)} if isinstance(told, list) else set()
-            stale = [path for folder in {path.parent for path in noted} for path in cachedir.unfinished(folder)]
-            gone = {path for path in noted if cachedir.is_ours(path)} | {*stale}
-            left |= {path for path in noted - gone if path.exists()}
-        if self.private.is_symlink():
-            left.add(self.private.resolve())
-            self.private.unlink()
-        elif self.private.exists():
-            inside = list(self.private.rglob("*"))
-            left |= {path.resolve() for path in inside if path.is_symlink() and path.exists()}
-            gone |= {path for path in inside if path.is_file() and not path.is_symlink()}
-        for path in gone:
-            path.unlink()
-        if self.private.exists():
-            shutil.rmtree(self.private)
-        if left:
-            raise RemnantError(
-                f"{counted(len(gone), 'file of patient data was', 'files of patient data were')} removed, but what lies "
-                "behind a link or is not Remnant's was left "
-                f"alone ({', '.join(sorted(map(str, left)))}); look at it, and remove it yourself."
-            )
-        return len(gone)
 
 
 def _foreign(path: Path) -> bool:

@@ -138,8 +138,9 @@ def publish(
 
 def purge(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
     """Remove what is patient data from a run and from the cache that it used; results and report stay."""
+    from remnant.base.purge import purge
     from remnant.base.run import Run
 
     with Run.open(run) as held:
-        removed = held.purge()
+        removed = purge(held)
     print(f"{counted(removed, 'file')} of patient data removed; results and report are kept.")

@@ -7,6 +7,7 @@ from matplotlib.image import imread
 
 from remnant.attacks.prior import digest_of, load_prior, train_prior
 from remnant.base.errors import RemnantError
+from remnant.base.purge import purge
 from remnant.base.run import Run
 from remnant.engine import gan
 from remnant.nets.pggan import Discriminator, Generator
@@ -52,7 +53,7 @@ def test_what_a_run_leaves(blobs, tiny, tmp_path):
     steps = [event["step"] for event in Run(run).events() if event["event"] == "step"]
     assert steps == [4, 10, 18]
     assert json.loads((run / "config.json").read_text())["images"] == [32, 48, 64]
-    assert Run.open(run).purge() >= 5 and path.exists()
+    assert purge(Run.open(run)) >= 5 and path.exists()
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(blobs, tiny, tmp_path, monkeypatch):

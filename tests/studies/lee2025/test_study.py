@@ -10,6 +10,7 @@ from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.prior import Prior, digest_of, load_prior, save_prior
 from remnant.audit.beyond import VIEWS
 from remnant.base.errors import RemnantError
+from remnant.base.purge import purge
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.layouts.read import read_cohort
@@ -136,7 +137,7 @@ def test_no_target_and_no_patient_leaves(finished):
         if path.is_file() and path.name != "config.json":
             assert not re.search(rb"chest000\d\d", path.read_bytes()), path
     cached = len(list((finished / "cache").glob("*.npz")))
-    assert cached > 60 and Run.open(run).purge() >= cached and not list((finished / "cache").glob("*.npz"))
+    assert cached > 60 and purge(Run.open(run)) >= cached and not list((finished / "cache").glob("*.npz"))
     assert make_report(run) == run / "report.html"
 
 

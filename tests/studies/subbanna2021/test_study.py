@@ -17,6 +17,7 @@ import pytest
 from safetensors import safe_open
 
 from remnant.base.errors import RemnantError
+from remnant.base.purge import purge
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
@@ -126,7 +127,7 @@ def test_the_same_seed_gives_the_same_tables_with_one_worker_and_images_are_kept
     assert make_report(run, show_images=True) == run / "private" / "report.html"
     cached = len(list((finished / "cache").glob("*.npz")))
     assert cached > 12
-    removed = Run.open(run).purge()
+    removed = purge(Run.open(run))
     assert removed >= cached + 14 and list((finished / "cache").glob("*.npz")) == [] and not (run / "private").exists()
     assert make_report(run) == run / "report.html"
 
