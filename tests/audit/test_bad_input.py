@@ -628,7 +628,7 @@ def test_a_fit_of_some_images_says_of_how_many(count, said):
     target = Audited(nn.Flatten(), Head("classification", "softmax", 2, False))
     target.answers = lambda taken: ((i, torch.tensor([0.0, 3.0 * label])) for i, label in enumerate(taken.labels))
     sentence = fit_of(target, noise(count), Seeds(0)).control().sentence
-    assert sentence.endswith("Asked about were 24 of 30 images, drawn at random.") == said
+    assert sentence.endswith("Asked about were 24 of 30 images, drawn at random to save time.") == said
 
 
 def test_a_model_that_cannot_read_its_members_clears_nobody():

@@ -175,10 +175,11 @@ def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     alone = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01))], SOUND)
     assert (
         alone.ruling == "cannot tell"
-        and "above the limit of 0.05, but not surely: at least 0.01 when all" in alone.sentence
+        and "above the limit of 0.05. With all tests counted together its lower bound is 0.01, so that it may"
+        in alone.sentence
     )
     unadjusted = judged(LIMIT, [told(finding(adjusted_p=0.2))], SOUND)
-    assert "above the limit of 0.05, but not surely: p = 0.20 when all" in unadjusted.sentence
+    assert "above the limit of 0.05. With all tests counted together p = 0.20, so that it may" in unadjusted.sentence
     assert "on both sides of" in judged(LIMIT, [told(finding(low=0.05, bound_low=0.01))], SOUND).sentence
 
 
@@ -188,7 +189,9 @@ def test_an_exposure_that_is_not_surely_above_is_told_before_what_would_clear_no
     unfound = (control("blind"), control("planted", planted))
     found = judged(LIMIT, [silent, near], unfound)
     assert (found.ruling, found.finding, found.above, found.patients) == ("cannot tell", 1, True, 230)
-    assert "above the limit of 0.05, but not surely" in found.sentence and "planted" not in found.sentence
+    assert (
+        "above the limit of 0.05. With all tests counted together" in found.sentence and "planted" not in found.sentence
+    )
     # Of several it is told by the one that lies furthest above, and by one of many values.
     nearer = told(finding(view="loss", value=0.25, low=0.15, high=0.35, bound_low=0.045))
     assert judged(LIMIT, [near, nearer, silent], unfound).finding == 1
@@ -367,7 +370,7 @@ def test_each_limit_that_width_leaves_open_says_how_many_would_tell():
     assert found.reasons[0].endswith("limit of 0.05. About 800 patients would tell.")
     assert found.judged[1].patients is None and "would tell" not in found.judged[1].sentence + found.sentence
     passing = judged(LIMIT, [told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))], SOUND)
-    assert passing.above and passing.sentence.endswith("counted together. About 230 patients would tell.")
+    assert passing.above and passing.sentence.endswith("may be chance. About 230 patients would tell.")
     assert "patients" not in judged(LIMIT, [told(finding(**SILENT | {"value": 0.05}))], SOUND).sentence
 
 

@@ -10,8 +10,17 @@ from tests.report.test_page import NASTY, _Tags
 from remnant.audit.judge import outcome_of
 from remnant.base.findings import AttackRun
 from remnant.base.results import Section, TableView
+from remnant.base.terms import measured
 from remnant.report.audit import make_audit_report
-from remnant.report.audit_rows import by_strength, control_rows, curve_rows, forest_rows, limit_rows, name_of
+from remnant.report.audit_rows import (
+    by_strength,
+    control_rows,
+    curve_rows,
+    finding_rows,
+    forest_rows,
+    limit_rows,
+    name_of,
+)
 from remnant.report.evidence import evidence_of
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style
@@ -174,6 +183,38 @@ def test_what_another_statistic_exposes_is_no_silence_in_the_forest(tmp_path):
     assert outcomes["gradient · signed margin"] == "not shown"
     assert "another statistic of the same scores is exposed" in page_of(tmp_path, results)
     assert "another statistic" not in page_of(tmp_path, audit_results())
+
+
+def test_no_interval_is_told_beyond_what_there_can_be(tmp_path):
+    read = finding(
+        attack="sex", claim="attributes", statistic="skill", value=0.4, low=-0.2, high=1.02, bound_low=-1.3, null=0.0
+    )
+    gap = read.model_copy(update={"statistic": "skill_gap", "view": "gap", "low": -2.1, "high": 1.02})
+    gain = read.model_copy(update={"statistic": "gain", "view": "gain", "low": -3.1, "high": 0.9})
+    planted = control("planted", attack="output", value=0.99, low=0.95, high=1.03)
+    assert measured(read) == "0.40 [−0.20, 1.00]" and measured(gap) == "0.40 [−2.00, 1.02]"
+    assert measured(gain) == "0.40 [−3.10, 0.90]"
+    rows = finding_rows([read, gap])
+    assert [(row["low"], row["high"], row["bound_low"]) for row in rows] == [(-0.2, 1.0, -1.0), (-2.0, 1.02, -1.3)]
+    assert control_rows([planted])[0]["high"] == 1.0
+    assert {row["high"] for row in forest_rows(audit_results(findings=[finding(high=1.1)], controls=[planted]))} == {
+        1.0
+    }
+    page = page_of(tmp_path, audit_results(findings=[read], controls=[planted]))
+    assert "1.02" not in page and "1.03" not in page
+    # No verdict rests on what is told.
+    assert (read.high, read.bound_low) == (1.02, -1.3)
+
+
+def test_every_control_has_a_sentence_of_its_own(tmp_path):
+    alike = [
+        control("planted", passed=False, attack=attack, claim="patient_scores").model_copy(
+            update={"sentence": "Missed."}
+        )
+        for attack in ("output", "gradient")
+    ]
+    page = page_of(tmp_path, audit_results(controls=alike))
+    assert "Output and gradient: Missed." in page
 
 
 def test_a_marker_at_the_largest_area_is_whole():

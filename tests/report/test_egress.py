@@ -7,6 +7,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from tests.audit.test_table import draw, write
 from tests.report.example_audit import audit_results, control, finding
 
@@ -309,6 +310,35 @@ def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them(
     told = told_outside(results.model_copy(update={"verdict": verdict}))
     assert told.controls[1] == control() and told.controls[0].value is None and told.controls[0].passed is True
     assert told.verdict.reasons == ["Withheld: fewer than 10 patients."]
+
+
+def test_each_control_that_is_withheld_is_named(tmp_path):
+    few = [control("planted", attack=attack, n=8, value=0.8765) for attack in ("output", "gradient")]
+    told = told_outside(audit_results(controls=[*few, control(), control("fit", n=4, value=None)]))
+    said = [one.sentence for one in told.controls]
+    named = ["planted members, output", "planted members, gradient", None, "fit of the members"]
+    for sentence, name in zip(said, named, strict=True):
+        assert name is None or sentence == f"The numbers of the control '{name}' are withheld: fewer than 10 patients."
+    page = render_audit(tmp_path, told)
+    assert all(f"<li>{escape(sentence)}</li>" in page for sentence in said)
+
+
+def test_columns_and_tables_of_which_nothing_may_be_told_are_left_out(tmp_path):
+    few = [control("planted", attack="output", n=8), control("fit", n=4, value=None)]
+    trait = audit_results().tables["balance"][0]
+    small_cell = [{**trait, "members_known": 3}]
+    results = audit_results(findings=[finding(**SMALL)], controls=few, tables={"balance": small_cell})
+    page = render_audit(tmp_path, told_outside(results))
+    bodies = re.findall(r"<table(?: class=\"short\")? aria-labelledby=\"table.*?</table>", page, re.DOTALL)
+    assert len(bodies) > 2
+    for body in bodies:
+        rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr.*?</tr>", body, re.DOTALL)[1:]]
+        assert all(any(cell != "–" for cell in column) for column in zip(*rows, strict=True)), body
+    assert "Withheld or not measured, and left out: " in page
+    assert "The table of this chapter is left out: all its numbers are withheld." in page
+    assert "Traits of members and non-members" not in page
+    # In the house a column without numbers says that they were not measured.
+    assert "left out: " not in render_audit(tmp_path, results)
 
 
 def test_what_is_said_of_several_limits_is_told_or_withheld_for_each():

@@ -7,7 +7,7 @@ from remnant.audit.appetite import REIDENTIFICATION, Appetite
 from remnant.base.findings import AttackRun, Judged
 from remnant.report.audit_rows import name_of, with_attacks
 from remnant.report.finding_words import outcome_sentence
-from remnant.report.sheet import NAME, NOTICES, REASONS, TEXT, UNTESTED, sheet_of
+from remnant.report.sheet import LINE, NAME, NOTICES, REASONS, TEXT, UNTESTED, Listed, sheet_of
 from remnant.targets.seen_features import BEFORE_HEAD, NARROWEST
 
 
@@ -282,11 +282,29 @@ def test_what_was_not_run_for_one_reason_is_one_line():
 @pytest.mark.parametrize("text", [LONG, WORDLESS])
 def test_lists_and_texts_are_cut_and_say_how_much_more_there_is(text):
     sheet = sheet_of(crowded(text))
-    assert (len(sheet.reasons.lines), sheet.reasons.more) == (REASONS, 9 - REASONS)
-    assert (len(sheet.notices.lines), sheet.notices.more) == (NOTICES, 5 - NOTICES)
-    assert (len(sheet.untested.lines), sheet.untested.more) == (UNTESTED, 1 + 9 - UNTESTED)
-    assert max(map(len, [*sheet.reasons.lines, *sheet.filled_in.values(), *sheet.use.values()])) <= TEXT
+    for listed, there_are, most in (
+        (sheet.reasons, 9, REASONS * TEXT),
+        (sheet.notices, 5, NOTICES * (LINE + 20)),
+        (sheet.untested, 1 + 9, UNTESTED * TEXT),
+    ):
+        assert listed.lines and len(listed.lines) + listed.more == there_are
+        assert sum(map(len, listed.lines)) <= most
+    assert max(map(len, [*sheet.filled_in.values(), *sheet.use.values()])) <= TEXT
     assert len(sheet.title) <= NAME and len(sheet.model["SHA-256"]) == 64
+
+
+def test_a_long_reason_takes_the_room_of_those_behind_it_and_ends_with_a_sentence():
+    def reasons(*texts):
+        verdict = audit_results().verdict.model_copy(update={"reasons": list(texts)})
+        return sheet_of(audit_results(verdict=verdict)).reasons
+
+    sentence = "Members of one site are left out here, since nobody there is a non-member. "
+    long = (sentence * 4).strip()
+    assert len(long) > TEXT and reasons(long, "Second.", "Third.") == Listed([long, "Second."], 1)
+    # What is behind a reason that has no room is less important.
+    assert reasons("First.", "Second.", long, "Fourth.") == Listed(["First.", "Second."], 2)
+    (cut,) = reasons(sentence * 9, "Second.").lines
+    assert cut == (sentence * 7).strip() and len(cut) <= REASONS * TEXT
 
 
 def test_the_first_reasons_are_those_of_the_verdict():

@@ -85,7 +85,11 @@ class Fit:
     def control(self) -> Control:
         """As a control of the audit."""
         asked, there_are = self.asked or (0, 0)
-        some = f" Asked about were {asked} of {there_are} images, drawn at random." if asked < there_are else ""
+        some = (
+            f" Asked about were {asked} of {there_are} images, drawn at random to save time."
+            if asked < there_are
+            else ""
+        )
         told = {"passed": self.passed, "sentence": f"{self.sentence}{some}"}
         return Control(kind="fit", claim="patient_scores", value=None, p=self.p, n=self.patients, **told)
 

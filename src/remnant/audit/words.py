@@ -9,6 +9,7 @@ from remnant.base.terms import (
     by_chance,
     capital,
     digits_beside,
+    least_of,
     measured,
     minus,
     seen_by,
@@ -19,14 +20,15 @@ from remnant.measure.intervals import FEWEST
 
 
 def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
-    """One finding held against a limit; `side`: "above", "below", or "on both sides of"; `ending` of the sentence."""
+    """One finding held against a limit; `side`: "above", "below", or "on both sides of"; `ending`: a sentence
+    behind."""
     digits = digits_beside(finding, limit.value)
     what = f"The {statistic_of(finding)} is {measured(finding, digits)}"
     if finding.low is None and side != "above":
         return f"{what}: {finding.n} patients are too few for an interval."
     return (
         f"{what} ({_chance(finding, digits)}{seen_by(finding)}). It lies {side} the limit of "
-        f"{limit.value:.2f}{' beyond chance' if finding.null else ''}{ending}."
+        f"{limit.value:.2f}{' beyond chance' if finding.null else ''}.{ending}"
     )
 
 
@@ -70,11 +72,13 @@ def _chance(finding: Finding, digits: int) -> str:
 
 
 def not_surely(finding: Finding, limit: Limit) -> str:
-    """Why a finding whose own interval lies above a limit does not pass it: all tests are counted together."""
+    """Behind the sentence of a finding whose own interval lies above a limit: by all tests together it does not surely."""
+    together = "With all tests counted together"
     if finding.bound_low is not None and finding.bound_low - finding.null <= limit.value:
-        least = minus(f"{finding.bound_low:.2f}")
-        return f", but not surely: at least {least} when all tests are counted together"
-    return f", but not surely: {p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)} when all tests are counted together"
+        least = max(finding.bound_low, least_of(finding.statistic)) - finding.null
+        beyond = " beyond chance" if finding.null else ""
+        return f" {together} its lower bound is {minus(f'{least:.2f}')}{beyond}, so that it may be chance."
+    return f" {together} {p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)}, so that it may be chance."
 
 
 def not_measured(limit: Limit, why: str = "") -> str:

@@ -1,8 +1,10 @@
 """The field's terms for what results.json of an audit names by a key."""
 
+import math
 import re
+from typing import TypeVar
 
-from remnant.base.findings import AuditResults, Claim, Criterion, Finding, LimitName, Statistic
+from remnant.base.findings import AuditResults, Claim, Control, Criterion, Finding, LimitName, Statistic
 
 STATISTICS: dict[Statistic, str] = {
     "auc": "AUC",
@@ -19,6 +21,8 @@ STATISTICS: dict[Statistic, str] = {
 # The largest value of a statistic that is no share, area or difference of two shares: of the gap a difference of two of these;
 # a gain is of similarities, which end at 1.
 MOST: dict[Statistic, float] = {"skill_gap": 2.0}
+# The smallest of one that may be below 0; a gain, of distances that grow, has none.
+LEAST: dict[Statistic, float] = {"advantage": -1.0, "skill": -1.0, "skill_gap": -2.0, "gain": -math.inf}
 LIMITS: dict[LimitName, str] = {
     "identification": "identification at rank 1",
     "membership_advantage": "membership advantage",
@@ -42,10 +46,15 @@ CRITERIA: dict[Claim, Criterion] = {
 }
 # What is seen of what a client sends: codes, what the server makes of them, and as a control what was to be hidden.
 CODES, MAPS, RAW = "codes", "segmentations of codes", "the scans themselves"
+# How the remark begins of results that may leave the house.
+RELEASE = "For release: "
 DECISION_SUPPORT = "Decision support, not a determination."
 # How the reason begins why an attack is not run that needs what the recipient does not see.
 ELSEWHERE = "only in the scenario"
 OF_CODES = f"{ELSEWHERE} codes "  # which no model is, so that a sheet on one does not name them
+
+
+Measured = TypeVar("Measured", Finding, Control)
 
 
 def capital(text: str) -> str:
@@ -63,8 +72,24 @@ def minus(text: str) -> str:
     return text.replace("-", "−") if text.strip("-0.%") else text.lstrip("-")
 
 
-def measured(finding: Finding, digits: int = 2) -> str:
-    """ "0.31 [0.20, 0.42]", or "1.2% [0.8%, 1.6%]", as the finding's statistic is written."""
+def least_of(statistic: Statistic) -> float:
+    """The smallest value that there can be."""
+    return LEAST.get(statistic, 0.0)
+
+
+def in_range(one: Measured) -> Measured:
+    """A finding or a control as it is told: no end of an interval, which a normal error may give, beyond what there can be."""
+    least, most = least_of(one.statistic), MOST.get(one.statistic, 1.0)
+    ends = {name: getattr(one, name, None) for name in ("low", "high", "bound_low")}
+    told = {name: min(max(end, least), most) for name, end in ends.items() if end is not None}
+    changed = {name: end for name, end in told.items() if end != ends[name]}
+    return one.model_copy(update=changed) if changed else one
+
+
+def measured(finding: Finding, digits: int = 2, *, clipped: bool = True) -> str:
+    """ "0.31 [0.20, 0.42]", or "1.2% [0.8%, 1.6%]", as the finding's statistic is written; with `clipped` the interval of what
+    there can be alone."""
+    finding = in_range(finding) if clipped else finding
     if finding.value is None:
         return "not measured"
     ends = [] if finding.low is None or finding.high is None else [finding.low, finding.high]
@@ -103,6 +128,7 @@ def digits_beside(finding: Finding, limit: float) -> int:
 
 def beyond_chance(finding: Finding, digits: int = 2) -> dict[str, float | None]:
     """Value, low and high less chance: of the numbers as they are told, so that a reader finds 0.60 less 0.10 to be 0.50."""
+    finding = in_range(finding)
     ends = (("value", finding.value), ("low", finding.low), ("high", finding.high))
     return {
         name: None if end is None else round(round(end, digits) - round(finding.null, digits), digits)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
-from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, called, capital, digits_beside, seen_by
-from remnant.base.texts import short
+from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, called, capital, digits_beside, in_range, seen_by
+from remnant.base.texts import enumerated, short
 from remnant.report.tables import cell
 from remnant.report.words import split
 
@@ -64,7 +64,7 @@ def name_of(finding: Finding, findings: Sequence[Finding]) -> str:
 def finding_rows(findings: Sequence[Finding]) -> list[Row]:
     """Every column of the findings, with their statistic in words and the name of each."""
     return [
-        finding.model_dump()
+        in_range(finding).model_dump()
         | {"name": name_of(finding, findings), "statistic": STATISTICS[finding.statistic], "outcome": finding.outcome}
         | {"adjusted_p_bound": finding.p_bound, "primary": "yes" if finding.primary else ""}
         for finding in findings
@@ -74,7 +74,7 @@ def finding_rows(findings: Sequence[Finding]) -> list[Row]:
 def control_rows(controls: Sequence[Control]) -> list[Row]:
     """Every control with its outcome in a word."""
     return [
-        control.model_dump()
+        in_range(control).model_dump()
         | {
             "name": control_name(control),
             "statistic": "cross-entropy" if control.kind == "fit" else STATISTICS[control.statistic],
@@ -91,7 +91,7 @@ def forest_rows(results: AuditResults) -> list[Row]:
 
 def auc_rows(findings: Sequence[Finding], controls: Sequence[Control] = ()) -> list[Row]:
     """The first `MOST_DRAWN` AUCs of the findings, then those of the controls, for `audit_forest`."""
-    shown = [one for one in findings if one.statistic in AUCS and one.value is not None]
+    shown = [in_range(one) for one in findings if one.statistic in AUCS and one.value is not None]
     rows = [
         {
             "name": name_of(finding, shown),
@@ -114,7 +114,7 @@ def auc_rows(findings: Sequence[Finding], controls: Sequence[Control] = ()) -> l
             "detectable": None,
             "outcome": control_outcome(control),
         }
-        for control in controls
+        for control in map(in_range, controls)
         if control.statistic in AUCS and control.value is not None
     ]
 
@@ -173,13 +173,19 @@ def fold_curve_rows(results: AuditResults) -> list[Row]:
 
 
 def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[str]:
-    """The `sentences`, each of a control with its attack before it where another of its kind stands among them."""
-    own = {control.sentence: control for control in reversed(controls) if control.attack}
-    kinds = [own[one].kind for one in dict.fromkeys(sentences) if one in own]
-    return [
-        f"{capital(called(own[one].attack))}: {one}" if one in own and kinds.count(own[one].kind) > 1 else one
-        for one in sentences
-    ]
+    """The `sentences`, each of a control with its attacks before it where another of its kind has one among them or the same."""
+    own: dict[str, list[Control]] = {}
+    for control in controls:
+        if control.attack and control_name(control) not in control.sentence:
+            own.setdefault(control.sentence, []).append(control)
+    kinds = [control.kind for one in dict.fromkeys(sentences) for control in own.get(one, [])]
+
+    def attacks(sentence: str) -> str:
+        of = own.get(sentence, [])
+        several = of and kinds.count(of[0].kind) > 1
+        return f"{capital(enumerated(list(dict.fromkeys(called(one.attack) for one in of))))}: " if several else ""
+
+    return [f"{attacks(one)}{one}" for one in sentences]
 
 
 def control_kind(control: Control) -> str:

@@ -10,7 +10,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import fresh_folder, write_text
 from remnant.base.findings import TABLE_SHA256, AuditResults, Finding, Judged, Verdict
 from remnant.base.results import Section, Value
-from remnant.base.terms import LIMITS
+from remnant.base.terms import LIMITS, RELEASE
 from remnant.report.audit import render_audit
 from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
 from remnant.report.few import bound, counts_few, small
@@ -98,7 +98,7 @@ def told_outside(results: AuditResults) -> AuditResults:
         "about": {name: said(text) for name, text in results.about.items()},
         "notices": [
             *all_said(results.notices),
-            f"For release: {numbers}pseudonyms and paths are withheld.",
+            f"{RELEASE}{numbers}pseudonyms and paths are withheld.",
         ],
         "not_tested": all_said(results.not_tested),
         "tables": {**tables, **({"balance": balanced} if balanced else {}), **({"roc": curves} if curves else {})},

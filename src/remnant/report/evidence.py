@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from remnant.base.findings import AuditResults
+from remnant.base.terms import RELEASE
 from remnant.report.chapters import ANNEX, CHAPTERS
 from remnant.report.chapters.folds import with_power
 from remnant.report.chapters.part import Part
@@ -31,7 +32,8 @@ def evidence_of(run: Path, results: AuditResults) -> Evidence:
     tables = dict(results.tables)
     for part in (*parts, *last):
         tables |= part.rows
-    chapters = Chapters(run, tables, most_rows=MOST_ROWS)
+    for_release = any(one.startswith(RELEASE) for one in results.notices)
+    chapters = Chapters(run, tables, most_rows=MOST_ROWS, for_release=for_release)
     shown = _shown(chapters, parts)
     chapters.most_rows = None
     annex = _shown(chapters, last)

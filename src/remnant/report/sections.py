@@ -14,7 +14,7 @@ from remnant.base.results import FigureView, Row, Section, TableView, matching
 from remnant.base.store import private_folder
 from remnant.report.figures import FIGURES
 from remnant.report.figures.style import house_style, to_png, to_svg
-from remnant.report.tables import Table, build, to_html
+from remnant.report.tables import Table, build, to_html, without_dashes
 from remnant.report.templates import anchor
 
 
@@ -34,6 +34,7 @@ class Chapters:
     """The chapters of one page, which count its tables and figures together.
 
     `run`: where figures are written. `most_rows`: a longer table is cut there and goes whole to `longer`, by its title.
+    `for_release`: columns and tables of which nothing may be told are left out.
     """
 
     run: Path
@@ -41,6 +42,7 @@ class Chapters:
     show_images: bool = False
     most_rows: int | None = None
     longer: list[tuple[str, Table]] = field(default_factory=list)
+    for_release: bool = False
     _counts: dict[str, int] = field(default_factory=lambda: {"Table": 0, "Figure": 0})
 
     def chapter(self, section: Section) -> Chapter:
@@ -61,11 +63,21 @@ class Chapters:
             if view.private and not self.show_images:
                 continue
             figures.append(self._figure(view))
-        return Chapter(anchor(section.title), section.title, section.text, table, figures)
+        gone = (
+            ["The table of this chapter is left out: all its numbers are withheld."]
+            if section.table and not table
+            else []
+        )
+        return Chapter(anchor(section.title), section.title, [*section.text, *gone], table, figures)
 
-    def table(self, view: TableView, title: str) -> Markup:
-        """The rows that the view keeps, as HTML."""
+    def table(self, view: TableView, title: str) -> Markup | None:
+        """The rows that the view keeps, as HTML; None where nothing of them may be told."""
         built = build(self.tables[view.name], view)
+        if self.for_release:
+            told = without_dashes(built)
+            if told is None:
+                return None
+            built = told
         if self.most_rows is not None and len(built.rows) > self.most_rows:
             self.longer.append((title, built))
             note = f"The first {self.most_rows} of {len(built.rows)} rows; all of them stand in the annex."

@@ -96,7 +96,7 @@ def sheet_of(results: AuditResults) -> Sheet:
     return Sheet(
         title=short(results.title, NAME),
         ruling=verdict.ruling,
-        sentence=short(verdict.sentence, TEXT),
+        sentence=_sentences(verdict.sentence, TEXT),
         reasons=_listed(
             [
                 *changed_afterwards(results),
@@ -158,7 +158,25 @@ def _cut(text: str, characters: int) -> str:
 
 
 def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
-    return Listed([short(line, characters) for line in lines[:most]], max(0, len(lines) - most))
+    """As many `lines` as have room, one of them for `characters` and `most` together; a longer one takes that of later ones."""
+    shown: list[str] = []
+    room = most
+    for line in lines:
+        # The first is the most important: it is shown, whatever of it there is room for.
+        text = line if shown else _sentences(line, most * characters)
+        room -= -(-len(text) // characters)
+        if room < 0:
+            break
+        shown.append(text)
+    return Listed(shown, len(lines) - len(shown))
+
+
+def _sentences(text: str, characters: int) -> str:
+    """The whole sentences at its beginning that have room; of a longer first one whole words."""
+    if len(text) <= characters:
+        return text
+    ends = [found.start() + 1 for found in re.finditer(r"[.?!](?= [A-Z])", text[: characters + 2])]
+    return text[: ends[-1]] if ends and ends[-1] <= characters else short(text, characters)
 
 
 def _layer(results: AuditResults) -> dict[str, str]:

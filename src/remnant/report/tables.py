@@ -9,9 +9,11 @@ from markupsafe import Markup, escape
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
 from remnant.base.results import Results, Row, TableView, Value, matching
+from remnant.base.texts import enumerated
 from remnant.report.words import MISSING, label, number
 
 SHORT = 14  # rows of a table that print keeps on one page
+OUTCOME = "Outcome"  # the heading of what a row comes to, which is worth a table without numbers
 WIDE = 8  # columns beyond which print turns the page
 MOST_ROWS = 15  # of a table outside the annex
 
@@ -61,6 +63,26 @@ def build(rows: list[Row], view: TableView) -> Table:
         headings=[view.columns[key] for key in kept],
         published=[all(name.startswith("published") for name in fields(key)) for key in kept],
         rows=[list(row) for row in zip(*(cells[key] for key in kept), strict=True)],
+    )
+
+
+def without_dashes(table: Table) -> Table | None:
+    """The table without columns of which nothing is told, and in its caption which these are; None where no number and no outcome
+    is left. Of what leaves the house, where most may be withheld."""
+    told = [any(row[place].text != MISSING for row in table.rows) for place in range(len(table.headings))]
+    if all(told) or not table.rows:
+        return table
+    if not any(
+        kept and (numeric or heading == OUTCOME)
+        for kept, numeric, heading in zip(told, _numeric(table), table.headings, strict=True)
+    ):
+        return None
+    gone = enumerated([heading for heading, kept in zip(table.headings, told, strict=True) if not kept])
+    return Table(
+        caption=f"{table.caption} Withheld or not measured, and left out: {gone}.".strip(),
+        headings=[one for one, kept in zip(table.headings, told, strict=True) if kept],
+        published=[one for one, kept in zip(table.published, told, strict=True) if kept],
+        rows=[[one for one, kept in zip(row, told, strict=True) if kept] for row in table.rows],
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.terms import measured, statistic_of
+from remnant.report.audit_rows import control_name
 from remnant.report.few import counts_few, share_small, small
 from remnant.report.few_rows import is_count
 
@@ -57,7 +58,7 @@ def control_told(control: Control, results: AuditResults, smallest: int, why: st
     )
     if not few:
         return control
-    said = {"sentence": f"The numbers of this control are {why}.", "p_bound": False}
+    said = {"sentence": f"The numbers of the control '{control_name(control)}' are {why}.", "p_bound": False}
     return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
 
 
@@ -70,8 +71,8 @@ def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequen
     parts = set()
     for before, after in zip(results.findings, findings, strict=True):
         if before != after and before.low is not None:
-            # A limit may be held against another digit.
-            parts |= {measured(before, digits) for digits in (2, 3)}
+            # A limit may be held against another digit, and an older version told ends beyond what there can be.
+            parts |= {measured(before, digits, clipped=clipped) for digits in (2, 3) for clipped in (True, False)}
         elif before != after and before.value is not None:
             parts |= {f"{statistic_of(before)} {verb}{measured(before)}" for verb in ("", "is ")}
         if before != after and before.coarse:
