@@ -25,6 +25,7 @@ from remnant.audit.words import not_measured
 from remnant.base.progress import Task
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.base.terms import called
 from remnant.base.texts import enumerated
 from remnant.cohort.images import Images
 from remnant.engine.cost import timed
@@ -108,7 +109,7 @@ def forecast_cell(run: Run, material: Material, config: AuditConfig, attacks: Se
 def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditConfig) -> list[str]:
     """Why an audit clears nobody from which attacks were left out that bear on a limit, in one sentence."""
     asked = {limit.statistic for limit in config.appetite.limits(config.scenario) if limit.asked}
-    missing = [repr(one.name) for one in attacks if one.name in left_out and asked & {*BEARS[one.claim]}]
+    missing = [repr(called(one.name)) for one in attacks if one.name in left_out and asked & {*BEARS[one.claim]}]
     if not missing:
         return []
     which = f"attack {missing[0]} was" if len(missing) == 1 else f"attacks {enumerated(missing)} were"

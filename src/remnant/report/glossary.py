@@ -17,7 +17,8 @@ GLOSSARY = {
     "Membership advantage": "TPR less FPR at a threshold of other patients, the mean over many halves; 0 is chance.",
     "True positive rate at 10% FPR": "The share of members recognised when 10% of non-members are taken for members.",
     "Identified at rank 1": "Of all images, the reconstruction resembles that of its own patient most.",
-    "Youden's J": "Shares read right in both classes together, less one: the share of patients who are known, not guessed.",
+    "Youden's J": "Shares read right in both classes together, less one: the share of patients who are known, not guessed. "
+    "It is 1 at most, and members' minus non-members' 2.",
     "Balanced accuracy": "The mean of the shares read right of women and men, or of younger and older; 0.50 is chance.",
     "Gain beyond the controls": "By which share members' distance to the nearest candidate fell more than non-members' did.",
     "95% interval": "In brackets, over patients: the values that these patients cannot rule out.",

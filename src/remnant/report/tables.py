@@ -13,7 +13,8 @@ from remnant.base.texts import enumerated
 from remnant.report.words import MISSING, label, number
 
 SHORT = 14  # rows of a table that print keeps on one page
-OUTCOME = "Outcome"  # the heading of what a row comes to, which is worth a table without numbers
+# Headings of what a row comes to, which is worth a table without numbers, and of how many it is of, which is none.
+OUTCOME, SIZE = "Outcome", "Patients"
 WIDE = 8  # columns beyond which print turns the page
 MOST_ROWS = 15  # of a table outside the annex
 
@@ -67,13 +68,13 @@ def build(rows: list[Row], view: TableView) -> Table:
 
 
 def without_dashes(table: Table) -> Table | None:
-    """The table without columns of which nothing is told, and in its caption which these are; None where no number and no outcome
-    is left. Of what leaves the house, where most may be withheld."""
+    """The table without columns of which nothing is told, and in its caption which these are; None where no number but of
+    patients and no outcome is left. Of what leaves the house, where most may be withheld."""
     told = [any(row[place].text != MISSING for row in table.rows) for place in range(len(table.headings))]
     if all(told) or not table.rows:
         return table
     if not any(
-        kept and (numeric or heading == OUTCOME)
+        kept and heading != SIZE and (numeric or heading == OUTCOME)
         for kept, numeric, heading in zip(told, _numeric(table), table.headings, strict=True)
     ):
         return None
