@@ -32,6 +32,7 @@ from remnant.targets.head import tensor_of
 from remnant.targets.weights import load_weights
 
 EACH_S = 0.1  # seconds between two words that data() goes on
+GIVE_PEOPLE = "give age and sex with the items of data()"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Folder:
             self.hashes(),
             training=self.training(target, images),
             prior=self.prior(images),
-            give_people="give age and sex with the items of data()",
+            give_people=GIVE_PEOPLE,
         )
 
     def checked(self) -> tuple[list[str], list[str]]:
@@ -93,7 +94,7 @@ class Folder:
             if joined:
                 self._tried(lambda: self.training(*joined), found)
             if joined and roles and not found:
-                doubts += doubts_of(Material(*joined, roles, {}), self.config)
+                doubts += doubts_of(Material(*joined, roles, {}, give_people=GIVE_PEOPLE), self.config)
         if table and "prior" not in before:
             self._tried(lambda: self.prior(table[0]), found)
         return found, doubts
