@@ -37,7 +37,7 @@ from remnant.report.audit import render_audit
 from remnant.report.egress import told_outside
 from remnant.report.glossary import GLOSSARY
 from remnant.report.notebook import NotebookView
-from remnant.report.sheet import untested
+from remnant.report.untested import untested
 
 MOST_WORDS = 30
 # The left column of the house's table of words, and promises that nobody can keep.

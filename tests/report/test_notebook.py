@@ -7,7 +7,7 @@ from tests.report.test_page import NASTY
 from remnant.base.findings import Finding
 from remnant.report.audit_rows import control_rows
 from remnant.report.notebook import NotebookView, findings_frame
-from remnant.report.sheet import untested
+from remnant.report.untested import untested
 
 
 def test_a_notebook_shows_verdict_limits_and_findings():

@@ -7,8 +7,9 @@ from remnant.base.findings import AuditResults
 from remnant.base.terms import DECISION_SUPPORT, called, limits_changed
 from remnant.report.evidence import evidence_of
 from remnant.report.glossary import GLOSSARY
-from remnant.report.sheet import sheet_of, untested
+from remnant.report.sheet import sheet_of
 from remnant.report.templates import fill, flat
+from remnant.report.untested import untested
 from remnant.report.words import duration, labelled
 
 

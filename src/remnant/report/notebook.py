@@ -9,9 +9,10 @@ from remnant.base.texts import counted
 from remnant.report.audit_rows import by_strength, control_rows, finding_rows
 from remnant.report.chapters.controls import CONTROLS
 from remnant.report.chapters.findings import FINDINGS
-from remnant.report.sheet import sheet_of, untested
+from remnant.report.sheet import sheet_of
 from remnant.report.tables import MOST_ROWS, build, to_html
 from remnant.report.templates import fill
+from remnant.report.untested import untested
 
 if TYPE_CHECKING:
     import pandas as pd

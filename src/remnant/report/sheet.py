@@ -8,40 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from remnant.base.findings import LAYER, TABLE_SHA256, AttackRun, AuditResults, Criterion, Finding, Limit
+from remnant.base.findings import LAYER, TABLE_SHA256, AuditResults, Criterion, Limit
 from remnant.base.results import Value
 from remnant.base.terms import (
-    CLAIMS,
-    CRITERIA,
-    ELSEWHERE,
     LIMITS,
-    OF_CODES,
-    by_chance,
-    called,
     capital,
     changed_afterwards,
     limits_changed,
-    measured,
-    seen_by,
-    statistic_of,
-    would_have_been_seen,
 )
-from remnant.base.texts import enumerated, short
+from remnant.base.texts import short
 from remnant.report.audit_rows import (
-    LONGEST,
     beyond,
-    control_kind,
-    control_outcome,
     limit_rows,
-    strongest_of,
     with_attacks,
 )
+from remnant.report.sheet_results import TEXT, Result, controls_said, result_of
+from remnant.report.untested import untested
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
-# Characters of what an attack saw, of a name, of where a limit is from, of a line, of two or three.
-VIEW, NAME, ORIGIN, LINE, TEXT = 42, 60, 70, 110, 190
-CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
+# Characters of what an attack saw, of a name, of where a limit is from, of a line.
+VIEW, NAME, ORIGIN, LINE = 42, 60, 70, 110
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
     "residual_risk": "Residual risk",
@@ -58,15 +45,6 @@ class Listed:
 
     lines: list[str]
     more: int = 0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was found of one of the three criteria: a number with its interval, or why there is none."""
-
-    criterion: Criterion
-    sentence: str
-    outcome: str
 
 
 @dataclass(frozen=True)
@@ -126,17 +104,11 @@ def sheet_of(results: AuditResults) -> Sheet:
         not_asked=", ".join(LIMITS[limit.name] for limit in results.limits if not limit.asked),
         criterion=_criterion(results),
         set_on_blank=not (limits_changed(results) or about.get("criterion_set_on")),
-        results=[_result(criterion, results) for criterion in get_args(Criterion)],
-        controls=_controls(results),
+        results=[result_of(criterion, results) for criterion in get_args(Criterion)],
+        controls=controls_said(results),
         untested=_listed(untested(results), UNTESTED, TEXT),
         filled_in={name: _cut(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
     )
-
-
-def untested(results: AuditResults) -> list[str]:
-    """What was not tested and why, a sentence each, what the attacks that were run do not see first."""
-    missing = [attack for attack in results.scenario.attacks if not attack.run]
-    return results.not_tested + [_not_run(alike) for alike in _by_reason(missing)]
 
 
 def counted_patients(results: AuditResults) -> str:
@@ -245,101 +217,6 @@ def _before(limit: Limit, first: Limit) -> str:
     if not first.asked:
         return " (before: not asked)"
     return f" (before: {first.value:.2f})" if first.value != limit.value else ""
-
-
-def _result(criterion: Criterion, results: AuditResults) -> Result:
-    """The finding that stands for a criterion, or why there is none."""
-    found = [one for one in results.findings if one.criterion == criterion]
-    if found:
-        first = strongest_of(results, found)
-        return Result(criterion, _found(first, results.findings), first.outcome or "withheld")
-    missing = [
-        one
-        for one in results.scenario.attacks
-        if not one.run and one.claim and CRITERIA[one.claim] == criterion and not one.why.startswith(OF_CODES)
-    ]
-    # What the recipient does not see says less of this audit than what it lacks.
-    missing.sort(key=lambda one: one.why.startswith(ELSEWHERE))
-    if missing:
-        return Result(criterion, short(_not_run(_by_reason(missing)[0]), TEXT), "not tested")
-    asked = any(limit.asked for limit in results.limits if CRITERION_OF.get(limit.statistic, "inference") == criterion)
-    why = "No attack that measures it was run." if asked else "No limit asks for it, and no attack measured it."
-    return Result(criterion, why, "not tested")
-
-
-def _controls(results: AuditResults) -> str:
-    """Every control by its outcome, what did not pass first: "Passed: planted members (output, gradient)".
-
-    Why silence clears nobody where there is none.
-    """
-    by_outcome: dict[str, dict[str, dict[str, None]]] = {}
-    for control in sorted(results.controls, key=lambda one: (one.passed is True, one.passed is None)):
-        of = by_outcome.setdefault(control_outcome(control), {}).setdefault(control_kind(control), {})
-        of[called(control.attack)] = None
-    told: list[tuple[str, str]] = []
-    for outcome, kinds in by_outcome.items():
-        # A control of all attacks on membership names none of them.
-        told += [
-            (
-                outcome,
-                short(
-                    kind if list(of) == [""] else f"{kind} ({', '.join(each or 'membership' for each in of)})", LONGEST
-                ),
-            )
-            for kind, of in kinds.items()
-        ]
-    if not told:
-        return "None was run, so that silence would clear nobody."
-    shown = next(count for count in range(len(told), -1, -1) if len(_by_outcome(told, count)) <= TEXT)
-    return _by_outcome(told, shown)
-
-
-def _by_outcome(told: Sequence[tuple[str, str]], shown: int) -> str:
-    """The first so many of the controls, each an outcome and a name, and how many there are besides."""
-    names: dict[str, list[str]] = {}
-    for outcome, name in told[:shown]:
-        names.setdefault(outcome, []).append(name)
-    parts = [f"{outcome}: {'; '.join(of)}" for outcome, of in names.items()]
-    if more := len(told) - shown:
-        parts.append(f"{more} more, in the evidence")
-    return f"{'. '.join(map(capital, parts))}."
-
-
-def _found(finding: Finding, findings: Sequence[Finding]) -> str:
-    # Of an attribute the statistic names it.
-    who = () if finding.claim == "attributes" else (called(finding.attack),)
-    where = short(", ".join([*who, seen_by(finding)]), LONGEST)
-    if finding.value is None:
-        return f"{capital(statistic_of(finding))}: {finding.counts if finding.outcome is None else 'not measured'}."
-    seen = f"; {_would_have_been_seen(finding, findings)}" if finding.outcome == "not shown" else ""
-    return f"{capital(statistic_of(finding))} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
-
-
-def _would_have_been_seen(finding: Finding, findings: Sequence[Finding]) -> str:
-    """What silence would have shown: of the statistic itself, or of the same scores by their AUC, for which it is reckoned."""
-    if finding.detectable is not None:
-        return would_have_been_seen(finding)
-    keys = (finding.attack, finding.view, finding.where, finding.target)
-    alike = [one for one in findings if (one.attack, one.view, one.where, one.target) == keys]
-    areas = [one.detectable for one in alike if one.statistic == "auc" and one.detectable is not None]
-    return f"an AUC of {areas[0]:.2f} would have been seen" if areas else "what would have been seen is not reckoned"
-
-
-def _by_reason(attacks: Sequence[AttackRun]) -> list[list[AttackRun]]:
-    """Those that make one claim and were not run for one reason, together."""
-    found: dict[tuple[str | None, str], list[AttackRun]] = {}
-    for attack in attacks:
-        found.setdefault((attack.claim, attack.why), []).append(attack)
-    return list(found.values())
-
-
-def _not_run(alike: Sequence[AttackRun]) -> str:
-    first = alike[0]
-    what = first.words or called(first.name)
-    if len(alike) > 1:
-        named = f"attacks {enumerated([called(attack.name) for attack in alike])}"
-        what = f"{CLAIMS[first.claim]} ({named})" if first.claim else named
-    return f"{capital(what)}: not run.{f' {capital(first.why)}'.rstrip('. ')}{'.' if first.why else ''}"
 
 
 def _whole(reason: str) -> str:
