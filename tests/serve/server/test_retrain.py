@@ -12,6 +12,7 @@ from remnant.defenses.privacynet.retraining import RetrainSettings
 from remnant.serve.holdout import draw_id
 from remnant.serve.protocol import Answer, unpacked
 from remnant.serve.server import retrain as room
+from remnant.serve.server import store as storing
 from remnant.serve.server.models import load_models
 from remnant.serve.server.refusal import RefusalError
 from remnant.serve.server.retrain import retrain_version
@@ -80,14 +81,17 @@ def test_a_version_learns_from_contributions_and_holds_on_those_that_are_held_ou
     assert versions.promoted == 2
 
 
-def test_the_same_seed_makes_the_same_version(versions, contribute, store, pair, tmp_path):
+def test_the_same_seed_makes_the_same_version(versions, contribute, store, pair, tmp_path, monkeypatch):
+    came = (f"2026-01-01T00:00:{second:02}" for second in range(60))
+    monkeypatch.setattr(storing, "now", lambda: next(came))
     contribute(3, 1)
     first = retrain_version(versions, QUICK, 5, quiet=True)
     weights = (versions.folder(2) / SEGMENTER).read_bytes()
     other = Store(tmp_path / "other")
     again = Versions(other, "net")
     again.adopt(pair())
-    for one in store.contributions("net"):
+    first_came, *others = store.contributions("net")
+    for one in (*others, first_came):
         other.add(one.tenant, "net", one.id, *store.read(one))
     assert retrain_version(again, QUICK, 5, quiet=True) == first
     assert (again.folder(2) / SEGMENTER).read_bytes() == weights

@@ -106,10 +106,12 @@ def _learned(store: Store, model: str, base: int) -> set[str]:
 def _parted(chosen: Sequence[Contribution], learned: set[str]) -> tuple[list[Contribution], list[Contribution]]:
     """What to train on and what is held out, each content once: what is held out under one id trains under no other, and what
     the old version `learned` from under another id judges none.
+
+    In the order of the contents, so that the same ones make the same version whenever each of them came.
     """
     seen: set[str] = set()
     parts: tuple[list[Contribution], list[Contribution]] = ([], [])
-    for one in sorted(chosen, key=lambda one: not one.held_out):
+    for one in sorted(chosen, key=lambda one: (not one.held_out, one.digest)):
         if one.digest not in seen and not (one.held_out and one.digest in learned):
             seen.add(one.digest)
             parts[one.held_out].append(one)
