@@ -164,9 +164,7 @@ def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, monkey
         if leaks and attack.name not in FINDS:
             pytest.skip(f"no small network is known of which {attack.name} shows more than its controls")
         settings = {"joint": test_candidates.QuickJoint, "gmi": test_candidates.Quick}
-        monkeypatch.setitem(
-            all_attacks(), attack.name, replace(attack, settings=settings.get(attack.name, attack.settings))
-        )
+        test_candidates.alone(monkeypatch, attack, settings.get(attack.name, test_candidates.Tiny))
     scenario = next(name for name, seen in SEEN.items() if attack.access in seen)
     config = AuditConfig(scenario=scenario)
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
