@@ -20,7 +20,8 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair, draw_pairs
 from remnant.engine.loop import FitSettings
 from remnant.measure.ms_ssim import ms_ssim_matrix
-from remnant.measure.verification import best_threshold, verification
+from remnant.measure.threshold import best_threshold
+from remnant.measure.verification import verification
 from remnant.nets.siamese import Siamese
 from remnant.targets.access import Codes
 

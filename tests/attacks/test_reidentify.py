@@ -7,7 +7,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair, draw_pairs
 from remnant.engine.loop import FitSettings
-from remnant.measure.verification import best_threshold, verification
+from remnant.measure.threshold import best_threshold
+from remnant.measure.verification import verification
 from remnant.nets.siamese import Siamese
 
 SETTINGS = ReidentifierSettings(batch=8, pairs=48, fit=FitSettings(epochs=8, learning_rate=3e-3))

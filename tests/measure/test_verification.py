@@ -10,14 +10,12 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from remnant.base.errors import RemnantError
+from remnant.measure import scored_pairs, threshold
 from remnant.measure import verification as module
 from remnant.measure.auc import detectable_auc
-from remnant.measure.verification import (
-    best_threshold,
-    matrix_pairs,
-    verification,
-    verification_contrast,
-)
+from remnant.measure.scored_pairs import matrix_pairs, weighted_area
+from remnant.measure.threshold import best_threshold
+from remnant.measure.verification import verification, verification_contrast
 
 
 def generator(seed=0):
@@ -63,7 +61,7 @@ def test_weights_agree_with_scikit_learn():
     random = generator(1)
     scores, same = random.integers(0, 9, 60).astype(float), random.random(60) < 0.4
     weights = random.integers(0, 4, (3, 60)).astype(float)
-    areas, accuracies = module._area(scores, same, weights), module._balanced(scores >= 4, same, weights)
+    areas, accuracies = weighted_area(scores, same, weights), module._balanced(scores >= 4, same, weights)
     for area, accuracy, weight in zip(areas, accuracies, weights, strict=True):
         assert area == pytest.approx(roc_auc_score(same, scores, sample_weight=weight))
         assert accuracy == pytest.approx(balanced_accuracy_score(same, scores >= 4, sample_weight=weight))
@@ -226,7 +224,8 @@ def test_same_seed_same_result_and_blocks_change_only_the_draw(monkeypatch):
     scores, patients = draw(generator(9), 20, 60, 0.5, 1.0, 1.0)
     first, second = (verification(scores, patients, 0.5, generator(1)) for _ in range(2))
     assert first == second
-    monkeypatch.setattr(module, "TOGETHER", 7)
+    for each in (scored_pairs, threshold):
+        monkeypatch.setattr(each, "TOGETHER", 7)
     other = verification(scores, patients, 0.5, generator(1))
     assert other.auc.low == pytest.approx(first.auc.low, abs=0.03)
     assert other.best_chance == pytest.approx(first.best_chance, abs=0.01)

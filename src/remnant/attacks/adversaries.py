@@ -18,7 +18,7 @@ from remnant.cohort.pairs import Pair
 from remnant.engine.loop import EpochReport
 from remnant.measure.images import union_box
 from remnant.measure.ms_ssim import ms_ssim_matrix
-from remnant.measure.verification import best_threshold
+from remnant.measure.threshold import best_threshold
 from remnant.nets.siamese import Siamese
 from remnant.targets.access import Codes, encode
 

@@ -18,7 +18,7 @@ from remnant.base.config import Settings
 from remnant.cohort.images import Images
 from remnant.cohort.pairs import Pair, all_pairs
 from remnant.engine.cost import timed
-from remnant.measure.verification import best_threshold
+from remnant.measure.threshold import best_threshold
 from remnant.targets.access import Codes, encode
 from remnant.targets.audited import Audited
 from remnant.targets.seen_codes import SeenCodes

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -12,65 +12,34 @@ from remnant.audit.rows import Scored
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast, mann_whitney_auc
-from remnant.measure.intervals import EXACT_PATIENTS, FEWEST, RESAMPLES, paired_difference
+from remnant.measure.intervals import FEWEST, Difference, paired_difference
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.verification import verification_contrast
 
 LEVEL = 0.05  # of p, two-sided, after Holm for all that was compared together: no verdict rests on a comparison alone
-FLOOR = 1 / (RESAMPLES + 1)  # a Monte Carlo p where no flip of signs was as extreme
 # Of a bootstrap over pairs, so that the smallest p survives Holm for some dozens.
 PAIRED_RESAMPLES = 5000
 
 Shown = Literal["higher", "lower", "not shown", "too few patients"]
 
 
-class Difference(Protocol):
-    """What a test of a difference found: it, its interval, p (an upper bound where `p_bound`), and what 80% power had shown."""
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Difference):
+    """A statistic of one subject, `value`, and of the one that it is held `against`: the difference is value minus against."""
 
-    @property
-    def difference(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def p(self) -> float: ...
-    @property
-    def p_bound(self) -> bool: ...
-    @property
-    def detectable(self) -> float: ...
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A statistic of one subject, `value`, and of the one that it is held `against`, over the same `n` patients.
-
-    `difference` is value minus against with its 95% interval and two-sided p, which is at most this where `p_bound`;
-    `detectable`: what 80% power would have shown. NaN where so few patients support none.
-    """
-
-    n: int
-    value: float
-    against: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_bound: bool
-    detectable: float
+    value: float = math.nan
+    against: float = math.nan
 
 
 def of_patients(one: Mapping[str, float], other: Mapping[str, float], seeds: Seeds) -> Comparison:
     """Means of a value a patient, such as Dice or a rank, over those patients who have both; NaN without any."""
     both = [patient for patient in one if patient in other]
     if not both:
-        return Comparison(0, *[math.nan] * 6, False, math.nan)
+        return Comparison(n=0)
     here, there = ({patient: values[patient] for patient in both} for values in (one, other))
-    found = paired_difference(here, there, seeds.numpy())
-    bound = found.n > EXACT_PATIENTS and found.p <= FLOOR
-    means = (float(np.mean(list(values.values()))) for values in (here, there))
-    return Comparison(found.n, *means, found.difference, found.low, found.high, found.p, bound, found.detectable)
+    value, against = (float(np.mean(list(values.values()))) for values in (here, there))
+    return Comparison(**vars(paired_difference(here, there, seeds.numpy())), value=value, against=against)
 
 
 def of_pairs(one: Paired, other: Paired, seeds: Seeds, resamples: int = PAIRED_RESAMPLES) -> Comparison:
@@ -79,11 +48,9 @@ def of_pairs(one: Paired, other: Paired, seeds: Seeds, resamples: int = PAIRED_R
     Each as its scores stand: those of an adversary that is wrong on patients of the attacker's own are to be turned before.
     """
     same = one.patients[:, 0] == one.patients[:, 1]
-    values = (mann_whitney_auc(each.scores[same], each.scores[~same]).mean for each in (one, other))
+    value, against = (mann_whitney_auc(each.scores[same], each.scores[~same]).mean for each in (one, other))
     found = verification_contrast(one.scores, other.scores, one.patients, seeds.numpy(), resamples=resamples)
-    return Comparison(
-        found.n, *values, found.difference, found.low, found.high, found.p, found.p_bound, found.detectable
-    )
+    return Comparison(**vars(found), value=value, against=against)
 
 
 def of_scores(one: Scored, other: Scored, seeds: Seeds) -> Comparison:
@@ -97,10 +64,8 @@ def of_scores(one: Scored, other: Scored, seeds: Seeds) -> Comparison:
             tuple(np.array([scores[name] for name in both if roles[0][name] == r]) for r in (MEMBER, NON_MEMBER))
         )
     found = auc_contrast(*sides, seeds.numpy())
-    values = (mann_whitney_auc(*side).mean for side in sides)
-    return Comparison(
-        found.n, *values, found.difference, found.low, found.high, found.p, found.p_bound, found.detectable
-    )
+    value, against = (mann_whitney_auc(*side).mean for side in sides)
+    return Comparison(**vars(found), value=value, against=against)
 
 
 def comparison_rows(compared: Sequence[tuple[Row, Comparison]]) -> list[Row]:

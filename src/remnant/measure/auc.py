@@ -5,34 +5,17 @@ patients in the smaller group no interval is given (NaN), since all of them here
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import FEWEST, Interval, per_patient
+from remnant.measure.intervals import FEWEST, Difference, Interval, per_patient
 
 RESAMPLES = 2000  # each ranks all patients twice
 EXACT_PATIENTS = 1000  # in both groups, up to which an exact p with ties takes under a second
 EXACT_SMALLER = 20  # in the smaller group: the same, of a one-sided p
 TOGETHER = 250
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """Difference of two areas over the same patients; `detectable` is what 80% power would have shown.
-
-    `p_bound`: p is at most this, since no resample was as extreme.
-    """
-
-    difference: float
-    low: float
-    high: float
-    p: float
-    detectable: float
-    n: int
-    p_bound: bool = False
 
 
 def few(m: int, n: int) -> bool:
@@ -163,7 +146,7 @@ def auc_contrast(
     seeds: np.random.Generator,
     level: float = 0.95,
     resamples: int = RESAMPLES,
-) -> Contrast:
+) -> Difference:
     """Area of the `first` scores minus that of the `second`, (positive, negative) each, in the same order of patients.
 
     Null answered by p: within a patient, the rank among all patients under the first scores and under the second could be
@@ -179,18 +162,18 @@ def auc_contrast(
         )
     m, n = len(a), len(b)
     if m == 0 or n == 0:
-        return Contrast(*[math.nan] * 5, m + n)
+        return Difference(m + n)
     by_patient = _placements(a, b) - _placements(c, d)
     shift = float(by_patient.mean())
     p = _exchange_p((a, b), (c, d), seeds, resamples)
     bound = p == 1 / (resamples + 1)
     if m == 1 or n == 1:
-        return Contrast(shift, math.nan, math.nan, p, math.nan, m + n, bound)
+        return Difference(m + n, shift, p=p, p_bound=bound)
     error = math.sqrt(by_patient.mean(1).var(ddof=1) / m + by_patient.mean(0).var(ddof=1) / n)
     z = stats.norm.ppf((1 + level) / 2)
     detectable = (z + stats.norm.ppf(0.8)) * error
     reach = math.nan if few(m, n) else z * error
-    return Contrast(shift, float(shift - reach), float(shift + reach), p, float(detectable), m + n, bound)
+    return Difference(m + n, shift, float(shift - reach), float(shift + reach), p, bound, float(detectable))
 
 
 def _exchange_p(

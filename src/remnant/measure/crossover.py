@@ -5,31 +5,21 @@ fold plus role: the patient falls out of the difference of the two, the folds ar
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import EXACT_PATIENTS, FEWEST, detectable_noncentrality, per_patient
+from remnant.measure.intervals import EXACT_PATIENTS, FEWEST, Difference, detectable_noncentrality, per_patient
 
 RESAMPLES = 100_000  # so that the smallest p-value survives Holm over all rows of a table
 
 
-@dataclass(frozen=True)
-class RoleEffect:
-    """Member minus non-member over `n` patients in these `trainings`; `detectable` is what 80% power would have shown.
+@dataclass(frozen=True, kw_only=True)
+class RoleEffect(Difference):
+    """Member minus non-member, in so many `trainings`."""
 
-    `p_bound`: p is at most this, since no deal of the roles was as extreme.
-    """
-
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_bound: bool
-    detectable: float
-    n: int
     trainings: int
 
 
@@ -57,7 +47,7 @@ def role_effect(
     order = np.lexsort((d, folds[1], folds[0]))
     d, folds = d[order], folds[:, order]
     n, names = len(d), np.unique(folds)
-    nothing = RoleEffect(*[math.nan] * 4, False, math.nan, n, len(names))
+    nothing = RoleEffect(n=n, trainings=len(names))
     if n == 0:
         return nothing
     design = (folds[0][:, None] == names).astype(float) - (folds[1][:, None] == names)
@@ -86,7 +76,9 @@ def role_effect(
         if n >= FEWEST:
             reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
             low, high = effect - reach, effect + reach
-    return RoleEffect(effect, low, high, p, not exact and hits == 0, detectable, n, len(names))
+    return replace(
+        nothing, difference=effect, low=low, high=high, p=p, p_bound=not exact and hits == 0, detectable=detectable
+    )
 
 
 def _basis(design: np.ndarray) -> np.ndarray:

@@ -29,15 +29,20 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """Member minus non-member over `n` patients; `detectable` is what 80% power would have shown."""
+class Difference:
+    """What one thing has more than another over the same `n` patients, with its interval and two-sided p.
 
-    difference: float
-    low: float
-    high: float
-    p: float
+    `p_bound`: p is at most this, since nothing that was drawn was as extreme. `detectable`: what 80% power would have shown. NaN
+    where n cannot support it.
+    """
+
     n: int
-    detectable: float
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    p_bound: bool = False
+    detectable: float = math.nan
 
 
 def bootstrap_mean(
@@ -102,7 +107,7 @@ def paired_difference(
     non_members: Mapping[Hashable, float],
     seeds: np.random.Generator,
     level: float = 0.95,
-) -> PairedDifference:
+) -> Difference:
     """The leak: each patient's value as a member minus the same patient's as a non-member, averaged.
 
     Both map a patient to one value and must hold the same patients, else `RemnantError`. Interval by
@@ -117,12 +122,14 @@ def paired_difference(
     differences = np.array([members[patient] - non_members[patient] for patient in members], dtype=float)
     interval = bootstrap_mean(differences, seeds, level)
     n = len(differences)
-    return PairedDifference(
+    p = permutation_p_paired(differences, seeds)
+    return Difference(
+        n,
         interval.mean,
         interval.low,
         interval.high,
-        permutation_p_paired(differences, seeds),
-        n,
+        p,
+        n > EXACT_PATIENTS and p <= 1 / (RESAMPLES + 1),
         smallest_detectable_difference(float(differences.std(ddof=1)) if n > 1 else math.nan, n, alpha=1 - level),
     )
 

@@ -16,7 +16,7 @@ from remnant.cohort.images import Images
 from remnant.cohort.scans import Scans
 from remnant.measure.overlaps import Overlap
 from remnant.measure.roles import MEMBER, NON_MEMBER
-from remnant.measure.verification import best_threshold
+from remnant.measure.threshold import best_threshold
 from remnant.studies.kim2019.materials import STUDY
 from remnant.studies.kim2019.subjects import Subject
 from remnant.studies.kim2019.variants import VARIANTS

@@ -13,8 +13,8 @@ from remnant.cohort.images import Images, stacked
 from remnant.measure.identity import Search
 from remnant.measure.images import union_box
 from remnant.measure.intervals import bootstrap_mean
+from remnant.measure.scored_pairs import matrix_pairs
 from remnant.measure.similarity import MATRICES
-from remnant.measure.verification import matrix_pairs
 from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.subjects import Subject
 
