@@ -16,7 +16,7 @@ from remnant.base.errors import RemnantError
 from remnant.measure.advantage import (
     above_rate,
     advantage_p,
-    best_threshold,
+    advantage_threshold,
     membership_advantage,
     rate_difference,
 )
@@ -48,7 +48,7 @@ def halved(members, others, draw):
     own, rest = (np.array_split(draw.permutation(group), [(len(group) + 1) // 2]) for group in (members, others))
     gain = 0.0
     for part in range(2):
-        threshold = best_threshold(own[1 - part], rest[1 - part])
+        threshold = advantage_threshold(own[1 - part], rest[1 - part])
         gain += (own[part] > threshold).sum() / len(members) - (rest[part] > threshold).sum() / len(others)
     return gain
 
@@ -111,9 +111,9 @@ def test_the_best_threshold_is_that_of_brute_force():
     draw = np.random.default_rng(3)
     members, others = draw.integers(0, 12, 30).astype(float), draw.integers(0, 10, 25).astype(float)
     gain = max((members > one).mean() - (others > one).mean() for one in np.arange(-1, 13, 0.25))
-    found = best_threshold(members, others)
+    found = advantage_threshold(members, others)
     assert (members > found).mean() - (others > found).mean() == pytest.approx(gain)
-    assert best_threshold(np.zeros(3), np.ones(3)) == np.inf
+    assert advantage_threshold(np.zeros(3), np.ones(3)) == np.inf
 
 
 def test_scores_that_are_no_numbers_are_refused():

@@ -65,7 +65,7 @@ def membership_advantage(members: np.ndarray, non_members: np.ndarray, seeds: np
             drawn[:, group] = seeds.permuted(np.tile(np.arange(size) % 2 == 0, (len(drawn), 1)), axis=1)
         for half in (drawn, ~drawn):
             hits += _judged(values, own, half)
-    best = best_threshold(members, non_members)
+    best = advantage_threshold(members, non_members)
     return Advantage(
         m,
         n,
@@ -75,7 +75,7 @@ def membership_advantage(members: np.ndarray, non_members: np.ndarray, seeds: np
 
 
 def _judged(values: np.ndarray, own: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """Members and others of all halvings above the threshold that is best (`best_threshold`) on the other half, (2,).
+    """Members and others of all halvings above the threshold that is best (`advantage_threshold`) on the other half, (2,).
 
     `values` (p,) of all patients, rising; `own` (p,) of members; `half` (h, p) of those who set the threshold.
     """
@@ -158,7 +158,7 @@ def rate_difference(k: float, m: int, j: float, n: int, level: float = 0.95) -> 
     )
 
 
-def best_threshold(members: np.ndarray, non_members: np.ndarray) -> float:
+def advantage_threshold(members: np.ndarray, non_members: np.ndarray) -> float:
     """The largest score above which members are most more frequent than non-members; infinite where none is better than none."""
     values = np.unique(np.concatenate([members, non_members]))
     between = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])

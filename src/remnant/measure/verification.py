@@ -135,8 +135,11 @@ def verification_contrast(
     percentile bootstrap of `verification` on the same draws for both, so that what the two have in common cancels out; p,
     two-sided, is twice the share of draws on the other side of zero. `n` counts patients. Where neither makes a fault, or one is
     all right and the other all wrong, the interval is what as many patients without a fault allow; else of `few`
-    patients in pairs of either kind there is neither interval nor p. For scores that are a matrix,
-    see `scored_pairs.matrix_pairs`. Raises `RemnantError` as `verification` does.
+    patients in pairs of either kind there is neither interval nor p. For scores that are a matrix, see
+    `scored_pairs.matrix_pairs`. Raises `RemnantError` as `verification` does.
+
+    Of few patients it is a little too narrow: where two adversaries were of one strength it missed zero, with p of 0.05 at
+    most, in 6 to 8% of 500 simulated sets of pairs of 12 to 24 patients, and in 4 to 5% of 60 patients'.
     """
     first, patients, same = checked_pairs(first, patients)
     second = checked_pairs(second, patients)[0]

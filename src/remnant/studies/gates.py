@@ -2,9 +2,8 @@
 
 Pure functions of settings and rows. Each returns the `Gate` that stays shut, or None. A gate that saw nothing stays shut; where
 a kind of study lacks the part that a gate looks at, the gate is left out. An exposure proves itself: whoever identifies patients
-beyond chance, by a test that holds for all looks
-together, needs no control. Silence proves nothing by itself, so most gates void silence alone; a run that
-was only made to see that the parts work voids both.
+beyond chance, by a test that holds for all looks together, needs no control. Silence proves nothing by itself, so most gates void
+silence alone; a run that was only made to see that the parts work voids both.
 """
 
 import re

@@ -12,10 +12,7 @@ from remnant.report.chapters.findings import FINDINGS
 from remnant.report.chapters.part import figure
 from remnant.report.finding_words import finding_sentence, outcome_sentence
 from remnant.report.words import label
-
-# Presets that show that all parts work together, on networks that had no time to learn.
-TRIALS = ("smoke", "demo")
-TRIAL = "The preset '{}' trains for moments, to show that all parts work; run the preset 'cpu' for a verdict."
+from remnant.studies.gates import Conclusion, full_preset
 
 
 def judged(findings: Sequence[Finding], controls: Mapping[str, Sequence[Control]]) -> list[Finding]:
@@ -49,19 +46,19 @@ def open_of(findings: Sequence[Finding], of: Callable[[str], str] = lambda targe
     return found
 
 
-def concluded(
+def conclusion_of(
     findings: Sequence[Finding], preset: str, of: Callable[[str], str] = lambda target: target
-) -> dict[str, list[str]]:
-    """The fields of `Results` that say what may not be concluded: after a preset that trains for moments nothing, else nothing on
-    the targets, as `of` calls them, of which the `findings` leave it open."""
-    if preset in TRIALS:
-        return {"no_conclusion": [TRIAL.format(preset)], "left_open": []}
+) -> Conclusion:
+    """What may not be concluded: after a preset that trains for moments nothing, else nothing on the targets, as `of` calls them,
+    of which the `findings` leave it open."""
+    if trial := full_preset(preset):
+        return Conclusion([trial.reason], [])
     undecided = open_of(findings, of)
     reasons = list(dict.fromkeys(reason for own in undecided.values() for reason in own))
     if not reasons or not exposed_of(findings):
-        return {"no_conclusion": reasons, "left_open": []}
+        return Conclusion(reasons, [])
     about = f"No conclusion about {'; '.join(undecided)}: that nothing was shown there clears nobody."
-    return {"no_conclusion": [], "left_open": [about, *reasons]}
+    return Conclusion([], [about, *reasons])
 
 
 def sentence_of(finding: Finding, among: Sequence[Finding]) -> str:

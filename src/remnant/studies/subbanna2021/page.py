@@ -5,7 +5,7 @@ from typing import Any
 from remnant.base.findings import Finding
 from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
-from remnant.studies.judged import concluded
+from remnant.studies.judged import conclusion_of
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, target_of
 from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, highlights, strongest
 from remnant.studies.subbanna2021.sections import sections
@@ -26,7 +26,7 @@ def words(
         for metric in dict.fromkeys(metric for words in said for metric in words)
     }
     return {
-        **concluded(found, settings.preset, target_of),
+        **conclusion_of(found, settings.preset, target_of)._asdict(),
         "headline": headline(tables, found, decoder),
         "highlights": highlights(tables, decoder),
         "findings": findings(tables, found, settings, decoder),
