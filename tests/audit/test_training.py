@@ -1,6 +1,7 @@
 """train() of target.py: whatever is wrong with it is one sentence, and what it gives is what is attacked."""
 
 import contextlib
+import re
 
 import pytest
 import torch
@@ -186,6 +187,7 @@ def test_an_estimate_says_what_shadow_models_take(folder, remnant, tmp_path, mon
     code, said, printed = remnant("audit", tmp_path, "--estimate")
     assert code == 0, said
     line = next(line for line in printed.splitlines() if line.startswith("shadows"))
-    minutes = float(line.split()[1])
-    assert 8 * 0.5 / 60 - 0.06 < minutes < 0.5 and "networks that train() makes" in line
+    said = re.search(r"shadows +(?:< )?([\d.]+) min .*networks that train\(\) makes", line)
+    # Eight trainings of half a second; a tenth of a minute is the least that is told.
+    assert said and 8 * 0.5 / 60 < float(said[1]) < 0.5, line
     assert any(line.startswith("references ") and " min " in line for line in printed.splitlines())
