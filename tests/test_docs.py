@@ -15,8 +15,8 @@ from tests.manual import MANUAL, ROOT, blocks, commands
 
 from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
-from remnant.audit.appetite import REIDENTIFICATION, Appetite
-from remnant.audit.scenario import RECIPIENTS
+from remnant.audit.verdict.appetite import REIDENTIFICATION, Appetite
+from remnant.audit.verdict.scenario import RECIPIENTS
 from remnant.base.seeds import Seeds
 from remnant.cli import app
 from remnant.cli.verdict import EXIT_CODES, FAULT

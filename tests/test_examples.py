@@ -19,7 +19,7 @@ from torch import nn
 
 import remnant as public
 from remnant.audit.config import config_of
-from remnant.audit.starter import settings_text
+from remnant.audit.owner.starter import settings_text
 from remnant.cohort.phantoms import BrainPhantoms, ChestPhantoms, write_bids, write_manifest
 from remnant.nets.classifiers import build_classifier
 from remnant.nets.pggan import Generator

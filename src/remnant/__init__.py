@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from remnant.attacks.attack import Attack, Attributes, Candidates, PairScores, Reconstructions, Scores
     from remnant.audit.api import Audit, audit
-    from remnant.audit.appetite import Appetite
+    from remnant.audit.verdict.appetite import Appetite
     from remnant.base.errors import RemnantError
     from remnant.base.findings import Finding
 
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 _WHERE = {
-    "Appetite": "remnant.audit.appetite",
+    "Appetite": "remnant.audit.verdict.appetite",
     "Attack": "remnant.attacks.attack",
     "Attributes": "remnant.attacks.attack",
     "Audit": "remnant.audit.api",

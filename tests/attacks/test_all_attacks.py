@@ -10,13 +10,13 @@ from tests.audit.example import Classifier, Segmenter, material
 
 from remnant.attacks.attack import Work
 from remnant.attacks.registry import all_attacks
-from remnant.audit.cells import access_of, sides
+from remnant.audit.cells.model_cells import access_of, sides
+from remnant.audit.cells.reading import read_in_parts, shown
 from remnant.audit.config import AuditConfig
-from remnant.audit.judge import outcome_of
-from remnant.audit.model import audit_model
-from remnant.audit.pairs import asked_pairs
-from remnant.audit.reading import read_in_parts, shown
-from remnant.audit.scenario import SEEN
+from remnant.audit.findings.pairs import asked_pairs
+from remnant.audit.run.model import audit_model
+from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.scenario import SEEN
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.targets.seen import seen_latents

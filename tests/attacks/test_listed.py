@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from remnant.attacks.listed import SEES, lines_for, listed, listed_for
 from remnant.attacks.registry import all_attacks
-from remnant.audit.scenario import SEEN
+from remnant.audit.verdict.scenario import SEEN
 from remnant.base.errors import RemnantError
 from remnant.cli.main import app
 from remnant.targets.description import Layer

@@ -12,9 +12,9 @@ from remnant.attacks.people import PEOPLE, PeopleSettings
 from remnant.attacks.redraw import REDRAW, RedrawSettings
 from remnant.attacks.reidentify import ReidentifierSettings
 from remnant.attacks.verification import VERIFICATION, VerificationSettings
-from remnant.audit.material import Material
-from remnant.audit.sent import Sent, Served
-from remnant.audit.worth import WorthSettings
+from remnant.audit.findings.worth import WorthSettings
+from remnant.audit.materials.material import Material
+from remnant.audit.materials.sent import Sent, Served
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.defenses.privacynet.view import View

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from remnant.audit.material import Material, roles_of
+from remnant.audit.materials.material import Material, roles_of
 from remnant.cohort.images import Images
 from remnant.targets.adapters import Trained
 from remnant.targets.audited import Audited

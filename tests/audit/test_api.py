@@ -14,8 +14,8 @@ import remnant
 from remnant import RemnantError
 from remnant.attacks.prior import Prior, save_prior
 from remnant.audit import api
-from remnant.audit.groups import images_of_groups
-from remnant.audit.module import digest_of, module_of
+from remnant.audit.owner.groups import images_of_groups
+from remnant.audit.owner.module import digest_of, module_of
 from remnant.base.provenance import sha256
 from remnant.nets.pggan import Generator
 

@@ -3,8 +3,8 @@
 import pytest
 
 from remnant.attacks.registry import all_attacks
-from remnant.audit.appetite import Appetite
-from remnant.audit.scenario import ASKS, BEARS, SEEN
+from remnant.audit.verdict.appetite import Appetite
+from remnant.audit.verdict.scenario import ASKS, BEARS, SEEN
 from remnant.base.errors import RemnantError
 
 

@@ -10,13 +10,13 @@ from tests.audit.example import Classifier, folds, images_of, trained
 from remnant.attacks.attack import Work
 from remnant.attacks.attributes import ATTRIBUTES, of_patients
 from remnant.attacks.registry import all_attacks
-from remnant.audit.attribute_rows import truth_of
+from remnant.audit.cells.reading import read_in_parts, shown
 from remnant.audit.config import AuditConfig
-from remnant.audit.material import Material, roles_of
-from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.reading import read_in_parts, shown
-from remnant.audit.results import Clock, conclude, machine
-from remnant.audit.trained import forecast_trained, material_of
+from remnant.audit.findings.attribute_rows import truth_of
+from remnant.audit.inputs.trained import forecast_trained, material_of
+from remnant.audit.materials.material import Material, roles_of
+from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from remnant.audit.api import audit as remnant_audit
+from remnant.audit.cells.fits import fit_of
 from remnant.audit.config import AuditConfig, config_of
-from remnant.audit.fits import fit_of
-from remnant.audit.folder import Folder
-from remnant.audit.items import table_of
-from remnant.audit.material import digests_of
-from remnant.audit.process import _heard, in_own_process
-from remnant.audit.worker import mendable
+from remnant.audit.inputs.folder import Folder
+from remnant.audit.inputs.worker import mendable
+from remnant.audit.materials.material import digests_of
+from remnant.audit.owner.items import table_of
+from remnant.audit.owner.process import _heard, in_own_process
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cli.trained import Beside, audit_folds
@@ -432,7 +432,7 @@ def test_each_item_of_data_has_its_time(folder, tmp_path, monkeypatch):
     """Twelve items of a second each pass where eight are given, and one of a minute does not."""
     config = AuditConfig.checked(target={"seconds": 8})
     given = {"task": "check", "resume": False, "quiet": True, "command": ""}
-    monkeypatch.setattr("remnant.audit.process.LIMITED", ("data",))
+    monkeypatch.setattr("remnant.audit.owner.process.LIMITED", ("data",))
     path = folder(item=item(image="(__import__('time').sleep(1), draw)[1]"))
     assert in_own_process(path, tmp_path / "run", config, **given)["faults"] == []
     path = folder(item=item(image="(__import__('time').sleep(60 * (i == 3)), draw)[1]"))

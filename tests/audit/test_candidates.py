@@ -30,13 +30,13 @@ from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
-from remnant.audit.beyond import SPACES, compared, comparing, gain_keys, gain_rows
+from remnant.audit.cells.beyond import SPACES, compared, comparing, gain_keys, gain_rows
+from remnant.audit.cells.forecast import forecast
+from remnant.audit.cells.kept import Similarities
 from remnant.audit.config import AuditConfig
-from remnant.audit.forecast import forecast
-from remnant.audit.judge import outcome_of
-from remnant.audit.kept import Similarities
-from remnant.audit.material import Material, roles_of
-from remnant.audit.model import attacks_of, audit_model
+from remnant.audit.materials.material import Material, roles_of
+from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -116,7 +116,7 @@ def alone(monkeypatch, attack, settings):
     found = {name: one for name, one in all_attacks().items() if name not in drawing}
     # The cached list itself would come back in another order.
     monkeypatch.setattr(
-        "remnant.audit.model.all_attacks", lambda: {**found, attack.name: replace(attack, settings=settings)}
+        "remnant.audit.run.model.all_attacks", lambda: {**found, attack.name: replace(attack, settings=settings)}
     )
 
 
@@ -373,7 +373,7 @@ def test_what_it_takes_holds_the_controls_and_is_told_quickly(attack, tmp_path, 
 def test_what_it_takes_to_compare_candidates_is_counted(monkeypatch):
     own = material(leaks=True)
     assert comparing(own) > 0
-    monkeypatch.setattr("remnant.audit.beyond.comparing", lambda material: 7.0)
+    monkeypatch.setattr("remnant.audit.cells.beyond.comparing", lambda material: 7.0)
     attack = replace(JOINT, cost=lambda *given: 2.0)
     (piece,) = forecast(own, AuditConfig(), [attack])
     assert piece.seconds == 9.0 and not piece.always

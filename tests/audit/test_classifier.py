@@ -18,13 +18,13 @@ from remnant.attacks.checkpoint.feeding import Feeding
 from remnant.attacks.membership.output import CORRECT, MARGIN, MARGIN_SHIFTED, OUTPUT
 from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.attacks.prior import Prior, save_prior
-from remnant.audit.classifier import audit_classifier, material_to_look_at
-from remnant.audit.classifier_given import Asked, read_given
-from remnant.audit.classifier_tables import beside, doubted, notes_of
 from remnant.audit.config import AuditConfig
-from remnant.audit.doubts import doubts_of
-from remnant.audit.judge import verdict_of
-from remnant.audit.model import attacks_of, audit_model
+from remnant.audit.inputs.classifier import audit_classifier, material_to_look_at
+from remnant.audit.inputs.classifier_given import Asked, read_given
+from remnant.audit.inputs.classifier_tables import beside, doubted, notes_of
+from remnant.audit.run.doubts import doubts_of
+from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.verdict.judge import verdict_of
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.purge import purge

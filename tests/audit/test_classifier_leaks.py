@@ -9,9 +9,9 @@ import torch
 from tests.radiographs import read_radiographs
 from torch.nn import functional
 
-from remnant.audit.classifier import audit_classifier
-from remnant.audit.classifier_given import Asked
 from remnant.audit.config import AuditConfig
+from remnant.audit.inputs.classifier import audit_classifier
+from remnant.audit.inputs.classifier_given import Asked
 from remnant.base.findings import AuditResults
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.nets.classifiers import build_classifier

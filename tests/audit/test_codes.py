@@ -12,12 +12,12 @@ from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION, first_two
-from remnant.audit.code_cells import pair_cell, pairs_of, planted
-from remnant.audit.code_costs import code_piece
+from remnant.audit.cells.code_cells import pair_cell, pairs_of, planted
+from remnant.audit.cells.code_costs import code_piece
+from remnant.audit.cells.kept import kept_pairs
 from remnant.audit.config import AuditConfig
-from remnant.audit.kept import kept_pairs
-from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.results import Clock, conclude, machine
+from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.run import Run
 from remnant.base.terms import CODES, MAPS, RAW
 from remnant.defenses.privacynet.secret import SecretSettings

@@ -6,8 +6,15 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 from tests.audit.test_pair_rows import paired
 
-from remnant.audit.compare import comparison_rows, difference_columns, of_pairs, of_patients, of_scores, with_holm
-from remnant.audit.rows import Scored
+from remnant.audit.findings.compare import (
+    comparison_rows,
+    difference_columns,
+    of_pairs,
+    of_patients,
+    of_scores,
+    with_holm,
+)
+from remnant.audit.findings.rows import Scored
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS
 from remnant.measure.auc import auc_contrast

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from remnant.audit.alike import groups_unchecked
-from remnant.audit.controls import blind_control
-from remnant.audit.given import Given, given_of, words
+from remnant.audit.findings.controls import blind_control
+from remnant.audit.findings.given import Given, given_of, words
+from remnant.audit.verdict.alike import groups_unchecked
 from remnant.base.findings import Control
 from remnant.measure.blind import blind_test, weighed
 from remnant.measure.roles import MEMBER, NON_MEMBER

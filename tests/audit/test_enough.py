@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from remnant.audit.appetite import Appetite
-from remnant.audit.enough import PLAINLY, patients_for, too_few_sentence
+from remnant.audit.verdict.appetite import Appetite
+from remnant.audit.verdict.enough import PLAINLY, patients_for, too_few_sentence
 from remnant.measure.advantage import membership_advantage
 from remnant.measure.membership_inference import FALSE_POSITIVES
 from remnant.measure.tpr import true_positive_rate

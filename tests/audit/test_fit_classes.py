@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from remnant.audit.fit_classes import class_losses, constant_loss, exchanged_classes
-from remnant.audit.fits import Fit, fit_of
+from remnant.audit.cells.fit_classes import class_losses, constant_loss, exchanged_classes
+from remnant.audit.cells.fits import Fit, fit_of
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited

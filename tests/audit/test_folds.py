@@ -13,10 +13,10 @@ from remnant.attacks.attack import Work
 from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.membership.references import REFERENCES
 from remnant.audit.config import AuditConfig
-from remnant.audit.folds import NAME, NOT_RUN, Folds, dealt, fold_rank_findings
-from remnant.audit.judge import outcome_of
-from remnant.audit.model import audit_model
-from remnant.audit.trained import forecast_trained, material_of
+from remnant.audit.findings.folds import NAME, NOT_RUN, Folds, dealt, fold_rank_findings
+from remnant.audit.inputs.trained import forecast_trained, material_of
+from remnant.audit.run.model import audit_model
+from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -288,7 +288,7 @@ def test_a_check_holds_the_models_against_those_who_trained_them(tmp_path, monke
         images = trained.images
         labels = tuple(1 - label for label in images.labels)
         trained = replace(trained, images=Images(images.images, labels, images.patients))
-    monkeypatch.setattr("remnant.audit.trained.read_trained", lambda *given: trained)
+    monkeypatch.setattr("remnant.audit.inputs.trained.read_trained", lambda *given: trained)
     with pytest.raises(typer.Exit) as ended:
         audit_folds(
             tmp_path,

@@ -10,11 +10,11 @@ import pytest
 from tests.audit.example import PATIENTS, Classifier, material
 
 from remnant.attacks.inversion import INVERSION, InversionSettings
-from remnant.audit import model, resumed
+from remnant.audit.cells.forecast import Piece, affordable, forecast, minutes_for
 from remnant.audit.config import AuditConfig
-from remnant.audit.forecast import Piece, affordable, forecast, minutes_for
-from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.results import Clock, conclude, machine, rescored
+from remnant.audit.run import model, resumed
+from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.results import Clock, conclude, machine, rescored
 from remnant.base import progress
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_json

@@ -3,11 +3,11 @@
 import pytest
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
-from remnant.audit.folds import NAME as FOLD_RANK
-from remnant.audit.judge import judged, outcome_of, verdict_of
-from remnant.audit.needed import patients_that_tell
-from remnant.audit.scenario import unmeasured
-from remnant.audit.words import against
+from remnant.audit.findings.folds import NAME as FOLD_RANK
+from remnant.audit.verdict.judge import judged, outcome_of, verdict_of
+from remnant.audit.verdict.needed import patients_that_tell
+from remnant.audit.verdict.scenario import unmeasured
+from remnant.audit.verdict.words import against
 from remnant.base.findings import Limit
 
 

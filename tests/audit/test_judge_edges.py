@@ -3,10 +3,10 @@
 import pytest
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
-from remnant.audit.alike import groups_unchecked
-from remnant.audit.judge import judged, outcome_of, verdict_of
-from remnant.audit.needed import patients_that_tell, round_up
-from remnant.audit.words import against
+from remnant.audit.verdict.alike import groups_unchecked
+from remnant.audit.verdict.judge import judged, outcome_of, verdict_of
+from remnant.audit.verdict.needed import patients_that_tell, round_up
+from remnant.audit.verdict.words import against
 from remnant.base.findings import Limit
 
 ATTRIBUTE = Limit(name="attribute", statistic="skill_gap", value=0.09, origin="a test")

@@ -15,19 +15,20 @@ from tests.report.example_audit import audit_results, control, finding
 import remnant
 from remnant.attacks.membership.references import AGAINST_TRAINED
 from remnant.attacks.registry import ATTACKS
-from remnant.audit import starter_texts, table
-from remnant.audit.alike import groups_unchecked
-from remnant.audit.appetite import Appetite
-from remnant.audit.controls import blind_control, null_control, planted_control, recipe_control, reconciled
-from remnant.audit.fits import Fit
-from remnant.audit.given import Given
-from remnant.audit.judge import LEVEL, outcome_of, verdict_of
-from remnant.audit.planted import Dose
-from remnant.audit.recipe import SECTION, disagreement
-from remnant.audit.referenced import reference_controls
-from remnant.audit.rows import Scored
-from remnant.audit.scenario import ASKS, RECIPIENTS
-from remnant.audit.words import against, not_measured, ruling_sentence
+from remnant.audit.cells.fits import Fit
+from remnant.audit.cells.planted import Dose
+from remnant.audit.cells.recipe import SECTION, disagreement
+from remnant.audit.findings.controls import blind_control, null_control, planted_control, recipe_control, reconciled
+from remnant.audit.findings.given import Given
+from remnant.audit.findings.referenced import reference_controls
+from remnant.audit.findings.rows import Scored
+from remnant.audit.inputs import table
+from remnant.audit.owner import starter_texts
+from remnant.audit.verdict.alike import groups_unchecked
+from remnant.audit.verdict.appetite import Appetite
+from remnant.audit.verdict.judge import LEVEL, outcome_of, verdict_of
+from remnant.audit.verdict.scenario import ASKS, RECIPIENTS
+from remnant.audit.verdict.words import against, not_measured, ruling_sentence
 from remnant.base.findings import AttackRun, Judged, Limit, LimitName, Outcome, Ruling, Scenario, Statistic
 from remnant.base.results import Section
 from remnant.measure.intervals import Interval

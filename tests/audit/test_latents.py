@@ -11,11 +11,11 @@ from torch import nn
 from remnant.attacks.attack import Reconstructions
 from remnant.attacks.inversion import InversionSettings, ridge
 from remnant.audit.config import AuditConfig
-from remnant.audit.identified import search_control
-from remnant.audit.judge import outcome_of
-from remnant.audit.material import Material, roles_of
-from remnant.audit.model import audit_model
-from remnant.audit.results import Clock, conclude, machine
+from remnant.audit.findings.identified import search_control
+from remnant.audit.materials.material import Material, roles_of
+from remnant.audit.run.model import audit_model
+from remnant.audit.run.results import Clock, conclude, machine
+from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cli.verdict import told

@@ -3,9 +3,9 @@
 import pytest
 
 from remnant.audit.config import config_of
-from remnant.audit.folder import Folder
-from remnant.audit.model import audit_model
-from remnant.audit.results import Clock, conclude, machine
+from remnant.audit.inputs.folder import Folder
+from remnant.audit.run.model import audit_model
+from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.run import Run
 
 PATIENTS = 12

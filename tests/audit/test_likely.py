@@ -13,11 +13,11 @@ from remnant.attacks.attack import Work
 from remnant.attacks.checkpoint.audited import JOINT, Ranked, ranked_of
 from remnant.attacks.checkpoint.likely import LikelySettings, Ranking, Scores
 from remnant.attacks.demographics import DemographicSettings
-from remnant.audit import likely, reader
+from remnant.audit.cells import likely, reader
+from remnant.audit.cells.forecast import forecast
+from remnant.audit.cells.kept import Likely, Similarities, kept_likely
 from remnant.audit.config import AuditConfig
-from remnant.audit.forecast import forecast
-from remnant.audit.kept import Likely, Similarities, kept_likely
-from remnant.audit.model import attacks_of, audit_model
+from remnant.audit.run.model import attacks_of, audit_model
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images

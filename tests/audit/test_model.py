@@ -8,12 +8,12 @@ from tests.audit.example import PATIENTS, Classifier, Segmenter, material
 
 from remnant.attacks.attack import Scores, Work
 from remnant.attacks.registry import all_attacks
-from remnant.audit.cells import access_of
-from remnant.audit.conduct import conduct
+from remnant.audit.cells.model_cells import access_of
 from remnant.audit.config import AuditConfig
-from remnant.audit.judge import outcome_of
-from remnant.audit.model import audit_model
-from remnant.audit.results import Clock
+from remnant.audit.run.conduct import conduct
+from remnant.audit.run.model import audit_model
+from remnant.audit.run.results import Clock
+from remnant.audit.verdict.judge import outcome_of
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import kept

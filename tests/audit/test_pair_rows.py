@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from remnant.attacks.attack import PairScores
-from remnant.audit.family import adjusted, levels
-from remnant.audit.judge import outcome_of
-from remnant.audit.pair_rows import adversary_rows, beyond_rows, pair_controls, pair_keys, pair_rows
-from remnant.audit.pairs import Paired, asked_pairs
+from remnant.audit.findings.pair_rows import adversary_rows, beyond_rows, pair_controls, pair_keys, pair_rows
+from remnant.audit.findings.pairs import Paired, asked_pairs
+from remnant.audit.verdict.family import adjusted, levels
+from remnant.audit.verdict.judge import outcome_of
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS, RAW
 

@@ -11,10 +11,10 @@ from tests.audit.example import Classifier, Segmenter, folds, material
 from remnant.attacks.attack import Attack, Scores
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit import planted as planting
-from remnant.audit.cells import planted_cell
-from remnant.audit.controls import PLANTED_LEVEL, planted_control
-from remnant.audit.trained import material_of
+from remnant.audit.cells import planted as planting
+from remnant.audit.cells.model_cells import planted_cell
+from remnant.audit.findings.controls import PLANTED_LEVEL, planted_control
+from remnant.audit.inputs.trained import material_of
 from remnant.base.findings import Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

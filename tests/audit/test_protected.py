@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from remnant.audit.trained_on import trained_on
+from remnant.audit.inputs.trained_on import trained_on
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
@@ -133,7 +133,9 @@ def test_a_run_that_one_stands_in_is_evaluated_beside_it(remnant, monkeypatch, t
     (tmp_path / "net" / "checkpoints").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "net")
     asked = []
-    monkeypatch.setattr("remnant.audit.protected.audit_protected", lambda one, config, out, **how: asked.append(out))
+    monkeypatch.setattr(
+        "remnant.audit.inputs.protected.audit_protected", lambda one, config, out, **how: asked.append(out)
+    )
     monkeypatch.setattr("remnant.cli.verdict.told", lambda out, quiet: None)
     assert remnant("protect", "evaluate", given, "--data", people)[0] == 0
     assert asked[0].resolve() == tmp_path / place

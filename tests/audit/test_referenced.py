@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from remnant.audit.judge import LEVEL
-from remnant.audit.referenced import against_others, reference_controls
-from remnant.audit.rows import Scored
+from remnant.audit.findings.referenced import against_others, reference_controls
+from remnant.audit.findings.rows import Scored
+from remnant.audit.verdict.judge import LEVEL
 from remnant.measure.membership_inference import membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER
 

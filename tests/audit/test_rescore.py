@@ -7,9 +7,9 @@ import pytest
 from tests.audit.test_table import draw, write
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.judge import verdict_of
-from remnant.audit.results import rescored
-from remnant.audit.table import audit_scores
+from remnant.audit.inputs.table import audit_scores
+from remnant.audit.run.results import rescored
+from remnant.audit.verdict.judge import verdict_of
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Beforehand
 from remnant.base.terms import changed_afterwards

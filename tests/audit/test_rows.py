@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from remnant.audit.family import PARTS, adjusted, levels, levels_of, parts_of
-from remnant.audit.rows import Scored, membership_rows
-from remnant.audit.tables import roc_rows
+from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.tables import roc_rows
+from remnant.audit.verdict.family import PARTS, adjusted, levels, levels_of, parts_of
 from remnant.base.findings import Finding
 from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc

@@ -13,16 +13,18 @@ from tests.audit.example import Classifier, Segmenter, material
 from torch.nn import functional
 
 from remnant.attacks.membership.references import REFERENCES
-from remnant.audit import cells, model, shadows
+from remnant.audit.cells import model_cells as cells
+from remnant.audit.cells import shadows
+from remnant.audit.cells.forecast import forecast
+from remnant.audit.cells.kept import kept_losses, kept_shadows
+from remnant.audit.cells.recipe import disagreement
 from remnant.audit.config import AuditConfig
-from remnant.audit.controls import planted_control, recipe_control, reconciled
-from remnant.audit.forecast import forecast
-from remnant.audit.judge import outcome_of
-from remnant.audit.kept import kept_losses, kept_shadows
-from remnant.audit.model import attacks_of, audit_model
-from remnant.audit.recipe import disagreement
-from remnant.audit.results import Clock, conclude, machine
-from remnant.audit.training import Training
+from remnant.audit.findings.controls import planted_control, recipe_control, reconciled
+from remnant.audit.owner.training import Training
+from remnant.audit.run import model
+from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.results import Clock, conclude, machine
+from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.measure.intervals import Interval

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from remnant.audit.config import AuditConfig, config_of
-from remnant.audit.folder import Folder
-from remnant.audit.known import known_of
-from remnant.audit.model import audit_model
-from remnant.audit.starter import Known, settings_text, target_text, write_starter
+from remnant.audit.inputs.folder import Folder
+from remnant.audit.owner.known import known_of
+from remnant.audit.owner.starter import Known, settings_text, target_text, write_starter
+from remnant.audit.run.model import audit_model
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.targets.known.resnet import resnet_layout

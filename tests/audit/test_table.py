@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
+from remnant.audit.cells.planted import FEWEST
 from remnant.audit.config import AuditConfig
-from remnant.audit.planted import FEWEST
-from remnant.audit.scores import read_scores
-from remnant.audit.table import audit_scores
+from remnant.audit.inputs.scores import read_scores
+from remnant.audit.inputs.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.provenance import sha256
@@ -257,7 +257,7 @@ def test_scores_need_no_pytorch(tmp_path):
 
 def test_of_a_large_table_the_blind_baseline_asks_so_many_by_lot(tmp_path, monkeypatch):
     """Sites that differ are seen among them, too, and the scores are those of all."""
-    monkeypatch.setattr("remnant.audit.table.MOST", 40)
+    monkeypatch.setattr("remnant.audit.inputs.table.MOST", 40)
     site = ["A"] * 200 + ["B"] * 200
     path = tmp_path / "scores.csv"
     rows = [f"p{i},{int(i < 200)},{i % 7 + i / 1000},{site[i]}" for i in range(400)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from benchmarks._nnunet import planned, trained
 
-from remnant.audit.trained import read_trained
+from remnant.audit.inputs.trained import read_trained
 from remnant.base.findings import AuditResults
 from remnant.cohort.images import Images
 

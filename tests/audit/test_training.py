@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from remnant.audit.config import config_of
-from remnant.audit.folder import Folder
-from remnant.audit.model import audit_model
-from remnant.audit.training import TimeUpError, at_most
+from remnant.audit.inputs.folder import Folder
+from remnant.audit.owner.training import TimeUpError, at_most
+from remnant.audit.run.model import audit_model
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

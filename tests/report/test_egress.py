@@ -12,8 +12,8 @@ from tests.audit.test_table import draw, write
 from tests.report.example_audit import audit_results, control, finding
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.rows import Scored, membership_rows
-from remnant.audit.table import audit_scores
+from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.inputs.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import TABLE_SHA256, AuditResults, Control, Finding, Judged
 from remnant.base.results import Section, TableView

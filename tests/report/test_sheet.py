@@ -3,7 +3,7 @@
 import pytest
 from tests.report.example_audit import LONG, WORDLESS, audit_results, control, crowded, finding, limit
 
-from remnant.audit.appetite import REIDENTIFICATION, Appetite
+from remnant.audit.verdict.appetite import REIDENTIFICATION, Appetite
 from remnant.base.findings import AttackRun, Judged
 from remnant.report.audit_rows import name_of, with_attacks
 from remnant.report.finding_words import outcome_sentence

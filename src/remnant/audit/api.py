@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from remnant.attacks.prior.brought import bring_prior
-from remnant.audit.appetite import Appetite
-from remnant.audit.conduct import conduct
 from remnant.audit.config import AuditConfig, PriorConfig
-from remnant.audit.groups import images_of_groups
-from remnant.audit.join import Loss, checked_roles, joined, one_number, read_as
-from remnant.audit.material import Material
-from remnant.audit.module import digest_of, left_as_it_was, module_of, training_of
-from remnant.audit.results import Clock
-from remnant.audit.scenario import not_attacked
+from remnant.audit.materials.join import Loss, checked_roles, joined, one_number, read_as
+from remnant.audit.materials.material import Material
+from remnant.audit.owner.groups import images_of_groups
+from remnant.audit.owner.module import digest_of, left_as_it_was, module_of, training_of
+from remnant.audit.run.conduct import conduct
+from remnant.audit.run.results import Clock
+from remnant.audit.verdict.appetite import Appetite
+from remnant.audit.verdict.scenario import not_attacked
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults, Verdict
 from remnant.report.audit import make_audit_report

@@ -7,8 +7,8 @@ from typing import Any
 
 import pydantic
 
-from remnant.audit.appetite import Appetite
-from remnant.audit.scenario import Name
+from remnant.audit.verdict.appetite import Appetite
+from remnant.audit.verdict.scenario import Name
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.texts import enumerated

@@ -16,8 +16,8 @@ from remnant.cli.verdict import told
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
-    from remnant.audit.material import Material
-    from remnant.audit.process import Task
+    from remnant.audit.materials.material import Material
+    from remnant.audit.owner.process import Task
 
 attack = typer.Typer(help="Attack a model of yours, to see what it gives away.", no_args_is_help=True)
 
@@ -122,8 +122,8 @@ def attack_checkpoint(
 
     read = config_of(config, scenario="checkpoint", seed=seed, minutes=minutes)
 
-    from remnant.audit.classifier import audit_classifier, material_to_look_at
-    from remnant.audit.classifier_given import Asked, refuse_of_a_folder
+    from remnant.audit.inputs.classifier import audit_classifier, material_to_look_at
+    from remnant.audit.inputs.classifier_given import Asked, refuse_of_a_folder
     from remnant.cohort.layouts.listed import parse_columns
 
     refuse_of_a_folder(read)
@@ -147,8 +147,8 @@ def attack_checkpoint(
 
 def _look(checkpoint: Path, material: "Material", config: "AuditConfig", task: "Task", *, quiet: bool) -> NoReturn:
     """Say what keeps the audit from clearing the model, or how long it takes."""
-    from remnant.audit.doubts import doubts_of
-    from remnant.audit.trained import forecast_trained
+    from remnant.audit.inputs.trained import forecast_trained
+    from remnant.audit.run.doubts import doubts_of
 
     if task == "check":
         given = f"The model is given images of {material.model['images']}."

@@ -13,7 +13,7 @@ from remnant.cli.values import existing, within
 from remnant.cli.verdict import told
 
 if TYPE_CHECKING:
-    from remnant.audit.process import Task
+    from remnant.audit.owner.process import Task
 
 TABLES = (".csv", ".tsv", ".txt")
 
@@ -22,7 +22,7 @@ def _list(asked: bool) -> None:
     if not asked:
         return
     from remnant.attacks.listed import listed
-    from remnant.audit.folds import RUN
+    from remnant.audit.findings.folds import RUN
 
     rows = [[row[key] for key in ("name", "access", "claim", "words", "source")] for row in listed()]
     # No attack of one model: of the models of all folds, where a framework left them.
@@ -143,12 +143,12 @@ def audit(
 
 def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool) -> None:
     from remnant.audit.config import config_of
-    from remnant.audit.scores import check_scores
+    from remnant.audit.inputs.scores import check_scores
 
     read = config_of(config, scenario="outputs", seed=seed)
     # Before the statistics are imported, which takes a second: most mistakes are in the columns.
     check_scores(table)
-    from remnant.audit.table import audit_scores, check_table
+    from remnant.audit.inputs.table import audit_scores, check_table
 
     if check:
         checked(table, [], check_table(table, read))

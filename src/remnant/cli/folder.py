@@ -12,14 +12,14 @@ from remnant.cli.verdict import EXIT_CODES, FAULT
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
-    from remnant.audit.process import Task
+    from remnant.audit.owner.process import Task
 
 SETTINGS = "audit.toml"
 
 
 def begin(folder: Path, source: Path | None) -> NoReturn:
     """Write a folder to start from, with what the weights `source` tell."""
-    from remnant.audit.starter import check_new, write_starter
+    from remnant.audit.owner.starter import check_new, write_starter
     from remnant.base.progress import say
 
     check_new(folder)
@@ -29,7 +29,7 @@ def begin(folder: Path, source: Path | None) -> NoReturn:
 
         # Before PyTorch is imported, which takes seconds.
         kind_of_file(source)
-        from remnant.audit.known import known_of
+        from remnant.audit.owner.known import known_of
 
         known = known_of(source)
     for path in write_starter(folder, known):
@@ -55,8 +55,8 @@ def audit_folder(
     settings = config or folder / SETTINGS
     if not settings.is_file():
         raise RemnantError(f"{folder} has no {SETTINGS}; `remnant audit --init {folder}` writes one to start from.")
-    from remnant.audit.before import faults_before
     from remnant.audit.config import config_of, what_fits_of
+    from remnant.audit.owner.before import faults_before
 
     given = {"seed": seed, "minutes": minutes}
     faults: list[str] = []
@@ -115,8 +115,8 @@ def _told(amount: float) -> str:
 def _worked(
     folder: Path, place: Path, config: "AuditConfig", task: "Task", *, resume: bool, quiet: bool
 ) -> dict[str, Any]:
-    from remnant.audit.before import faults_before
-    from remnant.audit.process import WorkerError, in_own_process
+    from remnant.audit.owner.before import faults_before
+    from remnant.audit.owner.process import WorkerError, in_own_process
     from remnant.base.progress import say
     from remnant.base.run import Run
 

@@ -22,7 +22,7 @@ from remnant.cli.values import among, existing, within
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
-    from remnant.audit.material import Material
+    from remnant.audit.materials.material import Material
 
 ADVERSARIES = ("published", "entropy", "inversion")
 HIDES = ("encoder", "deformation", "both", "none")
@@ -130,7 +130,7 @@ def protect_evaluate(
 ) -> None:
     """Audit what is sent: attack it, measure what it costs. Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
     from remnant.audit.config import config_of
-    from remnant.audit.protected import Asked, audit_protected, read_protected
+    from remnant.audit.inputs.protected import Asked, audit_protected, read_protected
     from remnant.cli.verdict import told
 
     asked = Asked(run, data, preset.value, tuple(second or ()), simulate_revisits)
@@ -148,7 +148,7 @@ def _foretold(material: "Material", config: "AuditConfig", *, quiet: bool) -> No
     """Say how long the audit takes."""
     from dataclasses import asdict
 
-    from remnant.audit.trained import forecast_trained
+    from remnant.audit.inputs.trained import forecast_trained
     from remnant.cli.folder import forecast_lines
 
     pieces, not_run = forecast_trained(material, config, quiet=quiet)

@@ -12,7 +12,7 @@ from remnant.cli.options import typed
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
-    from remnant.audit.process import Task
+    from remnant.audit.owner.process import Task
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def audit_folds(
     quiet: bool,
 ) -> None:
     """Audit the folder, or only check it or say how long it takes."""
-    from remnant.audit.scenario import not_attacked
+    from remnant.audit.verdict.scenario import not_attacked
     from remnant.base.run import Run
     from remnant.targets.adapters import adapter_of
 
@@ -65,8 +65,8 @@ def audit_folds(
     for fault in faults:
         raise RemnantError(fault)
 
-    from remnant.audit.doubts import doubts_of
-    from remnant.audit.trained import audit_trained, forecast_trained, material_of, read_trained, teller
+    from remnant.audit.inputs.trained import audit_trained, forecast_trained, material_of, read_trained, teller
+    from remnant.audit.run.doubts import doubts_of
     from remnant.base.seeds import Seeds
 
     if task == "audit":

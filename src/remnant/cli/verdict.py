@@ -46,7 +46,7 @@ def rescore(
 ) -> None:
     """Judge a finished audit again, under the risk appetite of another audit.toml or its own; exit codes as of audit."""
     from remnant.audit.config import AuditConfig, config_of
-    from remnant.audit.results import rescored
+    from remnant.audit.run.results import rescored
     from remnant.base.findings import AuditResults
     from remnant.base.run import Run
     from remnant.report.egress import make_egress

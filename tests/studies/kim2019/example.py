@@ -7,9 +7,9 @@ import torch
 
 from remnant.attacks.attack import Attributes, Reconstructions
 from remnant.attacks.membership.output import CROSS_ENTROPY, DICE, OUTPUT
-from remnant.audit.pairs import Paired
-from remnant.audit.rows import Scored
-from remnant.audit.worth import Worth
+from remnant.audit.findings.pairs import Paired
+from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.worth import Worth
 from remnant.base.findings import Control
 from remnant.base.terms import CODES, MAPS
 from remnant.cohort.images import Images

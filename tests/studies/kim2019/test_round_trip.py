@@ -8,9 +8,9 @@ import torch
 from tests.studies.kim2019.example import scans
 
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells import score_cell
-from remnant.audit.code_material import roles_of
-from remnant.audit.kept import kept_scores
+from remnant.audit.cells.kept import kept_scores
+from remnant.audit.cells.model_cells import score_cell
+from remnant.audit.materials.code_material import roles_of
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import keep

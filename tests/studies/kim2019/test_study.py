@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from remnant.audit.cells import blind_of
+from remnant.audit.cells.model_cells import blind_of
 from remnant.base import store
 from remnant.base.results import Results
 from remnant.base.run import Run

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.studies.lee2025.test_sources import SETTINGS, cohort, images
 
-from remnant.audit import cells as audit_cells
+from remnant.audit.cells import model_cells as audit_cells
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

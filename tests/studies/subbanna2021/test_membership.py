@@ -9,8 +9,8 @@ import torch
 
 from remnant.attacks.attack import Reconstructions, Scores
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.beyond import gain_control
-from remnant.audit.kept import (
+from remnant.audit.cells.beyond import gain_control
+from remnant.audit.cells.kept import (
     Similarities,
     keep_reconstructions,
     keep_scores,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.kept import kept_scores
+from remnant.audit.cells.kept import kept_scores
 from remnant.base.run import Run
 from remnant.cohort.layouts.read import read_cohort
 from remnant.measure.membership_inference import auc_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from remnant.audit.code_material import images_of, roles_of
+from remnant.audit.materials.code_material import images_of, roles_of
 from remnant.base.findings import Control
 from remnant.base.results import Results, Row
 from remnant.base.run import Run

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from remnant.audit.compare import Comparison, comparison_rows, of_pairs
-from remnant.audit.pairs import Paired
+from remnant.audit.findings.compare import Comparison, comparison_rows, of_pairs
+from remnant.audit.findings.pairs import Paired
 from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images

@@ -7,9 +7,9 @@ import torch
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
-from remnant.audit.code_costs import VIEWS, code_piece, worth_piece
-from remnant.audit.code_material import material_of
-from remnant.audit.material import Material
+from remnant.audit.cells.code_costs import VIEWS, code_piece, worth_piece
+from remnant.audit.materials.code_material import material_of
+from remnant.audit.materials.material import Material
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

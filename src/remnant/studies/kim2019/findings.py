@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from remnant.attacks.attributes import READ
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
-from remnant.audit.attribute_rows import attribute_keys, attribute_rows, truth_of
-from remnant.audit.code_cells import inversion_controls
-from remnant.audit.family import Key, levels_of
-from remnant.audit.identified import identification_keys, identification_rows
-from remnant.audit.pair_rows import pair_controls, pair_keys, pair_rows
-from remnant.audit.rows import membership_rows
+from remnant.audit.cells.code_cells import inversion_controls
+from remnant.audit.findings.attribute_rows import attribute_keys, attribute_rows, truth_of
+from remnant.audit.findings.identified import identification_keys, identification_rows
+from remnant.audit.findings.pair_rows import pair_controls, pair_keys, pair_rows
+from remnant.audit.findings.rows import membership_rows
+from remnant.audit.verdict.family import Key, levels_of
 from remnant.base.findings import Control, Finding
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images

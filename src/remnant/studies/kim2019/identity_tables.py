@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from remnant.attacks.verification import AVERAGED, REGISTERED
-from remnant.audit.pairs import Paired
+from remnant.audit.findings.pairs import Paired
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.verification import Verification

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from remnant.attacks.attack import Reconstructions
-from remnant.audit.identified import first_images, other_images, search_of
-from remnant.audit.pairs import Paired
+from remnant.audit.findings.identified import first_images, other_images, search_of
+from remnant.audit.findings.pairs import Paired
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, stacked

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from remnant.audit.code_material import material_of
-from remnant.audit.material import Material
+from remnant.audit.materials.code_material import material_of
+from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.base.store import kept
 from remnant.cohort.scans import Scans

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from remnant.audit.compare import of_patients
+from remnant.audit.findings.compare import of_patients
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.intervals import bootstrap_mean

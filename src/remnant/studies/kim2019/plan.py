@@ -5,9 +5,9 @@ from typing import Any
 
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.people import PEOPLE
-from remnant.audit.cells import score_cell
-from remnant.audit.code_cells import people_cell
-from remnant.audit.codes import worth_cell
+from remnant.audit.cells.code_cells import people_cell
+from remnant.audit.cells.codes import worth_cell
+from remnant.audit.cells.model_cells import score_cell
 from remnant.cohort.scans import Scans
 from remnant.engine.cells import Cell
 from remnant.studies.kim2019.cells import audit_cell, blind_cell, inversion_cell, pairs_cell

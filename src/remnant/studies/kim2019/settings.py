@@ -5,7 +5,7 @@ from typing import Literal, Self
 import pydantic
 
 from remnant.attacks.code_attacks import CodeAttacks, code_attacks
-from remnant.audit.worth import WORTH, WorthSettings
+from remnant.audit.findings.worth import WORTH, WorthSettings
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, privacynet_preset

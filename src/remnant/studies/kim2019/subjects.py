@@ -8,11 +8,11 @@ from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
-from remnant.audit.codes import kept_worth
-from remnant.audit.kept import kept_attributes, kept_pairs, kept_reconstructions, kept_scores
-from remnant.audit.pairs import Paired
-from remnant.audit.rows import Scored
-from remnant.audit.worth import Worth
+from remnant.audit.cells.codes import kept_worth
+from remnant.audit.cells.kept import kept_attributes, kept_pairs, kept_reconstructions, kept_scores
+from remnant.audit.findings.pairs import Paired
+from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.worth import Worth
 from remnant.base.findings import Control
 from remnant.base.results import Row
 from remnant.base.run import Run

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from remnant.attacks.attributes import READ
-from remnant.audit.attribute_rows import skill_rows, truth_of
-from remnant.audit.worth import seconds_rows
+from remnant.audit.findings.attribute_rows import skill_rows, truth_of
+from remnant.audit.findings.worth import seconds_rows
 from remnant.base.findings import Control, Finding
 from remnant.base.results import Row
 from remnant.base.seeds import Seeds

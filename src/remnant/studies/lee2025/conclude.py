@@ -1,7 +1,7 @@
 """From what the cells left to results.json: findings, the paper's tables, prose, provenance."""
 
-from remnant.audit.kept import kept_likely
-from remnant.audit.reader import kept_reader
+from remnant.audit.cells.kept import kept_likely
+from remnant.audit.cells.reader import kept_reader
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.beyond import gain_keys, gain_rows
-from remnant.audit.compare import comparison_rows, of_scores
-from remnant.audit.controls import planted_control
-from remnant.audit.family import levels_of
-from remnant.audit.kept import Similarities, kept_scores, kept_similarities
-from remnant.audit.rows import Scored, membership_rows
+from remnant.audit.cells.beyond import gain_keys, gain_rows
+from remnant.audit.cells.kept import Similarities, kept_scores, kept_similarities
+from remnant.audit.findings.compare import comparison_rows, of_scores
+from remnant.audit.findings.controls import planted_control
+from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.verdict.family import levels_of
 from remnant.base.findings import Control, Finding
 from remnant.base.results import Row
 from remnant.base.run import Run

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.attacks.demographics import Reader
-from remnant.audit.kept import Likely
-from remnant.audit.likely import likely_row as audited_row
-from remnant.audit.reader import skill_row
+from remnant.audit.cells.kept import Likely
+from remnant.audit.cells.likely import likely_row as audited_row
+from remnant.audit.cells.reader import skill_row
 from remnant.base.results import Row, number
 from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.anonymity import Population, anonymity_set

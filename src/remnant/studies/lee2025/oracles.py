@@ -9,7 +9,7 @@ from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.oracles import SETS, invert_images, objective_of, values_of_sets
 from remnant.attacks.demographics import load_demographics
 from remnant.attacks.prior import load_prior
-from remnant.audit.reader import reader_file
+from remnant.audit.cells.reader import reader_file
 from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from remnant.audit.classifier_given import check_known
+from remnant.audit.inputs.classifier_given import check_known
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

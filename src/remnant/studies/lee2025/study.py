@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from remnant.attacks.prior import PriorSettings, load_prior, prior_settings, train_prior
-from remnant.audit.reader import READER
+from remnant.audit.cells.reader import READER
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.results import Results

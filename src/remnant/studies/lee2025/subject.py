@@ -12,8 +12,8 @@ from remnant.attacks.attack import Candidates
 from remnant.attacks.checkpoint.audited import Ranked
 from remnant.attacks.prior import load_discriminator, load_prior
 from remnant.attacks.prior.brought import BroughtPrior
-from remnant.audit.kept import Similarities
-from remnant.audit.material import Material
+from remnant.audit.cells.kept import Similarities
+from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
 from remnant.cohort.images import AGE, SEX, Images

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.demographics import Reader
-from remnant.audit.kept import Likely
+from remnant.audit.cells.kept import Likely
 from remnant.base.results import Row, matching
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from remnant.audit.kept import kept_reconstructions
+from remnant.audit.cells.kept import kept_reconstructions
 from remnant.base.run import Run
 from remnant.measure.deformation import deformation_matrix, displacement_field
 from remnant.report.private import Bending, write_bendings

@@ -7,14 +7,20 @@ import numpy as np
 
 from remnant.attacks.attack import Reconstructions
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.beyond import gain_keys, gain_rows
-from remnant.audit.controls import planted_control
-from remnant.audit.family import Key, levels_of
-from remnant.audit.identified import LEVEL as SILENT
-from remnant.audit.identified import LINKAGE, galleries, identification_keys, identification_rows, search_control
-from remnant.audit.judge import LEVEL
-from remnant.audit.kept import Similarities, kept_reconstructions, kept_scores, kept_similarities
-from remnant.audit.rows import Scored, membership_rows
+from remnant.audit.cells.beyond import gain_keys, gain_rows
+from remnant.audit.cells.kept import Similarities, kept_reconstructions, kept_scores, kept_similarities
+from remnant.audit.findings.controls import planted_control
+from remnant.audit.findings.identified import LEVEL as SILENT
+from remnant.audit.findings.identified import (
+    LINKAGE,
+    galleries,
+    identification_keys,
+    identification_rows,
+    search_control,
+)
+from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.verdict.family import Key, levels_of
+from remnant.audit.verdict.judge import LEVEL
 from remnant.base.findings import Control, Finding
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

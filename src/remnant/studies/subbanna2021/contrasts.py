@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from remnant.audit.compare import Comparison, difference_columns, of_patients, with_holm
+from remnant.audit.findings.compare import Comparison, difference_columns, of_patients, with_holm
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.decoder import DECODERS
-from remnant.audit.compare import comparison_rows
+from remnant.audit.findings.compare import comparison_rows
 from remnant.base.results import Row, Value, matching, number
 from remnant.base.seeds import Seeds
 from remnant.measure.identity import rank_histogram

@@ -1,0 +1,1 @@
+"""The pieces of an audit, each written when done, and what each takes."""

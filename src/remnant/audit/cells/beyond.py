@@ -1,0 +1,248 @@
+"""The cell of an attack that draws images of nobody in particular, and the rows of what its candidates come to.
+
+Do they lie nearer to members than to others, beyond what a generator draws that never saw the model?
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from remnant.attacks.attack import Attack, Candidates, Work
+from remnant.attacks.checkpoint.audited import Ranked, ranked_of
+from remnant.attacks.checkpoint.generate import draw_images, draw_latents
+from remnant.attacks.prior.brought import BroughtPrior
+from remnant.audit.cells.kept import Similarities, keep_similarities
+from remnant.audit.cells.likely import keep_likely_of
+from remnant.audit.materials.material import Material
+from remnant.audit.verdict.family import Key
+from remnant.base.findings import Control, Finding
+from remnant.base.results import number
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.engine.cost import timed
+from remnant.measure.neighbours import cosine_matrix
+from remnant.measure.pull import Gain, gain_beyond
+from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.measure.ssim import ssim_matrix
+from remnant.targets.audited import Audited
+from remnant.targets.seen import SeenWeights
+from remnant.targets.seen_features import features_of
+
+LEVEL = 0.05  # of controls
+DRAWN = 2000  # candidates of an attack and its controls, about
+FEW = 16  # by which it is timed how long it takes to compare them
+# In which candidates are held against patients: where an attack knows most of its target, where people look, and, where there is
+# one, in what a network makes of images that never saw the model.
+SPACES = {"features": "in the network's features", "ssim": "by SSIM"}
+STRANGE = "strange"
+VIEWS = {**SPACES, STRANGE: "in features of a network that never saw the model"}
+# From images (n, 1, N, N) in [0, 1] to features (n, d).
+Strange = Callable[[Tensor], Tensor]
+
+
+def compared(
+    target: Audited,
+    images: Images,
+    claim: Candidates,
+    prior: BroughtPrior,
+    spaces: Iterable[str] = SPACES,
+    strange: Strange | None = None,
+) -> list[Similarities]:
+    """The claim held against `images` in each of `spaces`, and by the features of a network that never saw the model, where there
+    is one."""
+    sides = {"": claim.images, **claim.controls}
+    found = []
+    for space in (*spaces, *([STRANGE] if strange else [])):
+        if space == "ssim":
+            matrices = _by_ssim(images, sides, prior)
+        elif space == STRANGE and strange:
+            own = strange(prior.grey(images)).numpy()
+            matrices = {name: cosine_matrix(strange(drawn).numpy(), own) for name, drawn in sides.items()}
+        else:
+            matrices = _in_features(target, images, sides, prior)
+        found.append(Similarities(space, images.patients, matrices.pop(""), matrices))
+    return found
+
+
+def _by_ssim(images: Images, sides: Mapping[str, Tensor], prior: BroughtPrior) -> dict[str, np.ndarray]:
+    grey, matrices = prior.grey(images), {}
+    for name, drawn in sides.items():
+        same = functional.interpolate(grey, drawn.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
+        matrices[name] = ssim_matrix(drawn[:, 0].numpy(), same[:, 0].numpy())
+    return matrices
+
+
+def _in_features(
+    target: Audited, images: Images, sides: Mapping[str, Tensor], prior: BroughtPrior
+) -> dict[str, np.ndarray]:
+    own = features_of(target, images).values.numpy()
+    return {name: cosine_matrix(_features(target, drawn, prior), own) for name, drawn in sides.items()}
+
+
+def _features(target: Audited, drawn: Tensor, prior: BroughtPrior) -> np.ndarray:
+    taken = prior.input_range(drawn)
+    return features_of(target, Images(tuple(taken), None, ("",) * len(taken))).values.numpy()
+
+
+def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+    """Draw candidates, and hold them against everybody."""
+    claim, ranked = drawn_by(material, attack, drawing_work(run, material, attack, seed))
+    return held_against(run, material, attack, claim, ranked, seed)
+
+
+def drawing_work(run: Run, material: Material, attack: Attack, seed: int) -> Work:
+    """What an attack may use that draws images."""
+    return Work(
+        Seeds(seed).child("attack", attack.name),
+        run.private / "work" / attack.name,
+        lambda note: run.log(f"attack-{attack.name}", "note", note=note),
+        material.prior,
+    )
+
+
+def drawn_by(material: Material, attack: Attack, work: Work) -> tuple[Candidates, Ranked | None]:
+    """What an attack draws, and how it ranks; None where the network's layers do not tell."""
+    access, settings = SeenWeights(material.candidates, material.target), material.settings_of(attack)
+    claim: Candidates = attack.run(access, material.own, settings, work)[0]
+    return claim, ranked_of(access, claim.images, settings, work, material.own)
+
+
+def held_against(
+    run: Run,
+    material: Material,
+    attack: Attack,
+    claim: Candidates,
+    ranked: Ranked | None,
+    seed: int,
+    strange: Strange | None = None,
+) -> dict[str, Any]:
+    """Keep how near the candidates come to everybody, and which are likely; then the controls, in the network's features."""
+    prior, asked = material.prior, material.candidates
+    assert prior
+    kept = compared(material.target, asked, claim, prior, strange=strange)
+    keep_similarities(run, attack.name, kept)
+    if ranked:
+        keep_likely_of(run, material, attack, claim.images, ranked, kept)
+    seeds = Seeds(seed).child("audit", "candidates", attack.name)
+    draw = next(iter(claim.controls.values()))
+    half = Candidates("", draw[::2], {"prior": draw[1::2]})
+    members = material.images.of(material.group(MEMBER))
+    chosen = seeds.child("planted").numpy().permutation(len(members))[: len(claim.images)]
+    own = functional.interpolate(prior.grey(members.take(chosen)), draw.shape[-2:], mode="bilinear", antialias=True)
+    planted = Candidates("", own.clamp(0, 1), {"prior": draw})
+    controls = []
+    for kind, known in (("null", half), ("planted", planted)):
+        (found,) = compared(material.target, asked, known, prior, ["features"])
+        controls.append(gain_control(kind, attack.name, found, material.roles, seeds.child(kind)))
+    return {"views": [claim.view], "controls": [one.model_dump(mode="json") for one in controls]}
+
+
+def comparing(material: Material) -> float:
+    """About how many seconds it takes to hold the candidates of one attack, and of its controls, against everybody."""
+    prior, images = material.prior, material.candidates
+    assert prior
+    part = images.take(range(min(FEW, len(images))))
+    drawn = draw_images(prior.generator, draw_latents(prior.generator, FEW, Seeds(0).torch()))
+    passing = timed(lambda: features_of(material.target, part)) / len(part)
+    pairs = timed(lambda: compared(material.target, part, Candidates("", drawn, {}), prior, ["ssim"]))
+    return passing * (DRAWN + len(images)) + pairs * DRAWN / FEW * len(images) / len(part)
+
+
+def kept_bytes(material: Material) -> int:
+    """About how much is kept of one attack: how near each candidate comes to each image, in single precision."""
+    return 4 * len(SPACES) * DRAWN * len(material.candidates)
+
+
+def gain_keys(attack: str, found: Sequence[Similarities]) -> list[Key]:
+    """The tests that are made of an attack's candidates."""
+    return [(attack, VIEWS[one.space], "") for one in found]
+
+
+def gain_rows(
+    attack: str,
+    found: Sequence[Similarities],
+    roles: Mapping[str, int],
+    level: Mapping[Key, float],
+    seeds: Seeds,
+    target: str = "model",
+) -> list[Finding]:
+    """A finding a space: the members' gain beyond that control which explains most of it.
+
+    In an overfit network's features members lie nearer to the middle of their class than others do, and so to whatever is
+    searched by class. Beside no control that is, too, coming nearer there shows who trained the network and singles out nobody.
+    """
+    rows = []
+    for one in found:
+        view = VIEWS[one.space]
+        by_class = one.space == "features" and len(one.controls) == 1
+        share, branch = level[attack, view, ""], seeds.child(attack, one.space)
+        name, gain = _weakest(one, roles, branch, share)
+        m, n = (len({p for p in one.patients if roles[p] == role}) for role in (MEMBER, NON_MEMBER))
+        rows.append(
+            Finding(
+                target=target,
+                attack=attack,
+                view=view,
+                claim="candidates",
+                criterion="inference" if by_class else "singling out",
+                statistic="gain",
+                group="members against non-members",
+                n=m + n,
+                value=number(gain.gain),
+                low=number(gain.low),
+                high=number(gain.high),
+                bound_low=number(gain.least),
+                null=0.0,
+                p=number(gain.p),
+                p_bound=gain.p_bound,
+                detectable=number(gain.detectable),
+                counts=f"{m} members, {n} non-members, {gain.candidates} candidates beside as many of {name}"
+                + ("; membership alone may do it" if by_class else ""),
+            )
+        )
+    return rows
+
+
+def _weakest(found: Similarities, roles: Mapping[str, int], seeds: Seeds, alpha: float) -> tuple[str, Gain]:
+    """The control with the largest p, and the gain beyond it; a gain that is not testable is larger than any."""
+    gains = {name: _gain(found, control, roles, seeds.child(name), alpha) for name, control in found.controls.items()}
+    name = max(gains, key=lambda one: (np.isnan(gains[one].p), gains[one].p))
+    return name, gains[name]
+
+
+def _gain(found: Similarities, control: np.ndarray, roles: Mapping[str, int], seeds: Seeds, alpha: float) -> Gain:
+    whose = np.array([roles[patient] for patient in found.patients])
+    masks = [whose == role for role in (MEMBER, NON_MEMBER)]
+    names = tuple([p for p, one in zip(found.patients, mask, strict=True) if one] for mask in masks)
+    sides = [tuple(matrix[:, mask] for mask in masks) for matrix in (found.attack, control)]
+    return gain_beyond(*sides, seeds.numpy(), patients=names, alpha=alpha)
+
+
+def gain_control(
+    kind: Literal["null", "planted"], attack: str, found: Similarities, roles: Mapping[str, int], seeds: Seeds
+) -> Control:
+    """The control that candidates come nearer to members where they are `planted`, as members' own images, and else do not."""
+    _, gain = _weakest(found, roles, seeds, LEVEL)
+    pulled = gain.p <= LEVEL
+    passed = None if np.isnan(gain.p) else bool(pulled == (kind == "planted"))
+    what = "Other draws of the generator itself" if kind == "null" else "Members' own images as candidates"
+    does = "come nearer to members" if pulled else "come no nearer to members than to others"
+    known = f"{what} {does}." if passed is not None else f"{what} are too few to be compared."
+    return Control(
+        kind=kind,
+        attack=attack,
+        claim="candidates",
+        statistic="gain",
+        value=number(gain.gain),
+        low=number(gain.low),
+        high=number(gain.high),
+        p=number(gain.p),
+        p_bound=gain.p_bound,
+        n=len({patient for patient in found.patients if roles[patient] in (MEMBER, NON_MEMBER)}),
+        passed=passed,
+        sentence=known,
+    )

@@ -1,0 +1,154 @@
+"""Claims kept in RUN/private between their cell and the tables: how member-like somebody looks is patient data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from remnant.attacks.attack import Attributes, Reconstructions, Scores
+from remnant.audit.findings.pairs import Paired
+from remnant.audit.findings.rows import Scored
+from remnant.base.run import Run
+from remnant.base.store import keep, kept
+from remnant.targets.seen import Shadows
+
+FOLDER = "claims"
+SHADOWS = "shadows"
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """How near each of the candidates (k, n) comes to each of n images in one `space`, and those of the `controls` by name.
+
+    `patients` (n): whose the images are.
+    """
+
+    space: str
+    patients: tuple[str, ...]
+    attack: np.ndarray
+    controls: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Likely:
+    """Of so many `candidates` the likely ones: `images` (k, 1, N, N) in half precision, and the member whom each comes nearest
+    to, `nearest` (k). `by_chance`: how many would be likely, if both scores had nothing to do with each other."""
+
+    images: Tensor
+    nearest: tuple[str, ...]
+    candidates: int
+    by_chance: float
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """One of `Shadows`: what it fits of each image, by signal (images,), and whether the image's patient `trained` it."""
+
+    patients: tuple[str, ...]
+    signals: Mapping[str, np.ndarray]
+    trained: np.ndarray
+
+
+def keep_scores(run: Run, attack: str, claims: Sequence[Scores]) -> None:
+    """Keep the claims of a membership attack, and the losses that came with one."""
+    keep(_file(run, attack), claims)
+
+
+def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[Scored]:
+    """They, with the `roles` by patient, which the attack was not told; `primary`: its first view was named before the run."""
+    return [
+        Scored(
+            attack,
+            claim.view,
+            claim.patients,
+            claim.scores,
+            np.array([roles[patient] for patient in claim.patients]),
+            primary and place == 0,
+        )
+        for place, claim in enumerate(kept(_file(run, attack), list[Scores]))
+    ]
+
+
+def kept_losses(run: Run, attack: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Patients and their losses (n, 1 + references) under the target and its references."""
+    claims = kept(_file(run, attack), list[Scores])
+    return next((claim.patients, claim.losses) for claim in claims if claim.losses is not None)
+
+
+def keep_shadow(
+    run: Run, number: int, patients: Sequence[str], half: Sequence[str], signals: Mapping[str, np.ndarray]
+) -> None:
+    """Keep what a shadow model fits of each image, of `patients` (images), and whether each is of the `half` that trained it."""
+    trained = np.isin(np.array(patients, dtype=str), np.array(half, dtype=str))
+    keep(run.private / SHADOWS / f"{number}.npz", Shadow(tuple(patients), signals, trained))
+
+
+def kept_shadows(run: Run, count: int) -> Shadows | None:
+    """What the first `count` shadow models said, None without any."""
+    if not count:
+        return None
+    shadows = [kept(run.private / SHADOWS / f"{number}.npz", Shadow) for number in range(count)]
+    signals = {name: np.stack([shadow.signals[name] for shadow in shadows], axis=1) for name in shadows[0].signals}
+    return Shadows(shadows[0].patients, signals, np.stack([shadow.trained for shadow in shadows], axis=1))
+
+
+def keep_reconstructions(run: Run, attack: str, claims: Sequence[Reconstructions]) -> None:
+    """Keep what an attack drew, in half precision."""
+    keep(_file(run, attack), [replace(claim, images=claim.images.half()) for claim in claims])
+
+
+def kept_reconstructions(run: Run, attack: str) -> list[Reconstructions]:
+    """They again."""
+    return [replace(claim, images=claim.images.float()) for claim in kept(_file(run, attack), list[Reconstructions])]
+
+
+def keep_attributes(run: Run, attack: str, claims: Sequence[Attributes]) -> None:
+    """Keep what an attack read of patients."""
+    keep(_file(run, attack), claims)
+
+
+def kept_attributes(run: Run, attack: str) -> list[Attributes]:
+    """It again."""
+    return kept(_file(run, attack), list[Attributes])
+
+
+def keep_pairs(run: Run, attack: str, found: Sequence[Paired]) -> None:
+    """Keep what adversaries make of pairs of patients."""
+    keep(_file(run, attack), found)
+
+
+def kept_pairs(run: Run, attack: str) -> list[Paired]:
+    """It again."""
+    return kept(_file(run, attack), list[Paired])
+
+
+def keep_similarities(run: Run, attack: str, found: Sequence[Similarities]) -> None:
+    """Keep how near candidates come to patients, in single precision."""
+
+    def single(one: Similarities) -> Similarities:
+        controls = {name: matrix.astype(np.float32) for name, matrix in one.controls.items()}
+        return replace(one, attack=one.attack.astype(np.float32), controls=controls)
+
+    keep(_file(run, attack), list(map(single, found)))
+
+
+def kept_similarities(run: Run, attack: str) -> list[Similarities]:
+    """It again."""
+    return kept(_file(run, attack), list[Similarities])
+
+
+def keep_likely(run: Run, attack: str, found: Likely) -> None:
+    """Keep the likely ones among an attack's candidates."""
+    keep(_file(run, f"{attack}-likely"), found)
+
+
+def kept_likely(run: Run, attack: str) -> Likely | None:
+    """They again, None where nothing tells which are."""
+    path = _file(run, f"{attack}-likely")
+    return kept(path, Likely) if path.exists() else None
+
+
+def _file(run: Run, attack: str) -> Path:
+    return run.private / FOLDER / f"{attack}.npz"

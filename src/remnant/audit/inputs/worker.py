@@ -1,0 +1,101 @@
+"""The process in which the owner's code runs: started by `remnant.audit.owner.process`, and by nothing else."""
+
+import json
+import os
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from remnant.audit.config import AuditConfig
+from remnant.base.errors import RemnantError, disk_sentence
+
+if TYPE_CHECKING:
+    from remnant.audit.inputs.folder import Folder
+
+
+def main() -> None:
+    """Do what stands on standard input, and report on the pipe whose number is the first argument."""
+    pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, args=(os.dup(0),), daemon=True).start()
+    # The owner's code has nobody to ask, and what it prints is no result of ours.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+
+    def report(**message: Any) -> None:
+        pipe.write(json.dumps(message) + "\n")
+
+    try:
+        report(done=work(order, report))
+    except RemnantError as error:
+        report(error=str(error))
+    except Exception as error:
+        if said := mendable(error):
+            report(error=said)
+        else:
+            report(fault=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+
+
+def _end_with_parent(pipe: int) -> None:
+    """Wait for the end of the process that started this one, whatever ended it: nobody would hear of the audit any more."""
+    while os.read(pipe, 1):
+        pass
+    os._exit(1)
+
+
+def mendable(error: Exception) -> str:
+    """What a user can do about an error of the system: no room, no rights, no memory; empty for any other."""
+    from remnant.targets.audited import lacks_memory
+
+    if lacks_memory(error):
+        return "Memory runs out; set a smaller batch or a window in [target], give smaller images, and add --resume to go on."
+    return disk_sentence(error)
+
+
+def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
+    """Check the folder, or audit it; returns what the parent needs to know of it."""
+    from remnant.audit.inputs.folder import Folder
+
+    config = AuditConfig.model_validate(order["config"])
+    folder = Folder(Path(order["folder"]), config, lambda stage: report(stage=stage))
+    if order["task"] == "check":
+        faults, doubts = folder.checked()
+        return {"faults": faults, "doubts": doubts}
+    if order["task"] == "estimate":
+        return _estimate(folder, report, quiet=order["quiet"])
+    from remnant.audit.run.conduct import conduct
+    from remnant.audit.run.results import Clock
+
+    clock = Clock()
+    material = folder.material()
+    report(stage="audit")
+    told = {name: order[name] for name in ("command", "resume", "quiet")}
+    results = conduct(material, config, Path(order["out"]), clock, given={"folder": order["folder"]}, **told)
+    return {"ruling": results.verdict.ruling}
+
+
+def _estimate(folder: "Folder", report: Any, *, quiet: bool) -> dict[str, Any]:
+    from remnant.audit.cells.forecast import forecast
+    from remnant.audit.cells.shadows import shadow_piece, with_shadows
+    from remnant.audit.run.model import attacks_of
+
+    material = with_shadows(folder.material(), folder.config)
+    report(stage="audit")
+    attacks = attacks_of(material, folder.config)
+    chosen = [attack for attack, why in attacks if not why]
+    pieces = forecast(material, folder.config, chosen, quiet=quiet)
+    if material.target.shadows:
+        scoring = {attack.name for attack in chosen if attack.claim == "patient_scores"}
+        each = sum(piece.seconds for piece in pieces if piece.name in scoring)
+        pieces.append(shadow_piece(material, folder.config.seed, each))
+    return {
+        "pieces": [asdict(piece) for piece in pieces],
+        "not_run": {attack.name: why for attack, why in attacks if why},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What a Privacy-Net sends of scans and what the server makes of it, and each as an attacker is handed it."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from remnant.audit.findings.worth import WorthSettings
+from remnant.base.seeds import Seeds
+from remnant.base.terms import CODES, MAPS, RAW
+from remnant.cohort.images import Images
+from remnant.cohort.scans import Scans
+from remnant.defenses.privacynet.view import Seen, View
+from remnant.nets.siamese import Siamese
+from remnant.targets.seen_codes import SeenCodes
+
+WORDS: dict[Seen, str] = {"code": CODES, "labels": MAPS}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Client and server (`view`), their `seeds`, and whom the encoder was trained against, where that is known.
+
+    `cohort`: all scans that are sent, of which codes and maps are kept in memory, since to make them takes long. `real`: further
+    scans of patients who are attacked, of their own visits, where the others are simulated ones. `classes` of the segmentation;
+    `worth`: on how much it is measured what that is worth, and the `second` cohorts beside it.
+    """
+
+    view: View
+    seeds: Seeds
+    cohort: Images
+    discriminator: Siamese | None = None
+    real: Images | None = None
+    classes: tuple[str, ...] = ()
+    second: Mapping[str, Scans] = field(default_factory=dict)
+    worth: WorthSettings = field(default_factory=WorthSettings)
+    _codes: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    _maps: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        whole = [self.cohort, *([self.real] if self.real else [])]
+        return frozenset(_key(image) for images in whole for image in images.images)
+
+    def codes(self, scans: Tensor) -> Tensor:
+        """What was sent of each of `scans` (n, 1, x, y, z), each once: codes float32 (n, 1, x, y, z)."""
+        return torch.stack([self._code(scan) for scan in scans])
+
+    def maps(self, scans: Tensor) -> Tensor:
+        """What the server made of these codes, as one channel a class (n, classes, x, y, z)."""
+        return self.view.one_hot(torch.stack([self._recalled(self._maps, scan, self._map) for scan in scans]))
+
+    def answers(self, scans: Tensor) -> Tensor:
+        """The server's logits (n, classes, x, y, z) of scans, as the client brings them back onto the scans."""
+        logits = [self.view.straight(self.view.logits(self._code(scan)[None]), self._drawn(scan)) for scan in scans]
+        return torch.cat(logits)
+
+    def seen(self, seen: Seen, images: Images, pairs: np.ndarray | None = None) -> SeenCodes:
+        """Codes of `images`, or the server's segmentations of these, to whoever may run the client, and the server, himself."""
+        scans = torch.stack(images.images)
+        asked = self.codes if seen == "code" else self.maps
+        watched = self.view.watched(seen, self.seeds.child("own", seen))
+        return SeenCodes(
+            WORDS[seen],
+            asked(scans),
+            images.patients,
+            # Without a secret a scan has one code, and to make it takes long.
+            watched if self.view.secret else asked,
+            self.view.spacing_mm,
+            # Codes of an encoder show no head.
+            anatomical=self.view.encoder is None,
+            secret=self.view.secret is not None,
+            pairs=pairs,
+            discriminator=(self.discriminator, self.view.patch) if seen == "code" and self.discriminator else None,
+        )
+
+    def repeated(self, images: Images, times: int, pairs: np.ndarray) -> SeenCodes:
+        """The same of `images`, each sent so many `times`."""
+        scans, watched = torch.stack(images.images), self.view.watched("code", self.seeds.child("repeated"))
+        codes = torch.stack([watched(scans) for _ in range(times)], 1).flatten(0, 1)
+        once = self.seen("code", images, pairs)
+        return replace(once, what=f"{CODES}, each scan sent {times} times", codes=codes, times=times)
+
+    def raw(self, images: Images, pairs: np.ndarray | None = None) -> SeenCodes:
+        """As if scans were sent as they are: what surely tells whose they are."""
+        return raw_codes(torch.stack(images.images), images.patients, self.view.spacing_mm, pairs)
+
+    def _code(self, scan: Tensor) -> Tensor:
+        return self._recalled(self._codes, scan, lambda scan: self.view.code(scan[None], self._drawn(scan))[0])
+
+    def _map(self, scan: Tensor) -> Tensor:
+        return self.view.logits(self._code(scan)[None])[0].argmax(0).to(torch.uint8)
+
+    def _recalled(self, kept: dict[str, Tensor], scan: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
+        key = _key(scan)
+        if key not in self._known:
+            return make(scan)
+        if key not in kept:
+            kept[key] = make(scan)
+        return kept[key]
+
+    def _drawn(self, scan: Tensor) -> Seeds:
+        return self.seeds.child("sent", _key(scan))
+
+
+def raw_codes(scans: Tensor, patients: Sequence[str], spacing_mm: float, pairs: np.ndarray | None = None) -> SeenCodes:
+    """Scans (n, 1, x, y, z) that are their own codes."""
+    return SeenCodes(RAW, scans, tuple(patients), _as_it_is, spacing_mm, anatomical=True, pairs=pairs)
+
+
+def _as_it_is(scans: Tensor) -> Tensor:
+    return scans
+
+
+class Served(nn.Module):
+    """Both networks as one, from scans to the logits that the client has in the end."""
+
+    def __init__(self, sent: Sent) -> None:
+        super().__init__()
+        self.encoder, self.segmenter = sent.view.encoder or nn.Identity(), sent.view.segmenter
+        self._sent = sent
+
+    def forward(self, scans: Tensor) -> Tensor:
+        """(n, 1, x, y, z) in [0, 1] to (n, classes, x, y, z)."""
+        return self._sent.answers(scans.cpu())
+
+
+def _key(scan: Tensor) -> str:
+    return hashlib.sha256(np.ascontiguousarray(scan.cpu().numpy()).tobytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""The owner's own code, `target.py`, and what it hands over: images, labels, patients and a training."""

@@ -1,0 +1,1 @@
+"""An audit from its material to results.json, wherever the material is from."""
