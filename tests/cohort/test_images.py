@@ -1,10 +1,13 @@
 """The table of prepared images, of one shape or of several."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from remnant.base.errors import RemnantError
+from remnant.base.store import keep, kept
 from remnant.cohort.images import Images
 
 AGES = np.array([40.0, 50.0, np.nan, 60.0])
@@ -32,3 +35,39 @@ def test_every_image_has_one_of_each(lacking):
     given[lacking] = given[lacking][:1]
     with pytest.raises(RemnantError, match="one patient, label and detail"):
         Images(torch.zeros(2, 1, 4, 4), given["labels"], given["patients"], {"age": given["age"]})
+
+
+def test_what_is_known_of_visits_goes_along():
+    told = {"visits": (1, 2, 1, 1), "roles": ("test", "test", "training", "test"), "kinds": ("real",) * 4}
+    every = replace(images(tuple), **told, classes=("none", "gm"), spacing_mm=2.0)
+    part = every.take([3, 1])
+    assert (part.visits, part.roles, part.kinds) == ((1, 2), ("test", "test"), ("real", "real"))
+    assert part.classes == ("none", "gm") and part.spacing_mm == 2.0
+    assert every.where("test") == [0, 1, 3] and every.where("test", visit=2) == [1]
+    with pytest.raises(RemnantError, match=r"Got \[2, 4\] of them"):
+        replace(every, visits=(1, 2))
+
+
+def test_simulated_visits_are_what_a_study_rests_on():
+    told = {"roles": ("test",) * 4, "visits": (1, 2, 1, 2), "kinds": ("simulated", "simulated", "real", "real")}
+    every = replace(images(tuple), **told)
+    assert every.kind == "simulated" and every.where("test") == [0, 1] and every.where("test", kind="real") == [2, 3]
+    assert replace(every, kinds=()).where("test") == [0, 1, 2, 3] and replace(every, kinds=()).kind == "real"
+
+
+def test_taking_of_images_that_lie_apart_copies_none():
+    whole = images(lambda batch: batch)
+    assert whole.apart().take([2]).images[0].data_ptr() == whole.images[2].data_ptr()
+
+
+def test_they_are_kept_with_all_that_is_known(tmp_path):
+    told = {"visits": (1, 2, 1, 1), "roles": ("test",) * 4, "kinds": ("real",) * 4, "classes": ("none", "gm")}
+    every = replace(images(lambda batch: batch), **told, spacing_mm=2.0)
+    keep(tmp_path / "images.npz", every)
+    read = kept(tmp_path / "images.npz", Images)
+    assert torch.equal(read.images, every.images) and torch.equal(read.labels, every.labels)
+    assert np.array_equal(read.details["age"], AGES, equal_nan=True) and read.spacing_mm == 2.0
+    assert {name: getattr(read, name) for name in told} == told and read.patients == every.patients
+    keep(tmp_path / "bare.npz", replace(images(lambda batch: batch), labels=None, details={}))
+    bare = kept(tmp_path / "bare.npz", Images)
+    assert (bare.labels, bare.details, bare.visits, bare.classes, bare.spacing_mm) == (None, {}, (), (), None)

@@ -1,7 +1,7 @@
 """The table of prepared images: what a network takes, whose it is, and what is known of him. 2D and 3D alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,26 @@ Label = int | Tensor
 class Images:
     """`images` (n), each (channels, *spatial) float32 as the network takes it: a tuple, whose shapes may differ, or one tensor
     (n, channels, *spatial). `labels` (n), a tuple or one tensor likewise, None where none are known. `patients` (n): whose each
-    is. `details` by name, (n,) numbers such as age, NaN for unknown."""
+    is. `details` by name, (n,) numbers such as age, NaN for unknown.
+
+    Of scans of several visits there are known, (n) each or empty: `visits`, of a patient, counted from 1; `roles`, what the
+    patient does in a study, such as "training"; `kinds`, "real", of an own session, or "simulated". `classes`: what the indices
+    in label maps mean, the background first. `spacing_mm`: of the grid, where all lie on one.
+    """
 
     images: Tensor | tuple[Tensor, ...]
     labels: Tensor | tuple[Label, ...] | None
     patients: tuple[str, ...]
     details: Mapping[str, np.ndarray] = field(default_factory=dict)
+    visits: tuple[int, ...] = ()
+    roles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    spacing_mm: float | None = None
 
     def __post_init__(self) -> None:
         counts = {len(self.images), len(self.patients), *(len(values) for values in self.details.values())}
+        counts |= {len(values) for values in (self.visits, self.roles, self.kinds) if values}
         if self.labels is not None:
             counts.add(len(self.labels))
         if len(counts) != 1:
@@ -48,12 +59,32 @@ class Images:
     def take(self, places: Sequence[int] | np.ndarray) -> "Images":
         """Those at `places`, in that order."""
         chosen = [int(place) for place in places]
-        return Images(
-            _taken(self.images, chosen),
-            None if self.labels is None else _taken(self.labels, chosen),
-            tuple(self.patients[i] for i in chosen),
-            {name: np.asarray(values)[chosen] for name, values in self.details.items()},
+        return replace(
+            self,
+            images=_taken(self.images, chosen),
+            labels=None if self.labels is None else _taken(self.labels, chosen),
+            patients=tuple(self.patients[i] for i in chosen),
+            details={name: np.asarray(values)[chosen] for name, values in self.details.items()},
+            **{name: _taken(own, chosen) for name in ("visits", "roles", "kinds") if (own := getattr(self, name))},
         )
+
+    def apart(self) -> "Images":
+        """The same, each image by itself: to take some of them copies none."""
+        return replace(self, images=tuple(self.images), labels=None if self.labels is None else tuple(self.labels))
+
+    @property
+    def kind(self) -> str:
+        """What a study of them rests on: simulated visits where there are any."""
+        return "simulated" if "simulated" in self.kinds else "real"
+
+    def where(self, role: str, *, visit: int | None = None, kind: str | None = None) -> list[int]:
+        """Places of the images of those who have a role: of one visit or of all, of the given kind or of `kind`."""
+        wanted = kind or self.kind
+        return [
+            i
+            for i, own in enumerate(self.roles)
+            if own == role and visit in (None, self.visits[i]) and wanted == (self.kinds[i] if self.kinds else "real")
+        ]
 
     def of(self, patients: Sequence[str]) -> "Images":
         """Those of some patients."""
@@ -96,6 +127,16 @@ def patient_means(values: np.ndarray, patients: Sequence[str]) -> tuple[tuple[st
     np.add.at(sums, whose, values)
     counts = np.bincount(whose, minlength=len(names)).reshape(-1, *[1] * (values.ndim - 1))
     return names, sums / counts
+
+
+def first_visits(scans: Images, chosen: Sequence[int]) -> list[int]:
+    """Of the `chosen` scans the first of each patient, in their order."""
+    first: dict[str, int] = {}
+    for i in chosen:
+        known = first.setdefault(scans.patients[i], i)
+        if scans.visits[i] < scans.visits[known]:
+            first[scans.patients[i]] = i
+    return list(first.values())
 
 
 def stacked(images: Sequence[Tensor]) -> Tensor:

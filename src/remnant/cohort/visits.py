@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted, counted_of
 from remnant.cohort.case import CLASSES, Case, Cohort, Prepared
+from remnant.cohort.images import Images, people_in
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.layouts.tissues import as_tissue3
 from remnant.cohort.prepare.align import align
@@ -19,8 +21,8 @@ from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.prepare.template import Template, build_template
 from remnant.cohort.prepare.volumes import PreparationSettings, check_headers, prepare
 from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
-from remnant.cohort.scans import Role, Scans
 
+Role = Literal["training", "test"]
 FEWEST = 2
 
 
@@ -49,7 +51,6 @@ def check_cohort(cohort: Cohort) -> None:
 
 
 def prepare_scans(
-    name: str,
     cohort: Cohort,
     roles: dict[str, Role],
     preparation: PreparationSettings,
@@ -63,7 +64,7 @@ def prepare_scans(
     cache: Path | None,
     workers: int,
     quiet: bool,
-) -> tuple[Scans, Template | None]:
+) -> tuple[Images, Template | None]:
     """The cohort's scans, aligned to `template` or to the mean of its training patients, which is returned with them.
 
     `check` is asked before visits are simulated, where they are by `revisits`. `called`: what stands for a patient's name, such
@@ -75,71 +76,66 @@ def prepare_scans(
         template = build_template(heads.select(own), workers=workers, quiet=quiet, announce=announce)
     prepared = align(heads, template, workers=workers, quiet=quiet, announce=announce)
     check(prepared)
-    scans = scans_of(name, prepared, roles, heads.grid.spacing, called)
+    scans = scans_of(prepared, roles, heads.grid.spacing, called)
     if revisits is not None:
         scans = with_revisits(scans, heads.grid, revisits, seeds)
     return scans, template
 
 
 def scans_of(
-    name: str, prepared: Prepared, roles: dict[str, Role], spacing_mm: float, called: Callable[[str], str] = str
-) -> Scans:
+    prepared: Prepared, roles: dict[str, Role], spacing_mm: float, called: Callable[[str], str] = str
+) -> Images:
     """A prepared cohort, by the order of sessions, whose names may hold a date, and by what patients are `called`."""
     cases = prepared.cases
-    return Scans(
-        name,
-        prepared.images,
-        prepared.labels,
+    return Images(
+        torch.from_numpy(prepared.images),
+        torch.from_numpy(prepared.labels),
         tuple(called(case.patient) for case in cases),
+        people_in(cases),
         _visits(cases),
         tuple(roles[case.patient] for case in cases),
-        np.array([np.nan if case.age is None else case.age for case in cases], float),
-        tuple(case.sex or "" for case in cases),
-        prepared.classes,
         ("real",) * len(cases),
+        prepared.classes,
         float(spacing_mm),
     )
 
 
-def with_revisits(scans: Scans, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Scans:
+def with_revisits(scans: Images, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Images:
     """Two simulated visits of each patient's first scan, and the real scans of test patients who have several.
 
     Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
     """
     chosen, visits, kinds, images, labels = [], [], [], [], []
-    for i in np.flatnonzero(scans.visits == 1):
+    whole, maps = torch.as_tensor(scans.images).numpy(), torch.as_tensor(scans.labels).numpy()
+    for i in [i for i, visit in enumerate(scans.visits) if visit == 1]:
         for visit in (1, 2):
-            drawn = draw_revisit(grid, settings, seeds=seeds.child(int(i), visit))
-            image, classes = apply_revisit(scans.images[i, 0], scans.labels[i], grid, drawn)
+            drawn = draw_revisit(grid, settings, seeds=seeds.child(i, visit))
+            image, classes = apply_revisit(whole[i, 0], maps[i], grid, drawn)
             images.append(image[None])
             labels.append(classes)
-            chosen.append(int(i))
+            chosen.append(i)
             visits.append(visit)
             kinds.append("simulated")
     several = {patient for patient, visit in zip(scans.patients, scans.visits, strict=True) if visit > 1}
     for i, (patient, role) in enumerate(zip(scans.patients, scans.roles, strict=True)):
         if role == "test" and patient in several:
-            images.append(scans.images[i])
-            labels.append(scans.labels[i])
+            images.append(whole[i])
+            labels.append(maps[i])
             chosen.append(i)
-            visits.append(int(scans.visits[i]))
+            visits.append(scans.visits[i])
             kinds.append("real")
     return replace(
-        scans,
-        images=np.stack(images),
-        labels=np.stack(labels),
-        patients=tuple(scans.patients[i] for i in chosen),
-        visits=np.array(visits),
-        roles=tuple(scans.roles[i] for i in chosen),
-        ages=scans.ages[chosen],
-        sexes=tuple(scans.sexes[i] for i in chosen),
+        scans.apart().take(chosen),
+        images=torch.from_numpy(np.stack(images)),
+        labels=torch.from_numpy(np.stack(labels)),
+        visits=tuple(visits),
         kinds=tuple(kinds),
     )
 
 
 def second_scans(
-    name: str, cohort: Cohort, preparation: PreparationSettings, template: Template | None, seeds: Seeds, **how: Any
-) -> Scans:
+    cohort: Cohort, preparation: PreparationSettings, template: Template | None, seeds: Seeds, **how: Any
+) -> Images:
     """A cohort that no training saw, all of it to be tested on, in the classes of tissue3, as `prepare_scans` aligns it.
 
     What reaches beyond the grid is left out: a neck that nobody else has would nearly double every volume. Raises
@@ -147,9 +143,10 @@ def second_scans(
     """
     roles: dict[str, Role] = dict.fromkeys(cohort.patients, "test")
     seen = preparation.changed(scheme=scheme_of(cohort), cut=True)
-    scans, _ = prepare_scans(name, cohort, roles, seen, None, seeds, template=template, **how)
+    scans, _ = prepare_scans(cohort, roles, seen, None, seeds, template=template, **how)
     if seen.scheme == "tissue5":
-        scans = replace(scans, labels=as_tissue3(scans.labels), classes=CLASSES["tissue3"])
+        maps = as_tissue3(torch.as_tensor(scans.labels).numpy())
+        scans = replace(scans, labels=torch.from_numpy(maps), classes=CLASSES["tissue3"])
     return scans
 
 
@@ -177,7 +174,7 @@ def second_cohorts(directories: Sequence[Path], beside: str) -> dict[str, Cohort
     return cohorts
 
 
-def _visits(cases: Sequence[Case]) -> np.ndarray:
+def _visits(cases: Sequence[Case]) -> tuple[int, ...]:
     ordered = sorted(case.order for case in cases)
     first = {patient: place for place, (patient, *_) in reversed(list(enumerate(ordered)))}
-    return np.array([ordered.index(case.order) - first[case.patient] + 1 for case in cases])
+    return tuple(ordered.index(case.order) - first[case.patient] + 1 for case in cases)

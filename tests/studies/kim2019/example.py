@@ -12,12 +12,10 @@ from remnant.audit.findings.rows import Scored
 from remnant.audit.findings.worth import Worth
 from remnant.base.findings import Control
 from remnant.base.terms import CODES, MAPS
-from remnant.cohort.images import Images
-from remnant.cohort.scans import Scans
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.overlaps import Overlap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.threshold import best_threshold
-from remnant.studies.kim2019.materials import STUDY
 from remnant.studies.kim2019.subjects import Subject
 from remnant.studies.kim2019.variants import VARIANTS
 
@@ -193,20 +191,18 @@ def with_pairs(given: Subject, shown: str, change) -> Subject:
     return replace(given, pairs={**given.pairs, shown: [change(one) for one in given.pairs[shown]]})
 
 
-def scans() -> Scans:
+def scans() -> Images:
     """As many scans of tiny grids, a third as many of training patients."""
     patients = names() + names(8, "T")
     n = len(patients)
-    return Scans(
-        STUDY,
-        np.zeros((n, 1, 2, 2, 2), np.float32),
-        np.zeros((n, 2, 2, 2), np.uint8),
+    return Images(
+        torch.zeros(n, 1, 2, 2, 2),
+        torch.zeros(n, 2, 2, 2, dtype=torch.uint8),
         patients,
-        np.tile([1, 2], n // 2),
+        {AGE: np.full(n, np.nan), SEX: np.full(n, np.nan)},
+        (1, 2) * (n // 2),
         ("test",) * len(names()) + ("training",) * 16,
-        np.full(n, np.nan),
-        ("",) * n,
-        CLASSES,
         ("simulated",) * n,
+        CLASSES,
         3.0,
     )

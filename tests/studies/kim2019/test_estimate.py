@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tests.studies.kim2019.example import scans
 
 from remnant.base.run import Run
+from remnant.cohort.images import AGE, SEX
 from remnant.studies.kim2019 import estimate, preset
 from remnant.studies.kim2019.estimate import costs_of, foretell
 from remnant.studies.kim2019.plan import cells_of
@@ -18,16 +20,12 @@ SMOKE = preset("smoke")
 @pytest.fixture(scope="module")
 def small():
     """A few scans that the networks can take."""
-    own = scans()
-    chosen = [0, 1, 2, 3, 48, 49, 50, 51]
-    images = np.random.default_rng(0).random((8, 1, 32, 32, 32), dtype=np.float32)
+    images = torch.rand(8, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
     return replace(
-        own,
+        scans().take([0, 1, 2, 3, 48, 49, 50, 51]),
         images=images,
-        labels=(images[:, 0] > 0.5).astype(np.uint8),
-        ages=np.linspace(20.0, 80.0, 8),
-        visits=own.visits[chosen],
-        **{name: tuple(getattr(own, name)[i] for i in chosen) for name in ("patients", "roles", "sexes", "kinds")},
+        labels=(images[:, 0] > 0.5).to(torch.uint8),
+        details={AGE: np.linspace(20.0, 80.0, 8), SEX: np.full(8, np.nan)},
     )
 
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
+from remnant.cohort.images import AGE, SEX, Images, first_visits
 from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.revisit import RevisitSettings
-from remnant.cohort.scans import Scans, first_visits
 from remnant.cohort.visits import check_roles, with_revisits
 from remnant.studies.kim2019 import preset
-from remnant.studies.kim2019.materials import STUDY
 from remnant.studies.kim2019.roles import deal
 
 SMOKE = preset("smoke")
@@ -29,22 +29,20 @@ def cohort(sessions: dict[str, int]) -> Cohort:
     return Cohort("some", Path("some"), tuple(cases))
 
 
-def scans(sessions: list[int], roles: list[str]) -> Scans:
+def scans(sessions: list[int], roles: list[str]) -> Images:
     rng = np.random.default_rng(0)
     patients = [f"P{i}" for i, count in enumerate(sessions) for _ in range(count)]
     n = len(patients)
     images = rng.random((n, 1, 12, 12, 12), dtype=np.float32)
-    return Scans(
-        STUDY,
-        images,
-        (images[:, 0] > 0.5).astype(np.uint8),
+    return Images(
+        torch.from_numpy(images),
+        torch.from_numpy((images[:, 0] > 0.5).astype(np.uint8)),
         tuple(patients),
-        np.array([visit + 1 for count in sessions for visit in range(count)]),
+        {AGE: np.full(n, 50.0), SEX: np.zeros(n)},
+        tuple(visit + 1 for count in sessions for visit in range(count)),
         tuple(role for role, count in zip(roles, sessions, strict=True) for _ in range(count)),
-        np.full(n, 50.0),
-        ("F",) * n,
-        ("none", "gm"),
         ("real",) * n,
+        ("none", "gm"),
         4.0,
     )
 
@@ -80,9 +78,9 @@ def test_simulated_visits_stand_beside_the_real_ones_of_test_patients():
     found = with_revisits(real, Grid((12, 12, 12), 4.0), RevisitSettings(), Seeds(0))
     assert found.kind == "simulated"
     assert [found.patients[i] for i in found.where("training")] == ["P0", "P0", "P1", "P1"]
-    assert found.visits[found.where("test")].tolist() == [1, 2]
-    kept_real = found.where("test", "real")
-    assert [found.patients[i] for i in kept_real] == ["P2", "P2"] and found.visits[kept_real].tolist() == [1, 2]
+    assert found.take(found.where("test")).visits == (1, 2)
+    kept_real = found.where("test", kind="real")
+    assert [found.patients[i] for i in kept_real] == ["P2", "P2"] and found.take(kept_real).visits == (1, 2)
     np.testing.assert_array_equal(found.images[kept_real], real.images[3:])
     # Neither visit is the scan itself.
     assert not any((found.images[i] == real.images[0]).all() for i in found.where("training"))

@@ -36,7 +36,10 @@ def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, audi
     save_pair(net, networks, settings, Grid((16, 16, 16), 3.0), CLASSES, 0.0, torch.rand(16, 16, 16))
     images = draw.random((len(everybody.patients), 1, 16, 16, 16), dtype=np.float32)
     labels = (images[:, 0] > 0.5).astype(np.uint8)
-    keep(scans_file(run), replace(everybody, images=images, labels=labels, classes=CLASSES))
+    keep(
+        scans_file(run),
+        replace(everybody, images=torch.from_numpy(images), labels=torch.from_numpy(labels), classes=CLASSES),
+    )
     audit_cell(run, "ours", score_cell, preset("smoke"), OUTPUT.name)
     told = {
         claim.view: mann_whitney_auc(claim.scores[claim.roles == MEMBER], claim.scores[claim.roles != MEMBER]).mean

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from remnant.audit.cells.model_cells import blind_of
 from remnant.base import store
 from remnant.base.results import Results
 from remnant.base.run import Run
+from remnant.cohort.images import AGE
 from remnant.cohort.revisit import RevisitSettings
 from remnant.studies.frame import Asked
 from remnant.studies.kim2019 import cells, preset, run_study
@@ -25,7 +27,8 @@ SMOKE = preset("smoke")
 def test_cells_wait_for_what_they_read(invented):
     from tests.studies.kim2019.example import scans
 
-    settings, everybody = preset("cpu"), replace(scans(), ages=np.arange(64.0))
+    settings, everybody = preset("cpu"), scans()
+    everybody = replace(everybody, details={**everybody.details, AGE: np.arange(64.0)})
     variants = {name: VARIANTS[name] for name in settings.variants}
     plan = {cell.name: cell for cell in cells_of(settings, variants, everybody, ("other",))}
     assert next(iter(variants)) == "raw" and len(variants) == 13
@@ -57,7 +60,10 @@ def kept(run, everybody, changed=lambda images, roles: images):
     draw, n = np.random.default_rng(0), len(everybody.patients)
     images = changed(draw.random((n, 1, 16, 16, 16), dtype=np.float32), np.array(everybody.roles))
     labels = (images[:, 0] > 0.5).astype(np.uint8)
-    store.keep(scans_file(run), replace(everybody, images=images, labels=labels, classes=("none", "gm")))
+    store.keep(
+        scans_file(run),
+        replace(everybody, images=torch.from_numpy(images), labels=torch.from_numpy(labels), classes=("none", "gm")),
+    )
 
 
 def test_the_blind_baseline_knows_scans_alone(tmp_path):

@@ -15,8 +15,7 @@ from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import keep, kept
-from remnant.cohort.images import Images
-from remnant.cohort.scans import Scans, first_visits
+from remnant.cohort.images import Images, first_visits
 from remnant.cohort.spoilt import CONDITIONS
 from remnant.defenses.privacynet.worth import TISSUES, Timing, device_in_words, elsewhere
 from remnant.engine.cells import Cell
@@ -87,22 +86,15 @@ def tables_of(
     return {name: rows for name, rows in tables.items() if rows}
 
 
-def _elsewhere(run: Run, material: Material, name: str, scans: Scans, seeds: Seeds) -> dict[str, Overlap]:
+def _elsewhere(run: Run, material: Material, name: str, scans: Images, seeds: Seeds) -> dict[str, Overlap]:
     """Dice on the first scan of each patient of a second cohort, by training of the segmenter."""
     assert material.sent
-    firsts = first_visits(scans, range(len(scans.patients)))
-    images, truth = scans.images[firsts], scans.labels[firsts]
-
-    given = (
-        torch.from_numpy(images),
-        torch.from_numpy(truth),
-        material.sent.worth.retraining,
-        seeds,
-        epoch_log(run, WORTH),
-    )
-    maps = elsewhere(material.sent.view, *given)
-    whose = [scans.patients[i] for i in firsts]
-    return {f"{name}-{trained}": overlap_of(each, truth, whose, TISSUES) for trained, each in maps.items()}
+    firsts = scans.take(first_visits(scans, range(len(scans))))
+    images, truth = torch.as_tensor(firsts.images), torch.as_tensor(firsts.labels)
+    given = (material.sent.worth.retraining, seeds, epoch_log(run, WORTH))
+    maps = elsewhere(material.sent.view, images, truth, *given)
+    whose = list(firsts.patients)
+    return {f"{name}-{trained}": overlap_of(each, truth.numpy(), whose, TISSUES) for trained, each in maps.items()}
 
 
 def _overlap(maps: np.ndarray, images: Images, classes: tuple[str, ...]) -> Overlap:

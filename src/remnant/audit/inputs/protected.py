@@ -21,11 +21,11 @@ from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort, Prepared
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.cohort.prepare.template import Template
 from remnant.cohort.revisit import revisit_settings
-from remnant.cohort.scans import Scans
 from remnant.cohort.visits import check_cohort, prepare_scans, second_cohorts, second_scans
 from remnant.defenses.privacynet.deploy import MARGIN
 from remnant.defenses.privacynet.networks import ENCODER, SEGMENTER, Client, load_client, load_discriminator
@@ -124,9 +124,9 @@ def read_protected(
         _check_likeness(prepared, client)
 
     scans, _ = prepare_scans(
-        COHORT, cohort, trained.roles, preparation, simulated, seeds, template=template, check=check, **how
+        cohort, trained.roles, preparation, simulated, seeds, template=template, check=check, **how
     )
-    beside = {name: second_scans(name, other, preparation, template, seeds, **how) for name, other in others.items()}
+    beside = {name: second_scans(other, preparation, template, seeds, **how) for name, other in others.items()}
     material = _material(training, view, scans, beside, config, asked.preset, [cohort, *others.values()])
     return replace(material, doubts=(*trained.doubts, *material.doubts))
 
@@ -160,8 +160,8 @@ def _check_likeness(prepared: Prepared, client: Client) -> None:
 def _material(
     training: Run,
     view: View,
-    scans: Scans,
-    second: Mapping[str, Scans],
+    scans: Images,
+    second: Mapping[str, Images],
     config: AuditConfig,
     preset: Preset,
     cohorts: Sequence[Cohort],

@@ -7,9 +7,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
-from remnant.cohort.scans import Role
 from remnant.cohort.unchanged import files_of, kept_files
-from remnant.cohort.visits import FEWEST, check_roles
+from remnant.cohort.visits import FEWEST, Role, check_roles
 from remnant.defenses.privacynet.train import DATA, patients_of
 
 

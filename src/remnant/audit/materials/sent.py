@@ -13,7 +13,6 @@ from remnant.audit.findings.worth import WorthSettings
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS, RAW
 from remnant.cohort.images import Images
-from remnant.cohort.scans import Scans
 from remnant.defenses.privacynet.view import Seen, View
 from remnant.nets.siamese import Siamese
 from remnant.targets.seen_codes import SeenCodes
@@ -36,7 +35,7 @@ class Sent:
     discriminator: Siamese | None = None
     real: Images | None = None
     classes: tuple[str, ...] = ()
-    second: Mapping[str, Scans] = field(default_factory=dict)
+    second: Mapping[str, Images] = field(default_factory=dict)
     worth: WorthSettings = field(default_factory=WorthSettings)
     _codes: dict[str, Tensor] = field(default_factory=dict, repr=False)
     _maps: dict[str, Tensor] = field(default_factory=dict, repr=False)

@@ -7,9 +7,12 @@ long as no SimpleITK image leaves this room.
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import SimpleITK as sitk
+
+from remnant.cohort.images import Images
 
 # Finer than this the sub-samples of an output voxel add cost and no accuracy.
 MOST_SUBSAMPLES = 4
@@ -28,6 +31,12 @@ class Grid:
         affine = np.diag([self.spacing] * 3 + [1.0])
         affine[:3, 3] = [-(side - 1) / 2 * self.spacing for side in self.shape]
         return affine
+
+    @classmethod
+    def of(cls, images: Images) -> Self:
+        """What volumes (1, x, y, z) lie on that have one grid."""
+        x, y, z = images.images[0].shape[1:]
+        return cls((x, y, z), float(images.spacing_mm or 0))
 
     def finer(self, factor: int) -> "Grid":
         """The grid whose voxels divide each of these into `factor`^3."""

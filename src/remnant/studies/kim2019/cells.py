@@ -13,7 +13,7 @@ from remnant.audit.cells.code_cells import Shown, drawn_of, pairs_of
 from remnant.audit.cells.kept import keep_pairs, keep_reconstructions
 from remnant.audit.cells.model_cells import blind_of
 from remnant.audit.findings.pairs import AskedPairs
-from remnant.audit.materials.code_material import images_of, roles_of
+from remnant.audit.materials.code_material import attacked_of, roles_of
 from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -39,7 +39,7 @@ def audit_cell(
 def blind_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
     """The blind baseline: training patients against test patients by their scans, ages and sexes alone."""
     scans = kept_scans(run)
-    images, roles = images_of(scans, [*scans.where("training"), *scans.where("test")]), roles_of(scans)
+    images, roles = attacked_of(scans), roles_of(scans)
     names = tuple(dict.fromkeys(images.patients))
     # Where visits are simulated, `roles.deal` does not spread the patients with several.
     spread = settings.net.revisits is None

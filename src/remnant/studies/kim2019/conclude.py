@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from remnant.audit.materials.code_material import images_of, roles_of
+from remnant.audit.materials.code_material import attacked_of, roles_of
 from remnant.base.findings import Control
 from remnant.base.results import Results, Row
 from remnant.base.run import Run
@@ -39,7 +39,7 @@ def conclude(
     findings, tables = make_tables(
         variants,
         [subject_of(run, cells, name, roles) for name in variants],
-        images_of(scans, [*scans.where("training"), *scans.where("test")]),
+        attacked_of(scans),
         roles,
         [Control(**one) for one in cells[BLIND]["controls"]],
         kind=scans.kind,

@@ -14,7 +14,8 @@ from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
-from remnant.cohort.scans import Scans
+from remnant.cohort.images import Images
+from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.view import View
@@ -40,8 +41,8 @@ def foretell(
     settings: StudySettings,
     variants: Mapping[str, Variant],
     cells: Sequence[Cell],
-    scans: Scans,
-    second: Mapping[str, Scans],
+    scans: Images,
+    second: Mapping[str, Images],
     workers: int,
 ) -> None:
     """Say how long the cells that are left will take, the longest of them too, and how much disk; of none, nothing."""
@@ -61,7 +62,7 @@ def foretell(
         each[cell.name] = costs[recipe, method][cell.name.partition("-")[0]]
     longest = max(each, key=lambda name: each[name])
     total = sum(each.values()) / min(workers, len(waiting))
-    disk = scans.images.size * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
+    disk = len(scans) * scans.images[0].numel() * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
     say(
         f"{counted(len(variants), 'way')} to send a scan, {counted(len(waiting), 'cell')}: about "
         f"{max(1, round(total / 60))} min with {counted(workers, 'worker')}, "
@@ -71,7 +72,7 @@ def foretell(
 
 
 def costs_of(
-    settings: StudySettings, net: PrivacyNetSettings, scans: Scans, second: Mapping[str, Scans]
+    settings: StudySettings, net: PrivacyNetSettings, scans: Images, second: Mapping[str, Images]
 ) -> dict[str, float]:
     """Seconds of a cell on this machine by its kind, of a variant that is trained by `net`."""
     networks = Networks.untrained(net, len(scans.classes), Seeds(0))
@@ -80,7 +81,7 @@ def costs_of(
         network.eval()
     encoder = networks.encoder if net.method in ("encoder", "both") else None
     secret = net.secret if net.method in ("deformation", "both") else None
-    view = View(encoder, networks.segmenter, secret, net.patch, scans.spacing_mm)
+    view = View(encoder, networks.segmenter, secret, net.patch, Grid.of(scans).spacing)
     own = material_of(
         view, networks.discriminator, scans, settings.attack, settings.attack.worth, 0, second=second, model={}
     )

@@ -7,7 +7,7 @@ from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.base.store import kept
-from remnant.cohort.scans import Scans
+from remnant.cohort.images import Images
 from remnant.defenses.privacynet.networks import load_discriminator
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.settings import StudySettings
@@ -18,12 +18,12 @@ STUDY = "study"
 
 def scans_file(run: Run, cohort: str = STUDY) -> Path:
     """Where the prepared scans of a cohort lie."""
-    return run.private / "scans" / f"{cohort}.npz"
+    return run.private / "scans" / f"{cohort}-images.npz"
 
 
-def kept_scans(run: Run, cohort: str = STUDY) -> Scans:
+def kept_scans(run: Run, cohort: str = STUDY) -> Images:
     """They; raises `RemnantError` where they are missing or damaged."""
-    return kept(scans_file(run, cohort), Scans)
+    return kept(scans_file(run, cohort), Images)
 
 
 def material(run: Run, variant: str, settings: StudySettings, second: Sequence[str] = ()) -> Material:

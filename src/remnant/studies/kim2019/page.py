@@ -8,7 +8,7 @@ from remnant.base.findings import Finding
 from remnant.base.results import Highlight, Row, matching
 from remnant.base.terms import CODES
 from remnant.base.texts import counted
-from remnant.cohort.scans import Scans
+from remnant.cohort.images import Images
 from remnant.report.words import label, number
 from remnant.studies.gates import Conclusion, Gate, concluded, full_preset, loss_fell
 from remnant.studies.judged import exposed_of, open_of, sentence_of
@@ -201,13 +201,13 @@ def _secret(variants: Mapping[str, Variant]) -> list[str]:
     return [told] if any(variant.secret for variant in variants.values()) else []
 
 
-def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Scans) -> list[str]:
+def attacked(tables: Tables, variants: Mapping[str, Variant], scans: Images) -> list[str]:
     """What was attacked, on whom and on which pairs; `scans` are those that the study ran on."""
     patients = {
         role: len({name for name, own in zip(scans.patients, scans.roles, strict=True) if own == role})
         for role in ("training", "test")
     }
-    shape = " x ".join(str(side) for side in scans.labels.shape[1:])
+    shape = " x ".join(str(side) for side in scans.images[0].shape[1:])
     said = [
         f"Ways to send a scan: {'; '.join(variant.words for variant in variants.values())}.",
         f"Scans of {shape} voxels at {scans.spacing_mm:g} mm, segmented into "

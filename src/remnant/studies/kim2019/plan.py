@@ -8,7 +8,7 @@ from remnant.attacks.people import PEOPLE
 from remnant.audit.cells.code_cells import people_cell
 from remnant.audit.cells.codes import worth_cell
 from remnant.audit.cells.model_cells import score_cell
-from remnant.cohort.scans import Scans
+from remnant.cohort.images import AGE, SEX, Images
 from remnant.engine.cells import Cell
 from remnant.studies.kim2019.cells import audit_cell, blind_cell, inversion_cell, pairs_cell
 from remnant.studies.kim2019.settings import StudySettings
@@ -27,7 +27,7 @@ VIEWS = ("code", "labels")
 
 
 def cells_of(
-    settings: StudySettings, variants: Mapping[str, Variant], scans: Scans, second: tuple[str, ...]
+    settings: StudySettings, variants: Mapping[str, Variant], scans: Images, second: tuple[str, ...]
 ) -> list[Cell]:
     """Every cell of a study: a pre-training of each recipe, a training of each variant, and the audit of what it sends."""
     cells = [Cell(BLIND, blind_cell, {"settings": settings})]
@@ -47,7 +47,7 @@ def cells_of(
 
 
 def audit_cells(
-    name: str, variant: Variant, settings: StudySettings, scans: Scans, second: tuple[str, ...]
+    name: str, variant: Variant, settings: StudySettings, scans: Images, second: tuple[str, ...]
 ) -> list[Cell]:
     """The audit of what one variant sends, once it is trained."""
     given: dict[str, Any] = {"variant": name, "settings": settings}
@@ -65,8 +65,7 @@ def audit_cells(
     ]
 
 
-def people_known(scans: Scans) -> tuple[bool, bool]:
+def people_known(scans: Images) -> tuple[bool, bool]:
     """Whether age and sex can be learnt: two different ages, and both sexes, among the training patients."""
-    own = scans.where("training")
-    ages = scans.ages[own]
-    return len({*ages[ages >= 0].tolist()}) > 1, {"F", "M"} <= {scans.sexes[i] for i in own}
+    ages, sexes = (scans.details[name][scans.where("training")] for name in (AGE, SEX))
+    return len({*ages[ages >= 0].tolist()}) > 1, {0.0, 1.0} <= {*sexes.tolist()}

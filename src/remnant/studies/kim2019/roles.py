@@ -6,8 +6,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Cohort
 from remnant.cohort.folds import held_out
-from remnant.cohort.scans import Role
-from remnant.cohort.visits import FEWEST, check_roles
+from remnant.cohort.visits import FEWEST, Role, check_roles
 from remnant.studies.kim2019.settings import StudySettings
 
 

@@ -12,10 +12,11 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import keep
 from remnant.cohort.case import Cohort
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
-from remnant.cohort.scans import Scans
+from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
@@ -115,7 +116,7 @@ def run_study(
 
 def _scans(
     run: Run, cohort: Cohort, others: dict[str, Cohort], settings: StudySettings, cache: Path | None, asked: Asked
-) -> Scans:
+) -> Images:
     """All cohorts prepared on one grid that holds everybody, aligned to the mean of the training patients."""
     how = {
         "called": run.pseudonym,
@@ -130,16 +131,17 @@ def _scans(
         return kept_scans(run)
     ours, seeds = settings.net.preparation, Seeds(settings.seed).child("scans")
     roles = deal(cohort, settings)
-    scans, template = prepare_scans(STUDY, cohort, roles, ours, settings.net.revisits, seeds, **how)
+    scans, template = prepare_scans(cohort, roles, ours, settings.net.revisits, seeds, **how)
+    shape = Grid.of(scans).shape
     for net in settings.nets().values():
-        check_patch(scans.grid.shape, net.patch, cohort)
+        check_patch(shape, net.patch, cohort)
     if template is not None:
         with atomic_path(template_file(run)) as temporary:
             np.save(temporary, template.image)
     for name, other in others.items():
         keep(
             scans_file(run, name),
-            second_scans(name, other, ours.changed(shape=scans.grid.shape), template, seeds, **how),
+            second_scans(other, ours.changed(shape=shape), template, seeds, **how),
         )
     # Last, since the cells begin with it.
     keep(scans_file(run), scans)

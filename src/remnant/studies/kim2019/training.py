@@ -11,7 +11,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import private_folder
 from remnant.cohort.images import Images
-from remnant.cohort.scans import Scans
+from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
@@ -58,7 +58,7 @@ def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any
         folder,
         networks,
         own,
-        everybody.grid,
+        Grid.of(everybody),
         everybody.classes,
         float(ncc_matrix(scans.images[:, 0].numpy(), mean).min()),
         torch.from_numpy(np.load(template_file(run))) if own.preparation.align else None,
@@ -77,14 +77,9 @@ def template_file(run: Run) -> Path:
     return private_folder(run.path, "scans") / f"{TEMPLATE}.npy"
 
 
-def training_scans(scans: Scans) -> Images:
+def training_scans(scans: Images) -> Images:
     """What trainings take: scans of training patients alone."""
-    own = scans.where("training")
-    return Images(
-        torch.from_numpy(scans.images[own]),
-        torch.from_numpy(scans.labels[own]),
-        tuple(scans.patients[i] for i in own),
-    )
+    return scans.take(scans.where("training"))
 
 
 def states(run: Run) -> Path:
