@@ -25,7 +25,8 @@ from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
-from remnant.defenses.privacynet.drawing import Scans, pair_drawing
+from remnant.cohort.images import Images
+from remnant.defenses.privacynet.drawing import pair_drawing
 from remnant.defenses.privacynet.losses import published_term, same_patient_loss
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
@@ -38,13 +39,14 @@ SEEDS = Seeds(0).child("adversarial_step")
 ENCODER_TERMS = ("segmentation", "hiding")
 
 
-def sessions(patients: int, side: int) -> Scans:
+def sessions(patients: int, side: int) -> Images:
     """Two sessions each of so many phantoms."""
     images, labels = phantom_scans(patients, side, 0, SCHEME, sessions=2)
-    return Scans(images, labels, [str(patient) for patient in range(patients) for _ in range(2)], len(CLASSES[SCHEME]))
+    whose = tuple(str(patient) for patient in range(patients) for _ in range(2))
+    return Images(images, labels, whose, classes=CLASSES[SCHEME])
 
 
-def remnant_round(networks: Networks, scans: Scans, settings: PrivacyNetSettings) -> tuple[float, dict[str, float]]:
+def remnant_round(networks: Networks, scans: Images, settings: PrivacyNetSettings) -> tuple[float, dict[str, float]]:
     """Seconds of a round, and the means of its terms."""
     told: dict[str, Any] = {}
 
@@ -57,7 +59,7 @@ def remnant_round(networks: Networks, scans: Scans, settings: PrivacyNetSettings
     return told["at"] - started, told["terms"]
 
 
-def plain_round(networks: Networks, scans: Scans, settings: PrivacyNetSettings) -> tuple[float, dict[str, float]]:
+def plain_round(networks: Networks, scans: Images, settings: PrivacyNetSettings) -> tuple[float, dict[str, float]]:
     """The same as a tutorial would write it."""
     started = time.perf_counter()
     encoder, segmenter, discriminator = (

@@ -52,10 +52,10 @@ def make_subjects(run: Run, subjects: int, seed: int, workers: int) -> None:
     if not folder.exists():
         write_bids(BrainPhantoms(patients=subjects + OTHERS, side=64, seed=seed), folder, workers=workers)
     cohort = read_cohort(folder)
-    others = [case.case_id for case in cohort.cases[subjects:]]
+    others = [case.patient for case in cohort.cases[subjects:]]
     heads = prepare(cohort, PreparationSettings(spacing_mm=SPACING_MM), cache=run.private / "cache", workers=workers)
     aligned = align(heads, build_template(heads.select(others), workers=workers), workers=workers)
-    images = torch.from_numpy(aligned.images)
+    images = aligned.images
     own, mean = images[:subjects], images[subjects:].mean(0, keepdim=True)
     generator = Seeds(seed).child("stand-ins").torch()
     drawn = [stand_in(image[None], mean, generator) for image in own]

@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt
 
 import remnant
 from remnant.base.files import atomic_path, write_json
-from remnant.cohort.case import Prepared
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare.align import align
@@ -34,26 +34,24 @@ from remnant.cohort.prepare.volumes import PreparationSettings, prepare
 SPACING_MM, BLUR_MM = 3.0, 6.0
 
 
-def prepared(directory: Path, cache: Path, workers: int) -> Prepared:
+def prepared(directory: Path, cache: Path, workers: int) -> Images:
     """Every scan of the cohort in `directory` on one aligned grid."""
-    cohort = read_cohort(directory)
-    heads = prepare(cohort, PreparationSettings(spacing_mm=SPACING_MM), cache=cache, workers=workers)
-    first = heads.select([case.case_id for case in cohort.first_sessions().cases])
-    return align(heads, build_template(first, workers=workers), workers=workers)
+    heads = prepare(read_cohort(directory), PreparationSettings(spacing_mm=SPACING_MM), cache=cache, workers=workers)
+    return align(heads, build_template(heads, workers=workers), workers=workers)
 
 
-def similarities(scans: Prepared) -> dict[str, dict[str, list[float]]]:
+def similarities(scans: Images) -> dict[str, dict[str, list[float]]]:
     """`ncc` and `ncc_fine` of all pairs of scans, apart by whether they show one patient."""
-    images = scans.images[:, 0]
+    images = scans.images[:, 0].numpy()
     fine = np.stack([image - ndimage.gaussian_filter(image, BLUR_MM / SPACING_MM) for image in images])
     signal = (images > 0).any(0)
     result = {}
     for name, volumes in (("ncc", images), ("ncc_fine", fine)):
         matrix = np.corrcoef(volumes[:, signal])
         pairs = {"same": [], "different": []}
-        for i, one in enumerate(scans.cases):
-            for j, other in enumerate(scans.cases[:i]):
-                pairs["same" if one.patient == other.patient else "different"].append(float(matrix[i, j]))
+        for i, one in enumerate(scans.patients):
+            for j, other in enumerate(scans.patients[:i]):
+                pairs["same" if one == other else "different"].append(float(matrix[i, j]))
         result[name] = pairs
     return result
 

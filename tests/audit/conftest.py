@@ -50,7 +50,7 @@ def trained_net(tmp_path_factory, people):
     own = cohort.of(cohort.patients[:2])
     heads = prepare(own, settings.preparation, cache=folder / "cache", quiet=True)
     template = build_template(heads, quiet=True)
-    images = align(heads, template, quiet=True).images
+    images = align(heads, template, quiet=True).images.numpy()
 
     def make(name: str = "run", seed: int = 0) -> Path:
         if (folder / name).exists():

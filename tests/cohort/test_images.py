@@ -1,6 +1,7 @@
 """The table of prepared images, of one shape or of several."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.store import keep, kept
-from remnant.cohort.images import Images
+from remnant.cohort.case import Case
+from remnant.cohort.images import AGE, SEX, Images, people_in, visits_of
 
 AGES = np.array([40.0, 50.0, np.nan, 60.0])
 
@@ -71,3 +73,19 @@ def test_they_are_kept_with_all_that_is_known(tmp_path):
     keep(tmp_path / "bare.npz", replace(images(lambda batch: batch), labels=None, details={}))
     bare = kept(tmp_path / "bare.npz", Images)
     assert (bare.labels, bare.details, bare.visits, bare.classes, bare.spacing_mm) == (None, {}, (), (), None)
+
+
+def test_visits_are_counted_by_the_order_of_sessions():
+    sessions = [("b", "ses-10"), ("a", "x"), ("b", "ses-9"), ("b", "ses-2"), ("ab", "y")]
+    assert visits_of([Case(patient, session, Path("i")) for patient, session in sessions]) == (3, 1, 2, 1, 1)
+
+
+def test_what_is_not_known_of_people_is_no_number():
+    cases = [
+        Case("a", "1", Path("i"), age=40.0, sex="M"),
+        Case("b", "1", Path("i"), sex="F"),
+        Case("c", "1", Path("i")),
+    ]
+    found = people_in(cases)
+    assert np.array_equal(found[AGE], [40.0, np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(found[SEX], [1.0, 0.0, np.nan], equal_nan=True)

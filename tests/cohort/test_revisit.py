@@ -178,7 +178,8 @@ def aligned(tmp_path_factory):
     settings = PreparationSettings(spacing_mm=4, scheme="tissue5", bias_field="none")
     heads = prepare(read_cohort(root / "data"), settings, cache=root / "cache", quiet=True)
     prepared = align(heads, build_template(heads, quiet=True), quiet=True)
-    return prepared.images[::2, 0], prepared.images[1::2, 0], prepared.labels[::2], heads.grid
+    images, labels = prepared.images[:, 0].numpy(), prepared.labels.numpy()
+    return images[::2], images[1::2], labels[::2], heads.grid
 
 
 def test_a_revisit_is_as_like_its_first_visit_as_a_real_one(aligned):

@@ -1,4 +1,4 @@
-"""Cases, cohorts, label schemes and prepared images: the types that every other room speaks of."""
+"""Cases, cohorts, label schemes and folds: the types that every other room speaks of."""
 
 import re
 from collections import Counter
@@ -6,8 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
-
-import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.cohort.files.volume import label_values
@@ -149,30 +147,6 @@ class Cohort:
                 f"{name}{other}."
             )
         return self.schemes[name]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Images and label maps of several cases on one grid.
-
-    `images`: float32 (n, 1, x, y, z) in [0, 1], RAS+; `labels`: uint8 (n, x, y, z), indices into `classes`;
-    `affine`: (4, 4), voxel to millimetres from the centre of the grid, the same for every case;
-    `cache_files`: the files that hold these patients' images and outlive the process.
-    """
-
-    cases: tuple[Case, ...]
-    images: np.ndarray
-    labels: np.ndarray
-    affine: np.ndarray
-    classes: tuple[str, ...]
-    cache_files: tuple[Path, ...] = ()
-
-    def select(self, patients: Collection[str]) -> Self:
-        """The cases of these patients, in the order they stand here."""
-        keep = [i for i, case in enumerate(self.cases) if case.patient in patients]
-        return replace(
-            self, cases=tuple(self.cases[i] for i in keep), images=self.images[keep], labels=self.labels[keep]
-        )
 
 
 @dataclass(frozen=True)

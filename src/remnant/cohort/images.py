@@ -114,6 +114,14 @@ def people_in(cases: Sequence[Case]) -> dict[str, np.ndarray]:
     }
 
 
+def visits_of(cases: Sequence[Case]) -> tuple[int, ...]:
+    """Which visit of a patient each of the cases (n,) shows, counted from 1 in the order of sessions, whose names may hold a
+    date."""
+    ordered = sorted(case.order for case in cases)
+    first = {patient: place for place, (patient, *_) in reversed(list(enumerate(ordered)))}
+    return tuple(ordered.index(case.order) - first[case.patient] + 1 for case in cases)
+
+
 def patient_means(values: np.ndarray, patients: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """Each patient once, in the order of the first image, and the mean of his images' `values` (n,) or (n, d).
 

@@ -11,8 +11,8 @@ import torch
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted, counted_of
-from remnant.cohort.case import CLASSES, Case, Cohort, Prepared
-from remnant.cohort.images import Images, people_in
+from remnant.cohort.case import CLASSES, Case, Cohort
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.layouts.tissues import as_tissue3
 from remnant.cohort.prepare.align import align
@@ -58,7 +58,7 @@ def prepare_scans(
     seeds: Seeds,
     *,
     template: Template | None = None,
-    check: Callable[[Prepared], None] = lambda prepared: None,
+    check: Callable[[Sequence[Case], Images], None] = lambda cases, scans: None,
     called: Callable[[str], str] = str,
     announce: Announce = nobody,
     cache: Path | None,
@@ -74,30 +74,13 @@ def prepare_scans(
     if preparation.align and template is None:
         own = [patient for patient, role in roles.items() if role == "training"]
         template = build_template(heads.select(own), workers=workers, quiet=quiet, announce=announce)
-    prepared = align(heads, template, workers=workers, quiet=quiet, announce=announce)
-    check(prepared)
-    scans = scans_of(prepared, roles, heads.grid.spacing, called)
+    scans = align(heads, template, workers=workers, quiet=quiet, announce=announce)
+    check(heads.cases, scans)
+    whose = scans.patients
+    scans = replace(scans, patients=tuple(map(called, whose)), roles=tuple(roles[patient] for patient in whose))
     if revisits is not None:
         scans = with_revisits(scans, heads.grid, revisits, seeds)
     return scans, template
-
-
-def scans_of(
-    prepared: Prepared, roles: dict[str, Role], spacing_mm: float, called: Callable[[str], str] = str
-) -> Images:
-    """A prepared cohort, by the order of sessions, whose names may hold a date, and by what patients are `called`."""
-    cases = prepared.cases
-    return Images(
-        torch.from_numpy(prepared.images),
-        torch.from_numpy(prepared.labels),
-        tuple(called(case.patient) for case in cases),
-        people_in(cases),
-        _visits(cases),
-        tuple(roles[case.patient] for case in cases),
-        ("real",) * len(cases),
-        prepared.classes,
-        float(spacing_mm),
-    )
 
 
 def with_revisits(scans: Images, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Images:
@@ -106,7 +89,7 @@ def with_revisits(scans: Images, grid: Grid, settings: RevisitSettings, seeds: S
     Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
     """
     chosen, visits, kinds, images, labels = [], [], [], [], []
-    whole, maps = torch.as_tensor(scans.images).numpy(), torch.as_tensor(scans.labels).numpy()
+    whole, maps = scans.images.numpy(), scans.labels.numpy()
     for i in [i for i, visit in enumerate(scans.visits) if visit == 1]:
         for visit in (1, 2):
             drawn = draw_revisit(grid, settings, seeds=seeds.child(i, visit))
@@ -145,8 +128,7 @@ def second_scans(
     seen = preparation.changed(scheme=scheme_of(cohort), cut=True)
     scans, _ = prepare_scans(cohort, roles, seen, None, seeds, template=template, **how)
     if seen.scheme == "tissue5":
-        maps = as_tissue3(torch.as_tensor(scans.labels).numpy())
-        scans = replace(scans, labels=torch.from_numpy(maps), classes=CLASSES["tissue3"])
+        scans = replace(scans, labels=torch.from_numpy(as_tissue3(scans.labels.numpy())), classes=CLASSES["tissue3"])
     return scans
 
 
@@ -172,9 +154,3 @@ def second_cohorts(directories: Sequence[Path], beside: str) -> dict[str, Cohort
                 f"some and tested on others, so give {FEWEST} or more, or leave it out."
             )
     return cohorts
-
-
-def _visits(cases: Sequence[Case]) -> tuple[int, ...]:
-    ordered = sorted(case.order for case in cases)
-    first = {patient: place for place, (patient, *_) in reversed(list(enumerate(ordered)))}
-    return tuple(ordered.index(case.order) - first[case.patient] + 1 for case in cases)

@@ -49,10 +49,10 @@ def links_of(directory):
     return {one.name: one for one in check.links()}, check.findings(subject)
 
 
-def prepared_links(prepared):
+def prepared_links(heads, prepared):
     """What is left to the matcher once scans are prepared: the same fingerprints, of the arrays that a study learns from."""
-    cases = sorted(zip(prepared.cases, prepared.images[:, 0], strict=True), key=lambda one: one[0].order)
-    scans = [Scan(case.patient, case.session, case.image, image, prepared.affine) for case, image in cases]
+    cases = sorted(zip(heads.cases, prepared.images[:, 0].numpy(), strict=True), key=lambda one: one[0].order)
+    scans = [Scan(case.patient, case.session, case.image, image, heads.grid.affine) for case, image in cases]
     prints = {name: np.array([function(scan) for scan in scans]) for name, function in FINGERPRINTS.items()}
     told = {name: values for name, values in prints.items() if values.shape[1]}
     return link_all(told, [scan.patient for scan in scans], Seeds(0))
@@ -71,7 +71,7 @@ def test_files_betray_their_patients_and_prepared_scans_do_not(tmp_path, planted
     settings = PreparationSettings(spacing_mm=8.0, bias_field="none")
     heads = prepare(read_cohort(directory), settings, cache=tmp_path / "cache", quiet=True)
     for template in (None, build_template(heads.select(["p00", "p01"]), quiet=True)):
-        after = {one.name: one for one in prepared_links(align(heads, template, quiet=True))}
+        after = {one.name: one for one in prepared_links(heads, align(heads, template, quiet=True))}
         assert set(after) >= {*PLANTED, ALL}
         for one in after.values():
             assert one.rank1.n == PATIENTS

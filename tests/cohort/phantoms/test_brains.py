@@ -80,7 +80,7 @@ def test_other_session_is_nearer_than_any_other_patient(tmp_path):
     write_bids(BrainPhantoms(patients=count, sessions=2, side=32, seed=2), tmp_path / "bids", quiet=True)
     settings = PreparationSettings(spacing_mm=6.0, bias_field="none")
     heads = prepare(read_cohort(tmp_path / "bids"), settings, cache=tmp_path / "cache", quiet=True)
-    scans = align(heads, build_template(heads, quiet=True), quiet=True).images.reshape(2 * count, -1)
+    scans = align(heads, build_template(heads, quiet=True), quiet=True).images.numpy().reshape(2 * count, -1)
     similarity = np.corrcoef(scans[0::2], scans[1::2])[:count, count:]
     assert (similarity.argmax(1) == np.arange(count)).all()
     own, others = np.diag(similarity), similarity[~np.eye(count, dtype=bool)]

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -75,40 +76,41 @@ def heads(tmp_path_factory, cohort):
 def test_two_sessions_in_different_poses_come_out_nearly_equal(heads):
     template = build_template(heads.select(["c", "d", "e", "f"]), quiet=True)
     prepared = align(heads, template, quiet=True)
-    a, b = prepared.select(["a"]), prepared.select(["b"])
+    a, b = prepared.of(["a"]), prepared.of(["b"])
     for patient in (a, b):
-        assert ncc(*patient.images) > 0.98
-        assert (patient.labels[0] == patient.labels[1]).mean() > 0.97
-    assert ncc(a.images[0], b.images[0]) < 0.97
+        assert ncc(*patient.images.numpy()) > 0.98
+        assert (patient.labels[0] == patient.labels[1]).float().mean() > 0.97
+    assert ncc(a.images[0].numpy(), b.images[0].numpy()) < 0.97
 
 
 def test_without_alignment_heads_are_centred_only(heads):
     prepared = align(heads, None, quiet=True)
-    assert ncc(*prepared.select(["a"]).images) < 0.97
-    for image in prepared.images[:, 0]:
+    assert ncc(*prepared.of(["a"]).images.numpy()) < 0.97
+    for image in prepared.images[:, 0].numpy():
         middle = np.array(np.nonzero(image > 0.02)).mean(axis=1)
         assert np.allclose(middle, (np.array(image.shape) - 1) / 2, atol=0.6)
 
 
 def test_prepared_is_on_one_grid_in_range_and_typed(heads):
     prepared = align(heads, None, quiet=True)
-    assert prepared.images.dtype == np.float32 and prepared.labels.dtype == np.uint8
+    assert prepared.images.dtype == torch.float32 and prepared.labels.dtype == torch.uint8
     assert prepared.images.shape == (8, 1, *heads.grid.shape)
     assert prepared.labels.shape == (8, *heads.grid.shape)
     assert prepared.images.min() == 0 and 0.9 < prepared.images.max() <= 1
     assert set(np.unique(prepared.labels)) == {0, 1, 2, 3}
     assert prepared.classes == ("background", "gyri", "deep_grey", "other_brain")
-    assert np.allclose(prepared.affine @ [*(np.array(heads.grid.shape) - 1) / 2, 1], [0, 0, 0, 1])
+    assert Grid.of(prepared) == heads.grid
+    assert prepared.patients == tuple("abcdefab") and prepared.visits == (1, 1, 1, 1, 1, 1, 2, 2)
 
 
 def test_a_patient_is_aligned_alike_whoever_else_is_there(heads):
     template = build_template(heads.select(["c", "d"]), quiet=True)
-    alone = align(heads.select(["a"]), template, quiet=True)
-    for file in alone.cache_files:
-        if file.name.startswith("aligned"):
-            file.unlink()
+    made = []
+    alone = align(heads.select(["a"]), template, quiet=True, announce=made.extend)
+    for file in made:
+        file.unlink()
     together = align(heads, template, quiet=True)
-    assert np.array_equal(alone.images, together.select(["a"]).images)
+    assert np.array_equal(alone.images, together.of(["a"]).images)
 
 
 def test_the_template_is_symmetric_and_centred(heads):
@@ -128,9 +130,10 @@ def test_a_second_run_reads_the_cache_and_works_nothing(heads, monkeypatch):
 
 
 def test_damaged_cache_files_are_made_again(heads):
-    template = build_template(heads.select(["c", "d"]), quiet=True)
-    first = align(heads, template, quiet=True)
-    for file in first.cache_files:
+    made = list(heads.cache_files)
+    template = build_template(heads.select(["c", "d"]), quiet=True, announce=made.extend)
+    first = align(heads, template, quiet=True, announce=made.extend)
+    for file in made:
         data = bytearray(file.read_bytes())
         data[len(data) // 3] ^= 0xFF
         file.write_bytes(data if file.name.startswith("aligned") else data[: len(data) // 2])
@@ -138,8 +141,9 @@ def test_damaged_cache_files_are_made_again(heads):
     assert np.array_equal(first.images, second.images) and np.array_equal(first.labels, second.labels)
 
 
-def test_cache_files_name_every_file_in_a_private_cache(cohort, tmp_path):
-    heads = prepare(cohort.of(["c", "d"]), SETTINGS, cache=tmp_path / "cache", quiet=True)
-    prepared = align(heads, build_template(heads, quiet=True), quiet=True)
-    assert sorted(prepared.cache_files) == sorted(heads.cache.glob("*.npz"))
+def test_every_file_in_a_private_cache_is_announced(cohort, tmp_path):
+    told = []
+    heads = prepare(cohort.of(["c", "d"]), SETTINGS, cache=tmp_path / "cache", quiet=True, announce=told.extend)
+    align(heads, build_template(heads, quiet=True, announce=told.extend), quiet=True, announce=told.extend)
+    assert sorted(told) == sorted(heads.cache.glob("*.npz"))
     assert heads.cache.stat().st_mode & 0o777 == 0o700

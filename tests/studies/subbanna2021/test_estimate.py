@@ -1,14 +1,12 @@
 """A forecast is one timed step of each network, as often as the study takes it."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from remnant.attacks import decoder
 from remnant.base.files import write_json
 from remnant.base.run import Run
-from remnant.cohort.case import Case, Fold, Prepared
+from remnant.cohort.case import Fold
+from remnant.cohort.images import Images
 from remnant.studies.subbanna2021 import estimate, preset
 from remnant.studies.subbanna2021.folds import write_fold
 from remnant.studies.subbanna2021.plan import cells_of
@@ -18,10 +16,8 @@ SETTINGS = preset("smoke").changed(networks=["segnet"], experiments=["default"])
 
 @pytest.fixture
 def run(tmp_path, tiny_brains):
-    images, labels = (part.numpy() for part in tiny_brains)
-    names = tuple("abcdef")
-    cases = tuple(Case(name, "1", Path("scan")) for name in names)
-    prepared = Prepared(cases, images, labels, np.eye(4), ("background", "gyri", "deep_grey", "other_brain"))
+    names, classes = tuple("abcdef"), ("background", "gyri", "deep_grey", "other_brain")
+    prepared = Images(*tiny_brains, names, visits=(1,) * len(names), classes=classes)
     run = Run.start(tmp_path / "run", "subbanna2021", {}, resume=False)
     for index in range(SETTINGS.folds):
         write_fold(run, prepared, Fold(index, names[:2], names[2:4], names[4:]))

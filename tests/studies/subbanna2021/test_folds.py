@@ -6,8 +6,8 @@ import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
-from remnant.cohort.case import Case, Fold, Prepared
-from remnant.cohort.images import Images
+from remnant.cohort.case import Case, Fold
+from remnant.cohort.images import Images, visits_of
 from remnant.studies.subbanna2021.experiments import Target
 from remnant.studies.subbanna2021.folds import FoldData, fold_file, read_fold, write_fold
 
@@ -15,11 +15,11 @@ from remnant.studies.subbanna2021.folds import FoldData, fold_file, read_fold, w
 def test_a_fold_comes_back_by_pseudonym_with_sessions_by_their_order(tmp_path):
     run = Run.start(tmp_path / "run", "s", {}, resume=False)
     names = [("b", "2021-05"), ("a", "x"), ("b", "2020-01"), ("c", "x"), ("d", "x")]
-    prepared = Prepared(
-        cases=tuple(Case(patient, session, Path("i")) for patient, session in names),
-        images=np.random.default_rng(0).random((5, 1, 4, 4, 4), dtype=np.float32),
-        labels=np.arange(5 * 64, dtype=np.uint8).reshape(5, 4, 4, 4),
-        affine=np.eye(4),
+    prepared = Images(
+        torch.rand(5, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0)),
+        torch.arange(5 * 64).to(torch.uint8).reshape(5, 4, 4, 4),
+        tuple(patient for patient, _ in names),
+        visits=visits_of([Case(patient, session, Path("i")) for patient, session in names]),
         classes=("background", "gyri"),
     )
     write_fold(run, prepared, Fold(2, members=("b",), attacker=("a", "d"), non_members=("c",)))
@@ -27,8 +27,7 @@ def test_a_fold_comes_back_by_pseudonym_with_sessions_by_their_order(tmp_path):
     assert data.groups == ("member", "attacker", "member", "non_member", "attacker")
     assert data.sessions == (2, 1, 1, 1, 1)
     assert data.scans.patients == tuple(run.pseudonym(patient) for patient, _ in names)
-    np.testing.assert_array_equal(data.images.numpy(), prepared.images)
-    np.testing.assert_array_equal(data.labels.numpy(), prepared.labels)
+    assert torch.equal(data.images, prepared.images) and torch.equal(data.labels, prepared.labels)
     assert data.where("member") == [0, 2] and data.where("member", 1) == [2]
     assert fold_file(run, 2).parent.stat().st_mode & 0o077 == 0
     kept = fold_file(run, 2).read_bytes()

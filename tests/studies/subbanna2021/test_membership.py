@@ -19,8 +19,9 @@ from remnant.audit.cells.kept import (
 )
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.case import Case, Prepared
+from remnant.cohort.case import Case
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
+from remnant.cohort.images import Images, visits_of
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.subbanna2021.cells import blind_cell, membership_cell, part_of
 from remnant.studies.subbanna2021.claims import findings_of
@@ -38,9 +39,10 @@ def prepared(sessions=1, patients=PATIENTS):
     random, cases = np.random.default_rng(0), []
     for patient in patients:
         cases += [Case(patient, f"v{session}", Path("i")) for session in range(sessions)]
-    images = random.random((len(cases), 1, 16, 16, 16), dtype=np.float32)
-    labels = random.integers(0, 3, (len(cases), 16, 16, 16)).astype(np.uint8)
-    return Prepared(tuple(cases), images, labels, np.eye(4), ("background", "gyri", "deep_grey"))
+    images = torch.from_numpy(random.random((len(cases), 1, 16, 16, 16), dtype=np.float32))
+    labels = torch.from_numpy(random.integers(0, 3, (len(cases), 16, 16, 16)).astype(np.uint8))
+    whose, classes = tuple(case.patient for case in cases), ("background", "gyri", "deep_grey")
+    return Images(images, labels, whose, visits=visits_of(cases), classes=classes)
 
 
 def run_with(tmp_path, folds, sessions=1, patients=PATIENTS):

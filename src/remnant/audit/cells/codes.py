@@ -90,11 +90,10 @@ def _elsewhere(run: Run, material: Material, name: str, scans: Images, seeds: Se
     """Dice on the first scan of each patient of a second cohort, by training of the segmenter."""
     assert material.sent
     firsts = scans.take(first_visits(scans, range(len(scans))))
-    images, truth = torch.as_tensor(firsts.images), torch.as_tensor(firsts.labels)
     given = (material.sent.worth.retraining, seeds, epoch_log(run, WORTH))
-    maps = elsewhere(material.sent.view, images, truth, *given)
-    whose = list(firsts.patients)
-    return {f"{name}-{trained}": overlap_of(each, truth.numpy(), whose, TISSUES) for trained, each in maps.items()}
+    maps = elsewhere(material.sent.view, firsts.images, firsts.labels, *given)
+    truth = firsts.labels.numpy()
+    return {f"{name}-{trained}": overlap_of(each, truth, firsts.patients, TISSUES) for trained, each in maps.items()}
 
 
 def _overlap(maps: np.ndarray, images: Images, classes: tuple[str, ...]) -> Overlap:

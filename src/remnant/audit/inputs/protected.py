@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from remnant.base.progress import say
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.case import Cohort, Prepared
+from remnant.cohort.case import Case, Cohort
 from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
@@ -120,11 +121,15 @@ def read_protected(
     template = None if client.template is None else Template(client.template.numpy(), client.grid)
     simulated = revisit_settings(client.preparation) if asked.revisits else None
 
-    def check(prepared: Prepared) -> None:
-        _check_likeness(prepared, client)
-
     scans, _ = prepare_scans(
-        cohort, trained.roles, preparation, simulated, seeds, template=template, check=check, **how
+        cohort,
+        trained.roles,
+        preparation,
+        simulated,
+        seeds,
+        template=template,
+        check=partial(_check_likeness, client),
+        **how,
     )
     beside = {name: second_scans(other, preparation, template, seeds, **how) for name, other in others.items()}
     material = _material(training, view, scans, beside, config, asked.preset, [cohort, *others.values()])
@@ -144,15 +149,15 @@ def _run_of(trained: Path) -> Run:
     return run
 
 
-def _check_likeness(prepared: Prepared, client: Client) -> None:
+def _check_likeness(client: Client, cases: Sequence[Case], scans: Images) -> None:
     """Raise `RemnantError` for a scan that is less like the template than any that the networks were trained on."""
     if client.template is None:
         return
-    found = ncc_matrix(prepared.images[:, 0], client.template.numpy()[None])[:, 0]
+    found = ncc_matrix(scans.images[:, 0].numpy(), client.template.numpy()[None])[:, 0]
     worst = int(found.argmin())
     if found[worst] < client.likeness - MARGIN:
         raise RemnantError(
-            f"{prepared.cases[worst].image} does not look like the scans of the training (correlation with their mean "
+            f"{cases[worst].image} does not look like the scans of the training (correlation with their mean "
             f"{found[worst]:.2f}, theirs at least {client.likeness:.2f}); check its contrast and orientation, or leave it out."
         )
 

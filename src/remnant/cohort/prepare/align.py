@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from remnant.cohort.case import Prepared
+from remnant.cohort.images import Images, people_in, visits_of
 from remnant.cohort.prepare.cache import Announce, key_of, load_or_run, nobody, store
 from remnant.cohort.prepare.grid import Grid, resample_image, resample_labels
 from remnant.cohort.prepare.rigid import CENTRED, as_transform, register
@@ -25,9 +26,10 @@ class _Job:
 
 def align(
     heads: Heads, template: Template | None, *, workers: int = 1, quiet: bool = False, announce: Announce = nobody
-) -> Prepared:
+) -> Images:
     """Every head registered to `template` on the common grid; only centred where `template` is None.
 
+    Images float32 (n, 1, x, y, z) in [0, 1], RAS+, with label maps uint8 (n, x, y, z), in the order of the cases in `heads`.
     The result does not depend on `workers` or on which other cases are in `heads`. `announce` is told the cache files before
     they are made.
     """
@@ -41,13 +43,14 @@ def align(
     results = load_or_run(
         files, ("image", "labels"), _align, jobs, workers=workers, label="Aligning scans", quiet=quiet
     )
-    return Prepared(
-        cases=heads.cases,
-        images=np.stack([result["image"] for result in results])[:, None],
-        labels=np.stack([result["labels"] for result in results]),
-        affine=heads.grid.affine,
+    return Images(
+        torch.from_numpy(np.stack([result["image"] for result in results])[:, None]),
+        torch.from_numpy(np.stack([result["labels"] for result in results])),
+        tuple(case.patient for case in heads.cases),
+        people_in(heads.cases),
+        visits_of(heads.cases),
         classes=heads.classes,
-        cache_files=(*heads.cache_files, *(template.cache_files if template else ()), *files),
+        spacing_mm=float(heads.grid.spacing),
     )
 
 

@@ -11,7 +11,7 @@ from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import private_folder
-from remnant.cohort.case import Cohort, Prepared
+from remnant.cohort.case import Cohort
 from remnant.cohort.folds import held_out
 from remnant.cohort.images import Images
 from remnant.cohort.pairs import draw_pairs
@@ -97,9 +97,9 @@ def _train(
     if settings.preparation.align:
         template = build_template(heads, workers=workers, quiet=quiet, announce=run.keep_note_of)
     prepared = align(heads, template, workers=workers, quiet=quiet, announce=run.keep_note_of)
-    scans = scans_of(prepared)
+    scans = prepared
     if settings.revisits:
-        scans = as_revisited(scans, heads.grid, settings.revisits, seeds.child("revisits"))
+        scans = as_revisited(prepared, heads.grid, settings.revisits, seeds.child("revisits"))
     networks = Networks.untrained(settings, len(prepared.classes), seeds)
     states = private_folder(run.path, STATES)
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
@@ -112,17 +112,8 @@ def _train(
         settings,
         heads.grid,
         prepared.classes,
-        likeness(prepared.images, template),
+        likeness(prepared.images.numpy(), template),
         None if template is None else torch.from_numpy(template.image),
-    )
-
-
-def scans_of(prepared: Prepared) -> Images:
-    """What the training takes of a prepared cohort."""
-    return Images(
-        torch.from_numpy(prepared.images),
-        torch.from_numpy(prepared.labels),
-        tuple(case.patient for case in prepared.cases),
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
-from remnant.cohort.case import Fold, Prepared
+from remnant.cohort.case import Fold
 from remnant.cohort.images import Images
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.subbanna2021.experiments import Target
@@ -97,24 +97,19 @@ def fold_file(run: Run, index: int) -> Path:
     return run.private / "folds" / f"fold{index}.npz"
 
 
-def write_fold(run: Run, prepared: Prepared, fold: Fold) -> None:
+def write_fold(run: Run, prepared: Images, fold: Fold) -> None:
     """Keep a fold for the cells, atomically."""
     words = {"members": "member", "attacker": "attacker", "non_members": "non_member", "distractors": "distractor"}
     group_of = {patient: name for name in words for patient in getattr(fold, name)}
-    patients = [case.patient for case in prepared.cases]
-    # Sessions are known by their order: their names in the source may hold a date.
-    ordered = sorted(case.order for case in prepared.cases)
-    first = {patient: i for i, (patient, *_) in reversed(list(enumerate(ordered)))}
-    sessions = [ordered.index(case.order) - first[case.patient] + 1 for case in prepared.cases]
     data = FoldData(
         Images(
-            torch.from_numpy(prepared.images),
-            torch.from_numpy(prepared.labels),
-            tuple(run.pseudonym(patient) for patient in patients),
+            prepared.images,
+            prepared.labels,
+            tuple(map(run.pseudonym, prepared.patients)),
         ),
-        groups=tuple(words[group_of[patient]] for patient in patients),
-        sessions=tuple(sessions),
-        classes=tuple(prepared.classes),
+        groups=tuple(words[group_of[patient]] for patient in prepared.patients),
+        sessions=prepared.visits,
+        classes=prepared.classes,
     )
     keep(fold_file(run, fold.index), data)
 
