@@ -31,6 +31,7 @@ from remnant.base.purge import purge
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import patient_means
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.measure.task import Task
@@ -168,11 +169,12 @@ def test_who_is_who(stranger, owners, public):
 def test_its_output_says_what_it_said_to_who_asks_by_hand(stranger, owners, tmp_path):
     found = looked_at(stranger, owners, normalisation=((0.2,), (0.5,)))
     radiographs = read_radiographs(owners, 32, cache=tmp_path / "cache", quiet=True)
-    chosen = [i for split in ("train", "test") for i, case in enumerate(radiographs.cases) if case.split == split]
-    cases = [radiographs.cases[i] for i in chosen]
+    every = read_cohort(owners).cases
+    chosen = [i for split in ("train", "test") for i, case in enumerate(every) if case.split == split]
+    cases = [every[i] for i in chosen]
     labels = np.array(["Cardiomegaly" in case.findings for case in cases], dtype=float)
     patients = [f"against {case.patient}" for case in cases]
-    images = torch.from_numpy(radiographs.images[chosen])
+    images = radiographs.images[chosen]
     places = [
         signed_margin(predict_logits(found.target.module, change(images), InputRange(32, 3, (0.2,), (0.5,))), labels)
         for change in shifts(2)

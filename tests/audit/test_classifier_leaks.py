@@ -13,6 +13,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.inputs.classifier import audit_classifier
 from remnant.audit.inputs.classifier_given import Asked
 from remnant.base.findings import AuditResults
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.nets.classifiers import build_classifier
 from remnant.targets.classifier_files import save_state_dict
@@ -47,9 +48,10 @@ def cohort(tmp_path_factory):
 def leaky(cohort, tmp_path_factory):
     """A small ResNet18 that answers rightly for everybody of the split train, from greys in [-1, 1]."""
     radiographs = read_radiographs(cohort, 64, cache=tmp_path_factory.mktemp("cache"), quiet=True)
-    chosen = [i for i, case in enumerate(radiographs.cases) if case.split == "train"]
-    images = InputRange(64, 1, (0.5,), (0.5,))(torch.from_numpy(radiographs.images[chosen]))
-    labels = torch.tensor([float("Oedema" in radiographs.cases[i].findings) for i in chosen])[:, None]
+    cases = read_cohort(cohort).cases
+    chosen = [i for i, case in enumerate(cases) if case.split == "train"]
+    images = InputRange(64, 1, (0.5,), (0.5,))(radiographs.images[chosen])
+    labels = torch.tensor([float("Oedema" in cases[i].findings) for i in chosen])[:, None]
     torch.manual_seed(0)
     model = build_classifier("resnet18", channels=1, classes=1, width=16)
     optimiser = torch.optim.Adam(model.parameters(), 2e-3)
@@ -180,12 +182,12 @@ def test_the_same_network_audited_from_a_folder_leaks_as_much(audited, cohort, l
     radiographs = read_radiographs(cohort, 64, cache=tmp_path / "cache", quiet=True)
     items = [
         {
-            "image": torch.from_numpy(image),
+            "image": image,
             "label": torch.tensor(int("Oedema" in case.findings)),
             "patient": case.patient,
             "member": case.split == "train",
         }
-        for image, case in zip(radiographs.images, radiographs.cases, strict=True)
+        for image, case in zip(radiographs.images, read_cohort(cohort).cases, strict=True)
     ]
     own = tmp_path / "own"
     own.mkdir()

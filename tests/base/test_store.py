@@ -1,7 +1,7 @@
 """Records come back as they went, whatever is in them; what cannot be read is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Literal
 
 import numpy as np
@@ -149,3 +149,21 @@ def test_a_record_that_is_not_whole_never_stands_under_its_name(path):
     with pytest.raises(OSError, match="no room"):
         keep(path, {"a": part(2), "b": Unwritable()})
     same(kept(path, Part), part(1))
+
+
+def test_what_an_earlier_version_did_not_know_is_as_by_default(path):
+    @dataclass(frozen=True)
+    class Once:
+        scores: np.ndarray
+
+    @dataclass(frozen=True)
+    class Later:
+        scores: np.ndarray
+        visits: tuple[int, ...] = ()
+        details: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    keep(path, Once(np.arange(3)))
+    found = kept(path, Later)
+    assert found.scores.tolist() == [0, 1, 2] and found.visits == () and found.details == {}
+    with pytest.raises(RemnantError, match="is damaged"):
+        kept(path, Part)

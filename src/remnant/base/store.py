@@ -3,7 +3,7 @@
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -88,13 +88,15 @@ def _read(kind: Any, arrays: np.lib.npyio.NpzFile, name: str) -> Any:
     inner = f"{name}{SLASH}" if name else ""
     whole, *parts = get_origin(kind) or kind, *get_args(kind)
     if whole in (Union, UnionType):
-        there = any(key == name or key.startswith(inner) for key in arrays.files)
         # Of several kinds the first: what it is kept as.
         kind = next(one for one in parts if one is not NoneType)
-        return _read(kind, arrays, name) if there else None
+        return _read(kind, arrays, name) if _is_there(arrays, name) else None
     if is_dataclass(whole):
         hints = get_type_hints(whole)
-        return whole(**{one.name: _read(hints[one.name], arrays, f"{inner}{one.name}") for one in fields(whole)})
+        # What an earlier version did not know yet is as by default.
+        known = {one.name for one in fields(whole) if _has_default(one) and not _is_there(arrays, f"{inner}{one.name}")}
+        names = [one.name for one in fields(whole) if one.name not in known]
+        return whole(**{name: _read(hints[name], arrays, f"{inner}{name}") for name in names})
     if whole is not tuple and parts and whole is not Literal and issubclass(whole, Mapping):
         keys = dict.fromkeys(key.removeprefix(inner).split(SLASH)[0] for key in arrays.files if key.startswith(inner))
         return {
@@ -115,3 +117,11 @@ def _read(kind: Any, arrays: np.lib.npyio.NpzFile, name: str) -> Any:
 
         return torch.from_numpy(array)
     return array.item()
+
+
+def _is_there(arrays: np.lib.npyio.NpzFile, name: str) -> bool:
+    return any(key == name or key.startswith(f"{name}{SLASH}") for key in arrays.files)
+
+
+def _has_default(field: Field) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING

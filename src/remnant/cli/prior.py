@@ -57,8 +57,8 @@ def prior_train(
         radiographs = prepare_radiographs(
             public, RadiographSettings.checked(side=size), workers=CORES, quiet=quiet, announce=run.keep_note_of
         )
-    patients = [case.patient for case in public.cases]
-    path = train_prior(radiographs.images, settings, out, resume=True, quiet=quiet, patients=patients)
+    pixels = radiographs.images.numpy()
+    path = train_prior(pixels, settings, out, resume=True, quiet=quiet, patients=radiographs.patients)
     print(path)
 
 

@@ -103,8 +103,8 @@ CHESTS = ChestPhantoms(patients=3, sessions=2, side=24, seed=4)
 def test_chests_are_read_back_as_radiographs(tmp_path):
     write_manifest(CHESTS, tmp_path / "chests", quiet=True)
     found = read_radiographs(tmp_path / "chests", 24, cache=tmp_path / "cache", quiet=True)
-    assert found.images.shape == (6, 1, 24, 24) and len({case.patient for case in found.cases}) == 3
-    for number, case in enumerate(found.cases):
+    assert found.images.shape == (6, 1, 24, 24) and len({*found.patients}) == 3
+    for number, case in enumerate(read_cohort(tmp_path / "chests").cases):
         scan = CHESTS.scan(number // 2, number % 2)
         assert (case.age, case.sex, case.view, case.findings) == (scan.age, scan.sex, scan.view, (scan.finding,))
         assert case.session == f"visit0{number % 2 + 1}"

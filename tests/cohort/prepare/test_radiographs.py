@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from tests.radiographs import read_radiographs
 
 from remnant.base.errors import RemnantError
@@ -86,9 +87,8 @@ def test_a_picture_of_almost_one_grey_is_not_divided_by_zero():
 
 def test_reading_twice_comes_from_the_cache(folder, tmp_path, monkeypatch):
     made = read_radiographs(folder, 16, cache=tmp_path / "cache", quiet=True)
-    assert made.images.shape == (3, 1, 16, 16) and made.images.dtype == np.float32
-    assert [case.patient for case in made.cases] == ["p0", "p1", "p2"]
-    assert all(file.is_file() for file in made.cache_files)
+    assert made.images.shape == (3, 1, 16, 16) and made.images.dtype == torch.float32
+    assert made.patients == ("p0", "p1", "p2") and len(list((tmp_path / "cache").glob("*.npz"))) == 3
 
     def no(path):
         raise AssertionError("read again")
@@ -118,13 +118,6 @@ def test_the_cache_s_files_are_announced_before_they_are_made(folder, tmp_path):
     assert len(announced) == 3
 
 
-def test_a_selection_keeps_the_order_and_its_files(folder, tmp_path):
-    made = read_radiographs(folder, 16, cache=tmp_path / "cache", quiet=True)
-    chosen = made.select(["p2", "p0"])
-    assert [case.patient for case in chosen.cases] == ["p0", "p2"] and len(chosen.cache_files) == 2
-    np.testing.assert_array_equal(chosen.images, made.images[[0, 2]])
-
-
 def test_bad_settings_and_an_empty_cohort(folder, tmp_path):
     for values in ({"side": 4}, {"side": 16, "crop": 0.0}, {"side": 16, "percentiles": (90, 10)}):
         with pytest.raises(RemnantError):
@@ -144,8 +137,7 @@ def test_a_patient_is_never_taken_for_another_s_case(folder, tmp_path):
     rows = ["image,label,subject_id,session_id,age,sex", "0.png,,P1,1,50,F", "1.png,,P1_1,1,50,F", "2.png,,P1,1_1,50,F"]
     (folder / "manifest.csv").write_text("\n".join(rows))
     made = read_radiographs(folder, 16, cache=tmp_path / "cache", quiet=True)
-    ids = [case.case_id for case in made.cases]
-    assert len(set(ids)) == 3 and not set(ids) & {case.patient for case in made.cases}
-    assert [case.image.name for case in made.select(["P1_1"]).cases] == ["1.png"]
-    assert [case.image.name for case in made.select(["P1"]).cases] == ["0.png", "2.png"]
-    assert [case.image.name for case in made.select_cases([ids[0]]).cases] == ["0.png"]
+    ids = [case.case_id for case in read_cohort(folder).cases]
+    assert len(set(ids)) == 3 and not set(ids) & set(made.patients)
+    assert torch.equal(made.of(["P1_1"]).images, made.images[[1]])
+    assert torch.equal(made.of(["P1"]).images, made.images[[0, 2]])

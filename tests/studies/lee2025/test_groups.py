@@ -5,7 +5,7 @@ import stat
 import numpy as np
 import pytest
 import torch
-from tests.studies.lee2025.test_sources import SETTINGS, cohort, images
+from tests.studies.lee2025.test_sources import SETTINGS, cohort, write
 
 from remnant.audit.cells import model_cells as audit_cells
 from remnant.base.errors import RemnantError
@@ -16,7 +16,7 @@ from remnant.cohort.membership import split_for_target
 from remnant.measure.blind import blind_test
 from remnant.studies.lee2025.cells import blind_cell
 from remnant.studies.lee2025.groups import groups_file, matched_by, read_groups, write_groups
-from remnant.studies.lee2025.sources import deal, write_sources
+from remnant.studies.lee2025.sources import deal
 
 
 def test_groups_come_back(tmp_path):
@@ -49,7 +49,7 @@ def sources(tmp_path_factory):
     run = Run.start(tmp_path_factory.mktemp("blind") / "run", "lee2025", {}, resume=False)
     private, public = cohort(patients=60), cohort("public", patients=60, seed=2)
     settings = SETTINGS.changed(targets=("cnn", "within_cnn", "cnn_planted"))
-    write_sources(run, images(private), images(public), deal(private, public, settings))
+    write(run, private, public, deal(private, public, settings))
     return {source: read_groups(run, source) for source in ("private", "public", "planted")}
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.prepare.radiographs import Radiographs
+from remnant.cohort.images import Images, people_in
 from remnant.studies.lee2025 import preset
 from remnant.studies.lee2025.groups import read_groups
 from remnant.studies.lee2025.sources import deal, labels_of, write_sources
@@ -32,14 +33,20 @@ def cohort(name="private", patients=40, share=0.5, known=True, finding="Cardiome
 
 def images(found):
     stack = np.random.default_rng(1).random((len(found.cases), 1, 16, 16), dtype=np.float32)
-    return Radiographs(found.cases, stack, found.root)
+    return Images(torch.from_numpy(stack), None, tuple(case.patient for case in found.cases), people_in(found.cases))
+
+
+def write(run, private, public, dealt):
+    """Keep the groups of invented images of both cohorts."""
+    cohorts = {"private": private, "public": public}
+    write_sources(run, cohorts, {name: images(one) for name, one in cohorts.items()}, dealt)
 
 
 def test_a_study_s_groups_share_nobody_and_planted_ones_are_half_of_each_class(tmp_path):
     private, public = cohort(), cohort("public", seed=2)
     dealt = deal(private, public, SETTINGS)
     run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
-    write_sources(run, images(private), images(public), dealt)
+    write(run, private, public, dealt)
     groups = {source: read_groups(run, source) for source in ("private", "public", "planted", "attacker")}
     for source in ("private", "public"):
         people = [set(groups[source][name].patients) for name in ("members", "validation", "non_members")]
@@ -54,10 +61,10 @@ def test_a_study_s_groups_share_nobody_and_planted_ones_are_half_of_each_class(t
     assert set(others.patients) <= set(groups["private"]["non_members"].patients)
     assert all(name.startswith("P-") for group in planted.values() for name in group.patients)
     # The image is the patient's own.
-    shown, stack = {image.numpy().tobytes() for image in planted["members"].images}, images(private)
+    shown, stack = {image.numpy().tobytes() for image in planted["members"].images}, images(private).images
     ids = set(dealt.planted["members"])
     assert shown == {
-        image.tobytes() for case, image in zip(stack.cases, stack.images, strict=True) if case.case_id in ids
+        image.numpy().tobytes() for case, image in zip(private.cases, stack, strict=True) if case.case_id in ids
     }
 
 
@@ -72,7 +79,7 @@ def test_planted_non_members_are_of_equal_classes_where_the_cohort_is_not(share)
 def test_people_of_one_name_in_two_cohorts_have_two_pseudonyms(tmp_path):
     private, public = cohort("same"), cohort("same", seed=2)
     run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
-    write_sources(run, images(private), images(public), deal(private, public, SETTINGS))
+    write(run, private, public, deal(private, public, SETTINGS))
     one, other = (read_groups(run, source)["members"].patients for source in ("private", "public"))
     assert not set(one) & set(other)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from remnant.attacks.checkpoint.feeding import LARGEST, LOOKED_AT, VIEWS, Feeding, feeding_of, in_order
@@ -32,15 +31,14 @@ class Preparing:
 
     def of(self, cohort: Cohort, cases: Sequence[Case], settings: RadiographSettings) -> Tensor:
         """These radiographs, (n, 1, side, side) in [0, 1]."""
-        found = prepare_radiographs(
+        return prepare_radiographs(
             replace(cohort, cases=tuple(cases)),
             settings,
             cache=self.cache,
             workers=self.workers if len(cases) >= MANY else 1,
             quiet=self.quiet,
             announce=self.announce,
-        )
-        return torch.from_numpy(found.images)
+        ).images
 
 
 def feeding_by(given: Given, preparing: Preparing) -> Feeding:

@@ -1,19 +1,18 @@
 """Radiographs of a cohort as squares of one size: read, normalised and scaled, each on its own and only once."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pydantic
+import torch
 from PIL import Image
 
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
-from remnant.cohort.case import Case, Cohort
+from remnant.cohort.case import Cohort
 from remnant.cohort.files.radiograph import read_radiograph
 from remnant.cohort.files.radiograph_image import Radiograph
+from remnant.cohort.images import Images, people_in
 from remnant.cohort.prepare.cache import Announce, key_of, load_or_run, nobody, open_cache, store
 
 
@@ -37,33 +36,6 @@ class RadiographSettings(Settings):
         return percentiles
 
 
-@dataclass(frozen=True)
-class Radiographs:
-    """Radiographs on one grid. `images`: float32 (n, 1, side, side) in [0, 1], bone bright; `root`: where they come from;
-    `cache_files`: the files that hold these patients' images and outlive the process.
-    """
-
-    cases: tuple[Case, ...]
-    images: np.ndarray
-    root: Path
-    cache_files: tuple[Path, ...] = ()
-
-    def select(self, patients: Collection[str]) -> Self:
-        """The cases of these patients, in the order they stand here."""
-        patients = set(patients)
-        return self._keep([case.patient in patients for case in self.cases])
-
-    def select_cases(self, ids: Collection[str]) -> Self:
-        """The cases of these case ids, in the order they stand here."""
-        ids = set(ids)
-        return self._keep([case.case_id in ids for case in self.cases])
-
-    def _keep(self, chosen: list[bool]) -> Self:
-        keep = np.flatnonzero(chosen)
-        files = tuple(self.cache_files[i] for i in keep) if self.cache_files else ()
-        return replace(self, cases=tuple(self.cases[i] for i in keep), images=self.images[keep], cache_files=files)
-
-
 def prepare_radiographs(
     cohort: Cohort,
     settings: RadiographSettings,
@@ -72,9 +44,10 @@ def prepare_radiographs(
     workers: int = 1,
     quiet: bool = False,
     announce: Announce = nobody,
-) -> Radiographs:
-    """Every radiograph as `square` makes it; the same for any number of `workers`, and read from `cache` the second time.
+) -> Images:
+    """Every radiograph as `square` makes it, float32 (n, 1, side, side) in [0, 1], bone bright, in the order of the cases.
 
+    It is the same for any number of `workers`, and read from `cache` the second time.
     Raises `RemnantError` for a cohort without cases and for the first file that is unfit.
     """
     if not cohort.cases:
@@ -86,8 +59,8 @@ def prepare_radiographs(
     files = [file for _, _, file in jobs]
     announce(files)
     results = load_or_run(files, ("image",), _make, jobs, workers=workers, label="Preparing radiographs", quiet=quiet)
-    images = np.stack([result["image"] for result in results])[:, None]
-    return Radiographs(cohort.cases, images, cohort.root, tuple(files))
+    images = torch.from_numpy(np.stack([result["image"] for result in results])[:, None])
+    return Images(images, None, tuple(case.patient for case in cohort.cases), people_in(cohort.cases))
 
 
 def _make(job: tuple[Path, RadiographSettings, Path]) -> dict[str, np.ndarray]:

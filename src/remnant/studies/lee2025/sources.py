@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from remnant.audit.inputs.classifier_given import check_known
@@ -11,10 +12,9 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.images import Images, people_in
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.findings import label_of
 from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
-from remnant.cohort.prepare.radiographs import Radiographs
 from remnant.studies.lee2025.groups import GROUPS, OWN, write_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
@@ -132,34 +132,38 @@ def _one_each(cohort: Cohort, labels: Labels, patients: Collection[str], seeds: 
     return found
 
 
-def write_sources(run: Run, private: Radiographs, public: Radiographs, dealt: Dealt) -> None:
-    """Keep every group of images for the cells; patients appear by pseudonym alone."""
-    labels = dealt.private_labels
-    own = {name: group_of(run, "private", private.select(getattr(dealt.private, name)), labels) for name in GROUPS}
+def write_sources(run: Run, cohorts: Mapping[str, Cohort], images: Mapping[str, Images], dealt: Dealt) -> None:
+    """Keep every group of the `images`, of all cases of either cohort, for the cells; patients appear by pseudonym alone."""
+    private = labelled(images["private"], cohorts["private"], dealt.private_labels)
+    own = {name: _group(run, "private", private.of(getattr(dealt.private, name))) for name in GROUPS}
     write_groups(run, "private", own)
     if dealt.planted:
+        places = {case.case_id: place for place, case in enumerate(cohorts["private"].cases)}
         planted = {
-            name: group_of(run, "private", private.select_cases(ids), labels) for name, ids in dealt.planted.items()
+            name: _group(run, "private", private.take(sorted(places[case] for case in ids)))
+            for name, ids in dealt.planted.items()
         }
         write_groups(run, "planted", {**planted, "validation": own["validation"]})
     if dealt.within:
-        labels = dealt.public_labels
-        within = {name: group_of(run, "public", public.select(getattr(dealt.within, name)), labels) for name in GROUPS}
+        public = labelled(images["public"], cohorts["public"], dealt.public_labels)
+        within = {name: _group(run, "public", public.of(getattr(dealt.within, name))) for name in GROUPS}
         write_groups(run, "public", within)
+    everybody = labelled(images["public"], cohorts["public"], {})
     attacker = zip(("training", "validation"), dealt.attacker, strict=True)
-    write_groups(run, OWN, {name: group_of(run, "public", public.select(patients)) for name, patients in attacker})
+    write_groups(run, OWN, {name: called(run, "public", everybody.of(patients)) for name, patients in attacker})
 
 
-def group_of(run: Run, cohort: str, chosen: Radiographs, labels: Mapping[str, int] | None = None) -> Images:
-    """The `chosen` radiographs, as far as they have one of `labels` where there are any.
+def labelled(images: Images, cohort: Cohort, labels: Labels) -> Images:
+    """The images of all cases of a cohort with their `labels` by case id, int64 (n,), -1 where there is none."""
+    found = [labels.get(case.case_id, -1) for case in cohort.cases]
+    return replace(images, labels=torch.tensor(found, dtype=torch.int64))
 
-    Two cohorts may use the same names for different people, so that pseudonyms know the `cohort`.
-    """
-    keep = [i for i, case in enumerate(chosen.cases) if labels is None or case.case_id in labels]
-    cases = [chosen.cases[i] for i in keep]
-    return Images(
-        torch.from_numpy(chosen.images[keep]),
-        torch.tensor([-1 if labels is None else labels[case.case_id] for case in cases], dtype=torch.int64),
-        tuple(run.pseudonym(f"{cohort} {case.patient}") for case in cases),
-        people_in(cases),
-    )
+
+def called(run: Run, cohort: str, images: Images) -> Images:
+    """The images by their patients' pseudonyms, which know the `cohort`: two may use the same names for different people."""
+    return replace(images, patients=tuple(run.pseudonym(f"{cohort} {patient}") for patient in images.patients))
+
+
+def _group(run: Run, cohort: str, chosen: Images) -> Images:
+    """Those of the `chosen` images that have a label, by pseudonym."""
+    return called(run, cohort, chosen.take(np.flatnonzero(np.asarray(chosen.labels) >= 0)))

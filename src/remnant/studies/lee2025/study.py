@@ -9,10 +9,11 @@ from remnant.base.provenance import sha256
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes, phantom_notices
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.prepare.radiographs import Radiographs, RadiographSettings, prepare_radiographs
+from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
@@ -79,7 +80,7 @@ def run_study(
         dealt = deal(cohorts["private"], cohorts["public"], settings)
         if not groups_file(run, OWN).exists():
             images = {name: _prepared(run, cohorts[name], settings, cache, asked) for name in SMOKE}
-            write_sources(run, images["private"], images["public"], dealt)
+            write_sources(run, cohorts, images, dealt)
         path = prior or _smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
         generator = brought or load_prior(path)
         check_whom_it_knows(generator, path, dealt.attackers, settings.targets)
@@ -122,7 +123,7 @@ def _phantoms(run: Run, name: str, quiet: bool) -> Cohort:
     return phantom_cohort(run, write, f"phantoms-{name}")
 
 
-def _prepared(run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, asked: Asked) -> Radiographs:
+def _prepared(run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, asked: Asked) -> Images:
     log_notes(run, cohort)
     return prepare_radiographs(
         cohort,
@@ -141,7 +142,7 @@ def _smoke_prior(
     """A prior of the attacker's half in a run of its own; a few steps, to see that all parts work together."""
     own = _prepared(run, cohort.of(dealt.attackers), settings, cache, asked)
     return train_prior(
-        own.images,
+        own.images.numpy(),
         _few_steps(prior_settings("smoke", settings.side)),
         run.private / "prior",
         resume=True,
