@@ -18,6 +18,7 @@ from remnant.base.files import write_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.folds import three_group_folds
+from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare.align import align
@@ -27,7 +28,7 @@ from remnant.engine.cells import Cell, run_cells
 from remnant.measure.images import union_box
 from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.ssim import ssim_matrix
-from remnant.studies.subbanna2021.folds import FoldData, read_fold, write_fold
+from remnant.studies.subbanna2021.folds import fold_file, read_fold, write_fold
 from remnant.targets.access import Latents, latents_of
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
@@ -46,7 +47,7 @@ def options_of(description: str, run: Path) -> argparse.Namespace:
 
 def make_patients(run: Run, phantoms: BrainPhantoms, preparation: PreparationSettings, workers: int) -> None:
     """Draw and prepare the phantoms, as the study prepares brains; one fold of them, unless the run has it."""
-    if (run.private / "folds" / "fold0.npz").exists():
+    if fold_file(run, 0).exists():
         return
     folder = run.private / "phantoms"
     write_bids(phantoms, folder, workers=workers)
@@ -72,14 +73,14 @@ def target_cell(
     return {}
 
 
-def attacked(run: Run, network: str) -> tuple[FoldData, Latents, Tensor]:
+def attacked(run: Run, network: str) -> tuple[Images, Latents, Tensor]:
     """The fold, the access to the target with the latents of all whom the attacker does not own, and the attacker's scans."""
     data = read_fold(run, 0)
     access = latents_of(load_checkpoint(run.checkpoints / f"{network}.safetensors"), data.images[_private(data)])
     return data, access, data.images[data.where("attacker")]
 
 
-def scores(data: FoldData, drawn: Tensor) -> dict[str, list[float]]:
+def scores(data: Images, drawn: Tensor) -> dict[str, list[float]]:
     """Search for everybody whom the attacker does not own: `own` SSIM and `margin`, one a patient."""
     private, gallery = _private(data), data.images[:, 0].numpy()
     found = ssim_matrix(drawn[:, 0].numpy(), gallery, box=union_box(gallery, margin=5))
@@ -138,5 +139,5 @@ def write_tables(
     )
 
 
-def _private(data: FoldData) -> list[int]:
+def _private(data: Images) -> list[int]:
     return [*data.where("member"), *data.where("non_member")]

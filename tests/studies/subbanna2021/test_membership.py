@@ -26,7 +26,7 @@ from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.subbanna2021.cells import blind_cell, membership_cell, part_of
 from remnant.studies.subbanna2021.claims import findings_of
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, checkpoint_name
-from remnant.studies.subbanna2021.folds import read_fold, write_fold
+from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fold, write_fold
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import preset
 from remnant.targets.checkpoint import save_checkpoint
@@ -64,7 +64,7 @@ def test_everybody_has_the_roles_of_the_design(tmp_path, design):
     count, deal = DEALS[design]
     run = run_with(tmp_path, deal(), sessions=2)
     folds = [read_fold(run, fold) for fold in range(count)]
-    found = [fold.first_scans(None, everybody=design != "swap") for fold in folds]
+    found = [first_scans(fold, None, everybody=design != "swap") for fold in folds]
     roles = np.stack([own for _, own in found])
     assert len({scans.patients for scans, _ in found}) == 1
     assert all(len(set(scans.patients)) == len(scans) for scans, _ in found)
@@ -72,15 +72,15 @@ def test_everybody_has_the_roles_of_the_design(tmp_path, design):
     assert ((roles == NON_MEMBER).sum(0) == (2 if design == "two_groups" else 1)).all()
     assert roles.shape[1] == (6 if design == "swap" else 12)
     for fold, (scans, own) in zip(folds, found, strict=True):
-        firsts = [fold.scans.patients[i] for i in fold.where("member", 1)]
+        firsts = [fold.patients[i] for i in fold.where("member", visit=1)]
         assert {name for name, role in zip(scans.patients, own, strict=True) if role == MEMBER} == set(firsts)
 
 
 def test_a_target_of_few_has_few_members_and_no_scan_without_labels_counts(tmp_path):
     run = run_with(tmp_path, DEALS["three_groups"][1]())
     data = read_fold(run, 0)
-    data.labels[data.where("member", 1)[0]] = 0
-    scans, roles = data.first_scans(2, everybody=True)
+    data.labels[data.where("member", visit=1)[0]] = 0
+    scans, roles = first_scans(data, 2, everybody=True)
     assert len(scans) == 11 and (roles == MEMBER).sum() == 1 and (roles == NON_MEMBER).sum() == 2
     assert (roles == OTHER).sum() == 8
 
@@ -97,7 +97,7 @@ def cells_of(run, settings=SETTINGS):
             cells[f"blind{target}"] = blind_cell(run, target, settings)
         for experiment in settings.experiments:
             target = EXPERIMENTS[experiment].target
-            asked = data.scans.take(data.attacked(settings.few_of(target)))
+            asked = data.take(attacked_in(data, settings.few_of(target)))
             drawn = torch.rand(len(asked), 1, 16, 16, 16, generator=torch.Generator().manual_seed(fold))
             claim = Reconstructions(f"latents, {experiment}", asked.patients, drawn, torch.zeros(1, 16, 16, 16))
             keep_reconstructions(part_of(run, "unet", fold, target), experiment, [claim])
@@ -195,8 +195,8 @@ def test_images_that_are_searched_are_held_against_members_and_non_members_of_th
     cells, random = cells_of(run), np.random.default_rng(0)
     for fold in range(3):
         data = read_fold(run, fold)
-        places = [*data.where("member", 1), *data.where("non_member", 1)]
-        roles = {data.scans.patients[i]: MEMBER if data.groups[i] == "member" else NON_MEMBER for i in places}
+        places = [*data.where("member", visit=1), *data.where("non_member", visit=1)]
+        roles = {data.patients[i]: MEMBER if data.roles[i] == "member" else NON_MEMBER for i in places}
         # Of the first fold alone the images are like members.
         like = np.where([role == MEMBER and fold == 0 for role in roles.values()], 0.3, 0.0)
         drawn, control = (0.5 + random.random((8, len(roles))) / 10 + one for one in (like, 0.0))

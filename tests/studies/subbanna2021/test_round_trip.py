@@ -13,7 +13,7 @@ from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.segmenter import Segmenter
 from remnant.studies.subbanna2021 import preset, run_study
 from remnant.studies.subbanna2021.cells import part_of
-from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.folds import first_scans, read_fold
 from remnant.studies.subbanna2021.study import _prepare_folds
 
 SETTINGS = preset("smoke").changed(networks=["segnet"], experiments=["default"])
@@ -35,7 +35,7 @@ def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, writ
     with Run.start(tmp_path / "again", "subbanna2021", SETTINGS.resolved(), resume=False) as run:
         _prepare_folds(run, read_cohort(data), SETTINGS, tmp_path / "cache", 1, True)
         fold = read_fold(run, 0)
-    scans, roles = fold.first_scans(None, everybody=True)
+    scans, roles = first_scans(fold, None, everybody=True)
     assert roles.tolist() == measured["roles"]
     items = [
         {"image": scans.images[i], "label": scans.labels[i].long(), "patient": f"p{i}", "member": role == MEMBER}

@@ -10,7 +10,7 @@ from remnant.measure.deformation import deformation_matrix, displacement_field
 from remnant.report.private import Bending, write_bendings
 from remnant.studies.subbanna2021.cells import part_of
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS, attack_cell_name
-from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
 from remnant.studies.subbanna2021.settings import StudySettings
 
 WORDS = (
@@ -25,13 +25,13 @@ def bending_cell(run: Run, network: str, fold: int, experiment: str, settings: S
     First scans alone, since a pair takes half a second.
     """
     target = EXPERIMENTS[experiment].target
-    data = read_fold(run, fold).seen_by(TARGETS[target])
+    data = seen_by(read_fold(run, fold), TARGETS[target])
     (claim,) = kept_reconstructions(part_of(run, network, fold, target), experiment)
-    gallery = [i for i, session in enumerate(data.sessions) if session == 1]
-    names = [data.scans.patients[i] for i in gallery]
-    attacked = data.attacked(settings.few_of(target))
-    firsts = [place for place, i in enumerate(attacked) if data.sessions[i] == 1]
-    groups, pseudonyms = ([own[attacked[place]] for place in firsts] for own in (data.groups, data.scans.patients))
+    gallery = [i for i, session in enumerate(data.visits) if session == 1]
+    names = [data.patients[i] for i in gallery]
+    attacked = attacked_in(data, settings.few_of(target))
+    firsts = [place for place, i in enumerate(attacked) if data.visits[i] == 1]
+    groups, pseudonyms = ([own[attacked[place]] for place in firsts] for own in (data.roles, data.patients))
     drawn, images = claim.images[firsts][:, 0].numpy(), data.images[gallery][:, 0].numpy()
     spacing = settings.preparation.spacing_mm
     found = deformation_matrix(np.concatenate([drawn, claim.mean.numpy()]), images, spacing_mm=spacing)

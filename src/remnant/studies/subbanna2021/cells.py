@@ -27,7 +27,7 @@ from remnant.studies.subbanna2021.experiments import (
     target_cell_name,
     trained_name,
 )
-from remnant.studies.subbanna2021.folds import FoldData, read_fold
+from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fold, seen_by
 from remnant.studies.subbanna2021.labels import called
 from remnant.studies.subbanna2021.scores import overlaps, similarities
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -47,8 +47,8 @@ def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: Stu
     name = target_cell_name(network, fold, target)
     kind = TARGETS[target]
     chosen: SegmenterSettings = getattr(settings, kind.settings)
-    data = read_fold(run, fold).seen_by(kind)
-    own = data.where(kind.group, 1)[: settings.few_of(target)]
+    data = seen_by(read_fold(run, fold), kind)
+    own = data.where(kind.group, visit=1)[: settings.few_of(target)]
     seeds = Seeds(settings.seed).child(name)
     images, labels, classes = data.images[own], data.labels[own], len(data.classes)
     model = train_segmenter(network, images, labels, classes, chosen, seeds, epoch_log(run, name))
@@ -62,10 +62,10 @@ def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: Stu
 def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: StudySettings) -> dict[str, Any]:
     """Run an inversion attack on the latents of one target, keep what it claims, and hold that against the gallery."""
     chosen = EXPERIMENTS[experiment]
-    data = read_fold(run, fold).seen_by(TARGETS[chosen.target])
+    data = seen_by(read_fold(run, fold), TARGETS[chosen.target])
     target = load_target(run, network, fold, chosen.target)
-    attacked = data.attacked(settings.few_of(chosen.target))
-    asked = data.scans.take(attacked)
+    attacked = attacked_in(data, settings.few_of(chosen.target))
+    asked = data.take(attacked)
     claim = _claim(run, network, fold, experiment, data, asked, settings)
     part = part_of(run, network, fold, chosen.target)
     keep_reconstructions(part, experiment, [claim])
@@ -73,11 +73,12 @@ def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: St
     skull = settings.skull and not TARGETS[chosen.target].stripped
     return {
         "pseudonyms": asked.patients,
-        **{key: [getattr(data, key)[i] for i in attacked] for key in ("groups", "sessions")},
+        "groups": asked.roles,
+        "sessions": asked.visits,
         "network": network,
         "fold": fold,
         "experiment": experiment,
-        "gallery": list(zip(data.scans.patients, data.sessions, strict=True)),
+        "gallery": list(zip(data.patients, data.visits, strict=True)),
         **similarities(data, claim.images, target, settings.metrics, skull=skull),
         "dice": overlaps(data, attacked, claim.images, target),
         "classes": data.classes,
@@ -86,11 +87,11 @@ def attack_cell(run: Run, network: str, fold: int, experiment: str, settings: St
 
 
 def _claim(
-    run: Run, network: str, fold: int, experiment: str, data: FoldData, asked: Images, settings: StudySettings
+    run: Run, network: str, fold: int, experiment: str, data: Images, asked: Images, settings: StudySettings
 ) -> Reconstructions:
     """What the attack of an experiment draws of the scans that are `asked` about, by the latents that it is handed."""
     name, chosen = attack_cell_name(network, fold, experiment), EXPERIMENTS[experiment]
-    own = data.scans.take(data.where("attacker"))
+    own = data.take(data.where("attacker"))
     access = seen(load_target(run, network, fold, chosen.target), asked)
     if chosen.encoder:
         ours = seen(load_target(run, network, fold, chosen.encoder), own)
@@ -107,8 +108,8 @@ def _claim(
 
 def membership_cell(run: Run, network: str, fold: int, target: str, settings: StudySettings) -> dict[str, Any]:
     """The audit's attack by the model's own output, of everybody who has a role in some fold: the pooled test deals them anew."""
-    data = read_fold(run, fold).seen_by(TARGETS[target])
-    scans, roles = data.first_scans(settings.few_of(target), everybody=settings.design != "swap")
+    data = seen_by(read_fold(run, fold), TARGETS[target])
+    scans, roles = first_scans(data, settings.few_of(target), everybody=settings.design != "swap")
     head = Head("segmentation", "softmax", len(data.classes), probabilities=False)
     audited = Audited(load_target(run, network, fold, target), head, batch=2)
     part = part_of(run, network, fold, target)
@@ -127,7 +128,8 @@ def blind_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]
     """The blind baseline for the patients of one kind of target, in all folds together."""
     few, roles = settings.few_of(target), []
     for fold in range(settings.dealt):
-        scans, own = read_fold(run, fold).seen_by(TARGETS[target]).first_scans(few, everybody=settings.design != "swap")
+        data = seen_by(read_fold(run, fold), TARGETS[target])
+        scans, own = first_scans(data, few, everybody=settings.design != "swap")
         roles.append(own)
     return {"blind_of": target, "controls": [blind_of(scans, np.stack(roles), settings.seed).model_dump(mode="json")]}
 

@@ -38,7 +38,7 @@ from remnant.studies.subbanna2021.experiments import (
     subject_name,
     target_name,
 )
-from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
 from remnant.studies.subbanna2021.labels import called
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -49,16 +49,13 @@ Scores = dict[tuple[str, str], list[Scored]]  # by network and kind of target
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the attacks on one trained target drew of the scans that they were `asked` about, by experiment; whose `groups` and
-    `sessions` these are, a scan each."""
+    """What the attacks on one trained target drew of the scans that they were `asked` about, by experiment."""
 
     network: str
     fold: int
     target: str
     claims: dict[str, list[Reconstructions]]
     asked: Images
-    groups: tuple[str, ...]
-    sessions: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -113,8 +110,8 @@ def keep_pairs(run: Run, settings: StudySettings) -> None:
                 network=one.network,
                 decoder=experiment,
                 pseudonyms=claim.patients,
-                groups=one.groups,
-                sessions=one.sessions,
+                groups=one.asked.roles,
+                sessions=tuple(map(str, one.asked.visits)),
                 originals=originals,
                 reconstructions=claim.images[:, 0].numpy(),
             )
@@ -131,14 +128,11 @@ def _drawn(run: Run, settings: StudySettings, *, control: bool | None = None) ->
             for target, experiments in by_target.items():
                 if control not in (None, target == CONTROL):
                     continue
-                attacked = data.attacked(settings.few_of(target))
-                asked = data.seen_by(TARGETS[target]).scans.take(attacked)
+                attacked = attacked_in(data, settings.few_of(target))
+                asked = seen_by(data, TARGETS[target]).take(attacked)
                 part = part_of(run, network, fold, target)
                 claims = {name: kept_reconstructions(part, name) for name in experiments}
-                groups = tuple(data.groups[i] for i in attacked)
-                yield Drawn(
-                    network, fold, target, claims, asked, groups, tuple(str(data.sessions[i]) for i in attacked)
-                )
+                yield Drawn(network, fold, target, claims, asked)
 
 
 def _near(run: Run, cells: Cells) -> dict[str, tuple[list[Similarities], dict[str, int], list[Control]]]:

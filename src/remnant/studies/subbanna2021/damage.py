@@ -26,7 +26,7 @@ PATIENTS = 6
 def damage_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
     """Damage the first scans of a few of the attacker's patients of fold 0; `target` is the checkpoint that segments them."""
     data = read_fold(run, 0)
-    images = data.images[data.where("attacker", 1)[:PATIENTS]]
+    images = data.images[data.where("attacker", visit=1)[:PATIENTS]]
     originals = images[:, 0].numpy()
     box = union_box(originals, margin=BOX_MARGIN)
     scores = {

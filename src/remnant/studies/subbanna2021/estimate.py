@@ -9,11 +9,12 @@ from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
+from remnant.cohort.images import Images
 from remnant.engine.cells import Cell, unfinished
 from remnant.engine.cost import timed
 from remnant.studies.subbanna2021.cells import attack_cell, seen, segmenter_cell
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
-from remnant.studies.subbanna2021.folds import FoldData, read_fold
+from remnant.studies.subbanna2021.folds import read_fold
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
@@ -31,17 +32,17 @@ def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int)
     trained, attacks = (sum(cell.work is work for cell in waiting) for work in (segmenter_cell, attack_cell))
     minutes = max(1, round(seconds / workers / 60))
     attacked = len(data.where("member")) + len(data.where("non_member"))
-    disk = (attacks * attacked + settings.dealt * len(data.images)) * data.images[0].numel() * BYTES_A_VOXEL / 1e6
+    disk = (attacks * attacked + settings.dealt * len(data)) * data.images[0].numel() * BYTES_A_VOXEL / 1e6
     say(
         f"{counted(trained, 'segmenter')} and {counted(attacks, 'attack')}: about {minutes} min with "
         f"{counted(workers, 'worker')}, and {max(1, round(disk))} MB in {run.path} while they run."
     )
 
 
-def _seconds(settings: StudySettings, data: FoldData, waiting: list[Cell], network: str) -> float:
+def _seconds(settings: StudySettings, data: Images, waiting: list[Cell], network: str) -> float:
     """Of one network's cells, trainings alone: measuring takes little beside them."""
     here = [cell for cell in waiting if cell.arguments.get("network") == network]
-    scans = data.scans.take(range(SAMPLED))
+    scans = data.take(range(SAMPLED))
     recipe = settings.segmenter.changed(fit=settings.segmenter.fit.changed(epochs=1))
     models = []
 
@@ -55,11 +56,11 @@ def _seconds(settings: StudySettings, data: FoldData, waiting: list[Cell], netwo
         if cell.work is segmenter_cell:
             kind = TARGETS[cell.arguments["target"]]
             chosen: SegmenterSettings = getattr(settings, kind.settings)
-            own = data.where(kind.group, 1)[: settings.few_of(cell.arguments["target"])]
+            own = data.where(kind.group, visit=1)[: settings.few_of(cell.arguments["target"])]
             seconds += step * len(own) * chosen.fit.epochs
     names = [cell.arguments["experiment"] for cell in here if cell.work is attack_cell]
     decoders = [EXPERIMENTS[name].decoder for name in names if not EXPERIMENTS[name].trained_by]
-    access, own = seen(models[-1], scans), data.scans.take(data.where("attacker"))
+    access, own = seen(models[-1], scans), data.take(data.where("attacker"))
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Seeds(0), Path(folder), hear=_unheard)
         for name in dict.fromkeys(decoders):

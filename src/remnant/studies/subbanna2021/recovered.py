@@ -42,12 +42,12 @@ def recovered_cell(run: Run, network: str, fold: int, decoder: str, settings: St
     inversion = kept_decoder(decoder_folder(run, network, fold, decoder))
     own = data.images[data.where("attacker")]
     found = recover(weights_of(target), own, inversion, settings.recovery, seeds)
-    others = [*data.where("member", 1), *data.where("non_member", 1)]
+    others = [*data.where("member", visit=1), *data.where("non_member", visit=1)]
     gallery = data.images[others][:, 0].numpy()
     box = union_box(gallery, margin=BOX_MARGIN)
     drawn, control = (ssim_matrix(images[:, 0].numpy(), gallery, box=box) for images in (found.images, found.control))
-    member = [data.groups[i] == "member" for i in others]
-    names = tuple(data.scans.patients[i] for i in others)
+    member = [data.roles[i] == "member" for i in others]
+    names = tuple(data.patients[i] for i in others)
     roles = {name: MEMBER if one else NON_MEMBER for name, one in zip(names, member, strict=True)}
     near = Similarities("ssim", names, drawn, {"random": control})
     keep_similarities(part_of(run, network, fold, "standard"), RECOVERED, [near])

@@ -6,19 +6,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remnant.cohort.images import Images
 from remnant.engine.device import in_batches
 from remnant.measure.images import union_box
 from remnant.measure.overlap import dice, dice_matrix
 from remnant.measure.similarity import MATRICES
 from remnant.nets.segmenter import Segmenter
-from remnant.studies.subbanna2021.folds import FoldData
+from remnant.studies.subbanna2021.folds import brains
 
 # Half an SSIM window around the heads, so that every voxel of a head is the centre of a window.
 BOX_MARGIN = 5
 
 
 def similarities(
-    data: FoldData, drawn: Tensor, target: Segmenter, metrics: tuple[str, ...], *, skull: bool
+    data: Images, drawn: Tensor, target: Segmenter, metrics: tuple[str, ...], *, skull: bool
 ) -> dict[str, Any]:
     """Matrices of the reconstructions `drawn` (n, 1, x, y, z), and rows of the attacker's mean image, against every scan.
 
@@ -32,7 +33,7 @@ def similarities(
     regions = [("", "", np.ones((), np.float32))]
     if skull:
         # One region for everybody, of the attacker's patients: a patient's own mask would give the patient away.
-        inside = data.brains()[data.where("attacker")].any(0).astype(np.float32)
+        inside = brains(data.labels)[data.where("attacker")].any(0).astype(np.float32)
         regions += [
             ("_brain", ", all but the brain set to 0", inside),
             ("_outside", ", the brain set to 0", 1 - inside),
@@ -54,7 +55,7 @@ def similarities(
 
 
 def overlaps(
-    data: FoldData, attacked: list[int], drawn: Tensor, target: Segmenter
+    data: Images, attacked: list[int], drawn: Tensor, target: Segmenter
 ) -> dict[str, list[list[float | None]]]:
     """Dice per scan and class: the target's segmentation of the original and of the reconstruction."""
     classes = len(data.classes)
