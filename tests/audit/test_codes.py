@@ -12,8 +12,7 @@ from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION, first_two
-from remnant.audit.cells.code_cells import pair_cell, pairs_of, planted
-from remnant.audit.cells.code_costs import code_piece
+from remnant.audit.cells.code_cells import code_piece, pair_cell, pairs_of, planted
 from remnant.audit.cells.kept import kept_pairs
 from remnant.audit.config import AuditConfig
 from remnant.audit.run.model import attacks_of, audit_model
@@ -216,14 +215,14 @@ def test_ten_times_the_epochs_take_longer(name):
     }
     longer = type(QUICK[name]).checked(**merged(QUICK[name].model_dump(), fit[name]))
     more = replace(own, settings={**QUICK, name: longer})
-    once, often = (code_piece(each, all_attacks()[name], 0).seconds for each in (own, more))
+    once, often = (code_piece(each, all_attacks()[name], AuditConfig()).seconds for each in (own, more))
     assert 0 < 2 * once < often
 
 
 def test_what_takes_registrations_of_codes_that_show_a_head_is_foretold():
     own = material(members=2, others=2)
     shown = replace(own, sent=replace(own.sent, view=replace(own.sent.view, encoder=None)))
-    assert code_piece(shown, VERIFICATION, 0).seconds > code_piece(own, VERIFICATION, 0).seconds
+    assert code_piece(shown, VERIFICATION, AuditConfig()).seconds > code_piece(own, VERIFICATION, AuditConfig()).seconds
 
 
 def test_adversaries_that_embed_hand_over_their_embeddings(tmp_path):

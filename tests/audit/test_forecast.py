@@ -10,7 +10,8 @@ import pytest
 from tests.audit.example import PATIENTS, Classifier, material
 
 from remnant.attacks.inversion import INVERSION, InversionSettings
-from remnant.audit.cells.forecast import Piece, affordable, forecast, minutes_for
+from remnant.audit.cells.forecast import forecast
+from remnant.audit.cells.piece import Piece, affordable, minutes_for
 from remnant.audit.config import AuditConfig
 from remnant.audit.run import model, resumed
 from remnant.audit.run.model import attacks_of, audit_model

@@ -16,6 +16,7 @@ from remnant.attacks.demographics import DemographicSettings
 from remnant.audit.cells import likely, reader
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.kept import Likely, Similarities, kept_likely
+from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.run.model import attacks_of, audit_model
 from remnant.base.run import Run
@@ -90,7 +91,7 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path, monkeypatch, quick):
     chosen = [attack for attack, why in attacks_of(own, config) if not why]
     assert {piece.name for piece in forecast(own, config, chosen)} >= {"joint", "reader"}
     assert "reader" not in {piece.name for piece in forecast(own, config, chosen[:1])}
-    monkeypatch.setattr(reader, "reader_seconds", lambda material: 1e9)
+    monkeypatch.setattr(reader, "reader_piece", lambda material: Piece("reader", "", 1e9))
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
     assert "reader" not in parts["tables"] and len(parts["tables"]["likely"]) == 1

@@ -12,7 +12,7 @@ from remnant.attacks.attack import Attack, Scores
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells import planted as planting
-from remnant.audit.cells.model_cells import planted_cell
+from remnant.audit.cells.planted_leak import planted_cell
 from remnant.audit.findings.controls import PLANTED_LEVEL, planted_control
 from remnant.audit.inputs.trained import material_of
 from remnant.base.findings import Control

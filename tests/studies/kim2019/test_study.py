@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.audit.cells.model_cells import blind_of
+from remnant.audit.cells.blind import blind_of
 from remnant.base import store
 from remnant.base.results import Results
 from remnant.base.run import Run

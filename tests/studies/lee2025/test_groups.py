@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.studies.lee2025.test_sources import SETTINGS, cohort, write
 
-from remnant.audit.cells import model_cells as audit_cells
+from remnant.audit.cells import blind
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -80,7 +80,7 @@ def test_planted_patients_are_matched_by_label(sources):
 
 def test_groups_that_were_dealt_in_pairs_come_out_near_one_half(monkeypatch, tmp_path):
     """Their images show who has the finding, and which sex, as those of a chest do."""
-    monkeypatch.setattr(audit_cells, "blind_test", lambda *given, **known: blind_test(*given, resamples=1, **known))
+    monkeypatch.setattr(blind, "blind_test", lambda *given, **known: blind_test(*given, resamples=1, **known))
     found = {"private": [], "planted": []}
     run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
     for seed in range(40):

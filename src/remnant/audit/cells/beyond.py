@@ -16,6 +16,9 @@ from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.cells.kept import Similarities, keep_similarities
 from remnant.audit.cells.likely import keep_likely_of
+from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.timing import attack_seconds
+from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 from remnant.audit.verdict.family import Key
 from remnant.base.findings import Control, Finding
@@ -141,6 +144,20 @@ def held_against(
     return {"views": [claim.view], "controls": [one.model_dump(mode="json") for one in controls]}
 
 
+def candidate_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
+    """The piece of an attack that draws candidates, and holds them against everybody."""
+    return drawing_piece(material, attack, config.seed)
+
+
+def drawing_piece(material: Material, attack: Attack, seed: int, controls: Mapping[str, Tensor] | None = None) -> Piece:
+    """The same, where other attacks drew some of the `controls` already. What is kept is how near each candidate comes to each
+    image, in single precision."""
+    access = SeenWeights(material.candidates, material.target)
+    seconds = attack_seconds(attack, material, access, material.own, seed, controls=controls)
+    kept = 4 * len(SPACES) * DRAWN * len(material.candidates)
+    return Piece(attack.name, attack.words, seconds + comparing(material), kept)
+
+
 def comparing(material: Material) -> float:
     """About how many seconds it takes to hold the candidates of one attack, and of its controls, against everybody."""
     prior, images = material.prior, material.candidates
@@ -150,11 +167,6 @@ def comparing(material: Material) -> float:
     passing = timed(lambda: features_of(material.target, part)) / len(part)
     pairs = timed(lambda: compared(material.target, part, Candidates("", drawn, {}), prior, ["ssim"]))
     return passing * (DRAWN + len(images)) + pairs * DRAWN / FEW * len(images) / len(part)
-
-
-def kept_bytes(material: Material) -> int:
-    """About how much is kept of one attack: how near each candidate comes to each image, in single precision."""
-    return 4 * len(SPACES) * DRAWN * len(material.candidates)
 
 
 def gain_keys(attack: str, found: Sequence[Similarities]) -> list[Key]:

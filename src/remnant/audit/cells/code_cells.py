@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from remnant.attacks.attack import Attack, Attributes, PairScores, Reconstructions
@@ -11,7 +12,10 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.verification import VerificationSettings, first_two
 from remnant.audit.cells.kept import keep_attributes, keep_pairs, keep_reconstructions
 from remnant.audit.cells.model_cells import sides, work_of
+from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.reading import exchanged_details
+from remnant.audit.cells.timing import attack_seconds
+from remnant.audit.config import AuditConfig
 from remnant.audit.findings.attribute_rows import exchanged_reading, planted_reading, truth_of
 from remnant.audit.findings.identified import controls_of
 from remnant.audit.findings.pair_rows import pair_controls
@@ -27,6 +31,9 @@ from remnant.targets.seen_codes import SeenCodes
 REAL, SIMULATED = "real visits", "simulated visits"
 # Codes, the server's segmentations of these, codes of scans that are sent many times, and the scans themselves.
 Shown = Literal["code", "labels", "repeated", "raw"]
+# Trainings of each attack: on codes, on their segmentations, on the scans themselves; of a reader on exchanged attributes, too.
+VIEWS = {"pair_scores": 3, "reconstructions": 3, "attributes": 4}
+SENT_AGAIN = 2  # more, of scans that are sent many times
 DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
 
 
@@ -124,6 +131,17 @@ def people_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict
                 planted_reading(sure, told, material.roles, gap=False),
             ]
     return {"views": [claim.view for claim in claims], **_told(controls)}
+
+
+def code_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
+    """The piece of an attack on codes, all of its views and controls together."""
+    sent, (own, others) = _sent(material), sides(material, attack)
+    few = others.take(range(min(2, len(others))))
+    access = sent.seen("code", few, np.array([[0, len(few) - 1]]))
+    seconds = attack_seconds(attack, material, access, own, config.seed, len(others) / len(few))
+    views = VIEWS[attack.claim] + SENT_AGAIN * (sent.view.secret is not None and attack.claim == "pair_scores")
+    drawn = 2 * 2 * len(others) * others.images[0].numel() if attack.claim == "reconstructions" else 0
+    return Piece(attack.name, attack.words, seconds * views, drawn)
 
 
 def planted(images: Images) -> Images:

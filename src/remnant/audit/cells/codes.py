@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from remnant.audit.cells.piece import Piece
 from remnant.audit.findings.pair_rows import adversary_rows, beyond_rows
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.findings.worth import Worth, worth_rows
@@ -17,13 +18,16 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import keep, kept
 from remnant.cohort.images import Images, first_visits
 from remnant.cohort.spoilt import CONDITIONS
-from remnant.defenses.privacynet.worth import TISSUES, Timing, device_in_words, elsewhere
+from remnant.defenses.privacynet.worth import FOLDS, TISSUES, Timing, device_in_words, elsewhere
 from remnant.engine.cells import Cell
+from remnant.engine.cost import timed
 from remnant.engine.loop import epoch_log
 from remnant.measure.overlaps import CLEAN, Overlap, overlap_of
 from remnant.measure.roles import NON_MEMBER
 
 WORTH = "worth"
+WORDS = "Dice of patients in no training, on spoilt scans and other cohorts too"
+PATCHES = 2  # steps of a segmenter on patches, as many as a whole scan takes, about
 UNPLANTED = "No leak was planted in the segmenter, so that silence about membership clears nobody."
 
 
@@ -60,6 +64,18 @@ def worth_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     shape = np.array(others.images[0].shape[1:])
     keep(_file(run), Worth(conditions, cohorts, *times, shape, device_in_words()))
     return {}
+
+
+def worth_piece(material: Material) -> Piece:
+    """The piece of what the segmentation is worth."""
+    assert material.sent
+    sent, others = material.sent, material.images.of(material.group(NON_MEMBER))
+    timing = Timing(sent.view)
+    look = timed(lambda: timing.look(others.images[0][None], sent.seeds, undo=True))
+    scans = len(others) + min(sent.worth.degraded, len(set(others.patients))) * len(CONDITIONS)
+    elsewhere = sum(2 * len(set(scans.patients)) for scans in sent.second.values())
+    trained = FOLDS * len(sent.second) * sent.worth.retraining.steps / PATCHES
+    return Piece(WORTH, WORDS, look * (scans + elsewhere + trained), always=True)
 
 
 def kept_worth(run: Run) -> Worth:

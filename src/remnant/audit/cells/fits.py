@@ -4,20 +4,27 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from remnant.audit.cells.fit_classes import alike_weighed, class_losses, constant_loss, exchanged_classes, means
+from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.timing import batch_of
 from remnant.audit.materials.material import Material
 from remnant.base.findings import Control
+from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, Label
+from remnant.engine.cost import timed
 from remnant.measure.roles import MEMBER
 from remnant.targets.audited import Audited
 
+FIT = "fit"
+WORDS = "whether the model answers better than chance about its members"
 LEVEL = 0.05
 SURELY_WORSE = (
     0.01  # from which on answers are called worse than chance: of models that know nothing one in twenty are at 0.05
@@ -156,6 +163,24 @@ def fit_of_members(material: Material, seed: int, seconds: float = math.inf) -> 
     """`fit_of` those who trained the model."""
     members = material.images.of(material.group(MEMBER))
     return fit_of(material.target, members, Seeds(seed).child("audit", "fit"), seconds)
+
+
+def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
+    """Whether the model answers better than chance about those who trained it."""
+    fit = fit_of_members(material, seed)
+    return {**asdict(fit), "controls": [fit.control().model_dump(mode="json")]}
+
+
+def fit_piece(material: Material) -> Piece:
+    """The piece of that: each image is answered once, and its label held against each answer."""
+    images = material.images.of(material.group(MEMBER))
+    part = batch_of(images, material.target.batch)
+    answers = [logits for _, logits in material.target.answers(part)]
+    count = min(MOST, len(images))
+    seconds = timed(lambda: list(material.target.answers(part))) * count / len(part)
+    if part.labels is not None:
+        seconds += count**2 * timed(lambda: loss_of(material.target, answers[0], (part.labels or ())[0]))
+    return Piece(FIT, WORDS, seconds, always=True)
 
 
 def held_against(target: Audited, logits: torch.Tensor, label: Label) -> float:

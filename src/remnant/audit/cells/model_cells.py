@@ -1,29 +1,27 @@
-"""The pieces of an audit, each written when done: an attack with its controls, the blind baseline, the planted positive."""
+"""The cells of attacks that score patients, and of those that reconstruct images from latents, and what they take."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from remnant.attacks.attack import Attack, Reconstructions, Scores, Work
-from remnant.attacks.membership.blind import blind_features_of
-from remnant.audit.cells import planted as planting
-from remnant.audit.cells.fits import fit_of_members
+from remnant.attacks.attack import Attack, Reconstructions, Work
+from remnant.attacks.membership.references import REFERENCES, signals_of
 from remnant.audit.cells.kept import keep_reconstructions, keep_scores, kept_shadows
-from remnant.audit.findings.controls import LIKE_MEMBERS_AUC, PLANTED_AUC, blind_control, planted_control
-from remnant.audit.findings.given import given_of
+from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.timing import attack_seconds, batch_of
+from remnant.audit.config import AuditConfig
 from remnant.audit.findings.identified import controls_of
 from remnant.audit.materials.material import Material
-from remnant.base.findings import Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.measure.blind import blind_test
+from remnant.engine.cost import timed
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenOutputs, SeenWeights, Shadows, reduced_latents, seen_latents, seen_outputs
 from remnant.targets.seen_features import SeenFeatures, features_of
+
+VIEWS = 4  # that an attack keeps scores of, about
 
 
 def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
@@ -49,6 +47,20 @@ def score_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[
     return {"views": [claim.view for claim in claims]}
 
 
+def score_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
+    """The piece of a membership attack: it takes as long for each image."""
+    own, asked = sides(material, attack)
+    part = batch_of(asked, material.target.batch)
+    times = len(asked) / len(part)
+    if attack is REFERENCES and material.target.shadows:
+        # What shadow models say is known by then.
+        seconds = timed(lambda: signals_of(material.target.head, part, material.target.answers)) * times
+    else:
+        access = access_of(attack, material.target, part)
+        seconds = attack_seconds(attack, material, access, own, config.seed, times)
+    return Piece(attack.name, attack.words, seconds, 8 * VIEWS * len(asked), attack.primary)
+
+
 def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int, module: str | None) -> dict[str, Any]:
     """Reconstruct images from latents, and from images reduced to as many values, which are surely enough."""
     own, asked = sides(material, attack)
@@ -68,87 +80,13 @@ def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int,
     }
 
 
-def blind_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
-    """The blind baseline on the same patients; of a cross-validation, those of each fold against the others."""
-    names = tuple(dict.fromkeys(material.candidates.patients))
-    roles, groups = np.array([material.roles[name] for name in names]), "the groups"
-    if material.folds is not None:
-        roles, groups = material.folds.roles(names), "one fold from the others"
-    return {"controls": [blind_of(material.candidates, roles, seed, groups).model_dump(mode="json")]}
-
-
-def blind_of(
-    images: Images, roles: np.ndarray, seed: int, groups: str = "the groups", matched: np.ndarray | None = None
-) -> Control:
-    """The blind baseline on the patients of `images`, each once in the order of their first image, with `roles` (n,) for one
-    target or (targets, n) for several, in which they change places; `groups`: which ones it is to distinguish, in words.
-    `matched` (n,): a number that a patient shares with those of whom some were dealt to either group."""
-    names, features = blind_features_of(images)
-    patients = np.array(images.patients)
-    known = {
-        name: np.array([np.nan_to_num(np.asarray(values, float)[patients == one], nan=-np.inf).max() for one in names])
-        for name, values in images.details.items()
-    }
-    draw = Seeds(seed).child("audit", "blind").numpy()
-    several = features if roles.ndim == 1 else np.broadcast_to(features, (len(roles), *features.shape))
-    found = blind_test(several, roles, draw, matched=matched)
-    return blind_control(found, given_of(known, roles, images=True), groups=groups)
-
-
-def fit_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
-    """Whether the model answers better than chance about those who trained it."""
-    fit = fit_of_members(material, seed)
-    return {**asdict(fit), "controls": [fit.control().model_dump(mode="json")]}
-
-
-def _planting_seeds(seed: int) -> Seeds:
-    return Seeds(seed).child("audit", "planted")
-
-
-def why_unplanted(material: Material, seed: int, steps: int) -> str:
-    """Why no leak can be planted, tried by one step; empty where one can."""
-    target, others = material.planting
-    if material.images.labels is None:
-        return "no labels were handed over"
-    if len(planting.chosen(others, _planting_seeds(seed))) < 2:
-        return f"too few non-members, give {2 * planting.FEWEST}"
-    return "planted_steps is 0, give more" if not steps else planting.hindrance(target, material.images.of(others))
-
-
-def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int, steps: int) -> dict[str, Any]:
-    """Train a copy on with some non-members, by at most so many `steps`, and look whether each attack finds them."""
-    if why := why_unplanted(material, seed, steps):
-        return {"controls": [], "patients": 0, "why": why}
-    seeds = _planting_seeds(seed)
-    target, others = material.planting
-    who = planting.chosen(others, seeds)
-    images, own = material.images.of(others), material.images.of(who)
-    dose = planting.dose_of(target, images, material.images.of(material.trainers), seeds)
-
-    def tell(taken: int, loss: float) -> None:
-        run.log("planted", "round", step=taken, loss=loss)
-
-    copied, loss = planting.trained_on(target, own, seeds, steps, dose.asked, tell)
-    dose = replace(dose, loss=loss)
-    shadows = kept_shadows(run, target.shadows)
-    controls = []
-    for attack in attacks:
-        access = access_of(attack, copied, images, shadows if attack.shadows else None)
-        claims = attack.run(access, material.own, material.settings_of(attack), work_of(run, attack, seed))
-        controls.append(_strongest(attack.name, claims, set(who), dose))
-    told = [control.model_dump(mode="json") for control in controls]
-    return {"controls": told, "patients": len(who), "dose": {**asdict(dose), "asked": dose.asked}}
-
-
-def _strongest(attack: str, claims: Sequence[Scores], planted: set[str], dose: planting.Dose) -> Control:
-    """The control of the view that finds the planted best: an attack is as strong as the best of its views."""
-    controls = []
-    for claim in claims:
-        mine = np.array([patient in planted for patient in claim.patients])
-        asked = LIKE_MEMBERS_AUC if dose.like_members else PLANTED_AUC
-        known = {"looks": len(claims), "dose": dose.said, "learned": dose.reached, "asked": asked}
-        controls.append(planted_control(attack, claim.scores[mine], claim.scores[~mine], **known))
-    return max(controls, key=lambda control: control.value or 0.0)
+def reconstruction_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
+    """The piece of an attack on latents: it reconstructs once more, from images reduced to as many values."""
+    own, asked = sides(material, attack)
+    part = batch_of(asked, material.target.batch)
+    access = seen_latents(material.target, part, config.target.latents)
+    seconds = 2 * attack_seconds(attack, material, access, own, config.seed, len(asked) / len(part))
+    return Piece(attack.name, attack.words, seconds, 2 * asked.images[0].numel() * len(asked), attack.primary)
 
 
 def access_of(

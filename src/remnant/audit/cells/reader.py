@@ -16,6 +16,7 @@ from remnant.attacks.demographics import (
     train_demographics,
     training_seconds,
 )
+from remnant.audit.cells.piece import Piece
 from remnant.audit.materials.material import Material
 from remnant.base.results import Row, Section, TableView, number
 from remnant.base.run import Run
@@ -108,11 +109,11 @@ def kept_reader(run: Run, seed: int) -> Reader | None:
     return Reader.of(load_demographics(reader_file(run)), Seeds(seed).child("audit", READER, "skill"))
 
 
-def reader_seconds(material: Material) -> float:
-    """About how many seconds the reader's training takes here."""
+def reader_piece(material: Material) -> Piece:
+    """The piece of the reader's training."""
     known = taught_by(material)
     assert known
-    return training_seconds(SETTINGS, len(_apart(known)[0]))
+    return Piece(READER, WORDS, training_seconds(SETTINGS, len(_apart(known)[0])))
 
 
 def skill_row(reader: Reader) -> Row:

@@ -1,7 +1,9 @@
 """The cell of an attack on attributes: each part of the patients is read by who knows the others', and the controls of that."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,16 @@ from remnant.attacks.attack import Attack, Attributes, Work
 from remnant.attacks.attributes import READ, of_patients
 from remnant.attacks.membership.blind import blind_features_of
 from remnant.audit.cells.kept import keep_attributes
+from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.timing import batch_of
+from remnant.audit.config import AuditConfig
 from remnant.audit.findings.attribute_rows import Truth, blind_reading, exchanged_reading, planted_reading, truth_of
 from remnant.audit.materials.material import Material
 from remnant.audit.verdict.scenario import attribute_statistic
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
+from remnant.engine.cost import timed
 from remnant.measure.roles import MEMBER
 from remnant.targets.audited import Audited
 from remnant.targets.layers_run import layers_run
@@ -93,6 +99,24 @@ def attribute_cell(
         "layer": features.layer,
         "controls": [control.model_dump(mode="json") for control in controls],
     }
+
+
+def attribute_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
+    """The piece of an attack on attributes: every image passes once; what is read of it takes a regression a part, once more for
+    each control."""
+    images, seen = material.images, []
+    part = batch_of(images, material.target.batch)
+
+    def look() -> None:
+        seen.append(shown(material.target, part, config.scenario, config.target.latents))
+
+    passing = timed(look) * len(images) / len(part)
+    values = torch.randn(len(images), seen[0].values.shape[1], generator=torch.Generator().manual_seed(0))
+    everybody = Features(images, values, seen[0].view)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Work(Seeds(config.seed).child("forecast", attack.name), Path(folder))
+        once = timed(lambda: read_in_parts(attack, everybody, material.candidates, work))
+    return Piece(attack.name, attack.words, passing + once * (1 + CONTROLS * len(READ)), 8 * len(images))
 
 
 def blind_of(images: Images) -> Features:

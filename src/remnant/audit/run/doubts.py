@@ -1,13 +1,16 @@
 """Why an audit would clear nobody, told before it is run."""
 
+from collections.abc import Sequence
+
+from remnant.attacks.attack import Attack
 from remnant.audit.cells.fits import FIT_S, fit_of_members
-from remnant.audit.cells.forecast import out_of_reach
-from remnant.audit.cells.model_cells import why_unplanted
+from remnant.audit.cells.planted_leak import why_unplanted
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 from remnant.audit.run.model import attacks_of
 from remnant.audit.verdict.enough import too_few_sentence
-from remnant.audit.verdict.words import unshown
+from remnant.audit.verdict.scenario import BEARS, unmeasured
+from remnant.audit.verdict.words import not_measured, unshown
 from remnant.base.texts import counted
 from remnant.measure.auc import few
 from remnant.measure.intervals import FEWEST
@@ -24,6 +27,19 @@ def doubts_of(material: Material, config: AuditConfig) -> list[str]:
         *_unplanted(material, config),
         *_too_few(material, config),
         *out_of_reach(attacks_of(material, config), config),
+    ]
+
+
+def out_of_reach(attacks: Sequence[tuple[Attack, str]], config: AuditConfig) -> list[str]:
+    """The limits that none of the `attacks` measures, each with why it does not apply, so that nothing comes out within; a
+    sentence each."""
+    measured = {statistic for attack, why in attacks if not why for statistic in BEARS[attack.claim]}
+    whys = unmeasured((attack.claim, why) for attack, why in attacks)
+    limits = config.appetite.limits(config.scenario)
+    return [
+        not_measured(limit, whys.get(limit.statistic, ""))
+        for limit in limits
+        if limit.asked and limit.statistic not in measured
     ]
 
 

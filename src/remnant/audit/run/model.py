@@ -10,18 +10,9 @@ from remnant.attacks.attributes import READ, UNKNOWN
 from remnant.attacks.listed import SEES
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.registry import all_attacks
-from remnant.audit.cells import beyond, code_cells, codes, likely, reader, reading, recipe, shadows
+from remnant.audit.cells import beyond, blind, codes, fits, likely, planted_leak, reader, recipe, shadows
 from remnant.audit.cells import model_cells as cells
-from remnant.audit.cells.forecast import (
-    BLIND,
-    FIT,
-    LEFT_OUT,
-    PLANTED,
-    affordable,
-    forecast_cell,
-    kept_open,
-    minutes_for,
-)
+from remnant.audit.cells.forecast import forecast_cell
 from remnant.audit.cells.kept import (
     kept_attributes,
     kept_losses,
@@ -30,7 +21,8 @@ from remnant.audit.cells.kept import (
     kept_scores,
     kept_similarities,
 )
-from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.kinds import kind_of
+from remnant.audit.cells.piece import PLANTED, Piece, affordable, minutes_for
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings import folds as fold_tables
 from remnant.audit.findings.attribute_rows import attribute_keys, attribute_rows, skill_rows, truth_of
@@ -42,18 +34,19 @@ from remnant.audit.findings.tables import balance_rows, roc_rows
 from remnant.audit.materials.material import Material
 from remnant.audit.run import code_sections, resumed
 from remnant.audit.verdict.family import adjusted, levels
-from remnant.audit.verdict.scenario import SEEN, attribute_statistic
+from remnant.audit.verdict.scenario import BEARS, SEEN, attribute_statistic
 from remnant.base.findings import LAYER, AttackRun, Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.base.terms import ELSEWHERE
-from remnant.base.texts import counted
+from remnant.base.terms import ELSEWHERE, called
+from remnant.base.texts import counted, enumerated
 from remnant.cohort.images import patient_means
 from remnant.engine.cells import Cell, run_cells
 from remnant.measure.fold_rank import FoldRank, fold_rank
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 FORECAST = "forecast"
+LEFT_OUT = "left out by --minutes"
 NO_PRIOR = "no prior was given; `remnant prior train` makes one"
 
 
@@ -208,27 +201,30 @@ def cells_of(
     names = tuple(cell.name for cell in trained)
     found = []
     for attack in attacks:
-        work, more = cells.score_cell, {}
-        if attack.access == "codes":
-            work = code_cells.cell_of(attack)
-        elif attack.claim == "reconstructions":
-            work, more = cells.reconstruction_cell, {"module": config.target.latents}
-        elif attack.claim == "attributes":
-            work, more = reading.attribute_cell, {"scenario": config.scenario, "module": config.target.latents}
-        elif attack.claim == "candidates":
-            work = beyond.candidate_cell
-        needs = names if attack.shadows else ()
-        found.append(Cell(f"attack-{attack.name}", work, {**common, "attack": attack, **more}, needs))
+        kind, needs = kind_of(attack), names if attack.shadows else ()
+        given = {**common, "attack": attack, **kind.arguments(config)}
+        found.append(Cell(f"attack-{attack.name}", kind.cell, given, needs))
     if scoring:
-        found += [Cell(BLIND, cells.blind_cell, common), Cell(FIT, cells.fit_cell, common)]
+        found += [Cell(blind.BLIND, blind.blind_cell, common), Cell(fits.FIT, fits.fit_cell, common)]
     if scoring and PLANTED not in left_out and not material.sent:
         steps = config.target.planted_steps
-        found.append(Cell(PLANTED, cells.planted_cell, {**common, "attacks": scoring, "steps": steps}, names))
+        found.append(Cell(PLANTED, planted_leak.planted_cell, {**common, "attacks": scoring, "steps": steps}, names))
     if reader.READER not in left_out and reader.is_asked(material, attacks):
         found.append(Cell(reader.READER, reader.reader_cell, common))
     if trained:
         found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
     return [*found, *codes.cells_of(material, config.seed)]
+
+
+def kept_open(attacks: Sequence[Attack], left_out: Sequence[str], config: AuditConfig) -> list[str]:
+    """Why an audit clears nobody from which attacks were left out that bear on a limit, in one sentence."""
+    asked = {limit.statistic for limit in config.appetite.limits(config.scenario) if limit.asked}
+    missing = [repr(called(one.name)) for one in attacks if one.name in left_out and asked & {*BEARS[one.claim]}]
+    if not missing:
+        return []
+    which = f"attack {missing[0]} was" if len(missing) == 1 else f"attacks {enumerated(missing)} were"
+    would = "it" if len(missing) == 1 else "they"
+    return [f"The {which} {LEFT_OUT}, and nobody knows what {would} would have found."]
 
 
 def unplanted(

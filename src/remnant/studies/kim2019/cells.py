@@ -9,9 +9,9 @@ from remnant.attacks.attack import PairScores
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION
+from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.code_cells import Shown, drawn_of, pairs_of
 from remnant.audit.cells.kept import keep_pairs, keep_reconstructions
-from remnant.audit.cells.model_cells import blind_of
 from remnant.audit.findings.pairs import AskedPairs
 from remnant.audit.materials.code_material import attacked_of, roles_of
 from remnant.base.results import Row, number

@@ -13,8 +13,9 @@ from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.demographics import DemographicModel, load_demographics
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.beyond import drawing_work, drawn_by, held_against
+from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.kept import kept_similarities
-from remnant.audit.cells.model_cells import blind_of, score_cell
+from remnant.audit.cells.model_cells import score_cell
 from remnant.audit.cells.reader import READER, reader_file, train_reader
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256

@@ -10,8 +10,9 @@ from remnant.attacks.alignment import align
 from remnant.attacks.attack import Reconstructions, Work
 from remnant.attacks.decoder import claimed, decoder_attack, kept_decoder
 from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.kept import keep_reconstructions, keep_scores
-from remnant.audit.cells.model_cells import blind_of, work_of
+from remnant.audit.cells.model_cells import work_of
 from remnant.audit.findings.identified import null_controls
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
