@@ -343,6 +343,7 @@ def test_a_prior_is_brought_with_what_normalises_images(tmp_path):
         ("pixels by class", lambda one: one.pixels.images * one.pixels.steps),
         ("joint", lambda one: one.joint.images * one.joint.steps),
         ("published", lambda one: 7 * one.manifold.steps + one.candidates),
+        ("author", lambda one: 7 * one.author.steps + one.candidates),
         ("per_class", lambda one: 7 * one.manifold.steps + one.candidates),
     ],
 )
@@ -368,6 +369,9 @@ def test_what_it_takes_holds_the_controls_and_is_told_quickly(attack, tmp_path, 
     cost = attack.cost(SeenWeights(own.candidates, own.target), None, Tiny(), work)
     (claim,) = attack.run(SeenWeights(own.candidates, own.target), None, Tiny(), work)
     assert told == [attack.name, *claim.controls] and cost == 2.0 * len(told)
+    # What another attack drew of the same target is not drawn again.
+    known = replace(work, controls=dict.fromkeys(claim.controls))
+    assert attack.cost(SeenWeights(own.candidates, own.target), None, Tiny(), known) == 2.0
 
 
 def test_what_it_takes_to_compare_candidates_is_counted(monkeypatch):

@@ -6,10 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.audit.example import PATIENTS, Classifier, material
 
 from remnant.attacks.inversion import INVERSION, InversionSettings
+from remnant.audit.cells.blind import blind_of, blind_seconds
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.piece import Piece, affordable, minutes_for
 from remnant.audit.config import AuditConfig
@@ -20,7 +22,8 @@ from remnant.base import progress
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_json
 from remnant.base.run import Run
-from remnant.cli.folder import forecast_lines
+from remnant.cli.forecast import forecast_lines
+from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
 def piece(name, seconds, always=False):
@@ -78,6 +81,17 @@ def test_a_step_is_timed_and_multiplied(monkeypatch):
     assert found["planted"].seconds > looks
     assert found["output"].always and found["blind"].always and not found["gradient"].always
     assert 0 < found["output"].bytes < 10_000
+
+
+@pytest.mark.parametrize("patients", [6, 16])
+def test_the_blind_baseline_takes_about_what_is_foretold_of_it(patients):
+    """Of six patients all deals are made, and of sixteen 500: neither is fifty times the other's share."""
+    own = material(Classifier, leaks=False).candidates
+    names = tuple(dict.fromkeys(own.patients))[:patients]
+    images, roles = own.of(names), np.resize([MEMBER, NON_MEMBER], patients)
+    began = time.process_time()
+    blind_of(images, roles, 0)
+    assert 0.1 < blind_seconds(images, roles) / (time.process_time() - began) < 25
 
 
 def test_an_estimate_says_what_it_is_at(capsys, monkeypatch):
@@ -277,11 +291,8 @@ def test_the_owners_process_ends_with_ours(begun, tmp_path):
 
 
 def test_what_takes_a_moment_is_not_said_to_take_nothing():
-    pieces = [
-        {"name": name, "seconds": seconds, "bytes": count, "words": ""}
-        for name, seconds, count in (("short", 0.2, 900), ("long", 90.0, 3 * 2**20), ("nothing", 0, 0))
-    ]
-    lines = [line.split(maxsplit=1)[1].split() for line in forecast_lines(pieces, {})]
+    pieces = [Piece("short", "", 0.2, 900), Piece("long", "", 90.0, 3 * 2**20), Piece("nothing", "", 0)]
+    lines = [line.split(maxsplit=1)[1].split() for line in forecast_lines(pieces)]
     assert lines[0] == ["<", "0.1", "min", "<", "0.1", "MiB"] and lines[1] == ["1.5", "min", "3.0", "MiB"]
     assert lines[2] == ["0.0", "min", "0.0", "MiB"] and lines[3] == ["1.5", "min", "3.0", "MiB"]
 

@@ -76,10 +76,7 @@ def smoke(study: str, folder: Path, seed: int = 0) -> Results:
     """The results of the smallest run of a study, in `folder`."""
     module, out = STUDIES[study], folder / "run"
     settings = module.preset("smoke").changed(seed=seed)
-    if study == "subbanna2021":
-        module.run_study(settings, out, cache=folder / "cache", quiet=True)
-    else:
-        module.run_study(settings, Asked(out, quiet=True), cache=folder / "cache")
+    module.run_study(settings, Asked(out, quiet=True), cache=folder / "cache")
     return Results.read(out / "results.json")
 
 

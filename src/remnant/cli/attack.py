@@ -1,6 +1,5 @@
 """`remnant attack`: the owner plays the attacker on a model of his own."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -9,7 +8,8 @@ import typer
 from remnant.base.errors import RemnantError
 from remnant.base.files import require_directory, require_file
 from remnant.base.run import Run
-from remnant.cli.folder import checked, forecast_lines
+from remnant.cli.folder import checked
+from remnant.cli.forecast import print_forecast
 from remnant.cli.options import CORES, Cache, Quiet, Resume, typed
 from remnant.cli.values import existing, listed, numbers, within
 from remnant.cli.verdict import told
@@ -147,16 +147,12 @@ def attack_checkpoint(
 
 def _look(checkpoint: Path, material: "Material", config: "AuditConfig", task: "Task", *, quiet: bool) -> NoReturn:
     """Say what keeps the audit from clearing the model, or how long it takes."""
-    from remnant.audit.inputs.trained import forecast_trained
     from remnant.audit.run.doubts import doubts_of
 
     if task == "check":
         given = f"The model is given images of {material.model['images']}."
         checked(checkpoint, [], doubts_of(material, config), (given, *material.notes))
-    pieces, not_run = forecast_trained(material, config, quiet=quiet)
-    for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
-        print(line)
-    raise typer.Exit
+    print_forecast(material, config, quiet=quiet)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

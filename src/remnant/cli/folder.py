@@ -1,12 +1,14 @@
 """What `remnant audit` does with a folder of the owner's: begin one, check it, say how long it takes, audit it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from remnant.audit.cells.piece import Piece
 from remnant.base.errors import RemnantError
+from remnant.cli.forecast import forecast_lines
 from remnant.cli.options import typed
 from remnant.cli.verdict import EXIT_CODES, FAULT
 
@@ -67,7 +69,7 @@ def audit_folder(
         read = config_of(settings, scenario="checkpoint", **given)
     found = _worked(folder, place, read, task, resume=resume, quiet=quiet)
     if task == "estimate":
-        for line in forecast_lines(found["pieces"], found["not_run"]):
+        for line in forecast_lines([Piece(**one) for one in found["pieces"]], found["not_run"]):
             print(line)
         raise typer.Exit
     if task == "check":
@@ -89,27 +91,6 @@ def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str], notes: S
         raise typer.Exit(2)
     print(f"{folder} can be audited{', but would clear nobody' if doubts else ''}.")
     raise typer.Exit(EXIT_CODES["cannot tell"] if doubts else 0)
-
-
-def forecast_lines(pieces: list[dict], not_run: dict[str, str]) -> Iterator[str]:
-    """What each attack and control takes, a line each, and all together; then what is not run."""
-    names = [*(piece["name"] for piece in pieces), *not_run, "together"]
-    width = max(map(len, names))
-    total = {
-        "name": "together",
-        "words": "",
-        **{key: sum(piece[key] for piece in pieces) for key in ("seconds", "bytes")},
-    }
-    for piece in (*pieces, total):
-        amount = f"{_told(piece['seconds'] / 60)} min {_told(piece['bytes'] / 2**20)} MiB"
-        yield f"{piece['name']:<{width}} {amount}  {piece['words']}".rstrip()
-    for name, why in not_run.items():
-        yield f"{name:<{width}} is not run: {why}"
-
-
-def _told(amount: float) -> str:
-    """In eight letters: of what takes a moment "0.0" would say that it takes nothing."""
-    return f"{'< 0.1' if 0 < amount < 0.1 else f'{amount:.1f}':>8}"
 
 
 def _worked(

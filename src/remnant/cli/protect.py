@@ -1,10 +1,11 @@
 """`remnant protect`: an encoder that is meant to hide who a scan shows from the server that segments it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from remnant.cli.forecast import print_forecast
 from remnant.cli.options import (
     CORES,
     Cache,
@@ -21,8 +22,7 @@ from remnant.cli.options import (
 from remnant.cli.values import among, existing, within
 
 if TYPE_CHECKING:
-    from remnant.audit.config import AuditConfig
-    from remnant.audit.materials.material import Material
+    pass
 
 ADVERSARIES = ("published", "entropy", "inversion")
 HIDES = ("encoder", "deformation", "both", "none")
@@ -136,25 +136,12 @@ def protect_evaluate(
     asked = Asked(run, data, preset.value, tuple(second or ()), simulate_revisits)
     read = config_of(config, scenario="codes", seed=seed, minutes=minutes)
     if estimate:
-        _foretold(read_protected(asked, read, cache=cache, workers=workers, quiet=quiet), read, quiet=quiet)
+        print_forecast(read_protected(asked, read, cache=cache, workers=workers, quiet=quiet), read, quiet=quiet)
     # Beside the run, also where that is called "." or "..".
     whole = run.resolve()
     where = out or (run.parent if run.name == whole.name else whole.parent) / f"{whole.name}-evaluation"
     audit_protected(asked, read, where, command=typed(), resume=resume, quiet=quiet, cache=cache, workers=workers)
     told(where, quiet=quiet)
-
-
-def _foretold(material: "Material", config: "AuditConfig", *, quiet: bool) -> NoReturn:
-    """Say how long the audit takes."""
-    from dataclasses import asdict
-
-    from remnant.audit.inputs.trained import forecast_trained
-    from remnant.cli.folder import forecast_lines
-
-    pieces, not_run = forecast_trained(material, config, quiet=quiet)
-    for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
-        print(line)
-    raise typer.Exit
 
 
 @protect.command("encode")

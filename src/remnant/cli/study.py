@@ -1,11 +1,14 @@
 """`remnant study`: the experiment of a paper."""
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from remnant.audit.cells.piece import Piece
+from remnant.cli.forecast import say_forecast
 from remnant.cli.options import (
     CORES,
     Cache,
@@ -110,23 +113,15 @@ def study_subbanna2021(
 ) -> None:
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
     from remnant.studies import subbanna2021
+    from remnant.studies.frame import Asked
 
     lists = {"networks": networks, "experiments": experiments}
     single = {"design": design and str(design), "latents": latents and str(latents), "seed": seed}
     chosen = with_options(subbanna2021.preset(preset), config, lists, single)
-    report = subbanna2021.run_study(
-        chosen,
-        out,
-        data=data,
-        cache=cache,
-        resume=resume,
-        keep_reconstructions=keep_reconstructions,
-        show_images=show_images,
-        workers=workers_for(preset, workers),
-        quiet=quiet,
-        command=typed(),
-    )
-    print(report)
+    count = workers_for(preset, workers)
+    hear = _hears(preset, quiet=quiet)
+    asked = Asked(out, resume, keep_reconstructions, show_images, count, quiet, typed(), hear)
+    print(subbanna2021.run_study(chosen, asked, data=data, cache=cache))
 
 
 @study.command("lee2025")
@@ -200,7 +195,8 @@ def study_lee2025(
     }
     chosen = with_options(lee2025.preset(preset), config, {"targets": targets, "methods": methods}, single)
     # Its smoke study trains eight targets: two processes are worth their start.
-    asked = Asked(out, resume, keep_reconstructions, show_images, workers or CORES, quiet, typed())
+    hear = _hears(preset, quiet=quiet)
+    asked = Asked(out, resume, keep_reconstructions, show_images, workers or CORES, quiet, typed(), hear)
     print(lee2025.run_study(chosen, asked, private=private, public=public, prior=prior, cache=cache))
 
 
@@ -250,5 +246,11 @@ def study_kim2019(
         revisits = revisit_settings(chosen.net.preparation)
         chosen = chosen.changed(net=chosen.net.changed(revisits=revisits))
     # Its smoke study has thirty cells: two processes are worth their start.
-    asked = Asked(out, resume, keep_reconstructions, False, workers or CORES, quiet, typed())
+    hear = _hears(preset, quiet=quiet)
+    asked = Asked(out, resume, keep_reconstructions, False, workers or CORES, quiet, typed(), hear)
     print(kim2019.run_study(chosen, asked, data=data, second=second or (), cache=cache))
+
+
+def _hears(preset: StrEnum, *, quiet: bool) -> Callable[[Sequence[Piece], int], None] | None:
+    """Who hears what a study will take: nobody of one that takes no longer than to time it."""
+    return None if quiet or preset == Preset.smoke else say_forecast

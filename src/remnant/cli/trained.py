@@ -1,13 +1,12 @@
 """`remnant audit` of a folder that a framework's cross-validation left behind."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from remnant.base.errors import RemnantError
-from remnant.cli.folder import checked, forecast_lines
+from remnant.cli.folder import checked
+from remnant.cli.forecast import print_forecast
 from remnant.cli.options import typed
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def audit_folds(
     for fault in faults:
         raise RemnantError(fault)
 
-    from remnant.audit.inputs.trained import audit_trained, forecast_trained, material_of, read_trained, teller
+    from remnant.audit.inputs.trained import audit_trained, material_of, read_trained, teller
     from remnant.audit.run.doubts import doubts_of
     from remnant.base.seeds import Seeds
 
@@ -76,7 +75,4 @@ def audit_folds(
     material, _ = material_of(trained, beside.fold, Seeds(config.seed))
     if task == "check":
         checked(folder, [], doubts_of(material, config), material.notes)
-    pieces, not_run = forecast_trained(material, config, quiet=quiet)
-    for line in forecast_lines([asdict(piece) for piece in pieces], not_run):
-        print(line)
-    raise typer.Exit
+    print_forecast(material, config, quiet=quiet)

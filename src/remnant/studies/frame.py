@@ -1,7 +1,7 @@
 """The frame of every study: begin or go on, prepare, do the cells, write results and report, remove what is patient data."""
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from remnant.audit.cells.piece import Piece
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
@@ -34,7 +35,8 @@ class Asked:
     """How a run was asked for; nothing of it changes a number.
 
     Unless `keep_reconstructions` or `show_images`, what was drawn of patients is removed when the run is finished. `workers`
-    cells run at a time, each in its own process. `command` is what somebody types to make the result again.
+    cells run at a time, each in its own process. `command` is what somebody types to make the result again. `foretold(pieces,
+    workers)` hears what the run will take, before it starts; None where nobody does.
     """
 
     out: Path
@@ -44,6 +46,7 @@ class Asked:
     workers: int = 1
     quiet: bool = False
     command: str = ""
+    foretold: Callable[[Sequence[Piece], int], None] | None = None
 
     @property
     def keep(self) -> bool:

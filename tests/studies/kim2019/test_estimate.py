@@ -7,11 +7,14 @@ import pytest
 import torch
 from tests.studies.kim2019.example import scans
 
-from remnant.base.run import Run
+from remnant.audit.cells.kinds import Kind
+from remnant.audit.cells.piece import Piece
 from remnant.cohort.images import AGE, SEX
 from remnant.studies.kim2019 import estimate, preset
-from remnant.studies.kim2019.estimate import costs_of, foretell
+from remnant.studies.kim2019.cells import inversion_cell, pairs_cell
+from remnant.studies.kim2019.estimate import costs_of
 from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.training import pretrain_cell, train_cell
 from remnant.studies.kim2019.variants import VARIANTS
 
 SMOKE = preset("smoke")
@@ -30,28 +33,40 @@ def small():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["none", "both"])
-def test_every_cell_takes_some_time(small, method):
-    costs = costs_of(SMOKE, SMOKE.net.changed(method=method), small, {})
-    kinds = {cell.name.partition("-")[0] for cell in cells_of(SMOKE, {"raw": VARIANTS["raw"]}, small, ())}
-    assert costs.keys() == kinds and all(seconds > 0 for seconds in costs.values())
+@pytest.mark.parametrize("variant", ["raw", "deformation-entropy-1"])
+def test_every_cell_takes_some_time(small, variant):
+    settings = SMOKE.changed(variants=tuple(dict.fromkeys(("raw", variant))))
+    variants = {name: VARIANTS[name] for name in settings.variants}
+    piece_of = costs_of(settings, small, {})
+    for cell in cells_of(settings, variants, small, ()):
+        assert piece_of(cell).seconds > 0, cell.name
 
 
-def test_a_cell_costs_what_its_recipe_and_method_do(tmp_path, monkeypatch, capsys, small):
+def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
+    """A step and a piece of a minute each; of three views of pairs and of reconstructions each is a cell."""
     asked = []
 
-    def costs(settings, net, *_):
+    def untrained(settings, net, scans, second):
         asked.append((net.trunk, net.method))
-        return dict.fromkeys(
-            ("pretrain", "train", "blind", "pairs", "inversion", "people", "worth", "membership"), 60.0
-        )
+        return 60.0, None
 
-    monkeypatch.setattr(estimate, "costs_of", costs)
+    piece = Piece("some", "", 60.0, 30)
+    monkeypatch.setattr(estimate, "_untrained", untrained)
+    monkeypatch.setattr(estimate, "kind_of", lambda attack: Kind(None, lambda own, attack, config: piece))
+    for name in ("worth_piece", "blind_piece"):
+        monkeypatch.setattr(estimate, name, lambda own: piece)
     settings = preset("cpu").changed(variants=("raw", "published-1", "entropy-1", "kim2019-raw", "kim2019-1"))
     variants = {name: VARIANTS[name] for name in settings.variants}
-    cells = cells_of(settings, variants, small, ())
-    foretell(Run(tmp_path), settings, variants, cells, small, {}, workers=1)
+    piece_of, cells = costs_of(settings, small, {}), cells_of(settings, variants, small, ())
+    for cell in cells:
+        found = piece_of(cell)
+        if cell.work is pretrain_cell:
+            assert found.seconds == 60 * settings.trained_by(cell.arguments["recipe"]).pretraining.steps
+        elif cell.work is train_cell:
+            recipe = variants[cell.arguments["variant"]].recipe
+            assert found.seconds == 60 * settings.trained_by(recipe).adversarial.steps
+        else:
+            views = 3 if cell.work in (pairs_cell, inversion_cell) else 1
+            assert found.seconds == 60 / views and found.bytes == (15 if views > 1 else 30)
     ours, theirs = settings.net.trunk, settings.recipe.trunk
     assert sorted(asked) == sorted((trunk, method) for trunk in (ours, theirs) for method in ("none", "encoder"))
-    said = capsys.readouterr().err
-    assert f"5 ways to send a scan, {len(cells)} cells: about {len(cells)} min with 1 worker, 1 min the longest" in said

@@ -170,7 +170,8 @@ class Drawing:
     def cost(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> float:
         """Seconds of all that `run` draws, at the most."""
         attack = _under_way(access, settings, work)
-        parts = {self.method: partial(_of, self.method), **{name: CONTROLS[name] for name in self.controls}}
+        beside = {name: CONTROLS[name] for name in self.controls if name not in work.controls}
+        parts = {self.method: partial(_of, self.method), **beside}
 
         def made(name: str, short: AttackSettings) -> Tensor:
             return parts[name](replace(attack, settings=short))

@@ -30,14 +30,14 @@ def seconds_of(part: str, settings: AttackSettings, made: Callable[[AttackSettin
     if part == "prior":
         return further * timed(lambda: made(drawn))
     # `per_class` has as many steps in all as the one generator of `published`.
-    tuned = classes if part == "per_class" else 1
-    manifold = settings.manifold
-    tuning = _grown(
-        lambda steps: made(drawn.changed(manifold=manifold.changed(steps=steps * tuned))),
-        math.ceil(manifold.steps / tuned),
-    )
-    least = drawn.changed(manifold=manifold.changed(steps=tuned))
-    return tuning + (further - 1) * timed(lambda: made(least), times=1)
+    tuned, stage1 = classes if part == "per_class" else 1, "author" if part == "author" else "manifold"
+    manifold = getattr(settings, stage1)
+
+    def shortened(steps: int) -> AttackSettings:
+        return drawn.changed(**{stage1: manifold.changed(steps=steps * tuned)})
+
+    tuning = _grown(lambda steps: made(shortened(steps)), math.ceil(manifold.steps / tuned))
+    return tuning + (further - 1) * timed(lambda: made(shortened(1)), times=1)
 
 
 def _of_a_set(size: int, settings: AttackSettings, made: Callable[[AttackSettings], Tensor]) -> float:

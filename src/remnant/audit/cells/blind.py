@@ -16,6 +16,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.cost import timed
 from remnant.measure.blind import RESAMPLES, blind_test
+from remnant.measure.membership_inference import ALL_ORDERS
 
 BLIND = "blind"
 WORDS = "a classifier that never sees the model"
@@ -55,13 +56,16 @@ def blind_piece(material: Material) -> Piece:
     names = tuple(dict.fromkeys(material.candidates.patients))
     roles = np.array([material.roles[name] for name in names])
     models = material.folds.models if material.folds else 1
-    return Piece(BLIND, WORDS, blind_seconds(material.candidates, roles, models * RESAMPLES), always=True)
+    return Piece(BLIND, WORDS, blind_seconds(material.candidates, roles, models), always=True)
 
 
-def blind_seconds(images: Images, roles: np.ndarray, resamples: int = RESAMPLES) -> float:
-    """About how many seconds the blind baseline takes here on the patients of `images`, with `roles` (n,)."""
+def blind_seconds(images: Images, roles: np.ndarray, models: int = 1) -> float:
+    """About how many seconds the blind baseline takes here on the patients of `images`, with `roles` (n,) for each of the
+    `models`."""
     part = batch_of(images, BATCH)
     features = timed(lambda: blind_features_of(part)) * len(images) / len(part)
     draw = np.random.default_rng(0)
     table = draw.normal(size=(len(roles), blind_features_of(part)[1].shape[1]))
-    return features + timed(lambda: blind_test(table, roles, draw, resamples=FEW)) * resamples / FEW
+    # Of few patients all deals are made, however many are asked for.
+    share = 1 if len(roles) <= ALL_ORDERS else RESAMPLES / FEW
+    return features + models * share * timed(lambda: blind_test(table, roles, draw, resamples=FEW))

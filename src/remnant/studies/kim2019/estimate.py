@@ -1,80 +1,88 @@
-"""What the study will take, said before it starts: the audit's forecast on networks that nobody trained, and their step."""
+"""What each cell will take: the audit's pieces for networks that nobody trained, and a step of their training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
 
 import torch
 
+from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
-from remnant.audit.cells.code_costs import VIEWS, code_piece, worth_piece
+from remnant.audit.cells.blind import blind_piece
+from remnant.audit.cells.code_cells import VIEWS, people_cell
+from remnant.audit.cells.codes import worth_cell, worth_piece
+from remnant.audit.cells.kinds import kind_of
+from remnant.audit.cells.model_cells import score_cell
+from remnant.audit.cells.piece import Piece
+from remnant.audit.config import AuditConfig
 from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
-from remnant.base.progress import say
-from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.base.texts import counted
 from remnant.cohort.images import Images
 from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.view import View
-from remnant.engine.cells import Cell, unfinished
+from remnant.engine.cells import Cell
 from remnant.engine.cost import timed
 from remnant.engine.device import as_batch, fabric, place
-from remnant.studies.kim2019.plan import ATTRIBUTES, BLIND, INVERSION, MEMBERSHIP, PAIRS, WORTH
+from remnant.studies.kim2019.cells import blind_cell, inversion_cell, pairs_cell
 from remnant.studies.kim2019.settings import StudySettings
-from remnant.studies.kim2019.training import PRETRAIN, TRAIN
-from remnant.studies.kim2019.variants import Recipe, Variant
+from remnant.studies.kim2019.training import pretrain_cell, train_cell
+from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
-BLIND_SECONDS = 10.0  # of small regressions, whatever the scans
-MEMBERSHIP_LOOKS = 5  # at each scan: as it is, and in four places
-BYTES_A_VOXEL = (
-    5,
-    4,
-)  # of a scan with its labels, and of what is reconstructed of it from a code and from its segmentation
-ATTACKS = {PAIRS: VERIFICATION, INVERSION: REDRAW, ATTRIBUTES: PEOPLE}
+BYTES_A_VOXEL = 5  # of a scan with its labels
+# The attack of a cell, by its work.
+ATTACKS = {pairs_cell: VERIFICATION, inversion_cell: REDRAW, people_cell: PEOPLE, score_cell: OUTPUT}
 
 
-def foretell(
-    run: Run,
-    settings: StudySettings,
-    variants: Mapping[str, Variant],
-    cells: Sequence[Cell],
-    scans: Images,
-    second: Mapping[str, Images],
-    workers: int,
-) -> None:
-    """Say how long the cells that are left will take, the longest of them too, and how much disk; of none, nothing."""
-    waiting = unfinished(run, cells)
-    if not waiting:
-        return
-    costs: dict[tuple[Recipe, str], dict[str, float]] = {}
-    each = {}
-    for cell in waiting:
-        variant = variants.get(cell.arguments.get("variant", ""))
+def scans_piece(scans: Images) -> Piece:
+    """What the cells read."""
+    size = len(scans) * scans.images[0].numel() * BYTES_A_VOXEL
+    return Piece("scans", "what all cells read, while they run", 0.0, size)
+
+
+def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images]) -> Callable[[Cell], Piece]:
+    """Of a cell of the study, what it takes here. Variants of one recipe and method take as long."""
+
+    @cache
+    def untrained(recipe: Recipe, method: str) -> tuple[float, Material]:
+        return _untrained(settings, settings.trained_by(recipe).changed(method=method), scans, second)
+
+    @cache
+    def piece(recipe: Recipe, method: str, work: Callable) -> Piece:
+        _, own = untrained(recipe, method)
+        if work is worth_cell:
+            return worth_piece(own)
+        if work is blind_cell:
+            return blind_piece(own)
+        attack = ATTACKS[work]
+        found = kind_of(attack).piece(own, attack, AuditConfig(scenario="codes"))
+        # Age and sex are read in one cell; of pairs and reconstructions each view is one.
+        views = VIEWS[attack.claim] if work in (pairs_cell, inversion_cell) else 1
+        return replace(found, seconds=found.seconds / views, bytes=found.bytes // 2 if views > 1 else found.bytes)
+
+    def piece_of(cell: Cell) -> Piece:
+        variant = VARIANTS.get(cell.arguments.get("variant", ""))
         recipe: Recipe = cell.arguments.get("recipe", "ours") if variant is None else variant.recipe
-        method = "none" if variant is None else variant.method
-        if (recipe, method) not in costs:
-            costs[recipe, method] = costs_of(
-                settings, settings.trained_by(recipe).changed(method=method), scans, second
-            )
-        each[cell.name] = costs[recipe, method][cell.name.partition("-")[0]]
-    longest = max(each, key=lambda name: each[name])
-    total = sum(each.values()) / min(workers, len(waiting))
-    disk = len(scans) * scans.images[0].numel() * (BYTES_A_VOXEL[0] + BYTES_A_VOXEL[1] * len(variants))
-    say(
-        f"{counted(len(variants), 'way')} to send a scan, {counted(len(waiting), 'cell')}: about "
-        f"{max(1, round(total / 60))} min with {counted(workers, 'worker')}, "
-        f"{max(1, round(each[longest] / 60))} min the longest ({longest}), and {max(1, round(disk / 1e6))} MB in "
-        f"{run.path} while they run."
-    )
+        given = recipe, "none" if variant is None else variant.method
+        if cell.work is pretrain_cell:
+            steps = settings.trained_by(recipe).pretraining.steps
+            return Piece("pretraining", "each network alone, on raw scans", steps * untrained(*given)[0])
+        if cell.work is train_cell:
+            steps = settings.trained_by(recipe).adversarial.steps
+            return Piece("training", "networks against each other", steps * untrained(*given)[0])
+        return piece(*given, cell.arguments.get("work", cell.work))
+
+    return piece_of
 
 
-def costs_of(
+def _untrained(
     settings: StudySettings, net: PrivacyNetSettings, scans: Images, second: Mapping[str, Images]
-) -> dict[str, float]:
-    """Seconds of a cell on this machine by its kind, of a variant that is trained by `net`."""
+) -> tuple[float, Material]:
+    """Seconds of a step of the training by `net`, and the material of an audit of networks as it begins with."""
     networks = Networks.untrained(net, len(scans.classes), Seeds(0))
     step = _step_of(networks, net)
     for network in vars(networks).values():
@@ -82,25 +90,8 @@ def costs_of(
     encoder = networks.encoder if net.method in ("encoder", "both") else None
     secret = net.secret if net.method in ("deformation", "both") else None
     view = View(encoder, networks.segmenter, secret, net.patch, Grid.of(scans).spacing)
-    own = material_of(
-        view, networks.discriminator, scans, settings.attack, settings.attack.worth, 0, second=second, model={}
-    )
-    looked = timed(lambda: own.target.forward(own.images.images[0][None]))
-    return {
-        PRETRAIN: net.pretraining.steps * step,
-        TRAIN: net.adversarial.steps * step,
-        BLIND: BLIND_SECONDS,
-        MEMBERSHIP: MEMBERSHIP_LOOKS * looked * len(own.candidates),
-        WORTH: worth_piece(own).seconds,
-        **{kind: _cell(own, kind) for kind in ATTACKS},
-    }
-
-
-def _cell(own: Material, kind: str) -> float:
-    attack = ATTACKS[kind]
-    seconds = code_piece(own, attack, 0).seconds
-    # Age and sex are read in one cell; of the others each view is one.
-    return seconds if attack is PEOPLE else seconds / VIEWS[attack.claim]
+    given = settings.attack, settings.attack.worth, 0
+    return step, material_of(view, networks.discriminator, scans, *given, second=second, model={})
 
 
 def _step_of(networks: Networks, net: PrivacyNetSettings) -> float:

@@ -20,9 +20,10 @@ from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
+from remnant.studies.forecast import foretell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.kim2019.conclude import conclude
-from remnant.studies.kim2019.estimate import foretell
+from remnant.studies.kim2019.estimate import costs_of, scans_piece
 from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
@@ -80,9 +81,8 @@ def run_study(
             others = others or {"phantoms": _phantoms(run, "second", asked)}
         scans = _scans(run, cohort, others, settings, cache, asked)
         cells = cells_of(settings, variants, scans, tuple(others))
-        if not asked.quiet:
-            beside = {name: kept_scans(run, name) for name in others}
-            foretell(run, settings, variants, cells, scans, beside, asked.workers)
+        beside = {name: kept_scans(run, name) for name in others}
+        foretell(run, cells, asked, lambda: costs_of(settings, scans, beside), scans_piece(scans))
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

@@ -16,10 +16,11 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
+from remnant.studies.forecast import foretell
 from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
 from remnant.studies.lee2025.cells import cells_of
 from remnant.studies.lee2025.conclude import STUDY, conclude
-from remnant.studies.lee2025.estimate import foretell, loads_of
+from remnant.studies.lee2025.estimate import costs_of, groups_piece
 from remnant.studies.lee2025.groups import OWN, groups_file
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
 from remnant.studies.lee2025.sections import CHAPTERS
@@ -87,8 +88,7 @@ def run_study(
         said["prior"] = prior_in_words(generator, dealt.attackers)
         said["sha256"] = sha256(path)
         cells = cells_of(run, settings, path)
-        if not asked.quiet:
-            foretell(run, settings, cells, asked.workers, loads=loads_of(run, settings), side=settings.side)
+        foretell(run, cells, asked, lambda: costs_of(run, settings, path), groups_piece(run))
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

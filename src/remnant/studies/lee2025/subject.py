@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from remnant.attacks.attack import Candidates
 from remnant.attacks.checkpoint.audited import Ranked
@@ -55,8 +55,11 @@ class Drawn:
     ssim_other: np.ndarray
 
 
-def material_of(run: Run, target: str, settings: StudySettings, prior: Path | None = None) -> Material:
-    """The target, trained, with members and non-members of its source; with the file of a `prior` what draws images, too."""
+def material_of(
+    run: Run, target: str, settings: StudySettings, prior: Path | None = None, module: nn.Module | None = None
+) -> Material:
+    """The target as it was trained, or another `module` in its place, with members and non-members of its source; with the file
+    of a `prior` what draws images, too."""
     chosen, taken = TARGETS[target], settings.classifier(target).input_range
     groups = read_groups(run, chosen.source)
     parts = [groups[name] for name in ROLES]
@@ -72,7 +75,8 @@ def material_of(run: Run, target: str, settings: StudySettings, prior: Path | No
         {name: np.concatenate([part.details[name] for part in parts]) for name in (AGE, SEX)},
     )
     brought = prior and BroughtPrior(load_prior(prior).generator, taken, load_discriminator(prior))
-    module = place(load_target(target_file(run, target))).eval().requires_grad_(False)
+    if module is None:
+        module = place(load_target(target_file(run, target))).eval().requires_grad_(False)
     return Material(
         Audited(module, HEAD, batch=BATCH),
         images,

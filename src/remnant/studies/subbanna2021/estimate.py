@@ -1,71 +1,84 @@
-"""What the study will take, said before it starts: each network trained on two of its scans, once, and multiplied."""
+"""What each cell will take: a training of each network on two scans, and the audit's pieces for attacks on what it made."""
 
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 
-from remnant.attacks.attack import Work
+import numpy as np
+
 from remnant.attacks.decoder import SAMPLED, decoder_attack
-from remnant.base.progress import say
+from remnant.attacks.membership.output import OUTPUT
+from remnant.audit.cells.blind import BLIND, blind_seconds
+from remnant.audit.cells.model_cells import score_piece
+from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.timing import attack_seconds
+from remnant.audit.config import AuditConfig
+from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.base.texts import counted
-from remnant.cohort.images import Images
-from remnant.engine.cells import Cell, unfinished
+from remnant.engine.cells import Cell
 from remnant.engine.cost import timed
-from remnant.studies.subbanna2021.cells import attack_cell, seen, segmenter_cell
+from remnant.studies.subbanna2021.cells import attack_cell, blind_cell, membership_cell, seen, segmenter_cell
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
-from remnant.studies.subbanna2021.folds import read_fold
+from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fold
 from remnant.studies.subbanna2021.settings import StudySettings
+from remnant.targets.audited import Audited
+from remnant.targets.head import Head
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
 # Per scan and attack, in float16: the original and the reconstruction.
 BYTES_A_VOXEL = 4
 
 
-def foretell(run: Run, settings: StudySettings, cells: list[Cell], workers: int) -> None:
-    """Say how long the cells that are left will take, and how much disk; of none, nothing."""
-    waiting = unfinished(run, cells)
-    if not waiting:
-        return
+def scans_piece(run: Run, settings: StudySettings) -> Piece:
+    """What the cells read, while they run."""
     data = read_fold(run, 0)
-    seconds = sum(_seconds(settings, data, waiting, network) for network in settings.networks)
-    trained, attacks = (sum(cell.work is work for cell in waiting) for work in (segmenter_cell, attack_cell))
-    minutes = max(1, round(seconds / workers / 60))
-    attacked = len(data.where("member")) + len(data.where("non_member"))
-    disk = (attacks * attacked + settings.dealt * len(data)) * data.images[0].numel() * BYTES_A_VOXEL / 1e6
-    say(
-        f"{counted(trained, 'segmenter')} and {counted(attacks, 'attack')}: about {minutes} min with "
-        f"{counted(workers, 'worker')}, and {max(1, round(disk))} MB in {run.path} while they run."
-    )
+    size = settings.dealt * len(data) * data.images[0].numel() * BYTES_A_VOXEL
+    return Piece("scans", "what all cells read, while they run", 0.0, size)
 
 
-def _seconds(settings: StudySettings, data: Images, waiting: list[Cell], network: str) -> float:
-    """Of one network's cells, trainings alone: measuring takes little beside them."""
-    here = [cell for cell in waiting if cell.arguments.get("network") == network]
-    scans = data.take(range(SAMPLED))
-    recipe = settings.segmenter.changed(fit=settings.segmenter.fit.changed(epochs=1))
-    models = []
+def costs_of(run: Run, settings: StudySettings) -> Callable[[Cell], Piece]:
+    """Of a cell of the study, what it takes here; what only measures takes little beside, and is not counted."""
+    data = read_fold(run, 0)
+    few = data.take(range(SAMPLED))
 
-    def segmenter() -> None:
-        images, labels = data.images[:SAMPLED], data.labels[:SAMPLED]
-        models.append(train_segmenter(network, images, labels, len(data.classes), recipe, Seeds(0), _unheard))
+    @cache
+    def tried(network: str) -> tuple[float, Material]:
+        """Seconds of an epoch of a segmenter, a scan, and the material of an attack on what that made."""
+        recipe = settings.segmenter.changed(fit=settings.segmenter.fit.changed(epochs=1))
+        given, models = (few.images, few.labels, len(data.classes), recipe, Seeds(0), _unheard), []
+        seconds = timed(lambda: models.append(train_segmenter(network, *given))) / SAMPLED
+        head = Head("segmentation", "softmax", len(data.classes), probabilities=False)
+        scans, roles = first_scans(data, None, everybody=True)
+        known = dict(zip(scans.patients, roles.tolist(), strict=True))
+        decoders = {name: getattr(settings, name) for name in {one.decoder for one in EXPERIMENTS.values()}}
+        return seconds, Material(Audited(models[-1], head, batch=2), scans, known, {}, settings=decoders)
 
-    step = timed(segmenter) / SAMPLED
-    seconds = 0.0
-    for cell in here:
+    @cache
+    def decoded(network: str, decoder: str) -> float:
+        _, material = tried(network)
+        own = data.take(data.where("attacker"))
+        return attack_seconds(decoder_attack(decoder), material, seen(material.target.module, few), own, 0)
+
+    def piece_of(cell: Cell) -> Piece:
+        network, given = cell.arguments.get("network", ""), cell.arguments
         if cell.work is segmenter_cell:
-            kind = TARGETS[cell.arguments["target"]]
+            kind = TARGETS[given["target"]]
             chosen: SegmenterSettings = getattr(settings, kind.settings)
-            own = data.where(kind.group, visit=1)[: settings.few_of(cell.arguments["target"])]
-            seconds += step * len(own) * chosen.fit.epochs
-    names = [cell.arguments["experiment"] for cell in here if cell.work is attack_cell]
-    decoders = [EXPERIMENTS[name].decoder for name in names if not EXPERIMENTS[name].trained_by]
-    access, own = seen(models[-1], scans), data.take(data.where("attacker"))
-    with tempfile.TemporaryDirectory() as folder:
-        work = Work(Seeds(0), Path(folder), hear=_unheard)
-        for name in dict.fromkeys(decoders):
-            seconds += decoders.count(name) * decoder_attack(name).cost(access, own, getattr(settings, name), work)
-    return seconds
+            own = data.where(kind.group, visit=1)[: settings.few_of(given["target"])]
+            return Piece("segmenters", "trainings", tried(network)[0] * len(own) * chosen.fit.epochs)
+        if cell.work is attack_cell:
+            chosen = EXPERIMENTS[given["experiment"]]
+            size = len(attacked_in(data)) * data.images[0].numel() * BYTES_A_VOXEL
+            seconds = 0.0 if chosen.trained_by else decoded(network, chosen.decoder)
+            return Piece("attacks", "trainings of decoders", seconds, size)
+        if cell.work is membership_cell:
+            return score_piece(tried(network)[1], OUTPUT, AuditConfig())
+        if cell.work is blind_cell:
+            scans, roles = first_scans(data, None, everybody=True)
+            return Piece(BLIND, "a classifier that never sees a network", blind_seconds(scans, np.array(roles)))
+        return Piece("measures", "what is measured beside, not counted", 0.0)
+
+    return piece_of
 
 
 def _unheard(epoch: int, loss: float, validation: float | None) -> None:

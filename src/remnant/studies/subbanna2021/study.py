@@ -17,6 +17,7 @@ from remnant.cohort.prepare.align import align
 from remnant.cohort.prepare.template import build_template
 from remnant.cohort.prepare.volumes import check_headers, prepare
 from remnant.engine.cells import Cell
+from remnant.studies.forecast import foretell
 from remnant.studies.frame import (
     STUDY_OF_OURS,
     Asked,
@@ -30,7 +31,7 @@ from remnant.studies.judged import judged_tables
 from remnant.studies.subbanna2021 import page
 from remnant.studies.subbanna2021.cells import SUBJECTS
 from remnant.studies.subbanna2021.claims import findings_of, keep_pairs
-from remnant.studies.subbanna2021.estimate import foretell
+from remnant.studies.subbanna2021.estimate import costs_of, scans_piece
 from remnant.studies.subbanna2021.folds import fold_file, write_fold
 from remnant.studies.subbanna2021.labels import LABELS
 from remnant.studies.subbanna2021.plan import cells_of
@@ -42,29 +43,16 @@ STUDY = "subbanna2021"
 SMOKE_PHANTOMS = BrainPhantoms(patients=6, sessions=2, side=32)
 
 
-def run_study(
-    settings: StudySettings,
-    out: Path,
-    *,
-    data: Path | None = None,
-    cache: Path | None = None,
-    resume: bool = False,
-    keep_reconstructions: bool = False,
-    show_images: bool = False,
-    workers: int = 1,
-    quiet: bool = False,
-    command: str = "",
-) -> Path:
-    """Run the study into the directory `out` and return the path of its report.
+def run_study(settings: StudySettings, asked: Asked, *, data: Path | None = None, cache: Path | None = None) -> Path:
+    """Run the study into `asked.out` and return the path of its report.
 
-    `data`: a cohort directory; the preset `smoke` makes phantoms where none is given. Unless `keep_reconstructions` or
-    `show_images`, the scans, reconstructions and inversion decoders in the run are removed when it is finished. `workers`
-    cells run at a time, each in its own process. Raises `RemnantError` for input that does not serve.
+    `data`: a cohort directory; the preset `smoke` makes phantoms where none is given. Raises `RemnantError` for input that does
+    not serve.
     """
     if data is None and settings.preset != "smoke":
         raise RemnantError(f"The preset '{settings.preset}' needs a cohort; give its directory with --data.")
     cohort = None
-    if data and not Run(out).results.exists():
+    if data and not Run(asked.out).results.exists():
         # Before there is a run, which input that does not serve would leave behind.
         cohort = read_cohort(data)
         check_headers(cohort)
@@ -76,20 +64,19 @@ def run_study(
     def prepare_cells(run: Run) -> list[Cell]:
         nonlocal cohort
         # In this process: workers take longer to start than these to be drawn.
-        cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=quiet))
+        cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=asked.quiet))
         log_notes(run, cohort)
-        _prepare_folds(run, cohort, settings, cache, workers, quiet)
+        _prepare_folds(run, cohort, settings, cache, asked.workers, asked.quiet)
         cells = cells_of(settings)
-        if not quiet:
-            foretell(run, settings, cells, workers)
+        foretell(run, cells, asked, lambda: costs_of(run, settings), scans_piece(run, settings))
         return cells
 
     return carry_out(
         STUDY,
-        Asked(out, resume, keep_reconstructions, show_images, workers, quiet, command),
+        asked,
         config,
         prepare_cells,
-        lambda run, cells: _results(run, cohort, cells, settings, command, keep=keep_reconstructions or show_images),
+        lambda run, cells: _results(run, cohort, cells, settings, asked.command, keep=asked.keep),
         passing=("folds", "phantoms"),
         drawn=("reconstructions", "bendings", SUBJECTS),
         cohorts={"data": cohort} if cohort else {},
