@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.linear_model import Ridge
 
 from remnant.measure.blind import blind_test, weighed
-from remnant.measure.blind_ways import SingleColumns
+from remnant.measure.blind_ways import RIDGE, SingleColumns, held_out, ridge_scores
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
@@ -86,6 +87,22 @@ def test_a_trait_that_is_known_of_few_is_told_by_these():
     assert np.log(told) == pytest.approx(np.log(p / 2), abs=0.3)
 
 
+def test_each_of_many_deals_is_fitted_without_those_who_are_held_out():
+    random = np.random.default_rng(0)
+    columns = random.normal(size=(23, 4))
+    # Parts of four and of five; two patients are of neither group.
+    parts = np.stack([random.permutation(23) % 5 for _ in range(2)])
+    roles = np.stack([random.permutation(np.repeat([MEMBER, NON_MEMBER, 0], [9, 12, 2])) for _ in range(3)])
+    held = [held_out(own, parts) for own in roles]
+    expected = np.zeros(roles.shape)
+    for deal, own in enumerate(roles):
+        for out in held[deal].astype(bool):
+            fitted = (own != 0) & ~out
+            model = Ridge(RIDGE).fit(columns[fitted], own[fitted])
+            expected[deal, out] += model.predict(columns[out]) - own[fitted].mean()
+    assert ridge_scores(columns, roles, np.stack(held)) == pytest.approx(expected, abs=1e-10)
+
+
 def test_a_column_counts_by_its_share_of_its_block():
     roles = np.repeat([MEMBER, NON_MEMBER], 8)
     column = weighed(np.random.default_rng(0).permutation(16.0 + np.arange(16))[:, None])
@@ -122,6 +139,12 @@ def test_a_difference_within_pairs_is_seen():
     features[:, :30] += 0.15 * (roles == MEMBER)[:, None]
     found = blind_test(features, roles, random, 99, matched)
     assert found.p <= 0.02 and found.auc.low > 0.5
+
+
+def test_each_deal_of_many_patients_is_reckoned_by_itself():
+    random = np.random.default_rng(0)
+    roles = np.repeat([MEMBER, NON_MEMBER], 2000)
+    assert blind_test(weighed(random.normal(size=(4000, 40)) + 0.3 * roles[:, None]), roles, random, 3).p == 0.25
 
 
 def test_features_that_tell_nothing_are_at_chance():

@@ -11,13 +11,14 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.blind_ways import SingleColumns, fewest_columns, held_out, kernel_columns, ridge_scores
-from remnant.measure.membership_inference import ALL_ORDERS, MembershipTest, auc_of, membership_test, orders
+from remnant.measure.membership_inference import ALL_ORDERS, MembershipTest, aucs_of, membership_test, orders
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 PARTS = 5  # of the cross-validation
 PARTITIONS = 2  # whose out-of-fold scores are averaged
 WAYS = 3  # in which a difference is looked for
 RESAMPLES = 500
+TOGETHER = 2**17  # numbers of the deals that are reckoned together: more do not stay near the processor
 
 
 def blind_test(
@@ -58,33 +59,36 @@ def blind_test(
         for own, full, role in zip(features, np.nan_to_num(features), roles, strict=True)
     ]
 
-    def told(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How telling each way is, (WAYS,), and the scores of all together, (targets, p)."""
-        found, largest = [], -np.inf
-        for (linear, kernel, columns), role, part in zip(ways, roles, parts, strict=True):
-            # The patients stay where they are, and roles and parts are dealt to them.
-            own, held = np.empty_like(role), np.empty_like(part)
-            own[order], held[:, order] = role, part
-            out = held_out(own, held)
-            scores = [ridge_scores(linear, own, out), ridge_scores(kernel, own, out), columns.scores(own, out)]
-            found.append(np.stack(scores)[:, order])
-            largest = max(largest, columns.largest(own))
-        each = np.stack(found, axis=1)
-        together = each / np.maximum(each.std(axis=2, keepdims=True), 1e-12)
-        return np.array([auc_of(each[0], roles), auc_of(each[1], roles), largest]), together.sum(0)
+    outs = [held_out(role, part) for role, part in zip(roles, parts, strict=True)]
 
-    start = np.arange(patients)
-    seen, scores = told(start)
-    dealt = [told(order) for order in orders(patients, seeds, resamples, matched)]
-    found = _telling(np.stack([seen, *(telling for telling, _ in dealt)]))
+    def told(dealt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of orders (deals, p): how telling each way is, (deals, WAYS), and the scores of all together, (deals, targets, p)."""
+        found, largest = [], np.full(len(dealt), -np.inf)
+        # The patients stay where they are, and roles and parts are dealt to them.
+        place = np.argsort(dealt, axis=1)
+        for (linear, kernel, columns), role, out in zip(ways, roles, outs, strict=True):
+            own, held = role[place], out[:, place].swapaxes(0, 1)
+            scores = [ridge_scores(linear, own, held), ridge_scores(kernel, own, held), columns.scores(own, held)]
+            found.append(np.stack([np.take_along_axis(each, dealt, axis=1) for each in scores], axis=1))
+            largest = np.maximum(largest, columns.largest(own))
+        each = np.stack(found, axis=2)  # (deals, WAYS, targets, p)
+        together = each / np.maximum(each.std(axis=3, keepdims=True), 1e-12)
+        return np.stack([aucs_of(each[:, 0], roles), aucs_of(each[:, 1], roles), largest], axis=1), together.sum(1)
+
+    dealt = np.array([np.arange(patients), *orders(patients, seeds, resamples, matched)])
+    width = max(columns.shape[1] for linear, kernel, _ in ways for columns in (linear, kernel))
+    at_once = max(1, TOGETHER // (max(patients, width * PARTS) * max(1, width)))
+    batches = np.array_split(dealt, -(-len(dealt) // at_once))
+    telling, scores = (np.concatenate(one) for one in zip(*map(told, batches), strict=True))
+    found = _telling(telling)
     hits = int((found[1:] <= found[0]).sum())
     m, n = int((roles == MEMBER).sum()), int((roles == NON_MEMBER).sum())
     alone = (m + n + 1) / (12 * m * n)  # of independent scores (Mann and Whitney 1947)
     # Where every deal has the same AUC the features tell nothing, and nothing is known of its spread.
-    effect = float(np.mean([(auc_of(one, roles) - 0.5) ** 2 for _, one in dealt])) / alone or 1.0
-    test = membership_test(scores, roles, seeds, resamples=1, design_effect=effect)
+    effect = float(((aucs_of(scores[1:], roles) - 0.5) ** 2).mean()) / alone or 1.0
+    test = membership_test(scores[0], roles, seeds, resamples=1, design_effect=effect)
     if patients <= ALL_ORDERS:
-        return replace(test, p=hits / len(dealt), p_bound=False)
+        return replace(test, p=hits / (len(dealt) - 1), p_bound=False)
     return replace(test, p=(hits + 1) / (resamples + 1), p_bound=hits == 0)
 
 

@@ -42,17 +42,24 @@ def held_out(roles: np.ndarray, parts: np.ndarray) -> np.ndarray:
 
 
 def ridge_scores(columns: np.ndarray, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Scores (p,) by ridge regressions of the role on `columns` (p, d), each fitted without those who are `held` out of it."""
-    # What is fitted is what all have less what the part has.
-    fitted = np.abs(roles) - held
-    own = np.stack([columns[one].T @ columns[one] for one in held.astype(bool)])
-    count = fitted.sum(1)
-    mean = fitted @ columns / count[:, None]
-    every = (columns.T * np.abs(roles)) @ columns
-    centred = every - own - count[:, None, None] * mean[:, :, None] * mean[:, None, :]
-    truth = fitted * (roles - (fitted @ roles / count)[:, None])
-    weights = np.linalg.solve(centred + RIDGE * np.eye(columns.shape[1]), (truth @ columns)[:, :, None])[:, :, 0]
-    return (held * (weights @ columns.T - (weights * mean).sum(1)[:, None])).sum(0)
+    """Scores (deals, p) by ridge regressions of the `roles` (deals, p) on `columns` (p, d), each fitted without those who are
+    `held` (deals, parts, p) out of it, in every partition each patient once."""
+    taken = np.abs(roles)
+    fitted = taken[:, None] - held
+    # Those of a part, the largest as long as it is; where others are shorter, of whom nothing is counted.
+    places = np.argsort(held == 0, axis=2, kind="stable")[:, :, : int(held.sum(2).max())]
+    rows = columns[places] * np.take_along_axis(held, places, axis=2)[..., None]
+    own = rows.swapaxes(2, 3) @ rows
+    # What is fitted is what all have less what the part has, and a partition's parts are all.
+    every = own.sum(1) / (held.sum((1, 2)) / taken.sum(1))[:, None, None]
+    count = fitted.sum(2)
+    mean = fitted @ columns / count[:, :, None]
+    spread = every[:, None] - own
+    spread -= (count[:, :, None] * mean)[:, :, :, None] * mean[:, :, None, :]
+    spread += RIDGE * np.eye(columns.shape[1])
+    truth = fitted * (roles[:, None] - (fitted @ roles[:, :, None]) / count[:, :, None])
+    weights = np.linalg.solve(spread, (truth @ columns)[..., None])[..., 0]
+    return (held * (weights @ columns.T - (weights * mean).sum(2)[:, :, None])).sum(1)
 
 
 class SingleColumns:
@@ -88,22 +95,23 @@ class SingleColumns:
         self.columns = centred[:, varied] / np.sqrt(variance[varied])
         self.weight = np.log(weight[varied])
 
-    def largest(self, roles: np.ndarray) -> float:
-        """Minus the logarithm of the smallest p of a column, each divided by its weight; minus infinity without columns."""
-        return self._of(self.columns.T @ _contrast(roles)).max(initial=-np.inf)
+    def largest(self, roles: np.ndarray) -> np.ndarray:
+        """Of each of `roles` (..., p) minus the logarithm of the smallest p of a column, each divided by its weight; minus
+        infinity without columns."""
+        return self._of(_contrast(roles) @ self.columns).max(-1, initial=-np.inf)
 
     def scores(self, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
         """As `ridge_scores`, by the column that distinguishes those who are not held out most."""
         if not len(self.weight):
-            return np.zeros(len(roles))
-        fitted = np.abs(roles) - held
-        contrast = _contrast(fitted * roles)
+            return np.zeros(roles.shape)
+        fitted = np.abs(roles)[:, None] - held
+        contrast = _contrast(fitted * roles[:, None])
         z = contrast @ self.columns
-        squares = fitted @ self.columns**2 / fitted.sum(1, keepdims=True)
-        told = self._of(z / np.sqrt(squares * (contrast**2).sum(1, keepdims=True) + 1e-30))
-        best = told.argmax(1)
-        sign = np.sign(z[np.arange(len(z)), best])
-        return (held * sign[:, None] * self.columns[:, best].T).sum(0)
+        squares = fitted @ self.columns**2 / fitted.sum(2, keepdims=True)
+        told = self._of(z / np.sqrt(squares * (contrast**2).sum(2, keepdims=True) + 1e-30))
+        best = told.argmax(2)
+        sign = np.sign(np.take_along_axis(z, best[:, :, None], axis=2))
+        return (held * sign * self.columns.T[best]).sum(1)
 
     def _of(self, z: np.ndarray) -> np.ndarray:
         return self.weight - special.log_ndtr(-np.abs(z))

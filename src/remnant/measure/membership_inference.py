@@ -110,10 +110,15 @@ def membership_test(
 
 def auc_of(scores: np.ndarray, roles: np.ndarray) -> float:
     """AUC of members against non-members in arrays of one shape, ties half."""
+    return float(aucs_of(scores, roles))
+
+
+def aucs_of(scores: np.ndarray, roles: np.ndarray) -> np.ndarray:
+    """The same of each of `scores` (..., *shape), with `roles` of that shape."""
     members, others = roles == MEMBER, roles == NON_MEMBER
     m, n = int(members.sum()), int(others.sum())
-    ranks = stats.rankdata(np.concatenate([scores[members], scores[others]]))
-    return float((ranks[:m].sum() - m * (m + 1) / 2) / (m * n))
+    ranks = stats.rankdata(np.concatenate([scores[..., members], scores[..., others]], axis=-1), axis=-1)
+    return (ranks[..., :m].sum(-1) - m * (m + 1) / 2) / (m * n)
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,13 @@ def _mann_whitney_p(
     # Ranks are the same in every deal, and `mannwhitneyu` would find them anew in each.
     groups = np.split(stats.rankdata(pooled), [len(members)])
     dealt = stats.permutation_test(
-        groups, lambda a, _, axis: a.sum(axis), vectorized=True, n_resamples=resamples, rng=seeds
+        groups,
+        lambda a, _, axis: a.sum(axis),
+        vectorized=True,
+        n_resamples=resamples,
+        rng=seeds,
+        # All deals of many patients at once would be gigabytes, and take three times as long.
+        batch=max(1, 2**16 // len(pooled)),
     )
     p = float(dealt.pvalue)
     sampled = math.comb(len(pooled), len(members)) > resamples
