@@ -10,7 +10,6 @@ import typer
 from remnant.audit.cells.piece import Piece
 from remnant.cli.forecast import say_forecast
 from remnant.cli.options import (
-    CORES,
     Cache,
     Config,
     Preset,
@@ -194,9 +193,8 @@ def study_lee2025(
         "seed": seed,
     }
     chosen = with_options(lee2025.preset(preset), config, {"targets": targets, "methods": methods}, single)
-    # Its smoke study trains eight targets: two processes are worth their start.
     hear = _hears(preset, quiet=quiet)
-    asked = Asked(out, resume, keep_reconstructions, show_images, workers or CORES, quiet, typed(), hear)
+    asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed(), hear)
     print(lee2025.run_study(chosen, asked, private=private, public=public, prior=prior, cache=cache))
 
 
@@ -245,9 +243,8 @@ def study_kim2019(
     if simulate_revisits:
         revisits = revisit_settings(chosen.net.preparation)
         chosen = chosen.changed(net=chosen.net.changed(revisits=revisits))
-    # Its smoke study has thirty cells: two processes are worth their start.
     hear = _hears(preset, quiet=quiet)
-    asked = Asked(out, resume, keep_reconstructions, False, workers or CORES, quiet, typed(), hear)
+    asked = Asked(out, resume, keep_reconstructions, False, workers_for(preset, workers), quiet, typed(), hear)
     print(kim2019.run_study(chosen, asked, data=data, second=second or (), cache=cache))
 
 
