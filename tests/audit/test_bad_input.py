@@ -13,7 +13,7 @@ from remnant.audit.api import audit as remnant_audit
 from remnant.audit.cells.fits import fit_of
 from remnant.audit.config import AuditConfig, config_of
 from remnant.audit.inputs.folder import Folder
-from remnant.audit.inputs.worker import mendable
+from remnant.audit.inputs.worker import mendable, work
 from remnant.audit.materials.material import digests_of
 from remnant.audit.owner.items import table_of
 from remnant.audit.owner.process import _heard, in_own_process
@@ -54,6 +54,17 @@ def folder(tmp_path):
         return tmp_path / "own"
 
     return write
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The owner's code runs in this process, which has PyTorch already: for tests of what is said, not of where it ran."""
+
+    def worked(folder, out, config, **asked):
+        order = {"folder": str(folder), "out": str(out), "config": config.resolved(), **asked}
+        return work(order, lambda **told: None)
+
+    monkeypatch.setattr("remnant.audit.owner.process.in_own_process", worked)
 
 
 def material(path):
@@ -172,7 +183,7 @@ BAD = item(
 )
 
 
-def test_what_is_wrong_with_several_items_is_told_in_one_round(folder, remnant):
+def test_what_is_wrong_with_several_items_is_told_in_one_round(folder, remnant, here):
     path = folder(item=BAD)
     code, _, printed = remnant("audit", path, "--check")
     patient, member, age = printed.strip().splitlines()
@@ -303,7 +314,7 @@ OF_IMAGES = ["1 patient has images on both sides, such as images 0 and 1", "Imag
         ),
     ],
 )
-def test_a_check_says_six_faults_of_settings_files_network_and_images_in_one_round(folder, remnant, build, told):
+def test_a_check_says_six_faults_of_settings_files_network_and_images_in_one_round(folder, remnant, here, build, told):
     code, _, printed = remnant("audit", folder(build, MANY, UNFIT), "--check")
     lines = printed.strip().splitlines()
     assert code == 2 and len(lines) == len(told) == 6, printed
@@ -311,7 +322,7 @@ def test_a_check_says_six_faults_of_settings_files_network_and_images_in_one_rou
         assert line.startswith(f"{number}. ") and part in line
 
 
-def test_what_only_follows_from_another_fault_is_left_out(folder, remnant):
+def test_what_only_follows_from_another_fault_is_left_out(folder, remnant, here):
     path = folder(text=(TARGET % (BUILD, ITEM)).replace("def build", "def make"), toml="[target]\nbild = 'make'\n")
     code, _, printed = remnant("audit", path, "--check")
     assert code == 2 and len(printed.splitlines()) == 1 and "did you mean build?" in printed
@@ -323,7 +334,7 @@ def test_what_only_follows_from_another_fault_is_left_out(folder, remnant):
     assert len(faults) == 1 and "images 0 and 8" in faults[0]
 
 
-def test_codes_are_no_scenario_of_a_model(folder, remnant, tmp_path):
+def test_codes_are_no_scenario_of_a_model(folder, remnant, here, tmp_path):
     path = folder(toml="scenario = 'codes'\n[target]\ncheckpoint = 'none.pt'\n")
     code, said, _ = remnant("audit", path, "--out", tmp_path / "run")
     assert (
@@ -406,7 +417,7 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("what", ENDINGS)
+@pytest.mark.parametrize("what", ["hangs", "is killed"])
 def test_a_build_that(folder, tmp_path, what):
     build, said = ENDINGS[what]
     path = folder(build)
@@ -414,6 +425,17 @@ def test_a_build_that(folder, tmp_path, what):
     with pytest.raises(RemnantError, match=said):
         in_own_process(path, tmp_path / "run", config, task="audit", resume=False, quiet=True, command="")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("what", ["crashes", "leaves"])
+def test_a_process_whose_build(tmp_path, what):
+    """As told by a process that does nothing else, and so needs no PyTorch."""
+    build, said = ENDINGS[what]
+    program = f"""__import__('os').write(1, b'{{"stage": "build"}}\\n')\n{build}"""
+    ended = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert ended.stdout
+    with ended.stdout, pytest.raises(RemnantError, match=said):
+        _heard(ended, ended.stdout.fileno(), 5, tmp_path)
 
 
 def test_stages_that_are_told_together_are_all_heard(tmp_path):
@@ -545,7 +567,7 @@ def data():
     ],
 )
 def test_a_check_finds_other_images_labels_and_weights_than_those_of_the_training(
-    folder, remnant, learned, changed, said
+    folder, remnant, here, learned, changed, said
 ):
     asked = f"{WIDE}attribute = false\n"
     path = folder(text=LEARNED % (learned, item(**({"member": "i < 14"} | changed))), toml=asked)
@@ -560,7 +582,7 @@ WIDE = "[appetite]\nmembership_advantage = 1\nmembership_tpr = 1\n"
 
 
 @pytest.mark.slow
-def test_a_check_says_which_limits_nothing_measures(folder, remnant):
+def test_a_check_says_which_limits_nothing_measures(folder, remnant, here):
     path = folder(text=LEARNED % (True, item(member="i < 14")), toml=WIDE)
     code, _, printed = remnant("audit", path, "--check")
     assert code == 3 and printed.splitlines() == [
