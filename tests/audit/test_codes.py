@@ -8,6 +8,7 @@ import torch
 from tests.audit.coded import QUICK, material, people
 
 from remnant.attacks.attack import PairScores
+from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
@@ -20,27 +21,41 @@ from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.run import Run
 from remnant.base.terms import CODES, MAPS, RAW
 from remnant.defenses.privacynet.secret import SecretSettings
+from remnant.engine.loop import FitSettings
 from remnant.report.audit import make_audit_report
 
 CONFIG = AuditConfig(scenario="codes")
 
 
+ONE = FitSettings(epochs=1, learning_rate=1e-3)
+# Who asks what stands where, and not what attacks find, has them learn nothing.
+UNTAUGHT = QUICK | {
+    REDRAW.name: QUICK[REDRAW.name].changed(fit=ONE),
+    PEOPLE.name: QUICK[PEOPLE.name].changed(fit=ONE),
+}
+
+
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
-    """`audited(leaks)`: the results of an audit, and its run directory; each is made once."""
+    """`audited(leaks, settings)`: the results of an audit, and its run directory; each is made once."""
     made = {}
 
-    def audit(leaks):
-        if leaks not in made:
-            out = tmp_path_factory.mktemp("codes") / "run"
-            with Run.start(out, "audit", CONFIG.resolved(), resume=False) as run:
-                parts = audit_model(run, material(leaks=leaks), CONFIG, quiet=True)
-                results = conclude(CONFIG, **parts, **machine(Clock(), "remnant protect evaluate"))
-                results.write(run.results)
-            made[leaks] = results, out
-        return made[leaks]
+    def audit(leaks, settings=QUICK):
+        key = leaks, settings is QUICK
+        if key not in made:
+            own = replace(material(leaks=leaks), settings=settings)
+            made[key] = audit_of(own, tmp_path_factory.mktemp("codes") / "run")
+        return made[key]
 
     return audit
+
+
+def audit_of(own, out):
+    with Run.start(out, "audit", CONFIG.resolved(), resume=False) as run:
+        parts = audit_model(run, own, CONFIG, quiet=True)
+        results = conclude(CONFIG, **parts, **machine(Clock(), "remnant protect evaluate"))
+        results.write(run.results)
+    return results, out
 
 
 def of(results, claim, view=CODES):
@@ -92,7 +107,7 @@ def test_scans_themselves_are_told_apart_and_exchanged_patients_are_not(audited,
 
 
 def test_tables_say_what_every_adversary_made_of_it_and_what_the_segmentation_is_worth(audited):
-    results, out = audited(True)
+    results, out = audited(True, UNTAUGHT)
     tables = results.tables
     rows = {(row["view"], row["adversary"]): row for row in tables["adversaries"]}
     assert len(rows) == 8 and not [view for view, _ in rows if view == RAW]
@@ -114,7 +129,7 @@ def test_tables_say_what_every_adversary_made_of_it_and_what_the_segmentation_is
 
 
 def test_who_trained_is_the_attackers_own_and_others_are_attacked(audited):
-    results, out = audited(True)
+    results, out = audited(True, UNTAUGHT)
     run = Run.open(out)
     asked = {name for one in kept_pairs(run, VERIFICATION.name) for name in one.patients.ravel().tolist()}
     assert asked == {f"p{i}" for i in range(10, 24)}
@@ -122,8 +137,10 @@ def test_who_trained_is_the_attackers_own_and_others_are_attacked(audited):
     assert {one.group for one in ages} == {"patients in no training"} and {one.n for one in ages} == {14}
 
 
-def test_membership_is_told_by_the_segmentation_and_asked_of_nobody(audited):
-    results, _ = audited(False)
+def test_membership_is_told_by_the_segmentation_and_asked_of_nobody(tmp_path, monkeypatch):
+    alone = [(OUTPUT, ""), (VERIFICATION, "is not asked here")]
+    monkeypatch.setattr("remnant.audit.run.model.attacks_of", lambda material, config: alone)
+    results, _ = audit_of(material(leaks=False), tmp_path / "run")
     scores = [one for one in results.findings if one.claim == "patient_scores"]
     assert {one.attack for one in scores} == {"output"} and scores[0].n == 24
     assert [one.passed for one in results.controls if one.kind == "blind"] == [True]
