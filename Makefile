@@ -5,8 +5,9 @@ BIN := .venv/bin
 # nnunetv2, and what of its needs it imports to train, prepare and predict.
 NNUNET := nnunetv2 acvl_utils batchgenerators batchgeneratorsv2 dynamic_network_architectures blosc2 connected-components-3d \
   msgpack ndindex numexpr platformdirs py-cpuinfo seaborn tqdm
-# Two test processes share the cores already; threads of their own would only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Two test processes share the cores already; threads of their own would only wait for each other. Bytecode is kept, whatever
+# the environment says: each process would rewrite the asserts of 350 files anew, for ten seconds.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: setup demo test test-full docs mutants goldens lint components clean
 .DELETE_ON_ERROR:
