@@ -115,6 +115,16 @@ def test_an_attack_that_is_nothing_but_its_own_prior_is_seldom_flagged(seed, wor
     assert missed <= stats.binom.ppf(0.99, audits, 0.05)
 
 
+@pytest.mark.parametrize("world", [{}, {"copies": 6}, {"drawn": 3, "control": 200}])
+def test_how_many_deals_are_counted_at_a_time_changes_nothing(world, monkeypatch):
+    told = []
+    for together in (1, 64):
+        monkeypatch.setattr("remnant.measure.pull.TOGETHER", together)
+        draw = rng()
+        told.append((gain_beyond(*audit(rng(), **world), draw), draw.random()))
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("few", [{"members": FEWEST - 1}, {"others": FEWEST - 1}])
 def test_below_ten_patients_a_group_there_is_a_p_and_no_interval(few):
     found = gain_beyond(*audit(rng(), **few), rng(), thinnings=5)

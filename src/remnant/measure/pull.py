@@ -16,6 +16,7 @@ THINNINGS = 50  # random subsets of each set of candidates
 DEALS = 2000  # and at least `PER_LEVEL` / alpha, so that the smallest p-value lies well below the level
 PER_LEVEL = 5
 MISSES = 12  # natural logarithm of how seldom none of the nearest is chosen
+TOGETHER = 64  # deals that are counted at a time
 HITS = 20  # deals as extreme as what was seen, after which no more are made
 NEAREST = 1e-6  # a distance is no smaller: single precision knows no nearer
 
@@ -159,8 +160,8 @@ def gain_beyond(
     drawn = np.arange(len(a) + len(c)) < len(a)
     beyond = _beyond(_distances(np.vstack([np.hstack([a, b]), np.hstack([c, d])])), both @ groups)
     p, exact = max(
-        _dealt(shift, lambda: float(seeds.permutation(groups) @ gains), deals),
-        _dealt(beyond(drawn), lambda: beyond(seeds.permutation(drawn)), deals),
+        _dealt(shift, groups, lambda dealt: dealt @ gains, seeds, deals),
+        _dealt(float(beyond(drawn[None])[0]), drawn, beyond, seeds, deals),
     )
     freedom = variance**2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1) + by_draws**2 / (thinnings - 1))
     error, t = math.sqrt(variance), stats.t(freedom)
@@ -175,29 +176,46 @@ def gain_beyond(
     )
 
 
-def _dealt(seen: float, deal: Callable[[], float], deals: int) -> tuple[float, bool]:
-    """One-sided p of what was `seen` among random deals, and whether it is exact: without a hit it is no more than a bound."""
+def _dealt(
+    seen: float,
+    values: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    seeds: np.random.Generator,
+    deals: int,
+) -> tuple[float, bool]:
+    """One-sided p of what was `seen` among random deals of `values` (n,), and whether it is exact: without a hit it is no more
+    than a bound. `statistic`: of several deals (r, n), (r,)."""
     hits = 0
-    for made in range(1, deals + 1):
-        hits += deal() >= seen - 1e-12
-        if hits == HITS:
-            return hits / made, True
+    for made in range(0, deals, TOGETHER):
+        before = seeds.bit_generator.state
+        dealt = np.array([seeds.permutation(values) for _ in range(min(TOGETHER, deals - made))])
+        reached = hits + np.cumsum(statistic(dealt) >= seen - 1e-12)
+        hits = int(reached[-1])
+        if hits >= HITS:
+            last = int(np.searchsorted(reached, HITS)) + 1
+            # As if no more had been drawn: how many are dealt together changes nothing that is drawn later.
+            seeds.bit_generator.state = before
+            for _ in range(last):
+                seeds.permutation(values)
+            return HITS / (made + last), True
     return (hits + 1) / (deals + 1), hits > 0
 
 
-def _beyond(logs: np.ndarray, weights: np.ndarray) -> Callable[[np.ndarray], float]:
-    """How much more the candidates of a mask pull than all others do: weighted sums over images of the nearest of `logs`
-    (candidates, images)."""
+def _beyond(logs: np.ndarray, weights: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """How much more the candidates of each mask (r, candidates) pull than all others do, (r,): weighted sums over images of the
+    nearest of `logs` (candidates, images)."""
     order, columns = np.argsort(-logs, axis=0), np.arange(logs.shape[1])
 
     def nearest(taken: np.ndarray) -> np.ndarray:
         # Of many, some of the nearest of all are among them for every image, but for rare misses.
-        top = math.ceil(MISSES * len(logs) / taken.sum())
-        if top < taken.sum() and (hits := taken[order[:top]]).any(0).all():
-            return logs[order[hits.argmax(0), columns], columns]
-        return logs[taken].max(0)
+        top = min(math.ceil(MISSES * len(logs) / taken[0].sum()), len(logs))
+        hits = taken[:, order[:top].T]
+        found = logs[order[hits.argmax(2), columns], columns]
+        for missed in np.flatnonzero(~hits.any(2).all(1)):
+            found[missed] = logs[taken[missed]].max(0)
+        return found
 
-    return lambda taken: float((nearest(taken) - nearest(~taken)) @ weights)
+    return lambda taken: (nearest(taken) - nearest(~taken)) @ weights
 
 
 def _distances(similarities: np.ndarray) -> np.ndarray:
