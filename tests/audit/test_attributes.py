@@ -15,7 +15,8 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.findings.attribute_rows import truth_of
 from remnant.audit.inputs.trained import forecast_trained, material_of
 from remnant.audit.materials.material import Material, roles_of
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

@@ -35,7 +35,8 @@ from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.kept import Similarities
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, roles_of
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
@@ -116,7 +117,7 @@ def alone(monkeypatch, attack, settings):
     found = {name: one for name, one in all_attacks().items() if name not in drawing}
     # The cached list itself would come back in another order.
     monkeypatch.setattr(
-        "remnant.audit.run.model.all_attacks", lambda: {**found, attack.name: replace(attack, settings=settings)}
+        "remnant.audit.run.attacks.all_attacks", lambda: {**found, attack.name: replace(attack, settings=settings)}
     )
 
 

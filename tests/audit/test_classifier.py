@@ -22,8 +22,9 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.inputs.classifier import audit_classifier, material_to_look_at
 from remnant.audit.inputs.classifier_given import Asked, read_given
 from remnant.audit.inputs.classifier_tables import beside, doubted, notes_of
+from remnant.audit.run.attacks import attacks_of
 from remnant.audit.run.doubts import doubts_of
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.model import audit_model
 from remnant.audit.verdict.judge import verdict_of
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults

@@ -16,7 +16,8 @@ from remnant.attacks.verification import VERIFICATION, first_two
 from remnant.audit.cells.code_cells import code_piece, pair_cell, pairs_of, planted
 from remnant.audit.cells.kept import kept_pairs
 from remnant.audit.config import AuditConfig
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.run import Run
 from remnant.base.terms import CODES, MAPS, RAW

@@ -15,8 +15,10 @@ from remnant.audit.cells.blind import blind_of, blind_seconds
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.piece import Piece, affordable, minutes_for
 from remnant.audit.config import AuditConfig
-from remnant.audit.run import model, resumed
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run import minutes as fitted
+from remnant.audit.run import resumed
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine, rescored
 from remnant.base import progress
 from remnant.base.errors import RemnantError
@@ -127,7 +129,7 @@ def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):
     assert said in rescored(results, config).verdict.reasons
     assert {one.outcome for one in results.findings} <= {"power unknown", "attack too weak"}
     # Gone on with on a faster machine it is the same audit.
-    monkeypatch.setattr(model, "forecast_cell", None)
+    monkeypatch.setattr(fitted, "forecast_cell", None)
     (tmp_path / "run" / "cells" / "blind.json").unlink()
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=True) as run:
         assert audit_model(run, own, config, quiet=True)["findings"] == parts["findings"]

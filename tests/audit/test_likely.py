@@ -18,7 +18,8 @@ from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.kept import Likely, Similarities, kept_likely
 from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images

@@ -21,8 +21,10 @@ from remnant.audit.cells.recipe import disagreement
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import planted_control, recipe_control, reconciled
 from remnant.audit.owner.training import Training
-from remnant.audit.run import model
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run import attacks as listed
+from remnant.audit.run import minutes
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine
 from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
@@ -228,7 +230,7 @@ def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_i
             with contextlib.suppress(Exception):
                 torch.zeros(1)
 
-    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"pieces": []})
+    monkeypatch.setattr(minutes, "forecast_cell", lambda run, **_: {"pieces": []})
     parts = audited(tmp_path / "run", own(endless, leaks=False), FOUR.changed(minutes=0.4 / 60))
     why = {attack.name: attack.why for attack in parts["attacks"] if not attack.run}
     assert why["references"] == "left out by --minutes"
@@ -240,7 +242,7 @@ def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_i
 def test_fewer_shadow_models_give_what_they_would_among_many(tmp_path, monkeypatch, leaking, bare):
     """The halves do not depend on how many there are."""
     config = FOUR.changed(shadows={"count": 6}, minutes=1.0)
-    monkeypatch.setattr(model, "forecast_cell", lambda run, **_: {"pieces": []})
+    monkeypatch.setattr(minutes, "forecast_cell", lambda run, **_: {"pieces": []})
     monkeypatch.setattr(shadows, "affordable_shadows", lambda *_, **__: 4)
     few = audited(tmp_path / "few", own(), config)
     assert "Of 6 shadow models 4 fit into --minutes." in few["not_tested"]
@@ -331,7 +333,7 @@ def test_another_attack_that_reads_shadow_models_is_run_after_them(tmp_path, mon
         return [replace(REFERENCES.run(access, own, settings, work)[0], losses=None)]
 
     other = replace(REFERENCES, name="other", run=run, primary=False)
-    monkeypatch.setattr(model, "all_attacks", lambda: {"references": REFERENCES, "other": other})
+    monkeypatch.setattr(listed, "all_attacks", lambda: {"references": REFERENCES, "other": other})
     parts = audited(tmp_path / "run", own(of_nobody, leaks=False))
     assert read == [(24, 4)] and {one.attack for one in parts["findings"]} == {"references", "other"}
     assert {*controls(parts, "recipe")} == {"references"}

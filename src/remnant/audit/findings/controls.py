@@ -2,9 +2,9 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -148,6 +148,13 @@ def recipe_control(attack: str, views: Sequence[SwapTest]) -> Control:
         sentence=f"Of {networks} networks trained the same way on known halves, the attack {attack!r} {does} who trained them"
         f"{lower} (mean AUC {_said(best.auc)}).",
     )
+
+
+def controls_in(found: Mapping[str, dict[str, Any]], *, drawn: bool) -> list[Control]:
+    """What the cells returned of controls; where candidates were `drawn`, groups that are alike are asked of them, too."""
+    controls = reconciled([Control(**one) for cell in found.values() for one in cell.get("controls", [])])
+    blind = [one for one in controls if one.kind == "blind" and one.claim == "patient_scores"]
+    return controls + [one.model_copy(update={"claim": "candidates"}) for one in blind if drawn]
 
 
 def reconciled(controls: Sequence[Control]) -> list[Control]:

@@ -11,7 +11,8 @@ from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.folds import dealt
 from remnant.audit.materials.material import Material, check_images, digests_of
-from remnant.audit.run.model import attacks_of, audit_model
+from remnant.audit.run.attacks import attacks_of
+from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults

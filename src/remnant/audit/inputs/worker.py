@@ -80,7 +80,7 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
 def _estimate(folder: "Folder", report: Any, *, quiet: bool) -> dict[str, Any]:
     from remnant.audit.cells.forecast import forecast
     from remnant.audit.cells.shadows import shadow_piece, with_shadows
-    from remnant.audit.run.model import attacks_of
+    from remnant.audit.run.attacks import attacks_of
 
     material = with_shadows(folder.material(), folder.config)
     report(stage="audit")

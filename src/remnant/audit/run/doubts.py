@@ -7,7 +7,7 @@ from remnant.audit.cells.fits import FIT_S, fit_of_members
 from remnant.audit.cells.planted_leak import why_unplanted
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
-from remnant.audit.run.model import attacks_of
+from remnant.audit.run.attacks import attacks_of
 from remnant.audit.verdict.enough import too_few_sentence
 from remnant.audit.verdict.scenario import BEARS, unmeasured
 from remnant.audit.verdict.words import not_measured, unshown
