@@ -130,7 +130,8 @@ def protect_evaluate(
 ) -> None:
     """Audit what is sent: attack it, measure what it costs. Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
     from remnant.audit.config import config_of
-    from remnant.audit.inputs.protected import Asked, audit_protected, read_protected
+    from remnant.audit.inputs.protected import audit_protected
+    from remnant.audit.inputs.protected_material import Asked, read_protected
     from remnant.cli.verdict import told
 
     asked = Asked(run, data, preset.value, tuple(second or ()), simulate_revisits)
