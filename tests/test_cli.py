@@ -400,7 +400,7 @@ def test_what_is_stopped_says_how_that_very_command_goes_on(remnant, data, tmp_p
     def stop(*given, **options):
         raise raised
 
-    for place in ("studies.subbanna2021.study.prepare", "serve.needs.require_extra"):
+    for place in ("studies.subbanna2021.preparation.prepare", "serve.needs.require_extra"):
         monkeypatch.setattr(f"remnant.{place}", stop)
     words = words.replace("DATA", str(data)).replace("OUT", str(tmp_path / "out")).split()
     code, errors, _ = remnant(*words)

@@ -15,7 +15,7 @@ from remnant.studies.frame import Asked
 from remnant.studies.subbanna2021 import preset, run_study
 from remnant.studies.subbanna2021.cells import part_of
 from remnant.studies.subbanna2021.folds import first_scans, read_fold
-from remnant.studies.subbanna2021.study import _prepare_folds
+from remnant.studies.subbanna2021.preparation import prepare_folds
 
 SETTINGS = preset("smoke").changed(networks=["segnet"], experiments=["default"])
 
@@ -27,7 +27,7 @@ def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, writ
     run_study(SETTINGS, asked, data=data, cache=tmp_path / "cache")
     measured = json.loads((tmp_path / "study/cells/membership-segnet-fold0.json").read_text())
     with Run.start(tmp_path / "again", "subbanna2021", SETTINGS.resolved(), resume=False) as run:
-        _prepare_folds(run, read_cohort(data), SETTINGS, tmp_path / "cache", 1, True)
+        prepare_folds(run, read_cohort(data), SETTINGS, tmp_path / "cache", 1, True)
         fold = read_fold(run, 0)
     scans, roles = first_scans(fold, None, everybody=True)
     assert roles.tolist() == measured["roles"]

@@ -6,7 +6,7 @@ from remnant.base.errors import RemnantError
 from remnant.cohort.case import Cohort
 from remnant.cohort.layouts.table import own_scheme
 from remnant.studies.subbanna2021 import preset
-from remnant.studies.subbanna2021.study import with_classes_of
+from remnant.studies.subbanna2021.preparation import with_classes_of
 
 
 @pytest.mark.parametrize(

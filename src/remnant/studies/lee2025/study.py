@@ -2,38 +2,30 @@
 
 from pathlib import Path
 
-from remnant.attacks.prior import PriorSettings, load_prior, prior_settings, train_prior
+from remnant.attacks.prior import load_prior
 from remnant.audit.cells.reader import READER
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
-from remnant.cohort.images import Images
 from remnant.cohort.layouts.read import read_cohort
-from remnant.cohort.notes import log_notes, phantom_notices
-from remnant.cohort.phantoms import ChestPhantoms, write_manifest
-from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
+from remnant.cohort.notes import phantom_notices
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
 from remnant.studies.forecast import foretell
-from remnant.studies.frame import Asked, Cells, carry_out, phantom_cohort
+from remnant.studies.frame import Asked, Cells, carry_out
 from remnant.studies.lee2025.cells import cells_of
 from remnant.studies.lee2025.conclude import STUDY, conclude
 from remnant.studies.lee2025.estimate import costs_of, groups_piece
 from remnant.studies.lee2025.groups import OWN, groups_file
+from remnant.studies.lee2025.inputs import SMOKE, phantoms_of, prepared_images, smoke_prior
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
 from remnant.studies.lee2025.sections import CHAPTERS
 from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.sources import Dealt, deal, write_sources
+from remnant.studies.lee2025.sources import deal, write_sources
 from remnant.studies.lee2025.targets import TARGETS
 
-# What the smoke preset runs on where nothing is given.
-SMOKE = {
-    "private": ChestPhantoms(patients=36, sessions=1, side=32, seed=1),
-    "public": ChestPhantoms(patients=40, sessions=1, side=32, seed=2),
-}
-SMOKE_PRIOR = 32  # images that its discriminator is shown at each side
 # Folders of RUN/private: made only to work with, and what shows patients or knows them.
 PASSING = ("phantoms-private", "phantoms-public", "prior")
 DRAWN = ("groups", "targets", "attacks", "progressions", READER, *TARGETS)
@@ -77,12 +69,12 @@ def run_study(
     def prepare(run: Run) -> list[Cell]:
         for name in SMOKE:
             if name not in cohorts:
-                cohorts[name] = _phantoms(run, name, asked.quiet)
+                cohorts[name] = phantoms_of(run, name, asked.quiet)
         dealt = deal(cohorts["private"], cohorts["public"], settings)
         if not groups_file(run, OWN).exists():
-            images = {name: _prepared(run, cohorts[name], settings, cache, asked) for name in SMOKE}
+            images = {name: prepared_images(run, cohorts[name], settings, cache, asked) for name in SMOKE}
             write_sources(run, cohorts, images, dealt)
-        path = prior or _smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
+        path = prior or smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
         generator = brought or load_prior(path)
         check_whom_it_knows(generator, path, dealt.attackers, settings.targets)
         said["prior"] = prior_in_words(generator, dealt.attackers)
@@ -113,43 +105,3 @@ def run_study(
         cohorts=dict(cohorts),
         labels=described_labels(CHAPTERS),
     )
-
-
-def _phantoms(run: Run, name: str, quiet: bool) -> Cohort:
-    def write(out: Path) -> None:
-        # In this process: workers take longer to start than these to be drawn.
-        write_manifest(SMOKE[name], out, quiet=quiet)
-
-    return phantom_cohort(run, write, f"phantoms-{name}")
-
-
-def _prepared(run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, asked: Asked) -> Images:
-    log_notes(run, cohort)
-    return prepare_radiographs(
-        cohort,
-        RadiographSettings(side=settings.side),
-        cache=cache,
-        workers=asked.workers,
-        quiet=asked.quiet,
-        # Noted before they are made, so that `purge` finds them whenever the work is stopped.
-        announce=run.keep_note_of,
-    )
-
-
-def _smoke_prior(
-    run: Run, cohort: Cohort, dealt: Dealt, settings: StudySettings, cache: Path | None, asked: Asked
-) -> Path:
-    """A prior of the attacker's half in a run of its own; a few steps, to see that all parts work together."""
-    own = _prepared(run, cohort.of(dealt.attackers), settings, cache, asked)
-    return train_prior(
-        own.images.numpy(),
-        _few_steps(prior_settings("smoke", settings.side)),
-        run.private / "prior",
-        resume=True,
-        quiet=asked.quiet,
-        patients=dealt.attackers,
-    )
-
-
-def _few_steps(settings: PriorSettings) -> PriorSettings:
-    return settings.changed(images=(SMOKE_PRIOR,) * len(settings.images))

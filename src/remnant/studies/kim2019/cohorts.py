@@ -1,0 +1,79 @@
+"""The study's cohorts, and their scans as a run keeps them for its cells."""
+
+from pathlib import Path
+
+import numpy as np
+
+from remnant.base.errors import RemnantError
+from remnant.base.files import atomic_path
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.base.store import keep
+from remnant.cohort.case import Cohort
+from remnant.cohort.images import Images
+from remnant.cohort.notes import log_notes
+from remnant.cohort.phantoms import BrainPhantoms, write_bids
+from remnant.cohort.prepare.grid import Grid
+from remnant.cohort.visits import prepare_scans, scheme_of, second_scans
+from remnant.studies.frame import Asked, phantom_cohort
+from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
+from remnant.studies.kim2019.roles import check_patch, deal
+from remnant.studies.kim2019.settings import StudySettings
+from remnant.studies.kim2019.training import template_file
+
+# What the smoke preset runs on where nothing is given.
+SMOKE = {
+    "data": BrainPhantoms(patients=6, sessions=2, side=32, seed=1),
+    "second": BrainPhantoms(patients=2, sessions=1, side=32, seed=2),
+}
+
+
+def prepared_scans(
+    run: Run, cohort: Cohort, others: dict[str, Cohort], settings: StudySettings, cache: Path | None, asked: Asked
+) -> Images:
+    """All cohorts prepared on one grid that holds everybody, aligned to the mean of the training patients."""
+    how = {
+        "called": run.pseudonym,
+        "announce": run.keep_note_of,
+        "cache": cache,
+        "workers": asked.workers,
+        "quiet": asked.quiet,
+    }
+    cohorts = {STUDY: cohort, **others}
+    log_notes(run, *cohorts.values())
+    if all(scans_file(run, name).exists() for name in cohorts):
+        return kept_scans(run)
+    ours, seeds = settings.net.preparation, Seeds(settings.seed).child("scans")
+    roles = deal(cohort, settings)
+    scans, template = prepare_scans(cohort, roles, ours, settings.net.revisits, seeds, **how)
+    shape = Grid.of(scans).shape
+    for net in settings.nets().values():
+        check_patch(shape, net.patch, cohort)
+    if template is not None:
+        with atomic_path(template_file(run)) as temporary:
+            np.save(temporary, template.image)
+    for name, other in others.items():
+        keep(
+            scans_file(run, name),
+            second_scans(other, ours.changed(shape=shape), template, seeds, **how),
+        )
+    # Last, since the cells begin with it.
+    keep(scans_file(run), scans)
+    return scans
+
+
+def check_second(others: dict[str, Cohort], settings: StudySettings) -> None:
+    if others and settings.net.preparation.scheme != "tissue5":
+        raise RemnantError(
+            "Second cohorts are compared in the tissues of tissue5, and the study is prepared with the scheme "
+            f"'{settings.net.preparation.scheme}'; leave out --second."
+        )
+    for other in others.values():
+        scheme_of(other)
+
+
+def phantoms_of(run: Run, name: str, asked: Asked) -> Cohort:
+    def write(out: Path) -> None:
+        write_bids(SMOKE[name], out, workers=asked.workers, quiet=asked.quiet)
+
+    return phantom_cohort(run, write, f"phantoms-{name}")
