@@ -30,10 +30,10 @@ from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
-from remnant.audit.cells.beyond import SPACES, compared, comparing, gain_keys, gain_rows
+from remnant.audit.cells.beyond import compared, comparing
 from remnant.audit.cells.forecast import forecast
-from remnant.audit.cells.kept import Similarities
 from remnant.audit.config import AuditConfig
+from remnant.audit.findings.gains import SPACES, Similarities, gain_keys, gain_rows
 from remnant.audit.materials.material import Material, roles_of
 from remnant.audit.run.attacks import attacks_of
 from remnant.audit.run.model import audit_model

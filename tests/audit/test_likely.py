@@ -15,9 +15,10 @@ from remnant.attacks.checkpoint.likely import LikelySettings, Ranking, Scores
 from remnant.attacks.demographics import DemographicSettings
 from remnant.audit.cells import likely, reader
 from remnant.audit.cells.forecast import forecast
-from remnant.audit.cells.kept import Likely, Similarities, kept_likely
+from remnant.audit.cells.kept import Likely, kept_likely
 from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
+from remnant.audit.findings.gains import Similarities
 from remnant.audit.run.attacks import attacks_of
 from remnant.audit.run.model import audit_model
 from remnant.base.run import Run

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from remnant.attacks.demographics import DemographicModel, Reader, ValidationRow
-from remnant.audit.cells.kept import Likely, Similarities
+from remnant.audit.cells.kept import Likely
+from remnant.audit.findings.gains import Similarities
 from remnant.audit.findings.rows import Scored
 from remnant.base.findings import Control
 from remnant.base.seeds import Seeds

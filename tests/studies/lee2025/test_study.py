@@ -8,7 +8,7 @@ import pytest
 
 from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.prior import Prior, digest_of, load_prior, save_prior
-from remnant.audit.cells.beyond import VIEWS
+from remnant.audit.findings.gains import VIEWS
 from remnant.base.errors import RemnantError
 from remnant.base.purge import purge
 from remnant.base.results import Results

@@ -9,7 +9,7 @@ from remnant.attacks.attack import Candidates
 from remnant.attacks.checkpoint.audited import Ranked
 from remnant.attacks.checkpoint.likely import Ranking, Scores
 from remnant.attacks.demographics import Reader
-from remnant.audit.cells.kept import Similarities
+from remnant.audit.findings.gains import Similarities
 from remnant.base.results import matching
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

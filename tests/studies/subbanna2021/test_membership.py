@@ -9,7 +9,6 @@ import torch
 
 from remnant.attacks.attack import Reconstructions, Scores
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells.beyond import gain_control
 from remnant.audit.cells.kept import (
     Similarities,
     keep_reconstructions,
@@ -17,6 +16,7 @@ from remnant.audit.cells.kept import (
     keep_similarities,
     kept_reconstructions,
 )
+from remnant.audit.findings.gains import gain_control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import Case

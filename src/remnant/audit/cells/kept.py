@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from remnant.attacks.attack import Attributes, Reconstructions, Scores
+from remnant.audit.findings.gains import Similarities
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.findings.rows import Scored
 from remnant.base.run import Run
@@ -16,19 +17,6 @@ from remnant.targets.seen import Shadows
 
 FOLDER = "claims"
 SHADOWS = "shadows"
-
-
-@dataclass(frozen=True)
-class Similarities:
-    """How near each of the candidates (k, n) comes to each of n images in one `space`, and those of the `controls` by name.
-
-    `patients` (n): whose the images are.
-    """
-
-    space: str
-    patients: tuple[str, ...]
-    attack: np.ndarray
-    controls: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)

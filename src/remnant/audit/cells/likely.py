@@ -9,8 +9,9 @@ from torch import Tensor
 from remnant.attacks.attack import Attack
 from remnant.attacks.checkpoint.audited import Ranked
 from remnant.attacks.demographics import Reader
-from remnant.audit.cells.kept import Likely, Similarities, keep_likely, kept_likely
+from remnant.audit.cells.kept import Likely, keep_likely, kept_likely
 from remnant.audit.cells.reader import kept_reader
+from remnant.audit.findings.gains import Similarities
 from remnant.audit.materials.material import Material
 from remnant.base.results import Row, Section, TableView, number
 from remnant.base.run import Run

@@ -8,9 +8,9 @@ import numpy as np
 from remnant.attacks.attack import Attack, Attributes, Reconstructions
 from remnant.attacks.attributes import READ
 from remnant.attacks.membership.references import REFERENCES
-from remnant.audit.cells import beyond, kept
+from remnant.audit.cells import kept
 from remnant.audit.cells.model_cells import sides
-from remnant.audit.findings import attribute_rows, folds, identified, pair_rows, rows
+from remnant.audit.findings import attribute_rows, folds, gains, identified, pair_rows, rows
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.materials.material import Material
 from remnant.audit.verdict.family import Key, levels
@@ -37,7 +37,7 @@ class Claimed:
     compared: Images
     learned: Sequence[Attributes]
     paired: Mapping[str, Sequence[Paired]]
-    near: Mapping[str, Sequence[kept.Similarities]]
+    near: Mapping[str, Sequence[gains.Similarities]]
 
     @property
     def truths(self) -> list[attribute_rows.Truth]:
@@ -54,7 +54,7 @@ class Claimed:
                 *((key, False) for key in attribute_rows.attribute_keys(self.learned, self.truths)),
                 *((key, False) for key in pair_rows.pair_keys(self.paired)),
             ],
-            [key for name, own in self.near.items() for key in beyond.gain_keys(name, own)],
+            [key for name, own in self.near.items() for key in gains.gain_keys(name, own)],
         )
 
     def findings(self, level: Mapping[Key, float], scenario: str, seed: int) -> list[Finding]:
@@ -66,7 +66,7 @@ class Claimed:
         found += identified.identification_rows(self.drawn, self.compared, level)
         found += pair_rows.pair_rows(self.paired, level, seeds.child("verification"))
         for name, own in self.near.items():
-            found += beyond.gain_rows(name, own, roles, level, seeds.child("candidates"))
+            found += gains.gain_rows(name, own, roles, level, seeds.child("candidates"))
         if self.learned:
             statistic = attribute_statistic(scenario)
             found += attribute_rows.attribute_rows(self.learned, self.truths, roles, level, statistic)

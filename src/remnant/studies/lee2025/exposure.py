@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells.beyond import gain_keys, gain_rows
-from remnant.audit.cells.kept import Similarities, kept_scores, kept_similarities
+from remnant.audit.cells.kept import kept_scores, kept_similarities
 from remnant.audit.findings.compare import comparison_rows, of_scores
 from remnant.audit.findings.controls import planted_control
+from remnant.audit.findings.gains import Similarities, gain_keys, gain_rows
 from remnant.audit.findings.rows import Scored, membership_rows
 from remnant.audit.verdict.family import levels_of
 from remnant.base.findings import Control, Finding

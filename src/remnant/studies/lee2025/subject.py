@@ -12,7 +12,7 @@ from remnant.attacks.attack import Candidates
 from remnant.attacks.checkpoint.audited import Ranked
 from remnant.attacks.prior import load_discriminator, load_prior
 from remnant.attacks.prior.brought import BroughtPrior
-from remnant.audit.cells.kept import Similarities
+from remnant.audit.findings.gains import Similarities
 from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.base.store import keep, kept

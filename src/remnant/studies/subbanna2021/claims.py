@@ -7,9 +7,9 @@ import numpy as np
 
 from remnant.attacks.attack import Reconstructions
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells.beyond import gain_keys, gain_rows
-from remnant.audit.cells.kept import Similarities, kept_reconstructions, kept_scores, kept_similarities
+from remnant.audit.cells.kept import kept_reconstructions, kept_scores, kept_similarities
 from remnant.audit.findings.controls import planted_control
+from remnant.audit.findings.gains import Similarities, gain_keys, gain_rows
 from remnant.audit.findings.identified import LEVEL as SILENT
 from remnant.audit.findings.identified import (
     LINKAGE,

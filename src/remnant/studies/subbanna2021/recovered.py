@@ -8,8 +8,8 @@ from typing import Any
 
 from remnant.attacks.decoder import kept_decoder
 from remnant.attacks.recovery import recover
-from remnant.audit.cells.beyond import gain_control
-from remnant.audit.cells.kept import Similarities, keep_similarities
+from remnant.audit.cells.kept import keep_similarities
+from remnant.audit.findings.gains import Similarities, gain_control
 from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
