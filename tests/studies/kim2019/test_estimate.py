@@ -51,7 +51,7 @@ def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
         return 60.0, None
 
     piece = Piece("some", "", 60.0, 30)
-    monkeypatch.setattr(estimate, "_untrained", untrained)
+    monkeypatch.setattr(estimate, "untrained", untrained)
     monkeypatch.setattr(estimate, "kind_of", lambda attack: Kind(None, lambda own, attack, config: piece))
     for name in ("worth_piece", "blind_piece"):
         monkeypatch.setattr(estimate, name, lambda own: piece)

@@ -37,7 +37,7 @@ def quick(monkeypatch):
         asked.append((attack.name, bool(controls)))
         return Piece(attack.name, attack.words, 60.0, 1000)
 
-    monkeypatch.setattr(estimate, "_seconds_of", lambda *_: 0.2)
+    monkeypatch.setattr(estimate, "step_seconds", lambda *_: 0.2)
     monkeypatch.setattr(estimate, "material_of", lambda *_: None)
     monkeypatch.setattr(estimate, "drawing_piece", drawn)
     monkeypatch.setattr(estimate, "score_piece", lambda material, attack, config: Piece(attack.name, "", 60.0))

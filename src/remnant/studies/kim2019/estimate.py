@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 
-import torch
-
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
@@ -17,18 +15,11 @@ from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.model_cells import score_cell
 from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
-from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
-from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.cohort.prepare.grid import Grid
-from remnant.defenses.privacynet.networks import Networks
-from remnant.defenses.privacynet.settings import PrivacyNetSettings
-from remnant.defenses.privacynet.view import View
 from remnant.engine.cells import Cell
-from remnant.engine.cost import timed
-from remnant.engine.device import as_batch, fabric, place
 from remnant.studies.kim2019.cells import blind_cell, inversion_cell, pairs_cell
+from remnant.studies.kim2019.materials import untrained
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.training import pretrain_cell, train_cell
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
@@ -48,12 +39,12 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
     """Of a cell of the study, what it takes here. Variants of one recipe and method take as long."""
 
     @cache
-    def untrained(recipe: Recipe, method: str) -> tuple[float, Material]:
-        return _untrained(settings, settings.trained_by(recipe).changed(method=method), scans, second)
+    def begun(recipe: Recipe, method: str) -> tuple[float, Material]:
+        return untrained(settings, settings.trained_by(recipe).changed(method=method), scans, second)
 
     @cache
     def piece(recipe: Recipe, method: str, work: Callable) -> Piece:
-        _, own = untrained(recipe, method)
+        _, own = begun(recipe, method)
         if work is worth_cell:
             return worth_piece(own)
         if work is blind_cell:
@@ -70,41 +61,10 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
         given = recipe, "none" if variant is None else variant.method
         if cell.work is pretrain_cell:
             steps = settings.trained_by(recipe).pretraining.steps
-            return Piece("pretraining", "each network alone, on raw scans", steps * untrained(*given)[0])
+            return Piece("pretraining", "each network alone, on raw scans", steps * begun(*given)[0])
         if cell.work is train_cell:
             steps = settings.trained_by(recipe).adversarial.steps
-            return Piece("training", "networks against each other", steps * untrained(*given)[0])
+            return Piece("training", "networks against each other", steps * begun(*given)[0])
         return piece(*given, cell.arguments.get("work", cell.work))
 
     return piece_of
-
-
-def _untrained(
-    settings: StudySettings, net: PrivacyNetSettings, scans: Images, second: Mapping[str, Images]
-) -> tuple[float, Material]:
-    """Seconds of a step of the training by `net`, and the material of an audit of networks as it begins with."""
-    networks = Networks.untrained(net, len(scans.classes), Seeds(0))
-    step = _step_of(networks, net)
-    for network in vars(networks).values():
-        network.eval()
-    encoder = networks.encoder if net.method in ("encoder", "both") else None
-    secret = net.secret if net.method in ("deformation", "both") else None
-    view = View(encoder, networks.segmenter, secret, net.patch, Grid.of(scans).spacing)
-    given = settings.attack, settings.attack.worth, 0
-    return step, material_of(view, networks.discriminator, scans, *given, second=second, model={})
-
-
-def _step_of(networks: Networks, net: PrivacyNetSettings) -> float:
-    """Seconds of a step of the game."""
-    for network in vars(networks).values():
-        place(network)
-    patch = as_batch(torch.rand(2 * net.batch, 1, *(net.patch,) * 3))
-
-    def step() -> None:
-        with fabric().autocast():
-            drawn = networks.encoder(patch)
-            logits = networks.segmenter(drawn).float().sum() + networks.discriminator(*drawn.chunk(2)).float().sum()
-        logits.backward()
-
-    # The discriminator has a step of its own.
-    return 1.3 * timed(step)

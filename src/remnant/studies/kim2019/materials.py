@@ -1,14 +1,18 @@
 """What the audit of one variant works on: the study's scans, and the networks that send and segment them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
 from remnant.base.run import Run
+from remnant.base.seeds import Seeds
 from remnant.base.store import kept
 from remnant.cohort.images import Images
-from remnant.defenses.privacynet.networks import load_discriminator
+from remnant.cohort.prepare.grid import Grid
+from remnant.defenses.privacynet.networks import Networks, load_discriminator
+from remnant.defenses.privacynet.settings import PrivacyNetSettings
+from remnant.defenses.privacynet.training import step_seconds
 from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.settings import StudySettings
 
@@ -39,3 +43,18 @@ def material(run: Run, variant: str, settings: StudySettings, second: Sequence[s
         second={name: kept_scans(run, name) for name in second},
         model={"name": variant},
     )
+
+
+def untrained(
+    settings: StudySettings, net: PrivacyNetSettings, scans: Images, second: Mapping[str, Images]
+) -> tuple[float, Material]:
+    """Seconds that a step of the training by `net` takes here, and the material of an audit of networks as it begins with."""
+    networks = Networks.untrained(net, len(scans.classes), Seeds(0))
+    seconds = step_seconds(networks, net)
+    for network in vars(networks).values():
+        network.eval()
+    encoder = networks.encoder if net.method in ("encoder", "both") else None
+    secret = net.secret if net.method in ("deformation", "both") else None
+    view = View(encoder, networks.segmenter, secret, net.patch, Grid.of(scans).spacing)
+    given = settings.attack, settings.attack.worth, 0
+    return seconds, material_of(view, networks.discriminator, scans, *given, second=second, model={})

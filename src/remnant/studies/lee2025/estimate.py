@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from remnant.attacks.checkpoint.audited import GMI
 from remnant.attacks.checkpoint.oracles import SETS
@@ -22,19 +21,14 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.engine.cells import Cell
-from remnant.engine.cost import timed
-from remnant.engine.device import fabric, place
-from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.cells import attack_cell, blind_cell, output_cell, reader_cell
 from remnant.studies.lee2025.groups import OWN, ROLES, groups_file, read_groups
 from remnant.studies.lee2025.oracles import ceiling_cell, identifiability_cell
 from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.subject import material_of
 from remnant.studies.lee2025.targets import TARGETS, Network
-from remnant.studies.lee2025.training import target_cell
-from remnant.targets.inputs import InputRange
+from remnant.studies.lee2025.training import step_seconds, target_cell, untrained
 
-TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 # What an image through the generator and back costs, against one through a target.
 BESIDE = 1.3
 # Of an image that is only looked at, against one that is trained on.
@@ -50,26 +44,23 @@ def groups_piece(run: Run) -> Piece:
 def costs_of(run: Run, settings: StudySettings, prior: Path) -> Callable[[Cell], Piece]:
     """Of a cell of the study, what it takes here. Networks of one kind are timed once, on the patients of the first source."""
 
-    def module(network: Network) -> nn.Module:
-        return place(build_classifier(**getattr(settings, network).build_arguments))
-
     @cache
     def step(network: Network) -> float:
-        return _seconds_of(module(network), getattr(settings, network).input_range)
+        return step_seconds(getattr(settings, network))
 
     @cache
-    def untrained(network: Network) -> Material:
+    def begun(network: Network) -> Material:
         target = next(name for name in settings.targets if TARGETS[name].network == network)
-        return material_of(run, target, settings, prior, module(network).eval().requires_grad_(False))
+        return material_of(run, target, settings, prior, untrained(getattr(settings, network)))
 
     @cache
     def scored(network: Network) -> Piece:
-        return score_piece(untrained(network), OUTPUT, AuditConfig())
+        return score_piece(begun(network), OUTPUT, AuditConfig())
 
     @cache
     def drawn(network: Network, attack: str, known: bool) -> Piece:
         controls = dict.fromkeys(("prior", GMI.name), torch.empty(0)) if known else {}
-        return drawing_piece(untrained(network), ATTACKS[attack], 0, controls)
+        return drawing_piece(begun(network), ATTACKS[attack], 0, controls)
 
     def piece_of(cell: Cell) -> Piece:
         target = cell.arguments.get("target", "")
@@ -101,16 +92,3 @@ def costs_of(run: Run, settings: StudySettings, prior: Path) -> Callable[[Cell],
         return drawn(network, attack, attack != GMI.name and GMI.name in settings.methods_on(target))
 
     return piece_of
-
-
-def _seconds_of(model: nn.Module, taken: InputRange) -> float:
-    """Seconds that a training step takes an image, or an attack's where the weights are frozen."""
-    images = torch.rand(TRIED, taken.channels, taken.size, taken.size, device=fabric().device, requires_grad=True)
-
-    def step() -> None:
-        with fabric().autocast():
-            loss = model(images).float().sum()
-        loss.backward()
-        loss.item()
-
-    return timed(step, times=3) / TRIED

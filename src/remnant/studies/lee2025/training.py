@@ -3,18 +3,27 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from remnant.base.provenance import sha256
 from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.engine.cost import timed
+from remnant.engine.device import fabric, place
 from remnant.engine.loop import epoch_log
+from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.groups import read_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.checkpoint import load_checkpoint
 from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import save_classifier
+from remnant.targets.recipes import ClassifierSettings
 from remnant.targets.swapped import with_statistics_of
+
+TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 
 
 def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
@@ -55,3 +64,22 @@ def target_cell_name(target: str) -> str:
 def target_file(run: Run, target: str) -> Path:
     """Where a target lies: one that was trained on patients may not leave."""
     return run.private / "targets" / f"{target}.safetensors"
+
+
+def untrained(settings: ClassifierSettings) -> nn.Module:
+    """A network as its training begins with, to be attacked."""
+    return place(build_classifier(**settings.build_arguments)).eval().requires_grad_(False)
+
+
+def step_seconds(settings: ClassifierSettings) -> float:
+    """Seconds that a training step takes here an image, or an attack's where the weights are frozen."""
+    model, taken = place(build_classifier(**settings.build_arguments)), settings.input_range
+    images = torch.rand(TRIED, taken.channels, taken.size, taken.size, device=fabric().device, requires_grad=True)
+
+    def step() -> None:
+        with fabric().autocast():
+            loss = model(images).float().sum()
+        loss.backward()
+        loss.item()
+
+    return timed(step, times=3) / TRIED
