@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from remnant import cli
+from remnant.cohort.check.base import Finding
 from remnant.cohort.check.directory import Report
-from remnant.cohort.check.finding import Finding
 from remnant.cohort.check.show import show
 
 

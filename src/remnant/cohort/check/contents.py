@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, errors, finding
+from remnant.cohort.check.base import Check, Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.files.volume import holds_nan
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pydicom
 
 from remnant.base.identifying import kind_of
-from remnant.cohort.check.base import Check
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.dicom import Found
-from remnant.cohort.check.finding import Finding, finding
 from remnant.cohort.check.profile import UIDS, Told, judge, words_of
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.files.dicom import quiet_pydicom

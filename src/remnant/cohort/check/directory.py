@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remnant.base.progress import Task
-from remnant.cohort.check.base import Check
+from remnant.cohort.check.base import Check, Finding
 from remnant.cohort.check.contents import Contents, counts
 from remnant.cohort.check.dicom_header import DicomHeader
 from remnant.cohort.check.duplicates import Duplicates
-from remnant.cohort.check.finding import Finding
 from remnant.cohort.check.labels import Labels
 from remnant.cohort.check.links import Fingerprints, Link
 from remnant.cohort.check.names import Names

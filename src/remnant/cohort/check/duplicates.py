@@ -8,8 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.measure.correlation import otsu_threshold
 

@@ -10,8 +10,7 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, counted_of
 from remnant.cohort.case import CLASSES, OWN, Cohort, LabelScheme
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, errors, finding
+from remnant.cohort.check.base import Check, Finding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.files.axes import turning
 from remnant.cohort.files.volume import read_header, read_labels

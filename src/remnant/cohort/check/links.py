@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.base.seeds import Seeds
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.fingerprints import BY_NATURE, FINGERPRINTS
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.measure.identity import chance_rank1, own_versus_others_auc, rank1_count, ranks

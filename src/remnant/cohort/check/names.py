@@ -11,8 +11,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.identifying import DATE, NUMBER, kind_of_column
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.profile import Told, judge, representation, words_of
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.layouts.table import read_table

@@ -12,8 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from remnant.base.errors import RemnantError
 from remnant.base.identifying import DATE, NUMBER, kind_of
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.profile import judge
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.files.dicom import is_dicom

@@ -14,7 +14,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from remnant.base.identifying import DATE, NAME, kind_of
 from remnant.base.texts import counted_of
-from remnant.cohort.check.finding import Severity
+from remnant.cohort.check.base import Severity
 
 TABLE = Path(__file__).with_name("basic_profile.csv")
 NOBODY = {"", "anonymous", "anonymized", "anonymised", "anon", "none", "removed", "unknown"}

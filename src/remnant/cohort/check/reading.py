@@ -1,8 +1,7 @@
 """What was decided when the cohort was read, and what in its tables contradicts itself."""
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.subject import Subject
 
 

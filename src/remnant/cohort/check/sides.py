@@ -4,8 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.prepare.space import WORDS, Sides, sides_of
 

@@ -6,8 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check
-from remnant.cohort.check.finding import Finding, finding
+from remnant.cohort.check.base import Check, Finding, finding
 from remnant.cohort.check.subject import Scan, Subject
 
 # As parts of the image's range. Print is drawn at one end of it, which anatomy seldom reaches in thin strokes.
