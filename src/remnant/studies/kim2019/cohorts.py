@@ -1,5 +1,6 @@
 """The study's cohorts, and their scans as a run keeps them for its cells."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import keep
 from remnant.cohort.case import Cohort
 from remnant.cohort.images import Images
+from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import log_notes
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare.grid import Grid
-from remnant.cohort.visits import prepare_scans, scheme_of, second_scans
+from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.studies.frame import Asked, phantom_cohort
 from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
 from remnant.studies.kim2019.roles import check_patch, deal
@@ -26,6 +28,21 @@ SMOKE = {
     "data": BrainPhantoms(patients=6, sessions=2, side=32, seed=1),
     "second": BrainPhantoms(patients=2, sessions=1, side=32, seed=2),
 }
+
+
+def given_cohorts(
+    settings: StudySettings, data: Path | None, second: Sequence[Path]
+) -> tuple[Cohort | None, dict[str, Cohort]]:
+    """The cohort in `data`, None where none is given, and the `second` ones by name; raises `RemnantError` for those that do not
+    serve."""
+    others = second_cohorts(second, STUDY)
+    cohort = read_cohort(data) if data else None
+    for each in (*([cohort] if cohort else []), *others.values()):
+        check_cohort(each)
+    if cohort:
+        deal(cohort, settings)
+    _check_second(others, settings)
+    return cohort, others
 
 
 def prepared_scans(
@@ -62,7 +79,7 @@ def prepared_scans(
     return scans
 
 
-def check_second(others: dict[str, Cohort], settings: StudySettings) -> None:
+def _check_second(others: dict[str, Cohort], settings: StudySettings) -> None:
     if others and settings.net.preparation.scheme != "tissue5":
         raise RemnantError(
             "Second cohorts are compared in the tissues of tissue5, and the study is prepared with the scheme "

@@ -1,27 +1,23 @@
 """The study from a cohort to the report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from remnant.audit.cells.piece import Piece
 from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.case import Cohort
-from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
-from remnant.cohort.visits import check_cohort, second_cohorts
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
 from remnant.studies.forecast import foretell
 from remnant.studies.frame import Asked, Cells, carry_out
-from remnant.studies.kim2019.cohorts import check_second, phantoms_of, prepared_scans
+from remnant.studies.kim2019.cohorts import given_cohorts, phantoms_of, prepared_scans
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import costs_of, scans_piece
-from remnant.studies.kim2019.materials import STUDY, kept_scans
+from remnant.studies.kim2019.materials import kept_scans
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
-from remnant.studies.kim2019.roles import deal
 from remnant.studies.kim2019.sections import CHAPTERS
 from remnant.studies.kim2019.settings import NAME, StudySettings
 from remnant.studies.kim2019.variants import VARIANTS
@@ -53,13 +49,7 @@ def run_study(
     others: dict[str, Cohort] = {}
     config = {**settings.resolved(), "data": data and str(data), "second": [str(path) for path in second]}
     if not Run(asked.out).results.exists() or Run(asked.out).asks_more(config, GROWING):
-        others = second_cohorts(second, STUDY)
-        cohort = read_cohort(data) if data else None
-        for each in (*([cohort] if cohort else []), *others.values()):
-            check_cohort(each)
-        if cohort:
-            deal(cohort, settings)
-        check_second(others, settings)
+        cohort, others = given_cohorts(settings, data, second)
     variants = {name: VARIANTS[name] for name in settings.variants}
 
     def prepared(run: Run) -> list[Cell]:
@@ -70,10 +60,13 @@ def run_study(
         scans = prepared_scans(run, cohort, others, settings, cache, asked)
         cells = cells_of(settings, variants, scans, tuple(others))
 
-        def costs() -> Callable[[Cell], Piece]:
-            return costs_of(settings, scans, {name: kept_scans(run, name) for name in others})
-
-        foretell(run, cells, asked, costs, scans_piece(scans))
+        foretell(
+            run,
+            cells,
+            asked,
+            lambda: costs_of(settings, scans, {name: kept_scans(run, name) for name in others}),
+            scans_piece(scans),
+        )
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:

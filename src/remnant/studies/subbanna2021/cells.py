@@ -1,18 +1,12 @@
-"""The study's independent pieces: a segmenter for each fold and network, an attack for each of its decoders, its own answers."""
+"""The study's independent pieces: a segmenter for each fold and network, an attack for each of its decoders."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from remnant.attacks.alignment import align
 from remnant.attacks.attack import Reconstructions, Work
 from remnant.attacks.decoder import claimed, decoder_attack, kept_decoder
-from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells.blind import blind_of
-from remnant.audit.cells.kept import keep_reconstructions, keep_scores
-from remnant.audit.cells.model_cells import work_of
+from remnant.audit.cells.kept import keep_reconstructions
 from remnant.audit.findings.identified import null_controls
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
@@ -26,21 +20,16 @@ from remnant.studies.subbanna2021.experiments import (
     attack_cell_name,
     checkpoint_name,
     target_cell_name,
-    trained_name,
 )
-from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fold, seen_by
+from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
 from remnant.studies.subbanna2021.labels import called
+from remnant.studies.subbanna2021.places import SUBJECTS, decoder_folder, load_target, part_of
 from remnant.studies.subbanna2021.scores import overlaps, similarities
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.access import latents_of
-from remnant.targets.audited import Audited
-from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
-from remnant.targets.head import Head
-from remnant.targets.seen import SeenLatents, seen_outputs
+from remnant.targets.checkpoint import save_checkpoint
+from remnant.targets.seen import SeenLatents
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
-
-# In RUN/private: the attacker's own networks, claims and decoders, a folder a trained target.
-SUBJECTS = "subjects"
 
 
 def segmenter_cell(run: Run, network: str, fold: int, target: str, settings: StudySettings) -> dict[str, Any]:
@@ -107,52 +96,7 @@ def _claim(
     return replace(claim, view=view)
 
 
-def membership_cell(run: Run, network: str, fold: int, target: str, settings: StudySettings) -> dict[str, Any]:
-    """The audit's attack by the model's own output, of everybody who has a role in some fold: the pooled test deals them anew."""
-    data = seen_by(read_fold(run, fold), TARGETS[target])
-    scans, roles = first_scans(data, settings.few_of(target), everybody=settings.design != "swap")
-    head = Head("segmentation", "softmax", len(data.classes), probabilities=False)
-    audited = Audited(load_target(run, network, fold, target), head, batch=2)
-    part = part_of(run, network, fold, target)
-    claims = OUTPUT.run(seen_outputs(audited, scans), None, OUTPUT.settings(), work_of(part, OUTPUT, settings.seed))
-    keep_scores(part, OUTPUT.name, claims)
-    return {
-        "network": network,
-        "fold": fold,
-        "output_of": target,
-        "patients": scans.patients,
-        "roles": roles.tolist(),
-    }
-
-
-def blind_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any]:
-    """The blind baseline for the patients of one kind of target, in all folds together."""
-    few, roles = settings.few_of(target), []
-    for fold in range(settings.dealt):
-        data = seen_by(read_fold(run, fold), TARGETS[target])
-        scans, own = first_scans(data, few, everybody=settings.design != "swap")
-        roles.append(own)
-    return {"blind_of": target, "controls": [blind_of(scans, np.stack(roles), settings.seed).model_dump(mode="json")]}
-
-
 def seen(target: Segmenter, images: Images) -> SeenLatents:
     """The access of Subbanna 2021: images go through the encoder, and only latents leave."""
     found = latents_of(target, stacked(images.images))
     return SeenLatents(found.latents, images.patients, tuple(images.images[0].shape), found.encoder, "encoder")
-
-
-def load_target(run: Run, network: str, fold: int, target: str) -> Segmenter:
-    """The segmenter that `segmenter_cell` trained."""
-    folder = run.checkpoints if TARGETS[target].group == "member" else run.private / SUBJECTS
-    return load_checkpoint(folder / checkpoint_name(network, fold, target))
-
-
-def part_of(run: Run, network: str, fold: int, target: str) -> Run:
-    """The run for one trained target: what is claimed of it lies in a folder of its own."""
-    return run.part(f"{SUBJECTS}/{trained_name(network, fold, target)}")
-
-
-def decoder_folder(run: Run, network: str, fold: int, experiment: str) -> Path:
-    """Where the decoder of an experiment lies, which it may share with the one that trained it."""
-    chosen = EXPERIMENTS[experiment]
-    return part_of(run, network, fold, chosen.target).private / "work" / (chosen.trained_by or experiment)

@@ -29,7 +29,6 @@ from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.report.private import write_reconstructions
 from remnant.studies.frame import Cells
 from remnant.studies.judged import judged
-from remnant.studies.subbanna2021.cells import part_of
 from remnant.studies.subbanna2021.experiments import (
     CONTROL,
     EXPERIMENTS,
@@ -40,6 +39,7 @@ from remnant.studies.subbanna2021.experiments import (
 )
 from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
 from remnant.studies.subbanna2021.labels import called
+from remnant.studies.subbanna2021.places import part_of
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
 

@@ -17,9 +17,10 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.engine.cells import Cell
 from remnant.engine.cost import timed
-from remnant.studies.subbanna2021.cells import attack_cell, blind_cell, membership_cell, seen, segmenter_cell
+from remnant.studies.subbanna2021.cells import attack_cell, seen, segmenter_cell
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS
 from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fold
+from remnant.studies.subbanna2021.membership import blind_cell, membership_cell
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head

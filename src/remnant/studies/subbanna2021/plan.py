@@ -4,7 +4,7 @@ from typing import Any
 
 from remnant.engine.cells import Cell
 from remnant.studies.subbanna2021.bending import bending_cell
-from remnant.studies.subbanna2021.cells import attack_cell, blind_cell, membership_cell, segmenter_cell
+from remnant.studies.subbanna2021.cells import attack_cell, segmenter_cell
 from remnant.studies.subbanna2021.damage import damage_cell
 from remnant.studies.subbanna2021.experiments import (
     EXPERIMENTS,
@@ -14,6 +14,7 @@ from remnant.studies.subbanna2021.experiments import (
     membership_cell_name,
     target_cell_name,
 )
+from remnant.studies.subbanna2021.membership import blind_cell, membership_cell
 from remnant.studies.subbanna2021.recovered import recovered_cell, recovered_cell_name
 from remnant.studies.subbanna2021.settings import StudySettings
 

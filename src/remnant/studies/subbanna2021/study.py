@@ -15,10 +15,10 @@ from remnant.studies.frame import (
     carry_out,
     phantom_cohort,
 )
-from remnant.studies.subbanna2021.cells import SUBJECTS
 from remnant.studies.subbanna2021.conclude import STUDY, conclude
 from remnant.studies.subbanna2021.estimate import costs_of, scans_piece
 from remnant.studies.subbanna2021.labels import LABELS
+from remnant.studies.subbanna2021.places import SUBJECTS
 from remnant.studies.subbanna2021.plan import cells_of
 from remnant.studies.subbanna2021.preparation import deal, prepare_folds, with_classes_of
 from remnant.studies.subbanna2021.settings import StudySettings
