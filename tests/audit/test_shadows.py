@@ -13,8 +13,7 @@ from tests.audit.example import Classifier, Segmenter, material
 from torch.nn import functional
 
 from remnant.attacks.membership.references import REFERENCES
-from remnant.audit.cells import model_cells as cells
-from remnant.audit.cells import shadows
+from remnant.audit.cells import blind, planted_leak, shadows
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.kept import kept_losses, kept_shadows
 from remnant.audit.cells.recipe import disagreement
@@ -91,8 +90,8 @@ def leaking(tmp_path_factory):
 @pytest.fixture
 def bare(monkeypatch):
     """Without controls that have nothing to do with shadow models, which take the most of such an audit's time."""
-    monkeypatch.setattr(cells, "blind_cell", lambda run, **_: {"controls": []})
-    monkeypatch.setattr(cells, "planted_cell", lambda run, **_: {"controls": []})
+    monkeypatch.setattr(blind, "blind_cell", lambda run, **_: {"controls": []})
+    monkeypatch.setattr(planted_leak, "planted_cell", lambda run, **_: {"controls": []})
 
 
 @pytest.mark.parametrize("seed", [0, 1])
