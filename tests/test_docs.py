@@ -51,7 +51,8 @@ def test_commands_parse(page, monkeypatch):
     monkeypatch.setattr(Path, "exists", lambda path, **how: True)
     for words in written:
         command, rest = typer.main.get_command(app), list(words)
-        while hasattr(command, "commands"):
+        # Of a group an option may do, as one that lists.
+        while hasattr(command, "commands") and not (rest and rest[0].startswith("--")):
             assert rest and rest[0] in command.commands, f"{page.name}: remnant has no {' '.join(words)}"
             command = command.commands[rest.pop(0)]
         # Parses and converts every value, and runs nothing; a wrong option or value raises.
@@ -113,6 +114,15 @@ def test_example_attack_returns_the_scan_it_knows():
     again = nearest.network(**nearest.arguments(nearest.settings(), decoder))
     again.load_state_dict(decoder.state_dict())
     assert torch.equal(reconstruct(again, access.latents), own[[2, 0]])
+
+
+def test_defences_are_asked_for_as_it_is_shown(capsys):
+    (example,) = blocks(ROOT / "docs" / "defences.md", "python")
+    exec(example, {})
+    assert capsys.readouterr().out.splitlines() == [
+        "['mixup', 'early_stopping']",
+        "the network stores no statistics of BatchNorm",
+    ]
 
 
 def test_the_audit_from_python_runs_as_it_is_shown(capsys, monkeypatch):

@@ -44,7 +44,7 @@ EXAMPLES = {
     "attacks.md": [HERE] * 5,
     "audit.md": [HERE, HERE, By("tests/audit/test_trained.py"), HERE, PYTHON, HERE, READ, PYTHON],
     "data.md": [HERE, HERE],
-    "defences.md": [HERE, HERE, SERVED, By("tests/serve/client/test_segment.py"), TUTORIAL, SERVED],
+    "defences.md": [HERE, HERE, SERVED, By("tests/serve/client/test_segment.py"), TUTORIAL, SERVED, HERE, PYTHON],
     "extending.md": [PYTHON, PYTHON],
     "privacy.md": [HERE],
     "serving.md": [TUTORIAL] * 6,

@@ -37,6 +37,25 @@ BRIGHTNESS = Attack("brightness", "how bright a patient is", "outputs", "patient
         entry=("    *LISTED,\n", "    *LISTED,\n    BRIGHTNESS,\n"),
         named="from remnant.attacks.membership.brightness import BRIGHTNESS",
     ),
+    "defence": SimpleNamespace(
+        path="defenses/prayer.py",
+        code='''"""Prayer: no defence at all."""
+
+from remnant.defenses.defense import Defense
+
+PRAYER = Defense(
+    "prayer",
+    "prayer",
+    "Nothing is changed, and one hopes; it costs nothing.",
+    "training",
+    lambda recipe, settings: recipe,
+    "nobody",
+)
+''',
+        into="defenses/registry.py",
+        entry=("    WEIGHT_DECAY,\n", "    WEIGHT_DECAY,\n    PRAYER,\n"),
+        named="from remnant.defenses.prayer import PRAYER",
+    ),
     "measure": SimpleNamespace(
         path="measure/nearest_grey.py",
         code='''"""How near the mean greys of two images are."""
@@ -112,18 +131,27 @@ def blank(rows):
         named="from remnant.report.figures.blank import blank",
     ),
 }
+# Of another package, which is found where it is installed.
+THEIRS = """
+from remnant import Defense
+
+HOPE = Defense("hope", "hope", "Nothing is done; it costs nothing.", "sent", lambda pair, settings: pair, "nobody")
+"""
 ASK = """
 import json, sys
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 from typer.testing import CliRunner
 
 import remnant
+from remnant.audit.verdict.defences import defence_rows
 from remnant.cli import app
 from remnant.cohort.layouts.read import read_cohort
 from remnant.report.audit import make_audit_report
 from remnant.report.figures import FIGURES
+from remnant.studies.lee2025.settings import StudySettings as StudyOfTargets
 from remnant.studies.subbanna2021.settings import StudySettings
 
 run, cohort = map(Path, sys.argv[1:])
@@ -132,6 +160,10 @@ scores = remnant.measure.similarity.MATRICES["grey"].matrix(np.zeros((1, 2, 2)),
 print(json.dumps({
     "from": remnant.__file__,
     "attacks": CliRunner().invoke(app, ["audit", "--list"]).stdout,
+    "defences": CliRunner().invoke(app, ["protect", "--list"]).stdout,
+    "advised": [row["name"] for row in defence_rows(nn.Linear(2, 2))],
+    "targets": StudyOfTargets.model_validate({"preset": "smoke", "targets": ["cnn_prayer"]}).recipe("cnn_prayer").defenses.keys()
+    == {"prayer"},
     "measure": [list(grey), float(scores[0, 0])],
     "layout": read_cohort(cohort, tell=print).layout,
     "page": make_audit_report(run).read_text(),
@@ -154,6 +186,10 @@ def told(tmp_path_factory):
         assert before.count(here) == 1, f"{part.into} has no place for another entry"
         first = before.index("\nfrom ")
         listed.write_text(before[:first] + f"\n{part.named}" + before[first:].replace(here, entered))
+    (place / "hope.py").write_text(THEIRS)
+    (place / "hope-1.0.dist-info").mkdir()
+    (place / "hope-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: hope\nVersion: 1.0\n")
+    (place / "hope-1.0.dist-info" / "entry_points.txt").write_text("[remnant.defenses]\nhope = hope:HOPE\n")
     run, cohort = place / "run", place / "cohort"
     run.mkdir()
     cohort.mkdir()
@@ -175,6 +211,15 @@ def told(tmp_path_factory):
 
 def test_an_attack_is_listed_for_every_audit(told):
     assert any(line.split()[0] == "brightness" for line in told["attacks"].splitlines() if line.strip())
+
+
+def test_a_defence_is_listed_advised_and_a_target_of_the_study(told):
+    names = [line.split()[0] for line in told["defences"].splitlines()]
+    assert "prayer" in names and "prayer" in told["advised"] and told["targets"]
+
+
+def test_a_defence_of_another_package_needs_no_line(told):
+    assert told["defences"].splitlines()[-1].startswith("hope ") and told["advised"][-1] == "hope"
 
 
 def test_a_measure_is_one_that_a_study_may_ask_for(told):

@@ -10,8 +10,8 @@ found.report()  # the path of a page
 ```
 
 Everything here is imported when it is first used: `audit` and its result `Audit`, the limits `Appetite`, a row `Finding`, the one
-exception `RemnantError`, and for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions`,
-`Attributes`, `PairScores` or `Candidates`.
+exception `RemnantError`, for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions`,
+`Attributes`, `PairScores` or `Candidates`, and for those with defences `Defense`.
 """
 
 import importlib
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from remnant.audit.verdict.appetite import Appetite
     from remnant.base.errors import RemnantError
     from remnant.base.findings import Finding
+    from remnant.defenses.defense import Defense
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Attributes",
     "Audit",
     "Candidates",
+    "Defense",
     "Finding",
     "PairScores",
     "Reconstructions",
@@ -49,6 +51,7 @@ _WHERE = {
     "Attributes": "remnant.attacks.attack",
     "Audit": "remnant.audit.api",
     "Candidates": "remnant.attacks.attack",
+    "Defense": "remnant.defenses.defense",
     "Finding": "remnant.base.findings",
     "PairScores": "remnant.attacks.attack",
     "Reconstructions": "remnant.attacks.attack",

@@ -14,7 +14,6 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,10 @@ from remnant.studies import kim2019, lee2025, subbanna2021
 from remnant.studies.chapters import described_labels
 from remnant.studies.frame import Asked
 from remnant.studies.judged import judged_tables
+from remnant.studies.kim2019.sections import CHAPTERS as KIM2019
 from remnant.studies.kim2019.tables import make_tables as tables_of_kim2019
+from remnant.studies.lee2025 import labels as labels_of_lee2025
+from remnant.studies.subbanna2021 import labels as labels_of_subbanna2021
 from remnant.studies.subbanna2021.tables import make_tables as tables_of_subbanna2021
 
 FOLDER = Path(__file__).parent / "golden"
@@ -39,6 +41,12 @@ STUDIES = {"kim2019": kim2019, "lee2025": lee2025, "subbanna2021": subbanna2021}
 SHAPE = ("columns", "rows")  # the parts of a table that do not rest on training
 SHOWN = 6  # rows of a table that are kept whole
 TIMES = ("runtime", "training")  # tables of seconds, and of a row an epoch
+
+LABELS = {
+    "kim2019": described_labels(KIM2019),
+    "lee2025": labels_of_lee2025.LABELS,
+    "subbanna2021": labels_of_subbanna2021.LABELS,
+}
 
 Told = dict[str, Any]
 
@@ -59,7 +67,7 @@ def _subbanna2021() -> dict[str, list[Row]]:
 
 def _in_words(study: str, make: Callable[[], dict[str, list[Row]]]) -> Callable[[], dict[str, list[Row]]]:
     def made() -> dict[str, list[Row]]:
-        with labelled(described_labels(resources.files("remnant.studies") / study / "chapters.toml")):
+        with labelled(LABELS[study]):
             return make()
 
     return made

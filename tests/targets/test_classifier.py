@@ -9,13 +9,17 @@ from torch.nn import functional
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.defenses import augmentation
+from remnant.defenses.augmentation import AUGMENTATION
+from remnant.defenses.dropout import DROPOUT
+from remnant.defenses.early_stopping import EARLY_STOPPING, EarlyStoppingSettings
+from remnant.defenses.weight_decay import WEIGHT_DECAY
 from remnant.nets import classifiers
-from remnant.targets import classifier
 from remnant.targets.classifier import balanced_loss, train_classifier
 from remnant.targets.classifier_files import record_of
 from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
-from remnant.targets.recipes import RECIPES, ClassifierSettings
+from remnant.targets.recipes import ClassifierSettings
 
 INPUT = InputRange(16)
 
@@ -28,11 +32,19 @@ def tiny(monkeypatch):
     monkeypatch.setitem(classifiers.CLASSIFIERS, "tiny", build)
 
 
-def train(recipe, training=None, validation=None, seed=0, report=lambda *epoch: None, **changes):
+OVERFIT = {"memorise": True}
+REGULAR = (WEIGHT_DECAY, AUGMENTATION, EARLY_STOPPING)
+
+
+def train(*defenses, training=None, validation=None, seed=0, report=lambda *epoch: None, patience=10, **changes):
     values = {"network": "tiny", "input_range": INPUT, "batch": 8, "epochs": 30, "learning_rate": 3e-3}
-    settings = ClassifierSettings.checked(recipe=recipe, **(values | changes))
-    training = training or noise(24)
-    return train_classifier(training, validation or noise(20, 100), settings, Seeds(seed), report)
+    settings = ClassifierSettings.checked(**(values | changes))
+    recipe = settings.recipe
+    for one in defenses:
+        recipe = one.defend(recipe, EarlyStoppingSettings(patience=patience) if one is EARLY_STOPPING else None)
+    return train_classifier(
+        training or noise(24), validation or noise(20, 100), settings, Seeds(seed), report, recipe=recipe
+    )
 
 
 def weights(trained):
@@ -45,7 +57,7 @@ def same(one, other):
 
 def test_overfit_memorises_noise_and_keeps_the_last_epoch():
     lines = []
-    trained = train("overfit", report=lambda *epoch: lines.append(epoch))
+    trained = train(**OVERFIT, report=lambda *epoch: lines.append(epoch))
     assert trained.accuracy == 1.0 and trained.kept == 29 and len(trained.history) == 30
     assert trained.training.balanced.mean == 1.0 and trained.training.auc.mean == 1.0
     # There is nothing to learn: whoever was not shown is guessed.
@@ -60,7 +72,7 @@ def test_overfit_memorises_noise_and_keeps_the_last_epoch():
 
 def test_a_target_that_falls_short_goes_round_again():
     lines = []
-    trained = train("overfit", epochs=2, report=lambda *epoch: lines.append(epoch))
+    trained = train(**OVERFIT, epochs=2, report=lambda *epoch: lines.append(epoch))
     assert trained.accuracy == 1.0
     assert len(trained.history) in (4, 6, 8) and trained.kept == len(trained.history) - 1
     assert [line[0] for line in lines] == list(range(len(trained.history)))
@@ -70,24 +82,22 @@ def test_a_target_that_does_not_memorise_is_an_error():
     with pytest.raises(
         RemnantError, match=r"must read all 24 training images rightly at the end and reads \d+ .*epochs"
     ):
-        train("overfit", epochs=1, learning_rate=1e-6)
-    with pytest.raises(RemnantError, match="target 'planted' must read all 8 training images"):
-        train("planted", noise(8, share=0.5), planted_epochs=1, learning_rate=1e-6)
+        train(**OVERFIT, epochs=1, learning_rate=1e-6)
     # A mitigation is there to hinder it.
-    assert train("dropout", epochs=1, learning_rate=1e-6).accuracy < 1
+    assert train(DROPOUT, epochs=1, learning_rate=1e-6).accuracy < 1
 
 
 def test_labels_that_contradict_are_found_before_training():
     training = noise(24)
     training.images[20] = training.images[3]
     with pytest.raises(RemnantError, match="Training images 3 and 20 are the same and their labels differ"):
-        train("overfit", training)
+        train(**OVERFIT, training=training)
     training.images[20] = training.images[21]
-    assert train("overfit", training).accuracy == 1
+    assert train(**OVERFIT, training=training).accuracy == 1
 
 
 def test_early_stopping_keeps_the_best_epoch():
-    trained = train("early_stopping", epochs=60, patience=4)
+    trained = train(EARLY_STOPPING, epochs=60, patience=4)
     losses = [epoch.validation_loss for epoch in trained.history]
     assert trained.kept == int(np.argmin(losses)) and len(losses) == trained.kept + 1 + 4 < 60
     validation = noise(20, 100)
@@ -97,53 +107,30 @@ def test_early_stopping_keeps_the_best_epoch():
 
 
 def test_weights_repeat_with_the_seed_and_differ_with_another():
-    for recipe in ("regular", "dropout"):
-        one, again, other = (weights(train(recipe, seed=seed, epochs=3)) for seed in (0, 0, 1))
+    for defenses in (REGULAR, (DROPOUT,)):
+        one, again, other = (weights(train(*defenses, seed=seed, epochs=3)) for seed in (0, 0, 1))
         assert same(one, again) and not same(one, other)
 
 
 def test_another_seed_starts_from_other_weights():
-    one, other = (train("dropout", seed=seed, epochs=1, learning_rate=1e-9).model.conv1.weight for seed in (0, 1))
+    one, other = (train(DROPOUT, seed=seed, epochs=1, learning_rate=1e-9).model.conv1.weight for seed in (0, 1))
     assert (one - other).abs().max() > 1e-3
 
 
 def test_every_step_is_augmented_anew_and_as_the_seed_says(monkeypatch):
     def drawn(seed):
         changes = []
-        monkeypatch.setattr(classifier, "augment", lambda images, change: changes.append(change) or images)
-        train("augmentation", seed=seed, epochs=2)
+        monkeypatch.setattr(augmentation, "augment", lambda images, change: changes.append(change) or images)
+        train(AUGMENTATION, seed=seed, epochs=2)
         return [float(change.brightness[0]) for change in changes]
 
     one, again, other = (drawn(seed) for seed in (0, 0, 1))
     assert len(set(one)) == len(one) == 6 and one == again and not set(one) & set(other)
 
 
-def test_each_mitigation_is_the_overfit_recipe_and_one_thing_more():
-    overfit = RECIPES["overfit"]
-    for name in ("dropout", "augmentation", "early_stopping"):
-        changed = {key for key, value in RECIPES[name]._asdict().items() if value != getattr(overfit, key)}
-        assert changed == {name, "memorise"}
-    assert overfit == RECIPES["planted"] == overfit._replace(memorise=True)
-    assert not any(overfit._replace(memorise=False)) and RECIPES["regular"] == (True, False, True, True, False)
-
-
-def test_what_a_recipe_switches_is_what_happens(monkeypatch):
-    augmented = []
-    monkeypatch.setattr(classifier, "augment", lambda images, changes: augmented.append(len(images)) or images)
-    decays = {}
-    for name in RECIPES:
-        augmented.clear()
-        trained = train(name, noise(8, share=0.5), epochs=20, planted_epochs=20, patience=50)
-        assert bool(augmented) == RECIPES[name].augmentation
-        dropouts = [layer.p for layer in trained.model.modules() if isinstance(layer, nn.Dropout)]
-        assert dropouts == ([0.5] if RECIPES[name].dropout else [])
-        decays[name] = trained.settings.fit.weight_decay
-    assert [name for name, decay in decays.items() if decay] == ["regular"]
-
-
 def test_an_untrained_target_is_as_it_was_drawn():
-    trained = train("untrained")
-    assert trained.history == () and trained.kept == -1 and trained.settings.fit.epochs == 0
+    trained = train(epochs=0)
+    assert trained.history == () and trained.kept == -1
     torch.manual_seed(Seeds(0).child("weights").integer)
     drawn = TinyCNN().state_dict()
     assert same(weights(trained), drawn) and not trained.model.training
@@ -154,16 +141,16 @@ def test_an_untrained_target_is_as_it_was_drawn():
 
 
 def test_augmentation_changes_what_is_learnt():
-    assert not same(weights(train("augmentation")), weights(train("overfit")))
+    assert not same(weights(train(AUGMENTATION)), weights(train(**OVERFIT)))
 
 
 def test_no_step_ever_sees_a_single_image():
     for n, batch in ((9, 8), (17, 8), (4, 3), (7, 3), (10, 3)):
-        trained = train("early_stopping", noise(n, share=0.5), batch=batch, epochs=2)
+        trained = train(EARLY_STOPPING, training=noise(n, share=0.5), batch=batch, epochs=2)
         assert min(trained.model.seen) >= 2 and max(trained.model.seen) <= batch
         assert sum(trained.model.seen) == 2 * n
     with pytest.raises(RemnantError, match="batch"):
-        train("overfit", batch=2)
+        train(batch=2)
 
 
 def test_classes_count_alike_however_many_they_are():
@@ -175,7 +162,11 @@ def test_classes_count_alike_however_many_they_are():
 
 
 def test_a_signal_is_learnt_in_spite_of_the_imbalance():
-    trained = train("regular", noise(40, share=0.2, signal=0.3), noise(40, 100, share=0.2, signal=0.3))
+    trained = train(
+        *REGULAR,
+        training=noise(40, share=0.2, signal=0.3),
+        validation=noise(40, 100, share=0.2, signal=0.3),
+    )
     assert trained.validation.balanced.mean > 0.9 and trained.validation.auc.mean > 0.95
     assert trained.validation.guess_accuracy == 0.8
 
@@ -188,7 +179,7 @@ def test_a_patient_counts_once():
         labels=torch.cat([validation.labels, validation.labels[:1].repeat(9)]),
         patients=validation.patients + validation.patients[:1] * 9,
     )
-    one, other = (train("overfit", validation=group).validation for group in (validation, twice))
+    one, other = (train(**OVERFIT, validation=group).validation for group in (validation, twice))
     assert one.balanced == other.balanced and other.balanced.n == 20 and one.auc == other.auc
 
 
@@ -211,26 +202,19 @@ def test_a_patient_counts_once():
 )
 def test_images_and_labels_that_do_not_serve(spoil, sentence):
     with pytest.raises(RemnantError, match=sentence):
-        train("overfit", spoil(noise(24)))
+        train(**OVERFIT, training=spoil(noise(24)))
 
 
 def test_long_trainings_look_at_validation_patients_a_hundred_times():
-    trained = train("planted", noise(8, share=0.5), planted_epochs=201, learning_rate=1e-2)
+    trained = train(**OVERFIT, training=noise(8, share=0.5), epochs=201, learning_rate=1e-2)
     looks = [number for number, epoch in enumerate(trained.history) if epoch.validation_loss is not None]
     assert looks == [*range(1, 200, 2), 200] and len(trained.history) == 201
 
 
-def test_a_planted_target_has_eight_images():
-    with pytest.raises(RemnantError, match=r"is trained on 8 images\. Got 24 instead"):
-        train("planted")
-    trained = train("planted", noise(8, share=0.5), planted_epochs=40, epochs=1)
-    assert trained.accuracy == 1 and len(trained.history) == 40
-
-
 def test_settings_come_from_a_file(tmp_path):
-    (tmp_path / "a.toml").write_text('recipe = "dropout"\n[input_range]\nsize = 32\n[augmentation]\nshift = 0.1\n')
+    (tmp_path / "a.toml").write_text("memorise = true\n[input_range]\nsize = 32\n")
     settings = ClassifierSettings().with_toml(tmp_path / "a.toml")
-    assert settings.input_range.size == 32 and settings.augmentation.shift == 0.1 and settings.means.dropout
+    assert settings.input_range.size == 32 and settings.memorise
     assert ClassifierSettings.model_validate(settings.resolved()) == settings
 
 

@@ -10,6 +10,7 @@ from tests.targets.tiny import noise
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.defenses.dropout import DROPOUT
 from remnant.targets import classifier_files
 from remnant.targets.checkpoint import load_checkpoint
 from remnant.targets.classifier import train_classifier
@@ -24,8 +25,8 @@ VIT = {"image_size": 16, "patch": 8, "blocks": 1, "width": 64, "heads": 1, "mlp"
 
 @pytest.fixture(scope="module")
 def trained():
-    settings = ClassifierSettings(network="vit", arguments=VIT, input_range=InputRange(16), recipe="dropout", epochs=2)
-    return train_classifier(noise(12), noise(12, 100), settings, Seeds(0))
+    settings = ClassifierSettings(network="vit", arguments=VIT, input_range=InputRange(16), epochs=2)
+    return train_classifier(noise(12), noise(12, 100), settings, Seeds(0), recipe=DROPOUT.defend(settings.recipe))
 
 
 def test_a_target_is_read_again(trained, tmp_path):
@@ -36,6 +37,7 @@ def test_a_target_is_read_again(trained, tmp_path):
     assert torch.equal(found, expected)
     record = json.loads((tmp_path / "target.json").read_text())
     assert ClassifierSettings.model_validate(record["settings"]) == trained.settings
+    assert record["defenses"] == {"dropout": {"rate": 0.5}}
     assert len(record["epochs"]) == 2 and record["kept"] == 1 and record["accuracy"] == trained.accuracy
     assert record["validation"]["balanced"]["mean"] == trained.validation.balanced.mean
     assert record["validation"]["majority_accuracy"] == 0.75

@@ -4,6 +4,7 @@ from tests.targets.tiny import noise
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.defenses.dropout import DROPOUT
 from remnant.nets.classifiers import build_classifier
 from remnant.targets.classifier import train_classifier
 from remnant.targets.initial import load_initial
@@ -43,7 +44,6 @@ def test_a_head_of_other_classes_is_replaced(tmp_path):
 def test_training_starts_there(tmp_path):
     path = kept(tmp_path, given := vit(1))
     settings = ClassifierSettings.checked(
-        recipe="dropout",
         network="vit",
         arguments=VIT,
         input_range=InputRange(16),
@@ -51,7 +51,9 @@ def test_training_starts_there(tmp_path):
         epochs=1,
         learning_rate=1e-9,
     )
-    trained = train_classifier(noise(8), noise(8, 100), settings, Seeds(0)).model
+    trained = train_classifier(
+        noise(8), noise(8, 100), settings, Seeds(0), recipe=DROPOUT.defend(settings.recipe)
+    ).model
     for name, value in trained.state_dict().items():
         torch.testing.assert_close(value, given.state_dict()[name], atol=1e-6, rtol=0)
 

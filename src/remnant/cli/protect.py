@@ -27,9 +27,38 @@ if TYPE_CHECKING:
 ADVERSARIES = ("published", "entropy", "inversion")
 HIDES = ("encoder", "deformation", "both", "none")
 
-protect = typer.Typer(
-    help="Train, use and attack an encoder that is meant to hide who a scan shows.", no_args_is_help=True
-)
+protect = typer.Typer(no_args_is_help=True)
+
+
+def _list(asked: bool) -> None:
+    if not asked:
+        return
+    from remnant.defenses.registry import listed
+
+    rows = listed()
+    widths = [max(len(row[key]) for row in rows) for key in ("name", "changes")]
+    for row in rows:
+        kept = "  ".join(row[key].ljust(width) for key, width in zip(("name", "changes"), widths, strict=True))
+        print(f"{kept}  {row['words']}: {row['does']} ({row['source']})")
+    raise typer.Exit
+
+
+@protect.callback()
+def about_protect(
+    defences: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            callback=_list,
+            is_eager=True,
+            help="List the defences, those of other packages too, and train none.",
+        ),
+    ] = False,
+) -> None:
+    """Train, use and attack an encoder that is meant to hide who a scan shows.
+
+    `remnant protect --list` names each defence.
+    """
 
 
 @protect.command("train")

@@ -58,7 +58,7 @@ def inspect(
             describe.show(found, {"In `remnant audit` of it": lines_for(found)})
     if strip_to:
         from remnant.base.progress import say
-        from remnant.targets.strip import strip
+        from remnant.defenses.strip import strip
 
         strip(checkpoint, strip_to)
         say(f"Written without the traces of its training: {strip_to}")

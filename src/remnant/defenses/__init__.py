@@ -1,1 +1,1 @@
-"""Defences, each a trained target or an encoder in front of one, so that every attack runs on it."""
+"""Defences: what lowers how much of a patient a model, its file or what it is sent gives away. `registry.DEFENSES` lists them."""

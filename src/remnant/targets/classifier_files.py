@@ -18,7 +18,7 @@ from remnant.targets.classifier import TrainedClassifier
 
 def save_classifier(path: Path, trained: TrainedClassifier) -> None:
     """Write the target to `path` (.safetensors), for `load_checkpoint`, and its record to a .json beside it."""
-    save_checkpoint(path, trained.model, trained.settings.build_arguments)
+    save_checkpoint(path, trained.model, dict(trained.recipe.arguments))
     write_json(Path(path).with_suffix(".json"), record_of(trained))
 
 
@@ -44,6 +44,7 @@ def record_of(trained: TrainedClassifier) -> dict[str, Any]:
     """Settings, history and skill as plain JSON values; no patient is in it."""
     return {
         "settings": trained.settings.resolved(),
+        "defenses": {name: own.resolved() for name, own in trained.recipe.defenses.items()},
         "epochs": [epoch._asdict() for epoch in trained.history],
         "kept": trained.kept,
         "accuracy": trained.accuracy,

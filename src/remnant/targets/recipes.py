@@ -1,69 +1,94 @@
-"""The recipes by which a classifier under audit is trained: regularly, to overfit, and with each of the paper's mitigations."""
+"""How a target is trained: its recipe, plain or as defences changed it, and the settings of a classifier."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import pydantic
+from torch import Tensor, nn
 
 from remnant.base.config import Settings
+from remnant.base.seeds import Seeds
 from remnant.engine.loop import FitSettings
-from remnant.targets.augmentation import Augmentation
 from remnant.targets.inputs import InputRange
 
 SMALLEST_OF_A_RESNET = 16
-PLANTED = 8  # images of the planted positive control
 
-RecipeName = Literal["regular", "overfit", "dropout", "augmentation", "early_stopping", "planted", "untrained"]
+Task = Literal["classifier", "segmenter"]
 
 
-class Recipe(NamedTuple):
-    """What a recipe does against memorising; `memorise`: the target must end with every training image right.
+class Batch(NamedTuple):
+    """Of one step: `images` float32 (n, channels, *spatial) in [0, 1], and the `truth` as probabilities, float32 on the same
+    device: of a classifier (n,), that of class 1; of a segmenter (n, classes, *spatial)."""
 
-    Every layer is trained in every recipe; in `untrained`, the negative control, none is: it takes no step.
+    images: Tensor
+    truth: Tensor
+
+
+# What a recipe does to every batch before the network sees it.
+BatchChange = Callable[[Batch], Batch]
+
+
+class Stopping(Protocol):
+    """When a training ends, by the loss on validation patients, and which of its epochs is kept."""
+
+    def look(self, model: nn.Module, loss: float) -> None:
+        """Hear of the `loss` after an epoch, and of the `model` as it is then."""
+
+    def due(self) -> bool:
+        """Whether the training shall end."""
+
+    def restore(self, model: nn.Module) -> int:
+        """Give `model` the weights of the epoch that is kept; its number, from 0."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a target is trained, as far as a defence may change it.
+
+    `arguments` build the network, and stand in its checkpoint. `fit`: the settings of the training loop. `changes` by name: each
+    is begun once a training, with a branch of its seeds of that name, and then changes every batch, one after the other.
+    `stopping` is begun likewise; a training without one keeps its last epoch. `defenses`: the settings of those that made the
+    recipe what it is, by name.
     """
 
-    weight_decay: bool = False
-    dropout: bool = False
-    augmentation: bool = False
-    early_stopping: bool = False
-    memorise: bool = False
+    task: Task
+    arguments: Mapping[str, Any]
+    fit: FitSettings
+    changes: Mapping[str, Callable[[Seeds], BatchChange]] = field(default_factory=dict)
+    stopping: Callable[[], Stopping] | None = None
+    defenses: Mapping[str, Settings] = field(default_factory=dict)
 
+    def change_of_batches(self, seeds: Seeds) -> BatchChange:
+        """All its `changes`, begun: what a training does to every batch."""
+        begun = [begin(seeds.child(name)) for name, begin in self.changes.items()]
 
-# The mitigations are the overfit recipe and one thing more; with it the target may fail to memorise, which is the point.
-RECIPES: dict[RecipeName, Recipe] = {
-    "regular": Recipe(weight_decay=True, augmentation=True, early_stopping=True),
-    "overfit": Recipe(memorise=True),
-    "dropout": Recipe(dropout=True),
-    "augmentation": Recipe(augmentation=True),
-    "early_stopping": Recipe(early_stopping=True),
-    "planted": Recipe(memorise=True),
-    "untrained": Recipe(),
-}
+        def changed(batch: Batch) -> Batch:
+            for change in begun:
+                batch = change(batch)
+            return batch
+
+        return changed
 
 
 class ClassifierSettings(Settings):
-    """A target: what it is, how it is trained, and how strong each means of the recipe is where the recipe uses it.
+    """A target: what it is and how it is trained, before any defence.
 
     `network` and `arguments` as `build_classifier` takes them. `initial`: a checkpoint whose weights it starts from,
-    but for a head of other classes.
+    but for a head of other classes. No epoch leaves an untrained network, a negative control.
     `batch`: images a step at most, in steps of nearly equal size: of three or more, none is ever left alone, so that running
-    statistics never remember a single image. `planted_epochs` take the place of `epochs` in that recipe. `dropout` is a
-    probability; `patience`: epochs without a better validation loss until early stopping.
+    statistics never remember a single image. `memorise`: the target must end with every training image right.
     """
 
-    recipe: RecipeName = "regular"
     network: str = "resnet18"
     arguments: dict[str, Any] = pydantic.Field(default_factory=dict)
     input_range: InputRange = InputRange(64)
     initial: Path | None = None
     batch: int = pydantic.Field(default=16, ge=3)
-    epochs: int = pydantic.Field(default=60, ge=1)
-    planted_epochs: int = pydantic.Field(default=1000, ge=1)
+    epochs: int = pydantic.Field(default=60, ge=0)
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
-    weight_decay: float = pydantic.Field(default=0.05, gt=0)
-    dropout: float = pydantic.Field(default=0.5, gt=0, lt=1)
-    augmentation: Augmentation = Augmentation()
-    patience: int = pydantic.Field(default=10, ge=1)
+    memorise: bool = False
 
     @pydantic.model_validator(mode="after")
     def _large_enough(self) -> Self:
@@ -76,22 +101,10 @@ class ClassifierSettings(Settings):
         return self
 
     @property
-    def means(self) -> Recipe:
-        """What the recipe does."""
-        return RECIPES[self.recipe]
-
-    @property
-    def build_arguments(self) -> dict[str, Any]:
-        """What builds the network, for its checkpoint."""
-        dropout = {"dropout": self.dropout} if self.means.dropout else {}
-        return {"name": self.network, "channels": self.input_range.channels, **dropout, **self.arguments}
-
-    @property
-    def fit(self) -> FitSettings:
-        """The training loop's settings under the recipe."""
-        epochs = {"planted": self.planted_epochs, "untrained": 0}.get(self.recipe, self.epochs)
-        return FitSettings(
-            epochs=epochs,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay if self.means.weight_decay else 0.0,
+    def recipe(self) -> Recipe:
+        """The plain training: no dropout, no weight decay, every epoch, images as they are."""
+        return Recipe(
+            "classifier",
+            {"name": self.network, "channels": self.input_range.channels, **self.arguments},
+            FitSettings(epochs=self.epochs, learning_rate=self.learning_rate, weight_decay=0.0),
         )

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from remnant.base.config import Settings
+from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.engine.soft_dice import EVERYWHERE, one_hot, soft_dice
 from remnant.nets.segmenter import Segmenter
+from remnant.targets.recipes import Batch, Recipe
 
 Architecture = Literal["unet", "segnet"]
 
@@ -37,6 +39,10 @@ class SegmenterSettings(Settings):
         """The untrained network; its weights come from torch's global generator."""
         return Segmenter(**self.arguments(architecture, classes))
 
+    def recipe(self, architecture: Architecture, classes: int) -> Recipe:
+        """The training before any defence."""
+        return Recipe("segmenter", self.arguments(architecture, classes), self.fit)
+
 
 def train_segmenter(
     architecture: Architecture,
@@ -46,37 +52,81 @@ def train_segmenter(
     settings: SegmenterSettings,
     seeds: Seeds,
     report: EpochReport,
+    *,
+    recipe: Recipe | None = None,
+    validation: tuple[Tensor, Tensor] | None = None,
 ) -> Segmenter:
     """A segmenter trained on members' `images` (n, 1, x, y, z) in [0, 1] and `labels` (n, x, y, z), class indices.
 
-    `settings.batch` scans a step, in an order drawn anew each epoch; the loss is `segmentation_loss`.
+    `settings.batch` scans a step, in an order drawn anew each epoch; the loss is `segmentation_loss`. The weights come from
+    torch's global generator. `recipe`: that of the settings, or what defences made of it. `validation`: images and labels of
+    other patients, by whose loss a recipe that stops early chooses its epoch; raises `RemnantError` where it has none.
     """
-    order = seeds.child("order").numpy()
+    recipe = recipe or settings.recipe(architecture, classes)
+    if recipe.stopping and validation is None:
+        raise RemnantError("A segmenter that stops early needs validation patients, who choose when; hand some over.")
+    order, change = seeds.child("order").numpy(), recipe.change_of_batches(seeds)
     torch.manual_seed(seeds.child("weights").integer)
     steps = -(-len(images) // settings.batch)
+    stopping = recipe.stopping() if recipe.stopping else None
 
-    def draw_epoch(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def draw_epoch(epoch: int) -> Iterator[Batch]:
         # Batches of nearly equal size: a last batch of one scan would spoil batch normalisation and be slow.
         for chosen in np.array_split(order.permutation(len(images)), steps):
-            batch = as_batch(images[chosen])
-            yield batch, labels[chosen].to(batch.device)
+            batch = Batch(as_batch(images[chosen]), labels[chosen])
+            batch = batch._replace(truth=batch.truth.to(batch.images.device))
+            yield change(_with_shares(batch, classes)) if recipe.changes else batch
 
-    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return segmentation_loss(model(batch[0]), batch[1])
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        return segmentation_loss(model(batch.images), batch.truth)
 
-    model = settings.build(architecture, classes)
-    fit(model, draw_epoch, steps, loss, settings.fit, report=report)
+    def after_epoch(epoch: int, mean: float, value: float | None) -> None:
+        if stopping and validation:
+            value = _validation_loss(model, *validation)
+            stopping.look(model, value)
+        report(epoch, mean, value)
+
+    model = Segmenter(**recipe.arguments)
+    fit(
+        model,
+        draw_epoch,
+        steps,
+        loss,
+        recipe.fit,
+        report=after_epoch,
+        stop=lambda losses: bool(stopping and stopping.due()),
+    )
+    if stopping:
+        stopping.restore(model)
     return model
+
+
+def _with_shares(batch: Batch, classes: int) -> Batch:
+    """The batch with a channel a class of 0 and 1 in place of the labels (n, x, y, z)."""
+    shape = (len(batch.images), classes, *batch.images.shape[2:])
+    return batch._replace(truth=one_hot(batch.truth, torch.empty(shape, device=batch.images.device)))
+
+
+@torch.no_grad()
+def _validation_loss(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Mean `segmentation_loss` over scans, one at a time, in evaluation mode, in which the model is left."""
+    model.eval()
+    losses = []
+    for image, truth in zip(images, labels, strict=True):
+        batch = as_batch(image[None])
+        losses.append(segmentation_loss(model(batch), truth[None].to(batch.device)).item())
+    return sum(losses) / len(losses)
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Weighted cross-entropy plus one minus the mean soft Dice of the foreground classes.
 
-    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices; a scalar. A class weighs by the inverse square
-    root of its voxels in the batch: unweighted, the SegNet gave up deep grey matter, 2% of the voxels.
+    `logits` (n, classes, x, y, z), `labels` (n, x, y, z) class indices or shares of the classes in the shape of `logits`; a
+    scalar. A class weighs by the inverse square root of its voxels in the batch: unweighted, the SegNet gave up deep grey matter,
+    2% of the voxels.
     """
     log_probability = functional.log_softmax(logits.float(), dim=1)
-    truth = one_hot(labels, log_probability)
+    truth = labels if labels.dim() == logits.dim() else one_hot(labels, log_probability)
     voxels = truth.sum(EVERYWHERE)
     weight = (voxels + 1).rsqrt()
     cross_entropy = -(truth * log_probability).sum(EVERYWHERE) @ weight / (voxels @ weight)

@@ -1,12 +1,10 @@
 """Figures are drawn as the page draws them: in the house's style, within the words of the study that has them."""
 
-from importlib import resources
-
 import pytest
+from tests.studies.goldens import LABELS
 
 from remnant.report.figures.style import house_style
 from remnant.report.words import labelled
-from remnant.studies.chapters import described_labels
 
 # All others are of subbanna2021.
 STUDIES = {
@@ -20,5 +18,5 @@ STUDIES = {
 @pytest.fixture(autouse=True)
 def words(request):
     study = STUDIES.get(request.path.stem, "subbanna2021")
-    with house_style(), labelled(described_labels(resources.files("remnant.studies") / study / "chapters.toml")):
+    with house_style(), labelled(LABELS[study]):
         yield

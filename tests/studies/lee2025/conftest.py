@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from remnant.report.words import labelled
-from remnant.studies.chapters import described_labels
 from remnant.studies.judged import judged_tables
-from remnant.studies.lee2025.sections import CHAPTERS
+from remnant.studies.lee2025.labels import LABELS
 
 # The tests import their helpers as tests.<room>.<module>, wherever pytest was started.
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -34,5 +33,5 @@ def tables(exposure) -> dict:
 @pytest.fixture(autouse=True)
 def words():
     """As in a run, whatever is said is within the words of the study."""
-    with labelled(described_labels(CHAPTERS)):
+    with labelled(LABELS):
         yield

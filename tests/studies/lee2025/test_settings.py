@@ -3,10 +3,11 @@
 import pytest
 
 from remnant.base.errors import RemnantError
+from remnant.defenses.registry import DEFENSES
 from remnant.studies.lee2025 import preset
+from remnant.studies.lee2025.labels import LABELS
 from remnant.studies.lee2025.settings import ATTACKS
-from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.recipes import RECIPES
+from remnant.studies.lee2025.targets import BY_DEFAULT, MITIGATED, MITIGATIONS, RECIPES, TARGETS
 
 
 @pytest.mark.parametrize("name", ["smoke", "cpu", "paper"])
@@ -20,7 +21,7 @@ def test_a_preset_fits_itself_and_comes_back_from_its_file(name):
 
 def test_the_cpu_preset_is_what_was_asked_for():
     settings = preset("cpu")
-    assert settings.side == 64 and settings.targets == tuple(TARGETS) and settings.cnn.network == "resnet18"
+    assert settings.side == 64 and settings.targets == BY_DEFAULT and settings.cnn.network == "resnet18"
     vit = settings.vit.arguments
     assert vit["blocks"] >= 6 and vit["width"] == 192 and (vit["image_size"] // vit["patch"]) ** 2 == 64
     assert settings.attack.candidates == 1000 and settings.attack.manifold.plateau
@@ -30,8 +31,33 @@ def test_every_recipe_has_a_target():
     assert {target.recipe for target in TARGETS.values()} == set(RECIPES)
     settings = preset("cpu")
     for name, target in TARGETS.items():
-        assert settings.classifier(name).recipe == target.recipe
+        assert tuple(settings.recipe(name).defenses) == RECIPES[target.recipe]
+        assert settings.classifier(name).memorise == (target.recipe in ("overfit", "planted"))
     assert settings.classifier("vit_overfit").network == "vit"
+    epochs = {name: settings.recipe(name).fit.epochs for name in ("cnn", "cnn_planted", "cnn_untrained", "vit")}
+    assert epochs == {"cnn": 60, "cnn_planted": 1000, "cnn_untrained": 0, "vit": 100}
+
+
+def test_mitigations_are_the_defences_of_the_list_that_change_a_classifier_s_training():
+    listed = {one.name: one for one in DEFENSES if one.kind == "training"}
+    of_segmenters = {"narrow_latents"}
+    assert (
+        set(MITIGATED) == set(listed) - of_segmenters and ("cnn", *(f"cnn_{one}" for one in MITIGATED)) == MITIGATIONS
+    )
+    for name, defense in MITIGATED.items():
+        # The overfit recipe and one thing more.
+        assert TARGETS[f"cnn_{name}"] == TARGETS["cnn_overfit"]._replace(recipe=name)
+        assert LABELS[f"cnn_{name}"] == f"CNN with {defense.words}"
+    # The paper's alone are trained unasked.
+    assert set(TARGETS) - set(BY_DEFAULT) == {f"cnn_{one}" for one in ("weight_decay", "label_smoothing", "mixup")}
+
+
+def test_how_strong_a_defence_is_the_study_s_settings_say(tmp_path):
+    (tmp_path / "a.toml").write_text("[defenses]\ndropout.rate = 0.2\nearly_stopping.patience = 4\n")
+    settings = preset("cpu").with_toml(tmp_path / "a.toml")
+    assert settings.recipe("cnn_dropout").arguments["dropout"] == 0.2
+    assert settings.recipe("cnn").stopping().patience == 4 and settings.recipe("cnn").fit.weight_decay == 0.05
+    assert not settings.recipe("cnn_overfit").stopping and not settings.recipe("cnn_overfit").fit.weight_decay
 
 
 def test_more_methods_are_run_on_more_targets_of_their_kind():

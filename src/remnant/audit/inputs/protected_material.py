@@ -18,6 +18,8 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.cohort.revisit import revisit_settings
 from remnant.cohort.visits import check_cohort, prepare_scans, second_cohorts, second_scans
+from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
+from remnant.defenses.privacynet.hiding import PRIVACY_NET
 from remnant.engine.device import fabric
 
 COHORT = "data"
@@ -85,4 +87,8 @@ def read_protected(
         ),
         checkpoints=net.checkpoints,
         doubts=(*trained.doubts, *([TRIED] if asked.preset == "smoke" else [])),
+        defenses=(
+            *((PRIVACY_NET.name,) if net.view.encoder is not None else ()),
+            *((SECRET_DEFORMATION.name,) if net.view.secret is not None else ()),
+        ),
     )

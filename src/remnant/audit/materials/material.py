@@ -34,7 +34,8 @@ class Material:
     `folds`: of a cross-validation, who was held out by which of its models. `other_planting`: `planting` of a target that is no
     single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
     `sent`: what a client sends in place of images, None without one. `settings` of attacks by name, where they are not the
-    attack's own. `give_people`: how the owner says of which age and sex the patients are.
+    attack's own. `give_people`: how the owner says of which age and sex the patients are. `defenses`: names of those of the list
+    that are in place.
     """
 
     target: Audited
@@ -51,6 +52,7 @@ class Material:
     sent: Sent | None = None
     settings: Mapping[str, Settings] = field(default_factory=dict)
     give_people: str = "give age and sex with the items"
+    defenses: tuple[str, ...] = ()
 
     def settings_of(self, attack: Attack) -> Settings:
         """How an attack is run on it."""

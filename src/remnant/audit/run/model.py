@@ -13,6 +13,8 @@ from remnant.audit.run.beside import sections_beside, tables_beside
 from remnant.audit.run.claimed import claimed
 from remnant.audit.run.minutes import fitting
 from remnant.audit.run.plan import cells_of
+from remnant.audit.verdict.defences import TABLE as DEFENCES
+from remnant.audit.verdict.defences import defence_rows
 from remnant.audit.verdict.family import adjusted
 from remnant.base.findings import LAYER, AttackRun
 from remnant.base.run import Run
@@ -32,6 +34,7 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     tables = {
         "roc": [row for claim in claims.scored for row in roc_rows(claim)],
         "balance": balance_rows(*traits_of(material)),
+        DEFENCES: defence_rows(material.target.module, material.defenses),
         **claims.tables(level),
         **tables_beside(run, material, chosen, claims.paired, found, config.seed),
     }

@@ -10,10 +10,11 @@ from remnant.report.chapters.findings import all_findings, strongest_findings
 from remnant.report.chapters.part import Part
 from remnant.report.chapters.roc import roc
 from remnant.report.chapters.verdict import verdict
+from remnant.report.chapters.what_to_do import what_to_do
 
 # What a chapter is: from the results to a part of the page, None where there is nothing to show.
 ChapterOf = Callable[[AuditResults], Part | None]
 
 # In their order on the page; below them stand the sections that results.json brings along.
-CHAPTERS: tuple[ChapterOf, ...] = (verdict, strongest_findings, roc, attributes, controls)
+CHAPTERS: tuple[ChapterOf, ...] = (verdict, strongest_findings, what_to_do, roc, attributes, controls)
 ANNEX: tuple[ChapterOf, ...] = (all_findings, balance)

@@ -29,7 +29,8 @@ TEMPLATE = "template"
 def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings) -> dict[str, Any]:
     """Every network of a recipe alone on the raw scans of the training patients; the decoder too, where some variant needs it."""
     shared, name = settings.trained_by(recipe), pretraining(recipe)
-    if any(each.recipe == recipe and each.adversary == "inversion" for each in VARIANTS.values()):
+    own = [each.hiding for each in VARIANTS.values() if each.recipe == recipe and each.hiding]
+    if any(hiding.adversary == "inversion" for hiding in own):
         shared = shared.changed(adversary="inversion")
     everybody = kept_scans(run)
     scans = training_scans(everybody)

@@ -4,7 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from remnant.base.config import Settings
 from remnant.base.results import Row
+from remnant.defenses.defense import Defense
+from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
+from remnant.defenses.privacynet.hiding import PRIVACY_NET, HidingSettings
 from remnant.defenses.privacynet.settings import Adversary, Method, PrivacyNetSettings
 
 # The variant that sends the scan itself: the control of all others.
@@ -20,39 +24,54 @@ Recipe = Literal["ours", "kim2019"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to send a scan: `method`, what the encoder plays against, and the paper's lambda; `words` for a report.
+    """One way to send a scan, by the defences that it has; `words` for a report.
 
-    `recipe`: how its networks are built and trained, as the study's settings have it for all, or as the paper has it.
+    `hiding`: of a Privacy-Net, what its encoder plays against and the paper's lambda; `secret`: whether the client keeps one, by
+    the law that the study's settings have, which it undoes on the segmentation that comes back. `recipe`: how its networks are
+    built and trained, as the study's settings have it for all, or as the paper has it.
     """
 
-    method: Method
     words: str
-    adversary: Adversary = "published"
-    lambda_: float = 0.0
+    hiding: HidingSettings | None = None
+    secret: bool = False
     recipe: Recipe = "ours"
 
     @property
     def encodes(self) -> bool:
         """Whether a network makes what is sent."""
-        return self.method in ("encoder", "both")
+        return self.hiding is not None
 
     @property
-    def secret(self) -> bool:
-        """Whether the client keeps a secret, which it undoes on the segmentation that comes back."""
-        return self.method in ("deformation", "both")
+    def method(self) -> Method:
+        """What hides a patient, as `PrivacyNetSettings` calls it."""
+        if self.encodes:
+            return "both" if self.secret else "encoder"
+        return "deformation" if self.secret else "none"
 
     @property
     def control(self) -> bool:
         """Whether the scan itself is sent, which nothing hides: what others of the recipe are held against."""
-        return self.method == "none"
+        return not (self.encodes or self.secret)
+
+    def defenses(self, shared: PrivacyNetSettings) -> list[tuple[Defense, Settings]]:
+        """Those of the list that it has, each with its settings, in their order; `shared` as in `settings`."""
+        secret = [(SECRET_DEFORMATION, shared.secret)] if self.secret else []
+        return [*secret, *([(PRIVACY_NET, self.hiding)] if self.hiding else [])]
 
     def settings(self, shared: PrivacyNetSettings) -> PrivacyNetSettings:
         """How this one is trained, by what all of its recipe `shared`."""
-        return shared.changed(method=self.method, lambda_=self.lambda_, adversary=self.adversary)
+        pair = shared.changed(method="none", lambda_=0.0, adversary="published")
+        for defense, own in self.defenses(shared):
+            pair = defense.defend(pair, own)
+        return pair
 
 
 def _encoder(words: str) -> Callable[[Adversary, float], Variant]:
-    return lambda adversary, lambda_: Variant("encoder", words.format(f"{lambda_:g}"), adversary, lambda_)
+    return lambda adversary, lambda_: Variant(words.format(f"{lambda_:g}"), _against(adversary, lambda_))
+
+
+def _against(adversary: Adversary, lambda_: float) -> HidingSettings:
+    return HidingSettings(adversary=adversary, lambda_=lambda_)
 
 
 _published = _encoder("Privacy-Net after Kim 2019, lambda {}")
@@ -61,14 +80,16 @@ _inversion = _encoder("an encoder that also plays against a decoder that reconst
 
 # The study's list: a new one is a line here.
 VARIANTS: dict[str, Variant] = {
-    RAW: Variant("none", "not encoded: the server gets the scan"),
+    RAW: Variant("not encoded: the server gets the scan"),
     **{f"published-{weight}": _published("published", weight) for weight in (1, 3, 10, 100)},
     **{f"entropy-{weight}": _entropy("entropy", weight) for weight in (1, 10)},
     **{f"inversion-{weight}": _inversion("inversion", weight) for weight in (1, 10)},
-    "deformation": Variant("deformation", "a secret deformation at the client, no encoder"),
-    "deformation-entropy-1": Variant("both", "a secret deformation, then an encoder, lambda 1", "entropy", 1),
-    "kim2019-raw": Variant("none", "not encoded, by networks of Kim 2019's recipe", recipe="kim2019"),
-    "kim2019-1": Variant("encoder", "Privacy-Net by Kim 2019's own recipe, lambda 1", "published", 1, "kim2019"),
+    "deformation": Variant("a secret deformation at the client, no encoder", secret=True),
+    "deformation-entropy-1": Variant(
+        "a secret deformation, then an encoder, lambda 1", _against("entropy", 1), secret=True
+    ),
+    "kim2019-raw": Variant("not encoded, by networks of Kim 2019's recipe", recipe="kim2019"),
+    "kim2019-1": Variant("Privacy-Net by Kim 2019's own recipe, lambda 1", _against("published", 1), recipe="kim2019"),
 }
 
 
@@ -83,8 +104,8 @@ def described(variants: Mapping[str, Variant]) -> dict[str, Row]:
             "family": _family(variant),
             "method": variant.method,
             "recipe": variant.recipe,
-            "trained_against": variant.adversary if variant.encodes else None,
-            "lambda": float(variant.lambda_) if variant.encodes else None,
+            "trained_against": variant.hiding.adversary if variant.hiding else None,
+            "lambda": variant.hiding.lambda_ if variant.hiding else None,
         }
         for name, variant in variants.items()
     }
@@ -102,14 +123,16 @@ def is_control(row: Row) -> bool:
 
 
 def _family(variant: Variant) -> str:
-    if variant.method != "encoder":
+    if variant.secret or not variant.hiding:
         return variant.method
-    return variant.adversary if variant.recipe == "ours" else variant.recipe
+    return variant.hiding.adversary if variant.recipe == "ours" else variant.recipe
 
 
 def _name(variant: Variant) -> str:
+    hiding = variant.hiding
     if variant.recipe == "kim2019":
-        return BY_RECIPE[variant.method].format(variant.lambda_)
-    against = f"{AFTER.get(variant.adversary, variant.adversary)}, \u03bb {variant.lambda_:g}"
-    names = {"none": "raw scan", "deformation": "secret deformation", "both": f"deformation + {against}"}
-    return names.get(variant.method, against)
+        return BY_RECIPE[variant.method].format(hiding.lambda_ if hiding else 0)
+    if not hiding:
+        return "secret deformation" if variant.secret else "raw scan"
+    against = f"{AFTER.get(hiding.adversary, hiding.adversary)}, \u03bb {hiding.lambda_:g}"
+    return f"deformation + {against}" if variant.secret else against

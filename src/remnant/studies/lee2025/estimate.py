@@ -78,7 +78,7 @@ def costs_of(run: Run, settings: StudySettings, prior: Path) -> Callable[[Cell],
             return Piece("ceiling", "members' own images, sought in the prior", BESIDE * dearest * passing)
         network, source = TARGETS[target].network, TARGETS[target].source
         if cell.work is target_cell:
-            epochs = 0 if TARGETS[target].swapped else settings.classifier(target).fit.epochs
+            epochs = 0 if TARGETS[target].swapped else settings.classifier(target).epochs
             members = len(read_groups(run, source)["members"])
             return Piece("targets", "trainings", step(network) * members * epochs)
         if cell.work is identifiability_cell:

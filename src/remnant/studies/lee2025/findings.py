@@ -255,7 +255,7 @@ def _recipe(target: object) -> str:
 
 def _likely(tables: Tables) -> str:
     rows = matching(tables["likely"], {"method": ATTACK})
-    rows = [row for row in rows if row["target"] not in CONTROLS + HELPERS]
+    rows = [row for row in rows if row["target"] not in (*CONTROLS, *HELPERS)]
     if not rows:
         return ""
     counts = ", ".join(f"{row['likely']} of the {label(row['target'])}" for row in rows)

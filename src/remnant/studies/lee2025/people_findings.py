@@ -20,7 +20,7 @@ def people(tables: Tables) -> Iterator[str]:
     told = [
         _told(one)
         for one in likely
-        if one["target"] not in CONTROLS + HELPERS and (one["mae"] is not None or one["accuracy"] is not None)
+        if one["target"] not in (*CONTROLS, *HELPERS) and (one["mae"] is not None or one["accuracy"] is not None)
     ]
     if told:
         yield (

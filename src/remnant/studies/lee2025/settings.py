@@ -11,9 +11,9 @@ from remnant.attacks.checkpoint.oracles import CeilingSettings
 from remnant.attacks.demographics import DemographicSettings
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
-from remnant.studies.lee2025.targets import TARGETS
+from remnant.studies.lee2025.targets import BY_DEFAULT, MEMORISING, MITIGATED, RECIPES, TARGETS
 from remnant.targets.inputs import InputRange
-from remnant.targets.recipes import ClassifierSettings
+from remnant.targets.recipes import ClassifierSettings, Recipe
 
 Preset = Literal["smoke", "cpu", "paper"]
 # The paper's first, then those of an audit, and the paper's with the rate and steps of its author's code. Each is held against
@@ -25,6 +25,13 @@ MethodName = Literal[*ATTACKS]
 METHODS_OF_ALL = (PUBLISHED.name, JOINT.name, GMI.name)
 MORE_METHODS = tuple(name for name in ATTACKS if name not in METHODS_OF_ALL)
 
+# A field a defence, named as in the list.
+DefenseSettings = pydantic.create_model(
+    "DefenseSettings",
+    __base__=Settings,
+    **{name: (defense.settings, defense.settings()) for name, defense in MITIGATED.items()},
+)
+
 
 class StudySettings(Settings):
     """Everything that decides the study's numbers, beside the data and the prior.
@@ -32,7 +39,8 @@ class StudySettings(Settings):
     `side`: pixels of the images, which the prior must draw. `targets`: keys of `targets.TARGETS`. `more_methods` are run on
     `more_targets` alone. A private patient's image is positive when its findings hold `private_finding`; a public one when
     they hold `public_finding`, negative when they hold `public_negative`, and left out of the targets otherwise.
-    `validation`: the share of a source's patients that watches the training of its targets.
+    `validation`: the share of a source's patients that watches the training of its targets. `defenses`: how strong each is
+    where a target's recipe has it; `planted_epochs`: of the planted target, in place of its network's.
 
     `methods`: keys of `ATTACKS`. `ceiling`: the inversion of members' own images, which says what the prior could show at all.
     `population`: a table of people by age and sex, by default `stationary_population`; `site`: how many of them the hospital
@@ -49,13 +57,15 @@ class StudySettings(Settings):
     site: float = pydantic.Field(default=100_000, ge=1)
     seed: int = 0
     side: int = pydantic.Field(default=64, ge=16, le=1024)
-    targets: tuple[Literal[*TARGETS], ...] = pydantic.Field(default=tuple(TARGETS), min_length=1)
+    targets: tuple[Literal[*TARGETS], ...] = pydantic.Field(default=BY_DEFAULT, min_length=1)
     more_methods: tuple[MethodName, ...] = MORE_METHODS
     more_targets: tuple[Literal[*TARGETS], ...] = ("cnn_overfit", "cnn_planted", "vit_overfit")
     private_finding: str = "COVID-19"
     public_finding: str = "Pneumonia"
     public_negative: str = "No Finding"
     validation: float = pydantic.Field(default=0.2, gt=0, lt=1)
+    defenses: DefenseSettings = DefenseSettings()
+    planted_epochs: int = pydantic.Field(default=1000, ge=1)
     cnn: ClassifierSettings = ClassifierSettings()
     vit: ClassifierSettings = ClassifierSettings(network="vit_b_16", input_range=InputRange(224))
 
@@ -76,9 +86,17 @@ class StudySettings(Settings):
         return self
 
     def classifier(self, target: str) -> ClassifierSettings:
-        """How a target is trained."""
-        chosen = TARGETS[target]
-        return getattr(self, chosen.network).changed(recipe=chosen.recipe)
+        """How a target is trained, before any defence."""
+        own, recipe = getattr(self, TARGETS[target].network), TARGETS[target].recipe
+        epochs = {"planted": self.planted_epochs, "untrained": 0}.get(recipe, own.epochs)
+        return own.changed(epochs=epochs, memorise=recipe in MEMORISING)
+
+    def recipe(self, target: str) -> Recipe:
+        """The same with the defences of its recipe."""
+        recipe = self.classifier(target).recipe
+        for name in RECIPES[TARGETS[target].recipe]:
+            recipe = MITIGATED[name].defend(recipe, getattr(self.defenses, name))
+        return recipe
 
     def methods_on(self, target: str) -> tuple[str, ...]:
         """The attacks that are run on a target: those that suit its network; on a ViT, whose stage 1 takes several times as long,

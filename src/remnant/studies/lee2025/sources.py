@@ -17,8 +17,7 @@ from remnant.cohort.layouts.findings import label_of
 from remnant.cohort.membership import TargetSplit, halves, split_for_demographics, split_for_target, split_source
 from remnant.studies.lee2025.groups import GROUPS, OWN, write_groups
 from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.targets import TARGETS
-from remnant.targets.recipes import PLANTED
+from remnant.studies.lee2025.targets import PLANTED_IMAGES, TARGETS
 
 Labels = dict[str, int]
 
@@ -103,7 +102,7 @@ def _plant(cohort: Cohort, labels: Labels, split: TargetSplit, seeds: Seeds) -> 
     """
     members = _one_each(cohort, labels, split.members, seeds.child("members"))
     others = _one_each(cohort, labels, split.non_members, seeds.child("non_members"))
-    half = PLANTED // 2
+    half = PLANTED_IMAGES // 2
     if min(len(members[0]), len(members[1])) < half:
         raise RemnantError(
             f"The planted target takes {half} members of each class; {cohort.root} has {len(members[0])} without and "

@@ -12,7 +12,6 @@ from remnant.cohort.case import Cohort
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.engine.cells import Cell
-from remnant.studies.chapters import described_labels
 from remnant.studies.forecast import foretell
 from remnant.studies.frame import Asked, Cells, carry_out
 from remnant.studies.lee2025.cells import cells_of
@@ -20,8 +19,8 @@ from remnant.studies.lee2025.conclude import STUDY, conclude
 from remnant.studies.lee2025.estimate import costs_of, groups_piece
 from remnant.studies.lee2025.groups import OWN, groups_file
 from remnant.studies.lee2025.inputs import SMOKE, phantoms_of, prepared_images, smoke_prior
+from remnant.studies.lee2025.labels import LABELS
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
-from remnant.studies.lee2025.sections import CHAPTERS
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.sources import deal, write_sources
 from remnant.studies.lee2025.targets import TARGETS
@@ -103,5 +102,5 @@ def run_study(
         passing=PASSING,
         drawn=DRAWN,
         cohorts=dict(cohorts),
-        labels=described_labels(CHAPTERS),
+        labels=LABELS,
     )

@@ -16,12 +16,12 @@ from remnant.engine.loop import epoch_log
 from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.groups import read_groups
 from remnant.studies.lee2025.settings import StudySettings
+from remnant.studies.lee2025.swapped import with_statistics_of
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.checkpoint import load_checkpoint
 from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import save_classifier
 from remnant.targets.recipes import ClassifierSettings
-from remnant.targets.swapped import with_statistics_of
 
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 
@@ -30,13 +30,15 @@ def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
     """Train one target; what its training told, the `row` of the table `targets`."""
     chosen, groups = TARGETS[target], read_groups(run, TARGETS[target].source)
     training, validation = (groups[part] for part in ("members", "validation"))
-    own, seeds = settings.classifier(target), Seeds(settings.seed).child(target_cell_name(target))
+    own, recipe = settings.classifier(target), settings.recipe(target)
+    seeds = Seeds(settings.seed).child(target_cell_name(target))
     if chosen.swapped:
         weights = load_checkpoint(target_file(run, chosen.swapped))
         others = groups["non_members"]
-        trained = with_statistics_of(others, weights, own, seeds, training=training, validation=validation)
+        trained = with_statistics_of(others, weights, own, recipe, seeds, training=training, validation=validation)
     else:
-        trained = train_classifier(training, validation, own, seeds, epoch_log(run, target_cell_name(target)))
+        log = epoch_log(run, target_cell_name(target))
+        trained = train_classifier(training, validation, own, seeds, log, recipe=recipe)
     path = target_file(run, target)
     save_classifier(path, trained)
     told = trained.validation
@@ -68,12 +70,12 @@ def target_file(run: Run, target: str) -> Path:
 
 def untrained(settings: ClassifierSettings) -> nn.Module:
     """A network as its training begins with, to be attacked."""
-    return place(build_classifier(**settings.build_arguments)).eval().requires_grad_(False)
+    return place(build_classifier(**settings.recipe.arguments)).eval().requires_grad_(False)
 
 
 def step_seconds(settings: ClassifierSettings) -> float:
     """Seconds that a training step takes here an image, or an attack's where the weights are frozen."""
-    model, taken = place(build_classifier(**settings.build_arguments)), settings.input_range
+    model, taken = place(build_classifier(**settings.recipe.arguments)), settings.input_range
     images = torch.rand(TRIED, taken.channels, taken.size, taken.size, device=fabric().device, requires_grad=True)
 
     def step() -> None:

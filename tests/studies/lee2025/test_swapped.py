@@ -5,9 +5,9 @@ import torch
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.nets.classifiers import build_classifier
+from remnant.studies.lee2025.swapped import with_statistics_of
 from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import ClassifierSettings
-from remnant.targets.swapped import with_statistics_of
 
 SETTINGS = ClassifierSettings(arguments={"width": 16}, input_range=InputRange(32), batch=4)
 
@@ -19,11 +19,11 @@ def people(count, level, prefix):
 
 def test_weights_stay_and_statistics_are_those_of_the_others():
     torch.manual_seed(0)
-    model = build_classifier(**SETTINGS.build_arguments).eval()
+    model = build_classifier(**SETTINGS.recipe.arguments).eval()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     others = people(8, 0.7, "o")
     found = with_statistics_of(
-        others, model, SETTINGS, Seeds(0), training=people(6, 0.1, "t"), validation=people(4, 0.1, "v")
+        others, model, SETTINGS, SETTINGS.recipe, Seeds(0), training=people(6, 0.1, "t"), validation=people(4, 0.1, "v")
     )
     after = found.model.state_dict()
     for name, tensor in before.items():
@@ -39,10 +39,10 @@ def test_weights_stay_and_statistics_are_those_of_the_others():
 
 def test_the_order_of_batches_is_the_seed_s():
     torch.manual_seed(0)
-    model = build_classifier(**SETTINGS.build_arguments).eval()
+    model = build_classifier(**SETTINGS.recipe.arguments).eval()
     own = {"training": people(6, 0.1, "t"), "validation": people(4, 0.1, "v")}
     one, same, other = (
-        with_statistics_of(people(9, 0.5, "o"), model, SETTINGS, Seeds(seed), **own).model.state_dict()
+        with_statistics_of(people(9, 0.5, "o"), model, SETTINGS, SETTINGS.recipe, Seeds(seed), **own).model.state_dict()
         for seed in (0, 0, 1)
     )
     name = "layer1.0.bn1.running_var"

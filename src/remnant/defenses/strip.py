@@ -14,6 +14,7 @@ from torch import Tensor
 
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, require_new
+from remnant.defenses.defense import Defense, NoSettings
 from remnant.targets.bundle import Bundle, is_bundle
 from remnant.targets.contents import look_into
 from remnant.targets.files.archive import read_archive
@@ -186,3 +187,18 @@ def _plain(value: Any, levels: int = 12) -> Any:
             return _GONE
         return tuple(items) if isinstance(value, tuple) else items
     return _GONE
+
+
+def _stripped(path: Path, settings: NoSettings, out: Path) -> None:
+    strip(path, out)
+
+
+STRIP = Defense(
+    "strip",
+    "a file without the traces of its training",
+    "The file keeps weights and arguments of the network, and loses optimiser, paths, names and lists of cases; no "
+    "training goes on from it.",
+    "file",
+    _stripped,
+    "Remnant",
+)

@@ -7,10 +7,10 @@ import torch
 from tests.targets.exported import CASES, DATASET, NAME, PLANS, WEIGHTS, checkpoint, write_results, zipped
 
 from remnant.base.errors import RemnantError
+from remnant.defenses.strip import strip
 from remnant.targets.bundle import Bundle
 from remnant.targets.contents import look_into
 from remnant.targets.opening import open_checkpoint
-from remnant.targets.strip import strip
 
 
 @pytest.fixture

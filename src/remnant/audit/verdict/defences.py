@@ -1,0 +1,23 @@
+"""Which defences of the list suit the network under audit: what its report advises."""
+
+from collections.abc import Collection
+
+from torch import nn
+
+from remnant.base.results import Row
+from remnant.base.texts import printable
+from remnant.defenses.registry import all_defenses, listed
+
+TABLE = "defences"
+
+
+def defence_rows(network: nn.Module, in_place: Collection[str] = ()) -> list[Row]:
+    """Every defence with whether it applies to the `network`, and why not; `in_place`: names of those that it has already.
+
+    Of its training nothing is known but the network, so that its owner may find that another one does not suit either.
+    """
+    rows: list[Row] = []
+    for defense, told in zip(all_defenses().values(), listed(), strict=True):
+        why = "it is in place" if defense.name in in_place else printable(defense.applies(network))
+        rows.append({**told, "applies": not why, "why": why})
+    return rows

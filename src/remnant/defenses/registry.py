@@ -1,0 +1,88 @@
+"""The one list of defences: Remnant's own, and those of other packages."""
+
+import importlib.metadata
+from functools import cache
+
+from remnant.base.errors import RemnantError
+from remnant.base.texts import enumerated, printable
+from remnant.defenses.augmentation import AUGMENTATION
+from remnant.defenses.defense import KINDS, Defense
+from remnant.defenses.dropout import DROPOUT
+from remnant.defenses.early_stopping import EARLY_STOPPING
+from remnant.defenses.folded_statistics import FOLDED_STATISTICS
+from remnant.defenses.label_smoothing import LABEL_SMOOTHING
+from remnant.defenses.latent_noise import LATENT_NOISE
+from remnant.defenses.mixup import MIXUP
+from remnant.defenses.narrow_latents import NARROW_LATENTS
+from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
+from remnant.defenses.privacynet.hiding import PRIVACY_NET
+from remnant.defenses.public_statistics import PUBLIC_STATISTICS
+from remnant.defenses.strip import STRIP
+from remnant.defenses.unstored_statistics import UNSTORED_STATISTICS
+from remnant.defenses.weight_decay import WEIGHT_DECAY
+
+# A new defence is a file that ends with its `Defense`, and a line here.
+DEFENSES: tuple[Defense, ...] = (
+    DROPOUT,
+    AUGMENTATION,
+    EARLY_STOPPING,
+    WEIGHT_DECAY,
+    LABEL_SMOOTHING,
+    MIXUP,
+    NARROW_LATENTS,
+    FOLDED_STATISTICS,
+    UNSTORED_STATISTICS,
+    PUBLIC_STATISTICS,
+    LATENT_NOISE,
+    STRIP,
+    PRIVACY_NET,
+    SECRET_DEFORMATION,
+)
+# Other packages add theirs by an entry point of this group, that names a `Defense`.
+GROUP = "remnant.defenses"
+
+
+@cache
+def all_defenses() -> dict[str, Defense]:
+    """Every defence by name, those of other packages behind Remnant's own.
+
+    Raises `RemnantError` for an entry point that cannot be imported, is no `Defense`, is of no kind that there is, or has the
+    name of another.
+    """
+    found = {defense.name: defense for defense in DEFENSES}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        package = point.dist.name if point.dist else point.value
+        try:
+            defense = point.load()
+        except Exception as error:
+            raise RemnantError(
+                f"The defence {point.name!r} of {package} cannot be imported ({type(error).__name__}: {error}); mend or "
+                "uninstall it."
+            ) from error
+        if not isinstance(defense, Defense):
+            raise RemnantError(
+                f"{point.value} of {package} is no remnant.defenses.defense.Defense; mend or uninstall it."
+            )
+        if defense.kind not in KINDS:
+            raise RemnantError(
+                f"The defence {defense.name!r} of {package} is of the kind {defense.kind!r}; a defence changes one of "
+                f"{enumerated(list(KINDS))}."
+            )
+        if defense.name in found:
+            raise RemnantError(f"{package} has a defence called {defense.name!r}, which there is already; rename it.")
+        found[defense.name] = defense
+    return found
+
+
+def listed() -> list[dict[str, str]]:
+    """Every defence as a row of texts; those of other packages are fit to be said, too."""
+    return [
+        {
+            "name": printable(defense.name),
+            "changes": KINDS[defense.kind],
+            "words": printable(defense.words),
+            "does": printable(defense.does),
+            "source": printable(defense.source),
+        }
+        for defense in all_defenses().values()
+    ]

@@ -1,0 +1,57 @@
+"""The chapter on defences: there where somebody is exposed or nobody can tell, with those that suit the network."""
+
+import pytest
+from tests.report.example_audit import audit_results
+from torch import nn
+
+from remnant.audit.verdict.defences import TABLE, defence_rows
+from remnant.base.results import matching
+from remnant.report.audit import make_audit_report
+from remnant.report.chapters.what_to_do import what_to_do
+
+NETWORK = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+
+
+def results(ruling="outside", network=NETWORK, in_place=(), exposed=True):
+    found = audit_results(ruling)
+    kept = [one if exposed else one.model_copy(update={"outcome": "not shown"}) for one in found.findings]
+    rows = {TABLE: defence_rows(network, in_place)}
+    return found.model_copy(update={"tables": {**found.tables, **rows}, "findings": kept})
+
+
+def test_what_applies_is_a_table_and_what_does_not_a_sentence_a_reason():
+    part = what_to_do(results(in_place=("dropout",)))
+    told = [row["name"] for row in matching(results(in_place=("dropout",)).tables[TABLE], part.section.table.where)]
+    assert {"folded_statistics", "strip", "mixup"} <= {*told} and not {"dropout", "narrow_latents", "privacy_net"} & {
+        *told
+    }
+    first, *others = part.section.text
+    assert first.startswith(f"{len(told)} defences apply to this network.") and "audit it again with each" in first
+    assert "Not for this network: dropout (it is in place)." in others
+    assert any(
+        text.startswith("Not for this network: Privacy-Net and a secret deformation (it is for scans")
+        for text in others
+    )
+
+
+@pytest.mark.parametrize(
+    ("ruling", "exposed", "there"),
+    [("outside", True, True), ("cannot tell", False, True), ("within", True, True), ("within", False, False)],
+)
+def test_who_is_cleared_is_told_of_none(ruling, exposed, there):
+    assert (what_to_do(results(ruling, exposed=exposed)) is not None) == there
+    # An audit of scores has no network, and one of an older version no such table.
+    assert what_to_do(audit_results(ruling)) is None
+
+
+def test_it_stands_in_the_page(tmp_path):
+    results().write(tmp_path / "results.json")
+    page = make_audit_report(tmp_path).read_text("utf-8")
+    assert page.index("What to do") < page.index("ROC curves")
+    assert "folded BatchNorm statistics" in page and "narrower latents" in page
+
+
+def test_every_sentence_has_at_most_thirty_words():
+    for network in (NETWORK, nn.Sequential(nn.Conv3d(1, 2, 3), nn.BatchNorm3d(2)), nn.Sequential(nn.Linear(2, 2))):
+        for text in what_to_do(results(network=network)).section.text:
+            assert all(len(sentence.split()) <= 30 for sentence in text.split(". ")), text
