@@ -7,6 +7,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.texts import enumerated, printable
 from remnant.defenses.augmentation import AUGMENTATION
 from remnant.defenses.defense import KINDS, Defense
+from remnant.defenses.dp_sgd import DP_SGD
 from remnant.defenses.dropout import DROPOUT
 from remnant.defenses.early_stopping import EARLY_STOPPING
 from remnant.defenses.folded_statistics import FOLDED_STATISTICS
@@ -30,6 +31,7 @@ DEFENSES: tuple[Defense, ...] = (
     LABEL_SMOOTHING,
     MIXUP,
     NARROW_LATENTS,
+    DP_SGD,
     FOLDED_STATISTICS,
     UNSTORED_STATISTICS,
     PUBLIC_STATISTICS,

@@ -16,6 +16,7 @@ from remnant.engine.device import fabric, place
 
 Batch = TypeVar("Batch")
 EpochReport = Callable[[int, float, float | None], None]
+Loss = Callable[[nn.Module, Batch], Tensor]
 
 
 def epoch_log(run: Run, cell: str) -> EpochReport:
@@ -69,9 +70,10 @@ def fit(
     model: nn.Module,
     draw_epoch: Callable[[int], Iterable[Batch]],
     steps_per_epoch: int,
-    loss: Callable[[nn.Module, Batch], Tensor],
+    loss: Loss[Batch],
     settings: FitSettings,
     *,
+    learn: Callable[[nn.Module, Batch, Loss[Batch]], Tensor] | None = None,
     report: EpochReport = lambda epoch, loss, validation: None,
     validate: Callable[[nn.Module], float] | None = None,
     stop: Callable[[Sequence[float]], bool] = lambda losses: False,
@@ -79,10 +81,11 @@ def fit(
     """Train `model` in place and return it in evaluation mode.
 
     `draw_epoch(epoch)` yields `steps_per_epoch` batches, which alone decide the order and the randomness of training;
-    `loss(model, batch)` is a scalar. `report(epoch, mean loss, validation)` is called after every epoch; `validate` is
-    asked ten times over the training, since its cost may exceed an epoch's. The training comes to its end early once `stop`,
-    asked after every epoch with the mean losses of all epochs so far, says so. Raises `RemnantError` when the loss is no longer
-    finite.
+    `loss(model, batch)` is a scalar. `learn(model, batch, loss)` gives every weight the gradient that a step follows, and
+    returns the loss; by default that of the batch, by backpropagation. `report(epoch, mean loss, validation)` is called after
+    every epoch; `validate` is asked ten times over the training, since its cost may exceed an epoch's. The training comes to its
+    end early once `stop`, asked after every epoch with the mean losses of all epochs so far, says so. Raises `RemnantError` when
+    the loss is no longer finite.
     """
     model = place(model)
     # Fused: a tenth of a small decoder's step went into the passes of the other one over the weights.
@@ -113,8 +116,7 @@ def fit(
             for group in groups:
                 group["lr"] = settings.learning_rate * shape(done)
             optimizer.zero_grad()
-            value = loss(wrapped, batch)
-            fabric().backward(value)
+            value = (learn or _backpropagated)(wrapped, batch, loss)
             optimizer.step()
             done += 1
             losses.append(value.item())
@@ -133,6 +135,12 @@ def fit(
         if epoch < level and stop(means):
             level, total = epoch + 1, min(total, epoch + 1 + math.ceil(settings.cool_down * (epoch + 1)))
     return model.eval()
+
+
+def _backpropagated(model: nn.Module, batch: Batch, loss: Loss[Batch]) -> Tensor:
+    value = loss(model, batch)
+    fabric().backward(value)
+    return value
 
 
 def rate_at(step: int, steps: int) -> float:

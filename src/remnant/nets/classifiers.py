@@ -5,13 +5,14 @@ ResNet (He et al. 2016) and DenseNet (Huang et al. 2017) are MONAI's. MONAI take
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
+from remnant.nets.normalisation import with_group_norm
 from remnant.nets.vit import ViT
 
 VIT_B_16 = {"image_size": 224, "patch": 16, "blocks": 12, "width": 768, "heads": 12, "mlp": 3072}
@@ -93,16 +94,24 @@ CLASSIFIERS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build_classifier(
-    name: str, *, channels: int = 3, classes: int = 1, dropout: float | None = None, **arguments: Any
+    name: str,
+    *,
+    channels: int = 3,
+    classes: int = 1,
+    dropout: float | None = None,
+    norm: Literal["batch", "group"] = "batch",
+    **arguments: Any,
 ) -> nn.Module:
     """An untrained classifier of `CLASSIFIERS`: (n, channels, h, w) to raw logits (n, classes).
 
     Its weights come from torch's global generator. `dropout` of a ResNet or DenseNet stands before the head, which is
     then `fc.1` or `classifier.1` as in many a checkpoint, also at probability 0; that of a ViT is torchvision's own,
-    inside the encoder, and changes no name. `arguments`: of a ResNet the `width` of its first stage, 64 unless told; `vit`
+    inside the encoder, and changes no name. `norm`: "group" has each image normalised by itself where others have BatchNorm.
+    `arguments`: of a ResNet the `width` of its first stage, 64 unless told; `vit`
     needs `image_size`, `patch`, `blocks`, `width`, `heads` and `mlp`; in `vit_b_16` they replace what the name says.
     Raises `RemnantError` for an unknown name and for sizes of a ViT that do not fit each other.
     """
     if name not in CLASSIFIERS:
         raise RemnantError(f"The classifier must be one of {', '.join(CLASSIFIERS)}. Got '{name}' instead.")
-    return CLASSIFIERS[name](channels, classes, dropout, **arguments)
+    network = CLASSIFIERS[name](channels, classes, dropout, **arguments)
+    return with_group_norm(network) if norm == "group" else network

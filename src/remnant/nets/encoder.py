@@ -6,15 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Norm = Literal["batch", "none"]
+from remnant.nets.normalisation import group_norm
+
+Norm = Literal["batch", "group", "none"]
 
 # The fast bfloat16 convolutions of a CPU want several input channels; a single one takes them twice as long as four.
 MIN_CHANNELS = 4
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Batch normalisation over (n, `channels`, x, y, z), or nothing for the bare text of the paper."""
-    return nn.BatchNorm3d(channels) if norm == "batch" else nn.Identity()
+    """Batch normalisation over (n, `channels`, x, y, z), that of each scan by itself, or nothing for the paper's bare text."""
+    layers = {"batch": nn.BatchNorm3d, "group": group_norm}
+    return layers[norm](channels) if norm in layers else nn.Identity()
 
 
 def max_pool(features: Tensor, *, indices: bool = False) -> Any:

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 GROUPS = 8
 
@@ -18,6 +19,15 @@ def group_norm(channels: int) -> nn.GroupNorm:
     noise of an empty patch up to unit variance and fails where pooling leaves a single voxel.
     """
     return _GroupNorm(max(1, math.gcd(2 * GROUPS, channels) // 2), channels)
+
+
+def with_group_norm(network: nn.Module) -> nn.Module:
+    """The network, changed in place: `group_norm` of as many channels in place of every BatchNorm in it."""
+    for module in list(network.modules()):
+        for name, child in list(module._modules.items()):
+            if isinstance(child, _BatchNorm):
+                setattr(module, name, group_norm(child.num_features))
+    return network
 
 
 class _GroupNorm(nn.GroupNorm):

@@ -1,9 +1,9 @@
 """Train the classifier under audit on its members, plainly or as defences change the recipe (Lee 2025)."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from remnant.nets.classifiers import build_classifier
 from remnant.targets.features import predict_logits
 from remnant.targets.initial import load_initial
 from remnant.targets.inputs import InputRange
-from remnant.targets.patients import check_disjoint, check_images
+from remnant.targets.patients import check_disjoint, check_images, places_of
 from remnant.targets.recipes import Batch, ClassifierSettings, Recipe
 
 # Trainings, one after the other, in which a target may memorise what it must.
@@ -46,6 +46,7 @@ class TrainedClassifier:
     `kept` (from 0, -1 for none) of `history`, by the `recipe`. `accuracy`: share of the training images that it reads rightly.
     `training` and `validation`: accuracy, balanced accuracy and AUC over patients, with the majority guess. Where training
     stopped early, the validation patients chose when, so that its figures flatter a little.
+    `privacy`: what a private training guarantees, for a patient with all of his images; what else stands here is not under it.
     """
 
     model: nn.Module
@@ -56,6 +57,7 @@ class TrainedClassifier:
     accuracy: float
     training: SexSkill
     validation: SexSkill
+    privacy: Mapping[str, Any] | None = None
 
 
 def train_classifier(
@@ -80,6 +82,10 @@ def train_classifier(
     """
     _check(training, validation, settings)
     recipe, memorise, n = recipe or settings.recipe, settings.memorise, len(training.images)
+    if memorise and recipe.privacy:
+        raise RemnantError(
+            "A target that must memorise its training images cannot be trained privately; leave one of the two."
+        )
     torch.manual_seed(seeds.child("weights").integer)
     model = build_classifier(**recipe.arguments)
     if settings.initial:
@@ -90,21 +96,35 @@ def train_classifier(
     weights = (n / (2 * torch.bincount(truth.long(), minlength=2))).float()
     steps = -(-n // settings.batch)
     stopping = recipe.stopping() if recipe.stopping else None
+    private = None
+    if recipe.privacy and recipe.fit.epochs:
+        share, epochs = min(1.0, settings.batch / n), recipe.fit.epochs
+        own = places_of(training.patients)
+        private = recipe.privacy(len(own), share, steps * epochs, seeds.child("privacy"))
+        # Shares of the classes tell of every patient whatever a step learns of him.
+        weights = torch.ones(2)
     history: list[Epoch] = []
-    right = 0
+    right = seen = 0
 
-    def draw_epoch(epoch: int) -> Iterator[Batch]:
-        nonlocal right
-        right = 0
+    def batch_of(chosen: np.ndarray) -> Batch:
+        images = as_batch(training.images[chosen])
+        batch = change(Batch(images, truth[chosen].to(images.device)))
+        return Batch(settings.input_range(batch.images), batch.truth)
+
+    def draw_epoch(epoch: int) -> Iterator[Any]:
+        nonlocal right, seen
+        right = seen = 0
+        if private:
+            for _ in range(steps):
+                yield [batch_of(own[place]) for place in private.draw()]
+            return
         for chosen in np.array_split(order.permutation(n), steps):
-            images = as_batch(training.images[chosen])
-            batch = change(Batch(images, truth[chosen].to(images.device)))
-            yield Batch(settings.input_range(batch.images), batch.truth)
+            yield batch_of(chosen)
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
-        nonlocal right
+        nonlocal right, seen
         logits = network(batch.images).squeeze(1)
-        right += int(((logits > 0) == (batch.truth > 0.5)).sum())
+        right, seen = right + int(((logits > 0) == (batch.truth > 0.5)).sum()), seen + len(logits)
         return balanced_loss(logits, batch.truth, weights)
 
     def after_epoch(epoch: int, mean: float, _: float | None) -> None:
@@ -116,7 +136,7 @@ def train_classifier(
             logits = predict_logits(model, validation.images, settings.input_range).squeeze(1)
             labels = torch.from_numpy(np.asarray(validation.labels, dtype=np.float32))
             value = balanced_loss(logits, labels, weights).item()
-        history.append(Epoch(mean, right / n, value))
+        history.append(Epoch(mean, right / max(1, seen), value))
         if stopping:
             stopping.look(model, value)
         report(len(history) - 1, mean, history[-1].validation_loss)
@@ -129,6 +149,7 @@ def train_classifier(
             steps,
             loss,
             recipe.fit,
+            learn=private.learn if private else None,
             report=after_epoch,
             stop=lambda losses: bool(stopping and stopping.due()),
         )
@@ -145,7 +166,8 @@ def train_classifier(
             "for wrong labels."
         )
     skills = [skill_of(model, group, settings.input_range) for group in (training, validation)]
-    return TrainedClassifier(model, settings, recipe, tuple(history), kept, right_at_last, *skills)
+    told = asdict(private.told) if private else None
+    return TrainedClassifier(model, settings, recipe, tuple(history), kept, right_at_last, *skills, privacy=told)
 
 
 def balanced_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

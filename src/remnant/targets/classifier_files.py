@@ -45,6 +45,7 @@ def record_of(trained: TrainedClassifier) -> dict[str, Any]:
     return {
         "settings": trained.settings.resolved(),
         "defenses": {name: own.resolved() for name, own in trained.recipe.defenses.items()},
+        "privacy": trained.privacy,
         "epochs": [epoch._asdict() for epoch in trained.history],
         "kept": trained.kept,
         "accuracy": trained.accuracy,

@@ -1,7 +1,8 @@
 """Checks of the radiographs that a network is trained on, and of whose they are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,3 +31,11 @@ def check_disjoint(training: Collection[str], validation: Collection[str]) -> No
             f"{counted(len(both), 'patient is', 'patients are')} in the training and in the validation group, whose "
             "figures would then flatter; split by patient."
         )
+
+
+def places_of(patients: Iterable[Hashable]) -> list[np.ndarray]:
+    """The places of each patient's images, patients in the order of their first."""
+    found: dict[Hashable, list[int]] = {}
+    for place, patient in enumerate(patients):
+        found.setdefault(patient, []).append(place)
+    return [np.array(places) for places in found.values()]

@@ -1,6 +1,6 @@
 """How a target is trained: its recipe, plain or as defences changed it, and the settings of a classifier."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self
@@ -43,13 +43,27 @@ class Stopping(Protocol):
         """Give `model` the weights of the epoch that is kept; its number, from 0."""
 
 
+class PrivateSteps(Protocol):
+    """The steps of a training that learns of every patient by himself; `told`: what it guarantees."""
+
+    told: Any
+
+    def draw(self) -> list[int]:
+        """Places of the patients of the next step, perhaps of none."""
+
+    def learn(self, network: nn.Module, records: Sequence[Batch], loss: Callable[[nn.Module, Batch], Tensor]) -> Tensor:
+        """Give every weight the gradient of a step that sees these `records`, each all images of a patient; their mean loss."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a target is trained, as far as a defence may change it.
 
     `arguments` build the network, and stand in its checkpoint. `fit`: the settings of the training loop. `changes` by name: each
     is begun once a training, with a branch of its seeds of that name, and then changes every batch, one after the other.
-    `stopping` is begun likewise; a training without one keeps its last epoch. `defenses`: the settings of those that made the
+    `stopping` is begun likewise; a training without one keeps its last epoch. `privacy(patients, share, steps, seeds)` begins a
+    training of so many patients and steps, each of which draws a patient with the probability `share`; without one a step draws
+    images. `defenses`: the settings of those that made the
     recipe what it is, by name.
     """
 
@@ -58,6 +72,7 @@ class Recipe:
     fit: FitSettings
     changes: Mapping[str, Callable[[Seeds], BatchChange]] = field(default_factory=dict)
     stopping: Callable[[], Stopping] | None = None
+    privacy: Callable[[int, float, int, Seeds], PrivateSteps] | None = None
     defenses: Mapping[str, Settings] = field(default_factory=dict)
 
     def change_of_batches(self, seeds: Seeds) -> BatchChange:

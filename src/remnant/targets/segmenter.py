@@ -1,6 +1,6 @@
 """Train the segmenter under audit on its members."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.engine.soft_dice import EVERYWHERE, one_hot, soft_dice
 from remnant.nets.segmenter import Segmenter
+from remnant.targets.patients import places_of
 from remnant.targets.recipes import Batch, Recipe
 
 Architecture = Literal["unet", "segnet"]
@@ -25,7 +26,7 @@ class SegmenterSettings(Settings):
     """The target: Subbanna's four levels of 16 to 128 filters, and how long it is trained."""
 
     widths: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
-    norm: Literal["batch", "none"] = "batch"
+    norm: Literal["batch", "group", "none"] = "batch"
     unpool: Literal["none", "indices"] = "none"
     batch: int = pydantic.Field(default=2, ge=1)
     fit: FitSettings = FitSettings(epochs=60, learning_rate=3e-3)
@@ -54,13 +55,15 @@ def train_segmenter(
     report: EpochReport,
     *,
     recipe: Recipe | None = None,
+    patients: Sequence[str] | None = None,
     validation: tuple[Tensor, Tensor] | None = None,
 ) -> Segmenter:
     """A segmenter trained on members' `images` (n, 1, x, y, z) in [0, 1] and `labels` (n, x, y, z), class indices.
 
     `settings.batch` scans a step, in an order drawn anew each epoch; the loss is `segmentation_loss`. The weights come from
-    torch's global generator. `recipe`: that of the settings, or what defences made of it. `validation`: images and labels of
-    other patients, by whose loss a recipe that stops early chooses its epoch; raises `RemnantError` where it has none.
+    torch's global generator. `recipe`: that of the settings, or what defences made of it. `patients`: whose each scan is, by
+    default another one's. `validation`: images and labels of other patients, by whose loss a recipe that stops early chooses
+    its epoch; raises `RemnantError` where it has none.
     """
     recipe = recipe or settings.recipe(architecture, classes)
     if recipe.stopping and validation is None:
@@ -70,12 +73,25 @@ def train_segmenter(
     steps = -(-len(images) // settings.batch)
     stopping = recipe.stopping() if recipe.stopping else None
 
-    def draw_epoch(epoch: int) -> Iterator[Batch]:
+    private = None
+    if recipe.privacy and recipe.fit.epochs:
+        own = places_of(patients or range(len(images)))
+        share, epochs = min(1.0, settings.batch / len(images)), recipe.fit.epochs
+        private = recipe.privacy(len(own), share, steps * epochs, seeds.child("privacy"))
+
+    def batch_of(chosen: np.ndarray) -> Batch:
+        batch = Batch(as_batch(images[chosen]), labels[chosen])
+        batch = batch._replace(truth=batch.truth.to(batch.images.device))
+        return change(_with_shares(batch, classes)) if recipe.changes else batch
+
+    def draw_epoch(epoch: int) -> Iterator[Any]:
+        if private:
+            for _ in range(steps):
+                yield [batch_of(own[place]) for place in private.draw()]
+            return
         # Batches of nearly equal size: a last batch of one scan would spoil batch normalisation and be slow.
         for chosen in np.array_split(order.permutation(len(images)), steps):
-            batch = Batch(as_batch(images[chosen]), labels[chosen])
-            batch = batch._replace(truth=batch.truth.to(batch.images.device))
-            yield change(_with_shares(batch, classes)) if recipe.changes else batch
+            yield batch_of(chosen)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return segmentation_loss(model(batch.images), batch.truth)
@@ -93,6 +109,7 @@ def train_segmenter(
         steps,
         loss,
         recipe.fit,
+        learn=private.learn if private else None,
         report=after_epoch,
         stop=lambda losses: bool(stopping and stopping.due()),
     )

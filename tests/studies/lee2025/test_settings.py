@@ -49,7 +49,9 @@ def test_mitigations_are_the_defences_of_the_list_that_change_a_classifier_s_tra
         assert TARGETS[f"cnn_{name}"] == TARGETS["cnn_overfit"]._replace(recipe=name)
         assert LABELS[f"cnn_{name}"] == f"CNN with {defense.words}"
     # The paper's alone are trained unasked.
-    assert set(TARGETS) - set(BY_DEFAULT) == {f"cnn_{one}" for one in ("weight_decay", "label_smoothing", "mixup")}
+    assert set(TARGETS) - set(BY_DEFAULT) == {
+        f"cnn_{one}" for one in ("weight_decay", "label_smoothing", "mixup", "dp_sgd")
+    }
 
 
 def test_how_strong_a_defence_is_the_study_s_settings_say(tmp_path):
