@@ -118,8 +118,10 @@ def test_the_target_is_left_as_it_was(tmp_path):
     assert not any(weight.requires_grad for weight in own.target.module.parameters())
 
 
-def test_results_hold_no_patient(tmp_path):
+def test_results_hold_no_patient_and_what_defends_such_a_network(tmp_path):
     parts = audited(tmp_path, kind=Classifier, leaks=True)
+    advised = {row["name"]: row["applies"] for row in parts["tables"]["defences"]}
+    assert advised["dp_sgd"] and advised["dropout"] and not advised["privacy_net"] and not advised["folded_statistics"]
     assert parts["cohort"]["patients"] == PATIENTS
     text = repr([one.model_dump() for one in parts["findings"]]) + repr(parts["tables"])
     assert not any(f"'p{i}'" in text for i in range(PATIENTS))

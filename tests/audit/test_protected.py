@@ -48,6 +48,7 @@ def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_ne
         "output", "verification", "code_inversion", "linkage"
     }  # fmt: skip
     assert {row["adversary"] for row in results.tables["adversaries"]} > {"d_adv", "d_adv_patch", "d_new_all"}
+    assert [row["name"] for row in results.tables["defences"] if row["why"] == "it is in place"] == ["privacy_net"]
     # By the same arguments it goes on, and by others it does not.
     assert remnant(*asked, "--resume")[0] == 3
     code, error, _ = remnant(*asked, "--resume", "--seed", 1)

@@ -252,6 +252,22 @@ def test_it_still_does_its_task(name, finished):
     assert (told == group.labels.bool()).float().mean() > 0.85
 
 
+# Of a file.
+
+
+@pytest.mark.parametrize("name", OF_KIND["file"])
+def test_a_file_keeps_its_network_and_loses_what_lies_beside_it(name, finished, tmp_path):
+    given, out = tmp_path / "a.pt", tmp_path / "b.pt"
+    torch.save({"state_dict": finished.state_dict(), "epoch": 3, "patients": ["anna", "bert"]}, given)
+    before = given.read_bytes()
+    all_defenses()[name].defend(given, out=out)
+    left = torch.load(out, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, left[key]) for key, value in finished.state_dict().items())
+    assert given.read_bytes() == before and b"anna" in before and b"anna" not in out.read_bytes()
+    with pytest.raises(RemnantError):
+        all_defenses()[name].defend(given, out=out)
+
+
 # Of what is sent.
 
 

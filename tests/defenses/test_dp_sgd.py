@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.targets.tiny import noise as radiographs
 from torch import nn
+from torch.nn import functional
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
@@ -16,6 +17,7 @@ from remnant.cohort.images import Images
 from remnant.defenses.dp_sgd import DP_SGD, ORDERS, DpSgdSettings, Guarantee, PrivateSteps, guarantee
 from remnant.engine.loop import FitSettings
 from remnant.nets.classifiers import build_classifier
+from remnant.targets import classifier
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
 from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import record_of
@@ -30,6 +32,8 @@ SEGMENTER = SegmenterSettings(widths=(4, 8), batch=2, fit=FitSettings(epochs=2, 
 CLASSIFIER = ClassifierSettings(
     arguments={"width": 16}, input_range=InputRange(32), batch=4, epochs=1, learning_rate=1e-2
 )
+
+VIT = {"image_size": 32, "patch": 8, "blocks": 1, "width": 16, "heads": 2, "mlp": 16}
 
 
 def steps(patients=3, noise=0.0, clip=1.0, share=1.0, seed=0, repeatable=True):
@@ -60,7 +64,7 @@ NETWORKS = {
     "unet": lambda: SEGMENTER.changed(norm="group").build("unet", 2),
     "segnet": lambda: SEGMENTER.changed(norm="group").build("segnet", 2),
     "resnet": lambda: build_classifier("resnet18", width=16, norm="group"),
-    "vit": lambda: build_classifier("vit", image_size=32, patch=8, blocks=1, width=16, heads=2, mlp=16, norm="group"),
+    "vit": lambda: build_classifier("vit", **VIT, norm="group"),
 }
 
 
@@ -160,18 +164,25 @@ def test_without_opacus_it_is_said(monkeypatch):
         guarantee(DpSgdSettings(epsilon=7.9), 8, 1.0, 10)
 
 
-def test_a_network_without_any_normalisation_is_refused():
-    recipe = SEGMENTER.changed(norm="none").recipe("unet", 2)
-    with pytest.raises(RemnantError, match="'dp_sgd' does not apply: its network has no normalisation"):
-        DP_SGD.defend(recipe)
+@pytest.mark.parametrize(("norm", "left"), [("batch", "group"), ("group", "group"), ("none", "none")])
+def test_batch_norm_gives_way_to_what_mixes_no_patients(norm, left):
+    recipe = SEGMENTER.changed(norm=norm).recipe("unet", 2)
+    assert DP_SGD.defend(recipe).arguments == {**recipe.arguments, "norm": left}
+    with pytest.raises(RemnantError, match="'dp_sgd' does not apply: the network has no weights to train"):
+        DP_SGD.defend(nn.Sequential(nn.ReLU()))
+
+
+def test_what_must_be_memorised_is_not_trained_privately():
+    asked = CLASSIFIER.changed(memorise=True)
+    group = radiographs(12, share=0.5)
+    with pytest.raises(RemnantError, match="must memorise its training images cannot be trained privately"):
+        train_classifier(group, radiographs(12, 100), asked, Seeds(0), recipe=DP_SGD.defend(asked.recipe))
 
 
 @OPACUS
 def test_a_classifier_is_trained_by_patients_and_says_what_it_guarantees(tmp_path):
     group = radiographs(12, share=0.5)
-    twice = Images(
-        torch.nn.functional.interpolate(group.images, 32), group.labels, tuple(f"p{i // 2}" for i in range(12))
-    )
+    twice = Images(functional.interpolate(group.images, 32), group.labels, tuple(f"p{i // 2}" for i in range(12)))
     validation = replace(twice, patients=tuple(f"v{i}" for i in range(12)))
     recipe = DP_SGD.defend(CLASSIFIER.recipe, DpSgdSettings(epsilon=100))
     trained = train_classifier(twice, validation, CLASSIFIER, Seeds(0), recipe=recipe)
@@ -183,6 +194,26 @@ def test_a_classifier_is_trained_by_patients_and_says_what_it_guarantees(tmp_pat
     loaded = load_checkpoint(tmp_path / "a.safetensors").state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in trained.model.state_dict().items())
     assert not [name for name in loaded if "running" in name]
+
+
+@OPACUS
+def test_no_step_knows_how_often_a_class_is(monkeypatch):
+    """Else every patient's gradient would hang on all others, whatever the clip."""
+    asked, loss = [], classifier.balanced_loss
+    monkeypatch.setattr(
+        classifier,
+        "balanced_loss",
+        lambda logits, labels, weights: asked.append(weights) or loss(logits, labels, weights),
+    )
+    settings = CLASSIFIER.changed(network="vit", arguments=VIT)
+    for recipe, even in ((settings.recipe, False), (DP_SGD.defend(settings.recipe), True)):
+        asked.clear()
+        groups = (
+            replace(one, images=functional.interpolate(one.images, 32))
+            for one in (radiographs(12), radiographs(12, 99))
+        )
+        train_classifier(*groups, settings, Seeds(0), recipe=recipe)
+        assert {bool((weights == 1).all()) for weights in asked} == {even}
 
 
 @OPACUS

@@ -42,7 +42,7 @@ NETWORKS = ("unet", "segnet")
 EXPERIMENTS = ("published", "default", "linear", "surrogate", "aligned", "deep_grey", "overfit", "stripped")
 TARGETS = (
     *("cnn", "cnn_overfit", "vit", "vit_overfit", "cnn_dropout", "cnn_augmentation", "cnn_early_stopping"),
-    *("cnn_weight_decay", "cnn_label_smoothing", "cnn_mixup", "cnn_dp_sgd"),
+    *("cnn_weight_decay", "cnn_label_smoothing", "cnn_mixup"),
     *("cnn_planted", "cnn_untrained", "cnn_overfit_swapped", "within_cnn", "within_cnn_overfit"),
 )
 VARIANTS = (
@@ -156,7 +156,7 @@ def study_lee2025(
             callback=among(*TARGETS),
             help="Comma-separated: cnn, cnn_overfit, vit, vit_overfit, cnn_dropout, cnn_augmentation, cnn_early_stopping, "
             "cnn_planted, cnn_untrained, cnn_overfit_swapped, within_cnn, within_cnn_overfit; not by default: "
-            "cnn_weight_decay, cnn_label_smoothing, cnn_mixup, cnn_dp_sgd.",
+            "cnn_weight_decay, cnn_label_smoothing, cnn_mixup.",
         ),
     ] = None,
     methods: Annotated[

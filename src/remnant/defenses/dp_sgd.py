@@ -136,8 +136,12 @@ class PrivateSteps:
 
 
 def privatise(recipe: Recipe, settings: DpSgdSettings) -> Recipe:
-    """The recipe whose steps learn by `PrivateSteps`, of a network that normalises each image by itself."""
-    return replace(recipe, arguments={**recipe.arguments, "norm": "group"}, privacy=partial(_begin, settings))
+    """The recipe whose steps learn by `PrivateSteps`, of a network that normalises each image by itself, or none at all."""
+    arguments = dict(recipe.arguments)
+    # BatchNorm mixes patients, whose gradients would hang on each other.
+    if arguments.get("norm") != "none":
+        arguments["norm"] = "group"
+    return replace(recipe, arguments=arguments, privacy=partial(_begin, settings))
 
 
 def _begin(settings: DpSgdSettings, patients: int, share: float, steps: int, seeds: Seeds) -> PrivateSteps:
@@ -145,18 +149,8 @@ def _begin(settings: DpSgdSettings, patients: int, share: float, steps: int, see
 
 
 def _applies(subject: Any) -> str:
-    if isinstance(subject, nn.Module):
-        return (
-            ""
-            if any(weight.requires_grad for weight in subject.parameters())
-            else "the network has no weights to train"
-        )
-    # BatchNorm mixes patients; which layer stands in its place is decided here.
-    return (
-        "its network has no normalisation by which each image stands alone"
-        if subject.arguments.get("norm") == "none"
-        else ""
-    )
+    untrainable = isinstance(subject, nn.Module) and next(subject.parameters(), None) is None
+    return "the network has no weights to train" if untrainable else ""
 
 
 DP_SGD = Defense(

@@ -10,12 +10,17 @@ from remnant.targets.recipes import ClassifierSettings
 Network = Literal["cnn", "vit"]
 PLANTED_IMAGES = 8  # of the planted positive control
 
-# The defences of the list that change the training of a classifier: each is held against the overfit CNN by itself.
-MITIGATED: dict[str, Defense] = {
-    defense.name: defense
-    for defense in DEFENSES
-    if defense.kind == "training" and not defense.applies(ClassifierSettings().recipe)
-}
+
+def _suits(defense: Defense) -> bool:
+    """Whether a defence changes the training of a classifier, and leaves it BatchNorm, whose statistics guide the attacks."""
+    plain = ClassifierSettings().recipe
+    if defense.kind != "training" or defense.applies(plain):
+        return False
+    return defense.defend(plain).arguments.get("norm", "batch") == "batch"
+
+
+# Each is held against the overfit CNN by itself.
+MITIGATED: dict[str, Defense] = {defense.name: defense for defense in DEFENSES if _suits(defense)}
 # By which defences a target is trained; those that must memorise their images by none. What is trained to overfit but for one
 # defence may fail to memorise, which is the point.
 RECIPES: dict[str, tuple[str, ...]] = {

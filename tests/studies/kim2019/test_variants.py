@@ -1,0 +1,34 @@
+"""Each variant is trained by the defences of the list that it has, and by nothing else."""
+
+import pytest
+
+from remnant.defenses.privacynet.secret import SecretSettings
+from remnant.defenses.registry import DEFENSES
+from remnant.studies.kim2019 import preset
+from remnant.studies.kim2019.variants import VARIANTS
+
+WAYS = {
+    "raw": ("none", "published", 0, []),
+    "published-3": ("encoder", "published", 3, ["privacy_net"]),
+    "entropy-10": ("encoder", "entropy", 10, ["privacy_net"]),
+    "inversion-1": ("encoder", "inversion", 1, ["privacy_net"]),
+    "deformation": ("deformation", "published", 0, ["secret_deformation"]),
+    "deformation-entropy-1": ("both", "entropy", 1, ["secret_deformation", "privacy_net"]),
+    "kim2019-raw": ("none", "published", 0, []),
+    "kim2019-1": ("encoder", "published", 1, ["privacy_net"]),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_variant_is_trained_by_its_defences(name):
+    variant, settings = VARIANTS[name], preset("cpu")
+    law = SecretSettings(shift_mm=7)
+    shared = settings.trained_by(variant.recipe).changed(secret=law, lambda_=5, method="both", adversary="inversion")
+    own = variant.settings(shared)
+    method, adversary, lambda_, names = WAYS[name]
+    assert (own.method, own.adversary, own.lambda_) == (method, adversary, lambda_)
+    assert variant.method == method and own.secret == law
+    assert [defense.name for defense, _ in variant.defenses(shared)] == names
+    assert all(defense in DEFENSES for defense, _ in variant.defenses(shared))
+    # Everything else is what all of the recipe share.
+    assert own.changed(method="both", adversary="inversion", lambda_=5) == shared
