@@ -375,7 +375,7 @@ def test_phantom_chests(remnant, tmp_path):
 
 
 def test_ctrl_c_in_process_is_one_sentence(study, data, monkeypatch):
-    from remnant.studies.subbanna2021 import study as module
+    from remnant.studies.subbanna2021 import preparation as module
 
     def stop(*arguments, **options):
         raise KeyboardInterrupt
@@ -412,7 +412,7 @@ def test_what_is_stopped_says_how_that_very_command_goes_on(remnant, data, tmp_p
 
 
 def test_a_fault_has_a_code_of_its_own(study, data, monkeypatch):
-    from remnant.studies.subbanna2021 import study as module
+    from remnant.studies.subbanna2021 import preparation as module
 
     def fail(*arguments, **options):
         raise ZeroDivisionError("spoilt")

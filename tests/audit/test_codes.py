@@ -140,7 +140,7 @@ def test_who_trained_is_the_attackers_own_and_others_are_attacked(audited):
 
 def test_membership_is_told_by_the_segmentation_and_asked_of_nobody(tmp_path, monkeypatch):
     alone = [(OUTPUT, ""), (VERIFICATION, "is not asked here")]
-    monkeypatch.setattr("remnant.audit.run.model.attacks_of", lambda material, config: alone)
+    monkeypatch.setattr("remnant.audit.run.minutes.attacks_of", lambda material, config: alone)
     results, _ = audit_of(material(leaks=False), tmp_path / "run")
     scores = [one for one in results.findings if one.claim == "patient_scores"]
     assert {one.attack for one in scores} == {"output"} and scores[0].n == 24

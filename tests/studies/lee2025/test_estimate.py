@@ -99,5 +99,6 @@ def test_seconds_are_those_of_the_steps_that_are_left(run, quick):
 def test_every_cell_takes_some_time(run, prior_file):
     piece_of = costs_of(run, SETTINGS, prior_file)
     for cell in cells_of(run, SETTINGS, prior_file):
-        swapped = cell.name == "target-cnn_overfit_swapped"
-        assert (piece_of(cell).seconds > 0) != swapped, cell.name
+        # Two targets are not trained for themselves.
+        idle = cell.name in ("target-cnn_overfit_swapped", "target-cnn_untrained")
+        assert (piece_of(cell).seconds > 0) != idle, cell.name
