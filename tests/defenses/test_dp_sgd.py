@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.targets.tiny import TinyCNN
 from tests.targets.tiny import noise as radiographs
 from torch import nn
 from torch.nn import functional
@@ -16,11 +17,14 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.defenses.dp_sgd import DP_SGD, ORDERS, DpSgdSettings, Guarantee, PrivateSteps, guarantee
 from remnant.engine.loop import FitSettings
+from remnant.measure.auc import mann_whitney_auc
+from remnant.nets import classifiers
 from remnant.nets.classifiers import build_classifier
 from remnant.targets import classifier
 from remnant.targets.checkpoint import load_checkpoint, save_checkpoint
 from remnant.targets.classifier import train_classifier
 from remnant.targets.classifier_files import record_of
+from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import Batch, ClassifierSettings
 from remnant.targets.segmenter import SegmenterSettings, segmentation_loss, train_segmenter
@@ -214,6 +218,26 @@ def test_no_step_knows_how_often_a_class_is(monkeypatch):
         )
         train_classifier(*groups, settings, Seeds(0), recipe=recipe)
         assert {bool((weights == 1).all()) for weights in asked} == {even}
+
+
+@OPACUS
+def test_members_are_told_of_a_plain_training_and_hardly_of_a_private_one(monkeypatch):
+    monkeypatch.setitem(
+        classifiers.CLASSIFIERS, "tiny", lambda channels, classes, dropout: TinyCNN("tiny", channels, classes, dropout)
+    )
+    settings = ClassifierSettings(network="tiny", input_range=InputRange(16), batch=8, epochs=30, learning_rate=3e-3)
+    members, others, asked = radiographs(40), radiographs(40, 1000), radiographs(20, 5000)
+
+    def auc(recipe):
+        model = train_classifier(members, asked, settings, Seeds(0), recipe=recipe).model
+        margins = [
+            predict_logits(model, group.images, settings.input_range).squeeze(1) * (2 * group.labels - 1)
+            for group in (members, others)
+        ]
+        return mann_whitney_auc(*(one.numpy() for one in margins)).mean
+
+    assert auc(settings.recipe) > 0.95
+    assert auc(DP_SGD.defend(settings.recipe, DpSgdSettings(epsilon=1))) < 0.7
 
 
 @OPACUS
