@@ -41,7 +41,8 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(PYTEST) -m "not slow" -n 2
+	@# -rs: why a test was skipped.
+	$(PYTEST) -m "not slow" -n 2 -rs
 
 test-full: setup components .venv/kserve/.ready
 	$(PYTEST) -m slow

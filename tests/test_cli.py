@@ -344,7 +344,8 @@ def test_files_that_may_not_grow(data, tmp_path):
 
 def test_reports_and_purges_of_what_is_no_run(remnant, tmp_path):
     for verb in ("report", "purge"):
-        refused(remnant(verb, tmp_path), "is not a run directory", "check the path")
+        mend = "the results.json of one" if verb == "report" else "check the path"
+        refused(remnant(verb, tmp_path), "is not a run directory", mend)
         refused(remnant(verb, tmp_path / "nowhere"), "is not a run directory")
     run = Run.start(tmp_path / "run", "s", {}, resume=False)
     refused(remnant("report", run.path), "results.json does not exist")
@@ -493,7 +494,15 @@ def test_a_report_is_made_of_the_results_alone(remnant, tmp_path):
         assert code == 0 and printed.strip() == str(folder / "report.html"), errors
         assert told in (folder / "report.html").read_text()
     # What may leave of a run is decided where the run is.
-    refused(remnant("report", folder, "--egress"), "is not a run directory")
+    refused(remnant("report", folder, "--egress"), "is not a run directory", "what may leave is made in the run itself")
+    refused(remnant("report", folder, "--show-images"), "is not a run directory", "leave out --show-images")
+    refused(remnant("rescore", folder), "is not a run directory", "give the directory that the audit made")
+    # A page that is there may be a published one, as are figures.
+    refused(remnant("report", folder), "holds report.html and figures already", "copy its results.json")
+    (folder / "report.html").unlink()
+    before = {path: path.read_bytes() for path in (folder / "figures").iterdir()}
+    refused(remnant("report", folder), "holds figures already")
+    assert before == {path: path.read_bytes() for path in (folder / "figures").iterdir()}
     (tmp_path / "results.json").write_text("[]")
     refused(remnant("report", tmp_path), "not a results.json")
 

@@ -2,9 +2,13 @@
 
 import html
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from remnant.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -21,6 +25,23 @@ def test_numbers_found_on_real_data_stand_in_the_results():
     numbers = re.findall(r"\d+\.\d+ \[[\d., ]+\]|\d+ of \d+|\d+ brains", section)
     assert len(numbers) == 6
     assert [number for number in numbers if number not in results.replace(" real brains", " brains")] == []
+
+
+def test_the_commands_of_the_table_ask_for_nothing_more():
+    """What a reader has in the first column is all that the second asks for."""
+    table = re.findall(r"^\|[^|]*\|([^|]*)\|[^|]*\|$", README, re.M)
+    lines = [line for cell in table for line in re.findall(r"`remnant (.+?)`", cell)]
+    assert len(lines) == 8
+    for line in lines:
+        command, words, names = get_command(app), shlex.split(line), []
+        while hasattr(command, "commands"):
+            names, command, words = [*names, words[0]], command.commands[words[0]], words[1:]
+        # Where the reader's files are is looked at by callbacks.
+        for one in command.params:
+            one.callback = None
+        given = command.make_context(" ".join(names), words).params
+        # A study reads data that no preset but `smoke` makes.
+        assert names[0] != "study" or given["data"], line
 
 
 @pytest.mark.slow

@@ -68,7 +68,10 @@ def test_what_draws_radiographs_is_for_their_classifiers(file):
 
 def test_inspect_tells_it_in_text_and_json(file):
     said = CliRunner().invoke(app, ["inspect", str(file)]).output
-    assert "In `remnant audit` of it" in said and "In `remnant attack checkpoint` and the studies" in said
+    assert (
+        "In `remnant audit` of it, with members and non-members" in said
+        and "In `remnant attack checkpoint` and the studies" in said
+    )
     assert all(line in said for line in lines_for(recognise(open_checkpoint(file))))
     told = json.loads(CliRunner().invoke(app, ["inspect", str(file), "--json"]).output)
     assert [row["name"] for row in told["audit"]] == list(all_attacks())
@@ -99,7 +102,8 @@ def test_of_a_folder_it_is_told_by_its_checkpoint(tmp_path, kind):
     top, name = folder_of(tmp_path, kind)
     said = CliRunner().invoke(app, ["inspect", str(top)]).output
     told = json.loads(CliRunner().invoke(app, ["inspect", str(top), "--json"]).output)
-    assert f"In `remnant audit` of it, by what {name} tells" in said and told["audit_of"] == name
+    assert "In `remnant audit` of it, with members and non-members" in said and f"labels, by what {name} tells" in said
+    assert told["audit_of"] == name
     why = {row["name"]: row["why"] for row in told["audit"]}
     assert list(why) == list(all_attacks()) and why["output"] == ""
     # nnU-Net trains segmenters alone, whatever a file looks like.

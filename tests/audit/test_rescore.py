@@ -126,6 +126,7 @@ def test_the_command_judges_a_purged_run_and_makes_its_reports_again(remnant, tm
     assert remnant("report", run, "--egress")[2] == str(run / "egress" / "report.html")
     assert remnant("purge", run)[0] == 0
     code, errors, printed = remnant("rescore", run)
+    assert errors.pop(0) == f"{run / 'egress'} was made anew, with this verdict: replace what was sent of it before."
     assert code == 1 and "Outside the risk appetite" in errors[0] and printed == str(run / "report.html")
     assert "Criterion; it was set on" in (run / "report.html").read_text()
     asked.write_text("[appetite]\nmembership_advantage = 0.95\nmembership_tpr = 0.9\n")

@@ -173,3 +173,10 @@ def test_a_file_is_no_folder(tmp_path):
     with pytest.raises(RemnantError, match="is a file"):
         (tmp_path / "file").touch()
         write_starter(tmp_path / "file")
+
+
+def test_a_file_is_no_place_for_a_starter(remnant, tmp_path):
+    for name, told in (("scores.csv", "is a table, which needs no folder"), ("model.pt", "give a new name for it")):
+        (tmp_path / name).write_text("mine")
+        code, said, _ = remnant("audit", tmp_path / name, "--init")
+        assert code == 2 and told in said[-1] and ("--config" if name == "scores.csv" else "--from") in said[-1]

@@ -51,6 +51,20 @@ def test_a_wrong_path_is_told_before_anything_heavy_is_imported(tmp_path, wrong,
     assert not (tmp_path / "run").exists()
 
 
+def test_the_run_directory_is_called_after_the_checkpoint(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "model-audit").mkdir()
+    (tmp_path / "model-audit" / "mine.txt").write_text("mine")
+    words = ["attack", "checkpoint", "model.pt", "--against", "folder"]
+    done = subprocess.run([sys.executable, "-c", ASK, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (2, "")
+    assert "model-audit exists and is not a run directory of Remnant" in done.stderr
+    # What writes nothing asks for no place.
+    done = subprocess.run([sys.executable, "-c", ASK, *words, "--check"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "model-audit" not in done.stderr
+
+
 def test_the_help_of_columns_names_every_one():
     (option,) = (one for one in get_command(attack).params if one.name == "columns")
     assert all(re.search(rf"\b{meaning}\b", option.help) for meaning in COLUMNS), option.help

@@ -144,10 +144,10 @@ class Run:
         self.results.unlink(missing_ok=True)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """An existing run, for reading; raise `RemnantError` when `path` is none."""
+    def open(cls, path: Path, mend: str = "check the path") -> Self:
+        """An existing run, for reading; raise `RemnantError` when `path` is none, which says how to `mend` that."""
         run = cls(path)
-        run._require(None)
+        run._require(None, mend)
         return run
 
     def part(self, name: str) -> Self:
@@ -162,9 +162,9 @@ class Run:
         """What made the run: the name of a study, or of a command."""
         return str(read_json(self.path / "run.json").get("study"))
 
-    def _require(self, study: str | None) -> None:
+    def _require(self, study: str | None, mend: str = "check the path") -> None:
         if not (self.path / "run.json").exists():
-            raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); check the path.")
+            raise RemnantError(f"{self.path} is not a run directory of Remnant (it has no run.json); {mend}.")
         record = read_json(self.path / "run.json")
         written = record.get("format") if isinstance(record, dict) else None
         if written != FORMAT:

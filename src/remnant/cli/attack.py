@@ -27,7 +27,6 @@ def attack_checkpoint(
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="A classifier: .pt, .pth, .ckpt, .safetensors.")
     ],
-    out: Annotated[Path, typer.Option(help="Run directory.")],
     against: Annotated[
         Path,
         typer.Option(
@@ -36,6 +35,9 @@ def attack_checkpoint(
             "of val are left out.",
         ),
     ],
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory; by default CHECKPOINT-audit in the current folder.")
+    ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
@@ -115,8 +117,9 @@ def attack_checkpoint(
     if (mean is None) != (std is None):
         raise RemnantError("--mean and --std belong together; give both or neither.")
     task: Task = "check" if check else "estimate" if estimate else "audit"
+    place = out or Path(f"{checkpoint.resolve().stem}-audit")
     if task == "audit":
-        Run.free(out, "audit", resume=resume)
+        Run.free(place, "audit", resume=resume)
 
     from remnant.audit.config import config_of
 
@@ -140,8 +143,8 @@ def attack_checkpoint(
     )
     common = {"cache": cache, "workers": CORES, "quiet": quiet}
     if task == "audit":
-        audit_classifier(asked, read, out, command=typed(), resume=resume, **common)
-        told(out, quiet=quiet)
+        audit_classifier(asked, read, place, command=typed(), resume=resume, **common)
+        told(place, quiet=quiet)
     _look(checkpoint, material_to_look_at(asked, read, **common), read, task, quiet=quiet)
 
 

@@ -108,6 +108,8 @@ def audit(
     `remnant audit --list` names each attack.
     """
     if init:
+        if subject.is_file():
+            raise RemnantError(_no_folder(subject))
         begin(subject, source)
     if source:
         raise RemnantError(f"--from {source} belongs to --init, which writes down what a checkpoint tells; add it.")
@@ -139,6 +141,16 @@ def audit(
             "these."
         )
     told(place, quiet=quiet)
+
+
+def _no_folder(subject: Path) -> str:
+    """Why --init does not take a file, and what serves in its place."""
+    if subject.suffix.lower() in TABLES:
+        return (
+            f"{subject} is a table, which needs no folder: leave out --init. Limits, and in [about] what stands on the sheet, "
+            "are those of a TOML file: --config FILE."
+        )
+    return f"{subject} is a file, and --init writes a folder; give a new name for it, and a checkpoint by --from {subject}."
 
 
 def _scores(table: Path, place: Path, config: Path | None, *, check: bool, seed: int | None, resume: bool) -> None:

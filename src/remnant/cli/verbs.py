@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from remnant.base.errors import RemnantError
-from remnant.base.texts import counted, printable, short
+from remnant.base.texts import counted, enumerated, printable, short
 from remnant.cli.values import existing
+
+# What each attack needs besides, its own line says.
+OF_IT = "In `remnant audit` of it, with members and non-members whom you hand over, and their labels"
 
 
 def inspect(
@@ -48,14 +51,14 @@ def inspect(
             told = {"audit": listed_for(found) if found else [], "audit_of": printable(name)}
             print(describe_contents.as_json(inside, told))
         else:
-            title = f"In `remnant audit` of it, by what {short(name, 200)} tells"
+            title = f"{OF_IT}, by what {short(name, 200)} tells"
             describe_contents.show(inside, {title: lines_for(found)} if found else None)
     else:
         found = recognise.recognise(opening.open_checkpoint(checkpoint))
         if as_json:
             print(description.as_json(found, {"audit": listed_for(found)}))
         else:
-            describe.show(found, {"In `remnant audit` of it": lines_for(found)})
+            describe.show(found, {OF_IT: lines_for(found)})
     if strip_to:
         from remnant.base.progress import say
         from remnant.defenses.strip import strip
@@ -81,8 +84,9 @@ def report(
         # What is published of a run is all that its page is made of.
         told = read_json(run / "results.json")
         study, path = told.get("study") if isinstance(told, dict) else None, run
+        _require_no_page(run)
     else:
-        opened = Run.open(run)
+        opened = Run.open(run, _needed(show_images=show_images, egress=egress))
         study, path = opened.study, opened.path
     if study == "audit":
         print(_audit_report(path, show_images=show_images, egress=egress))
@@ -97,6 +101,25 @@ def report(
 def _results_alone(folder: Path) -> bool:
     """Whether the folder is no run but has the results of one."""
     return not (folder / "run.json").exists() and (folder / "results.json").is_file()
+
+
+def _require_no_page(folder: Path) -> None:
+    """Raise `RemnantError` where a page or figures are there: of a run they are Remnant's own, and here
+    perhaps published."""
+    taken = [name for name in ("report.html", "figures") if (folder / name).exists()]
+    if taken:
+        raise RemnantError(
+            f"{folder} is no run and holds {enumerated(taken)} already, which would be overwritten; copy its results.json into a "
+            "new folder, and make the report there."
+        )
+
+
+def _needed(*, show_images: bool, egress: bool) -> str:
+    """What a report is made of, as a mend."""
+    if egress or show_images:
+        option, made = ("--egress", "what may leave") if egress else ("--show-images", "a page with patient images")
+        return f"{made} is made in the run itself; give the directory of the run, or leave out {option}"
+    return "give a finished run, or a folder with the results.json of one"
 
 
 def _audit_report(run: Path, *, show_images: bool, egress: bool) -> Path:

@@ -48,10 +48,11 @@ def rescore(
     from remnant.audit.config import AuditConfig, config_of
     from remnant.audit.run.results import rescored
     from remnant.base.findings import AuditResults
+    from remnant.base.progress import say
     from remnant.base.run import Run
     from remnant.report.egress import make_egress
 
-    with Run.open(run) as held:
+    with Run.open(run, "the verdict is changed in the run itself; give the directory that the audit made") as held:
         if held.study != "audit":
             raise RemnantError(
                 f"{run} is a run of the study {held.study!r}, which has no risk appetite; give an audit."
@@ -64,4 +65,6 @@ def rescore(
         if (held.path / "egress").is_dir():
             # What may leave has the verdict of the report beside it.
             make_egress(held.path)
+            if not quiet:
+                say(f"{held.path / 'egress'} was made anew, with this verdict: replace what was sent of it before.")
         told(held.path, quiet=quiet)
