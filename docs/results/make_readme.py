@@ -128,7 +128,9 @@ def exact(count: int, n: int) -> Row:
 
 
 def decimals(value: float, digits: int = 2) -> str:
-    return f"{_there(value):,.{digits}f}"
+    text = f"{_there(value):,.{digits}f}"
+    # A rounded zero has no sign.
+    return text if text.strip("-0.") else text.lstrip("-")
 
 
 def signed(value: float, digits: int = 3) -> str:

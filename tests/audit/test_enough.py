@@ -42,6 +42,6 @@ def test_it_is_the_same_from_every_size_and_grows_as_the_limit_falls():
 def test_only_groups_that_are_plainly_too_small_are_told_and_none_too_small_for_any_interval():
     (said,) = too_few_sentence(40, 40, limits(0.05, 0.05))
     assert said.startswith(
-        "40 members and 40 non-members are too few for these limits, even if nothing is found: about 3,"
+        "40 members and 40 non-members are too few to be within these limits, even if nothing is found: about 3,"
     )
     assert too_few_sentence(2000, 2000, limits(0.05, 0.05)) == [] == too_few_sentence(9, 40, limits())

@@ -175,9 +175,14 @@ def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     alone = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01))], SOUND)
     assert (
         alone.ruling == "cannot tell"
-        and "above the limit of 0.05. With all tests counted together its lower bound is 0.01, so that it may"
+        and "above the limit of 0.05. A leak is shown; that it lies above the limit is not: with all tests counted together its "
+        "lower bound is 0.01. About 270 patients would tell whether it lies above the limit."
         in alone.sentence
     )
+    # What is exposed is no chance, wherever the bound lies; what is not exposed may be.
+    assert "lower bound is −0.02. About" in judged(LIMIT, [told(finding(low=0.06, bound_low=-0.02))], SOUND).sentence
+    silent = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01, adjusted_p=0.2))], SOUND).sentence
+    assert "With all tests counted together its lower bound is 0.01, so that it may be chance." in silent
     unadjusted = judged(LIMIT, [told(finding(adjusted_p=0.2))], SOUND)
     assert "above the limit of 0.05. With all tests counted together p = 0.20, so that it may" in unadjusted.sentence
     assert "on both sides of" in judged(LIMIT, [told(finding(low=0.05, bound_low=0.01))], SOUND).sentence
@@ -190,7 +195,7 @@ def test_an_exposure_that_is_not_surely_above_is_told_before_what_would_clear_no
     found = judged(LIMIT, [silent, near], unfound)
     assert (found.ruling, found.finding, found.above, found.patients) == ("cannot tell", 1, True, 230)
     assert (
-        "above the limit of 0.05. With all tests counted together" in found.sentence and "planted" not in found.sentence
+        "above the limit of 0.05. A leak is shown; that it lies" in found.sentence and "planted" not in found.sentence
     )
     # Of several it is told by the one that lies furthest above, and by one of many values.
     nearer = told(finding(view="loss", value=0.25, low=0.15, high=0.35, bound_low=0.045))
@@ -218,6 +223,26 @@ def test_an_exposure_of_too_few_for_an_interval_is_told_before_controls_of_silen
     )
 
 
+def test_a_leak_of_too_few_to_say_how_large_it_is_told_before_what_would_clear_nobody():
+    """More patients would tell; that the groups are alike, which no exposure needs, would not."""
+    wide = told(finding(value=0.8, low=-0.1, high=0.88, bound_low=-0.3))
+    assert wide.outcome == "too few patients"
+    for controls in ((), SOUND, (control("blind"), control("planted", False))):
+        found = judged(LIMIT, [told(finding(**CLEAR)), wide], controls)
+        assert (found.ruling, found.finding, found.above) == ("cannot tell", 1, True)
+        assert "It lies on both sides of the limit of 0.05. A leak is shown, of too few patients" in found.sentence
+        assert found.sentence.endswith("patients would tell whether it lies above the limit.")
+    # Below the limit, and beside what is exposed above it, it decides nothing.
+    assert "alike" in judged(LIMIT, [wide.model_copy(update={"value": 0.05})], ()).sentence
+    near = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))
+    assert judged(LIMIT, [wide, near], SOUND).finding == 1
+    # What is not shown is no leak, and groups that differ show nothing.
+    silent = wide.model_copy(update={"adjusted_p": 0.2})
+    assert "alike" in judged(LIMIT, [silent], ()).sentence
+    differ = (control("blind", False),)
+    assert judged(LIMIT, [told(wide, differ)], differ).sentence == differ[0].sentence
+
+
 def test_how_many_would_tell_is_of_the_limit_that_may_be_passed():
     """The number that would show it outside, and not the one that would clear it of another limit."""
     near = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))
@@ -226,8 +251,8 @@ def test_how_many_would_tell_is_of_the_limit_that_may_be_passed():
     found = verdict_of([LIMIT, rate], [near, far], SOUND)
     held = {one.limit: one for one in found.judged}
     assert held["membership_advantage"].above and held["membership_advantage"].patients == 230
-    assert found.sentence.endswith("About 230 patients would tell whether it is outside.")
-    assert verdict_of([rate], [far], SOUND).sentence.endswith("patients would tell.")
+    assert found.sentence.endswith("About 230 patients would tell whether it is outside, by membership advantage.")
+    assert verdict_of([rate], [far], SOUND).sentence.endswith("patients would tell whether it is within.")
 
 
 def test_limits_are_told_beyond_chance_everywhere():
@@ -367,10 +392,12 @@ def test_each_limit_that_width_leaves_open_says_how_many_would_tell():
     read = told(finding(**SILENT, claim="attributes", attack="sex", statistic="skill_gap"), ())
     attribute = Limit(name="attribute", statistic="skill_gap", value=0.09, origin="a test")
     found = verdict_of([LIMIT, attribute], [silent, read], [control("blind"), control("planted", attack="output")])
-    assert found.reasons[0].endswith("limit of 0.05. About 800 patients would tell.")
+    assert found.reasons[0].endswith("limit of 0.05. About 800 patients would tell whether it lies below the limit.")
     assert found.judged[1].patients is None and "would tell" not in found.judged[1].sentence + found.sentence
     passing = judged(LIMIT, [told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))], SOUND)
-    assert passing.above and passing.sentence.endswith("may be chance. About 230 patients would tell.")
+    assert passing.above and passing.sentence.endswith(
+        "is 0.04. About 230 patients would tell whether it lies above the limit."
+    )
     assert "patients" not in judged(LIMIT, [told(finding(**SILENT | {"value": 0.05}))], SOUND).sentence
 
 
@@ -382,7 +409,7 @@ def test_no_number_of_patients_mends_a_failed_fit_or_what_else_keeps_the_verdict
     assert found.judged[0].patients is None and "patients would" not in " ".join([found.sentence, *found.reasons])
     assert found.reasons[0] == unfit.sentence
     silent = told(finding(**SILENT))
-    assert "About 800 patients would tell." in verdict_of([LIMIT], [silent], SOUND).sentence
+    assert "About 800 patients would tell whether it is within." in verdict_of([LIMIT], [silent], SOUND).sentence
     assert "would tell" not in verdict_of([LIMIT], [silent], SOUND, ["it was a trial"]).sentence
 
 
@@ -390,7 +417,7 @@ def test_no_number_of_patients_mends_a_failed_fit_or_what_else_keeps_the_verdict
 def test_more_patients_than_a_forecast_can_mean_are_no_advice(n, said):
     noise = told(finding(value=0.055, low=-0.1, high=0.2, adjusted_p=0.9, bound_low=-0.1, n=n))
     found = verdict_of([LIMIT], [noise], SOUND)
-    assert found.reasons[0].endswith(f"More than {said} patients would tell.")
+    assert found.reasons[0].endswith(f"More than {said} patients would tell whether it lies above the limit.")
     assert found.judged[0].patients is None and "patients" not in found.sentence
 
 

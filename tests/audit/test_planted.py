@@ -1,11 +1,13 @@
 """The planted positive: a dose as of training, one look at it, and an attack that sees nothing of it does not pass."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from tests.audit.example import Classifier, Segmenter, folds, material
 
 from remnant.attacks.attack import Attack, Scores
@@ -221,6 +223,37 @@ def test_an_area_that_chance_may_give_neither_passes_nor_fails():
         assert found.value == pytest.approx(34 / 35) and found.p == pytest.approx(looks * 2 / 792)
         assert found.passed is passed
     assert planted_control("output", np.arange(5.0), np.arange(5.0), looks=1).passed is False
+
+
+def test_too_few_planted_say_what_was_asked_and_what_would_tell():
+    """Of 8 against 22 an AUC of 0.76 may be chance; the same of more is none."""
+
+    def of(k, n):
+        # Scores as those of which one area is 0.76, at even distances.
+        return norm.ppf((np.arange(k) + 0.5) / k) + 1.0, norm.ppf((np.arange(n) + 0.5) / n)
+
+    few = planted_control("output", *of(8, 22), asked=0.75, looks=4)
+    assert few.passed is None and few.value == pytest.approx(0.76, abs=0.01)
+    needed = re.search(
+        r"^8 planted against 22 others are too few to tell whether the attack finds them \(AUC 0\.76, asked 0\.75; p = 0\.0\d+, "
+        r"asked 0\.01\)\. About (\d+) against (\d+) would tell\.$",
+        few.sentence,
+    )
+    k, n = map(int, needed.groups())
+    assert planted_control("output", *of(k, n), asked=0.75, looks=4).passed is True
+    assert planted_control("output", *of(k - 2, n - 6), asked=0.75, looks=4).passed is None
+    of_model = planted_control("output", *of(8, 22), asked=0.75, looks=4, dose="when their loss is 0.1")
+    assert of_model.sentence.endswith(
+        "Give more non-members: a quarter of them is planted. They were looked for when their loss is 0.1."
+    )
+
+
+@pytest.mark.parametrize("stronger", ["", "With train() attacks may see more."])
+def test_what_may_show_more_is_advised_only_where_it_is_taken(tmp_path, stronger):
+    own = replace(material(Classifier, leaks=False, patients=PATIENTS), stronger=stronger)
+    _, found = planted(tmp_path, own, [NOISY])
+    assert found["noisy"].passed is False
+    assert found["noisy"].sentence.endswith(f"too weak to clear anybody. {stronger}".rstrip())
 
 
 def test_a_blind_attack_passes_one_time_in_a_hundred_at_most():

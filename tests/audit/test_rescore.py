@@ -119,6 +119,20 @@ def test_what_the_owner_says_is_kept_where_nothing_new_is_said(leaking):
     assert found.about == {"recipient": "Ward 3", "contact": "Bob"}
 
 
+def test_what_leaves_of_a_rescored_run_says_what_became_of_a_control_of_few(tmp_path):
+    """The finding's numbers stand on the sheet, so that nothing says they are withheld."""
+    path = write(tmp_path / "scores.csv", draw(2, 60), draw(0, 60, 2), draw(0.6, 8, 3))
+    found = lenient(audit_scores(path, AuditConfig(scenario="outputs"), tmp_path / "run"))
+    found = found.model_copy(update={"minimum_cell": 10})
+    (planted,) = (one for one in found.controls if one.kind == "planted")
+    assert planted.passed is not True and planted.sentence in found.verdict.reasons
+    told = told_outside(found)
+    outcome = "failed" if planted.passed is False else "cannot tell"
+    said = f"The control 'planted members, given': {outcome}; its numbers are withheld: fewer than 10 patients."
+    assert told.verdict.judged[0].sentence == said and told.verdict.reasons.count(said) == 1
+    assert sheet_of(told).limits[0]["found"] not in ("withheld", "not measured")
+
+
 def test_the_command_judges_a_purged_run_and_makes_its_reports_again(remnant, tmp_path):
     write(tmp_path / "scores.csv", draw(2, 60), draw(0, 60, 2), draw(6, 10, 3))
     run, asked = tmp_path / "run", tmp_path / "other.toml"

@@ -9,7 +9,8 @@ import pytest
 from remnant.audit.cells.planted import FEWEST
 from remnant.audit.config import AuditConfig
 from remnant.audit.inputs.scores import read_scores
-from remnant.audit.inputs.table import audit_scores
+from remnant.audit.inputs.table import audit_scores, check_table
+from remnant.audit.run.results import rescored
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.provenance import sha256
@@ -101,6 +102,26 @@ def test_a_check_says_what_keeps_a_table_from_within(tmp_path, remnant):
     )
 
 
+def test_a_verdict_for_want_of_patients_says_how_many_it_takes(tmp_path):
+    """In the words of the check, where no other number is said; no number where the groups are large enough."""
+    path = write(tmp_path / "scores.csv", draw(0, 60), draw(0, 60, 2), traits=False)
+    verdict = audit_scores(path, AuditConfig(scenario="outputs"), tmp_path / "run").verdict
+    (said,) = (text for text in verdict.reasons if "even if nothing is found" in text)
+    assert said in check_table(path, AuditConfig(scenario="outputs")) and verdict.reasons.index(said) == 2
+    assert not verdict.kept_open.count(said)
+    lenient = rescored(AuditResults.read(tmp_path / "run" / "results.json"), LENIENT)
+    assert lenient.verdict.ruling == "cannot tell" and not any(
+        "patients" in text for text in lenient.verdict.reasons[2:]
+    )
+    # A verdict that has a number of its own has no second one, and an exposure asks for none.
+    (tmp_path / "few").mkdir()
+    few = audited(tmp_path / "few", draw(0, 40), draw(0, 40, 2), draw(6, 10, 3), config=LENIENT).verdict
+    assert "would tell" in few.sentence and not any("even if" in text for text in few.reasons)
+    (tmp_path / "leak").mkdir()
+    leak = audited(tmp_path / "leak", draw(3, 40), draw(0, 40, 2), traits=False).verdict
+    assert leak.ruling == "outside" and not any("even if" in text for text in leak.reasons)
+
+
 def test_planted_members_are_a_control_and_no_evidence(tmp_path):
     found = audited(tmp_path, draw(0, 60), draw(0, 60, 2), draw(6, 30, 3))
     assert found.findings[0].n == 120
@@ -118,7 +139,8 @@ def test_so_few_planted_that_chance_might_find_them_clear_nobody(tmp_path):
         control.passed is None
         and control.p == pytest.approx(1 / 81)
         and control.sentence.endswith(
-            "1 planted against 80 others are too few to tell whether the attack finds them (AUC 1.00): 5 against 5 would tell."
+            "1 planted against 80 others are too few to tell whether the attack finds them (AUC 1.00, asked 0.95). 5 against 5 "
+            "would tell."
         )
     )
     assert found.verdict.ruling == "cannot tell"

@@ -2,16 +2,17 @@
 
 import re
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from tests.report.example_audit import POWER, audit_results, control, crowded, finding
 from tests.report.test_page import NASTY, _Tags
 
 from remnant.audit.verdict.judge import outcome_of
-from remnant.base.findings import AttackRun
+from remnant.base.findings import AttackRun, Outcome
 from remnant.base.results import Section, TableView
 from remnant.base.terms import measured
-from remnant.report.audit import make_audit_report
+from remnant.report.audit import make_audit_report, render_audit
 from remnant.report.audit_rows import (
     by_strength,
     control_rows,
@@ -23,6 +24,7 @@ from remnant.report.audit_rows import (
 )
 from remnant.report.evidence import evidence_of
 from remnant.report.figures import FIGURES
+from remnant.report.figures.audit import roc_curves
 from remnant.report.figures.style import house_style
 from remnant.report.glossary import GLOSSARY
 from remnant.report.tables import MOST_ROWS
@@ -164,6 +166,37 @@ def test_the_forest_has_every_auc_and_the_controls_below():
     assert [row["outcome"] for row in open_ones[2:]] == ["cannot tell"]
     # Labels that are all alike are no want of patients.
     assert [row["outcome"] for row in control_rows([control("fit", None, value=None, n=144)])] == ["cannot tell"]
+
+
+def test_every_outcome_is_among_the_terms():
+    assert {one.capitalize() for one in get_args(Outcome)} <= GLOSSARY.keys()
+
+
+def test_a_table_whose_caption_was_withheld_has_its_title_for_one(tmp_path):
+    table = TableView(name="fold_power", caption="", columns={"leak": "Leak"})
+    section = Section(title="Power of the test", table=table)
+    results = audit_results(sections=[section], tables=audit_results().tables | {"fold_power": POWER})
+    captions = re.findall(r'<p class="caption"[^>]*><b>Table \d+\.</b> ?(.*?)</p>', render_audit(tmp_path, results))
+    assert "Power of the test." in captions and all(captions)
+
+
+def test_a_blind_baseline_that_guesses_wrongly_passes_and_it_is_said(tmp_path):
+    below = "A blind baseline with an AUC below 0.50 guesses, and wrongly"
+    assert below in render_audit(tmp_path, audit_results(controls=[control(value=0.2, low=0.06, high=0.51)]))
+    for other in (control(value=0.53), control("planted", value=0.2), control(passed=False, value=0.2)):
+        assert below not in render_audit(tmp_path, audit_results(controls=[other]))
+
+
+def test_curves_that_run_along_each_other_are_both_seen():
+    rows = [{"attack": f"a{i}", "view": "v", "fpr": x, "tpr": x} for i in range(8) for x in (0.0, 0.5, 1.0)]
+    panel = roc_curves(rows).axes[0]
+    drawn = [line for line in panel.lines if line.get_label().startswith("a")]
+    patterns = [str(line._unscaled_dash_pattern) for line in drawn]
+    assert len(drawn) == 8 and all(one != other for one, other in pairwise(patterns))
+    assert drawn[0].get_linewidth() > drawn[1].get_linewidth()
+    # The name of the rate is above the panel, where no curve is.
+    (rate,) = (text for text in panel.texts if "FPR" in text.get_text())
+    assert rate.xy == (0.1, 1) and rate.get_verticalalignment() == "bottom"
 
 
 def test_the_terms_say_which_controls_void_an_exposure():

@@ -90,6 +90,23 @@ def test_a_limit_keeps_the_digits_that_it_needs():
     assert (told.value, told.low, told.high) == (0.012, -0.023, 0.049)
 
 
+def test_no_number_of_what_leaves_has_more_digits_than_its_page(tmp_path):
+    write(tmp_path / "scores.csv", draw(2, 60), draw(0, 61, 2), draw(6, 12, 3))
+    audit_scores(tmp_path / "scores.csv", AuditConfig(scenario="outputs"), tmp_path / "run")
+    told = json.loads((make_egress(tmp_path / "run").parent / "results.json").read_text())
+
+    def numbers(value):
+        if isinstance(value, dict | list):
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from numbers(one)
+        elif isinstance(value, float):
+            yield value
+
+    parts = {name: list(numbers(told[name])) for name in ("findings", "controls", "tables", "verdict")}
+    assert any(one["detectable"] for one in told["findings"]) and parts["tables"]
+    assert not [one for part in parts.values() for one in part if float(f"{one:.2g}") != one and round(one, 3) != one]
+
+
 def test_controls_leave_with_two_digits():
     planted = control("planted", value=0.875, low=0.69347, high=0.95208, p=0.000131, n=70, attack="output")
     (told,) = told_outside(audit_results(controls=[planted])).controls
@@ -309,7 +326,8 @@ def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them(
     verdict = results.verdict.model_copy(update={"reasons": [few.sentence]})
     told = told_outside(results.model_copy(update={"verdict": verdict}))
     assert told.controls[1] == control() and told.controls[0].value is None and told.controls[0].passed is True
-    assert told.verdict.reasons == ["Withheld: fewer than 10 patients."]
+    gone = "The control 'planted members, output': passed; its numbers are withheld: fewer than 10 patients."
+    assert told.verdict.reasons == [gone]
 
 
 def test_each_control_that_is_withheld_is_named(tmp_path):
@@ -317,8 +335,9 @@ def test_each_control_that_is_withheld_is_named(tmp_path):
     told = told_outside(audit_results(controls=[*few, control(), control("fit", n=4, value=None)]))
     said = [one.sentence for one in told.controls]
     named = ["planted members, output", "planted members, gradient", None, "fit of the members"]
+    gone = "passed; its numbers are withheld: fewer than 10 patients."
     for sentence, name in zip(said, named, strict=True):
-        assert name is None or sentence == f"The numbers of the control '{name}' are withheld: fewer than 10 patients."
+        assert name is None or sentence == f"The control '{name}': {gone}"
     page = render_audit(tmp_path, told)
     assert all(f"<li>{escape(sentence)}</li>" in page for sentence in said)
 
@@ -377,7 +396,11 @@ def test_what_is_said_of_several_limits_is_told_or_withheld_for_each():
         assert verdict(both, places, [why]) == (both, [why.sentence])
     secret = why.model_copy(update={"fewest": 4})
     rate = gone.format("true positive rate at 10% FPR")
-    assert verdict(both, (0, 1), [secret]) == ([advantage, rate], [advantage, rate])
+    # Of a finding that is told the control is a reason still, without its numbers; the finding's own stand there.
+    of_control = "The control 'planted members, output': passed; its numbers are withheld: fewer than 10 patients."
+    assert verdict(both, (0, 1), [secret]) == ([advantage, of_control], [advantage, of_control])
+    counted = ["B. 7 patients were left out. C."] * 2
+    assert verdict(counted, (1, 1), [])[0] == ["B. C. A reason is withheld: fewer than 10 patients."] * 2
     # What is of no control, and of a finding that is told as well.
     assert verdict(["Nobody knows."] * 2, (0, 1), []) == (["Nobody knows."] * 2, ["Nobody knows."])
     assert verdict(["Nobody knows."] * 2, (0, 2), []) == ([advantage, rate], [advantage, rate])
@@ -561,7 +584,10 @@ def test_the_hash_of_a_table_of_patients_stays_in_the_house():
     results = audit_results("within")
     table = results.model_copy(update={"model": {"name": "scores", TABLE_SHA256: "a" * 64}})
     assert sheet_of(table).model["SHA-256"] == f"{'a' * 64} (table of scores)"
-    assert told_outside(table).model == {"name": "scores"} and "a" * 64 not in told_outside(table).model_dump_json()
+    told = told_outside(table)
+    assert "a" * 64 not in told.model_dump_json()
+    # And is no line to fill in by hand.
+    assert sheet_of(told).model["SHA-256"] == "withheld (table of scores)"
     assert told_outside(results).model == results.model
 
 

@@ -119,9 +119,23 @@ def test_silence_of_an_advantage_says_which_auc_would_have_been_seen():
     quiet = {"outcome": "not shown", "low": 0.0}
     advantage = finding(statistic="advantage", value=0.02, null=0.0, detectable=None, **quiet)
     sentence = told(audit_results(findings=[finding(**quiet | {"value": 0.5}), advantage]))["inference"].sentence
-    assert "; an AUC of 0.65 would have been seen (" in sentence
+    assert "; of the same scores an AUC of 0.65 would have been seen (" in sentence
     sentence = told(audit_results(findings=[advantage]))["inference"].sentence
     assert "; what would have been seen is not reckoned (" in sentence
+
+
+def test_one_finding_stands_on_one_scale():
+    """Beyond chance, as the limit does, in the row of the criterion and in that of the result."""
+    rate = finding(statistic="tpr_at_10_fpr", value=0.04, low=0.0, high=0.47, null=0.1, outcome="power unknown")
+    verdict = audit_results().verdict
+    judged = [verdict.judged[1].model_copy(update={"finding": 0})]
+    results = audit_results(findings=[rate], verdict=verdict.model_copy(update={"judged": judged}))
+    beyond = "−0.06 [−0.10, 0.37]"
+    assert sheet_of(results).limits[1]["found"] == beyond
+    assert told(results)["inference"].sentence == (
+        f"True positive rate at 10% FPR {beyond} beyond chance (0.10 by chance); no control showed that it could have been found "
+        "(output, signed margin)."
+    )
 
 
 def test_what_the_attacks_do_not_see_comes_before_what_was_not_run():
@@ -255,7 +269,9 @@ def test_what_about_does_not_say_is_empty_and_what_it_says_is_not():
 def test_the_hash_is_whole_and_of_one_file():
     assert sheet_of(audit_results()).model["SHA-256"] == "0123456789abcdef" * 4
     two = audit_results(model={"name": "m"}, checkpoints={"a": "a" * 64, "b": "b" * 64})
-    assert sheet_of(two).model["SHA-256"] == ""
+    assert sheet_of(two).model["SHA-256"] == "of 2 files, in the annex"
+    # A line to fill in by hand would ask for what nobody knows.
+    assert "SHA-256" not in sheet_of(audit_results(model={"name": "m"}, checkpoints={})).model
     one = audit_results(model={"name": "m"}, checkpoints={"a": "a" * 64})
     assert sheet_of(one).model["SHA-256"] == "a" * 64
 

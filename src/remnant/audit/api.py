@@ -141,6 +141,7 @@ def audit(
                 about,
                 training=training,
                 prior=bring_prior(brought.file, images, brought.mean, brought.std, SOURCE) if brought.file else None,
+                stronger="With `train` and `build` attacks may see more.",
             ),
             config,
             path,

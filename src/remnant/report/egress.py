@@ -15,7 +15,7 @@ from remnant.report.audit import render_audit
 from remnant.report.disclosure import told_tables, without_folders, without_pseudonyms
 from remnant.report.few import bound, counts_few, small
 from remnant.report.few_rows import is_count
-from remnant.report.rounded import as_said, control_as_said, without_shared_p
+from remnant.report.rounded import as_said, control_as_said, rows_as_said, without_shared_p
 from remnant.report.withheld import control_told, finding_told, of_few, of_few_values, telling, withheld
 from remnant.report.withheld_tables import balance_told, curves_told, row_told
 
@@ -78,8 +78,16 @@ def told_outside(results: AuditResults) -> AuditResults:
     curves, no_curve = curves_told(results.tables.get("roc", []), results.findings, smallest)
 
     parts = telling(results, findings, controls)
+    # What a control says it says again without its numbers: that it failed, or cannot tell, is a reason without them, too.
+    by_control = {
+        before.sentence: after.sentence
+        for before, after in zip(results.controls, controls, strict=True)
+        if before != after
+    }
 
     def said(text: str) -> str:
+        if text in by_control:
+            return by_control[text]
         tells = counts_few(text, smallest, sizes) or any(part in text for part in parts)
         return f"{why.capitalize()}." if tells else text
 
@@ -90,7 +98,7 @@ def told_outside(results: AuditResults) -> AuditResults:
     gone = [f"Left out: {one}." for one in (*left_out, *no_curve)]
     changed = {
         # Who knows all of a table but a value would find it by the hash.
-        "model": {name: value for name, value in results.model.items() if name != TABLE_SHA256},
+        "model": {name: "withheld" if name == TABLE_SHA256 else value for name, value in results.model.items()},
         "cohort": {name: _counted(name, value, results, smallest) for name, value in results.cohort.items()},
         "findings": _as_said(results, findings),
         "controls": [control_as_said(one) if smallest > 1 else one for one in controls],
@@ -101,7 +109,11 @@ def told_outside(results: AuditResults) -> AuditResults:
             f"{RELEASE}{numbers}pseudonyms and paths are withheld.",
         ],
         "not_tested": all_said(results.not_tested),
-        "tables": {**tables, **({"balance": balanced} if balanced else {}), **({"roc": curves} if curves else {})},
+        "tables": {
+            name: rows_as_said(rows) if smallest > 1 else rows
+            for name, rows in {**tables, "balance": balanced, "roc": curves}.items()
+            if rows or name in tables
+        },
         "sections": [
             *(one.model_copy(update={"text": [text for text in one.text if said(text) == text]}) for one in sections),
             *([Section(title="Withheld", text=gone)] if gone else []),
@@ -137,7 +149,15 @@ def _verdict(results: AuditResults, findings: list[Finding], said: Callable[[str
     sentences = re.split(r"(?<=\.) ", verdict.sentence)
     # By limit, since the same may be said of several: each is named.
     judged = [
-        one if said(one.sentence) == one.sentence else one.model_copy(update={"sentence": _withheld(one, results, why)})
+        one
+        if said(one.sentence) == one.sentence
+        else one.model_copy(
+            update={
+                "sentence": _withheld(one, results, why)
+                if withheld(one.finding, results, findings)
+                else _reason_told(one.sentence, said, why)
+            }
+        )
         for one in judged
     ]
     limits: dict[str, list[str]] = {}
@@ -159,6 +179,15 @@ def _withheld(judged: Judged, results: AuditResults, why: str) -> str:
     if exposed:
         return f"Patients are exposed, told by {LIMITS[judged.limit]}. Its numbers are {why}."
     return f"What was found of {LIMITS[judged.limit]} is {why}."
+
+
+def _reason_told(sentence: str, said: Callable[[str], str], why: str) -> str:
+    """What stays of the sentence of a limit whose finding is told: a control's own without its numbers, or whole sentences of it
+    that tell nothing of few."""
+    if (told := said(sentence)) != f"{why.capitalize()}.":
+        return told
+    kept = [one for one in re.split(r"(?<=\.) ", sentence) if said(one) == one]
+    return " ".join([*kept, f"A reason is {why}."])
 
 
 def _counted(name: str, value: Value, results: AuditResults, smallest: int) -> Value:

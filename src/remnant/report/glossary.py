@@ -32,5 +32,8 @@ GLOSSARY = {
     "something. A planted leak that was missed voids silence, and no exposure.",
     "Not shown": "The attack could have succeeded and did not. Less than the detectable value may be there.",
     "Power unknown": "No control showed whether the attack could have succeeded, so that its silence clears nobody.",
+    "Attack too weak": "The attack missed what was planted, or its score has too few values, so that its silence clears nobody.",
+    "Too few patients": "Too few for an interval, or to say how large a leak that is shown is at the least. Nobody is cleared.",
+    "Not testable": "A control that must find nothing found something, or members fare worse: the number shows nothing.",
     "Minimum cell": "The fewest patients that a number which leaves the house may be about.",
 }

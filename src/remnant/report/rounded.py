@@ -8,13 +8,14 @@ import math
 from collections.abc import Sequence
 
 from remnant.base.findings import Control, Finding, Limit
+from remnant.base.results import Row
 from remnant.base.terms import digits_beside
 from remnant.base.texts import p_number
 
 # Of counts that are withheld where they are small, and whose interval and p come of nothing else; a rate at 10% FPR is read
 # between thresholds that are not told.
 COUNTS = {"rank1", "fold_rank", "tpr_at_lowest_fpr"}
-ENDS = ("value", "low", "high", "bound_low")
+ENDS = ("value", "low", "high", "bound_low", "detectable")
 LEAST_P = 0.001  # that a page tells
 
 
@@ -51,6 +52,17 @@ def without_shared_p(findings: Sequence[Finding], withheld: Sequence[Finding]) -
     that it may be that one's."""
     gone = {one.adjusted_p for one in withheld if one.adjusted_p is not None and one.adjusted_p < 1}
     return [one.model_copy(update={"adjusted_p": None}) if one.adjusted_p in gone else one for one in findings]
+
+
+def rows_as_said(rows: Sequence[Row]) -> list[Row]:
+    """The rows of a table with numbers of three digits after the point, or of two digits where these begin further behind it."""
+    return [
+        {name: _few_digits(value) if isinstance(value, float) else value for name, value in row.items()} for row in rows
+    ]
+
+
+def _few_digits(value: float) -> float:
+    return round(value, 3) if abs(value) >= 0.01 else float(f"{value:.2g}")
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -73,6 +73,8 @@ class Chapters:
     def table(self, view: TableView, title: str) -> Markup | None:
         """The rows that the view keeps, as HTML; None where nothing of them may be told."""
         built = build(self.tables[view.name], view)
+        # What a release leaves of a caption may be nothing.
+        built = built if built.caption else replace(built, caption=f"{title}.")
         if self.for_release:
             told = without_dashes(built)
             if told is None:

@@ -91,7 +91,7 @@ def sheet_of(results: AuditResults) -> Sheet:
             "Model": short(about.get("model") or results.model.get("name") or "", NAME),
             "Version": short(about.get("version") or results.model.get("version") or "", NAME),
             "Purpose": _cut(about.get("purpose", ""), LINE),
-            "SHA-256": _sha256(results),
+            **_sha256(results),
             **_layer(results),
         },
         use={
@@ -164,13 +164,15 @@ def _layer(results: AuditResults) -> dict[str, str]:
     return {"Layer read": f"{short(str(name), NAME)}{taken}"}
 
 
-def _sha256(results: AuditResults) -> str:
-    """Of the model's file, or the table of scores; empty where neither was handed over, or several were."""
+def _sha256(results: AuditResults) -> dict[str, str]:
+    """Of the model's file, or the table of scores; no line, which nobody can fill in by hand, where neither was handed over."""
     if table := results.model.get(TABLE_SHA256):
-        return f"{short(str(table), 64)} (table of scores)"
+        return {"SHA-256": f"{short(str(table), 64)} (table of scores)"}
     told = results.model.get("sha256")
     hashes = [str(told)] if told else list(results.checkpoints.values())
-    return short(hashes[0], 64) if len(hashes) == 1 else ""
+    if len(hashes) > 1:
+        return {"SHA-256": f"of {len(hashes)} files, in the annex"}
+    return {"SHA-256": short(hashes[0], 64)} if hashes else {}
 
 
 def _criterion(results: AuditResults) -> str:

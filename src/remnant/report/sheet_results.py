@@ -8,6 +8,7 @@ from remnant.base.terms import (
     CRITERIA,
     ELSEWHERE,
     OF_CODES,
+    beyond_chance,
     by_chance,
     called,
     capital,
@@ -22,6 +23,8 @@ from remnant.report.untested import by_reason, not_run
 
 TEXT = 190  # characters of two or three lines
 CRITERION_OF = {"rank1": "singling out", "verification_auc": "linkability"}  # of a limit's statistic; else inference
+# Statistics that are held against a limit and are not 0 by chance.
+BEYOND = ("tpr_at_10_fpr",)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,17 @@ def _found(finding: Finding, findings: Sequence[Finding]) -> str:
     if finding.value is None:
         return f"{capital(statistic_of(finding))}: {finding.counts if finding.outcome is None else 'not measured'}."
     seen = f"; {_would_have_been_seen(finding, findings)}" if finding.outcome == "not shown" else ""
-    return f"{capital(statistic_of(finding))} {measured(finding)}; {by_chance(finding)}{seen} ({where})."
+    if finding.outcome == "power unknown":
+        seen = "; no control showed that it could have been found"
+    return f"{capital(statistic_of(finding))} {_on_one_scale(finding)}{seen} ({where})."
+
+
+def _on_one_scale(finding: Finding) -> str:
+    """The number as the criterion above has it, beyond chance, of what limits are on; else the number and what chance gives."""
+    if finding.statistic not in BEYOND or finding.value is None:
+        return f"{measured(finding)}; {by_chance(finding)}"
+    beyond = finding.model_copy(update={**beyond_chance(finding), "null": 0.0})
+    return f"{measured(beyond, clipped=False)} beyond chance ({by_chance(finding)})"
 
 
 def _would_have_been_seen(finding: Finding, findings: Sequence[Finding]) -> str:
@@ -108,4 +121,8 @@ def _would_have_been_seen(finding: Finding, findings: Sequence[Finding]) -> str:
     keys = (finding.attack, finding.view, finding.where, finding.target)
     alike = [one for one in findings if (one.attack, one.view, one.where, one.target) == keys]
     areas = [one.detectable for one in alike if one.statistic == "auc" and one.detectable is not None]
-    return f"an AUC of {areas[0]:.2f} would have been seen" if areas else "what would have been seen is not reckoned"
+    return (
+        f"of the same scores an AUC of {areas[0]:.2f} would have been seen"
+        if areas
+        else "what would have been seen is not reckoned"
+    )

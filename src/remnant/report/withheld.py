@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.terms import measured, statistic_of
-from remnant.report.audit_rows import control_name
+from remnant.report.audit_rows import control_name, control_outcome
 from remnant.report.few import counts_few, share_small, small
 from remnant.report.few_rows import is_count
 
@@ -58,7 +58,8 @@ def control_told(control: Control, results: AuditResults, smallest: int, why: st
     )
     if not few:
         return control
-    said = {"sentence": f"The numbers of the control '{control_name(control)}' are {why}.", "p_bound": False}
+    outcome = f"{control_outcome(control)}; its numbers are {why}"
+    said = {"sentence": f"The control '{control_name(control)}': {outcome}.", "p_bound": False}
     return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
 
 

@@ -54,18 +54,19 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     for attack in attacks:
         access = access_of(attack, copied, images, shadows if attack.shadows else None)
         claims = attack.run(access, material.own, material.settings_of(attack), work_of(run, attack, seed))
-        controls.append(_strongest(attack.name, claims, set(who), dose))
+        controls.append(_strongest(attack.name, claims, set(who), dose, "" if material.training else material.stronger))
     told = [control.model_dump(mode="json") for control in controls]
     return {"controls": told, "patients": len(who), "dose": {**asdict(dose), "asked": dose.asked}}
 
 
-def _strongest(attack: str, claims: Sequence[Scores], planted: set[str], dose: planting.Dose) -> Control:
+def _strongest(attack: str, claims: Sequence[Scores], planted: set[str], dose: planting.Dose, stronger: str) -> Control:
     """The control of the view that finds the planted best: an attack is as strong as the best of its views."""
     controls = []
     for claim in claims:
         mine = np.array([patient in planted for patient in claim.patients])
         asked = LIKE_MEMBERS_AUC if dose.like_members else PLANTED_AUC
         known = {"looks": len(claims), "dose": dose.said, "learned": dose.reached, "asked": asked}
+        known["stronger"] = stronger
         controls.append(planted_control(attack, claim.scores[mine], claim.scores[~mine], **known))
     return max(controls, key=lambda control: control.value or 0.0)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import norm
 
 from remnant.audit.findings.given import Given, words
 from remnant.audit.findings.rows import Scored, named
@@ -75,9 +76,11 @@ def planted_control(
     dose: str = "",
     learned: bool = True,
     asked: float = PLANTED_AUC,
+    stronger: str = "",
 ) -> Control:
     """Whether an attack finds patients made to be remembered: `planted` (k,) scores against those of `non_members` (n,), the best
     of so many `looks`. `dose`: how well they are remembered, in words; `learned`: whether that is as well as was asked.
+    `stronger`: what the owner may add that shows more, a sentence.
 
     It passes with an AUC of `asked` that chance does not give (exact p, times the looks), and fails with a lower one. None
     where fewer than `FEWEST_PLANTED` are planted, or so few that chance might, or where an attack that misses them may be
@@ -89,24 +92,24 @@ def planted_control(
     seen, tells = found.mean >= asked, k >= FEWEST_PLANTED and looks / math.comb(k + n, k) <= PLANTED_LEVEL
     passed = None
     auc, when = f"AUC {found.mean:.2f}", f" {dose}" if dose else ""
+    few = f"{k} planted against {n} others are too few to tell whether the attack finds them"
+    # Of a model the audit chooses who is planted; of a table its owner.
+    mend = f" Give more non-members: a quarter of them is planted. They were looked for {dose}." if dose else ""
     if tells and seen and p > PLANTED_LEVEL:
-        sentence = (
-            f"{k} planted against {n} others are too few to tell whether the attack finds them ({auc}, {p_said(p)})."
+        times = _times_needed(p / looks, looks)
+        sentence = f"{few} ({auc}, asked {asked:.2f}; {p_said(p)}, asked {PLANTED_LEVEL:g})." + (
+            f" About {math.ceil(times * k)} against {math.ceil(times * n)} would tell.{mend}"
         )
     elif not tells:
         enough = next(i for i in itertools.count(FEWEST_PLANTED) if looks / math.comb(2 * i, i) <= PLANTED_LEVEL)
-        sentence = (
-            f"{k} planted against {n} others are too few to tell whether the attack finds them ({auc}): {enough} against "
-            f"{enough} would tell."
-        )
+        sentence = f"{few} ({auc}, asked {asked:.2f}). {enough} against {enough} would tell.{mend}"
     elif seen:
         passed, sentence = True, f"Planted members are found ({auc}){when}."
     elif learned:
         passed = False
         missed = f"Planted members are not found ({auc}, asked {asked:.2f}){when}"
         # Where a network generalises, strangers look as well known as they.
-        stronger = " Models of other folds or train() may show more." if dose else ""
-        sentence = f"{missed}: the attack is too weak to clear anybody.{stronger}"
+        sentence = f"{missed}: the attack is too weak to clear anybody. {stronger}".rstrip()
     else:
         sentence = f"Planted members are not found ({auc}) {dose}: raise planted_steps."
     return Control(
@@ -120,6 +123,12 @@ def planted_control(
         passed=passed,
         sentence=sentence,
     )
+
+
+def _times_needed(p: float, looks: int) -> float:
+    """How many times as many patients would bring the one-sided `p` of one of so many `looks` to `PLANTED_LEVEL`, were the AUC to
+    stay: its standard error falls with the square root of their number."""
+    return float((norm.isf(PLANTED_LEVEL / looks) / norm.isf(min(p, 0.49))) ** 2)
 
 
 def recipe_control(attack: str, views: Sequence[SwapTest]) -> Control:

@@ -71,6 +71,7 @@ class Folder:
             training=self.training(target, images),
             prior=self.prior(images),
             give_people=GIVE_PEOPLE,
+            stronger="With train() in target.py attacks may see more.",
         )
 
     def checked(self) -> tuple[list[str], list[str]]:

@@ -35,7 +35,8 @@ class Material:
     single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
     `sent`: what a client sends in place of images, None without one. `settings` of attacks by name, where they are not the
     attack's own. `give_people`: how the owner says of which age and sex the patients are. `defenses`: names of those of the list
-    that are in place.
+    that are in place. `stronger`: what the owner may add by which attacks see more, a sentence; empty where this input takes
+    nothing such.
     """
 
     target: Audited
@@ -53,6 +54,7 @@ class Material:
     settings: Mapping[str, Settings] = field(default_factory=dict)
     give_people: str = "give age and sex with the items"
     defenses: tuple[str, ...] = ()
+    stronger: str = ""
 
     def settings_of(self, attack: Attack) -> Settings:
         """How an attack is run on it."""

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from remnant.audit.config import AuditConfig
+from remnant.audit.verdict.enough import too_few_sentence
 from remnant.audit.verdict.judge import outcome_of, verdict_of
 from remnant.audit.verdict.scenario import RECIPIENTS, unmeasured
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AttackRun, AuditResults, Beforehand, Control, Finding, Scenario
+from remnant.base.findings import AttackRun, AuditResults, Beforehand, Control, Finding, Limit, Scenario, Verdict
 from remnant.base.results import Row, Section, Value
 
 SET_ON = "criterion_set_on"
@@ -64,7 +65,9 @@ def conclude(
         cohort=dict(cohort),
         about={name: text for name, text in config.about.resolved().items() if text},
         notices=list(notices),
-        verdict=verdict_of(limits, judged, controls, reasons, unplanted, _unmeasured(attacks)),
+        verdict=_with_needed(
+            verdict_of(limits, judged, controls, reasons, unplanted, _unmeasured(attacks)), cohort, limits, controls
+        ),
         limits=limits,
         findings=judged,
         controls=list(controls),
@@ -105,19 +108,41 @@ def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
             "rescored": "" if back else results.rescored if kept else today,
             "first": None if back else first,
             "findings": judged,
-            "verdict": verdict_of(
+            "verdict": _with_needed(
+                verdict_of(
+                    limits,
+                    judged,
+                    results.controls,
+                    results.verdict.kept_open,
+                    results.verdict.unplanted,
+                    _unmeasured(results.scenario.attacks),
+                ),
+                results.cohort,
                 limits,
-                judged,
                 results.controls,
-                results.verdict.kept_open,
-                results.verdict.unplanted,
-                _unmeasured(results.scenario.attacks),
             ),
             "minimum_cell": cell,
             "about": results.about | _about(results, config, today),
             "settings": results.settings | {"appetite": config.appetite.resolved()},
         }
     )
+
+
+def _with_needed(
+    verdict: Verdict, cohort: Mapping[str, Value], limits: Sequence[Limit], controls: Sequence[Control]
+) -> Verdict:
+    """The verdict that cannot tell, with how many patients its limits take, where no other number of them is said.
+
+    None where the model does not fit its members, which no number mends.
+    """
+    groups = [cohort.get(name) for name in ("members", "non_members")]
+    unfit = any(one.kind == "fit" and one.passed is False for one in controls)
+    told = any("patients would tell" in text for text in (verdict.sentence, *verdict.reasons))
+    if verdict.ruling != "cannot tell" or unfit or told or not all(isinstance(count, int) for count in groups):
+        return verdict
+    first = max(1, len(dict.fromkeys(verdict.kept_open)))
+    said = too_few_sentence(*groups, limits)
+    return verdict.model_copy(update={"reasons": [*verdict.reasons[:first], *said, *verdict.reasons[first:]]})
 
 
 def _unmeasured(attacks: Sequence[AttackRun]) -> dict[str, str]:

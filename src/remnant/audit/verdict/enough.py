@@ -27,7 +27,9 @@ def too_few_sentence(members: int, non_members: int, limits: Sequence[Limit]) ->
     if not needed or needed < PLAINLY * (members + non_members):
         return []
     groups = f"{counted(members, 'member')} and {counted(non_members, 'non-member')}"
-    return [f"{groups} are too few for these limits, even if nothing is found: about {needed:,} patients would do."]
+    return [
+        f"{groups} are too few to be within these limits, even if nothing is found: about {needed:,} patients would do."
+    ]
 
 
 def patients_for(members: int, non_members: int, limits: Sequence[Limit]) -> int | None:

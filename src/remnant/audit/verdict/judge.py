@@ -18,6 +18,7 @@ from remnant.audit.verdict.words import (
     not_measured,
     not_surely,
     ruling_sentence,
+    shown_of_few,
     told_for_certain,
     unshown,
     without_limit,
@@ -105,7 +106,11 @@ def judged(
     # What is exposed above the limit by itself is told before an attack that would clear nobody by its silence.
     alone = {i: _excess(findings[i], findings[i].low, -math.inf) for i in places if findings[i].outcome == "exposed"}
     near = [i for i, end in alone.items() if end > limit.value]
-    if reason := _open([findings[i] for i in places], findings, controls, unplanted, silent=not near):
+    # A leak that is shown, of so few that its interval holds chance: more of them would tell, and no further control.
+    wide = {i: _excess(findings[i], findings[i].value, -math.inf) for i in places if _shown_of_few(findings[i])}
+    wide = {i: value for i, value in wide.items() if value > limit.value and not near}
+    of_limit = [findings[i] for i in places]
+    if reason := _open(of_limit, findings, controls, unplanted, silent=not near, shown=bool(wide)):
         return ruled("cannot tell", finest, reason)
     if high[worst] <= limit.value:
         shown = [i for i in places if findings[i].outcome == "exposed"]
@@ -113,9 +118,12 @@ def judged(
         beside = "" if strongest is None else exposed_below(None if strongest == finest else findings[strongest])
         return ruled("within", finest, against(findings[finest], limit, "below") + beside)
     worst = finest if high[finest] > limit.value else worst
+    side, ending = "on both sides of", ""
     if near:
         worst = max(near, key=lambda i: (_of_many_values(findings[i]), alone[i]))
-    side, ending = "on both sides of", ""
+    elif wide:
+        worst = max(wide, key=lambda i: (_of_many_values(findings[i]), wide[i]))
+        ending = shown_of_few()
     if _excess(findings[worst], findings[worst].low, -math.inf) > limit.value:
         # One of many tests: what is above by itself may be so by chance.
         side, ending = "above", not_surely(findings[worst], limit)
@@ -124,13 +132,9 @@ def judged(
         needed = None
     patients = told_of(needed, findings[worst])
     at_least = round_up(most_of(findings[worst])) if needed and not patients else None
-    return ruled(
-        "cannot tell",
-        worst,
-        against(findings[worst], limit, side, ending) + would_tell(patients, at_least),
-        patients,
-        above=_excess(findings[worst], findings[worst].value, -math.inf) > limit.value,
-    )
+    beyond = _excess(findings[worst], findings[worst].value, -math.inf) > limit.value
+    said = against(findings[worst], limit, side, ending) + would_tell(patients, at_least, above=beyond)
+    return ruled("cannot tell", worst, said, patients, above=beyond)
 
 
 def verdict_of(
@@ -218,10 +222,12 @@ def _open(
     unplanted: str,
     *,
     silent: bool,
+    shown: bool,
 ) -> str:
     """Why the silence of these findings clears nobody, or they say nothing; empty where neither is so.
 
-    `all_findings`: those of the same claims as well. `silent`: none of them is exposed above the limit.
+    `all_findings`: those of the same claims as well. `silent`: none of them is exposed above the limit; `shown`: one of them
+    is a leak above it, of too few patients to be exposed.
     """
     own = [control for control in controls if any(control in _of(finding, controls) for finding in findings)]
     claims = {(finding.attack, finding.view, finding.where) for finding in findings}
@@ -239,6 +245,8 @@ def _open(
             f"{findings[0].tied:.0%} of pairs of a member and a non-member have the same score: scores of so few values clear "
             "nobody; give them unrounded."
         )
+    if shown:
+        return ""
     if not any(control.passed for control in own if control.kind not in POSITIVE):
         return "No control showed that members and non-members are alike."
     if not silent:
@@ -264,6 +272,11 @@ def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
         for control in controls
         if control.kind != "fit" and control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
     ]
+
+
+def _shown_of_few(finding: Finding) -> bool:
+    """Whether a leak is shown and its interval holds chance."""
+    return finding.outcome == "too few patients" and finding.low is not None and (finding.adjusted_p or 1.0) <= LEVEL
 
 
 def _of_many_values(finding: Finding) -> bool:

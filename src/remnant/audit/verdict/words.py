@@ -32,12 +32,13 @@ def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
     )
 
 
-def would_tell(patients: int | None, at_least: int | None = None) -> str:
-    """Behind a sentence of a limit that the interval's width leaves open: how many would tell, or that these are more than so
-    many (`at_least`); empty for no number."""
+def would_tell(patients: int | None, at_least: int | None = None, *, above: bool) -> str:
+    """Behind a sentence of a limit that the interval's width leaves open: how many would tell, if the estimate holds, that
+    the finding lies `above` it, or below; or that these are more than so many (`at_least`); empty for no number."""
+    what = f"would tell whether it lies {'above' if above else 'below'} the limit"
     if at_least:
-        return f" More than {at_least:,} patients would tell."
-    return f" About {patients:,} patients would tell." if patients else ""
+        return f" More than {at_least:,} patients {what}."
+    return f" About {patients:,} patients {what}." if patients else ""
 
 
 def unshown(unplanted: str) -> str:
@@ -72,13 +73,22 @@ def _chance(finding: Finding, digits: int) -> str:
 
 
 def not_surely(finding: Finding, limit: Limit) -> str:
-    """Behind the sentence of a finding whose own interval lies above a limit: by all tests together it does not surely."""
-    together = "With all tests counted together"
+    """Behind the sentence of a finding whose own interval lies above a limit: by all tests together it does not surely. What is
+    exposed is no chance."""
     if finding.bound_low is not None and finding.bound_low - finding.null <= limit.value:
         least = max(finding.bound_low, least_of(finding.statistic)) - finding.null
         beyond = " beyond chance" if finding.null else ""
-        return f" {together} its lower bound is {minus(f'{least:.2f}')}{beyond}, so that it may be chance."
-    return f" {together} {p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)}, so that it may be chance."
+        bound = f"ith all tests counted together its lower bound is {minus(f'{least:.2f}')}{beyond}"
+        if finding.outcome == "exposed":
+            return f" A leak is shown; that it lies above the limit is not: w{bound}."
+        return f" W{bound}, so that it may be chance."
+    p = p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)
+    return f" With all tests counted together {p}, so that it may be chance."
+
+
+def shown_of_few() -> str:
+    """Behind the sentence of a finding whose p shows a leak and whose interval holds chance as well."""
+    return " A leak is shown, of too few patients to say how large it is at the least."
 
 
 def not_measured(limit: Limit, why: str = "") -> str:
@@ -100,13 +110,14 @@ def ruling_sentence(ruling: Ruling, held: Sequence[Judged], *, kept: bool = Fals
     if not held:
         return "Cannot tell: the risk appetite asks for nothing."
     undecided = [one for one in held if one.ruling == "cannot tell"]
-    passing = [one.patients for one in undecided if one.patients and one.above]
+    passing = [(one.patients, LIMITS[one.limit]) for one in undecided if one.patients and one.above]
     needed = [one.patients for one in undecided if one.patients]
     more = ""
     if passing:
-        more = f" About {min(passing):,} patients would tell whether it is outside."
+        patients, limit = min(passing)
+        more = f" About {patients:,} patients would tell whether it is outside, by {limit}."
     elif needed and len(needed) == len(undecided) and not kept:
-        more = would_tell(max(needed))
+        more = f" About {max(needed):,} patients would tell whether it is within."
     return f"Cannot tell whether the model is within the risk appetite.{more}"
 
 

@@ -19,12 +19,26 @@ CONTROLS = TableView(
 )
 
 
+# Of few patients a classifier that knows nothing is wrong more often than right of those whom it did not learn from.
+BELOW = (
+    "A blind baseline with an AUC below 0.50 guesses, and wrongly: it passes, since it does not know the groups apart."
+)
+
+
+def _caption(results: AuditResults) -> str:
+    below = any(
+        one.kind == "blind" and one.passed and one.statistic == "auc" and (one.value or 0.5) < 0.45
+        for one in results.controls
+    )
+    return f"{CONTROLS.caption} {BELOW}" if below else CONTROLS.caption
+
+
 def controls(results: AuditResults) -> Part:
     """The outcome of each in a sentence, and a table."""
     said = list(dict.fromkeys(one.sentence for one in results.controls))
     section = Section(
         title="Controls",
         text=with_attacks(said, results.controls) or ["No control was run."],
-        table=CONTROLS if results.controls else None,
+        table=CONTROLS.model_copy(update={"caption": _caption(results)}) if results.controls else None,
     )
     return Part(section, {"controls": control_rows(results.controls)})

@@ -94,6 +94,6 @@ def _caption(results: AuditResults, rows: list[Row]) -> str:
         " Hollow and red: another statistic of the same scores is exposed, such as the advantage." if elsewhere else ""
     )
     return (
-        "AUC of every attack, and below the rule of the controls. Detectable: what 80% power would have shown."
+        "Above the line the AUC of each attack, below it that of each control. Detectable: what 80% power would have shown."
         f"{hollow}{cut}"
     )

@@ -30,6 +30,9 @@ OUTCOMES = {
     "too few patients": (PUBLISHED, "o", False),
     "not testable": (PUBLISHED, "X", False),
 }
+# Of curves, in the order of their colours: the first, the strongest, is drawn below the others and wider than they.
+DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)), (0, (8, 2)), (0, (4, 1, 1, 1, 1, 1)))
+WIDE, NARROW = 2.6, 1.4
 RULINGS = {"outside": (CHANCE, "D", True), "within": ("#1f5f4a", "o", True), "cannot tell": ("#9a6a00", "s", False)}
 CONTROLS = {
     "passed": (INK, "s", True),
@@ -95,17 +98,27 @@ def roc_curves(rows: list[Row]) -> Figure:
     figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
     panel = figure.subplots()
     panel.axvline(FALSE_POSITIVES, color=CHANCE, linewidth=1.1)
+    # Above the panel: inside it the curves are anywhere.
     panel.annotate(
-        f"{FALSE_POSITIVES:.0%} FPR", (FALSE_POSITIVES, 0.02), xytext=(4, 0), textcoords="offset points", fontsize=8
+        f"{FALSE_POSITIVES:.0%} FPR",
+        (FALSE_POSITIVES, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+        annotation_clip=False,
     )
     panel.plot([0, 1], [0, 1], color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1, label="chance")
     for place, (keys, part) in enumerate(split(rows, "attack", "view").items()):
-        dashes = "-" if place < len(LINES) else "--"
         panel.plot(
             [row["fpr"] for row in part],
             [row["tpr"] for row in part],
             color=LINES[place % len(LINES)],
-            linestyle=dashes,
+            # One that runs along another shows through the gaps of that one.
+            linestyle=DASHES[place % len(DASHES)],
+            linewidth=WIDE if place == 0 else NARROW,
             drawstyle="steps-post",
             label=textwrap.fill(" · ".join(keys), LEGEND, subsequent_indent="   "),
         )
