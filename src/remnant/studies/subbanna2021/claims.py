@@ -1,13 +1,12 @@
 """The claims that attacks kept of each trained target, as the audit's findings and controls."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from remnant.attacks.attack import Reconstructions
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells.kept import kept_reconstructions, kept_scores, kept_similarities
+from remnant.audit.cells.kept import kept_scores, kept_similarities
 from remnant.audit.findings.controls import planted_control
 from remnant.audit.findings.gains import Similarities, gain_keys, gain_rows
 from remnant.audit.findings.identified import LEVEL as SILENT
@@ -24,20 +23,15 @@ from remnant.audit.verdict.judge import LEVEL
 from remnant.base.findings import Control, Finding
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import Images, stacked
 from remnant.measure.roles import MEMBER, NON_MEMBER
-from remnant.report.private import write_reconstructions
 from remnant.studies.frame import Cells
 from remnant.studies.judged import judged
+from remnant.studies.subbanna2021.drawn import Drawn, drawn_of
 from remnant.studies.subbanna2021.experiments import (
     CONTROL,
-    EXPERIMENTS,
-    TARGETS,
-    attack_cell_name,
     subject_name,
     target_name,
 )
-from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
 from remnant.studies.subbanna2021.labels import called
 from remnant.studies.subbanna2021.places import part_of
 from remnant.studies.subbanna2021.recovered import RECOVERED
@@ -47,32 +41,16 @@ Controls = dict[str, list[Control]]
 Scores = dict[tuple[str, str], list[Scored]]  # by network and kind of target
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What the attacks on one trained target drew of the scans that they were `asked` about, by experiment."""
-
-    network: str
-    fold: int
-    target: str
-    claims: dict[str, list[Reconstructions]]
-    asked: Images
-
-    @property
-    def name(self) -> str:
-        """What findings call the target."""
-        return subject_name(self.network, self.fold, self.target)
-
-
 def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[Finding], Controls]:
     """Every finding on every target that was not made to leak, judged together, and the controls of each target.
 
     Scans and what was drawn of them are read one target at a time.
     """
-    planted = {(one.network, one.fold): _planted(one) for one in _drawn(run, settings, control=True)}
+    planted = {(one.network, one.fold): _planted(one) for one in drawn_of(run, settings, control=True)}
     keys: dict[str, list[tuple[Key, bool]]] = {}
     rows: list[Finding] = []
     controls: Controls = {}
-    for one in _drawn(run, settings, control=False):
+    for one in drawn_of(run, settings, control=False):
         tests = identification_keys(one.claims, one.asked)
         keys[one.name] = [(key, False) for key in tests]
         rows += identification_rows(one.claims, one.asked, dict.fromkeys(tests, LEVEL), one.name)
@@ -97,42 +75,6 @@ def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[F
         rows += membership_rows(own, level[name], draw, name)
     controls |= {name: _of_scored(*kind, scored, cells) for name, kind in zip(named, asked, strict=True)}
     return judged(rows, controls), controls
-
-
-def keep_pairs(run: Run, settings: StudySettings) -> None:
-    """Keep what was drawn of everybody beside his own scans, for the figures that show patients."""
-    for one in _drawn(run, settings):
-        originals = stacked(one.asked.images)[:, 0].numpy()
-        for experiment, (claim,) in one.claims.items():
-            write_reconstructions(
-                run.path,
-                attack_cell_name(one.network, one.fold, experiment),
-                network=one.network,
-                decoder=experiment,
-                pseudonyms=claim.patients,
-                groups=one.asked.roles,
-                sessions=tuple(map(str, one.asked.visits)),
-                originals=originals,
-                reconstructions=claim.images[:, 0].numpy(),
-            )
-
-
-def _drawn(run: Run, settings: StudySettings, *, control: bool | None = None) -> Iterator[Drawn]:
-    """Of every target, or of those alone that were, or were not, made to leak."""
-    for fold in range(settings.dealt):
-        data = read_fold(run, fold)
-        for network in settings.networks:
-            by_target: dict[str, list[str]] = {}
-            for experiment in settings.on(network):
-                by_target.setdefault(EXPERIMENTS[experiment].target, []).append(experiment)
-            for target, experiments in by_target.items():
-                if control not in (None, target == CONTROL):
-                    continue
-                attacked = attacked_in(data, settings.few_of(target))
-                asked = seen_by(data, TARGETS[target]).take(attacked)
-                part = part_of(run, network, fold, target)
-                claims = {name: kept_reconstructions(part, name) for name in experiments}
-                yield Drawn(network, fold, target, claims, asked)
 
 
 def _near(run: Run, cells: Cells) -> dict[str, tuple[list[Similarities], dict[str, int], list[Control]]]:

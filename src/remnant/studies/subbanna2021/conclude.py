@@ -8,7 +8,8 @@ from remnant.cohort.notes import phantom_notices
 from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_rows
 from remnant.studies.judged import judged_tables
 from remnant.studies.subbanna2021 import page
-from remnant.studies.subbanna2021.claims import findings_of, keep_pairs
+from remnant.studies.subbanna2021.claims import findings_of
+from remnant.studies.subbanna2021.drawn import keep_pairs
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.studies.subbanna2021.tables import make_tables
 
