@@ -163,7 +163,7 @@ def test_those_of_other_roles_are_not_counted_but_dealt():
 
 
 def test_dealing_again_counts_the_order_as_it_is():
-    dealt = dealt_again(lambda order: float((order == np.arange(30)).all()), 30, generator(), 99)
+    dealt = dealt_again(lambda orders: (orders == np.arange(30)).all(1).astype(float), 30, generator(), 99)
     assert (dealt.p, dealt.p_bound) == (0.01, True) and len(dealt.values) == 99
 
 
@@ -171,7 +171,7 @@ def test_dealing_again_counts_the_order_as_it_is():
 def test_matched_patients_change_places_with_each_other_alone(pairs):
     matched = np.tile(np.arange(pairs), 2)
     orders = []
-    dealt_again(lambda order: float(orders.append(order) or 0), 2 * pairs, generator(), 99, matched)
+    dealt_again(lambda dealt: orders.extend(dealt) or np.zeros(len(dealt)), 2 * pairs, generator(), 99, matched)
     assert all((matched[order] == matched).all() for order in orders)
     assert len({tuple(order) for order in orders}) == (2**3 if pairs == 3 else 100)
 

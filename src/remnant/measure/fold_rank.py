@@ -130,7 +130,7 @@ def fold_rank(
     n, k = worst.shape
     places = np.arange(n)
     count = float(worst[places, folds].sum())
-    dealt = dealt_again(lambda order: float(worst[places, folds[order]].sum()), n, seeds, resamples)
+    dealt = dealt_again(lambda dealt: worst[places, folds[dealt]].sum(1), n, seeds, resamples)
     # One more than was drawn: the deal that was made (Phipson and Smyth 2010).
     extra = 0 if n <= ALL_ORDERS else 1
     tails = [int((sign * (dealt.values - count) >= -1e-9).sum()) for sign in (1, -1)]

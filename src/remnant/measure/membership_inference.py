@@ -24,6 +24,7 @@ RESAMPLES = 10_000
 FALSE_POSITIVES = 0.1  # the rate at which true positives are reported
 EXACT_PRODUCT = 10_000  # members times non-members up to which SciPy's exact distribution takes under 0.1 s
 MANY = 1_000  # patients a group from which the normal approximation is as good as 10,000 deals
+TOGETHER = 2**14  # places of the deals that are counted together
 ALL_ORDERS = 7  # patients of whom every deal is counted: 7! are 5,040
 LEAST_DESIGN_EFFECT = 0.1
 
@@ -102,7 +103,11 @@ def membership_test(
     if alone:
         p, bound = _mann_whitney_p(members, non_members, seeds, resamples)
     else:
-        dealt = dealt_again(lambda order: abs(auc_of(scores[:, order], roles) - 0.5), scores.shape[1], seeds, resamples)
+
+        def apart(dealt: np.ndarray) -> np.ndarray:
+            return np.abs(aucs_of(scores[:, dealt].swapaxes(0, 1), roles) - 0.5)
+
+        dealt = dealt_again(apart, scores.shape[1], seeds, resamples)
         p, bound = dealt.p, dealt.p_bound
     at_rate = true_positives(members, non_members, (FALSE_POSITIVES,))[0]
     return MembershipTest(auc, p, bound, effect, at_rate, m, n)
@@ -131,20 +136,23 @@ class Dealt:
 
 
 def dealt_again(
-    statistic: Callable[[np.ndarray], float],
+    statistic: Callable[[np.ndarray], np.ndarray],
     patients: int,
     seeds: np.random.Generator,
     resamples: int = RESAMPLES,
     matched: np.ndarray | None = None,
 ) -> Dealt:
-    """`statistic(order)` at the order as it is, held against orders of the `patients`.
+    """`statistic(orders)` (deals,) at the order as it is, held against other orders (deals, patients) of the `patients`.
 
     Every order up to `ALL_ORDERS` patients, which is exact; else `resamples` random ones, with hits + 1 over resamples + 1
     (Phipson and Smyth 2010): without a hit that is the most that p may be. Patients of one number in `matched`, int
     (patients,), change places with each other alone.
     """
-    least = statistic(np.arange(patients)) - 1e-12
-    values = np.array([statistic(order) for order in orders(patients, seeds, resamples, matched)])
+    least = statistic(np.arange(patients)[None])[0] - 1e-12
+    drawn, found = orders(patients, seeds, resamples, matched), []
+    while together := list(itertools.islice(drawn, max(1, TOGETHER // patients))):
+        found.append(statistic(np.array(together)))
+    values = np.concatenate(found)
     hits = int((values >= least).sum())
     if patients <= ALL_ORDERS:
         return Dealt(hits / len(values), False, values)

@@ -56,7 +56,7 @@ def against_others(references: np.ndarray) -> np.ndarray:
 def _each(references: np.ndarray, roles: np.ndarray, attack: str, seeds: np.random.Generator) -> Control:
     columns = against_others(references)
     single = SingleColumns(weighed(columns), roles, np.zeros(len(roles), dtype=int))
-    dealt = dealt_again(lambda order: single.largest(roles[order]), len(roles), seeds, RESAMPLES)
+    dealt = dealt_again(lambda orders: single.largest(roles[orders]), len(roles), seeds, RESAMPLES)
     passed = dealt.p > LEVEL
     aucs = [mann_whitney_auc(column[roles == MEMBER], column[roles == NON_MEMBER]) for column in columns.T]
     most = max(aucs, key=lambda auc: abs(auc.mean - 0.5))
