@@ -1,6 +1,7 @@
 """Small patients for every room."""
 
 import csv
+import gc
 import importlib.util
 import os
 import re
@@ -19,6 +20,14 @@ from remnant.cohort.phantoms import STRUCTURES, BrainPhantoms
 from remnant.engine.device import fabric
 from remnant.nets.pggan import Discriminator, Generator
 from remnant.targets.checkpoint import save_checkpoint
+
+# What is imported and collected stays to the end: looking through millions of such objects for garbage took a tenth of the time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

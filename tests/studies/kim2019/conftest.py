@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from remnant.measure.verification import verification
 from remnant.report.words import labelled
 from remnant.studies.chapters import described_labels
 from remnant.studies.kim2019.sections import CHAPTERS
@@ -32,6 +33,13 @@ def made(invented) -> tuple[list, dict]:
 def tables(made) -> dict:
     """Its tables. Read only."""
     return made[1]
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Intervals of pairs are of a tenth of the draws: for tests that look at where a number stands, and at what is far from any
+    level."""
+    monkeypatch.setattr(verification, "__defaults__", (0.95, 200))
 
 
 @pytest.fixture(autouse=True)

@@ -197,7 +197,7 @@ def test_real_pairs_stand_apart_from_the_simulated(made):
     assert any("real pairs" in text and text.endswith("reported apart.") for text in words["attacked"])
 
 
-def test_real_pairs_are_findings_of_their_own():
+def test_real_pairs_are_findings_of_their_own(few_draws):
     given = study({"raw": (6.0, 3.0, 0.85), "published-1": (2.5, 1.0, 0.82)})
     raw, hidden = given["subjects"]
     real = subject("published-1", 3.0, 1.0, 0.82).pairs["code"]
@@ -212,7 +212,7 @@ def _real(one):
     return replace(one, where="real visits")
 
 
-def test_a_control_on_raw_scans_that_fails_clears_no_code():
+def test_a_control_on_raw_scans_that_fails_clears_no_code(few_draws):
     given = study({"raw": (6.0, 3.0, 0.85), "deformation": (0.0, 0.0, 0.84)})
     raw, hidden = given["subjects"]
     dull = with_pairs(raw, "code", lambda one: replace(one, scores=0 * one.scores))

@@ -92,7 +92,7 @@ def blind(given, variant):
     return given | {"subjects": subjects}
 
 
-def test_an_adversary_is_held_against_the_recipes_own_raw_scans():
+def test_an_adversary_is_held_against_the_recipes_own_raw_scans(few_draws):
     where = {"variant": "kim2019-1", "view": "code", "adversary": "d_adv"}
     for weak, counts in (("raw", True), ("kim2019-raw", False)):
         rows = make_tables(**blind(invented(), weak))[1]["identity"]
@@ -101,7 +101,7 @@ def test_an_adversary_is_held_against_the_recipes_own_raw_scans():
         assert control["counts"] is counts and one(rows, **where)["control"] == control["balanced"]
 
 
-def test_dice_is_lost_against_a_segmenter_of_the_recipe():
+def test_dice_is_lost_against_a_segmenter_of_the_recipe(few_draws):
     rows = make_tables(**invented())[1]["segmentation"]
     overall = {row["variant"]: row for row in rows if row["class"] == "overall"}
     assert overall["kim2019-1"]["loss"] == pytest.approx(0.05, abs=0.01)
@@ -109,7 +109,7 @@ def test_dice_is_lost_against_a_segmenter_of_the_recipe():
     assert [overall[name]["published"] for name in WAYS] == [0.848, 0.848, 0.812]
 
 
-def test_the_recipes_raw_scans_are_no_defence():
+def test_the_recipes_raw_scans_are_no_defence(few_draws):
     findings, tables = make_tables(**invented())
     variants = {name: VARIANTS[name] for name in WAYS}
     words = page.words(findings, tables, variants, [], departures(preset("cpu").recipe, 3))
@@ -126,7 +126,7 @@ def test_the_recipes_raw_scans_are_no_defence():
 
 
 @pytest.mark.parametrize("still", ["ours", "kim2019"])
-def test_a_pre_training_that_learned_nothing_silences_its_recipe_alone(still):
+def test_a_pre_training_that_learned_nothing_silences_its_recipe_alone(few_draws, still):
     given = invented()
     given["variants"] |= {"deformation": VARIANTS["deformation"]}
     given["subjects"].append(subject("deformation", 0.0, 0.0, 0.84))

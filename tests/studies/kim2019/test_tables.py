@@ -89,7 +89,7 @@ def test_the_area_is_that_of_the_test_pairs_and_the_accuracy_that_of_the_adversa
     assert one(identified(only("published-1", 1.5, pairs={"code": [moved]})))["balanced"] == pytest.approx(0.5)
 
 
-def test_a_value_of_many_codes_is_of_the_patients_who_sent_them(invented):
+def test_a_value_of_many_codes_is_of_the_patients_who_sent_them(few_draws, invented):
     def twelve(each):
         few = some(12)(each)
         return replace(few, scores=few.scores + 9 * (few.patients[:, 0] == few.patients[:, 1]))
@@ -318,5 +318,6 @@ def test_the_rows_of_a_variant_say_of_how_many_patients_they_are(tables):
     assert {row["patients"] for name in ("trade_off", "headline") for row in tables[name]} == {24}
 
 
-def test_tables_of_the_same_cells_are_the_same(tables):
-    assert make_tables(**study())[1] == {name: rows for name, rows in tables.items() if name != "stage1"}
+def test_tables_of_the_same_cells_are_the_same(few_draws):
+    ways = {"raw": (6.0, 3.0, 0.85), "deformation": (0.0, 0.0, 0.84)}
+    assert make_tables(**study(ways))[1] == make_tables(**study(ways))[1]

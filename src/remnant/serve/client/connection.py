@@ -1,5 +1,6 @@
 """How a server is reached: over which addresses, with whose certificates, how often."""
 
+import functools
 import random
 import socket
 import ssl
@@ -98,12 +99,18 @@ def read_token(path: Path) -> str:
 def context_of(trusted: Path | None) -> ssl.SSLContext:
     """TLS with the system's certificates, or with those in the file `trusted` alone; raise `RemnantError` for another file."""
     if trusted is None:
-        return ssl.create_default_context()
+        return _of_the_system()
     require_file(trusted, "file of certificates")
     try:
         return ssl.create_default_context(cafile=str(trusted))
     except ssl.SSLError:
         raise RemnantError(f"{trusted} holds no certificates; give a PEM file of the authority's.") from None
+
+
+@functools.cache
+def _of_the_system() -> ssl.SSLContext:
+    # To read all of its certificates takes longer than to send a code.
+    return ssl.create_default_context()
 
 
 def persevered(
