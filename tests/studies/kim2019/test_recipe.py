@@ -54,8 +54,8 @@ def test_at_the_papers_size_patches_and_steps_are_its_own_too():
 def test_what_still_differs_is_told_by_what_differs():
     full = " ".join(departures(RecipeSettings(), 1))
     assert "Patches" not in full and "Widths" not in full and "DenseNet121" not in full and "100,000" in full
-    small = " ".join(departures(preset("smoke").recipe, 7))
-    assert "Patches of 32 voxels of 7 mm, 224 mm a side, where the paper has 64 of 1 mm." in small
+    small = " ".join(departures(preset("smoke").recipe, 9))
+    assert "Patches of 24 voxels of 9 mm, 216 mm a side, where the paper has 64 of 1 mm." in small
     assert "Widths of the encoder of 4 to 8, where its authors have 16 to 128." in small and "densenet_small" in small
     assert "2 steps of pre-training and 2 against each other, of 2 pairs each" in small
     cpu = " ".join(departures(preset("cpu").recipe, 3))

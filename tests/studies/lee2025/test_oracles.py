@@ -77,5 +77,5 @@ def test_a_study_asks_of_every_target_and_source(tmp_path):
     cell = cells["identifiability-cnn_overfit"]
     assert cell.arguments["methods"] == ("published", "joint")
     assert {"attack-cnn_overfit-published", "attack-cnn_overfit-joint"} <= set(cell.needs)
-    assert cells["identifiability-vit"].arguments["methods"] == ("published",)
+    assert cells["identifiability-vit_overfit"].arguments["methods"] == ("published",)
     assert cells["identifiability-cnn_overfit_swapped"].arguments["methods"] == ("joint",)
