@@ -1,17 +1,20 @@
 """What holds for every attack of the list, and of other packages: one seed one claim, blind to roles, no trace on the target."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from tests.audit import coded, test_attributes, test_candidates, test_latents
+from tests.audit import coded, test_attributes, test_candidates, test_latents, test_shadows
 from tests.audit.example import Classifier, Segmenter, material
 
 from remnant.attacks.attack import Work
+from remnant.attacks.membership.references import queries_of
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells.model_cells import access_of, sides
 from remnant.audit.cells.reading import read_in_parts, shown
+from remnant.audit.cells.shadows import half_of, with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.pairs import asked_pairs
 from remnant.audit.run.model import audit_model
@@ -19,7 +22,7 @@ from remnant.audit.verdict.judge import outcome_of
 from remnant.audit.verdict.scenario import SEEN
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.targets.seen import seen_latents
+from remnant.targets.seen import Shadows, seen_latents
 
 EXAMPLES = {
     "classifier": lambda leaks: material(Classifier, leaks=leaks),
@@ -29,10 +32,31 @@ EXAMPLES = {
     "drawn": lambda leaks: test_candidates.material(leaks=leaks),
     "codes": lambda leaks: coded.material(leaks=leaks, members=4, others=10),
     "remembered": lambda leaks: test_candidates.remembered(leaks=leaks),
+    "shadowed": lambda leaks: shadowed(leaks=leaks),
 }
 # The leak of which example those that draw candidates find. Fine-tuned generators and pixels come near a few people whom their
 # target keeps, of many: no small network is known of which they show more than the controls do.
 FINDS = {"joint": "drawn", "gmi": "remembered"}
+
+
+def shadowed(*, leaks):
+    """A model with a training, of which shadow models are to come."""
+    own = test_shadows.own(test_shadows.by_heart if leaks else test_shadows.of_nobody, leaks=leaks)
+    return with_shadows(own, test_shadows.FOUR)
+
+
+@cache
+def shadows():
+    """What shadow models of the leaking example say."""
+    own = shadowed(leaks=True)
+    halves = [half_of(own, 0, number) for number in range(own.target.shadows)]
+    found = [own.training(own.target, own.candidates, set(half), Seeds(i)) for i, half in enumerate(halves)]
+    queries = [queries_of(one.head, own.candidates, one.answers) for one in found]
+    return Shadows(
+        own.candidates.patients,
+        {name: np.stack([one[name] for one in queries], axis=1) for name in queries[0]},
+        np.stack([np.isin(own.candidates.patients, half) for half in halves], axis=1),
+    )
 
 
 def example_for(attack, leaks=True):
@@ -43,6 +67,7 @@ def example_for(attack, leaks=True):
         fits = {
             "latents": attack.access == "latents",
             "codes": attack.access == "codes",
+            "shadowed": attack.shadows,
             FINDS.get(attack.name, "drawn"): attack.claim == "candidates",
         }
         if all(fit == (name == kind) for kind, fit in fits.items()) and not attack.applies(own.target, asked, mine):
@@ -79,7 +104,9 @@ def ran(attack, own, seed, folder):
             for name, images in ({claim.view: claim.images} | claim.controls).items()
         ]
     access = (
-        seen_latents(own.target, asked, None) if attack.access == "latents" else access_of(attack, own.target, asked)
+        seen_latents(own.target, asked, None)
+        if attack.access == "latents"
+        else access_of(attack, own.target, asked, shadows() if attack.shadows else None)
     )
     claims = attack.run(access, mine, attack.settings(), Work(Seeds(seed), folder))
     return [
@@ -167,6 +194,9 @@ def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, monkey
         test_candidates.alone(monkeypatch, attack, settings.get(attack.name, test_candidates.Tiny))
     scenario = next(name for name, seen in SEEN.items() if attack.access in seen)
     config = AuditConfig(scenario=scenario)
+    if attack.shadows:
+        monkeypatch.setattr("remnant.audit.run.model.all_attacks", lambda: {attack.name: attack})
+        config = test_shadows.FOUR.changed(scenario=scenario)
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
     mine = [one for one in parts["findings"] if attack.name == (one.claim if one.claim == "attributes" else one.attack)]

@@ -164,16 +164,20 @@ def test_who_is_planted_is_looked_for_by_every_attack_that_is_run(tmp_path):
         cells.mkdir()
 
         def left(minutes, attacks, shadows):
-            for name in ("attack-output", "attack-references", "blind", "planted", "recipe", "shadow-0"):
+            for name in ("attack-output", "attack-references", "attack-lira", "blind", "planted", "recipe", "shadow-0"):
                 write_json(cells / f"{name}.json", {"trained": name != "shadow-0"})
             resumed.forget_stopped(run, minutes)
-            resumed.keep_what_holds(run, minutes, attacks, shadows)
+            resumed.keep_what_holds(run, minutes, attacks, shadows, ["references", "lira"])
             return {path.stem for path in cells.iterdir()} - {"plan", "attack-output", "blind"}
 
-        everything = {"attack-references", "planted", "recipe"}
+        reading = {"attack-references", "attack-lira"}
+        everything = {*reading, "planted", "recipe"}
         assert left(1.0, ["output"], 4) == everything
         assert left(1.0, ["output"], 4) == everything | {"shadow-0"}
-        assert left(1.0, ["output", "gradient"], 4) == {"attack-references"}
+        assert left(1.0, ["output", "gradient"], 4) == reading
+        # What reads shadow models is not run on each of them.
+        assert left(1.0, ["output", "gradient", "lira"], 4) == {*reading, "shadow-0"}
+        assert left(1.0, ["output", "gradient"], 4) == {*reading, "shadow-0"}
         assert left(1.0, ["output", "gradient"], 8) == {"shadow-0"}
         assert left(None, ["output", "gradient"], 8) == everything
 

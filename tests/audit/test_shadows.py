@@ -31,6 +31,7 @@ from remnant.base.run import Run
 from remnant.measure.intervals import Interval
 from remnant.measure.swaps import SwapTest
 
+SHADOWED = ("references", "rmia", "lira", "bavaria", "hierarchical")
 FOUR = AuditConfig.checked(shadows={"count": 4}, target={"planted_steps": 60})
 
 
@@ -98,10 +99,10 @@ def bare(monkeypatch):
 def test_a_training_that_leaks_is_seen_and_its_model_is_exposed(tmp_path, leaking, seed):
     parts = audited(tmp_path / "run", own(seed=seed), FOUR.changed(seed=seed)) if seed else leaking[1]
     seen = controls(parts, "recipe")
-    assert {*seen} == {"output", "gradient", "references"} and all(control.passed for control in seen.values()), seen
+    assert {*seen} == {"output", "gradient", *SHADOWED} and all(control.passed for control in seen.values()), seen
     assert controls(parts, "null")[""].passed
     primary = [one for one in parts["findings"] if one.primary and one.statistic == "auc"]
-    assert [(one.attack, outcome_of(one, parts["controls"])) for one in primary] == [("references", "exposed")]
+    assert [(one.attack, outcome_of(one, parts["controls"])) for one in primary] == [("hierarchical", "exposed")]
 
 
 def test_so_is_that_of_a_segmenter(tmp_path, bare):
@@ -122,7 +123,7 @@ def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that
         parts = audit_model(run, own(of_nobody, leaks=False), config, quiet=True)
         results = conclude(config, **parts, **machine(Clock(), ""))
     seen, copies = controls(parts, "recipe"), controls(parts, "planted")
-    assert [control.passed for control in seen.values()] == [None] * 3, seen
+    assert [control.passed for control in seen.values()] == [None] * 7, seen
     assert all(copies[name].passed for name in seen) and {*copies} == {*seen}
     assert {one.outcome for one in results.findings if not one.coarse} == {"not shown"}
     said = [control.sentence for control in seen.values()]
@@ -232,9 +233,10 @@ def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_i
     monkeypatch.setattr(minutes, "forecast_cell", lambda run, **_: {"pieces": []})
     parts = audited(tmp_path / "run", own(endless, leaks=False), FOUR.changed(minutes=0.4 / 60))
     why = {attack.name: attack.why for attack in parts["attacks"] if not attack.run}
-    assert why["references"] == "left out by --minutes"
+    assert {why[name] for name in SHADOWED} == {"left out by --minutes"}
     assert "Of 4 shadow models none fit into --minutes." in parts["not_tested"]
-    assert any("'references' was left out by --minutes" in reason for reason in parts["reasons"])
+    left = next(reason for reason in parts["reasons"] if "left out by --minutes" in reason)
+    assert all(repr(name) in left for name in SHADOWED) and "'output'" not in left
     assert "recipe" not in parts["tables"] and not parts["sections"] and not controls(parts, "recipe")
 
 
@@ -264,7 +266,10 @@ def test_without_a_training_or_with_none_asked_nothing_is_trained():
 def test_an_estimate_trains_one_and_counts_all():
     cohort = shadows.with_shadows(own(), FOUR)
     chosen = [attack for attack, why in attacks_of(cohort, FOUR) if not why]
-    assert "references" in {piece.name for piece in forecast(cohort, FOUR, chosen)}
+    pieces = {piece.name: piece for piece in forecast(cohort, FOUR, chosen)}
+    assert {*SHADOWED, "recipe"} <= {*pieces} and pieces["recipe"].always
+    # Shifts are asked by one of them alone, and halves dealt anew four hundred times.
+    assert pieces["lira"].seconds > 3 * pieces["rmia"].seconds and 1 < pieces["recipe"].seconds < 100
     calls = []
 
     def slow(network, items, seed):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,8 @@ from remnant.engine.loop import EpochReport
 from remnant.targets.audited import Audited
 from remnant.targets.description import Description
 
+# Scores (n,) of n images from the model's fit (n,), that of k shadow models (n, k), and which of these trained on each (n, k).
+Calibrated = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 # What the recipient sees of the model: `targets.seen` has a class for each.
 Access = Literal["outputs", "weights", "features", "latents", "codes"]
 
@@ -36,6 +38,31 @@ def classifies_or_segments(described: Description) -> str:
 def of_a_client(described: Description) -> str:
     """Why an attack on codes does not suit a file: it needs client and server, whom no checkpoint holds together."""
     return classifies_or_segments(described) or "codes are of a client, whom `remnant protect evaluate` attacks"
+
+
+class Calibration(NamedTuple):
+    """How an attack weighs the model's fit of an image against that of shadow models.
+
+    `words` of the view, with {} for the signal; the `score`, higher for more member-like; the signals that it is `of`, all where
+    none are named. With `queries` it takes what each model says of all shifts of an image, (n, q) and (n, k, q).
+    """
+
+    words: str
+    score: Calibrated
+    of: tuple[str, ...] = ()
+    queries: bool = False
+
+    def suits(self, signal: str) -> bool:
+        """Whether it is of this signal."""
+        return not self.of or signal in self.of
+
+    def view(self, signal: str) -> str:
+        """Of this signal, in words."""
+        return self.words.format(signal)
+
+    def taken(self, queries: np.ndarray) -> np.ndarray:
+        """What it takes of `queries` (..., q) of one signal, the first of which is the image as it is."""
+        return queries if self.queries else queries[..., 0]
 
 
 class NoSettings(Settings):
@@ -150,7 +177,7 @@ class Attack:
     of the level with no other attack's, unless a later attack of the list is primary too and applies. `needs`: what has to be
     handed over beside the model and patients with their labels, in words. `suits(described)`: as `applies`, of what the file of
     a checkpoint tells alone. `shadows`: it reads what shadow models say, where there are any, and runs when they are
-    trained.
+    trained. `calibrations`: by which of their signals it does, so that it can be run on each of them, too.
     """
 
     name: str
@@ -166,3 +193,4 @@ class Attack:
     needs: str = ""
     suits: Callable[[Description], str] = classifies_or_segments
     shadows: bool = False
+    calibrations: tuple[Calibration, ...] = ()

@@ -7,9 +7,13 @@ from remnant.attacks.attack import Attack
 from remnant.attacks.attributes import ATTRIBUTES
 from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.inversion import INVERSION
+from remnant.attacks.membership.bavaria import BAVARIA
 from remnant.attacks.membership.gradient import GRADIENT
+from remnant.attacks.membership.hierarchical import HIERARCHICAL
+from remnant.attacks.membership.lira import LIRA
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.membership.references import REFERENCES
+from remnant.attacks.membership.rmia import RMIA
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
@@ -21,6 +25,10 @@ ATTACKS: tuple[Attack, ...] = (
     OUTPUT,
     GRADIENT,
     REFERENCES,
+    RMIA,
+    LIRA,
+    BAVARIA,
+    HIERARCHICAL,
     INVERSION,
     ATTRIBUTES,
     VERIFICATION,

@@ -5,6 +5,7 @@ other. Columns 2r and 2r + 1 of all arrays (n, networks) here are those of swap 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from remnant.measure.intervals import FEWEST, Interval
 FEWEST_SWAPS = 4  # below which nothing is said of how trainings of one recipe vary
 RESAMPLES = 2000
 TOGETHER = 200_000  # values of resamples that are ranked at once
+# Of values (n, networks), by who trains each (..., n, networks), values of the latter shape: each network's by other swaps'.
+Calibrate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,15 @@ def swap_test(
     trained: np.ndarray,
     seeds: np.random.Generator,
     *,
-    calibrated: bool,
+    calibrate: Calibrate | None = None,
     resamples: int = RESAMPLES,
+    most_hits: int | None = None,
 ) -> SwapTest:
-    """Test `values` (n, networks), as they are, or `calibrated` by the networks of other swaps, against `trained`.
+    """Test `values` (n, networks), as they are, or as `calibrate` makes them of networks of other swaps, against `trained`.
 
     p deals the halves anew, each swap on its own, and calculates all again, calibration too: whatever patients and networks
-    differ in, that is exact where no network's values depend on its half (hits + 1 over resamples + 1).
+    differ in, that is exact where no network's values depend on its half (hits + 1 over resamples + 1). With `most_hits` it ends
+    with so many, and p is hits over the resamples that these took (Besag and Clifford 1991), which is as exact.
 
     The interval is Newcombe's (`auc_interval`) with the variance over patients, each with all of his values (Obuchowski 1997),
     and between swaps added, and Student's t by Satterthwaite's degrees of freedom. Noise of a single training is in both, which
@@ -93,19 +98,24 @@ def swap_test(
 
     def areas_of(halves: np.ndarray) -> np.ndarray:
         """AUC of each network (..., networks)."""
-        ranks = stats.rankdata(beyond_other_swaps(values, halves), axis=-2) if calibrated else fixed
+        ranks = stats.rankdata(calibrate(values, halves), axis=-2) if calibrate else fixed
         m = halves.sum(-2)
         return ((ranks * halves).sum(-2) - m * (m + 1) / 2) / (m * (len(values) - m))
 
     areas = areas_of(trained)
-    least, hits = abs(areas.mean() - 0.5) - 1e-12, 0
-    together = max(1, TOGETHER // values.size)
-    for start in range(0, resamples, together):
-        first = np.broadcast_to(trained[:, 0::2], (min(together, resamples - start), len(values), swaps))
+    least = abs(areas.mean() - 0.5) - 1e-12
+    together = max(1, min(TOGETHER // values.size, most_hits or RESAMPLES))
+    hits: list[bool] = []
+    while len(hits) < resamples and (most_hits is None or sum(hits) < most_hits):
+        shape = (min(together, resamples - len(hits)), len(values), swaps)
+        first = np.broadcast_to(trained[:, 0::2], shape)
         dealt = areas_of(_both(seeds.permuted(first, axis=1)))
-        hits += int((abs(dealt.mean(1) - 0.5) >= least).sum())
-    found = beyond_other_swaps(values, trained) if calibrated else values
-    return SwapTest(_interval(found, trained, areas), (hits + 1) / (resamples + 1), hits == 0, areas)
+        hits += (abs(dealt.mean(1) - 0.5) >= least).tolist()
+    p = (sum(hits) + 1) / (len(hits) + 1)
+    if most_hits is not None and sum(hits) >= most_hits:
+        p = most_hits / (1 + int(np.flatnonzero(hits)[most_hits - 1]))
+    found = calibrate(values, trained) if calibrate else values
+    return SwapTest(_interval(found, trained, areas), p, not any(hits), areas)
 
 
 def _both(first: np.ndarray) -> np.ndarray:

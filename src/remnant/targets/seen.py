@@ -24,19 +24,25 @@ from remnant.targets.objective import image_loss
 class Shadows:
     """What networks trained the same way on known halves of the candidates fit of each image, and who trained them.
 
-    `signals` by name, (images, networks), higher for a better fit; `trained` (images, networks): whether the image's patient did;
-    `patients` (images). Networks 2r and 2r + 1 have the two halves of one deal (`measure.swaps`).
+    `queries` by name of the signal, (images, networks, queries), higher for a better fit, of each image as it is and of shifts of
+    it; `trained` (images, networks): whether the image's patient did; `patients` (images). Networks 2r and 2r + 1 have the two
+    halves of one deal (`measure.swaps`).
     """
 
     patients: tuple[str, ...]
-    signals: Mapping[str, np.ndarray]
+    queries: Mapping[str, np.ndarray]
     trained: np.ndarray
+
+    @property
+    def signals(self) -> dict[str, np.ndarray]:
+        """Of each image as it is, (images, networks) by name."""
+        return {name: values[..., 0] for name, values in self.queries.items()}
 
     def of(self, patients: tuple[str, ...]) -> "Shadows":
         """The images of some patients, in their order here, which is that of the cohort."""
         own = [i for i, patient in enumerate(self.patients) if patient in set(patients)]
-        signals = {name: values[own] for name, values in self.signals.items()}
-        return Shadows(tuple(self.patients[i] for i in own), signals, self.trained[own])
+        queries = {name: values[own] for name, values in self.queries.items()}
+        return Shadows(tuple(self.patients[i] for i in own), queries, self.trained[own])
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 
 from remnant.attacks.attack import Attack, Scores, Work, without_labels
 from remnant.attacks.membership.output import segmentation_signals
-from remnant.attacks.membership.signals import signed_margin
+from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
+from remnant.measure.bavaria import bavaria_offline
+from remnant.measure.rmia import OFFLINE, rmia
 from remnant.measure.swaps import without_patient
 from remnant.targets.audited import Audited
 from remnant.targets.head import Head
@@ -23,9 +26,17 @@ from remnant.targets.seen import SeenOutputs, Shadows
 
 LEAST = 1e-8  # nats, below which a loss is as good as none
 LOSS, DICE, MARGIN = "cross-entropy", "Dice", "signed margin"
+SIGNALS = {"segmentation": (LOSS, DICE), "classification": (MARGIN,)}
+NORMAL = (MARGIN, LOSS)  # signals that are nearly normal
+# From these to the probability of the truth: of a segmenter the geometric mean over the voxels of a scan.
+PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    MARGIN: special.expit,
+    LOSS: lambda fit: np.exp(-np.exp(-fit)),
+}
 AGAINST = "{} against its mean under the reference models"
 AGAINST_TRAINED = "{} against models that trained on the patient"
 AGAINST_SHADOWS = "{} against shadow models without the patient"
+BY_LIKELIHOOD, BY_RATIO = "{} by its likelihood, BaVarIA offline", "{} by its ratio, RMIA offline"
 
 
 def by_references(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
@@ -33,25 +44,38 @@ def by_references(access: SeenOutputs, own: Images | None, settings: Settings, w
     that did not train on him. Of the models of other folds one is passed over for each patient, so that all that count trained on
     him, whether or not the target did: else references would fit non-members better than members, and members stand out.
 
-    With the first come the losses under the target and each reference or shadow.
+    With the first come the losses under the target and each reference or shadow. By two references or more there are, of signals
+    that are nearly normal, BaVarIA's likelihood and RMIA's ratio behind these claims, of models on one side alone.
     """
     if access.shadows:
         return _by_shadows(access, access.shadows, work)
-    found: dict[str, list[np.ndarray]] = {}
+    columns: dict[str, list[np.ndarray]] = {}
     for number, ask in enumerate((access.ask, *access.references)):
         work.tell(f"model {number + 1} of {1 + len(access.references)}")
         for name, values in signals_of(access.head, access.candidates, ask).items():
-            found.setdefault(name, []).append(values)
-    claims = []
-    for name, columns in found.items():
-        patients, means = patient_means(np.stack(columns, axis=1), access.candidates.patients)
-        counts = np.ones(means.shape)
-        counts[:, 0] = 0
-        for place, patient in enumerate(patients):
-            counts[place, access.passed_over.get(patient, 0)] = 0
-        scores = means[:, 0] - (counts * means).sum(1) / counts.sum(1)
+            columns.setdefault(name, []).append(values)
+    found = {name: np.stack(values, axis=1) for name, values in columns.items()}
+    images = access.candidates.patients
+    over = np.array([access.passed_over.get(patient, 0) for patient in images])
+    left_out = over[:, None] == np.arange(1, 1 + len(access.references))
+    claims, counts = [], np.concatenate([np.zeros((len(images), 1)), ~left_out], axis=1)
+    for name, values in found.items():
+        patients, fits = patient_means(values, images)
+        counted = patient_means(counts, images)[1]
+        scores = fits[:, 0] - (counted * fits).sum(1) / counted.sum(1)
         view = (AGAINST_TRAINED if access.passed_over else AGAINST).format(name)
-        claims.append(Scores(view, patients, scores, None if claims else -means))
+        claims.append(Scores(view, patients, scores, None if claims else -fits))
+    if (~left_out).sum(1).min() < 2:
+        return claims
+    for name in (one for one in found if one in NORMAL):
+        p, others = np.split(PROBABILITIES[name](found[name]), [1], axis=1)
+        likelihood = bavaria_offline(found[name][:, 0], found[name][:, 1:], left_out)
+        # Of models that all trained on him nothing is to be guessed of those with him.
+        ratio = rmia(p[:, 0], others, left_out, online=False, a=1.0 if access.passed_over else OFFLINE)
+        claims += [
+            Scores(view.format(name), *patient_means(scores, images))
+            for view, scores in ((BY_LIKELIHOOD, likelihood), (BY_RATIO, ratio))
+        ]
     return claims
 
 
@@ -67,26 +91,38 @@ def _by_shadows(access: SeenOutputs, shadows: Shadows, work: Work) -> list[Score
 
 
 def signals_of(
-    head: Head, candidates: Images, ask: Callable[..., Iterator[tuple[int, Tensor]]]
+    head: Head,
+    candidates: Images,
+    ask: Callable[..., Iterator[tuple[int, Tensor]]],
+    change: Callable[[Tensor], Tensor] = lambda batch: batch,
 ) -> dict[str, np.ndarray]:
-    """What one model, by `ask`, fits of each image, (n,) by name, higher for a better fit.
+    """What one model, by `ask`, fits of each image after a `change` of it, (n,) by name, higher for a better fit.
 
     A classifier: the signed margin. A segmenter: minus the logarithm of the cross-entropy over the foreground, of which the
     spread grows with its size, and Dice.
     """
     labels = candidates.labels
     assert labels is not None
-    names = (LOSS, DICE) if head.task == "segmentation" else (MARGIN,)
-    found = {name: np.full(len(candidates), math.nan) for name in names}
-    for place, logits in ask(candidates):
+    found = {name: np.full(len(candidates), math.nan) for name in SIGNALS[head.task]}
+    for place, logits in ask(candidates, change):
         label = labels[place]
         if head.task == "segmentation":
-            found[DICE][place], fit = segmentation_signals(head, logits, torch.as_tensor(label))
+            truth = change(torch.as_tensor(label)[None])[0]
+            found[DICE][place], fit = segmentation_signals(head, logits, truth)
             found[LOSS][place] = -math.log(max(-fit, LEAST))
         else:
             truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
             found[MARGIN][place] = signed_margin(logits[None], truth)[0]
     return found
+
+
+def queries_of(
+    head: Head, candidates: Images, ask: Callable[..., Iterator[tuple[int, Tensor]]], *, several: bool = True
+) -> dict[str, np.ndarray]:
+    """`signals_of` of each image as it is and of all `shifts` of it, (n, queries) by name; not `several`: as it is alone."""
+    places = list(shifts(candidates.spatial))[: None if several else 1]
+    found = [signals_of(head, candidates, ask, change) for change in places]
+    return {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
 
 
 def _referenced(target: Audited, candidates: Images, own: Images | None) -> str:

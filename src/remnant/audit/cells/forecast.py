@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from remnant.attacks.attack import Attack
-from remnant.audit.cells import blind, codes, fits, planted_leak, reader
+from remnant.audit.cells import blind, codes, fits, planted_leak, reader, recipe
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.piece import PLANTED, Piece
 from remnant.audit.config import AuditConfig
@@ -30,6 +30,8 @@ def forecast(material: Material, config: AuditConfig, attacks: Sequence[Attack],
             pieces.append(kind_of(attack).piece(material, attack, config))
             looks += others * pieces[-1].seconds * (attack.claim == "patient_scores")
             progress.advance(attack.name)
+        if material.target.shadows:
+            pieces.append(recipe.recipe_piece(material, attacks))
         if reader.is_asked(material, attacks):
             pieces.append(reader.reader_piece(material))
         if material.sent:

@@ -32,10 +32,11 @@ class Likely:
 
 @dataclass(frozen=True)
 class Shadow:
-    """One of `Shadows`: what it fits of each image, by signal (images,), and whether the image's patient `trained` it."""
+    """One of `Shadows`: what it fits of each image and of shifts of it, by signal (images, queries), and whether the image's
+    patient `trained` it."""
 
     patients: tuple[str, ...]
-    signals: Mapping[str, np.ndarray]
+    queries: Mapping[str, np.ndarray]
     trained: np.ndarray
 
 
@@ -66,11 +67,12 @@ def kept_losses(run: Run, attack: str) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def keep_shadow(
-    run: Run, number: int, patients: Sequence[str], half: Sequence[str], signals: Mapping[str, np.ndarray]
+    run: Run, number: int, patients: Sequence[str], half: Sequence[str], queries: Mapping[str, np.ndarray]
 ) -> None:
-    """Keep what a shadow model fits of each image, of `patients` (images), and whether each is of the `half` that trained it."""
+    """Keep what a shadow model fits of each image, of `patients` (images), by signal (images, queries), and whether each is of
+    the `half` that trained it."""
     trained = np.isin(np.array(patients, dtype=str), np.array(half, dtype=str))
-    keep(run.private / SHADOWS / f"{number}.npz", Shadow(tuple(patients), signals, trained))
+    keep(run.private / SHADOWS / f"{number}.npz", Shadow(tuple(patients), queries, trained))
 
 
 def kept_shadows(run: Run, count: int) -> Shadows | None:
@@ -78,8 +80,8 @@ def kept_shadows(run: Run, count: int) -> Shadows | None:
     if not count:
         return None
     shadows = [kept(run.private / SHADOWS / f"{number}.npz", Shadow) for number in range(count)]
-    signals = {name: np.stack([shadow.signals[name] for shadow in shadows], axis=1) for name in shadows[0].signals}
-    return Shadows(shadows[0].patients, signals, np.stack([shadow.trained for shadow in shadows], axis=1))
+    queries = {name: np.stack([shadow.queries[name] for shadow in shadows], axis=1) for name in shadows[0].queries}
+    return Shadows(shadows[0].patients, queries, np.stack([shadow.trained for shadow in shadows], axis=1))
 
 
 def keep_reconstructions(run: Run, attack: str, claims: Sequence[Reconstructions]) -> None:

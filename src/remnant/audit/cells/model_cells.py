@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from remnant.attacks.attack import Attack, Reconstructions, Work
-from remnant.attacks.membership.references import REFERENCES, signals_of
+from remnant.attacks.membership.references import queries_of
 from remnant.audit.cells.kept import keep_reconstructions, keep_scores, kept_shadows
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import attack_seconds, batch_of
@@ -52,9 +52,11 @@ def score_piece(material: Material, attack: Attack, config: AuditConfig) -> Piec
     own, asked = sides(material, attack)
     part = batch_of(asked, material.target.batch)
     times = len(asked) / len(part)
-    if attack is REFERENCES and material.target.shadows:
+    if attack.shadows and material.target.shadows:
         # What shadow models say is known by then.
-        seconds = timed(lambda: signals_of(material.target.head, part, material.target.answers)) * times
+        several = any(one.queries for one in attack.calibrations)
+        once = timed(lambda: queries_of(material.target.head, part, material.target.answers, several=several))
+        seconds = once * times
     else:
         access = access_of(attack, material.target, part)
         seconds = attack_seconds(attack, material, access, own, config.seed, times)

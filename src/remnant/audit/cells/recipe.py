@@ -10,13 +10,16 @@ it come two controls of what is said of this file.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from remnant.attacks.attack import Attack
-from remnant.attacks.membership.references import AGAINST_SHADOWS, REFERENCES
+from remnant.attacks.attack import Attack, Calibrated, Calibration
+from remnant.attacks.membership.calibrated import views_of
+from remnant.attacks.membership.references import AGAINST_SHADOWS, REFERENCES, SIGNALS
+from remnant.attacks.membership.signals import shifts
 from remnant.audit.cells.kept import kept_scores, kept_shadows
+from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadows import NAME
 from remnant.audit.findings.controls import null_control, recipe_control
 from remnant.audit.findings.rows import Scored
@@ -26,9 +29,22 @@ from remnant.base.results import Row, Section, TableView, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import patient_means
-from remnant.measure.swaps import SwapTest, swap_test, without_patient
+from remnant.engine.cost import timed
+from remnant.measure.swaps import (
+    RESAMPLES,
+    Calibrate,
+    SwapTest,
+    beyond_other_swaps,
+    dealt_halves,
+    swap_test,
+    without_patient,
+)
 
 CELL = "recipe"
+WORDS = "every one of these networks attacked by the others, halves dealt anew; at most so long"
+# Of the halves, where each takes a calculation of all likelihoods, and how many that are as extreme end it: a training that
+# leaves nothing is told after a few.
+FEW_RESAMPLES, MOST_HITS = 400, 20
 SECTION = Section(
     title="The same training, on known halves",
     text=[
@@ -58,12 +74,17 @@ def recipe_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
     draw = Seeds(seed).child("audit", "recipe")
     rows, controls = [], []
     # Another attack that reads shadow models could not be run on each of these: they are not kept.
-    for attack in (one for one in attacks if not one.shadows or one.name == REFERENCES.name):
+    for attack in (one for one in attacks if not one.shadows or one.calibrations or one.name == REFERENCES.name):
         tests = {
-            view: swap_test(
-                values, trained, draw.child(attack.name, view).numpy(), calibrated=attack.name == REFERENCES.name
+            one.view: swap_test(
+                one.values,
+                one.trained,
+                draw.child(attack.name, one.view).numpy(),
+                calibrate=one.calibrate,
+                resamples=FEW_RESAMPLES if attack.calibrations else RESAMPLES,
+                most_hits=MOST_HITS if attack.calibrations else None,
             )
-            for view, values, trained in _values(run, material, attack)
+            for one in _values(run, material, attack)
         }
         rows += [_row(attack, view, test) for view, test in tests.items()]
         controls.append(recipe_control(attack.name, list(tests.values())))
@@ -82,16 +103,53 @@ def disagreement(primary: Finding | None, rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _values(run: Run, material: Material, attack: Attack) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Every view of the attack with its values and who trained each network, (patients, networks) both."""
+def recipe_piece(material: Material, attacks: Sequence[Attack]) -> Piece:
+    """What the tests take in which every network is the target once, again and again; at most so long."""
+    patients, networks = material.candidates.patients, material.target.shadows
+    draw = np.random.default_rng(0)
+    trained = dealt_halves(len(dict.fromkeys(patients)), networks // 2, draw)
+    queries = draw.normal(size=(len(patients), networks, len(list(shifts(material.candidates.spatial)))))
+
+    def once(one: Calibration) -> float:
+        calibrate = of_other_swaps(one.score, one.taken(queries), patients)
+        return timed(lambda: calibrate(np.empty(trained.shape), trained))
+
+    # Those of one signal take as long as of another.
+    signal = SIGNALS[material.target.head.task][0]
+    seconds = sum(once(one) for attack in attacks for one in attack.calibrations if one.suits(signal))
+    return Piece(CELL, WORDS, FEW_RESAMPLES * seconds, always=True)
+
+
+class _Values(NamedTuple):
+    """One view: what it says of each patient under each network, (patients, networks) like who `trained` it; with `calibrate`
+    that is yet to be made of what they fit."""
+
+    view: str
+    values: np.ndarray
+    trained: np.ndarray
+    calibrate: Calibrate | None = None
+
+
+def _values(run: Run, material: Material, attack: Attack) -> list[_Values]:
+    """Every view of the attack."""
     shadows = kept_shadows(run, material.target.shadows)
     assert shadows
     patients, inside = patient_means(shadows.trained, shadows.patients)
     trained = inside > 0
+    fits = {name: patient_means(values, shadows.patients)[1] for name, values in shadows.signals.items()}
     if attack.name == REFERENCES.name:
         return [
-            (AGAINST_SHADOWS.format(name), patient_means(values, shadows.patients)[1], trained)
-            for name, values in shadows.signals.items()
+            _Values(AGAINST_SHADOWS.format(name), values, trained, beyond_other_swaps) for name, values in fits.items()
+        ]
+    if attack.calibrations:
+        return [
+            _Values(
+                one.view(name),
+                fits[name],
+                trained,
+                of_other_swaps(one.score, one.taken(shadows.queries[name]), shadows.patients),
+            )
+            for name, one in views_of(attack.calibrations, shadows.queries)
         ]
     kept = [
         kept_scores(run, material.roles, f"{NAME}-{i}-{attack.name}", primary=False)
@@ -100,8 +158,28 @@ def _values(run: Run, material: Material, attack: Attack) -> list[tuple[str, np.
     found = []
     for views in zip(*kept, strict=True):
         assert all(claim.patients == patients for claim in views)
-        found.append((views[0].view, np.stack([claim.scores for claim in views], axis=1), trained))
+        found.append(_Values(views[0].view, np.stack([claim.scores for claim in views], axis=1), trained))
     return found
+
+
+def of_other_swaps(score: Calibrated, fits: np.ndarray, patients: tuple[str, ...]) -> Calibrate:
+    """Each network as the target once, by those of the other swaps: that of its own swap would tell the halves. `fits` (images,
+    networks) of `patients` (images,), or (images, networks, queries)."""
+    names = {patient: place for place, patient in enumerate(dict.fromkeys(patients))}
+    whose = np.array([names[patient] for patient in patients])
+    swaps = np.arange(fits.shape[1]) // 2
+
+    def scores(trained: np.ndarray) -> np.ndarray:
+        columns = []
+        for network, swap in enumerate(swaps):
+            others = swaps != swap
+            columns.append(score(fits[:, network], fits[:, others], trained[whose][:, others]))
+        return patient_means(np.stack(columns, axis=1), patients)[1]
+
+    def calibrate(values: np.ndarray, halves: np.ndarray) -> np.ndarray:
+        return np.stack([scores(one) for one in halves.reshape(-1, *halves.shape[-2:])]).reshape(halves.shape)
+
+    return calibrate
 
 
 def _null(run: Run, material: Material, draw: np.random.Generator) -> Control:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.attack import Attack
-from remnant.attacks.membership.references import REFERENCES, signals_of
+from remnant.attacks.membership.references import REFERENCES, queries_of
+from remnant.attacks.membership.signals import shifts
 from remnant.audit.cells.kept import keep_scores, keep_shadow
 from remnant.audit.cells.model_cells import access_of, work_of
 from remnant.audit.cells.piece import Piece
@@ -72,7 +73,7 @@ def shadow_cell(
             shadow = training(target, candidates, set(half), seeds)
     except TimeUpError:
         return {"trained": False}
-    keep_shadow(run, number, candidates.patients, half, signals_of(shadow.head, candidates, shadow.answers))
+    keep_shadow(run, number, candidates.patients, half, queries_of(shadow.head, candidates, shadow.answers))
     for attack in attacks:
         name = f"{NAME}-{number}-{attack.name}"
         access, work = access_of(attack, shadow, candidates), work_of(run, attack, seed, name)
@@ -107,19 +108,24 @@ def untrained(material: Material, asked: int) -> list[str]:
 
 
 def shadow_piece(material: Material, seed: int, each: float) -> Piece:
-    """What all shadow models take, of whom one is trained to time it; `each`: seconds that attacks take on one of them."""
+    """What all shadow models take, of whom one is trained and asked to time it; `each`: seconds that attacks take on one of
+    them."""
     training, candidates, count = material.training, material.candidates, material.target.shadows
     assert training
     began, words = time.monotonic(), WORDS
     try:
         with at_most(LONGEST_TRIAL_S):
-            training(material.target, candidates, set(half_of(material, seed, 0)), Seeds(seed).child("shadows", 0))
+            shadow = training(
+                material.target, candidates, set(half_of(material, seed, 0)), Seeds(seed).child("shadows", 0)
+            )
+            queries_of(shadow.head, candidates, shadow.answers)
     except TimeUpError:
         words += "; at least so long"
     seconds = count * (time.monotonic() - began + each)
-    return Piece("shadows", words, seconds, count * _bytes(candidates.patients))
+    queries = len(list(shifts(candidates.spatial)))
+    return Piece("shadows", words, seconds, count * _bytes(candidates.patients, queries))
 
 
-def _bytes(patients: Sequence[str]) -> int:
-    """Of one: names, two signals, whether each trained it, and some scores."""
-    return len(patients) * (np.array(patients).itemsize + 8 * 8)
+def _bytes(patients: Sequence[str], queries: int) -> int:
+    """Of one: names, two signals of each query, whether each trained it, and some scores."""
+    return len(patients) * (np.array(patients).itemsize + 8 * (2 * queries + 6))

@@ -88,8 +88,9 @@ def _estimate(folder: "Folder", report: Any, *, quiet: bool) -> dict[str, Any]:
     chosen = [attack for attack, why in attacks if not why]
     pieces = forecast(material, folder.config, chosen, quiet=quiet)
     if material.target.shadows:
-        scoring = {attack.name for attack in chosen if attack.claim == "patient_scores"}
-        each = sum(piece.seconds for piece in pieces if piece.name in scoring)
+        scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
+        alone = {attack.name for attack in scoring if not attack.shadows}
+        each = sum(piece.seconds for piece in pieces if piece.name in alone)
         pieces.append(shadow_piece(material, folder.config.seed, each))
     return {
         "pieces": [asdict(piece) for piece in pieces],

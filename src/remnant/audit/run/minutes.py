@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from remnant.attacks.attack import Attack
-from remnant.attacks.membership.references import REFERENCES
 from remnant.audit.cells import codes, reader, shadows
 from remnant.audit.cells.forecast import forecast_cell
 from remnant.audit.cells.piece import PLANTED, Piece, affordable, minutes_for
@@ -88,6 +87,7 @@ def fitting(run: Run, material: Material, config: AuditConfig, *, quiet: bool) -
         trained = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
         count = shadows.affordable_shadows(run, trained, left, quiet=quiet)
         material = shadows.with_shadows(material, config, count)
-        left_out = left_out if count else [*left_out, REFERENCES.name]
+        without = [] if count else [attack for attack in chosen if attack.shadows]
+        left_out += [one.name for one in without if one.applies(material.target, material.candidates, material.own)]
     said = [(attack, LEFT_OUT if attack.name in left_out and not why else why) for attack, why in attacks]
     return Fitting(material, said, asked, left_out, pieces)

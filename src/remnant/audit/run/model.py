@@ -26,7 +26,8 @@ def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: boo
     fits = fitting(run, material, config, quiet=quiet)
     material, chosen = fits.material, fits.chosen
     scoring = [attack.name for attack in chosen if attack.claim == "patient_scores"]
-    resumed.keep_what_holds(run, config.minutes, scoring, material.target.shadows)
+    readers = [attack.name for attack, _ in fits.attacks if attack.shadows]
+    resumed.keep_what_holds(run, config.minutes, scoring, material.target.shadows, readers)
     found = run_cells(run, cells_of(material, config, chosen, fits.left_out), workers=1, quiet=quiet)
     claims = claimed(run, material, chosen, config.seed)
     level = claims.levels()

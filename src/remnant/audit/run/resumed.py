@@ -1,6 +1,6 @@
 """An audit that is gone on with in another time than it was begun with: which of its finished cells still hold."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,21 @@ def forget_stopped(run: Run, minutes: float | None) -> None:
         first.unlink()
 
 
-def keep_what_holds(run: Run, minutes: float | None, attacks: Sequence[str], shadows: int) -> None:
+def keep_what_holds(
+    run: Run, minutes: float | None, attacks: Sequence[str], shadows: int, reading: Collection[str]
+) -> None:
     """Remove the finished cells that looked with other scoring `attacks`, or by another number of `shadows`, than are run now.
 
-    The planted, and networks of the same training, are looked at by every attack; the calibrated attack reads all of these.
+    The planted is looked at by every attack, and networks of the same training by those that are not `reading` all of these.
     """
     was, now = _planned(run), {"minutes": minutes, "attacks": list(attacks), "shadows": shadows}
     stale: list[str] = []
     if was and was["attacks"] != now["attacks"]:
-        stale += ["planted", "recipe", "shadow-*"]
+        stale += ["planted", "recipe"]
+        before, after = ([name for name in names if name not in reading] for names in (was["attacks"], attacks))
+        stale += [] if before == after else ["shadow-*"]
     if was and was["shadows"] != shadows:
-        stale += ["planted", "recipe", "attack-references"]
+        stale += ["planted", "recipe", *(f"attack-{name}" for name in reading)]
     for pattern in stale:
         for path in _cell(run, "").parent.glob(f"{pattern}.json"):
             path.unlink(missing_ok=True)
