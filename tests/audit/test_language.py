@@ -180,7 +180,7 @@ def test_sentences_of_controls():
             Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + up * (roles > 0), roles) for up in (0, 5)
         )
         references = draw.normal(0, 1, (80, 3)) + shift * np.outer(roles > 0, [1, 0, 0])
-        said += [one.sentence for one in reference_controls(references, given, calibrated, draw)]
+        said += [one.sentence for one in reference_controls(references, given, calibrated, draw, calibrated)]
     for p, worse in ((0.001, 1.0), (0.5, 0.5), (1.0, 0.001)):
         said += [Fit(24, 0.69, own, 0.71, p, worse).sentence for own in (0.12, 640.0)]
     said.append(Fit(3, 0.69).sentence)

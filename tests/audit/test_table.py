@@ -207,8 +207,17 @@ def test_references_calibrate_and_are_a_null(tmp_path):
     found = audited(tmp_path, members, others, planted, references=(hard + noise[0], hard + noise[1]))
     own = {finding.attack: finding for finding in found.findings if finding.statistic == "auc"}
     assert own["calibrated"].value > 0.95 > 0.8 > own["given"].value
-    assert own["calibrated"].primary and not own["given"].primary
+    assert own["likelihood"].value > 0.95
+    assert own["calibrated"].primary and not own["given"].primary and not own["likelihood"].primary
     assert {control.kind for control in found.controls} == {"blind", "null", "planted"}
+
+
+def test_by_one_reference_of_somebody_nothing_is_known_of_a_spread(tmp_path):
+    hard = np.random.default_rng(5).normal(0, 4, 120)
+    found = audited(tmp_path, hard[:60], hard[60:], references=(hard,))
+    why = {attack.name: attack.why for attack in found.scenario.attacks if not attack.run}
+    assert why["likelihood"] == "somebody has a score under one reference model alone"
+    assert {finding.attack for finding in found.findings} == {"given", "calibrated"}
 
 
 def test_one_seed_gives_one_result(tmp_path):

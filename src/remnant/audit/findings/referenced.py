@@ -21,21 +21,27 @@ BLANK = 0.1  # of either group, whom every reference column leaves out where mod
 
 
 def reference_controls(
-    references: np.ndarray, given: Scored, calibrated: Scored, seeds: np.random.Generator
+    references: np.ndarray,
+    given: Scored,
+    calibrated: Scored,
+    seeds: np.random.Generator,
+    likelihood: Scored | None = None,
 ) -> list[Control]:
     """The controls of `references` (n, k), NaN for who trained a model: their mean score as a null, each of them against the
     mean of the others, and where neither can tell, the score as `given`.
 
     That all references learned the non-members alike no score of theirs shows: both groups are as hard as they are. So what is
-    `calibrated` by columns without blanks counts where the score as given leans the same way (one-sided at `LEVEL` / 2), which
-    holds in as many audits of a model without a leak, whatever the references learned.
+    `calibrated`, by difference or by `likelihood`, by columns without blanks counts where the score as given leans the same way
+    (one-sided at `LEVEL` / 2), which holds in as many audits of a model without a leak, whatever the references learned.
     """
     mean = Scored("", "", given.patients, np.nanmean(references, axis=1), given.roles)
     found = [null_control(mean, seeds, what="the mean score under the reference models")]
+    claims = [calibrated, *([likelihood] if likelihood else [])]
     if references.shape[1] > 1:
-        found.append(_each(references, given.roles, calibrated.attack, seeds))
-    if not _blank_in_both(references, given.roles) and _leans(calibrated, seeds) and not _leans(given, seeds):
-        found.append(_alone(given, calibrated.attack))
+        each = _each(references, given.roles, calibrated.attack, seeds)
+        found += [each.model_copy(update={"attack": claim.attack}) for claim in claims]
+    if not _blank_in_both(references, given.roles):
+        found += [_alone(given, claim.attack) for claim in claims if _leans(claim, seeds) and not _leans(given, seeds)]
     return found
 
 

@@ -23,17 +23,24 @@ from remnant.base.provenance import sha256
 from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.measure.bavaria import bavaria_offline
 from remnant.measure.blind import blind_test, weighed
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 # Patients a group whom the blind baseline asks, by lot: of so many an AUC of 0.52 is seen, in seconds.
 MOST = 5000
-GIVEN, CALIBRATED = "given", "calibrated"
+FEWEST_REFERENCES = 2  # of a patient, by which their spread is known
+GIVEN, CALIBRATED, LIKELIHOOD = "given", "calibrated", "likelihood"
 WORDS = {
     GIVEN: "a threshold on the score that was handed over",
     CALIBRATED: "a threshold on that score minus its mean under the reference models (difference calibration, Watson 2022)",
+    LIKELIHOOD: "a threshold on how likely that score is under the reference models (BaVarIA offline, Brännvall 2026)",
 }
-VIEWS = {GIVEN: "the score", CALIBRATED: "the score minus that of reference models"}
+VIEWS = {
+    GIVEN: "the score",
+    CALIBRATED: "the score minus that of reference models",
+    LIKELIHOOD: "the score by its likelihood under reference models",
+}
 # What a table of scores cannot tell of, whatever the recipient sees.
 NO_MODEL = "a table of scores holds no model"
 WITHOUT_MODEL = (
@@ -89,12 +96,17 @@ def audit_scores(
 
 
 def claims_of(table: ScoreTable) -> list[Scored]:
-    """The score as it is and, with references, calibrated by them."""
-    claims = [Scored(GIVEN, VIEWS[GIVEN], table.patients, table.scores, table.roles, not table.references.shape[1])]
-    if table.references.shape[1]:
-        calibrated = table.scores - np.nanmean(table.references, axis=1)
-        claims.insert(0, Scored(CALIBRATED, VIEWS[CALIBRATED], table.patients, calibrated, table.roles, True))
-    return claims
+    """The score as it is and, with references, calibrated by them; by two or more of every patient by their spread, too."""
+    known = np.isfinite(table.references)
+    scores = {GIVEN: table.scores}
+    if known.shape[1]:
+        scores = {CALIBRATED: table.scores - np.nanmean(table.references, axis=1), GIVEN: table.scores}
+        if known.sum(1).min() >= FEWEST_REFERENCES:
+            scores[LIKELIHOOD] = bavaria_offline(table.scores, table.references, ~known)
+    return [
+        Scored(name, VIEWS[name], table.patients, values, table.roles, place == 0)
+        for place, (name, values) in enumerate(scores.items())
+    ]
 
 
 def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[Control]:
@@ -111,10 +123,10 @@ def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[C
         found = blind_test(weighed(np.column_stack([*traits.values(), *known])), roles, draw)
         controls.append(blind_control(found, given_of(traits, roles)))
     if table.references.shape[1]:
-        given, calibrated = (
-            next(claim for claim in claims if claim.attack == name).only(genuine) for name in (GIVEN, CALIBRATED)
+        own = {claim.attack: claim.only(genuine) for claim in claims}
+        controls += reference_controls(
+            table.references[genuine], own[GIVEN], own[CALIBRATED], seeds.child("null").numpy(), own.get(LIKELIHOOD)
         )
-        controls += reference_controls(table.references[genuine], given, calibrated, seeds.child("null").numpy())
     if table.planted.any():
         for claim in claims:
             others = claim.scores[table.roles == NON_MEMBER]
@@ -185,7 +197,8 @@ def _cohort(table: ScoreTable) -> dict[str, str | int]:
 
 def _attacks(claims: list[Scored]) -> list[AttackRun]:
     ran = {claim.attack for claim in claims}
-    why = {CALIBRATED: "the table has no columns of reference models"}
+    none, few = "the table has no columns of reference models", "somebody has a score under one reference model alone"
+    why = {CALIBRATED: none, LIKELIHOOD: few if CALIBRATED in ran else none}
     return [
         *(
             AttackRun(
