@@ -82,6 +82,12 @@ def test_variances_that_are_all_one_are_taken_for_certain():
     assert degrees > 100 and value == pytest.approx(2.0, rel=0.05)
 
 
+def test_signals_of_which_half_have_no_spread_leave_a_prior_of_one_degree():
+    squares = np.random.default_rng(0).chisquare(3, 60) * (np.arange(60) % 2)
+    degrees, value = variance_prior(Side(np.full(60, 4), np.zeros(60), squares))
+    assert degrees == 1.0 and value > 0
+
+
 def test_the_moments_of_the_prior_of_variances_by_hand():
     """Smyth 2004: trigamma(d0 / 2) is the spread of log variances beyond their own noise."""
     side = drawn(4.0, 1.0, 300, 3)
