@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -9,9 +10,9 @@ from tests.report.example_audit import POWER, audit_results, control, crowded, f
 from tests.report.test_page import NASTY, _Tags
 
 from remnant.audit.verdict.judge import outcome_of
-from remnant.base.findings import AttackRun, Outcome
+from remnant.base.findings import AttackRun, AuditResults, Outcome
 from remnant.base.results import Section, TableView
-from remnant.base.terms import measured
+from remnant.base.terms import measured, seen_by
 from remnant.report.audit import make_audit_report, render_audit
 from remnant.report.audit_rows import (
     by_strength,
@@ -27,7 +28,10 @@ from remnant.report.figures import FIGURES
 from remnant.report.figures.audit import roc_curves
 from remnant.report.figures.style import house_style
 from remnant.report.glossary import GLOSSARY
+from remnant.report.sheet import VIEW
 from remnant.report.tables import MOST_ROWS
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "audit"
 
 
 def page_of(tmp_path, results):
@@ -185,6 +189,14 @@ def test_a_blind_baseline_that_guesses_wrongly_passes_and_it_is_said(tmp_path):
     assert below in render_audit(tmp_path, audit_results(controls=[control(value=0.2, low=0.06, high=0.51)]))
     for other in (control(value=0.53), control("planted", value=0.2), control(passed=False, value=0.2)):
         assert below not in render_audit(tmp_path, audit_results(controls=[other]))
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*/results.json")), ids=lambda path: path.parent.name)
+def test_no_view_of_the_house_is_cut(path):
+    """In figures, tables and on the sheet: by their ends alone some views are told apart."""
+    results = AuditResults.read(path)
+    assert [name for one in results.findings if (name := name_of(one, results.findings)).endswith("...")] == []
+    assert [seen for one in results.findings if len(seen := seen_by(one)) > VIEW] == []
 
 
 def test_curves_that_run_along_each_other_are_both_seen():

@@ -12,7 +12,7 @@ from remnant.report.words import split
 
 AUCS = ("auc", "verification_auc")
 EXPOSED_ELSEWHERE = "exposed by another statistic"  # of the same scores, where their AUC is not exposed itself
-LONGEST = 90  # of one in a table or a sentence
+LONGEST = 110  # of one in a table or a sentence
 MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
 CONTROLS = {

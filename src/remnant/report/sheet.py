@@ -28,7 +28,7 @@ from remnant.report.untested import untested
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
 # Characters of what an attack saw, of a name, of where a limit is from, of a line.
-VIEW, NAME, ORIGIN, LINE = 42, 60, 70, 110
+VIEW, NAME, ORIGIN, LINE = 76, 60, 70, 110
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
     "residual_risk": "Residual risk",
