@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.studies.kim2019.example import study as invented_kim2019
+from tests.studies.kim2019 import example as invented_kim2019
 from tests.studies.lee2025 import example as invented_lee2025
 from tests.studies.subbanna2021.example import cells as invented_subbanna2021
 
@@ -31,7 +31,6 @@ from remnant.studies.chapters import described_labels
 from remnant.studies.frame import Asked
 from remnant.studies.judged import judged_tables
 from remnant.studies.kim2019.sections import CHAPTERS as KIM2019
-from remnant.studies.kim2019.tables import make_tables as tables_of_kim2019
 from remnant.studies.lee2025 import labels as labels_of_lee2025
 from remnant.studies.subbanna2021 import labels as labels_of_subbanna2021
 from remnant.studies.subbanna2021.tables import make_tables as tables_of_subbanna2021
@@ -52,7 +51,7 @@ Told = dict[str, Any]
 
 
 def _kim2019() -> dict[str, list[Row]]:
-    return tables_of_kim2019(**invented_kim2019())[1]
+    return invented_kim2019.made()[1]
 
 
 def _lee2025() -> dict[str, list[Row]]:

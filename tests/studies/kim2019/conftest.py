@@ -9,7 +9,6 @@ from remnant.measure.verification import verification
 from remnant.report.words import labelled
 from remnant.studies.chapters import described_labels
 from remnant.studies.kim2019.sections import CHAPTERS
-from remnant.studies.kim2019.tables import make_tables
 
 # The tests import their helpers as tests.<room>.<module>, wherever pytest was started.
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -24,9 +23,11 @@ def invented() -> dict:
 
 
 @pytest.fixture(scope="session")
-def made(invented) -> tuple[list, dict]:
+def made() -> tuple[list, dict]:
     """Its findings and tables. Read only."""
-    return make_tables(**invented)
+    from tests.studies.kim2019 import example
+
+    return example.made()
 
 
 @pytest.fixture(scope="session")
