@@ -24,13 +24,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 CLASSES = ("background", 'grey "G"', "weiße \\ Substanz")
 
 
-@pytest.fixture(params=[(16, 20, 16), (12, 30, 41), (40, 9, 16)])
-def segmenter(request, tmp_path):
-    """Of a grid as large as a patch, of one with many patches, and of one that is smaller than a patch."""
+# A grid as large as a patch, one with many patches, and one that is smaller than a patch.
+SHAPES = [(16, 20, 16), (12, 30, 41), (40, 9, 16)]
+
+
+def saved(folder, shape):
     settings = privacynet_preset("smoke")
     networks = Networks.untrained(settings, len(CLASSES), Seeds(4))
-    save_pair(tmp_path / "net", networks, settings, Grid(request.param, 6.0), CLASSES, 0.5, None)
-    return tmp_path / "net"
+    save_pair(folder, networks, settings, Grid(shape, 6.0), CLASSES, 0.5, None)
+    return folder
+
+
+@pytest.fixture(params=SHAPES)
+def segmenter(request, tmp_path):
+    return saved(tmp_path / "net", request.param)
 
 
 def test_the_exported_segmenter_makes_the_same_maps(segmenter, tmp_path, float32):
@@ -63,15 +70,18 @@ def test_the_configuration_says_what_the_metadata_says(segmenter, tmp_path):
     assert beside == told
 
 
-def test_it_needs_torch_alone(segmenter, tmp_path):
-    export(load_server(segmenter), "net", 1, tmp_path / "out")
+def test_it_needs_torch_alone(tmp_path):
+    for number, shape in enumerate(SHAPES):
+        export(load_server(saved(tmp_path / f"net{number}", shape)), "net", 1, tmp_path / f"out{number}")
     program = (
-        "import sys, torch; module = torch.jit.load(sys.argv[1]); "
-        f"print(list(module(torch.zeros((1, *{load_server(segmenter).shape})).half()).shape), 'remnant' in sys.modules)"
+        "import sys, torch\n"
+        f"for number, shape in enumerate({SHAPES}):\n"
+        "    module = torch.jit.load(f'{sys.argv[1]}/out{number}/net/1/model.pt')\n"
+        "    print(list(module(torch.zeros((1, *shape)).half()).shape), 'remnant' in sys.modules)"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "out" / "net" / "1" / "model.pt")]
+    command = [sys.executable, "-c", program, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    assert said.strip() == f"{[3, *load_server(segmenter).shape]} False"
+    assert said.splitlines() == [f"{[3, *shape]} False" for shape in SHAPES]
 
 
 def test_the_command_exports_the_promoted_version_or_the_one_asked_for(remnant, store, pair, tmp_path):
