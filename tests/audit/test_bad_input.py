@@ -601,7 +601,10 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant, here):
         code == 3
         and "1. Nobody knows whether the attack could have succeeded: no leak was planted (planted_st" in printed
     )
-    assert "2. 14 members and 10 non-members are too few for these limits, even if nothing is found: about " in printed
+    assert (
+        "2. 14 members and 10 non-members are too few to be within these limits, even if nothing is found: about "
+        in printed
+    )
 
 
 def test_a_check_looks_at_as_many_images_as_its_time_holds():
