@@ -195,7 +195,7 @@ def test_what_leaks_is_exposed_and_what_does_not_is_not(attack, tmp_path, monkey
     scenario = next(name for name, seen in SEEN.items() if attack.access in seen)
     config = AuditConfig(scenario=scenario)
     if attack.shadows:
-        monkeypatch.setattr("remnant.audit.run.model.all_attacks", lambda: {attack.name: attack})
+        monkeypatch.setattr("remnant.audit.run.attacks.all_attacks", lambda: {attack.name: attack})
         config = test_shadows.FOUR.changed(scenario=scenario)
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
