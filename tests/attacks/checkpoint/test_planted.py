@@ -49,7 +49,7 @@ def people():
     return Linear(images[:ATTACKERS]), images[ATTACKERS:]
 
 
-def gain(people, **training):
+def gain(people, **recipe):
     """How often an attack on a target of eight phantoms gains more on a member than on a stranger, in the target's features."""
     generator, images = people
     labels = torch.arange(len(images)) % 2
@@ -58,7 +58,7 @@ def gain(people, **training):
         Images(images[part], labels[part], tuple(f"{number}" for number in range(part.start, part.stop)))
         for part in parts[:2]
     )
-    settings = ClassifierSettings(input_range=INPUT, **training)
+    settings = ClassifierSettings(input_range=INPUT, **recipe)
     model = train_classifier(training, validation, settings, Seeds(0)).model
     goals = Goals(weights_of(model), INPUT, GoalSettings())
     search = JointSettings(sets=(PLANTED, 2 * PLANTED), steps=150)
