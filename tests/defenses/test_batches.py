@@ -83,7 +83,8 @@ def test_shares_of_classes_are_a_truth_that_a_segmenter_learns_by():
     logits = torch.randn(2, 3, 4, 4, 4)
     labels = torch.randint(3, (2, 4, 4, 4))
     shares = torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
-    assert segmentation_loss(logits, shares).item() == segmentation_loss(logits, labels).item()
+    # By other kernels of PyTorch, whose last digits differ for one draw in seven.
+    assert segmentation_loss(logits, shares).item() == pytest.approx(segmentation_loss(logits, labels).item(), rel=1e-6)
 
 
 def test_a_segmenter_that_stops_early_needs_somebody_to_ask():

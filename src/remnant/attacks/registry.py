@@ -1,6 +1,5 @@
 """The one list of attacks that an audit runs: Remnant's own, and those of other packages."""
 
-import importlib.metadata
 from functools import cache
 
 from remnant.attacks.attack import Attack
@@ -17,7 +16,7 @@ from remnant.attacks.membership.rmia import RMIA
 from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
-from remnant.base.errors import RemnantError
+from remnant.base.plugins import with_plugins
 from remnant.base.texts import enumerated
 
 # A new attack is a file that ends with its `Attack`, and a line here.
@@ -49,25 +48,15 @@ def all_attacks() -> dict[str, Attack]:
     Raises `RemnantError` for an entry point that cannot be imported, is no `Attack`, claims what no attack
     returns, or has the name of another.
     """
-    found = {attack.name: attack for attack in ATTACKS}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        package = point.dist.name if point.dist else point.value
-        try:
-            attack = point.load()
-        except Exception as error:
-            raise RemnantError(
-                f"The attack {point.name!r} of {package} cannot be imported ({type(error).__name__}: {error}); mend or uninstall "
-                "it."
-            ) from error
-        if not isinstance(attack, Attack):
-            raise RemnantError(f"{point.value} of {package} is no remnant.attacks.attack.Attack; mend or uninstall it.")
-        codes = attack.access == "codes"
-        if codes != (attack.claim in OF_CODES) and (codes or attack.claim == "pair_scores"):
-            raise RemnantError(
-                f"The attack {attack.name!r} of {package} claims {attack.claim} of {attack.access}; pair_scores are of codes, of "
-                f"which an audit measures {enumerated(OF_CODES)}."
-            )
-        if attack.name in found:
-            raise RemnantError(f"{package} has an attack called {attack.name!r}, which there is already; rename it.")
-        found[attack.name] = attack
-    return found
+    return with_plugins(ATTACKS, Attack, GROUP, "attack", _unmeasured)
+
+
+def _unmeasured(attack: Attack) -> str:
+    """Why no audit measures what it claims, empty where one does."""
+    codes = attack.access == "codes"
+    if codes != (attack.claim in OF_CODES) and (codes or attack.claim == "pair_scores"):
+        return (
+            f"claims {attack.claim} of {attack.access}; pair_scores are of codes, of which an audit measures "
+            f"{enumerated(OF_CODES)}"
+        )
+    return ""

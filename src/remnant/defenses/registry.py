@@ -1,9 +1,8 @@
 """The one list of defences: Remnant's own, and those of other packages."""
 
-import importlib.metadata
 from functools import cache
 
-from remnant.base.errors import RemnantError
+from remnant.base.plugins import with_plugins
 from remnant.base.texts import enumerated, printable
 from remnant.defenses.augmentation import AUGMENTATION
 from remnant.defenses.defense import KINDS, Defense
@@ -51,29 +50,14 @@ def all_defenses() -> dict[str, Defense]:
     Raises `RemnantError` for an entry point that cannot be imported, is no `Defense`, is of no kind that there is, or has the
     name of another.
     """
-    found = {defense.name: defense for defense in DEFENSES}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        package = point.dist.name if point.dist else point.value
-        try:
-            defense = point.load()
-        except Exception as error:
-            raise RemnantError(
-                f"The defence {point.name!r} of {package} cannot be imported ({type(error).__name__}: {error}); mend or "
-                "uninstall it."
-            ) from error
-        if not isinstance(defense, Defense):
-            raise RemnantError(
-                f"{point.value} of {package} is no remnant.defenses.defense.Defense; mend or uninstall it."
-            )
-        if defense.kind not in KINDS:
-            raise RemnantError(
-                f"The defence {defense.name!r} of {package} is of the kind {defense.kind!r}; a defence changes one of "
-                f"{enumerated(list(KINDS))}."
-            )
-        if defense.name in found:
-            raise RemnantError(f"{package} has a defence called {defense.name!r}, which there is already; rename it.")
-        found[defense.name] = defense
-    return found
+    return with_plugins(DEFENSES, Defense, GROUP, "defence", _unknown)
+
+
+def _unknown(defense: Defense) -> str:
+    """Why it changes nothing that a defence changes, empty where it does."""
+    if defense.kind in KINDS:
+        return ""
+    return f"is of the kind {defense.kind!r}; a defence changes one of {enumerated(list(KINDS))}"
 
 
 def listed() -> list[dict[str, str]]:

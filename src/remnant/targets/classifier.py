@@ -21,7 +21,7 @@ from remnant.nets.classifiers import build_classifier
 from remnant.targets.features import predict_logits
 from remnant.targets.initial import load_initial
 from remnant.targets.inputs import InputRange
-from remnant.targets.patients import check_disjoint, check_images, places_of
+from remnant.targets.patients import check_disjoint, check_images
 from remnant.targets.recipes import Batch, ClassifierSettings, Recipe
 
 # Trainings, one after the other, in which a target may memorise what it must.
@@ -96,11 +96,8 @@ def train_classifier(
     weights = (n / (2 * torch.bincount(truth.long(), minlength=2))).float()
     steps = -(-n // settings.batch)
     stopping = recipe.stopping() if recipe.stopping else None
-    private = None
-    if recipe.privacy and recipe.fit.epochs:
-        share, epochs = min(1.0, settings.batch / n), recipe.fit.epochs
-        own = places_of(training.patients)
-        private = recipe.privacy(len(own), share, steps * epochs, seeds.child("privacy"))
+    private, own = recipe.private_steps(training.patients, settings.batch, seeds) or (None, [])
+    if private:
         # Shares of the classes tell of every patient whatever a step learns of him.
         weights = torch.ones(2)
     history: list[Epoch] = []

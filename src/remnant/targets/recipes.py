@@ -1,10 +1,11 @@
 """How a target is trained: its recipe, plain or as defences changed it, and the settings of a classifier."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
+import numpy as np
 import pydantic
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import FitSettings
 from remnant.targets.inputs import InputRange
+from remnant.targets.patients import places_of
 
 SMALLEST_OF_A_RESNET = 16
 
@@ -85,6 +87,17 @@ class Recipe:
             return batch
 
         return changed
+
+    def private_steps(
+        self, patients: Sequence[Hashable], batch: int, seeds: Seeds
+    ) -> tuple[PrivateSteps, list[np.ndarray]] | None:
+        """Its `privacy`, begun for a training on one image each of `patients` (n,) in steps of `batch` images on average, and the
+        places of every patient's images; None where a step draws images, or none is made."""
+        if not self.privacy or not self.fit.epochs:
+            return None
+        places, n = places_of(patients), len(patients)
+        steps = -(-n // batch) * self.fit.epochs
+        return self.privacy(len(places), min(1.0, batch / n), steps, seeds.child("privacy")), places
 
 
 class ClassifierSettings(Settings):

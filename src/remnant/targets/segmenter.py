@@ -16,7 +16,6 @@ from remnant.engine.device import as_batch
 from remnant.engine.loop import EpochReport, FitSettings, fit
 from remnant.engine.soft_dice import EVERYWHERE, one_hot, soft_dice
 from remnant.nets.segmenter import Segmenter
-from remnant.targets.patients import places_of
 from remnant.targets.recipes import Batch, Recipe
 
 Architecture = Literal["unet", "segnet"]
@@ -72,12 +71,7 @@ def train_segmenter(
     torch.manual_seed(seeds.child("weights").integer)
     steps = -(-len(images) // settings.batch)
     stopping = recipe.stopping() if recipe.stopping else None
-
-    private = None
-    if recipe.privacy and recipe.fit.epochs:
-        own = places_of(patients or range(len(images)))
-        share, epochs = min(1.0, settings.batch / len(images)), recipe.fit.epochs
-        private = recipe.privacy(len(own), share, steps * epochs, seeds.child("privacy"))
+    private, own = recipe.private_steps(patients or range(len(images)), settings.batch, seeds) or (None, [])
 
     def batch_of(chosen: np.ndarray) -> Batch:
         batch = Batch(as_batch(images[chosen]), labels[chosen])
