@@ -1,16 +1,22 @@
 """How well each attack by shadow models tells members, simulated: where the model leaks as its shadow models do, and where not.
 
-    .venv/bin/python benchmarks/shadow_attacks.py
+    python benchmarks/shadow_attacks.py [--out docs/results/membership/simulated.json]
 
 Signals are normal. Patients differ in how well all models fit them, in their noise and in what training adds. docs/numbers.md has
-the table.
+some of its rows.
 """
 
+import argparse
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from scipy import special
 
+from remnant.base import provenance
+from remnant.base.files import write_json
 from remnant.measure.auc import mann_whitney_auc
 from remnant.measure.bavaria import bavaria, bavaria_offline
 from remnant.measure.hierarchical import hierarchical
@@ -57,9 +63,11 @@ def simulated(
 
 
 def main() -> None:
-    """Print a row a kind and number of shadow models: mean AUC of each attack over the models."""
-    print("| the model | shadow models |", " | ".join(SCORES), "|")
-    print("|---|---:|" + "---:|" * len(SCORES))
+    """Print a row a kind and number of shadow models, mean AUC of each attack over the models, and write them as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/results/membership/simulated.json"))
+    options = parser.parse_args()
+    rows = []
     for kind, (leak, own_leak, better) in KINDS.items():
         for swaps in (2, 4, 8, 16):
             areas: dict[str, list[float]] = {name: [] for name in SCORES}
@@ -69,7 +77,25 @@ def main() -> None:
                 for name, score in SCORES.items():
                     scores = score(fit, fits, trained)
                     areas[name].append(mann_whitney_auc(scores[own], scores[~own]).mean)
-            print(f"| {kind} | {2 * swaps} |", " | ".join(f"{np.mean(own):.2f}" for own in areas.values()), "|")
+            row: dict[str, object] = {"model": kind, "shadow_models": 2 * swaps}
+            for name, found in areas.items():
+                half = float(1.96 * np.std(found, ddof=1) / MODELS**0.5)
+                mean = float(np.mean(found))
+                row[name] = {"auc": mean, "low": mean - half, "high": mean + half}
+            rows.append(row)
+            print(kind, 2 * swaps, *(f"{name} {np.mean(found):.2f}" for name, found in areas.items()), sep=", ")
+    write_json(
+        options.out,
+        {
+            "command": shlex.join(["python", *sys.argv]),
+            "patients": PATIENTS,
+            "models": MODELS,
+            "seeds": [0, MODELS - 1],
+            "hardware": provenance.hardware(),
+            "versions": provenance.versions(),
+            "tables": {"simulated": rows},
+        },
+    )
 
 
 if __name__ == "__main__":
