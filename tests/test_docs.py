@@ -17,6 +17,7 @@ from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
 from remnant.audit.verdict.appetite import REIDENTIFICATION, Appetite
 from remnant.audit.verdict.scenario import RECIPIENTS
+from remnant.base.files import read_json
 from remnant.base.seeds import Seeds
 from remnant.cli import app
 from remnant.cli.verdict import EXIT_CODES, FAULT
@@ -149,6 +150,18 @@ def test_the_manual_of_the_audit_says_every_exit_code_limit_scenario_and_drawing
     keys = {*re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)}
     assert keys == {*RECIPIENTS, *Appetite.model_fields, *(attack.name for attack in LISTED)} - {"release"}
     assert all(f"({share:g}: " in text for share, _ in REIDENTIFICATION.values())
+
+
+def test_simulated_attacks_are_told_as_they_were_measured():
+    measured = read_json(ROOT / "docs" / "results" / "membership" / "simulated.json")["tables"]["simulated"]
+    page = (ROOT / "docs" / "numbers.md").read_text("utf-8")
+    head, rows = re.search(r"^\| the model \| shadow models \|(.*) \|\n\|[-:|]*\n((?:\|.*\n)+)", page, re.M).groups()
+    known = {(row["model"], row["shadow_models"]): row for row in measured}
+    for line in rows.splitlines():
+        model, count, *found = (cell.strip() for cell in line.strip("|").split("|"))
+        row = known[model, int(count)]
+        assert found == [f"{row[name.strip()]['auc']:.2f}" for name in head.split("|")]
+    assert len(rows.splitlines()) == 6
 
 
 def test_the_workflow_of_a_release_is_sound():
