@@ -10,7 +10,7 @@ found.report()  # the path of a page
 ```
 
 Everything here is imported when it is first used: `audit` and its result `Audit`, the limits `Appetite`, a row `Finding`, the one
-exception `RemnantError`, for packages with attacks of their own `Attack` and what it returns: `Scores`, `Reconstructions`,
+exception `RemnantError`, for packages with attacks of their own `Attack` and what it returns: `PatientScores`, `Reconstructions`,
 `Attributes`, `PairScores` or `Candidates`, and for those with defences `Defense`.
 """
 
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from remnant.attacks.attack import Attack, Attributes, Candidates, PairScores, Reconstructions, Scores
+    from remnant.attacks.attack import Attack, Attributes, Candidates, PairScores, PatientScores, Reconstructions
     from remnant.audit.api import Audit, audit
     from remnant.audit.verdict.appetite import Appetite
     from remnant.base.errors import RemnantError
@@ -38,9 +38,9 @@ __all__ = [
     "Defense",
     "Finding",
     "PairScores",
+    "PatientScores",
     "Reconstructions",
     "RemnantError",
-    "Scores",
     "__version__",
     "audit",
 ]
@@ -54,9 +54,9 @@ _WHERE = {
     "Defense": "remnant.defenses.defense",
     "Finding": "remnant.base.findings",
     "PairScores": "remnant.attacks.attack",
+    "PatientScores": "remnant.attacks.attack",
     "Reconstructions": "remnant.attacks.attack",
     "RemnantError": "remnant.base.errors",
-    "Scores": "remnant.attacks.attack",
 }
 
 

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from remnant.attacks import adversaries
 from remnant.attacks.adversaries import (
+    AdversaryScores,
     AdversarySettings,
-    Scored,
     _calibrated,
     _together,
     adversary_scores,
@@ -122,7 +122,7 @@ def test_no_fresh_adversary_learns_from_whom_its_threshold_is_chosen_by(monkeypa
 
 def test_a_threshold_is_that_of_pairs_kept_apart():
     whose = [("a", "a"), ("b", "b"), ("a", "b"), ("c", "c"), ("a", "c"), ("d", "d")]
-    scored = Scored(np.array([5.0, 4.0, 2.0, 9.0, 8.0, 9.0]), np.zeros(1))
+    scored = AdversaryScores(np.array([5.0, 4.0, 2.0, 9.0, 8.0, 9.0]), np.zeros(1))
     assert _calibrated(scored, whose, {"a", "b"}).threshold == 3
     assert _calibrated(scored, whose, {"a"}).threshold == _calibrated(scored, whose, set()).threshold == 0
 
@@ -179,7 +179,9 @@ def test_ms_ssim_is_of_the_pairs_and_of_the_classes_without_the_background():
 def test_together_is_the_mean_in_units_of_each():
     random = np.random.default_rng(0)
     one, other = (
-        Scored(*(scale * random.normal(size=n) for n in (500, 9)), embeddings=scale * random.normal(size=(4, 3)))
+        AdversaryScores(
+            *(scale * random.normal(size=n) for n in (500, 9)), embeddings=scale * random.normal(size=(4, 3))
+        )
         for scale in (1.0, 1000.0)
     )
     found = _together([one, other])

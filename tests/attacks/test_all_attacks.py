@@ -16,7 +16,7 @@ from remnant.audit.cells.model_cells import access_of, sides
 from remnant.audit.cells.reading import read_in_parts, shown
 from remnant.audit.cells.shadows import half_of, with_shadows
 from remnant.audit.config import AuditConfig
-from remnant.audit.findings.pairs import asked_pairs
+from remnant.audit.findings.pairs import scan_pairs
 from remnant.audit.run.model import audit_model
 from remnant.audit.verdict.judge import outcome_of
 from remnant.audit.verdict.scenario import SEEN
@@ -78,7 +78,7 @@ def example_for(attack, leaks=True):
 def ran(attack, own, seed, folder):
     mine, asked = sides(own, attack)
     if attack.access == "codes":
-        places = asked_pairs(asked.patients, 2, Seeds(seed)).places
+        places = scan_pairs(asked.patients, 2, Seeds(seed)).places
         access = own.sent.seen("code", asked, places)
         told = []
         for claim in attack.run(access, mine, own.settings_of(attack), Work(Seeds(seed), folder)):

@@ -14,14 +14,14 @@ from remnant.attacks.reidentify import ReidentifierSettings
 from remnant.attacks.verification import VERIFICATION, VerificationSettings
 from remnant.audit.findings.worth import WorthSettings
 from remnant.audit.materials.material import Material
-from remnant.audit.materials.sent import Sent, Served
+from remnant.audit.materials.sent import Sent, ServedNetwork
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.defenses.privacynet.view import View
 from remnant.engine.loop import FitSettings
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 
 SIDE = 16
 ONCE = FitSettings(epochs=2, learning_rate=1e-3)
@@ -92,7 +92,7 @@ def material(leaks=True, members=10, others=14, details=True, secret=None, encod
         classes=("none", "head"),
         worth=WorthSettings(degraded=2),
     )
-    served = Served(sent).eval()
+    served = ServedNetwork(sent).eval()
     roles = {f"p{i}": MEMBER if i < members else NON_MEMBER for i in range(members + others)}
-    target = Audited(served, Head("segmentation", "softmax", 2, False), lambda batch: served(batch), batch=2)
+    target = Audited(served, OutputHead("segmentation", "softmax", 2, False), lambda batch: served(batch), batch=2)
     return Material(target, images, roles, {"name": "n"}, sent=sent, settings=QUICK)

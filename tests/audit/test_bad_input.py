@@ -19,11 +19,11 @@ from remnant.audit.owner.items import table_of
 from remnant.audit.owner.process import _heard, in_own_process
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
-from remnant.cli.trained import Beside, audit_folds
+from remnant.cli.trained import FolderOptions, audit_folds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 from remnant.targets.build import OTHER_INDEX, _unloaded
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import seen_latents
 from remnant.targets.seen_features import features_of
 
@@ -347,7 +347,7 @@ def test_codes_are_no_scenario_of_a_model(folder, remnant, here, tmp_path):
     with pytest.raises(RemnantError, match="The scenario codes is not audited"):
         audit_folds(
             tmp_path,
-            Beside(None, None, None),
+            FolderOptions(None, None, None),
             tmp_path / "run",
             AuditConfig(scenario="codes"),
             "audit",
@@ -608,7 +608,7 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant, here):
 
 
 def test_a_check_looks_at_as_many_images_as_its_time_holds():
-    images, target, asked = noise(24), Audited(nn.Flatten(), Head("classification", "softmax", 2, False)), []
+    images, target, asked = noise(24), Audited(nn.Flatten(), OutputHead("classification", "softmax", 2, False)), []
 
     def answers(taken):
         for i in range(len(taken)):
@@ -628,7 +628,7 @@ def test_features_and_latents_go_on_with_smaller_batches_too(capsys):
         lambda target: seen_latents(target, images, "linear").encode(torch.stack(images.images)),
     ):
         targets = [
-            Audited(Narrow(most).eval(), Head("classification", "softmax", 2, False), batch=8) for most in (8, 2)
+            Audited(Narrow(most).eval(), OutputHead("classification", "softmax", 2, False), batch=8) for most in (8, 2)
         ]
         targets[1].module.load_state_dict(targets[0].module.state_dict())
         whole, parts = map(seen, targets)
@@ -638,7 +638,7 @@ def test_features_and_latents_go_on_with_smaller_batches_too(capsys):
 
 def test_where_memory_runs_out_smaller_batches_go_on_and_it_is_said(capsys):
     network, images = Narrow().eval(), noise()
-    target = Audited(network, Head("classification", "softmax", 2, False), batch=8)
+    target = Audited(network, OutputHead("classification", "softmax", 2, False), batch=8)
     answers = torch.stack([logits for _, logits in target.answers(images)])
     assert network.largest == 2 and target.batch == 2
     assert "Memory ran out; going on with 2 images at a time" in capsys.readouterr().err
@@ -650,7 +650,7 @@ def test_where_memory_runs_out_smaller_batches_go_on_and_it_is_said(capsys):
 
 @pytest.mark.parametrize(("count", "said"), [(24, False), (30, True)])
 def test_a_fit_of_some_images_says_of_how_many(count, said):
-    target = Audited(nn.Flatten(), Head("classification", "softmax", 2, False))
+    target = Audited(nn.Flatten(), OutputHead("classification", "softmax", 2, False))
     target.answers = lambda taken: ((i, torch.tensor([0.0, 3.0 * label])) for i, label in enumerate(taken.labels))
     sentence = fit_of(target, noise(count), Seeds(0)).control().sentence
     assert sentence.endswith("Asked about were 24 of 30 images, drawn at random to save time.") == said
@@ -662,7 +662,7 @@ def test_a_model_that_cannot_read_its_members_clears_nobody():
     cases = ((right, "better than"), (1 - right, "worse than"), (torch.zeros(24), "no better than"))
     for answers, said in cases:
         fits = said == "better than"
-        target = Audited(nn.Flatten(), Head("classification", "softmax", 2, False))
+        target = Audited(nn.Flatten(), OutputHead("classification", "softmax", 2, False))
         target.answers = lambda taken, answers=answers: (
             (i, torch.tensor([0.0, 3 * float(answers[images.patients.index(patient)])]))
             for i, patient in enumerate(taken.patients)

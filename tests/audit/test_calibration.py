@@ -7,7 +7,7 @@ from tests.measure.shadowed import world
 from remnant.attacks.membership.references import AGAINST_SHADOWS, MARGIN
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells.recipe import FEW_RESAMPLES, MOST_HITS, of_other_swaps
-from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.verdict.family import adjusted, levels
 from remnant.audit.verdict.judge import LEVEL
 from remnant.measure.membership_inference import membership_test
@@ -30,11 +30,11 @@ def claims(seed, patients, swaps, leak, own_leak):
     fit, fits, trained, own = world(seed, patients, swaps, leak, own_leak=own_leak, queries=QUERIES)
     names, roles = tuple(map(str, range(patients))), np.where(own, MEMBER, NON_MEMBER)
     found = [
-        Scored(attack, view, names, one.score(one.taken(fit), one.taken(fits), trained), roles, primary)
+        ScoredPatients(attack, view, names, one.score(one.taken(fit), one.taken(fits), trained), roles, primary)
         for attack, view, one, primary in VIEWS
     ]
     difference = fit[:, 0] - without_patient(fits[..., 0], trained)
-    return [Scored("references", AGAINST_SHADOWS.format(MARGIN), names, difference, roles), *found]
+    return [ScoredPatients("references", AGAINST_SHADOWS.format(MARGIN), names, difference, roles), *found]
 
 
 def flagged(seed, patients=60, swaps=4, leak=1.0, own_leak=0.0):

@@ -45,7 +45,7 @@ from remnant.cohort.images import Images
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.pggan import Generator
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
@@ -127,7 +127,7 @@ def remembered(*, leaks, seed=0):
     kept = torch.stack(own.images.images[:MEMBERS] if leaks else others(seed))
     network = Remembers(kept, [i % 2 for i in range(MEMBERS)])
     network.load_state_dict(own.target.module.state_dict(), strict=False)
-    target = Audited(network.eval().requires_grad_(False), Head("classification", "softmax", 3, False))
+    target = Audited(network.eval().requires_grad_(False), OutputHead("classification", "softmax", 3, False))
     return replace(own, target=target)
 
 
@@ -154,7 +154,7 @@ def material(*, leaks, seed=0):
     names = tuple(f"p{i}" for i in range(MEMBERS + OTHERS))
     images = Images(tuple(INPUT(grey[: len(names)]).clone()), tuple(i % 2 for i in range(len(names))), names)
     roles = roles_of(names, tuple(i < MEMBERS for i in range(len(names))))
-    target = Audited(network.eval().requires_grad_(False), Head("classification", "softmax", 2, False))
+    target = Audited(network.eval().requires_grad_(False), OutputHead("classification", "softmax", 2, False))
     return Material(target, images, roles, {"name": "n"}, prior=BroughtPrior(generator, INPUT))
 
 
@@ -248,7 +248,7 @@ def test_why_it_is_not_run_is_said():
         return {attack.name: said[attack.name] for attack in LISTED}
 
     def asked(network):
-        target = Audited(network.eval(), Head("classification", "softmax", 2, False))
+        target = Audited(network.eval(), OutputHead("classification", "softmax", 2, False))
         return why(replace(own, target=target))
 
     assert {*why(own).values()} == {""}
@@ -310,7 +310,7 @@ def test_what_a_network_returns_is_read_as_its_owner_said(attack, tmp_path):
             return {"out": self.network(images).softmax(1)}
 
     own = material(leaks=True)
-    recorded = Audited(Record(own.target.module), Head("classification", "softmax", 2, True))
+    recorded = Audited(Record(own.target.module), OutputHead("classification", "softmax", 2, True))
     drawn = []
     for target in (own.target, recorded):
         assert attack.applies(target, own.candidates, None) == ""

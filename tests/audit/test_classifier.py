@@ -20,7 +20,7 @@ from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.attacks.prior import Prior, save_prior
 from remnant.audit.config import AuditConfig
 from remnant.audit.inputs.classifier import audit_classifier, material_to_look_at
-from remnant.audit.inputs.classifier_given import Asked, read_given
+from remnant.audit.inputs.classifier_given import ClassifierInputs, read_given
 from remnant.audit.inputs.classifier_tables import beside, doubted, notes_of
 from remnant.audit.run.attacks import attacks_of
 from remnant.audit.run.doubts import doubts_of
@@ -35,7 +35,7 @@ from remnant.cohort.images import patient_means
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
-from remnant.measure.task import Task
+from remnant.measure.task import TaskAccuracy
 from remnant.nets.classifiers import build_classifier
 from remnant.nets.pggan import Generator
 from remnant.nets.segmenter import Segmenter
@@ -81,7 +81,7 @@ def public(tmp_path_factory):
 
 
 def asked(stranger, owners, **more):
-    return Asked(stranger, owners, **{"findings": ("Cardiomegaly",)} | more)
+    return ClassifierInputs(stranger, owners, **{"findings": ("Cardiomegaly",)} | more)
 
 
 def looked_at(*given, **more):
@@ -334,7 +334,7 @@ def test_how_images_were_given_says_what_the_distance_of_the_first_layer_is(stra
     assert "The first layer alone tells of the images" in section.text[1]
 
 
-ABLE, AT_CHANCE, OTHER_CLASSES = Task(19, 20, 0.5), Task(11, 20, 0.5), Task(1, 20, 0.5)
+ABLE, AT_CHANCE, OTHER_CLASSES = TaskAccuracy(19, 20, 0.5), TaskAccuracy(11, 20, 0.5), TaskAccuracy(1, 20, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ ABLE, AT_CHANCE, OTHER_CLASSES = Task(19, 20, 0.5), Task(11, 20, 0.5), Task(1, 2
         (None, None, AT_CHANCE, ["is not shown: 11 of 20 answers are right"]),
         (None, None, OTHER_CLASSES, ["to mean other classes than was taken: 1 of 20 answers is right"]),
         # Of too few answers nothing is known, however right they are.
-        (None, None, Task(3, 3, 0.56), ["is not shown: 3 of 3 answers are right"]),
+        (None, None, TaskAccuracy(3, 3, 0.56), ["is not shown: 3 of 3 answers are right"]),
     ],
 )
 def test_silence_counts_only_where_the_target_was_given_images_as_in_training(doubt, unordered, task, says):

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.inputs.classifier import audit_classifier
-from remnant.audit.inputs.classifier_given import Asked
+from remnant.audit.inputs.classifier_given import ClassifierInputs
 from remnant.base.findings import AuditResults
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
@@ -76,7 +76,9 @@ def audit(tmp_path_factory):
 
     def run(checkpoint, cohort, **asked):
         folder = tmp_path_factory.mktemp("audit")
-        audit_classifier(Asked(checkpoint, cohort, **asked), CONFIG, folder / "run", cache=folder / "cache", quiet=True)
+        audit_classifier(
+            ClassifierInputs(checkpoint, cohort, **asked), CONFIG, folder / "run", cache=folder / "cache", quiet=True
+        )
         return AuditResults.read(folder / "run" / "results.json"), folder / "run"
 
     return run

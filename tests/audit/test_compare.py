@@ -14,7 +14,7 @@ from remnant.audit.findings.compare import (
     of_scores,
     with_holm,
 )
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS
 from remnant.measure.auc import auc_contrast
@@ -34,7 +34,7 @@ def scored(gap, patients=20, seed=0):
     draw = np.random.default_rng(seed)
     roles = np.where(np.arange(patients) % 2, MEMBER, NON_MEMBER)
     names = tuple(f"p{i}" for i in range(patients))
-    return Scored("output", "Dice", names, draw.normal(size=patients) + gap * (roles == MEMBER), roles)
+    return ScoredPatients("output", "Dice", names, draw.normal(size=patients) + gap * (roles == MEMBER), roles)
 
 
 def test_a_difference_has_its_columns_and_no_nan():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from remnant.audit.findings.controls import blind_control
-from remnant.audit.findings.given import Given, given_of, words
+from remnant.audit.findings.given import BlindKnowledge, given_of, words
 from remnant.audit.verdict.alike import groups_unchecked
 from remnant.base.findings import Control
 from remnant.measure.blind import blind_test, weighed
@@ -24,7 +24,7 @@ def test_the_blind_control_names_what_it_was_given_and_what_it_would_have_seen(s
     draw = np.random.default_rng(0)
     features = weighed(draw.normal(size=(80, 2)) + shift * (ROLES == MEMBER)[:, None])
     test = blind_test(features, ROLES, draw, 99)
-    found = blind_control(test, Given(("age", "rows"), (), 40, 40))
+    found = blind_control(test, BlindKnowledge(("age", "rows"), (), 40, 40))
     assert found.passed is passed
     assert found.sentence.startswith("Given age and rows, a classifier that never saw the model")
     ends = (

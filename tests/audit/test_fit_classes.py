@@ -12,7 +12,7 @@ from remnant.audit.cells.fits import Fit, fit_of
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 
 SHARES = (0.6, 0.2, 0.15, 0.05)  # of four classes
 
@@ -28,7 +28,7 @@ def fit(answer, kind="softmax"):
     maps = labels()
     own = maps if kind == "softmax" else [one_hot(label) for label in maps]
     images = Images(tuple(torch.zeros(1, 16, 16) for _ in maps), tuple(own), tuple(map(str, range(len(maps)))))
-    target = Audited(torch.nn.Identity(), Head("segmentation", kind, 4, False))
+    target = Audited(torch.nn.Identity(), OutputHead("segmentation", kind, 4, False))
     target.answers = lambda taken: ((i, answer(maps[int(name)])) for i, name in enumerate(taken.patients))
     return fit_of(target, images, Seeds(0))
 
@@ -73,7 +73,7 @@ def fit_of_crops(maps, answer, kind="softmax"):
     images = Images(
         tuple(torch.zeros(1, *label.shape) for label in maps), tuple(own), tuple(map(str, range(len(maps))))
     )
-    target = Audited(torch.nn.Identity(), Head("segmentation", kind, 2, False))
+    target = Audited(torch.nn.Identity(), OutputHead("segmentation", kind, 2, False))
     target.answers = lambda taken: ((i, answer(maps[int(name)])) for i, name in enumerate(taken.patients))
     return fit_of(target, images, Seeds(0))
 

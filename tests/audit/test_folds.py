@@ -20,7 +20,7 @@ from remnant.audit.verdict.judge import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cli.trained import Beside, audit_folds
+from remnant.cli.trained import FolderOptions, audit_folds
 from remnant.cohort.images import Images
 from remnant.measure.fold_rank import FoldRank
 from remnant.measure.membership_inference import membership_test
@@ -293,7 +293,7 @@ def test_a_check_holds_the_models_against_those_who_trained_them(tmp_path, monke
     with pytest.raises(typer.Exit) as ended:
         audit_folds(
             tmp_path,
-            Beside(None, None, None),
+            FolderOptions(None, None, None),
             tmp_path,
             # Limits that so few can clear, so that the check ends by what the models answer.
             AuditConfig(appetite={"attribute": False, "membership_advantage": 0.9, "membership_tpr": 0.9}),

@@ -19,9 +19,9 @@ from remnant.audit.cells.fits import Fit
 from remnant.audit.cells.planted import Dose
 from remnant.audit.cells.recipe import SECTION, disagreement
 from remnant.audit.findings.controls import blind_control, null_control, planted_control, recipe_control, reconciled
-from remnant.audit.findings.given import Given
+from remnant.audit.findings.given import BlindKnowledge
 from remnant.audit.findings.referenced import reference_controls
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.audit.inputs import table
 from remnant.audit.owner import starter_texts
 from remnant.audit.verdict.alike import groups_unchecked
@@ -155,7 +155,7 @@ def test_sentences_of_controls():
     tests = [replace(told, auc=found, p=p) for p in (0.002, 0.5)]
     many = ("age", "sex", "site: A", "site: B", "rows", "weight")
     said = [
-        blind_control(test, Given(names[:enough], names[enough:], 60, 60, images), groups).sentence
+        blind_control(test, BlindKnowledge(names[:enough], names[enough:], 60, 60, images), groups).sentence
         for test in tests
         for images in (False, True)
         for names in (many[: 1 + count] for count in range(len(many)))
@@ -165,7 +165,7 @@ def test_sentences_of_controls():
     said += groups_unchecked([])
     roles = np.where(np.arange(80) < 40, 1, -1)
     for shift in (0, 5):
-        scores = Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + shift * (roles > 0), roles)
+        scores = ScoredPatients("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + shift * (roles > 0), roles)
         said.append(null_control(scores, draw, what="the mean score under the reference models").sentence)
         said.append(planted_control("output", draw.normal(shift, 1, 20), draw.normal(0, 1, 20)).sentence)
         test = SwapTest(Interval(0.3 + shift / 10, 0.2, 1.0, 80), 0.001, True, np.array([0.5] * 8))
@@ -177,7 +177,8 @@ def test_sentences_of_controls():
         said += [one.sentence for one in reconciled([missed, recipe_control("references", [test])])]
     for shift in (0, 5):
         given, calibrated = (
-            Scored("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + up * (roles > 0), roles) for up in (0, 5)
+            ScoredPatients("", "", tuple(map(str, range(80))), draw.normal(0, 1, 80) + up * (roles > 0), roles)
+            for up in (0, 5)
         )
         references = draw.normal(0, 1, (80, 3)) + shift * np.outer(roles > 0, [1, 0, 0])
         said += [one.sentence for one in reference_controls(references, given, calibrated, draw, calibrated)]

@@ -23,7 +23,7 @@ from remnant.cohort.images import Images
 from remnant.cohort.warp import apply_warp, draw_warp
 from remnant.report.sheet import sheet_of
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.layers_run import layers_run
 from remnant.targets.seen import seen_latents
 
@@ -65,7 +65,10 @@ def material(keeps, attackers=12):
     images = Images(tuple(pictures), tuple(i % 2 for i in range(len(pictures))), names)
     network = Network(keeps).eval().requires_grad_(False)
     return Material(
-        Audited(network, Head("classification", "softmax", 2, False)), images, roles_of(names, members), {"name": "n"}
+        Audited(network, OutputHead("classification", "softmax", 2, False)),
+        images,
+        roles_of(names, members),
+        {"name": "n"},
     )
 
 

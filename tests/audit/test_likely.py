@@ -11,7 +11,7 @@ from torch import nn
 
 from remnant.attacks.attack import Work
 from remnant.attacks.checkpoint.audited import JOINT, Ranked, ranked_of
-from remnant.attacks.checkpoint.likely import LikelySettings, Ranking, Scores
+from remnant.attacks.checkpoint.likely import LikelyScores, LikelySettings, Ranking
 from remnant.attacks.demographics import DemographicSettings
 from remnant.audit.cells import likely, reader
 from remnant.audit.cells.forecast import forecast
@@ -27,7 +27,7 @@ from remnant.cohort.images import Images
 from remnant.engine.loop import FitSettings
 from remnant.measure.roles import OTHER
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
@@ -129,7 +129,7 @@ def test_the_likely_ones_are_among_the_best_of_both_lists(tmp_path):
 
 def test_a_network_whose_layers_tell_nothing_keeps_nothing(tmp_path):
     own = material(leaks=True)
-    plain = Audited(nn.Sequential(nn.Flatten(), nn.LazyLinear(2)), Head("classification", "softmax", 2, False))
+    plain = Audited(nn.Sequential(nn.Flatten(), nn.LazyLinear(2)), OutputHead("classification", "softmax", 2, False))
     work = Work(Seeds(0), tmp_path, prior=own.prior)
     assert ranked_of(SeenWeights(own.candidates, plain), torch.rand(4, 1, 8, 8), Third(), work) is None
     # Broken statistics end no audit.
@@ -147,7 +147,7 @@ def test_each_is_held_against_the_member_whom_it_comes_nearest_to(tmp_path):
     # A stranger is nearest to the second, and of the members the fourth.
     near[0, 1], near[1, MEMBERS + 2], near[1, 3] = 1.0, 1.0, 0.5
     both = np.array([0.0, 1.0])
-    ranked = Ranked(Scores(both, both, {}), Ranking(np.arange(2), np.array([True, True]), 1.0, 1.0))
+    ranked = Ranked(LikelyScores(both, both, {}), Ranking(np.arange(2), np.array([True, True]), 1.0, 1.0))
     found = [Similarities("features", names, near, {})]
     with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
         likely.keep_likely_of(run, own, JOINT, torch.rand(2, 1, 8, 8), ranked, found)

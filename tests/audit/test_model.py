@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.audit.example import PATIENTS, Classifier, Segmenter, material
 
-from remnant.attacks.attack import Scores, Work
+from remnant.attacks.attack import PatientScores, Work
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells.model_cells import access_of
 from remnant.audit.config import AuditConfig
@@ -125,5 +125,5 @@ def test_results_hold_no_patient_and_what_defends_such_a_network(tmp_path):
     assert parts["cohort"]["patients"] == PATIENTS
     text = repr([one.model_dump() for one in parts["findings"]]) + repr(parts["tables"])
     assert not any(f"'p{i}'" in text for i in range(PATIENTS))
-    claims = kept(tmp_path / "run" / "private" / "claims" / "output.npz", list[Scores])
+    claims = kept(tmp_path / "run" / "private" / "claims" / "output.npz", list[PatientScores])
     assert all(len(claim.patients) == PATIENTS for claim in claims)

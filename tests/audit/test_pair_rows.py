@@ -5,7 +5,7 @@ import pytest
 
 from remnant.attacks.attack import PairScores
 from remnant.audit.findings.pair_rows import adversary_rows, beyond_rows, pair_controls, pair_keys, pair_rows
-from remnant.audit.findings.pairs import Paired, asked_pairs
+from remnant.audit.findings.pairs import Paired, scan_pairs
 from remnant.audit.verdict.family import adjusted, levels
 from remnant.audit.verdict.judge import outcome_of
 from remnant.base.seeds import Seeds
@@ -134,7 +134,7 @@ def test_codes_are_held_against_their_own_segmentations_over_the_same_pairs():
 
 def test_an_exchanged_pair_begins_as_the_pair_that_it_stands_for_and_is_of_two():
     names = ["a", "a", "b", "b", "c", "c", "c", "d"]
-    asked = asked_pairs(names, 2, SEEDS)
+    asked = scan_pairs(names, 2, SEEDS)
     same = [pair for pair in asked.places[~asked.exchanged].tolist() if names[pair[0]] == names[pair[1]]]
     swapped = asked.places[asked.exchanged].tolist()
     assert len(same) == 1 + 1 + 3 and [pair[0] for pair in swapped] == [pair[0] for pair in same]
@@ -146,14 +146,14 @@ def test_an_exchanged_pair_begins_as_the_pair_that_it_stands_for_and_is_of_two()
         frozenset(pair) for pair in asked.places[~asked.exchanged].tolist()
     }
     # Nobody else has two scans: his first with somebody's only one.
-    alone = asked_pairs(["a", "a", "b"], 1, SEEDS)
+    alone = scan_pairs(["a", "a", "b"], 1, SEEDS)
     assert [names[place] for place in alone.places[alone.exchanged][0]] == ["a", "b"]
 
 
 def test_pairs_of_two_are_of_the_same_visits_as_pairs_of_one():
     names = [f"p{i}" for i in range(9) for _ in range(2 + i % 2)]
     visit = np.array([names[:i].count(name) for i, name in enumerate(names)])
-    asked = asked_pairs(names, 3, SEEDS)
+    asked = scan_pairs(names, 3, SEEDS)
     whose = np.array(names)[asked.places]
     same = (whose[:, 0] == whose[:, 1]) & ~asked.exchanged
     kinds = [tuple(kind) for kind in visit[asked.places].tolist()]
@@ -173,7 +173,7 @@ def test_visits_that_differ_expose_nobody():
     exposed = 0
     for seed in range(40):
         names = [f"p{i}" for i in range(14) for _ in range(2)]
-        asked = asked_pairs(names, 10, Seeds(seed))
+        asked = scan_pairs(names, 10, Seeds(seed))
         seen = np.random.default_rng(seed).normal(size=28) + 2.0 * (np.arange(28) % 2)
         scores = -np.abs(np.diff(seen[asked.places], axis=1))[:, 0]
         (one,) = asked.told([PairScores(CODES, np.empty((0, 2)), scores, "a", 0.0)])

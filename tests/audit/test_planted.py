@@ -10,7 +10,7 @@ import torch
 from scipy.stats import norm
 from tests.audit.example import Classifier, Segmenter, folds, material
 
-from remnant.attacks.attack import Attack, Scores
+from remnant.attacks.attack import Attack, PatientScores
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells import planted as planting
@@ -50,7 +50,7 @@ FAR = 12.0
 NOISY = altered("noisy", lambda scores: scores + np.random.default_rng(3).normal(0, 3 * scores.std(), len(scores)))
 
 
-def right(access, own, settings, work) -> list[Scores]:
+def right(access, own, settings, work) -> list[PatientScores]:
     return [claim for claim in OUTPUT.run(access, own, settings, work) if claim.view == "right or wrong"]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remnant.audit.findings.referenced import against_others, reference_controls
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.audit.verdict.judge import LEVEL
 from remnant.measure.bavaria import bavaria_offline
 from remnant.measure.membership_inference import membership_test
@@ -50,7 +50,7 @@ def claimed(scores, references):
     if known.sum(1).min() > 1:
         found["likelihood"] = bavaria_offline(scores, references, ~known)
     names = tuple(map(str, range(len(scores))))
-    return {name: Scored(name, "", names, values, ROLES) for name, values in found.items()}
+    return {name: ScoredPatients(name, "", names, values, ROLES) for name, values in found.items()}
 
 
 @pytest.mark.parametrize("by", ["calibrated", "likelihood"])
@@ -97,7 +97,7 @@ def test_references_that_learned_more_of_one_group_are_found_against_each_other(
     scores, references = table("nobody", random)
     references[PATIENTS:, 2] += 0.6
     names = tuple(map(str, range(len(scores))))
-    claims = [Scored(name, "", names, scores, ROLES) for name in ("given", "calibrated")]
+    claims = [ScoredPatients(name, "", names, scores, ROLES) for name in ("given", "calibrated")]
     each = reference_controls(references, *claims, random)[1]
     assert each.passed is False and each.attack == "calibrated" and each.p < 0.01
     assert each.sentence.startswith("A reference model, held against the others, distinguishes")
@@ -110,7 +110,7 @@ def test_references_of_unequal_number_are_named_and_their_mend_serves():
     names = tuple(map(str, range(len(scores))))
     kept = random.integers(0, 5, len(scores))[:, None] == np.arange(5)
     own = np.where(kept | (ROLES != MEMBER)[:, None], references, np.nan)
-    claims = [Scored(name, "", names, scores, ROLES) for name in ("given", "calibrated")]
+    claims = [ScoredPatients(name, "", names, scores, ROLES) for name in ("given", "calibrated")]
     each = reference_controls(own, *claims, random)[1]
     assert each.passed is False
     assert each.sentence.startswith(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.findings.tables import roc_rows
 from remnant.audit.verdict.family import PARTS, adjusted, levels, levels_of, parts_of
 from remnant.base.findings import Finding
@@ -18,7 +18,7 @@ from remnant.measure.tpr import true_positive_rate
 def claim(members, others):
     scores = np.concatenate([members, others])
     names = tuple(f"p{place}" for place in range(len(scores)))
-    return Scored("loss", "output", names, scores, np.repeat([MEMBER, NON_MEMBER], [len(members), len(others)]))
+    return ScoredPatients("loss", "output", names, scores, np.repeat([MEMBER, NON_MEMBER], [len(members), len(others)]))
 
 
 def findings(one):
@@ -175,7 +175,7 @@ def test_patients_who_change_places_between_networks_are_one_test_of_all_network
     )
     scores = draw.normal(size=roles.shape) + 2 * (roles == MEMBER)
     names = tuple(f"p{place}" for place in range(24))
-    one = Scored("output", "loss", names, scores, roles)
+    one = ScoredPatients("output", "loss", names, scores, roles)
     (row,) = membership_rows([one], {one.key: 0.005}, np.random.default_rng(0), "unet")
     test = membership_test(scores, roles, np.random.default_rng(0))
     assert test.design_effect != 1 and (row.statistic, row.n, row.counts) == ("auc", 24, "24 members, 24 non-members")
@@ -183,7 +183,7 @@ def test_patients_who_change_places_between_networks_are_one_test_of_all_network
     assert row.detectable == pytest.approx(detectable_auc(24, 24, alpha=0.005, design_effect=test.design_effect))
     # Of the patients who are asked about, those without a role in any network are none.
     (fewer,) = membership_rows(
-        [Scored("output", "loss", names, scores[:1], roles[:1])], {one.key: 0.005}, np.random.default_rng(0)
+        [ScoredPatients("output", "loss", names, scores[:1], roles[:1])], {one.key: 0.005}, np.random.default_rng(0)
     )
     assert fewer.n == 16
 

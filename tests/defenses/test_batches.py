@@ -16,7 +16,7 @@ from remnant.defenses.mixup import MIXUP, MixupSettings
 from remnant.defenses.narrow_latents import NARROW_LATENTS, NarrowLatentsSettings
 from remnant.engine.loop import FitSettings
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.recipes import Batch, ClassifierSettings
 from remnant.targets.seen import seen_latents
 from remnant.targets.segmenter import SegmenterSettings, segmentation_loss, train_segmenter
@@ -111,7 +111,7 @@ def test_whoever_reads_latents_reads_the_noise_anew_each_time():
     images = Images(tuple(torch.rand(4, 1, 8, 8)), None, tuple("abcd"))
     noisy = LATENT_NOISE.defend(LATENT, LatentNoiseSettings(share=0.5), seeds=Seeds(0), public=[torch.rand(2, 1, 8, 8)])
     seen = [
-        seen_latents(Audited(network, Head("classification", "softmax", 3, False)), images, None)
+        seen_latents(Audited(network, OutputHead("classification", "softmax", 3, False)), images, None)
         for network in (LATENT, noisy)
     ]
     assert seen[0].module == seen[1].module

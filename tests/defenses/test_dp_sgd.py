@@ -15,7 +15,7 @@ from torch.nn import functional
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.defenses.dp_sgd import DP_SGD, ORDERS, DpSgdSettings, Guarantee, PrivateSteps, guarantee
+from remnant.defenses.dp_sgd import DP_SGD, ORDERS, DpSgdSettings, DpSgdSteps, Guarantee, guarantee
 from remnant.engine.loop import FitSettings
 from remnant.measure.auc import mann_whitney_auc
 from remnant.nets import classifiers
@@ -41,7 +41,7 @@ VIT = {"image_size": 32, "patch": 8, "blocks": 1, "width": 16, "heads": 2, "mlp"
 
 
 def steps(patients=3, noise=0.0, clip=1.0, share=1.0, seed=0, repeatable=True):
-    return PrivateSteps(Guarantee(1, 1e-5, noise, share, 10, clip, "rdp", repeatable), patients, Seeds(seed))
+    return DpSgdSteps(Guarantee(1, 1e-5, noise, share, 10, clip, "rdp", repeatable), patients, Seeds(seed))
 
 
 def one_by_one(network, records, loss, clip):
@@ -243,9 +243,9 @@ def test_members_are_told_of_a_plain_training_and_hardly_of_a_private_one(monkey
 @OPACUS
 def test_scans_of_one_patient_are_one_record(monkeypatch):
     drawn = []
-    learn = PrivateSteps.learn
+    learn = DpSgdSteps.learn
     monkeypatch.setattr(
-        PrivateSteps,
+        DpSgdSteps,
         "learn",
         lambda self, network, records, loss: (
             drawn.append([len(one.images) for one in records]) or learn(self, network, records, loss)

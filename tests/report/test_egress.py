@@ -12,7 +12,7 @@ from tests.audit.test_table import draw, write
 from tests.report.example_audit import audit_results, control, finding
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.inputs.table import audit_scores
 from remnant.base.errors import RemnantError
 from remnant.base.findings import TABLE_SHA256, AuditResults, Control, Finding, Judged
@@ -511,7 +511,7 @@ def test_of_right_or_wrong_nothing_leaves_that_gives_a_small_cell_back(right, of
     """AUC and ties have two solutions for how many of 100 members are right, and the curve tells which."""
     scores = np.array([1.0] * right + [0.0] * (100 - right) + [1.0] * of_others + [0.0] * (100 - of_others))
     roles = np.repeat([1, -1], 100)
-    claim = Scored("output", "right or wrong", tuple(map(str, range(200))), scores, roles)
+    claim = ScoredPatients("output", "right or wrong", tuple(map(str, range(200))), scores, roles)
     found = [
         one.model_copy(update={"outcome": "exposed"}) for one in membership_rows([claim], {claim.key: 0.05}, SEEDS)
     ]
@@ -525,7 +525,7 @@ def test_of_right_or_wrong_nothing_leaves_that_gives_a_small_cell_back(right, of
 
 def test_of_scores_of_many_values_no_cell_is_counted():
     draws = np.random.default_rng(0).normal(size=40)
-    claim = Scored("output", "margin", tuple(map(str, range(40))), draws, np.repeat([1, -1], 20))
+    claim = ScoredPatients("output", "margin", tuple(map(str, range(40))), draws, np.repeat([1, -1], 20))
     assert {one.fewest for one in membership_rows([claim], {claim.key: 0.05}, SEEDS)} == {None}
 
 

@@ -7,7 +7,7 @@ from remnant.audit.verdict.appetite import REIDENTIFICATION, Appetite
 from remnant.base.findings import AttackRun, Judged
 from remnant.report.audit_rows import name_of, with_attacks
 from remnant.report.finding_words import outcome_sentence
-from remnant.report.sheet import LINE, NAME, NOTICES, REASONS, TEXT, UNTESTED, Listed, sheet_of
+from remnant.report.sheet import LINE, NAME, NOTICES, REASONS, TEXT, UNTESTED, ShownLines, sheet_of
 from remnant.targets.seen_features import BEFORE_HEAD, NARROWEST
 
 
@@ -316,9 +316,9 @@ def test_a_long_reason_takes_the_room_of_those_behind_it_and_ends_with_a_sentenc
 
     sentence = "Members of one site are left out here, since nobody there is a non-member. "
     long = (sentence * 4).strip()
-    assert len(long) > TEXT and reasons(long, "Second.", "Third.") == Listed([long, "Second."], 1)
+    assert len(long) > TEXT and reasons(long, "Second.", "Third.") == ShownLines([long, "Second."], 1)
     # What is behind a reason that has no room is less important.
-    assert reasons("First.", "Second.", long, "Fourth.") == Listed(["First.", "Second."], 2)
+    assert reasons("First.", "Second.", long, "Fourth.") == ShownLines(["First.", "Second."], 2)
     (cut,) = reasons(sentence * 9, "Second.").lines
     assert cut == (sentence * 7).strip() and len(cut) <= REASONS * TEXT
 

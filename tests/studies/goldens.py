@@ -28,7 +28,7 @@ from remnant.base.seeds import Seeds
 from remnant.report.words import labelled
 from remnant.studies import kim2019, lee2025, subbanna2021
 from remnant.studies.chapters import described_labels
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.judged import judged_tables
 from remnant.studies.kim2019.sections import CHAPTERS as KIM2019
 from remnant.studies.lee2025 import labels as labels_of_lee2025
@@ -83,7 +83,7 @@ def smoke(study: str, folder: Path, seed: int = 0) -> Results:
     """The results of the smallest run of a study, in `folder`."""
     module, out = STUDIES[study], folder / "run"
     settings = module.preset("smoke").changed(seed=seed)
-    module.run_study(settings, Asked(out, quiet=True), cache=folder / "cache")
+    module.run_study(settings, RunOptions(out, quiet=True), cache=folder / "cache")
     return Results.read(out / "results.json")
 
 

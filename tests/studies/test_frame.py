@@ -14,7 +14,7 @@ from remnant.base.store import private_folder
 from remnant.cohort.case import Case, Cohort
 from remnant.engine.cells import Cell
 from remnant.studies.frame import (
-    Asked,
+    RunOptions,
     carry_out,
     provenance_of,
     seconds_worked,
@@ -90,8 +90,8 @@ def conclude(run, cells):
 
 @pytest.mark.parametrize(("keep", "left"), [(False, ["key"]), (True, ["drawn", "key"])])
 def test_a_run_leaves_results_and_no_patient_unless_asked(tmp_path, keep, left):
-    asked = Asked(tmp_path / "run", keep_reconstructions=keep, quiet=True)
-    report = carry_out("tiny", asked, {"a": 1}, prepare, conclude, passing=["scans"], drawn=["drawn"])
+    options = RunOptions(tmp_path / "run", keep_reconstructions=keep, quiet=True)
+    report = carry_out("tiny", options, {"a": 1}, prepare, conclude, passing=["scans"], drawn=["drawn"])
     assert report == tmp_path / "run" / "report.html" and report.exists()
     assert sorted(path.name for path in (tmp_path / "run" / "private").iterdir()) == left
     results = Results.read(tmp_path / "run" / "results.json")
@@ -111,18 +111,20 @@ def test_commits_are_those_at_each_start(tmp_path, monkeypatch):
     for commit in ("one", "one", "two"):
         monkeypatch.setattr(provenance, "commit", lambda commit=commit: commit)
         with contextlib.suppress(KeyboardInterrupt):
-            again = Asked(tmp_path / "run", resume=(tmp_path / "run").exists(), quiet=True)
-            carry_out(asked=again, prepare=prepare if commit == "two" else killed, conclude=conclude, **asked)
+            again = RunOptions(tmp_path / "run", resume=(tmp_path / "run").exists(), quiet=True)
+            carry_out(options=again, prepare=prepare if commit == "two" else killed, conclude=conclude, **asked)
     assert Results.read(tmp_path / "run" / "results.json").versions["commit"] == "one, two"
 
 
 def test_a_finished_run_is_reported_again_and_not_done_again(tmp_path):
-    carry_out("tiny", Asked(tmp_path / "run", quiet=True), {}, prepare, conclude, passing=["scans"], drawn=["drawn"])
+    carry_out(
+        "tiny", RunOptions(tmp_path / "run", quiet=True), {}, prepare, conclude, passing=["scans"], drawn=["drawn"]
+    )
 
     def never(*_):
         raise AssertionError
 
-    again = Asked(tmp_path / "run", resume=True, quiet=True)
+    again = RunOptions(tmp_path / "run", resume=True, quiet=True)
     carry_out("tiny", again, {}, never, never, passing=["scans"], drawn=["drawn"])
     with pytest.raises(RemnantError, match="started with other settings"):
         carry_out("tiny", again, {"a": 2}, never, never, passing=["scans"], drawn=["drawn"])
@@ -137,13 +139,13 @@ def test_a_run_that_goes_on_is_kept_to_its_patients(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(asked=Asked(tmp_path / "run", quiet=True), prepare=killed, conclude=conclude, **asked)
-    again = Asked(tmp_path / "run", resume=True, quiet=True)
+        carry_out(options=RunOptions(tmp_path / "run", quiet=True), prepare=killed, conclude=conclude, **asked)
+    again = RunOptions(tmp_path / "run", resume=True, quiet=True)
     (tmp_path / "scan.nii").write_text("another head")
     with pytest.raises(RemnantError, match=r"is not what .*run was begun with \(other files of p1:1\)"):
-        carry_out(asked=again, prepare=prepare, conclude=conclude, **asked)
+        carry_out(options=again, prepare=prepare, conclude=conclude, **asked)
     (tmp_path / "scan.nii").write_text("a head")
-    carry_out(asked=again, prepare=prepare, conclude=conclude, **asked)
+    carry_out(options=again, prepare=prepare, conclude=conclude, **asked)
 
 
 def noted(run, name, folder):
@@ -167,10 +169,10 @@ def test_a_finished_run_does_what_more_is_asked_of_it(tmp_path):
         return conclude(run, cells)
 
     def ask(names, **how):
-        asked = Asked(out, resume=out.exists(), quiet=True, **how)
+        options = RunOptions(out, resume=out.exists(), quiet=True, **how)
         return carry_out(
             "tiny",
-            asked,
+            options,
             {"names": names},
             prepare_all(names),
             conclude_all,
@@ -215,6 +217,6 @@ def test_a_run_without_a_conclusion_says_so_at_once(tmp_path, capsys):
         return conclude(run, cells).model_copy(update={"no_conclusion": ["The preset 'smoke' shows nothing."]})
 
     for name, quiet in (("loud", False), ("quiet", True)):
-        asked = Asked(tmp_path / name, quiet=quiet)
-        carry_out("tiny", asked, {}, prepare, void, passing=["scans"], drawn=["drawn"])
+        options = RunOptions(tmp_path / name, quiet=quiet)
+        carry_out("tiny", options, {}, prepare, void, passing=["scans"], drawn=["drawn"])
         assert ("No conclusion: The preset 'smoke' shows nothing." in capsys.readouterr().err) != quiet

@@ -38,7 +38,7 @@ class AdversarySettings(Settings):
 
 
 @dataclass(frozen=True)
-class Scored:
+class AdversaryScores:
     """An adversary's scores, higher for more likely one patient: of the attacker's own pairs, `training` (k,), and of the `test`
     pairs (n,).
 
@@ -66,7 +66,7 @@ def adversary_scores(
     discriminator: tuple[Siamese, int] | None = None,
     looks: int = 1,
     spacing_mm: float | None = None,
-) -> dict[str, Scored]:
+) -> dict[str, AdversaryScores]:
     """What every adversary makes of pairs of the attacker's `own` scans (n, 1, x, y, z) of `patients`, and of `access.codes`.
 
     `training` are pairs of own scans, `test` of the codes, both by place. By name: `ms_ssim`; `likelihood` (`VoxelLikelihood`);
@@ -85,8 +85,8 @@ def adversary_scores(
     pool, others = seen[box], access.codes[box]
     whose = [(patients[pair.anchor], patients[pair.other]) for pair in training]
 
-    def scored(mine: np.ndarray, theirs: np.ndarray, embeddings: np.ndarray | None = None) -> Scored:
-        return Scored(mine, theirs, best_threshold(mine, whose), embeddings)
+    def scored(mine: np.ndarray, theirs: np.ndarray, embeddings: np.ndarray | None = None) -> AdversaryScores:
+        return AdversaryScores(mine, theirs, best_threshold(mine, whose), embeddings)
 
     found = {MS_SSIM: scored(ms_ssim_scores(seen, training), ms_ssim_scores(access.codes, test))}
     ratio = VoxelLikelihood(pool, owners)
@@ -153,15 +153,15 @@ def _discriminated(
     codes: Tensor,
     test: Sequence[Pair],
     seeds: Seeds,
-) -> dict[str, Scored]:
+) -> dict[str, AdversaryScores]:
     """The discriminator by whole codes and by single patches. The latter has no embeddings: a patch names no image."""
     mine, theirs = (embedded(model, images, patch) for images in (own, codes))
-    whole = Scored(
+    whole = AdversaryScores(
         pair_scores(model, mine, training),
         pair_scores(model, theirs, test),
         embeddings=theirs.flatten(1).double().numpy(),
     )
-    single = Scored(
+    single = AdversaryScores(
         patch_scores(model, mine, training, seeds.child("training")),
         patch_scores(model, theirs, test, seeds.child("test")),
     )
@@ -170,16 +170,16 @@ def _discriminated(
 
 def _judged(
     model: Siamese, patch: int | None, own: Tensor, training: Sequence[Pair], codes: Tensor, test: Sequence[Pair]
-) -> Scored:
+) -> AdversaryScores:
     mine, theirs = (embedded(model, images, patch) for images in (own, codes))
-    return Scored(
+    return AdversaryScores(
         pair_scores(model, mine, training),
         pair_scores(model, theirs, test),
         embeddings=theirs.flatten(1).double().numpy(),
     )
 
 
-def _calibrated(scored: Scored, whose: Sequence[tuple[str, str]], apart: set[str]) -> Scored:
+def _calibrated(scored: AdversaryScores, whose: Sequence[tuple[str, str]], apart: set[str]) -> AdversaryScores:
     """The same, with the threshold that is best on training pairs of patients kept `apart`; as it is where one kind lacks."""
     chosen = [i for i, pair in enumerate(whose) if apart.issuperset(pair)]
     if len({whose[i][0] == whose[i][1] for i in chosen}) < 2:
@@ -187,7 +187,7 @@ def _calibrated(scored: Scored, whose: Sequence[tuple[str, str]], apart: set[str
     return replace(scored, threshold=best_threshold(scored.training[chosen], [whose[i] for i in chosen]))
 
 
-def _together(several: Sequence[Scored]) -> Scored:
+def _together(several: Sequence[AdversaryScores]) -> AdversaryScores:
     """The mean of several adversaries, each in units of its spread over training pairs; their embeddings side by side."""
     units = [scored.training.std() + 1e-12 for scored in several]
     training, test = (
@@ -195,4 +195,4 @@ def _together(several: Sequence[Scored]) -> Scored:
         for pairs in ("training", "test")
     )
     embeddings = [scored.embeddings / (scored.embeddings.std() + 1e-12) for scored in several]
-    return Scored(training, test, embeddings=np.concatenate(embeddings, axis=1))
+    return AdversaryScores(training, test, embeddings=np.concatenate(embeddings, axis=1))

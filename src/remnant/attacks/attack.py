@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from remnant.attacks.prior.brought import BroughtPrior
-from remnant.base.config import Settings
+from remnant.base.config import NoSettings, Settings
 from remnant.base.findings import Claim
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
@@ -65,12 +65,8 @@ class Calibration(NamedTuple):
         return queries if self.queries else queries[..., 0]
 
 
-class NoSettings(Settings):
-    """Of an attack that has nothing to set."""
-
-
 @dataclass(frozen=True)
-class Scores:
+class PatientScores:
     """How member-like each of the candidates' patients looks in one `view`, in words: `scores` (n,), higher for more so.
 
     `losses` (n, 1 + references): what was seen of each patient under the target and under each reference, where that is of use
@@ -184,7 +180,7 @@ class Attack:
     words: str
     access: Access
     claim: Claim
-    run: Callable[..., Sequence[Scores | Reconstructions | Attributes | PairScores | Candidates]]
+    run: Callable[..., Sequence[PatientScores | Reconstructions | Attributes | PairScores | Candidates]]
     source: str
     applies: Callable[[Audited, Images, Images | None], str] = lambda target, candidates, own: ""
     settings: type[Settings] = NoSettings

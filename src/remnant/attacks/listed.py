@@ -12,7 +12,7 @@ from remnant.attacks.registry import all_attacks
 from remnant.base.errors import RemnantError
 from remnant.base.texts import printable
 from remnant.targets.bundle import Bundle
-from remnant.targets.contents import NNUNET, Contents
+from remnant.targets.contents import NNUNET, FolderContents
 from remnant.targets.description import Description
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.recognise import recognise
@@ -54,7 +54,7 @@ def lines_for(described: Description) -> list[str]:
     return lines
 
 
-def described_in(bundle: Bundle, inside: Contents) -> tuple[str, Description] | None:
+def described_in(bundle: Bundle, inside: FolderContents) -> tuple[str, Description] | None:
     """The first checkpoint of a folder or zip that can be opened: its name, and what it tells; None where there is none.
 
     That which audit.toml names comes first. What nnU-Net trained is a segmenter, whatever its layers are called.

@@ -9,7 +9,7 @@ import pydantic
 import torch
 from torch import Tensor
 
-from remnant.attacks.adversaries import AdversarySettings, Scored, adversary_scores
+from remnant.attacks.adversaries import AdversaryScores, AdversarySettings, adversary_scores
 from remnant.attacks.attack import Attack, PairScores, Work, of_a_client
 from remnant.attacks.queries import QuerySettings, averaged, groupwise_means, looks, pairs_of_looks, registered_scores
 from remnant.attacks.reidentify import train_on_codes
@@ -88,7 +88,7 @@ def _by_all(
     asked: Sequence[Pair],
     settings: VerificationSettings,
     work: Work,
-) -> dict[str, Scored]:
+) -> dict[str, AdversaryScores]:
     training = all_pairs(patients, settings.negatives, seeds=work.seeds.child("training"))
     return adversary_scores(
         access.given,
@@ -113,7 +113,7 @@ def _averaged(
     asked: Sequence[Pair],
     settings: VerificationSettings,
     work: Work,
-) -> dict[str, Scored]:
+) -> dict[str, AdversaryScores]:
     found = _by_all(access, scans, patients, pairs_of_looks(asked, access.times), settings, work)
     return {name: replace(each, test=averaged(each.test, access.times)) for name, each in found.items()}
 
@@ -125,7 +125,7 @@ def _registered(
     asked: Sequence[Pair],
     settings: VerificationSettings,
     work: Work,
-) -> dict[str, Scored]:
+) -> dict[str, AdversaryScores]:
     queries = settings.queries.changed(queries=access.times)
     # Registering takes its time, so that fewer are learnt from.
     chosen = first_two(patients, settings.queried)
@@ -149,7 +149,7 @@ def _registered(
         work.epoch,
         spacing_mm=access.spacing_mm if access.anatomical else None,
     )
-    return {"registered": Scored(*bent, best_threshold(bent[0], names))} | found
+    return {"registered": AdversaryScores(*bent, best_threshold(bent[0], names))} | found
 
 
 def _cost(access: SeenCodes, own: Images, settings: VerificationSettings, work: Work) -> float:

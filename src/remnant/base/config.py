@@ -79,6 +79,10 @@ class Settings(pydantic.BaseModel):
         return self.model_dump(mode="json")
 
 
+class NoSettings(Settings):
+    """Settings of a part that has nothing to set."""
+
+
 def _read(path: Path) -> dict[str, Any]:
     require_file(path, "configuration")
     with foreign(path, "is not valid TOML", "mend it, and save it as UTF-8"):

@@ -126,11 +126,11 @@ def attack_checkpoint(
     read = config_of(config, scenario="checkpoint", seed=seed, minutes=minutes)
 
     from remnant.audit.inputs.classifier import audit_classifier, material_to_look_at
-    from remnant.audit.inputs.classifier_given import Asked, refuse_of_a_folder
+    from remnant.audit.inputs.classifier_given import ClassifierInputs, refuse_of_a_folder
     from remnant.cohort.layouts.listed import parse_columns
 
     refuse_of_a_folder(read)
-    asked = Asked(
+    inputs = ClassifierInputs(
         checkpoint,
         against,
         parse_columns(columns) if columns else {},
@@ -143,9 +143,9 @@ def attack_checkpoint(
     )
     common = {"cache": cache, "workers": CORES, "quiet": quiet}
     if task == "audit":
-        audit_classifier(asked, read, place, command=typed(), resume=resume, **common)
+        audit_classifier(inputs, read, place, command=typed(), resume=resume, **common)
         told(place, quiet=quiet)
-    _look(checkpoint, material_to_look_at(asked, read, **common), read, task, quiet=quiet)
+    _look(checkpoint, material_to_look_at(inputs, read, **common), read, task, quiet=quiet)
 
 
 def _look(checkpoint: Path, material: "Material", config: "AuditConfig", task: "Task", *, quiet: bool) -> NoReturn:

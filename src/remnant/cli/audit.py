@@ -8,7 +8,7 @@ import typer
 from remnant.base.errors import RemnantError
 from remnant.cli.folder import SETTINGS, audit_folder, begin, checked
 from remnant.cli.options import Quiet, Resume, typed
-from remnant.cli.trained import Beside, are_trained_folds, audit_folds
+from remnant.cli.trained import FolderOptions, are_trained_folds, audit_folds
 from remnant.cli.values import existing, within
 from remnant.cli.verdict import told
 
@@ -121,7 +121,7 @@ def audit(
     existing("subject of the audit")(subject)
     place = out or Path(f"{subject.resolve().stem}-audit")
     task: Task = "check" if check else "estimate" if estimate else "audit"
-    beside = Beside(data, splits, fold)
+    beside = FolderOptions(data, splits, fold)
     if are_trained_folds(subject, SETTINGS):
         from remnant.audit.config import config_of
 

@@ -160,17 +160,17 @@ def protect_evaluate(
     """Audit what is sent: attack it, measure what it costs. Exit code 0 within the risk appetite, 1 outside, 3 cannot tell."""
     from remnant.audit.config import config_of
     from remnant.audit.inputs.protected import audit_protected
-    from remnant.audit.inputs.protected_material import Asked, read_protected
+    from remnant.audit.inputs.protected_material import ProtectedInputs, read_protected
     from remnant.cli.verdict import told
 
-    asked = Asked(run, data, preset.value, tuple(second or ()), simulate_revisits)
+    inputs = ProtectedInputs(run, data, preset.value, tuple(second or ()), simulate_revisits)
     read = config_of(config, scenario="codes", seed=seed, minutes=minutes)
     if estimate:
-        print_forecast(read_protected(asked, read, cache=cache, workers=workers, quiet=quiet), read, quiet=quiet)
+        print_forecast(read_protected(inputs, read, cache=cache, workers=workers, quiet=quiet), read, quiet=quiet)
     # Beside the run, also where that is called "." or "..".
     whole = run.resolve()
     where = out or (run.parent if run.name == whole.name else whole.parent) / f"{whole.name}-evaluation"
-    audit_protected(asked, read, where, command=typed(), resume=resume, quiet=quiet, cache=cache, workers=workers)
+    audit_protected(inputs, read, where, command=typed(), resume=resume, quiet=quiet, cache=cache, workers=workers)
     told(where, quiet=quiet)
 
 

@@ -113,15 +113,15 @@ def study_subbanna2021(
 ) -> None:
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
     from remnant.studies import subbanna2021
-    from remnant.studies.frame import Asked
+    from remnant.studies.frame import RunOptions
 
     lists = {"networks": networks, "experiments": experiments}
     single = {"design": design and str(design), "latents": latents and str(latents), "seed": seed}
     chosen = with_options(subbanna2021.preset(preset), config, lists, single)
     count = workers_for(preset, workers)
     hear = _hears(preset, quiet=quiet)
-    asked = Asked(out, resume, keep_reconstructions, show_images, count, quiet, typed(), hear)
-    print(subbanna2021.run_study(chosen, asked, data=data, cache=cache))
+    options = RunOptions(out, resume, keep_reconstructions, show_images, count, quiet, typed(), hear)
+    print(subbanna2021.run_study(chosen, options, data=data, cache=cache))
 
 
 @study.command("lee2025")
@@ -185,7 +185,7 @@ def study_lee2025(
 ) -> None:
     """Redraw training patients from nothing but a classifier's checkpoint (Lee 2025)."""
     from remnant.studies import lee2025
-    from remnant.studies.frame import Asked
+    from remnant.studies.frame import RunOptions
 
     single = {
         "private_finding": private_finding,
@@ -196,8 +196,10 @@ def study_lee2025(
     }
     chosen = with_options(lee2025.preset(preset), config, {"targets": targets, "methods": methods}, single)
     hear = _hears(preset, quiet=quiet)
-    asked = Asked(out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed(), hear)
-    print(lee2025.run_study(chosen, asked, private=private, public=public, prior=prior, cache=cache))
+    options = RunOptions(
+        out, resume, keep_reconstructions, show_images, workers_for(preset, workers), quiet, typed(), hear
+    )
+    print(lee2025.run_study(chosen, options, private=private, public=public, prior=prior, cache=cache))
 
 
 @study.command("kim2019")
@@ -239,15 +241,15 @@ def study_kim2019(
     """Hide who a scan shows from the server that segments it, and attack what it sees (Kim et al. 2019)."""
     from remnant.cohort.revisit import revisit_settings
     from remnant.studies import kim2019
-    from remnant.studies.frame import Asked
+    from remnant.studies.frame import RunOptions
 
     chosen = with_options(kim2019.preset(preset), config, {"variants": variants}, {"seed": seed})
     if simulate_revisits:
         revisits = revisit_settings(chosen.net.preparation)
         chosen = chosen.changed(net=chosen.net.changed(revisits=revisits))
     hear = _hears(preset, quiet=quiet)
-    asked = Asked(out, resume, keep_reconstructions, False, workers_for(preset, workers), quiet, typed(), hear)
-    print(kim2019.run_study(chosen, asked, data=data, second=second or (), cache=cache))
+    options = RunOptions(out, resume, keep_reconstructions, False, workers_for(preset, workers), quiet, typed(), hear)
+    print(kim2019.run_study(chosen, options, data=data, second=second or (), cache=cache))
 
 
 def _hears(preset: StrEnum, *, quiet: bool) -> Callable[[Sequence[Piece], int], None] | None:

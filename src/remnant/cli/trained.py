@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Beside:
+class FolderOptions:
     """What is said beside the folder: the data, the splits where the folder does not hold them, and the fold that is released."""
 
     data: Path | None
@@ -40,7 +40,7 @@ def are_trained_folds(subject: Path, settings: str) -> bool:
 
 def audit_folds(
     folder: Path,
-    beside: Beside,
+    beside: FolderOptions,
     place: Path,
     config: "AuditConfig",
     task: "Task",

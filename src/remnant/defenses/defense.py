@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from torch import nn
 
-from remnant.base.config import Settings
+from remnant.base.config import NoSettings, Settings
 from remnant.base.errors import RemnantError
 from remnant.targets.recipes import Recipe
 
@@ -19,10 +19,6 @@ KINDS: dict[Kind, str] = {
     "sent": "what is sent",
 }
 assert set(KINDS) == set(get_args(Kind))
-
-
-class NoSettings(Settings):
-    """Of a defence that has nothing to set."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def _epsilon(settings: DpSgdSettings, noise: float, share: float, steps: int) ->
 
 
 @dataclass
-class PrivateSteps:
+class DpSgdSteps:
     """The steps of a training of so many `patients` under a guarantee (Abadi et al. 2016, algorithm 1)."""
 
     told: Guarantee
@@ -136,7 +136,7 @@ class PrivateSteps:
 
 
 def privatise(recipe: Recipe, settings: DpSgdSettings) -> Recipe:
-    """The recipe whose steps learn by `PrivateSteps`, of a network that normalises each image by itself, or none at all."""
+    """The recipe whose steps learn by `DpSgdSteps`, of a network that normalises each image by itself, or none at all."""
     arguments = dict(recipe.arguments)
     # BatchNorm mixes patients, whose gradients would hang on each other.
     if arguments.get("norm") != "none":
@@ -144,8 +144,8 @@ def privatise(recipe: Recipe, settings: DpSgdSettings) -> Recipe:
     return replace(recipe, arguments=arguments, privacy=partial(_begin, settings))
 
 
-def _begin(settings: DpSgdSettings, patients: int, share: float, steps: int, seeds: Seeds) -> PrivateSteps:
-    return PrivateSteps(guarantee(settings, patients, share, steps), patients, seeds)
+def _begin(settings: DpSgdSettings, patients: int, share: float, steps: int, seeds: Seeds) -> DpSgdSteps:
+    return DpSgdSteps(guarantee(settings, patients, share, steps), patients, seeds)
 
 
 def _applies(subject: Any) -> str:

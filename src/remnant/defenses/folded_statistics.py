@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from remnant.base.config import NoSettings
 from remnant.base.seeds import Seeds
 from remnant.defenses.batch_norm import stores_statistics, with_each
-from remnant.defenses.defense import Defense, NoSettings
+from remnant.defenses.defense import Defense
 
 
 class ScaleShift(nn.Module):

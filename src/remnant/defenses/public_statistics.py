@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from remnant.base.config import NoSettings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.defenses.batch_norm import stores_statistics
-from remnant.defenses.defense import Defense, NoSettings
+from remnant.defenses.defense import Defense
 
 
 def recompute(

@@ -12,9 +12,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from remnant.base.config import NoSettings
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path, require_new
-from remnant.defenses.defense import Defense, NoSettings
+from remnant.defenses.defense import Defense
 from remnant.targets.bundle import Bundle, is_bundle
 from remnant.targets.contents import look_into
 from remnant.targets.files.archive import read_archive

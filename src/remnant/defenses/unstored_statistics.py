@@ -2,9 +2,10 @@
 
 from torch import nn
 
+from remnant.base.config import NoSettings
 from remnant.base.seeds import Seeds
 from remnant.defenses.batch_norm import stores_statistics, with_each
-from remnant.defenses.defense import Defense, NoSettings
+from remnant.defenses.defense import Defense
 
 
 def forget(network: nn.Module, settings: NoSettings, seeds: Seeds, public: object = None) -> nn.Module:

@@ -12,7 +12,7 @@ from remnant.base.files import atomic_path
 SAVE_EVERY_S = 60.0
 
 
-class Kept(Protocol):
+class Stateful(Protocol):
     """A network or an optimiser."""
 
     def state_dict(self) -> Any: ...
@@ -20,14 +20,14 @@ class Kept(Protocol):
     def load_state_dict(self, state: Any, /) -> Any: ...
 
 
-def save_state(path: Path, parts: Mapping[str, Kept], step: int) -> None:
+def save_state(path: Path, parts: Mapping[str, Stateful], step: int) -> None:
     """Write all `parts` as they are after `step` steps, atomically."""
     # By a file of our own: by a path PyTorch says of a full disk no more than "unexpected pos".
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, file)
 
 
-def load_state(path: Path, parts: Mapping[str, Kept]) -> int:
+def load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
     """Put what `save_state` wrote into `parts` and return how many steps they had done.
 
     Raises `RemnantError` when the file cannot be read or is of other networks; no code of it is ever executed.

@@ -18,7 +18,7 @@ from remnant.measure.intervals import FEWEST, Interval, clopper_pearson
 
 
 @dataclass(frozen=True)
-class Reading:
+class AttributeSkill:
     """`value` with its interval, NaN where too few patients support one; `p` of no reading, one-sided; `p_both` two-sided."""
 
     value: Interval
@@ -26,7 +26,7 @@ class Reading:
     p_both: float
 
 
-def read_all(called: np.ndarray, actual: np.ndarray, level: float = 0.95) -> Reading:
+def read_all(called: np.ndarray, actual: np.ndarray, level: float = 0.95) -> AttributeSkill:
     """J of the classes `called` against the `actual` ones, boolean (n,), with the interval of `sex_skill`'s balanced accuracy.
 
     p is Fisher's exact one of no more agreement than these shares of either give. A class that nobody is of gives NaN.
@@ -34,15 +34,15 @@ def read_all(called: np.ndarray, actual: np.ndarray, level: float = 0.95) -> Rea
     called, actual = _checked(called, actual)
     found = sex_skill(called.astype(float), actual, level)
     if math.isnan(found.balanced.mean):
-        return Reading(Interval(math.nan, math.nan, math.nan, len(actual)), math.nan, math.nan)
+        return AttributeSkill(Interval(math.nan, math.nan, math.nan, len(actual)), math.nan, math.nan)
     p, both = (float(stats.fisher_exact(found.confusion, way).pvalue) for way in ("greater", "two-sided"))
     j = Interval(
         *(2 * one - 1 for one in (found.balanced.mean, found.balanced.low, found.balanced.high)), found.balanced.n
     )
-    return Reading(_supported(j), p, both)
+    return AttributeSkill(_supported(j), p, both)
 
 
-def read_gap(called: np.ndarray, actual: np.ndarray, members: np.ndarray, level: float = 0.95) -> Reading:
+def read_gap(called: np.ndarray, actual: np.ndarray, members: np.ndarray, level: float = 0.95) -> AttributeSkill:
     """J of the `members`, boolean (n,), minus that of the others.
 
     p is exact: within each class everybody is as likely to be a member as anybody else, whatever was read of him. The interval
@@ -62,7 +62,7 @@ def read_gap(called: np.ndarray, actual: np.ndarray, members: np.ndarray, level:
         for one in (False, True)
     ]
     if not all(m and others for m, others, _, _ in counts):
-        return Reading(Interval(math.nan, math.nan, math.nan, n), math.nan, math.nan)
+        return AttributeSkill(Interval(math.nan, math.nan, math.nan, n), math.nan, math.nan)
     shares = [
         (clopper_pearson(read, m, level), clopper_pearson(others_read, others, level))
         for m, others, read, others_read in counts
@@ -70,7 +70,7 @@ def read_gap(called: np.ndarray, actual: np.ndarray, members: np.ndarray, level:
     value = sum(own.mean - other.mean for own, other in shares)
     below = math.hypot(*(end for own, other in shares for end in (own.mean - own.low, other.high - other.mean)))
     above = math.hypot(*(end for own, other in shares for end in (own.high - own.mean, other.mean - other.low)))
-    return Reading(_supported(Interval(value, value - below, value + above, n)), *_gap_p(counts, value))
+    return AttributeSkill(_supported(Interval(value, value - below, value + above, n)), *_gap_p(counts, value))
 
 
 def _gap_p(counts: list[list[int]], value: float) -> tuple[float, float]:

@@ -127,7 +127,7 @@ def aucs_of(scores: np.ndarray, roles: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Dealt:
+class PermutationTest:
     """One-sided `p` of a statistic among deals of the patients, whether that is a bound, and its `values` in these deals."""
 
     p: float
@@ -141,7 +141,7 @@ def dealt_again(
     seeds: np.random.Generator,
     resamples: int = RESAMPLES,
     matched: np.ndarray | None = None,
-) -> Dealt:
+) -> PermutationTest:
     """`statistic(orders)` (deals,) at the order as it is, held against other orders (deals, patients) of the `patients`.
 
     Every order up to `ALL_ORDERS` patients, which is exact; else `resamples` random ones, with hits + 1 over resamples + 1
@@ -155,8 +155,8 @@ def dealt_again(
     values = np.concatenate(found)
     hits = int((values >= least).sum())
     if patients <= ALL_ORDERS:
-        return Dealt(hits / len(values), False, values)
-    return Dealt((hits + 1) / (resamples + 1), hits == 0, values)
+        return PermutationTest(hits / len(values), False, values)
+    return PermutationTest((hits + 1) / (resamples + 1), hits == 0, values)
 
 
 def orders(

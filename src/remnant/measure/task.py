@@ -13,7 +13,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskAccuracy:
     """How many answers are `right` of those `asked`, and the share that chance gives, `by_chance`.
 
     `design_effect`: so many of them weigh as one, since a patient's images are answered alike (Kish 1965); 1 or more.
@@ -47,7 +47,7 @@ class Task:
         return float(stats.binomtest(right, asked, chance, alternative).pvalue)
 
 
-def task_of(logits: np.ndarray, labels: np.ndarray, patients: Sequence[str]) -> Task:
+def task_of(logits: np.ndarray, labels: np.ndarray, patients: Sequence[str]) -> TaskAccuracy:
     """What the `logits` (n, outputs) come to beside the `labels`: (n,) class indices, or (n, outputs) of 0 and 1; `patients` (n,)
     are whose images these are."""
     if logits.shape[1] == 1 or labels.ndim == 2:
@@ -65,4 +65,4 @@ def task_of(logits: np.ndarray, labels: np.ndarray, patients: Sequence[str]) -> 
     np.add.at(own, numbered(patients)[1], beyond.sum(1))
     alone = float(np.square(beyond).sum())
     effect = float(np.square(own).sum()) / alone if alone else 1.0
-    return Task(int(right.sum()), int(right.size), chance, max(1.0, round(effect, 6)))
+    return TaskAccuracy(int(right.sum()), int(right.size), chance, max(1.0, round(effect, 6)))

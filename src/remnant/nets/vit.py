@@ -61,7 +61,7 @@ class EncoderBlock(nn.Module):
         return tokens + self.mlp(self.ln_2(tokens))
 
 
-class Encoder(nn.Module):
+class TokenEncoder(nn.Module):
     """Learnt positions added to the tokens, then the blocks, then a LayerNorm (equations 1 and 4)."""
 
     def __init__(self, tokens: int, blocks: int, width: int, heads: int, mlp: int, dropout: float) -> None:
@@ -107,7 +107,7 @@ class ViT(nn.Module):
         self.image_size = image_size
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.conv_proj = nn.Conv2d(channels, width, patch, stride=patch)
-        self.encoder = Encoder((image_size // patch) ** 2 + 1, blocks, width, heads, mlp, dropout)
+        self.encoder = TokenEncoder((image_size // patch) ** 2 + 1, blocks, width, heads, mlp, dropout)
         self.heads = nn.Sequential(OrderedDict(head=nn.Linear(width, classes)))
         self._initialise()
 

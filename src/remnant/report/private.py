@@ -11,7 +11,7 @@ from remnant.base.store import keep, kept, opened
 
 
 @dataclass(frozen=True)
-class Pair:
+class VolumePair:
     """One patient's original and its reconstruction, (x, y, z) float32 in [0, 1], RAS+."""
 
     network: str
@@ -68,7 +68,7 @@ def write_reconstructions(
     return path
 
 
-def read_reconstructions(run: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[Pair]:
+def read_reconstructions(run: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[VolumePair]:
     """The pairs whose (network, decoder, pseudonym, group, session) is wanted, from all cells of the run.
 
     Raises `RemnantError` when the run kept none, or when a file is not one of these.
@@ -112,7 +112,7 @@ def _bendings(path: Path) -> list[Bending]:
     ]
 
 
-def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[Pair]:
+def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[VolumePair]:
     with opened(path) as arrays:
         common = (str(arrays["network"]), str(arrays["decoder"]))
         names = list(zip(arrays["pseudonyms"], arrays["groups"], arrays["sessions"], strict=True))
@@ -121,4 +121,4 @@ def _pairs(path: Path, wanted: set[tuple[str, str, str, str, str]]) -> list[Pair
         if not chosen:
             return []
         originals, drawn = arrays["originals"], arrays["reconstructions"]
-        return [Pair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen]
+        return [VolumePair(*keys[i], originals[i].astype(np.float32), drawn[i].astype(np.float32)) for i in chosen]

@@ -22,7 +22,7 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Beside:
+class CandidateMatch:
     """A candidate (N, N) in [0, 1], which is among the `likely` or only the first of the list, and the training image nearest to
     it in the target's features with their cosine and SSIM."""
 
@@ -44,13 +44,13 @@ def strips_of(run: Path, rows: list[Row]) -> list[Strip]:
     return strips
 
 
-def pairs_beside(run: Path, rows: list[Row]) -> list[Beside]:
+def pairs_beside(run: Path, rows: list[Row]) -> list[CandidateMatch]:
     """Of the targets and methods in `rows` of the table `likely`, the first `SHOWN` likely candidates of the ranked list, or
     its first ones where none is likely."""
     return [pair for row in rows for pair in _pairs(run, row)]
 
 
-def _pairs(run: Path, row: Row) -> list[Beside]:
+def _pairs(run: Path, row: Row) -> list[CandidateMatch]:
     path = _path(run, "attacks", f"{row['target']}-{row['method']}")
     with opened(path) as kept:
         order, likely = kept["order"], kept["likely"]
@@ -58,7 +58,7 @@ def _pairs(run: Path, row: Row) -> list[Beside]:
         images, nearest, cosine, ssim = (kept[name][chosen] for name in ("images", "nearest", "cosine", "ssim"))
     members = _members(run, str(row["source"]))
     return [
-        Beside(
+        CandidateMatch(
             str(row["target"]),
             bool(likely[one]),
             images[place].astype(np.float32) / 255,

@@ -40,7 +40,7 @@ FILLED_IN = {
 
 
 @dataclass(frozen=True)
-class Listed:
+class ShownLines:
     """The lines of a list that are shown, and how many are not."""
 
     lines: list[str]
@@ -54,8 +54,8 @@ class Sheet:
     title: str
     ruling: str
     sentence: str
-    reasons: Listed
-    notices: Listed
+    reasons: ShownLines
+    notices: ShownLines
     model: dict[str, str]
     use: dict[str, str]
     limits: list[dict[str, str]]
@@ -64,7 +64,7 @@ class Sheet:
     set_on_blank: bool
     results: list[Result]
     controls: str
-    untested: Listed
+    untested: ShownLines
     filled_in: dict[str, str] = field(default_factory=dict)
 
 
@@ -129,7 +129,7 @@ def _cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else short(text, characters - len(IN_FULL)) + IN_FULL
 
 
-def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
+def _listed(lines: Sequence[str], most: int, characters: int) -> ShownLines:
     """As many `lines` as have room, one of them for `characters` and `most` together; a longer one takes that of later ones."""
     shown: list[str] = []
     room = most
@@ -140,7 +140,7 @@ def _listed(lines: Sequence[str], most: int, characters: int) -> Listed:
         if room < 0:
             break
         shown.append(text)
-    return Listed(shown, len(lines) - len(shown))
+    return ShownLines(shown, len(lines) - len(shown))
 
 
 def _sentences(text: str, characters: int) -> str:

@@ -25,7 +25,7 @@ _INTERVAL = re.compile(r"\[[^\[\]]*\]")
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellText:
     """The text of one cell, and what the page's style needs to know about it."""
 
     text: str
@@ -39,7 +39,7 @@ class Table:
     caption: str
     headings: list[str]
     published: list[bool]
-    rows: list[list[Cell]]
+    rows: list[list[CellText]]
 
 
 def build(rows: list[Row], view: TableView) -> Table:
@@ -92,7 +92,7 @@ def fields(key: str) -> list[str]:
     return [found[1] for found in _FIELD.finditer(key)] or [key]
 
 
-def cell(row: Row, key: str) -> Cell:
+def cell(row: Row, key: str) -> CellText:
     """One cell: a column's value, or a template filled with several; "–" when its leading value is missing.
 
     An interval in brackets or a "± sd" whose every value is missing is left out.
@@ -100,9 +100,9 @@ def cell(row: Row, key: str) -> Cell:
     names = fields(key)
     numeric = any(_is_number(row.get(name)) for name in names)
     if row.get(names[0]) is None:
-        return Cell(MISSING, numeric)
+        return CellText(MISSING, numeric)
     if key == names[0]:
-        return Cell(_text(row, key), numeric)
+        return CellText(_text(row, key), numeric)
 
     def fill(match: re.Match[str]) -> str:
         return _text(row, match[1], match[2] or "")
@@ -111,7 +111,7 @@ def cell(row: Row, key: str) -> Cell:
         inside = _FIELD.findall(match[0])
         return "" if inside and all(row.get(name) is None for name, _ in inside) else match[0]
 
-    return Cell(_FIELD.sub(fill, _BRACKET.sub(keep, key)), numeric)
+    return CellText(_FIELD.sub(fill, _BRACKET.sub(keep, key)), numeric)
 
 
 def _is_number(value: Value) -> bool:
@@ -171,7 +171,7 @@ def _together(text: str) -> Markup:
     return Markup(_INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(text))))
 
 
-def _repeats(row: list[Cell], above: list[Cell] | None) -> int:
+def _repeats(row: list[CellText], above: list[CellText] | None) -> int:
     """How many cells at the start of the row are words that stand in the row above too."""
     count = 0
     for item, before in zip(row, above or [], strict=False):

@@ -7,20 +7,20 @@ from remnant.audit.cells.piece import Piece
 from remnant.base.run import Run
 from remnant.base.texts import counted
 from remnant.engine.cells import Cell, unfinished
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 
 
 def foretell(
-    run: Run, cells: Sequence[Cell], asked: Asked, costs: Callable[[], Callable[[Cell], Piece]], data: Piece
+    run: Run, cells: Sequence[Cell], options: RunOptions, costs: Callable[[], Callable[[Cell], Piece]], data: Piece
 ) -> None:
-    """Tell who asked what the cells take that are left, with the `data` that they read; of none, nothing.
+    """Tell who asks what the cells take that are left, with the `data` that they read; of none, nothing.
 
     `costs()` says of a cell what it takes, by the name of its kind. Nothing is timed where nobody hears of it.
     """
     waiting = unfinished(run, cells)
-    if waiting and asked.foretold:
+    if waiting and options.foretold:
         pieces = [*together(map(costs(), waiting)), data]
-        asked.foretold(pieces, min(asked.workers, len(waiting)))
+        options.foretold(pieces, min(options.workers, len(waiting)))
 
 
 def together(pieces: Iterable[Piece]) -> list[Piece]:

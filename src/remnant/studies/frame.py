@@ -31,8 +31,8 @@ STUDY_OF_OURS = "Study of networks that Remnant trained itself"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """How a run was asked for; nothing of it changes a number.
+class RunOptions:
+    """Options of a run; none of them changes a number.
 
     Unless `keep_reconstructions` or `show_images`, what was drawn of patients is removed when the run is finished. `workers`
     cells run at a time, each in its own process. `command` is what somebody types to make the result again. `foretold(pieces,
@@ -56,7 +56,7 @@ class Asked:
 
 def carry_out(
     study: str,
-    asked: Asked,
+    options: RunOptions,
     config: Mapping[str, Any],
     prepare: Callable[[Run], list[Cell]],
     conclude: Callable[[Run, Cells], Results],
@@ -77,22 +77,22 @@ def carry_out(
     `Run.start`, `require_unchanged` and `run_cells` do.
     """
     # Kept in the run, so that going on with it cannot throw away what was to be kept.
-    config = {**config, "keep_reconstructions": asked.keep}
-    with Run.start(asked.out, study, config, resume=asked.resume, growing=growing) as run:
+    config = {**config, "keep_reconstructions": options.keep}
+    with Run.start(options.out, study, config, resume=options.resume, growing=growing) as run:
         more = run.asks_more(config, growing)
-        if more and run.results.exists() and not asked.keep:
+        if more and run.results.exists() and not options.keep:
             raise RemnantError(
-                f"{asked.out} is finished, and what more {' and '.join(more)} would be compared with was removed from it as "
+                f"{options.out} is finished, and what more {' and '.join(more)} would be compared with was removed from it as "
                 "patient data; ask for all of them in a new --out, or keep it there with --keep-reconstructions."
             )
         if cohorts and (more or not run.results.exists()):
-            require_unchanged(run, cohorts, quiet=asked.quiet)
+            require_unchanged(run, cohorts, quiet=options.quiet)
         if more:
             run.take_on(config)
         if not run.results.exists():
             # What this process has loaded: the checkout may go on while the run does.
             run.log("study", "start", commit=provenance.commit())
-            cells = run_cells(run, prepare(run), workers=asked.workers, quiet=asked.quiet)
+            cells = run_cells(run, prepare(run), workers=options.workers, quiet=options.quiet)
             run.log("study", "end")
             with labelled(labels):
                 results = conclude(run, cells).model_copy(update={"labels": dict(labels)})
@@ -100,15 +100,15 @@ def carry_out(
                 _write_scores(run.path / "scores.csv", results.tables["scores"])
             results.write(run.results)
         report = make_report(run.path)
-        if not asked.quiet:
+        if not options.quiet:
             results = Results.read(run.results)
             for reason in results.no_conclusion:
                 say(f"No conclusion: {reason}")
             if results.left_open:
                 say(" ".join(results.left_open))
-        for name in (*passing, *(() if asked.keep else drawn)):
+        for name in (*passing, *(() if options.keep else drawn)):
             shutil.rmtree(run.private / name, ignore_errors=True)
-        return make_report(run.path, show_images=True) if asked.show_images else report
+        return make_report(run.path, show_images=True) if options.show_images else report
 
 
 def phantom_cohort(run: Run, write: Callable[[Path], None], name: str = "phantoms") -> Cohort:

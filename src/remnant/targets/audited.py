@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.cohort.images import Images, Label, stacked
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 
 # What PyTorch raises where memory runs out, on the CPU and on a GPU.
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -29,7 +29,7 @@ class Audited:
     which a copy is trained on."""
 
     module: nn.Module
-    head: Head
+    head: OutputHead
     forward: Callable[[Tensor], object] = field(default=None)  # type: ignore[assignment]
     loss: Callable[[nn.Module, Tensor, object], Tensor] | None = None
     batch: int = 8

@@ -19,7 +19,7 @@ SMALL = 2**20  # bytes, below which it does not matter
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundleEntry:
     """A file by its `name` from the top, with "/" between folders. `problem`: in words, why it is not opened, or ""."""
 
     name: str
@@ -48,7 +48,7 @@ class Bundle:
         self.entries = tuple(sorted(found, key=lambda entry: entry.name))
 
     @contextlib.contextmanager
-    def open(self, entry: Entry) -> Iterator[BinaryIO]:
+    def open(self, entry: BundleEntry) -> Iterator[BinaryIO]:
         """The bytes of an entry without a problem."""
         if self.zipped:
             with zipfile.ZipFile(self.path) as archive, archive.open(entry.name) as file:
@@ -58,7 +58,7 @@ class Bundle:
                 yield file
 
     @contextlib.contextmanager
-    def local(self, entry: Entry) -> Iterator[Path]:
+    def local(self, entry: BundleEntry) -> Iterator[Path]:
         """A file with these bytes: the entry itself, or a copy that lasts as long as it is looked at."""
         if not self.zipped:
             yield self.path / entry.name
@@ -85,7 +85,7 @@ def is_bundle(path: Path) -> bool:
     return not own and not all(name.suffix == ".npy" for name in names)
 
 
-def _walked(top: Path) -> Iterator[Entry]:
+def _walked(top: Path) -> Iterator[BundleEntry]:
     count = 0
     for folder, below, names in os.walk(top):
         for name in (*names, *(one for one in below if (Path(folder) / one).is_symlink())):
@@ -96,16 +96,16 @@ def _walked(top: Path) -> Iterator[Entry]:
             status = path.lstat()
             link = "is a link, which is not followed" if stat.S_ISLNK(status.st_mode) else ""
             problem = link or ("" if stat.S_ISREG(status.st_mode) else "is no regular file")
-            yield Entry(path.relative_to(top).as_posix(), status.st_size, problem)
+            yield BundleEntry(path.relative_to(top).as_posix(), status.st_size, problem)
 
 
-def _zipped(path: Path) -> Iterator[Entry]:
+def _zipped(path: Path) -> Iterator[BundleEntry]:
     with zipfile.ZipFile(path) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
     if len(infos) > FILES:
         raise RemnantError(f"{path} holds more than {FILES:,} files; give the zip of one model.")
     for info in infos:
-        yield Entry(info.filename, info.file_size, _problem(info))
+        yield BundleEntry(info.filename, info.file_size, _problem(info))
 
 
 def _problem(info: zipfile.ZipInfo) -> str:

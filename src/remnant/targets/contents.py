@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from remnant.base.errors import RemnantError
 from remnant.targets.adapters.nnunet_results import WEIGHTS
-from remnant.targets.bundle import Bundle, Entry
+from remnant.targets.bundle import Bundle, BundleEntry
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.telling import in_file, in_text
 
@@ -57,7 +57,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Contents:
+class FolderContents:
     """Of the folder or zip `path` the `layout` ("nnU-Net results" or "files") and its `files` by name."""
 
     path: str
@@ -70,11 +70,11 @@ class Contents:
         return tuple(file for file in self.files if file.findings)
 
 
-def look_into(bundle: Bundle) -> Contents:
+def look_into(bundle: Bundle) -> FolderContents:
     """Every file of the bundle; nothing of it is executed, and of no text more than its first 16 MiB are searched."""
     models = _nnunet_models([entry.name for entry in bundle.entries])
     files = tuple(_file(bundle, entry, models) for entry in bundle.entries)
-    return Contents(str(bundle.path), NNUNET if models else FILES, files)
+    return FolderContents(str(bundle.path), NNUNET if models else FILES, files)
 
 
 def _nnunet_models(names: list[str]) -> set[str]:
@@ -95,7 +95,7 @@ def _nnunet_models(names: list[str]) -> set[str]:
     return needed
 
 
-def _file(bundle: Bundle, entry: Entry, models: set[str]) -> File:
+def _file(bundle: Bundle, entry: BundleEntry, models: set[str]) -> File:
     if entry.problem:
         return File(entry.name, entry.bytes, "other", False, (f"it {entry.problem}, and was not searched",))
     try:
@@ -108,7 +108,7 @@ def _file(bundle: Bundle, entry: Entry, models: set[str]) -> File:
     return File(entry.name, entry.bytes, kind, needed, tuple(dict.fromkeys(found)))
 
 
-def _searched(bundle: Bundle, entry: Entry) -> tuple[str, list[str]]:
+def _searched(bundle: Bundle, entry: BundleEntry) -> tuple[str, list[str]]:
     with bundle.open(entry) as file:
         head = file.read(HEAD)
         if what := _image(head):

@@ -8,18 +8,18 @@ from typing import Any
 from rich.console import Console
 
 from remnant.base.texts import counted, short
-from remnant.targets.contents import FILES, Contents, File
+from remnant.targets.contents import FILES, File, FolderContents
 
 SHOWN = 60  # files
 EXAMPLES = 4
 
 
-def as_json(contents: Contents, beside: Mapping[str, Any] | None = None) -> str:
+def as_json(contents: FolderContents, beside: Mapping[str, Any] | None = None) -> str:
     """The contents as JSON, with what stands `beside` them."""
     return json.dumps({**asdict(contents), **(beside or {})}, indent=1, allow_nan=False)
 
 
-def show(contents: Contents, beside: Mapping[str, Sequence[str]] | None = None) -> None:
+def show(contents: FolderContents, beside: Mapping[str, Sequence[str]] | None = None) -> None:
     """Print which files tell of people, by what they tell, and which the recipient needs. `beside`: more parts, by title, a line
     each."""
     console = Console(highlight=False, markup=False, soft_wrap=True)

@@ -18,7 +18,7 @@ NAMES = ("logits", "out", "pred", "prediction", "y", "output")
 
 
 @dataclass(frozen=True)
-class Head:
+class OutputHead:
     """`task`; `kind`: exclusive classes ("softmax") or independent outputs ("sigmoid"); number of `outputs`; whether the network
     answers with `probabilities` in place of logits."""
 
@@ -54,7 +54,7 @@ def tensor_of(answer: Any) -> Tensor:
     )
 
 
-def head_of(raw: Tensor, labels: Sequence[Any], image: Tensor) -> tuple[Head, list[int] | list[Tensor]]:
+def head_of(raw: Tensor, labels: Sequence[Any], image: Tensor) -> tuple[OutputHead, list[int] | list[Tensor]]:
     """How to read the answers `raw` (n, outputs, *spatial) about images like `image` (channels, *spatial), and the `labels` in
     that form: class indices, rows of 0 and 1, label maps, or maps of 0 and 1 an output.
 
@@ -77,14 +77,16 @@ def head_of(raw: Tensor, labels: Sequence[Any], image: Tensor) -> tuple[Head, li
     return _maps(raw, arrays, spatial)
 
 
-def _classes(raw: Tensor, arrays: list[np.ndarray], shapes: set[tuple[int, ...]]) -> tuple[Head, list]:
+def _classes(raw: Tensor, arrays: list[np.ndarray], shapes: set[tuple[int, ...]]) -> tuple[OutputHead, list]:
     outputs = raw.shape[1]
     if shapes == {(outputs,)} and outputs > 1:
         rows = np.stack(arrays).astype(float)
         if np.isin(rows, (0, 1)).all() and (rows.sum(1) == 1).all():
-            return Head("classification", "softmax", outputs, _sums_to_one(raw)), rows.argmax(1).tolist()
+            return OutputHead("classification", "softmax", outputs, _sums_to_one(raw)), rows.argmax(1).tolist()
         _check_binary(rows[np.isfinite(rows)], outputs)
-        return Head("classification", "sigmoid", outputs, _shares(raw)), [torch.from_numpy(row).float() for row in rows]
+        return OutputHead("classification", "sigmoid", outputs, _shares(raw)), [
+            torch.from_numpy(row).float() for row in rows
+        ]
     if not all(array.size == 1 for array in arrays):
         raise RemnantError(
             f"The network has {outputs} outputs, and a label has shape {max(shapes, key=len)}; give a class index, or 0 and 1 "
@@ -99,11 +101,13 @@ def _classes(raw: Tensor, arrays: list[np.ndarray], shapes: set[tuple[int, ...]]
             f"indices from 0 to {top - 1}."
         )
     if outputs == 1:
-        return Head("classification", "sigmoid", 1, _shares(raw)), [torch.tensor([value]).float() for value in values]
-    return Head("classification", "softmax", outputs, _sums_to_one(raw)), values.astype(int).tolist()
+        return OutputHead("classification", "sigmoid", 1, _shares(raw)), [
+            torch.tensor([value]).float() for value in values
+        ]
+    return OutputHead("classification", "softmax", outputs, _sums_to_one(raw)), values.astype(int).tolist()
 
 
-def _maps(raw: Tensor, arrays: list[np.ndarray], spatial: int) -> tuple[Head, list[Tensor]]:
+def _maps(raw: Tensor, arrays: list[np.ndarray], spatial: int) -> tuple[OutputHead, list[Tensor]]:
     outputs, size = raw.shape[1], tuple(raw.shape[2:])
     squeezed = [array[0] if array.ndim == spatial + 1 and array.shape[0] == 1 else array for array in arrays]
     if all(array.ndim == spatial for array in squeezed):
@@ -118,13 +122,13 @@ def _maps(raw: Tensor, arrays: list[np.ndarray], spatial: int) -> tuple[Head, li
             )
         if outputs == 1:
             maps = [torch.from_numpy(array.astype(np.float32))[None] for array in squeezed]
-            return Head("segmentation", "sigmoid", 1, _shares(raw)), maps
+            return OutputHead("segmentation", "sigmoid", 1, _shares(raw)), maps
         maps = [torch.from_numpy(array.astype(np.int64)) for array in squeezed]
-        return Head("segmentation", "softmax", outputs, _sums_to_one(raw)), maps
+        return OutputHead("segmentation", "softmax", outputs, _sums_to_one(raw)), maps
     if all(array.ndim == spatial + 1 and array.shape[0] == outputs for array in arrays):
         _check_binary(np.concatenate([np.unique(array) for array in arrays]), outputs)
         maps = [torch.from_numpy(array.astype(np.float32)) for array in arrays]
-        return Head("segmentation", "sigmoid", outputs, _shares(raw)), maps
+        return OutputHead("segmentation", "sigmoid", outputs, _shares(raw)), maps
     raise RemnantError(
         f"A label has shape {short(arrays[0].shape)} where the network answers {(outputs, *size)}; give a map of classes {size}, "
         f"or one of 0 and 1 for each output."

@@ -15,7 +15,7 @@ from torch.nn import functional
 from remnant.base.errors import RemnantError
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.layers_run import layers_run, run_to
 from remnant.targets.objective import image_loss
 
@@ -53,7 +53,7 @@ class SeenOutputs:
     count for him. `shadows`: answers about the candidates of those that the attacker trained, None where he trained none."""
 
     candidates: Images
-    head: Head
+    head: OutputHead
     ask: Callable[..., Iterator[tuple[int, Tensor]]]
     losses: Callable[[Images], np.ndarray] | None
     references: tuple[Callable[..., Iterator[tuple[int, Tensor]]], ...] = ()

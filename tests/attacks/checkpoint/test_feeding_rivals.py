@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from remnant.attacks.checkpoint.feeding_rivals import doubt_of
-from remnant.attacks.checkpoint.input_check import Fit
+from remnant.attacks.checkpoint.input_check import InputFit
 from remnant.cohort.classes import Answers
 from remnant.targets.inputs import InputRange
 
@@ -31,7 +31,7 @@ class Answering(torch.nn.Module):
 def doubt(wrong_best, wrong_other, *, other, labels=LABELS, order=()):
     target = SimpleNamespace(target=Answering({64: wrong_best, LARGE: wrong_other}).eval())
     fits = [
-        Fit(InputRange(side, 1), "greys in [0, 1]", "as in the file", far, 0.01)
+        InputFit(InputRange(side, 1), "greys in [0, 1]", "as in the file", far, 0.01)
         for side, far in ((64, 0.1), (LARGE, other))
     ]
     views = {"as in the file": torch.rand(20, 1, 64, 64)}

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from remnant.attacks.checkpoint.goals import BATCH, Goals, GoalSettings
-from remnant.attacks.checkpoint.probes import Reading, look, read_moments
+from remnant.attacks.checkpoint.probes import Probe, look, read_moments
 from remnant.base.errors import RemnantError
 from remnant.targets.access import Weights, weights_of
 from remnant.targets.inputs import InputRange
@@ -64,7 +64,7 @@ def test_statistics_of_many_images_are_those_of_all_at_once(tiny, input_range):
     goals = Goals(weights_of(tiny.vit()), input_range, GoalSettings(), many)
     name = goals.layer_norms[1]
     with torch.no_grad():
-        _, found = look(goals.target, input_range(many), {name: Reading(name, "input", read_moments)})
+        _, found = look(goals.target, input_range(many), {name: Probe(name, "input", read_moments)})
     whole = found[name]
     torch.testing.assert_close(goals.public[1].pooled.mean, whole.mean.mean(0))
     biased = whole.variance.mean(0) + whole.mean.var(0, unbiased=False)

@@ -4,8 +4,8 @@ import torch
 
 from remnant.attacks.checkpoint.generate import draw_images
 from remnant.attacks.checkpoint.goals import BATCH, Goals, GoalSettings
-from remnant.attacks.checkpoint.likely import LikelySettings, Scores, rank, score
-from remnant.attacks.checkpoint.probes import Reading, hooked
+from remnant.attacks.checkpoint.likely import LikelyScores, LikelySettings, rank, score
+from remnant.attacks.checkpoint.probes import Probe, hooked
 from remnant.attacks.checkpoint.terms import TermWeights
 from remnant.base.errors import RemnantError
 from remnant.targets.access import weights_of
@@ -13,7 +13,7 @@ from remnant.targets.access import weights_of
 
 def inputs_of(target, names, batch):
     """What enters each layer of `names`, kept as it is, in double precision."""
-    readings = {name: Reading(name, "input", lambda module, tensor: tensor.detach().clone()) for name in names}
+    readings = {name: Probe(name, "input", lambda module, tensor: tensor.detach().clone()) for name in names}
     with torch.no_grad(), hooked(target, readings) as found:
         target(batch)
     return [found[name].double().numpy() for name in names]
@@ -82,7 +82,7 @@ def test_training_images_are_likelier_than_others(memorised, input_range, images
 
 def test_the_likely_are_the_best_of_both_lists():
     excitation, distance = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10]), np.array([9.0, 1, 8, 2, 7, 3, 6, 4, 10, 5])
-    ranking = rank(Scores(excitation, distance, {}), 0.3)
+    ranking = rank(LikelyScores(excitation, distance, {}), 0.3)
     assert np.flatnonzero(ranking.likely).tolist() == [1]
     assert (ranking.excitation_cutoff, ranking.distance_cutoff) == (3.0, 3.0)
     ranks = excitation.argsort().argsort() + distance.argsort().argsort()
@@ -92,7 +92,7 @@ def test_the_likely_are_the_best_of_both_lists():
 
 
 def test_a_share_of_few_is_at_least_one():
-    ranking = rank(Scores(np.array([2.0, 1.0]), np.array([2.0, 1.0]), {}), 0.05)
+    ranking = rank(LikelyScores(np.array([2.0, 1.0]), np.array([2.0, 1.0]), {}), 0.05)
     assert ranking.likely.tolist() == [False, True] and ranking.order.tolist() == [1, 0]
 
 

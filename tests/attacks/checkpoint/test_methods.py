@@ -6,12 +6,12 @@ import torch
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
-from remnant.attacks.checkpoint.methods import METHODS, Attack, AttackSettings, Own, suits
+from remnant.attacks.checkpoint.methods import METHODS, AttackUnderWay, MethodSettings, Own, suits
 from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.base.seeds import Seeds
 from remnant.targets.access import weights_of
 
-SHORT = AttackSettings(
+SHORT = MethodSettings(
     candidates=6,
     manifold=ManifoldSettings(steps=2, learning_rate=1e-3, batch=2),
     pixels=PixelSettings(images=4, side=16, steps=2),
@@ -24,7 +24,7 @@ SHORT = AttackSettings(
 def attack(tiny, input_range, images):
     def on(kind, report=lambda *said: None, settings=SHORT):
         own = Own(tiny.generator(), tiny.discriminator(), images)
-        return Attack(own, weights_of(getattr(tiny, kind)()), input_range, settings, Seeds(0), report)
+        return AttackUnderWay(own, weights_of(getattr(tiny, kind)()), input_range, settings, Seeds(0), report)
 
     return on
 
@@ -51,7 +51,7 @@ def test_every_method_gives_images_and_repeats(attack, kind):
 
 
 def test_an_attack_holds_access_and_the_attacker_s_own_and_nothing_else():
-    assert list(inspect.signature(Attack).parameters) == [
+    assert list(inspect.signature(AttackUnderWay).parameters) == [
         "own",
         "access",
         "input_range",

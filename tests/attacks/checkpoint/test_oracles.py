@@ -6,7 +6,7 @@ import torch
 
 from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
-from remnant.attacks.checkpoint.methods import AttackSettings
+from remnant.attacks.checkpoint.methods import MethodSettings
 from remnant.attacks.checkpoint.oracles import CeilingSettings, invert_images, objective_of, values_of_sets
 from remnant.base.seeds import Seeds
 from remnant.targets.access import weights_of
@@ -34,7 +34,7 @@ def test_training_images_fit_what_an_attack_by_statistics_asks_for(tiny, images,
     goals = Goals(memorised(images), input_range, GoalSettings())
     # Its other terms hardly know an image, and outweigh the statistics of a target as tiny as this.
     only = {"late_features": 0, "logits": 0, "total_variation": 0}
-    settings = AttackSettings(manifold={"batch": 8, "weights": only}, joint={"sets": (8,)})
+    settings = MethodSettings(manifold={"batch": 8, "weights": only}, joint={"sets": (8,)})
     objective = objective_of(method, goals, settings)
     own, others = (
         values_of_sets(goals, objective, these, np.random.default_rng(0), 4) for these in (images, 1 - images)
@@ -46,7 +46,7 @@ def test_the_joint_objective_is_its_terms_as_the_attack_weighs_them(images, inpu
     goals = Goals(memorised(images), input_range, GoalSettings())
     classes = torch.arange(8) % 2
     terms = goals.set_terms(images, classes)
-    objective = objective_of("joint", goals, AttackSettings(joint={"sets": (4,), "logits": 3.0}))
+    objective = objective_of("joint", goals, MethodSettings(joint={"sets": (4,), "logits": 3.0}))
     value = objective.value(images, classes)
     torch.testing.assert_close(value, terms["standardised_batch_norm"] + 3 * terms["logits"])
 
@@ -54,5 +54,5 @@ def test_the_joint_objective_is_its_terms_as_the_attack_weighs_them(images, inpu
 def test_only_attacks_by_statistics_have_one(tiny, input_range):
     goals = Goals(weights_of(tiny.cnn()), input_range, GoalSettings())
     assert (
-        objective_of("gmi", goals, AttackSettings()) is None and objective_of("prior", goals, AttackSettings()) is None
+        objective_of("gmi", goals, MethodSettings()) is None and objective_of("prior", goals, MethodSettings()) is None
     )

@@ -19,7 +19,7 @@ from remnant.measure.lira import lira, lira_offline, lira_queries
 from remnant.measure.rmia import rmia
 from remnant.measure.swaps import dealt_halves
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import SeenOutputs, Shadows
 
 PATIENTS = ("a", "a", "b", "c", "d", "e", "e", "e")
@@ -47,7 +47,9 @@ def seen(dense=False):
     images = tuple(torch.randn(size, generator=draw) for _ in PATIENTS)
     labels = tuple((image[0] > 0).long() for image in images) if dense else (1, 0, 1, 1, 0, 1, 0, 0)
     task = "segmentation" if dense else "classification"
-    target = Audited(Slanted(dense).requires_grad_(False), Head(task, "softmax", 2, probabilities=False), shadows=8)
+    target = Audited(
+        Slanted(dense).requires_grad_(False), OutputHead(task, "softmax", 2, probabilities=False), shadows=8
+    )
     candidates = Images(images, labels, PATIENTS)
     fits = queries_of(target.head, candidates, target.answers)
     random = np.random.default_rng(0)

@@ -8,17 +8,18 @@ import torch
 from monai.inferers import SlidingWindowInferer
 from torch import nn
 
-from remnant.attacks.attack import NoSettings, Work
+from remnant.attacks.attack import Work
 from remnant.attacks.membership.gradient import GRADIENT
+from remnant.base.config import NoSettings
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
 from remnant.targets.fold_models import fold_models
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.objective import image_loss
 from remnant.targets.seen import SeenWeights
 
-HEAD = Head("segmentation", "softmax", 2, False)
+HEAD = OutputHead("segmentation", "softmax", 2, False)
 
 
 def network(seed=0):

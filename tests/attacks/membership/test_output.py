@@ -27,11 +27,11 @@ from remnant.cohort.images import Images, patient_means
 from remnant.measure.membership_inference import membership_test
 from remnant.measure.overlap import dice, mean_dice
 from remnant.measure.roles import MEMBER, NON_MEMBER
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import SeenOutputs
 
-ONE = Head("classification", "sigmoid", 1, False)
-MAPS = Head("segmentation", "softmax", 3, False)
+ONE = OutputHead("classification", "sigmoid", 1, False)
+MAPS = OutputHead("segmentation", "softmax", 3, False)
 
 
 def found(planted, tmp_path, head=ONE, labels=None):
@@ -83,7 +83,7 @@ def test_a_silent_target_is_not(look, planted, tmp_path):
 def test_dice_is_that_of_the_measures_and_cross_entropy_weighs_classes_alike():
     draw = torch.Generator().manual_seed(1)
     logits, labels = torch.randn(3, 4, 5, 5, 5, generator=draw), torch.randint(0, 3, (3, 5, 5, 5), generator=draw)
-    head = Head("segmentation", "softmax", 4, False)
+    head = OutputHead("segmentation", "softmax", 4, False)
     overlaps = mean_dice(dice(logits.argmax(1).numpy(), labels.numpy(), 4))
     log_p = functional.log_softmax(logits.double(), 1).numpy()
     for i, overlap in enumerate(overlaps):
@@ -134,6 +134,8 @@ def test_a_silent_one_is_not_found_by_its_certainty(tmp_path):
 
 def test_a_segmenter_is_not_asked_without_label_maps():
     scans = Images(torch.zeros(2, 1, 4, 4, 4), None, ("a", "b"))
-    asked = {task: SimpleNamespace(head=Head(task, "softmax", 2, False)) for task in ("classification", "segmentation")}
+    asked = {
+        task: SimpleNamespace(head=OutputHead(task, "softmax", 2, False)) for task in ("classification", "segmentation")
+    }
     assert OUTPUT.applies(asked["segmentation"], scans, None) == "no labels were handed over"
     assert OUTPUT.applies(asked["classification"], scans, None) == ""

@@ -15,7 +15,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.measure.bavaria import bavaria_offline
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import seen_outputs
 
 
@@ -31,7 +31,7 @@ class Shifted(torch.nn.Module):
 
 
 def target(task, shifts):
-    models = [Audited(Shifted(by), Head(task, "softmax", 2, probabilities=False)) for by in shifts]
+    models = [Audited(Shifted(by), OutputHead(task, "softmax", 2, probabilities=False)) for by in shifts]
     return Audited(models[0].module, models[0].head, references=tuple(models[1:]))
 
 

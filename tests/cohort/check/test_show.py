@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from remnant import cli
-from remnant.cohort.check.base import Finding
+from remnant.cohort.check.base import CheckFinding
 from remnant.cohort.check.directory import Report
 from remnant.cohort.check.show import show
 
@@ -57,5 +57,5 @@ def test_bad_input_is_exit_code_2(tmp_path, command):
 @pytest.mark.parametrize("name", ["[red]", "a\\[/b].nii.gz", "[/]"])
 def test_a_name_like_a_style_is_shown_as_it_is(capsys, name):
     counts = {"layout": "DICOM", "patients": 1, "sessions": 1, "scans": 1, "files": 1}
-    show(Report(counts, (Finding("names", "error", f"{name} names somebody.", 1, (name,)),), ()))
+    show(Report(counts, (CheckFinding("names", "error", f"{name} names somebody.", 1, (name,)),), ()))
     assert capsys.readouterr().out.count(name) == 2

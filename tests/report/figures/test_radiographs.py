@@ -3,7 +3,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.report.figures.radiographs import likely_beside_nearest, progression
-from remnant.report.radiographs import Beside, Strip, pairs_beside, strips_of
+from remnant.report.radiographs import CandidateMatch, Strip, pairs_beside, strips_of
 
 ROW = {"target": "cnn", "source": "private", "method": "published"}
 
@@ -54,7 +54,7 @@ def test_where_none_is_likely_the_first_of_the_list_stand_for_them(tmp_path):
 
 
 def test_a_pair_shows_both_images_and_their_similarities(tmp_path):
-    pair = Beside("cnn", True, np.zeros((4, 4)), np.ones((4, 4)), 0.876, 0.432)
+    pair = CandidateMatch("cnn", True, np.zeros((4, 4)), np.ones((4, 4)), 0.876, 0.432)
     figure = likely_beside_nearest([ROW], [pair])
     left, right = shown(figure)
     assert left.max() == 0 and right.min() == 1

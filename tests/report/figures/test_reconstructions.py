@@ -3,7 +3,7 @@ import pytest
 
 from remnant.base.errors import RemnantError
 from remnant.report.figures.reconstructions import chosen, identity, reconstructions
-from remnant.report.private import Pair
+from remnant.report.private import VolumePair
 
 
 def _rows():
@@ -33,7 +33,7 @@ def test_best_median_and_worst_by_own_score():
 def test_original_beside_reconstruction_in_three_planes():
     draw = np.random.default_rng(0)
     pairs = [
-        Pair(*identity(row), draw.random((4, 6, 5), np.float32), draw.random((4, 6, 5), np.float32))
+        VolumePair(*identity(row), draw.random((4, 6, 5), np.float32), draw.random((4, 6, 5), np.float32))
         for _, row in chosen(_rows())
     ]
     figure = reconstructions(_rows(), pairs)

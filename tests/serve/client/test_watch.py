@@ -15,7 +15,7 @@ from tests.serve.client.played import by_brightness
 
 from remnant.defenses.privacynet.networks import load_client
 from remnant.serve.client.connection import TRIES, AwayError, ServerError
-from remnant.serve.client.dicomweb import Listed, NotTakenError
+from remnant.serve.client.dicomweb import ListedSeries, NotTakenError
 from remnant.serve.client.queue import ARRIVING, MADE, REFUSED, STORED, UNFIT, Queue
 from remnant.serve.client.watch import ASIDE, QUEUE, RESULTS, Watch
 
@@ -27,7 +27,7 @@ class Played:
         self.folders, self.stored, self.failing = {}, [], []
 
     def matching(self, rules):
-        return [Listed("1", series, len(list(folder.iterdir())), {}) for series, folder in self.folders.items()]
+        return [ListedSeries("1", series, len(list(folder.iterdir())), {}) for series, folder in self.folders.items()]
 
     @contextmanager
     def fetched(self, study, series, beside):
@@ -309,7 +309,7 @@ def test_a_series_that_grows_while_it_is_fetched_waits_on(watch, head):
     made, server, said = watch
     made.source.folders["2"] = head((0, 0, 8.0))
     true = made.source.matching
-    made.source.matching = lambda rules: [Listed("1", "2", 5, {})]
+    made.source.matching = lambda rules: [ListedSeries("1", "2", 5, {})]
     assert start(made, 0.0, 61.0, 4e9, 4.1e9) == {"2": ARRIVING} and not server.requests
     # An archive that never gives what it lists would keep it waiting.
     assert said == ["remnant: series 1 of the queue waits: the archive lists 5 images of it and gives 20."]

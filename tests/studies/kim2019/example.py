@@ -9,7 +9,7 @@ import torch
 from remnant.attacks.attack import Attributes, Reconstructions
 from remnant.attacks.membership.output import CROSS_ENTROPY, DICE, OUTPUT
 from remnant.audit.findings.pairs import Paired
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.audit.findings.worth import Worth
 from remnant.base.findings import Control
 from remnant.base.terms import CODES, MAPS
@@ -17,7 +17,7 @@ from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.overlaps import Overlap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.threshold import best_threshold
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.variants import VARIANTS
 
@@ -106,13 +106,16 @@ def read(shown: str = "code", *, skill: float) -> Attributes:
     return Attributes(WORDS[shown], known.patients, {"age": ages, "sex": men})
 
 
-def scored(dice: float, gap: float = 0.0) -> list[Scored]:
+def scored(dice: float, gap: float = 0.0) -> list[ScoredPatients]:
     """How well the segmentation fits patients, those who trained better by `gap`."""
     draw = np.random.default_rng(int(1000 * dice))
     whose = tuple(roles())
     own = np.array([*roles().values()])
     values = dice + gap * (own == MEMBER) + draw.normal(scale=0.01, size=len(own))
-    return [Scored(OUTPUT.name, view, whose, shift + values, own) for view, shift in ((DICE, 0), (CROSS_ENTROPY, -1))]
+    return [
+        ScoredPatients(OUTPUT.name, view, whose, shift + values, own)
+        for view, shift in ((DICE, 0), (CROSS_ENTROPY, -1))
+    ]
 
 
 def overlap(dice: float, classes: tuple[str, ...] = CLASSES, seed: int = 0) -> Overlap:
@@ -155,14 +158,14 @@ def control(kind: str, attack: str, claim: str, *, passed: bool | None = True) -
     return Control(value=0.5, n=PATIENTS, passed=passed, **words)
 
 
-def subject(variant: str, code: float, labels: float, dice: float, gap: float = 0.0) -> Subject:
+def subject(variant: str, code: float, labels: float, dice: float, gap: float = 0.0) -> AuditedVariant:
     """A variant whose code and segmentation hold so much of a person."""
     strengths = {"code": code, "labels": labels}
     by_view = {shown: pairs(shown, person=person) for shown, person in strengths.items()}
     if VARIANTS[variant].secret:
         by_view["repeated"] = pairs("repeated", person=0.3)
     precision = {"precision": 0.9, "precision_low": 0.8, "precision_high": 1.0, "precision_chance": 0.1}
-    return Subject(
+    return AuditedVariant(
         variant,
         by_view,
         worth(dice, 0.2 if VARIANTS[variant].secret else 0.0),
@@ -194,7 +197,7 @@ def made() -> tuple[list, dict]:
     return make_tables(**study())
 
 
-def with_pairs(given: Subject, shown: str, change) -> Subject:
+def with_pairs(given: AuditedVariant, shown: str, change) -> AuditedVariant:
     """The variant with every adversary's pairs of one view changed."""
     return replace(given, pairs={**given.pairs, shown: [change(one) for one in given.pairs[shown]]})
 

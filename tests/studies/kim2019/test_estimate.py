@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.studies.kim2019.example import scans
 
-from remnant.audit.cells.kinds import Kind
+from remnant.audit.cells.kinds import CellKind
 from remnant.audit.cells.piece import Piece
 from remnant.cohort.images import AGE, SEX
 from remnant.studies.kim2019 import estimate, preset
@@ -52,7 +52,7 @@ def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
 
     piece = Piece("some", "", 60.0, 30)
     monkeypatch.setattr(estimate, "untrained", untrained)
-    monkeypatch.setattr(estimate, "kind_of", lambda attack: Kind(None, lambda own, attack, config: piece))
+    monkeypatch.setattr(estimate, "kind_of", lambda attack: CellKind(None, lambda own, attack, config: piece))
     for name in ("worth_piece", "blind_piece"):
         monkeypatch.setattr(estimate, name, lambda own: piece)
     settings = preset("cpu").changed(variants=("raw", "published-1", "entropy-1", "kim2019-raw", "kim2019-1"))

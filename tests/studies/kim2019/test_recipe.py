@@ -12,7 +12,7 @@ from remnant.base.results import Results
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.networks import Networks, load_discriminator, load_server
 from remnant.defenses.privacynet.settings import Schedule
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.kim2019 import page, preset, run_study
 from remnant.studies.kim2019.recipe import RecipeSettings, departures
 from remnant.studies.kim2019.tables import make_tables
@@ -154,8 +154,8 @@ def test_a_pre_training_that_learned_nothing_silences_its_recipe_alone(few_draws
 def test_a_study_of_the_recipe_from_phantoms_to_its_report(tmp_path):
     out = tmp_path / "run"
     settings = preset("smoke").changed(variants=WAYS)
-    asked = Asked(out, workers=2, quiet=True, command="remnant study kim2019")
-    report = run_study(settings, asked, cache=tmp_path / "cache")
+    options = RunOptions(out, workers=2, quiet=True, command="remnant study kim2019")
+    report = run_study(settings, options, cache=tmp_path / "cache")
     results = Results.read(out / "results.json")
     assert "How near is the recipe to Kim 2019?" in report.read_text()
     assert {row["target"] for row in results.tables["stage1"]} == {"pretrain", "pretrain-kim2019", *WAYS}

@@ -13,7 +13,7 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.images import AGE
 from remnant.cohort.revisit import RevisitSettings
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.kim2019 import cells, preset, run_study
 from remnant.studies.kim2019.cells import blind_cell
 from remnant.studies.kim2019.identity_tables import QUERIED
@@ -95,7 +95,7 @@ def test_patients_are_matched_by_their_sessions_where_the_study_spread_these(tmp
 def test_a_study_from_phantoms_to_its_report(tmp_path):
     out = tmp_path / "run"
     report = run_study(
-        SMOKE, Asked(out, workers=2, quiet=True, command="remnant study kim2019"), cache=tmp_path / "cache"
+        SMOKE, RunOptions(out, workers=2, quiet=True, command="remnant study kim2019"), cache=tmp_path / "cache"
     )
     results = Results.read(out / "results.json")
     assert report.exists() and results.study == "kim2019" and results.patients == 6 and results.scans == 12
@@ -120,7 +120,7 @@ def test_a_study_from_phantoms_to_its_report(tmp_path):
     for name in variants:
         assert (out / "checkpoints" / name / "segmenter.safetensors").exists()
     shutil.rmtree(out / "figures")
-    again = run_study(SMOKE, Asked(out, resume=True, quiet=True, command="remnant study kim2019"))
+    again = run_study(SMOKE, RunOptions(out, resume=True, quiet=True, command="remnant study kim2019"))
     assert again == report
 
 
@@ -129,8 +129,8 @@ def test_variants_may_be_added_to_a_finished_study(tmp_path):
     out = tmp_path / "run"
 
     def run(*variants):
-        asked = Asked(out, resume=out.exists(), keep_reconstructions=True, quiet=True, command="x")
-        run_study(SMOKE.changed(variants=variants), asked, cache=tmp_path / "cache")
+        options = RunOptions(out, resume=out.exists(), keep_reconstructions=True, quiet=True, command="x")
+        run_study(SMOKE.changed(variants=variants), options, cache=tmp_path / "cache")
         return Results.read(out / "results.json")
 
     first = run("raw")

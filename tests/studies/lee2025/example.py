@@ -7,7 +7,7 @@ from torch import nn
 from remnant.attacks.demographics import DemographicModel, Reader, ValidationRow
 from remnant.audit.cells.kept import Likely
 from remnant.audit.findings.gains import Similarities
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.findings import Control
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX, Images
@@ -15,7 +15,7 @@ from remnant.measure.anonymity import stationary_population
 from remnant.measure.roles import MEMBER
 from remnant.studies.lee2025.exposure import Claims, Exposure, exposure_of, mitigation_rows
 from remnant.studies.lee2025.groups import roles_in
-from remnant.studies.lee2025.subject import Drawn, as_bytes
+from remnant.studies.lee2025.subject import DrawnCandidates, as_bytes
 from remnant.studies.lee2025.tables import make_tables
 from remnant.targets.inputs import InputRange
 
@@ -83,14 +83,14 @@ def similarities(draw, parts: dict[str, Images], gap: float, candidates: int = 6
     ]
 
 
-def scored(draw, parts: dict[str, Images], gap: float) -> list[Scored]:
+def scored(draw, parts: dict[str, Images], gap: float) -> list[ScoredPatients]:
     """What a target answers about each patient once, as `gap` says."""
     roles = roles_in(parts)
     sign = np.array(list(roles.values()))
     values = draw.normal(size=len(sign)) + gap * (sign == MEMBER)
     found = [values, values + 0.3 * draw.normal(size=len(sign)), (values > 0).astype(float)]
     return [
-        Scored("output", view, tuple(roles), one, sign, place == 0)
+        ScoredPatients("output", view, tuple(roles), one, sign, place == 0)
         for place, (view, one) in enumerate(zip(VIEWS, found, strict=True))
     ]
 
@@ -137,7 +137,7 @@ def model(draw, error: float = 6.0, n: int = 120) -> DemographicModel:
     return DemographicModel(network, InputRange(SIDE, channels=1), 55.0, 18.0, 300, tuple(rows))
 
 
-def drawn(draw, members: Images, candidates: int = 60) -> tuple[Drawn, Likely]:
+def drawn(draw, members: Images, candidates: int = 60) -> tuple[DrawnCandidates, Likely]:
     """What an attack drew of one target, and the likely ones among it."""
     images, prior = (as_bytes(draw.uniform(0, 0.9, (candidates, 1, SIDE, SIDE))) for _ in range(2))
     excitation, distance = np.exp(draw.normal(1, 0.2, candidates)), draw.normal(24, 3, candidates)
@@ -147,7 +147,7 @@ def drawn(draw, members: Images, candidates: int = 60) -> tuple[Drawn, Likely]:
     cosine, ssim, other = draw.uniform(0.3, 0.9, (3, candidates))
     order = np.argsort(excitation + distance)
     ends = (float(cut) for cut in cuts)
-    found = Drawn(images, prior, excitation, distance, order, likely, *ends, nearest, cosine, ssim, other)
+    found = DrawnCandidates(images, prior, excitation, distance, order, likely, *ends, nearest, cosine, ssim, other)
     names = tuple(members.patients[place] for place in nearest[likely])
     half = torch.from_numpy(images[likely].astype(np.float32) / 255)[:, None].half()
     return found, Likely(half, names, candidates, 0.0625 * candidates)

@@ -8,7 +8,7 @@ from remnant.audit.cells.piece import Piece
 from remnant.base.files import write_json
 from remnant.base.run import Run
 from remnant.studies.forecast import foretell
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.lee2025 import estimate
 from remnant.studies.lee2025.cells import attack_cell, cells_of
 from remnant.studies.lee2025.estimate import costs_of, groups_piece
@@ -49,8 +49,10 @@ def test_a_forecast_counts_what_is_left_alone(run, quick):
 
     def left():
         told.clear()
-        asked = Asked(run.path, foretold=lambda pieces, workers: told.update({piece.name: piece for piece in pieces}))
-        foretell(run, cells, asked, lambda: costs_of(run, SETTINGS, run.path / "prior"), groups_piece(run))
+        options = RunOptions(
+            run.path, foretold=lambda pieces, workers: told.update({piece.name: piece for piece in pieces})
+        )
+        foretell(run, cells, options, lambda: costs_of(run, SETTINGS, run.path / "prior"), groups_piece(run))
         return {name: piece.words.partition(":")[0] for name, piece in told.items()}
 
     found = left()

@@ -17,7 +17,7 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.membership import halves
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.report.page import make_report
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.lee2025 import preset, run_study
 from remnant.studies.lee2025.cells import cells_of
 from remnant.studies.lee2025.settings import ATTACKS
@@ -87,7 +87,7 @@ def test_what_does_not_serve_leaves_no_run(cohorts, prior_file, tmp_path, change
     settings = SETTINGS.changed(**changes)
     with pytest.raises(RemnantError, match=sentence):
         run_study(
-            settings, Asked(tmp_path / "run"), private=cohorts / "private", public=cohorts / "public", prior=prior
+            settings, RunOptions(tmp_path / "run"), private=cohorts / "private", public=cohorts / "public", prior=prior
         )
     assert not (tmp_path / "run").exists()
 
@@ -96,14 +96,14 @@ def test_only_smoke_makes_its_own_patients(tmp_path):
     with pytest.raises(
         RemnantError, match="The preset 'cpu' needs --private, --public, --prior; `smoke` makes its own"
     ):
-        run_study(preset("cpu"), Asked(tmp_path / "run"))
+        run_study(preset("cpu"), RunOptions(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    run_study(SETTINGS, Asked(folder / "run", quiet=True, command="remnant x"), cache=folder / "cache")
+    run_study(SETTINGS, RunOptions(folder / "run", quiet=True, command="remnant x"), cache=folder / "cache")
     return folder
 
 
@@ -146,7 +146,7 @@ def test_a_killed_study_goes_on_to_the_same_tables_and_keeps_images_where_asked(
     from remnant.engine import cells
 
     settings, out = SETTINGS.changed(targets=["vit_overfit", "cnn_untrained"]), finished / "killed"
-    asked = Asked(out, quiet=True, show_images=True)
+    options = RunOptions(out, quiet=True, show_images=True)
     done, do = [], cells._do
 
     def killed(path, cell):
@@ -157,12 +157,12 @@ def test_a_killed_study_goes_on_to_the_same_tables_and_keeps_images_where_asked(
 
     monkeypatch.setattr(cells, "_do", killed)
     with pytest.raises(KeyboardInterrupt):
-        run_study(settings, asked, cache=finished / "cache")
+        run_study(settings, options, cache=finished / "cache")
     monkeypatch.setattr(cells, "_do", do)
     before = {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}
-    assert run_study(settings, Asked(out, resume=True, quiet=True, show_images=True), cache=finished / "cache") == (
-        out / "private" / "report.html"
-    )
+    assert run_study(
+        settings, RunOptions(out, resume=True, quiet=True, show_images=True), cache=finished / "cache"
+    ) == (out / "private" / "report.html")
     assert len(before) == 4
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}.items()
     kept = {path.name for path in (out / "private").iterdir() if path.is_dir()}

@@ -7,7 +7,7 @@ from tests.studies.lee2025.example import SIDE, drawn, group, groups, model, tab
 
 from remnant.attacks.attack import Candidates
 from remnant.attacks.checkpoint.audited import Ranked
-from remnant.attacks.checkpoint.likely import Ranking, Scores
+from remnant.attacks.checkpoint.likely import LikelyScores, Ranking
 from remnant.attacks.demographics import Reader
 from remnant.audit.findings.gains import Similarities
 from remnant.base.results import matching
@@ -15,7 +15,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX
 from remnant.measure.frechet import frechet_distance
-from remnant.studies.lee2025.distribution_tables import Features, distribution_tables
+from remnant.studies.lee2025.distribution_tables import ReaderFeatures, distribution_tables
 from remnant.studies.lee2025.groups import roles_in
 from remnant.studies.lee2025.likely_tables import likely_row, match
 from remnant.studies.lee2025.subject import (
@@ -56,7 +56,7 @@ def test_what_was_drawn_is_held_against_the_nearest_of_either_group(tmp_path):
     images = torch.rand(2, 1, SIDE, SIDE)
     claim = Candidates("", images, {"prior": torch.zeros(3, 1, SIDE, SIDE)})
     ranked = Ranked(
-        Scores(np.array([1.0, 2]), np.array([3.0, 4]), {}),
+        LikelyScores(np.array([1.0, 2]), np.array([3.0, 4]), {}),
         Ranking(np.array([1, 0]), np.array([True, False]), 1.0, 3.5),
     )
     run = Run.start(tmp_path / "run", "lee2025", {}, resume=False)
@@ -125,7 +125,7 @@ def test_a_model_without_skill_shows_nothing_that_it_reads():
 
 def test_distances_are_of_the_readers_features_and_the_prior_is_beside():
     draw = np.random.default_rng(3)
-    parts, features = groups(draw)["private"], Features(model(draw))
+    parts, features = groups(draw)["private"], ReaderFeatures(model(draw))
     made, _ = drawn(draw, parts["members"])
     found = distribution_tables("cnn", made, parts, features, Seeds(0))
     row = one(found["distribution"], set="tuned_generator")

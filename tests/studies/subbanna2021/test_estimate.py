@@ -8,7 +8,7 @@ from remnant.base.run import Run
 from remnant.cohort.case import Fold
 from remnant.cohort.images import Images
 from remnant.studies.forecast import foretell
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.subbanna2021 import estimate, preset
 from remnant.studies.subbanna2021.estimate import costs_of, scans_piece
 from remnant.studies.subbanna2021.folds import read_fold, write_fold
@@ -35,8 +35,10 @@ def test_a_step_counts_as_often_as_it_is_taken(run, monkeypatch):
 
     def left(workers=1):
         told.clear()
-        asked = Asked(run.path, workers=workers, foretold=lambda pieces, count: told.update(count=count, pieces=pieces))
-        foretell(run, cells, asked, lambda: costs_of(run, SETTINGS), scans_piece(run, SETTINGS))
+        options = RunOptions(
+            run.path, workers=workers, foretold=lambda pieces, count: told.update(count=count, pieces=pieces)
+        )
+        foretell(run, cells, options, lambda: costs_of(run, SETTINGS), scans_piece(run, SETTINGS))
         return {piece.name: piece for piece in told.get("pieces", ())}
 
     cells = cells_of(SETTINGS)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.attack import Reconstructions, Scores
+from remnant.attacks.attack import PatientScores, Reconstructions
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.kept import (
     Similarities,
@@ -113,7 +113,7 @@ def answers(run, cells, of, settings=SETTINGS):
             roles = np.array(cell["roles"])
             scores = of[cell["output_of"]] * (roles == MEMBER) + random.normal(size=len(roles))
             part = part_of(run, "unet", cell["fold"], cell["output_of"])
-            keep_scores(part, OUTPUT.name, [Scores("Dice", tuple(cell["patients"]), scores)])
+            keep_scores(part, OUTPUT.name, [PatientScores("Dice", tuple(cell["patients"]), scores)])
 
 
 @pytest.fixture

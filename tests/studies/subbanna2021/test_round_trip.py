@@ -11,7 +11,7 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.measure.membership_inference import auc_of
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.segmenter import Segmenter
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.subbanna2021 import preset, run_study
 from remnant.studies.subbanna2021.folds import first_scans, read_fold
 from remnant.studies.subbanna2021.places import part_of
@@ -23,8 +23,8 @@ SETTINGS = preset("smoke").changed(networks=["segnet"], experiments=["default"])
 @pytest.mark.slow
 def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, write_cohort, audited):
     data = write_cohort(tmp_path / "data", patients=6, sessions=2)
-    asked = Asked(tmp_path / "study", workers=2, quiet=True, keep_reconstructions=True)
-    run_study(SETTINGS, asked, data=data, cache=tmp_path / "cache")
+    options = RunOptions(tmp_path / "study", workers=2, quiet=True, keep_reconstructions=True)
+    run_study(SETTINGS, options, data=data, cache=tmp_path / "cache")
     measured = json.loads((tmp_path / "study/cells/membership-segnet-fold0.json").read_text())
     with Run.start(tmp_path / "again", "subbanna2021", SETTINGS.resolved(), resume=False) as run:
         prepare_folds(run, read_cohort(data), SETTINGS, tmp_path / "cache", 1, True)

@@ -22,7 +22,7 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.report.page import make_report
-from remnant.studies.frame import Asked
+from remnant.studies.frame import RunOptions
 from remnant.studies.subbanna2021 import preset, run_study
 
 SETTINGS = preset("smoke").changed(networks=["segnet"])
@@ -40,8 +40,8 @@ TABLES = {
 def finished(tmp_path_factory, write_cohort):
     folder = tmp_path_factory.mktemp("study")
     data = write_cohort(folder / "data", patients=6, sessions=2)
-    asked = Asked(folder / "run", workers=2, quiet=True, command="remnant x")
-    run_study(SETTINGS, asked, data=data, cache=folder / "cache")
+    options = RunOptions(folder / "run", workers=2, quiet=True, command="remnant x")
+    run_study(SETTINGS, options, data=data, cache=folder / "cache")
     return folder
 
 
@@ -61,7 +61,7 @@ def test_data_of_nnu_net_are_segmented_into_their_own_classes(tmp_path):
     names = {row["name"]: int(row["index"]) for row in csv.DictReader((bids / "dseg.tsv").open(), delimiter="\t")}
     about = {"channel_names": {"0": "T1"}, "labels": names, "numTraining": 6, "file_ending": ".nii.gz"}
     (data / "dataset.json").write_text(json.dumps(about))
-    run_study(SETTINGS, Asked(tmp_path / "run", workers=2, quiet=True), data=data, cache=tmp_path / "cache")
+    run_study(SETTINGS, RunOptions(tmp_path / "run", workers=2, quiet=True), data=data, cache=tmp_path / "cache")
     results = Results.read(tmp_path / "run/results.json")
     assert results.settings["preparation"]["scheme"] == "labels"
     assert any(next(name for name in names if names[name]) in text for text in results.attacked)
@@ -109,8 +109,8 @@ def test_what_is_patient_data_is_gone_and_nobody_is_named(finished):
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_tables_with_one_worker_and_images_are_kept_where_asked(finished):
     run = finished / "kept"
-    asked = Asked(run, keep_reconstructions=True, quiet=True)
-    report = run_study(SETTINGS, asked, data=finished / "data", cache=finished / "cache")
+    options = RunOptions(run, keep_reconstructions=True, quiet=True)
+    report = run_study(SETTINGS, options, data=finished / "data", cache=finished / "cache")
     assert report == run / "report.html"
     first, second = (Results.read(finished / name / "results.json").tables for name in ("run", "kept"))
     for name, rows in first.items():
@@ -194,7 +194,7 @@ def test_every_experiment_and_every_measure_has_its_rows(tmp_path, write_cohort)
         few=2,
         latents="recovered",
     )
-    run_study(settings, Asked(tmp_path / "run", show_images=True, quiet=True), data=data, cache=tmp_path / "cache")
+    run_study(settings, RunOptions(tmp_path / "run", show_images=True, quiet=True), data=data, cache=tmp_path / "cache")
     drawn = {path.stem for path in (tmp_path / "run" / "private" / "figures").iterdir()}
     assert drawn == {"reconstructions", "deformation-segnet"}
     tables = Results.read(tmp_path / "run" / "results.json").tables

@@ -13,9 +13,9 @@ from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
-from remnant.attacks.checkpoint.likely import Ranking, Scores, rank, score
+from remnant.attacks.checkpoint.likely import LikelyScores, Ranking, rank, score
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
-from remnant.attacks.checkpoint.methods import METHODS, AttackSettings, Own
+from remnant.attacks.checkpoint.methods import METHODS, MethodSettings, Own
 from remnant.attacks.checkpoint.pixels import PixelSettings
 from remnant.attacks.checkpoint.probes import attentions, batch_norms
 from remnant.attacks.checkpoint.terms import TermWeights
@@ -27,7 +27,7 @@ from remnant.engine.loop import Plateau
 from remnant.targets.access import weights_of
 from remnant.targets.audited import Audited, lacks_memory
 from remnant.targets.description import Description
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
@@ -40,7 +40,7 @@ BY_CLASS = TermWeights(
 )
 
 
-class ListedSettings(AttackSettings):
+class ListedSettings(MethodSettings):
     """Those of an audit: as many images and steps as two cores make in minutes at 64 pixels.
 
     Stage 1 as the study of checkpoints chose it on other people, and with as many steps as the author took at the most.
@@ -57,7 +57,7 @@ class ListedSettings(AttackSettings):
 class _Logits(nn.Module):
     """A network that answers with logits (n, outputs), whatever it returned before."""
 
-    def __init__(self, network: nn.Module, head: Head) -> None:
+    def __init__(self, network: nn.Module, head: OutputHead) -> None:
         super().__init__()
         self.network, self.head = network, head
 
@@ -66,13 +66,13 @@ class _Logits(nn.Module):
 
 
 def _under_way(
-    access: SeenWeights, settings: AttackSettings, work: Work, people: Images | None = None
-) -> methods.Attack:
+    access: SeenWeights, settings: MethodSettings, work: Work, people: Images | None = None
+) -> methods.AttackUnderWay:
     prior = work.prior
     assert prior
     public = prior.grey(people) if people is not None and settings.likely.mahalanobis == "public" else None
     one = draw_images(prior.generator, draw_latents(prior.generator, 1, work.seeds.child("side").torch()))
-    return methods.Attack(
+    return methods.AttackUnderWay(
         Own(prior.generator, prior.discriminator, public),
         weights_of(_Logits(access.target.module, access.target.head)),
         prior.input_range,
@@ -87,7 +87,7 @@ def _under_way(
 class Ranked:
     """The `scores` of what an attack drew, and the `ranking` by both of them."""
 
-    scores: Scores
+    scores: LikelyScores
     ranking: Ranking
 
     @property
@@ -107,7 +107,7 @@ def ranked_of(
     assert work.prior
     if _asks_nothing(access.target, work.prior.input_range):
         return None
-    told = settings if isinstance(settings, AttackSettings) else ListedSettings()
+    told = settings if isinstance(settings, MethodSettings) else ListedSettings()
     try:
         scores = score(images, _under_way(access, told, work, own).goals, told.likely)
     except RemnantError as error:
@@ -130,17 +130,17 @@ def _asks_nothing(target: Audited, input_range: InputRange) -> str:
     return ""
 
 
-def _of(method: str, attack: methods.Attack) -> Tensor:
+def _of(method: str, attack: methods.AttackUnderWay) -> Tensor:
     return METHODS[method].draw(attack, METHODS[method].tune(attack)).images
 
 
-def _by_class(attack: methods.Attack) -> Tensor:
+def _by_class(attack: methods.AttackUnderWay) -> Tensor:
     pixels = attack.settings.pixels.changed(weights=BY_CLASS)
     return _of("pixels", replace(attack, settings=attack.settings.changed(pixels=pixels)))
 
 
 # Controls by name. What never saw the model comes first; what uses its classes alone tells whether it takes more to come as near.
-CONTROLS: dict[str, Callable[[methods.Attack], Tensor]] = {
+CONTROLS: dict[str, Callable[[methods.AttackUnderWay], Tensor]] = {
     "prior": partial(_of, "prior"),
     "gmi": partial(_of, "gmi"),
     "pixels by class": _by_class,
@@ -154,7 +154,7 @@ class Drawing:
     method: str
     controls: tuple[str, ...]
 
-    def run(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> list[Candidates]:
+    def run(self, access: SeenWeights, own: Images | None, settings: MethodSettings, work: Work) -> list[Candidates]:
         """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
         attack, method = _under_way(access, settings, work), METHODS[self.method]
         tuned = method.tune(attack)
@@ -167,16 +167,16 @@ class Drawing:
         beside = {name: CONTROLS[name](quiet) if known is None else known for name, known in beside.items()}
         return [Candidates(method.words, drawn, beside)]
 
-    def cost(self, access: SeenWeights, own: Images | None, settings: AttackSettings, work: Work) -> float:
+    def cost(self, access: SeenWeights, own: Images | None, settings: MethodSettings, work: Work) -> float:
         """Seconds of all that `run` draws, at the most."""
         attack = _under_way(access, settings, work)
         beside = {name: CONTROLS[name] for name in self.controls if name not in work.controls}
         parts = {self.method: partial(_of, self.method), **beside}
 
-        def made(name: str, short: AttackSettings) -> Tensor:
+        def made(name: str, short: MethodSettings) -> Tensor:
             return parts[name](replace(attack, settings=short))
 
-        return sum(seconds_of(name, attack.settings, partial(made, name), attack.asked.classes) for name in parts)
+        return sum(seconds_of(name, attack.settings, partial(made, name), attack.classifier.classes) for name in parts)
 
     def applies(self, target: Audited, candidates: Images, own: Images | None) -> str:
         """As `Attack.applies`."""

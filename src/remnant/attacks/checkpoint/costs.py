@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from remnant.attacks.checkpoint.methods import AttackSettings
+from remnant.attacks.checkpoint.methods import MethodSettings
 from remnant.engine.cost import timed
 
 STEPS = (1, 4)  # of the short runs
 FEW = 32  # candidates
 
 
-def seconds_of(part: str, settings: AttackSettings, made: Callable[[AttackSettings], Tensor], classes: int) -> float:
+def seconds_of(part: str, settings: MethodSettings, made: Callable[[MethodSettings], Tensor], classes: int) -> float:
     """Seconds that the method or control `part` takes at the most. `made` runs it by other settings; `classes` of the target."""
     if part == "gmi":
         gmi = settings.gmi.changed(images=min(settings.gmi.batch, settings.gmi.images))
@@ -33,14 +33,14 @@ def seconds_of(part: str, settings: AttackSettings, made: Callable[[AttackSettin
     tuned, stage1 = classes if part == "per_class" else 1, "author" if part == "author" else "manifold"
     manifold = getattr(settings, stage1)
 
-    def shortened(steps: int) -> AttackSettings:
+    def shortened(steps: int) -> MethodSettings:
         return drawn.changed(**{stage1: manifold.changed(steps=steps * tuned)})
 
     tuning = _grown(lambda steps: made(shortened(steps)), math.ceil(manifold.steps / tuned))
     return tuning + (further - 1) * timed(lambda: made(shortened(1)), times=1)
 
 
-def _of_a_set(size: int, settings: AttackSettings, made: Callable[[AttackSettings], Tensor]) -> float:
+def _of_a_set(size: int, settings: MethodSettings, made: Callable[[MethodSettings], Tensor]) -> float:
     return _grown(
         lambda steps: made(settings.changed(joint=settings.joint.changed(sets=(size,), steps=steps))),
         settings.joint.steps,

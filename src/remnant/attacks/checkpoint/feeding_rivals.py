@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from scipy import stats
 from torch import Tensor
 
-from remnant.attacks.checkpoint.input_check import CLEARLY, Fit
+from remnant.attacks.checkpoint.input_check import CLEARLY, InputFit
 from remnant.attacks.membership.signals import signed_margin
 from remnant.cohort.classes import Answers
 from remnant.targets.access import Weights
@@ -21,7 +21,7 @@ DOUBT = (
 
 
 def doubt_of(
-    access: Weights, fits: Sequence[Fit], views: Mapping[str, Tensor], answers: Answers, options: str
+    access: Weights, fits: Sequence[InputFit], views: Mapping[str, Tensor], answers: Answers, options: str
 ) -> str | None:
     """Why the first of the `fits` may be the wrong way to give it the images of `views`; None where nothing says so.
 
@@ -47,7 +47,7 @@ def doubt_of(
     return None
 
 
-def _logits(access: Weights, fit: Fit, views: Mapping[str, Tensor]) -> Tensor:
+def _logits(access: Weights, fit: InputFit, views: Mapping[str, Tensor]) -> Tensor:
     return predict_logits(access.target, views[fit.view], fit.input_range)
 
 

@@ -13,7 +13,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Samples:
     """What an attack drew: `images` (k, 1, N, N), float32 in [0, 1], on the CPU.
 
     `scores` (k,): what the attack itself thinks of each, lower is likelier; None where it has no opinion.

@@ -10,7 +10,7 @@ from remnant.attacks.checkpoint import terms
 from remnant.attacks.checkpoint.probes import (
     ImageMoments,
     Moments,
-    Reading,
+    Probe,
     attention_reading,
     attentions,
     batch_norms,
@@ -52,7 +52,7 @@ class LayerStatistics:
     images: Moments
 
 
-class Asked:
+class TargetClassifier:
     """A target, how images are put to it, and of how many `classes` it speaks: all that a search for its classes needs.
 
     Raises `RemnantError` when the target is no classifier of such inputs.
@@ -69,7 +69,7 @@ class Asked:
         return next(self.target.parameters()).device
 
     @torch.no_grad()
-    def _try_out(self, readings: dict[str, Reading]) -> int:
+    def _try_out(self, readings: dict[str, Probe]) -> int:
         """Show the target a grey image, and read it; the number of classes that it speaks of."""
         side = self.input_range.size
         try:
@@ -85,7 +85,7 @@ class Asked:
         return max(2, logits.shape[1])
 
 
-class Goals(Asked):
+class Goals(TargetClassifier):
     """A target, what its parameters ask of images, and the readings that tell whether images comply."""
 
     def __init__(
@@ -104,15 +104,15 @@ class Goals(Asked):
                 "The target stores no BatchNorm statistics and has no attention layers, so that its checkpoint does not say "
                 "how its training images looked; give a CNN with BatchNorm or a vision transformer."
             )
-        self.readings = {name: Reading(name, "input", read_moments) for name in self.batch_norms + self.layer_norms}
+        self.readings = {name: Probe(name, "input", read_moments) for name in self.batch_norms + self.layer_norms}
         if self.batch_norms:
             late = settings.late_layer or last_of(self.target, nn.Conv2d)
-            self.readings["late features"] = Reading(late, "output", read_moments)
+            self.readings["late features"] = Probe(late, "output", read_moments)
         for name in self.attentions:
             self.readings[f"attention {name}"] = attention_reading(self.target, name)
         if self.attentions:
             block = self.attentions[-1].rpartition(".")[0]
-            self.readings["class token"] = Reading(block, "output", read_class_token)
+            self.readings["class token"] = Probe(block, "output", read_class_token)
         self._try_out(self.readings)
         modules = dict(self.target.named_modules())
         self.stored = [Moments(modules[name].running_mean, modules[name].running_var) for name in self.batch_norms]

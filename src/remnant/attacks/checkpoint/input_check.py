@@ -45,7 +45,7 @@ FEW, KEPT = 8, 4
 
 
 @dataclass(frozen=True)
-class Fit:
+class InputFit:
     """One way to give images to a target. `words` of the range, `view`: how the greys were made, `distance` and `first` as in
     `distances`, their mean and the first layer's."""
 
@@ -87,10 +87,10 @@ def distances(goals: Goals, images: Tensor) -> list[float]:
     return found
 
 
-def measure_fit(access: Weights, input_range: InputRange, words: str, view: str, images: Tensor) -> Fit:
+def measure_fit(access: Weights, input_range: InputRange, words: str, view: str, images: Tensor) -> InputFit:
     """How well `images` (n, 1, N, N) in [0, 1], given by `input_range`, fit what a target with BatchNorm stores."""
     found = distances(Goals(access, input_range, GoalSettings()), images)
-    return Fit(input_range, words, view, sum(found) / len(found), found[0])
+    return InputFit(input_range, words, view, sum(found) / len(found), found[0])
 
 
 def infer_input(
@@ -100,7 +100,7 @@ def infer_input(
     *,
     size: int | None = None,
     given: Normalisation | None = None,
-) -> tuple[Fit, ...]:
+) -> tuple[InputFit, ...]:
     """The ways to give images to a target with BatchNorm that come nearest, the best first; whether one is good its `fits` says.
 
     `views`: the same images (n, 1, N, N) in [0, 1] with greys made in different ways, by words. `size` and `given`, mean and
@@ -123,7 +123,7 @@ def infer_input(
         images = views[view][:FEW]
         return min(_first_distance(access, InputRange(side, channels, mean, std), images) for side in sizes)
 
-    def at(way: tuple) -> Callable[[int], Fit]:
+    def at(way: tuple) -> Callable[[int], InputFit]:
         words, view, mean, std = way
         return lambda side: measure_fit(access, InputRange(side, channels, mean, std), words, view, views[view][:FEW])
 
@@ -140,7 +140,7 @@ def infer_input(
     return (freed, *found) if freed and freed.misfit <= CLEARLY * found[0].misfit else tuple(found)
 
 
-def _freed(access: Weights, found: Sequence[Fit], views: Mapping[str, Tensor]) -> Fit | None:
+def _freed(access: Weights, found: Sequence[InputFit], views: Mapping[str, Tensor]) -> InputFit | None:
     """The best fit with a range that no list names, at any of the sizes of those `found`, the best first; or None."""
     sides = {one.input_range.size: one for one in reversed(found)}
     frees = [
@@ -177,11 +177,11 @@ def _free_range(access: Weights, near: InputRange, images: Tensor) -> InputRange
     return changed(found.x) if np.abs(found.x).max() > APART else None
 
 
-def _misfit(fit: Fit) -> float:
+def _misfit(fit: InputFit) -> float:
     return fit.misfit
 
 
-def _until_worse(fit: Callable[[int], Fit], sizes: Sequence[int]) -> Iterator[Fit]:
+def _until_worse(fit: Callable[[int], InputFit], sizes: Sequence[int]) -> Iterator[InputFit]:
     least, worse = float("inf"), 0
     for side in sizes:
         found = fit(side)

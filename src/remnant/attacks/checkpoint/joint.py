@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
-from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents, frozen
+from remnant.attacks.checkpoint.generate import Samples, draw_images, draw_latents, frozen
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.latent_search import Points
 from remnant.attacks.checkpoint.manifold import wanted_classes
@@ -42,7 +42,7 @@ class JointSettings(Settings):
 
 def invert_sets(
     generator: nn.Module, goals: Goals, settings: JointSettings, seeds: Seeds, report: StepReport
-) -> Candidates:
+) -> Samples:
     """The images of all sets, in their order; a candidate's score is what the search of its set ended with.
 
     `generator` draws (n, latent) to (n, 1, N, N) and is left as it is; the target of `goals` must have BatchNorm. `report`
@@ -55,7 +55,7 @@ def invert_sets(
         latents, end = _search(generator, starts, goals, settings, counted_on(report, number * settings.steps))
         images.append(draw_images(generator, latents))
         scores.append(torch.full((size,), end))
-    return Candidates(torch.cat(images), torch.cat(scores))
+    return Samples(torch.cat(images), torch.cat(scores))
 
 
 def _search(

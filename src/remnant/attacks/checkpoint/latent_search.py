@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
-from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents, frozen
-from remnant.attacks.checkpoint.goals import Asked
+from remnant.attacks.checkpoint.generate import Samples, draw_images, draw_latents, frozen
+from remnant.attacks.checkpoint.goals import TargetClassifier
 from remnant.attacks.checkpoint.manifold import wanted_classes
 from remnant.attacks.checkpoint.terms import logits_term
 from remnant.base.config import Settings
@@ -53,21 +53,21 @@ class Points(nn.Module):
 def gmi(
     generator: nn.Module,
     discriminator: nn.Module | None,
-    asked: Asked,
+    classifier: TargetClassifier,
     settings: GmiSettings,
     seeds: Seeds,
     report: StepReport,
-) -> Candidates:
+) -> Samples:
     """A search in the untuned prior (Zhang et al. 2020, "The secret revealer"): -D(G(z)) plus the loss of the class.
 
     Half of the images of each class. Without a `discriminator` the latents' own prior alone keeps images real. A candidate's
     score is what its search ended with.
     """
-    classes = wanted_classes(settings.images, asked.classes).to(asked.device)
+    classes = wanted_classes(settings.images, classifier.classes).to(classifier.device)
     judge = None if discriminator is None else frozen(discriminator)
 
     def objective(images: Tensor, which: Tensor) -> dict[str, Tensor]:
-        logits = asked.target(asked.input_range(images))
+        logits = classifier.target(classifier.input_range(images))
         terms = {"logits": settings.identity * logits_term(logits, classes[which])}
         if judge is not None:
             terms["realism"] = -settings.realism * judge(images).float()[:, 0]
@@ -75,7 +75,7 @@ def gmi(
 
     starts = draw_latents(generator, settings.images, seeds.torch())
     latents, ends = search_latents(generator, starts, objective, settings, report)
-    return Candidates(draw_images(generator, latents), ends)
+    return Samples(draw_images(generator, latents), ends)
 
 
 def search_latents(

@@ -29,7 +29,7 @@ class LikelySettings(Settings):
 
 
 @dataclass(frozen=True)
-class Scores:
+class LikelyScores:
     """Two scores of each of k images, lower is likelier, float64 (k,): `excitation` and Mahalanobis `distance`.
 
     `terms` are those that `excitation` weighs and adds up, by name.
@@ -55,7 +55,7 @@ class Ranking:
 
 
 @torch.no_grad()
-def score(images: Tensor, goals: Goals, settings: LikelySettings) -> Scores:
+def score(images: Tensor, goals: Goals, settings: LikelySettings) -> LikelyScores:
     """Score candidates `images` (k, 1, N, N) in [0, 1] by `goals`, a batch at a time.
 
     `excitation` is the weighted sum of the stage-1 terms but for total variation, each of the one image, for the class that
@@ -93,10 +93,10 @@ def score(images: Tensor, goals: Goals, settings: LikelySettings) -> Scores:
     excitation, distance = settings.weights.total(values).numpy(), by_layer.sum(1).sqrt().numpy()
     if not (np.isfinite(excitation).all() and np.isfinite(distance).all()):
         raise RemnantError("A candidate's score is not finite; check the target's statistics for NaN and infinity.")
-    return Scores(excitation, distance, {name: value.numpy() for name, value in values.items()})
+    return LikelyScores(excitation, distance, {name: value.numpy() for name, value in values.items()})
 
 
-def rank(scores: Scores, q: float) -> Ranking:
+def rank(scores: LikelyScores, q: float) -> Ranking:
     """The candidates in order of the sum of their two ranks, ties by their place, and those in the best share `q` of both."""
     best = max(1, round(q * len(scores.excitation)))
     cutoffs = [float(np.sort(values)[best - 1]) for values in (scores.excitation, scores.distance)]

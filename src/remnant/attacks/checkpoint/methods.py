@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport
-from remnant.attacks.checkpoint.generate import Candidates, draw_images, draw_latents
-from remnant.attacks.checkpoint.goals import Asked, Goals
+from remnant.attacks.checkpoint.generate import Samples, draw_images, draw_latents
+from remnant.attacks.checkpoint.goals import Goals, TargetClassifier
 from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
 from remnant.attacks.checkpoint.latent_search import GmiSettings, gmi
 from remnant.attacks.checkpoint.likely import LikelySettings
@@ -35,7 +35,7 @@ class Own:
     images: Tensor | None = None
 
 
-class AttackSettings(Settings):
+class MethodSettings(Settings):
     """Settings of all methods; each reads its own. `candidates` are drawn where a method draws as many as one likes.
 
     `manifold` is the stage 1 of the published attack, `author` that with the rate and length that the author's code has.
@@ -51,13 +51,13 @@ class AttackSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Attack:
+class AttackUnderWay:
     """One attack under way: whom it attacks, with what, and what it may draw on."""
 
     own: Own
     access: Weights
     input_range: InputRange
-    settings: AttackSettings
+    settings: MethodSettings
     seeds: Seeds
     report: PartReport
 
@@ -67,9 +67,9 @@ class Attack:
         return Goals(self.access, self.input_range, self.settings.manifold.goals, self.own.images)
 
     @cached_property
-    def asked(self) -> Asked:
+    def classifier(self) -> TargetClassifier:
         """The target of a search for its classes, whatever layers it has."""
-        return Asked(self.access, self.input_range)
+        return TargetClassifier(self.access, self.input_range)
 
     def part(self, name: str) -> StepReport:
         """The report of one part of the attack."""
@@ -88,8 +88,8 @@ class Method:
     a CNN that stores statistics of that.
     """
 
-    tune: Callable[[Attack], Tuned]
-    draw: Callable[[Attack, Tuned], Candidates]
+    tune: Callable[[AttackUnderWay], Tuned]
+    draw: Callable[[AttackUnderWay, Tuned], Samples]
     words: str
     batch_norm: bool = False
     layers: bool = True
@@ -101,7 +101,7 @@ class Method:
 
 
 def _tune(
-    attack: Attack, manifold: ManifoldSettings, *, wanted: int | None = None, part: str = "stage 1"
+    attack: AttackUnderWay, manifold: ManifoldSettings, *, wanted: int | None = None, part: str = "stage 1"
 ) -> TunedGenerator:
     return tune_generator(
         attack.own.generator,
@@ -114,19 +114,19 @@ def _tune(
     )
 
 
-def _untuned(attack: Attack) -> Tuned:
+def _untuned(attack: AttackUnderWay) -> Tuned:
     return ()
 
 
-def _published(attack: Attack) -> Tuned:
+def _published(attack: AttackUnderWay) -> Tuned:
     return (_tune(attack, attack.settings.manifold),)
 
 
-def _author(attack: Attack) -> Tuned:
+def _author(attack: AttackUnderWay) -> Tuned:
     return (_tune(attack, attack.settings.author, part="stage 1, as the author ran it"),)
 
 
-def _per_class(attack: Attack) -> Tuned:
+def _per_class(attack: AttackUnderWay) -> Tuned:
     # As many steps in all as one generator has at most, so that it costs no more.
     manifold = attack.settings.manifold
     share = manifold.changed(steps=max(1, manifold.steps // attack.goals.classes))
@@ -135,30 +135,30 @@ def _per_class(attack: Attack) -> Tuned:
     )
 
 
-def _sample(attack: Attack, tuned: Tuned) -> Candidates:
+def _sample(attack: AttackUnderWay, tuned: Tuned) -> Samples:
     """As many from each generator, from the same latents whatever the method; of the untuned prior where there is none."""
     generators = [each.generator for each in tuned] or [attack.own.generator]
     latents = _latents(attack).tensor_split(len(generators))
     images = [draw_images(generator, part) for generator, part in zip(generators, latents, strict=True)]
-    return Candidates(torch.cat(images), None)
+    return Samples(torch.cat(images), None)
 
 
-def _latents(attack: Attack) -> Tensor:
+def _latents(attack: AttackUnderWay) -> Tensor:
     return draw_latents(attack.own.generator, attack.settings.candidates, attack.seeds.child("candidates").torch())
 
 
-def _pixels(attack: Attack, tuned: Tuned) -> Candidates:
+def _pixels(attack: AttackUnderWay, tuned: Tuned) -> Samples:
     return invert_pixels(attack.goals, attack.settings.pixels, attack.seeds.child("pixels"), attack.part("pixels"))
 
 
-def _gmi(attack: Attack, tuned: Tuned) -> Candidates:
+def _gmi(attack: AttackUnderWay, tuned: Tuned) -> Samples:
     own, settings = attack.own, attack.settings.gmi
     return gmi(
-        own.generator, own.discriminator, attack.asked, settings, attack.seeds.child("gmi"), attack.part("latents")
+        own.generator, own.discriminator, attack.classifier, settings, attack.seeds.child("gmi"), attack.part("latents")
     )
 
 
-def _joint(attack: Attack, tuned: Tuned) -> Candidates:
+def _joint(attack: AttackUnderWay, tuned: Tuned) -> Samples:
     seeds, part = attack.seeds.child("joint"), attack.part("latents")
     return invert_sets(attack.own.generator, attack.goals, attack.settings.joint, seeds, part)
 

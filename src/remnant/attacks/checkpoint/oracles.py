@@ -16,7 +16,7 @@ from remnant.attacks.checkpoint.descend import StepReport
 from remnant.attacks.checkpoint.generate import draw_images, draw_latents
 from remnant.attacks.checkpoint.goals import Goals
 from remnant.attacks.checkpoint.latent_search import SearchSettings, search_latents
-from remnant.attacks.checkpoint.methods import AttackSettings
+from remnant.attacks.checkpoint.methods import MethodSettings
 from remnant.attacks.checkpoint.terms import total_variation_term
 from remnant.base.seeds import Seeds
 from remnant.engine.device import as_batch
@@ -64,7 +64,7 @@ class Objective:
     sizes: tuple[int, ...]
 
 
-def objective_of(method: str, goals: Goals, settings: AttackSettings) -> Objective | None:
+def objective_of(method: str, goals: Goals, settings: MethodSettings) -> Objective | None:
     """The objective of the attacks that ask for a target's statistics, weighed as they weigh it; None for any other."""
 
     def published(images: Tensor, classes: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport, counted_on, descend
-from remnant.attacks.checkpoint.generate import Candidates
+from remnant.attacks.checkpoint.generate import Samples
 from remnant.attacks.checkpoint.goals import BATCH, Goals
 from remnant.attacks.checkpoint.latent_search import Points
 from remnant.attacks.checkpoint.manifold import wanted_classes
@@ -32,7 +32,7 @@ class PixelSettings(Settings):
     weights: TermWeights = TermWeights(late_features=0, class_token=0, attention_entropy=0, head_similarity=0)
 
 
-def invert_pixels(goals: Goals, settings: PixelSettings, seeds: Seeds, report: StepReport) -> Candidates:
+def invert_pixels(goals: Goals, settings: PixelSettings, seeds: Seeds, report: StepReport) -> Samples:
     """Images optimised pixel by pixel from noise: logits, BatchNorm or LayerNorm statistics, total variation and L2 (section 3).
 
     Half of each batch of each class. A candidate's score is that of its terms alone, without those of the pixels.
@@ -47,7 +47,7 @@ def invert_pixels(goals: Goals, settings: PixelSettings, seeds: Seeds, report: S
     drawn = torch.cat(images)
     with torch.no_grad():
         values = [settings.weights.total(goals.image_terms(as_batch(batch))) for batch in drawn.split(BATCH)]
-    return Candidates(drawn, torch.cat(values).cpu())
+    return Samples(drawn, torch.cat(values).cpu())
 
 
 def _invert_batch(

@@ -41,7 +41,7 @@ class ImageMoments(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reading:
+class Probe:
     """What to read at a module: `read(module, tensor)` of its first input or of its output."""
 
     module: str
@@ -50,7 +50,7 @@ class Reading:
 
 
 @contextmanager
-def hooked(target: nn.Module, readings: dict[str, Reading]) -> Iterator[dict[str, Any]]:
+def hooked(target: nn.Module, readings: dict[str, Probe]) -> Iterator[dict[str, Any]]:
     """What the `readings` find at each forward pass of `target`, by their names; no hook is left behind.
 
     Raises `RemnantError` when a reading names a
@@ -72,7 +72,7 @@ def hooked(target: nn.Module, readings: dict[str, Reading]) -> Iterator[dict[str
             handle.remove()
 
 
-def look(target: nn.Module, inputs: Tensor, readings: dict[str, Reading]) -> tuple[Tensor, dict[str, Any]]:
+def look(target: nn.Module, inputs: Tensor, readings: dict[str, Probe]) -> tuple[Tensor, dict[str, Any]]:
     """The target's logits for `inputs` (n, channels, size, size), and what the `readings` found on the way.
 
     Raises `RemnantError` when a reading found nothing: its module is no part of the forward pass.
@@ -108,11 +108,11 @@ def attentions(target: nn.Module) -> list[str]:
     ]
 
 
-def attention_reading(target: nn.Module, name: str) -> Reading:
+def attention_reading(target: nn.Module, name: str) -> Probe:
     """How the attention of the self-attention layer `name` is read: its own, or computed a second time where it keeps none."""
     if hasattr(target.get_submodule(name), "attention"):
-        return Reading(f"{name}.attention", "output", read_weights)
-    return Reading(name, "input", read_attention)
+        return Probe(f"{name}.attention", "output", read_weights)
+    return Probe(name, "input", read_attention)
 
 
 def last_of(target: nn.Module, kind: type[nn.Module]) -> str:
@@ -163,7 +163,7 @@ def read_attention(module: nn.Module, tensor: Tensor) -> Tensor:
         return (query @ key.transpose(-2, -1) * scale).float().softmax(-1)
 
 
-def _hook(module: nn.Module, name: str, reading: Reading, found: dict[str, Any]) -> Any:
+def _hook(module: nn.Module, name: str, reading: Probe, found: dict[str, Any]) -> Any:
     if reading.at == "output":
 
         def after(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:

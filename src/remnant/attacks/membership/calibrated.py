@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from remnant.attacks.attack import Calibration, Scores, Work, without_labels
+from remnant.attacks.attack import Calibration, PatientScores, Work, without_labels
 from remnant.attacks.membership.references import queries_of
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
@@ -12,18 +12,18 @@ from remnant.targets.seen import SeenOutputs
 NEEDS = "train(), which makes shadow models"
 
 
-def calibrating(calibrations: Sequence[Calibration]) -> Callable[..., list[Scores]]:
+def calibrating(calibrations: Sequence[Calibration]) -> Callable[..., list[PatientScores]]:
     """The `run` of an attack by these: a claim a signal and calibration. A patient's score is the mean over his images, never the
     largest."""
 
-    def run(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
+    def run(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[PatientScores]:
         shadows = access.shadows
         assert shadows
         work.tell("the audited model")
         several = any(one.queries for one in calibrations)
         fits = queries_of(access.head, access.candidates, access.ask, several=several)
         return [
-            Scores(
+            PatientScores(
                 one.view(name),
                 *patient_means(
                     one.score(one.taken(fits[name]), one.taken(shadows.queries[name]), shadows.trained),

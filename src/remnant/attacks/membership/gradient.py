@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from remnant.attacks.attack import Attack, Scores, Work, without_labels
+from remnant.attacks.attack import Attack, PatientScores, Work, without_labels
 from remnant.base.config import Settings
 from remnant.base.texts import short
 from remnant.cohort.images import Images, patient_means
@@ -15,7 +15,7 @@ from remnant.targets.seen import SeenWeights
 VIEW = "gradient norm of the last layer"
 
 
-def by_gradient(access: SeenWeights, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
+def by_gradient(access: SeenWeights, own: Images | None, settings: Settings, work: Work) -> list[PatientScores]:
     """Minus the logarithm of the norm of the loss's gradient in the weights of the layer that is last to run (Nasr, Shokri and
     Houmansadr 2019, arXiv 1812.00910), mean over a patient's images."""
     target, candidates = access.target, access.candidates
@@ -23,7 +23,7 @@ def by_gradient(access: SeenWeights, own: Images | None, settings: Settings, wor
     assert name is not None
     norms = _norms(target, name, candidates)
     floor = np.finfo(np.float32).tiny
-    return [Scores(VIEW, *patient_means(-np.log(np.maximum(norms, floor)), candidates.patients))]
+    return [PatientScores(VIEW, *patient_means(-np.log(np.maximum(norms, floor)), candidates.patients))]
 
 
 def _last(target: Audited, images: Images) -> str | None:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from remnant.attacks.attack import Attack, Scores, Work, without_labels
+from remnant.attacks.attack import Attack, PatientScores, Work, without_labels
 from remnant.attacks.membership.signals import confidence, shifts, signed_margin
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import SeenOutputs
 
 MARGIN, MARGIN_SHIFTED, CORRECT = "signed margin", "signed margin, mean over shifted images", "right or wrong"
@@ -23,7 +23,7 @@ CROSS_ENTROPY, CROSS_ENTROPY_SHIFTED = "cross-entropy", "cross-entropy, mean ove
 OWN_LOSS = "the owner's loss"
 
 
-def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
+def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[PatientScores]:
     """One claim a signal. A classifier: signed margin of the image as it is and as the mean over nine places, and whether the
     answer is right (Yeom et al. 2018, the gap attack); where no labels are known, how sure it is. A segmenter: Dice and
     cross-entropy over the foreground, as it is and over four places. With the owner's loss, that too. The first is the primary
@@ -41,7 +41,7 @@ def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work:
         found = {MARGIN_SHIFTED: mean[MARGIN], MARGIN: margin, CORRECT: (margin > 0).astype(float)}
     if access.losses:
         found[OWN_LOSS] = -access.losses(candidates)
-    return [Scores(view, *patient_means(values, candidates.patients)) for view, values in found.items()]
+    return [PatientScores(view, *patient_means(values, candidates.patients)) for view, values in found.items()]
 
 
 def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[str, np.ndarray]:
@@ -64,7 +64,7 @@ def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[st
     return found
 
 
-def segmentation_signals(head: Head, logits: Tensor, truth: Tensor) -> tuple[float, float]:
+def segmentation_signals(head: OutputHead, logits: Tensor, truth: Tensor) -> tuple[float, float]:
     """Dice and minus the cross-entropy in nats of one scan, means over the foreground classes that it holds.
 
     `logits` (outputs, *spatial); `truth` (*spatial) class indices, or (outputs, *spatial) of 0 and 1 for independent outputs. A

@@ -12,7 +12,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from remnant.attacks.attack import Attack, Scores, Work, without_labels
+from remnant.attacks.attack import Attack, PatientScores, Work, without_labels
 from remnant.attacks.membership.output import segmentation_signals
 from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.base.config import Settings
@@ -21,7 +21,7 @@ from remnant.measure.bavaria import bavaria_offline
 from remnant.measure.rmia import OFFLINE, rmia
 from remnant.measure.swaps import without_patient
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import SeenOutputs, Shadows
 
 LEAST = 1e-8  # nats, below which a loss is as good as none
@@ -39,7 +39,7 @@ AGAINST_SHADOWS = "{} against shadow models without the patient"
 BY_LIKELIHOOD, BY_RATIO = "{} by its likelihood, BaVarIA offline", "{} by its ratio, RMIA offline"
 
 
-def by_references(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[Scores]:
+def by_references(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[PatientScores]:
     """One claim a signal: how much better the target fits a patient than the references do on average; of shadow models those
     that did not train on him. Of the models of other folds one is passed over for each patient, so that all that count trained on
     him, whether or not the target did: else references would fit non-members better than members, and members stand out.
@@ -64,7 +64,7 @@ def by_references(access: SeenOutputs, own: Images | None, settings: Settings, w
         counted = patient_means(counts, images)[1]
         scores = fits[:, 0] - (counted * fits).sum(1) / counted.sum(1)
         view = (AGAINST_TRAINED if access.passed_over else AGAINST).format(name)
-        claims.append(Scores(view, patients, scores, None if claims else -fits))
+        claims.append(PatientScores(view, patients, scores, None if claims else -fits))
     if (~left_out).sum(1).min() < 2:
         return claims
     for name in (one for one in found if one in NORMAL):
@@ -73,25 +73,25 @@ def by_references(access: SeenOutputs, own: Images | None, settings: Settings, w
         # Of models that all trained on him nothing is to be guessed of those with him.
         ratio = rmia(p[:, 0], others, left_out, online=False, a=1.0 if access.passed_over else OFFLINE)
         claims += [
-            Scores(view.format(name), *patient_means(scores, images))
+            PatientScores(view.format(name), *patient_means(scores, images))
             for view, scores in ((BY_LIKELIHOOD, likelihood), (BY_RATIO, ratio))
         ]
     return claims
 
 
-def _by_shadows(access: SeenOutputs, shadows: Shadows, work: Work) -> list[Scores]:
+def _by_shadows(access: SeenOutputs, shadows: Shadows, work: Work) -> list[PatientScores]:
     claims, (patients, trained) = [], patient_means(shadows.trained, shadows.patients)
     work.tell("the audited model")
     for name, values in signals_of(access.head, access.candidates, access.ask).items():
         own, fits = patient_means(np.column_stack([values, shadows.signals[name]]), access.candidates.patients)
         assert own == patients
         scores = fits[:, 0] - without_patient(fits[:, 1:], trained > 0)
-        claims.append(Scores(AGAINST_SHADOWS.format(name), patients, scores, None if claims else -fits))
+        claims.append(PatientScores(AGAINST_SHADOWS.format(name), patients, scores, None if claims else -fits))
     return claims
 
 
 def signals_of(
-    head: Head,
+    head: OutputHead,
     candidates: Images,
     ask: Callable[..., Iterator[tuple[int, Tensor]]],
     change: Callable[[Tensor], Tensor] = lambda batch: batch,
@@ -117,7 +117,7 @@ def signals_of(
 
 
 def queries_of(
-    head: Head, candidates: Images, ask: Callable[..., Iterator[tuple[int, Tensor]]], *, several: bool = True
+    head: OutputHead, candidates: Images, ask: Callable[..., Iterator[tuple[int, Tensor]]], *, several: bool = True
 ) -> dict[str, np.ndarray]:
     """`signals_of` of each image as it is and of all `shifts` of it, (n, queries) by name; not `several`: as it is alone."""
     places = list(shifts(candidates.spatial))[: None if several else 1]

@@ -19,7 +19,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.findings.attribute_rows import exchanged_reading, planted_reading, truth_of
 from remnant.audit.findings.identified import controls_of
 from remnant.audit.findings.pair_rows import pair_controls
-from remnant.audit.findings.pairs import AskedPairs, asked_pairs
+from remnant.audit.findings.pairs import ScanPairs, scan_pairs
 from remnant.audit.materials.material import Material
 from remnant.audit.materials.sent import Sent, raw_codes
 from remnant.base.findings import Control
@@ -60,14 +60,14 @@ def pair_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[s
 
 def pairs_of(
     run: Run, material: Material, attack: Attack, seed: int, shown: Shown
-) -> tuple[list[PairScores], AskedPairs]:
+) -> tuple[list[PairScores], ScanPairs]:
     """What an attack makes of pairs of one of `shown_of`, and the pairs that it was asked about."""
     sent, (own, others) = _sent(material), sides(material, attack)
     settings = material.settings_of(attack)
     budget = settings if isinstance(settings, VerificationSettings) else VerificationSettings()
     if shown == "repeated":
         some = others.take(first_two(others.patients, budget.queried))
-        asked = asked_pairs(some.patients, budget.negatives, _asking(seed).child("queried"), _where(material))
+        asked = scan_pairs(some.patients, budget.negatives, _asking(seed).child("queried"), _where(material))
         access = sent.repeated(some, budget.queries.queries, asked.places)
     else:
         everybody, asked = _of_all_visits(material, others, budget.negatives, _asking(seed))
@@ -156,12 +156,12 @@ def planted(images: Images) -> Images:
     return replace(images, images=tuple(scans))
 
 
-def _of_all_visits(material: Material, others: Images, negatives: int, seeds: Seeds) -> tuple[Images, AskedPairs]:
+def _of_all_visits(material: Material, others: Images, negatives: int, seeds: Seeds) -> tuple[Images, ScanPairs]:
     """Those who are attacked, with the scans of their real visits behind simulated ones, and the pairs within either kind."""
-    asked, own = asked_pairs(others.patients, negatives, seeds.child("test"), _where(material)), _sent(material).real
+    asked, own = scan_pairs(others.patients, negatives, seeds.child("test"), _where(material)), _sent(material).real
     if own is None:
         return others, asked
-    real = asked_pairs(own.patients, negatives, seeds.child("real"), REAL)
+    real = scan_pairs(own.patients, negatives, seeds.child("real"), REAL)
     return joined([others, own]), asked.beside(real, len(others))
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from remnant.attacks.attack import Attributes, Reconstructions, Scores
+from remnant.attacks.attack import Attributes, PatientScores, Reconstructions
 from remnant.audit.findings.gains import Similarities
 from remnant.audit.findings.pairs import Paired
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
 from remnant.targets.seen import Shadows
@@ -40,15 +40,15 @@ class Shadow:
     trained: np.ndarray
 
 
-def keep_scores(run: Run, attack: str, claims: Sequence[Scores]) -> None:
+def keep_scores(run: Run, attack: str, claims: Sequence[PatientScores]) -> None:
     """Keep the claims of a membership attack, and the losses that came with one."""
     keep(_file(run, attack), claims)
 
 
-def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[Scored]:
+def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[ScoredPatients]:
     """They, with the `roles` by patient, which the attack was not told; `primary`: its first view was named before the run."""
     return [
-        Scored(
+        ScoredPatients(
             attack,
             claim.view,
             claim.patients,
@@ -56,13 +56,13 @@ def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: boo
             np.array([roles[patient] for patient in claim.patients]),
             primary and place == 0,
         )
-        for place, claim in enumerate(kept(_file(run, attack), list[Scores]))
+        for place, claim in enumerate(kept(_file(run, attack), list[PatientScores]))
     ]
 
 
 def kept_losses(run: Run, attack: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Patients and their losses (n, 1 + references) under the target and its references."""
-    claims = kept(_file(run, attack), list[Scores])
+    claims = kept(_file(run, attack), list[PatientScores])
     return next((claim.patients, claim.losses) for claim in claims if claim.losses is not None)
 
 

@@ -13,7 +13,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 
 
-class Kind(NamedTuple):
+class CellKind(NamedTuple):
     """`cell(run, material, attack, seed, **arguments(config))` runs an attack, and `piece(material, attack, config)` says what
     that takes here."""
 
@@ -22,20 +22,20 @@ class Kind(NamedTuple):
     arguments: Callable[[AuditConfig], dict[str, Any]] = lambda config: {}
 
 
-KINDS: dict[str, Kind] = {
-    "patient_scores": Kind(score_cell, score_piece),
-    "reconstructions": Kind(
+KINDS: dict[str, CellKind] = {
+    "patient_scores": CellKind(score_cell, score_piece),
+    "reconstructions": CellKind(
         reconstruction_cell, reconstruction_piece, lambda config: {"module": config.target.latents}
     ),
-    "attributes": Kind(
+    "attributes": CellKind(
         attribute_cell,
         attribute_piece,
         lambda config: {"scenario": config.scenario, "module": config.target.latents},
     ),
-    "candidates": Kind(candidate_cell, candidate_piece),
+    "candidates": CellKind(candidate_cell, candidate_piece),
 }
 
 
-def kind_of(attack: Attack) -> Kind:
+def kind_of(attack: Attack) -> CellKind:
     """How an attack is run and timed."""
-    return Kind(cell_of(attack), code_piece) if attack.access == "codes" else KINDS[attack.claim]
+    return CellKind(cell_of(attack), code_piece) if attack.access == "codes" else KINDS[attack.claim]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from remnant.attacks.attack import Attack, Scores
+from remnant.attacks.attack import Attack, PatientScores
 from remnant.audit.cells import planted as planting
 from remnant.audit.cells.kept import kept_shadows
 from remnant.audit.cells.model_cells import access_of, work_of
@@ -59,7 +59,9 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     return {"controls": told, "patients": len(who), "dose": {**asdict(dose), "asked": dose.asked}}
 
 
-def _strongest(attack: str, claims: Sequence[Scores], planted: set[str], dose: planting.Dose, stronger: str) -> Control:
+def _strongest(
+    attack: str, claims: Sequence[PatientScores], planted: set[str], dose: planting.Dose, stronger: str
+) -> Control:
     """The control of the view that finds the planted best: an attack is as strong as the best of its views."""
     controls = []
     for claim in claims:

@@ -22,7 +22,7 @@ from remnant.audit.cells.kept import kept_scores, kept_shadows
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadows import NAME
 from remnant.audit.findings.controls import null_control, recipe_control
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.audit.materials.material import Material
 from remnant.base.findings import Control, Finding
 from remnant.base.results import Row, Section, TableView, number
@@ -190,7 +190,9 @@ def _null(run: Run, material: Material, draw: np.random.Generator) -> Control:
     scores = without_patient(values, inside > 0)
     roles = np.array([material.roles[patient] for patient in patients])
     return null_control(
-        Scored("", "", patients, scores, roles), draw, what="the fit of shadow models that a patient did not train"
+        ScoredPatients("", "", patients, scores, roles),
+        draw,
+        what="the fit of shadow models that a patient did not train",
     )
 
 

@@ -15,7 +15,7 @@ from remnant.base.findings import Control, Finding, Statistic
 from remnant.base.results import Row, number
 from remnant.base.terms import minus
 from remnant.cohort.images import Images
-from remnant.measure.attributes import Reading, read_all, read_gap
+from remnant.measure.attributes import AttributeSkill, read_all, read_gap
 from remnant.measure.intervals import smallest_detectable_gap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
@@ -187,7 +187,7 @@ def planted_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int], *
 def _control(
     kind: Literal["blind", "null", "planted"],
     truth: Truth,
-    found: Reading,
+    found: AttributeSkill,
     p: float,
     statistic: Statistic,
     said: tuple[str, str],
@@ -215,7 +215,7 @@ def _control(
     )
 
 
-def _reading(read: Read, level: float, *, gap: bool) -> Reading:
+def _reading(read: Read, level: float, *, gap: bool) -> AttributeSkill:
     if gap:
         return read_gap(read.called, read.actual, read.members, level)
     return read_all(read.called, read.actual, level)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from remnant.audit.findings.pairs import Paired
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast, mann_whitney_auc
@@ -53,7 +53,7 @@ def of_pairs(one: Paired, other: Paired, seeds: Seeds, resamples: int = PAIRED_R
     return Comparison(**vars(found), value=value, against=against)
 
 
-def of_scores(one: Scored, other: Scored, seeds: Seeds) -> Comparison:
+def of_scores(one: ScoredPatients, other: ScoredPatients, seeds: Seeds) -> Comparison:
     """AUCs of members against non-members, of those patients who have the same role under both."""
     roles = [dict(zip(each.patients, each.roles, strict=True)) for each in (one, other)]
     both = [name for name, role in roles[0].items() if roles[1].get(name) == role]

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import norm
 
-from remnant.audit.findings.given import Given, words
-from remnant.audit.findings.rows import Scored, named
+from remnant.audit.findings.given import BlindKnowledge, words
+from remnant.audit.findings.rows import ScoredPatients, named
 from remnant.audit.verdict.judge import LEVEL as RECIPE_LEVEL
 from remnant.base.findings import Control
 from remnant.base.texts import p_said
@@ -29,7 +29,7 @@ FEWEST_PLANTED = 5
 LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
 
 
-def blind_control(test: MembershipTest, given: Given, groups: str = "the groups") -> Control:
+def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "the groups") -> Control:
     """The control of a classifier that never saw the model, by `measure.blind.blind_test`, whose p is one-sided. `given`: what it
     knew, and of how many. `groups`: which ones it is to distinguish, in words.
 
@@ -58,7 +58,7 @@ def blind_control(test: MembershipTest, given: Given, groups: str = "the groups"
     return _of_test("blind", test, True, sentence + left_out, (given.members, given.non_members), given.targets)
 
 
-def null_control(scores: Scored, seeds: np.random.Generator, *, what: str) -> Control:
+def null_control(scores: ScoredPatients, seeds: np.random.Generator, *, what: str) -> Control:
     """The control of scores that cannot know who is a member; `what` they are of, a noun phrase."""
     test = membership_test(scores.scores, scores.roles, seeds)
     passed = test.p > LEVEL

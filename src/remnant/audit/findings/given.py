@@ -17,7 +17,7 @@ ROWS = "rows"  # of a patient in a table of scores: known of everybody, and no l
 
 
 @dataclass(frozen=True)
-class Given:
+class BlindKnowledge:
     """What a blind classifier knew, `images` and columns: those known of `enough` patients, and the `thin`; and of how many
     `members` and `non_members` in the fewest of the former, or of the latter where there are no others. `unlike`: the trait that
     differs most between them by itself, empty where none surely does, and of several targets. `targets`: how many there are, to
@@ -49,7 +49,7 @@ class Given:
         return f"{what[0].upper()}{what[1:]} {verb} known of {known}, too few to tell whether the groups are alike: fill them in."
 
 
-def given_of(traits: Mapping[str, np.ndarray], roles: np.ndarray, *, images: bool = False) -> Given:
+def given_of(traits: Mapping[str, np.ndarray], roles: np.ndarray, *, images: bool = False) -> BlindKnowledge:
     """What is known of patients by `traits` (p,), NaN for unknown, and by their `images`; `roles` (p,) or (targets, p)."""
     sides = [np.atleast_2d(roles) == role for role in (MEMBER, NON_MEMBER)]
     sizes = [int(side.sum()) for side in sides]
@@ -68,7 +68,7 @@ def given_of(traits: Mapping[str, np.ndarray], roles: np.ndarray, *, images: boo
     told = {name: counts for name, counts in enough.items() if name != ROWS} or ({} if images else thin)
     unlike = _most_unlike(traits, roles) if roles.ndim == 1 else ""
     members, others = (min((counts[side] for counts in told.values()), default=sizes[side]) for side in (0, 1))
-    return Given(tuple(enough), tuple(thin), members, others, images, unlike, len(np.atleast_2d(roles)))
+    return BlindKnowledge(tuple(enough), tuple(thin), members, others, images, unlike, len(np.atleast_2d(roles)))
 
 
 def _most_unlike(traits: Mapping[str, np.ndarray], roles: np.ndarray) -> str:

@@ -44,7 +44,7 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class AskedPairs:
+class ScanPairs:
     """Pairs of scans of `patients` by their `places` (p, 2), of one kind of scans each (`where`, p); which are `exchanged`."""
 
     patients: tuple[str, ...]
@@ -52,9 +52,9 @@ class AskedPairs:
     exchanged: np.ndarray
     where: tuple[str, ...]
 
-    def beside(self, other: "AskedPairs", first: int) -> "AskedPairs":
+    def beside(self, other: "ScanPairs", first: int) -> "ScanPairs":
         """These and others, whose scans begin at place `first`."""
-        return AskedPairs(
+        return ScanPairs(
             (*self.patients, *other.patients),
             np.concatenate([self.places, other.places + first]),
             np.concatenate([self.exchanged, other.exchanged]),
@@ -89,7 +89,7 @@ class AskedPairs:
         return found
 
 
-def asked_pairs(patients: Sequence[str], negatives: int, seeds: Seeds, where: str = "") -> AskedPairs:
+def scan_pairs(patients: Sequence[str], negatives: int, seeds: Seeds, where: str = "") -> ScanPairs:
     """Every pair of one patient's scans, and for each of them `negatives` pairs of two patients, fewer where there are not so
     many, and one in which another patient's scan stands in the place of the second.
 
@@ -116,4 +116,4 @@ def asked_pairs(patients: Sequence[str], negatives: int, seeds: Seeds, where: st
         different += [(first, other) for other in strangers[1 : 1 + negatives] or strangers]
     pairs = [*same, *dict.fromkeys(different)]
     places = np.array([*pairs, *swapped])
-    return AskedPairs(tuple(patients), places, np.arange(len(places)) >= len(pairs), (where,) * len(places))
+    return ScanPairs(tuple(patients), places, np.arange(len(places)) >= len(pairs), (where,) * len(places))

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.audit.findings.controls import LEVEL, null_control
-from remnant.audit.findings.rows import Scored, named
+from remnant.audit.findings.rows import ScoredPatients, named
 from remnant.base.findings import Control
 from remnant.base.texts import p_said
 from remnant.measure.auc import mann_whitney_auc
@@ -22,10 +22,10 @@ BLANK = 0.1  # of either group, whom every reference column leaves out where mod
 
 def reference_controls(
     references: np.ndarray,
-    given: Scored,
-    calibrated: Scored,
+    given: ScoredPatients,
+    calibrated: ScoredPatients,
     seeds: np.random.Generator,
-    likelihood: Scored | None = None,
+    likelihood: ScoredPatients | None = None,
 ) -> list[Control]:
     """The controls of `references` (n, k), NaN for who trained a model: their mean score as a null, each of them against the
     mean of the others, and where neither can tell, the score as `given`.
@@ -34,7 +34,7 @@ def reference_controls(
     `calibrated`, by difference or by `likelihood`, by columns without blanks counts where the score as given leans the same way
     (one-sided at `LEVEL` / 2), which holds in as many audits of a model without a leak, whatever the references learned.
     """
-    mean = Scored("", "", given.patients, np.nanmean(references, axis=1), given.roles)
+    mean = ScoredPatients("", "", given.patients, np.nanmean(references, axis=1), given.roles)
     found = [null_control(mean, seeds, what="the mean score under the reference models")]
     claims = [calibrated, *([likelihood] if likelihood else [])]
     if references.shape[1] > 1:
@@ -100,7 +100,7 @@ def _unequally_many(references: np.ndarray, roles: np.ndarray) -> str:
     )
 
 
-def _alone(given: Scored, attack: str) -> Control:
+def _alone(given: ScoredPatients, attack: str) -> Control:
     auc = mann_whitney_auc(given.scores[given.roles == MEMBER], given.scores[given.roles == NON_MEMBER])
     return Control(
         kind="null",
@@ -114,7 +114,7 @@ def _alone(given: Scored, attack: str) -> Control:
     )
 
 
-def _leans(claim: Scored, seeds: np.random.Generator) -> bool:
+def _leans(claim: ScoredPatients, seeds: np.random.Generator) -> bool:
     test = membership_test(claim.scores, claim.roles, seeds)
     return test.p <= LEVEL and test.auc.mean > 0.5
 

@@ -22,7 +22,7 @@ MOST_VALUES = 10  # of a score, of no more of which its AUC and rates give the n
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredPatients:
     """The claim of one membership attack: how member-like each patient looks in one `view`.
 
     `patients` (n,), each once; `scores` (n,), higher for more member-like; `roles` (n,) of `measure.membership_inference`. Of
@@ -41,14 +41,14 @@ class Scored:
         """The test that this claim is put to."""
         return self.attack, self.view, ""
 
-    def only(self, taken: np.ndarray) -> "Scored":
+    def only(self, taken: np.ndarray) -> "ScoredPatients":
         """The same of some patients, boolean (n,)."""
         names = tuple(name for name, one in zip(self.patients, taken, strict=True) if one)
         return replace(self, patients=names, scores=self.scores[taken], roles=self.roles[taken])
 
 
 def membership_rows(
-    claims: Sequence[Scored], level: Mapping[Key, float], seeds: np.random.Generator, target: str = "model"
+    claims: Sequence[ScoredPatients], level: Mapping[Key, float], seeds: np.random.Generator, target: str = "model"
 ) -> list[Finding]:
     """Findings of each claim, in the order of the claims: AUC, membership advantage, TPR at 10% FPR and, of many non-members,
     at the lowest FPR that shows most.
@@ -61,7 +61,7 @@ def membership_rows(
     return [row for claim in claims for row in _rows(claim, level[claim.key], seeds, target)]
 
 
-def _rows(claim: Scored, level: float, seeds: np.random.Generator, target: str) -> list[Finding]:
+def _rows(claim: ScoredPatients, level: float, seeds: np.random.Generator, target: str) -> list[Finding]:
     test = membership_test(claim.scores, claim.roles, seeds)
     members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
     m, n = len(members), len(others)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.results import Row, number
 from remnant.measure.advantage import above_rate
 from remnant.measure.balance import Balance, balance
@@ -13,7 +13,7 @@ from remnant.measure.roles import MEMBER, NON_MEMBER
 POINTS = 101  # of a ROC curve
 
 
-def roc_rows(claim: Scored) -> list[Row]:
+def roc_rows(claim: ScoredPatients) -> list[Row]:
     """The ROC curve of a claim at `POINTS` false positive rates, between its corners where scores are tied."""
     members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
     rates = np.linspace(0, 1, POINTS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from remnant.attacks.checkpoint.feeding import keep_feeding, kept_feeding
 from remnant.audit.config import AuditConfig
-from remnant.audit.inputs.classifier_given import Asked, read_given
+from remnant.audit.inputs.classifier_given import ClassifierInputs, read_given
 from remnant.audit.inputs.classifier_images import Preparing, feeding_by
 from remnant.audit.inputs.classifier_material import material_of
 from remnant.audit.inputs.classifier_tables import beside
@@ -19,7 +19,7 @@ from remnant.cohort.unchanged import require_unchanged
 
 
 def audit_classifier(
-    asked: Asked,
+    inputs: ClassifierInputs,
     config: AuditConfig,
     out: Path,
     *,
@@ -29,15 +29,15 @@ def audit_classifier(
     resume: bool = False,
     quiet: bool = False,
 ) -> AuditResults:
-    """Audit the classifier that is `asked` about in the run directory `out` and leave results.json there.
+    """Audit the classifier of `inputs` in the run directory `out` and leave results.json there.
 
     `cache`: where prepared radiographs are kept, by default the user's. Raises `RemnantError` for what does not serve, before
     there is a run, and for a directory that is taken, or a run that was begun with anything else.
     """
     clock = Clock()
     Run.free(out, "audit", resume=resume)
-    given = read_given(asked, config.seed)
-    settings = {**config.resolved(), **asked.settings()}
+    given = read_given(inputs, config.seed)
+    settings = {**config.resolved(), **inputs.settings()}
     with Run.start(out, "audit", settings, resume=resume, changing=("minutes",)) as run:
         require_unchanged(run, given.cohorts, quiet=quiet)
         log_notes(run, *given.cohorts.values())
@@ -51,10 +51,10 @@ def audit_classifier(
 
 
 def material_to_look_at(
-    asked: Asked, config: AuditConfig, *, cache: Path | None, workers: int = 1, quiet: bool = False
+    inputs: ClassifierInputs, config: AuditConfig, *, cache: Path | None, workers: int = 1, quiet: bool = False
 ) -> Material:
     """The material without an audit; without a `cache` nothing of it is kept. Raises as `audit_classifier` does."""
-    given = read_given(asked, config.seed)
+    given = read_given(inputs, config.seed)
     with tempfile.TemporaryDirectory() as folder:
         preparing = Preparing(cache or Path(folder), workers, quiet)
         return material_of(given, feeding_by(given, preparing), preparing)

@@ -34,9 +34,9 @@ TRIED_OUT = 64  # pixels a side of the grey image that tries out a classifier of
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Of which classifier an audit is asked: its file, and the owner's patients `against` whom it is held, a cohort's folder or a
-    table whose `columns` are called as they say.
+class ClassifierInputs:
+    """What an audit of a classifier is given: its file, and the owner's patients `against` whom it is held, a cohort's folder or
+    a table whose `columns` are called as they say.
 
     `findings` of its outputs, as `answers_of` takes them; `size`: pixels a side of its images, `normalisation` their mean and
     standard deviation, None where they are to be inferred; `prior`: the file of a generator; `public`: the attacker's images.
@@ -66,15 +66,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Given:
-    """All that was `asked`, read and checked.
+class OpenedClassifier:
+    """The `inputs`, read and checked.
 
     `described`: the network as its file tells of it, `module` itself and `access` to a copy; `size`: pixels a side of its
     images, None where nobody says; `against` and `public`: the owner's and the attacker's cohort; `answers` of the owner's
     cases, in their order.
     """
 
-    asked: Asked
+    inputs: ClassifierInputs
     described: Description
     module: nn.Module
     access: Weights
@@ -93,38 +93,38 @@ class Given:
         return replace(self, answers=self.answers.reversed()) if feeding.reversed else self
 
 
-def read_given(asked: Asked, seed: int) -> Given:
+def read_given(inputs: ClassifierInputs, seed: int) -> OpenedClassifier:
     """All of it, from its files. Raises `RemnantError` for a file that cannot be read, a network that is no 2D classifier, is
     broken or takes no such images, a prior that draws too small ones, and cohorts without what is needed of them.
     """
-    opened = open_checkpoint(asked.checkpoint)
+    opened = open_checkpoint(inputs.checkpoint)
     described = recognise(opened)
-    check_sound(asked.checkpoint, opened.tensors)
+    check_sound(inputs.checkpoint, opened.tensors)
     if described.task and (described.task != "classifier" or described.dimensions != 2):
         raise RemnantError(
-            f"{asked.checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this audit is of "
+            f"{inputs.checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this audit is of "
             "classifiers of radiographs. `remnant audit --init DIR --from FILE` begins one of any network."
         )
-    module = place(load_target(asked.checkpoint)).eval().requires_grad_(False)
+    module = place(load_target(inputs.checkpoint)).eval().requires_grad_(False)
     size = (described.arguments or {}).get("image_size")
-    if size and asked.size not in (None, size):
-        raise RemnantError(f"{asked.checkpoint} takes images of {size} pixels a side. Got size {asked.size} instead.")
-    size, access = asked.size or size, weights_of(module)
-    mean, std = asked.normalisation or ((0.0,), (1.0,))
+    if size and inputs.size not in (None, size):
+        raise RemnantError(f"{inputs.checkpoint} takes images of {size} pixels a side. Got size {inputs.size} instead.")
+    size, access = inputs.size or size, weights_of(module)
+    mean, std = inputs.normalisation or ((0.0,), (1.0,))
     # Whether it takes such images, and says anything of those that it was trained on.
     Goals(access, InputRange(size or TRIED_OUT, described.channels or 1, mean, std), GoalSettings())
-    if asked.prior:
-        comparable_prior(asked.prior)
-    public = read_cohort(asked.public) if asked.public else None
+    if inputs.prior:
+        comparable_prior(inputs.prior)
+    public = read_cohort(inputs.public) if inputs.public else None
     if public:
         check_known(public)
-    against = read_against(asked.against, asked.columns, Seeds(seed).child("against"))
-    answers = answers_of(against.cases, described.classes or 1, asked.findings)
+    against = read_against(inputs.against, inputs.columns, Seeds(seed).child("against"))
+    answers = answers_of(against.cases, described.classes or 1, inputs.findings)
     if answers.labels is not None and np.isnan(answers.labels).any():
         label_of = {id(case): label for case, label in zip(against.cases, answers.labels, strict=True)}
         against = against.only((~np.isnan(answers.labels)).tolist(), Seeds(seed).child("answered"))
         answers = replace(answers, labels=np.array([label_of[id(case)] for case in against.cases]))
-    return Given(asked, described, module, access, size, against, public, answers)
+    return OpenedClassifier(inputs, described, module, access, size, against, public, answers)
 
 
 def refuse_of_a_folder(config: AuditConfig) -> None:

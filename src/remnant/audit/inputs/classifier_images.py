@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from remnant.attacks.checkpoint.feeding import LARGEST, LOOKED_AT, VIEWS, Feeding, feeding_of, in_order
-from remnant.audit.inputs.classifier_given import Given
+from remnant.audit.inputs.classifier_given import OpenedClassifier
 from remnant.base.progress import say
 from remnant.base.texts import enumerated
 from remnant.cohort.case import Case, Cohort
@@ -41,7 +41,7 @@ class Preparing:
         ).images
 
 
-def feeding_by(given: Given, preparing: Preparing) -> Feeding:
+def feeding_by(given: OpenedClassifier, preparing: Preparing) -> Feeding:
     """How the classifier takes images, by some of the owner's; the order of two classes by all of them."""
     # The same share of members and of non-members: what is chosen on them then favours neither.
     against, answers = given.against, given.answers
@@ -52,7 +52,7 @@ def feeding_by(given: Given, preparing: Preparing) -> Feeding:
     # off where they fit best.
     side = given.size or min(LARGEST, max(max(read_radiograph(case.image).pixels.shape) for case in cases))
     options = [
-        name for name, known in (("--size", given.size), ("--mean and --std", given.asked.normalisation)) if not known
+        name for name, known in (("--size", given.size), ("--mean and --std", given.inputs.normalisation)) if not known
     ]
     if options and not preparing.quiet:
         say(f"Seeking how the model takes images, which may take minutes; {enumerated(options)} would say so.")
@@ -65,7 +65,7 @@ def feeding_by(given: Given, preparing: Preparing) -> Feeding:
         },
         answers if answers.labels is None else replace(answers, labels=answers.labels[chosen]),
         size=given.size,
-        given=given.asked.normalisation,
+        given=given.inputs.normalisation,
     )
     if answers.labels is None or not answers.order:
         return feeding

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from remnant.attacks.checkpoint.feeding import Feeding
 from remnant.attacks.prior.brought import bring_prior
-from remnant.audit.inputs.classifier_given import Given
+from remnant.audit.inputs.classifier_given import OpenedClassifier
 from remnant.audit.inputs.classifier_images import Preparing, as_taken
 from remnant.audit.inputs.classifier_tables import about, doubted, notes_of
 from remnant.audit.materials.material import Material, check_finite, roles_of, twins
@@ -17,13 +17,13 @@ from remnant.base.provenance import sha256
 from remnant.base.texts import counted, short
 from remnant.cohort.case import Case
 from remnant.cohort.images import Images, Label, people_in
-from remnant.measure.task import Task, task_of
+from remnant.measure.task import TaskAccuracy, task_of
 from remnant.targets.audited import Audited
 from remnant.targets.features import predict_logits
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 
 
-def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Material:
+def material_of(given: OpenedClassifier, feeding: Feeding, preparing: Preparing) -> Material:
     """The network, everybody's images as it takes them, and who is who.
 
     Raises `RemnantError` for an image that is a member's and a non-member's, or the attacker's and one of theirs.
@@ -33,7 +33,9 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
     own = preparing.of(against.cohort, against.cases, as_taken(feeding))
     several = labels is not None and labels.ndim == 2
     outputs = given.described.classes or 1
-    head = Head("classification", "sigmoid" if several or outputs == 1 else "softmax", outputs, probabilities=False)
+    head = OutputHead(
+        "classification", "sigmoid" if several or outputs == 1 else "softmax", outputs, probabilities=False
+    )
     cases, images = list(against.cases), feeding.input_range(own)
     members: list[bool | None] = [i < len(against.groups["members"]) for i in range(len(cases))]
     patients = [f"against {case.patient}" for case in cases]
@@ -56,7 +58,7 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
             f"drop one of the two from the table of {against.cohort.root}."
         )
     task = _task(given, feeding, own)
-    doubts, asked = doubted(feeding, task), given.asked
+    doubts, inputs = doubted(feeding, task), given.inputs
     taken = feeding.input_range
     return Material(
         Audited(given.module, head),
@@ -65,15 +67,15 @@ def material_of(given: Given, feeding: Feeding, preparing: Preparing) -> Materia
         about(given, feeding),
         notes=notes_of(given, doubts, task),
         doubts=tuple(doubts),
-        checkpoints={path.name: sha256(path) for path in (asked.checkpoint, asked.prior) if path},
+        checkpoints={path.name: sha256(path) for path in (inputs.checkpoint, inputs.prior) if path},
         give_people="give age and sex in the table, their columns called by `--columns age=NAME,sex=NAME`"
-        if asked.against.is_file()
+        if inputs.against.is_file()
         else "give age and sex in the table of the cohort",
-        prior=bring_prior(asked.prior, table, taken.mean, taken.std, str(asked.against)) if asked.prior else None,
+        prior=bring_prior(inputs.prior, table, taken.mean, taken.std, str(inputs.against)) if inputs.prior else None,
     )
 
 
-def _require_others(given: Given, own: Tensor, public: Tensor) -> None:
+def _require_others(given: OpenedClassifier, own: Tensor, public: Tensor) -> None:
     """Raise `RemnantError` where the attacker's images are among the owner's: he would be taken to own whom he attacks."""
     known = {image.numpy().tobytes() for image in own}
     if both := sum(image.numpy().tobytes() in known for image in public):
@@ -84,7 +86,7 @@ def _require_others(given: Given, own: Tensor, public: Tensor) -> None:
         )
 
 
-def _task(given: Given, feeding: Feeding, own: Tensor) -> Task | None:
+def _task(given: OpenedClassifier, feeding: Feeding, own: Tensor) -> TaskAccuracy | None:
     """Whether it does its task on the images of those who trained it; None where no answers are known."""
     labels, members = given.answers.labels, given.against.groups["members"]
     if labels is None:
@@ -93,18 +95,18 @@ def _task(given: Given, feeding: Feeding, own: Tensor) -> Task | None:
     return task_of(logits.numpy(), labels[: len(members)], [case.patient for case in members])
 
 
-def _labels(labels: np.ndarray, head: Head) -> list[Label]:
+def _labels(labels: np.ndarray, head: OutputHead) -> list[Label]:
     if head.kind == "softmax":
         return labels.astype(int).tolist()
     return list(torch.from_numpy(labels.reshape(len(labels), -1)).float())
 
 
-def _unknown(head: Head) -> Tensor:
+def _unknown(head: OutputHead) -> Tensor:
     """The label of an image of which nobody knows the answer."""
     return torch.full((head.outputs,) if head.kind == "sigmoid" else (), torch.nan)
 
 
-def _details(cases: Sequence[Case], labels: np.ndarray | None, head: Head) -> dict[str, np.ndarray]:
+def _details(cases: Sequence[Case], labels: np.ndarray | None, head: OutputHead) -> dict[str, np.ndarray]:
     """Age, sex, 1 for a man, and the answers of each of the `cases`, as far as they are known."""
     found = {name: values for name, values in people_in(cases).items() if np.isfinite(values).any()}
     if labels is None:

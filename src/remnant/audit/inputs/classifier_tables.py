@@ -4,13 +4,13 @@ from typing import Any
 
 from remnant.attacks.checkpoint.feeding import ALIKE, Feeding
 from remnant.attacks.checkpoint.input_check import FIRST_FITS, FITS
-from remnant.audit.inputs.classifier_given import Given
-from remnant.audit.run.conduct import Beside
+from remnant.audit.inputs.classifier_given import OpenedClassifier
+from remnant.audit.run.conduct import ExtraResults
 from remnant.base.provenance import sha256
 from remnant.base.results import Row, Section, TableView, Value
 from remnant.base.texts import counted, counted_of
 from remnant.cohort.notes import phantom_notices
-from remnant.measure.task import Task
+from remnant.measure.task import TaskAccuracy
 from remnant.targets.checkpoint import is_of_remnant
 
 NO_ANSWERS = (
@@ -29,7 +29,7 @@ SPLIT = "Whether the column split says rightly who trained the model: if it name
 OURS = "The model was trained by Remnant itself."
 
 
-def doubted(feeding: Feeding, task: Task | None) -> list[str]:
+def doubted(feeding: Feeding, task: TaskAccuracy | None) -> list[str]:
     """Why silence about a classifier would say nothing, a sentence each.
 
     Silence counts only where the classifier was given images as in its training. Where something speaks against that, where it
@@ -50,25 +50,25 @@ def doubted(feeding: Feeding, task: Task | None) -> list[str]:
     return [*found, why.format(answers=answers, by_chance=task.by_chance, alike=alike)]
 
 
-def about(given: Given, feeding: Feeding) -> dict[str, Value]:
+def about(given: OpenedClassifier, feeding: Feeding) -> dict[str, Value]:
     """The network, for the decision sheet, and how it is given images."""
-    told, asked = given.described, given.asked
-    options = " and ".join(([] if given.size else ["--size"]) + ([] if asked.normalisation else ["--mean and --std"]))
+    told, inputs = given.described, given.inputs
+    options = " and ".join(([] if given.size else ["--size"]) + ([] if inputs.normalisation else ["--mean and --std"]))
     inferred = f" (inferred; {options} say otherwise)" if options else ""
     return {
-        "name": given.asked.checkpoint.name,
+        "name": given.inputs.checkpoint.name,
         "version": None,
         "architecture": told.architecture,
         "parameters": told.parameters,
-        "sha256": sha256(given.asked.checkpoint),
+        "sha256": sha256(given.inputs.checkpoint),
         "answers": given.answers.words,
         "images": f"{feeding.input_range.size} pixels a side, {feeding.words}, {feeding.view}{inferred}",
     }
 
 
-def notes_of(given: Given, doubts: list[str], task: Task | None) -> tuple[str, ...]:
+def notes_of(given: OpenedClassifier, doubts: list[str], task: TaskAccuracy | None) -> tuple[str, ...]:
     """What a reader must know of network and patients, a sentence each."""
-    ours = [OURS] if is_of_remnant(given.asked.checkpoint) else []
+    ours = [OURS] if is_of_remnant(given.inputs.checkpoint) else []
     does = []
     if task:
         right = counted_of(task.right, task.asked, "answer", "is", "are")
@@ -78,7 +78,7 @@ def notes_of(given: Given, doubts: list[str], task: Task | None) -> tuple[str, .
     return (*phantom_notices(given.cohorts.values()), *doubts, *ours, *_left_out(given), *does)
 
 
-def _left_out(given: Given) -> list[str]:
+def _left_out(given: OpenedClassifier) -> list[str]:
     against = given.against
     found = []
     if against.left_out:
@@ -106,15 +106,15 @@ def _left_out(given: Given) -> list[str]:
     return found
 
 
-def beside(given: Given, feeding: Feeding) -> Beside:
+def beside(given: OpenedClassifier, feeding: Feeding) -> ExtraResults:
     """The tables of the file and of how images were given, with their sections, and what nobody can know."""
     tables = {"input": [_input_row(feeding)], "file": file_rows(given.in_order(feeding))}
-    return Beside(tables, [_input_section(feeding), _file_section()], [SPLIT])
+    return ExtraResults(tables, [_input_section(feeding), _file_section()], [SPLIT])
 
 
-def file_rows(given: Given) -> list[Row]:
+def file_rows(given: OpenedClassifier) -> list[Row]:
     """What was audited, as its file tells, with what had to be assumed and what `remnant inspect` finds."""
-    told, path = given.described, given.asked.checkpoint
+    told, path = given.described, given.inputs.checkpoint
     facts: list[tuple[str, Any]] = [
         ("file", path.name),
         ("SHA-256", sha256(path)),

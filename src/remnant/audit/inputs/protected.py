@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.inputs.protected_material import Asked, read_protected
+from remnant.audit.inputs.protected_material import ProtectedInputs, read_protected
 from remnant.audit.run.conduct import conduct
 from remnant.audit.run.results import Clock
 from remnant.base.findings import AuditResults
@@ -12,7 +12,7 @@ from remnant.base.run import Run
 
 
 def audit_protected(
-    asked: Asked,
+    inputs: ProtectedInputs,
     config: AuditConfig,
     out: Path,
     *,
@@ -27,12 +27,12 @@ def audit_protected(
     """
     clock = Clock()
     Run.free(out, "audit", resume=resume)
-    material = read_protected(asked, config, quiet=quiet, **how)
+    material = read_protected(inputs, config, quiet=quiet, **how)
     given = {
         "trained": dict(material.checkpoints),
-        "data": str(asked.data.resolve()),
-        "second": [str(path.resolve()) for path in asked.second],
-        "revisits": asked.revisits,
-        "preset": asked.preset,
+        "data": str(inputs.data.resolve()),
+        "second": [str(path.resolve()) for path in inputs.second],
+        "revisits": inputs.revisits,
+        "preset": inputs.preset,
     }
     return conduct(material, config, out, clock, given=given, command=command, resume=resume, quiet=quiet)

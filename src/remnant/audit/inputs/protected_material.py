@@ -32,7 +32,7 @@ SIMULATED = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProtectedInputs:
     """A run of `remnant protect train` (`trained`), and the `data`: a cohort with patients whom its networks were trained on,
     whom the attacker is taken to own, and others, who are attacked.
 
@@ -48,7 +48,7 @@ class Asked:
 
 
 def read_protected(
-    asked: Asked, config: AuditConfig, *, cache: Path | None = None, workers: int = 1, quiet: bool = False
+    inputs: ProtectedInputs, config: AuditConfig, *, cache: Path | None = None, workers: int = 1, quiet: bool = False
 ) -> Material:
     """What such an audit works on.
 
@@ -62,23 +62,23 @@ def read_protected(
         )
     require_no_network(config)
     fabric()
-    net = open_trained(asked.trained)
-    if asked.data.resolve() in [path.resolve() for path in asked.second]:
-        raise RemnantError(f"{asked.data} is the cohort of --data itself; give another by --second, or leave it out.")
-    cohort, others = read_cohort(asked.data), second_cohorts(asked.second, COHORT)
+    net = open_trained(inputs.trained)
+    if inputs.data.resolve() in [path.resolve() for path in inputs.second]:
+        raise RemnantError(f"{inputs.data} is the cohort of --data itself; give another by --second, or leave it out.")
+    cohort, others = read_cohort(inputs.data), second_cohorts(inputs.second, COHORT)
     for each in (cohort, *others.values()):
         check_cohort(each)
-    trained = trained_on(net.run, cohort, simulated=asked.revisits)
+    trained = trained_on(net.run, cohort, simulated=inputs.revisits)
     for note in (note for each in (cohort, *others.values()) for note in each.notes if not quiet):
         say(note.text)
     how: dict[str, Any] = {"cache": cache, "workers": workers, "quiet": quiet}
     seeds = Seeds(config.seed).child("scans")
     preparation = net.client.preparation.changed(shape=net.client.grid.shape)
-    simulated = revisit_settings(net.client.preparation) if asked.revisits else None
+    simulated = revisit_settings(net.client.preparation) if inputs.revisits else None
     aligned = {"template": net.template, **how}
     scans, _ = prepare_scans(cohort, trained.roles, preparation, simulated, seeds, check=net.check_likeness, **aligned)
     beside = {name: second_scans(other, preparation, seeds=seeds, **aligned) for name, other in others.items()}
-    given = net.view, net.discriminator, scans, code_attacks(asked.preset), WORTH[asked.preset], config.seed
+    given = net.view, net.discriminator, scans, code_attacks(inputs.preset), WORTH[inputs.preset], config.seed
     return replace(
         material_of(*given, second=beside, model=net.said(config.about)),
         notes=(
@@ -86,7 +86,7 @@ def read_protected(
             *([SIMULATED] if scans.kind == "simulated" else []),
         ),
         checkpoints=net.checkpoints,
-        doubts=(*trained.doubts, *([TRIED] if asked.preset == "smoke" else [])),
+        doubts=(*trained.doubts, *([TRIED] if inputs.preset == "smoke" else [])),
         defenses=(
             *((PRIVACY_NET.name,) if net.view.encoder is not None else ()),
             *((SECRET_DEFORMATION.name,) if net.view.secret is not None else ()),

@@ -9,7 +9,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import blind_control, planted_control
 from remnant.audit.findings.given import given_of
 from remnant.audit.findings.referenced import reference_controls
-from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.findings.tables import balance_rows, roc_rows
 from remnant.audit.inputs.scores import ScoreTable, check_scores
 from remnant.audit.run.results import Clock, conclude, machine
@@ -95,7 +95,7 @@ def audit_scores(
     return results
 
 
-def claims_of(table: ScoreTable) -> list[Scored]:
+def claims_of(table: ScoreTable) -> list[ScoredPatients]:
     """The score as it is and, with references, calibrated by them; by two or more of every patient by their spread, too."""
     known = np.isfinite(table.references)
     scores = {GIVEN: table.scores}
@@ -104,12 +104,12 @@ def claims_of(table: ScoreTable) -> list[Scored]:
         if known.sum(1).min() >= FEWEST_REFERENCES:
             scores[LIKELIHOOD] = bavaria_offline(table.scores, table.references, ~known)
     return [
-        Scored(name, VIEWS[name], table.patients, values, table.roles, place == 0)
+        ScoredPatients(name, VIEWS[name], table.patients, values, table.roles, place == 0)
         for place, (name, values) in enumerate(scores.items())
     ]
 
 
-def controls_of(table: ScoreTable, claims: list[Scored], seeds: Seeds) -> list[Control]:
+def controls_of(table: ScoreTable, claims: list[ScoredPatients], seeds: Seeds) -> list[Control]:
     """The blind baseline by the traits, references as a null, and the planted members, each where the table has them."""
     genuine, controls = ~table.planted, []
     roles = table.roles[genuine]
@@ -195,7 +195,7 @@ def _cohort(table: ScoreTable) -> dict[str, str | int]:
     }
 
 
-def _attacks(claims: list[Scored]) -> list[AttackRun]:
+def _attacks(claims: list[ScoredPatients]) -> list[AttackRun]:
     ran = {claim.attack for claim in claims}
     none, few = "the table has no columns of reference models", "somebody has a score under one reference model alone"
     why = {CALIBRATED: none, LIKELIHOOD: few if CALIBRATED in ran else none}

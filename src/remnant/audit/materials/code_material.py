@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from remnant.attacks.code_attacks import CodeAttacks
 from remnant.audit.findings.worth import WorthSettings
 from remnant.audit.materials.material import Material
-from remnant.audit.materials.sent import Sent, Served
+from remnant.audit.materials.sent import Sent, ServedNetwork
 from remnant.base.results import Value
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
@@ -13,7 +13,7 @@ from remnant.defenses.privacynet.view import View
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.siamese import Siamese
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 
 ROLES = {"training": MEMBER, "test": NON_MEMBER}
 TOGETHER = 2  # whole scans that are answered together
@@ -40,9 +40,12 @@ def material_of(
     # Pairs take two people.
     beside = scans.apart().take(real) if len({scans.patients[i] for i in real}) > 1 else None
     sent = Sent(view, Seeds(seed).child("audit", "sent"), images, discriminator, beside, scans.classes, second, worth)
-    served = Served(sent).eval()
+    served = ServedNetwork(sent).eval()
     target = Audited(
-        served, Head("segmentation", "softmax", len(scans.classes), False), lambda batch: served(batch), batch=TOGETHER
+        served,
+        OutputHead("segmentation", "softmax", len(scans.classes), False),
+        lambda batch: served(batch),
+        batch=TOGETHER,
     )
     return Material(
         target,

@@ -11,7 +11,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
 from remnant.cohort.images import Images
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head, head_of
+from remnant.targets.head import OutputHead, head_of
 
 Loss = Callable[[nn.Module, Tensor, object], Tensor]
 
@@ -50,7 +50,7 @@ def one_number(found: object, what: str) -> Tensor:
     return found.reshape(())
 
 
-def read_as(head: Head) -> str:
+def read_as(head: OutputHead) -> str:
     """How answers were read, for who knows the network."""
     kinds = {"softmax": "exclusive classes", "sigmoid": "independent outputs"}
     values = "probabilities" if head.probabilities else "logits"

@@ -115,7 +115,7 @@ def _as_it_is(scans: Tensor) -> Tensor:
     return scans
 
 
-class Served(nn.Module):
+class ServedNetwork(nn.Module):
     """Both networks as one, from scans to the logits that the client has in the end."""
 
     def __init__(self, sent: Sent) -> None:

@@ -31,7 +31,7 @@ class Claimed:
     """
 
     material: Material
-    scored: Sequence[rows.Scored]
+    scored: Sequence[rows.ScoredPatients]
     folds: FoldRank | None
     drawn: Mapping[str, Sequence[Reconstructions]]
     compared: Images

@@ -15,7 +15,7 @@ from remnant.base.run import Run
 
 
 @dataclass(frozen=True)
-class Beside:
+class ExtraResults:
     """What a kind of material adds to the results: `tables` by name, the `sections` that show them, what was `not_tested`."""
 
     tables: Mapping[str, list[Row]] = field(default_factory=dict)
@@ -51,10 +51,10 @@ def go_on(
     *,
     command: str,
     quiet: bool,
-    beside: Beside | None = None,
+    beside: ExtraResults | None = None,
 ) -> AuditResults:
     """The same in a run that was begun, by settings that tell this material from any other."""
-    before, more = run.events(), beside or Beside()
+    before, more = run.events(), beside or ExtraResults()
     parts = audit_model(run, material, config, quiet=quiet)
     parts["tables"] |= more.tables
     parts["sections"] = [*parts["sections"], *more.sections]

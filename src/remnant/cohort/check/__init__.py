@@ -3,7 +3,7 @@
 One check a module, each a `Check` in `directory.CHECKS`; `subject` reads what is checked, `show` prints what was found.
 """
 
-from remnant.cohort.check.base import Finding
+from remnant.cohort.check.base import CheckFinding
 from remnant.cohort.check.directory import Report, check_directory
 
-__all__ = ["Finding", "Report", "check_directory"]
+__all__ = ["CheckFinding", "Report", "check_directory"]

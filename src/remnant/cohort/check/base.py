@@ -15,7 +15,7 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """`text`: one sentence, without the identifier that was found; `files`: how many; `examples`: some of them."""
 
     check: str
@@ -25,14 +25,16 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-def finding(check: str, severity: Severity, text: str, paths: Iterable[Path] = (), root: Path | None = None) -> Finding:
+def finding(
+    check: str, severity: Severity, text: str, paths: Iterable[Path] = (), root: Path | None = None
+) -> CheckFinding:
     """A finding about these files, shown as seen from `root`."""
     paths = list(dict.fromkeys(paths))
     shown = (str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name for path in paths)
-    return Finding(check, severity, text, len(paths), tuple(sorted(shown)[:EXAMPLES]))
+    return CheckFinding(check, severity, text, len(paths), tuple(sorted(shown)[:EXAMPLES]))
 
 
-def errors(check: str, reasons: Mapping[Path, str], what: str, root: Path) -> list[Finding]:
+def errors(check: str, reasons: Mapping[Path, str], what: str, root: Path) -> list[CheckFinding]:
     """An error a file, each with its reason; of more than three whose reasons differ in names and numbers alone, one for all."""
     alike = defaultdict(dict)
     for path, reason in reasons.items():
@@ -55,6 +57,6 @@ class Check:
     def look(self, scan: Scan) -> None:
         """Remember what is needed of one scan; its voxels are gone afterwards."""
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         """What was found, after every scan was seen."""
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check, Finding, errors, finding
+from remnant.cohort.check.base import Check, CheckFinding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.files.volume import holds_nan
 
@@ -26,7 +26,7 @@ class Contents(Check):
         ):
             self.masked.append(scan.path)
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         found = errors(self.name, subject.unreadable, "images cannot be read", subject.root)
         if self.masked:
             text = (

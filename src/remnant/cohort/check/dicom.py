@@ -18,7 +18,7 @@ DERIVED = {"SEG", "RTDOSE", "PR", "REG"}
 
 
 @dataclass(frozen=True)
-class Found(Slice):
+class DicomFile(Slice):
     """One DICOM file of a folder."""
 
     @property
@@ -59,7 +59,7 @@ class Found(Slice):
         return str(self.path) if self.flat else self.series
 
 
-def read_files(directory: Path) -> tuple[list[Found], dict[Path, str]]:
+def read_files(directory: Path) -> tuple[list[DicomFile], dict[Path, str]]:
     """Every DICOM file below `directory`, and those that cannot be read, each with the reason.
 
     Known by its first bytes, so that names such as a UID do not hide it, or by its ending. AppleDouble files (._*) are none.
@@ -69,7 +69,7 @@ def read_files(directory: Path) -> tuple[list[Found], dict[Path, str]]:
         if not (is_dicom(path) or path.suffix.lower() in ENDINGS):
             continue
         try:
-            found = Found(path, open_dicom(path, stop_before_pixels=True))
+            found = DicomFile(path, open_dicom(path, stop_before_pixels=True))
             with quiet_pydicom(), foreign(path, "has a damaged header", "copy or export it again", told=False):
                 # pydicom reads a value when it is asked for; the checks ask for all of them.
                 for _ in found.header.iterall():

@@ -7,18 +7,18 @@ from pathlib import Path
 import pydicom
 
 from remnant.base.identifying import kind_of
-from remnant.cohort.check.base import Check, Finding, finding
-from remnant.cohort.check.dicom import Found
-from remnant.cohort.check.profile import UIDS, Told, judge, words_of
+from remnant.cohort.check.base import Check, CheckFinding, finding
+from remnant.cohort.check.dicom import DicomFile
+from remnant.cohort.check.profile import UIDS, AttributeNote, judge, words_of
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.files.dicom import quiet_pydicom
 
 # Of the UIDs, those by which an archive finds a patient's images.
 FINDING_UIDS = {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"}
-OVERLAY = Told("error", "hold an overlay or a curve, which may show a name over the picture", "remove it")
-BURNT = Told("error", "say that pixels hold burnt-in text", "blank it")
-PRIVATE = Told("warning", "hold private tags", "remove those that are not known to be safe")
-NOT_REMOVED = Told(
+OVERLAY = AttributeNote("error", "hold an overlay or a curve, which may show a name over the picture", "remove it")
+BURNT = AttributeNote("error", "say that pixels hold burnt-in text", "blank it")
+PRIVATE = AttributeNote("warning", "hold private tags", "remove those that are not known to be safe")
+NOT_REMOVED = AttributeNote(
     "error", "lack PatientIdentityRemoved = YES", "run them through a de-identification profile, which sets it"
 )
 
@@ -31,8 +31,8 @@ class DicomHeader(Check):
 
     name = "header"
 
-    def findings(self, subject: Subject) -> list[Finding]:
-        paths: dict[Told, list[Path]] = defaultdict(list)
+    def findings(self, subject: Subject) -> list[CheckFinding]:
+        paths: dict[AttributeNote, list[Path]] = defaultdict(list)
         for one in subject.dicom:
             with quiet_pydicom():
                 for told in dict.fromkeys(_tells(one)):
@@ -50,7 +50,7 @@ class DicomHeader(Check):
         ]
 
 
-def _tells(one: Found) -> Iterator[Told]:
+def _tells(one: DicomFile) -> Iterator[AttributeNote]:
     elements = [element for element in one.header.iterall() if element.VR != "SQ"]
     texts = [(element, _text(element)) for element in elements]
     named = words_of([text for element, text in texts if element.VR == "PN"])
@@ -59,7 +59,7 @@ def _tells(one: Found) -> Iterator[Told]:
         group = element.tag.group
         if element.tag.is_private:
             kind = kind_of(text)
-            yield Told("error", f"hold private tags that look like {kind}", "remove them") if kind else PRIVATE
+            yield AttributeNote("error", f"hold private tags that look like {kind}", "remove them") if kind else PRIVATE
         elif group & 0xFF00 in (0x5000, 0x6000) and element.tag.element in (0x3000, 0x4000):
             yield OVERLAY
         elif element.keyword in FINDING_UIDS and text:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remnant.base.progress import Task
-from remnant.cohort.check.base import Check, Finding
+from remnant.cohort.check.base import Check, CheckFinding
 from remnant.cohort.check.contents import Contents, counts
 from remnant.cohort.check.dicom_header import DicomHeader
 from remnant.cohort.check.duplicates import Duplicates
@@ -12,7 +12,7 @@ from remnant.cohort.check.labels import Labels
 from remnant.cohort.check.links import Fingerprints, Link
 from remnant.cohort.check.names import Names
 from remnant.cohort.check.nifti_header import NiftiHeader
-from remnant.cohort.check.reading import Reading
+from remnant.cohort.check.reading import ReadingNotes
 from remnant.cohort.check.sides import LeftAndRight
 from remnant.cohort.check.subject import open_subject
 from remnant.cohort.check.text import Text
@@ -20,7 +20,7 @@ from remnant.cohort.files.dicom import quiet_pydicom
 
 CHECKS: tuple[type[Check], ...] = (
     Contents,
-    Reading,
+    ReadingNotes,
     Labels,
     LeftAndRight,
     Duplicates,
@@ -38,7 +38,7 @@ class Report:
     """`counts`: layout and numbers; `findings`: the worst first; `links`: what each fingerprint betrays."""
 
     counts: dict[str, int | str]
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
     links: tuple[Link, ...]
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check, Finding, finding
+from remnant.cohort.check.base import Check, CheckFinding, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.measure.correlation import otsu_threshold
 
@@ -40,7 +40,7 @@ class Duplicates(Check):
         self.hashes.append(hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest())
         self.looks.append(appearance(scan.array))
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         equal = {pair for pair in itertools.combinations(range(len(self.scans)), 2) if self._equal(*pair)}
         near = {pair: alike for pair, alike in near_pairs(self.looks).items() if pair not in equal}
         found = []

@@ -10,7 +10,7 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, counted_of
 from remnant.cohort.case import CLASSES, OWN, Cohort, LabelScheme
-from remnant.cohort.check.base import Check, Finding, errors, finding
+from remnant.cohort.check.base import Check, CheckFinding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.files.axes import turning
 from remnant.cohort.files.volume import read_header, read_labels
@@ -49,7 +49,7 @@ class Labels(Check):
         except RemnantError as error:
             self.unreadable[scan.case.labels] = str(error)
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         cohort = subject.cohort
         if cohort is None:
             return []
@@ -95,7 +95,7 @@ class Labels(Check):
             found.append(finding(self.name, "warning", text))
         return found + [one for scheme in cohort.schemes.values() for one in self._against(scheme, cohort)]
 
-    def _against(self, scheme: LabelScheme, cohort: Cohort) -> list[Finding]:
+    def _against(self, scheme: LabelScheme, cohort: Cohort) -> list[CheckFinding]:
         root = cohort.root
         unknown, missing = defaultdict(list), defaultdict(list)
         for path, values in self.values.items():

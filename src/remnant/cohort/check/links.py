@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remnant.base.seeds import Seeds
-from remnant.cohort.check.base import Check, Finding, finding
+from remnant.cohort.check.base import Check, CheckFinding, finding
 from remnant.cohort.check.fingerprints import BY_NATURE, FINGERPRINTS
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.measure.identity import chance_rank1, own_versus_others_auc, rank1_count, ranks
@@ -128,7 +128,7 @@ class Fingerprints(Check):
             return []
         return link_all(prints, [self.patients[index][0] for index in order], self.seeds)
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         links = self.links()
         found = []
         mend = "the preparation removes it; do not hand out, or learn from, the files as they are"

@@ -11,8 +11,8 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.identifying import DATE, NUMBER, kind_of_column
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check, Finding, finding
-from remnant.cohort.check.profile import Told, judge, representation, words_of
+from remnant.cohort.check.base import Check, CheckFinding, finding
+from remnant.cohort.check.profile import AttributeNote, judge, representation, words_of
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.layouts.table import read_table
 
@@ -37,7 +37,7 @@ class Names(Check):
 
     name = "names"
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         named = defaultdict(list)
         published = PUBLISHED.get(subject.cohort.layout, []) if subject.cohort else []
         for path in () if published else (*subject.files, *subject.others):
@@ -84,7 +84,7 @@ class Names(Check):
         several = len(counts) >= max(2, patients / 2)
         return [path for path, found in hits.items() if several or any("^" in words for words in found)]
 
-    def _sidecars(self, subject: Subject) -> list[Finding]:
+    def _sidecars(self, subject: Subject) -> list[CheckFinding]:
         """What keywords of DICOM in JSON say, as converters carry them over."""
         paths = defaultdict(list)
         every = [path for path in sorted(subject.root.rglob("*.json")) if path.name not in ABOUT and path.is_file()]
@@ -141,13 +141,13 @@ def _pairs(value: object, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, str(value)
 
 
-def _judge(key: str, text: str, patient_id: str, named: set[str]) -> Told | None:
+def _judge(key: str, text: str, patient_id: str, named: set[str]) -> AttributeNote | None:
     if representation(key):
         return judge(key, text, patient_id, named)
     # Versions of software look like dates, and names of tasks like names of people.
     dated = re.search("date|time", key, re.IGNORECASE) and DATE.search(text)
     return (
-        Told("error", f"hold what looks like {'a date' if dated else 'a name'}", "remove it")
+        AttributeNote("error", f"hold what looks like {'a date' if dated else 'a name'}", "remove it")
         if dated or "^" in text
         else None
     )

@@ -12,7 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from remnant.base.errors import RemnantError
 from remnant.base.identifying import DATE, NUMBER, kind_of
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check, Finding, finding
+from remnant.cohort.check.base import Check, CheckFinding, finding
 from remnant.cohort.check.profile import judge
 from remnant.cohort.check.subject import Subject
 from remnant.cohort.files.dicom import is_dicom
@@ -33,7 +33,7 @@ class NiftiHeader(Check):
 
     name = "header"
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         errors, texts = defaultdict(list), defaultdict(list)
         unread = []
         for path in (*subject.files, *subject.others):

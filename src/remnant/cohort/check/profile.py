@@ -21,7 +21,7 @@ NOBODY = {"", "anonymous", "anonymized", "anonymised", "anon", "none", "removed"
 
 
 @dataclass(frozen=True)
-class Told:
+class AttributeNote:
     """What one attribute says: files `what`, and how to `mend` it. Attributes with the same words are told together."""
 
     severity: Severity
@@ -34,13 +34,17 @@ class Told:
         return f"{counted_of(number, total, 'file', f'{verb}s', verb)} {rest}"
 
 
-DATES = Told("error", "hold dates", "remove them or shift them by a secret number of days")
-TIMES = Told("warning", "hold times of day", "remove them, or shift them with the dates")
-PSEUDONYM = Told("warning", "hold a PatientID", "see that it is a pseudonym")
-NO_PSEUDONYM = Told("error", "hold a PatientID that looks like a name or a date", "replace it by a pseudonym")
-UIDS = Told("warning", "hold UIDs, by which the hospital's archive finds patients", "see that they were replaced")
-TRAITS = Told("warning", "hold traits of the patient that the basic profile removes", "see that they may stay")
-DESCRIPTIONS = Told("warning", "hold free text (descriptions, labels)", "see that it names nobody, or empty it")
+DATES = AttributeNote("error", "hold dates", "remove them or shift them by a secret number of days")
+TIMES = AttributeNote("warning", "hold times of day", "remove them, or shift them with the dates")
+PSEUDONYM = AttributeNote("warning", "hold a PatientID", "see that it is a pseudonym")
+NO_PSEUDONYM = AttributeNote("error", "hold a PatientID that looks like a name or a date", "replace it by a pseudonym")
+UIDS = AttributeNote(
+    "warning", "hold UIDs, by which the hospital's archive finds patients", "see that they were replaced"
+)
+TRAITS = AttributeNote("warning", "hold traits of the patient that the basic profile removes", "see that they may stay")
+DESCRIPTIONS = AttributeNote(
+    "warning", "hold free text (descriptions, labels)", "see that it names nobody, or empty it"
+)
 
 
 @cache
@@ -66,7 +70,7 @@ def says_nobody(text: str) -> bool:
     return text.strip(" ^[]'").lower() in NOBODY
 
 
-def judge(keyword: str, text: str, patient_id: str, named: set[str]) -> Told | None:
+def judge(keyword: str, text: str, patient_id: str, named: set[str]) -> AttributeNote | None:
     """What an attribute with the value `text` tells; None for nothing.
 
     `patient_id`: of the same file, which many tools put into the name, too; `named`: words of names in the same file.
@@ -78,15 +82,15 @@ def judge(keyword: str, text: str, patient_id: str, named: set[str]) -> Told | N
         return NO_PSEUDONYM if NAME.search(text) or DATE.search(text) else PSEUDONYM
     if vr == "PN":
         pseudonym = keyword == "PatientName" and text == patient_id and not NAME.search(text)
-        return None if pseudonym else Told("error", f"hold {keyword}", "remove it")
+        return None if pseudonym else AttributeNote("error", f"hold {keyword}", "remove it")
     if vr in ("DA", "DT"):
         return DATES
     if vr == "TM":
         return TIMES
     if kind == "identity":
-        return Told("error", f"hold {keyword}", "remove it")
+        return AttributeNote("error", f"hold {keyword}", "remove it")
     if kind == "description":
         again = named & set(re.findall(r"[^\W\d_]{4,}", text.lower()))
         telling = "repeats a name of the header" if again else kind_of(text) and f"looks like {kind_of(text)}"
-        return Told("error", f"hold {keyword} that {telling}", "remove it") if telling else DESCRIPTIONS
+        return AttributeNote("error", f"hold {keyword} that {telling}", "remove it") if telling else DESCRIPTIONS
     return TRAITS if kind == "trait" else None

@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check, Finding, finding
+from remnant.cohort.check.base import Check, CheckFinding, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.prepare.space import WORDS, Sides, sides_of
 
@@ -21,7 +21,7 @@ class LeftAndRight(Check):
         if scan.case is not None and scan.array.ndim == 3 and (sides := sides_of(scan.case)) != "said":
             self.doubtful[sides].append(scan.path)
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         return [
             finding(
                 self.name,

@@ -11,7 +11,7 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.files import files_below
 from remnant.cohort.case import Case, Cohort
-from remnant.cohort.check.dicom import Found, read_files
+from remnant.cohort.check.dicom import DicomFile, read_files
 from remnant.cohort.files.radiograph import kind, read_radiograph
 from remnant.cohort.files.series import is_placed, stack
 from remnant.cohort.files.text_header import ENDINGS as TEXT_ENDINGS
@@ -45,12 +45,12 @@ class Subject:
 
     root: Path
     cohort: Cohort | None = None
-    dicom: tuple[Found, ...] = ()
+    dicom: tuple[DicomFile, ...] = ()
     unreadable: dict[Path, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def series(self) -> dict[tuple[str, str], list[Found]]:
+    def series(self) -> dict[tuple[str, str], list[DicomFile]]:
         """The DICOM files of each (patient, scan)."""
         series = defaultdict(list)
         for one in self.dicom:
@@ -130,7 +130,7 @@ def _files_of(path: Path) -> tuple[Path, ...]:
         return (path,)
 
 
-def _stacked(files: list[Found], patient: str, session: str, path: Path) -> Scan:
+def _stacked(files: list[DicomFile], patient: str, session: str, path: Path) -> Scan:
     made = stack(files, path.parent)
     return Scan(patient, session, path, made.voxels(), made.affine)
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from remnant.base.texts import counted
-from remnant.cohort.check.base import Check, Finding, finding
+from remnant.cohort.check.base import Check, CheckFinding, finding
 from remnant.cohort.check.subject import Scan, Subject
 
 # As parts of the image's range. Print is drawn at one end of it, which anatomy seldom reaches in thin strokes.
@@ -34,7 +34,7 @@ class Text(Check):
         if hits := sum(1 for plane in planes(scan.array) if has_text(plane)):
             self.paths[scan.path] += hits
 
-    def findings(self, subject: Subject) -> list[Finding]:
+    def findings(self, subject: Subject) -> list[CheckFinding]:
         if not self.paths:
             return []
         text = (

@@ -7,7 +7,7 @@ into an image and a label map, `labels` names the structures, `write` puts a coh
 """
 
 from remnant.cohort.phantoms.chest import ChestPhantoms
-from remnant.cohort.phantoms.cohort import BrainPhantoms, Scan
+from remnant.cohort.phantoms.cohort import BrainPhantoms, PhantomScan
 from remnant.cohort.phantoms.heads import HeadPhantoms
 from remnant.cohort.phantoms.labels import STRUCTURES, Structure
 from remnant.cohort.phantoms.write import write_bids, write_manifest
@@ -17,7 +17,7 @@ __all__ = [
     "BrainPhantoms",
     "ChestPhantoms",
     "HeadPhantoms",
-    "Scan",
+    "PhantomScan",
     "Structure",
     "write_bids",
     "write_manifest",

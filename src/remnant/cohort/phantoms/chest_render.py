@@ -10,7 +10,7 @@ import numpy as np
 
 from remnant.cohort.phantoms.canvas import ramp, slot
 from remnant.cohort.phantoms.chest_anatomy import RIBS, Thorax
-from remnant.cohort.phantoms.chest_visit import Visit
+from remnant.cohort.phantoms.chest_visit import ChestVisit
 from remnant.cohort.phantoms.shapes import blend, tube
 
 FIELD_MM = 350.0
@@ -22,7 +22,7 @@ APEX, BASE, HALF_WIDTH = -142.0, 92.0, 131.0
 RIB_MM, CLAVICLE_MM, SPINE_MM = 15.0, 24.0, 34.0
 
 
-def render(person: Thorax, visit: Visit, side: int) -> np.ndarray:
+def render(person: Thorax, visit: ChestVisit, side: int) -> np.ndarray:
     """float32 (side, side) in [0, 1], bone bright, of a square field of 350 mm."""
     fine = side * (2 if side < FINEST else 1)
     points, pixel = _points(person, visit, fine)
@@ -35,7 +35,7 @@ def render(person: Thorax, visit: Visit, side: int) -> np.ndarray:
     return np.clip(grey + np.float32(sigma) * (np.float32(0.4) + grey) * noise, 0, 1)
 
 
-def _points(person: Thorax, visit: Visit, fine: int) -> tuple[np.ndarray, float]:
+def _points(person: Thorax, visit: ChestVisit, fine: int) -> tuple[np.ndarray, float]:
     """Each pixel's place (2, n) in the mean person, and how many mm there a pixel is."""
     pixel = FIELD_MM / fine
     axis = ((np.arange(fine) + 0.5) * pixel - FIELD_MM / 2).astype(np.float32)
@@ -50,7 +50,7 @@ def _points(person: Thorax, visit: Visit, fine: int) -> tuple[np.ndarray, float]
     return points + warp.at(points), pixel / float(across)
 
 
-def _water(points: np.ndarray, person: Thorax, visit: Visit, pixel: float) -> np.ndarray:
+def _water(points: np.ndarray, person: Thorax, visit: ChestVisit, pixel: float) -> np.ndarray:
     """mm of water (n,) that the beam passes through."""
     x, y = points
     shape = person.shape
@@ -76,7 +76,7 @@ def _water(points: np.ndarray, person: Thorax, visit: Visit, pixel: float) -> np
     return np.maximum(water + bone * ramp(body, pixel), 0).astype(np.float32)
 
 
-def _film(water: np.ndarray, visit: Visit) -> np.ndarray:
+def _film(water: np.ndarray, visit: ChestVisit) -> np.ndarray:
     """Greys in [0, 1]: the log of the exposure through a film's S-shaped curve (at its middle, 150 mm)."""
     steep = np.float32(0.021 * visit.contrast)
     grey = 1 / (1 + np.exp(-steep * (water - np.float32(150.0))))
@@ -104,7 +104,7 @@ def _bump(x: np.ndarray, y: np.ndarray, centre: tuple, radii: tuple) -> np.ndarr
     return np.sqrt(np.maximum(1 - squares, 0))
 
 
-def _body(x: np.ndarray, y: np.ndarray, person: Thorax, visit: Visit) -> np.ndarray:
+def _body(x: np.ndarray, y: np.ndarray, person: Thorax, visit: ChestVisit) -> np.ndarray:
     """mm inside the skin (n,): torso, shoulders with the arms beyond, neck."""
     fat, shoulder = person.shape["fat"], person.shape["shoulder"]
     lift = visit.shoulders_mm

@@ -15,7 +15,7 @@ WOBBLE_MM = 1.0
 
 
 @dataclass(frozen=True)
-class Visit:
+class ChestVisit:
     """One radiograph. Lengths in mm, angles in radians."""
 
     years: float  # since the first; the body is still drawn as it was then
@@ -35,7 +35,7 @@ class Visit:
     noise_seed: int
 
 
-def draw(seed: int, patient: int, session: int) -> Visit:
+def draw(seed: int, patient: int, session: int) -> ChestVisit:
     """Visit number `session` (from 0) of a person; each is half a year to a year and a half after the last."""
     seeds = Seeds(seed).child("chest", patient, "session", session)
     draws = seeds.child("visit").numpy()
@@ -45,7 +45,7 @@ def draw(seed: int, patient: int, session: int) -> Visit:
     lying = bool(draws.random() < AP_SHARE)
     shape, origin, spacing = WARP_GRID
     wobble = smooth_noise(seeds.child("wobble").numpy(), 2, shape, spacing, 42.0)
-    return Visit(
+    return ChestVisit(
         years=years,
         view="AP" if lying else "PA",
         angle=float(np.radians(draws.normal(0, 1.2))),

@@ -20,7 +20,7 @@ Age and sex change the anatomy in a known way; see remnant.cohort.phantoms.anato
 """
 
 
-class Scan(NamedTuple):
+class PhantomScan(NamedTuple):
     """One scan: image float32 (x, y, z) of whole numbers in arbitrary units, labels int16 (x, y, z), affine
     (4, 4) to RAS+ mm, age in years at the scan, sex; None where a person has none."""
 
@@ -49,7 +49,7 @@ class BrainPhantoms(Settings):
         self._check(number, self.patients, "patient")
         return anatomy.draw(self.seed, number)
 
-    def scan(self, patient: int, session_number: int = 0) -> Scan:
+    def scan(self, patient: int, session_number: int = 0) -> PhantomScan:
         """Scan `session_number` (from 0) of person `patient` (from 0); raise `RemnantError` beyond the
         cohort.
         """
@@ -57,7 +57,7 @@ class BrainPhantoms(Settings):
         self._check(session_number, self.sessions, "session")
         visit = session.draw(self.seed, patient, session_number, person)
         image, labels, affine = render.render(person, visit, self.side, self.skull)
-        return Scan(image, labels, affine, round(person.age + visit.years, 1), person.sex)
+        return PhantomScan(image, labels, affine, round(person.age + visit.years, 1), person.sex)
 
     def participant(self, number: int) -> tuple[str, str, str]:
         """Id, age and sex of person `number` (from 0)."""

@@ -22,7 +22,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.base.texts import counted
 from remnant.cohort.files.volume import read_header, read_labels
-from remnant.cohort.phantoms.cohort import Scan
+from remnant.cohort.phantoms.cohort import PhantomScan
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.maps import MapCohort, read_maps
 from remnant.cohort.phantoms.session import rotation_matrix
@@ -114,7 +114,7 @@ class HeadPhantoms:
         """Id, age and sex of person `number` (from 0); label maps come without the latter two."""
         return self.maps.people[number][0], "n/a", "n/a"
 
-    def scan(self, patient: int, session_number: int = 0) -> Scan:
+    def scan(self, patient: int, session_number: int = 0) -> PhantomScan:
         """Scan `session_number` (from 0) of person `patient` (from 0), on a grid of one shape for all."""
         name, path = self.maps.people[patient]
         return render(self, _read_map(path, self.maps), draw(self.seed, name, session_number, self.maps))
@@ -174,7 +174,7 @@ def draw(seed: int, person: str, session: int, maps: MapCohort) -> Visit:
     )
 
 
-def render(phantoms: HeadPhantoms, head: Map, visit: Visit) -> Scan:
+def render(phantoms: HeadPhantoms, head: Map, visit: Visit) -> PhantomScan:
     """Image float32 (x, y, z) of whole numbers, labels int16, affine (4, 4) to RAS+ mm, the middle at the origin."""
     texture = visit.seeds.child("texture").numpy().standard_normal(head.index.shape, dtype=np.float32)
     light = visit.means.astype(np.float32)[head.index] + visit.spreads.astype(np.float32)[head.index] * texture
@@ -204,7 +204,7 @@ def render(phantoms: HeadPhantoms, head: Map, visit: Visit) -> Scan:
         image[x], labels[x] = seen.reshape(shape[1:]), values[nearest].reshape(shape[1:])
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = [-(side - 1) / 2 * spacing for side in shape]
-    return Scan(image, labels, affine, None, None)
+    return PhantomScan(image, labels, affine, None, None)
 
 
 @functools.lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from remnant.base.progress import Task
 from remnant.cohort.case import PHANTOMS
 from remnant.cohort.files.nifti import write_volume
 from remnant.cohort.phantoms.chest import ChestPhantoms
-from remnant.cohort.phantoms.cohort import Scan
+from remnant.cohort.phantoms.cohort import PhantomScan
 from remnant.cohort.prepare.workers import start_worker
 
 Written = TypeVar("Written")
@@ -27,7 +27,7 @@ Written = TypeVar("Written")
 MANIFEST = "image,label,subject_id,session_id,age,sex,finding,view"
 
 
-class Drawn(Protocol):
+class PhantomCohort(Protocol):
     """What can be written: `patients` people of `sessions` scans each, and what there is to say about them.
 
     `participant`: id (letters and digits), age and sex of one, from 0; `structures`: value, name, class of tissue5 and
@@ -44,10 +44,10 @@ class Drawn(Protocol):
     @property
     def readme(self) -> str: ...
     def participant(self, number: int) -> tuple[str, str, str]: ...
-    def scan(self, patient: int, session_number: int) -> Scan: ...
+    def scan(self, patient: int, session_number: int) -> PhantomScan: ...
 
 
-def write_bids(phantoms: Drawn, out: Path, workers: int = 1, quiet: bool = False) -> None:
+def write_bids(phantoms: PhantomCohort, out: Path, workers: int = 1, quiet: bool = False) -> None:
     """Write every scan with its label map to the new directory `out`, in `workers` processes.
 
     The directory appears when it is complete; the same phantoms give the same bytes whatever `workers` is.
@@ -114,7 +114,7 @@ def _write_patients(
         return written
 
 
-def _write_scans(phantoms: Drawn, root: Path, patient: int) -> None:
+def _write_scans(phantoms: PhantomCohort, root: Path, patient: int) -> None:
     name, _, _ = phantoms.participant(patient)
     for session in range(phantoms.sessions):
         scan = phantoms.scan(patient, session)
@@ -145,7 +145,7 @@ def _write_note(root: Path) -> None:
     )
 
 
-def _write_tables(phantoms: Drawn, root: Path) -> None:
+def _write_tables(phantoms: PhantomCohort, root: Path) -> None:
     rows = ["sub-" + "\t".join(phantoms.participant(number)) for number in range(phantoms.patients)]
     write_text(root / "participants.tsv", "\n".join(["participant_id\tage\tsex", *rows]) + "\n")
     rows = ["\t".join(map(str, structure)) for structure in phantoms.structures]

@@ -11,12 +11,12 @@ from remnant.cohort.prepare.cache import Announce, key_of, load_or_run, nobody, 
 from remnant.cohort.prepare.grid import Grid, resample_image, resample_labels
 from remnant.cohort.prepare.rigid import CENTRED, as_transform, register
 from remnant.cohort.prepare.template import Template
-from remnant.cohort.prepare.volumes import Heads, Recipe, cut
+from remnant.cohort.prepare.volumes import HeadRecipe, Heads, cut
 
 
 @dataclass(frozen=True)
 class _Job:
-    recipe: Recipe
+    recipe: HeadRecipe
     coarse: np.ndarray
     template: Template | None
     grid: Grid

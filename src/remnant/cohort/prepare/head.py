@@ -63,7 +63,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedHead:
     """Where the head lies in a file, and its raw voxels.
 
     `image`: float32 (x, y, z), axes near RAS+, cut to the head's box; `head`: bool, same shape; `spacing`: (3,) mm;
@@ -86,7 +86,7 @@ class Found:
         return oriented[tuple(slice(start, end) for start, end in zip(self.first, last, strict=True))]
 
 
-def find_head(case: Case, region: Region = "head") -> Found:
+def find_head(case: Case, region: Region = "head") -> LocatedHead:
     """Read a scan and find the head in it; raise `RemnantError` where it is unfit.
 
     `region`: "head" finds the head and leaves out what is around it; "crop" takes every voxel for tissue.
@@ -103,7 +103,7 @@ def find_head(case: Case, region: Region = "head") -> Found:
     if not np.ptp(np.percentile(oriented[head], SCALE)) > 0:
         raise RemnantError(f"{case.image} has hardly any contrast inside the head; export it again or leave it out.")
     first = np.array([part.start for part in box])
-    return Found(oriented[box], head[box], spacing, first, orientation, image.shape, affine)
+    return LocatedHead(oriented[box], head[box], spacing, first, orientation, image.shape, affine)
 
 
 def make_head(case: Case, scheme: LabelScheme, *, bias_field: BiasField, region: Region = "head") -> Head:
@@ -120,7 +120,7 @@ def make_head(case: Case, scheme: LabelScheme, *, bias_field: BiasField, region:
     return head_of(found, found.cut(classes), bias_field=bias_field, region=region)
 
 
-def head_of(found: Found, classes: np.ndarray, *, bias_field: BiasField, region: Region = "head") -> Head:
+def head_of(found: LocatedHead, classes: np.ndarray, *, bias_field: BiasField, region: Region = "head") -> Head:
     """A found head prepared, with `classes` uint8 (x, y, z), class indices, as its labels."""
     image, head, spacing = found.image, found.head, found.spacing
     field = estimate_bias_field(image, head, spacing, bias_field)

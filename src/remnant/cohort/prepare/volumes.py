@@ -66,7 +66,7 @@ class PreparationSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class HeadRecipe:
     """All that it takes to make one prepared head, and the cache file that holds it once made."""
 
     case: Case
@@ -99,7 +99,7 @@ class Recipe:
         return Head(**{name: arrays[name] for name in names})
 
 
-def _make_coarse(recipe: Recipe) -> dict[str, np.ndarray]:
+def _make_coarse(recipe: HeadRecipe) -> dict[str, np.ndarray]:
     arrays = recipe.make()
     # The full head stays in the file: sending it between processes would cost more than it saves.
     return {name: arrays[name] for name in NEEDED}
@@ -113,7 +113,7 @@ class Heads:
     crops, how far (mm) from the middle all of them reach; what lies beyond is left out.
     """
 
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[HeadRecipe, ...]
     coarse: np.ndarray
     grid: Grid
     settings: PreparationSettings
@@ -160,7 +160,7 @@ def prepare(
     for case in cohort.cases:
         volumes = [*volume_files(case.image), *volume_files(case.labels)]
         how = (settings.bias_field, settings.region, settings.spacing_mm, case.axes)
-        recipes.append(Recipe(case, scheme, settings, cache / f"head-{key_of(*volumes, scheme, *how)}.npz"))
+        recipes.append(HeadRecipe(case, scheme, settings, cache / f"head-{key_of(*volumes, scheme, *how)}.npz"))
     files = [recipe.file for recipe in recipes]
     announce(files)
     results = load_or_run(
@@ -256,7 +256,7 @@ def check_headers(cohort: Cohort) -> None:
             )
 
 
-def _common_grid(recipes: list[Recipe], reaches: list[np.ndarray], settings: PreparationSettings) -> Grid:
+def _common_grid(recipes: list[HeadRecipe], reaches: list[np.ndarray], settings: PreparationSettings) -> Grid:
     # One voxel more on each side, since a head that is turned into place reaches a little further.
     sides = [2 * (np.ceil(reach / settings.spacing_mm).astype(int) + 1) for reach in reaches]
     needed = np.max(sides, axis=0)

@@ -19,7 +19,7 @@ from remnant.engine.device import as_batch
 STEPS_AN_EPOCH = 64
 
 
-class Batch(NamedTuple):
+class PairBatch(NamedTuple):
     """Patches of pairs: `scans` (2n, 1, p, p, p), the anchors first, then their others; `labels` (2n, p, p, p); `same` (n,)."""
 
     scans: Tensor
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
 def pair_drawing(
     scans: Images, settings: PrivacyNetSettings, seeds: Seeds, secret: SecretSettings | None = None
-) -> Callable[[int], Batch]:
+) -> Callable[[int], PairBatch]:
     """`draw(step)`: patches of `settings.batch` pairs, half of one patient, both of a pair from the same place.
 
     `scans` of several sessions: images float32 (n, 1, x, y, z) in [0, 1], labels uint8 (n, x, y, z).
@@ -45,7 +45,7 @@ def pair_drawing(
         half = pairs // 2
         return tuple((*same[i : i + half], *others[i : i + half]) for i in range(0, len(same), half))
 
-    def draw(step: int) -> Batch:
+    def draw(step: int) -> PairBatch:
         chosen = epoch(step // STEPS_AN_EPOCH)[step % STEPS_AN_EPOCH]
         corners = draw_corners(shape, settings.patch, pairs, seeds=seeds.child("step", step))
         places = [
@@ -59,7 +59,7 @@ def pair_drawing(
         images, labels = (torch.stack(parts) for parts in zip(*cut, strict=True))
         images = as_batch(images)
         same = torch.tensor([float(pair.same) for pair in chosen], device=images.device)
-        return Batch(images, labels.to(images.device), same)
+        return PairBatch(images, labels.to(images.device), same)
 
     # What cannot be drawn is told before any work.
     draw(0)

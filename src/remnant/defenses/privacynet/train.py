@@ -24,7 +24,7 @@ from remnant.cohort.unchanged import require_unchanged
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import pretrain, train_adversarially
-from remnant.defenses.privacynet.watched import Watched
+from remnant.defenses.privacynet.watched import LossWatch
 from remnant.measure.correlation import ncc_matrix
 
 STUDY = "privacynet"
@@ -103,7 +103,7 @@ def _train(
     networks = Networks.untrained(settings, len(prepared.classes), seeds)
     states = private_folder(run.path, STATES)
     parts = {"pretraining": pretrain, "adversarial": train_adversarially}
-    with Watched(run, {part: getattr(settings, part).steps for part in parts}, draw, quiet) as watched:
+    with LossWatch(run, {part: getattr(settings, part).steps for part in parts}, draw, quiet) as watched:
         for part, train in parts.items():
             train(networks, scans, settings, seeds, states / f"{part}.pt", watched.of(part))
     save_pair(

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.defenses.privacynet.drawing import Batch, pair_drawing
+from remnant.defenses.privacynet.drawing import PairBatch, pair_drawing
 from remnant.defenses.privacynet.losses import (
     dice_loss,
     entropy_term,
@@ -36,7 +36,7 @@ SEGMENTATION: dict[Segmentation, Callable[[Tensor, Tensor], Tensor]] = {
 class Played(NamedTuple):
     """A batch and the codes (2n, 1, p, p, p) that the encoder makes of its scans, with their gradients."""
 
-    batch: Batch
+    batch: PairBatch
     codes: Tensor
 
 
@@ -50,7 +50,7 @@ def pretrain(
     """
     rate = settings.pretraining.learning_rate
 
-    def encoder(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def encoder(batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
         error = redrawing_error(networks.encoder(batch.scans), batch.scans)
         return error, {"encoder's error": error}
 
@@ -135,11 +135,11 @@ def train_adversarially(
 def _apart(networks: Networks, settings: PrivacyNetSettings, rate: float) -> dict[str, Player]:
     """Segmenter and discriminator, each alone on the scans of a batch."""
 
-    def segmenter(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def segmenter(batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
         loss = SEGMENTATION[settings.segmentation](networks.segmenter(batch.scans), batch.labels)
         return loss, {"segmentation": loss}
 
-    def discriminator(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def discriminator(batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
         loss = same_patient_loss(networks.discriminator(*batch.scans.chunk(2)), batch.same)
         return loss, {"same patient": loss}
 
@@ -149,7 +149,7 @@ def _apart(networks: Networks, settings: PrivacyNetSettings, rate: float) -> dic
     }
 
 
-def _redraw(networks: Networks, batch: Batch, codes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _redraw(networks: Networks, batch: PairBatch, codes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     error = redrawing_error(networks.decoder(codes), batch.scans)
     return error, {"decoder's error": error}
 

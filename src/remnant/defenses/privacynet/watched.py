@@ -9,7 +9,7 @@ from remnant.base.run import Run
 from remnant.engine.adversarial import REPORT_EVERY, TermReport
 
 
-class Watched:
+class LossWatch:
     """The losses of a training on their way: into the log and the progress bar. A context manager."""
 
     def __init__(self, run: Run, steps: dict[str, int], draw: Callable[[Run], None], quiet: bool) -> None:

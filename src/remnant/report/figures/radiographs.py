@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from remnant.base.results import Row
 from remnant.report.figures.style import WIDTH, line_label
-from remnant.report.radiographs import SHOWN, Beside, Strip
+from remnant.report.radiographs import SHOWN, CandidateMatch, Strip
 from remnant.report.words import label, number
 
 COLUMNS = 9  # steps shown at most, the first and the last among them
@@ -35,7 +35,7 @@ def progression(rows: list[Row], strips: list[Strip]) -> Figure:
     return figure
 
 
-def likely_beside_nearest(rows: list[Row], pairs: list[Beside]) -> Figure:
+def likely_beside_nearest(rows: list[Row], pairs: list[CandidateMatch]) -> Figure:
     """Candidates (left of each pair) beside the training image nearest in the target's features, a line a target.
 
     `rows` are of the table `likely`, `pairs` what was kept of their targets. Below each pair its cosine and its SSIM. For

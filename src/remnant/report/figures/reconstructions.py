@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from remnant.base.errors import RemnantError
 from remnant.base.results import Row
 from remnant.report.figures.style import WIDTH, line_label
-from remnant.report.private import Pair, read_reconstructions
+from remnant.report.private import VolumePair, read_reconstructions
 from remnant.report.words import label, number, split
 
 PLANES = ("sagittal", "coronal", "axial")
@@ -29,12 +29,12 @@ def identity(row: Row) -> tuple[str, str, str, str, str]:
     return tuple(str(row[key]) for key in ("network", "decoder", "pseudonym", "group", "session"))
 
 
-def pairs_of(run: Path, rows: list[Row]) -> list[Pair]:
+def pairs_of(run: Path, rows: list[Row]) -> list[VolumePair]:
     """The kept volumes of the chosen rows."""
     return read_reconstructions(run, {identity(row) for _, row in chosen(rows)})
 
 
-def reconstructions(rows: list[Row], pairs: list[Pair]) -> Figure:
+def reconstructions(rows: list[Row], pairs: list[VolumePair]) -> Figure:
     """Three orthogonal slices through the middle, original left and reconstruction right, a line a patient.
 
     `rows` are of the table `scores`, `pairs` the kept volumes of the chosen rows. Shows patients' anatomy:

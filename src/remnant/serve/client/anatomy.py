@@ -37,17 +37,17 @@ CODES = OF_SCHEMES | OF_STRUCTURES
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class SegmentAnatomy:
     """What a segment shows: `kind`, and on which `side`, if it says so."""
 
     kind: CodedConcept
     side: CodedConcept | None
 
 
-def anatomy_of(name: str) -> Anatomy:
+def anatomy_of(name: str) -> SegmentAnatomy:
     """The anatomy of a class by its name; an anatomical structure, and no more, for a name that nobody here knows."""
     plain = "_".join(name.lower().split())
     prefix = next((word for word in LEFT_OR_RIGHT if plain.startswith(word)), "")
     known = CODES.get(plain.removeprefix(prefix))
     side = CodedConcept.from_code(LEFT_OR_RIGHT[prefix]) if prefix else None
-    return Anatomy(CodedConcept.from_code(known or SCT.AnatomicalStructure), side)
+    return SegmentAnatomy(CodedConcept.from_code(known or SCT.AnatomicalStructure), side)

@@ -16,7 +16,7 @@ from remnant.defenses.privacynet.deploy import encode_case
 from remnant.defenses.privacynet.networks import Client
 from remnant.serve.client.connection import MOST_REFUSED, RefusedError, ServerError
 from remnant.serve.client.contributions import delete, give
-from remnant.serve.client.outbox import Entry, Outbox
+from remnant.serve.client.outbox import Outbox, OutboxEntry
 from remnant.serve.client.remote import Remote
 from remnant.serve.protocol import Metadata
 
@@ -96,7 +96,7 @@ def _in_any_order(cases: Sequence[Case]) -> list[Case]:
     return random.SystemRandom().sample(cases, len(cases))
 
 
-def _refused(remote: Remote, described: Metadata, entry: Entry, outbox: Outbox) -> str:
+def _refused(remote: Remote, described: Metadata, entry: OutboxEntry, outbox: Outbox) -> str:
     """Send what the outbox keeps; empty, or why the server does not take it."""
     kept = outbox.read(entry)
     assert kept is not None  # or `_kept` would have encoded the scan anew
@@ -108,7 +108,9 @@ def _refused(remote: Remote, described: Metadata, entry: Entry, outbox: Outbox) 
     return ""
 
 
-def _kept(case: Case, scheme: LabelScheme, client: Client, outbox: Outbox, remote: Remote, model: str) -> Entry | None:
+def _kept(
+    case: Case, scheme: LabelScheme, client: Client, outbox: Outbox, remote: Remote, model: str
+) -> OutboxEntry | None:
     """The entry of a scan, encoded for it where there is none yet, or where what was kept for it is gone or damaged; None for a
     further scan of a held-out patient.
     """

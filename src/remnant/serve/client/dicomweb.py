@@ -47,7 +47,7 @@ class NotTakenError(ServerError):
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedSeries:
     """A series as a server lists it, with the number of its instances; `told`: its values of `KEYWORDS`, never to be shown."""
 
     study: str
@@ -86,17 +86,17 @@ class Archive:
         self._client.set_http_retry_params(retry=False)
         self._wait, self._tell = wait, tell
 
-    def matching(self, rules: Sequence[Rule]) -> list[Listed]:
+    def matching(self, rules: Sequence[Rule]) -> list[ListedSeries]:
         """The series that all rules fit; none of segmentations."""
         filters = {rule.keyword: rule.pattern for rule in rules}
 
-        def page(offset: int) -> list[Listed]:
+        def page(offset: int) -> list[ListedSeries]:
             found = self._client.search_for_series(
                 fields=list(KEYWORDS), search_filters=filters, limit=PAGE, offset=offset
             )
             return [_listed(one) for one in found]
 
-        listed: dict[str, Listed] = {}
+        listed: dict[str, ListedSeries] = {}
         offset = 0
         while found := self._ask(lambda start=offset: page(start)):
             new = {one.series: one for one in found if one.series not in listed}
@@ -205,9 +205,9 @@ class Archive:
         return ServerError(f"{self.url} refuses the request ({status}); check the address, with its path.")
 
 
-def _listed(value: Mapping) -> Listed:
+def _listed(value: Mapping) -> ListedSeries:
     found = pydicom.Dataset.from_json(value)
     told = {keyword: str(found.get(keyword) or "").strip() for keyword in KEYWORDS}
-    return Listed(
+    return ListedSeries(
         str(found.StudyInstanceUID), str(found.SeriesInstanceUID), int(found.NumberOfSeriesRelatedInstances), told
     )

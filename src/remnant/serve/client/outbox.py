@@ -27,7 +27,7 @@ KEPT, SENT, WITHDRAWN = 0, 1, 2  # the column `sent`
 
 
 @dataclass(frozen=True)
-class Entry:
+class OutboxEntry:
     """A contribution by the `id` that was drawn for it once; `sent`: it is not to be sent, for the server has it or is to delete
     it.
     """
@@ -65,11 +65,11 @@ class Outbox(Kept):
         """Whether anything was ever meant for this server."""
         return bool(self._rows("SELECT 1 FROM contributions WHERE server = ? LIMIT 1", self._key[0]))
 
-    def find(self, scan: str) -> Entry | None:
+    def find(self, scan: str) -> OutboxEntry | None:
         """The entry of a scan, if there is one."""
         query = "SELECT id, sent FROM contributions WHERE server = ? AND model = ? AND scan = ?"
         found = self._rows(query, *self._key, scan)
-        return Entry(found[0][0], bool(found[0][1])) if found else None
+        return OutboxEntry(found[0][0], bool(found[0][1])) if found else None
 
     def withdrawn(self, patient: str) -> bool:
         """Whether a patient's contributions were withdrawn: then no further scan is to be sent, either."""
@@ -100,7 +100,7 @@ class Outbox(Kept):
             self._file(drawn).unlink(missing_ok=True)
         return [drawn for _, drawn in found]
 
-    def put(self, scan: str, patient: str, code: np.ndarray, labels: np.ndarray) -> Entry:
+    def put(self, scan: str, patient: str, code: np.ndarray, labels: np.ndarray) -> OutboxEntry:
         """Keep a code float16 (1, x, y, z) with labels uint8 (x, y, z) under an id of its own; durable when it returns.
 
         Whether a patient is held out is drawn with the first scan: no version is judged by whom it was trained on. Raises
@@ -109,18 +109,18 @@ class Outbox(Kept):
         if self.judges(patient):
             raise RemnantError("One scan of a held-out patient is contributed, and the queue has one.")
         drawn = draw_id(False if self.knows(patient) else None)
-        self.write(Entry(drawn, False), code, labels)
+        self.write(OutboxEntry(drawn, False), code, labels)
         with self._asked():
             row = (*self._key, scan, patient, drawn)
             self._base.execute("INSERT INTO contributions VALUES (?, ?, ?, ?, ?, 0)", row)
-        return Entry(drawn, False)
+        return OutboxEntry(drawn, False)
 
-    def write(self, entry: Entry, code: np.ndarray, labels: np.ndarray) -> None:
+    def write(self, entry: OutboxEntry, code: np.ndarray, labels: np.ndarray) -> None:
         """Keep other arrays for an entry that was not sent; durable when it returns."""
         with atomic_path(self._file(entry.id)) as temporary:
             temporary.write_bytes(safetensors.numpy.save({CODE: code, LABELS: np.ascontiguousarray(labels)}))
 
-    def read(self, entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
+    def read(self, entry: OutboxEntry) -> tuple[np.ndarray, np.ndarray] | None:
         """What was kept for an entry; None where it is gone or damaged."""
         try:
             arrays = safetensors.numpy.load(self._file(entry.id).read_bytes())
@@ -128,7 +128,7 @@ class Outbox(Kept):
         except (FileNotFoundError, safetensors.SafetensorError, KeyError):
             return None
 
-    def sent(self, entry: Entry) -> None:
+    def sent(self, entry: OutboxEntry) -> None:
         """The server has it: what was kept of the patient goes."""
         with self._asked():
             self._base.execute("UPDATE contributions SET sent = ? WHERE id = ?", (SENT, entry.id))

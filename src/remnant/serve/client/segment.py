@@ -35,7 +35,7 @@ STEPS = 4
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentCode:
     """What is known of a code at the client: `notes` are for whoever reads the result."""
 
     code: np.ndarray
@@ -100,7 +100,7 @@ def require_room(out: Path) -> None:
         raise RemnantError(f"{out} exists already and is no empty folder; give another name.")
 
 
-def encoded(client: Client, scan: Path, folder: Path) -> Sent:
+def encoded(client: Client, scan: Path, folder: Path) -> SentCode:
     """The code of a scan, float16 (1, x, y, z), and what brings labels back onto its own voxels, tilted though they be.
 
     Raises `RemnantError` as `encode_scan` does; `folder` is for what is needed meanwhile.
@@ -108,7 +108,7 @@ def encoded(client: Client, scan: Path, folder: Path) -> Sent:
     with straight(scan, folder) as other:
         if other is None:
             code, ticket = encode_scan(client, scan)
-            return Sent(code[None].astype(np.float16), ticket, ())
+            return SentCode(code[None].astype(np.float16), ticket, ())
         header = read_header(scan)
         note = f"its axes are {tilt_degrees(header.affine):.1f} degrees off square, as of a tilted gantry, and it was resampled"
         say(f"remnant: {scan}: {note} for the encoder; the label map lies on the scan's own slices.")
@@ -117,7 +117,7 @@ def encoded(client: Client, scan: Path, folder: Path) -> Sent:
         except RemnantError as error:
             raise RemnantError(str(error).replace(str(other.path), str(scan))) from None
     placing = Placing(ticket.placing.matrix @ other.back, header.shape, header.affine, geometry_of(scan))
-    return Sent(code[None].astype(np.float16), replace(ticket, placing=placing), (f"Of the scan, {note}.",))
+    return SentCode(code[None].astype(np.float16), replace(ticket, placing=placing), (f"Of the scan, {note}.",))
 
 
 def _write(
@@ -141,7 +141,7 @@ def _write(
 def _manifest(
     folder: Path,
     labels: np.ndarray,
-    sent: Sent,
+    sent: SentCode,
     series: Series | None,
     described: Metadata,
     found: Segmented,

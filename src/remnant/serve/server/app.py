@@ -17,9 +17,9 @@ from remnant.serve import protocol
 from remnant.serve.protocol import BINARY, HEADER_LENGTH, MAPS, PLAIN, Metadata, Tensor
 from remnant.serve.server import contributions, models
 from remnant.serve.server.database import StoreError
-from remnant.serve.server.gate import Gate, require
+from remnant.serve.server.gate import TokenGate, require
 from remnant.serve.server.limits import BODY, Closing, Paced, Rate, Slots, body_of, slot
-from remnant.serve.server.log import Watched, Write, to_stderr
+from remnant.serve.server.log import RequestWatch, Write, to_stderr
 from remnant.serve.server.metrics import KIND, Metrics
 from remnant.serve.server.models import Served, Worker
 from remnant.serve.server.refusal import RefusalError, answers
@@ -58,14 +58,14 @@ def create_app(
     )
     slots = Slots()
     metrics = Metrics(lambda: slots.taken)
-    app.state.models, app.state.gate = served, Gate(tokens, rate or Rate())
+    app.state.models, app.state.gate = served, TokenGate(tokens, rate or Rate())
     app.state.slots, app.state.worker, app.state.metrics = slots, Worker(), metrics
     app.include_router(routes)
     if store is not None:
         app.state.store = store
         app.include_router(contributions.routes)
     app.add_middleware(Closing)
-    app.add_middleware(Watched, write=write, metrics=metrics)
+    app.add_middleware(RequestWatch, write=write, metrics=metrics)
     for kind in (RemnantError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)
     app.openapi = functools.partial(_document, app, app.openapi)

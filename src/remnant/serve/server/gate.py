@@ -14,7 +14,7 @@ LOCAL = "local"  # whose requests are on a server without tokens, which hears it
 _bearer = HTTPBearer(auto_error=False, description="A token of `remnant server token add`.")
 
 
-class Gate:
+class TokenGate:
     """`tokens`: None where everybody on this machine may do everything."""
 
     def __init__(self, tokens: Tokens | None, rate: Rate) -> None:

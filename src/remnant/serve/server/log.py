@@ -19,7 +19,7 @@ def to_stderr(line: dict[str, Any]) -> None:
     print(json.dumps(line), file=sys.stderr, flush=True)
 
 
-class Watched:
+class RequestWatch:
     """Writes each request into the log and the metrics when its answer has left.
 
     Of the path only the route's pattern is told, and the model's name if there is such a model: paths, headers and ids are a

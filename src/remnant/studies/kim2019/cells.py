@@ -12,7 +12,7 @@ from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.code_cells import Shown, drawn_of, pairs_of
 from remnant.audit.cells.kept import keep_pairs, keep_reconstructions
-from remnant.audit.findings.pairs import AskedPairs
+from remnant.audit.findings.pairs import ScanPairs
 from remnant.audit.materials.code_material import attacked_of, roles_of
 from remnant.base.results import Row, number
 from remnant.base.run import Run
@@ -68,7 +68,7 @@ def claim_of(attack: str, shown: str) -> str:
     return f"{attack}-{shown}"
 
 
-def _retrieved(claims: Sequence[PairScores], asked: AskedPairs, seeds: Seeds) -> dict[str, Row]:
+def _retrieved(claims: Sequence[PairScores], asked: ScanPairs, seeds: Seeds) -> dict[str, Row]:
     """Mean average precision by adversary, with what chance gives, among the scans of the first kind."""
     first = np.unique(asked.places[[where == asked.where[0] for where in asked.where]])
     whose = [asked.patients[i] for i in first]

@@ -17,7 +17,7 @@ from remnant.cohort.notes import log_notes
 from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
-from remnant.studies.frame import Asked, phantom_cohort
+from remnant.studies.frame import RunOptions, phantom_cohort
 from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
 from remnant.studies.kim2019.roles import check_patch, deal
 from remnant.studies.kim2019.settings import StudySettings
@@ -46,15 +46,20 @@ def given_cohorts(
 
 
 def prepared_scans(
-    run: Run, cohort: Cohort, others: dict[str, Cohort], settings: StudySettings, cache: Path | None, asked: Asked
+    run: Run,
+    cohort: Cohort,
+    others: dict[str, Cohort],
+    settings: StudySettings,
+    cache: Path | None,
+    options: RunOptions,
 ) -> Images:
     """All cohorts prepared on one grid that holds everybody, aligned to the mean of the training patients."""
     how = {
         "called": run.pseudonym,
         "announce": run.keep_note_of,
         "cache": cache,
-        "workers": asked.workers,
-        "quiet": asked.quiet,
+        "workers": options.workers,
+        "quiet": options.quiet,
     }
     cohorts = {STUDY: cohort, **others}
     log_notes(run, *cohorts.values())
@@ -89,8 +94,8 @@ def _check_second(others: dict[str, Cohort], settings: StudySettings) -> None:
         scheme_of(other)
 
 
-def phantoms_of(run: Run, name: str, asked: Asked) -> Cohort:
+def phantoms_of(run: Run, name: str, options: RunOptions) -> Cohort:
     def write(out: Path) -> None:
-        write_bids(SMOKE[name], out, workers=asked.workers, quiet=asked.quiet)
+        write_bids(SMOKE[name], out, workers=options.workers, quiet=options.quiet)
 
     return phantom_cohort(run, write, f"phantoms-{name}")

@@ -7,9 +7,9 @@ from remnant.audit.findings.pairs import Paired
 from remnant.base.results import Row, Value
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
-from remnant.studies.kim2019.identity_tables import FRESH, Judged, strongest_of
+from remnant.studies.kim2019.identity_tables import FRESH, JudgedPairs, strongest_of
 from remnant.studies.kim2019.inversion_tables import SOUGHT, as_pairs, searched
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.variants import is_control
 
 REDRAWN = {"own_scan": "redrawn", "other_visit": "redrawn_other_visit"}
@@ -17,8 +17,8 @@ STRONGEST = "strongest"
 
 
 def difference_rows(
-    judged: Sequence[Judged],
-    subjects: Sequence[Subject],
+    judged: Sequence[JudgedPairs],
+    subjects: Sequence[AuditedVariant],
     others: Images,
     kind: Value,
     described: Mapping[str, Row],
@@ -40,7 +40,9 @@ def difference_rows(
     return sorted(rows, key=lambda row: [*described].index(str(row["variant"])))
 
 
-def _of_pairs(judged: Sequence[Judged], described: Mapping[str, Row], seeds: Seeds) -> list[tuple[Row, Comparison]]:
+def _of_pairs(
+    judged: Sequence[JudgedPairs], described: Mapping[str, Row], seeds: Seeds
+) -> list[tuple[Row, Comparison]]:
     found, strongest = [], strongest_of(judged)
     for variant, kind in dict.fromkeys((one.variant, one.kind) for one in judged):
         sides = [
@@ -59,14 +61,14 @@ def _of_pairs(judged: Sequence[Judged], described: Mapping[str, Row], seeds: See
     return found
 
 
-def _turned(one: Judged) -> Paired:
+def _turned(one: JudgedPairs) -> Paired:
     """The scores of an adversary that is wrong, the other way round: whoever is surely wrong knows the answer."""
     sign = -1 if one.found.auc.mean < 0.5 else 1
     return Paired(**{**vars(one.pairs), "scores": sign * one.pairs.scores})
 
 
 def _of_redrawn(
-    subjects: Sequence[Subject], others: Images, kind: Value, described: Mapping[str, Row], seeds: Seeds
+    subjects: Sequence[AuditedVariant], others: Images, kind: Value, described: Mapping[str, Row], seeds: Seeds
 ) -> list[tuple[Row, Comparison]]:
     found = []
     for subject in subjects:

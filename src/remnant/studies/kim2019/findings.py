@@ -16,12 +16,12 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.measure.roles import NON_MEMBER
 from remnant.studies.judged import judged
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.variants import RAW, Variant, described
 
 
 def findings_of(
-    subjects: Sequence[Subject],
+    subjects: Sequence[AuditedVariant],
     variants: Mapping[str, Variant],
     images: Images,
     roles: Mapping[str, int],
@@ -61,7 +61,7 @@ def findings_of(
 
 
 def controls_of(
-    subjects: Sequence[Subject], blind: Sequence[Control], others: Images, seed: int
+    subjects: Sequence[AuditedVariant], blind: Sequence[Control], others: Images, seed: int
 ) -> dict[str, list[Control]]:
     """The controls by variant: what must find nothing, of its own codes; and what must succeed, on scans that are sent as they
     are. `blind`: of the groups themselves."""

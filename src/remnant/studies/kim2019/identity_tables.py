@@ -10,7 +10,7 @@ from remnant.base.seeds import Seeds
 from remnant.measure.verification import Verification
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.variants import control_of, is_control
 
 FRESH = "d_new"
@@ -22,7 +22,7 @@ NO_RETRIEVAL: Row = dict.fromkeys(("precision", "precision_low", "precision_high
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPairs:
     """What one adversary makes of pairs of a `kind`, in one `view` of a variant, scans sent so many times (`queries`)."""
 
     variant: str
@@ -43,10 +43,10 @@ class Judged:
         return FRESH if self.adversary.startswith(f"{FRESH}_") else self.adversary
 
 
-def judged_pairs(subjects: Sequence[Subject], kind: str, queries: int, seeds: Seeds) -> list[Judged]:
+def judged_pairs(subjects: Sequence[AuditedVariant], kind: str, queries: int, seeds: Seeds) -> list[JudgedPairs]:
     """Every adversary on every view of every variant; `kind` of the pairs that the study rests on."""
     return [
-        Judged(
+        JudgedPairs(
             subject.variant,
             _view(shown, one),
             "real" if one.where else kind,
@@ -65,9 +65,9 @@ def _view(shown: str, one: Paired) -> str:
     return next((name for words, name in QUERIED.items() if one.view.endswith(words)), shown)
 
 
-def strongest_of(judged: Sequence[Judged]) -> dict[tuple[str, str, str, str], Judged]:
+def strongest_of(judged: Sequence[JudgedPairs]) -> dict[tuple[str, str, str, str], JudgedPairs]:
     """By variant, view, kind of pairs and attack the adversary with the largest AUC, whichever way round."""
-    found: dict[tuple[str, str, str, str], Judged] = {}
+    found: dict[tuple[str, str, str, str], JudgedPairs] = {}
     for one in judged:
         key = (one.variant, one.view, one.kind, one.attack)
         if key not in found or one.found.strength > found[key].found.strength:
@@ -75,7 +75,7 @@ def strongest_of(judged: Sequence[Judged]) -> dict[tuple[str, str, str, str], Ju
     return found
 
 
-def identity_rows(judged: Sequence[Judged], described: Mapping[str, Row]) -> Iterator[Row]:
+def identity_rows(judged: Sequence[JudgedPairs], described: Mapping[str, Row]) -> Iterator[Row]:
     """A row a variant, view and adversary. `strongest`: of its attack on this view.
 
     `control`: balanced accuracy of the same adversary on raw scans (for an adversary of segmentations, on those made of them), in

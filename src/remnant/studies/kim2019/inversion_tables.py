@@ -16,7 +16,7 @@ from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.scored_pairs import matrix_pairs
 from remnant.measure.similarity import MATRICES
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 
 # What is sought by a reconstruction: the very scan whose code was sent, or the same patient's other visit.
 SOUGHT = {"own_scan": first_images, "other_visit": other_images}
@@ -37,7 +37,7 @@ def as_pairs(search: Search, view: str) -> Paired:
 
 
 def inversion_rows(
-    subjects: Sequence[Subject], others: Images, described: Mapping[str, Row], seeds: Seeds
+    subjects: Sequence[AuditedVariant], others: Images, described: Mapping[str, Row], seeds: Seeds
 ) -> Iterator[Row]:
     """A row a variant, view and what is sought: patients found first, the AUC of own scans against others', and of the own scan
     SSIM with the reconstruction, beside that with the attacker's mean image, which holds nothing of the patient."""

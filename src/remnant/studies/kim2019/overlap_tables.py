@@ -11,14 +11,14 @@ from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.overlaps import CLEAN, OVERALL, PerPatient, first_scans, per_class
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.variants import COLUMNS, control_of
 
 OF_PAPER = ("published-1", "kim2019-1")  # of the lambda whose robustness the paper measured
 RESAMPLES = 2000  # of the interval of each Dice: there are hundreds
 
 
-def segmentation_rows(subjects: Sequence[Subject], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+def segmentation_rows(subjects: Sequence[AuditedVariant], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """Dice by variant and class on the test scans as they are; `loss`: what the same patients lose against raw scans that were
     segmented by a network of the same recipe.
     """
@@ -38,7 +38,7 @@ def segmentation_rows(subjects: Sequence[Subject], described: Mapping[str, Row],
             }
 
 
-def transfer_rows(subjects: Sequence[Subject], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+def transfer_rows(subjects: Sequence[AuditedVariant], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """Dice by variant, second cohort, training of the segmenter ("as_trained" or "retrained" on codes) and class."""
     for each in subjects:
         for condition, overlap in each.worth.cohorts.items():
@@ -55,7 +55,7 @@ def transfer_rows(subjects: Sequence[Subject], described: Mapping[str, Row], see
                 }
 
 
-def robustness_rows(subjects: Sequence[Subject], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
+def robustness_rows(subjects: Sequence[AuditedVariant], described: Mapping[str, Row], seeds: Seeds) -> Iterator[Row]:
     """Dice by variant, condition and class of the scans that were spoilt, as they are before; `loss`: what it costs overall."""
     for each in subjects:
         conditions = each.worth.conditions

@@ -11,7 +11,7 @@ from remnant.cohort.notes import phantom_notices
 from remnant.engine.cells import Cell
 from remnant.studies.chapters import described_labels
 from remnant.studies.forecast import foretell
-from remnant.studies.frame import Asked, Cells, carry_out
+from remnant.studies.frame import Cells, RunOptions, carry_out
 from remnant.studies.kim2019.cohorts import given_cohorts, phantoms_of, prepared_scans
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import costs_of, scans_piece
@@ -31,13 +31,13 @@ DRAWN = ("training", "scans", *VARIANTS)
 
 def run_study(
     settings: StudySettings,
-    asked: Asked,
+    options: RunOptions,
     *,
     data: Path | None = None,
     second: Sequence[Path] = (),
     cache: Path | None = None,
 ) -> Path:
-    """Run the study into `asked.out` and return the path of its report.
+    """Run the study into `options.out` and return the path of its report.
 
     `data`: a cohort with several sessions of each patient, or of one where visits are simulated; `second`: cohorts that no
     training saw, each known by its directory's name. The preset `smoke` makes both where no data is given. Raises
@@ -48,22 +48,22 @@ def run_study(
     cohort = None
     others: dict[str, Cohort] = {}
     config = {**settings.resolved(), "data": data and str(data), "second": [str(path) for path in second]}
-    if not Run(asked.out).results.exists() or Run(asked.out).asks_more(config, GROWING):
+    if not Run(options.out).results.exists() or Run(options.out).asks_more(config, GROWING):
         cohort, others = given_cohorts(settings, data, second)
     variants = {name: VARIANTS[name] for name in settings.variants}
 
     def prepared(run: Run) -> list[Cell]:
         nonlocal cohort, others
         if cohort is None:
-            cohort = phantoms_of(run, "data", asked)
-            others = others or {"phantoms": phantoms_of(run, "second", asked)}
-        scans = prepared_scans(run, cohort, others, settings, cache, asked)
+            cohort = phantoms_of(run, "data", options)
+            others = others or {"phantoms": phantoms_of(run, "second", options)}
+        scans = prepared_scans(run, cohort, others, settings, cache, options)
         cells = cells_of(settings, variants, scans, tuple(others))
 
         foretell(
             run,
             cells,
-            asked,
+            options,
             lambda: costs_of(settings, scans, {name: kept_scans(run, name) for name in others}),
             scans_piece(scans),
         )
@@ -76,7 +76,7 @@ def run_study(
             cells,
             settings,
             variants,
-            asked.command,
+            options.command,
             notices,
             departures=departures(settings.recipe, settings.net.preparation.spacing_mm)
             if "kim2019" in settings.nets()
@@ -86,7 +86,7 @@ def run_study(
     given = {**({"data": cohort} if cohort else {}), **others}
     return carry_out(
         NAME,
-        asked,
+        options,
         config,
         prepared,
         concluded,

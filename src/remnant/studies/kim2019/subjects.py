@@ -11,7 +11,7 @@ from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.codes import kept_worth
 from remnant.audit.cells.kept import kept_attributes, kept_pairs, kept_reconstructions, kept_scores
 from remnant.audit.findings.pairs import Paired
-from remnant.audit.findings.rows import Scored
+from remnant.audit.findings.rows import ScoredPatients
 from remnant.audit.findings.worth import Worth
 from remnant.base.findings import Control
 from remnant.base.results import Row
@@ -24,7 +24,7 @@ from remnant.studies.kim2019.training import cell_name
 
 
 @dataclass(frozen=True)
-class Subject:
+class AuditedVariant:
     """One variant under audit: `pairs` and `drawn` by what was shown of it ("code", "labels", "repeated"), age and sex as `read`,
     membership as `scored`, what its segmentation is `worth`, the `controls` that its cells made, and of each adversary that
     embeds the columns of `retrieval`, by what was shown.
@@ -35,7 +35,7 @@ class Subject:
     worth: Worth
     drawn: Mapping[str, Sequence[Reconstructions]] = field(default_factory=dict)
     read: Sequence[Attributes] = ()
-    scored: Sequence[Scored] = ()
+    scored: Sequence[ScoredPatients] = ()
     controls: Sequence[Control] = ()
     retrieval: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Subject:
         return [replace(one, view=RAW_VIEW) for one in self.pairs["code"]]
 
 
-def subject_of(run: Run, cells: Cells, variant: str, roles: Mapping[str, int]) -> Subject:
+def subject_of(run: Run, cells: Cells, variant: str, roles: Mapping[str, int]) -> AuditedVariant:
     """What the finished `cells` of a run left of a variant."""
     part = run.part(variant)
     shown = {
@@ -63,7 +63,7 @@ def subject_of(run: Run, cells: Cells, variant: str, roles: Mapping[str, int]) -
         for kind in (PAIRS, INVERSION)
     }
     people = cells.get(cell_name(ATTRIBUTES, variant))
-    return Subject(
+    return AuditedVariant(
         variant,
         {view: kept_pairs(part, claim_of(VERIFICATION.name, view)) for view in shown[PAIRS]},
         kept_worth(part),

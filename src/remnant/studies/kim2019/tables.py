@@ -16,14 +16,14 @@ from remnant.studies.kim2019.findings import controls_of, findings_of, unseen
 from remnant.studies.kim2019.identity_tables import identity_rows, judged_pairs, primary_kind
 from remnant.studies.kim2019.inversion_tables import inversion_rows
 from remnant.studies.kim2019.overlap_tables import by_class, robustness_rows, segmentation_rows, transfer_rows
-from remnant.studies.kim2019.subjects import Subject
+from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.summary_tables import Tables, exposures, headline_rows, trade_off_rows
 from remnant.studies.kim2019.variants import Variant, described
 
 
 def make_tables(
     variants: Mapping[str, Variant],
-    subjects: Sequence[Subject],
+    subjects: Sequence[AuditedVariant],
     images: Images,
     roles: Mapping[str, int],
     blind: Sequence[Control],
@@ -64,7 +64,7 @@ def make_tables(
 
 
 def _attribute_rows(
-    subjects: Sequence[Subject], images: Images, roles: Mapping[str, int], described: Mapping[str, Row]
+    subjects: Sequence[AuditedVariant], images: Images, roles: Mapping[str, int], described: Mapping[str, Row]
 ) -> Iterator[Row]:
     truths = [truth for name in READ if (truth := truth_of(images, name))]
     for subject in subjects:
@@ -72,7 +72,7 @@ def _attribute_rows(
             yield {**described[subject.variant], **row}
 
 
-def _runtime_rows(subjects: Sequence[Subject], described: Mapping[str, Row]) -> Iterator[Row]:
+def _runtime_rows(subjects: Sequence[AuditedVariant], described: Mapping[str, Row]) -> Iterator[Row]:
     for subject in subjects:
         for row in seconds_rows(subject.worth):
             yield {

@@ -15,7 +15,7 @@ from remnant.measure.intervals import Interval, bootstrap_mean
 from remnant.studies import published
 from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.groups import Groups
-from remnant.studies.lee2025.subject import Drawn, as_bytes, as_pictures
+from remnant.studies.lee2025.subject import DrawnCandidates, as_bytes, as_pictures
 
 BIN = 0.1  # bits of the entropy's histogram
 RESAMPLES = 2000
@@ -26,7 +26,7 @@ FRECHET_IMAGES = 400
 Tables = dict[str, list[Row]]
 
 
-class Features:
+class ReaderFeatures:
     """Features of images under the demographic model, which no target made; a set is run through it once."""
 
     def __init__(self, model: DemographicModel) -> None:
@@ -41,7 +41,9 @@ class Features:
         return self._known[key]
 
 
-def distribution_tables(target: str, drawn: Drawn, groups: Groups, features: Features, seeds: Seeds) -> Tables:
+def distribution_tables(
+    target: str, drawn: DrawnCandidates, groups: Groups, features: ReaderFeatures, seeds: Seeds
+) -> Tables:
     """The tables `distribution`, `kurtosis` and `entropy` of one target, rows of each set of images, beside what was
     `drawn` by the published attack."""
     sets: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
@@ -83,7 +85,7 @@ def distribution_tables(target: str, drawn: Drawn, groups: Groups, features: Fea
 
 
 def _distances(
-    target: str, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], features: Features, seeds: Seeds
+    target: str, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], features: ReaderFeatures, seeds: Seeds
 ) -> dict[str, Row]:
     """Of each set, the Frechet distances that the paper gives: to the training images, and of the tuned to the untuned."""
     drawn = {

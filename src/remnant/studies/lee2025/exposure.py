@@ -9,7 +9,7 @@ from remnant.audit.cells.kept import kept_scores, kept_similarities
 from remnant.audit.findings.compare import comparison_rows, of_scores
 from remnant.audit.findings.controls import planted_control
 from remnant.audit.findings.gains import Similarities, gain_keys, gain_rows
-from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.verdict.family import levels_of
 from remnant.base.findings import Control, Finding
 from remnant.base.results import Row
@@ -33,7 +33,7 @@ class Claims:
     """What was claimed of one target: the patients' `scores` by its answers, how `near` the candidates of each attack come to
     everybody, by attack, and the `roles` by patient."""
 
-    scores: Sequence[Scored]
+    scores: Sequence[ScoredPatients]
     near: Mapping[str, Sequence[Similarities]]
     roles: Mapping[str, int]
 

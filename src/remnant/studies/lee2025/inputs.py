@@ -9,9 +9,9 @@ from remnant.cohort.images import Images
 from remnant.cohort.notes import log_notes
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.cohort.prepare.radiographs import RadiographSettings, prepare_radiographs
-from remnant.studies.frame import Asked, phantom_cohort
+from remnant.studies.frame import RunOptions, phantom_cohort
 from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.sources import Dealt
+from remnant.studies.lee2025.sources import StudyPatients
 
 # What the smoke preset runs on where nothing is given.
 SMOKE = {
@@ -29,30 +29,32 @@ def phantoms_of(run: Run, name: str, quiet: bool) -> Cohort:
     return phantom_cohort(run, write, f"phantoms-{name}")
 
 
-def prepared_images(run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, asked: Asked) -> Images:
+def prepared_images(
+    run: Run, cohort: Cohort, settings: StudySettings, cache: Path | None, options: RunOptions
+) -> Images:
     log_notes(run, cohort)
     return prepare_radiographs(
         cohort,
         RadiographSettings(side=settings.side),
         cache=cache,
-        workers=asked.workers,
-        quiet=asked.quiet,
+        workers=options.workers,
+        quiet=options.quiet,
         # Noted before they are made, so that `purge` finds them whenever the work is stopped.
         announce=run.keep_note_of,
     )
 
 
 def smoke_prior(
-    run: Run, cohort: Cohort, dealt: Dealt, settings: StudySettings, cache: Path | None, asked: Asked
+    run: Run, cohort: Cohort, dealt: StudyPatients, settings: StudySettings, cache: Path | None, options: RunOptions
 ) -> Path:
     """A prior of the attacker's half in a run of its own; a few steps, to see that all parts work together."""
-    own = prepared_images(run, cohort.of(dealt.attackers), settings, cache, asked)
+    own = prepared_images(run, cohort.of(dealt.attackers), settings, cache, options)
     return train_prior(
         own.images.numpy(),
         _few_steps(prior_settings("smoke", settings.side)),
         run.private / "prior",
         resume=True,
-        quiet=asked.quiet,
+        quiet=options.quiet,
         patients=dealt.attackers,
     )
 

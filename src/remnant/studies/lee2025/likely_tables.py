@@ -15,13 +15,13 @@ from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.anonymity import Population, anonymity_set
 from remnant.studies import published
 from remnant.studies.lee2025.settings import ATTACK
-from remnant.studies.lee2025.subject import Drawn, as_pictures
+from remnant.studies.lee2025.subject import DrawnCandidates, as_pictures
 
 SETS = ("likely_samples", "nearest_training_images")
 
 
 @dataclass(frozen=True)
-class Match:
+class LikelyMatches:
     """The likely candidates, `chosen` (k,), and the place of the member's image that each comes nearest to, `nearest` (k,).
 
     `ages` and `sexes` (k,) are of whom that shows, 1 for a man, NaN where unknown; `read`, by set of `SETS`, are ages and
@@ -45,18 +45,18 @@ class Match:
         return ((self.read[name][1] >= 0.5) == (self.sexes == 1))[known]
 
 
-def match(drawn: Drawn, members: Images, reader: Reader) -> Match:
+def match(drawn: DrawnCandidates, members: Images, reader: Reader) -> LikelyMatches:
     """The likely ones among what was drawn of a target that `members` trained."""
     chosen = np.flatnonzero(drawn.likely)
     nearest = drawn.nearest[chosen]
     sets = (as_pictures(drawn.images[chosen]), members.images[nearest])
     read = {name: reader.model.predict(images) for name, images in zip(SETS, sets, strict=True) if len(chosen)}
     nothing = {name: (np.zeros(0), np.zeros(0)) for name in SETS}
-    return Match(chosen, nearest, members.details[AGE][nearest], members.details[SEX][nearest], nothing | read)
+    return LikelyMatches(chosen, nearest, members.details[AGE][nearest], members.details[SEX][nearest], nothing | read)
 
 
 def likely_row(
-    target: str, source: str, method: str, drawn: Drawn, kept: Likely, members: Images, reader: Reader
+    target: str, source: str, method: str, drawn: DrawnCandidates, kept: Likely, members: Images, reader: Reader
 ) -> Row:
     """The audit's row of likely candidates, what they resemble, and how far off is what is read of each and of the training image
     nearest to it; beside the published numbers."""
@@ -80,7 +80,7 @@ def likely_row(
     }
 
 
-def people_tables(matched: Mapping[str, Match], reader: Reader) -> dict[str, list[Row]]:
+def people_tables(matched: Mapping[str, LikelyMatches], reader: Reader) -> dict[str, list[Row]]:
     """The tables `demographics`, `ages` and `sexes`: the reader's own validation first, then each target's likely samples and
     nearest training images under the published attack. What it has no skill for is left out but for the validation."""
     people = reader.model.people()
@@ -114,7 +114,7 @@ def _skill_row(reader: Reader) -> Row:
     return row | {"age_usable": reader.reads_age, "sex_usable": reader.reads_sex}
 
 
-def _set_row(target: str, name: str, found: Match, reader: Reader) -> Row:
+def _set_row(target: str, name: str, found: LikelyMatches, reader: Reader) -> Row:
     """Means without intervals: likely samples share their neighbours, and are no sample of patients."""
     row: Row = dict.fromkeys(_skill_row(reader)) | {"target": target, "set": name, "n": len(found.chosen)}
     errors, right = found.age_errors(name), found.sexes_right(name)
@@ -154,7 +154,9 @@ def _of(paper: Mapping[str, object], name: str) -> str | None:
     return f"{paper[name]} of {paper['likely']}" if name in paper else None
 
 
-def anonymity_rows(target: str, drawn: Drawn, reader: Reader, population: Population, site: float) -> Iterator[Row]:
+def anonymity_rows(
+    target: str, drawn: DrawnCandidates, reader: Reader, population: Population, site: float
+) -> Iterator[Row]:
     """How many people would fit what is read off the likely candidates, or off the first of the list where none is likely.
 
     Without and with knowing the `site`, which draws from so many people; the reconstruction that the fewest people fit, with

@@ -6,7 +6,7 @@ from typing import Literal, Self
 import pydantic
 
 from remnant.attacks.checkpoint.audited import AUTHOR, GMI, JOINT, PER_CLASS, PIXELS, PUBLISHED
-from remnant.attacks.checkpoint.methods import METHODS, AttackSettings
+from remnant.attacks.checkpoint.methods import METHODS, MethodSettings
 from remnant.attacks.checkpoint.oracles import CeilingSettings
 from remnant.attacks.demographics import DemographicSettings
 from remnant.base.config import Settings
@@ -49,7 +49,7 @@ class StudySettings(Settings):
 
     preset: Preset
     methods: tuple[MethodName, ...] = pydantic.Field(default=METHODS_OF_ALL, min_length=1)
-    attack: AttackSettings = AttackSettings()
+    attack: MethodSettings = MethodSettings()
     ceiling: CeilingSettings = CeilingSettings()
     demographic: DemographicSettings = DemographicSettings()
     demographics_validation: float = pydantic.Field(default=0.25, gt=0, lt=1)

@@ -23,7 +23,7 @@ Labels = dict[str, int]
 
 
 @dataclass(frozen=True)
-class Dealt:
+class StudyPatients:
     """Who is who in a study: labels by case id, and groups of patients.
 
     `within`: of the targets trained within the public source, None where there are none; `attacker`: those who teach the
@@ -43,7 +43,7 @@ class Dealt:
         return tuple(sorted(sum(self.attacker, ())))
 
 
-def deal(private: Cohort, public: Cohort, settings: StudySettings) -> Dealt:
+def deal(private: Cohort, public: Cohort, settings: StudySettings) -> StudyPatients:
     """Deal the patients of both sources, before any image is read.
 
     Raises `RemnantError` where a finding is nobody's or everybody's, where patients are too few, and where no public patient
@@ -68,7 +68,7 @@ def deal(private: Cohort, public: Cohort, settings: StudySettings) -> Dealt:
         attacker = split_for_demographics(half.cases, seeds=seeds.child("public"), validation=share)
     check_known(public.of(sum(attacker, ())))
     planted = _plant(private, labels, split, seeds.child("planted")) if "planted" in sources else {}
-    return Dealt(labels, own, split, within, attacker, planted)
+    return StudyPatients(labels, own, split, within, attacker, planted)
 
 
 def labels_of(cohort: Cohort, which: str, positive: str, negative: str | None) -> Labels:
@@ -131,7 +131,7 @@ def _one_each(cohort: Cohort, labels: Labels, patients: Collection[str], seeds: 
     return found
 
 
-def write_sources(run: Run, cohorts: Mapping[str, Cohort], images: Mapping[str, Images], dealt: Dealt) -> None:
+def write_sources(run: Run, cohorts: Mapping[str, Cohort], images: Mapping[str, Images], dealt: StudyPatients) -> None:
     """Keep every group of the `images`, of all cases of either cohort, for the cells; patients appear by pseudonym alone."""
     private = labelled(images["private"], cohorts["private"], dealt.private_labels)
     own = {name: _group(run, "private", private.of(getattr(dealt.private, name))) for name in GROUPS}

@@ -13,7 +13,7 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.engine.cells import Cell
 from remnant.studies.forecast import foretell
-from remnant.studies.frame import Asked, Cells, carry_out
+from remnant.studies.frame import Cells, RunOptions, carry_out
 from remnant.studies.lee2025.cells import cells_of
 from remnant.studies.lee2025.conclude import STUDY, conclude
 from remnant.studies.lee2025.estimate import costs_of, groups_piece
@@ -32,14 +32,14 @@ DRAWN = ("groups", "targets", "attacks", "progressions", READER, *TARGETS)
 
 def run_study(
     settings: StudySettings,
-    asked: Asked,
+    options: RunOptions,
     *,
     private: Path | None = None,
     public: Path | None = None,
     prior: Path | None = None,
     cache: Path | None = None,
 ) -> Path:
-    """Run the study into `asked.out` and return the path of its report.
+    """Run the study into `options.out` and return the path of its report.
 
     `private`: the cohort whose patients train the targets; `public`: the attacker's, whose other half trains the targets
     within one source; `prior`: the attacker's generator. The preset `smoke` makes what is not given. Raises `RemnantError`
@@ -52,7 +52,7 @@ def run_study(
     population, population_words = population_of_settings(settings)
     brought = fitting_prior(prior, settings.side) if prior else None
     cohorts: dict[str, Cohort] = {}
-    if not Run(asked.out).results.exists():
+    if not Run(options.out).results.exists():
         cohorts = {name: read_cohort(given[name]) for name in SMOKE if given[name]}
         if len(cohorts) == len(SMOKE):
             dealt = deal(cohorts["private"], cohorts["public"], settings)
@@ -68,18 +68,18 @@ def run_study(
     def prepare(run: Run) -> list[Cell]:
         for name in SMOKE:
             if name not in cohorts:
-                cohorts[name] = phantoms_of(run, name, asked.quiet)
+                cohorts[name] = phantoms_of(run, name, options.quiet)
         dealt = deal(cohorts["private"], cohorts["public"], settings)
         if not groups_file(run, OWN).exists():
-            images = {name: prepared_images(run, cohorts[name], settings, cache, asked) for name in SMOKE}
+            images = {name: prepared_images(run, cohorts[name], settings, cache, options) for name in SMOKE}
             write_sources(run, cohorts, images, dealt)
-        path = prior or smoke_prior(run, cohorts["public"], dealt, settings, cache, asked)
+        path = prior or smoke_prior(run, cohorts["public"], dealt, settings, cache, options)
         generator = brought or load_prior(path)
         check_whom_it_knows(generator, path, dealt.attackers, settings.targets)
         said["prior"] = prior_in_words(generator, dealt.attackers)
         said["sha256"] = sha256(path)
         cells = cells_of(run, settings, path)
-        foretell(run, cells, asked, lambda: costs_of(run, settings, path), groups_piece(run))
+        foretell(run, cells, options, lambda: costs_of(run, settings, path), groups_piece(run))
         return cells
 
     def concluded(run: Run, cells: Cells) -> Results:
@@ -87,7 +87,7 @@ def run_study(
             run,
             cells,
             settings,
-            asked.command,
+            options.command,
             prior=(said["prior"], said["sha256"]),
             population=(population, population_words),
             notices=phantom_notices(cohorts.values()),
@@ -95,7 +95,7 @@ def run_study(
 
     return carry_out(
         STUDY,
-        asked,
+        options,
         config,
         prepare,
         concluded,

@@ -24,15 +24,15 @@ from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.studies.lee2025.training import target_file
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.loading import load_target
 
-HEAD = Head("classification", "sigmoid", 1, probabilities=False)
+HEAD = OutputHead("classification", "sigmoid", 1, probabilities=False)
 BATCH = 64  # images that pass together
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnCandidates:
     """What one attack drew of one target: c candidates, in the order they were drawn, and those of the untuned prior.
 
     `images` and `prior` uint8 (c, N, N); `excitation` and `distance` float64 (c,), lower is likelier; `order` int64 (c,), the
@@ -87,7 +87,9 @@ def material_of(
     )
 
 
-def drawn_of(claim: Candidates, ranked: Ranked, near: Mapping[str, Similarities], roles: Mapping[str, int]) -> Drawn:
+def drawn_of(
+    claim: Candidates, ranked: Ranked, near: Mapping[str, Similarities], roles: Mapping[str, int]
+) -> DrawnCandidates:
     """What the tables are made of: the claim, its ranking, and whom it was held against, by space."""
     whose = np.array([roles[patient] for patient in near["features"].patients])
     found = {}
@@ -96,7 +98,7 @@ def drawn_of(claim: Candidates, ranked: Ranked, near: Mapping[str, Similarities]
         place, each = cosine.argmax(1), np.arange(len(cosine))
         found[role] = place, cosine[each, place], ssim[each, place]
     scores, ranking = ranked.scores, ranked.ranking
-    return Drawn(
+    return DrawnCandidates(
         as_bytes(claim.images),
         as_bytes(claim.controls["prior"]),
         scores.excitation,
@@ -133,14 +135,14 @@ def kept_controls(run: Run, target: str) -> dict[str, Tensor]:
     return {"prior": found.prior.float(), "gmi": found.gmi.float()}
 
 
-def keep_drawn(run: Run, target: str, attack: str, drawn: Drawn) -> None:
+def keep_drawn(run: Run, target: str, attack: str, drawn: DrawnCandidates) -> None:
     """Keep what an attack drew as private/attacks/<target>-<attack>.npz, atomically."""
     keep(_file(run, target, attack), drawn)
 
 
-def kept_drawn(run: Run, target: str, attack: str) -> Drawn:
+def kept_drawn(run: Run, target: str, attack: str) -> DrawnCandidates:
     """What `keep_drawn` kept; raises `RemnantError` for a file that is missing or damaged."""
-    return kept(_file(run, target, attack), Drawn)
+    return kept(_file(run, target, attack), DrawnCandidates)
 
 
 def _file(run: Run, target: str, attack: str) -> Path:

@@ -14,12 +14,12 @@ from remnant.cohort.images import AGE, SEX
 from remnant.measure.anonymity import Population
 from remnant.measure.likeness import likeness
 from remnant.studies import published
-from remnant.studies.lee2025.distribution_tables import Features, distribution_tables
+from remnant.studies.lee2025.distribution_tables import ReaderFeatures, distribution_tables
 from remnant.studies.lee2025.groups import Groups
 from remnant.studies.lee2025.likely_tables import anonymity_rows, likely_row, match, people_tables
 from remnant.studies.lee2025.settings import ATTACK
 from remnant.studies.lee2025.stage1 import TOTAL
-from remnant.studies.lee2025.subject import Drawn
+from remnant.studies.lee2025.subject import DrawnCandidates
 
 Told = Mapping[str, Any]
 Key = tuple[str, str]  # target and attack
@@ -28,7 +28,7 @@ Key = tuple[str, str]  # target and attack
 def make_tables(
     trained: Mapping[str, Row],
     told: Mapping[Key, Told],
-    drawn: Iterable[tuple[Key, Drawn]],
+    drawn: Iterable[tuple[Key, DrawnCandidates]],
     likely: Mapping[Key, Likely],
     groups: Mapping[str, Groups],
     reader: Reader,
@@ -45,7 +45,7 @@ def make_tables(
     """
     names = ("stage1", "tuning", "candidates", "likely", "distribution", "kurtosis", "entropy", "anonymity")
     tables: dict[str, list[Row]] = {name: [] for name in names}
-    features, matched = Features(reader.model), {}
+    features, matched = ReaderFeatures(reader.model), {}
     for (target, attack), found in drawn:
         source = str(trained[target]["source"])
         members = groups[source]["members"]
@@ -110,7 +110,7 @@ def tuning_rows(target: str, attack: str, told: Told) -> Iterator[Row]:
         }
 
 
-def candidate_rows(target: str, drawn: Drawn) -> Iterator[Row]:
+def candidate_rows(target: str, drawn: DrawnCandidates) -> Iterator[Row]:
     """The candidates of an attack by their two scores, to five digits: there are thousands."""
     cuts = {"stage1_cut": _short(drawn.excitation_cutoff), "mahalanobis_cut": _short(drawn.distance_cutoff)}
     scores = (drawn.excitation.tolist(), drawn.distance.tolist(), drawn.likely.tolist())

@@ -17,7 +17,7 @@ from remnant.audit.findings.identified import (
     identification_rows,
     search_control,
 )
-from remnant.audit.findings.rows import Scored, membership_rows
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.verdict.family import Key, levels_of
 from remnant.audit.verdict.judge import LEVEL
 from remnant.base.findings import Control, Finding
@@ -26,7 +26,7 @@ from remnant.base.seeds import Seeds
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.studies.frame import Cells
 from remnant.studies.judged import judged
-from remnant.studies.subbanna2021.drawn import Drawn, drawn_of
+from remnant.studies.subbanna2021.drawn import DrawnReconstructions, drawn_of
 from remnant.studies.subbanna2021.experiments import (
     CONTROL,
     subject_name,
@@ -38,7 +38,7 @@ from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
 
 Controls = dict[str, list[Control]]
-Scores = dict[tuple[str, str], list[Scored]]  # by network and kind of target
+Scores = dict[tuple[str, str], list[ScoredPatients]]  # by network and kind of target
 
 
 def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[Finding], Controls]:
@@ -92,7 +92,7 @@ def _near(run: Run, cells: Cells) -> dict[str, tuple[list[Similarities], dict[st
 
 def _scored(run: Run, cells: Cells) -> Scores:
     """The claims by the model's own output, of all folds of a target together."""
-    folds: dict[tuple[str, str], list[list[Scored]]] = {}
+    folds: dict[tuple[str, str], list[list[ScoredPatients]]] = {}
     for cell in cells.values():
         if "output_of" in cell:
             kind = (cell["network"], cell["output_of"])
@@ -102,12 +102,12 @@ def _scored(run: Run, cells: Cells) -> Scores:
     return {kind: [_together(views) for views in zip(*own, strict=True)] for kind, own in folds.items()}
 
 
-def _together(views: Sequence[Scored]) -> Scored:
+def _together(views: Sequence[ScoredPatients]) -> ScoredPatients:
     scores, roles = (np.stack([getattr(view, part) for view in views]) for part in ("scores", "roles"))
     return replace(views[0], scores=scores, roles=roles)
 
 
-def _null(subject: Drawn, cells: Cells) -> list[Control]:
+def _null(subject: DrawnReconstructions, cells: Cells) -> list[Control]:
     """Reconstructions that are held for another patient's, a control a search. Of several experiments that look for another scan
     of the patient: one that finds somebody by a p for all of them, else one that finds nobody."""
     found = [
@@ -125,7 +125,7 @@ def _null(subject: Drawn, cells: Cells) -> list[Control]:
     return told
 
 
-def _planted(leaking: Drawn) -> list[Control]:
+def _planted(leaking: DrawnReconstructions) -> list[Control]:
     """Those of a target that was trained too long on few patients, whom an attack must identify."""
     ((claim,),) = leaking.claims.values()
     what = "Reconstructions from a target trained too long on few patients"
@@ -135,7 +135,7 @@ def _planted(leaking: Drawn) -> list[Control]:
     ]
 
 
-def _of_network(subject: Drawn, planted: Mapping[tuple[str, int], list[Control]]) -> list[Control]:
+def _of_network(subject: DrawnReconstructions, planted: Mapping[tuple[str, int], list[Control]]) -> list[Control]:
     """What was `planted`, by network and fold, for the attacks on a target of that fold: if there is some, of its own network."""
     here = sorted((kind for kind in planted if kind[1] == subject.fold), key=lambda kind: kind[0] != subject.network)
     return [

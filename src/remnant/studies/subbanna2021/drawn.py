@@ -15,7 +15,7 @@ from remnant.studies.subbanna2021.settings import StudySettings
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnReconstructions:
     """What the attacks on one trained target drew of the scans that they were `asked` about, by experiment."""
 
     network: str
@@ -30,7 +30,7 @@ class Drawn:
         return subject_name(self.network, self.fold, self.target)
 
 
-def drawn_of(run: Run, settings: StudySettings, *, control: bool | None = None) -> Iterator[Drawn]:
+def drawn_of(run: Run, settings: StudySettings, *, control: bool | None = None) -> Iterator[DrawnReconstructions]:
     """Of every target, or of those alone that were, or were not, made to leak."""
     for fold in range(settings.dealt):
         data = read_fold(run, fold)
@@ -45,7 +45,7 @@ def drawn_of(run: Run, settings: StudySettings, *, control: bool | None = None) 
                 asked = seen_by(data, TARGETS[target]).take(attacked)
                 part = part_of(run, network, fold, target)
                 claims = {name: kept_reconstructions(part, name) for name in experiments}
-                yield Drawn(network, fold, target, claims, asked)
+                yield DrawnReconstructions(network, fold, target, claims, asked)
 
 
 def keep_pairs(run: Run, settings: StudySettings) -> None:

@@ -23,7 +23,7 @@ from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fo
 from remnant.studies.subbanna2021.membership import blind_cell, membership_cell
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.segmenter import SegmenterSettings, train_segmenter
 
 # Per scan and attack, in float16: the original and the reconstruction.
@@ -48,7 +48,7 @@ def costs_of(run: Run, settings: StudySettings) -> Callable[[Cell], Piece]:
         recipe = settings.segmenter.changed(fit=settings.segmenter.fit.changed(epochs=1))
         given, models = (few.images, few.labels, len(data.classes), recipe, Seeds(0), _unheard), []
         seconds = timed(lambda: models.append(train_segmenter(network, *given))) / SAMPLED
-        head = Head("segmentation", "softmax", len(data.classes), probabilities=False)
+        head = OutputHead("segmentation", "softmax", len(data.classes), probabilities=False)
         scans, roles = first_scans(data, None, everybody=True)
         known = dict(zip(scans.patients, roles.tolist(), strict=True))
         decoders = {name: getattr(settings, name) for name in {one.decoder for one in EXPERIMENTS.values()}}

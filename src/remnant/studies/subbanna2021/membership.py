@@ -14,7 +14,7 @@ from remnant.studies.subbanna2021.folds import first_scans, read_fold, seen_by
 from remnant.studies.subbanna2021.places import load_target, part_of
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.seen import seen_outputs
 
 
@@ -22,7 +22,7 @@ def membership_cell(run: Run, network: str, fold: int, target: str, settings: St
     """The audit's attack by the model's own output, of everybody who has a role in some fold: the pooled test deals them anew."""
     data = seen_by(read_fold(run, fold), TARGETS[target])
     scans, roles = first_scans(data, settings.few_of(target), everybody=settings.design != "swap")
-    head = Head("segmentation", "softmax", len(data.classes), probabilities=False)
+    head = OutputHead("segmentation", "softmax", len(data.classes), probabilities=False)
     audited = Audited(load_target(run, network, fold, target), head, batch=2)
     part = part_of(run, network, fold, target)
     claims = OUTPUT.run(seen_outputs(audited, scans), None, OUTPUT.settings(), work_of(part, OUTPUT, settings.seed))

@@ -11,7 +11,7 @@ from remnant.cohort.prepare.volumes import check_headers
 from remnant.engine.cells import Cell
 from remnant.studies.forecast import foretell
 from remnant.studies.frame import (
-    Asked,
+    RunOptions,
     carry_out,
     phantom_cohort,
 )
@@ -27,8 +27,10 @@ from remnant.studies.subbanna2021.settings import StudySettings
 SMOKE_PHANTOMS = BrainPhantoms(patients=6, sessions=2, side=32)
 
 
-def run_study(settings: StudySettings, asked: Asked, *, data: Path | None = None, cache: Path | None = None) -> Path:
-    """Run the study into `asked.out` and return the path of its report.
+def run_study(
+    settings: StudySettings, options: RunOptions, *, data: Path | None = None, cache: Path | None = None
+) -> Path:
+    """Run the study into `options.out` and return the path of its report.
 
     `data`: a cohort directory; the preset `smoke` makes phantoms where none is given. Raises `RemnantError` for input that does
     not serve.
@@ -36,7 +38,7 @@ def run_study(settings: StudySettings, asked: Asked, *, data: Path | None = None
     if data is None and settings.preset != "smoke":
         raise RemnantError(f"The preset '{settings.preset}' needs a cohort; give its directory with --data.")
     cohort = None
-    if data and not Run(asked.out).results.exists():
+    if data and not Run(options.out).results.exists():
         # Before there is a run, which input that does not serve would leave behind.
         cohort = read_cohort(data)
         check_headers(cohort)
@@ -48,19 +50,19 @@ def run_study(settings: StudySettings, asked: Asked, *, data: Path | None = None
     def prepare_cells(run: Run) -> list[Cell]:
         nonlocal cohort
         # In this process: workers take longer to start than these to be drawn.
-        cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=asked.quiet))
+        cohort = cohort or phantom_cohort(run, lambda out: write_bids(SMOKE_PHANTOMS, out, quiet=options.quiet))
         log_notes(run, cohort)
-        prepare_folds(run, cohort, settings, cache, asked.workers, asked.quiet)
+        prepare_folds(run, cohort, settings, cache, options.workers, options.quiet)
         cells = cells_of(settings)
-        foretell(run, cells, asked, lambda: costs_of(run, settings), scans_piece(run, settings))
+        foretell(run, cells, options, lambda: costs_of(run, settings), scans_piece(run, settings))
         return cells
 
     return carry_out(
         STUDY,
-        asked,
+        options,
         config,
         prepare_cells,
-        lambda run, cells: conclude(run, cohort, cells, settings, asked.command, keep=asked.keep),
+        lambda run, cells: conclude(run, cohort, cells, settings, options.command, keep=options.keep),
         passing=("folds", "phantoms"),
         drawn=("reconstructions", "bendings", SUBJECTS),
         cohorts={"data": cohort} if cohort else {},

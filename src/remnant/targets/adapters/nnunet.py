@@ -16,7 +16,7 @@ from remnant.base.files import read_json
 from remnant.base.texts import short
 from remnant.cohort.layouts.nnunet_files import RawCase, cases_of
 from remnant.targets.adapters import Trained, no_fold
-from remnant.targets.adapters.nnunet_results import Results, read_results, tried
+from remnant.targets.adapters.nnunet_results import ResultsFolder, read_results, tried
 from remnant.targets.adapters.nnunet_splits import held_out_by, sets_of
 
 # What must be alike in the data that trained and the data that are handed over.
@@ -58,7 +58,7 @@ def read(folder: Path, data: Path | None, splits: Path | None, tell: Callable[[s
 class _Found:
     """What lies there, as far as it serves, and all `faults`."""
 
-    results: Results
+    results: ResultsFolder
     raw: Path | None
     cases: Mapping[str, RawCase]
     held_out: dict[str, int]
@@ -84,7 +84,7 @@ def _looked_at(folder: Path, data: Path | None, splits: Path | None) -> _Found:
     return _Found(results, raw, cases or {}, held_out, notes, faults)
 
 
-def _raw(results: Results, data: Path | None) -> Path:
+def _raw(results: ResultsFolder, data: Path | None) -> Path:
     """The folder of the data set, if it is the one that trained the models, as far as these say."""
     name = short(results.plans.get("dataset_name", "DatasetXXX"))
     if data is None:

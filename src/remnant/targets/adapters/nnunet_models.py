@@ -18,9 +18,9 @@ from remnant.cohort.images import Images, Label
 from remnant.cohort.layouts.nnunet_files import RawCase, knows_people
 from remnant.engine.device import fabric, place
 from remnant.targets.adapters import Trained
-from remnant.targets.adapters.nnunet_results import Results
+from remnant.targets.adapters.nnunet_results import ResultsFolder
 from remnant.targets.audited import Audited
-from remnant.targets.head import Head
+from remnant.targets.head import OutputHead
 from remnant.targets.objective import image_loss
 from remnant.targets.weights import load_weights
 
@@ -30,7 +30,7 @@ UNKNOWN = -1  # what nnU-Net's preprocessing writes outside of the image
 
 
 def trained(
-    results: Results,
+    results: ResultsFolder,
     raw: Path,
     cases: Mapping[str, RawCase],
     held_out: Mapping[str, int],
@@ -41,7 +41,7 @@ def trained(
     with _silent():
         predictor = _predictor(results)
     outputs, regions = predictor.label_manager.num_segmentation_heads, predictor.label_manager.has_regions
-    head = Head("segmentation", "sigmoid" if regions else "softmax", outputs, probabilities=False)
+    head = OutputHead("segmentation", "sigmoid" if regions else "softmax", outputs, probabilities=False)
     models = []
     for fold, path in zip(results.folds, results.checkpoints, strict=True):
         tell(f"fold {fold}")
@@ -67,7 +67,7 @@ def trained(
     )
 
 
-def _predictor(results: Results) -> Any:
+def _predictor(results: ResultsFolder) -> Any:
     """nnunetv2's, without mirroring and without a network."""
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -85,7 +85,7 @@ def _predictor(results: Results) -> Any:
     return found
 
 
-def _check_names(results: Results, configuration: Any) -> None:
+def _check_names(results: ResultsFolder, configuration: Any) -> None:
     """Raise `RemnantError` where the plans would have something imported that is no network of nnU-Net's."""
     arguments = configuration.network_arch_init_kwargs
     layers = [arguments.get(name) for name in configuration.network_arch_init_kwargs_req_import]
@@ -101,7 +101,7 @@ def _check_names(results: Results, configuration: Any) -> None:
             )
 
 
-def _model(results: Results, path: Path, predictor: Any, head: Head) -> Audited:
+def _model(results: ResultsFolder, path: Path, predictor: Any, head: OutputHead) -> Audited:
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
     configuration = predictor.configuration_manager
@@ -156,7 +156,7 @@ def patch_of(image: Tensor, label: Tensor, patch: tuple[int, ...]) -> tuple[Tens
 
 
 def _images(
-    results: Results, raw: Path, cases: Mapping[str, RawCase], predictor: Any, tell: Callable[[str], None]
+    results: ResultsFolder, raw: Path, cases: Mapping[str, RawCase], predictor: Any, tell: Callable[[str], None]
 ) -> Images:
     """The cases as the networks take them, with label maps on the same grid."""
     with _silent():
@@ -203,7 +203,7 @@ def _labels(label: np.ndarray, manager: Any, name: str, raw: Path) -> Tensor:
     return torch.from_numpy(label.astype(np.int64))
 
 
-def _assumed(results: Results, raw: Path, predictor: Any) -> Iterator[str]:
+def _assumed(results: ResultsFolder, raw: Path, predictor: Any) -> Iterator[str]:
     yield "The models are asked as nnU-Net asks them, but without mirroring."
     if not knows_people(raw):
         yield "Every case counts as a person; patients.csv beside dataset.json (case, subject_id) says whose are one person's."

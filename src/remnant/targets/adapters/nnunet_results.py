@@ -15,7 +15,7 @@ WEIGHTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultsFolder:
     """The folder's files: `plans` and `dataset` as read, `folds` by number with their `checkpoints`."""
 
     folder: Path
@@ -32,7 +32,7 @@ class Results:
         return tuple(f"fold {fold}" for fold in self.folds)
 
 
-def results_of(folder: Path) -> Results:
+def results_of(folder: Path) -> ResultsFolder:
     """The folder's files, each looked for; raises `RemnantError` for the first that does not serve."""
     faults: list[str] = []
     results = read_results(folder, faults)
@@ -41,7 +41,7 @@ def results_of(folder: Path) -> Results:
     return results
 
 
-def read_results(folder: Path, faults: list[str]) -> Results:
+def read_results(folder: Path, faults: list[str]) -> ResultsFolder:
     """The folder's files as far as they serve; what is wrong with them is added to `faults`."""
     plans = tried(faults, lambda: _json(folder, "plans.json"), None)
     dataset = tried(faults, lambda: _json(folder, "dataset.json"), None)
@@ -64,7 +64,7 @@ def read_results(folder: Path, faults: list[str]) -> Results:
         )
     checkpoints = tried(faults, lambda: _checkpoints(folder, folds), ())
     plans = plans if isinstance(plans, dict) else {}
-    return Results(folder, plans, dataset or {}, trainer, configuration, tuple(folds), checkpoints)
+    return ResultsFolder(folder, plans, dataset or {}, trainer, configuration, tuple(folds), checkpoints)
 
 
 def _json(folder: Path, name: str) -> Any:

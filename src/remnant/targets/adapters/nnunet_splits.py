@@ -8,13 +8,15 @@ from typing import Any
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.texts import counted, short
-from remnant.targets.adapters.nnunet_results import Results
+from remnant.targets.adapters.nnunet_results import ResultsFolder
 
 PREPARED = "nnUNet_preprocessed"  # the folder, and the variable that says where it is
 SPLITS = "splits_final.json"
 
 
-def held_out_by(results: Results, cases: Mapping[str, Any], splits: Path | None) -> tuple[dict[str, int], list[str]]:
+def held_out_by(
+    results: ResultsFolder, cases: Mapping[str, Any], splits: Path | None
+) -> tuple[dict[str, int], list[str]]:
     """By case the place of the fold that held it out, and notes; cases that not exactly one held out are left out, and said so.
 
     Raises `RemnantError` where nobody says who was held out, and for cases that the data lack.
@@ -46,12 +48,12 @@ def held_out_by(results: Results, cases: Mapping[str, Any], splits: Path | None)
 Sets = list[set[str]]
 
 
-def sets_of(results: Results, cases: Collection[str], splits: Path | None) -> tuple[Sets, Sets, str]:
+def sets_of(results: ResultsFolder, cases: Collection[str], splits: Path | None) -> tuple[Sets, Sets, str]:
     """Of each fold who trained it and who did not, and by what that is known."""
     return _by_splits(results, splits) if splits else _by_validation(results, cases)
 
 
-def _by_splits(results: Results, path: Path) -> tuple[Sets, Sets, str]:
+def _by_splits(results: ResultsFolder, path: Path) -> tuple[Sets, Sets, str]:
     splits = read_json(path)
     try:
         own = [splits[fold] for fold in results.folds]
@@ -67,7 +69,7 @@ def _by_splits(results: Results, path: Path) -> tuple[Sets, Sets, str]:
     return trained, held, str(path)
 
 
-def _by_validation(results: Results, cases: Collection[str]) -> tuple[Sets, Sets, str]:
+def _by_validation(results: ResultsFolder, cases: Collection[str]) -> tuple[Sets, Sets, str]:
     """From the validation of every fold; else by the splits that lie where nnU-Net keeps them."""
     ending = str(results.dataset.get("file_ending", ".nii.gz"))
     held = [
