@@ -36,7 +36,7 @@ from remnant.measure.membership_inference import membership_test
 from remnant.measure.swaps import SwapTest
 from remnant.report.audit import render_audit
 from remnant.report.egress import told_outside
-from remnant.report.glossary import GLOSSARY
+from remnant.report.glossary import AUDIT_GLOSSARY
 from remnant.report.notebook import NotebookView
 from remnant.report.untested import untested
 
@@ -270,7 +270,7 @@ def test_sentences_of_empty_reports(tmp_path):
 
 
 def test_the_glossary_states_the_level_of_the_judge():
-    assert f"p is at most {LEVEL:g} after Holm" in GLOSSARY["Exposed"]
+    assert f"p is at most {LEVEL:g} after Holm" in AUDIT_GLOSSARY["Exposed"]
 
 
 def test_a_limit_of_each_name_has_words():

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from remnant.audit.cells.planted import FEWEST
 from remnant.audit.config import AuditConfig
+from remnant.audit.findings.controls import FEWEST_PLANTED
 from remnant.audit.inputs.scores import read_scores
 from remnant.audit.inputs.table import audit_scores, check_table
 from remnant.audit.run.results import rescored
@@ -150,7 +150,7 @@ def test_so_few_planted_that_chance_might_find_them_clear_nobody(tmp_path):
 def test_fewer_than_five_planted_make_no_control_however_small_p_is(tmp_path, count, ruling):
     found = audited(tmp_path, draw(0, 500), draw(0, 500, 2), draw(9, count, 3), config=LENIENT)
     (control,) = (one for one in found.controls if one.kind == "planted")
-    assert control.p < 1e-5 and control.passed is (True if count == FEWEST else None)
+    assert control.p < 1e-5 and control.passed is (True if count == FEWEST_PLANTED else None)
     assert found.verdict.ruling == ruling
 
 

@@ -20,7 +20,7 @@ def with_point(monkeypatch):
 
     def add(load):
         point = SimpleNamespace(name="blur", value="other:BLUR", dist=SimpleNamespace(name="other"), load=load)
-        found = {registry.GROUP: [point]}
+        found = {registry.ENTRY_POINTS: [point]}
         monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found.get(group, []))
         all_defenses.cache_clear()
 

@@ -14,14 +14,14 @@ from statsmodels.stats.nonparametric import rank_compare_2indep
 from remnant.base.errors import RemnantError
 from remnant.measure import auc
 from remnant.measure.auc import auc_contrast, auc_p_above, auc_p_value, detectable_auc, mann_whitney_auc
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 
 
 def generator(seed=0):
     return np.random.default_rng(seed)
 
 
-scores = st.lists(st.integers(0, 6).map(float), min_size=FEWEST, max_size=FEWEST + 8)
+scores = st.lists(st.integers(0, 6).map(float), min_size=FEWEST_PATIENTS, max_size=FEWEST_PATIENTS + 8)
 few_scores = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=4)
 
 
@@ -69,7 +69,7 @@ def test_complete_separation_has_an_interval_and_nobody_none():
         mann_whitney_auc([math.nan], [1.0])
 
 
-@pytest.mark.parametrize(("m", "n"), [(FEWEST - 1, 60), (60, FEWEST - 1)])
+@pytest.mark.parametrize(("m", "n"), [(FEWEST_PATIENTS - 1, 60), (60, FEWEST_PATIENTS - 1)])
 def test_below_ten_patients_in_the_smaller_group_there_is_an_area_and_no_interval(m, n):
     few = generator(1).normal(1, 1, m), generator(2).normal(0, 1, n)
     one_more = np.append(few[0], 0.5), np.append(few[1], 0.5)

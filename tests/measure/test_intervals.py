@@ -17,7 +17,7 @@ def generator(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("n", [intervals.FEWEST, 24, 200])
+@pytest.mark.parametrize("n", [intervals.FEWEST_PATIENTS, 24, 200])
 def test_bootstrap_agrees_with_scipy(n):
     values = generator(n).gamma(2, size=n)
     oracle = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=generator(7)).confidence_interval
@@ -49,14 +49,19 @@ def test_bootstrap_of_too_few():
     nobody, one = intervals.bootstrap_mean([], generator()), intervals.bootstrap_mean([0.5], generator())
     assert math.isnan(nobody.mean) and nobody.n == 0
     assert one.mean == 0.5 and math.isnan(one.low) and math.isnan(one.high) and one.n == 1
-    few = intervals.bootstrap_mean(generator().normal(size=intervals.FEWEST - 1), generator())
-    assert math.isfinite(few.mean) and math.isnan(few.low) and math.isnan(few.high) and few.n == intervals.FEWEST - 1
-    alike = intervals.bootstrap_mean([0.3] * intervals.FEWEST, generator())
-    assert alike == intervals.Interval(0.3, 0.3, 0.3, intervals.FEWEST)
+    few = intervals.bootstrap_mean(generator().normal(size=intervals.FEWEST_PATIENTS - 1), generator())
+    assert (
+        math.isfinite(few.mean)
+        and math.isnan(few.low)
+        and math.isnan(few.high)
+        and few.n == intervals.FEWEST_PATIENTS - 1
+    )
+    alike = intervals.bootstrap_mean([0.3] * intervals.FEWEST_PATIENTS, generator())
+    assert alike == intervals.Interval(0.3, 0.3, 0.3, intervals.FEWEST_PATIENTS)
 
 
 def test_paired_difference_of_few_has_an_exact_p_and_no_interval():
-    few = {f"{i}": 1.0 + i / 10 for i in range(intervals.FEWEST - 1)}
+    few = {f"{i}": 1.0 + i / 10 for i in range(intervals.FEWEST_PATIENTS - 1)}
     found = intervals.paired_difference(few, dict.fromkeys(few, 0.0), generator())
     assert math.isnan(found.low) and math.isnan(found.high) and found.p == 2 / 2 ** len(few)
 

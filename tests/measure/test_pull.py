@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.measure.pull import gain_beyond, membership_pull
 
 MEMBER = np.arange(12) < 6
@@ -125,11 +125,11 @@ def test_how_many_deals_are_counted_at_a_time_changes_nothing(world, monkeypatch
     assert told[0] == told[1]
 
 
-@pytest.mark.parametrize("few", [{"members": FEWEST - 1}, {"others": FEWEST - 1}])
+@pytest.mark.parametrize("few", [{"members": FEWEST_PATIENTS - 1}, {"others": FEWEST_PATIENTS - 1}])
 def test_below_ten_patients_a_group_there_is_a_p_and_no_interval(few):
     found = gain_beyond(*audit(rng(), **few), rng(), thinnings=5)
     assert math.isnan(found.low) and math.isnan(found.high) and 0 < found.p < 1 and not math.isnan(found.gain)
-    enough = gain_beyond(*audit(rng(), **dict.fromkeys(few, FEWEST)), rng(), thinnings=5)
+    enough = gain_beyond(*audit(rng(), **dict.fromkeys(few, FEWEST_PATIENTS)), rng(), thinnings=5)
     assert enough.low < enough.gain < enough.high
 
 

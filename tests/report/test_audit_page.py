@@ -27,7 +27,7 @@ from remnant.report.evidence import evidence_of
 from remnant.report.figures import FIGURES
 from remnant.report.figures.audit import roc_curves
 from remnant.report.figures.style import house_style
-from remnant.report.glossary import GLOSSARY
+from remnant.report.glossary import AUDIT_GLOSSARY
 from remnant.report.sheet import VIEW
 from remnant.report.tables import MOST_ROWS
 
@@ -173,7 +173,7 @@ def test_the_forest_has_every_auc_and_the_controls_below():
 
 
 def test_every_outcome_is_among_the_terms():
-    assert {one.capitalize() for one in get_args(Outcome)} <= GLOSSARY.keys()
+    assert {one.capitalize() for one in get_args(Outcome)} <= AUDIT_GLOSSARY.keys()
 
 
 def test_a_table_whose_caption_was_withheld_has_its_title_for_one(tmp_path):
@@ -215,8 +215,8 @@ def test_the_terms_say_which_controls_void_an_exposure():
     found = finding(low=0.85, adjusted_p=0.001)
     assert outcome_of(found, [control("planted", passed=False, attack="output")]) == "exposed"
     assert outcome_of(found, [control("blind", passed=False)]) == "not testable"
-    assert "A planted leak that was missed voids silence, and no exposure." in GLOSSARY["Exposed"]
-    assert "no control failed" not in GLOSSARY["Exposed"]
+    assert "A planted leak that was missed voids silence, and no exposure." in AUDIT_GLOSSARY["Exposed"]
+    assert "no control failed" not in AUDIT_GLOSSARY["Exposed"]
 
 
 def test_what_another_statistic_exposes_is_no_silence_in_the_forest(tmp_path):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.studies.gates import (
     Gate,
     concluded,
@@ -58,8 +58,8 @@ def test_a_trial_concludes_nothing_whatever_it_found(preset, opens):
 
 
 def test_a_group_below_ten_patients_clears_nobody():
-    assert enough_patients({"members": FEWEST, "non-members": FEWEST}) is None
-    gate = enough_patients({"members": 6, "non-members": FEWEST})
+    assert enough_patients({"members": FEWEST_PATIENTS, "non-members": FEWEST_PATIENTS}) is None
+    gate = enough_patients({"members": 6, "non-members": FEWEST_PATIENTS})
     assert gate and gate.voids == "silence" and "6 members" in gate.reason and "non-members" not in gate.reason
     gate = enough_patients({"members (private)": 1, "non-members (private)": 2, "test patients": 1})
     assert gate and gate.reason.startswith(

@@ -11,7 +11,7 @@ from remnant.attacks.attack import Attack, Attributes, Work
 from remnant.attacks.inversion import ridge
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.targets.audited import Audited
 from remnant.targets.seen_features import SeenFeatures
 
@@ -83,8 +83,8 @@ def readable(target: Audited, candidates: Images, own: Images | None) -> str:
         counts[attribute] = len(values) if len(set(values)) > 1 else 0
     if not any(counts.values()):
         return UNKNOWN
-    if max(counts.values()) < FEWEST:
-        return f"age and sex are known of fewer than {FEWEST} patients"
+    if max(counts.values()) < FEWEST_PATIENTS:
+        return f"age and sex are known of fewer than {FEWEST_PATIENTS} patients"
     return ""
 
 

@@ -36,7 +36,7 @@ ATTACKS: tuple[Attack, ...] = (
     *LISTED,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.
-GROUP = "remnant.attacks"
+ENTRY_POINTS = "remnant.attacks"
 # What is measured of codes.
 OF_CODES = ("pair_scores", "reconstructions", "attributes")
 
@@ -48,7 +48,7 @@ def all_attacks() -> dict[str, Attack]:
     Raises `RemnantError` for an entry point that cannot be imported, is no `Attack`, claims what no attack
     returns, or has the name of another.
     """
-    return with_plugins(ATTACKS, Attack, GROUP, "attack", _unmeasured)
+    return with_plugins(ATTACKS, Attack, ENTRY_POINTS, "attack", _unmeasured)
 
 
 def _unmeasured(attack: Attack) -> str:

@@ -12,7 +12,7 @@ from remnant.cohort.files.volume import label_values
 
 # The schemes that data sets are merged into, and `labels`, a data set's own classes.
 SchemeName = Literal["lpba3", "tissue5", "tissue3", "labels"]
-OWN = "labels"
+OWN_LABELS = "labels"
 
 # Index 0 is the background. lpba3: the three classes of Subbanna 2021; tissue5: tissue and fluid, as in Kim 2019; tissue3:
 # the same merged to what any data set of tissues has (see `tissues`).
@@ -91,7 +91,7 @@ def scheme_of_values(values: Collection[int], source: Path) -> LabelScheme:
             f"merge them by a table of labels with one of the columns {', '.join(CLASSES)}."
         )
     classes = ("background", *(f"label_{value}" for value in ordered[1:]))
-    return LabelScheme(OWN, classes, {value: index for index, value in enumerate(ordered)})
+    return LabelScheme(OWN_LABELS, classes, {value: index for index, value in enumerate(ordered)})
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Cohort:
 
         The data set's own classes (`labels`), where no table names them, are the values in its label maps.
         """
-        if name == OWN and OWN not in self.schemes:
+        if name == OWN_LABELS and OWN_LABELS not in self.schemes:
             return scheme_of_values(label_values([case.labels for case in self.cases if case.labels]), self.root)
         if name not in self.schemes:
             known = " or ".join(map(repr, self.schemes))

@@ -40,7 +40,7 @@ DEFENSES: tuple[Defense, ...] = (
     SECRET_DEFORMATION,
 )
 # Other packages add theirs by an entry point of this group, that names a `Defense`.
-GROUP = "remnant.defenses"
+ENTRY_POINTS = "remnant.defenses"
 
 
 @cache
@@ -50,7 +50,7 @@ def all_defenses() -> dict[str, Defense]:
     Raises `RemnantError` for an entry point that cannot be imported, is no `Defense`, is of no kind that there is, or has the
     name of another.
     """
-    return with_plugins(DEFENSES, Defense, GROUP, "defence", _unknown)
+    return with_plugins(DEFENSES, Defense, ENTRY_POINTS, "defence", _unknown)
 
 
 def _unknown(defense: Defense) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from remnant.measure.intervals import FEWEST, Interval, per_patient
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval, per_patient
 
 # Halvings that a mean is over, times patients: the chance of the draw is then 0.003 (standard deviation) or less.
 JUDGED = 40_000
@@ -46,7 +46,7 @@ def membership_advantage(members: np.ndarray, non_members: np.ndarray, seeds: np
     that holds for one halving holds for their mean, whose value no longer depends on a draw.
 
     Such a threshold is not quite the best, so that the upper end is that of the threshold that is best on all, which errs to
-    the other side. With fewer than `FEWEST` patients a group the interval is NaN; a group of fewer than two patients gives NaN
+    the other side. With fewer than `FEWEST_PATIENTS` a group the interval is NaN; a group of fewer than two patients gives NaN
     throughout. Raises `RemnantError` for scores that are not finite.
     """
     members, non_members = per_patient(members, "members"), per_patient(non_members, "non-members")
@@ -147,7 +147,7 @@ def rate_difference(k: float, m: int, j: float, n: int, level: float = 0.95) -> 
     has to be.
     """
     one, other = k / m, j / n
-    if min(m, n) < FEWEST:
+    if min(m, n) < FEWEST_PATIENTS:
         return Interval(one - other, math.nan, math.nan, m + n)
     (low, high), (other_low, other_high) = wilson(k, m, level), wilson(j, n, level)
     return Interval(

@@ -14,7 +14,7 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.demographics import sex_skill
-from remnant.measure.intervals import FEWEST, Interval, clopper_pearson
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval, clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _gap_p(counts: list[list[int]], value: float) -> tuple[float, float]:
 
 
 def _supported(found: Interval) -> Interval:
-    return found if found.n >= FEWEST else Interval(found.mean, math.nan, math.nan, found.n)
+    return found if found.n >= FEWEST_PATIENTS else Interval(found.mean, math.nan, math.nan, found.n)
 
 
 def _checked(called: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

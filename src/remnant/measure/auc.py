@@ -1,7 +1,8 @@
 """Areas under ROC curves of independent groups of patients: intervals, paired contrasts, what could have been seen.
 
-Everywhere `positive` (m,) and `negative` (n,) hold one score a patient, higher for more positive. With fewer than `FEWEST`
-patients in the smaller group no interval is given (NaN), since all of them here are approximations; p-values are exact there.
+Everywhere `positive` (m,) and `negative` (n,) hold one score a patient, higher for more positive. With fewer than
+`FEWEST_PATIENTS` in the smaller group no interval is given (NaN), since all of them here are approximations; p-values are exact
+there.
 """
 
 import math
@@ -10,7 +11,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import FEWEST, Difference, Interval, per_patient
+from remnant.measure.intervals import FEWEST_PATIENTS, Difference, Interval, per_patient
 
 RESAMPLES = 2000  # each ranks all patients twice
 EXACT_PATIENTS = 1000  # in both groups, up to which an exact p with ties takes under a second
@@ -20,7 +21,7 @@ TOGETHER = 250
 
 def few(m: int, n: int) -> bool:
     """Whether groups of m and n patients are too small for an interval that is not exact."""
-    return min(m, n) < FEWEST
+    return min(m, n) < FEWEST_PATIENTS
 
 
 def mann_whitney_auc(
@@ -32,7 +33,7 @@ def mann_whitney_auc(
     under exponential scores (Newcombe 2006, part 2, method 5). Unlike bootstrap and DeLong it has a width where the
     groups part completely. It assumes groups that spread alike: where 10 patients spread three times as wide as 30, 95% are
     nearer to 88%. `design_effect` multiplies that variance where the two groups are not independent (Kish 1965). `Interval.n`
-    counts both groups; a group of fewer than `FEWEST` has an area without an interval (NaN), an empty one NaN. Raises
+    counts both groups; a group of fewer than `FEWEST_PATIENTS` has an area without an interval (NaN), an empty one NaN. Raises
     `RemnantError` for scores that are not finite.
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
@@ -66,8 +67,8 @@ def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect
 def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
     """Two-sided p of an area of 0.5 (Mann and Whitney 1947), for the null that the patients were dealt to the groups at random.
 
-    Exact, with ties too, where the smaller group has fewer than `FEWEST` patients (and both up to `EXACT_PATIENTS`), else by the
-    normal approximation with its correction for ties. An empty group gives NaN.
+    Exact, with ties too, where the smaller group has fewer than `FEWEST_PATIENTS` (and both up to `EXACT_PATIENTS`), else by
+    the normal approximation with its correction for ties. An empty group gives NaN.
     """
     positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
     m, n = len(positive), len(negative)
@@ -152,7 +153,7 @@ def auc_contrast(
     Null answered by p: within a patient, the rank among all patients under the first scores and under the second could be
     exchanged (Bandos, Rockette and Gur 2005; hits + 1 over resamples + 1). Ranks, so that scores of unlike scales can be
     contrasted. The interval is DeLong's (1988), of which the covariance takes in that the patients are the same; it has
-    no width where both areas are 0 or 1, and with a group of fewer than `FEWEST` patients there is none (NaN), of one patient
+    no width where both areas are 0 or 1, and with a group of fewer than `FEWEST_PATIENTS` there is none (NaN), of one patient
     nothing detectable either. Raises `RemnantError` where the two do not have the same numbers of patients.
     """
     (a, b), (c, d) = (tuple(per_patient(part, "scores") for part in pair) for pair in (first, second))

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.intervals import EXACT_PATIENTS, FEWEST, Difference, detectable_noncentrality, per_patient
+from remnant.measure.intervals import EXACT_PATIENTS, FEWEST_PATIENTS, Difference, detectable_noncentrality, per_patient
 
 RESAMPLES = 100_000  # so that the smallest p-value survives Holm over all rows of a table
 
@@ -36,7 +36,7 @@ def role_effect(
     Least squares. p, two-sided, exchanges the two roles within patients: signs of the residuals under the null model are flipped
     and the studentised effect is fitted again (Freedman and Lane 1983; Winkler et al. 2014). All 2^n flips up to 16 patients,
     else Monte Carlo, hits + 1 over resamples + 1 (Phipson and Smyth 2010). The interval is Student's t. It is about patients in
-    these very trainings: how much another training would leak, no one repeat of the folds can say. Below `FEWEST` patients
+    these very trainings: how much another training would leak, no one repeat of the folds can say. Below `FEWEST_PATIENTS`
     there is none (NaN). Where roles and folds cannot be told apart all is NaN but the counts. Nothing depends on the order of the
     patients. Raises `RemnantError` for values that are not finite and for shapes that differ.
     """
@@ -73,7 +73,7 @@ def role_effect(
     if freedom > 0:
         error = math.sqrt(max(length - float(((null @ both) ** 2).sum()), 0.0) / freedom / (role @ role))
         detectable = detectable_noncentrality(freedom, alpha=1 - level) * error
-        if n >= FEWEST:
+        if n >= FEWEST_PATIENTS:
             reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
             low, high = effect - reach, effect + reach
     return replace(

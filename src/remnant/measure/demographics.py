@@ -11,7 +11,7 @@ import numpy as np
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
 from remnant.measure.auc import mann_whitney_auc
-from remnant.measure.intervals import FEWEST, RESAMPLES, Interval, bootstrap_mean, clopper_pearson
+from remnant.measure.intervals import FEWEST_PATIENTS, RESAMPLES, Interval, bootstrap_mean, clopper_pearson
 
 AGE_SKILL = 0.5  # of R2: at least half of the ages' variance
 SEX_SKILL = 0.8  # of balanced accuracy: at most one in five wrong, of women and men alike
@@ -55,7 +55,7 @@ def age_skill(
 
     MAE and RMSE by `bootstrap_mean`, of errors and of squared errors; R2 = 1 - sum of squares / sum about the mean of `actual`,
     below 0 for worse than that mean, with the percentile bootstrap. `guess` is the mean age of the patients that the model was
-    *trained* on: the validation's own mean is more than an honest guesser knows. Fewer than `FEWEST` patients, or
+    *trained* on: the validation's own mean is more than an honest guesser knows. Fewer than `FEWEST_PATIENTS`, or
     patients of one age, give an R2 without an interval or NaN. Raises `RemnantError` for ages that are not finite.
     """
     predicted, actual = np.asarray(predicted, dtype=float), np.asarray(actual, dtype=float)
@@ -144,7 +144,7 @@ def _r2(errors: np.ndarray, actual: np.ndarray, seeds: np.random.Generator, leve
         return Interval(math.nan, math.nan, math.nan, n)
     centred = actual - actual.mean()
     r2 = float(1 - errors @ errors / (centred @ centred))
-    if n < FEWEST:
+    if n < FEWEST_PATIENTS:
         return Interval(r2, math.nan, math.nan, n)
     weights = seeds.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
     spread = weights @ centred**2 - (weights @ centred) ** 2 / n

@@ -12,7 +12,7 @@ import torch
 
 from remnant.base.errors import RemnantError
 from remnant.measure.images import Images, as_stack
-from remnant.measure.intervals import FEWEST, Interval, numbered
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval, numbered
 
 LEVELS = 256  # of the histogram whose entropy is taken: 8 bits, so that entropy lies in [0, 8]
 SIDE = 64  # of the images whose principal components are taken
@@ -117,7 +117,7 @@ def component_kurtosis(
     The band is the percentile bootstrap over patients, `patients` (n,) naming each row's; without it each row is its own,
     as are generated images. The population's moments are used, without a correction for n: such a kurtosis cannot
     exceed n - 5 + 1 / (n - 1), and small sets of long tails come out too low, the band with them. NaN where a component has no
-    spread (every image alike), and for the bands of fewer than `FEWEST` patients. `mean.n` counts patients.
+    spread (every image alike), and for the bands of fewer than `FEWEST_PATIENTS`. `mean.n` counts patients.
     """
     coordinates = np.asarray(coordinates, dtype=np.float64)
     n, patient = numbered(np.arange(len(coordinates)) if patients is None else patients)
@@ -135,7 +135,7 @@ def component_kurtosis(
     standard = (coordinates - coordinates.mean(0)) / np.where(flat, 1, spread)  # powers of such numbers do not cancel
     standard[:, flat] = math.nan
     found = (standard**4).mean(0) - 3
-    if n < FEWEST:
+    if n < FEWEST_PATIENTS:
         return Kurtosis(found, unknown, unknown, Interval(float(found.mean()), math.nan, math.nan, n))
     drawn = _excess(standard, seeds.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)[:, patient])
     ends = [(1 - level) / 2, (1 + level) / 2]

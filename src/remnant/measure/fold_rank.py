@@ -15,7 +15,7 @@ from scipy import integrate, optimize, stats
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted_of
-from remnant.measure.intervals import FEWEST, Interval, clopper_pearson
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval, clopper_pearson
 from remnant.measure.membership_inference import ALL_ORDERS, RESAMPLES, dealt_again
 
 MOST_ORDERS = 8  # models up to which all of their orders are counted: 8! are 40,320
@@ -55,7 +55,7 @@ class FoldRank:
     def share(self, level: float = 0.95) -> Interval:
         """Of the patients, with the exact interval (Clopper and Pearson 1934) of counts that ties are rounded away from."""
         mean = self.count / self.patients
-        if self.patients < FEWEST:
+        if self.patients < FEWEST_PATIENTS:
             return Interval(mean, math.nan, math.nan, self.patients)
         # What is shared by equal models may have been any of them.
         low = clopper_pearson(math.floor(self.count + 1e-9), self.patients, level).low

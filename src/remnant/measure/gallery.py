@@ -17,7 +17,7 @@ from scipy import optimize, special
 
 from remnant.base.errors import RemnantError
 from remnant.measure.identity import ranks
-from remnant.measure.intervals import FEWEST, clopper_pearson
+from remnant.measure.intervals import FEWEST_PATIENTS, clopper_pearson
 
 RESAMPLES = 500  # each fits the model anew
 FARTHEST = 20  # how many times the measured gallery the model is trusted for
@@ -122,7 +122,7 @@ def gallery_curve(
 
     Sizes are spaced evenly on a logarithmic axis, exact up to the smallest gallery of a probe, then the model's up to
     `FARTHEST` times that. Where nobody is beaten there is nothing to model: the curve ends with the gallery, and its lower
-    bound is the exact one (Clopper and Pearson 1934). No probes give no rows; fewer than `FEWEST` have no interval (NaN).
+    bound is the exact one (Clopper and Pearson 1934). No probes give no rows; fewer than `FEWEST_PATIENTS` no interval (NaN).
     """
     if len(impostors.better) == 0:
         return []
@@ -138,7 +138,7 @@ def gallery_curve(
     rows = []
     for extrapolated, where, (means, drawn) in ((False, sizes, exact), (True, beyond, model))[: 2 if beaten else 1]:
         low, high = np.full((2, len(where)), math.nan)
-        if len(chances) >= FEWEST:
+        if len(chances) >= FEWEST_PATIENTS:
             low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
             if not beaten:
                 low = np.where(where > 1, clopper_pearson(len(chances), len(chances), level).low, low)
@@ -152,14 +152,14 @@ def half_size(impostors: Impostors, random: np.random.Generator, *, level: float
     """The gallery size at which the model's rank-1 is one half, with its bootstrap interval.
 
     Where the fit or an end of its interval lies beyond `FARTHEST` times the measured gallery it is infinite: so much
-    says the sample, and no more. Fewer than `FEWEST` probes have no interval (NaN).
+    says the sample, and no more. Fewer than `FEWEST_PATIENTS` probes have no interval (NaN).
     """
     n = len(impostors.better)
     if n == 0:
         return HalfSize(math.nan, math.nan, math.nan, 0)
     limit = FARTHEST * (int(impostors.among.min()) + 1)
     size = _half(fit_tail(impostors), limit)
-    if n < FEWEST:
+    if n < FEWEST_PATIENTS:
         return HalfSize(size, math.nan, math.nan, limit)
     drawn = [_half(fit_tail(impostors, weight), limit) for weight in _resampled(n, random)]
     # Order statistics, not interpolation, since some are infinite.

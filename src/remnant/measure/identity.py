@@ -15,7 +15,7 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.measure.intervals import (
-    FEWEST,
+    FEWEST_PATIENTS,
     RESAMPLES,
     Interval,
     clopper_pearson,
@@ -155,7 +155,7 @@ def own_versus_others_auc(
     It equals the chance that an own score beats another (ties half; Mann and Whitney 1947). The interval is
     the percentile bootstrap over patients: a patient drawn brings all its rows, own scores and others
     together. `patients` (n,) names each row's; without it each row is a patient. `Interval.n` counts
-    patients; fewer than `FEWEST` have no interval (NaN), and without any row or any other candidate the AUC itself is
+    patients; fewer than `FEWEST_PATIENTS` have no interval (NaN), and without any row or any other candidate the AUC itself is
     NaN.
     """
     scores, own, allowed = _checked(scores, own, allowed)
@@ -178,7 +178,7 @@ def own_versus_others_auc(
     if rivals.sum() == 0:
         return Interval(math.nan, math.nan, math.nan, people)
     auc = float(wins.sum() / (rows.sum() * rivals.sum()))
-    if people < FEWEST:
+    if people < FEWEST_PATIENTS:
         return Interval(auc, math.nan, math.nan, people)
     weights = seeds.multinomial(people, np.full(people, 1 / people), size=resamples).astype(float)
     drawn = np.einsum("ri,ij,rj->r", weights, wins, weights, optimize=True)

@@ -14,7 +14,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
 
 RESAMPLES = 10_000
-FEWEST = 10  # patients, below which neither a bootstrap nor a normal approximation may stand for an interval
+FEWEST_PATIENTS = 10  # patients, below which neither a bootstrap nor a normal approximation may stand for an interval
 EXACT_PATIENTS = 16  # up to here all 2^n sign flips are counted
 
 
@@ -50,7 +50,7 @@ def bootstrap_mean(
 ) -> Interval:
     """Mean of one value a patient (n,) with its bootstrap interval (SciPy's BCa; Efron 1987).
 
-    n = 0 gives NaN; fewer than `FEWEST` patients a mean without an interval (NaN), since there the bootstrap is too narrow:
+    n = 0 gives NaN; fewer than `FEWEST_PATIENTS` a mean without an interval (NaN), since there the bootstrap is too narrow:
     95% covers nearer 85 to 90%; equal values of enough patients an interval of no width. NaN among the values raises
     `RemnantError`.
     """
@@ -59,7 +59,7 @@ def bootstrap_mean(
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
     mean = float(values.mean())
-    if n < FEWEST:
+    if n < FEWEST_PATIENTS:
         return Interval(mean, math.nan, math.nan, n)
     if np.ptp(values) == 0:
         return Interval(float(values[0]), float(values[0]), float(values[0]), n)

@@ -9,7 +9,7 @@ from scipy.spatial import distance
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import RESAMPLES
-from remnant.measure.intervals import FEWEST, Interval, numbered
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval, numbered
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _over_patients(
     """Mean over queries (q,) with its interval over their `patients` (q,)."""
     n, place = numbered(patients)
     mean = _mean(values)
-    if n < FEWEST:
+    if n < FEWEST_PATIENTS:
         return Interval(mean, math.nan, math.nan, n)
     times = seeds.multinomial(n, np.full(n, 1 / n), resamples)
     drawn = times @ np.bincount(place, weights=values) / (times @ np.bincount(place))

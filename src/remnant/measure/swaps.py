@@ -13,7 +13,7 @@ from scipy import stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import auc_interval, auc_variance
-from remnant.measure.intervals import FEWEST, Interval
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval
 
 FEWEST_SWAPS = 4  # below which nothing is said of how trainings of one recipe vary
 RESAMPLES = 2000
@@ -27,7 +27,7 @@ class SwapTest:
     """How well one value a patient distinguishes, under each network, those who trained it from those who did not.
 
     `auc`: mean over the networks, over n patients. Its interval is of patients and of trainings both, from `FEWEST_SWAPS` swaps
-    and `FEWEST` patients on. `p`: two-sided, of no network knowing its half (Monte Carlo); with `p_bound` it is at most this.
+    and `FEWEST_PATIENTS` on. `p`: two-sided, of no network knowing its half (Monte Carlo); with `p_bound` it is at most this.
     `by_network` (networks,).
     """
 
@@ -130,7 +130,7 @@ def _centred(values: np.ndarray, out: np.ndarray) -> np.ndarray:
 def _interval(scores: np.ndarray, trained: np.ndarray, areas: np.ndarray) -> Interval:
     n, swaps = len(scores), len(areas) // 2
     mean = float(areas.mean())
-    if n < FEWEST or swaps < FEWEST_SWAPS:
+    if n < FEWEST_PATIENTS or swaps < FEWEST_SWAPS:
         return Interval(mean, math.nan, math.nan, n)
     influence = np.mean([_influence(*column) for column in zip(scores.T, trained.T, areas, strict=True)], axis=0)
     patients = n / (n - 1) * float((influence**2).sum())

@@ -19,7 +19,7 @@ from remnant.measure.scored_pairs import checked_pairs, fewest_patients, resampl
 from remnant.measure.threshold import best_by_chance, best_threshold
 
 UNTIED = 200  # ways to break ties at random
-CONTROL = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
+CONTROL_ACCURACY = 0.95  # balanced accuracy on raw images, below which an adversary's failure says nothing of a code
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Verification:
     @property
     def passes_as_control(self) -> bool:
         """Whether these scores, of raw images, come from an adversary whose failure elsewhere counts."""
-        return self.balanced.mean >= CONTROL
+        return self.balanced.mean >= CONTROL_ACCURACY
 
 
 def verification(

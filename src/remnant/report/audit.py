@@ -6,7 +6,7 @@ from remnant.base.files import write_text
 from remnant.base.findings import AuditResults
 from remnant.base.terms import DECISION_SUPPORT, called, limits_changed
 from remnant.report.evidence import evidence_of
-from remnant.report.glossary import GLOSSARY
+from remnant.report.glossary import AUDIT_GLOSSARY
 from remnant.report.sheet import sheet_of
 from remnant.report.templates import fill, flat
 from remnant.report.untested import untested
@@ -38,7 +38,7 @@ def _rendered(run: Path, results: AuditResults) -> str:
         untested=untested(results),
         limits_changed=limits_changed(results),
         decision_support=DECISION_SUPPORT,
-        glossary=GLOSSARY,
+        glossary=AUDIT_GLOSSARY,
         provenance={
             "Run": {
                 "scenario": results.scenario.name,

@@ -15,7 +15,7 @@ EXPOSED_ELSEWHERE = "exposed by another statistic"  # of the same scores, where 
 LONGEST = 110  # of one in a table or a sentence
 MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
-CONTROLS = {
+CONTROL_WORDS = {
     "blind": "blind baseline",
     "null": "null",
     "planted": "planted members",
@@ -191,7 +191,9 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
 def control_kind(control: Control) -> str:
     """ "planted members"."""
     return (
-        PLANTED.get(control.claim or "", CONTROLS["planted"]) if control.kind == "planted" else CONTROLS[control.kind]
+        PLANTED.get(control.claim or "", CONTROL_WORDS["planted"])
+        if control.kind == "planted"
+        else CONTROL_WORDS[control.kind]
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from remnant.base.errors import RemnantError
 from remnant.base.results import Highlight, Results, Row, Section, matching
 from remnant.report.few import bound, coarse, counts_few
-from remnant.report.few_rows import GROUPS, is_count, without_few, without_small_cells
+from remnant.report.few_rows import GROUP_COUNTS, is_count, without_few, without_small_cells
 from remnant.report.figures import FIGURES
 
 PSEUDONYM = re.compile(r"\bP-[0-9a-f]{8}\b")
@@ -86,7 +86,9 @@ def told_tables(
     }
     left_out = [f"the table `{name}`, which has a row a patient" for name in sorted(personal)]
     # Whom "3% of the members" may mean, where no number stands beside it.
-    counts = {row[name] for table in before.values() for row in table for name in GROUPS if is_count(row.get(name))}
+    counts = {
+        row[name] for table in before.values() for row in table for name in GROUP_COUNTS if is_count(row.get(name))
+    }
     sections = []
     for section in shown:
         kept, gone = _section(section, before, tables, smallest, {*sizes, *counts})

@@ -8,7 +8,7 @@ from remnant.base.results import Row, Value
 from remnant.report.few import bound, counts_few, percentages_few, share_small, small
 from remnant.report.words import split
 
-GROUPS = {
+GROUP_COUNTS = {
     "patients",
     "members",
     "non_members",
@@ -52,7 +52,7 @@ def without_few(row: Row, smallest: int, where: set[str]) -> Row:
         and (counts_few(value, smallest, totals) or percentages_few(value, smallest, totals))
     }
     bounds: dict[str, Value] = {}
-    if any(is_count(row.get(name)) and 0 < row[name] < smallest for name in GROUPS):
+    if any(is_count(row.get(name)) and 0 < row[name] < smallest for name in GROUP_COUNTS):
         kept = where | {name for name, value in row.items() if isinstance(value, str) or name.startswith("published")}
         gone |= row.keys() - kept
     for name, value in row.items():

@@ -1,6 +1,6 @@
 """Words that the report of an audit explains."""
 
-GLOSSARY = {
+AUDIT_GLOSSARY = {
     "Risk appetite": "How much exposure the model's owner accepts, set before the audit, with the origin of each number.",
     "Within": "No finding's interval reaches above a limit, and controls showed that the attacks could have succeeded.",
     "Outside": "At least one exposed finding lies above a limit with its lower bound.",

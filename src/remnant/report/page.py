@@ -33,7 +33,7 @@ EXPOSED = Section(
     ),
 )
 
-GLOSSARY = {
+GALLERY_GLOSSARY = {
     "Member": "A patient whose scans trained the network under audit.",
     "Non-member": "A patient whom nobody's training saw; the honest control.",
     "Attacker's patients": "Other people, whose scans the attacker owns and trains the attack on.",
@@ -97,5 +97,5 @@ def _rendered(run: Path, results: Results, *, show_images: bool) -> str:
             "Versions": results.versions,
         },
         settings=flat(results.settings),
-        glossary=results.glossary or GLOSSARY,
+        glossary=results.glossary or GALLERY_GLOSSARY,
     )

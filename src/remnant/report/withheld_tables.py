@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from remnant.base.findings import Finding
 from remnant.base.results import Row, Value
 from remnant.report.few import share_small, small
-from remnant.report.few_rows import GROUPS
+from remnant.report.few_rows import GROUP_COUNTS
 from remnant.report.withheld import members_of, of_few, of_few_values
 
 SIDES = ("members", "non_members")
@@ -17,7 +17,7 @@ def row_told(row: Row, few: Sequence[Finding]) -> Row:
     keys = {(one.attack, one.view) for one in few}
     if (row.get("attack", row.get("attribute")), row.get("view")) not in keys:
         return row
-    return {name: value if isinstance(value, str) or name in GROUPS else None for name, value in row.items()}
+    return {name: value if isinstance(value, str) or name in GROUP_COUNTS else None for name, value in row.items()}
 
 
 def curves_told(rows: Sequence[Row], findings: Sequence[Finding], smallest: int) -> tuple[list[Row], list[str]]:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from remnant.base.results import Row
 from remnant.base.texts import counted
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.report.words import label
 
 # Presets that show that all parts work together, on networks that had no time to learn.
@@ -72,15 +72,15 @@ def one_of(group: str) -> str:
 
 
 def enough_patients(groups: Mapping[str, int]) -> Gate | None:
-    """Shut where a group that was compared, by its name, has fewer than `FEWEST` patients, or where none was compared."""
+    """Shut where a group that was compared, by its name, has fewer than `FEWEST_PATIENTS`, or where none was compared."""
     if not groups:
         return Gate("No patients were compared, so nobody knows whether an attack succeeded.")
-    few = {name: count for name, count in groups.items() if count < FEWEST}
+    few = {name: count for name, count in groups.items() if count < FEWEST_PATIENTS}
     if not few:
         return None
     said = " and ".join(counted(count, one_of(name), name) for name, count in few.items())
     verb = "was" if next(iter(few.values())) == 1 else "were"
-    return Gate(f"There {verb} only {said}; below {FEWEST} patients a failed attack says nothing.")
+    return Gate(f"There {verb} only {said}; below {FEWEST_PATIENTS} patients a failed attack says nothing.")
 
 
 def positive_control(seen: bool | None, control: str) -> Gate | None:

@@ -32,7 +32,7 @@ REAL, SIMULATED = "real visits", "simulated visits"
 # Codes, the server's segmentations of these, codes of scans that are sent many times, and the scans themselves.
 Shown = Literal["code", "labels", "repeated", "raw"]
 # Trainings of each attack: on codes, on their segmentations, on the scans themselves; of a reader on exchanged attributes, too.
-VIEWS = {"pair_scores": 3, "reconstructions": 3, "attributes": 4}
+VIEW_COUNTS = {"pair_scores": 3, "reconstructions": 3, "attributes": 4}
 SENT_AGAIN = 2  # more, of scans that are sent many times
 DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
 
@@ -139,7 +139,7 @@ def code_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece
     few = others.take(range(min(2, len(others))))
     access = sent.seen("code", few, np.array([[0, len(few) - 1]]))
     seconds = attack_seconds(attack, material, access, own, config.seed, len(others) / len(few))
-    views = VIEWS[attack.claim] + SENT_AGAIN * (sent.view.secret is not None and attack.claim == "pair_scores")
+    views = VIEW_COUNTS[attack.claim] + SENT_AGAIN * (sent.view.secret is not None and attack.claim == "pair_scores")
     drawn = 2 * 2 * len(others) * others.images[0].numel() if attack.claim == "reconstructions" else 0
     return Piece(attack.name, attack.words, seconds * views, drawn)
 

@@ -25,7 +25,7 @@ from remnant.engine.loop import epoch_log
 from remnant.measure.overlaps import CLEAN, Overlap, overlap_of
 from remnant.measure.roles import NON_MEMBER
 
-WORTH = "worth"
+WORTH_CELL = "worth"
 WORDS = "Dice of patients in no training, on spoilt scans and other cohorts too"
 PATCHES = 2  # steps of a segmenter on patches, as many as a whole scan takes, about
 UNPLANTED = "No leak was planted in the segmenter, so that silence about membership clears nobody."
@@ -33,13 +33,13 @@ UNPLANTED = "No leak was planted in the segmenter, so that silence about members
 
 def cells_of(material: Material, seed: int) -> list[Cell]:
     """The cell that measures what the segmentation is worth; none of a model that sends nothing."""
-    return [Cell(WORTH, worth_cell, {"material": material, "seed": seed})] if material.sent else []
+    return [Cell(WORTH_CELL, worth_cell, {"material": material, "seed": seed})] if material.sent else []
 
 
 def worth_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """Segment the scans of patients whom no training saw: as they are, spoilt, and those of second cohorts."""
     assert material.sent
-    sent, seeds = material.sent, Seeds(seed).child(WORTH)
+    sent, seeds = material.sent, Seeds(seed).child(WORTH_CELL)
     others = material.images.of(material.group(NON_MEMBER))
     timing, view = Timing(sent.view), sent.view
 
@@ -75,7 +75,7 @@ def worth_piece(material: Material) -> Piece:
     scans = len(others) + min(sent.worth.degraded, len(set(others.patients))) * len(CONDITIONS)
     elsewhere = sum(2 * len(set(scans.patients)) for scans in sent.second.values())
     trained = FOLDS * len(sent.second) * sent.worth.retraining.steps / PATCHES
-    return Piece(WORTH, WORDS, look * (scans + elsewhere + trained), always=True)
+    return Piece(WORTH_CELL, WORDS, look * (scans + elsewhere + trained), always=True)
 
 
 def kept_worth(run: Run) -> Worth:
@@ -84,7 +84,7 @@ def kept_worth(run: Run) -> Worth:
 
 
 def _file(run: Run) -> Path:
-    return run.private / WORTH / f"{WORTH}.npz"
+    return run.private / WORTH_CELL / f"{WORTH_CELL}.npz"
 
 
 def tables_of(
@@ -97,7 +97,7 @@ def tables_of(
     tables = {
         "adversaries": adversary_rows(paired, branch),
         "beyond_segmentation": beyond_rows(paired, branch),
-        **worth_rows(kept_worth(run), seeds.child("audit", WORTH)),
+        **worth_rows(kept_worth(run), seeds.child("audit", WORTH_CELL)),
     }
     return {name: rows for name, rows in tables.items() if rows}
 
@@ -106,7 +106,7 @@ def _elsewhere(run: Run, material: Material, name: str, scans: Images, seeds: Se
     """Dice on the first scan of each patient of a second cohort, by training of the segmenter."""
     assert material.sent
     firsts = scans.take(first_visits(scans, range(len(scans))))
-    given = (material.sent.worth.retraining, seeds, epoch_log(run, WORTH))
+    given = (material.sent.worth.retraining, seeds, epoch_log(run, WORTH_CELL))
     maps = elsewhere(material.sent.view, firsts.images, firsts.labels, *given)
     truth = firsts.labels.numpy()
     return {f"{name}-{trained}": overlap_of(each, truth, firsts.patients, TISSUES) for trained, each in maps.items()}

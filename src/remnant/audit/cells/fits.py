@@ -14,6 +14,7 @@ from torch.nn import functional
 from remnant.audit.cells.fit_classes import alike_weighed, class_losses, constant_loss, exchanged_classes, means
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import batch_of
+from remnant.audit.findings.controls import CONTROL_LEVEL
 from remnant.audit.materials.material import Material
 from remnant.base.findings import Control
 from remnant.base.run import Run
@@ -25,7 +26,6 @@ from remnant.targets.audited import Audited
 
 FIT = "fit"
 WORDS = "whether the model answers better than chance about its members"
-LEVEL = 0.05
 SURELY_WORSE = (
     0.01  # from which on answers are called worse than chance: of models that know nothing one in twenty are at 0.05
 )
@@ -63,7 +63,7 @@ class Fit:
         if self.p is None or self.own is None:
             return None
         sound = self.constant is None and self.swapped is None
-        return sound and self.p <= LEVEL and self.own <= WRONG * self.guessing
+        return sound and self.p <= CONTROL_LEVEL and self.own <= WRONG * self.guessing
 
     @property
     def sentence(self) -> str:
@@ -83,9 +83,9 @@ class Fit:
                 "another order than in training."
             )
         look = "check the images' range and normalisation, labels and weights."
-        if self.p <= LEVEL and self.constant is not None:
+        if self.p <= CONTROL_LEVEL and self.constant is not None:
             return f"The model answers worse than shares of classes {who}, {self.constant:.2f} by these alone): {look}"
-        if self.p <= LEVEL:
+        if self.p <= CONTROL_LEVEL:
             return f"The model is sure and wrong {who}, {self.guessing:.2f} by guessing): {look}"
         return f"The model answers no better than chance {exchanged}: {look}"
 
@@ -113,7 +113,7 @@ def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.
     deals = math.factorial(len(labels)) // math.prod(math.factorial(count) for count in kinds.values())
     asked = len(taken), len(images)
     guessing = math.log(target.head.outputs if target.head.kind == "softmax" else 2)
-    if deals * LEVEL < 1:
+    if deals * CONTROL_LEVEL < 1:
         return Fit(patients, guessing, asked=asked)
     # Models of folds answer in an order of their own.
     answers = dict(target.answers(taken))

@@ -21,7 +21,7 @@ from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenOutputs, SeenWeights, Shadows, reduced_latents, seen_latents, seen_outputs
 from remnant.targets.seen_features import SeenFeatures, features_of
 
-VIEWS = 4  # that an attack keeps scores of, about
+VIEW_COUNT = 4  # that an attack keeps scores of, about
 
 
 def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
@@ -60,7 +60,7 @@ def score_piece(material: Material, attack: Attack, config: AuditConfig) -> Piec
     else:
         access = access_of(attack, material.target, part)
         seconds = attack_seconds(attack, material, access, own, config.seed, times)
-    return Piece(attack.name, attack.words, seconds, 8 * VIEWS * len(asked), attack.primary)
+    return Piece(attack.name, attack.words, seconds, 8 * VIEW_COUNT * len(asked), attack.primary)
 
 
 def reconstruction_cell(run: Run, material: Material, attack: Attack, seed: int, module: str | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from remnant.engine.device import place
 from remnant.targets.audited import Audited, lacks_memory
 from remnant.targets.objective import training_loss
 
-FEWEST, SHARE = FEWEST_PLANTED, 0.25  # patients that are planted: this share of the non-members, and no fewer
+SHARE = 0.25  # of the non-members are planted, and no fewer than `FEWEST_PLANTED`
 MOST = 20
 MEASURED = 40  # images by which a loss is told
 # Of a stranger's loss. On phantoms that learned nothing, signed margin and Dice find the planted with an AUC of 0.99 here;
@@ -74,7 +74,7 @@ class Dose:
 
 def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:
     """Who is planted: a random share of the non-members, of whom as many at least stay as are planted."""
-    count = min(MOST, max(FEWEST, round(SHARE * len(non_members))), len(non_members) // 2)
+    count = min(MOST, max(FEWEST_PLANTED, round(SHARE * len(non_members))), len(non_members) // 2)
     order = seeds.child("who").numpy().permutation(len(non_members))
     return tuple(non_members[i] for i in order[:count])
 

@@ -30,7 +30,7 @@ from remnant.targets.seen_features import Features, answers_of, features_of
 
 PARTS = 10  # of the patients, each of which is read by who learned on the others
 CONTROLS = 2  # of each attribute
-PLANTED = 2.0  # standard deviations by which an attribute that is planted moves every feature
+PLANTED_SHIFT = 2.0  # standard deviations by which an attribute that is planted moves every feature
 
 
 def shown(target: Audited, images: Images, scenario: str, module: str | None) -> Features:
@@ -146,7 +146,7 @@ def planted(features: Features, truth: Truth, patients: Sequence[str], seeds: Se
     """Every feature of these patients moved to one side or the other by what the attribute is."""
     values = features.values
     sides = torch.from_numpy(seeds.numpy().choice([-1.0, 1.0], values.shape[1])).float()
-    steps = PLANTED * values.std(0).clamp(min=1e-3) * sides
+    steps = PLANTED_SHIFT * values.std(0).clamp(min=1e-3) * sides
     who = set(patients)
     signs = [
         (2.0 * truth.classes[name] - 1) * (name in who) if name in truth.classes else 0.0

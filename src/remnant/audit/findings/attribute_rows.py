@@ -9,6 +9,7 @@ import numpy as np
 
 from remnant.attacks.attack import Attributes
 from remnant.attacks.attributes import of_patients
+from remnant.audit.findings.controls import CONTROL_LEVEL
 from remnant.audit.findings.rows import GROUP, ends, named
 from remnant.audit.verdict.family import Key
 from remnant.base.findings import Control, Finding, Statistic
@@ -19,7 +20,6 @@ from remnant.measure.attributes import AttributeSkill, read_all, read_gap
 from remnant.measure.intervals import smallest_detectable_gap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
-LEVEL = 0.05  # of controls
 CLASSES = {"sex": ("women", "men"), "age": ("younger", "older")}
 MOST_SPREAD = 0.5  # standard deviation of read or not, at most
 MOST_GAP = 2.0  # of J, which is from -1 to 1
@@ -163,7 +163,7 @@ def blind_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int]) -> 
         f"A reader of {truth.attribute} that never saw the model reads members and non-members alike",
         f"A reader of {truth.attribute} that never saw the model reads members and non-members unlike",
     )
-    return _control("blind", truth, found, found.p_both, "skill_gap", said, passes=found.p_both > LEVEL)
+    return _control("blind", truth, found, found.p_both, "skill_gap", said, passes=found.p_both > CONTROL_LEVEL)
 
 
 def exchanged_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int]) -> Control:
@@ -173,7 +173,7 @@ def exchanged_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int])
         f"A reader that learned the {truth.attribute} of exchanged patients reads nothing",
         f"A reader that learned the {truth.attribute} of exchanged patients reads something",
     )
-    return _control("null", truth, found, found.p, "skill", said, passes=found.p > LEVEL)
+    return _control("null", truth, found, found.p, "skill", said, passes=found.p > CONTROL_LEVEL)
 
 
 def planted_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int], *, gap: bool) -> Control:
@@ -181,7 +181,9 @@ def planted_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int], *
     found = _reading(read_of(claim, truth, roles), 0.95, gap=gap)
     what = f"The {truth.attribute} planted in {'the features of members' if gap else 'all features'}"
     said = (f"{what} is read", f"{what} is not read, so that the attack is too weak to clear anybody")
-    return _control("planted", truth, found, found.p, "skill_gap" if gap else "skill", said, passes=found.p <= LEVEL)
+    return _control(
+        "planted", truth, found, found.p, "skill_gap" if gap else "skill", said, passes=found.p <= CONTROL_LEVEL
+    )
 
 
 def _control(

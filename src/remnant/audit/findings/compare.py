@@ -12,12 +12,13 @@ from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.auc import auc_contrast, mann_whitney_auc
-from remnant.measure.intervals import FEWEST, Difference, paired_difference
+from remnant.measure.intervals import FEWEST_PATIENTS, Difference, paired_difference
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.verification import verification_contrast
 
-LEVEL = 0.05  # of p, two-sided, after Holm for all that was compared together: no verdict rests on a comparison alone
+# Of p, two-sided, after Holm for all that was compared together: no verdict rests on a comparison alone.
+COMPARISON_LEVEL = 0.05
 # Of a bootstrap over pairs, so that the smallest p survives Holm for some dozens.
 PAIRED_RESAMPLES = 5000
 
@@ -71,7 +72,7 @@ def of_scores(one: ScoredPatients, other: ScoredPatients, seeds: Seeds) -> Compa
 def comparison_rows(compared: Sequence[tuple[Row, Comparison]]) -> list[Row]:
     """A row a comparison, behind the columns that say of what it is; `holm_p` is for all of them together.
 
-    `shown`: which way the interval leaves zero out, where `holm_p` is at most `LEVEL`.
+    `shown`: which way the interval leaves zero out, where `holm_p` is at most `COMPARISON_LEVEL`.
     """
     rows = with_holm(
         [
@@ -83,9 +84,9 @@ def comparison_rows(compared: Sequence[tuple[Row, Comparison]]) -> list[Row]:
 
 
 def _shown(row: Row) -> Shown:
-    if row["holm_p"] is None or row["low"] is None or row["n"] < FEWEST:
+    if row["holm_p"] is None or row["low"] is None or row["n"] < FEWEST_PATIENTS:
         return "too few patients"
-    if row["holm_p"] > LEVEL or row["low"] <= 0 <= row["high"]:
+    if row["holm_p"] > COMPARISON_LEVEL or row["low"] <= 0 <= row["high"]:
         return "not shown"
     return "higher" if row["low"] > 0 else "lower"
 

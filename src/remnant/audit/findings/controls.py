@@ -26,7 +26,7 @@ PLANTED_AUC, LIKE_MEMBERS_AUC = 0.95, 0.75
 PLANTED_LEVEL = 0.01  # of a one-sided p
 # Planted patients, of fewer of whom no attack is said to find such: of two among thousands p is small, and two are no share.
 FEWEST_PLANTED = 5
-LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
+CONTROL_LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
 
 
 def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "the groups") -> Control:
@@ -36,7 +36,7 @@ def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "th
     None where nothing was found and of too few patients anything is known; what would have been seen is told of those of whom it
     is, and columns known of too few are not among what it was given.
     """
-    if test.p <= LEVEL / 2:
+    if test.p <= CONTROL_LEVEL / 2:
         most = f", most by {given.unlike}" if given.unlike else ""
         what, said = words((*given.enough, *given.thin), images=given.images), p_said(test.p, bound=test.p_bound)
         return _of_test(
@@ -52,7 +52,7 @@ def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "th
     known = replace(test, members=given.members, non_members=given.non_members)
     sentence = (
         f"Given {words(given.enough, images=given.images)}, a classifier that never saw the model does not distinguish {groups} "
-        f"(AUC {_said(test.auc)}; {known.detectable(LEVEL / WAYS):.2f} detectable)."
+        f"(AUC {_said(test.auc)}; {known.detectable(CONTROL_LEVEL / WAYS):.2f} detectable)."
     )
     left_out = f" Of {words(given.thin)} too little is known to count." if given.thin else ""
     return _of_test("blind", test, True, sentence + left_out, (given.members, given.non_members), given.targets)
@@ -61,7 +61,7 @@ def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "th
 def null_control(scores: ScoredPatients, seeds: np.random.Generator, *, what: str) -> Control:
     """The control of scores that cannot know who is a member; `what` they are of, a noun phrase."""
     test = membership_test(scores.scores, scores.roles, seeds)
-    passed = test.p > LEVEL
+    passed = test.p > CONTROL_LEVEL
     does = "does not distinguish" if passed else "distinguishes"
     sentence = f"{what[0].upper()}{what[1:]} {does} members from non-members (AUC {_said(test.auc)})."
     return _of_test("null", test, passed, sentence)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from remnant.audit.findings.controls import CONTROL_LEVEL
 from remnant.audit.verdict.family import Key
 from remnant.base.findings import Control, Finding
 from remnant.base.results import number
@@ -13,7 +14,6 @@ from remnant.base.seeds import Seeds
 from remnant.measure.pull import Gain, gain_beyond
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
-LEVEL = 0.05  # of controls
 # In which candidates are held against patients: where an attack knows most of its target, where people look, and, where there is
 # one, in what a network makes of images that never saw the model.
 SPACES = {"features": "in the network's features", "ssim": "by SSIM"}
@@ -103,8 +103,8 @@ def gain_control(
     kind: Literal["null", "planted"], attack: str, found: Similarities, roles: Mapping[str, int], seeds: Seeds
 ) -> Control:
     """The control that candidates come nearer to members where they are `planted`, as members' own images, and else do not."""
-    _, gain = _weakest(found, roles, seeds, LEVEL)
-    pulled = gain.p <= LEVEL
+    _, gain = _weakest(found, roles, seeds, CONTROL_LEVEL)
+    pulled = gain.p <= CONTROL_LEVEL
     passed = None if np.isnan(gain.p) else bool(pulled == (kind == "planted"))
     what = "Other draws of the generator itself" if kind == "null" else "Members' own images as candidates"
     does = "come nearer to members" if pulled else "come no nearer to members than to others"

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.texts import enumerated, short
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 MOST_NAMED = 4  # columns, in a sentence
@@ -35,7 +35,7 @@ class BlindKnowledge:
     def tells(self) -> bool:
         """Whether its silence says that the groups are alike."""
         own = any(name != ROWS for name in self.enough)
-        return self.images or (own and min(self.members, self.non_members) >= FEWEST)
+        return self.images or (own and min(self.members, self.non_members) >= FEWEST_PATIENTS)
 
     @property
     def lacking(self) -> str:
@@ -62,7 +62,7 @@ def given_of(traits: Mapping[str, np.ndarray], roles: np.ndarray, *, images: boo
         name: counts
         for name, counts in known.items()
         if sum(counts) >= SHARE * sum(sizes)
-        and all(count >= min(FEWEST, size) for count, size in zip(counts, sizes, strict=True))
+        and all(count >= min(FEWEST_PATIENTS, size) for count, size in zip(counts, sizes, strict=True))
     }
     thin = {name: counts for name, counts in known.items() if name not in enough}
     told = {name: counts for name, counts in enough.items() if name != ROWS} or ({} if images else thin)

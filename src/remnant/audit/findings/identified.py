@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from remnant.attacks.attack import Reconstructions
+from remnant.audit.findings.controls import CONTROL_LEVEL
 from remnant.audit.verdict.family import Key
 from remnant.base.findings import AttackRun, Control, Criterion, Finding
 from remnant.base.results import number
@@ -18,7 +19,6 @@ from remnant.measure.correlation import ncc_matrix
 from remnant.measure.identity import Search
 
 FEWEST = 2  # patients of a gallery
-LEVEL = 0.05  # one-sided, of controls
 
 
 def similarities(drawn: Tensor, gallery: Tensor, mean: Tensor) -> np.ndarray:
@@ -171,8 +171,8 @@ def search_control(
     """
     search = search_of(claim, gallery)
     found, n = search.rank1(), len(search.own)
-    enough = next(count for count in itertools.count(FEWEST) if float(count) ** -count <= LEVEL)
-    identified, tells = search.p <= LEVEL, kind == "null" or n >= enough
+    enough = next(count for count in itertools.count(FEWEST) if float(count) ** -count <= CONTROL_LEVEL)
+    identified, tells = search.p <= CONTROL_LEVEL, kind == "null" or n >= enough
     few = f"which guessing might do, too: give {enough} patients or more"
     outcome = "more than by chance" if identified else "as by chance" if tells else few
     return Control(

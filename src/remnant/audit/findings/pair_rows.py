@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from remnant.audit.findings.compare import of_pairs
-from remnant.audit.findings.controls import LEVEL, PLANTED_AUC, PLANTED_LEVEL
+from remnant.audit.findings.controls import CONTROL_LEVEL, PLANTED_AUC, PLANTED_LEVEL
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.verdict.family import Key
 from remnant.base.findings import Control, Finding
@@ -140,9 +140,14 @@ def _null(attack: str, several: Sequence[Paired], seeds: Seeds) -> Control:
     if p is None:
         sentence = f"Pairs of {counted(best.auc.n, 'patient')} are too few to check whether exchanged patients are distinguished."
         return _control("null", attack, best, p, None, sentence)
-    does = "are told" if p <= LEVEL else "are not told"
+    does = "are told" if p <= CONTROL_LEVEL else "are not told"
     return _control(
-        "null", attack, best, p, p > LEVEL, f"Pairs in which patients were exchanged {does} from other pairs {said}."
+        "null",
+        attack,
+        best,
+        p,
+        p > CONTROL_LEVEL,
+        f"Pairs in which patients were exchanged {does} from other pairs {said}.",
     )
 
 

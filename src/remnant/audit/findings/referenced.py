@@ -6,7 +6,7 @@ Reference models that learned the non-members fit these better, so that members 
 import numpy as np
 from scipy import stats
 
-from remnant.audit.findings.controls import LEVEL, null_control
+from remnant.audit.findings.controls import CONTROL_LEVEL, null_control
 from remnant.audit.findings.rows import ScoredPatients, named
 from remnant.base.findings import Control
 from remnant.base.texts import p_said
@@ -32,7 +32,7 @@ def reference_controls(
 
     That all references learned the non-members alike no score of theirs shows: both groups are as hard as they are. So what is
     `calibrated`, by difference or by `likelihood`, by columns without blanks counts where the score as given leans the same way
-    (one-sided at `LEVEL` / 2), which holds in as many audits of a model without a leak, whatever the references learned.
+    (one-sided at `CONTROL_LEVEL` / 2), which holds in as many audits of a model without a leak, whatever the references learned.
     """
     mean = ScoredPatients("", "", given.patients, np.nanmean(references, axis=1), given.roles)
     found = [null_control(mean, seeds, what="the mean score under the reference models")]
@@ -63,7 +63,7 @@ def _each(references: np.ndarray, roles: np.ndarray, attack: str, seeds: np.rand
     columns = against_others(references)
     single = SingleColumns(weighed(columns), roles, np.zeros(len(roles), dtype=int))
     dealt = dealt_again(lambda orders: single.largest(roles[orders]), len(roles), seeds, RESAMPLES)
-    passed = dealt.p > LEVEL
+    passed = dealt.p > CONTROL_LEVEL
     aucs = [mann_whitney_auc(column[roles == MEMBER], column[roles == NON_MEMBER]) for column in columns.T]
     most = max(aucs, key=lambda auc: abs(auc.mean - 0.5))
     said = p_said(dealt.p, bound=dealt.p_bound)
@@ -91,7 +91,7 @@ def _unequally_many(references: np.ndarray, roles: np.ndarray) -> str:
     member, and none on a non-member. A mean of one varies more than that of five, which passes for a few members far out.
     """
     groups = [np.isfinite(references[roles == role]).sum(1) for role in (MEMBER, NON_MEMBER)]
-    if np.ptp(np.concatenate(groups)) == 0 or stats.mannwhitneyu(*groups, method="asymptotic").pvalue > LEVEL:
+    if np.ptp(np.concatenate(groups)) == 0 or stats.mannwhitneyu(*groups, method="asymptotic").pvalue > CONTROL_LEVEL:
         return ""
     own, others = (f"{group.mean():.2g}" for group in groups)
     return (
@@ -116,7 +116,7 @@ def _alone(given: ScoredPatients, attack: str) -> Control:
 
 def _leans(claim: ScoredPatients, seeds: np.random.Generator) -> bool:
     test = membership_test(claim.scores, claim.roles, seeds)
-    return test.p <= LEVEL and test.auc.mean > 0.5
+    return test.p <= CONTROL_LEVEL and test.auc.mean > 0.5
 
 
 def _blank_in_both(references: np.ndarray, roles: np.ndarray) -> bool:

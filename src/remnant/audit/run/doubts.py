@@ -13,7 +13,7 @@ from remnant.audit.verdict.scenario import BEARS, unmeasured
 from remnant.audit.verdict.words import not_measured, unshown
 from remnant.base.texts import counted
 from remnant.measure.auc import few
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
@@ -54,7 +54,7 @@ def _too_few(material: Material, config: AuditConfig) -> list[str]:
     limits = config.appetite.limits(config.scenario)
     groups = f"{counted(m, 'member')} and {counted(n, 'non-member')}"
     return (
-        [f"{groups} are too few for an interval, so that no limit is held: give {FEWEST} of each."]
+        [f"{groups} are too few for an interval, so that no limit is held: give {FEWEST_PATIENTS} of each."]
         if few(m, n)
         else too_few_sentence(m, n, limits)
     )

@@ -31,7 +31,7 @@ REIDENTIFICATION: dict[str, tuple[float, str]] = {
 }
 ADVANTAGE = 0.05
 ADVANTAGE_ORIGIN = "0.05, Remnant's own: one patient in twenty beyond chance"
-CELL = 10
+MINIMUM_CELL = 10
 OWNER = "set by the model's owner"
 
 
@@ -49,7 +49,7 @@ class Appetite(Settings):
     membership_advantage: Share = None
     membership_tpr: Share = None
     attribute: Share = None
-    minimum_cell: int = pydantic.Field(CELL, ge=1)
+    minimum_cell: int = pydantic.Field(MINIMUM_CELL, ge=1)
 
     def limits(self, scenario: str) -> list[Limit]:
         """Every limit with its origin; not asked is what the owner left out, and what the `scenario` does not bear on."""

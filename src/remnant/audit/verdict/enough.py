@@ -9,7 +9,7 @@ from remnant.audit.verdict.needed import round_up
 from remnant.base.findings import Limit
 from remnant.base.texts import counted
 from remnant.measure.advantage import membership_advantage
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.measure.membership_inference import FALSE_POSITIVES
 from remnant.measure.tpr import true_positive_rate
 
@@ -21,7 +21,7 @@ PLAINLY = 4  # times as many patients as there are: silence of these is hardly e
 def too_few_sentence(members: int, non_members: int, limits: Sequence[Limit]) -> list[str]:
     """That groups of so many are plainly too small for what the `limits` on membership allow, in a sentence; none where they are
     not, and none of groups too small for any interval."""
-    if min(members, non_members) < FEWEST:
+    if min(members, non_members) < FEWEST_PATIENTS:
         return []
     needed = patients_for(members, non_members, limits)
     if not needed or needed < PLAINLY * (members + non_members):
@@ -36,7 +36,7 @@ def patients_for(members: int, non_members: int, limits: Sequence[Limit]) -> int
     """How many patients, dealt to groups as these, bring the upper end of a silent attack's interval to the strictest limit on
     membership that is asked: the mean end of scores that tell nothing. None where none is asked, or one accepts nothing."""
     shrunk = min(1.0, SIMULATED / (members + non_members))
-    m, n = (max(FEWEST, round(shrunk * count)) for count in (members, non_members))
+    m, n = (max(FEWEST_PATIENTS, round(shrunk * count)) for count in (members, non_members))
     draw = np.random.default_rng(0)
     needed = []
     for limit in limits:

@@ -25,7 +25,7 @@ from remnant.audit.verdict.words import (
     would_tell,
 )
 from remnant.base.findings import Control, Finding, Judged, Limit, Outcome, Ruling, Verdict
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 from remnant.measure.tpr import TIMES
 
 # Of p after Holm: of 100 audits of models that leak nothing, one at most is wrongly exposed. A clearance does not rest on it.
@@ -60,7 +60,7 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
         return "attack too weak"
     if finding.coarse:
         return "attack too weak"
-    if finding.low is None or finding.n < FEWEST:
+    if finding.low is None or finding.n < FEWEST_PATIENTS:
         return "too few patients"
     # Silence says something of an attack that could have succeeded, and of no other.
     return "not shown" if able or finding.attack in POWER_COMPUTED else "power unknown"

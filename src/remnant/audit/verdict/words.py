@@ -16,7 +16,7 @@ from remnant.base.terms import (
     statistic_of,
 )
 from remnant.base.texts import enumerated, p_said
-from remnant.measure.intervals import FEWEST
+from remnant.measure.intervals import FEWEST_PATIENTS
 
 
 def against(finding: Finding, limit: Limit, side: str, ending: str = "") -> str:
@@ -61,7 +61,7 @@ def exposed_few(finding: Finding, limit: Limit) -> str:
     """An exposure of so few patients that no interval can be held against the limit."""
     digits = digits_beside(finding, limit.value)
     what = f"{statistic_of(finding)} {measured(finding, digits)} ({_chance(finding, digits)}{seen_by(finding)})"
-    return f"Patients are exposed: {what}. {finding.n} are too few for an interval: from {FEWEST} a group there is one."
+    return f"Patients are exposed: {what}. {finding.n} are too few for an interval: from {FEWEST_PATIENTS} a group there is one."
 
 
 def _chance(finding: Finding, digits: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted, counted_of
-from remnant.cohort.case import CLASSES, OWN, Cohort, LabelScheme
+from remnant.cohort.case import CLASSES, OWN_LABELS, Cohort, LabelScheme
 from remnant.cohort.check.base import Check, CheckFinding, errors, finding
 from remnant.cohort.check.subject import Scan, Subject
 from remnant.cohort.files.axes import turning
@@ -127,7 +127,7 @@ def _mend(scheme: LabelScheme, cohort: Cohort) -> str:
     """Where to add a label value: many layouts know classes by themselves, and have no table until one is written."""
     if (cohort.root / cohort.scheme_file).is_file():
         return f"add them to {cohort.scheme_file}"
-    if scheme.name == OWN:
+    if scheme.name == OWN_LABELS:
         return "add them where the data set names its classes"
     return f"write {cohort.scheme_file} with the columns label (or index), name and {scheme.name}, a row a value"
 

@@ -22,7 +22,7 @@ from remnant.cohort.files.raster import texts as picture_texts
 from remnant.cohort.files.text_header import ENDINGS as TEXT_ENDINGS
 from remnant.cohort.files.text_header import read_text_header
 
-FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
+TEXT_FIELDS = ("descrip", "db_name", "aux_file", "intent_name")
 # NIfTI-1's registered extensions that carry another program's header.
 EXTENSIONS = {2: "DICOM", 4: "AFNI", 6: "comment", 8: "XCEDE", 10: "JIM", 12: "workflow", 18: "MIND", 44: "MATLAB"}
 ALWAYS = {"DICOM"}
@@ -71,7 +71,7 @@ def header_texts(path: Path) -> dict[str, str]:
     header = open_image(path).header
     texts = {
         name: bytes(header[name].tobytes()).split(b"\0")[0].decode("latin-1").strip()
-        for name in FIELDS
+        for name in TEXT_FIELDS
         if name in header
     }
     for extension in getattr(header, "extensions", ()):

@@ -20,7 +20,7 @@ from pathlib import Path
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.texts import counted
-from remnant.cohort.case import OWN, Case, Cohort, LabelScheme, Note
+from remnant.cohort.case import OWN_LABELS, Case, Cohort, LabelScheme, Note
 from remnant.cohort.layouts.nnunet_files import channels_of, ending_of, files_of, people_of, row_of
 from remnant.cohort.layouts.people import parse_age, parse_sex
 from remnant.cohort.layouts.table import make_cohort, own_scheme, read_schemes
@@ -119,7 +119,7 @@ def _regions(values: dict[str, list[int]], order: object, directory: Path) -> La
     for name, place in zip(regions, order, strict=True):
         mapping |= dict.fromkeys(values[name], int(place))
     classes = [name for _, name in sorted(zip(map(int, order), regions, strict=True))]
-    return LabelScheme(OWN, (background, *classes), mapping)
+    return LabelScheme(OWN_LABELS, (background, *classes), mapping)
 
 
 def _channel(about: dict, directory: Path, notes: list[Note]) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
-from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN, Case, Cohort, LabelScheme, Note
+from remnant.cohort.case import CLASSES, MOST_CLASSES, OWN_LABELS, Case, Cohort, LabelScheme, Note
 from remnant.cohort.layouts.people import PERSON, hints
 
 # More columns than any table of people has: what is no table.
@@ -237,7 +237,7 @@ def read_schemes(path: Path, value_column: str) -> dict[str, LabelScheme]:
     if all(whole):
         names = {int(value): name for value, name in zip(table[value_column], table["name"], strict=True)}
         if len(set(names.values())) < MOST_CLASSES:
-            schemes[OWN] = own_scheme(names)
+            schemes[OWN_LABELS] = own_scheme(names)
     return schemes
 
 
@@ -245,4 +245,4 @@ def own_scheme(names: dict[int, str]) -> LabelScheme:
     """The scheme `labels` of a data set that names its values: 0 is the background, equal names are one class."""
     names = {0: "background", **names}
     classes = list(dict.fromkeys([names[0], *(names[value] for value in sorted(names))]))
-    return LabelScheme(OWN, tuple(classes), {value: classes.index(name) for value, name in names.items()})
+    return LabelScheme(OWN_LABELS, tuple(classes), {value: classes.index(name) for value, name in names.items()})

@@ -17,9 +17,9 @@ from remnant.cohort.files.nifti import Geometry
 from remnant.cohort.files.volume import nibabel_image
 
 # All that a header says of space.
-FIELDS = ("pixdim", "qform_code", "sform_code", "xyzt_units")
-FIELDS += tuple(f"quatern_{letter}" for letter in "bcd") + tuple(f"qoffset_{letter}" for letter in "xyz")
-FIELDS += tuple(f"srow_{letter}" for letter in "xyz")
+PLACING_FIELDS = ("pixdim", "qform_code", "sform_code", "xyzt_units")
+PLACING_FIELDS += tuple(f"quatern_{letter}" for letter in "bcd") + tuple(f"qoffset_{letter}" for letter in "xyz")
+PLACING_FIELDS += tuple(f"srow_{letter}" for letter in "xyz")
 # Axes of two transforms that point further apart than this (60 degrees) are other axes, or the same one mirrored.
 SAME_AXIS = 0.5
 
@@ -36,7 +36,7 @@ def geometry_of(path: Path) -> Geometry | None:
     image = nibabel_image(path)
     if not isinstance(image, nib.Nifti1Pair):
         return None
-    found = {name: np.atleast_1d(image.header[name]).astype(float) for name in FIELDS}
+    found = {name: np.atleast_1d(image.header[name]).astype(float) for name in PLACING_FIELDS}
     # Only space, and no time.
     found["pixdim"] = found["pixdim"][:4]
     found["xyzt_units"] = np.array([int(found["xyzt_units"][0]) & 7], float)

@@ -15,7 +15,7 @@ from remnant.cohort.case import Case, LabelScheme
 from remnant.cohort.files.nifti import read_mark, write_volume
 from remnant.cohort.files.volume import read_volume
 from remnant.cohort.prepare.placing import Placing, place_case, place_scan
-from remnant.cohort.prepare.space import FIELDS, WORDS, sides_of
+from remnant.cohort.prepare.space import PLACING_FIELDS, WORDS, sides_of
 from remnant.defenses.privacynet.networks import Client, Server
 from remnant.defenses.privacynet.secret import Secret, draw_secret
 from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
@@ -64,7 +64,7 @@ class Ticket:
             secret = None if value["secret"] is None else Secret.of(value["secret"])
             geometry = value.get("geometry")
             if geometry is not None:
-                geometry = {name: [float(number) for number in geometry[name]] for name in FIELDS}
+                geometry = {name: [float(number) for number in geometry[name]] for name in PLACING_FIELDS}
             return cls(Placing(matrix, (x, y, z), affine, geometry), str(value["mark"]), secret)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise RemnantError(

@@ -12,7 +12,7 @@ from remnant.report.figures.style import CHANCE, INK, LINES, panels
 from remnant.report.words import label, split
 
 MARKERS = "o^sDvP*X"
-CONTROL = 0.95  # what an attack has to reach on raw scans
+CONTROL_ACCURACY = 0.95  # what an attack has to reach on raw scans
 
 
 def adversaries(rows: list[Row]) -> Figure:
@@ -30,7 +30,7 @@ def adversaries(rows: list[Row]) -> Figure:
         for row in part:
             _mark(panel, row, _place(row, variants, attacks), attacks.index(row["attack"]))
         panel.axvline(0.5, color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
-        panel.axvline(CONTROL, color=INK, linestyle=(0, (4, 2)), linewidth=0.8)
+        panel.axvline(CONTROL_ACCURACY, color=INK, linestyle=(0, (4, 2)), linewidth=0.8)
         panel.set_yticks(range(len(variants)), variants)
         panel.set_ylim(len(variants) - 0.4, -0.6)
         # A line apart from the next, since each holds several marks.

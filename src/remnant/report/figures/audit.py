@@ -34,7 +34,7 @@ OUTCOMES = {
 DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)), (0, (8, 2)), (0, (4, 1, 1, 1, 1, 1)))
 WIDE, NARROW = 2.6, 1.4
 RULINGS = {"outside": (CHANCE, "D", True), "within": ("#1f5f4a", "o", True), "cannot tell": ("#9a6a00", "s", False)}
-CONTROLS = {
+CONTROL_MARKS = {
     "passed": (INK, "s", True),
     "failed": (CHANCE, "s", True),
     "nothing seen": (INK, "s", False),
@@ -51,7 +51,7 @@ def audit_forest(rows: list[Row]) -> Figure:
     figure, panel, places = _forest(rows, extra=0.9)
     attacks = [row for row in rows if row["kind"] == "finding"]
     for place, row in zip(places, rows, strict=True):
-        style = (OUTCOMES if row["kind"] == "finding" else CONTROLS)[row["outcome"]]
+        style = (OUTCOMES if row["kind"] == "finding" else CONTROL_MARKS)[row["outcome"]]
         _dot(panel, place, row["auc"], row["low"], row["high"], style)
         if row["detectable"] is not None:
             panel.plot(row["detectable"], place, "|", color=INK, markersize=9, markeredgewidth=1.2)
@@ -62,7 +62,7 @@ def audit_forest(rows: list[Row]) -> Figure:
     panel.set_xlim(min(0.4, *(row["low"] if row["low"] is not None else row["auc"] for row in rows)) - 0.01, RIGHT)
     panel.set_xlabel("AUC with 95% interval; dotted: chance")
     shown = {row["outcome"]: OUTCOMES[row["outcome"]] for row in attacks}
-    shown |= {f"control {row['outcome']}": CONTROLS[row["outcome"]] for row in rows if row["kind"] == "control"}
+    shown |= {f"control {row['outcome']}": CONTROL_MARKS[row["outcome"]] for row in rows if row["kind"] == "control"}
     handles = [_key(style, name) for name, style in shown.items()]
     if any(row["detectable"] is not None for row in rows):
         handles.append(Line2D([], [], color=INK, marker="|", linestyle="none", markersize=9, label="detectable"))

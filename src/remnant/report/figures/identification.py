@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.style import CHANCE, GROUPS, HALO, INK, legend_above, panels
+from remnant.report.figures.style import CHANCE, GROUP_COLOURS, HALO, INK, legend_above, panels
 from remnant.report.words import facet, label, split
 
 
@@ -38,7 +38,7 @@ def _bar(panel: Axes, place: float, row: Row) -> None:
     """One bar with its interval and, where there is one, the published value."""
     share = 100 * row["rank1"]
     first = label(row["group"]) not in panel.get_legend_handles_labels()[1]
-    panel.barh(place, share, 0.34, color=GROUPS[row["group"]], label=label(row["group"]) if first else None)
+    panel.barh(place, share, 0.34, color=GROUP_COLOURS[row["group"]], label=label(row["group"]) if first else None)
     if row.get("rank1_low") is not None:
         panel.hlines(
             place,

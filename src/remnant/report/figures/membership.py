@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 from remnant.base.results import Row
 from remnant.report.figures.style import (
     CHANCE,
-    GROUPS,
+    GROUP_COLOURS,
     INK,
     LINES,
     PUBLISHED,
@@ -37,7 +37,7 @@ def score_groups(rows: list[Row]) -> Figure:
             if row["median"] is None:
                 continue
             place = sources.index(row["source"]) + (-0.2 if row["group"] == "member" else 0.2)
-            color = GROUPS[row["group"]]
+            color = GROUP_COLOURS[row["group"]]
             if row["sd"] is not None:
                 style = {"fmt": "D", "color": INK, "mfc": "white", "markersize": 4, "linewidth": 0.9, "zorder": 4}
                 panel.errorbar(place, row["mean"], row["sd"], **style)
@@ -50,7 +50,7 @@ def score_groups(rows: list[Row]) -> Figure:
         panel.set_title(facet(keys, parts))
     for panel in axes[::2]:
         panel.set_ylabel("similarity of the nearest")
-    for group, color in GROUPS.items():
+    for group, color in GROUP_COLOURS.items():
         axes[0].plot([], [], "s", color=color, markersize=7, label=label(group))
     legend_above(figure, axes[0])
     return figure

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.style import GROUPS, legend_above, panels, patient_dots
+from remnant.report.figures.style import GROUP_COLOURS, legend_above, panels, patient_dots
 from remnant.report.words import facet, label, split
 
 COMPARED = {
@@ -25,7 +25,7 @@ def own_against_others(rows: list[Row]) -> Figure:
     parts = split(rows, "network", "decoder", "metric")
     figure, axes = panels(len(parts), height=2.7)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
-        for side, group in zip((-0.17, 0.17), GROUPS, strict=True):
+        for side, group in zip((-0.17, 0.17), GROUP_COLOURS, strict=True):
             for place, column in enumerate(COMPARED):
                 values = np.array(
                     [row[column] for row in part if row["group"] == group and row.get(column) is not None]

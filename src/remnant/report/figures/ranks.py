@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from remnant.base.results import Row
 from remnant.base.texts import counted
-from remnant.report.figures.style import FAINT, GROUPS, PUBLISHED, legend_above, panels
+from remnant.report.figures.style import FAINT, GROUP_COLOURS, PUBLISHED, legend_above, panels
 from remnant.report.words import facet, label, split
 
 SHOWN = 8  # ranks drawn one by one; those beyond share the last bar
@@ -21,9 +21,9 @@ def rank_histogram(rows: list[Row]) -> Figure:
     last = max(row["rank"] for row in rows if row["count"] or row.get("published"))
     shown = max(min(last, SHOWN + 1), 3)
     for panel, (keys, part) in zip(axes, parts.items(), strict=True):
-        series = [(label(group), color, _counts(part, "count", group), "") for group, color in GROUPS.items()] + [
-            ("published", PUBLISHED, _counts(part, "published", None), "////")
-        ]
+        series = [
+            (label(group), color, _counts(part, "count", group), "") for group, color in GROUP_COLOURS.items()
+        ] + [("published", PUBLISHED, _counts(part, "published", None), "////")]
         series = [one for one in series if sum(one[2].values())]
         width = 0.82 / len(series)
         for place, (name, color, counts, hatch) in enumerate(series):

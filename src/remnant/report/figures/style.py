@@ -19,7 +19,7 @@ PUBLISHED = "#8a8f98"
 CHANCE = "#b3263a"
 INK = "#1d2733"
 FAINT = "#d9dee5"
-GROUPS = {"member": MEMBER, "non_member": NON_MEMBER}
+GROUP_COLOURS = {"member": MEMBER, "non_member": NON_MEMBER}
 LINES = ("#0b4f8a", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#5c5c5c", "#8c6d1f")
 
 WIDTH = 7.4  # inches: the text width of a printed A4 page
@@ -87,7 +87,7 @@ def legend_above(figure: Figure, axes: Axes) -> None:
 def patient_dots(
     panel: Axes, place: float, values: np.ndarray, sideways: np.ndarray, group: str, *, name: str | None, size: float
 ) -> None:
-    """A strip of patients of a `group` (a key of `GROUPS`) around `place`: a dot each, moved `sideways`, and their median.
+    """A strip of patients of a `group` (a key of `GROUP_COLOURS`) around `place`: a dot each, moved `sideways`, and their median.
 
     `values` and `sideways` are (n,); `name` stands in the legend, None in none; `size` of a dot in square points.
     """
@@ -96,7 +96,7 @@ def patient_dots(
         values,
         s=size,
         marker="o" if group == "member" else "^",
-        color=GROUPS[group],
+        color=GROUP_COLOURS[group],
         alpha=0.75,
         linewidth=0,
         label=name,

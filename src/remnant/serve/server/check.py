@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from remnant.base.texts import counted, enumerated
-from remnant.measure.intervals import FEWEST, Interval, bootstrap_mean, permutation_p_paired
+from remnant.measure.intervals import FEWEST_PATIENTS, Interval, bootstrap_mean, permutation_p_paired
 from remnant.measure.overlap import mean_dice
 
 LEVEL = 0.95
@@ -20,8 +20,8 @@ def compared(
     The scans are of n people, as clients send one of each who is held out: of four scans each of ten people, a version that is
     no better passes in 18 of 100 cases in place of 2.5. `holds` where the mean of the paired differences in mean Dice of the
     foreground is above 0 with its whole interval, that is not chance by the sign-flip test either (of so few the interval alone
-    passes twice as often as it should), and no class got worse with its whole interval; a class that fewer than `FEWEST` scans
-    hold, by the sign-flip test, which fewer than six cannot pass. Fewer than `FEWEST` scans support no interval, and never hold.
+    passes twice as often as it should), and no class got worse with its whole interval; a class that fewer than `FEWEST_PATIENTS`
+    scans hold, by the sign-flip test, which fewer than six cannot pass. Fewer scans support no interval, and never hold.
 
     `looks`: the how manieth version it is that these scans judge; level and test of a gain are those of 0.05 / `looks`, since of
     many tries one would pass by chance. What speaks against a version keeps its 95%: of many tries no harm becomes smaller.
@@ -48,11 +48,11 @@ def compared(
             "high": _plain(one.high),
             "scans": one.n,
         }
-        if one.n < FEWEST:
+        if one.n < FEWEST_PATIENTS:
             unjudged.append(name)
         if _is_worse(one, differences[held], seeds):
             worse.append(name)
-    p = permutation_p_paired((after - before)[judged], seeds) if whole.n >= FEWEST else math.nan
+    p = permutation_p_paired((after - before)[judged], seeds) if whole.n >= FEWEST_PATIENTS else math.nan
     why = _why(whole, p <= 1 - level, worse)
     return {
         "holds": not why,
@@ -78,16 +78,16 @@ def _over_the_same(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _is_worse(found: Interval, differences: np.ndarray, seeds: np.random.Generator) -> bool:
     """Whether a class got worse; of too few scans for an interval by the sign-flip test, which is exact."""
-    if found.n >= FEWEST:
+    if found.n >= FEWEST_PATIENTS:
         return found.high < 0
     return found.n > 0 and found.mean < 0 and permutation_p_paired(differences, seeds) <= 1 - LEVEL
 
 
 def _why(found: Interval, beyond_chance: bool, worse: list[str]) -> str:
     """What speaks against the new version, empty where nothing does."""
-    if found.n < FEWEST:
+    if found.n < FEWEST_PATIENTS:
         few = counted(found.n, "held-out scan shows", "held-out scans show")
-        return f"{few} nothing, for it takes those of at least {FEWEST} people"
+        return f"{few} nothing, for it takes those of at least {FEWEST_PATIENTS} people"
     if found.high < 0:
         return "it is worse than the old version on the held-out scans"
     if not (found.low > 0 and beyond_chance):

@@ -18,7 +18,7 @@ from remnant.cohort.phantoms import BrainPhantoms, write_bids
 from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.visits import check_cohort, prepare_scans, scheme_of, second_cohorts, second_scans
 from remnant.studies.frame import RunOptions, phantom_cohort
-from remnant.studies.kim2019.materials import STUDY, kept_scans, scans_file
+from remnant.studies.kim2019.materials import STUDY_COHORT, kept_scans, scans_file
 from remnant.studies.kim2019.roles import check_patch, deal
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.training import template_file
@@ -35,7 +35,7 @@ def given_cohorts(
 ) -> tuple[Cohort | None, dict[str, Cohort]]:
     """The cohort in `data`, None where none is given, and the `second` ones by name; raises `RemnantError` for those that do not
     serve."""
-    others = second_cohorts(second, STUDY)
+    others = second_cohorts(second, STUDY_COHORT)
     cohort = read_cohort(data) if data else None
     for each in (*([cohort] if cohort else []), *others.values()):
         check_cohort(each)
@@ -61,7 +61,7 @@ def prepared_scans(
         "workers": options.workers,
         "quiet": options.quiet,
     }
-    cohorts = {STUDY: cohort, **others}
+    cohorts = {STUDY_COHORT: cohort, **others}
     log_notes(run, *cohorts.values())
     if all(scans_file(run, name).exists() for name in cohorts):
         return kept_scans(run)

@@ -11,7 +11,7 @@ from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of
 from remnant.studies.kim2019 import page
 from remnant.studies.kim2019.materials import kept_scans
 from remnant.studies.kim2019.plan import BLIND
-from remnant.studies.kim2019.settings import NAME, StudySettings
+from remnant.studies.kim2019.settings import STUDY, StudySettings
 from remnant.studies.kim2019.subjects import subject_of
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import TRAIN, pretraining
@@ -48,7 +48,7 @@ def conclude(
     )
     tables["stage1"] = losses(run.events(), variants)
     return Results(
-        study=NAME,
+        study=STUDY,
         subject=STUDY_OF_OURS,
         notices=notices,
         **page.conclusion(findings, tables, settings.preset)._asdict(),

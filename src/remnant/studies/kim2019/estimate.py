@@ -9,7 +9,7 @@ from remnant.attacks.people import PEOPLE
 from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_piece
-from remnant.audit.cells.code_cells import VIEWS, people_cell
+from remnant.audit.cells.code_cells import VIEW_COUNTS, people_cell
 from remnant.audit.cells.codes import worth_cell, worth_piece
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.model_cells import score_cell
@@ -52,7 +52,7 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
         attack = ATTACKS[work]
         found = kind_of(attack).piece(own, attack, AuditConfig(scenario="codes"))
         # Age and sex are read in one cell; of pairs and reconstructions each view is one.
-        views = VIEWS[attack.claim] if work in (pairs_cell, inversion_cell) else 1
+        views = VIEW_COUNTS[attack.claim] if work in (pairs_cell, inversion_cell) else 1
         return replace(found, seconds=found.seconds / views, bytes=found.bytes // 2 if views > 1 else found.bytes)
 
     def piece_of(cell: Cell) -> Piece:

@@ -17,15 +17,15 @@ from remnant.defenses.privacynet.view import View
 from remnant.studies.kim2019.settings import StudySettings
 
 # The cohort that networks are trained and attacked on.
-STUDY = "study"
+STUDY_COHORT = "study"
 
 
-def scans_file(run: Run, cohort: str = STUDY) -> Path:
+def scans_file(run: Run, cohort: str = STUDY_COHORT) -> Path:
     """Where the prepared scans of a cohort lie."""
     return run.private / "scans" / f"{cohort}-images.npz"
 
 
-def kept_scans(run: Run, cohort: str = STUDY) -> Images:
+def kept_scans(run: Run, cohort: str = STUDY_COHORT) -> Images:
     """They; raises `RemnantError` where they are missing or damaged."""
     return kept(scans_file(run, cohort), Images)
 

@@ -12,7 +12,7 @@ from remnant.defenses.privacynet.settings import PrivacyNetSettings, privacynet_
 from remnant.studies.kim2019.recipe import RecipeSettings
 from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
 
-NAME = "kim2019"
+STUDY = "kim2019"
 
 
 class AttackSettings(CodeAttacks):

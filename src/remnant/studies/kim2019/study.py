@@ -19,7 +19,7 @@ from remnant.studies.kim2019.materials import kept_scans
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
 from remnant.studies.kim2019.sections import CHAPTERS
-from remnant.studies.kim2019.settings import NAME, StudySettings
+from remnant.studies.kim2019.settings import STUDY, StudySettings
 from remnant.studies.kim2019.variants import VARIANTS
 
 # Variants may be added to a run: each is trained and measured by itself, from the same pre-training.
@@ -85,7 +85,7 @@ def run_study(
 
     given = {**({"data": cohort} if cohort else {}), **others}
     return carry_out(
-        NAME,
+        STUDY,
         options,
         config,
         prepared,

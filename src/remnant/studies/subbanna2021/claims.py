@@ -7,9 +7,8 @@ import numpy as np
 
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.kept import kept_scores, kept_similarities
-from remnant.audit.findings.controls import planted_control
+from remnant.audit.findings.controls import CONTROL_LEVEL, planted_control
 from remnant.audit.findings.gains import Similarities, gain_keys, gain_rows
-from remnant.audit.findings.identified import LEVEL as SILENT
 from remnant.audit.findings.identified import (
     LINKAGE,
     galleries,
@@ -28,7 +27,7 @@ from remnant.studies.frame import Cells
 from remnant.studies.judged import judged
 from remnant.studies.subbanna2021.drawn import DrawnReconstructions, drawn_of
 from remnant.studies.subbanna2021.experiments import (
-    CONTROL,
+    OVERFIT,
     subject_name,
     target_name,
 )
@@ -61,7 +60,7 @@ def findings_of(run: Run, cells: Cells, settings: StudySettings) -> tuple[list[F
     # No limit is held against them, by an interval that holds for all findings together.
     rows = [row.model_copy(update={"bound_low": None}) for row in rows]
     scored = _scored(run, cells)
-    asked = {kind: own for kind, own in scored.items() if kind[1] != CONTROL}
+    asked = {kind: own for kind, own in scored.items() if kind[1] != OVERFIT}
     named = {called(target_name(*kind)): own for kind, own in asked.items()}
     level = levels_of(
         keys | {name: [(claim.key, claim.primary) for claim in own] for name, own in named.items()},
@@ -120,7 +119,7 @@ def _null(subject: DrawnReconstructions, cells: Cells) -> list[Control]:
     told = []
     for name in dict.fromkeys(one.attack for one in found):
         own = sorted((one for one in found if one.attack == name), key=lambda one: one.p or 0.0)
-        failed = [one for one in own if (one.p or 0.0) * len(own) <= SILENT]
+        failed = [one for one in own if (one.p or 0.0) * len(own) <= CONTROL_LEVEL]
         told.append((failed or [one for one in own if one.passed] or own)[0])
     return told
 
@@ -131,7 +130,7 @@ def _planted(leaking: DrawnReconstructions) -> list[Control]:
     what = "Reconstructions from a target trained too long on few patients"
     return [
         search_control("planted", gallery.name, claim, gallery.of(leaking.asked), what)
-        for gallery in galleries(CONTROL, leaking.asked)
+        for gallery in galleries(OVERFIT, leaking.asked)
     ]
 
 
@@ -148,7 +147,7 @@ def _of_network(subject: DrawnReconstructions, planted: Mapping[tuple[str, int],
 def _of_scored(network: str, target: str, scored: Scores, cells: Cells) -> list[Control]:
     """The blind baseline on the same patients, and the target of the same network, else of another, that was trained too long."""
     found = [Control(**one) for cell in cells.values() if cell.get("blind_of") == target for one in cell["controls"]]
-    leaking = sorted((kind for kind in scored if kind[1] == CONTROL), key=lambda kind: kind[0] != network)
+    leaking = sorted((kind for kind in scored if kind[1] == OVERFIT), key=lambda kind: kind[0] != network)
     for views in [scored[kind] for kind in leaking[:1]]:
         planted = [
             planted_control(

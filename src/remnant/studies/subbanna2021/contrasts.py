@@ -15,7 +15,7 @@ from remnant.studies.subbanna2021.search import FoldsSearch
 
 GROUPS = ("member", "non_member")
 STATISTICS = ("own", "margin")
-LEVEL = 0.05
+CONTRAST_LEVEL = 0.05
 
 
 def leak(key: Row, firsts: dict[str, FoldsSearch], statistic: str, seeds: Seeds) -> Row:
@@ -58,7 +58,8 @@ def _among(row: Row, together: int) -> Value:
     if row["detectable"] is None or freedom < 1:
         return row["detectable"]
     return row["detectable"] * (
-        detectable_noncentrality(freedom, alpha=LEVEL / together) / detectable_noncentrality(freedom, alpha=LEVEL)
+        detectable_noncentrality(freedom, alpha=CONTRAST_LEVEL / together)
+        / detectable_noncentrality(freedom, alpha=CONTRAST_LEVEL)
     )
 
 

@@ -8,7 +8,7 @@ from remnant.audit.cells.kept import kept_reconstructions
 from remnant.base.run import Run
 from remnant.cohort.images import Images, stacked
 from remnant.report.private import write_reconstructions
-from remnant.studies.subbanna2021.experiments import CONTROL, EXPERIMENTS, TARGETS, attack_cell_name, subject_name
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, OVERFIT, TARGETS, attack_cell_name, subject_name
 from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
 from remnant.studies.subbanna2021.places import part_of
 from remnant.studies.subbanna2021.settings import StudySettings
@@ -39,7 +39,7 @@ def drawn_of(run: Run, settings: StudySettings, *, control: bool | None = None) 
             for experiment in settings.on(network):
                 by_target.setdefault(EXPERIMENTS[experiment].target, []).append(experiment)
             for target, experiments in by_target.items():
-                if control not in (None, target == CONTROL):
+                if control not in (None, target == OVERFIT):
                     continue
                 attacked = attacked_in(data, settings.few_of(target))
                 asked = seen_by(data, TARGETS[target]).take(attacked)

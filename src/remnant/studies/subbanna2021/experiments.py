@@ -74,7 +74,7 @@ EXPERIMENTS = {
 # Those whose numbers the paper's tables hold, and on which all of its measures are taken.
 PAPER = ("default", "published")
 # The experiment, and its target, that was made to leak: what it shows accuses no other target.
-CONTROL = "overfit"
+OVERFIT = "overfit"
 
 
 def target_name(network: str, target: str) -> str:

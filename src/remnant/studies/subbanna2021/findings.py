@@ -9,8 +9,8 @@ from remnant.base.results import Highlight, Row, matching
 from remnant.base.texts import counted
 from remnant.report.words import label, p_in_words
 from remnant.studies.judged import exposed_of, sentence_of, strongest_of_each
-from remnant.studies.subbanna2021.contrasts import LEVEL
-from remnant.studies.subbanna2021.experiments import CONTROL, target_of
+from remnant.studies.subbanna2021.contrasts import CONTRAST_LEVEL
+from remnant.studies.subbanna2021.experiments import OVERFIT, target_of
 from remnant.studies.subbanna2021.settings import StudySettings
 
 Tables = dict[str, list[Row]]
@@ -82,10 +82,10 @@ def _leak(leak: list[Row], settings: StudySettings, decoder: str, *, identified:
 
     Every measure is looked at, and both statistics: an attacker takes the one that shows the most.
     """
-    for experiment in (decoder, CONTROL):
+    for experiment in (decoder, OVERFIT):
         for network in settings.networks:
             rows = matching(leak, {"network": network, "decoder": experiment})
-            control = f", trained too long on at most {settings.few} patients" if experiment == CONTROL else ""
+            control = f", trained too long on at most {settings.few} patients" if experiment == OVERFIT else ""
             if rows:
                 yield f"{NAMES[network]}{control}: {' '.join(_trace(rows, identified=identified))}"
 
@@ -95,7 +95,7 @@ def _trace(rows: list[Row], *, identified: bool) -> Iterator[str]:
     if not rows:
         yield "too few patients to compare members with non-members."
         return
-    certain = sorted((row for row in rows if row["holm_p"] <= LEVEL), key=lambda row: row["holm_p"])
+    certain = sorted((row for row in rows if row["holm_p"] <= CONTRAST_LEVEL), key=lambda row: row["holm_p"])
     higher = [row for row in certain if row["low"] > 0]
     lower = [row for row in certain if row["high"] < 0 and row["statistic"] == "own"]
     if any(row["statistic"] == "margin" for row in higher):

@@ -17,7 +17,7 @@ from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.subbanna2021.experiments import Target
 
 # What the patients of each group of a `Fold` are called in `Images.roles`.
-GROUPS = {"members": "member", "attacker": "attacker", "non_members": "non_member", "distractors": "distractor"}
+GROUP_OF = {"members": "member", "attacker": "attacker", "non_members": "non_member", "distractors": "distractor"}
 
 
 def brains(labels: Tensor) -> np.ndarray:
@@ -70,7 +70,7 @@ def fold_file(run: Run, index: int) -> Path:
 
 def write_fold(run: Run, prepared: Images, fold: Fold) -> None:
     """Keep the scans of a cohort for the cells, atomically: by pseudonym, with the group of each patient in this fold."""
-    group_of = {patient: word for name, word in GROUPS.items() for patient in getattr(fold, name)}
+    group_of = {patient: word for name, word in GROUP_OF.items() for patient in getattr(fold, name)}
     scans = replace(
         prepared,
         patients=tuple(map(run.pseudonym, prepared.patients)),

@@ -7,7 +7,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.case import OWN, Cohort, Fold
+from remnant.cohort.case import OWN_LABELS, Cohort, Fold
 from remnant.cohort.folds import swap_folds, three_group_folds, two_group_folds
 from remnant.cohort.prepare.align import align
 from remnant.cohort.prepare.template import build_template
@@ -19,10 +19,10 @@ from remnant.studies.subbanna2021.settings import StudySettings
 def with_classes_of(cohort: Cohort, settings: StudySettings) -> StudySettings:
     """The settings, with the data set's own classes where it names some and not the study's, as that of nnU-Net does."""
     preparation = settings.preparation
-    if preparation.scheme in cohort.schemes or OWN not in cohort.schemes:
+    if preparation.scheme in cohort.schemes or OWN_LABELS not in cohort.schemes:
         return settings
     say(f"remnant: {cohort.root} does not say what is {preparation.scheme}; the classes are its own labels.")
-    return settings.changed(preparation=preparation.changed(scheme=OWN))
+    return settings.changed(preparation=preparation.changed(scheme=OWN_LABELS))
 
 
 def deal(cohort: Cohort, settings: StudySettings) -> tuple[Fold, ...]:

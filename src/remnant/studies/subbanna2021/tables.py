@@ -24,14 +24,14 @@ from remnant.studies.subbanna2021.search import FoldsSearch, search
 
 MEAN_IMAGE = "mean_image"  # in place of a decoder: the search by the attacker's mean image
 DIRECTIONS = {"second->first": (2, 1), "first->second": (1, 2)}
-NAMES = ("similarity", "identification", "ranks", "other_session", "dice", "leak", "exposed", "scores", "metrics")
+TABLES = ("similarity", "identification", "ranks", "other_session", "dice", "leak", "exposed", "scores", "metrics")
 
 
 def make_tables(
     cells: Cells, networks: Sequence[str], experiments: Sequence[str], seeds: Seeds
 ) -> dict[str, list[Row]]:
     """The paper's own tables as lists of flat rows; `decoder` is the experiment's name."""
-    tables: dict[str, list[Row]] = {name: [] for name in (*NAMES, "gallery_size", "gallery_half")}
+    tables: dict[str, list[Row]] = {name: [] for name in (*TABLES, "gallery_size", "gallery_half")}
     contrasts = []
     for network in networks:
         searches: dict[str, dict[tuple[str, str], FoldsSearch]] = {}
