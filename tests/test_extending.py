@@ -20,7 +20,7 @@ PARTS = {
         path="attacks/membership/brightness.py",
         code='''"""Membership by brightness: no attack at all."""
 
-from remnant.attacks.attack import Attack, Scores
+from remnant.attacks.attack import Attack, PatientScores
 from remnant.cohort.images import patient_means
 
 
@@ -28,7 +28,7 @@ def bright(access, own, settings, work):
     """The mean of each patient's images."""
     images = access.candidates
     names, means = patient_means([float(image.mean()) for image in images.images], images.patients)
-    return [Scores("mean grey", names, means)]
+    return [PatientScores("mean grey", names, means)]
 
 
 BRIGHTNESS = Attack("brightness", "how bright a patient is", "outputs", "patient_scores", bright, "nobody")
@@ -127,7 +127,7 @@ def blank(rows):
     return Figure()
 ''',
         into="report/figures/__init__.py",
-        entry=("FIGURES = {\n", 'FIGURES = {\n    "blank": Kind(blank, "roc"),\n'),
+        entry=("FIGURES = {\n", 'FIGURES = {\n    "blank": FigureKind(blank, "roc"),\n'),
         named="from remnant.report.figures.blank import blank",
     ),
 }
