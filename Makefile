@@ -5,6 +5,8 @@ BIN := .venv/bin
 # nnunetv2, and what of its needs it imports to train, prepare and predict.
 NNUNET := nnunetv2 acvl_utils batchgenerators batchgeneratorsv2 dynamic_network_architectures blosc2 connected-components-3d \
   msgpack ndindex numexpr platformdirs py-cpuinfo seaborn tqdm
+# Membership attacks of others, without the plotting, reports and notebooks that they ask for, and what importing them takes.
+MEMBERSHIP := privacyguard-platform sacroml fpdf2 defusedxml
 # Two test processes share the cores already; threads of their own would only wait for each other. Bytecode is kept, whatever
 # the environment says: each process would rewrite the asserts of 350 files anew, for ten seconds.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
@@ -19,7 +21,7 @@ setup: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@# Oracles of tests, and nnU-Net. Without --no-deps they would bring a torch of their own, and nnU-Net an older timm.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
-	  torchvision timm torchxrayvision $(NNUNET)
+	  torchvision timm torchxrayvision $(NNUNET) $(MEMBERSHIP)
 	touch $@
 
 # Both directories are the demo's own, or make stops: --out may have put somebody's run there.
