@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from remnant import Attack, Scores
+from remnant import Attack, PatientScores
 
 
 def by_confidence(access, own, settings, work):
@@ -14,7 +14,9 @@ def by_confidence(access, own, settings, work):
         entropies.setdefault(images.patients[place], []).append(entropy)
     patients = tuple(dict.fromkeys(images.patients))
     return [
-        Scores("minus the entropy of the answer", patients, -np.array([np.mean(entropies[who]) for who in patients]))
+        PatientScores(
+            "minus the entropy of the answer", patients, -np.array([np.mean(entropies[who]) for who in patients])
+        )
     ]
 
 
