@@ -3,10 +3,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 from tests.audit.test_pair_rows import paired
 
 from remnant.audit.findings.compare import (
+    Comparison,
     comparison_rows,
     difference_columns,
     of_pairs,
@@ -81,7 +83,12 @@ def test_scores_are_of_patients_who_have_one_role_under_both():
     found, rest = of_scores(one, swapped, SEEDS), np.arange(20) >= 4
     sides = [[s.scores[rest & (one.roles == role)] for role in (MEMBER, NON_MEMBER)] for s in (one, other)]
     expected = auc_contrast(*map(tuple, sides), SEEDS.numpy())
-    assert (found.n, abs(found.difference), found.p) == (16, pytest.approx(abs(expected.difference)), expected.p)
+    assert (found.n, found.difference, found.p) == (16, pytest.approx(expected.difference), expected.p)
+    areas = [roc_auc_score(one.roles[rest] == MEMBER, s.scores[rest]) for s in (one, other)]
+    assert [found.value, found.against] == pytest.approx(areas) and areas[0] > areas[1]
+    for unlike in (replace(one, roles=np.append(one.roles, MEMBER)), replace(one, scores=np.append(one.scores, 0.0))):
+        with pytest.raises(ValueError, match="zip"):
+            of_scores(unlike, other, SEEDS)
 
 
 def test_what_is_shown_holds_for_all_comparisons_together():
@@ -97,3 +104,26 @@ def test_what_is_shown_holds_for_all_comparisons_together():
     assert slight.low > 0 and slight.p < 0.05
     assert comparison_rows([({}, slight)])[0]["shown"] == "higher"
     assert comparison_rows([({}, slight)] + [({}, none)] * 40)[0]["shown"] == "not shown"
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        ({}, "higher"),
+        ({"p": 0.0501}, "not shown"),
+        ({"low": 0.0}, "not shown"),
+        ({"low": -0.3, "high": 0.0}, "not shown"),
+        ({"low": -0.3, "high": -0.1}, "lower"),
+        # Pairs without a fault have an interval and a p however few their patients are.
+        ({"n": 9}, "too few patients"),
+        ({"low": NAN, "high": NAN}, "too few patients"),
+        ({"p": NAN}, "too few patients"),
+    ],
+)
+def test_a_difference_is_shown_by_an_interval_beyond_zero_and_p_at_the_level(found, shown):
+    at_the_edge = {"n": 10, "value": 0.5, "against": 0.3, "difference": 0.2, "low": 0.1, "high": 0.3, "p": 0.05}
+    (row,) = comparison_rows([({"target": "defended"}, Comparison(**at_the_edge | found))])
+    assert (row["target"], row["value"], row["against"], row["shown"]) == ("defended", 0.5, 0.3, shown)

@@ -57,12 +57,12 @@ def of_pairs(one: Paired, other: Paired, seeds: Seeds, resamples: int = PAIRED_R
 def of_scores(one: ScoredPatients, other: ScoredPatients, seeds: Seeds) -> Comparison:
     """AUCs of members against non-members, of those patients who have the same role under both."""
     roles = [dict(zip(each.patients, each.roles, strict=True)) for each in (one, other)]
-    both = [name for name, role in roles[0].items() if roles[1].get(name) == role]
+    both = {name: role for name, role in roles[0].items() if roles[1].get(name) == role}
     sides = []
     for each in (one, other):
         scores = dict(zip(each.patients, each.scores, strict=True))
         sides.append(
-            tuple(np.array([scores[name] for name in both if roles[0][name] == r]) for r in (MEMBER, NON_MEMBER))
+            tuple(np.array([scores[name] for name, own in both.items() if own == r]) for r in (MEMBER, NON_MEMBER))
         )
     found = auc_contrast(*sides, seeds.numpy())
     value, against = (mann_whitney_auc(*side).mean for side in sides)
