@@ -6,7 +6,7 @@ from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, fi
 from remnant.audit.verdict.alike import groups_unchecked
 from remnant.audit.verdict.judge import judged, outcome_of, verdict_of
 from remnant.audit.verdict.needed import patients_that_tell, round_up
-from remnant.audit.verdict.words import against
+from remnant.audit.verdict.words import against, not_surely
 from remnant.base.findings import Limit
 
 ATTRIBUTE = Limit(name="attribute", statistic="skill_gap", value=0.09, origin="a test")
@@ -79,6 +79,7 @@ def test_reasons_are_those_of_the_ruling():
     read = finding(claim="attributes", attack="sex", statistic="skill_gap", outcome="exposed")
     found = verdict_of([LIMIT, ATTRIBUTE], [silent, read], ())
     (unchecked,) = groups_unchecked(())
+    assert unchecked == "No control showed that the groups are alike, so the difference may be that of the groups."
     assert found.ruling == "outside" and unchecked not in found.reasons
     assert unchecked in verdict_of([LIMIT, ATTRIBUTE], [told(finding(), ()), read], ()).reasons
     # Of what no limit is held against the strongest is told.
@@ -110,9 +111,28 @@ def test_forecasts_at_their_ends():
     limit = LIMIT.model_copy(update={"name": "membership_tpr", "statistic": "tpr_at_10_fpr"})
     rate = finding(statistic="tpr_at_10_fpr", null=0.1, value=0.0, low=0.0, high=1.0)
     assert patients_that_tell(rate, limit) is None
+    # As many as a forecast may name are named.
+    ten_times = finding(n=20, value=0.0, low=-2.5, high=2.5)
+    assert patients_that_tell(ten_times, LIMIT.model_copy(update={"value": 0.25})) == 2_000
+
+
+def test_of_several_leaks_of_too_few_the_largest_is_told_and_rather_one_of_many_values():
+    few = {"low": -0.1, "high": 0.9, "bound_low": -0.3}
+    small, large = (told(finding(**few, value=value, view=f"{value}")) for value in (0.5, 0.6))
+    coarse = told(finding(**few, value=0.7, tied=0.1, fewest=4))
+    for order in ([small, large, coarse], [coarse, large, small]):
+        assert order[judged(LIMIT, order, SOUND).finding] is large
+    # However small p is, also where it is smaller than any number.
+    least = [told(one.model_copy(update={"adjusted_p": 0.0})) for one in (small, large)]
+    assert judged(LIMIT, least, ()).finding == 1 and "A leak is shown" in judged(LIMIT, least, ()).sentence
+    assert "p < 0.001" in not_surely(finding(adjusted_p=0.0), LIMIT)
 
 
 def test_sentences_to_the_letter():
+    assert judged(LIMIT, [told(finding(statistic="auc"))], SOUND).sentence == (
+        "No attack that applies measures membership advantage. To ask for no such limit, set `membership_advantage = false` in "
+        "[appetite] (audit.toml or --config)."
+    )
     swapped = told(finding(value=-0.3, low=-0.4, high=-0.2))
     assert judged(LIMIT, [swapped], SOUND).sentence == (
         "Members fare worse than non-members: check whether the groups are swapped."

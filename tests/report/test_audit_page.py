@@ -186,8 +186,14 @@ def test_a_table_whose_caption_was_withheld_has_its_title_for_one(tmp_path):
 
 def test_a_blind_baseline_that_guesses_wrongly_passes_and_it_is_said(tmp_path):
     below = "A blind baseline with an AUC below 0.50 guesses, and wrongly"
-    assert below in render_audit(tmp_path, audit_results(controls=[control(value=0.2, low=0.06, high=0.51)]))
-    for other in (control(value=0.53), control("planted", value=0.2), control(passed=False, value=0.2)):
+    for value in (0.0, 0.2):
+        assert below in render_audit(tmp_path, audit_results(controls=[control(value=value, low=0.0, high=0.51)]))
+    for other in (
+        control(value=None),
+        control(value=0.53),
+        control("planted", value=0.2),
+        control(passed=False, value=0.2),
+    ):
         assert below not in render_audit(tmp_path, audit_results(controls=[other]))
 
 

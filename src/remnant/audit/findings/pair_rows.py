@@ -136,19 +136,12 @@ def pair_controls(attack: str, found: Sequence[Paired], raw: Sequence[Paired], s
 def _null(attack: str, several: Sequence[Paired], seeds: Seeds) -> Control:
     judged = [one.judged(seeds, 1 - SILENT / len(several)) for one in several]
     best, p = max(judged, key=lambda one: one.strength), _least(judged)
-    said = f"(AUC {best.strength:.2f}, {p_said(p or 1.0)})"
     if p is None:
         sentence = f"Pairs of {counted(best.auc.n, 'patient')} are too few to check whether exchanged patients are distinguished."
         return _control("null", attack, best, p, None, sentence)
     does = "are told" if p <= CONTROL_LEVEL else "are not told"
-    return _control(
-        "null",
-        attack,
-        best,
-        p,
-        p > CONTROL_LEVEL,
-        f"Pairs in which patients were exchanged {does} from other pairs {said}.",
-    )
+    sentence = f"Pairs in which patients were exchanged {does} from other pairs (AUC {best.strength:.2f}, {p_said(p)})."
+    return _control("null", attack, best, p, p > CONTROL_LEVEL, sentence)
 
 
 def _planted(attack: str, several: Sequence[Paired], seeds: Seeds) -> Control:

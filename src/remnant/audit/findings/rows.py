@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class ScoredPatients:
 
     def only(self, taken: np.ndarray) -> "ScoredPatients":
         """The same of some patients, boolean (n,)."""
-        names = tuple(name for name, one in zip(self.patients, taken, strict=True) if one)
+        names = tuple(compress(self.patients, taken))
         return replace(self, patients=names, scores=self.scores[taken], roles=self.roles[taken])
 
 
@@ -102,7 +103,7 @@ def _rows(claim: ScoredPatients, level: float, seeds: np.random.Generator, targe
     at_rate = ends(
         *(true_positive_rate(members, others, FALSE_POSITIVES, one) for one in (0.95, 1 - own["tpr_at_10_fpr"]))
     )
-    return [
+    rows = [
         auc,
         Finding(**common, **advantage, statistic="advantage", null=0.0, p=number(advantage_p(members, others))),
         Finding(
@@ -112,25 +113,21 @@ def _rows(claim: ScoredPatients, level: float, seeds: np.random.Generator, targe
             null=FALSE_POSITIVES,
             p=number(true_positive_p(members, others, FALSE_POSITIVES)),
         ),
-        *_at_top(members, others, own.get("tpr_at_lowest_fpr", 0.0), common),
     ]
+    return [*rows, _at_top(members, others, own["tpr_at_lowest_fpr"], common)] if "tpr_at_lowest_fpr" in own else rows
 
 
-def _at_top(members: np.ndarray, others: np.ndarray, level: float, common: Mapping[str, Any]) -> list[Finding]:
-    """The finding of members above nearly all others, where these are enough to tell."""
+def _at_top(members: np.ndarray, others: np.ndarray, level: float, common: Mapping[str, Any]) -> Finding:
+    """The finding of members above nearly all others, who are enough to tell."""
     found, wide = (members_at_top(members, others, one, alpha=level) for one in (0.95, 1 - level))
-    if not found or not wide:
-        return []
-    return [
-        Finding(
-            **common,
-            **ends(found.share, wide.share),
-            statistic="tpr_at_lowest_fpr",
-            null=found.rate,
-            p=found.p,
-            detectable=number(found.detectable),
-        )
-    ]
+    return Finding(
+        **common,
+        **ends(found.share, wide.share),
+        statistic="tpr_at_lowest_fpr",
+        null=found.rate,
+        p=found.p,
+        detectable=number(found.detectable),
+    )
 
 
 def _smallest_cell(members: np.ndarray, others: np.ndarray, tied: float) -> int | None:

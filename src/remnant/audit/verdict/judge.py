@@ -276,7 +276,8 @@ def _of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
 
 def _shown_of_few(finding: Finding) -> bool:
     """Whether a leak is shown and its interval holds chance."""
-    return finding.outcome == "too few patients" and finding.low is not None and (finding.adjusted_p or 1.0) <= LEVEL
+    seen = finding.adjusted_p is not None and finding.adjusted_p <= LEVEL
+    return seen and finding.outcome == "too few patients" and finding.low is not None
 
 
 def _of_many_values(finding: Finding) -> bool:

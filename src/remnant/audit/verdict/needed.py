@@ -26,8 +26,11 @@ def needed_of(finding: Finding, limit: Limit) -> float | None:
     if finding.value is None or finding.bound_low is None or finding.high is None:
         return None
     away = finding.value - finding.null - limit.value
-    half = finding.high - finding.value if away < 0 else finding.value - finding.bound_low
-    end = finding.high if away < 0 else finding.bound_low
+    end, half = (
+        (finding.high, finding.high - finding.value)
+        if away < 0
+        else (finding.bound_low, finding.value - finding.bound_low)
+    )
     unbounded = finding.statistic == "tpr_at_10_fpr" and min(end, 1 - end) < 1e-9
     if away == 0 or half <= 0 or unbounded:
         return None

@@ -82,7 +82,7 @@ def not_surely(finding: Finding, limit: Limit) -> str:
         if finding.outcome == "exposed":
             return f" A leak is shown; that it lies above the limit is not: w{bound}."
         return f" W{bound}, so that it may be chance."
-    p = p_said(finding.adjusted_p or 1.0, bound=finding.p_bound)
+    p = p_said(1.0 if finding.adjusted_p is None else finding.adjusted_p, bound=finding.p_bound)
     return f" With all tests counted together {p}, so that it may be chance."
 
 

@@ -27,7 +27,7 @@ BELOW = (
 
 def _caption(results: AuditResults) -> str:
     below = any(
-        one.kind == "blind" and one.passed and one.statistic == "auc" and (one.value or 0.5) < 0.45
+        one.kind == "blind" and one.passed and one.statistic == "auc" and one.value is not None and one.value < 0.45
         for one in results.controls
     )
     return f"{CONTROLS.caption} {BELOW}" if below else CONTROLS.caption
