@@ -51,4 +51,13 @@ def test_an_adjusted_p_value_is_a_bound_where_a_bound_decides_it():
     assert holm(p_values).tolist() == pytest.approx([0.03, 0.03, 0.5])
     assert holm_is_bound(p_values, [True, False, False]).tolist() == [True, True, False]
     assert not holm_is_bound(p_values, [False] * 3).any()
-    assert holm_is_bound([np.nan, 0.01], [False, True]).tolist() == [False, True]
+    for unmade in (False, True):
+        assert holm_is_bound([np.nan, 0.01, 0.02], [unmade, True, False]).tolist() == [False, True, False]
+    assert holm_is_bound([], []).size == 0
+
+
+def test_of_unequal_weights_a_bound_decides_by_its_weight():
+    # 0.02 of half of the level comes first, and becomes 0.04; after a bound of 0, which 0.013 may be, it would be 0.03.
+    assert holm([0.02, 0.013, 0.9], [2, 1, 1]).tolist() == pytest.approx([0.04, 0.04, 0.9])
+    assert holm_is_bound([0.02, 0.013, 0.9], [False, True, False], [2, 1, 1]).tolist() == [True, True, False]
+    assert not holm_is_bound([0.02, 0.9, 0.9], [False] * 3, [2, 1, 1]).any()

@@ -13,8 +13,8 @@ def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> n
     chosen before the tests were seen, divide the level unequally (the same paper): a test of twice the weight may use twice
     as much of it.
     """
-    p_values = np.asarray(p_values, dtype=float)
-    shares = np.ones(p_values.shape) if weights is None else np.asarray(weights, dtype=float)
+    p_values = np.asarray(p_values)
+    shares = np.ones(p_values.shape) if weights is None else np.asarray(weights)
     made = np.flatnonzero(np.isfinite(p_values))
     order = made[np.argsort(p_values[made] / shares[made], kind="stable")]
     left = np.cumsum(shares[order][::-1])[::-1]
@@ -31,6 +31,5 @@ def holm_is_bound(
     A test that deals patients anew a thousand times and sees nothing as extreme says that p is at most a thousandth; adjusted,
     it is at most what `holm` makes of that.
     """
-    p_values = np.asarray(p_values, dtype=float)
-    least = np.where(np.isnan(p_values), np.nan, np.where(np.asarray(bounds, dtype=bool), 0.0, p_values))
+    least = np.where(bounds, 0.0, p_values)
     return np.nan_to_num(holm(p_values, weights)) > np.nan_to_num(holm(least, weights))
