@@ -1,6 +1,7 @@
 """Intervals and p-values against SciPy, pinned statsmodels numbers, and simulation."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -15,6 +16,11 @@ from remnant.measure import intervals
 
 def generator(seed=0):
     return np.random.default_rng(seed)
+
+
+def empty(found):
+    """An interval of nobody."""
+    return all(math.isnan(end) for end in (found.mean, found.low, found.high)) and found.n == 0
 
 
 @pytest.mark.parametrize("n", [intervals.FEWEST_PATIENTS, 24, 200])
@@ -47,7 +53,7 @@ def test_same_seed_same_interval_and_wider_at_a_higher_level():
 
 def test_bootstrap_of_too_few():
     nobody, one = intervals.bootstrap_mean([], generator()), intervals.bootstrap_mean([0.5], generator())
-    assert math.isnan(nobody.mean) and nobody.n == 0
+    assert empty(nobody)
     assert one.mean == 0.5 and math.isnan(one.low) and math.isnan(one.high) and one.n == 1
     few = intervals.bootstrap_mean(generator().normal(size=intervals.FEWEST_PATIENTS - 1), generator())
     assert (
@@ -74,10 +80,12 @@ def test_clopper_pearson_agrees_with_scipy(pair):
         oracle = stats.binomtest(k, n).proportion_ci(level, method="exact")
         found = intervals.clopper_pearson(k, n, level)
         np.testing.assert_allclose([found.mean, found.low, found.high], [k / n, oracle.low, oracle.high], atol=1e-9)
+        assert found.n == n
+    assert intervals.clopper_pearson(k, n) == intervals.clopper_pearson(k, n, 0.95)
 
 
 def test_clopper_pearson_of_nobody_and_of_nonsense():
-    assert math.isnan(intervals.clopper_pearson(0, 0).low)
+    assert empty(intervals.clopper_pearson(0, 0))
     with pytest.raises(RemnantError):
         intervals.clopper_pearson(5, 4)
 
@@ -110,6 +118,29 @@ def test_large_permutation_test_is_monte_carlo():
     assert intervals.permutation_p_paired(np.full(40, 1.0), generator(), resamples=999) == 1 / 1000
 
 
+@pytest.mark.parametrize("n", [12, 24])
+def test_p_of_signs_knows_no_scale(n):
+    """So the sums of small numbers are ties where those of large ones are."""
+    differences = generator(n).normal(0.5, 1, n).round(1)
+    assert len({intervals.permutation_p_paired(scale * differences, generator()) for scale in (1, 1e-9, 1e9)}) == 1
+
+
+def test_all_signs_are_counted_of_sixteen_patients_and_drawn_of_seventeen():
+    assert intervals.permutation_p_paired(np.ones(16), generator()) == 2 / 2**16
+    assert intervals.permutation_p_paired(np.ones(17), generator()) == 1 / 10_001
+
+    def contrast(values, seed):
+        return intervals.paired_difference(
+            dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0), generator(seed)
+        )
+
+    assert not contrast(np.ones(16), 0).p_bound
+    # Of seventeen two signs in 131,072 are as extreme: in 10,000 draws hardly one, here none and then one.
+    none, one = contrast(np.ones(17), 0), contrast(np.ones(17), 2)
+    assert (none.p, none.p_bound) == (1 / 10_001, True) and (one.p, one.p_bound) == (2 / 10_001, False)
+    assert contrast(generator(1).normal(0.5, 1, 17), 0).p_bound is False
+
+
 def test_permutation_test_of_too_few_and_of_no_difference():
     assert math.isnan(intervals.permutation_p_paired([], generator()))
     assert intervals.permutation_p_paired([3.0], generator()) == 1
@@ -121,7 +152,9 @@ def test_permutation_test_of_too_few_and_of_no_difference():
     ("n", "power", "alpha", "effect"),
     [
         # statsmodels 0.14 TTestPower().solve_power(nobs=n, power=power, alpha=alpha)
+        (2, 0.8, 0.05, 11.5498898),
         (3, 0.8, 0.05, 3.2640436),
+        (24, 0.1, 0.05, 0.1388819),
         (6, 0.8, 0.05, 1.4345451),
         (24, 0.8, 0.05, 0.5971839),
         (24, 0.9, 0.01, 0.8499400),
@@ -142,7 +175,10 @@ def test_a_test_detects_the_detectable_four_times_in_five():
 def test_detectable_of_too_few_and_of_no_spread():
     assert math.isnan(intervals.smallest_detectable_difference(math.nan, 1))
     assert intervals.smallest_detectable_difference(0, 5) == 0
-    for wrong in ({"sd": -1.0}, {"sd": math.nan}, {"sd": 1.0, "power": 0.04}, {"sd": 1.0, "alpha": 0.0}):
+    for wrong in (
+        *({"sd": -1.0}, {"sd": math.nan}, {"sd": 1.0, "alpha": 0.0}),
+        *({"sd": 1.0, "power": power} for power in (0.04, 0.05, 1.0)),
+    ):
         with pytest.raises(RemnantError):
             intervals.smallest_detectable_difference(n=5, **wrong)
 
@@ -159,18 +195,30 @@ def test_paired_difference_pairs_by_patient():
     assert found.p == 2 / 2**12
     assert found.n == 12
     assert found.detectable == pytest.approx(intervals.smallest_detectable_difference(leak.std(ddof=1), 12))
+    sure = intervals.paired_difference(members, shuffled, generator(), level=0.99)
+    assert sure.low < found.low < found.high < sure.high and sure.p == found.p
+    assert sure.detectable == pytest.approx(intervals.smallest_detectable_difference(leak.std(ddof=1), 12, alpha=0.01))
 
 
 def test_paired_difference_of_too_few():
-    nobody = intervals.paired_difference({}, {}, generator())
-    one = intervals.paired_difference({"a": 2.0}, {"a": 1.0}, generator())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nobody = intervals.paired_difference({}, {}, generator())
+        one = intervals.paired_difference({"a": 2.0}, {"a": 1.0}, generator())
+    two = intervals.paired_difference({"a": 2.0, "b": 1.5}, {"a": 1.0, "b": 1.0}, generator())
+    assert two.detectable == pytest.approx(11.5498898 * math.sqrt(0.125), rel=1e-4)
     assert nobody.n == 0 and math.isnan(nobody.difference) and math.isnan(nobody.p)
     assert one.n == 1 and one.difference == 1 and math.isnan(one.low) and math.isnan(one.detectable) and one.p == 1
 
 
 def test_paired_difference_wants_both_sides():
-    with pytest.raises(RemnantError, match="'b'"):
-        intervals.paired_difference({"a": 1.0, "b": 1.0}, {"a": 1.0}, generator())
+    for names, said in (("ab", "1 patient is only"), ("abc", "2 patients are only")):
+        with pytest.raises(RemnantError) as raised:
+            intervals.paired_difference(dict.fromkeys(names, 1.0), {"a": 1.0}, generator())
+        assert str(raised.value) == (
+            "A paired difference needs every patient once as member and once as non-member; "
+            f"{said} one of them, 'b' first. Drop them, or use folds that rotate."
+        )
 
 
 @pytest.mark.parametrize(("k", "n", "m"), [(0, 5, 10), (3, 10, 10), (30, 40, 40), (24, 24, 24)])
@@ -185,15 +233,33 @@ def test_identification_with_galleries_of_several_sizes():
     assert intervals.identification_p_value(2, chances) == pytest.approx((hits.sum(1) >= 2).mean(), abs=0.004)
     assert intervals.identification_p_value(3, chances) == pytest.approx(0.025)
     assert math.isnan(intervals.identification_p_value(0, []))
-    with pytest.raises(RemnantError):
-        intervals.identification_p_value(4, chances)
+    # Who is surely first, and who surely not, are chances, too; a sum of rounded ones is no more than 1.
+    assert intervals.identification_p_value(1, [1.0, 0.0]) == 1 == intervals.identification_p_value(0, [0.1] * 3)
+    for count, wrong in ((4, chances), (-1, chances), (1, [0.5, 1.1]), (1, [0.5, -0.1])):
+        with pytest.raises(RemnantError, match="Chances must lie"):
+            intervals.identification_p_value(count, wrong)
+    with pytest.raises(RemnantError, match="The 'chances' must be"):
+        intervals.identification_p_value(1, [math.nan, 0.5])
 
 
-@pytest.mark.parametrize("function", [intervals.bootstrap_mean, intervals.permutation_p_paired])
-@pytest.mark.parametrize("values", [[0.1, math.nan, 0.3], [0.1, math.inf], [[0.1, 0.2]]])
-def test_refuses(function, values):
-    with pytest.raises(RemnantError):
+@pytest.mark.parametrize(
+    ("function", "name"), [(intervals.bootstrap_mean, "values"), (intervals.permutation_p_paired, "differences")]
+)
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([0.1, math.nan, 0.3], r"shape \(3,\) with 1 not"),
+        ([0.1, math.inf], r"shape \(2,\) with 1 not"),
+        ([[0.1, 0.2]], r"shape \(1, 2\) with 0 not"),
+    ],
+)
+def test_refuses(function, name, values, said):
+    with pytest.raises(RemnantError, match=f"The '{name}' must be one finite number a patient.*{said}"):
         function(values, generator())
+
+
+def test_whole_numbers_a_patient_are_floats():
+    assert intervals.per_patient([1, 2], "scores").dtype == np.float64
 
 
 def test_detectable_gap_agrees_with_statsmodels_and_with_simulation():
@@ -204,4 +270,10 @@ def test_detectable_gap_agrees_with_statsmodels_and_with_simulation():
     gap = intervals.smallest_detectable_gap(1, 10, 15)
     samples = generator().normal(gap, 1, (4000, 10)), generator(1).normal(0, 1, (4000, 15))
     assert (stats.ttest_ind(*samples, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.025)
-    assert math.isnan(intervals.smallest_detectable_gap(1, 0, 9))
+    # Of as many degrees of freedom the same number of standard errors, also of one patient in a group.
+    for m, n in ((1, 2), (2, 1), (5, 7)):
+        errors = intervals.smallest_detectable_difference(1, m + n - 1, alpha=0.01) * math.sqrt(m + n - 1)
+        found = intervals.smallest_detectable_gap(1, m, n, alpha=0.01)
+        assert found == pytest.approx(errors * math.sqrt(1 / m + 1 / n))
+    for m, n in ((0, 9), (9, 0), (1, 1)):
+        assert math.isnan(intervals.smallest_detectable_gap(1, m, n))

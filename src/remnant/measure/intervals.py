@@ -119,7 +119,7 @@ def paired_difference(
             f"{counted(len(unpaired), 'patient is', 'patients are')} only one of them, {unpaired[0]!r} first. "
             "Drop them, or use folds that rotate."
         )
-    differences = np.array([members[patient] - non_members[patient] for patient in members], dtype=float)
+    differences = np.array([members[patient] - non_members[patient] for patient in members])
     interval = bootstrap_mean(differences, seeds, level)
     n = len(differences)
     p = permutation_p_paired(differences, seeds)
