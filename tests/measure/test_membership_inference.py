@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import detectable_auc
-from remnant.measure.membership_inference import dealt_again, membership_test
+from remnant.measure.membership_inference import auc_of, aucs_of, dealt_again, membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 
 
@@ -42,7 +42,46 @@ def test_one_target_has_the_auc_of_scikit_learn_and_the_exact_p():
 def test_ties_are_counted_over_every_deal_where_these_are_few():
     scores, roles = np.array([1.0, 1, 1, 0, 0, 0]), np.repeat([MEMBER, NON_MEMBER], 3)
     assert membership_test(scores, roles, generator()).p == pytest.approx(2 / math.comb(6, 3))
-    assert membership_test(np.ones(6), roles, generator()).p == 1
+    alike = membership_test(np.ones(6), roles, generator())
+    assert (alike.p, alike.p_bound) == (1, False)
+
+
+@pytest.mark.parametrize("shape", [(30,), (3, 12)])
+def test_areas_of_several_scores_at_once_are_those_of_scikit_learn(shape):
+    roles = generator(1).permuted(np.resize([MEMBER, NON_MEMBER, OTHER], shape))
+    several = generator(2).integers(0, 9, (5, *shape)).astype(float)
+    chosen = roles != OTHER
+    oracle = [roc_auc_score(roles[chosen] == MEMBER, one[chosen]) for one in several]
+    assert aucs_of(several, roles) == pytest.approx(oracle)
+    assert [auc_of(one, roles) for one in several] == pytest.approx(oracle)
+
+
+def test_p_is_exact_up_to_ten_thousand_pairs_and_the_curves_from_a_thousand_a_group_on():
+    def test_of(members, others):
+        roles = np.repeat([MEMBER, NON_MEMBER], [len(members), len(others)])
+        return membership_test(np.concatenate([members, others]), roles, generator(5))
+
+    draw = generator(4)
+    members, others = draw.normal(0.3, 1, 100), draw.normal(0, 1, 101)
+    exact = stats.mannwhitneyu(members, others[:100], method="exact").pvalue
+    assert test_of(members, others[:100]).p == exact
+    # Of more pairs the deals of a seed are counted, and doubled.
+    dealt = test_of(members, others)
+    assert dealt.p == test_of(members, others).p and dealt.p * 10_001 / 2 == pytest.approx(round(dealt.p * 10_001 / 2))
+    many = [draw.normal(shift, 1, 1000).round(1) for shift in (0.1, 0.0)]
+    found = test_of(*many)
+    assert (found.p, found.p_bound) == (stats.mannwhitneyu(*many, method="asymptotic").pvalue, False)
+
+
+def test_a_test_in_words():
+    scores, roles = np.append(np.arange(20.0), 4.5), np.array([NON_MEMBER] * 10 + [MEMBER] * 11)
+    found = membership_test(scores, roles, generator())
+    assert found.true_positives.rate == 0.1
+    assert found.describe() == (
+        f"11 members and 10 non-members, AUC {found.auc.mean:.2f} [{found.auc.low:.2f}, {found.auc.high:.2f}], p < 0.001"
+    )
+    few = membership_test(np.array([0.0, 1]), np.array([NON_MEMBER, MEMBER]), generator())
+    assert few.describe() == "1 member and 1 non-member, AUC 1.00, p = 1.00"
 
 
 def test_a_deal_never_met_makes_p_a_bound_and_the_sentence_says_so():
@@ -79,6 +118,8 @@ def test_a_small_rotation_deals_every_order_of_its_patients():
     least = apart(range(6)) - 1e-12
     assert found.p == pytest.approx(np.mean([apart(order) >= least for order in itertools.permutations(range(6))]))
     assert found.auc.mean - 0.5 == pytest.approx(apart(range(6)))
+    # Two-sided: who is told the other way round is told as well.
+    assert membership_test(-scores, roles, generator()).p == pytest.approx(found.p)
 
 
 @pytest.mark.slow
@@ -146,6 +187,16 @@ def test_detectable_is_found_four_times_in_five_in_the_design_that_the_interval_
 def test_one_target_has_the_detectable_area_of_independent_patients_at_the_level_asked_for():
     found = membership_test(generator(1).normal(size=60), np.repeat([MEMBER, NON_MEMBER], 30), generator())
     assert found.design_effect == 1 and found.detectable(0.01) == detectable_auc(30, 30, alpha=0.01)
+    several = membership_test(*rotation(24, 4, spread=4), generator(), 9)
+    assert several.detectable() == several.detectable(0.05) < 0.95 * detectable_auc(24, 24)
+
+
+def test_how_much_patients_in_both_groups_change_is_the_same_for_scores_turned_round():
+    scores, roles = rotation(24, 4, leak=1.0)
+    for values in (scores, scores.round()):
+        effects = [membership_test(turned * values, roles, generator(), 9).design_effect for turned in (1, -1)]
+        assert effects[0] == pytest.approx(effects[1]) and effects[0] != 1
+    assert membership_test(np.ones(roles.shape), roles, generator(), 9).design_effect == 1
 
 
 def test_targets_of_one_member_each_have_an_interval_that_covers_the_truth():
@@ -167,6 +218,21 @@ def test_dealing_again_counts_the_order_as_it_is():
     assert (dealt.p, dealt.p_bound) == (0.01, True) and len(dealt.values) == 99
 
 
+@pytest.mark.parametrize(("patients", "deals"), [(7, 5040), (8, 99)])
+def test_every_order_of_seven_patients_is_counted(patients, deals):
+    dealt = dealt_again(
+        lambda orders: (orders == np.arange(patients)).all(1).astype(float), patients, generator(), resamples=99
+    )
+    assert len(dealt.values) == deals
+    assert (dealt.p, dealt.p_bound) == ((1 / 5040, False) if patients == 7 else (0.01, True))
+
+
+def test_deals_are_counted_some_at_a_time():
+    together = []
+    dealt_again(lambda orders: together.append(len(orders)) or np.zeros(len(orders)), 2**12, generator(), 10)
+    assert together == [1, 4, 4, 2]  # the order as it is, and then the deals
+
+
 @pytest.mark.parametrize("pairs", [3, 20])
 def test_matched_patients_change_places_with_each_other_alone(pairs):
     matched = np.tile(np.arange(pairs), 2)
@@ -177,9 +243,10 @@ def test_matched_patients_change_places_with_each_other_alone(pairs):
 
 
 def test_what_does_not_fit_is_refused():
+    said = "^A membership test needs one finite score and one role a patient and target. Got shapes "
     for scores, roles, words in (
-        (np.zeros(3), np.ones(4), "one finite score and one role"),
-        (np.array([0, math.nan]), np.array([1, -1]), "1 scores not finite"),
+        (np.zeros(3), np.ones(4), said + r"\(1, 3\) and \(1, 4\) with 0 scores not finite instead"),
+        (np.array([0, 0, math.nan]), np.array([1, -1, 1]), "1 scores not finite"),
         (np.zeros(2), np.ones(2), "Got 2 and 0"),
     ):
         with pytest.raises(RemnantError, match=words):

@@ -164,7 +164,7 @@ def orders(
 ) -> Iterator[np.ndarray]:
     """The deals of `dealt_again`: every order of few patients, else random ones, each (patients,)."""
     start = np.arange(patients)
-    matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
+    matched = np.zeros(patients) if matched is None else np.asarray(matched)
     if patients <= ALL_ORDERS:
         every = (np.array(order) for order in itertools.permutations(range(patients)))
         yield from (order for order in every if (matched[order] == matched).all())
