@@ -14,7 +14,7 @@ from remnant.attacks.attack import Attack, PatientScores
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells import planted as planting
-from remnant.audit.cells.planted_leak import planted_cell
+from remnant.audit.cells.planted_leak import planted_cell, why_unplanted
 from remnant.audit.findings.controls import PLANTED_LEVEL, planted_control
 from remnant.audit.inputs.trained import material_of
 from remnant.base.findings import Control
@@ -44,6 +44,11 @@ def altered(name: str, change) -> Attack:
 def ends(scores):
     """Two values, of which the upper one is beyond whatever ordinary training brings about."""
     return (scores > FAR).astype(float)
+
+
+def test_of_too_few_non_members_nobody_is_planted():
+    own = material(Classifier, leaks=False, patients=6)
+    assert why_unplanted(own, 0, 400) == "too few non-members, give 10"
 
 
 FAR = 12.0

@@ -11,7 +11,7 @@ from remnant.audit.cells import planted as planting
 from remnant.audit.cells.kept import kept_shadows
 from remnant.audit.cells.model_cells import access_of, work_of
 from remnant.audit.cells.piece import PLANTED, Piece
-from remnant.audit.findings.controls import LIKE_MEMBERS_AUC, PLANTED_AUC, planted_control
+from remnant.audit.findings.controls import FEWEST_PLANTED, LIKE_MEMBERS_AUC, PLANTED_AUC, planted_control
 from remnant.audit.materials.material import Material
 from remnant.base.findings import Control
 from remnant.base.run import Run
@@ -30,7 +30,7 @@ def why_unplanted(material: Material, seed: int, steps: int) -> str:
     if material.images.labels is None:
         return "no labels were handed over"
     if len(planting.chosen(others, _planting_seeds(seed))) < 2:
-        return f"too few non-members, give {2 * planting.FEWEST}"
+        return f"too few non-members, give {2 * FEWEST_PLANTED}"
     return "planted_steps is 0, give more" if not steps else planting.hindrance(target, material.images.of(others))
 
 
