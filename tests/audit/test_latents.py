@@ -166,7 +166,7 @@ def test_of_one_image_a_patient_linkage_is_said_to_be_untestable(tmp_path):
     assert (last.name, last.run, last.why) == ("linkage", False, "every patient has one image")
     config = AuditConfig(scenario="latents")
     results = conclude(config, **parts, **machine(Clock(), ""))
-    assert sheet_of(results).model["Layer read"] == "squeeze, the narrowest; `latents` in [target] names another"
+    assert sheet_of(results).model["Layer read"] == "squeeze, the narrowest"
     (result,) = (one for one in sheet_of(results).results if one.criterion == "linkability")
     assert result.sentence.endswith("another image of the same patient: not run. Every patient has one image.")
 

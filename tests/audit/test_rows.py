@@ -234,12 +234,12 @@ def test_a_p_that_is_a_bound_says_so():
     ("members", "others", "fewest"),
     [
         (np.repeat([1.0, 0.0], [57, 3]), np.repeat([1.0, 0.0], [40, 20]), 3),
-        # Ten values give a table back, however few are shared, and eleven do not.
-        (np.repeat(np.arange(5.0), 4), np.repeat(np.arange(5.0, 10), 6), 4),
+        # Ten values give a table back, in which none beside some is a cell, too, and eleven do not.
+        (np.repeat(np.arange(5.0), 4), np.repeat(np.arange(5.0, 10), 6), 0),
         (np.repeat(np.arange(5.0), 4), np.repeat(np.arange(5.0, 11), 6), None),
         # So do more where many pairs share one: more than a tenth, here just that and then more.
         (np.r_[np.repeat(np.arange(5.0), 2), np.arange(10.0, 20)], np.repeat(np.arange(5.0), 2), None),
-        (np.r_[np.repeat(np.arange(5.0), 2), np.arange(10.0, 19)], np.repeat(np.arange(5.0), 2), 1),
+        (np.r_[np.repeat(np.arange(5.0), 2), np.arange(10.0, 19)], np.repeat(np.arange(5.0), 2), 0),
     ],
 )
 def test_the_smallest_cell_is_told_of_scores_that_give_a_table_back(members, others, fewest):

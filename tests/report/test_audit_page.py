@@ -103,7 +103,7 @@ def test_the_power_of_the_fold_rank_test_is_drawn_before_its_table(tmp_path, kno
     assert own.index("<figure") < own.index("<table") and (tmp_path / "figures" / "fold-power.svg").is_file()
     (said,) = [text for text in re.findall(r'aria-label="([^"]*)"', page) if "own model fits worst" in text]
     assert "0.20 without a leak: 0.20 0.04; 0.50 0.25; 0.90 0.81" in said
-    assert ("with a chance of 80% this cohort would have shown 0.34; found: 0.27." in said) == known
+    assert ("with a chance of 80% this cohort would have shown 0.34; found: 0.27 (exposed)." in said) == known
     drawn = (tmp_path / "figures" / "fold-power.svg").read_text()
     assert ("would have shown: 0.34" in drawn) == known
 

@@ -26,6 +26,7 @@ from remnant.report.figures.audit import roc_curves, roc_says
 from remnant.report.rounded import as_said
 from remnant.report.sheet import sheet_of
 from remnant.report.tables import cell
+from remnant.report.withheld import RATES
 
 SEEDS = np.random.default_rng(0)
 PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "audit"
@@ -221,17 +222,29 @@ def test_no_number_of_what_is_withheld_is_in_any_file(tmp_path):
     said = {f"{one:.2f}" if isinstance(one, float) else f"{one:,}" for one in numbers} | {str(one) for one in numbers}
     assert [one for one in said for text in texts if re.search(rf"(?<![\d.]){re.escape(one)}(?![\d])", text)] == []
     (row, _) = finding_rows(told.findings)
-    assert cell(row, "n").text == "–"
+    assert cell(row, "n").text == cell(row, "value").text == "withheld"
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(0.05, False), (0.24, True), (0.87, False), (0.5, True), (1.0, True), (0.0, True)]
+    ("value", "told"), [(0.05, False), (0.24, True), (0.87, False), (0.5, True), (1.0, False), (0.0, False)]
 )
 def test_a_true_positive_rate_of_few_members_is_withheld(value, told):
-    """Its ties are broken at random, so that it need not be a whole number of the 60 members."""
+    """Its ties are broken at random, so that it need not be a whole number of the 60 members; nobody beside some of the others,
+    and everybody, are few as well."""
     rate = finding(statistic="tpr_at_10_fpr", value=value, null=0.1)
     found = told_outside(audit_results(findings=[rate]))
     assert (found.findings[0].value is not None) is told
+
+
+def test_a_finding_that_is_withheld_keeps_no_number_of_patients_in_any_table(tmp_path):
+    """Beside the numbers of all, those of whose sex is known would give back how many have none."""
+    few = finding(attack="sex", claim="attributes", statistic="skill_gap", n=149, counts="9 women, 110 men", null=0.0)
+    results = audit_results(findings=[few, finding()])
+    assert told_outside(results).findings[0].n is None
+    results.write(tmp_path / "results.json")
+    assert "149" not in re.sub(
+        r"<style>.*?</style>|<svg.*?</svg>", "", make_egress(tmp_path).read_text(), flags=re.DOTALL
+    )
 
 
 def curve_of(*shares, **keys):
@@ -247,6 +260,8 @@ def curve_of(*shares, **keys):
         ((0.05, 0.5, 0.8), {}, False),
         ((0.2, 0.5, 0.9), {}, False),
         ((0.2, 0.151, 0.8), {}, False),
+        ((0.0, 0.0, 1.0), {}, False),
+        ((0.0, 1.0, 1.0), {}, False),
         ((0.2, None, 0.8), {}, False),
         ((0.2, 0.5, 0.8), {"counts": ""}, False),
         ((0.2, 0.5, 0.8), {"tied": 0.2, "fewest": 9}, False),
@@ -431,7 +446,7 @@ def test_a_control_is_withheld_as_the_findings_of_its_patients_are(own, changed)
     assert fit == results.controls[1]
     assert own.sentence not in told_outside(results).model_dump_json()
     (row, _) = control_rows([withheld, fit])
-    assert cell(row, "n").text == "–"
+    assert cell(row, "n").text == cell(row, "value").text == "withheld"
 
 
 def test_few_planted_patients_are_not_counted_anywhere():
@@ -505,21 +520,24 @@ def test_of_a_trait_with_a_small_cell_all_rows_go_and_the_names_of_its_categorie
 
 
 @pytest.mark.parametrize(
-    ("right", "of_others", "told"), [(97, 60, False), (60, 97, False), (80, 60, True), (100, 60, True)]
+    ("right", "of_others", "told"), [(97, 60, False), (60, 97, False), (80, 60, True), (100, 60, False)]
 )
 def test_of_right_or_wrong_nothing_leaves_that_gives_a_small_cell_back(right, of_others, told):
-    """AUC and ties have two solutions for how many of 100 members are right, and the curve tells which."""
+    """AUC and ties have two solutions for how many of 100 members are right, and the curve tells which. That no member is wrong
+    where others are is a small cell, too."""
     scores = np.array([1.0] * right + [0.0] * (100 - right) + [1.0] * of_others + [0.0] * (100 - of_others))
     roles = np.repeat([1, -1], 100)
     claim = ScoredPatients("output", "right or wrong", tuple(map(str, range(200))), scores, roles)
     found = [
         one.model_copy(update={"outcome": "exposed"}) for one in membership_rows([claim], {claim.key: 0.05}, SEEDS)
     ]
-    assert {one.fewest for one in found} == {min(one for one in (100 - right, 100 - of_others, 60) if one)}
+    assert {one.fewest for one in found} == {min(100 - right, 100 - of_others, 60)}
     cohort = {"patients": 200, "members": 100, "non_members": 100}
     results = audit_results(findings=found, cohort=cohort, controls=[control(attack="", n=200, claim="patient_scores")])
-    for one in told_outside(results).findings:
-        assert (one.value is not None) is told and (one.tied is not None) is told
+    for before, one in zip(found, told_outside(results).findings, strict=True):
+        # Of a rate no member lies above the threshold, or every one.
+        leaves = told and not (one.statistic in RATES and before.value in (0.0, 1.0))
+        assert (one.value is not None) is leaves and (one.tied is not None) is leaves
     assert told_outside(results).controls == results.controls
 
 

@@ -119,7 +119,7 @@ def test_silence_of_an_advantage_says_which_auc_would_have_been_seen():
     quiet = {"outcome": "not shown", "low": 0.0}
     advantage = finding(statistic="advantage", value=0.02, null=0.0, detectable=None, **quiet)
     sentence = told(audit_results(findings=[finding(**quiet | {"value": 0.5}), advantage]))["inference"].sentence
-    assert "; of the same scores an AUC of 0.65 would have been seen (" in sentence
+    assert "; its power is reckoned by the AUC of the same scores, of which 0.65 would have been seen (" in sentence
     sentence = told(audit_results(findings=[advantage]))["inference"].sentence
     assert "; what would have been seen is not reckoned (" in sentence
 
@@ -269,11 +269,65 @@ def test_what_about_does_not_say_is_empty_and_what_it_says_is_not():
 def test_the_hash_is_whole_and_of_one_file():
     assert sheet_of(audit_results()).model["SHA-256"] == "0123456789abcdef" * 4
     two = audit_results(model={"name": "m"}, checkpoints={"a": "a" * 64, "b": "b" * 64})
-    assert sheet_of(two).model["SHA-256"] == "of 2 files, in the annex"
+    assert sheet_of(two).model["SHA-256"] == "of 2 files: aaaaaaaa, bbbbbbbb (in full: annex)"
     # A line to fill in by hand would ask for what nobody knows.
     assert "SHA-256" not in sheet_of(audit_results(model={"name": "m"}, checkpoints={})).model
     one = audit_results(model={"name": "m"}, checkpoints={"a": "a" * 64})
     assert sheet_of(one).model["SHA-256"] == "a" * 64
+
+
+def test_of_all_folds_no_hash_stands_for_the_others():
+    """As an older version told that of the first one."""
+    files = {f"fold_{i}/checkpoint_final.pth": f"{i}" * 64 for i in range(7)}
+    folds = {"name": "Dataset004", "sha256": "0" * 64, "released": "all 7 folds"}
+    told = sheet_of(audit_results(model=folds, checkpoints=files)).model["SHA-256"]
+    assert told == "of 7 files: 00000000, 11111111, 22222222, 33333333, 44444444 and 2 more (in full: annex)"
+    one = sheet_of(audit_results(model=folds | {"released": "fold 0"}, checkpoints=files)).model["SHA-256"]
+    assert one == "0" * 64
+
+
+def test_two_models_of_one_name_are_told_apart():
+    of_plans = {"name": "Dataset004", "architecture": "nnU-Net 3d_fullres, nnUNetTrainer, nnUNetPlans"}
+    told = sheet_of(audit_results(model=of_plans)).model["Model"]
+    assert told == "Dataset004 (nnU-Net 3d_fullres, nnUNetTrainer, nnUNetPlans)"
+    assert sheet_of(audit_results(model=of_plans, about={"model": "Lung net"})).model["Model"] == "Lung net"
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        (
+            "No attack measures it; give age (of nnU-Net, columns of patients.csv), or leave it out by `attribute = false` in "
+            "[appetite] (audit.toml or --config). Others were run.",
+            "No attack measures it; give age (of nnU-Net, columns of patients.csv). Others were run.",
+        ),
+        ("B: not run. No prior was given; `remnant prior train` makes one.", "B: not run. No prior was given."),
+        ("Ask for none beforehand: `attribute = false` in [appetite].", "Ask for none beforehand."),
+        ("`remnant check` says more. It lies above.", "It lies above."),
+        ("Say `remnant check`.", "Say `remnant check`."),
+    ],
+)
+def test_page_one_says_what_to_do_without_settings_and_commands(said, plain):
+    verdict = audit_results().verdict.model_copy(update={"reasons": [said]})
+    sheet = sheet_of(audit_results(verdict=verdict, notices=[f"{said} "], not_tested=[said]))
+    assert sheet.reasons.lines == sheet.untested.lines[:1] == [plain]
+
+
+def test_the_sheet_says_whether_it_may_leave_and_which_is_signed():
+    inside = sheet_of(audit_results())
+    assert inside.signed and "stays in the house" in inside.tier
+    told = "For release: numbers of fewer than 10 patients, pseudonyms and paths are withheld."
+    outside = sheet_of(audit_results(notices=["A.", "B.", "C.", told]))
+    assert not outside.signed and outside.tier == told and outside.notices == ShownLines(["A.", "B."], 1)
+
+
+def test_a_ruling_beside_a_number_that_is_withheld_is_of_the_evidence():
+    gone = finding(statistic="advantage", value=None, low=None, high=None, null=0.0, outcome=None)
+    verdict = audit_results().verdict
+    judged = [verdict.judged[0].model_copy(update={"finding": 0})]
+    told = sheet_of(audit_results(findings=[gone], verdict=verdict.model_copy(update={"judged": judged}))).limits
+    assert (told[0]["found"], told[0]["seen"]) == ("withheld", "the result is by the number itself")
+    assert (told[1]["found"], told[1]["seen"]) == ("not measured", "")
 
 
 def test_what_was_not_run_is_not_tested_with_its_reason():

@@ -8,8 +8,9 @@ from remnant.base.results import Row
 from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, called, capital, digits_beside, in_range, seen_by
 from remnant.base.texts import enumerated, short
 from remnant.report.tables import cell
-from remnant.report.words import split
+from remnant.report.words import WITHHELD, split
 
+POWERLESS = ("advantage", "tpr_at_10_fpr", "rank1")  # statistics of which no detectable value is reckoned
 AUCS = ("auc", "verification_auc")
 EXPOSED_ELSEWHERE = "exposed by another statistic"  # of the same scores, where their AUC is not exposed itself
 LONGEST = 110  # of one in a table or a sentence
@@ -67,8 +68,17 @@ def finding_rows(findings: Sequence[Finding]) -> list[Row]:
         in_range(finding).model_dump()
         | {"name": name_of(finding, findings), "statistic": STATISTICS[finding.statistic], "outcome": finding.outcome}
         | {"adjusted_p_bound": finding.p_bound, "primary": "yes" if finding.primary else ""}
+        | dict.fromkeys(_gone(finding), WITHHELD)
         for finding in findings
     ]
+
+
+def _gone(finding: Finding) -> tuple[str, ...]:
+    """Which columns of a finding are withheld, as none is but for release; what was not reckoned is a dash."""
+    if finding.outcome is None:
+        power = () if finding.statistic in POWERLESS else ("detectable",)
+        return ("n", "value", "bound_low", "adjusted_p", "outcome", *power)
+    return ("adjusted_p",) if finding.adjusted_p is None and finding.p is not None else ()
 
 
 def control_rows(controls: Sequence[Control]) -> list[Row]:
@@ -80,6 +90,7 @@ def control_rows(controls: Sequence[Control]) -> list[Row]:
             "statistic": "cross-entropy" if control.kind == "fit" else STATISTICS[control.statistic],
             "outcome": control_outcome(control),
         }
+        | dict.fromkeys(("value", "p", "n") if control_withheld(control) else (), WITHHELD)
         for control in controls
     ]
 
@@ -168,7 +179,8 @@ def curve_rows(results: AuditResults) -> list[Row]:
 def fold_curve_rows(results: AuditResults) -> list[Row]:
     """The power of the fold-rank test, with what the cohort would have shown and what was found of it, for `fold_power`."""
     of_ranks = next((one for one in results.findings if one.statistic == "fold_rank"), None)
-    marks = {"detectable": of_ranks and of_ranks.detectable, "found": of_ranks and of_ranks.value}
+    names = ("detectable", "outcome")
+    marks = {name: of_ranks and getattr(of_ranks, name) for name in names} | {"found": of_ranks and of_ranks.value}
     return [row | marks for row in results.tables.get("fold_power", [])]
 
 
@@ -186,6 +198,11 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
         return f"{capital(enumerated(list(dict.fromkeys(called(one.attack) for one in of))))}: " if several else ""
 
     return [f"{attacks(one)}{one}" for one in sentences]
+
+
+def control_withheld(control: Control) -> bool:
+    """Whether its numbers are; its sentence then says so."""
+    return control.n is None and f"are {WITHHELD}:" in control.sentence
 
 
 def control_kind(control: Control) -> str:

@@ -4,6 +4,7 @@ from remnant.base.findings import Finding, Outcome
 from remnant.base.terms import by_chance, capital, measured, statistic_of, would_have_been_seen
 from remnant.base.texts import p_said
 
+LEVEL = 0.01  # of p after Holm, at which a finding is exposed
 # What an outcome says of a finding, behind its number.
 _OUTCOMES: dict[Outcome, str] = {
     "exposed": "Patients are exposed.",
@@ -33,6 +34,8 @@ def outcome_sentence(finding: Finding) -> str:
     said = _OUTCOMES[finding.outcome]
     if finding.outcome == "attack too weak" and finding.coarse:
         return "Scores of so few values are too coarse to clear anybody."
+    if finding.outcome == "not shown" and finding.low is not None and finding.low > finding.null:
+        said = f"{said} Its interval lies beyond chance, but of so many tests p after Holm has to be {LEVEL:g} at most."
     if finding.outcome == "not shown" and finding.detectable is not None:
         power = "" if finding.statistic == "tpr_at_lowest_fpr" else " with 80% power"
         return f"{said} {capital(would_have_been_seen(finding))}{power}."

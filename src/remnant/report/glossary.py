@@ -2,9 +2,10 @@
 
 AUDIT_GLOSSARY = {
     "Risk appetite": "How much exposure the model's owner accepts, set before the audit, with the origin of each number.",
-    "Within": "No finding's interval reaches above a limit, and controls showed that the attacks could have succeeded.",
+    "Within": "No finding's 95% interval reaches above a limit, and controls showed that the attacks could have succeeded.",
     "Outside": "At least one exposed finding lies above a limit with its lower bound.",
-    "Cannot tell": "The numbers or the controls decide neither. It is no permission.",
+    "Cannot tell": "The numbers or the controls decide neither. Where an exposed finding's 95% interval lies above a limit and "
+    "its lower bound does not, only whether the model is outside is open. It is no permission.",
     "Member": "A patient whose data trained the model.",
     "Non-member": "A patient like the members whose data did not train it.",
     "Singling out": "A recipient identifies one person, for instance by a reconstruction (Article 29 Working Party, WP 216).",
@@ -12,6 +13,11 @@ AUDIT_GLOSSARY = {
     "Inference": "A recipient learns something of a person, such as that he trained the model, or his sex (WP 216).",
     "AUC": "How often a member scores higher than a non-member; 0.50 is chance, 1.00 certainty.",
     "AUC of same patient or not": "How often two scans of one patient score higher than two of different patients.",
+    "Cross-entropy": "How badly the model's answer fits the right one: the loss that its training lessens; 0 is a perfect fit.",
+    "Gradient norm": "How strongly one more training step on these images would change the layer; less of who trained the model.",
+    "Fold rank": "How often, of the models of a cross-validation, the one that did not train on a patient fits him worst.",
+    "Layer read": "The layer of the network whose output an attack that reads latents or features was given.",
+    "Primary": "A test that was named before the run: all of these share one half of the level, the others the other half.",
     "Signed margin": "How surely the model gives the right answer; below 0 where it answers wrongly.",
     "Lower bound": "An interval's lower end that holds for all findings together; it lies below that of the 95% interval.",
     "Membership advantage": "TPR less FPR at a threshold of other patients, the mean over many halves; 0 is chance.",
@@ -30,7 +36,9 @@ AUDIT_GLOSSARY = {
     "Shadow model": "A network trained the same way as the model, on a known half of the patients.",
     "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control that must find nothing found "
     "something. A planted leak that was missed voids silence, and no exposure.",
-    "Not shown": "The attack could have succeeded and did not. Less than the detectable value may be there.",
+    "Not shown": "The attack could have succeeded and did not, or p after Holm is above 0.01: an interval beyond chance alone is "
+    "no exposure, since many were looked at. Less than the detectable value may be there.",
+    "Withheld": "A number that may not leave the house. The result beside it is of the number all the same.",
     "Power unknown": "No control showed whether the attack could have succeeded, so that its silence clears nobody.",
     "Attack too weak": "The attack missed what was planted, or its score has too few values, so that its silence clears nobody.",
     "Too few patients": "Too few for an interval, or to say how large a leak that is shown is at the least. Nobody is cleared.",

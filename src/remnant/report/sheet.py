@@ -4,14 +4,15 @@ Whatever is in the results, it fits: names are cut, and of a list so many are sh
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from remnant.base.findings import LAYER, TABLE_SHA256, AuditResults, Criterion, Limit
+from remnant.base.findings import AuditResults, Criterion, Limit
 from remnant.base.results import Value
 from remnant.base.terms import (
     LIMITS,
+    RELEASE,
     capital,
     changed_afterwards,
     limits_changed,
@@ -22,13 +23,16 @@ from remnant.report.audit_rows import (
     limit_rows,
     with_attacks,
 )
+from remnant.report.sheet_model import LINE, NAME, model_lines
 from remnant.report.sheet_results import TEXT, Result, controls_said, result_of
 from remnant.report.untested import untested
 
 REASONS, UNTESTED, NOTICES = 3, 3, 2
 IN_FULL = " (in full: annex)"
-# Characters of what an attack saw, of a name, of where a limit is from, of a line.
-VIEW, NAME, ORIGIN, LINE = 76, 60, 70, 110
+VIEW, ORIGIN = 76, 70  # characters of what an attack saw, of where a limit is from
+INSIDE = "In full: it stays in the house, where it is signed."
+# A clause with a setting or a command in it, to the end of its sentence, and a sentence that has none before it.
+_FOR_ENGINEERS = re.compile(r"(?:[;:]|, (?:or|and)\b)(?:(?!, (?:or|and)\b)[^;:`])*`[^`]*`.*?(?=\.(?: |$))")
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
     "residual_risk": "Residual risk",
@@ -49,9 +53,14 @@ class ShownLines:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The sheet's texts. Of `model`, `use` and `filled_in` an empty text is a line to fill in by hand."""
+    """The sheet's texts.
+
+    `tier`: whether it may leave the house, in words; `signed`: whether it is the one to sign. Of `model`, `use` and `filled_in`
+    an empty text is a line to fill in by hand.
+    """
 
     title: str
+    tier: str
     ruling: str
     sentence: str
     reasons: ShownLines
@@ -65,35 +74,34 @@ class Sheet:
     results: list[Result]
     controls: str
     untested: ShownLines
+    signed: bool = True
     filled_in: dict[str, str] = field(default_factory=dict)
 
 
 def sheet_of(results: AuditResults) -> Sheet:
     """The decision sheet of an audit."""
     about, verdict = results.about, results.verdict
+    release = [one for one in results.notices if one.startswith(RELEASE)]
     return Sheet(
         title=short(results.title, NAME),
+        tier=release[0] if release else INSIDE,
+        signed=not release,
         ruling=verdict.ruling,
         sentence=_sentences(verdict.sentence, TEXT),
         reasons=_listed(
             [
                 *changed_afterwards(results),
-                *map(
-                    _whole,
+                *_plain(
                     with_attacks([one for one in verdict.reasons if one != verdict.sentence], results.controls),
                 ),
             ],
             REASONS,
             TEXT,
         ),
-        notices=_listed([one for one in results.notices if one not in verdict.reasons], NOTICES, LINE + 20),
-        model={
-            "Model": short(about.get("model") or results.model.get("name") or "", NAME),
-            "Version": short(about.get("version") or results.model.get("version") or "", NAME),
-            "Purpose": _cut(about.get("purpose", ""), LINE),
-            **_sha256(results),
-            **_layer(results),
-        },
+        notices=_listed(
+            _plain(one for one in results.notices if one not in (*verdict.reasons, *release)), NOTICES, LINE + 20
+        ),
+        model={name: _cut(text, LINE) for name, text in model_lines(results).items()},
         use={
             "Recipient": _cut(about.get("recipient", ""), LINE),
             "Scenario": short(f"{capital(results.scenario.name)}. {results.scenario.recipient}", TEXT),
@@ -106,7 +114,7 @@ def sheet_of(results: AuditResults) -> Sheet:
         set_on_blank=not (limits_changed(results) or about.get("criterion_set_on")),
         results=[result_of(criterion, results) for criterion in get_args(Criterion)],
         controls=controls_said(results),
-        untested=_listed(untested(results), UNTESTED, TEXT),
+        untested=_listed(_plain(untested(results)), UNTESTED, TEXT),
         filled_in={name: _cut(about.get(key, ""), TEXT) for key, name in FILLED_IN.items()},
     )
 
@@ -151,30 +159,6 @@ def _sentences(text: str, characters: int) -> str:
     return text[: ends[-1]] if ends and ends[-1] <= characters else short(text, characters)
 
 
-def _layer(results: AuditResults) -> dict[str, str]:
-    """Of whose output the latents are, or what else was read; nothing where no layer was."""
-    if not (name := results.model.get(LAYER)):
-        return {}
-    asked = (results.settings.get("target") or {}).get("latents")
-    taken = (
-        ", the narrowest; `latents` in [target] names another"
-        if results.scenario.name == "latents" and not asked
-        else ""
-    )
-    return {"Layer read": f"{short(str(name), NAME)}{taken}"}
-
-
-def _sha256(results: AuditResults) -> dict[str, str]:
-    """Of the model's file, or the table of scores; no line, which nobody can fill in by hand, where neither was handed over."""
-    if table := results.model.get(TABLE_SHA256):
-        return {"SHA-256": f"{short(str(table), 64)} (table of scores)"}
-    told = results.model.get("sha256")
-    hashes = [str(told)] if told else list(results.checkpoints.values())
-    if len(hashes) > 1:
-        return {"SHA-256": f"of {len(hashes)} files, in the annex"}
-    return {"SHA-256": short(hashes[0], 64)} if hashes else {}
-
-
 def _criterion(results: AuditResults) -> str:
     """The heading of the limits: when they were set, and beforehand only where the owner said so before the results."""
     if limits_changed(results):
@@ -203,7 +187,9 @@ def _limits(results: AuditResults) -> list[dict[str, str]]:
             "value": f"{limit.value:.2f}{_before(limit, first.get(limit.name, limit))}",
             "origin": short(capital(limit.origin.removeprefix(f"{limit.value:g}").lstrip(", ")), ORIGIN),
             "found": beyond(found[limit.name]) if limit.name in found else _numberless(limit.name in gone),
-            "seen": short(str(found[limit.name]["seen"]), VIEW) if limit.name in found else "",
+            "seen": short(str(found[limit.name]["seen"]), VIEW)
+            if limit.name in found
+            else _judged_by(limit.name in gone),
             "ruling": rulings.get(limit.name, "cannot tell"),
         }
         for limit in results.limits
@@ -215,15 +201,29 @@ def _numberless(withheld: bool) -> str:
     return "withheld" if withheld else "not measured"
 
 
+def _judged_by(withheld: bool) -> str:
+    """Behind a number that is not told: that the result is of the evidence, and not of what is hidden."""
+    return "the result is by the number itself" if withheld else ""
+
+
 def _before(limit: Limit, first: Limit) -> str:
     if not first.asked:
         return " (before: not asked)"
     return f" (before: {first.value:.2f})" if first.value != limit.value else ""
 
 
-def _whole(reason: str) -> str:
-    """A reason with its end, which says what to do: of a long one what stands in brackets is in the table beside it."""
-    return reason if len(reason) <= TEXT else re.sub(r" \([^()]*\)", "", reason)
+def _plain(texts: Iterable[str]) -> list[str]:
+    """The texts for who decides: how to set or run what they name stands in the evidence; where that is all they say, whole.
+
+    Of a long one goes what stands in brackets, which is in the table beside it, so that its end, what to do, has room.
+    """
+    found = []
+    for text in texts:
+        sentences = re.split(r"(?<=\.) (?=[A-Z`])", text)
+        kept = [one for one in (_FOR_ENGINEERS.sub("", one) for one in sentences) if "`" not in one]
+        plain = " ".join(kept) or text
+        found.append(plain if len(plain) <= TEXT else re.sub(r" \([^()]*\)", "", plain))
+    return found
 
 
 def _thousands(value: Value) -> str:

@@ -122,7 +122,7 @@ def _would_have_been_seen(finding: Finding, findings: Sequence[Finding]) -> str:
     alike = [one for one in findings if (one.attack, one.view, one.where, one.target) == keys]
     areas = [one.detectable for one in alike if one.statistic == "auc" and one.detectable is not None]
     return (
-        f"of the same scores an AUC of {areas[0]:.2f} would have been seen"
+        f"its power is reckoned by the AUC of the same scores, of which {areas[0]:.2f} would have been seen"
         if areas
         else "what would have been seen is not reckoned"
     )

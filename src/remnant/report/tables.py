@@ -10,7 +10,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import write_text
 from remnant.base.results import Results, Row, TableView, Value, matching
 from remnant.base.texts import enumerated
-from remnant.report.words import MISSING, label, number
+from remnant.report.words import MISSING, WITHHELD, label, number
 
 SHORT = 14  # rows of a table that print keeps on one page
 # Headings of what a row comes to, which is worth a table without numbers, and of how many it is of, which is none.
@@ -70,7 +70,9 @@ def build(rows: list[Row], view: TableView) -> Table:
 def without_dashes(table: Table) -> Table | None:
     """The table without columns of which nothing is told, and in its caption which these are; None where no number but of
     patients and no outcome is left. Of what leaves the house, where most may be withheld."""
-    told = [any(row[place].text != MISSING for row in table.rows) for place in range(len(table.headings))]
+    told = [
+        any(row[place].text not in (MISSING, WITHHELD) for row in table.rows) for place in range(len(table.headings))
+    ]
     if all(told) or not table.rows:
         return table
     if not any(

@@ -14,15 +14,14 @@ RATES = ("tpr_at_10_fpr", "tpr_at_lowest_fpr")
 SHARES = {"rank1", "fold_rank", *RATES}
 # "8.25 of 144 patients", where models that are equally bad share one.
 PART_OF = re.compile(r"(\d+\.\d+) of (\d[\d,]*) patients\b")
-NUMBERS = ("value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied", "fewest")
+NUMBERS = ("n", "value", "low", "high", "bound_low", "p", "adjusted_p", "detectable", "tied", "fewest")
 
 
 def finding_told(finding: Finding, smallest: int, why: str) -> Finding:
     """The finding, its numbers withheld where a group has fewer patients, or its value is a share that counts fewer."""
     if not any(few(finding, smallest) for few in (of_few, of_few_values, _few_of_many)):
         return finding
-    number = {"n": finding.n if finding.n is not None and finding.n >= smallest else None, "p_bound": False}
-    return finding.model_copy(update=dict.fromkeys(NUMBERS) | number | {"counts": why, "outcome": None})
+    return finding.model_copy(update=dict.fromkeys(NUMBERS) | {"p_bound": False, "counts": why, "outcome": None})
 
 
 def of_few(finding: Finding, smallest: int) -> bool:
@@ -92,9 +91,15 @@ def withheld(place: int | None, results: AuditResults, findings: Sequence[Findin
 
 
 def _few_of_many(finding: Finding, smallest: int) -> bool:
-    """Whether the value is a share that counts few patients."""
+    """Whether the value is a share that counts few patients.
+
+    Of a rate nobody or everybody is such a share, beside the non-members on the same side of its threshold: who is there, or is
+    not, is known by it to be of the other group.
+    """
     if finding.statistic not in SHARES or finding.value is None:
         return False
+    if finding.statistic in RATES and smallest > 1 and finding.value in (0.0, 1.0):
+        return True
     total = members_of(finding) if finding.statistic in RATES else finding.n
     return total is not None and share_small(finding.value, 0.0, total, smallest, between=True)
 

@@ -64,6 +64,8 @@ def _curve_few(keys: tuple[Value, Value], curve: Sequence[Row], findings: Sequen
         # An older version left points out.
         or any(row["tpr"] is None for row in curve)
         or any(share_small(float(row["tpr"]), 0.0, members, smallest, between=True) for row in curve)
+        # No member, or every one, beside some of the others.
+        or any(float(row["tpr"]) in (0.0, 1.0) and 0 < float(row["fpr"]) < 1 for row in curve)
     )
 
 

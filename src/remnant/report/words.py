@@ -9,6 +9,7 @@ from remnant.base.results import Row, Value
 from remnant.base.texts import p_number, p_said
 
 MISSING = "–"
+WITHHELD = "withheld"  # what a cell says of a number that may not leave the house
 FRESH = "d_new_"  # how the names of freshly trained adversaries begin, the network and a number behind it
 
 _LABELS = {

@@ -131,10 +131,12 @@ def _at_top(members: np.ndarray, others: np.ndarray, level: float, common: Mappi
 
 
 def _smallest_cell(members: np.ndarray, others: np.ndarray, tied: float) -> int | None:
-    """Patients in the smallest cell, none of them empty, of the table of groups by values; None of scores of many values."""
-    counts = [np.unique(group, return_counts=True)[1] for group in (members, others)]
-    values = len(np.unique(np.concatenate([members, others])))
-    return min(int(one.min()) for one in counts) if values <= MOST_VALUES or tied > MOST_TIED else None
+    """Patients in the smallest cell of the table of groups by values, 0 where a value is of one group alone; None of scores of
+    many values."""
+    values = np.unique(np.concatenate([members, others]))
+    if len(values) > MOST_VALUES and tied <= MOST_TIED:
+        return None
+    return min(int((group == value).sum()) for group in (members, others) for value in values)
 
 
 def ends(found: Interval, wide: Interval) -> dict[str, float | None]:

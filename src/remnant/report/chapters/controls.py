@@ -7,7 +7,7 @@ from remnant.report.chapters.part import VALUE, Part
 
 CONTROLS = TableView(
     name="controls",
-    caption="A control is a measurement whose answer is known if all is as it should be.",
+    caption="A control is a measurement whose answer is known if all is as it should be. –: not of this control.",
     columns={
         "name": "Control",
         "statistic": "Statistic",

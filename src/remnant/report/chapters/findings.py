@@ -2,12 +2,14 @@
 
 from remnant.base.findings import AuditResults, Finding
 from remnant.base.results import Row, Section, TableView
-from remnant.base.texts import counted
+from remnant.base.terms import called
+from remnant.base.texts import counted, enumerated
 from remnant.report.audit_rows import (
     AUCS,
     EXPOSED_ELSEWHERE,
     MOST_DRAWN,
     by_strength,
+    control_name,
     finding_rows,
     forest_rows,
     name_of,
@@ -19,7 +21,7 @@ from remnant.report.tables import MOST_ROWS
 FINDINGS = TableView(
     name="strongest",
     caption="By chance: what no exposure gives. p is after Holm for all tests: two-sided of an AUC and of fold ranks, else "
-    "one-sided. Exposed takes 0.01 at most.",
+    "one-sided. Exposed takes 0.01 at most. –: not reckoned.",
     columns={
         "name": "Attack",
         "statistic": "Statistic",
@@ -33,7 +35,8 @@ FINDINGS = TableView(
 )
 ALL_FINDINGS = TableView(
     name="findings",
-    caption="All findings. Lower bound: the interval's end that holds for all findings together and is held against limits.",
+    caption="All findings. Lower bound: the interval's end that holds for all findings together and is held against limits. "
+    "–: not reckoned. Primary: named before the run.",
     columns={
         "name": "Attack",
         # Before what a narrow window hides at the right.
@@ -95,5 +98,19 @@ def _caption(results: AuditResults, rows: list[Row]) -> str:
     )
     return (
         "Above the line the AUC of each attack, below it that of each control. Detectable: what 80% power would have shown."
-        f"{hollow}{cut}"
+        f"{hollow}{cut}{_not_drawn(results)}"
     )
+
+
+def _not_drawn(results: AuditResults) -> str:
+    """Attacks and controls that have no AUC to draw, and those of which it is withheld, in words."""
+    with_auc = {one.attack for one in results.findings if one.statistic in AUCS}
+    without = [called(one.attack) for one in results.findings if one.attack not in with_auc]
+    hidden = [called(one.attack) for one in results.findings if one.statistic in AUCS and one.value is None]
+    gone = [control_name(one) for one in results.controls if one.kind != "fit" and one.value is None]
+    said = [
+        (without, "They have no AUC, and stand in the table"),
+        ([*hidden, *gone], "Their AUC is withheld or was not measured"),
+    ]
+    parts = [f" {why}: {enumerated(list(dict.fromkeys(names)))}." for names, why in said if names]
+    return f" Not drawn:{''.join(parts)}" if parts else ""

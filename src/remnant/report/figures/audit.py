@@ -82,10 +82,12 @@ def limits_held(rows: list[Row]) -> Figure:
         _dot(panel, place, row["value"], row["low"], row["high"], RULINGS[row["ruling"]])
         beside(panel, place, _interval(row["value"], row["low"], row["high"], row["digits"]))
     panel.axvline(0, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1)
-    panel.set_xlabel("beyond chance, with 95% interval; grey: accepted, up to the limit")
+    panel.set_xlabel("beyond chance, with 95% interval; dotted: chance; grey: accepted, up to the limit")
     shown = dict.fromkeys(row["ruling"] for row in rows)
     handles = [_key(RULINGS[name], name) for name in shown]
-    handles.append(Line2D([], [], color=INK, linewidth=1.6, label="limit"))
+    handles.append(
+        Line2D([], [], color=INK, marker="|", linestyle="none", markersize=9, markeredgewidth=1.6, label="limit")
+    )
     figure.legend(handles=handles, loc="outside upper left", ncols=4, handletextpad=0.4)
     return figure
 

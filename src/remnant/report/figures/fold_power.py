@@ -3,7 +3,8 @@
 from matplotlib.figure import Figure
 
 from remnant.base.results import Row
-from remnant.report.figures.style import CHANCE, INK, LINES, WIDTH
+from remnant.report.figures.audit import OUTCOMES
+from remnant.report.figures.style import INK, LINES, WIDTH
 from remnant.report.words import number
 
 POWER = 0.8  # of what is said to be detectable
@@ -12,21 +13,24 @@ POWER = 0.8  # of what is said to be detectable
 def fold_power(rows: list[Row]) -> Figure:
     """The chance of being seen against the share of patients whose own model fits worst.
 
-    `rows`: `share` and `power`, both in [0, 1], from no leak on; `detectable` and `found` the same in each: the share that is
-    seen with a chance of `POWER`, and the one that was found, None where they are not told.
+    `rows`: `share` and `power`, both in [0, 1], from no leak on; `detectable`, `found` and `outcome` the same in each: the share
+    that is seen with a chance of `POWER`, and the one that was found and with what outcome, None where they are not told.
     """
     figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
     panel = figure.subplots()
     first = rows[0]
-    panel.plot([row["share"] for row in rows], [row["power"] for row in rows], color=LINES[0], marker="o", markersize=3)
-    panel.axvline(first["share"], color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1, label="chance")
+    shares, powers = ([row[name] for row in rows] for name in ("share", "power"))
+    panel.plot(shares, powers, color=LINES[0], marker="o", markersize=3, label="chance of being seen")
+    panel.axvline(first["share"], color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1, label="by chance")
     if first["detectable"] is not None:
         label = f"this cohort would have shown: {number(first['detectable'])}"
         panel.plot([first["detectable"]], [POWER], "|", color=INK, markersize=16, markeredgewidth=2, label=label)
     if first["found"] is not None:
-        panel.plot([first["found"]], [0], "D", color=CHANCE, markersize=5.5, clip_on=False, label=_found(first))
+        # A line over all heights: what was found has a share, and no power.
+        color = OUTCOMES[first["outcome"]][0] if first["outcome"] else INK
+        panel.axvline(first["found"], color=color, linestyle=(0, (5, 1.5)), linewidth=1.4, label=_found(first))
     panel.set(ylim=(-0.02, 1.02), xlabel="share of patients whose own model fits worst", ylabel="chance of being seen")
-    figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4)
+    figure.legend(loc="outside upper left", ncols=2, handletextpad=0.4)
     return figure
 
 
@@ -46,4 +50,5 @@ def power_says(rows: list[Row]) -> str:
 
 
 def _found(row: Row) -> str:
-    return f"found: {number(row['found'])}"
+    outcome = f" ({row['outcome']})" if row["outcome"] else ""
+    return f"found: {number(row['found'])}{outcome}"
