@@ -21,9 +21,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from remnant.attacks.decoder import reconstruct
-from remnant.attacks.default import DefaultSettings, PairLoss, error_and_ssim, train_on_warps
+from remnant.attacks.default import (
+    DefaultSettings,
+    PairLoss,
+    background_aware_error,
+    error_and_ssim,
+    ssim_loss,
+    train_on_warps,
+)
 from remnant.attacks.linear import LinearSettings, train_linear
-from remnant.attacks.losses import background_aware_error, ssim_loss
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms

@@ -27,7 +27,7 @@ from _phantom_scans import phantom_scans
 from torch import Tensor, nn
 
 from remnant.attacks.decoder import DefaultSettings
-from remnant.attacks.losses import background_aware_error, ssim_loss
+from remnant.attacks.default import background_aware_error, ssim_loss
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.seeds import Seeds

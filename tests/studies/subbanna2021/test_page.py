@@ -6,7 +6,7 @@ from remnant.base.findings import Finding
 from remnant.cohort.case import CLASSES, Case, Cohort, LabelScheme
 from remnant.report.figures import FIGURES
 from remnant.studies.subbanna2021 import page
-from remnant.studies.subbanna2021.sections import sections
+from remnant.studies.subbanna2021.page import sections
 from remnant.studies.subbanna2021.settings import preset
 
 SCHEME = LabelScheme("lpba3", CLASSES["lpba3"], {})

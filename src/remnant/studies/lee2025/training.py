@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -10,18 +11,20 @@ from remnant.base.provenance import sha256
 from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
+from remnant.defenses.public_statistics import PUBLIC_STATISTICS
 from remnant.engine.cost import timed
-from remnant.engine.device import fabric, place
+from remnant.engine.device import as_batch, fabric, place
 from remnant.engine.loop import epoch_log
 from remnant.nets.classifiers import build_classifier
 from remnant.studies.lee2025.groups import read_groups
 from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.swapped import with_statistics_of
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.targets.checkpoint import load_checkpoint
-from remnant.targets.classifier import train_classifier
+from remnant.targets.classifier import TrainedClassifier, share_right, skill_of, train_classifier
 from remnant.targets.classifier_files import save_classifier
-from remnant.targets.recipes import ClassifierSettings
+from remnant.targets.patients import check_images
+from remnant.targets.recipes import ClassifierSettings, Recipe
 
 TRIED = 8  # images of the step that is timed, as many as a step of stage 1 has
 
@@ -85,3 +88,31 @@ def step_seconds(settings: ClassifierSettings) -> float:
         loss.item()
 
     return timed(step, times=3) / TRIED
+
+
+def with_statistics_of(
+    others: Images,
+    model: nn.Module,
+    settings: ClassifierSettings,
+    recipe: Recipe,
+    seeds: Seeds,
+    *,
+    training: Images,
+    validation: Images,
+) -> TrainedClassifier:
+    """A copy of `model` whose running means and variances are those that `others` leave, every weight untouched.
+
+    The statistics are the mean over one epoch of batches as in training, dealt anew (`defenses.public_statistics`). If an attack
+    by stored statistics is drawn to those who trained the weights all the same, it is not by the statistics that it is. `recipe`:
+    that of the model. Accuracy and skill are those of the copy; it has no history. Raises `RemnantError` for images that do not
+    fit.
+    """
+    check_images(others.images, "other patients'")
+    steps = -(-len(others.images) // settings.batch)
+    order = seeds.child("order").numpy().permutation(len(others.images))
+    batches = (settings.input_range(as_batch(others.images[part])) for part in np.array_split(order, steps))
+    swapped = PUBLIC_STATISTICS.defend(place(model), seeds=seeds, public=batches)
+    skills = [skill_of(swapped, group, settings.input_range) for group in (training, validation)]
+    return TrainedClassifier(
+        swapped, settings, recipe, (), -1, share_right(swapped, training, settings.input_range), *skills
+    )

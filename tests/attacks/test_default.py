@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.losses import SLAB, background_aware_error, ssim_loss
+from remnant.attacks.default import SLAB, background_aware_error, ssim_loss
 from remnant.measure.ssim import ssim_matrix
 
 

@@ -5,7 +5,7 @@ import torch
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.nets.classifiers import build_classifier
-from remnant.studies.lee2025.swapped import with_statistics_of
+from remnant.studies.lee2025.training import with_statistics_of
 from remnant.targets.inputs import InputRange
 from remnant.targets.recipes import ClassifierSettings
 

@@ -14,7 +14,7 @@ from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.revisit import RevisitSettings
 from remnant.cohort.visits import check_roles, with_revisits
 from remnant.studies.kim2019 import preset
-from remnant.studies.kim2019.roles import deal
+from remnant.studies.kim2019.cohorts import deal
 
 SMOKE = preset("smoke")
 SIMULATED = SMOKE.changed(net=SMOKE.net.changed(revisits=RevisitSettings()))
