@@ -12,7 +12,7 @@ from remnant.base.errors import RemnantError
 from remnant.serve.client.outbox import Outbox
 from remnant.serve.client.queue import Queue
 from remnant.serve.server.database import Database, StoreError
-from remnant.serve.sqlite_files import connected
+from remnant.serve.sqlite_files import connected, kind_of
 
 MAKERS = {
     "contributions.sqlite": lambda folder: Outbox(folder, "u", "m"),
@@ -155,3 +155,24 @@ def test_nothing_goes_into_a_file_that_was_moved_away(tmp_path):
     assert store.rows("SELECT 1") == [(1,)]
     store.close()
     outbox.__exit__()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_BUSY, "busy"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "busy"),
+        (sqlite3.SQLITE_LOCKED_SHAREDCACHE, "busy"),
+        (sqlite3.SQLITE_FULL, "full"),
+        (sqlite3.SQLITE_IOERR_WRITE, "full"),
+        (sqlite3.SQLITE_CANTOPEN, "other"),
+    ],
+)
+def test_the_kind_of_an_error_is_that_of_its_lowest_byte(code, kind):
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorcode = code
+    assert kind_of(error) == kind
+
+
+def test_an_error_without_a_code_is_another():
+    assert kind_of(sqlite3.OperationalError("x")) == "other"

@@ -5,9 +5,24 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from remnant.base.errors import RemnantError, foreign
-from remnant.serve.sqlite_errors import kind_of
+
+Kind = Literal["busy", "full", "other"]
+# A full disk may also come as a failed write.
+KINDS: dict[int, Kind] = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR: "full",
+}
+
+
+def kind_of(error: sqlite3.Error) -> Kind:
+    """Whether another has the file, the disk is full, or something else is the matter."""
+    # The lowest byte, without what SQLite adds to tell cases of one error apart.
+    return KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "other")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from remnant.report.words import labelled
 from remnant.studies.judged import judged_tables
-from remnant.studies.lee2025.labels import LABELS
+from remnant.studies.lee2025.sections import LABELS
 
 # The tests import their helpers as tests.<room>.<module>, wherever pytest was started.
 sys.path.insert(0, str(Path(__file__).parents[3]))

@@ -5,7 +5,7 @@ import pytest
 from remnant.base.errors import RemnantError
 from remnant.defenses.registry import DEFENSES
 from remnant.studies.lee2025 import preset
-from remnant.studies.lee2025.labels import LABELS
+from remnant.studies.lee2025.sections import LABELS
 from remnant.studies.lee2025.settings import ATTACKS
 from remnant.studies.lee2025.targets import BY_DEFAULT, MITIGATED, MITIGATIONS, RECIPES, TARGETS
 

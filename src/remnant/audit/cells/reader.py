@@ -17,6 +17,7 @@ from remnant.attacks.demographics import (
     training_seconds,
 )
 from remnant.audit.cells.piece import Piece
+from remnant.audit.findings.rows import interval_columns
 from remnant.audit.materials.material import Material
 from remnant.base.results import Row, Section, TableView, number
 from remnant.base.run import Run
@@ -128,7 +129,7 @@ def skill_row(reader: Reader) -> Row:
         "sex_auc": reader.sex.auc,
     }
     for name, found in skills.items():
-        row |= {name: number(found.mean), f"{name}_low": number(found.low), f"{name}_high": number(found.high)}
+        row |= interval_columns(name, found)
     return row | {
         "guess_mae": number(reader.age.guess_mae),
         "guess_accuracy": number(reader.sex.guess_accuracy),

@@ -9,7 +9,7 @@ import numpy as np
 
 from remnant.audit.verdict.family import Key, parts_of
 from remnant.base.findings import MOST_TIED, Finding, Statistic
-from remnant.base.results import number
+from remnant.base.results import Row, number
 from remnant.base.texts import counted
 from remnant.measure.advantage import advantage_p, membership_advantage
 from remnant.measure.auc import detectable_auc, mann_whitney_auc, tied_share
@@ -146,3 +146,8 @@ def ends(found: Interval, wide: Interval) -> dict[str, float | None]:
 
 def named(found: Interval) -> dict[str, float | None]:
     return {"value": number(found.mean), "low": number(found.low), "high": number(found.high)}
+
+
+def interval_columns(name: str, found: Interval) -> Row:
+    """A value under `name`, with the ends of its interval, as tables of several values a row have them."""
+    return {name: number(found.mean), f"{name}_low": number(found.low), f"{name}_high": number(found.high)}

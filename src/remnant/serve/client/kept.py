@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from remnant.base.errors import RemnantError
-from remnant.serve.sqlite_errors import kind_of
-from remnant.serve.sqlite_files import connected, identity, require_ours
+from remnant.serve.sqlite_files import connected, identity, kind_of, require_ours
 
 
 class Kept:

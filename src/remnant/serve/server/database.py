@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from remnant.base.errors import RemnantError
-from remnant.serve.sqlite_errors import kind_of
-from remnant.serve.sqlite_files import connected, identity, require_ours
+from remnant.serve.sqlite_files import connected, identity, kind_of, require_ours
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS contributions (

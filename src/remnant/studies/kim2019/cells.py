@@ -13,12 +13,12 @@ from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.code_cells import Shown, drawn_of, pairs_of
 from remnant.audit.cells.kept import keep_pairs, keep_reconstructions
 from remnant.audit.findings.pairs import ScanPairs
+from remnant.audit.findings.rows import interval_columns
 from remnant.audit.materials.code_material import attacked_of, roles_of
 from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.retrieval import retrieval
-from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.materials import kept_scans, material
 from remnant.studies.kim2019.settings import StudySettings
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from remnant.attacks.verification import AVERAGED, REGISTERED
 from remnant.audit.findings.pairs import Paired
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.verification import Verification
 from remnant.studies import published
-from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.variants import control_of, is_control
 

@@ -7,6 +7,7 @@ import numpy as np
 from remnant.attacks.attack import Reconstructions
 from remnant.audit.findings.identified import first_images, other_images, search_of
 from remnant.audit.findings.pairs import Paired
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, stacked
@@ -15,7 +16,6 @@ from remnant.measure.images import union_box
 from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.scored_pairs import matrix_pairs
 from remnant.measure.similarity import MATRICES
-from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.subjects import AuditedVariant
 
 # What is sought by a reconstruction: the very scan whose code was sent, or the same patient's other visit.

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from remnant.audit.findings.compare import of_patients
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.results import Row, Value, number
 from remnant.base.seeds import Seeds
 from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.overlaps import CLEAN, OVERALL, PerPatient, first_scans, per_class
 from remnant.studies import published
-from remnant.studies.columns import interval_columns
 from remnant.studies.kim2019.subjects import AuditedVariant
 from remnant.studies.kim2019.variants import COLUMNS, control_of
 

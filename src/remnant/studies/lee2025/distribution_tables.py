@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from remnant.attacks.demographics import DemographicModel
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
 from remnant.measure.distribution import at_side, component_kurtosis, fit_components, pixel_entropy
 from remnant.measure.frechet import frechet_distance, frechet_with_floor
 from remnant.measure.intervals import Interval, bootstrap_mean
 from remnant.studies import published
-from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.groups import Groups
 from remnant.studies.lee2025.subject import DrawnCandidates, as_bytes, as_pictures
 

@@ -10,6 +10,7 @@ from remnant.attacks.checkpoint.oracles import SETS, invert_images, objective_of
 from remnant.attacks.demographics import load_demographics
 from remnant.attacks.prior import load_prior
 from remnant.audit.cells.reader import reader_file
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
@@ -17,7 +18,6 @@ from remnant.engine.cells import Cell
 from remnant.measure.intervals import clopper_pearson
 from remnant.measure.neighbours import cosine_matrix
 from remnant.measure.ssim import ssim_matrix
-from remnant.studies.columns import interval_columns
 from remnant.studies.lee2025.groups import ROLES, Source, read_groups
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.subject import as_pictures, kept_drawn

@@ -5,13 +5,19 @@ from pathlib import Path
 
 from remnant.base.results import Section, matching
 from remnant.base.terms import STATISTICS
-from remnant.studies.chapters import described_chapters
+from remnant.studies.chapters import described_chapters, described_labels
 from remnant.studies.judged import controls_section, findings_section
 from remnant.studies.lee2025.findings import Tables
 from remnant.studies.lee2025.settings import ATTACK
-from remnant.studies.lee2025.targets import OVERFIT, PLANTED
+from remnant.studies.lee2025.targets import HELPERS, OVERFIT, PLANTED
 
 CHAPTERS = Path(__file__).parent / "chapters.toml"
+# What the study calls its stored values: targets and recipes with a defence as the list calls that.
+LABELS = (
+    described_labels(CHAPTERS)
+    | {target: f"CNN with {defense.words}" for target, defense in HELPERS.items()}
+    | {defense.name: defense.words for defense in HELPERS.values()}
+)
 PAPER = ("cnn", "cnn_overfit", "vit", "vit_overfit")
 JUDGED = (
     "The gain of what an attack draws is the share by which the distance to the nearest image falls more for members than for "

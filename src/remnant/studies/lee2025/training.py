@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.provenance import sha256
-from remnant.base.results import number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
@@ -58,7 +58,7 @@ def target_cell(run: Run, target: str, settings: StudySettings) -> dict[str, Any
         "accuracy": told.accuracy.mean,
     }
     for name, skill in (("balanced", told.balanced), ("auc", told.auc)):
-        row |= {name: number(skill.mean), f"{name}_low": number(skill.low), f"{name}_high": number(skill.high)}
+        row |= interval_columns(name, skill)
     return {"checkpoint": path.name, "sha256": sha256(path), "row": row | {"majority": told.guess_accuracy}}
 
 

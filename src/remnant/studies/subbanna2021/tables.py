@@ -9,18 +9,17 @@ import numpy as np
 
 from remnant.attacks.decoder import DECODERS
 from remnant.audit.findings.compare import comparison_rows
+from remnant.audit.findings.rows import interval_columns
 from remnant.base.results import Row, Value, matching, number
 from remnant.base.seeds import Seeds
 from remnant.measure.identity import rank_histogram
 from remnant.measure.intervals import bootstrap_mean
 from remnant.measure.overlap import mean_dice
 from remnant.studies import published
-from remnant.studies.columns import interval_columns
 from remnant.studies.frame import Cells
 from remnant.studies.subbanna2021.contrasts import GROUPS, STATISTICS, compared, leak, looked_at_together
-from remnant.studies.subbanna2021.galleries import gallery_size
 from remnant.studies.subbanna2021.recovered import recovered_rows
-from remnant.studies.subbanna2021.search import FoldsSearch, search
+from remnant.studies.subbanna2021.search import FoldsSearch, gallery_size, search
 
 MEAN_IMAGE = "mean_image"  # in place of a decoder: the search by the attacker's mean image
 DIRECTIONS = {"second->first": (2, 1), "first->second": (1, 2)}
