@@ -11,27 +11,20 @@ from torch import nn
 from torch.nn import functional
 
 from remnant.attacks.attack import Candidates, Work
-from remnant.attacks.checkpoint.audited import (
-    ASKS_NOTHING,
-    AUTHOR,
-    FOR,
-    JOINT,
-    LISTED,
-    NO_STATISTICS,
-    PUBLISHED,
-    ListedSettings,
-)
+from remnant.attacks.checkpoint.audited import AUTHOR, FOR, JOINT, LISTED, NO_STATISTICS, PUBLISHED
 from remnant.attacks.checkpoint.costs import seconds_of
 from remnant.attacks.checkpoint.generate import draw_images
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
+from remnant.attacks.checkpoint.methods import ListedSettings
 from remnant.attacks.checkpoint.pixels import PixelSettings
+from remnant.attacks.checkpoint.under_way import ASKS_NOTHING
 from remnant.attacks.prior import Prior, save_prior
 from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.attacks.registry import all_attacks
-from remnant.audit.cells.beyond import compared, comparing
 from remnant.audit.cells.forecast import forecast
+from remnant.audit.cells.nearness import compared, comparing
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.gains import SPACES, Similarities, gain_keys, gain_rows
 from remnant.audit.materials.material import Material, roles_of

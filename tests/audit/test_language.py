@@ -22,7 +22,7 @@ from remnant.audit.findings.controls import blind_control, null_control, planted
 from remnant.audit.findings.given import BlindKnowledge
 from remnant.audit.findings.referenced import reference_controls
 from remnant.audit.findings.rows import ScoredPatients
-from remnant.audit.inputs import table
+from remnant.audit.inputs import table, table_claims
 from remnant.audit.owner import starter_texts
 from remnant.audit.verdict.alike import groups_unchecked
 from remnant.audit.verdict.appetite import Appetite
@@ -128,7 +128,7 @@ def test_strings_of_the_modules_that_an_audit_runs():
 
 def test_sentences_of_limits_and_verdicts():
     said = []
-    views = [*table.VIEWS.values(), "signed margin, mean over 16 augmentations of each image", LONGEST_VIEW]
+    views = [*table_claims.VIEWS.values(), "signed margin, mean over 16 augmentations of each image", LONGEST_VIEW]
     for limit, statistic, view, side in itertools.product(
         limits(), get_args(Statistic), views, ("above", "below", "on both sides of")
     ):

@@ -10,8 +10,9 @@ from tests.audit.test_candidates import INPUT, MEMBERS, Tiny, alone, material, p
 from torch import nn
 
 from remnant.attacks.attack import Work
-from remnant.attacks.checkpoint.audited import JOINT, Ranked, ranked_of
+from remnant.attacks.checkpoint.audited import JOINT
 from remnant.attacks.checkpoint.likely import LikelyScores, LikelySettings, Ranking
+from remnant.attacks.checkpoint.ranked import Ranked, ranked_of
 from remnant.attacks.demographics import DemographicSettings
 from remnant.audit.cells import likely, reader
 from remnant.audit.cells.forecast import forecast

@@ -288,7 +288,7 @@ def test_scores_need_no_pytorch(tmp_path):
 
 def test_of_a_large_table_the_blind_baseline_asks_so_many_by_lot(tmp_path, monkeypatch):
     """Sites that differ are seen among them, too, and the scores are those of all."""
-    monkeypatch.setattr("remnant.audit.inputs.table.MOST", 40)
+    monkeypatch.setattr("remnant.audit.inputs.table_claims.MOST", 40)
     site = ["A"] * 200 + ["B"] * 200
     path = tmp_path / "scores.csv"
     rows = [f"p{i},{int(i < 200)},{i % 7 + i / 1000},{site[i]}" for i in range(400)]

@@ -6,8 +6,8 @@ import torch
 from tests.studies.lee2025.example import SIDE, drawn, group, groups, model, tables
 
 from remnant.attacks.attack import Candidates
-from remnant.attacks.checkpoint.audited import Ranked
 from remnant.attacks.checkpoint.likely import LikelyScores, Ranking
+from remnant.attacks.checkpoint.ranked import Ranked
 from remnant.attacks.demographics import Reader
 from remnant.audit.findings.gains import Similarities
 from remnant.base.results import matching

@@ -4,143 +4,39 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from remnant.attacks.attack import Attack, Candidates, Work, classifies_or_segments
-from remnant.attacks.checkpoint import methods
 from remnant.attacks.checkpoint.costs import seconds_of
-from remnant.attacks.checkpoint.generate import draw_images, draw_latents
-from remnant.attacks.checkpoint.goals import Goals, GoalSettings
-from remnant.attacks.checkpoint.joint import JointSettings
-from remnant.attacks.checkpoint.latent_search import GmiSettings
-from remnant.attacks.checkpoint.likely import LikelyScores, Ranking, rank, score
-from remnant.attacks.checkpoint.manifold import ManifoldSettings
-from remnant.attacks.checkpoint.methods import METHODS, MethodSettings, Own
-from remnant.attacks.checkpoint.pixels import PixelSettings
-from remnant.attacks.checkpoint.probes import attentions, batch_norms
+from remnant.attacks.checkpoint.methods import METHODS, AttackUnderWay, ListedSettings, MethodSettings
+from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.attacks.checkpoint.terms import TermWeights
-from remnant.base.config import Settings
-from remnant.base.errors import RemnantError
-from remnant.base.texts import short
+from remnant.attacks.checkpoint.under_way import asks_nothing, under_way
 from remnant.cohort.images import Images
-from remnant.engine.loop import Plateau
-from remnant.targets.access import weights_of
-from remnant.targets.audited import Audited, lacks_memory
+from remnant.targets.audited import Audited
 from remnant.targets.description import Description
-from remnant.targets.head import OutputHead
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import SeenWeights
 
 FOR = "it is for classifiers of square 2D images"
 NO_STATISTICS = "the network stores no statistics of BatchNorm, which guide it"
-ASKS_NOTHING = "the network has neither statistics of BatchNorm nor PyTorch's self-attention, one of which guides it"
 # A search pixel by pixel that listens to the classes alone, of what the model's parameters ask.
 BY_CLASS = TermWeights(
     batch_norm=0, late_features=0, layer_norm=0, class_token=0, attention_entropy=0, head_similarity=0
 )
 
 
-class ListedSettings(MethodSettings):
-    """Those of an audit: as many images and steps as two cores make in minutes at 64 pixels.
-
-    Stage 1 as the study of checkpoints chose it on other people, and with as many steps as the author took at the most.
-    """
-
-    manifold: ManifoldSettings = ManifoldSettings(
-        learning_rate=1e-3, warm_up=200, cool_down=0.25, plateau=Plateau(window=100, span=300)
-    )
-    pixels: PixelSettings = PixelSettings(steps=250)
-    gmi: GmiSettings = GmiSettings(images=100)
-    joint: JointSettings = JointSettings(sets=(8, 16), steps=250)
-
-
-class _Logits(nn.Module):
-    """A network that answers with logits (n, outputs), whatever it returned before."""
-
-    def __init__(self, network: nn.Module, head: OutputHead) -> None:
-        super().__init__()
-        self.network, self.head = network, head
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head.logits(self.network(images))
-
-
-def _under_way(
-    access: SeenWeights, settings: MethodSettings, work: Work, people: Images | None = None
-) -> methods.AttackUnderWay:
-    prior = work.prior
-    assert prior
-    public = prior.grey(people) if people is not None and settings.likely.mahalanobis == "public" else None
-    one = draw_images(prior.generator, draw_latents(prior.generator, 1, work.seeds.child("side").torch()))
-    return methods.AttackUnderWay(
-        Own(prior.generator, prior.discriminator, public),
-        weights_of(_Logits(access.target.module, access.target.head)),
-        prior.input_range,
-        # By SSIM, images of one size are held against the prior's.
-        settings.changed(pixels=settings.pixels.changed(side=one.shape[-1])),
-        work.seeds,
-        work.step,
-    )
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """The `scores` of what an attack drew, and the `ranking` by both of them."""
-
-    scores: LikelyScores
-    ranking: Ranking
-
-    @property
-    def by_chance(self) -> float:
-        """How many would be likely, if both scores had nothing to do with each other."""
-        scores, ranking = self.scores, self.ranking
-        cuts = ((scores.excitation, ranking.excitation_cutoff), (scores.distance, ranking.distance_cutoff))
-        shares = [float((values <= cut).mean()) for values, cut in cuts]
-        return shares[0] * shares[1] * len(scores.excitation)
-
-
-def ranked_of(
-    access: SeenWeights, images: Tensor, settings: Settings, work: Work, own: Images | None = None
-) -> Ranked | None:
-    """The `images` (k, 1, N, N) that an attack drew, scored and ranked by its own settings or the list's; `own`: the attacker's
-    images. None for a network whose layers do not tell."""
-    assert work.prior
-    if _asks_nothing(access.target, work.prior.input_range):
-        return None
-    told = settings if isinstance(settings, MethodSettings) else ListedSettings()
-    try:
-        scores = score(images, _under_way(access, told, work, own).goals, told.likely)
-    except RemnantError as error:
-        work.tell(str(error))
-        return None
-    return Ranked(scores, rank(scores, told.likely.q))
-
-
-def _asks_nothing(target: Audited, input_range: InputRange) -> str:
-    """Why the network's layers say nothing of images; empty where they do."""
-    if not batch_norms(target.module) and not attentions(target.module):
-        return ASKS_NOTHING
-    try:
-        Goals(weights_of(_Logits(target.module, target.head)), input_range, GoalSettings())
-    # Of a stranger's network, whose layers may be called, and answer, in any way.
-    except Exception as error:
-        if lacks_memory(error):
-            raise
-        return f"what enters the network's layers cannot be read ({short(error, 80)})"
-    return ""
-
-
-def _of(method: str, attack: methods.AttackUnderWay) -> Tensor:
+def _of(method: str, attack: AttackUnderWay) -> Tensor:
     return METHODS[method].draw(attack, METHODS[method].tune(attack)).images
 
 
-def _by_class(attack: methods.AttackUnderWay) -> Tensor:
+def _by_class(attack: AttackUnderWay) -> Tensor:
     pixels = attack.settings.pixels.changed(weights=BY_CLASS)
     return _of("pixels", replace(attack, settings=attack.settings.changed(pixels=pixels)))
 
 
 # Controls by name. What never saw the model comes first; what uses its classes alone tells whether it takes more to come as near.
-CONTROLS: dict[str, Callable[[methods.AttackUnderWay], Tensor]] = {
+CONTROLS: dict[str, Callable[[AttackUnderWay], Tensor]] = {
     "prior": partial(_of, "prior"),
     "gmi": partial(_of, "gmi"),
     "pixels by class": _by_class,
@@ -156,7 +52,7 @@ class Drawing:
 
     def run(self, access: SeenWeights, own: Images | None, settings: MethodSettings, work: Work) -> list[Candidates]:
         """One claim: what the method draws with the prior of `work`, and beside it what the controls draw."""
-        attack, method = _under_way(access, settings, work), METHODS[self.method]
+        attack, method = under_way(access, settings, work), METHODS[self.method]
         tuned = method.tune(attack)
         for one in tuned:
             work.tuned(one.progression, one.levelled_off)
@@ -169,7 +65,7 @@ class Drawing:
 
     def cost(self, access: SeenWeights, own: Images | None, settings: MethodSettings, work: Work) -> float:
         """Seconds of all that `run` draws, at the most."""
-        attack = _under_way(access, settings, work)
+        attack = under_way(access, settings, work)
         beside = {name: CONTROLS[name] for name in self.controls if name not in work.controls}
         parts = {self.method: partial(_of, self.method), **beside}
 
@@ -190,7 +86,7 @@ class Drawing:
             return NO_STATISTICS
         if not METHODS[self.method].layers:
             return ""
-        return _asks_nothing(target, InputRange(shape[1], shape[0]))
+        return asks_nothing(target, InputRange(shape[1], shape[0]))
 
     def suits(self, described: Description) -> str:
         """As `Attack.suits`."""

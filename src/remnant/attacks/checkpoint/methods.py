@@ -19,6 +19,7 @@ from remnant.attacks.checkpoint.pixels import PixelSettings, invert_pixels
 from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
+from remnant.engine.loop import Plateau
 from remnant.targets.access import Weights
 from remnant.targets.inputs import InputRange
 
@@ -48,6 +49,20 @@ class MethodSettings(Settings):
     pixels: PixelSettings = PixelSettings()
     gmi: GmiSettings = GmiSettings()
     joint: JointSettings = JointSettings()
+
+
+class ListedSettings(MethodSettings):
+    """Those of an audit: as many images and steps as two cores make in minutes at 64 pixels.
+
+    Stage 1 as the study of checkpoints chose it on other people, and with as many steps as the author took at the most.
+    """
+
+    manifold: ManifoldSettings = ManifoldSettings(
+        learning_rate=1e-3, warm_up=200, cool_down=0.25, plateau=Plateau(window=100, span=300)
+    )
+    pixels: PixelSettings = PixelSettings(steps=250)
+    gmi: GmiSettings = GmiSettings(images=100)
+    joint: JointSettings = JointSettings(sets=(8, 16), steps=250)
 
 
 @dataclass(frozen=True)

@@ -3,83 +3,26 @@
 Do they lie nearer to members than to others, beyond what a generator draws that never saw the model?
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
 from remnant.attacks.attack import Attack, Candidates, Work
-from remnant.attacks.checkpoint.audited import Ranked, ranked_of
-from remnant.attacks.checkpoint.generate import draw_images, draw_latents
-from remnant.attacks.prior.brought import BroughtPrior
+from remnant.attacks.checkpoint.ranked import Ranked, ranked_of
 from remnant.audit.cells.kept import keep_similarities
 from remnant.audit.cells.likely import keep_likely_of
+from remnant.audit.cells.nearness import DRAWN, Strange, compared, comparing
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import attack_seconds
 from remnant.audit.config import AuditConfig
-from remnant.audit.findings.gains import SPACES, STRANGE, Similarities, gain_control
+from remnant.audit.findings.gains import SPACES, gain_control
 from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.cohort.images import Images
-from remnant.engine.cost import timed
-from remnant.measure.neighbours import cosine_matrix
 from remnant.measure.roles import MEMBER
-from remnant.measure.ssim import ssim_matrix
-from remnant.targets.audited import Audited
 from remnant.targets.seen import SeenWeights
-from remnant.targets.seen_features import features_of
-
-DRAWN = 2000  # candidates of an attack and its controls, about
-FEW = 16  # by which it is timed how long it takes to compare them
-# From images (n, 1, N, N) in [0, 1] to features (n, d).
-Strange = Callable[[Tensor], Tensor]
-
-
-def compared(
-    target: Audited,
-    images: Images,
-    claim: Candidates,
-    prior: BroughtPrior,
-    spaces: Iterable[str] = SPACES,
-    strange: Strange | None = None,
-) -> list[Similarities]:
-    """The claim held against `images` in each of `spaces`, and by the features of a network that never saw the model, where there
-    is one."""
-    sides = {"": claim.images, **claim.controls}
-    found = []
-    for space in (*spaces, *([STRANGE] if strange else [])):
-        if space == "ssim":
-            matrices = _by_ssim(images, sides, prior)
-        elif space == STRANGE and strange:
-            own = strange(prior.grey(images)).numpy()
-            matrices = {name: cosine_matrix(strange(drawn).numpy(), own) for name, drawn in sides.items()}
-        else:
-            matrices = _in_features(target, images, sides, prior)
-        found.append(Similarities(space, images.patients, matrices.pop(""), matrices))
-    return found
-
-
-def _by_ssim(images: Images, sides: Mapping[str, Tensor], prior: BroughtPrior) -> dict[str, np.ndarray]:
-    grey, matrices = prior.grey(images), {}
-    for name, drawn in sides.items():
-        same = functional.interpolate(grey, drawn.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
-        matrices[name] = ssim_matrix(drawn[:, 0].numpy(), same[:, 0].numpy())
-    return matrices
-
-
-def _in_features(
-    target: Audited, images: Images, sides: Mapping[str, Tensor], prior: BroughtPrior
-) -> dict[str, np.ndarray]:
-    own = features_of(target, images).values.numpy()
-    return {name: cosine_matrix(_features(target, drawn, prior), own) for name, drawn in sides.items()}
-
-
-def _features(target: Audited, drawn: Tensor, prior: BroughtPrior) -> np.ndarray:
-    taken = prior.input_range(drawn)
-    return features_of(target, Images(tuple(taken), None, ("",) * len(taken))).values.numpy()
 
 
 def candidate_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
@@ -147,14 +90,3 @@ def drawing_piece(material: Material, attack: Attack, seed: int, controls: Mappi
     seconds = attack_seconds(attack, material, access, material.own, seed, controls=controls)
     kept = 4 * len(SPACES) * DRAWN * len(material.candidates)
     return Piece(attack.name, attack.words, seconds + comparing(material), kept)
-
-
-def comparing(material: Material) -> float:
-    """About how many seconds it takes to hold the candidates of one attack, and of its controls, against everybody."""
-    prior, images = material.prior, material.candidates
-    assert prior
-    part = images.take(range(min(FEW, len(images))))
-    drawn = draw_images(prior.generator, draw_latents(prior.generator, FEW, Seeds(0).torch()))
-    passing = timed(lambda: features_of(material.target, part)) / len(part)
-    pairs = timed(lambda: compared(material.target, part, Candidates("", drawn, {}), prior, ["ssim"]))
-    return passing * (DRAWN + len(images)) + pairs * DRAWN / FEW * len(images) / len(part)

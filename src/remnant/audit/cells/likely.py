@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remnant.attacks.attack import Attack
-from remnant.attacks.checkpoint.audited import Ranked
+from remnant.attacks.checkpoint.ranked import Ranked
 from remnant.attacks.demographics import Reader
 from remnant.audit.cells.kept import Likely, keep_likely, kept_likely
 from remnant.audit.cells.reader import kept_reader

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.attacks.attack import Candidates
-from remnant.attacks.checkpoint.audited import Ranked
+from remnant.attacks.checkpoint.ranked import Ranked
 from remnant.attacks.prior import load_discriminator, load_prior
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.findings.gains import Similarities
