@@ -32,7 +32,7 @@ from remnant.studies.frame import RunOptions
 from remnant.studies.judged import judged_tables
 from remnant.studies.kim2019.sections import CHAPTERS as KIM2019
 from remnant.studies.lee2025.sections import LABELS as LEE2025
-from remnant.studies.subbanna2021 import labels as labels_of_subbanna2021
+from remnant.studies.subbanna2021.experiments import LABELS as SUBBANNA2021
 from remnant.studies.subbanna2021.tables import make_tables as tables_of_subbanna2021
 
 FOLDER = Path(__file__).parent / "golden"
@@ -44,7 +44,7 @@ TIMES = ("runtime", "training")  # tables of seconds, and of a row an epoch
 LABELS = {
     "kim2019": described_labels(KIM2019),
     "lee2025": LEE2025,
-    "subbanna2021": labels_of_subbanna2021.LABELS,
+    "subbanna2021": SUBBANNA2021,
 }
 
 Told = dict[str, Any]

@@ -7,12 +7,14 @@ another scanner's contrast between tissues are not in it. A table that rests on 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from pydantic import Field as Setting
 from scipy import ndimage
 
 from remnant.base import config
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.cohort.images import Images
 from remnant.cohort.phantoms.fields import Field, smooth_noise
 from remnant.cohort.phantoms.session import rotation_matrix
 from remnant.cohort.prepare.grid import Grid
@@ -163,3 +165,19 @@ def _field(grid: Grid, channels: int, size: float, spacing: float, length: float
     nodes = tuple(int(np.ceil(side / spacing)) + 1 for side in extent)
     values = np.float32(size) * smooth_noise(seeds.numpy(), channels, nodes, spacing, length)
     return Field(values, tuple(-extent / 2), spacing)
+
+
+def as_revisited(scans: Images, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Images:
+    """Two simulated visits of each scan in its place, on the same `grid`.
+
+    Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
+    """
+    images, labels = [], []
+    for number, (image, classes) in enumerate(zip(scans.images[:, 0].numpy(), scans.labels.numpy(), strict=True)):
+        for visit in range(2):
+            revisit = draw_revisit(grid, settings, seeds=seeds.child(number, visit))
+            seen, drawn = apply_revisit(image, classes, grid, revisit)
+            images.append(torch.from_numpy(seen)[None])
+            labels.append(torch.from_numpy(drawn))
+    patients = tuple(patient for patient in scans.patients for _ in range(2))
+    return Images(torch.stack(images), torch.stack(labels), patients)

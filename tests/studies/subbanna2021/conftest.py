@@ -4,7 +4,7 @@ import pytest
 
 from remnant.report.words import labelled
 from remnant.studies.chapters import described_labels
-from remnant.studies.subbanna2021.labels import CHAPTERS
+from remnant.studies.subbanna2021.experiments import CHAPTERS
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,8 @@ from remnant.cohort.images import Images, visits_of
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 from remnant.studies.subbanna2021.claims import findings_of
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, checkpoint_name
-from remnant.studies.subbanna2021.folds import attacked_in, first_scans, read_fold, write_fold
+from remnant.studies.subbanna2021.folds import attacked_in, first_scans, part_of, read_fold, write_fold
 from remnant.studies.subbanna2021.membership import blind_cell, membership_cell
-from remnant.studies.subbanna2021.places import part_of
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import preset
 from remnant.targets.checkpoint import save_checkpoint

@@ -13,8 +13,7 @@ from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.segmenter import Segmenter
 from remnant.studies.frame import RunOptions
 from remnant.studies.subbanna2021 import preset, run_study
-from remnant.studies.subbanna2021.folds import first_scans, read_fold
-from remnant.studies.subbanna2021.places import part_of
+from remnant.studies.subbanna2021.folds import first_scans, part_of, read_fold
 from remnant.studies.subbanna2021.preparation import prepare_folds
 
 SETTINGS = preset("smoke").changed(networks=["segnet"], experiments=["default"])

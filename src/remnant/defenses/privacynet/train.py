@@ -13,13 +13,11 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import private_folder
 from remnant.cohort.case import Cohort
 from remnant.cohort.folds import held_out
-from remnant.cohort.images import Images
 from remnant.cohort.pairs import draw_pairs
 from remnant.cohort.prepare.align import align
-from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.prepare.template import Template, build_template
 from remnant.cohort.prepare.volumes import prepare
-from remnant.cohort.revisit import RevisitSettings, apply_revisit, draw_revisit
+from remnant.cohort.revisit import as_revisited
 from remnant.cohort.unchanged import require_unchanged
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
@@ -115,22 +113,6 @@ def _train(
         likeness(prepared.images.numpy(), template),
         None if template is None else torch.from_numpy(template.image),
     )
-
-
-def as_revisited(scans: Images, grid: Grid, settings: RevisitSettings, seeds: Seeds) -> Images:
-    """Two simulated visits of each scan in its place, on the same `grid`.
-
-    Not the scan itself and one visit: an adversary would then know a pair of one patient by what simulation does to an image.
-    """
-    images, labels = [], []
-    for number, (image, classes) in enumerate(zip(scans.images[:, 0].numpy(), scans.labels.numpy(), strict=True)):
-        for visit in range(2):
-            revisit = draw_revisit(grid, settings, seeds=seeds.child(number, visit))
-            seen, drawn = apply_revisit(image, classes, grid, revisit)
-            images.append(torch.from_numpy(seen)[None])
-            labels.append(torch.from_numpy(drawn))
-    patients = tuple(patient for patient in scans.patients for _ in range(2))
-    return Images(torch.stack(images), torch.stack(labels), patients)
 
 
 def likeness(images: np.ndarray, template: Template | None) -> float:

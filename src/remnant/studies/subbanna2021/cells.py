@@ -18,12 +18,19 @@ from remnant.studies.subbanna2021.experiments import (
     EXPERIMENTS,
     TARGETS,
     attack_cell_name,
+    called,
     checkpoint_name,
     target_cell_name,
 )
-from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
-from remnant.studies.subbanna2021.labels import called
-from remnant.studies.subbanna2021.places import SUBJECTS, decoder_folder, load_target, part_of
+from remnant.studies.subbanna2021.folds import (
+    SUBJECTS,
+    attacked_in,
+    decoder_folder,
+    load_target,
+    part_of,
+    read_fold,
+    seen_by,
+)
 from remnant.studies.subbanna2021.scores import overlaps, similarities
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.access import latents_of

@@ -28,11 +28,11 @@ from remnant.studies.judged import judged
 from remnant.studies.subbanna2021.drawn import DrawnReconstructions, drawn_of
 from remnant.studies.subbanna2021.experiments import (
     OVERFIT,
+    called,
     subject_name,
     target_name,
 )
-from remnant.studies.subbanna2021.labels import called
-from remnant.studies.subbanna2021.places import part_of
+from remnant.studies.subbanna2021.folds import part_of
 from remnant.studies.subbanna2021.recovered import RECOVERED
 from remnant.studies.subbanna2021.settings import StudySettings
 

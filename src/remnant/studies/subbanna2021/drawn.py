@@ -9,8 +9,7 @@ from remnant.base.run import Run
 from remnant.cohort.images import Images, stacked
 from remnant.report.private import write_reconstructions
 from remnant.studies.subbanna2021.experiments import EXPERIMENTS, OVERFIT, TARGETS, attack_cell_name, subject_name
-from remnant.studies.subbanna2021.folds import attacked_in, read_fold, seen_by
-from remnant.studies.subbanna2021.places import part_of
+from remnant.studies.subbanna2021.folds import attacked_in, part_of, read_fold, seen_by
 from remnant.studies.subbanna2021.settings import StudySettings
 
 

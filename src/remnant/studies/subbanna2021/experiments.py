@@ -1,10 +1,21 @@
 """The study's list of experiments: which attack on which target. A new one is a line here and its words."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from remnant.attacks.alignment import Alignment
 from remnant.attacks.decoder import DECODERS
-from remnant.studies.subbanna2021.labels import called
+from remnant.report.words import label
+from remnant.studies.chapters import described_labels
+
+CHAPTERS = Path(__file__).parent / "chapters.toml"
+# What the study calls its stored values, in its cells, too, which other processes work on.
+LABELS = described_labels(CHAPTERS)
+
+
+def called(value: str) -> str:
+    """The word for a stored value."""
+    return LABELS.get(value, label(value))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A fold's prepared scans as the cells read them: patient data, in the run's private folder while it is needed."""
+"""What a run keeps of a fold, patient data in its private folder: prepared scans, trained networks, and claims on them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,14 @@ from remnant.base.store import keep, kept
 from remnant.cohort.case import Fold
 from remnant.cohort.images import Images
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
-from remnant.studies.subbanna2021.experiments import Target
+from remnant.nets.segmenter import Segmenter
+from remnant.studies.subbanna2021.experiments import EXPERIMENTS, TARGETS, Target, checkpoint_name, trained_name
+from remnant.targets.checkpoint import load_checkpoint
 
 # What the patients of each group of a `Fold` are called in `Images.roles`.
 GROUP_OF = {"members": "member", "attacker": "attacker", "non_members": "non_member", "distractors": "distractor"}
+# In RUN/private: the attacker's own networks, claims and decoders, a folder a trained target.
+SUBJECTS = "subjects"
 
 
 def brains(labels: Tensor) -> np.ndarray:
@@ -84,3 +88,20 @@ def write_fold(run: Run, prepared: Images, fold: Fold) -> None:
 def read_fold(run: Run, index: int) -> Images:
     """The scans that `write_fold` kept."""
     return kept(fold_file(run, index), Images)
+
+
+def load_target(run: Run, network: str, fold: int, target: str) -> Segmenter:
+    """The segmenter that `segmenter_cell` trained."""
+    folder = run.checkpoints if TARGETS[target].group == "member" else run.private / SUBJECTS
+    return load_checkpoint(folder / checkpoint_name(network, fold, target))
+
+
+def part_of(run: Run, network: str, fold: int, target: str) -> Run:
+    """The run for one trained target: what is claimed of it lies in a folder of its own."""
+    return run.part(f"{SUBJECTS}/{trained_name(network, fold, target)}")
+
+
+def decoder_folder(run: Run, network: str, fold: int, experiment: str) -> Path:
+    """Where the decoder of an experiment lies, which it may share with the one that trained it."""
+    chosen = EXPERIMENTS[experiment]
+    return part_of(run, network, fold, chosen.target).private / "work" / (chosen.trained_by or experiment)

@@ -10,8 +10,7 @@ from remnant.audit.cells.kept import keep_scores
 from remnant.audit.cells.model_cells import work_of
 from remnant.base.run import Run
 from remnant.studies.subbanna2021.experiments import TARGETS
-from remnant.studies.subbanna2021.folds import first_scans, read_fold, seen_by
-from remnant.studies.subbanna2021.places import load_target, part_of
+from remnant.studies.subbanna2021.folds import first_scans, load_target, part_of, read_fold, seen_by
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.audited import Audited
 from remnant.targets.head import OutputHead

@@ -9,9 +9,8 @@ from remnant.base.texts import counted
 from remnant.cohort.case import Cohort
 from remnant.studies.chapters import described_chapters
 from remnant.studies.judged import conclusion_of, controls_section, findings_section
-from remnant.studies.subbanna2021.experiments import EXPERIMENTS, PAPER, target_of
+from remnant.studies.subbanna2021.experiments import CHAPTERS, EXPERIMENTS, PAPER, target_of
 from remnant.studies.subbanna2021.findings import NAMES, Tables, findings, headline, highlights, strongest
-from remnant.studies.subbanna2021.labels import CHAPTERS
 from remnant.studies.subbanna2021.settings import StudySettings
 
 TITLE = "Can a brain scan be redrawn from a segmentation network's latent space?"

@@ -17,8 +17,7 @@ from remnant.measure.images import union_box
 from remnant.measure.pull import membership_pull
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.ssim import ssim_matrix
-from remnant.studies.subbanna2021.folds import read_fold
-from remnant.studies.subbanna2021.places import decoder_folder, load_target, part_of
+from remnant.studies.subbanna2021.folds import decoder_folder, load_target, part_of, read_fold
 from remnant.studies.subbanna2021.scores import BOX_MARGIN
 from remnant.studies.subbanna2021.settings import StudySettings
 from remnant.targets.access import weights_of

@@ -17,8 +17,8 @@ from remnant.studies.frame import (
 )
 from remnant.studies.subbanna2021.conclude import STUDY, conclude
 from remnant.studies.subbanna2021.estimate import costs_of, scans_piece
-from remnant.studies.subbanna2021.labels import LABELS
-from remnant.studies.subbanna2021.places import SUBJECTS
+from remnant.studies.subbanna2021.experiments import LABELS
+from remnant.studies.subbanna2021.folds import SUBJECTS
 from remnant.studies.subbanna2021.plan import cells_of
 from remnant.studies.subbanna2021.preparation import deal, prepare_folds, with_classes_of
 from remnant.studies.subbanna2021.settings import StudySettings
