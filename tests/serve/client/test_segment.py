@@ -23,8 +23,9 @@ from remnant.defenses.privacynet.deploy import encode_scan
 from remnant.defenses.privacynet.networks import load_client
 from remnant.measure.correlation import ncc_matrix
 from remnant.measure.overlap import dice
+from remnant.serve.client.encode import encoded
 from remnant.serve.client.remote import Remote
-from remnant.serve.client.segment import LABELS, MANIFEST, SEG, encoded, segment_scan
+from remnant.serve.client.segment import LABELS, MANIFEST, SEG, segment_scan
 
 
 @pytest.fixture

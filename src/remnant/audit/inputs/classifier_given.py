@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from torch import nn
 
 from remnant.attacks.checkpoint.feeding import Feeding
-from remnant.attacks.checkpoint.goals import Goals, GoalSettings
 from remnant.attacks.checkpoint.input_check import Normalisation
 from remnant.attacks.prior.brought import comparable_prior
 from remnant.audit.config import AuditConfig, require_no_network
+from remnant.audit.inputs.classifier_network import OpenedNetwork, open_network
 from remnant.audit.verdict.scenario import not_attacked
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
@@ -21,16 +20,6 @@ from remnant.cohort.against import Against, read_against
 from remnant.cohort.case import Cohort
 from remnant.cohort.classes import Answers, answers_of
 from remnant.cohort.layouts.read import read_cohort
-from remnant.engine.device import place
-from remnant.targets.access import Weights, weights_of
-from remnant.targets.description import Description
-from remnant.targets.inputs import InputRange
-from remnant.targets.loading import load_target
-from remnant.targets.opening import open_checkpoint
-from remnant.targets.recognise import recognise
-from remnant.targets.sound import check_sound
-
-TRIED_OUT = 64  # pixels a side of the grey image that tries out a classifier of any size
 
 
 @dataclass(frozen=True)
@@ -69,16 +58,11 @@ class ClassifierInputs:
 class OpenedClassifier:
     """The `inputs`, read and checked.
 
-    `described`: the network as its file tells of it, `module` itself and `access` to a copy; `size`: pixels a side of its
-    images, None where nobody says; `against` and `public`: the owner's and the attacker's cohort; `answers` of the owner's
-    cases, in their order.
+    `against` and `public`: the owner's and the attacker's cohort; `answers` of the owner's cases, in their order.
     """
 
     inputs: ClassifierInputs
-    described: Description
-    module: nn.Module
-    access: Weights
-    size: int | None
+    network: OpenedNetwork
     against: Against
     public: Cohort | None
     answers: Answers
@@ -94,37 +78,22 @@ class OpenedClassifier:
 
 
 def read_given(inputs: ClassifierInputs, seed: int) -> OpenedClassifier:
-    """All of it, from its files. Raises `RemnantError` for a file that cannot be read, a network that is no 2D classifier, is
-    broken or takes no such images, a prior that draws too small ones, and cohorts without what is needed of them.
+    """All of it, from its files. Raises `RemnantError` as `open_network` does, for a prior that draws too small images, and for
+    cohorts without what is needed of them.
     """
-    opened = open_checkpoint(inputs.checkpoint)
-    described = recognise(opened)
-    check_sound(inputs.checkpoint, opened.tensors)
-    if described.task and (described.task != "classifier" or described.dimensions != 2):
-        raise RemnantError(
-            f"{inputs.checkpoint} holds a {described.dimensions}D {described.architecture}, a {described.task}; this audit is of "
-            "classifiers of radiographs. `remnant audit --init DIR --from FILE` begins one of any network."
-        )
-    module = place(load_target(inputs.checkpoint)).eval().requires_grad_(False)
-    size = (described.arguments or {}).get("image_size")
-    if size and inputs.size not in (None, size):
-        raise RemnantError(f"{inputs.checkpoint} takes images of {size} pixels a side. Got size {inputs.size} instead.")
-    size, access = inputs.size or size, weights_of(module)
-    mean, std = inputs.normalisation or ((0.0,), (1.0,))
-    # Whether it takes such images, and says anything of those that it was trained on.
-    Goals(access, InputRange(size or TRIED_OUT, described.channels or 1, mean, std), GoalSettings())
+    network = open_network(inputs.checkpoint, inputs.size, inputs.normalisation)
     if inputs.prior:
         comparable_prior(inputs.prior)
     public = read_cohort(inputs.public) if inputs.public else None
     if public:
         check_known(public)
     against = read_against(inputs.against, inputs.columns, Seeds(seed).child("against"))
-    answers = answers_of(against.cases, described.classes or 1, inputs.findings)
+    answers = answers_of(against.cases, network.described.classes or 1, inputs.findings)
     if answers.labels is not None and np.isnan(answers.labels).any():
         label_of = {id(case): label for case, label in zip(against.cases, answers.labels, strict=True)}
         against = against.only((~np.isnan(answers.labels)).tolist(), Seeds(seed).child("answered"))
         answers = replace(answers, labels=np.array([label_of[id(case)] for case in against.cases]))
-    return OpenedClassifier(inputs, described, module, access, size, against, public, answers)
+    return OpenedClassifier(inputs, network, against, public, answers)
 
 
 def refuse_of_a_folder(config: AuditConfig) -> None:

@@ -50,27 +50,29 @@ def feeding_by(given: OpenedClassifier, preparing: Preparing) -> Feeding:
     cases = [against.cases[i] for i in chosen]
     # At most the longest side of these: enlarged and made small again to the size of the training they would be blurred, and lie
     # off where they fit best.
-    side = given.size or min(LARGEST, max(max(read_radiograph(case.image).pixels.shape) for case in cases))
+    side = given.network.size or min(LARGEST, max(max(read_radiograph(case.image).pixels.shape) for case in cases))
     options = [
-        name for name, known in (("--size", given.size), ("--mean and --std", given.inputs.normalisation)) if not known
+        name
+        for name, known in (("--size", given.network.size), ("--mean and --std", given.inputs.normalisation))
+        if not known
     ]
     if options and not preparing.quiet:
         say(f"Seeking how the model takes images, which may take minutes; {enumerated(options)} would say so.")
     feeding = feeding_of(
-        given.access,
-        given.described,
+        given.network.access,
+        given.network.described,
         {
             name: preparing.of(against.cohort, cases, RadiographSettings(side=side, percentiles=greys))
             for name, greys in VIEWS.items()
         },
         answers if answers.labels is None else replace(answers, labels=answers.labels[chosen]),
-        size=given.size,
+        size=given.network.size,
         given=given.inputs.normalisation,
     )
     if answers.labels is None or not answers.order:
         return feeding
     own = preparing.of(against.cohort, against.cases, as_taken(feeding))
-    logits = predict_logits(given.access.target, own, feeding.input_range).numpy()
+    logits = predict_logits(given.network.access.target, own, feeding.input_range).numpy()
     return in_order(feeding, logits, answers.labels, [case.patient for case in against.cases])
 
 

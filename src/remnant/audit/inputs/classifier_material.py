@@ -32,7 +32,7 @@ def material_of(given: OpenedClassifier, feeding: Feeding, preparing: Preparing)
     against, labels = given.against, given.answers.labels
     own = preparing.of(against.cohort, against.cases, as_taken(feeding))
     several = labels is not None and labels.ndim == 2
-    outputs = given.described.classes or 1
+    outputs = given.network.described.classes or 1
     head = OutputHead(
         "classification", "sigmoid" if several or outputs == 1 else "softmax", outputs, probabilities=False
     )
@@ -61,7 +61,7 @@ def material_of(given: OpenedClassifier, feeding: Feeding, preparing: Preparing)
     doubts, inputs = doubted(feeding, task), given.inputs
     taken = feeding.input_range
     return Material(
-        Audited(given.module, head),
+        Audited(given.network.module, head),
         table,
         roles,
         about(given, feeding),
@@ -91,7 +91,7 @@ def _task(given: OpenedClassifier, feeding: Feeding, own: Tensor) -> TaskAccurac
     labels, members = given.answers.labels, given.against.groups["members"]
     if labels is None:
         return None
-    logits = predict_logits(given.access.target, own[: len(members)], feeding.input_range)
+    logits = predict_logits(given.network.access.target, own[: len(members)], feeding.input_range)
     return task_of(logits.numpy(), labels[: len(members)], [case.patient for case in members])
 
 

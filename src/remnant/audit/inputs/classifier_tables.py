@@ -52,8 +52,10 @@ def doubted(feeding: Feeding, task: TaskAccuracy | None) -> list[str]:
 
 def about(given: OpenedClassifier, feeding: Feeding) -> dict[str, Value]:
     """The network, for the decision sheet, and how it is given images."""
-    told, inputs = given.described, given.inputs
-    options = " and ".join(([] if given.size else ["--size"]) + ([] if inputs.normalisation else ["--mean and --std"]))
+    told, inputs = given.network.described, given.inputs
+    options = " and ".join(
+        ([] if given.network.size else ["--size"]) + ([] if inputs.normalisation else ["--mean and --std"])
+    )
     inferred = f" (inferred; {options} say otherwise)" if options else ""
     return {
         "name": given.inputs.checkpoint.name,
@@ -114,7 +116,7 @@ def beside(given: OpenedClassifier, feeding: Feeding) -> ExtraResults:
 
 def file_rows(given: OpenedClassifier) -> list[Row]:
     """What was audited, as its file tells, with what had to be assumed and what `remnant inspect` finds."""
-    told, path = given.described, given.inputs.checkpoint
+    told, path = given.network.described, given.inputs.checkpoint
     facts: list[tuple[str, Any]] = [
         ("file", path.name),
         ("SHA-256", sha256(path)),

@@ -4,7 +4,6 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,21 @@ import torch
 from remnant import __version__
 from remnant.base.errors import RemnantError
 from remnant.base.files import write_json
-from remnant.base.progress import Task, say
+from remnant.base.progress import Task
 from remnant.base.provenance import sha256
 from remnant.base.texts import short
 from remnant.cohort.files.nifti import write_volume
 from remnant.cohort.files.series import is_series
-from remnant.cohort.files.volume import read_header
-from remnant.cohort.prepare.placing import Placing
-from remnant.cohort.prepare.space import geometry_of
-from remnant.defenses.privacynet.deploy import Ticket, encode_scan
+from remnant.defenses.privacynet.deploy import Ticket
 from remnant.defenses.privacynet.networks import Client
 from remnant.serve.client.connection import ServerError
+from remnant.serve.client.encode import SentCode, encoded
 from remnant.serve.client.remote import Remote, Segmented
 from remnant.serve.client.series import Series, read_series
-from remnant.serve.client.tilt import straight, tilt_degrees
 from remnant.serve.protocol import Metadata
 
 LABELS, SEG, MANIFEST = "labels.nii.gz", "segmentation.dcm", "manifest.json"
 STEPS = 4
-
-
-@dataclass(frozen=True)
-class SentCode:
-    """What is known of a code at the client: `notes` are for whoever reads the result."""
-
-    code: np.ndarray
-    ticket: Ticket
-    notes: tuple[str, ...]
 
 
 def segment_scan(
@@ -98,26 +85,6 @@ def require_room(out: Path) -> None:
     """Raise `RemnantError` unless `out` is new or an empty folder."""
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise RemnantError(f"{out} exists already and is no empty folder; give another name.")
-
-
-def encoded(client: Client, scan: Path, folder: Path) -> SentCode:
-    """The code of a scan, float16 (1, x, y, z), and what brings labels back onto its own voxels, tilted though they be.
-
-    Raises `RemnantError` as `encode_scan` does; `folder` is for what is needed meanwhile.
-    """
-    with straight(scan, folder) as other:
-        if other is None:
-            code, ticket = encode_scan(client, scan)
-            return SentCode(code[None].astype(np.float16), ticket, ())
-        header = read_header(scan)
-        note = f"its axes are {tilt_degrees(header.affine):.1f} degrees off square, as of a tilted gantry, and it was resampled"
-        say(f"remnant: {scan}: {note} for the encoder; the label map lies on the scan's own slices.")
-        try:
-            code, ticket = encode_scan(client, other.path)
-        except RemnantError as error:
-            raise RemnantError(str(error).replace(str(other.path), str(scan))) from None
-    placing = Placing(ticket.placing.matrix @ other.back, header.shape, header.affine, geometry_of(scan))
-    return SentCode(code[None].astype(np.float16), replace(ticket, placing=placing), (f"Of the scan, {note}.",))
 
 
 def _write(
