@@ -40,7 +40,6 @@ from remnant.nets.classifiers import build_classifier
 from remnant.nets.pggan import Generator
 from remnant.nets.segmenter import Segmenter
 from remnant.targets.checkpoint import save_checkpoint
-from remnant.targets.classifier_files import save_state_dict
 from remnant.targets.features import predict_logits
 from remnant.targets.inputs import InputRange
 from remnant.targets.seen import seen_outputs
@@ -54,7 +53,7 @@ def stranger(tmp_path_factory):
     torch.manual_seed(0)
     model = build_classifier("vit", classes=2, image_size=32, patch=8, blocks=2, width=32, heads=1, mlp=32)
     path = tmp_path_factory.mktemp("stranger") / "model.pt"
-    save_state_dict(path, model)
+    torch.save(model.state_dict(), path)
     return path
 
 
@@ -275,7 +274,7 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
     refused("this audit is of classifiers of radiographs", tmp_path / "unet.safetensors")
     torch.save({"a.weight": torch.ones(3, 3)}, tmp_path / "own.pt")
     refused(r"is unknown; .* `remnant audit --init DIR --from FILE` begins", tmp_path / "own.pt")
-    save_state_dict(tmp_path / "flat.pt", UNet(2, 1, 3, (8, 16), (2,)))
+    torch.save(UNet(2, 1, 3, (8, 16), (2,)).state_dict(), tmp_path / "flat.pt")
     refused(r"2D .*UNet, a segmenter; .* `remnant audit --init DIR --from FILE` begins", tmp_path / "flat.pt")
     (tmp_path / "cut.pt").write_bytes(stranger.read_bytes()[:500])
     refused(r"cut\.pt", tmp_path / "cut.pt")
@@ -296,8 +295,7 @@ def test_what_is_no_target_and_no_prior(stranger, prior_file, owners, tmp_path):
         torch.save(broken, tmp_path / "broken.pt")
         refused(wrong, tmp_path / "broken.pt")
     torch.manual_seed(0)
-    save_state_dict(tmp_path / "cnn.pt", build_classifier("resnet18", channels=1, classes=1, width=16))
-    state = torch.load(tmp_path / "cnn.pt")
+    state = build_classifier("resnet18", channels=1, classes=1, width=16).state_dict()
     torch.save({n: -t - 1 if n.endswith("running_var") else t for n, t in state.items()}, tmp_path / "cnn.pt")
     refused("a variance below zero", tmp_path / "cnn.pt")
     assert not (tmp_path / "run").exists()

@@ -16,7 +16,6 @@ from remnant.base.findings import AuditResults
 from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.nets.classifiers import build_classifier
-from remnant.targets.classifier_files import save_state_dict
 from remnant.targets.inputs import InputRange
 
 CONFIG = AuditConfig.checked(target={"planted_steps": 1})
@@ -66,7 +65,7 @@ def leaky(cohort, tmp_path_factory):
             model(images)
         assert ((model.eval()(images) > 0) == labels.bool()).all()
     path = tmp_path_factory.mktemp("leaky") / "leaky.pt"
-    save_state_dict(path, model)
+    torch.save(model.state_dict(), path)
     return path
 
 
@@ -149,7 +148,8 @@ def test_a_finding_that_the_alphabet_puts_first_is_found_to_be_the_positive_clas
 
 def test_a_network_that_was_never_trained_is_called_so_and_no_size_is_asked_for(audit, cohort, tmp_path):
     torch.manual_seed(0)
-    save_state_dict(tmp_path / "new.pt", build_classifier("resnet18", channels=1, classes=1, width=16))
+    new = build_classifier("resnet18", channels=1, classes=1, width=16)
+    torch.save(new.state_dict(), tmp_path / "new.pt")
     results, _ = audit(tmp_path / "new.pt", cohort)
     assert results.verdict.ruling == "cannot tell" and "it was never trained" in results.verdict.reasons[0]
     assert "--size" not in " ".join(results.verdict.reasons)

@@ -28,7 +28,6 @@ def test_age_skill_agrees_with_scikit_learn():
     assert found.rmse.mean == pytest.approx(metrics.root_mean_squared_error(actual, predicted))
     assert found.r2.mean == pytest.approx(metrics.r2_score(actual, predicted))
     assert found.guess_mae == pytest.approx(metrics.mean_absolute_error(actual, np.full(200, 50)))
-    assert found.guess_rmse == pytest.approx(metrics.root_mean_squared_error(actual, np.full(200, 50)))
     for one in (found.mae, found.rmse, found.r2):
         assert one.low < one.mean < one.high and one.n == 200
 

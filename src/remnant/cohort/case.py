@@ -124,13 +124,6 @@ class Cohort:
         patients = set(patients)
         return replace(self, cases=tuple(case for case in self.cases if case.patient in patients))
 
-    def first_sessions(self) -> Self:
-        """The same cohort with each patient's first session (by `Case.order`) only."""
-        first: dict[str, Case] = {}
-        for case in sorted(self.cases, key=lambda case: case.order):
-            first.setdefault(case.patient, case)
-        return replace(self, cases=tuple(case for case in self.cases if first[case.patient] is case))
-
     def scheme(self, name: str) -> LabelScheme:
         """The label scheme of this name; raise `RemnantError` when the cohort does not define it.
 

@@ -64,23 +64,10 @@ def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect
     return Interval(area, float(low), float(high), m + n)
 
 
-def auc_p_value(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Two-sided p of an area of 0.5 (Mann and Whitney 1947), for the null that the patients were dealt to the groups at random.
-
-    Exact, with ties too, where the smaller group has fewer than `FEWEST_PATIENTS` (and both up to `EXACT_PATIENTS`), else by
-    the normal approximation with its correction for ties. An empty group gives NaN.
-    """
-    positive, negative = per_patient(positive, "positive"), per_patient(negative, "negative")
-    m, n = len(positive), len(negative)
-    if (settled := _settled(positive, negative)) is not None:
-        return settled
-    if few(m, n) and m + n <= EXACT_PATIENTS:
-        return min(1.0, 2 * min(_exact_tails(positive, negative)))
-    return float(stats.mannwhitneyu(positive, negative, alternative="two-sided", method="auto").pvalue)
-
-
 def auc_p_above(positive: np.ndarray, negative: np.ndarray) -> float:
-    """One-sided p of an area no larger than 0.5, for the null of `auc_p_value`; 1 / (m + n over m) is the least that it can be.
+    """One-sided p of an area no larger than 0.5 (Mann and Whitney 1947), where patients were dealt to the groups at random.
+
+    1 / (m + n over m) is the least that it can be.
 
     Exact, with ties too, where the smaller group has at most `EXACT_SMALLER` patients (and both up to `EXACT_PATIENTS`), else by
     the normal approximation with its correction for ties. An empty group gives NaN.

@@ -19,14 +19,13 @@ SEX_SKILL = 0.8  # of balanced accuracy: at most one in five wrong, of women and
 
 @dataclass(frozen=True)
 class AgeSkill:
-    """Errors in years and R2 of predicted ages; `guess_mae` and `guess_rmse` are those of one `guess` for everybody."""
+    """Errors in years and R2 of predicted ages; `guess_mae` is that of one `guess` for everybody."""
 
     mae: Interval
     rmse: Interval
     r2: Interval
     guess: float
     guess_mae: float
-    guess_rmse: float
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,6 @@ def age_skill(
         _r2(errors, actual, seeds, level, resamples),
         float(guess),
         float(np.abs(off).mean()) if len(off) else math.nan,
-        float(np.sqrt((off**2).mean())) if len(off) else math.nan,
     )
 
 

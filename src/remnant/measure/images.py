@@ -70,12 +70,3 @@ def union_box(images: Images, margin: int = 0) -> Box:
         filled = torch.nonzero(occupied.sum(dim=others)).flatten()
         box.append(slice(max(int(filled[0]) - margin, 0), min(int(filled[-1]) + 1 + margin, size)))
     return tuple(box)
-
-
-def centre_box(grid: tuple[int, ...], share: float) -> Box:
-    """The box about the centre of a `grid` of voxels with `share` of every side, in (0, 1], rounded to whole voxels."""
-    if not 0 < share <= 1:
-        raise RemnantError(f"The share of a centre crop must lie above 0 and at most at 1. Got {share} instead.")
-    sides = [max(1, round(share * size)) for size in grid]
-    starts = [(size - side) // 2 for size, side in zip(grid, sides, strict=True)]
-    return tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))

@@ -113,13 +113,8 @@ def membership_test(
     return MembershipTest(auc, p, bound, effect, at_rate, m, n)
 
 
-def auc_of(scores: np.ndarray, roles: np.ndarray) -> float:
-    """AUC of members against non-members in arrays of one shape, ties half."""
-    return float(aucs_of(scores, roles))
-
-
 def aucs_of(scores: np.ndarray, roles: np.ndarray) -> np.ndarray:
-    """The same of each of `scores` (..., *shape), with `roles` of that shape."""
+    """AUC of members against non-members, ties half, of each of `scores` (..., *shape), with `roles` of that shape."""
     members, others = roles == MEMBER, roles == NON_MEMBER
     m, n = int(members.sum()), int(others.sum())
     ranks = stats.rankdata(np.concatenate([scores[..., members], scores[..., others]], axis=-1), axis=-1)

@@ -14,7 +14,7 @@ from remnant.measure.intervals import FEWEST_PATIENTS, Interval, numbered
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Mean average precision and share of queries whose nearest image is of the same patient, each beside its chance.
+    """Mean average precision, beside its chance, and share of queries whose nearest image is of the same patient.
 
     The intervals' n counts patients with a query, `queries` their images; all `images` are searched. `left_out` of them are no
     queries, since their patient has no other image.
@@ -23,7 +23,6 @@ class Retrieval:
     mean_average_precision: Interval
     chance: float
     rank1: Interval
-    rank1_chance: float
     queries: int
     left_out: int
     images: int
@@ -65,15 +64,13 @@ def retrieval(
                 average_precision(away, relevant),
                 chance_average_precision(int(relevant.sum()), n - 1),
                 relevant[away == away.min()].all(),
-                relevant.mean(),
             )
         )
-    precision, chance, first, first_chance = np.array(rows, dtype=float).reshape(-1, 4).T
+    precision, chance, first = np.array(rows, dtype=float).reshape(-1, 3).T
     return Retrieval(
         _over_patients(precision, owners, seeds, level, resamples),
         _mean(chance),
         _over_patients(first, owners, seeds, level, resamples),
-        _mean(first_chance),
         len(rows),
         n - len(rows),
         n,

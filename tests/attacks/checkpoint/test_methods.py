@@ -6,8 +6,9 @@ import torch
 from remnant.attacks.checkpoint.joint import JointSettings
 from remnant.attacks.checkpoint.latent_search import GmiSettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings
-from remnant.attacks.checkpoint.methods import METHODS, AttackUnderWay, MethodSettings, Own, suits
+from remnant.attacks.checkpoint.methods import METHODS, AttackUnderWay, MethodSettings, Own
 from remnant.attacks.checkpoint.pixels import PixelSettings
+from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.base.seeds import Seeds
 from remnant.targets.access import weights_of
 
@@ -30,7 +31,7 @@ def attack(tiny, input_range, images):
 
 
 def possible(access):
-    return {name for name in METHODS if suits(name, access)}
+    return {name for name, method in METHODS.items() if not method.batch_norm or batch_norms(access.target)}
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from remnant.attacks.checkpoint.joint import JointSettings, invert_sets
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.cohort.phantoms import ChestPhantoms
-from remnant.measure.auc import auc_p_value, mann_whitney_auc
+from remnant.measure.auc import auc_p_above, mann_whitney_auc
 from remnant.measure.neighbours import cosine_matrix
 from remnant.studies.lee2025.targets import PLANTED_IMAGES as PLANTED
 from remnant.targets.access import weights_of
@@ -70,7 +70,7 @@ def gain(people, **recipe):
         return cosine_matrix(*seen).max(0)
 
     gained = [nearest(drawn, images[part]) - nearest(prior, images[part]) for part in (parts[0], parts[2])]
-    return mann_whitney_auc(*gained), auc_p_value(*gained)
+    return mann_whitney_auc(*gained), auc_p_above(*gained)
 
 
 @pytest.mark.slow

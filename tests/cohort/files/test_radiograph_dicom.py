@@ -89,13 +89,13 @@ def test_padding_is_meant_before_rescaling(dicom):
     np.testing.assert_allclose(pixels, [0, 0, 1])
 
 
-def test_spacing_aspect_and_annotation(dicom):
-    one = read_radiograph(dicom(STORED, PixelSpacing=[0.4, 0.2], ImagerPixelSpacing=[1, 1], BurnedInAnnotation="YES"))
-    assert (one.spacing, one.aspect, one.burnt_in) == ((0.4, 0.2), 2.0, True)
-    one = read_radiograph(dicom(STORED, ImagerPixelSpacing=[0.1, 0.1], BurnedInAnnotation="NO"))
-    assert (one.spacing, one.aspect, one.burnt_in) == ((0.1, 0.1), 1.0, False)
+def test_spacing_and_aspect(dicom):
+    one = read_radiograph(dicom(STORED, PixelSpacing=[0.4, 0.2], ImagerPixelSpacing=[1, 1]))
+    assert (one.spacing, one.aspect) == ((0.4, 0.2), 2.0)
+    one = read_radiograph(dicom(STORED, ImagerPixelSpacing=[0.1, 0.1]))
+    assert (one.spacing, one.aspect) == ((0.1, 0.1), 1.0)
     one = read_radiograph(dicom(STORED, PixelAspectRatio=[3, 1]))
-    assert (one.spacing, one.aspect, one.burnt_in) == (None, 3.0, None)
+    assert (one.spacing, one.aspect) == (None, 3.0)
 
 
 def test_what_is_no_radiograph(dicom):

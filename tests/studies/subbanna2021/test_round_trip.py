@@ -8,7 +8,7 @@ from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.kept import kept_scores
 from remnant.base.run import Run
 from remnant.cohort.layouts.read import read_cohort
-from remnant.measure.membership_inference import auc_of
+from remnant.measure.membership_inference import aucs_of
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.nets.segmenter import Segmenter
 from remnant.studies.frame import RunOptions
@@ -43,4 +43,4 @@ def test_a_segmenter_of_the_study_leaks_as_much_as_the_study_says(tmp_path, writ
     )
     assert len(claims) == len(found) == 4
     for claim in claims:
-        assert found[claim.view] == pytest.approx(auc_of(claim.scores, claim.roles))
+        assert found[claim.view] == pytest.approx(aucs_of(claim.scores, claim.roles))

@@ -14,7 +14,7 @@ from tests.targets.exported import DATASET, PLANS
 from remnant.base.errors import RemnantError
 from remnant.cohort.layouts.nnunet_files import cases_of
 from remnant.targets.adapters import adapter_of, nnunet
-from remnant.targets.adapters.nnunet_results import results_of
+from remnant.targets.adapters.nnunet_results import read_results
 from remnant.targets.adapters.nnunet_splits import held_out_by
 
 SET, MODEL = "Dataset004_Hippocampus", "nnUNetTrainer__nnUNetPlans__3d_fullres"
@@ -53,7 +53,7 @@ def folders(root: Path) -> tuple[Path, Path]:
 
 def held_out(root: Path, splits: Path | None = None):
     results, raw = folders(root)
-    return held_out_by(results_of(results), cases_of(raw), splits)
+    return held_out_by(read_results(results, []), cases_of(raw), splits)
 
 
 def refused(root: Path, **options) -> str:
@@ -86,7 +86,7 @@ def test_folds_are_told_by_their_places(root):
     results, _ = folders(root)
     (results / "fold_0").rename(results / "fold_7")
     found, _ = held_out(root)
-    assert results_of(results).folds == (1, 2, 7)
+    assert read_results(results, []).folds == (1, 2, 7)
     assert found["hip_0"] == 2 and found["hip_1"] == 0
 
 
@@ -153,7 +153,7 @@ def test_a_fold_without_its_checkpoint(root):
     assert "fold_2 has no checkpoint_final.pth" in refused(root)
     for fold in range(3):
         (results / f"fold_{fold}" / "checkpoint_best.pth").touch()
-    assert {path.name for path in results_of(results).checkpoints} == {"checkpoint_best.pth"}
+    assert {path.name for path in read_results(results, []).checkpoints} == {"checkpoint_best.pth"}
 
 
 @pytest.mark.parametrize("name", ["plans.json", "dataset.json"])
@@ -285,7 +285,7 @@ def test_plans_may_not_name_other_code(root):
         (architecture if key in architecture else architecture["arch_kwargs"])[key] = value
         (results / "plans.json").write_text(json.dumps(plans))
         with pytest.raises(RemnantError, match=f"plans.json names {value}, and code of"):
-            nnunet_models._predictor(results_of(results))
+            nnunet_models._predictor(read_results(results, []))
 
 
 @pytest.mark.parametrize("shape", [(5, 20, 8), (30, 30, 30), (8, 8, 8)])

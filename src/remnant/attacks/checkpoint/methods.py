@@ -16,7 +16,6 @@ from remnant.attacks.checkpoint.latent_search import GmiSettings, gmi
 from remnant.attacks.checkpoint.likely import LikelySettings
 from remnant.attacks.checkpoint.manifold import ManifoldSettings, TunedGenerator, tune_generator
 from remnant.attacks.checkpoint.pixels import PixelSettings, invert_pixels
-from remnant.attacks.checkpoint.probes import batch_norms
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import Plateau
@@ -193,8 +192,3 @@ METHODS: dict[str, Method] = {
     "author": Method(_author, _sample, "published, with the learning rate and steps of the author's code"),
     "per_class": Method(_per_class, _sample, "published, with a generator for each class"),
 }
-
-
-def suits(method: str, access: Weights) -> bool:
-    """Whether a target has what a method of this name needs."""
-    return not METHODS[method].batch_norm or bool(batch_norms(access.target))

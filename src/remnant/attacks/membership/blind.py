@@ -15,9 +15,14 @@ SIDES = {2: 8, 3: 4}  # of the reduced image, by its axes
 BINS = 16
 
 
-def blind_features_of(images: Images) -> tuple[tuple[str, ...], np.ndarray]:
-    """As `blind_features`, of images of any shapes, ranges and channels: greys are scaled to [0, 1] by the 0.5 and 99.5
-    percentiles of all images together, and their sides, which may differ between groups, are known as well."""
+def blind_features(images: Images) -> tuple[tuple[str, ...], np.ndarray]:
+    """Each patient once, in the order of the first image, and his features (p, d) that know nothing of a target.
+
+    The image reduced to `SIDES`, a histogram of `BINS` with mean and standard deviation, and `sharpness`; beside these the number
+    of images, their sides, which may differ between groups, and the details, numbers such as age and sex, NaN for unknown. Greys
+    are scaled to [0, 1] by the 0.5 and 99.5 percentiles of all images together. Means over a patient's images. Each of the four
+    kinds weighs the same, each of its columns has variance 1 before.
+    """
     sample = torch.cat([image.flatten()[:: max(1, image.numel() // 4096)] for image in images.images]).float()
     low, high = (float(value) for value in np.percentile(sample.numpy(), (0.5, 99.5)))
     pool = {1: functional.adaptive_avg_pool1d, 2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}
@@ -35,19 +40,6 @@ def blind_features_of(images: Images) -> tuple[tuple[str, ...], np.ndarray]:
         least = tuple(min(shape[axis] for shape in same) for axis in range(images.spatial))
         scaled = [pool[images.spatial](image, least) for image in scaled]
     return _features(torch.stack(scaled), sharp, images.patients, {**images.details, **sides})
-
-
-def blind_features(
-    images: Tensor, patients: Sequence[str], details: Mapping[str, np.ndarray] | None = None
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Each patient once, in the order of the first image, and his features (p, d) that know nothing of a target.
-
-    Of `images` (n, 1, *spatial) in [0, 1]: the image reduced to `SIDES`, a histogram of `BINS` with mean and standard deviation,
-    and `sharpness`; beside these the number of images and the `details` (n,), numbers such as age, sex and label, NaN for
-    unknown. Means over a patient's images. Each of the four kinds weighs the same, each of its columns has variance 1 before.
-    """
-    sharp = np.stack([sharpness(image) for image in images.float()])
-    return _features(images, sharp, patients, details or {})
 
 
 def sharpness(image: Tensor) -> np.ndarray:

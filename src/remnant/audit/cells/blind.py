@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from remnant.attacks.membership.blind import blind_features_of
+from remnant.attacks.membership.blind import blind_features
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import batch_of
 from remnant.audit.findings.controls import blind_control
@@ -39,7 +39,7 @@ def blind_of(
     """The blind baseline on the patients of `images`, each once in the order of their first image, with `roles` (n,) for one
     target or (targets, n) for several, in which they change places; `groups`: which ones it is to distinguish, in words.
     `matched` (n,): a number that a patient shares with those of whom some were dealt to either group."""
-    names, features = blind_features_of(images)
+    names, features = blind_features(images)
     patients = np.array(images.patients)
     known = {
         name: np.array([np.nan_to_num(np.asarray(values, float)[patients == one], nan=-np.inf).max() for one in names])
@@ -63,9 +63,9 @@ def blind_seconds(images: Images, roles: np.ndarray, models: int = 1) -> float:
     """About how many seconds the blind baseline takes here on the patients of `images`, with `roles` (n,) for each of the
     `models`."""
     part = batch_of(images, BATCH)
-    features = timed(lambda: blind_features_of(part)) * len(images) / len(part)
+    features = timed(lambda: blind_features(part)) * len(images) / len(part)
     draw = np.random.default_rng(0)
-    table = draw.normal(size=(len(roles), blind_features_of(part)[1].shape[1]))
+    table = draw.normal(size=(len(roles), blind_features(part)[1].shape[1]))
     # Of few patients all deals are made, however many are asked for.
     share = 1 if len(roles) <= ALL_ORDERS else RESAMPLES / FEW
     return features + models * share * timed(lambda: blind_test(table, roles, draw, resamples=FEW))

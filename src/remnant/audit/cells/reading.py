@@ -11,7 +11,7 @@ import torch
 
 from remnant.attacks.attack import Attack, Attributes, Work
 from remnant.attacks.attributes import READ, of_patients
-from remnant.attacks.membership.blind import blind_features_of
+from remnant.attacks.membership.blind import blind_features
 from remnant.audit.cells.kept import keep_attributes
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import batch_of
@@ -121,7 +121,7 @@ def attribute_piece(material: Material, attack: Attack, config: AuditConfig) -> 
 
 def blind_of(images: Images) -> Features:
     """What is known of images without the model: grey values and the reduced image."""
-    names, values = blind_features_of(replace(images, details={}))
+    names, values = blind_features(replace(images, details={}))
     place = {name: i for i, name in enumerate(names)}
     rows = torch.from_numpy(values[[place[name] for name in images.patients]]).float()
     return Features(images, rows, "the images without the model")

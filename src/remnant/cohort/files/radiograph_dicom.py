@@ -38,8 +38,7 @@ def read_dicom(path: Path) -> Radiograph:
                 float(header.PixelRepresentation),
                 *_window(header),
             )
-            burnt = {"YES": True, "NO": False}.get(str(header.get("BurnedInAnnotation", "")).upper())
-    return Radiograph(check_pixels(path, shown), spacing, aspect, burnt, codes)
+    return Radiograph(check_pixels(path, shown), spacing, aspect, codes)
 
 
 def _check(path: Path, header: pydicom.Dataset) -> None:

@@ -14,14 +14,13 @@ MOST_PIXELS = 60_000_000
 @dataclass(frozen=True)
 class Radiograph:
     """One picture. `pixels`: float32 (rows, columns) in [0, 1], bone bright; `spacing`: mm between rows and between
-    columns, None where the file does not say; `aspect`: height by width of a pixel; `burnt_in`: whether the header admits
-    text in the picture, None where it is silent; `codes`: how the file holds its pixels, as numbers.
+    columns, None where the file does not say; `aspect`: height by width of a pixel; `codes`: how the file
+    holds its pixels, as numbers.
     """
 
     pixels: np.ndarray
     spacing: tuple[float, float] | None = None
     aspect: float = 1.0
-    burnt_in: bool | None = None
     codes: tuple[float, ...] = ()
 
 

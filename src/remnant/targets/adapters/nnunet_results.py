@@ -32,15 +32,6 @@ class ResultsFolder:
         return tuple(f"fold {fold}" for fold in self.folds)
 
 
-def results_of(folder: Path) -> ResultsFolder:
-    """The folder's files, each looked for; raises `RemnantError` for the first that does not serve."""
-    faults: list[str] = []
-    results = read_results(folder, faults)
-    for fault in faults:
-        raise RemnantError(fault)
-    return results
-
-
 def read_results(folder: Path, faults: list[str]) -> ResultsFolder:
     """The folder's files as far as they serve; what is wrong with them is added to `faults`."""
     plans = tried(faults, lambda: _json(folder, "plans.json"), None)
