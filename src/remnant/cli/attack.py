@@ -10,7 +10,7 @@ from remnant.base.files import require_directory, require_file
 from remnant.base.run import Run
 from remnant.cli.folder import checked
 from remnant.cli.forecast import print_forecast
-from remnant.cli.options import CORES, Cache, Quiet, Resume, typed
+from remnant.cli.options import CORES, Cache, Estimate, Minutes, Quiet, Resume, typed
 from remnant.cli.values import existing, listed, numbers, within
 from remnant.cli.verdict import told
 
@@ -90,15 +90,8 @@ def attack_checkpoint(
     check: Annotated[
         bool, typer.Option("--check", help="Say whether it can be audited and what would keep it from being cleared.")
     ] = False,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
-    ] = False,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."
-        ),
-    ] = None,
+    estimate: Estimate = False,
+    minutes: Minutes = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     cache: Cache = None,

@@ -7,9 +7,9 @@ import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.folder import SETTINGS, audit_folder, begin, checked
-from remnant.cli.options import Quiet, Resume, typed
+from remnant.cli.options import Estimate, Minutes, Quiet, Resume, typed
 from remnant.cli.trained import FolderOptions, are_trained_folds, audit_folds
-from remnant.cli.values import existing, within
+from remnant.cli.values import existing
 from remnant.cli.verdict import told
 
 if TYPE_CHECKING:
@@ -72,15 +72,8 @@ def audit(
     check: Annotated[
         bool, typer.Option("--check", help="Run one batch, say all faults at once, and audit nothing.")
     ] = False,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
-    ] = False,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."
-        ),
-    ] = None,
+    estimate: Estimate = False,
+    minutes: Minutes = None,
     init: Annotated[
         bool, typer.Option("--init", help="Write audit.toml and target.py into the folder SUBJECT, and audit nothing.")
     ] = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from remnant.cli.values import existing, listed
+from remnant.cli.values import existing, listed, within
 
 if TYPE_CHECKING:
     from remnant.base.config import Settings
@@ -38,6 +38,13 @@ SimulateRevisits = Annotated[
     typer.Option(
         "--simulate-revisits", help="Simulate two visits of each scan, where few were scanned twice or nobody."
     ),
+]
+Estimate = Annotated[
+    bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."),
 ]
 Seed = Annotated[int | None, typer.Option(help="The root of every random number.")]
 CORES = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -10,6 +10,8 @@ from remnant.cli.options import (
     CORES,
     Cache,
     Config,
+    Estimate,
+    Minutes,
     Preset,
     Quiet,
     Resume,
@@ -142,15 +144,8 @@ def protect_evaluate(
             callback=existing("configuration"), help="audit.toml with the risk appetite; options replace its settings."
         ),
     ] = None,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
-    ] = False,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."
-        ),
-    ] = None,
+    estimate: Estimate = False,
+    minutes: Minutes = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
     resume: Resume = False,
     cache: Cache = None,
