@@ -8,8 +8,8 @@ from scipy import ndimage
 from torch import nn
 
 from remnant.attacks.adversaries import AdversarySettings
-from remnant.attacks.people import PEOPLE, PeopleSettings
-from remnant.attacks.redraw import REDRAW, RedrawSettings
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES, CodeAttributeSettings
+from remnant.attacks.code_inversion import CODE_INVERSION, CodeInversionSettings
 from remnant.attacks.reidentify import ReidentifierSettings
 from remnant.attacks.verification import VERIFICATION, VerificationSettings
 from remnant.audit.findings.worth import WorthSettings
@@ -32,8 +32,8 @@ QUICK = {
         ),
         negatives=4,
     ),
-    REDRAW.name: RedrawSettings(widths=(4, 8), fit=FitSettings(epochs=2, learning_rate=5e-3), replays=1),
-    PEOPLE.name: PeopleSettings(fit=FitSettings(epochs=25, learning_rate=3e-3), mirrored=False),
+    CODE_INVERSION.name: CodeInversionSettings(widths=(4, 8), fit=FitSettings(epochs=2, learning_rate=5e-3), replays=1),
+    CODE_ATTRIBUTES.name: CodeAttributeSettings(fit=FitSettings(epochs=25, learning_rate=3e-3), mirrored=False),
 }
 
 

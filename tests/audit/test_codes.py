@@ -8,9 +8,9 @@ import torch
 from tests.audit.coded import QUICK, material, people
 
 from remnant.attacks.attack import PairScores
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
-from remnant.attacks.people import PEOPLE
-from remnant.attacks.redraw import REDRAW
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION, first_two
 from remnant.audit.cells.code_cells import code_piece, pair_cell, pairs_of, planted
@@ -31,8 +31,8 @@ CONFIG = AuditConfig(scenario="codes")
 ONE = FitSettings(epochs=1, learning_rate=1e-3)
 # Who asks what stands where, and not what attacks find, has them learn nothing.
 UNTAUGHT = QUICK | {
-    REDRAW.name: QUICK[REDRAW.name].changed(fit=ONE),
-    PEOPLE.name: QUICK[PEOPLE.name].changed(fit=ONE),
+    CODE_INVERSION.name: QUICK[CODE_INVERSION.name].changed(fit=ONE),
+    CODE_ATTRIBUTES.name: QUICK[CODE_ATTRIBUTES.name].changed(fit=ONE),
 }
 
 
@@ -214,22 +214,22 @@ def test_what_does_not_apply_is_said():
     images = alone.images.take(range(0, 16, 2))
     once = replace(alone, images=images)
     why = {attack.name: why for attack, why in attacks_of(once, CONFIG)}
-    assert "two scans" in why[VERIFICATION.name] and not why[REDRAW.name]
-    assert "fewer than" in why[PEOPLE.name]
+    assert "two scans" in why[VERIFICATION.name] and not why[CODE_INVERSION.name]
+    assert "fewer than" in why[CODE_ATTRIBUTES.name]
     nobody = {attack.name: why for attack, why in attacks_of(material(details=False), CONFIG)}
-    assert "neither ages nor sexes" in nobody[PEOPLE.name]
+    assert "neither ages nor sexes" in nobody[CODE_ATTRIBUTES.name]
     for attack in all_attacks().values():
         if attack.access in ("weights", "latents", "features"):
             assert "only in the scenario" in nobody[attack.name]
 
 
-@pytest.mark.parametrize("name", [VERIFICATION.name, REDRAW.name, PEOPLE.name])
+@pytest.mark.parametrize("name", [VERIFICATION.name, CODE_INVERSION.name, CODE_ATTRIBUTES.name])
 def test_ten_times_the_epochs_take_longer(name):
     own = material(members=4, others=10)
     fit = {
         VERIFICATION.name: {"adversaries": {"reidentifier": {"fit": {"epochs": 200}}}},
-        REDRAW.name: {"fit": {"epochs": 20}},
-        PEOPLE.name: {"fit": {"epochs": 250}},
+        CODE_INVERSION.name: {"fit": {"epochs": 20}},
+        CODE_ATTRIBUTES.name: {"fit": {"epochs": 250}},
     }
     longer = type(QUICK[name]).checked(**merged(QUICK[name].model_dump(), fit[name]))
     more = replace(own, settings={**QUICK, name: longer})

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from remnant.attacks.people import PEOPLE, PeopleSettings
-from remnant.attacks.redraw import REDRAW, RedrawSettings
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES, CodeAttributeSettings
+from remnant.attacks.code_inversion import CODE_INVERSION, CodeInversionSettings
 from remnant.attacks.verification import VERIFICATION, VerificationSettings
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
@@ -14,12 +14,12 @@ Preset = Literal["smoke", "cpu", "paper"]
 class CodeAttacks(VerificationSettings):
     """`redraw` is the inversion decoder, `people` reads age and sex; what else there is, is of the adversaries of pairs."""
 
-    redraw: RedrawSettings = RedrawSettings()
-    people: PeopleSettings = PeopleSettings()
+    redraw: CodeInversionSettings = CodeInversionSettings()
+    people: CodeAttributeSettings = CodeAttributeSettings()
 
     def by_name(self) -> dict[str, Settings]:
         """The settings of each attack of the list."""
-        return {VERIFICATION.name: self, REDRAW.name: self.redraw, PEOPLE.name: self.people}
+        return {VERIFICATION.name: self, CODE_INVERSION.name: self.redraw, CODE_ATTRIBUTES.name: self.people}
 
 
 def code_attacks(preset: str) -> CodeAttacks:

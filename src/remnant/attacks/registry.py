@@ -5,6 +5,8 @@ from functools import cache
 from remnant.attacks.attack import Attack
 from remnant.attacks.attributes import ATTRIBUTES
 from remnant.attacks.checkpoint.audited import LISTED
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.bavaria import BAVARIA
 from remnant.attacks.membership.gradient import GRADIENT
@@ -13,8 +15,6 @@ from remnant.attacks.membership.lira import LIRA
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.membership.rmia import RMIA
-from remnant.attacks.people import PEOPLE
-from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
 from remnant.base.plugins import with_plugins
 from remnant.base.texts import enumerated
@@ -31,8 +31,8 @@ ATTACKS: tuple[Attack, ...] = (
     INVERSION,
     ATTRIBUTES,
     VERIFICATION,
-    REDRAW,
-    PEOPLE,
+    CODE_INVERSION,
+    CODE_ATTRIBUTES,
     *LISTED,
 )
 # Other packages add theirs by an entry point of this group, that names an `Attack`.

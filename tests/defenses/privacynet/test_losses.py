@@ -8,9 +8,9 @@ from remnant.defenses.privacynet.losses import (
     dice_loss,
     entropy_term,
     every_class_loss,
+    inversion_error,
+    inversion_term,
     published_term,
-    redrawing_error,
-    redrawing_term,
     same_patient_loss,
 )
 
@@ -94,7 +94,7 @@ def test_the_entropy_term_is_finite_with_its_gradient_at_any_certainty():
 def test_an_inversion_adversary_is_measured_against_each_scans_mean():
     scans = torch.rand(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
     means = scans.mean((2, 3, 4), keepdim=True).expand_as(scans)
-    assert redrawing_error(means, scans).item() == pytest.approx(1, abs=1e-4)
-    assert redrawing_term(scans, scans).item() == pytest.approx(1)
-    assert redrawing_term(means, scans).item() == pytest.approx(0, abs=1e-4)
-    assert redrawing_term(1 - scans, scans).item() == 0
+    assert inversion_error(means, scans).item() == pytest.approx(1, abs=1e-4)
+    assert inversion_term(scans, scans).item() == pytest.approx(1)
+    assert inversion_term(means, scans).item() == pytest.approx(0, abs=1e-4)
+    assert inversion_term(1 - scans, scans).item() == 0

@@ -39,7 +39,7 @@ DARKENED = 0.5  # of the grey values, in the half of the head in which an attrib
 
 def cell_of(attack: Attack) -> Callable[..., dict[str, Any]]:
     """The cell of an attack on codes, by what it claims."""
-    return {"pair_scores": pair_cell, "reconstructions": inversion_cell, "attributes": people_cell}[attack.claim]
+    return {"pair_scores": pair_cell, "reconstructions": inversion_cell, "attributes": attribute_cell}[attack.claim]
 
 
 def shown_of(sent: Sent) -> tuple[Shown, ...]:
@@ -100,7 +100,7 @@ def inversion_controls(
     return controls_of(attack.name, claim, easy, others, draw, sure="Scans that are sent as they are")
 
 
-def people_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+def attribute_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Read age and sex off codes and off their segmentations.
 
     As controls who learned the exchanged attributes of others must read nothing, and exchanged ones that darken a half of the

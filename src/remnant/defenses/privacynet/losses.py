@@ -54,15 +54,15 @@ def entropy_term(logits: Tensor) -> Tensor:
     return math.log(2) - entropy.mean()
 
 
-def redrawing_error(drawn: Tensor, scans: Tensor) -> Tensor:
+def inversion_error(drawn: Tensor, scans: Tensor) -> Tensor:
     """Squared error of `drawn` (n, 1, x, y, z), a scalar, as a share of that of each scan's own mean: 1 is to know nothing."""
     spread = (scans - scans.mean((2, 3, 4), keepdim=True)).square().mean()
     return functional.mse_loss(drawn.float(), scans) / (spread + 1e-6)
 
 
-def redrawing_term(drawn: Tensor, scans: Tensor) -> Tensor:
-    """max(0, 1 - `redrawing_error`), a scalar in [0, 1]: how much more an inversion adversary knows than each scan's own mean.
+def inversion_term(drawn: Tensor, scans: Tensor) -> Tensor:
+    """max(0, 1 - `inversion_error`), a scalar in [0, 1]: how much more an inversion adversary knows than each scan's own mean.
 
     Bounded, so that an encoder gains nothing by misleading an adversary that knows nothing any more.
     """
-    return functional.relu(1 - redrawing_error(drawn, scans))
+    return functional.relu(1 - inversion_error(drawn, scans))

@@ -15,9 +15,9 @@ from remnant.defenses.privacynet.losses import (
     dice_loss,
     entropy_term,
     every_class_loss,
+    inversion_error,
+    inversion_term,
     published_term,
-    redrawing_error,
-    redrawing_term,
     same_patient_loss,
 )
 from remnant.defenses.privacynet.networks import Networks
@@ -51,14 +51,14 @@ def pretrain(
     rate = settings.pretraining.learning_rate
 
     def encoder(batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        error = redrawing_error(networks.encoder(batch.scans), batch.scans)
+        error = inversion_error(networks.encoder(batch.scans), batch.scans)
         return error, {"encoder's error": error}
 
     players = _apart(networks, settings, rate)
     if settings.encodes:
         players["encoder"] = Player((networks.encoder,), rate, encoder)
     if settings.adversary == "inversion":
-        players["decoder"] = Player((networks.decoder,), rate, lambda batch: _redraw(networks, batch, batch.scans))
+        players["decoder"] = Player((networks.decoder,), rate, lambda batch: _invert(networks, batch, batch.scans))
     draw = pair_drawing(scans, settings, seeds.child("pretraining"))
     play(players, draw, settings.pretraining.steps, state=state, report=report)
 
@@ -115,7 +115,7 @@ def train_adversarially(
         hidden = published_term(logits, batch.same) if settings.adversary == "published" else entropy_term(logits)
         terms = {"segmentation": segmentation, "hiding": hidden}
         if settings.adversary == "inversion":
-            terms["redrawing"] = redrawing_term(networks.decoder(codes), batch.scans)
+            terms["redrawing"] = inversion_term(networks.decoder(codes), batch.scans)
             hidden = hidden + terms["redrawing"]
         with torch.no_grad():
             terms["distance of code and scan"] = functional.l1_loss(codes.float(), batch.scans)
@@ -125,7 +125,7 @@ def train_adversarially(
     players = {"discriminator": Player((networks.discriminator,), rate, discriminate)}
     if settings.adversary == "inversion":
         players["decoder"] = Player(
-            (networks.decoder,), rate, lambda played: _redraw(networks, played.batch, played.codes.detach())
+            (networks.decoder,), rate, lambda played: _invert(networks, played.batch, played.codes.detach())
         )
     hiding = {"encoder and segmenter": Player((networks.encoder, networks.segmenter), rate, hide)}
     players = hiding | players if settings.order == "encoder_first" else players | hiding
@@ -149,8 +149,8 @@ def _apart(networks: Networks, settings: PrivacyNetSettings, rate: float) -> dic
     }
 
 
-def _redraw(networks: Networks, batch: PairBatch, codes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    error = redrawing_error(networks.decoder(codes), batch.scans)
+def _invert(networks: Networks, batch: PairBatch, codes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    error = inversion_error(networks.decoder(codes), batch.scans)
     return error, {"decoder's error": error}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.attack import PairScores
-from remnant.attacks.redraw import REDRAW
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_of
@@ -59,7 +59,9 @@ def pairs_cell(run: Run, variant: str, shown: Shown, settings: StudySettings) ->
 def inversion_cell(run: Run, variant: str, shown: Shown, settings: StudySettings) -> dict[str, Any]:
     """Reconstruct the scans of test patients from what is shown."""
     part, own = run.part(variant), material(run, variant, settings)
-    keep_reconstructions(part, claim_of(REDRAW.name, shown), drawn_of(part, own, REDRAW, settings.seed, shown))
+    keep_reconstructions(
+        part, claim_of(CODE_INVERSION.name, shown), drawn_of(part, own, CODE_INVERSION, settings.seed, shown)
+    )
     return {}
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
-from remnant.attacks.people import PEOPLE
-from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_piece
-from remnant.audit.cells.code_cells import VIEW_COUNTS, people_cell
+from remnant.audit.cells.code_cells import VIEW_COUNTS, attribute_cell
 from remnant.audit.cells.codes import worth_cell, worth_piece
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.model_cells import score_cell
@@ -26,7 +26,12 @@ from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
 BYTES_A_VOXEL = 5  # of a scan with its labels
 # The attack of a cell, by its work.
-ATTACKS = {pairs_cell: VERIFICATION, inversion_cell: REDRAW, people_cell: PEOPLE, score_cell: OUTPUT}
+ATTACKS = {
+    pairs_cell: VERIFICATION,
+    inversion_cell: CODE_INVERSION,
+    attribute_cell: CODE_ATTRIBUTES,
+    score_cell: OUTPUT,
+}
 
 
 def scans_piece(scans: Images) -> Piece:

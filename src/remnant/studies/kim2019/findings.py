@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from remnant.attacks.attributes import READ
-from remnant.attacks.redraw import REDRAW
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.code_cells import inversion_controls
 from remnant.audit.findings.attribute_rows import attribute_keys, attribute_rows, truth_of
@@ -41,7 +41,7 @@ def findings_of(
         keys: dict[str, list[Key]] = {
             subject.variant: [
                 *(claim.key for claim in subject.scored),
-                *identification_keys({REDRAW.name: subject.claims}, others),
+                *identification_keys({CODE_INVERSION.name: subject.claims}, others),
                 *attribute_keys(subject.read, truths),
                 *pair_keys({VERIFICATION.name: subject.paired}),
             ]
@@ -53,7 +53,7 @@ def findings_of(
             level, target = levels[subject.variant], names[subject.variant]
             seeds = Seeds(seed).child("audit", "tests", subject.variant)
             rows += membership_rows(subject.scored, level, seeds.numpy(), target)
-            rows += identification_rows({REDRAW.name: subject.claims}, others, level, target)
+            rows += identification_rows({CODE_INVERSION.name: subject.claims}, others, level, target)
             rows += pair_rows({VERIFICATION.name: subject.paired}, level, seeds.child("verification"), target)
             rows += attribute_rows(subject.read, truths, roles, level, "skill", target)
         found += judged(rows, {names[name]: own for name, own in controls.items()})
@@ -71,7 +71,7 @@ def controls_of(
         seeds = Seeds(seed).child("audit", "pairs", "controls", subject.variant)
         own = pair_controls(VERIFICATION.name, subject.pairs["code"], raw.as_raw, seeds)
         if subject.drawn and raw.drawn:
-            own += inversion_controls(REDRAW, subject.drawn["code"][0], raw.drawn["code"][0], others, seed)
+            own += inversion_controls(CODE_INVERSION, subject.drawn["code"][0], raw.drawn["code"][0], others, seed)
         found[subject.variant] = [*own, *subject.controls, *(blind if subject.scored else ())]
     return found
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from remnant.attacks.attack import Attributes, Reconstructions
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
-from remnant.attacks.people import PEOPLE
-from remnant.attacks.redraw import REDRAW
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.codes import kept_worth
 from remnant.audit.cells.kept import kept_attributes, kept_pairs, kept_reconstructions, kept_scores
@@ -67,8 +67,8 @@ def subject_of(run: Run, cells: Cells, variant: str, roles: Mapping[str, int]) -
         variant,
         {view: kept_pairs(part, claim_of(VERIFICATION.name, view)) for view in shown[PAIRS]},
         kept_worth(part),
-        {view: kept_reconstructions(part, claim_of(REDRAW.name, view)) for view in shown[INVERSION]},
-        kept_attributes(part, PEOPLE.name) if people else (),
+        {view: kept_reconstructions(part, claim_of(CODE_INVERSION.name, view)) for view in shown[INVERSION]},
+        kept_attributes(part, CODE_ATTRIBUTES.name) if people else (),
         kept_scores(part, roles, OUTPUT.name, primary=False) if cell_name(MEMBERSHIP, variant) in cells else (),
         [Control(**one) for one in (people or {}).get("controls", [])],
         {view: cells[cell_name(PAIRS, variant, view)]["retrieval"] for view in shown[PAIRS]},

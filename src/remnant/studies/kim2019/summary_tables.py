@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from remnant.attacks.redraw import REDRAW
+from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.base.findings import Finding
 from remnant.base.results import Row, Value, matching
 from remnant.base.terms import MAPS
@@ -106,7 +106,7 @@ def headline_rows(tables: Tables, exposed: Exposures) -> Iterator[Row]:
                 for column in ("rank1_count", "n", "rank1", "rank1_low", "rank1_high")
             },
             **{column: drawn["code"].get(column) for column in ("chance", "ssim", "ssim_mean_image")},
-            "inverted": (str(variant), REDRAW.claim, "code") in exposed if drawn["code"] else None,
+            "inverted": (str(variant), CODE_INVERSION.claim, "code") in exposed if drawn["code"] else None,
         }
 
 
@@ -134,13 +134,13 @@ def _strength(row: Row, exposed: Exposures, measure: str = "auc") -> Row:
 def _redrawn(tables: Tables, variant: Value, exposed: Exposures) -> Iterator[Row]:
     """Reconstructions as an attack on identity: by another visit, as a pair of scans is; by the own scan where there is none."""
     rows = matching(tables["inversion"], {"variant": variant})
-    raw = (RAW, REDRAW.claim, "code") in exposed
+    raw = (RAW, CODE_INVERSION.claim, "code") in exposed
     for row in matching(rows, {"sought": "other_visit"}) or rows:
         yield {
             "attack": "redrawn",
             "view": row["view"],
             "patients": row["n"],
-            "counts": True if (row["variant"], REDRAW.claim, row["view"]) in exposed else raw,
+            "counts": True if (row["variant"], CODE_INVERSION.claim, row["view"]) in exposed else raw,
             "value": row["auc"],
             "low": row["auc_low"],
             "high": row["auc_high"],

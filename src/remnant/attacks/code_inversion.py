@@ -18,7 +18,7 @@ from remnant.targets.seen_codes import SeenCodes
 TRIED = 2  # scans, when a training is timed
 
 
-class RedrawSettings(WarpedTraining):
+class CodeInversionSettings(WarpedTraining):
     """A U-Net of `widths` and its training on scans warped anew.
 
     Codes are as large as scans, so fewer are remembered than latents are; label maps have a channel a class.
@@ -30,8 +30,8 @@ class RedrawSettings(WarpedTraining):
     memory: int = pydantic.Field(default=100, ge=1)
 
 
-def train_redrawer(
-    access: Codes, own: Tensor, settings: RedrawSettings, seeds: Seeds, report: EpochReport
+def train_code_decoder(
+    access: Codes, own: Tensor, settings: CodeInversionSettings, seeds: Seeds, report: EpochReport
 ) -> CodeDecoder:
     """A network from what is seen of a scan, (n, c, x, y, z), to the scan, (n, 1, x, y, z).
 
@@ -46,29 +46,29 @@ def train_redrawer(
     return train_on_warps(model, access.view, own, settings, seeds, report)
 
 
-def redraw(access: SeenCodes, own: Images, settings: RedrawSettings, work: Work) -> list[Reconstructions]:
+def invert_codes(access: SeenCodes, own: Images, settings: CodeInversionSettings, work: Work) -> list[Reconstructions]:
     """One claim: a scan for every code, drawn upon the mean of the attacker's own."""
     scans = torch.stack(own.images)
-    model = train_redrawer(access.given, scans, settings, work.seeds.child("decoder"), work.epoch)
+    model = train_code_decoder(access.given, scans, settings, work.seeds.child("decoder"), work.epoch)
     return [Reconstructions(access.what, access.patients, reconstruct(model, access.codes), scans.mean(0))]
 
 
-def _cost(access: SeenCodes, own: Images, settings: RedrawSettings, work: Work) -> float:
+def _cost(access: SeenCodes, own: Images, settings: CodeInversionSettings, work: Work) -> float:
     """An epoch on two of his scans is tried."""
     scans = torch.stack(own.images[:TRIED])
     once = settings.changed(fit=settings.fit.changed(epochs=1))
-    epoch = timed(lambda: train_redrawer(access.given, scans, once, work.seeds, work.epoch))
+    epoch = timed(lambda: train_code_decoder(access.given, scans, once, work.seeds, work.epoch))
     return settings.fit.epochs * epoch * len(own) / len(scans)
 
 
-REDRAW = Attack(
+CODE_INVERSION = Attack(
     "code_inversion",
     "scans reconstructed from codes by a U-Net that learned on the attacker's own scans, warped anew at each step",
     access="codes",
     claim="reconstructions",
-    run=redraw,
+    run=invert_codes,
     source="Subbanna et al. 2021, the decoder turned on codes",
-    settings=RedrawSettings,
+    settings=CodeInversionSettings,
     cost=_cost,
     suits=of_a_client,
 )

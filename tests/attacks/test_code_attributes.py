@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.people import PeopleSettings, read_people, train_people
+from remnant.attacks.code_attributes import CodeAttributeSettings, read_attributes, train_attribute_reader
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import FitSettings
 from remnant.measure.demographics import age_skill, sex_skill
 from remnant.targets.access import Codes
 
-SETTINGS = PeopleSettings(batch=8, fit=FitSettings(epochs=15, learning_rate=3e-3))
+SETTINGS = CodeAttributeSettings(batch=8, fit=FitSettings(epochs=15, learning_rate=3e-3))
 
 
 def people(count, seed, side=16):
@@ -30,7 +30,9 @@ def trained(ages, male, view=lambda images: images, settings=SETTINGS, patients=
     images, true_ages, sexes = people(48, 0)
     owners = [str(i) for i in range(48)] if patients is None else patients
     access = Codes(view, view(people(1, 1)[0]))
-    return train_people(access, images, ages(true_ages), male(sexes), owners, settings, Seeds(0), lambda *said: None)
+    return train_attribute_reader(
+        access, images, ages(true_ages), male(sexes), owners, settings, Seeds(0), lambda *said: None
+    )
 
 
 def test_it_reads_ages_and_sexes_of_people_it_never_saw():
@@ -40,7 +42,7 @@ def test_it_reads_ages_and_sexes_of_people_it_never_saw():
         lambda male: [None if one else bool(man) for one, man in zip(np.roll(unknown, 1), male, strict=True)],
     )
     images, ages, male = people(40, 1)
-    predicted, probability = read_people(model, images)
+    predicted, probability = read_attributes(model, images)
     age = age_skill(predicted, ages, float(model.age_mean), np.random.default_rng(0), resamples=100)
     assert age.r2.mean > 0.5 and sex_skill(probability, male).balanced.mean > 0.9
 
@@ -48,7 +50,7 @@ def test_it_reads_ages_and_sexes_of_people_it_never_saw():
 def test_it_reads_nothing_off_codes_that_hold_nothing():
     short = SETTINGS.changed(fit=FitSettings(epochs=6, learning_rate=3e-3))
     model = trained(lambda ages: ages, lambda male: male, view=torch.zeros_like, settings=short)
-    predicted, probability = read_people(model, torch.zeros(3, 1, 16, 16, 16))
+    predicted, probability = read_attributes(model, torch.zeros(3, 1, 16, 16, 16))
     assert np.ptp(predicted) == 0 and predicted[0] == pytest.approx(float(model.age_mean), abs=6)
     assert np.ptp(probability) == 0 and probability[0] == pytest.approx(0.5, abs=0.15)
 
@@ -59,7 +61,7 @@ def test_what_nobody_knows_is_not_read(which):
     ages, male = (lambda ages: ages), (lambda male: [None] * len(male))
     if which == "sexes":
         ages, male = (lambda ages: ages * math.nan), (lambda male: male)
-    predicted, probability = read_people(trained(ages, male, settings=short), people(2, 1)[0])
+    predicted, probability = read_attributes(trained(ages, male, settings=short), people(2, 1)[0])
     assert np.isnan(predicted).all() == (which == "sexes") and np.isnan(probability).all() == (which == "ages")
 
 

@@ -1,14 +1,14 @@
 import torch
 from torch.nn import functional
 
+from remnant.attacks.code_inversion import CodeInversionSettings, train_code_decoder
 from remnant.attacks.decoder import reconstruct
-from remnant.attacks.redraw import RedrawSettings, train_redrawer
 from remnant.base.seeds import Seeds
 from remnant.cohort.warp import WarpSettings
 from remnant.engine.loop import FitSettings
 from remnant.targets.access import Codes
 
-SETTINGS = RedrawSettings(
+SETTINGS = CodeInversionSettings(
     widths=(8, 16),
     fit=FitSettings(epochs=6, learning_rate=1e-2),
     replays=1,
@@ -30,7 +30,7 @@ def error(view, settings=SETTINGS):
     """Squared error of what is redrawn of four unseen scans, as a share of that of the attacker's mean image."""
     own, others = scans(12, 0), scans(4, 100)
     access = Codes(view, view(others))
-    drawn = reconstruct(train_redrawer(access, own, settings, Seeds(0), lambda *said: None), access.codes)
+    drawn = reconstruct(train_code_decoder(access, own, settings, Seeds(0), lambda *said: None), access.codes)
     assert drawn.shape == others.shape
     return functional.mse_loss(drawn, others) / functional.mse_loss(own.mean(0, keepdim=True).expand_as(others), others)
 
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_weights():
     short = SETTINGS.changed(fit=FitSettings(epochs=1, learning_rate=1e-2))
     own = scans(4, 0)
     first, second = (
-        train_redrawer(Codes(lambda images: images, own), own, short, Seeds(3), lambda *said: None).state_dict()
+        train_code_decoder(Codes(lambda images: images, own), own, short, Seeds(3), lambda *said: None).state_dict()
         for _ in range(2)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -29,7 +29,7 @@ Batch = tuple[Tensor, Tensor]
 LOOKS = 3
 
 
-class PeopleSettings(Settings):
+class CodeAttributeSettings(Settings):
     """A `trunk` of the Siamese networks under two outputs, and its training: each epoch takes a view of every patient.
 
     `mirrored`: left and right exchanged give every scan a second time, a person of the same age and sex.
@@ -41,7 +41,7 @@ class PeopleSettings(Settings):
     fit: FitSettings = FitSettings(epochs=30, learning_rate=1e-3, weight_decay=1e-2)
 
 
-class PeopleReader(nn.Module):
+class AttributeReader(nn.Module):
     """Volumes (n, channels, x, y, z) to a standardised age and the logit of a man, (n, 2).
 
     The buffers `age_mean` and `age_std`, in years, undo the standardisation; `age_mean` is what somebody who only knows the
@@ -60,17 +60,17 @@ class PeopleReader(nn.Module):
         return self.out(self.trunk(self.deviation(volumes)))
 
 
-def train_people(
+def train_attribute_reader(
     access: Codes,
     own: Tensor,
     ages: Sequence[float],
     male: Sequence[bool | None],
     patients: Sequence[str],
-    settings: PeopleSettings,
+    settings: CodeAttributeSettings,
     seeds: Seeds,
     report: EpochReport,
     looks: int = 1,
-) -> PeopleReader:
+) -> AttributeReader:
     """A network that reads age and sex off what is seen of a scan, trained on the attacker's `own` (n, 1, x, y, z).
 
     `ages` (n,) in years, NaN where unknown; `male` (n,), None where unknown; `patients` (n,). The first axis of scans runs from
@@ -98,7 +98,7 @@ def train_people(
     ages, sexes, owners = ages[known], sexes[known], owners[known]
 
     torch.manual_seed(seeds.child("weights").integer)
-    model = PeopleReader(settings.trunk, seen.shape[2], tuple(seen.shape[3:]))
+    model = AttributeReader(settings.trunk, seen.shape[2], tuple(seen.shape[3:]))
     model.deviation.learn(seen)
     if reads_age:
         model.age_mean.fill_(np.nanmean(ages))
@@ -133,7 +133,7 @@ def train_people(
 
 
 @torch.no_grad()
-def read_people(model: PeopleReader, codes: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def read_attributes(model: AttributeReader, codes: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Ages in years and probabilities of a man, float64 (m,) each, of `codes` (m, c, x, y, z); NaN where neither was learnt."""
     found = torch.cat([model(batch).double().cpu() for batch in in_batches(codes)])
     ages = found[:, 0] * float(model.age_std) + float(model.age_mean)
@@ -141,10 +141,10 @@ def read_people(model: PeopleReader, codes: Tensor) -> tuple[np.ndarray, np.ndar
     return ages.numpy(), probability.double().numpy()
 
 
-def read_codes(access: SeenCodes, own: Images, settings: PeopleSettings, work: Work) -> list[Attributes]:
+def read_codes(access: SeenCodes, own: Images, settings: CodeAttributeSettings, work: Work) -> list[Attributes]:
     """One claim: what is read of each patient, the mean over what his codes give."""
     ages, sexes = (np.asarray(own.details.get(name, np.full(len(own), np.nan)), float) for name in ("age", "sex"))
-    model = train_people(
+    model = train_attribute_reader(
         access.given,
         torch.stack(own.images),
         ages,
@@ -155,12 +155,12 @@ def read_codes(access: SeenCodes, own: Images, settings: PeopleSettings, work: W
         work.epoch,
         LOOKS if access.secret else 1,
     )
-    read = dict(zip(("age", "sex"), read_people(model, access.codes), strict=True))
+    read = dict(zip(("age", "sex"), read_attributes(model, access.codes), strict=True))
     means = {name: patient_means(values, access.patients) for name, values in read.items()}
     return [Attributes(access.what, means["age"][0], {name: values for name, (_, values) in means.items()})]
 
 
-def _cost(access: SeenCodes, own: Images, settings: PeopleSettings, work: Work) -> float:
+def _cost(access: SeenCodes, own: Images, settings: CodeAttributeSettings, work: Work) -> float:
     """An epoch on a batch of scans is tried, as if each were of somebody else; his own pass the client before."""
     scans = torch.stack(own.images[: settings.batch])
     ages, sexes = np.linspace(20.0, 80.0, len(scans)), [bool(i % 2) for i in range(len(scans))]
@@ -168,7 +168,7 @@ def _cost(access: SeenCodes, own: Images, settings: PeopleSettings, work: Work) 
     once = settings.changed(fit=settings.fit.changed(epochs=1))
     passing = timed(lambda: encode(access.view, scans[:1])) * (1 + settings.mirrored) * (LOOKS if access.secret else 1)
     seeds = work.seeds
-    epoch = timed(lambda: train_people(access.given, scans, ages, sexes, names, once, seeds, work.epoch))
+    epoch = timed(lambda: train_attribute_reader(access.given, scans, ages, sexes, names, once, seeds, work.epoch))
     return passing * len(own) + settings.fit.epochs * epoch * len(set(own.patients)) / len(scans)
 
 
@@ -182,7 +182,7 @@ def _known(own: Images) -> list[np.ndarray]:
     return [np.asarray(own.details[name], float) for name in ("age", "sex") if name in own.details]
 
 
-PEOPLE = Attack(
+CODE_ATTRIBUTES = Attack(
     "code_attributes",
     "age and sex read from codes by a network that learned on the attacker's own scans",
     access="codes",
@@ -191,7 +191,7 @@ PEOPLE = Attack(
     source="Song and Shmatikov 2020 (overlearning), a 3D network as reader",
     applies=_readable,
     needs="ages or sexes of the patients",
-    settings=PeopleSettings,
+    settings=CodeAttributeSettings,
     cost=_cost,
     suits=of_a_client,
 )
