@@ -13,9 +13,9 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.anonymity import stationary_population
 from remnant.measure.roles import MEMBER
+from remnant.studies.lee2025.drawn import DrawnCandidates, as_bytes
 from remnant.studies.lee2025.exposure import Claims, Exposure, exposure_of, mitigation_rows
 from remnant.studies.lee2025.groups import roles_in
-from remnant.studies.lee2025.subject import DrawnCandidates, as_bytes
 from remnant.studies.lee2025.tables import make_tables
 from remnant.targets.inputs import InputRange
 

@@ -10,9 +10,10 @@ from remnant.base.run import Run
 from remnant.studies.forecast import foretell
 from remnant.studies.frame import RunOptions
 from remnant.studies.lee2025 import estimate
-from remnant.studies.lee2025.cells import attack_cell, cells_of
+from remnant.studies.lee2025.cells import attack_cell
 from remnant.studies.lee2025.estimate import costs_of, groups_piece
 from remnant.studies.lee2025.groups import OWN, write_groups
+from remnant.studies.lee2025.plan import cells_of
 from remnant.studies.lee2025.settings import preset
 
 SETTINGS = preset("smoke")

@@ -12,10 +12,10 @@ from remnant.attacks.prior import load_prior
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.studies.lee2025 import preset
-from remnant.studies.lee2025.cells import cells_of
+from remnant.studies.lee2025.ceiling import ceiling_cell
 from remnant.studies.lee2025.groups import write_groups
 from remnant.studies.lee2025.oracle_words import possible_in_words
-from remnant.studies.lee2025.oracles import ceiling_cell
+from remnant.studies.lee2025.plan import cells_of
 
 
 def test_a_prior_that_can_draw_its_members_is_told_from_one_that_cannot(tmp_path, prior_file):

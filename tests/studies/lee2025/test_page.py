@@ -15,10 +15,10 @@ from remnant.report.few import counts_few
 from remnant.report.page import make_report
 from remnant.report.tables import build
 from remnant.studies.lee2025 import page
+from remnant.studies.lee2025.drawn import keep_drawn
 from remnant.studies.lee2025.findings import conclusion, findings, headline
 from remnant.studies.lee2025.groups import write_groups
 from remnant.studies.lee2025.stage1 import Progression
-from remnant.studies.lee2025.subject import keep_drawn
 
 PRIOR = "A generator of 64 x 64 pixels, trained on 500 public radiographs."
 

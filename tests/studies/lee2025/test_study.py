@@ -19,7 +19,7 @@ from remnant.cohort.phantoms import ChestPhantoms, write_manifest
 from remnant.report.page import make_report
 from remnant.studies.frame import RunOptions
 from remnant.studies.lee2025 import preset, run_study
-from remnant.studies.lee2025.cells import cells_of
+from remnant.studies.lee2025.plan import cells_of
 from remnant.studies.lee2025.settings import ATTACKS
 
 SETTINGS = preset("smoke")

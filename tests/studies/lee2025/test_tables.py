@@ -16,9 +16,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX
 from remnant.measure.frechet import frechet_distance
 from remnant.studies.lee2025.distribution_tables import ReaderFeatures, distribution_tables
-from remnant.studies.lee2025.groups import roles_in
-from remnant.studies.lee2025.likely_tables import likely_row, match
-from remnant.studies.lee2025.subject import (
+from remnant.studies.lee2025.drawn import (
     as_bytes,
     as_pictures,
     drawn_of,
@@ -27,6 +25,8 @@ from remnant.studies.lee2025.subject import (
     kept_controls,
     kept_drawn,
 )
+from remnant.studies.lee2025.groups import roles_in
+from remnant.studies.lee2025.likely_tables import likely_row, match
 from remnant.studies.lee2025.tables import patient_rows, prior_rows
 
 

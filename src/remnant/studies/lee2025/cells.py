@@ -1,4 +1,4 @@
-"""The independent pieces of the study, and which waits for which: those of an audit of each target, and the oracles."""
+"""The independent pieces of the study: those of an audit of each target."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -9,67 +9,22 @@ import numpy as np
 import torch
 
 from remnant.attacks.checkpoint.audited import GMI
-from remnant.attacks.checkpoint.methods import METHODS
 from remnant.attacks.demographics import DemographicModel, load_demographics
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.beyond import drawing_work, drawn_by, held_against
 from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.kept import kept_similarities
 from remnant.audit.cells.model_cells import score_cell
-from remnant.audit.cells.reader import READER, reader_file, train_reader
+from remnant.audit.cells.reader import reader_file, train_reader
 from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.cohort.images import AGE, SEX, Images
-from remnant.engine.cells import Cell
+from remnant.studies.lee2025.drawn import drawn_of, keep_controls, keep_drawn, kept_controls
 from remnant.studies.lee2025.groups import OWN, ROLES, Source, matched_by, read_groups, roles_in
-from remnant.studies.lee2025.oracles import ceiling_of, identifiability_of
 from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.stage1 import Stage1
-from remnant.studies.lee2025.subject import drawn_of, keep_controls, keep_drawn, kept_controls, material_of
-from remnant.studies.lee2025.targets import CONTROLS, TARGETS
-from remnant.studies.lee2025.training import target_cell, target_cell_name
-
-
-def cells_of(run: Run, settings: StudySettings, prior: Path) -> list[Cell]:
-    """Every cell of a study; the attacks that have a stage 1 first, since the last to start decides when the study ends."""
-    common = {"settings": settings}
-    trained = [
-        Cell(target_cell_name(name), target_cell, {"target": name, **common}, needs=_trained_before(name))
-        for name in settings.targets
-    ]
-    asked = [
-        Cell(output_cell_name(name), output_cell, {"target": name, **common}, (target_cell_name(name),))
-        for name in settings.targets
-    ]
-    sources = dict.fromkeys(TARGETS[name].source for name in settings.targets)
-    blind = [Cell(f"blind-{source}", blind_cell, {"source": source, **common}) for source in sources]
-    attacks, after = [], []
-    for name in settings.targets:
-        needs, methods = (READER, target_cell_name(name)), settings.methods_on(name)
-        # What is searched by class is a control of the others, and drawn once.
-        by_class = (attack_cell_name(name, GMI.name),) if GMI.name in methods else ()
-        own = [
-            Cell(
-                attack_cell_name(name, method),
-                attack_cell,
-                {"target": name, "attack": method, "prior": prior, **common},
-                needs if method == GMI.name else (*needs, *by_class),
-            )
-            for method in methods
-        ]
-        attacks += own
-        after += identifiability_of(name, methods, settings, needs=tuple(cell.name for cell in own))
-    attacks.sort(key=lambda cell: not METHODS[cell.arguments["attack"]].tunes)
-    judged = dict.fromkeys(TARGETS[name].source for name in settings.targets if name not in CONTROLS)
-    after += [ceiling_of(source, prior, settings, needs=(READER,)) for source in judged]
-    return [Cell(READER, reader_cell, common), *trained, *asked, *blind, *attacks, *after]
-
-
-def _trained_before(target: str) -> tuple[str, ...]:
-    """The cells that a target's own waits for."""
-    swapped = TARGETS[target].swapped
-    return (target_cell_name(swapped),) if swapped else ()
+from remnant.studies.lee2025.subject import material_of
 
 
 def reader_cell(run: Run, settings: StudySettings) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from remnant.studies.frame import STUDY_OF_OURS, Cells, provenance_of, training_
 from remnant.studies.judged import judged_tables
 from remnant.studies.lee2025 import page
 from remnant.studies.lee2025.cells import attack_cell_name
+from remnant.studies.lee2025.drawn import kept_drawn
 from remnant.studies.lee2025.exposure import claims_of, controls_of, exposure_of, mitigation_rows
 from remnant.studies.lee2025.findings import conclusion
 from remnant.studies.lee2025.groups import OWN, read_groups
 from remnant.studies.lee2025.settings import StudySettings
-from remnant.studies.lee2025.subject import kept_drawn
 from remnant.studies.lee2025.tables import make_tables, prior_rows
 from remnant.studies.lee2025.targets import TARGETS
 from remnant.studies.lee2025.training import target_cell_name

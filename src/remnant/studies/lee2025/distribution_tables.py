@@ -14,8 +14,8 @@ from remnant.measure.distribution import at_side, component_kurtosis, fit_compon
 from remnant.measure.frechet import frechet_distance, frechet_with_floor
 from remnant.measure.intervals import Interval, bootstrap_mean
 from remnant.studies import published
+from remnant.studies.lee2025.drawn import DrawnCandidates, as_bytes, as_pictures
 from remnant.studies.lee2025.groups import Groups
-from remnant.studies.lee2025.subject import DrawnCandidates, as_bytes, as_pictures
 
 BIN = 0.1  # bits of the entropy's histogram
 RESAMPLES = 2000

@@ -21,9 +21,10 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 from remnant.base.run import Run
 from remnant.engine.cells import Cell
+from remnant.studies.lee2025.ceiling import ceiling_cell
 from remnant.studies.lee2025.cells import attack_cell, blind_cell, output_cell, reader_cell
 from remnant.studies.lee2025.groups import OWN, ROLES, groups_file, read_groups
-from remnant.studies.lee2025.oracles import ceiling_cell, identifiability_cell
+from remnant.studies.lee2025.identifiability import identifiability_cell
 from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.subject import material_of
 from remnant.studies.lee2025.targets import TARGETS, Network

@@ -14,8 +14,8 @@ from remnant.base.results import Row, number
 from remnant.cohort.images import AGE, SEX, Images
 from remnant.measure.anonymity import Population, anonymity_set
 from remnant.studies import published
+from remnant.studies.lee2025.drawn import DrawnCandidates, as_pictures
 from remnant.studies.lee2025.settings import ATTACK
-from remnant.studies.lee2025.subject import DrawnCandidates, as_pictures
 
 SETS = ("likely_samples", "nearest_training_images")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from remnant.base.results import Row
 from remnant.base.run import Run
 from remnant.base.store import keep
-from remnant.studies.lee2025.subject import as_bytes
+from remnant.studies.lee2025.drawn import as_bytes
 
 ROWS = 200  # of each term of a part, at most
 LOGGED = 100  # steps between two lines of the log

@@ -14,12 +14,12 @@ from remnant.cohort.notes import phantom_notices
 from remnant.engine.cells import Cell
 from remnant.studies.forecast import foretell
 from remnant.studies.frame import Cells, RunOptions, carry_out
-from remnant.studies.lee2025.cells import cells_of
 from remnant.studies.lee2025.conclude import STUDY, conclude
 from remnant.studies.lee2025.estimate import costs_of, groups_piece
 from remnant.studies.lee2025.groups import OWN, groups_file
 from remnant.studies.lee2025.inputs import SMOKE, phantoms_of, prepared_images, smoke_prior
 from remnant.studies.lee2025.materials import check_whom_it_knows, fitting_prior, population_of_settings, prior_in_words
+from remnant.studies.lee2025.plan import cells_of
 from remnant.studies.lee2025.sections import LABELS
 from remnant.studies.lee2025.settings import StudySettings
 from remnant.studies.lee2025.sources import deal, write_sources

@@ -15,11 +15,11 @@ from remnant.measure.anonymity import Population
 from remnant.measure.likeness import likeness
 from remnant.studies import published
 from remnant.studies.lee2025.distribution_tables import ReaderFeatures, distribution_tables
+from remnant.studies.lee2025.drawn import DrawnCandidates
 from remnant.studies.lee2025.groups import Groups
 from remnant.studies.lee2025.likely_tables import anonymity_rows, likely_row, match, people_tables
 from remnant.studies.lee2025.settings import ATTACK
 from remnant.studies.lee2025.stage1 import TOTAL
-from remnant.studies.lee2025.subject import DrawnCandidates
 
 Told = Mapping[str, Any]
 Key = tuple[str, str]  # target and attack
