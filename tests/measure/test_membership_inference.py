@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from remnant.base.errors import RemnantError
 from remnant.measure.auc import detectable_auc
-from remnant.measure.membership_inference import auc_of, aucs_of, dealt_again, membership_test
+from remnant.measure.membership_inference import aucs_of, dealt_again, membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
 
 
@@ -53,7 +53,7 @@ def test_areas_of_several_scores_at_once_are_those_of_scikit_learn(shape):
     chosen = roles != OTHER
     oracle = [roc_auc_score(roles[chosen] == MEMBER, one[chosen]) for one in several]
     assert aucs_of(several, roles) == pytest.approx(oracle)
-    assert [auc_of(one, roles) for one in several] == pytest.approx(oracle)
+    assert [aucs_of(one, roles) for one in several] == pytest.approx(oracle)
 
 
 def test_p_is_exact_up_to_ten_thousand_pairs_and_the_curves_from_a_thousand_a_group_on():
