@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore")
 if way == "opacus":
     functional.relu_ = functional.relu
 from remnant.base.seeds import Seeds
-from remnant.defenses.dp_sgd import Guarantee, PrivateSteps
+from remnant.defenses.dp_sgd import DpSgdSteps, Guarantee
 from remnant.engine.device import as_batch, fabric, place
 from remnant.targets.recipes import Batch
 from remnant.targets.segmenter import SegmenterSettings, segmentation_loss
@@ -59,7 +59,7 @@ if way == "opacus":
             w.grad = torch.einsum("i,i...->...", (1 / norms).clamp(max=1), w.grad_sample) / patients
 else:
     network = fabric().setup_module(place(model)) if way == "ours" else model
-    steps = PrivateSteps(Guarantee(1, 1e-5, 0.0, 1.0, 1, 1.0, "rdp", True), patients, Seeds(0))
+    steps = DpSgdSteps(Guarantee(1, 1e-5, 0.0, 1.0, 1, 1.0, "rdp", True), patients, Seeds(0))
     records = [Batch(as_batch(images[i : i + 1]), labels[i : i + 1]) for i in range(patients)]
 
     def step():
