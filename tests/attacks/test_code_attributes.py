@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.code_attributes import CodeAttributeSettings, read_attributes, train_attribute_reader
+from remnant.attacks.code_attributes import CodeAttributeSettings, predict_attributes, train_attribute_reader
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.engine.loop import FitSettings
@@ -42,7 +42,7 @@ def test_it_reads_ages_and_sexes_of_people_it_never_saw():
         lambda male: [None if one else bool(man) for one, man in zip(np.roll(unknown, 1), male, strict=True)],
     )
     images, ages, male = people(40, 1)
-    predicted, probability = read_attributes(model, images)
+    predicted, probability = predict_attributes(model, images)
     age = age_skill(predicted, ages, float(model.age_mean), np.random.default_rng(0), resamples=100)
     assert age.r2.mean > 0.5 and sex_skill(probability, male).balanced.mean > 0.9
 
@@ -50,7 +50,7 @@ def test_it_reads_ages_and_sexes_of_people_it_never_saw():
 def test_it_reads_nothing_off_codes_that_hold_nothing():
     short = SETTINGS.changed(fit=FitSettings(epochs=6, learning_rate=3e-3))
     model = trained(lambda ages: ages, lambda male: male, view=torch.zeros_like, settings=short)
-    predicted, probability = read_attributes(model, torch.zeros(3, 1, 16, 16, 16))
+    predicted, probability = predict_attributes(model, torch.zeros(3, 1, 16, 16, 16))
     assert np.ptp(predicted) == 0 and predicted[0] == pytest.approx(float(model.age_mean), abs=6)
     assert np.ptp(probability) == 0 and probability[0] == pytest.approx(0.5, abs=0.15)
 
@@ -61,7 +61,7 @@ def test_what_nobody_knows_is_not_read(which):
     ages, male = (lambda ages: ages), (lambda male: [None] * len(male))
     if which == "sexes":
         ages, male = (lambda ages: ages * math.nan), (lambda male: male)
-    predicted, probability = read_attributes(trained(ages, male, settings=short), people(2, 1)[0])
+    predicted, probability = predict_attributes(trained(ages, male, settings=short), people(2, 1)[0])
     assert np.isnan(predicted).all() == (which == "sexes") and np.isnan(probability).all() == (which == "ages")
 
 

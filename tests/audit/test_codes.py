@@ -13,7 +13,7 @@ from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION, first_two
-from remnant.audit.cells.code_cells import code_piece, pair_cell, pairs_of, planted
+from remnant.audit.cells.code_cells import code_piece, pair_cell, pairs_of, planted_scans
 from remnant.audit.cells.kept import kept_pairs
 from remnant.audit.config import AuditConfig
 from remnant.audit.run.attacks import attacks_of
@@ -266,7 +266,7 @@ def test_the_first_two_scans_of_whoever_came_twice_are_sent_many_times():
 
 def test_an_attribute_is_planted_where_it_can_be_seen():
     images = people(4)
-    dark = planted(images)
+    dark = planted_scans(images)
     for before, after, patient in zip(images.images, dark.images, images.patients, strict=True):
         man = int(patient[1:]) % 2 == 1
         front = (slice(None), slice(None), slice(8, None), slice(0, 8))

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from remnant.audit.inputs.trained_on import trained_on
+from remnant.audit.inputs.trained_on import training_patients_of
 from remnant.base.errors import RemnantError
 from remnant.base.findings import AuditResults
 from remnant.base.run import Run
@@ -158,20 +158,20 @@ def test_second_cohorts_that_do_not_serve(refuses, trained_net, people, altered)
 def test_names_of_the_training_are_held_against_its_scans(trained_net, people, altered, write_cohort, tmp_path):
     run = Run.open(trained_net("scans"))
     require_unchanged(run, {"data": read_cohort(people)}, quiet=True)
-    assert trained_on(run, read_cohort(people), simulated=False).doubts == ()
+    assert training_patients_of(run, read_cohort(people), simulated=False).doubts == ()
     # Somebody else, of the same name; a network that kept nothing doubts nobody.
     files = people / "files"
     others = write_cohort(tmp_path / "others", patients=4, sessions=2)
     for one in others.glob("files/zq0hk*"):
         shutil.copy(files / one.name.replace("zq0hk", "zq3hk"), one)
-    (doubt,) = trained_on(run, read_cohort(others), simulated=False).doubts
+    (doubt,) = training_patients_of(run, read_cohort(others), simulated=False).doubts
     assert doubt.startswith("Of 1 patient who by name trained the networks no scan is one")
-    assert trained_on(Run.open(trained_net("blank")), read_cohort(others), simulated=False).doubts == ()
+    assert training_patients_of(Run.open(trained_net("blank")), read_cohort(others), simulated=False).doubts == ()
     # One of the training, called otherwise, among those who are attacked as unseen.
     row = {"subject_id": "new", "session_id": "v0"}
     renamed = altered(lambda own: own | row if own["image"] == "files/zq0hk_1.nii.gz" else own)
     with pytest.raises(RemnantError, match=r"scans that .* was trained on, of 1 patient called otherwise"):
-        trained_on(run, read_cohort(renamed), simulated=False)
+        training_patients_of(run, read_cohort(renamed), simulated=False)
 
 
 def test_another_contrast_is_told_and_not_segmented(refuses, trained_net, altered):

@@ -133,7 +133,7 @@ def train_attribute_reader(
 
 
 @torch.no_grad()
-def read_attributes(model: AttributeReader, codes: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def predict_attributes(model: AttributeReader, codes: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Ages in years and probabilities of a man, float64 (m,) each, of `codes` (m, c, x, y, z); NaN where neither was learnt."""
     found = torch.cat([model(batch).double().cpu() for batch in in_batches(codes)])
     ages = found[:, 0] * float(model.age_std) + float(model.age_mean)
@@ -155,7 +155,7 @@ def read_codes(access: SeenCodes, own: Images, settings: CodeAttributeSettings, 
         work.epoch,
         LOOKS if access.secret else 1,
     )
-    read = dict(zip(("age", "sex"), read_attributes(model, access.codes), strict=True))
+    read = dict(zip(("age", "sex"), predict_attributes(model, access.codes), strict=True))
     means = {name: patient_means(values, access.patients) for name, values in read.items()}
     return [Attributes(access.what, means["age"][0], {name: values for name, (_, values) in means.items()})]
 

@@ -13,7 +13,7 @@ from remnant.targets.inputs import InputRange
 BATCH = 32
 
 
-def head_of(classifier: nn.Module) -> str:
+def last_linear(classifier: nn.Module) -> str:
     """Name of the last `Linear`, which gives the logits; raises `RemnantError` when there is none."""
     names = [name for name, module in classifier.named_modules() if isinstance(module, nn.Linear)]
     if not names:
@@ -44,7 +44,7 @@ def penultimate_features(classifier: nn.Module, images: Tensor, input_range: Inp
     def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         found.append(inputs[0].float().cpu())
 
-    handle = classifier.get_submodule(head_of(classifier)).register_forward_pre_hook(keep)
+    handle = classifier.get_submodule(last_linear(classifier)).register_forward_pre_hook(keep)
     try:
         for inputs in _inputs(classifier, images, input_range):
             classifier(inputs)

@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
-from remnant.targets.features import head_of
+from remnant.targets.features import last_linear
 from remnant.targets.opening import open_checkpoint
 from remnant.targets.recognise import find_match
 from remnant.targets.statistics import fault_of
@@ -22,7 +22,7 @@ def load_initial(model: nn.Module, path: Path) -> bool:
         raise RemnantError(f"The architecture of {path} is unknown; give a checkpoint of the target's own network.")
     if fault := fault_of(match.tensors):
         raise RemnantError(f"The weights in {path} {fault}.")
-    head, own = head_of(model), model.state_dict()
+    head, own = last_linear(model), model.state_dict()
     # A dropout before the head changes its name, not what it is.
     theirs = {
         (f"{head}.{name.rpartition('.')[2]}" if name.startswith(f"{head.removesuffix('.1')}.") else name): tensor

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from remnant.cohort.check.fingerprints import border, intensity_step, levels, origin, shape
+from remnant.cohort.check.fingerprints import border, level_step, levels, origin, shape
 from remnant.cohort.check.subject import Scan
 
 RNG = np.random.default_rng(0)
@@ -17,12 +17,12 @@ def scan(array, affine=None):
 @pytest.mark.parametrize("start", [0, 3])
 def test_the_step_of_whole_multiples_comes_out_to_float32_precision(step, start):
     multiples = np.concatenate([[0, start], RNG.integers(0, 900, 20_000)])
-    assert intensity_step((multiples * step).astype(np.float32)) == pytest.approx(step, rel=1e-6)
+    assert level_step((multiples * step).astype(np.float32)) == pytest.approx(step, rel=1e-6)
 
 
 def test_levels_of_no_step_have_none():
-    assert intensity_step(RNG.normal(size=5000).astype(np.float32)) is None
-    assert intensity_step(np.zeros((4, 4, 4), np.float32)) is None
+    assert level_step(RNG.normal(size=5000).astype(np.float32)) is None
+    assert level_step(np.zeros((4, 4, 4), np.float32)) is None
 
 
 def test_border_shape_origin():

@@ -104,7 +104,7 @@ class Drawing:
         return ""
 
 
-def listed(method: str, words: str, source: str, *, controls: tuple[str, ...]) -> Attack:
+def as_attack(method: str, words: str, source: str, *, controls: tuple[str, ...]) -> Attack:
     """The method as an attack of the list."""
     drawing = Drawing(method, controls)
     return Attack(
@@ -122,33 +122,35 @@ def listed(method: str, words: str, source: str, *, controls: tuple[str, ...]) -
     )
 
 
-GMI = listed(
+GMI = as_attack(
     "gmi",
     "images of each class, searched among those of a generator that never saw the model",
     "Zhang et al. 2020, arXiv 1911.07135",
     controls=("prior",),
 )
-PIXELS = listed(
+PIXELS = as_attack(
     "pixels",
     "images that are optimised pixel by pixel to what the model's weights ask of them, held against a generator's",
     "Yin et al. 2020, arXiv 1912.08795",
     controls=("prior", "pixels by class"),
 )
-JOINT = listed("joint", METHODS["joint"].words, "after Lee et al. 2025, pooled statistics", controls=("prior", "gmi"))
-PUBLISHED = listed(
+JOINT = as_attack(
+    "joint", METHODS["joint"].words, "after Lee et al. 2025, pooled statistics", controls=("prior", "gmi")
+)
+PUBLISHED = as_attack(
     "published",
     "images of a generator that is fine-tuned to what the model's weights ask of images",
     "Lee et al. 2025, stage 1",
     controls=("prior", "gmi"),
 )
-PER_CLASS = listed(
+PER_CLASS = as_attack(
     "per_class",
     "images of a generator for each class, fine-tuned to what the model's weights ask of images",
     "after Lee et al. 2025, a generator a class",
     controls=("prior", "gmi"),
 )
 # No attack of the list: the rate is so low that the published one sees more.
-AUTHOR = listed(
+AUTHOR = as_attack(
     "author",
     "images of a generator that is fine-tuned with the rate and steps of the author's code",
     "Lee et al. 2025, the author's code",

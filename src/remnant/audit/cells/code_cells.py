@@ -39,7 +39,9 @@ DARKENED = 0.5  # of the grey values, in the half of the head in which an attrib
 
 def cell_of(attack: Attack) -> Callable[..., dict[str, Any]]:
     """The cell of an attack on codes, by what it claims."""
-    return {"pair_scores": pair_cell, "reconstructions": inversion_cell, "attributes": attribute_cell}[attack.claim]
+    return {"pair_scores": pair_cell, "reconstructions": inversion_cell, "attributes": code_attribute_cell}[
+        attack.claim
+    ]
 
 
 def shown_of(sent: Sent) -> tuple[Shown, ...]:
@@ -100,7 +102,7 @@ def inversion_controls(
     return controls_of(attack.name, claim, easy, others, draw, sure="Scans that are sent as they are")
 
 
-def attribute_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+def code_attribute_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
     """Read age and sex off codes and off their segmentations.
 
     As controls who learned the exchanged attributes of others must read nothing, and exchanged ones that darken a half of the
@@ -119,7 +121,7 @@ def attribute_cell(run: Run, material: Material, attack: Attack, seed: int) -> d
     for attribute in READ:
         dealt = exchanged_details(dealt, attribute, seeds.child("exchanged", attribute))
     strangers = read(sent.seen("code", others), dealt.of(own.patients))[0]
-    dark = planted(dealt)
+    dark = planted_scans(dealt)
     mine, theirs = dark.of(own.patients), dark.of(others.patients)
     sure = read(raw_codes(torch.stack(theirs.images), theirs.patients, sent.view.spacing_mm), mine)[0]
     controls = []
@@ -144,7 +146,7 @@ def code_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece
     return Piece(attack.name, attack.words, seconds * views, drawn)
 
 
-def planted(images: Images) -> Images:
+def planted_scans(images: Images) -> Images:
     """The scans with each attribute in them for all to see: the front of the head is dark in men, its top in whoever is older."""
     scans = [image.clone() for image in images.images]
     for attribute, axis in (("sex", 2), ("age", 3)):
@@ -162,7 +164,7 @@ def _of_all_visits(material: Material, others: Images, negatives: int, seeds: Se
     if own is None:
         return others, asked
     real = scan_pairs(own.patients, negatives, seeds.child("real"), REAL)
-    return joined([others, own]), asked.beside(real, len(others))
+    return concatenated([others, own]), asked.beside(real, len(others))
 
 
 def _where(material: Material) -> str:
@@ -170,7 +172,7 @@ def _where(material: Material) -> str:
     return SIMULATED if material.model.get("visits") == "simulated" else ""
 
 
-def joined(several: Sequence[Images]) -> Images:
+def concatenated(several: Sequence[Images]) -> Images:
     """Scans one after another, without labels and details."""
     return Images(
         tuple(image for images in several for image in images.images),

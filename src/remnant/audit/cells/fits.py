@@ -103,7 +103,7 @@ class Fit:
 
 def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.inf) -> Fit:
     """The fit of `MOST` images, or of fewer, so that it takes about so many `seconds`. Labels of another shape than the answer
-    that they are held against are brought to it (`held_against`)."""
+    that they are held against are brought to it (`loss_against`)."""
     draw = seeds.numpy()
     taken = images.take(sorted(draw.permutation(len(images))[:MOST]))
     if math.isfinite(seconds):
@@ -117,7 +117,7 @@ def fit_of(target: Audited, images: Images, seeds: Seeds, seconds: float = math.
         return Fit(patients, guessing, asked=asked)
     # Models of folds answer in an order of their own.
     answers = dict(target.answers(taken))
-    losses = np.array([[held_against(target, answers[i], label) for label in labels] for i in range(len(labels))])
+    losses = np.array([[loss_against(target, answers[i], label) for label in labels] for i in range(len(labels))])
     own = float(np.diag(losses).mean())
     rows = np.arange(len(labels))
     exchanged = np.array([losses[rows, draw.permutation(rows)].mean() for _ in range(DRAWS)])
@@ -154,7 +154,7 @@ def _within(target: Audited, images: Images, seconds: float) -> int:
     ((_, answer),) = target.answers(images.take([0]))
     answered = time.monotonic()
     for label in (images.labels or ())[:2]:
-        held_against(target, answer, label)
+        loss_against(target, answer, label)
     each, pair = answered - began, (time.monotonic() - answered) / min(2, len(images))
     return next(n for n in range(len(images), 0, -1) if n == 1 or n * each + n * n * pair <= seconds)
 
@@ -183,7 +183,7 @@ def fit_piece(material: Material) -> Piece:
     return Piece(FIT, WORDS, seconds, always=True)
 
 
-def held_against(target: Audited, logits: torch.Tensor, label: Label) -> float:
+def loss_against(target: Audited, logits: torch.Tensor, label: Label) -> float:
     """`loss_of`, also of a label map of another shape, which is stretched to the answer's or laid on its middle, whichever fits
     better: an answer that knows a place in the image, but nothing of it, then fits another's label as well as its own."""
     label = torch.as_tensor(label)

@@ -87,12 +87,12 @@ def attribute_cell(
         other = truth_of(dealt.images, attribute)
         assert other
         if gap:
-            controls.append(blind_reading(read(blind_of(material.images)), truth, material.roles))
+            controls.append(blind_reading(read(without_model(material.images)), truth, material.roles))
         else:
             controls.append(exchanged_reading(read(dealt), other, material.roles))
         # Of what every image shows nothing more could be planted; exchanged, it is in no image.
         who = material.group(MEMBER) if gap else tuple(material.roles)
-        sure = read(planted(dealt, other, who, seeds.child("planted", attribute)))
+        sure = read(planted_features(dealt, other, who, seeds.child("planted", attribute)))
         controls.append(planted_reading(sure, other, material.roles, gap=gap))
     return {
         "views": [claim.view for claim in claims],
@@ -119,7 +119,7 @@ def attribute_piece(material: Material, attack: Attack, config: AuditConfig) -> 
     return Piece(attack.name, attack.words, passing + once * (1 + CONTROLS * len(READ)), 8 * len(images))
 
 
-def blind_of(images: Images) -> Features:
+def without_model(images: Images) -> Features:
     """What is known of images without the model: grey values and the reduced image."""
     names, values = blind_features(replace(images, details={}))
     place = {name: i for i, name in enumerate(names)}
@@ -142,7 +142,7 @@ def exchanged_details(images: Images, attribute: str, seeds: Seeds) -> Images:
     return replace(images, details={**images.details, attribute: values})
 
 
-def planted(features: Features, truth: Truth, patients: Sequence[str], seeds: Seeds) -> Features:
+def planted_features(features: Features, truth: Truth, patients: Sequence[str], seeds: Seeds) -> Features:
     """Every feature of these patients moved to one side or the other by what the attribute is."""
     values = features.values
     sides = torch.from_numpy(seeds.numpy().choice([-1.0, 1.0], values.shape[1])).float()

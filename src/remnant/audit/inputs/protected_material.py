@@ -8,7 +8,7 @@ from remnant.attacks.code_attacks import Preset, code_attacks
 from remnant.audit.config import AuditConfig, require_no_network
 from remnant.audit.findings.worth import WORTH
 from remnant.audit.inputs.trained_net import open_trained
-from remnant.audit.inputs.trained_on import trained_on
+from remnant.audit.inputs.trained_on import training_patients_of
 from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
 from remnant.base.errors import RemnantError
@@ -68,7 +68,7 @@ def read_protected(
     cohort, others = read_cohort(inputs.data), second_cohorts(inputs.second, COHORT)
     for each in (cohort, *others.values()):
         check_cohort(each)
-    trained = trained_on(net.run, cohort, simulated=inputs.revisits)
+    trained = training_patients_of(net.run, cohort, simulated=inputs.revisits)
     for note in (note for each in (cohort, *others.values()) for note in each.notes if not quiet):
         say(note.text)
     how: dict[str, Any] = {"cache": cache, "workers": workers, "quiet": quiet}

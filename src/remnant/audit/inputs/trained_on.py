@@ -20,7 +20,7 @@ class TrainedOn:
     doubts: tuple[str, ...] = ()
 
 
-def trained_on(training: Run, cohort: Cohort, *, simulated: bool) -> TrainedOn:
+def training_patients_of(training: Run, cohort: Cohort, *, simulated: bool) -> TrainedOn:
     """Whom of `cohort` the networks of `training` were trained on; `simulated`: two visits of each are.
 
     Raises `RemnantError` where these or the others are too few, and for scans of the training under the name of somebody else,

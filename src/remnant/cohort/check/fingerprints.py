@@ -37,7 +37,7 @@ def codes(scan: Scan) -> np.ndarray:
 
 def step(scan: Scan) -> np.ndarray:
     """Log of the step that all levels are multiples of, 0 where there is none, and whether there is one."""
-    found = intensity_step(scan.array)
+    found = level_step(scan.array)
     return np.array([np.log(found), 1.0]) if found else np.zeros(2)
 
 
@@ -70,7 +70,7 @@ FINGERPRINTS: dict[str, Callable[[Scan], np.ndarray]] = {
 BY_NATURE = {"grey-level quantiles", "border"}
 
 
-def intensity_step(array: np.ndarray) -> float | None:
+def level_step(array: np.ndarray) -> float | None:
     """The largest number that the differences of an image's levels are whole multiples of; None where there is none.
 
     float32 keeps seven digits of a level, so that the step comes out to about that precision: the smallest difference, refined

@@ -9,7 +9,7 @@ from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_piece
-from remnant.audit.cells.code_cells import VIEW_COUNTS, attribute_cell
+from remnant.audit.cells.code_cells import VIEW_COUNTS, code_attribute_cell
 from remnant.audit.cells.codes import worth_cell, worth_piece
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.model_cells import score_cell
@@ -29,7 +29,7 @@ BYTES_A_VOXEL = 5  # of a scan with its labels
 ATTACKS = {
     pairs_cell: VERIFICATION,
     inversion_cell: CODE_INVERSION,
-    attribute_cell: CODE_ATTRIBUTES,
+    code_attribute_cell: CODE_ATTRIBUTES,
     score_cell: OUTPUT,
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from remnant.attacks.code_attributes import CODE_ATTRIBUTES
 from remnant.attacks.membership.output import OUTPUT
-from remnant.audit.cells.code_cells import attribute_cell
+from remnant.audit.cells.code_cells import code_attribute_cell
 from remnant.audit.cells.codes import worth_cell
 from remnant.audit.cells.model_cells import score_cell
 from remnant.cohort.images import AGE, SEX, Images
@@ -56,7 +56,11 @@ def audit_cells(
     listed: dict[str, dict[str, Any]] = {
         WORTH: {"work": worth_cell, "second": second},
         MEMBERSHIP: {"work": score_cell, "attack": OUTPUT.name},
-        **({ATTRIBUTES: {"work": attribute_cell, "attack": CODE_ATTRIBUTES.name}} if any(people_known(scans)) else {}),
+        **(
+            {ATTRIBUTES: {"work": code_attribute_cell, "attack": CODE_ATTRIBUTES.name}}
+            if any(people_known(scans))
+            else {}
+        ),
     }
     return [
         *(Cell(cell_name(PAIRS, name, shown), pairs_cell, {**given, "shown": shown}, needs) for shown in asked),

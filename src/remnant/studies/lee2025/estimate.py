@@ -13,7 +13,7 @@ from remnant.attacks.demographics import training_seconds
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.beyond import drawing_piece
 from remnant.audit.cells.blind import BLIND, blind_seconds
-from remnant.audit.cells.code_cells import joined
+from remnant.audit.cells.code_cells import concatenated
 from remnant.audit.cells.model_cells import score_piece
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.reader import READER, WORDS
@@ -72,7 +72,7 @@ def costs_of(run: Run, settings: StudySettings, prior: Path) -> Callable[[Cell],
             groups = read_groups(run, cell.arguments["source"])
             parts = [groups[name] for name in ROLES]
             roles = np.repeat(list(ROLES.values()), [len(set(part.patients)) for part in parts])
-            return Piece(BLIND, "a classifier that never sees a target", blind_seconds(joined(parts), roles))
+            return Piece(BLIND, "a classifier that never sees a target", blind_seconds(concatenated(parts), roles))
         if cell.work is ceiling_cell:
             passing = settings.ceiling.images * settings.ceiling.steps
             dearest = max(step(TARGETS[name].network) for name in settings.targets)
