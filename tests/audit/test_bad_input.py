@@ -423,7 +423,7 @@ def test_a_build_that(folder, tmp_path, what):
     path = folder(build)
     config = AuditConfig.checked(target={"seconds": 5})
     with pytest.raises(RemnantError, match=said):
-        in_own_process(path, tmp_path / "run", config, task="audit", resume=False, quiet=True, command="")
+        in_own_process(path, tmp_path / "run", config, task="audit", resume=False, quiet=True, command="", workers=1)
     assert not (tmp_path / "run").exists()
 
 
@@ -453,7 +453,7 @@ time.sleep(60)"""
 def test_each_item_of_data_has_its_time(folder, tmp_path, monkeypatch):
     """Twelve items of a second each pass where eight are given, and one of a minute does not."""
     config = AuditConfig.checked(target={"seconds": 8})
-    given = {"task": "check", "resume": False, "quiet": True, "command": ""}
+    given = {"task": "check", "resume": False, "quiet": True, "command": "", "workers": 1}
     monkeypatch.setattr("remnant.audit.owner.process.LIMITED", ("data",))
     path = folder(item=item(image="(__import__('time').sleep(1), draw)[1]"))
     assert in_own_process(path, tmp_path / "run", config, **given)["faults"] == []

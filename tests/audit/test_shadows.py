@@ -207,20 +207,23 @@ def test_shadow_models_of_two_versions_of_the_training_are_refused(tmp_path, lea
         audited(tmp_path / "run", replace(other, training=replace(other.training, code="other")), resume=True)
 
 
-@pytest.mark.parametrize(("left", "count"), [(100.0, 8), (59.0, 4), (61.0, 6), (39.0, 0)])
-def test_so_many_shadow_models_are_trained_as_fit(monkeypatch, left, count):
+@pytest.mark.parametrize(
+    ("left", "workers", "count"), [(100.0, 1, 8), (59.0, 1, 4), (61.0, 1, 6), (39.0, 1, 0), (39.0, 2, 6), (19.0, 2, 0)]
+)
+def test_so_many_shadow_models_are_trained_as_fit(monkeypatch, left, workers, count):
     asked = []
 
     def done(run, cells, **_):
-        asked.append(cells[0].arguments["limit"])
-        return {cells[0].name: {"trained": True, "seconds": 10.0}}
+        asked.extend(cell.arguments["limit"] for cell in cells)
+        # The second takes longer than the first.
+        return {cell.name: {"trained": True, "seconds": 10.0 + place} for place, cell in enumerate(cells)}
 
     monkeypatch.setattr(shadows, "run_cells", done)
     cohort = shadows.with_shadows(own(), FOUR.changed(shadows={"count": 8}))
     pieces = shadows.shadow_cells(cohort, [], 0)
-    assert len(pieces) == 8 and shadows.affordable_shadows(None, pieces, left, quiet=True) == count
-    # Four have to fit, so that the first may take a quarter.
-    assert asked == [left / 4]
+    assert len(pieces) == 8 and shadows.affordable_shadows(None, pieces, left, workers=workers, quiet=True) == count
+    # Four have to fit, so that one may take a quarter.
+    assert asked == [workers * left / 4] * workers
 
 
 def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_is_left_out(tmp_path, monkeypatch, bare):

@@ -5,37 +5,14 @@ import re
 
 import pytest
 import torch
+from tests.audit.trainings import written
 
-from remnant.audit.config import config_of
-from remnant.audit.inputs.folder import Folder
 from remnant.audit.owner.training import TimeUpError, at_most
 from remnant.audit.run.model import audit_model
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 
-TARGET = """\
-import torch
-from torch import nn
-
-class Item:
-    def __init__(self, i):
-        self.image = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(i))
-        self.label, self.patient, self.member = i % 2, f"p{i}", None if i > 11 else i < 6
-
-def build():
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-
-def data():
-    for i in range(14):
-        own = Item(i)
-        yield own if i % 2 else {**vars(own), "spacing": 2.0}
-"""
-STEP = """
-def train(model, items, seed):
-    with torch.no_grad():
-        model[1].bias += 1.0
-"""
 FAULTS = {
     "raises": (
         "def train(model, items, seed):\n    items[99]",
@@ -73,17 +50,8 @@ AT_ONCE = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """`folder(train, toml, **changed)`: a folder with this training, and with words of its text changed."""
-
-    def write(train=STEP, toml="", **changed):
-        (tmp_path / "audit.toml").write_text(toml)
-        text = f"{TARGET}\n{train}\n"
-        for old, new in changed.items():
-            text = text.replace(old, new)
-        (tmp_path / "target.py").write_text(text)
-        return Folder(tmp_path, config_of(tmp_path / "audit.toml", scenario="checkpoint"))
-
-    return write
+    """`folder(train, toml, **changed)`: as `written` into the folder of the test."""
+    return lambda *given, **changed: written(tmp_path, *given, **changed)
 
 
 def trained(own, patients=("p1", "p2", "p3"), seed=0):

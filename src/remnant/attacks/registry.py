@@ -1,5 +1,6 @@
 """The one list of attacks that an audit runs: Remnant's own, and those of other packages."""
 
+import copyreg
 from functools import cache
 
 from remnant.attacks.attack import Attack
@@ -60,3 +61,11 @@ def _unmeasured(attack: Attack) -> str:
             f"{enumerated(OF_CODES)}"
         )
     return ""
+
+
+def _named(name: str) -> Attack:
+    return all_attacks()[name]
+
+
+# What an attack is made of need not pass between processes: each has the same list.
+copyreg.pickle(Attack, lambda attack: (_named, (attack.name,)))

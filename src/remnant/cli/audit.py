@@ -7,7 +7,7 @@ import typer
 
 from remnant.base.errors import RemnantError
 from remnant.cli.folder import SETTINGS, audit_folder, begin, checked
-from remnant.cli.options import Estimate, Minutes, Quiet, Resume, typed
+from remnant.cli.options import CORES, Estimate, Minutes, Quiet, Resume, typed
 from remnant.cli.trained import FolderOptions, are_trained_folds, audit_folds
 from remnant.cli.values import existing
 from remnant.cli.verdict import told
@@ -93,6 +93,20 @@ def audit(
         ),
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The root of every random number.")] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="With train() in target.py, on a CPU: processes at a time; by default one a core, at most 8.",
+        ),
+    ] = CORES,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With train() in target.py: a Ray cluster, such as HOST:6379, in place of processes here.",
+        ),
+    ] = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -123,7 +137,17 @@ def audit(
         told(place, quiet=quiet)
     beside.refuse(subject)
     if subject.is_dir():
-        audit_folder(subject, place, config, task, seed=seed, minutes=minutes, resume=resume, quiet=quiet)
+        audit_folder(
+            subject,
+            place,
+            config,
+            task,
+            seed=seed,
+            minutes=minutes,
+            workers=cluster or workers,
+            resume=resume,
+            quiet=quiet,
+        )
     elif subject.suffix.lower() in TABLES:
         if estimate or minutes:
             raise RemnantError(f"{subject} is a table, which takes seconds; --estimate and --minutes are for a model.")

@@ -50,6 +50,7 @@ def audit_folder(
     *,
     seed: int | None,
     minutes: float | None,
+    workers: int | str,
     resume: bool,
     quiet: bool,
 ) -> None:
@@ -67,7 +68,9 @@ def audit_folder(
         read, faults = what_fits_of(settings, scenario="checkpoint", **given)
     else:
         read = config_of(settings, scenario="checkpoint", **given)
-    found = _worked(folder, place, read, task, resume=resume, quiet=quiet)
+    if isinstance(workers, str) and read.minutes:
+        raise RemnantError("What fits into minutes is reckoned for this machine; leave minutes out with --cluster.")
+    found = _worked(folder, place, read, task, workers=workers, resume=resume, quiet=quiet)
     if task == "estimate":
         for line in forecast_lines([Piece(**one) for one in found["pieces"]], found["not_run"]):
             print(line)
@@ -94,7 +97,7 @@ def checked(folder: Path, faults: Sequence[str], doubts: Sequence[str], notes: S
 
 
 def _worked(
-    folder: Path, place: Path, config: "AuditConfig", task: "Task", *, resume: bool, quiet: bool
+    folder: Path, place: Path, config: "AuditConfig", task: "Task", *, workers: int | str, resume: bool, quiet: bool
 ) -> dict[str, Any]:
     from remnant.audit.owner.before import faults_before
     from remnant.audit.owner.process import WorkerError, in_own_process
@@ -108,7 +111,8 @@ def _worked(
     if task == "audit":
         Run.free(place, "audit", resume=resume)
     try:
-        return in_own_process(folder, place, config, task=task, resume=resume, quiet=quiet, command=typed())
+        how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": workers}
+        return in_own_process(folder, place, config, task=task, **how)
     except RemnantError:
         if task == "audit" and (place / "run.json").exists():
             say(f"What was done is kept in {place}; add --resume to go on from there.")

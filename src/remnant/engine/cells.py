@@ -1,10 +1,12 @@
 """Cells: the independent pieces of a study, each written when finished, so that a killed run loses at most one."""
 
 import contextlib
+import math
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,14 @@ from remnant.base.files import read_json, write_json
 from remnant.base.processes import worker_pool
 from remnant.base.progress import Task
 from remnant.base.run import Run
+from remnant.engine.cluster import RayPool
 
 # More threads sum in another order, and with another order ranks change: a number would depend on the machine's load.
 THREADS = 1
 HEARD_EVERY_S = 5.0
+Workers = (
+    int | str
+)  # processes of this machine, or the address of a Ray cluster, for which engine.cluster has the forms
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class Cell:
     needs: tuple[str, ...] = ()
 
 
-def run_cells(run: Run, cells: Sequence[Cell], *, workers: int, quiet: bool) -> dict[str, dict[str, Any]]:
-    """Do what is not done yet, `workers` at a time, and return every cell's result by name.
+def run_cells(run: Run, cells: Sequence[Cell], *, workers: Workers, quiet: bool) -> dict[str, dict[str, Any]]:
+    """Do what is not done yet, `workers` at a time or on the cluster of this address, and return every cell's result by name.
 
     A result holds `seconds` on the clock and `cpu_seconds` of the processor, which other work on the machine does not stretch,
     beside what the cell returned. The numbers do not depend on `workers`: a cell has one
@@ -90,7 +96,7 @@ def _in_words(event: dict[str, Any]) -> str:
     return f"{event['cell']}: {', '.join(told) or event['event']}"
 
 
-def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> None:
+def _work_off(run: Run, waiting: list[Cell], workers: Workers, progress: Task) -> None:
     if workers == 1:
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
@@ -103,13 +109,13 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
         finally:
             torch.set_num_threads(threads)
         return
-    pool = worker_pool(workers, torch.set_num_threads, THREADS)
+    pool, most = _pool(workers)
     running: dict[Future[None], Cell] = {}
     try:
         while waiting or running:
             for cell in _ready(run, waiting):
-                if len(running) < workers:
-                    running[pool.submit(_do, run.path, cell)] = cell
+                if len(running) < most:
+                    running[pool.submit(_do_sent, run.path, pickle.dumps(cell))] = cell
                     waiting.remove(cell)
             if not running:
                 _next(run, waiting)
@@ -123,11 +129,18 @@ def _work_off(run: Run, waiting: list[Cell], workers: int, progress: Task) -> No
             "--resume to go on."
         ) from None
     except BaseException:
-        for process in list((pool._processes or {}).values()):
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.terminate()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _pool(workers: Workers) -> tuple[Executor, float]:
+    """What does cells, and how many it is given at a time: a cluster deals them out itself."""
+    if isinstance(workers, str):
+        return RayPool(workers, torch.set_num_threads, THREADS), math.inf
+    return worker_pool(workers, torch.set_num_threads, THREADS), workers
 
 
 def _ready(run: Run, waiting: list[Cell]) -> list[Cell]:
@@ -151,6 +164,11 @@ def _do(path: Path, cell: Cell) -> None:
     cpu_seconds = round(time.process_time() - worked, 2)
     write_json(_file(run, cell.name), {**result, "seconds": seconds, "cpu_seconds": cpu_seconds})
     run.log(cell.name, "end", seconds=seconds, cpu_seconds=cpu_seconds)
+
+
+def _do_sent(path: Path, cell: bytes) -> None:
+    # Read here and not by the pool, which would take an argument that cannot be read for a worker that died.
+    _do(path, pickle.loads(cell))
 
 
 def _file(run: Run, name: str) -> Path:

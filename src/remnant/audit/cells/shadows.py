@@ -91,13 +91,17 @@ def _require_same_code(run: Run, training: Training) -> None:
             )
 
 
-def affordable_shadows(run: Run, cells: Sequence[Cell], seconds: float, *, quiet: bool) -> int:
-    """How many of the `cells` fit into so many seconds, none where fewer than `FEWEST` would: the first is done, and says."""
-    first = replace(cells[0], arguments={**cells[0].arguments, "limit": max(0.0, seconds) / FEWEST})
-    found = run_cells(run, [first], workers=1, quiet=quiet)[first.name]
-    if not found["trained"]:
+def affordable_shadows(run: Run, cells: Sequence[Cell], seconds: float, *, workers: int, quiet: bool) -> int:
+    """How many of the `cells` fit into so many seconds of `workers` at a time, none where fewer than `FEWEST` would: the first of
+    each worker are done, and say."""
+    limit = workers * max(0.0, seconds) / FEWEST
+    first = [replace(cell, arguments={**cell.arguments, "limit": limit}) for cell in cells[:workers]]
+    found = run_cells(run, first, workers=workers, quiet=quiet).values()
+    if not all(one["trained"] for one in found):
         return 0
-    count = min(len(cells), int(seconds / max(found["seconds"], 0.01)) // 2 * 2)
+    # Beside each other they take longer than alone, and the others will too.
+    longest = max(max(one["seconds"] for one in found), 0.01)
+    count = min(len(cells), int(workers * seconds / longest) // 2 * 2)
     return count if count >= FEWEST else 0
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,13 +66,19 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
         return {"faults": faults, "doubts": doubts}
     if order["task"] == "estimate":
         return _estimate(folder, report, quiet=order["quiet"])
+    from remnant.audit.inputs.folder_again import FolderAgain
+    from remnant.audit.materials.material import digests_of
     from remnant.audit.run.conduct import conduct
     from remnant.audit.run.results import Clock
+    from remnant.engine.device import fabric
 
     clock = Clock()
     material = folder.material()
+    material = replace(material, elsewhere=FolderAgain(folder.path, config, digests_of(material)))
     report(stage="audit")
     told = {name: order[name] for name in ("command", "resume", "quiet")}
+    # Two networks at a time on one GPU need twice its memory, and are not sooner done.
+    told["workers"] = order["workers"] if fabric().device.type == "cpu" or isinstance(order["workers"], str) else 1
     results = conduct(material, config, Path(order["out"]), clock, given={"folder": order["folder"]}, **told)
     return {"ruling": results.verdict.ruling}
 

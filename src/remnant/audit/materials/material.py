@@ -1,8 +1,8 @@
 """What an audit of a model works on: the network, the images with who they are of, and who trained it. Checked here, once."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ class Material:
     `sent`: what a client sends in place of images, None without one. `settings` of attacks by name, where they are not the
     attack's own. `give_people`: how the owner says of which age and sex the patients are. `defenses`: names of those of the list
     that are in place. `stronger`: what the owner may add by which attacks see more, a sentence; empty where this input takes
-    nothing such.
+    nothing such. `elsewhere`: reads the same material again, in another process, None where nothing can; a pickle holds it in
+    place of the owner's code and images.
     """
 
     target: Audited
@@ -55,6 +56,12 @@ class Material:
     give_people: str = "give age and sex with the items"
     defenses: tuple[str, ...] = ()
     stronger: str = ""
+    elsewhere: Callable[[], "Material"] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.elsewhere is None:
+            raise TypeError("a material that nothing reads again stays in its process")
+        return _read_again, (self.elsewhere, self.target.shadows)
 
     def settings_of(self, attack: Attack) -> Settings:
         """How an attack is run on it."""
@@ -84,6 +91,11 @@ class Material:
     def candidates(self) -> Images:
         """The images of members and non-members."""
         return self.images.of([*self.group(MEMBER), *self.group(NON_MEMBER)])
+
+
+def _read_again(elsewhere: Callable[[], Material], shadows: int) -> Material:
+    material = elsewhere()
+    return replace(material, target=replace(material.target, shadows=shadows))
 
 
 def roles_of(patients: tuple[str, ...], members: tuple[bool | None, ...]) -> dict[str, int]:

@@ -33,9 +33,18 @@ class WorkerError(Exception):
 
 
 def in_own_process(
-    folder: Path, out: Path, config: AuditConfig, *, task: Task, resume: bool, quiet: bool, command: str
+    folder: Path,
+    out: Path,
+    config: AuditConfig,
+    *,
+    task: Task,
+    resume: bool,
+    quiet: bool,
+    command: str,
+    workers: int | str,
 ) -> dict[str, Any]:
     """Do the `task` on `folder` in a process of its own; returns what it reports. The process ends when this one does.
+    `workers`: processes at a time that it may start in turn, or the address of a cluster.
 
     Raises `RemnantError` for what its owner can mend, among it a build or an item that takes longer than `seconds`, and a
     process that was killed; `WorkerError` for a fault of Remnant.
@@ -48,6 +57,7 @@ def in_own_process(
         "resume": resume,
         "quiet": quiet,
         "command": command,
+        "workers": workers,
     }
     read, write = os.pipe()
     program = [sys.executable, "-m", "remnant.audit.inputs.worker", str(write)]

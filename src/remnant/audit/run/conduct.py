@@ -12,6 +12,7 @@ from remnant.audit.run.results import Clock, conclude, machine
 from remnant.base.findings import AuditResults
 from remnant.base.results import Row, Section
 from remnant.base.run import Run
+from remnant.engine.cells import Workers
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,16 @@ def conduct(
     command: str,
     resume: bool,
     quiet: bool,
+    workers: Workers = 1,
 ) -> AuditResults:
     """Audit `material` in the run directory `out` and leave results.json there; `given`: what was handed over, by name.
+    `workers`: processes at a time, as `audit_model` takes them.
 
     Raises `RemnantError` for a directory that is taken, and, with `resume`, for one that was begun with anything else.
     """
     settings = {**config.resolved(), **given, **digests_of(material)}
     with Run.start(out, "audit", settings, resume=resume, changing=("minutes",)) as run:
-        return go_on(run, material, config, clock, command=command, quiet=quiet)
+        return go_on(run, material, config, clock, command=command, quiet=quiet, workers=workers)
 
 
 def go_on(
@@ -51,11 +54,12 @@ def go_on(
     *,
     command: str,
     quiet: bool,
+    workers: Workers = 1,
     beside: ExtraResults | None = None,
 ) -> AuditResults:
     """The same in a run that was begun, by settings that tell this material from any other."""
     before, more = run.events(), beside or ExtraResults()
-    parts = audit_model(run, material, config, quiet=quiet)
+    parts = audit_model(run, material, config, workers=workers, quiet=quiet)
     parts["tables"] |= more.tables
     parts["sections"] = [*parts["sections"], *more.sections]
     parts["not_tested"] = [*parts["not_tested"], *more.not_tested]

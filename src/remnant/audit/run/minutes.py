@@ -68,7 +68,7 @@ class Fitting:
         ]
 
 
-def fitting(run: Run, material: Material, config: AuditConfig, *, quiet: bool) -> Fitting:
+def fitting(run: Run, material: Material, config: AuditConfig, *, workers: int, quiet: bool) -> Fitting:
     """Every attack that applies, with the shadow models that it may read; without what does not fit `config.minutes`, by a
     forecast, where there are so many."""
     material = shadows.with_shadows(material, config)
@@ -85,7 +85,7 @@ def fitting(run: Run, material: Material, config: AuditConfig, *, quiet: bool) -
     if asked:
         left = 60 * config.minutes - sum(piece.seconds for piece in pieces if piece.name not in left_out)
         trained = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
-        count = shadows.affordable_shadows(run, trained, left, quiet=quiet)
+        count = shadows.affordable_shadows(run, trained, left, workers=workers, quiet=quiet)
         material = shadows.with_shadows(material, config, count)
         without = [] if count else [attack for attack in chosen if attack.shadows]
         left_out += [one.name for one in without if one.applies(material.target, material.candidates, material.own)]

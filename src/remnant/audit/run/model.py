@@ -18,17 +18,24 @@ from remnant.audit.verdict.defences import defence_rows
 from remnant.audit.verdict.family import adjusted
 from remnant.base.findings import LAYER, AttackRun
 from remnant.base.run import Run
-from remnant.engine.cells import run_cells
+from remnant.engine.cells import Workers, run_cells
 
 
-def audit_model(run: Run, material: Material, config: AuditConfig, *, quiet: bool = False) -> dict[str, Any]:
-    """Run what applies, piece by piece in the run directory; return the arguments of `conclude` but for the provenance."""
-    fits = fitting(run, material, config, quiet=quiet)
+def audit_model(
+    run: Run, material: Material, config: AuditConfig, *, workers: Workers = 1, quiet: bool = False
+) -> dict[str, Any]:
+    """Run what applies, piece by piece in the run directory; return the arguments of `conclude` but for the provenance.
+
+    `workers`: so many pieces at a time, each in a process of its own or on a cluster, where shadow models are trained of a
+    material that another process can read again; one at a time in this process otherwise. The numbers are the same.
+    """
+    workers = workers if material.training and material.elsewhere else 1
+    fits = fitting(run, material, config, workers=workers if isinstance(workers, int) else 1, quiet=quiet)
     material, chosen = fits.material, fits.chosen
     scoring = [attack.name for attack in chosen if attack.claim == "patient_scores"]
     readers = [attack.name for attack, _ in fits.attacks if attack.shadows]
     resumed.keep_what_holds(run, config.minutes, scoring, material.target.shadows, readers)
-    found = run_cells(run, cells_of(material, config, chosen, fits.left_out), workers=1, quiet=quiet)
+    found = run_cells(run, cells_of(material, config, chosen, fits.left_out), workers=workers, quiet=quiet)
     claims = claimed(run, material, chosen, config.seed)
     level = claims.levels()
     rows = claims.findings(level, config.scenario, config.seed)

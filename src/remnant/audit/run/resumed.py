@@ -14,10 +14,12 @@ def is_done(run: Run, piece: str) -> bool:
 
 
 def forget_stopped(run: Run, minutes: float | None) -> None:
-    """Let a first shadow model that was stopped for want of time be trained again where now there are other `minutes`."""
-    first = _cell(run, "shadow-0")
-    if first.exists() and not read_json(first)["trained"] and _planned(run).get("minutes", 0) != minutes:
-        first.unlink()
+    """Let first shadow models that were stopped for want of time be trained again where now there are other `minutes`."""
+    if _planned(run).get("minutes", 0) == minutes:
+        return
+    for cell in _cell(run, "").parent.glob("shadow-*.json"):
+        if not read_json(cell)["trained"]:
+            cell.unlink()
 
 
 def keep_what_holds(

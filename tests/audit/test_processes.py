@@ -1,0 +1,105 @@
+"""Shadow models in several processes, and on a real Ray cluster of which a node dies: the findings are those of one process."""
+
+import threading
+import time
+
+import pytest
+from tests.audit.trainings import written
+
+from remnant.audit.owner.process import in_own_process
+from remnant.base.errors import RemnantError
+from remnant.base.files import read_json
+
+pytestmark = pytest.mark.slow
+HEART = """
+import time
+
+def train(model, items, seed):
+    torch.manual_seed(seed)
+    images = torch.stack([item["image"] if isinstance(item, dict) else item.image for item in items])
+    labels = torch.tensor([item["label"] if isinstance(item, dict) else item.label for item in items])
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(20):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(images + 0.1 * torch.randn_like(images)), labels).backward()
+        optimiser.step()
+    # Long enough for a node to die in it.
+    time.sleep(PAUSE)
+"""
+SIX = "[target]\nplanted_steps = 40\n[shadows]\ncount = 6\n"
+FRESH = """\
+import torch
+
+def fresh():
+    drawn = torch.Generator()
+    drawn.seed()
+    return drawn
+"""
+SAID = ("findings", "tables", "controls", "verdict")
+
+
+def audited(own, out, workers):
+    given = {"task": "audit", "resume": False, "quiet": True, "command": "", "workers": workers}
+    in_own_process(own.path, out, own.config, **given)
+    results = read_json(out / "results.json")
+    return {name: results[name] for name in SAID}
+
+
+@pytest.fixture
+def own(tmp_path):
+    return written(tmp_path, HEART, SIX, PAUSE="1")
+
+
+@pytest.fixture
+def one(own, tmp_path):
+    found = audited(own, tmp_path / "one", 1)
+    assert found["findings"] and found["tables"]["recipe"]
+    return found
+
+
+def test_two_processes_say_what_one_does(own, one, tmp_path):
+    assert audited(own, tmp_path / "two", 2) == one
+
+
+def test_images_drawn_anew_each_time_are_told(tmp_path):
+    own = written(tmp_path, HEART, SIX, **{"torch.Generator().manual_seed(i)": "fresh()", "import torch\n": FRESH})
+    with pytest.raises(
+        RemnantError, match=r"target\.py in .* gives other data each time that it is run; .* --workers 1"
+    ):
+        audited(own, tmp_path / "run", 2)
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster of two nodes of one core, and the second of them."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # Beside other work its processes would hardly have a turn.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield nodes, nodes.add_node(num_cpus=1)
+    nodes.shutdown()
+
+
+def test_a_cluster_that_loses_a_node_says_what_one_process_does(own, one, cluster, tmp_path):
+    nodes, second = cluster
+    trained = []
+
+    def lose():
+        while not (done := list((tmp_path / "many" / "cells").glob("shadow-*.json"))):
+            time.sleep(0.05)
+        nodes.remove_node(second, allow_graceful=False)
+        trained.append(len(done))
+
+    losing = threading.Thread(target=lose, daemon=True)
+    losing.start()
+    many = audited(own, tmp_path / "many", nodes.address)
+    losing.join(10)
+    assert trained and trained[0] < 6
+    assert many == one
+
+
+def test_an_address_where_no_cluster_is_is_told(own, tmp_path):
+    with pytest.raises(RemnantError, match=r"No Ray cluster answers at 127\.0\.0\.1:9 "):
+        audited(own, tmp_path / "run", "127.0.0.1:9")
