@@ -1,6 +1,7 @@
 """Membership advantage: right on average, and with intervals that cover the truth."""
 
 import itertools
+import math
 import time
 import warnings
 
@@ -10,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_curve
-from statsmodels.stats.proportion import confint_proportions_2indep
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from remnant.base.errors import RemnantError
 from remnant.measure.advantage import (
     above_rate,
     advantage_p,
     advantage_threshold,
+    least_p,
     membership_advantage,
     rate_difference,
+    wilson,
 )
 
 # Of a shift by one standard deviation: the largest difference of two normal tails.
@@ -79,6 +82,24 @@ def test_the_interval_of_a_difference_is_newcombes():
     ours = rate_difference(56, 70, 48, 80)
     low, high = confint_proportions_2indep(56, 70, 48, 80, method="newcomb", compare="diff")
     assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+    assert ours.mean == pytest.approx(0.2) and ours.n == 150
+    for m, n in ((9, 80), (70, 9)):
+        few = rate_difference(5, m, 6, n)
+        assert few.mean == pytest.approx(5 / m - 6 / n) and np.isnan(few.low) and np.isnan(few.high) and few.n == m + n
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 12), (1, 12), (7, 40), (12, 12)])
+@pytest.mark.parametrize("level", [0.9, 0.99])
+def test_the_interval_of_a_share_is_that_of_statsmodels(k, n, level):
+    assert wilson(k, n, level) == pytest.approx(proportion_confint(k, n, alpha=1 - level, method="wilson"), abs=1e-12)
+
+
+def test_the_least_p_is_one_deal_of_all():
+    assert least_p(3, 4) == pytest.approx(1 / 35)
+    apart = np.arange(20.0)
+    assert (
+        advantage_p(apart + 100, apart) == pytest.approx(1 / math.comb(40, 20)) and advantage_p(apart, apart + 100) == 1
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -114,6 +135,9 @@ def test_the_best_threshold_is_that_of_brute_force():
     found = advantage_threshold(members, others)
     assert (members > found).mean() - (others > found).mean() == pytest.approx(gain)
     assert advantage_threshold(np.zeros(3), np.ones(3)) == np.inf
+    # Halfway between two scores, and of thresholds alike the largest.
+    assert advantage_threshold(np.array([0.0, 4.0]), np.array([0.0, 1.0])) == 2.5
+    assert advantage_threshold(np.array([1.0, 3.0]), np.array([0.0, 2.0])) == 2.5
 
 
 def test_scores_that_are_no_numbers_are_refused():

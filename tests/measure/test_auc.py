@@ -13,7 +13,7 @@ from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from remnant.base.errors import RemnantError
 from remnant.measure import auc
-from remnant.measure.auc import auc_contrast, auc_p_above, detectable_auc, mann_whitney_auc
+from remnant.measure.auc import auc_contrast, auc_p_above, auc_variance, detectable_auc, mann_whitney_auc
 from remnant.measure.intervals import FEWEST_PATIENTS
 
 
@@ -42,6 +42,25 @@ def test_interval_is_near_another_method_where_both_hold():
     oracle = rank_compare_2indep(positive, negative, use_t=False).conf_int()
     found = mann_whitney_auc(positive, negative)
     np.testing.assert_allclose([found.low, found.high], oracle, atol=0.015)
+
+
+def test_the_variance_of_an_area_of_one_half_is_that_of_the_rank_sum():
+    for m, n in ((10, 10), (7, 30), (200, 3)):
+        assert auc_variance(0.5, m, n) == pytest.approx((m + n + 1) / (12 * m * n))
+        assert auc_variance(0.8, m, n) == pytest.approx(auc_variance(0.2, m, n))
+        assert auc_variance(0.0, m, n) == 0 == auc_variance(1.0, m, n)
+
+
+@pytest.mark.parametrize(("level", "z"), [(0.95, 1.959964), (0.99, 2.575829)])
+@pytest.mark.parametrize("effect", [1.0, 2.5])
+@pytest.mark.parametrize("shift", [-100.0, 0.3, 100.0])
+def test_each_end_is_so_many_of_its_own_standard_errors_away(level, z, effect, shift):
+    positive, negative = generator(1).normal(shift, 1, 12), generator(2).normal(0, 1, 17)
+    found = mann_whitney_auc(positive, negative, level, effect)
+    assert found.n == 29
+    for end in {found.low, found.high} - {0.0, 1.0}:
+        assert abs(found.mean - end) == pytest.approx(z * math.sqrt(effect * auc_variance(end, 12, 17)), abs=1e-5)
+    assert (found.low == 0) == (shift == -100) and (found.high == 1) == (shift == 100)
 
 
 @pytest.mark.parametrize(("m", "shift"), [(10, 0.0), (10, 2.0), (40, 1.0)])
@@ -137,7 +156,11 @@ def test_detectable_is_found_four_times_in_five():
     assert detectable_auc(3, 3) > 0.95 and detectable_auc(1, 1) == 1
     assert detectable_auc(300, 300) < detectable_auc(30, 30) < detectable_auc(8, 8)
     assert detectable_auc(30, 30, design_effect=2.0) == pytest.approx(detectable_auc(15, 15), abs=0.005)
-    assert math.isnan(detectable_auc(0, 5))
+    assert math.isnan(detectable_auc(0, 5)) and math.isnan(detectable_auc(5, 0))
+    # So many standard errors of one half, and of its own, above one half.
+    area = detectable_auc(40, 25, power=0.9, alpha=0.01, design_effect=1.5)
+    errors = [math.sqrt(1.5 * auc_variance(at, 40, 25)) for at in (0.5, area)]
+    assert area - 0.5 == pytest.approx(2.575829 * errors[0] + 1.281552 * errors[1])
 
 
 def paired(m, n, random, shifts=(0.0, 0.0), shared=0.8):
@@ -168,6 +191,9 @@ def test_contrast_is_the_difference_with_delongs_interval():
     assert error == pytest.approx(np.std(drawn), rel=0.08)
     assert found.detectable == pytest.approx((1.959964 + 0.841621) * error)
     assert found.n == 130
+    sure = auc_contrast(first, second, generator(), level=0.99)
+    assert sure.high - sure.low == pytest.approx(2 * 2.575829 * error) and sure.p == found.p
+    assert sure.detectable == pytest.approx((2.575829 + 0.841621) * error)
 
 
 def test_contrast_pairs_patients_and_knows_no_scale():
@@ -196,10 +222,17 @@ def test_contrast_of_equals_of_too_few_and_of_others():
     same = auc_contrast(first, first, generator())
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
     one = auc_contrast((first[0][:1], first[1]), (second[0][:1], second[1]), generator())
-    assert math.isfinite(one.difference) and math.isnan(one.low)
-    assert math.isnan(auc_contrast(([], []), ([], []), generator()).difference)
-    with pytest.raises(RemnantError, match="same patients twice"):
-        auc_contrast(first, (second[0][:3], second[1]), generator())
+    assert math.isfinite(one.difference) and math.isnan(one.low) and math.isnan(one.detectable)
+    assert one.n == 13 and 0 < one.p <= 1 and not one.p_bound
+    two = auc_contrast(*((part[0][:2], part[1][:2]) for part in (first, second)), generator())
+    assert two.n == 4 and two.detectable >= 0
+    for nobody in (([], []), ([], [1.0]), ([1.0], [])):
+        found = auc_contrast(nobody, nobody, generator())
+        assert math.isnan(found.difference) and math.isnan(found.p) and found.n == len(nobody[0]) + len(nobody[1])
+    for other, said in (((second[0][:3], second[1]), "3 and 12"), ((second[0], second[1][:4]), "12 and 4")):
+        with pytest.raises(RemnantError) as raised:
+            auc_contrast(first, other, generator())
+        assert str(raised.value) == (f"A contrast needs the same patients twice. Got 12 and 12 against {said} instead.")
 
 
 def test_blocks_of_resamples_change_nothing_but_the_draw(monkeypatch):

@@ -1,6 +1,7 @@
 """TPR at a low FPR: right on average in small groups, intervals that hold the truth, an exact p."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -114,6 +115,25 @@ def test_of_one_outlier_among_non_members_the_next_places_see_the_members():
     members, others = draw.normal(size=2000), draw.normal(size=2000)
     members[:40], others[0] = 9 + draw.random(40), 99
     assert members_at_top(members, others).place == 3 and members_at_top(members, others).p < 1e-6
+
+
+def test_few_members_at_the_top_have_a_p_and_no_interval_and_nobody_none():
+    found = members_at_top(np.arange(9.0) + 1000, np.arange(200.0))
+    every = 1 / math.comb(209, 9)
+    assert found.share.mean == 1 and np.isnan(found.share.low) and np.isnan(found.share.high) and found.share.n == 209
+    assert found.p == pytest.approx(every) and found.place == 1
+    more = members_at_top(np.arange(10.0) + 1000, np.arange(200.0))
+    assert 0.6 < more.share.low < 0.8 and more.share.high == pytest.approx(1)
+    sure = members_at_top(np.arange(10.0) + 1000, np.arange(200.0), level=0.999)
+    assert sure.share.low < more.share.low
+    assert members_at_top(np.zeros(0), np.arange(200.0)) is None
+    # Of two members not even both above all others would be enough.
+    assert members_at_top(np.arange(2.0), np.arange(99.0), alpha=1e-6).detectable == 1
+
+
+def test_of_fewer_than_ten_non_members_p_is_that_of_the_highest():
+    assert true_positive_p(np.array([9.0, 8.0]), np.arange(5.0), RATE) == pytest.approx(1 / math.comb(7, 2))
+    assert np.isnan(true_positive_p(np.zeros(0), np.arange(5.0), RATE))
 
 
 def test_too_few_non_members_have_no_low_rate():
