@@ -6,10 +6,10 @@ mutmut changes one thing at a time (a comparison, a constant, an argument) in th
 and runs the tests there that reach it. A mutant that no test fails by stands in the result with its lines. Some change nothing
 that could be seen, such as a tie that cannot be.
 
-Among them are the rule of verdicts, the level that each test may use, the rows of members and of comparisons, and the measures
-that these are made of: AUC, advantage, true positive rates, intervals, the p of patients dealt anew, Holm. Left out are other
-rows and the measures behind them, such as pairs, galleries, folds, attributes and the blind baseline, and all sentences: their
-tests train, or draw for minutes.
+Among them are the rule of verdicts, the level that each test may use, the rows of members and of comparisons, and of the measures
+intervals, the p of patients dealt anew, what is detectable, and Holm. Left out, since it would take as long again or longer,
+are areas, advantages and true positive rates, whose tests simulate; other rows and the measures behind them, such as pairs,
+galleries, folds, attributes and the blind baseline; and all sentences.
 """
 
 import argparse
