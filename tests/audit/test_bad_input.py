@@ -587,7 +587,7 @@ def test_a_check_says_which_limits_nothing_measures(folder, remnant, here):
     code, _, printed = remnant("audit", path, "--check")
     assert code == 3 and printed.splitlines() == [
         "1. No attack that applies measures attribute disclosure; neither ages nor sexes that differ are known: give age and "
-        "sex with the items of data(). To ask for no such limit, set `attribute = false` in [appetite] (audit.toml or "
+        "sex with the items of data(). Or ask for no such limit beforehand: `attribute = false` in [appetite] (audit.toml or "
         "--config).",
         f"{path} can be audited, but would clear nobody.",
     ]

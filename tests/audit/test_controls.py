@@ -35,6 +35,16 @@ def test_the_blind_control_names_what_it_was_given_and_what_it_would_have_seen(s
     assert found.sentence.endswith(ends)
 
 
+def test_a_blind_baseline_that_is_surely_wrong_says_why_that_is_no_difference():
+    draw = np.random.default_rng(0)
+    test = blind_test(weighed(draw.normal(size=(80, 2))), ROLES, draw, 99)
+    known = BlindKnowledge(("age",), (), 40, 40)
+    wrong = blind_control(replace(test, auc=replace(test.auc, mean=0.36, low=0.26, high=0.47), p=0.9), known)
+    assert wrong.passed and "wrong more often than right" in wrong.sentence and "no difference" in wrong.sentence
+    open_ = blind_control(replace(test, auc=replace(test.auc, mean=0.4, low=0.3, high=0.51), p=0.9), known)
+    assert "wrong more often" not in open_.sentence
+
+
 def test_the_trait_that_differs_most_is_named_and_none_where_all_are_alike():
     draw = np.random.default_rng(3)
     traits = {"age": draw.normal(size=80), "sex: F": (draw.random(80) < 0.5) * 1.0, "sex: D": (ROLES == MEMBER) * 1.0}

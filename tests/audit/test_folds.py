@@ -251,6 +251,14 @@ def test_a_fold_that_there_is_not():
         material_of(folds(Classifier, leaks=False), 7, Seeds(0))
 
 
+def test_the_hash_is_of_the_released_model_and_of_none_where_all_are():
+    files = {f"fold_{i}/model.pt": f"{i}" * 64 for i in range(4)}
+    trained = folds(Classifier, leaks=False)
+    trained = replace(trained, checkpoints=files, about={**trained.about, "sha256": "0" * 64})
+    assert material_of(trained, 2, Seeds(0))[0].model["sha256"] == "2" * 64
+    assert material_of(trained, None, Seeds(0))[0].model["sha256"] is None
+
+
 def test_findings_of_the_fold_rank():
     share, advantage = fold_rank_findings(FoldRank(60, 100, 5, 0.001, False, 0.001, 0.02, 0.2), 0.0025)
     assert (share.value, share.null, share.counts) == (0.6, 0.2, "60 of 100 patients, 5 folds")

@@ -1,6 +1,8 @@
 """The rule of all verdicts: each line of it has a test that fails when the line changes."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
 from remnant.audit.findings.folds import NAME as FOLD_RANK
@@ -162,7 +164,7 @@ def test_scores_of_few_values_are_not_the_number_shown_where_finer_ones_are():
         coarse = told(finding(view="right or wrong", tied=0.6, **SILENT | {"high": 0.2}))
         return judged(LIMIT, [coarse, told(finding(**SILENT | fine))], controls)
 
-    assert shown().finding == 1 and "It lies on both sides of the limit" in shown().sentence
+    assert shown().finding == 1 and "Its interval lies on both sides of the limit" in shown().sentence
     assert shown(controls=()).finding == 1
     # Where they alone keep it open, theirs is the number.
     assert shown(high=0.04, low=-0.02).finding == 0 and shown(high=0.04, low=-0.02).ruling == "cannot tell"
@@ -176,7 +178,7 @@ def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     assert (
         alone.ruling == "cannot tell"
         and "above the limit of 0.05. A leak is shown; that it lies above the limit is not: with all tests counted together its "
-        "lower bound is 0.01. About 270 patients would tell whether it lies above the limit."
+        "lower bound is 0.01. About 270 patients would tell whether it lies above the limit, if the estimate stays as it is."
         in alone.sentence
     )
     # What is exposed is no chance, wherever the bound lies; what is not exposed may be.
@@ -230,8 +232,13 @@ def test_a_leak_of_too_few_to_say_how_large_it_is_told_before_what_would_clear_n
     for controls in ((), SOUND, (control("blind"), control("planted", False))):
         found = judged(LIMIT, [told(finding(**CLEAR)), wide], controls)
         assert (found.ruling, found.finding, found.above) == ("cannot tell", 1, True)
-        assert "It lies on both sides of the limit of 0.05. A leak is shown, of too few patients" in found.sentence
-        assert found.sentence.endswith("patients would tell whether it lies above the limit.")
+        assert (
+            "Its interval lies on both sides of the limit of 0.05. A leak is shown, of too few patients"
+            in found.sentence
+        )
+        assert found.sentence.endswith(
+            "patients would tell whether it lies above the limit, if the estimate stays as it is."
+        )
     # Below the limit, and beside what is exposed above it, it decides nothing.
     assert "alike" in judged(LIMIT, [wide.model_copy(update={"value": 0.05})], ()).sentence
     near = told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))
@@ -251,8 +258,38 @@ def test_how_many_would_tell_is_of_the_limit_that_may_be_passed():
     found = verdict_of([LIMIT, rate], [near, far], SOUND)
     held = {one.limit: one for one in found.judged}
     assert held["membership_advantage"].above and held["membership_advantage"].patients == 230
-    assert found.sentence.endswith("About 230 patients would tell whether it is outside, by membership advantage.")
-    assert verdict_of([rate], [far], SOUND).sentence.endswith("patients would tell whether it is within.")
+    assert found.sentence.endswith(
+        "About 230 patients would tell whether it is outside, by membership advantage, if the estimate stays as it is."
+    )
+    assert verdict_of([rate], [far], SOUND).sentence.endswith(
+        "patients would tell whether it is within, if the estimates stay as they are."
+    )
+
+
+def test_the_bound_that_decides_stands_beside_the_interval():
+    """In as many digits as keep it apart from the limit."""
+    outside = judged(LIMIT, [told(finding(value=0.5, low=0.34, high=0.7, bound_low=0.274))], SOUND).sentence
+    assert outside.endswith("Its lower bound over all tests, 0.27, lies above the limit of 0.05.")
+    close = judged(LIMIT, [told(finding(value=0.5, low=0.34, high=0.7, bound_low=0.0512))], SOUND).sentence
+    assert close.endswith("Its lower bound over all tests, 0.051, lies above the limit of 0.05.")
+
+
+@given(
+    st.lists(
+        st.tuples(*(st.floats(-0.2, 0.9) for _ in range(4)), st.sampled_from(["exposed", "not shown"])), max_size=4
+    )
+)
+def test_only_whether_it_is_outside_is_said_to_be_open_where_no_data_so_near_would_be_within(drawn):
+    """The words follow the intervals, and no ruling the words."""
+    findings = [
+        finding(value=value, low=low, high=high, bound_low=bound, outcome=outcome)
+        for bound, low, value, high, outcome in ((*sorted(numbers), outcome) for *numbers, outcome in drawn)
+    ]
+    verdict = verdict_of([LIMIT], findings, SOUND)
+    said = verdict.sentence.startswith("Cannot tell whether the model is outside")
+    exposed = [one for one in findings if one.outcome == "exposed" and one.low > LIMIT.value]
+    assert said == (verdict.ruling == "cannot tell" and bool(exposed))
+    assert not exposed or verdict.ruling != "within"
 
 
 def test_limits_are_told_beyond_chance_everywhere():
@@ -392,13 +429,21 @@ def test_each_limit_that_width_leaves_open_says_how_many_would_tell():
     read = told(finding(**SILENT, claim="attributes", attack="sex", statistic="skill_gap"), ())
     attribute = Limit(name="attribute", statistic="skill_gap", value=0.09, origin="a test")
     found = verdict_of([LIMIT, attribute], [silent, read], [control("blind"), control("planted", attack="output")])
-    assert found.reasons[0].endswith("limit of 0.05. About 800 patients would tell whether it lies below the limit.")
+    assert found.reasons[0].endswith(
+        "limit of 0.05. About 800 patients would tell whether it lies below the limit, if the estimate stays as it is."
+    )
     assert found.judged[1].patients is None and "would tell" not in found.judged[1].sentence + found.sentence
     passing = judged(LIMIT, [told(finding(value=0.2, low=0.1, high=0.3, bound_low=0.04))], SOUND)
     assert passing.above and passing.sentence.endswith(
-        "is 0.04. About 230 patients would tell whether it lies above the limit."
+        "is 0.04. About 230 patients would tell whether it lies above the limit, if the estimate stays as it is."
     )
-    assert "patients" not in judged(LIMIT, [told(finding(**SILENT | {"value": 0.05}))], SOUND).sentence
+    at = judged(LIMIT, [told(finding(**SILENT | {"value": 0.05}))], SOUND)
+    assert at.patients is None
+    assert at.sentence.endswith(" How many patients would tell is not known: the estimate is the limit itself.")
+    rate = Limit(name="membership_tpr", statistic="tpr_at_10_fpr", value=0.05, origin="a test")
+    ends = {"value": 0.3, "low": 0.0, "high": 1.0, "bound_low": 0.0}
+    unbounded = told(finding(**SILENT | ends | {"statistic": "tpr_at_10_fpr", "null": 0.1}))
+    assert "non-members are too few to bound the threshold" in judged(rate, [unbounded], SOUND).sentence
 
 
 def test_no_number_of_patients_mends_a_failed_fit_or_what_else_keeps_the_verdict_open():
@@ -406,10 +451,11 @@ def test_no_number_of_patients_mends_a_failed_fit_or_what_else_keeps_the_verdict
     assert "About 230 patients" in verdict_of([LIMIT], [near], SOUND).sentence
     unfit = control("fit", False)
     found = verdict_of([LIMIT], [near], [*SOUND, unfit], [unfit.sentence])
-    assert found.judged[0].patients is None and "patients would" not in " ".join([found.sentence, *found.reasons])
+    assert found.judged[0].patients is None and "About" not in " ".join([found.sentence, *found.reasons])
+    assert found.judged[0].sentence.endswith("No number of patients would tell: the model does not fit its members.")
     assert found.reasons[0] == unfit.sentence
     silent = told(finding(**SILENT))
-    assert "About 800 patients would tell whether it is within." in verdict_of([LIMIT], [silent], SOUND).sentence
+    assert "About 800 patients would tell whether it is within, if" in verdict_of([LIMIT], [silent], SOUND).sentence
     assert "would tell" not in verdict_of([LIMIT], [silent], SOUND, ["it was a trial"]).sentence
 
 
@@ -417,7 +463,9 @@ def test_no_number_of_patients_mends_a_failed_fit_or_what_else_keeps_the_verdict
 def test_more_patients_than_a_forecast_can_mean_are_no_advice(n, said):
     noise = told(finding(value=0.055, low=-0.1, high=0.2, adjusted_p=0.9, bound_low=-0.1, n=n))
     found = verdict_of([LIMIT], [noise], SOUND)
-    assert found.reasons[0].endswith(f"More than {said} patients would tell whether it lies above the limit.")
+    assert found.reasons[0].endswith(
+        f"More than {said} patients would tell whether it lies above the limit, if the estimate stays as it is."
+    )
     assert found.judged[0].patients is None and "patients" not in found.sentence
 
 
@@ -443,7 +491,7 @@ def test_a_limit_that_was_not_measured_says_what_kept_its_attack_from_being_run(
     assert whys == {"skill": few, "skill_gap": few}
     (reason,) = verdict_of([limit], [], SOUND, unmeasured=whys).reasons
     assert few in reason and "give age or sex" not in reason and "`attribute = false`" in reason
-    assert "To ask for no such limit, set `attribute = false`" in reason
+    assert "Or ask for no such limit beforehand: `attribute = false`" in reason
     assert "give age or sex" in verdict_of([limit], [], SOUND).reasons[0]
 
 

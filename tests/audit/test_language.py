@@ -28,7 +28,7 @@ from remnant.audit.verdict.alike import groups_unchecked
 from remnant.audit.verdict.appetite import Appetite
 from remnant.audit.verdict.judge import LEVEL, outcome_of, verdict_of
 from remnant.audit.verdict.scenario import ASKS, RECIPIENTS
-from remnant.audit.verdict.words import against, not_measured, ruling_sentence
+from remnant.audit.verdict.words import against, not_measured, ruling_sentence, unreckoned
 from remnant.base.findings import AttackRun, Judged, Limit, LimitName, Outcome, Ruling, Scenario, Statistic
 from remnant.base.results import Section
 from remnant.measure.intervals import Interval
@@ -130,13 +130,14 @@ def test_sentences_of_limits_and_verdicts():
     said = []
     views = [*table_claims.VIEWS.values(), "signed margin, mean over 16 augmentations of each image", LONGEST_VIEW]
     for limit, statistic, view, side in itertools.product(
-        limits(), get_args(Statistic), views, ("above", "below", "on both sides of")
+        limits(), get_args(Statistic), views, ("above", "below", "wholly above", "on both sides of")
     ):
         for changed in ({}, {"low": None, "high": None}, {"value": None, "low": None, "high": None}):
             held = limit.model_copy(update={"statistic": statistic})
             said += [
                 against(finding(statistic=statistic, view=view, null=0.1, **changed), held, side),
                 not_measured(held),
+                unreckoned(finding(statistic=statistic, null=0.1, **changed), held, unfit=side == "above"),
             ]
     names = get_args(LimitName)
     for rulings in itertools.product(get_args(Ruling), repeat=len(names)):
@@ -144,6 +145,7 @@ def test_sentences_of_limits_and_verdicts():
             Judged(limit=name, ruling=one, sentence="", patients=670) for name, one in zip(names, rulings, strict=True)
         ]
         said += [ruling_sentence(ruling, held) for ruling in set(rulings)]
+        said.append(ruling_sentence("cannot tell", held, shown=True))
     said += [ruling_sentence("cannot tell", []), *RECIPIENTS.values(), *(limit.origin for limit in limits())]
     assert faults(said) == []
 

@@ -169,7 +169,9 @@ def test_every_attack_looks_once_and_the_sentence_says_at_what_dose(tmp_path):
     dose = cell["dose"]
     assert dose["asked"] == dose["members"] < 0.1 * dose["before"]
     said = f"when their loss is {dose['loss']:.2g}, as members' ({dose['members']:.2g})."
-    assert found["output"].sentence == f"Planted members are found (AUC {found['output'].value:.2f}) {said}"
+    assert found["output"].sentence == (
+        f"Planted members are found (AUC {found['output'].value:.2f}, asked 0.75; {PATIENTS // 8} planted) {said}"
+    )
 
 
 def test_each_view_is_a_look(tmp_path):

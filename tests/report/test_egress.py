@@ -322,7 +322,10 @@ def test_a_share_of_many_patients_stays():
             "exposed",
             "Patients are exposed, told by membership advantage. Its numbers are withheld: fewer than 10 patients.",
         ),
-        ("not shown", "What was found of membership advantage is withheld: fewer than 10 patients."),
+        (
+            "not shown",
+            "What was found of membership advantage is withheld: fewer than 10 patients. By it the audit says: outside.",
+        ),
     ],
 )
 def test_sentences_of_what_is_withheld_go_and_the_ruling_stays(outcome, gone):
@@ -392,7 +395,7 @@ def test_what_is_said_of_several_limits_is_told_or_withheld_for_each():
         finding(statistic="tpr_at_10_fpr", value=0.5, null=0.1, outcome="not shown"),
     )
     why = control("planted", attack="output").model_copy(update={"sentence": "Planted members are not found."})
-    gone = "What was found of {} is withheld: fewer than 10 patients."
+    gone = "What was found of {} is withheld: fewer than 10 patients. By it the audit says: cannot tell."
 
     def verdict(sentences, places, controls):
         names = ("membership_advantage", "membership_tpr")

@@ -4,8 +4,9 @@ import re
 
 import pytest
 from markupsafe import escape
-from tests.report.example_audit import audit_results, control, finding
+from tests.report.example_audit import POWER, audit_results, control, finding
 
+from remnant.base.results import Section, TableView
 from remnant.report.audit import render_audit
 from remnant.report.audit_rows import control_rows, finding_rows
 from remnant.report.chapters.verdict import CHOSEN
@@ -47,8 +48,8 @@ def test_attacks_and_controls_without_an_auc_are_named_below_the_forest(tmp_path
     ranks = finding(**RANKS, value=0.36, low=0.26, high=0.47)
     hidden = control("planted", attack="output", value=None, low=None, high=None)
     said = evidence_of(tmp_path, audit_results(findings=[finding(), ranks], controls=[control(), hidden]))
-    assert "Not drawn: They have no AUC, and stand in the table: fold rank." in said
-    assert "Their AUC is withheld or was not measured: planted members, output." in said
+    assert "Not drawn, without an AUC, which the tables tell otherwise: fold rank." in said
+    assert "Not drawn, since their AUC is withheld or was not measured: planted members, output." in said
 
 
 def test_why_no_curve_is_drawn_is_said(tmp_path):
@@ -91,6 +92,24 @@ def test_an_interval_beyond_chance_that_is_not_exposed_says_why():
     silent = finding(value=0.86, low=0.64, high=0.95, adjusted_p=0.03, outcome="not shown")
     assert "p after Holm has to be 0.01 at most" in outcome_sentence(silent)
     assert "Holm" not in outcome_sentence(silent.model_copy(update={"low": 0.44}))
+
+
+def test_which_p_of_the_fold_ranks_counts_is_said_beside_the_numbers_also_of_older_results(tmp_path):
+    rows = [{"null": "patients were dealt", "p": 0.0004}, {"null": "models were handed", "p": 0.033}]
+    view = TableView(name="fold_rank", columns={"null": "What no leak would mean", "p": "p"})
+    older = [Section(title="Fold rank, by what p is of", table=view)]
+    said = evidence_of(tmp_path, audit_results(tables={"fold_rank": rows}, sections=older))
+    own = said[said.index("Fold rank: p under each null") :]
+    assert "take the first" in own[: own.index("<table")] and "p under each null, before Holm. The first counts." in own
+
+
+def test_the_fold_rank_figure_says_that_what_was_found_is_withheld(tmp_path):
+    view = TableView(name="fold_power", columns={"share": "Share of patients", "power": "Power"})
+    sections = [Section(title="Power of the fold-rank test", table=view)]
+    for value, withheld in ((0.3, False), (None, True)):
+        ranks = finding(**RANKS, value=value, low=None, high=None, outcome="not shown" if value else None)
+        said = evidence_of(tmp_path, audit_results(findings=[ranks], tables={"fold_power": POWER}, sections=sections))
+        assert ("Not drawn: what was found (withheld)." in said) is withheld
 
 
 def test_what_was_found_of_fold_ranks_is_a_line_with_its_outcome_and_each_line_has_its_name():

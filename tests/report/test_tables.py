@@ -103,6 +103,8 @@ def test_html_is_one_row_a_row_with_repeats_dimmed_and_groups_parted():
     assert html.count('<tr class="start">') == 1
     assert html.index('<tr class="start">') < html.index(">SegNet<")
     assert '<td class="num published">0.61</td>' in html
+    assert "<b>Table 3.</b> A caption. Grey: as in the row above.</p>" in html
+    assert "Grey" not in to_html(build(rows[1:], _view()), "Table 3")
 
 
 def test_what_a_user_wrote_is_escaped():

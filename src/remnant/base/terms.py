@@ -122,7 +122,8 @@ def _number(finding: Finding, value: float, digits: int = 2) -> str:
 
 def digits_beside(finding: Finding, limit: float) -> int:
     """How many digits keep what a finding lies beyond chance apart from the `limit`, two or three."""
-    ends = [end - finding.null for end in (finding.value, finding.low, finding.high) if end is not None]
+    ends = (finding.value, finding.low, finding.high, finding.bound_low)
+    ends = [end - finding.null for end in ends if end is not None]
     return 3 if any(f"{end:.2f}" == f"{limit:.2f}" and end != limit for end in ends) else 2
 
 

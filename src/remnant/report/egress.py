@@ -178,7 +178,7 @@ def _withheld(judged: Judged, results: AuditResults, why: str) -> str:
     exposed = judged.finding is not None and results.findings[judged.finding].outcome == "exposed"
     if exposed:
         return f"Patients are exposed, told by {LIMITS[judged.limit]}. Its numbers are {why}."
-    return f"What was found of {LIMITS[judged.limit]} is {why}."
+    return f"What was found of {LIMITS[judged.limit]} is {why}. By it the audit says: {judged.ruling}."
 
 
 def _reason_told(sentence: str, said: Callable[[str], str], why: str) -> str:

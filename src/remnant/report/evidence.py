@@ -9,7 +9,7 @@ from markupsafe import Markup
 from remnant.base.findings import AuditResults
 from remnant.base.terms import RELEASE
 from remnant.report.chapters import ANNEX, CHAPTERS
-from remnant.report.chapters.folds import with_power
+from remnant.report.chapters.folds import with_folds
 from remnant.report.chapters.part import Part
 from remnant.report.sections import Chapter, Chapters
 from remnant.report.tables import MOST_ROWS
@@ -27,7 +27,7 @@ class Evidence:
 def evidence_of(run: Path, results: AuditResults) -> Evidence:
     """Draw the figures into RUN/figures and return the chapters."""
     parts = [part for make in CHAPTERS if (part := make(results))]
-    parts += [with_power(results, section) for section in results.sections]
+    parts += [with_folds(results, section) for section in results.sections]
     last = [part for make in ANNEX if (part := make(results))]
     tables = dict(results.tables)
     for part in (*parts, *last):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -156,11 +157,14 @@ def to_html(table: Table, title: str) -> Markup:
         body.append(f"<tr{start}>{cells}</tr>")
     if not body:
         body = [f'<tr><td colspan="{len(table.headings)}">No rows: not measured in this run.</td></tr>']
+    grey = any(_repeats(row, above) for above, row in pairwise(table.rows))
+    ended = f"{table.caption.rstrip('.')}. ".lstrip(". ")
+    caption = f"{ended}Grey: as in the row above." if grey else table.caption
     short = ' class="short"' if len(body) <= SHORT else ""
     anchor = title.lower().replace(" ", "-")
     wide = " wide" if len(table.headings) > WIDE else ""
     return Markup(
-        f'<div class="table{wide}"><p class="caption" id="{anchor}"><b>{escape(title)}.</b> {escape(table.caption)}</p>'
+        f'<div class="table{wide}"><p class="caption" id="{anchor}"><b>{escape(title)}.</b> {escape(caption)}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{anchor}">'
         f'<table{short} aria-labelledby="{anchor}"><thead><tr>{head}</tr></thead><tbody>\n'
         + "\n".join(body)

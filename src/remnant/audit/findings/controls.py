@@ -54,6 +54,10 @@ def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "th
         f"Given {words(given.enough, images=given.images)}, a classifier that never saw the model does not distinguish {groups} "
         f"(AUC {_said(test.auc)}; {known.detectable(CONTROL_LEVEL / WAYS):.2f} detectable)."
     )
+    if test.auc.high < 0.5:
+        sentence += (
+            " It is wrong more often than right, as a guess that was learned from few may be: that shows no difference."
+        )
     left_out = f" Of {words(given.thin)} too little is known to count." if given.thin else ""
     return _of_test("blind", test, True, sentence + left_out, (given.members, given.non_members), given.targets)
 
@@ -104,10 +108,10 @@ def planted_control(
         enough = next(i for i in itertools.count(FEWEST_PLANTED) if looks / math.comb(2 * i, i) <= PLANTED_LEVEL)
         sentence = f"{few} ({auc}, asked {asked:.2f}). {enough} against {enough} would tell.{mend}"
     elif seen:
-        passed, sentence = True, f"Planted members are found ({auc}){when}."
+        passed, sentence = True, f"Planted members are found ({auc}, asked {asked:.2f}; {k} planted){when}."
     elif learned:
         passed = False
-        missed = f"Planted members are not found ({auc}, asked {asked:.2f}){when}"
+        missed = f"Planted members are not found ({auc}, asked {asked:.2f}; {k} planted){when}"
         # Where a network generalises, strangers look as well known as they.
         sentence = f"{missed}: the attack is too weak to clear anybody. {stronger}".rstrip()
     else:

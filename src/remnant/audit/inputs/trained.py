@@ -27,7 +27,7 @@ from remnant.targets.fold_models import fold_models, with_references
 
 TABLES = (
     (
-        "Fold rank, by what p is of",
+        "Fold rank: p under each null",
         "fold_rank",
         "p of so many patients' own models fitting worst, by what is dealt at random.",
         {"null": "What no leak would mean", "p": "p"},
@@ -155,7 +155,12 @@ def material_of(trained: Trained, fold: int | None, seeds: Seeds) -> tuple[Mater
         target,
         images,
         roles,
-        {**trained.about, "released": out},
+        {
+            **trained.about,
+            "released": out,
+            # Of several files no one stands for the others; `checkpoints` has them all.
+            "sha256": dict(enumerate(trained.checkpoints.values())).get(released),
+        },
         (
             *([split_said(split)] if split else []),
             *([surplus_said(surplus)] if surplus else []),

@@ -20,6 +20,7 @@ from remnant.audit.verdict.words import (
     ruling_sentence,
     shown_of_few,
     told_for_certain,
+    unreckoned,
     unshown,
     without_limit,
     would_tell,
@@ -126,14 +127,15 @@ def judged(
         ending = shown_of_few()
     if _excess(findings[worst], findings[worst].low, -math.inf) > limit.value:
         # One of many tests: what is above by itself may be so by chance.
-        side, ending = "above", not_surely(findings[worst], limit)
+        side, ending = "wholly above", not_surely(findings[worst], limit)
     needed = needed_of(findings[worst], limit)
-    if _unfit(findings[worst], controls):
+    if unfit := _unfit(findings[worst], controls):
         needed = None
     patients = told_of(needed, findings[worst])
     at_least = round_up(most_of(findings[worst])) if needed and not patients else None
     beyond = _excess(findings[worst], findings[worst].value, -math.inf) > limit.value
-    said = against(findings[worst], limit, side, ending) + would_tell(patients, at_least, above=beyond)
+    forecast = would_tell(patients, at_least, above=beyond) or unreckoned(findings[worst], limit, unfit=unfit)
+    said = against(findings[worst], limit, side, ending) + forecast
     return ruled("cannot tell", worst, said, patients, above=beyond)
 
 
@@ -166,7 +168,9 @@ def verdict_of(
     told = [one.sentence for one in held if one.ruling == ruling]
     return Verdict(
         ruling=ruling,
-        sentence=ruling_sentence(ruling, held, kept=bool(kept)),
+        sentence=ruling_sentence(
+            ruling, held, kept=bool(kept), shown=any(_shown_above(one, limits, findings) for one in held)
+        ),
         reasons=list(
             dict.fromkeys(
                 # What keeps it open from outside, such as images of another range, is the cause of much else.
@@ -180,6 +184,14 @@ def verdict_of(
         unplanted=unplanted,
         judged=held,
     )
+
+
+def _shown_above(held: Judged, limits: Sequence[Limit], findings: Sequence[Finding]) -> bool:
+    """Whether a limit that is open is held against what is exposed and lies above it with its own interval."""
+    if held.ruling != "cannot tell" or held.finding is None:
+        return False
+    finding, limit = findings[held.finding], next(one for one in limits if one.name == held.limit)
+    return finding.outcome == "exposed" and _excess(finding, finding.low, -math.inf) > limit.value
 
 
 def _unfit(finding: Finding, controls: Sequence[Control]) -> bool:

@@ -109,8 +109,7 @@ def _not_drawn(results: AuditResults) -> str:
     hidden = [called(one.attack) for one in results.findings if one.statistic in AUCS and one.value is None]
     gone = [control_name(one) for one in results.controls if one.kind != "fit" and one.value is None]
     said = [
-        (without, "They have no AUC, and stand in the table"),
-        ([*hidden, *gone], "Their AUC is withheld or was not measured"),
+        (without, "without an AUC, which the tables tell otherwise"),
+        ([*hidden, *gone], "since their AUC is withheld or was not measured"),
     ]
-    parts = [f" {why}: {enumerated(list(dict.fromkeys(names)))}." for names, why in said if names]
-    return f" Not drawn:{''.join(parts)}" if parts else ""
+    return "".join(f" Not drawn, {why}: {enumerated(list(dict.fromkeys(names)))}." for names, why in said if names)

@@ -55,7 +55,8 @@ def trained(
         {
             "name": results.folder.resolve().parent.name,
             "version": None,
-            "architecture": f"{type(network).__name__}, nnU-Net {results.configuration}, {results.trainer}",
+            # The folder's name, TRAINER__PLANS__CONFIGURATION, tells two models of one data set apart.
+            "architecture": f"{type(network).__name__}, nnU-Net {results.folder.resolve().name}",
             "parameters": sum(weight.numel() for weight in network.parameters()),
             "sha256": sha256(results.checkpoints[0]),
         },
