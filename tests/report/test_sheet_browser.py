@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
@@ -13,6 +15,7 @@ from tests.report.test_browser import FRAME, LAPTOP, PHONE
 from remnant.report.audit import make_audit_report
 
 pytestmark = pytest.mark.slow
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "audit"
 
 RESULTS = {
     "within": lambda: audit_results("within"),
@@ -77,6 +80,23 @@ def test_page_one_is_the_whole_sheet_and_legible(page, tmp_path):
     assert re.match(r"2 / \d+\s+Contents", second.extract_text().strip())
     points = font_sizes(pdf, slice(1))
     assert min(points) >= 7 and points[8.2] > 100  # as the style sheet has it: the browser shrank nothing
+
+
+def test_a_remark_of_two_lines_is_whole_in_print(tmp_path):
+    remark = " ".join(f"word{place}" for place in range(30)) + " and its end."
+    audit_results(notices=[remark]).write(tmp_path / "results.json")
+    sheets = PdfReader(printed(make_audit_report(tmp_path), tmp_path)).pages
+    assert "and its end." in re.sub(r"\s+", " ", sheets[0].extract_text())
+
+
+def test_a_caption_stands_on_the_page_of_its_first_rows(tmp_path):
+    shutil.copy(PUBLISHED / "monai_densenet121" / "results.json", tmp_path)
+    sheets = [one.extract_text() for one in PdfReader(printed(make_audit_report(tmp_path), tmp_path)).pages]
+    found = [(number, sheet) for sheet in sheets for number in re.findall(r"Table (\d+)\.", sheet)]
+    assert len(found) == 4
+    for number, sheet in found:
+        below = sheet[sheet.index(f"Table {number}.") :]
+        assert re.search(r"^ ?(Attack|Control|Trait) ", below, re.MULTILINE), number
 
 
 def test_all_sheets_are_legible(page, tmp_path):
