@@ -177,7 +177,7 @@ def test_what_is_above_a_limit_by_itself_is_not_said_to_lie_on_both_sides():
     alone = judged(LIMIT, [told(finding(low=0.06, bound_low=0.01))], SOUND)
     assert (
         alone.ruling == "cannot tell"
-        and "above the limit of 0.05. A leak is shown; that it lies above the limit is not: with all tests counted together its "
+        and "above the limit of 0.05. A leak is shown; that it lies above by all tests together is not: its "
         "lower bound is 0.01. About 270 patients would tell whether it lies above the limit, if the estimate stays as it is."
         in alone.sentence
     )

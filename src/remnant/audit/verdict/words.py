@@ -94,11 +94,10 @@ def not_surely(finding: Finding, limit: Limit) -> str:
     """Behind the sentence of a finding whose own interval lies above a limit: by all tests together it does not surely. What is
     exposed is no chance."""
     if finding.bound_low is not None and finding.bound_low - finding.null <= limit.value:
-        beyond = " beyond chance" if finding.null else ""
-        bound = f"ith all tests counted together its lower bound is {_bound(finding, 2)}{beyond}"
+        bound = f"{_bound(finding, 2)}{' beyond chance' if finding.null else ''}"
         if finding.outcome == "exposed":
-            return f" A leak is shown; that it lies above the limit is not: w{bound}."
-        return f" W{bound}, so that it may be chance."
+            return f" A leak is shown; that it lies above by all tests together is not: its lower bound is {bound}."
+        return f" With all tests counted together its lower bound is {bound}, so that it may be chance."
     p = p_said(1.0 if finding.adjusted_p is None else finding.adjusted_p, bound=finding.p_bound)
     return f" With all tests counted together {p}, so that it may be chance."
 

@@ -3,7 +3,7 @@
 from remnant.base.findings import AuditResults, Finding
 from remnant.base.results import Row, Section, TableView
 from remnant.base.terms import called
-from remnant.base.texts import counted, enumerated
+from remnant.base.texts import counted
 from remnant.report.audit_rows import (
     AUCS,
     EXPOSED_ELSEWHERE,
@@ -107,9 +107,10 @@ def _not_drawn(results: AuditResults) -> str:
     with_auc = {one.attack for one in results.findings if one.statistic in AUCS}
     without = [called(one.attack) for one in results.findings if one.attack not in with_auc]
     hidden = [called(one.attack) for one in results.findings if one.statistic in AUCS and one.value is None]
-    gone = [control_name(one) for one in results.controls if one.kind != "fit" and one.value is None]
+    drawn = [one for one in results.controls if one.kind != "fit" and one.statistic in AUCS]
+    gone = [control_name(one) for one in drawn if one.value is None]
     said = [
         (without, "without an AUC, which the tables tell otherwise"),
         ([*hidden, *gone], "since their AUC is withheld or was not measured"),
     ]
-    return "".join(f" Not drawn, {why}: {enumerated(list(dict.fromkeys(names)))}." for names, why in said if names)
+    return "".join(f" Not drawn, {why}: {'; '.join(dict.fromkeys(names))}." for names, why in said if names)
