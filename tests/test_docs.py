@@ -15,6 +15,7 @@ from tests.manual import MANUAL, ROOT, blocks, commands
 
 from remnant.attacks.checkpoint.audited import LISTED
 from remnant.attacks.decoder import DECODERS, Decoder, reconstruct
+from remnant.audit.config import About
 from remnant.audit.verdict.appetite import REIDENTIFICATION, Appetite
 from remnant.audit.verdict.scenario import RECIPIENTS
 from remnant.base.files import read_json
@@ -148,7 +149,8 @@ def test_the_manual_of_the_audit_says_every_exit_code_limit_scenario_and_drawing
     }
     assert {2, 130, FAULT} <= rows.keys()
     keys = {*re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)}
-    assert keys == {*RECIPIENTS, *Appetite.model_fields, *(attack.name for attack in LISTED)} - {"release"}
+    told = {*RECIPIENTS, *Appetite.model_fields, *About.model_fields, *(attack.name for attack in LISTED)}
+    assert keys == told - {"release"}
     assert all(f"({share:g}: " in text for share, _ in REIDENTIFICATION.values())
 
 

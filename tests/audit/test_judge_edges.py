@@ -130,8 +130,8 @@ def test_of_several_leaks_of_too_few_the_largest_is_told_and_rather_one_of_many_
 
 def test_sentences_to_the_letter():
     assert judged(LIMIT, [told(finding(statistic="auc"))], SOUND).sentence == (
-        "No attack that applies measures membership advantage. To ask for no such limit, set `membership_advantage = false` in "
-        "[appetite] (audit.toml or --config)."
+        "No attack that applies measures membership advantage. Or ask for no such limit beforehand: "
+        "`membership_advantage = false` in [appetite] (audit.toml or --config)."
     )
     swapped = told(finding(value=-0.3, low=-0.4, high=-0.2))
     assert judged(LIMIT, [swapped], SOUND).sentence == (
