@@ -93,8 +93,8 @@ def over_swaps(values: np.ndarray) -> dict[str, float]:
 
 
 def compared(training: str, by_target: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """A row an attack and number of shadow models over all targets; `ahead`: by how much the chosen attack is above it, by as
-    many shadow models, and above one without any by the fewest."""
+    """Rows of an attack and number of shadow models over all targets. `ahead`: by how much the chosen attack, by as many as
+    `against` says, is above it."""
     values = {
         (row["shadow_models"], row["by"], row["attack"]): {
             statistic: np.array([rows[place][statistic] for rows in by_target]) for statistic in ("auc", "tpr")
@@ -103,10 +103,12 @@ def compared(training: str, by_target: list[list[dict[str, Any]]]) -> list[dict[
     }
     table = []
     for (count, who, name), own in values.items():
-        best = values[count or SHADOWS[0], "Remnant", CHOSEN]
-        found = {statistic: over_swaps(own[statistic]) for statistic in own}
-        found |= {f"{statistic}_ahead": over_swaps(best[statistic] - own[statistic]) for statistic in own}
-        table.append({"training": training, "shadow_models": count, "by": who, "attack": name, **found})
+        for against in [count] if count else SHADOWS:
+            best = values[against, "Remnant", CHOSEN]
+            found = {statistic: over_swaps(own[statistic]) for statistic in own}
+            found |= {f"{statistic}_ahead": over_swaps(best[statistic] - own[statistic]) for statistic in own}
+            row = {"training": training, "by": who, "attack": name, "shadow_models": count, "against": against}
+            table.append(row | found)
     return table
 
 
