@@ -37,7 +37,8 @@ def test_training_images_fit_what_an_attack_by_statistics_asks_for(tiny, images,
     settings = MethodSettings(manifold={"batch": 8, "weights": only}, joint={"sets": (8,)})
     objective = objective_of(method, goals, settings)
     own, others = (
-        values_of_sets(goals, objective, these, np.random.default_rng(0), 4) for these in (images, 1 - images)
+        values_of_sets(objective, goals.looked_at(these), these, np.random.default_rng(0), 4)
+        for these in (images, 1 - images)
     )
     assert own.shape == (4,) and own.max() < others.min()
 
@@ -47,8 +48,17 @@ def test_the_joint_objective_is_its_terms_as_the_attack_weighs_them(images, inpu
     classes = torch.arange(8) % 2
     terms = goals.set_terms(images, classes)
     objective = objective_of("joint", goals, MethodSettings(joint={"sets": (4,), "logits": 3.0}))
-    value = objective.value(images, classes)
+    value = objective.value(goals.looked_at(images), images, classes)
     torch.testing.assert_close(value, terms["standardised_batch_norm"] + 3 * terms["logits"])
+
+
+@pytest.mark.parametrize("kind", ["cnn", "vit"])
+def test_a_set_of_images_that_were_looked_at_comes_to_what_it_comes_to_by_itself(tiny, images, input_range, kind):
+    goals = Goals(weights_of(getattr(tiny, kind)()), input_range, GoalSettings())
+    many, places, classes = torch.cat([images] * 5), torch.tensor([39, 3, 17, 8]), torch.tensor([0, 1, 1, 0])
+    looked = goals.looked_at(many).of(places)
+    for name, value in goals.batch_terms(many[places], classes).items():
+        torch.testing.assert_close(goals.batch_terms_of(looked, classes)[name], value, msg=name)
 
 
 def test_only_attacks_by_statistics_have_one(tiny, input_range):

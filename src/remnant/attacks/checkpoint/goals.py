@@ -1,6 +1,5 @@
 """What a checkpoint says of the images that it was trained on, and how far given images are from that."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +49,24 @@ class LayerStatistics:
 
     pooled: Moments
     images: Moments
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a target makes of n images: its `logits` (n, outputs), the `moments` of each image in each layer that is read, and the
+    terms (n,) of which an image has its `own` whatever else is in its batch, by name."""
+
+    logits: Tensor
+    moments: dict[str, ImageMoments]
+    own: dict[str, Tensor]
+
+    def of(self, places: Tensor) -> "Looked":
+        """The same of some of the images, by their places (k,)."""
+        moments = {
+            name: ImageMoments(found.mean[places], found.variance[places], found.places)
+            for name, found in self.moments.items()
+        }
+        return Looked(self.logits[places], moments, {name: values[places] for name, values in self.own.items()})
 
 
 class TargetClassifier:
@@ -129,9 +146,12 @@ class Goals(TargetClassifier):
 
         `classes` (n,) are those that the images should belong to.
         """
-        logits, found = look(self.target, self.input_range(images), self.readings)
-        pooled = {name: value.pooled() for name, value in found.items() if isinstance(value, ImageMoments)}
-        values = self._terms({**found, **pooled}) | {"logits": terms.logits_term(logits, classes)}
+        return self.batch_terms_of(self._looked(images, self.readings), classes)
+
+    def batch_terms_of(self, looked: Looked, classes: Tensor) -> dict[str, Tensor]:
+        """The same of images that the target was shown."""
+        values = self._of_moments({name: found.pooled() for name, found in looked.moments.items()})
+        values |= {**looked.own, "logits": terms.logits_term(looked.logits, classes)}
         return {name: value.mean() for name, value in values.items()}
 
     def set_terms(self, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
@@ -140,12 +160,31 @@ class Goals(TargetClassifier):
         The target must have BatchNorm.
         """
         readings = {name: self.readings[name] for name in self.batch_norms}
-        logits, found = look(self.target, self.input_range(images), readings)
-        pooled = [found[name].pooled() for name in self.batch_norms]
+        return self.set_terms_of(self._looked(images, readings), classes)
+
+    def set_terms_of(self, looked: Looked, classes: Tensor) -> dict[str, Tensor]:
+        """The same of images that the target was shown."""
+        pooled = [looked.moments[name].pooled() for name in self.batch_norms]
         return {
             "standardised_batch_norm": terms.standardised_moments_term(pooled, self.stored, self.epsilons),
-            "logits": terms.logits_term(logits, classes).mean(),
+            "logits": terms.logits_term(looked.logits, classes).mean(),
         }
+
+    @torch.no_grad()
+    def looked_at(self, images: Tensor) -> Looked:
+        """What the target makes of `images` (n, 1, N, N) in [0, 1], a batch at a time."""
+        parts = [self._looked(as_batch(batch), self.readings) for batch in images.split(BATCH)]
+        first = parts[0]
+        moments = {
+            name: ImageMoments(
+                torch.cat([part.moments[name].mean for part in parts]),
+                torch.cat([part.moments[name].variance for part in parts]),
+                found.places,
+            )
+            for name, found in first.moments.items()
+        }
+        own = {name: torch.cat([part.own[name] for part in parts]) for name in first.own}
+        return Looked(torch.cat([part.logits for part in parts]), moments, own)
 
     def image_terms(self, images: Tensor) -> dict[str, Tensor]:
         """The same of each image alone, (n,), for the class that the target finds likeliest; none looks at the others."""
@@ -153,10 +192,10 @@ class Goals(TargetClassifier):
 
     def image_terms_and_means(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
         """`image_terms`, and each image's mean (n, channels) of what enters each BatchNorm, or else LayerNorm, layer."""
-        logits, found = look(self.target, self.input_range(images), self.readings)
-        means = [found[name].mean for name in self.batch_norms or self.layer_norms]
-        alone = {name: value.alone() for name, value in found.items() if isinstance(value, ImageMoments)}
-        return self._terms({**found, **alone}) | {"logits": terms.likeliest_class_term(logits)}, means
+        looked = self._looked(images, self.readings)
+        means = [looked.moments[name].mean for name in self.batch_norms or self.layer_norms]
+        values = self._of_moments({name: found.alone() for name, found in looked.moments.items()})
+        return {**values, **looked.own, "logits": terms.likeliest_class_term(looked.logits)}, means
 
     @torch.no_grad()
     def statistics(self, layers: list[str], images: Tensor) -> list[LayerStatistics]:
@@ -171,22 +210,26 @@ class Goals(TargetClassifier):
                 sums[name] = [a + b for a, b in zip(sums[name], parts, strict=True)] if name in sums else parts
         return [_statistics(sums[name], len(images)) for name in layers]
 
-    def _terms(self, found: dict[str, object]) -> dict[str, Tensor]:
+    def _looked(self, images: Tensor, readings: dict[str, Probe]) -> Looked:
+        logits, found = look(self.target, self.input_range(images), readings)
+        moments = {name: value for name, value in found.items() if isinstance(value, ImageMoments)}
+        own: dict[str, Tensor] = {}
+        if self.attentions and "class token" in found:
+            maps = [found[f"attention {name}"] for name in self.attentions]
+            own["class_token"] = terms.class_token_term(found["class token"])
+            own["attention_entropy"] = terms.attention_entropy_term(maps)
+            own["head_similarity"] = terms.head_similarity_term(maps)
+        return Looked(logits, moments, own)
+
+    def _of_moments(self, found: dict[str, Moments]) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
         if self.batch_norms:
-            values["batch_norm"] = terms.moments_term(_of(found, self.batch_norms), self.stored)
+            here = [found[name] for name in self.batch_norms]
+            values["batch_norm"] = terms.moments_term(here, self.stored)
             values["late_features"] = terms.late_features_term(found["late features"])
         if self.attentions:
-            maps = _of(found, (f"attention {name}" for name in self.attentions))
-            values["layer_norm"] = terms.moments_term(_of(found, self.layer_norms), self.wanted)
-            values["class_token"] = terms.class_token_term(found["class token"])
-            values["attention_entropy"] = terms.attention_entropy_term(maps)
-            values["head_similarity"] = terms.head_similarity_term(maps)
+            values["layer_norm"] = terms.moments_term([found[name] for name in self.layer_norms], self.wanted)
         return values
-
-
-def _of(found: dict[str, object], names: Iterable[str]) -> list:
-    return [found[name] for name in names]
 
 
 def _statistics(sums: list[Tensor], count: int) -> LayerStatistics:

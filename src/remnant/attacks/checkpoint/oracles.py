@@ -14,13 +14,12 @@ from torch import Tensor, nn
 
 from remnant.attacks.checkpoint.descend import StepReport
 from remnant.attacks.checkpoint.generate import draw_images, draw_latents
-from remnant.attacks.checkpoint.goals import Goals
+from remnant.attacks.checkpoint.goals import Goals, Looked
 from remnant.attacks.checkpoint.latent_search import SearchSettings, search_latents
 from remnant.attacks.checkpoint.methods import MethodSettings
 from remnant.attacks.checkpoint.terms import total_variation_term
 from remnant.base.seeds import Seeds
 from remnant.engine.device import as_batch
-from remnant.targets.features import predict_logits
 
 SETS = 20  # random sets of images on which an objective is taken
 
@@ -58,21 +57,22 @@ def invert_images(
 
 @dataclass(frozen=True)
 class Objective:
-    """What an attack asks of a set of images (n, 1, N, N) of `classes` (n,): a number, lower is better. `sizes` of its sets."""
+    """What an attack asks of a set of images (n, 1, N, N) of `classes` (n,), of what the target makes of them: a number, lower is
+    better. `sizes` of its sets."""
 
-    value: Callable[[Tensor, Tensor], Tensor]
+    value: Callable[[Looked, Tensor, Tensor], Tensor]
     sizes: tuple[int, ...]
 
 
 def objective_of(method: str, goals: Goals, settings: MethodSettings) -> Objective | None:
     """The objective of the attacks that ask for a target's statistics, weighed as they weigh it; None for any other."""
 
-    def published(images: Tensor, classes: Tensor) -> Tensor:
+    def published(looked: Looked, images: Tensor, classes: Tensor) -> Tensor:
         variation = total_variation_term(images).mean()
-        return settings.manifold.weights.total(goals.batch_terms(images, classes) | {"total_variation": variation})
+        return settings.manifold.weights.total(goals.batch_terms_of(looked, classes) | {"total_variation": variation})
 
-    def joint(images: Tensor, classes: Tensor) -> Tensor:
-        values = goals.set_terms(images, classes)
+    def joint(looked: Looked, images: Tensor, classes: Tensor) -> Tensor:
+        values = goals.set_terms_of(looked, classes)
         return values["standardised_batch_norm"] + settings.joint.logits * values["logits"]
 
     objectives = {
@@ -84,19 +84,21 @@ def objective_of(method: str, goals: Goals, settings: MethodSettings) -> Objecti
 
 @torch.no_grad()
 def values_of_sets(
-    goals: Goals, objective: Objective, images: Tensor, draw: np.random.Generator, count: int = SETS
+    objective: Objective, looked: Looked, images: Tensor, draw: np.random.Generator, count: int = SETS
 ) -> np.ndarray:
     """The objective of `count` random sets of `images` (n, 1, N, N) in [0, 1], float64 (count,).
 
-    Each is of as many images as the attack's own sets have, in turn, in equal parts of the classes that the target puts them in
-    as far as there are enough of both.
+    `looked`: what the target makes of all of them, since what it makes of one does not depend on its set. Each set is of as many
+    images as the attack's own sets have, in turn, in equal parts of the classes that the target puts them in as far as there are
+    enough of both.
     """
-    logits = predict_logits(goals.target, images, goals.input_range)
+    logits = looked.logits
     classes = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
-    found = []
+    found, known = [], classes.cpu().numpy()
     for number in range(count):
-        chosen = _a_set(classes.numpy(), objective.sizes[number % len(objective.sizes)], draw)
-        found.append(float(objective.value(as_batch(images[chosen]), classes[chosen].to(goals.device))))
+        chosen = torch.from_numpy(_a_set(known, objective.sizes[number % len(objective.sizes)], draw))
+        places = chosen.to(logits.device)
+        found.append(float(objective.value(looked.of(places), as_batch(images[chosen]), classes[places])))
     return np.array(found)
 
 

@@ -30,14 +30,14 @@ def identifiability_cell(run: Run, target: str, methods: tuple[str, ...], settin
     access = weights_of(load_target(target_file(run, target)))
     goals = Goals(access, settings.classifier(target).input_range, settings.attack.manifold.goals)
     groups = read_groups(run, TARGETS[target].source)
+    patients = {name: (groups[name].images, goals.looked_at(groups[name].images)) for name in ROLES}
     rows = []
     for method in methods:
         objective = objective_of(method, goals, settings.attack)
-        images = {name: groups[name].images for name in ROLES}
-        images["found"] = as_pictures(kept_drawn(run, target, method).images)
-        for name, these in images.items():
+        drawn = as_pictures(kept_drawn(run, target, method).images)
+        for name, (these, looked) in (patients | {"found": (drawn, goals.looked_at(drawn))}).items():
             draw = Seeds(settings.seed).child("identifiability", target, method, name).numpy()
-            values = values_of_sets(goals, objective, these, draw)
+            values = values_of_sets(objective, looked, these, draw)
             row: Row = {
                 "target": target,
                 "method": method,
