@@ -210,6 +210,17 @@ def test_candidates_are_also_held_against_people_by_a_network_that_never_saw_the
     assert gain_keys("joint", found)[2] == ("joint", "in features of a network that never saw the model", "")
 
 
+def test_what_was_held_against_the_same_people_before_is_not_held_against_them_again():
+    own, (_, grey) = material(leaks=True), people(0)
+    claim = Candidates("", grey[:3], {"prior": grey[5:9], "gmi": grey[9:11]})
+    first = compared(own.target, own.candidates, claim, own.prior)
+    known = {one.space: {"prior": np.full((4, 42), 0.5)} for one in first}
+    for before, after in zip(first, compared(own.target, own.candidates, claim, own.prior, known=known), strict=True):
+        np.testing.assert_allclose(after.attack, before.attack, atol=1e-6)
+        np.testing.assert_allclose(after.controls["gmi"], before.controls["gmi"], atol=1e-6)
+        assert list(after.controls) == ["prior", "gmi"] and (after.controls["prior"] == 0.5).all()
+
+
 def test_nearness_in_features_beside_no_search_by_class_is_membership_and_singles_out_nobody():
     """As of an overfit network: members lie close about the middle of their class, where a search for the class ends."""
     draw = np.random.default_rng(1)

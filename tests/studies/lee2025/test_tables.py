@@ -9,12 +9,14 @@ from remnant.attacks.attack import Candidates
 from remnant.attacks.checkpoint.likely import LikelyScores, Ranking
 from remnant.attacks.checkpoint.ranked import Ranked
 from remnant.attacks.demographics import Reader
+from remnant.audit.cells.kept import keep_similarities
 from remnant.audit.findings.gains import Similarities
 from remnant.base.results import matching
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import AGE, SEX
 from remnant.measure.frechet import frechet_distance
+from remnant.studies.lee2025 import cells
 from remnant.studies.lee2025.distribution_tables import ReaderFeatures, distribution_tables
 from remnant.studies.lee2025.drawn import (
     as_bytes,
@@ -78,6 +80,25 @@ def test_the_search_by_class_is_kept_as_a_control_of_the_others(tmp_path):
     known = kept_controls(run, "cnn")
     assert list(known) == ["prior", "gmi"] and known["gmi"].dtype == torch.float32
     assert (known["gmi"] - found).abs().max() < 1e-3 > (known["prior"] - prior).abs().max()
+
+
+def test_what_all_attacks_share_is_held_against_the_patients_once(tmp_path, monkeypatch):
+    run, asked = Run.start(tmp_path / "run", "lee2025", {}, resume=False), []
+    assert cells._near(run) == {}
+    near = {name: np.full((2, 3), value) for value, name in enumerate(("gmi", "prior"))}
+    keep_similarities(run, "gmi", [Similarities("ssim", ("a", "b", "c"), near["gmi"], {"prior": near["prior"]})])
+    assert {name: found.mean() for name, found in cells._near(run)["ssim"].items()} == {"gmi": 0, "prior": 1}
+
+    class Reader:
+        def features(self, images):
+            asked.append(images)
+            return images.flatten(1)
+
+    monkeypatch.setattr(cells, "load_demographics", lambda path: Reader())
+    strange, people = cells._strange(tmp_path), torch.rand(4, 1, 2, 2)
+    for images in (people, torch.rand(3, 1, 2, 2), people.clone()):
+        assert torch.equal(strange(images), images.flatten(1))
+    assert len(asked) == 2
 
 
 def test_likely_samples_are_held_against_the_nearest_training_image():

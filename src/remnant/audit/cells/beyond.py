@@ -4,6 +4,8 @@ Do they lie nearer to members than to others, beyond what a generator draws that
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +15,7 @@ from remnant.attacks.attack import Attack, Candidates, Work
 from remnant.attacks.checkpoint.ranked import Ranked, ranked_of
 from remnant.audit.cells.kept import keep_similarities
 from remnant.audit.cells.likely import keep_likely_of
-from remnant.audit.cells.nearness import DRAWN, Strange, compared, comparing
+from remnant.audit.cells.nearness import DRAWN, Known, Strange, compared, comparing
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import attack_seconds
 from remnant.audit.config import AuditConfig
@@ -56,25 +58,32 @@ def held_against(
     ranked: Ranked | None,
     seed: int,
     strange: Strange | None = None,
+    known: Known = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Keep how near the candidates come to everybody, and which are likely; then the controls, in the network's features."""
+    """Keep how near the candidates come to everybody, and which are likely; then the controls, in the network's features.
+
+    `strange` and `known` as in `compared`.
+    """
     prior, asked = material.prior, material.candidates
     assert prior
-    kept = compared(material.target, asked, claim, prior, strange=strange)
+    kept = compared(material.target, asked, claim, prior, strange=strange, known=known)
     keep_similarities(run, attack.name, kept)
     if ranked:
         keep_likely_of(run, material, attack, claim.images, ranked, kept)
     seeds = Seeds(seed).child("audit", "candidates", attack.name)
-    draw = next(iter(claim.controls.values()))
-    half = Candidates("", draw[::2], {"prior": draw[1::2]})
+    features = next(one for one in kept if one.space == "features")
+    name, draw = next(iter(claim.controls.items()))
+    near = features.controls[name]
+    half = replace(features, attack=near[::2], controls={"prior": near[1::2]})
     members = material.images.of(material.group(MEMBER))
     chosen = seeds.child("planted").numpy().permutation(len(members))[: len(claim.images)]
     own = functional.interpolate(prior.grey(members.take(chosen)), draw.shape[-2:], mode="bilinear", antialias=True)
-    planted = Candidates("", own.clamp(0, 1), {"prior": draw})
-    controls = []
-    for kind, known in (("null", half), ("planted", planted)):
-        (found,) = compared(material.target, asked, known, prior, ["features"])
-        controls.append(gain_control(kind, attack.name, found, material.roles, seeds.child(kind)))
+    leak = Candidates("", own.clamp(0, 1), {"prior": draw})
+    (planted,) = compared(material.target, asked, leak, prior, ["features"], known={"features": {"prior": near}})
+    controls = [
+        gain_control(kind, attack.name, found, material.roles, seeds.child(kind))
+        for kind, found in (("null", half), ("planted", planted))
+    ]
     return {"views": [claim.view], "controls": [one.model_dump(mode="json") for one in controls]}
 
 

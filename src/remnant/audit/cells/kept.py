@@ -129,6 +129,11 @@ def kept_similarities(run: Run, attack: str) -> list[Similarities]:
     return kept(_file(run, attack), list[Similarities])
 
 
+def has_claims(run: Run, attack: str) -> bool:
+    """Whether anything of an attack was kept."""
+    return _file(run, attack).exists()
+
+
 def keep_likely(run: Run, attack: str, found: Likely) -> None:
     """Keep the likely ones among an attack's candidates."""
     keep(_file(run, f"{attack}-likely"), found)

@@ -1,6 +1,7 @@
 """How near candidates come to everybody, in each space, and what that takes."""
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from torch import Tensor
@@ -23,6 +24,8 @@ DRAWN = 2000  # candidates of an attack and its controls, about
 FEW = 16  # by which it is timed how long it takes to compare them
 # From images (n, 1, N, N) in [0, 1] to features (n, d).
 Strange = Callable[[Tensor], Tensor]
+# By space and control, how near what was drawn comes to each of the images, (k, n).
+Known = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def compared(
@@ -32,12 +35,14 @@ def compared(
     prior: BroughtPrior,
     spaces: Iterable[str] = SPACES,
     strange: Strange | None = None,
+    known: Known = MappingProxyType({}),
 ) -> list[Similarities]:
     """The claim held against `images` in each of `spaces`, and by the features of a network that never saw the model, where there
-    is one."""
-    sides = {"": claim.images, **claim.controls}
+    is one. `known`: of which of its controls that was done before."""
     found = []
     for space in (*spaces, *([STRANGE] if strange else [])):
+        before = known.get(space, {})
+        sides = {"": claim.images, **{name: drawn for name, drawn in claim.controls.items() if name not in before}}
         if space == "ssim":
             matrices = _by_ssim(images, sides, prior)
         elif space == STRANGE and strange:
@@ -45,7 +50,8 @@ def compared(
             matrices = {name: cosine_matrix(strange(drawn).numpy(), own) for name, drawn in sides.items()}
         else:
             matrices = _in_features(target, images, sides, prior)
-        found.append(Similarities(space, images.patients, matrices.pop(""), matrices))
+        controls = {name: before[name] if name in before else matrices[name] for name in claim.controls}
+        found.append(Similarities(space, images.patients, matrices[""], controls))
     return found
 
 

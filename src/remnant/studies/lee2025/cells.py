@@ -1,5 +1,8 @@
 """The independent pieces of the study: those of an audit of each target."""
 
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -7,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from remnant.attacks.checkpoint.audited import GMI
-from remnant.attacks.demographics import DemographicModel, load_demographics
+from remnant.attacks.demographics import load_demographics
 from remnant.attacks.membership.output import OUTPUT
 from remnant.audit.cells.beyond import drawing_work, drawn_by, held_against
 from remnant.audit.cells.blind import blind_of
-from remnant.audit.cells.kept import kept_similarities
+from remnant.audit.cells.kept import has_claims, kept_similarities
 from remnant.audit.cells.model_cells import score_cell
 from remnant.audit.cells.reader import reader_file, train_reader
 from remnant.base.errors import RemnantError
@@ -25,6 +29,8 @@ from remnant.studies.lee2025.groups import OWN, ROLES, Source, matched_by, read_
 from remnant.studies.lee2025.settings import ATTACKS, StudySettings
 from remnant.studies.lee2025.stage1 import Stage1
 from remnant.studies.lee2025.subject import material_of
+
+REMEMBERED = 8  # sets of images of which the reader's features are kept
 
 
 def reader_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
@@ -69,24 +75,44 @@ def attack_cell(run: Run, target: str, attack: str, prior: Path, settings: Study
     """
     material, one, part = material_of(run, target, settings, prior), ATTACKS[attack], run.part(target)
     stage1 = Stage1(part, attack)
-    known = {} if attack == GMI.name else kept_controls(run, target)
+    known, near = ({}, {}) if attack == GMI.name else (kept_controls(run, target), _near(part))
     work = drawing_work(part, material, one, settings.seed)
     claim, ranked = drawn_by(material, one, replace(work, step=stage1.step, tuned=stage1.tuned, controls=known))
     if ranked is None:
         raise RemnantError(f"What '{attack}' draws of {target} cannot be ranked; the log says why.")
-    held = held_against(part, material, one, claim, ranked, settings.seed, strange=_reader(reader_file(run)).features)
-    near = {found.space: found for found in kept_similarities(part, attack)}
-    keep_drawn(run, target, attack, drawn_of(claim, ranked, near, material.roles))
+    strange = _strange(reader_file(run))
+    held = held_against(part, material, one, claim, ranked, settings.seed, strange=strange, known=near)
+    found = {one.space: one for one in kept_similarities(part, attack)}
+    keep_drawn(run, target, attack, drawn_of(claim, ranked, found, material.roles))
     if attack == GMI.name:
         keep_controls(run, target, claim)
     stage1.keep_progression(run, target)
     return {"attack": attack, **held, **stage1.told()}
 
 
+def _near(part: Run) -> dict[str, dict[str, np.ndarray]]:
+    """By space, how near the controls that all attacks on a target share come to everybody; nothing where there are none."""
+    if not has_claims(part, GMI.name):
+        return {}
+    return {one.space: {**one.controls, GMI.name: one.attack} for one in kept_similarities(part, GMI.name)}
+
+
 @lru_cache(maxsize=1)
-def _reader(path: Path) -> DemographicModel:
-    """Once for all attacks of a process: at the smallest sizes to build it takes longer than to use it."""
-    return load_demographics(path)
+def _strange(path: Path) -> Callable[[Tensor], Tensor]:
+    """The features of the reader at `path`, loaded once a process. All attacks on the targets of one source ask about the same
+    people, whose images pass once, too."""
+    model, known = load_demographics(path), OrderedDict[str, Tensor]()
+
+    def features(images: Tensor) -> Tensor:
+        key = hashlib.sha256(np.ascontiguousarray(images.numpy()).tobytes()).hexdigest()
+        if key not in known:
+            known[key] = model.features(images)
+        known.move_to_end(key)
+        if len(known) > REMEMBERED:
+            known.popitem(last=False)
+        return known[key]
+
+    return features
 
 
 def attack_cell_name(target: str, attack: str) -> str:
