@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Literal, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -103,4 +105,10 @@ class View:
         n, _, *sides = shape
         if self.secret is None:
             return [None] * n
-        return [draw_secret(tuple(sides), self.spacing_mm, self.secret, seeds.child(i).numpy()) for i in range(n)]
+        return [_drawn(tuple(sides), self.spacing_mm, self.secret, seeds.child(i).integer) for i in range(n)]
+
+
+@lru_cache(maxsize=16)
+def _drawn(shape: tuple[int, ...], spacing_mm: float, settings: SecretSettings, seed: int) -> Secret:
+    """Once for a code and for what is bent back of it: to draw and to follow a flow takes as long as to bend a scan."""
+    return draw_secret(shape, spacing_mm, settings, np.random.default_rng(seed))

@@ -8,6 +8,7 @@ voxels of their level, components first.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -180,8 +181,14 @@ def inverse(displacement: Tensor) -> Tensor:
 
 def destinations(displacement: Tensor) -> Tensor:
     """Where each voxel of (n, 3, x, y, z) goes, in voxels: its own place plus its displacement."""
-    axes = torch.meshgrid(*(torch.arange(size, dtype=torch.float32) for size in displacement.shape[2:]), indexing="ij")
-    return torch.stack(axes) + displacement
+    return _places(displacement.shape[2:]) + displacement
+
+
+@lru_cache(maxsize=8)
+def _places(shape: torch.Size) -> Tensor:
+    """The places (3, x, y, z) of the voxels of a grid. Read only."""
+    axes = torch.meshgrid(*(torch.arange(size, dtype=torch.float32) for size in shape), indexing="ij")
+    return torch.stack(axes)
 
 
 def _through(affine: Tensor, points: Tensor) -> Tensor:
@@ -192,10 +199,15 @@ def _through(affine: Tensor, points: Tensor) -> Tensor:
 
 def sampled(images: Tensor, points: Tensor) -> Tensor:
     """`images` (n, c, x, y, z) at `points` (n, 3, x, y, z) in voxels, linear, the border's value outside."""
-    scale = torch.tensor([2 / max(size - 1, 1) for size in images.shape[2:]]).view(3, 1, 1, 1)
     # grid_sample wants the last axis first.
-    grid = (points * scale - 1).flip(1).movedim(1, -1)
+    grid = (points * _scale(images.shape[2:]) - 1).flip(1).movedim(1, -1)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=True)
+
+
+@lru_cache(maxsize=8)
+def _scale(shape: torch.Size) -> Tensor:
+    """What makes voxels of a grid run from 0 to 2, (3, 1, 1, 1). Read only."""
+    return torch.tensor([2 / max(size - 1, 1) for size in shape]).view(3, 1, 1, 1)
 
 
 def _slope(images: Tensor) -> Tensor:
