@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from remnant.audit.cells.piece import Piece
+from remnant.base.importing import importing
 from remnant.cli.forecast import say_forecast
 from remnant.cli.options import (
     Cache,
@@ -112,8 +113,9 @@ def study_subbanna2021(
     quiet: Quiet = False,
 ) -> None:
     """Redraw patients from the latents of a 3D U-Net and a SegNet (Subbanna et al. 2021)."""
-    from remnant.studies import subbanna2021
-    from remnant.studies.frame import RunOptions
+    with importing():
+        from remnant.studies import subbanna2021
+        from remnant.studies.frame import RunOptions
 
     lists = {"networks": networks, "experiments": experiments}
     single = {"design": design and str(design), "latents": latents and str(latents), "seed": seed}
@@ -184,8 +186,9 @@ def study_lee2025(
     quiet: Quiet = False,
 ) -> None:
     """Redraw training patients from nothing but a classifier's checkpoint (Lee 2025)."""
-    from remnant.studies import lee2025
-    from remnant.studies.frame import RunOptions
+    with importing():
+        from remnant.studies import lee2025
+        from remnant.studies.frame import RunOptions
 
     single = {
         "private_finding": private_finding,
@@ -239,9 +242,10 @@ def study_kim2019(
     quiet: Quiet = False,
 ) -> None:
     """Hide who a scan shows from the server that segments it, and attack what it sees (Kim et al. 2019)."""
-    from remnant.cohort.revisit import revisit_settings
-    from remnant.studies import kim2019
-    from remnant.studies.frame import RunOptions
+    with importing():
+        from remnant.cohort.revisit import revisit_settings
+        from remnant.studies import kim2019
+        from remnant.studies.frame import RunOptions
 
     chosen = with_options(kim2019.preset(preset), config, {"variants": variants}, {"seed": seed})
     if simulate_revisits:

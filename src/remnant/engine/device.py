@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from remnant.base.importing import importing
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -28,7 +30,8 @@ def fabric() -> "Fabric":
     Without AMX a CPU emulates bfloat16 convolutions: on a 64x80x64 volume they were seen to take a hundred times as long.
     """
     # A second to import, for torch's compiler: whoever gave a wrong path hears of it before that.
-    from lightning_fabric import Fabric
+    with importing():
+        from lightning_fabric import Fabric
 
     fast_bfloat16 = (
         torch.cuda.is_bf16_supported(including_emulation=False)

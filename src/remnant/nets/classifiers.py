@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from remnant.base.errors import RemnantError
+from remnant.base.importing import importing
 from remnant.nets.normalisation import with_group_norm
 from remnant.nets.vit import ViT
 
@@ -30,7 +31,8 @@ class DenseNet(nn.Module):
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        from monai.networks.nets import densenet121
+        with importing():
+            from monai.networks.nets import densenet121
 
         theirs = densenet121(spatial_dims=2, in_channels=channels, out_channels=classes)
         self.features = theirs.features
@@ -48,7 +50,8 @@ class DenseNet(nn.Module):
 
 def _resnet(depth: int) -> Callable[..., nn.Module]:
     def build(channels: int, classes: int, dropout: float | None, width: int = 64) -> nn.Module:
-        from monai.networks import nets
+        with importing():
+            from monai.networks import nets
 
         # MONAI's defaults are those of 3D ResNets; these are torchvision's.
         model = getattr(nets, f"resnet{depth}")(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
+from remnant.base.importing import importing
 from remnant.nets.normalisation import group_norm
 from remnant.nets.strided import HalvingConvolution, StridedConvolution
 
@@ -19,7 +20,8 @@ Head = Literal["published", "symmetric"]
 def _densenet(
     channels: int, start: int, growth: int, blocks: tuple[int, ...], bottleneck: int, *, pool: bool
 ) -> nn.Module:
-    from monai.networks.nets import DenseNet
+    with importing():
+        from monai.networks.nets import DenseNet
 
     trunk = DenseNet(3, channels, 1, init_features=start, growth_rate=growth, block_config=blocks, bn_size=bottleneck)
     trunk.features_out = trunk.class_layers.out.in_features
@@ -36,7 +38,8 @@ def _densenet(
 
 
 def _resnet(channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], kernel: int, *, pool: bool) -> nn.Module:
-    from monai.networks.nets import ResNet
+    with importing():
+        from monai.networks.nets import ResNet
 
     # MONAI's default does not stride in the first convolution, which makes all that follows cost eight times as much.
     trunk = ResNet(
