@@ -1,6 +1,7 @@
 """The command line: what a user can mend is one sentence and exit code 2, and leaves nothing half-written."""
 
 import errno
+import json
 import os
 import resource
 import shutil
@@ -186,28 +187,39 @@ WRONG_VALUES = {
 }
 
 
-@pytest.mark.parametrize("words", [*WRONG, *WRONG_VALUES])
-def test_a_wrong_path_or_value_and_help_import_nothing_heavy(words, tmp_path):
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """By command, in one process one after another: the exit code, which heavy modules it had imported, standard error."""
+    folder = tmp_path_factory.mktemp("answered")
     code = (
-        "import sys\nfrom remnant.cli import main\n"
-        f"sys.argv = ['remnant', *{words.split()!r}]\n"
-        "try:\n    main()\nexcept SystemExit as stop:\n"
-        f"    print(stop.code or 0, sorted({HEAVY!r} & set(sys.modules)))\n"
+        "import contextlib, io, json, sys\nfrom remnant.cli import main\n"
+        f"for words in {[*WRONG, *WRONG_VALUES]!r}:\n"
+        "    sys.argv, told = ['remnant', *words.split()], io.StringIO()\n"
+        "    try:\n"
+        "        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):\n"
+        "            main()\n"
+        "    except SystemExit as stop:\n"
+        f"        print(json.dumps([words, stop.code or 0, sorted({HEAVY!r} & set(sys.modules)), told.getvalue()]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(tmp_path),
+        cwd=folder,
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=True,
     )
-    expected = 0 if "--help" in words else 2
-    assert done.stdout.splitlines()[-1] == f"{expected} []", done.stderr
+    return {words: told for words, *told in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("words", [*WRONG, *WRONG_VALUES])
+def test_a_wrong_path_or_value_and_help_import_nothing_heavy(answered, words):
+    code, heavy, said = answered[words]
+    assert (code, heavy) == (0 if "--help" in words else 2, []), said
     if words in WRONG_VALUES:
-        assert WRONG_VALUES[words] in done.stderr and "Traceback" not in done.stderr
-    elif expected:
-        refused((expected, done.stderr.splitlines(), ""), "nowhere", "check the path")
+        assert WRONG_VALUES[words] in said and "Traceback" not in said
+    elif code:
+        refused((code, said.splitlines(), ""), "nowhere", "check the path")
 
 
 @pytest.mark.slow

@@ -247,9 +247,8 @@ def test_what_follows_from_a_fault_is_not_told_besides(root):
     ]
 
 
-@pytest.mark.parametrize("task", [["--check"], ["--estimate"], []])
 @pytest.mark.parametrize("fault", ["one fold", "no validation", "other data", "no dataset.json", "other cases"])
-def test_a_fault_that_names_tell_is_told_without_heavy_imports(root, fault, task):
+def test_a_fault_that_names_tell_is_told_without_heavy_imports(root, fault):
     results, raw = folders(root)
     if fault == "one fold":
         for fold in (1, 2):
@@ -266,12 +265,14 @@ def test_a_fault_that_names_tell_is_told_without_heavy_imports(root, fault, task
         (raw / "labelsTr" / "hip_4.nii.gz").rename(raw / "labelsTr" / "hip_44.nii.gz")
     program = (
         "import sys\nfrom remnant.cli import main\n"
-        f"sys.argv = {['remnant', 'audit', str(results), '--data', str(raw), '--out', str(root / 'run'), *task]!r}\n"
-        "try: main()\nexcept SystemExit as stop:\n"
-        "    print(stop.code, [name for name in ('torch', 'nnunetv2', 'pandas', 'nibabel') if name in sys.modules])\n"
+        "for task in (['--check'], ['--estimate'], []):\n"
+        f"    sys.argv = {['remnant', 'audit', str(results), '--data', str(raw), '--out', str(root / 'run')]!r} + task\n"
+        "    try: main()\n    except SystemExit as stop:\n"
+        "        print(stop.code, [name for name in ('torch', 'nnunetv2', 'pandas', 'nibabel') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "2 []", done.stderr
+    told = [line for line in done.stdout.splitlines() if line.endswith("]")]
+    assert told == ["2 []"] * 3, done.stderr
 
 
 def test_plans_may_not_name_other_code(root):
