@@ -74,10 +74,12 @@ def registered_scores(codes: Tensor, pairs: Sequence[Pair], spacing_mm: float) -
     where that fits better. About a second of a core a pair at 64 x 80 x 64 voxels.
     """
     scores = np.empty(len(pairs))
-    for place, pair in enumerate(pairs):
-        fixed, moving = codes[pair.anchor, 0], codes[pair.other]
+    anchors = np.array([pair.anchor for pair in pairs])
+    for anchor in np.unique(anchors):
+        places = np.flatnonzero(anchors == anchor)
+        fixed, moving = codes[anchor, 0], codes[[pairs[i].other for i in places], 0]
         _, bent = _onto(fixed, torch.cat([moving, moving.flip(1)]), (spacing_mm,) * 3)
-        scores[place] = _likeness(bent, fixed).max()
+        scores[places] = _likeness(bent, fixed).unflatten(0, (2, -1)).amax(0)
     return scores
 
 
@@ -86,13 +88,16 @@ def _groupwise_mean(group: Tensor, rounds: int, spacing: tuple[float, float, flo
     mean = group[0]
     mirrored = group.flip(1)
     for turn in range(rounds):
-        places, unbent = _onto(mean, group, spacing)
         if turn == 0:
-            other_places, other = _onto(mean, mirrored, spacing)
+            (places, other_places), (unbent, other) = (
+                found.chunk(2) for found in _onto(mean, torch.cat([group, mirrored]), spacing)
+            )
             better = _likeness(other, mean) > _likeness(unbent, mean)
             group = torch.where(better[:, None, None, None], mirrored, group)
             unbent = torch.where(better[:, None, None, None], other, unbent)
             places = torch.where(better[:, None, None, None, None], other_places, places)
+        else:
+            places, unbent = _onto(mean, group, spacing)
         shape_change = places.mean(0, keepdim=True) - syn_fast.destinations(torch.zeros_like(places[:1]))
         back = syn_fast.destinations(syn_fast.inverse(shape_change))
         mean = syn_fast.sampled(unbent.mean(0)[None, None], back)[0, 0]
