@@ -49,7 +49,8 @@ def scans(sessions: list[int], roles: list[str]) -> Images:
 
 def test_everybody_has_one_role_and_repeats_are_spread():
     roles = deal(cohort({f"p{i}": 1 + i % 2 for i in range(12)}), SMOKE)
-    assert len(roles) == 12 and 3 <= list(roles.values()).count("test") <= 5
+    # Half of them, as the preset asks.
+    assert len(roles) == 12 and 5 <= list(roles.values()).count("test") <= 7
     assert {roles[f"p{i}"] for i in range(1, 12, 2)} == {"training", "test"}
 
 

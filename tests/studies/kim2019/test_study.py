@@ -98,7 +98,7 @@ def test_a_study_from_phantoms_to_its_report(tmp_path):
         SMOKE, RunOptions(out, workers=2, quiet=True, command="remnant study kim2019"), cache=tmp_path / "cache"
     )
     results = Results.read(out / "results.json")
-    assert report.exists() and results.study == "kim2019" and results.patients == 6 and results.scans == 12
+    assert report.exists() and results.study == "kim2019" and results.patients == 4 and results.scans == 8
     variants = set(SMOKE.variants)
     for table in ("identity", "segmentation", "inversion", "attributes", "transfer", "robustness", "runtime"):
         assert {row["variant"] for row in results.tables[table]} == variants, table

@@ -64,7 +64,7 @@ def check_patch(shape: Sequence[int], patch: int, cohort: Cohort) -> None:
 
 # What the smoke preset runs on where nothing is given.
 SMOKE = {
-    "data": BrainPhantoms(patients=6, sessions=2, side=32, seed=1),
+    "data": BrainPhantoms(patients=4, sessions=2, side=32, seed=1),
     "second": BrainPhantoms(patients=2, sessions=1, side=32, seed=2),
 }
 
