@@ -1,5 +1,8 @@
 """Small networks to audit: a classifier of 2D images and a segmenter of volumes, overfit, untrained, or trained on others."""
 
+import copy
+import hashlib
+
 import numpy as np
 import torch
 from torch import nn
@@ -51,17 +54,26 @@ def images_of(kind, seed, patients=PATIENTS):
     return Images(tuple(images), labels, tuple(f"p{i}" for i in range(patients)))
 
 
+TRAINED = {}  # networks of this process: hundreds of tests audit the same few
+
+
 def trained(kind, images, seed, steps):
-    """A network that learned `images` by heart; with no steps an untrained one."""
-    torch.manual_seed(seed)
-    network = kind()
-    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
-    truth = torch.stack([torch.as_tensor(label) for label in images.labels])
-    for _ in range(steps):
-        optimiser.zero_grad()
-        functional.cross_entropy(network(torch.stack(images.images)), truth).backward()
-        optimiser.step()
-    return network.eval().requires_grad_(False)
+    """A network that learned `images` by heart; with no steps an untrained one. The test's own: it may change it."""
+    scans, truth = torch.stack(images.images), torch.stack([torch.as_tensor(label) for label in images.labels])
+    key = kind, seed, steps, *(hashlib.sha256(part.numpy().tobytes()).digest() for part in (scans, truth))
+    if key not in TRAINED:
+        torch.manual_seed(seed)
+        network = kind()
+        optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            functional.cross_entropy(network(scans), truth).backward()
+            optimiser.step()
+        TRAINED[key] = network.eval().requires_grad_(False), torch.get_rng_state()
+    network, state = TRAINED[key]
+    # What a test draws next does not depend on which tests were before it.
+    torch.set_rng_state(state)
+    return copy.deepcopy(network)
 
 
 def material(kind, *, leaks, seed=0, patients=PATIENTS):
