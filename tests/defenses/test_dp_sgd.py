@@ -143,7 +143,7 @@ def test_every_patient_is_drawn_by_himself():
 
 
 @OPACUS
-@pytest.mark.parametrize("epsilon", [1.0, 3.0, 8.0, 100.0, 1000.0])
+@pytest.mark.parametrize("epsilon", [1.0, 8.0, 1000.0])
 def test_the_noise_is_the_least_that_keeps_to_epsilon(epsilon):
     from opacus.accountants.utils import get_noise_multiplier
 

@@ -104,6 +104,7 @@ def test_reading_twice_comes_from_the_cache(folder, tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.images[1], made.images[2])
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_gives_the_same(folder, tmp_path):
     one = read_radiographs(folder, 16, cache=tmp_path / "one", quiet=True)
     two = read_radiographs(folder, 16, cache=tmp_path / "two", workers=2, quiet=True)

@@ -178,6 +178,7 @@ def test_a_scan_without_labels(tmp_path, write_manifest, head):
         prepare(bare, SETTINGS, cache=tmp_path / "cache", quiet=True)
 
 
+@pytest.mark.slow
 def test_an_error_in_a_worker_process_reaches_the_user(prepare_scans, head):
     bad = replace(head, image=head.image * np.nan)
     with pytest.raises(RemnantError, match=r"bs1\.nii\.gz holds"):
