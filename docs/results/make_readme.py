@@ -3,9 +3,9 @@
     python docs/results/make_readme.py            write README.md
     python docs/results/make_readme.py --check    exit 1, with a diff, where README.md is not what the files say
 
-Every number of README.md.jinja is an expression over `DIRECTORY/results.json`, or over a file of `speed`, `serving` and
-`phantoms`. A digit or a number in words that is typed instead is an error, but in code, in a link's address and in
-`fixed("...")`. That is for definitions and set-ups (3D, lambda 1, the year of a paper), never for a result.
+Every number of README.md.jinja is an expression over `DIRECTORY/results.json`, or over a file of `speed`, `serving`,
+`membership` and `phantoms`. A digit or a number in words that is typed instead is an error, but in code, in a link's address
+and in `fixed("...")`. That is for definitions and set-ups (3D, lambda 1, the year of a paper), never for a result.
 """
 
 import argparse
@@ -94,10 +94,14 @@ def accessors(folder: Path) -> dict[str, Any]:
     def serving(name: str) -> dict:
         return read(f"serving/{name}")
 
+    def shadowed(name: str) -> dict:
+        return read(f"membership/{name}")
+
     return {
         "results": results,
         "phantoms": phantoms,
         "serving": serving,
+        "shadowed": shadowed,
         "speed": speed,
         "setup": setup,
         "one": one,
