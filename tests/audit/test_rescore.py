@@ -52,10 +52,34 @@ def test_limits_that_were_changed_are_not_said_to_be_set_beforehand(leaking):
     # Twice changed it is the first that counts, and the first limits are those set beforehand whatever was tried between.
     again = rescored(found, AuditConfig.checked(scenario="outputs", appetite={"membership_advantage": 0.9}))
     assert again.first == found.first and again.rescored
-    assert rescored(found, AuditConfig(scenario="outputs")) == same
+    back = rescored(found, AuditConfig(scenario="outputs"))
+    assert back == same.model_copy(update={"tried": found.tried})
     # An older version did not keep them.
     older = rescored(found.model_copy(update={"first": None}), AuditConfig(scenario="outputs"))
     assert older.rescored and changed_afterwards(older)[0].endswith("when the results were known.")
+
+
+def test_every_set_of_limits_that_was_tried_stays_and_is_said(leaking):
+    stated = leaking.model_copy(update={"about": {"criterion_set_on": "2020-01-01"}})
+    found = lenient(stated)
+    (tried,) = found.tried
+    assert (tried.day, tried.limits, tried.minimum_cell, tried.ruling) == (TODAY, found.limits, 3, "within")
+    assert lenient(found).tried == found.tried and not any("judged anew" in line for line in changed_afterwards(found))
+    second = rescored(found, AuditConfig.checked(scenario="outputs", appetite={"membership_advantage": 0.5}))
+    back = rescored(second, AuditConfig(scenario="outputs"))
+    assert len(back.tried) == 2 and not back.rescored and back.verdict == leaking.verdict
+    said = (
+        "When the results were known it was judged anew by other limits 2 times: membership advantage 0.95, true positive rate "
+        "at 10% FPR 0.9, minimum cell 3: within; membership advantage 0.5: cannot tell."
+    )
+    assert changed_afterwards(back) == [said] == [line for line in changed_afterwards(second) if "anew" in line]
+    sheet = sheet_of(back)
+    assert sheet.criterion == "Criterion, set beforehand on 2020-01-01; others were tried since"
+    assert sheet.reasons.lines[0] == said
+    many = back
+    for share in (0.6, 0.7, 0.8):
+        many = rescored(many, AuditConfig.checked(scenario="outputs", appetite={"membership_advantage": share}))
+    assert "5 times; the last 3, of all in results.json: membership advantage 0.6: " in changed_afterwards(many)[-1]
 
 
 def test_a_minimum_cell_that_was_changed_is_marked_and_the_limits_are_not(leaking):
@@ -153,6 +177,27 @@ def test_the_command_judges_a_purged_run_and_makes_its_reports_again(remnant, tm
         assert "by the limits set before it was: outside." in box
         assert "0.95 (before: 0.05)" in page.read_text()
     assert remnant("report", run)[2] == str(run / "report.html")
+    # Without a file it is by the audit's own limits, not by those that were tried last.
+    code, errors, _ = remnant("rescore", run)
+    assert code == 1 and any("judged anew by other limits once: " in line for line in errors)
+    assert AuditResults.read(run / "results.json").limits[1].value == 0.05
+
+
+def test_what_the_file_does_not_name_is_as_the_audit_had_it(remnant, tmp_path):
+    write(tmp_path / "scores.csv", draw(2, 60), draw(0, 60, 2))
+    run, own, other = tmp_path / "run", tmp_path / "own.toml", tmp_path / "other.toml"
+    own.write_text("[appetite]\nmembership_tpr = false\nminimum_cell = 12\n")
+    remnant("audit", tmp_path / "scores.csv", "--config", own, "--out", run)
+    for share in (0.4, 0.3):
+        other.write_text(f"[appetite]\nmembership_advantage = {share}\n")
+        remnant("rescore", run, "--config", other)
+        found = AuditResults.read(run / "results.json")
+        asked = {limit.name: limit.value for limit in found.limits if limit.asked}
+        assert asked == {"membership_advantage": share} and found.minimum_cell == 12
+    other.write_text("[appetite]\nmembership_tpr = 0.1\n")
+    remnant("rescore", run, "--config", other)
+    limits = {limit.name: limit for limit in AuditResults.read(run / "results.json").limits}
+    assert limits["membership_tpr"].asked and limits["membership_advantage"].value == 0.05
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,15 @@ class Beforehand(ResultsPart):
     ruling: Ruling
 
 
+class Tried(ResultsPart):
+    """Limits by which an audit was judged anew when its findings were known: on which `day` (UTC), and to what ruling."""
+
+    day: str
+    limits: list[Limit]
+    minimum_cell: int
+    ruling: Ruling
+
+
 class AuditResults(ResultsFile):
     """results.json of an audit.
 
@@ -178,6 +187,7 @@ class AuditResults(ResultsFile):
     of the table of scores. `cohort`: patients, images, and what unit was counted. `about`: what only the owner knows, as he wrote
     it in `[about]`. `sections` show `tables` in the evidence. `rescored`: when the limits or the minimum cell were changed,
     by which time the findings were known, and `first` what they were before; empty and None where they are as they were.
+    `tried`: those it was judged by since, in their order, also where the first ones are back.
     """
 
     schema_version: Literal[1] = 1
@@ -192,6 +202,7 @@ class AuditResults(ResultsFile):
     limits: list[Limit]
     rescored: str = ""
     first: Beforehand | None = None
+    tried: list[Tried] = pydantic.Field(default_factory=list)
     findings: list[Finding]
     controls: list[Control]
     not_tested: list[str] = pydantic.Field(default_factory=list)

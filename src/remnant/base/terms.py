@@ -4,7 +4,17 @@ import math
 import re
 from typing import TypeVar
 
-from remnant.base.findings import AuditResults, Claim, Control, Criterion, Finding, LimitName, Statistic
+from remnant.base.findings import (
+    AuditResults,
+    Beforehand,
+    Claim,
+    Control,
+    Criterion,
+    Finding,
+    LimitName,
+    Statistic,
+    Tried,
+)
 
 STATISTICS: dict[Statistic, str] = {
     "auc": "AUC",
@@ -52,6 +62,7 @@ DECISION_SUPPORT = "Decision support, not a determination."
 # How the reason begins why an attack is not run that needs what the recipient does not see.
 ELSEWHERE = "only in the scenario"
 OF_CODES = f"{ELSEWHERE} codes "  # which no model is, so that a sheet on one does not name them
+LAST_TRIED = 3  # sets of limits that were tried when the findings were known, as a text names them
 
 
 Measured = TypeVar("Measured", Finding, Control)
@@ -151,7 +162,31 @@ def changed_afterwards(results: AuditResults) -> list[str]:
         said.append(f"This verdict is by limits that were changed {when}{before}.")
     if first and first.minimum_cell != results.minimum_cell:
         said.append(f"The minimum cell was changed from {first.minimum_cell} to {results.minimum_cell} {when}.")
-    return said
+    return said + _tried(results)
+
+
+def _tried(results: AuditResults) -> list[str]:
+    """How often and by which limits it was judged anew, the last ones of many; nothing of one that is the present one."""
+    if len(results.tried) <= (1 if results.rescored else 0):
+        return []
+    named = results.first or results
+    sets = [f"{_changed(named, one)}: {one.ruling}" for one in results.tried[-LAST_TRIED:]]
+    more = len(results.tried) - len(sets)
+    often = "once" if len(results.tried) == 1 else f"{len(results.tried)} times"
+    which = f"; the last {len(sets)}, of all in results.json" if more else ""
+    return [f"When the results were known it was judged anew by other limits {often}{which}: {'; '.join(sets)}."]
+
+
+def _changed(first: AuditResults | Beforehand, tried: Tried) -> str:
+    """What is not as it was: "membership advantage 0.40, minimum cell 3"."""
+    before = {limit.name: limit for limit in first.limits}
+    changed = [
+        f"{LIMITS[limit.name]} {f'{limit.value:g}' if limit.asked else 'not asked'}"
+        for limit in tried.limits
+        if limit != before.get(limit.name)
+    ]
+    cell = [f"minimum cell {tried.minimum_cell}"] if tried.minimum_cell != first.minimum_cell else []
+    return ", ".join(changed + cell)
 
 
 def statistic_of(finding: Finding) -> str:

@@ -39,14 +39,16 @@ def rescore(
     config: Annotated[
         Path | None,
         typer.Option(
-            callback=existing("configuration"), help="audit.toml with other limits; by default the run's own."
+            callback=existing("configuration"),
+            help="audit.toml with other limits; what it does not name is as the audit had it, by default all.",
         ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Judge a finished audit again, under the risk appetite of another audit.toml or its own; exit codes as of audit."""
-    from remnant.audit.config import AuditConfig, config_of
+    """Judge a finished audit again, under its own risk appetite or with other limits in their place; exit codes as of audit."""
+    from remnant.audit.config import AuditConfig
     from remnant.audit.run.results import rescored
+    from remnant.base.files import read_json
     from remnant.base.findings import AuditResults
     from remnant.base.progress import say
     from remnant.base.run import Run
@@ -58,10 +60,10 @@ def rescore(
                 f"{run} is a run of the study {held.study!r}, which has no risk appetite; give an audit."
             )
         results = AuditResults.read(held.results)
-        scenario = results.scenario.name
-        own = {"scenario": scenario, "appetite": results.settings.get("appetite", {})}
-        asked = config_of(config, scenario=scenario) if config else AuditConfig.checked(**own)
-        rescored(results, asked).write(held.results)
+        # Those of the results are the last that it was judged by; the audit was started with these.
+        appetite = read_json(held.path / "config.json").get("appetite", {})
+        own = AuditConfig.checked(scenario=results.scenario.name, appetite=appetite)
+        rescored(results, own.with_toml(config) if config else own).write(held.results)
         if (held.path / "egress").is_dir():
             # What may leave has the verdict of the report beside it.
             make_egress(held.path)

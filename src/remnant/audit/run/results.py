@@ -12,7 +12,7 @@ from remnant.audit.verdict.judge import outcome_of, verdict_of
 from remnant.audit.verdict.scenario import RECIPIENTS, unmeasured
 from remnant.base import provenance
 from remnant.base.errors import RemnantError
-from remnant.base.findings import AttackRun, AuditResults, Beforehand, Control, Finding, Limit, Scenario, Verdict
+from remnant.base.findings import AttackRun, AuditResults, Beforehand, Control, Finding, Limit, Scenario, Tried, Verdict
 from remnant.base.results import Row, Section, Value
 
 SET_ON = "criterion_set_on"
@@ -84,8 +84,8 @@ def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
     """The same measurements judged under another appetite, with its `[about]` where that says anything.
 
     What kept the audit from clearing the model keeps it still. Limits and a minimum cell that are no longer those set beforehand
-    are marked as changed, with what they were and the verdict by them. Raises `RemnantError` where `config` is of another
-    scenario, or says that its criterion was set after the audit.
+    are marked as changed, with what they were and the verdict by them, and every change is kept in `tried`. Raises
+    `RemnantError` where `config` is of another scenario, or says that its criterion was set after the audit.
     """
     if config.scenario != results.scenario.name:
         raise RemnantError(
@@ -102,25 +102,30 @@ def rescored(results: AuditResults, config: AuditConfig) -> AuditResults:
         first = Beforehand(limits=results.limits, minimum_cell=results.minimum_cell, ruling=results.verdict.ruling)
     back = first is not None and (limits, cell) == (first.limits, first.minimum_cell)
     kept = (limits, cell) == (results.limits, results.minimum_cell)
+    verdict = _with_needed(
+        verdict_of(
+            limits,
+            judged,
+            results.controls,
+            results.verdict.kept_open,
+            results.verdict.unplanted,
+            _unmeasured(results.scenario.attacks),
+        ),
+        results.cohort,
+        limits,
+        results.controls,
+    )
+    tried = results.tried
+    if not (back or kept):
+        tried = [*tried, Tried(day=today, limits=limits, minimum_cell=cell, ruling=verdict.ruling)]
     return results.model_copy(
         update={
             "limits": limits,
             "rescored": "" if back else results.rescored if kept else today,
             "first": None if back else first,
+            "tried": tried,
             "findings": judged,
-            "verdict": _with_needed(
-                verdict_of(
-                    limits,
-                    judged,
-                    results.controls,
-                    results.verdict.kept_open,
-                    results.verdict.unplanted,
-                    _unmeasured(results.scenario.attacks),
-                ),
-                results.cohort,
-                limits,
-                results.controls,
-            ),
+            "verdict": verdict,
             "minimum_cell": cell,
             "about": results.about | _about(results, config, today),
             "settings": results.settings | {"appetite": config.appetite.resolved()},
