@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 SHOWN = 80
 
+P_LEVELS = (0.01, 0.025, 0.05)  # of findings after Holm, and of controls, two-sided and one
+MOST_DIGITS = 6
+
 
 def printable(text: str) -> str:
     """One line that says what `text` says: control and bidirectional characters, line ends and lone surrogates as escapes.
@@ -50,12 +53,15 @@ def counted_of(number: int, total: int, what: str, one: str, several: str) -> st
 def p_number(p: float, *, bound: bool = False) -> str:
     """A p-value as tables show it: "0.12", "0.012", "<0.001"; `bound`: it is at most this, since no resample was as extreme.
 
-    A bound is rounded up, since p might lie above one that was rounded down.
+    A bound is rounded up, since p might lie above one that was rounded down. One just above a level that p is held against has
+    as many digits as keep it apart: "0.0104".
     """
     if p < 0.001:
         return "<0.001"
     digits = 2 if p >= 0.1 else 3
     if not bound:
+        while digits < MOST_DIGITS and any(p > level and float(f"{p:.{digits}f}") == level for level in P_LEVELS):
+            digits += 1
         return f"{p:.{digits}f}"
     return f"≤{min(1.0, math.ceil(p * 10**digits - 1e-9) / 10**digits):.{digits}f}"
 
