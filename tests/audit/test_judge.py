@@ -51,6 +51,18 @@ def test_an_attack_that_misses_its_planted_leak_is_too_weak_to_clear_and_may_sti
     assert outcome_of(finding(), missed) == "exposed"
 
 
+def test_every_attack_that_missed_its_planted_leak_stands_in_the_reasons():
+    missed = [
+        control("planted", False, attack).model_copy(update={"sentence": f"Missed by {attack}."})
+        for attack in ("output", "gradient", "able")
+    ]
+    sound = (control("blind"), control("planted", None, "none"), control("recipe", True, "able"))
+    one = finding(**SILENT)
+    one = one.model_copy(update={"outcome": outcome_of(one, missed)})
+    found = verdict_of([LIMIT], [one], [*missed, *sound])
+    assert [said for said in found.reasons if said.startswith("Missed")] == ["Missed by output.", "Missed by gradient."]
+
+
 def test_who_sees_what_the_training_leaves_is_not_too_weak_and_who_sees_nothing_needs_the_copy():
     """The rule of a positive control at level d, line by line: the recipe passes or says nothing, and then the copy decides."""
     found, blind = finding(**SILENT), control("blind")

@@ -222,6 +222,24 @@ def test_which_sentences_count_few(text, few):
     assert counts_few(text, 10) is few and not counts_few(text, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "few"),
+    [
+        ("On images of its training patients 80 of 80 answers are right", True),
+        ("0 of 80 images have a finding in the table", True),
+        ("30 of 30 women members", True),
+        ("100% of 60 members are read", True),
+        ("0% of the members are read", True),
+        ("40 of 80 answers are right, 50% of 60 members", False),
+        ("2 of 2 codes can be inverted", False),
+        ("100% of pairs of a member and a non-member", False),
+    ],
+)
+def test_nobody_and_everybody_are_few_where_a_sentence_tells_what_each_has(text, few):
+    assert counts_few(text, 10, nobody=True) is few
+    assert not counts_few(text, 1, nobody=True) and not counts_few(text, 10, [60])
+
+
 @pytest.mark.parametrize(("share", "few"), [("3.3%", True), ("97%", True), ("50%", False), ("25%", False)])
 def test_a_percentage_without_its_number_is_held_against_the_groups_of_the_run(share, few):
     said = f"The attack identifies {share} of the members."

@@ -85,6 +85,20 @@ def test_p_leaves_as_a_table_has_it(p, adjusted, bound, told):
     assert (found.p, found.adjusted_p, found.p_bound) == told
 
 
+@pytest.mark.parametrize(("right", "told"), [(80, False), (40, True), (0, False)])
+def test_that_everybody_or_nobody_is_answered_rightly_does_not_leave(right, told):
+    """Whoever has the model and knows that all answers are right knows each patient's label."""
+    said = f"On images of its training patients {right} of 80 answers are right."
+    read = finding(
+        claim="attributes",
+        statistic="skill_gap",
+        null=0.0,
+        counts=f"{right} of 80 women and 40 of 80 men among members",
+    )
+    outside = told_outside(audit_results(notices=[said], findings=[read]))
+    assert (said in outside.notices) is told and (outside.findings[0].value is not None) is told
+
+
 def test_a_limit_keeps_the_digits_that_it_needs():
     near = finding(statistic="advantage", null=0.0, value=0.0123, low=-0.02345, high=0.04876)
     (told,) = told_outside(audit_results(findings=[near])).findings
@@ -346,6 +360,23 @@ def test_controls_of_few_patients_are_withheld_also_where_a_reason_repeats_them(
     assert told.controls[1] == control() and told.controls[0].value is None and told.controls[0].passed is True
     gone = "The control 'planted members, output': passed; its numbers are withheld: fewer than 10 patients."
     assert told.verdict.reasons == [gone]
+
+
+@pytest.mark.parametrize(
+    ("kind", "passed", "so"),
+    [
+        ("planted", False, " The attack missed what was planted, so that its silence clears nobody."),
+        ("planted", None, " Nobody knows what it would find, so that its silence clears nobody."),
+        ("blind", False, " The groups differ without the model, so that what tells them apart shows nothing."),
+        ("blind", None, " Nobody showed the groups to be alike."),
+        ("fit", False, " The model does not answer as it was trained to, so that silence clears nobody."),
+        ("recipe", None, ""),
+        ("planted", True, ""),
+    ],
+)
+def test_a_control_that_is_withheld_says_what_follows_from_its_outcome(kind, passed, so):
+    few = control(kind, attack="gradient", n=8, passed=passed)
+    assert told_outside(audit_results(controls=[few])).controls[0].sentence.endswith(f"than 10 patients.{so}")
 
 
 def test_each_control_that_is_withheld_is_named(tmp_path):

@@ -85,10 +85,12 @@ def told_outside(results: AuditResults) -> AuditResults:
         if before != after
     }
 
+    by_control |= {one.sentence: one.sentence for one in controls if one.sentence not in by_control}
+
     def said(text: str) -> str:
         if text in by_control:
             return by_control[text]
-        tells = counts_few(text, smallest, sizes) or any(part in text for part in parts)
+        tells = counts_few(text, smallest, sizes, nobody=True) or any(part in text for part in parts)
         return f"{why.capitalize()}." if tells else text
 
     def all_said(texts: list[str]) -> list[str]:

@@ -30,15 +30,22 @@ _NO_SHARE = re.compile(
     r"|chance[^,;()%]{0,20}%|\brate of [\d.]+\s?%|[\d.]+\s?% (?:FPR|false)",
     re.IGNORECASE,
 )
+_NOBODY = re.compile(
+    rf"(?<![\d.,])(?:0|100)\s?%\s+of\s+(?:the\s+|all\s+|these\s+)?(?:[\d,]+\s+)?{_CASES}", re.IGNORECASE
+)
 _WORDS = re.compile(rf"\b(?:one|two|three|four|five|six|seven|eight|nine) of (?:the )?\w+ {_PEOPLE}", re.IGNORECASE)
 
 
-def counts_few(text: str, smallest: int, sizes: Collection[int] = ()) -> bool:
+def counts_few(text: str, smallest: int, sizes: Collection[int] = (), *, nobody: bool = False) -> bool:
     """Whether a sentence counts fewer than `smallest` patients, or all of a group but fewer, as a number or as a percentage.
 
-    `sizes`: of the groups that "3% of the members" may mean, where no number of patients stands beside it.
+    `sizes`: of the groups that "3% of the members" may mean, where no number of patients stands beside it. `nobody`: whether
+    nobody and everybody of a group count as few, as where a sentence tells of each what he has.
     """
-    few = any(small(_int(some), smallest, _int(total)) for some, total in _OF.findall(text))
+    parts = [(_int(some), _int(total)) for some, total in _OF.findall(text)]
+    if nobody and smallest > 1 and (any(some in (0, total) for some, total in parts) or _NOBODY.search(text)):
+        return True
+    few = any(small(some, smallest, total) for some, total in parts)
     many = [_int(one or other) for one, other in _MANY.findall(text)]
     few = few or any(0 < count < smallest for count in many) or (smallest > 1 and bool(_WORDS.search(text)))
     return few or any(_shares_few(sentence, smallest, sizes) for sentence in re.split(r"(?<=[.;])\s", text))

@@ -30,7 +30,8 @@ def of_few(finding: Finding, smallest: int) -> bool:
         return True
     if part := PART_OF.match(finding.counts):
         return small(float(part[1]), smallest, int(part[2].replace(",", "")))
-    return counts_few(finding.counts, smallest)
+    # Of an attribute nobody or everybody who is read rightly tells what each of them has.
+    return counts_few(finding.counts, smallest, nobody=finding.claim == "attributes")
 
 
 def of_few_values(finding: Finding, smallest: int) -> bool:
@@ -58,8 +59,23 @@ def control_told(control: Control, results: AuditResults, smallest: int, why: st
     if not few:
         return control
     outcome = f"{control_outcome(control)}; its numbers are {why}"
-    said = {"sentence": f"The control '{control_name(control)}': {outcome}.", "p_bound": False}
+    said = {"sentence": f"The control '{control_name(control)}': {outcome}.{_so(control)}", "p_bound": False}
     return control.model_copy(update=dict.fromkeys(("value", "low", "high", "p", "n", "fewest")) | said)
+
+
+def _so(control: Control) -> str:
+    """What follows from a control that did not pass, behind its outcome."""
+    if control.passed or control.kind == "recipe":
+        return ""
+    if control.kind == "fit":
+        doubt = "" if control.passed is False else " perhaps"
+        return f" The model{doubt} does not answer as it was trained to, so that silence clears nobody."
+    if control.kind == "planted":
+        missed = "The attack missed what was planted" if control.passed is False else "Nobody knows what it would find"
+        return f" {missed}, so that its silence clears nobody."
+    if control.passed is False:
+        return " The groups differ without the model, so that what tells them apart shows nothing."
+    return " Nobody showed the groups to be alike."
 
 
 def telling(results: AuditResults, findings: Sequence[Finding], controls: Sequence[Control]) -> set[str]:

@@ -165,7 +165,7 @@ def verdict_of(
         ruling = "outside"
     elif rulings == {"within"} and not kept:
         ruling = "within"
-    told = [one.sentence for one in held if one.ruling == ruling]
+    told = _with_others([one.sentence for one in held if one.ruling == ruling], controls)
     return Verdict(
         ruling=ruling,
         sentence=ruling_sentence(
@@ -192,6 +192,17 @@ def _shown_above(held: Judged, limits: Sequence[Limit], findings: Sequence[Findi
         return False
     finding, limit = findings[held.finding], next(one for one in limits if one.name == held.limit)
     return finding.outcome == "exposed" and _excess(finding, finding.low, -math.inf) > limit.value
+
+
+def _with_others(sentences: Sequence[str], controls: Sequence[Control]) -> list[str]:
+    """The sentences, behind one of an attack that missed what was planted those of others that did."""
+    able = {one.attack for one in controls if one.kind == "recipe" and one.passed}
+    missed = [one for one in controls if one.kind == "planted" and one.passed is False and one.attack not in able]
+    found = []
+    for sentence in sentences:
+        claims = {one.claim for one in missed if one.sentence == sentence}
+        found += [sentence, *(one.sentence for one in missed if one.claim in claims)]
+    return found
 
 
 def _unfit(finding: Finding, controls: Sequence[Control]) -> bool:
