@@ -138,6 +138,28 @@ def test_one_finding_stands_on_one_scale():
     )
 
 
+def test_a_leak_shown_of_too_few_stands_for_its_criterion_with_what_lies_beyond_chance():
+    """Beside the verdict by it, which says so, no other finding's "attack too weak"."""
+    advantage = finding(statistic="advantage", value=0.3, low=0.1, high=0.5, null=0.0, outcome="attack too weak")
+    few = {"value": 0.5, "low": 0.0, "high": 0.69, "null": 0.1, "adjusted_p": 0.004, "outcome": "too few patients"}
+    rate = finding(statistic="tpr_at_10_fpr", detectable=None, **few)
+    said = (
+        "The true positive rate at 10% FPR is 0.50 [0.00, 0.69] (0.10 by chance, 0.40 beyond; signed margin of the label). "
+        "It lies on both sides of the limit of 0.05 beyond chance. A leak is shown, of too few patients to say how large it is "
+        "at the least."
+    )
+    verdict = audit_results("cannot tell").verdict
+    judged = [one.model_copy(update={"finding": place}) for place, one in enumerate(verdict.judged)]
+    changed = verdict.model_copy(update={"judged": judged, "reasons": [said]})
+    results = audit_results("cannot tell", findings=[advantage, rate], verdict=changed)
+    assert told(results)["inference"].outcome == "too few patients"
+    assert "0.40 [−0.10, 0.59] beyond chance" in told(results)["inference"].sentence
+    assert sheet_of(results).reasons.lines == [said.replace("; signed margin of the label", "")]
+    assert outcome_sentence(rate).startswith("A leak is shown, of too few patients")
+    unseen = rate.model_copy(update={"adjusted_p": 0.2})
+    assert told(audit_results(findings=[advantage, unseen], verdict=changed))["inference"].outcome == "attack too weak"
+
+
 def test_what_the_attacks_do_not_see_comes_before_what_was_not_run():
     tail = "A few exposed patients among many would not be seen."
     attacks = [AttackRun(name=f"a{place}", words="W", run=False, why=f"w{place}") for place in range(9)]
@@ -224,6 +246,9 @@ def test_a_sentence_of_a_control_names_its_attack_beside_another_of_its_kind():
     named = ["Output: 6 against 6 would tell.", "Gradient: 5 against 5 would tell.", "It reads alike."]
     assert with_attacks(texts, controls) == named
     assert with_attacks(texts[1:], controls) == texts[1:]
+    same = [one.model_copy(update={"sentence": "The numbers of this control are withheld."}) for one in planted]
+    of_both = ["Output and gradient, each: The numbers of this control are withheld."]
+    assert with_attacks([same[0].sentence], same) == of_both
     verdict = audit_results().verdict.model_copy(update={"reasons": texts})
     results = audit_results(controls=controls, verdict=verdict)
     assert sheet_of(results).reasons.lines == named

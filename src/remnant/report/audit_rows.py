@@ -7,6 +7,7 @@ from remnant.base.findings import AuditResults, Control, Finding
 from remnant.base.results import Row
 from remnant.base.terms import LIMITS, STATISTICS, beyond_chance, called, capital, digits_beside, in_range, seen_by
 from remnant.base.texts import enumerated, short
+from remnant.report.finding_words import shown_of_few
 from remnant.report.tables import cell
 from remnant.report.words import WITHHELD, split
 
@@ -29,15 +30,17 @@ PLANTED = {"attributes": "planted attribute", "pair_scores": "scans as they are"
 def by_strength(results: AuditResults, findings: Sequence[Finding]) -> list[Finding]:
     """The findings, what speaks most for exposure first.
 
-    Exposed before others, then what a limit is asked of, then scores of many values before those of few, then by how far the
-    interval's lower end, or the value where there is no interval, lies from chance towards certainty.
+    Exposed before others, then a leak that is shown of too few patients, then what a limit is asked of, then scores of many
+    values before those of few, then by how far the interval's lower end, or the value where there is no interval, lies from
+    chance towards certainty.
     """
     asked = {limit.statistic for limit in results.limits if limit.asked}
 
-    def strength(finding: Finding) -> tuple[bool, bool, bool, float]:
+    def strength(finding: Finding) -> tuple[bool, bool, bool, bool, float]:
         end = finding.low if finding.low is not None else finding.value
         excess = -math.inf if end is None else (end - finding.null) / max(1 - finding.null, 1e-9)
-        return finding.outcome == "exposed", finding.statistic in asked, not finding.coarse, excess
+        exposed, few = finding.outcome == "exposed", shown_of_few(finding)
+        return exposed, few, finding.statistic in asked, not finding.coarse, excess
 
     return sorted(findings, key=strength, reverse=True)
 
@@ -195,7 +198,8 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
     def attacks(sentence: str) -> str:
         of = own.get(sentence, [])
         several = of and kinds.count(of[0].kind) > 1
-        return f"{capital(enumerated(list(dict.fromkeys(called(one.attack) for one in of))))}: " if several else ""
+        names = list(dict.fromkeys(called(one.attack) for one in of))
+        return f"{capital(enumerated(names))}{', each' if len(names) > 1 else ''}: " if several else ""
 
     return [f"{attacks(one)}{one}" for one in sentences]
 

@@ -16,6 +16,11 @@ _OUTCOMES: dict[Outcome, str] = {
 }
 
 
+def shown_of_few(finding: Finding) -> bool:
+    """Whether p shows a leak whose interval, of so few patients, holds chance as well."""
+    return finding.outcome == "too few patients" and finding.adjusted_p is not None and finding.adjusted_p <= LEVEL
+
+
 def finding_sentence(finding: Finding, name: str) -> str:
     """What was measured, by the attack that is called `name`, and with what p; a finding without an outcome was withheld."""
     what = f"{capital(name)}: {statistic_of(finding)}"
@@ -31,6 +36,8 @@ def outcome_sentence(finding: Finding) -> str:
     """What follows from a finding, and of silence what would have been seen; empty where it was withheld."""
     if finding.outcome is None:
         return ""
+    if shown_of_few(finding):
+        return "A leak is shown, of too few patients to say how large it is at the least."
     said = _OUTCOMES[finding.outcome]
     if finding.outcome == "attack too weak" and finding.coarse:
         return "Scores of so few values are too coarse to clear anybody."

@@ -33,6 +33,8 @@ VIEW, ORIGIN = 76, 70  # characters of what an attack saw, of where a limit is f
 INSIDE = "In full: it stays in the house, where it is signed."
 # A clause with a setting or a command in it, to the end of its sentence, and a sentence that has none before it.
 _FOR_ENGINEERS = re.compile(r"(?:[;:]|, (?:or|and)\b)(?:(?!, (?:or|and)\b)[^;:`])*`[^`]*`.*?(?=\.(?: |$))")
+# What stands in brackets, and of it what lies beyond chance.
+_BRACKETS = re.compile(r" \((?:([^();]* beyond);)?[^()]*\)")
 # Empty without what only the owner knows: a line to fill in by hand.
 FILLED_IN = {
     "residual_risk": "Residual risk",
@@ -215,15 +217,20 @@ def _before(limit: Limit, first: Limit) -> str:
 def _plain(texts: Iterable[str]) -> list[str]:
     """The texts for who decides: how to set or run what they name stands in the evidence; where that is all they say, whole.
 
-    Of a long one goes what stands in brackets, which is in the table beside it, so that its end, what to do, has room.
+    Of a long one goes what stands in brackets, which is in the table beside it, so that its end, what to do, has room; but not
+    what lies beyond chance, which is the number that the table has.
     """
     found = []
     for text in texts:
         sentences = re.split(r"(?<=\.) (?=[A-Z`])", text)
         kept = [one for one in (_FOR_ENGINEERS.sub("", one) for one in sentences) if "`" not in one]
         plain = " ".join(kept) or text
-        found.append(plain if len(plain) <= TEXT else re.sub(r" \([^()]*\)", "", plain))
+        found.append(plain if len(plain) <= TEXT else _BRACKETS.sub(_of_chance, plain))
     return found
+
+
+def _of_chance(found: re.Match[str]) -> str:
+    return f" ({found[1]})" if found[1] else ""
 
 
 def _thousands(value: Value) -> str:
