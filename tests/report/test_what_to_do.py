@@ -15,7 +15,7 @@ NETWORK = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.
 def results(ruling="outside", network=NETWORK, in_place=(), exposed=True):
     found = audit_results(ruling)
     kept = [one if exposed else one.model_copy(update={"outcome": "not shown"}) for one in found.findings]
-    rows = {TABLE: defence_rows(network, in_place)}
+    rows = {TABLE: defence_rows(network, in_place, scenario="latents")}
     return found.model_copy(update={"tables": {**found.tables, **rows}, "findings": kept})
 
 
@@ -32,6 +32,19 @@ def test_what_applies_is_a_table_and_what_does_not_a_sentence_a_reason():
         text.startswith("Not for this network: Privacy-Net and a secret deformation (it is for scans")
         for text in others
     )
+
+
+def test_what_changes_what_is_sent_is_advised_where_something_is_sent():
+    of_scans = nn.Sequential(nn.Conv3d(1, 2, 3), nn.BatchNorm3d(2))
+
+    def advised(scenario):
+        return {row["name"] for row in defence_rows(of_scans, scenario=scenario) if row["applies"]}
+
+    sent = {"latent_noise", "privacy_net", "secret_deformation"}
+    assert sent <= advised("latents") and advised("checkpoint") == advised("outputs") == advised("latents") - sent
+    assert sent & advised("codes") == sent - {"latent_noise"}
+    why = {row["name"]: row["why"] for row in defence_rows(of_scans, scenario="checkpoint")}
+    assert why["privacy_net"] == "in the scenario checkpoint nothing is sent that it changes"
 
 
 @pytest.mark.parametrize(

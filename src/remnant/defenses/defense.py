@@ -35,6 +35,7 @@ class Defense:
 
     `applies(subject)`: why it does not apply, empty where it does; the subject is what `change` takes, or a network of somebody
     whom a report advises, of whose training nothing is known. `source`: who described it.
+    `scenarios`: those in which the recipient is sent what it changes; empty where it is not of what is sent.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Defense:
     source: str
     settings: type[Settings] = NoSettings
     applies: Callable[[Any], str] = lambda subject: ""
+    scenarios: tuple[str, ...] = ()
 
     def defend(self, subject: Any, settings: Settings | None = None, **given: Any) -> Any:
         """What `change` makes of the `subject`, by the `settings` or by default ones; a recipe keeps note of it.

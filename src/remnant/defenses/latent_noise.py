@@ -66,4 +66,5 @@ LATENT_NOISE = Defense(
     "Remnant",
     LatentNoiseSettings,
     of_a_network,
+    ("latents",),
 )

@@ -42,7 +42,7 @@ def audit_model(
     tables = {
         "roc": [row for claim in claims.scored for row in roc_rows(claim)],
         "balance": balance_rows(*traits_of(material)),
-        DEFENCES: defence_rows(material.target.module, material.defenses),
+        DEFENCES: defence_rows(material.target.module, material.defenses, scenario=config.scenario),
         **claims.tables(level),
         **tables_beside(run, material, chosen, claims.paired, found, config.seed),
     }

@@ -21,4 +21,5 @@ SECRET_DEFORMATION = Defense(
     "Kim et al. 2020, arXiv 2011.12835",
     SecretSettings,
     of_scans,
+    ("latents", "codes"),
 )

@@ -43,4 +43,5 @@ PRIVACY_NET = Defense(
     "Kim et al. 2019",
     HidingSettings,
     of_scans,
+    ("latents", "codes"),
 )
