@@ -65,5 +65,6 @@ def train(model: torch.nn.Module, items: list[dict], seed: int) -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     network = build()
+    print(f"Training a segmenter for {STEPS} steps, which takes a minute or two.", flush=True)
     train(network, [item for item in data() if item["member"]], seed=0)
     torch.save(network.state_dict(), HERE / "model.pt")

@@ -1,5 +1,6 @@
 """The audit of age and sex: what a network remembers of its members' is exposed, what any image shows is not."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -68,6 +69,11 @@ def test_the_sex_that_a_network_remembers_of_its_members_is_exposed_and_outside(
     assert age.outcome == "not shown" and sex.view == age.view == "features before the network's head"
     assert results.model["layer that was read"] == "head"
     assert controls(results, "sex") == controls(results, "age") == {"blind": True, "planted": True}
+    (blind,) = (one.sentence for one in results.controls if one.kind == "blind" and one.attack == "sex")
+    assert blind.startswith(
+        "That a reader of sex that never saw the model reads members unlike non-members is not shown "
+    )
+    assert re.search(r"members minus non-members −?\d\.\d\d \[−?\d\.\d\d, −?\d\.\d\d\]\)\.$", blind)
     (judged,) = (one for one in results.verdict.judged if one.limit == "attribute")
     assert judged.ruling == "outside" and results.findings[judged.finding] == sex
     assert "of 1" in sex.counts and "women members" in sex.counts

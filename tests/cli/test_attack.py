@@ -51,6 +51,17 @@ def test_a_wrong_path_is_told_before_anything_heavy_is_imported(tmp_path, wrong,
     assert not (tmp_path / "run").exists()
 
 
+def test_a_table_without_the_split_is_told_before_torch_is_imported(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"")
+    (tmp_path / "chests").mkdir()
+    (tmp_path / "chests" / "a.png").write_bytes(b"")
+    (tmp_path / "chests" / "manifest.csv").write_text("image,label,subject_id,session_id,age,sex\na.png,,1,1,,\n")
+    words = ["attack", "checkpoint", "model.pt", "--against", "chests"]
+    done = subprocess.run([sys.executable, "-c", ASK, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "torch" not in done.stdout
+    assert "it has no column split" in done.stderr and "add it to manifest.csv, or, of another name" in done.stderr
+
+
 def test_the_run_directory_is_called_after_the_checkpoint(tmp_path):
     (tmp_path / "model.pt").write_bytes(b"")
     (tmp_path / "folder").mkdir()

@@ -13,7 +13,7 @@ import remnant.engine.cells
 from remnant.base import progress
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
-from remnant.engine.cells import Cell, run_cells
+from remnant.engine.cells import Cell, _in_words, run_cells
 
 # A module of its own, since the work of a cell is imported by the processes that are spawned.
 WORK = """
@@ -199,3 +199,8 @@ def test_what_a_cell_logs_is_told_while_it_works(work, run, monkeypatch, capsys)
         re.search(r"^parts of the work 0/1, at attack: step \d+, loss 0.25$", told, re.MULTILINE)
         and "terms" not in told
     )
+
+
+def test_what_a_cell_is_at_is_said_of_how_many_steps():
+    event = {"time": "now", "cell": "planted", "event": "round", "step": 330, "of": 400, "loss": 0.2}
+    assert _in_words(event) == "planted: step 330 of 400, loss 0.2" and event["of"] == 400

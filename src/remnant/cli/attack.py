@@ -118,15 +118,22 @@ def attack_checkpoint(
 
     read = config_of(config, scenario="checkpoint", seed=seed, minutes=minutes)
 
+    from remnant.base.seeds import Seeds
+    from remnant.cohort.against import read_against
+    from remnant.cohort.layouts.listed import parse_columns
+
+    named = parse_columns(columns) if columns else {}
+    # What a table lacks is told before torch is imported; it is read again with the seed of the audit.
+    read_against(against, named, Seeds(0))
+
     from remnant.audit.inputs.classifier import audit_classifier, material_to_look_at
     from remnant.audit.inputs.classifier_given import ClassifierInputs, refuse_of_a_folder
-    from remnant.cohort.layouts.listed import parse_columns
 
     refuse_of_a_folder(read)
     inputs = ClassifierInputs(
         checkpoint,
         against,
-        parse_columns(columns) if columns else {},
+        named,
         tuple(listed(finding)) if finding else (),
         size,
         # A channel may have the number of another.
@@ -147,7 +154,8 @@ def _look(checkpoint: Path, material: "Material", config: "AuditConfig", task: "
 
     if task == "check":
         given = f"The model is given images of {material.model['images']}."
-        checked(checkpoint, [], doubts_of(material, config), (given, *material.notes))
+        answers = f"What it answers: {str(material.model['answers']).removesuffix('.')}."
+        checked(checkpoint, [], doubts_of(material, config), (given, answers, *material.notes))
     print_forecast(material, config, quiet=quiet)
 
 

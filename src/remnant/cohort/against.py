@@ -119,7 +119,7 @@ def _mend(cohort: Cohort, place: Path) -> str:
     if place.is_file():
         return "; of another name say so by --columns split=NAME"
     if cohort.layout == "manifest.csv":
-        return "; of another name give the table itself, by --against FILE --columns split=NAME"
+        return "; add it to manifest.csv, or, of another name, give the table itself, by --against FILE --columns split=NAME"
     if cohort.layout in PUBLIC:
         return f"; add it to the tables of {cohort.layout}"
     return (

@@ -87,7 +87,10 @@ def _heard(run: Run, progress: Task) -> Iterator[None]:
 
 
 def _in_words(event: dict[str, Any]) -> str:
-    """What a cell logged, as `attack-cnn: method joint, step 401, loss 0.53`."""
+    """What a cell logged, as `attack-cnn: method joint, step 401, loss 0.53`, or `planted: step 330 of 400, loss 0.2`."""
+    event = dict(event)
+    if "of" in event:
+        event["step"] = f"{event['step']} of {event.pop('of')}"
     told = [
         f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in event.items()

@@ -3,7 +3,7 @@
 from remnant.targets.description import Applies, Statistics
 from remnant.targets.known import Match
 
-CHECKPOINT = "checkpoint-only attack (Lee 2025)"
+CHECKPOINT = "images drawn from this file alone (`remnant attack checkpoint`)"
 DECODER = "inversion decoder (Subbanna 2021)"
 RECOVERED = "recovered latents"
 UNKNOWN = "the architecture is unknown"

@@ -106,7 +106,7 @@ def _train(
             task = task or stack.enter_context(Task("prior", PARTS, done=part, quiet=quiet))
             if part > task.done:
                 task.advance(f"at {side} px, real and generated {now.distance:.3g} apart", part - task.done)
-            run.log("prior", "step", step=now.step, side=side, distance=now.distance, penalty=now.penalty)
+            run.log("prior", "step", step=now.step, of=len(work), side=side, distance=now.distance, penalty=now.penalty)
 
         def preview(averaged: Generator, step: int) -> None:
             drawn = torch.cat([averaged(part) for part in samples.to(averaged.alpha.device).split(16)])

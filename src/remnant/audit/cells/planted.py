@@ -66,10 +66,11 @@ class Dose:
     @property
     def said(self) -> str:
         """In words, to follow "found"."""
-        like = f"as members' ({self.members:.2g})"
-        if not self.like_members:
-            like = f"a tenth of strangers' (members' {self.members:.2g})"
-        return f"when their loss is {self.loss:.2g}, {'' if self.reached else 'not yet '}{like}"
+        known = "as well as members are" if self.like_members else "by heart"
+        if not self.reached:
+            known = f"less well than {known.removeprefix('as well as ')}"
+        strangers = "" if self.like_members else f", strangers' {self.before:.2g}"
+        return f"when they are known {known} (loss {self.loss:.2g}, members' {self.members:.2g}{strangers})"
 
 
 def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:

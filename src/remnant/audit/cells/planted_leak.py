@@ -45,7 +45,7 @@ def planted_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: 
     dose = planting.dose_of(target, images, material.images.of(material.trainers), seeds)
 
     def tell(taken: int, loss: float) -> None:
-        run.log("planted", "round", step=taken, loss=loss)
+        run.log("planted", "round", step=taken, of=steps, loss=loss)
 
     copied, loss = planting.trained_on(target, own, seeds, steps, dose.asked, tell)
     dose = replace(dose, loss=loss)

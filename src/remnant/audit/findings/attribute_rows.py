@@ -17,7 +17,7 @@ from remnant.base.results import Row, number
 from remnant.base.terms import minus
 from remnant.cohort.images import Images
 from remnant.measure.attributes import AttributeSkill, read_all, read_gap
-from remnant.measure.intervals import smallest_detectable_gap
+from remnant.measure.intervals import Interval, smallest_detectable_gap
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 CLASSES = {"sex": ("women", "men"), "age": ("younger", "older")}
@@ -160,7 +160,7 @@ def blind_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int]) -> 
     """Whether who never saw the model reads members as well as non-members."""
     found = _reading(read_of(claim, truth, roles), 0.95, gap=True)
     said = (
-        f"A reader of {truth.attribute} that never saw the model reads members and non-members alike",
+        f"That a reader of {truth.attribute} that never saw the model reads members unlike non-members is not shown",
         f"A reader of {truth.attribute} that never saw the model reads members and non-members unlike",
     )
     return _control("blind", truth, found, found.p_both, "skill_gap", said, passes=found.p_both > CONTROL_LEVEL)
@@ -170,7 +170,7 @@ def exchanged_reading(claim: Attributes, truth: Truth, roles: Mapping[str, int])
     """Whether who learned exchanged attributes, `truth`, reads these of others."""
     found = _reading(read_of(claim, truth, roles), 0.95, gap=False)
     said = (
-        f"A reader that learned the {truth.attribute} of exchanged patients reads nothing",
+        f"That a reader that learned the {truth.attribute} of exchanged patients reads anything is not shown",
         f"A reader that learned the {truth.attribute} of exchanged patients reads something",
     )
     return _control("null", truth, found, found.p, "skill", said, passes=found.p > CONTROL_LEVEL)
@@ -202,7 +202,7 @@ def _control(
     sentence = (
         f"Of too few members and non-members the {truth.attribute} is known to check how it is read."
         if few
-        else f"{said[not passes]} ({words} {minus(f'{found.value.mean:.2f}')})."
+        else f"{said[not passes]} ({words} {_with_ends(found.value)})."
     )
     return Control(
         kind=kind,
@@ -215,6 +215,12 @@ def _control(
         passed=None if few else passes,
         sentence=sentence,
     )
+
+
+def _with_ends(value: Interval) -> str:
+    """ "0.36 [−0.40, 1.02]"; the value alone where so few support no interval."""
+    mean, low, high = (minus(f"{end:.2f}") for end in (value.mean, value.low, value.high))
+    return mean if math.isnan(value.low) else f"{mean} [{low}, {high}]"
 
 
 def _reading(read: Read, level: float, *, gap: bool) -> AttributeSkill:

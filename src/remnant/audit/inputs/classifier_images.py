@@ -57,12 +57,14 @@ def feeding_by(given: OpenedClassifier, preparing: Preparing) -> Feeding:
         if not known
     ]
     if options and not preparing.quiet:
-        say(f"Seeking how the model takes images, which may take minutes; {enumerated(options)} would say so.")
+        say(f"Seeking how the model takes images, which may take minutes; giving {enumerated(options)} would spare it.")
+    # Some of all, whose preparation is told as a whole.
+    silent = replace(preparing, quiet=True)
     feeding = feeding_of(
         given.network.access,
         given.network.described,
         {
-            name: preparing.of(against.cohort, cases, RadiographSettings(side=side, percentiles=greys))
+            name: silent.of(against.cohort, cases, RadiographSettings(side=side, percentiles=greys))
             for name, greys in VIEWS.items()
         },
         answers if answers.labels is None else replace(answers, labels=answers.labels[chosen]),

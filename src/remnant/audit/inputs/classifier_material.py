@@ -22,6 +22,8 @@ from remnant.targets.audited import Audited
 from remnant.targets.features import predict_logits
 from remnant.targets.head import OutputHead
 
+STRONGER = "With the training, as train() in target.py of `remnant audit --init`, attacks may see more."
+
 
 def material_of(given: OpenedClassifier, feeding: Feeding, preparing: Preparing) -> Material:
     """The network, everybody's images as it takes them, and who is who.
@@ -71,6 +73,7 @@ def material_of(given: OpenedClassifier, feeding: Feeding, preparing: Preparing)
         give_people="give age and sex in the table, their columns called by `--columns age=NAME,sex=NAME`"
         if inputs.against.is_file()
         else "give age and sex in the table of the cohort",
+        stronger=STRONGER,
         prior=bring_prior(inputs.prior, table, taken.mean, taken.std, str(inputs.against)) if inputs.prior else None,
     )
 

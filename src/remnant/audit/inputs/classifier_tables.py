@@ -75,7 +75,8 @@ def notes_of(given: OpenedClassifier, doubts: list[str], task: TaskAccuracy | No
     if task:
         right = counted_of(task.right, task.asked, "answer", "is", "are")
         does = [
-            f"On images of its training patients {right} right. Dealt to these images at random, {task.by_chance:.0%} would be."
+            f"On images of its training patients {right} right. If its answers were exchanged among these images at random, "
+            f"{task.by_chance:.0%} would be right."
         ]
     return (*phantom_notices(given.cohorts.values()), *doubts, *ours, *_left_out(given), *does)
 
