@@ -153,6 +153,8 @@ def test_what_leaves_of_a_rescored_run_says_what_became_of_a_control_of_few(tmp_
     told = told_outside(found)
     outcome = "failed" if planted.passed is False else "cannot tell"
     said = f"The control 'planted members, given': {outcome}; its numbers are withheld: fewer than 10 patients."
+    missed = "The attack missed what was planted" if planted.passed is False else "Nobody knows what it would find"
+    said = f"{said} {missed}, so that its silence clears nobody."
     assert told.verdict.judged[0].sentence == said and told.verdict.reasons.count(said) == 1
     assert sheet_of(told).limits[0]["found"] not in ("withheld", "not measured")
 
