@@ -17,6 +17,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 setup: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
+	@echo "Filling .venv with PyTorch, MONAI, nnU-Net and what tests need: 2.4 GB, and with GPU libraries more; 3 to 15 minutes." >&2
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@# Oracles of tests, and nnU-Net. Without --no-deps they would bring a torch of their own, and nnU-Net an older timm.

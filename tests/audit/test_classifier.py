@@ -155,6 +155,7 @@ def test_who_is_who(stranger, owners, public):
     found = looked_at(stranger, owners, public=public)
     assert [len(found.group(role)) for role in (MEMBER, NON_MEMBER, OTHER)] == [6, 4, 10]
     assert found.images.images[0].shape == (3, 32, 32) and len(found.images) == 20
+    assert found.stronger.endswith("attacks may see more.")
     # Both cohorts call their patients alike, and nobody is taken for another.
     assert len(set(found.images.patients)) == 20
     ages, sexes = (found.own.details[name] for name in ("age", "sex"))
@@ -162,8 +163,8 @@ def test_who_is_who(stranger, owners, public):
     # Whether a stranger has the finding is nobody's guess.
     labels = found.images.labels
     assert set(labels[:10]) <= {0, 1} and all(torch.isnan(label).all() for label in labels[10:])
-    assert np.isnan(found.images.details["class: 1"][10:]).all()
-    assert found.images.details["class: 1"][:10].tolist() == list(labels[:10])
+    assert np.isnan(found.images.details["class: Cardiomegaly"][10:]).all()
+    assert found.images.details["class: Cardiomegaly"][:10].tolist() == list(labels[:10])
 
 
 def test_its_output_says_what_it_said_to_who_asks_by_hand(stranger, owners, tmp_path):

@@ -198,7 +198,11 @@ def test_what_the_file_does_not_name_is_as_the_audit_had_it(remnant, tmp_path):
         assert asked == {"membership_advantage": share} and found.minimum_cell == 12
     other.write_text("[appetite]\nmembership_tpr = 0.1\n")
     remnant("rescore", run, "--config", other)
-    limits = {limit.name: limit for limit in AuditResults.read(run / "results.json").limits}
+    found = AuditResults.read(run / "results.json")
+    limits = {limit.name: limit for limit in found.limits}
+    assert (
+        next(row["value"] for row in sheet_of(found).limits if row["name"].startswith("True")) == "0.10 (before: none)"
+    )
     assert limits["membership_tpr"].asked and limits["membership_advantage"].value == 0.05
 
 

@@ -129,6 +129,13 @@ def test_all_findings_stand_in_columns_that_a_small_window_shows(tmp_path):
     table = page[page.rindex("All findings. Lower bound") :]
     assert table[: table.index("</thead>")].count("<th ") <= 11
     assert "AUC (primary)<" in table and ">AUC<" in table and "0.40 (0.20)" in table
+    # One group is no column, and of several none is said twice.
+    assert ">Groups<" not in table and "Groups: members against non-members." in table
+    ranks = finding(attack="fold rank", group="patients of all folds")
+    (tmp_path / "two").mkdir()
+    page = page_of(tmp_path / "two", audit_results(findings=[finding(), ranks]))
+    table = page[page.rindex("All findings. Lower bound") :]
+    assert ">Groups<" in table and table.count("patients of all folds") == 1
 
 
 def test_headings_follow_each_other_and_everything_is_closed(tmp_path):

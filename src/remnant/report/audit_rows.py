@@ -12,6 +12,7 @@ from remnant.report.tables import cell
 from remnant.report.words import WITHHELD, split
 
 POWERLESS = ("advantage", "tpr_at_10_fpr", "rank1")  # statistics of which no detectable value is reckoned
+DIFFER = ("target", "defence", "where", "group")
 AUCS = ("auc", "verification_auc")
 EXPOSED_ELSEWHERE = "exposed by another statistic"  # of the same scores, where their AUC is not exposed itself
 LONGEST = 110  # of one in a table or a sentence
@@ -55,13 +56,9 @@ def strongest_of(results: AuditResults, findings: Sequence[Finding]) -> Finding:
     return held[0] if held and (held[0].outcome == "exposed" or order[0].outcome != "exposed") else order[0]
 
 
-def name_of(finding: Finding, findings: Sequence[Finding]) -> str:
-    """The attack and what it saw, and of target, defence, place and group what differs among `findings`."""
-    differ = [
-        getattr(finding, part)
-        for part in ("target", "defence", "where", "group")
-        if len({getattr(one, part) for one in findings}) > 1
-    ]
+def name_of(finding: Finding, findings: Sequence[Finding], parts: Sequence[str] = DIFFER) -> str:
+    """The attack and what it saw, and of its `parts` (target, defence, place and group) what differs among `findings`."""
+    differ = [getattr(finding, part) for part in parts if len({getattr(one, part) for one in findings}) > 1]
     return short(" · ".join(filter(None, [*differ, called(finding.attack), finding.view])), LONGEST)
 
 

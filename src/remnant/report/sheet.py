@@ -210,7 +210,7 @@ def _judged_by(withheld: bool) -> str:
 
 def _before(limit: Limit, first: Limit) -> str:
     if not first.asked:
-        return " (before: not asked)"
+        return " (before: none)"
     return f" (before: {first.value:.2f})" if first.value != limit.value else ""
 
 

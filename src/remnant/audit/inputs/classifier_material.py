@@ -1,6 +1,6 @@
 """What the audit of a stranger's classifier works on: the network, everybody's images as it takes them, and who is who."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -50,7 +50,12 @@ def material_of(given: OpenedClassifier, feeding: Feeding, preparing: Preparing)
         # Two cohorts may use the same names for different people.
         patients += [f"public {case.patient}" for case in more]
     told = None if labels is None else [*_labels(labels, head), *[_unknown(head)] * (len(cases) - len(labels))]
-    table = Images(tuple(images), None if told is None else tuple(told), tuple(patients), _details(cases, labels, head))
+    table = Images(
+        tuple(images),
+        None if told is None else tuple(told),
+        tuple(patients),
+        _details(cases, labels, head, _named(given)),
+    )
     roles = roles_of(table.patients, tuple(members))
     check_finite(table)
     if pairs := twins(table, roles):
@@ -109,8 +114,19 @@ def _unknown(head: OutputHead) -> Tensor:
     return torch.full((head.outputs,) if head.kind == "sigmoid" else (), torch.nan)
 
 
-def _details(cases: Sequence[Case], labels: np.ndarray | None, head: OutputHead) -> dict[str, np.ndarray]:
-    """Age, sex, 1 for a man, and the answers of each of the `cases`, as far as they are known."""
+def _named(given: OpenedClassifier) -> dict[int, str]:
+    """What the classes are called, by their number; of one finding alone class 1."""
+    told = given.inputs.findings
+    if len(told) == 1:
+        return {1: told[0]}
+    names = told or given.answers.order or sorted({one for case in given.against.cases for one in case.findings})
+    return dict(enumerate(names))
+
+
+def _details(
+    cases: Sequence[Case], labels: np.ndarray | None, head: OutputHead, names: Mapping[int, str]
+) -> dict[str, np.ndarray]:
+    """Age, sex, 1 for a man, and the answers of each of the `cases`, as far as they are known; `names` of classes."""
     found = {name: values for name, values in people_in(cases).items() if np.isfinite(values).any()}
     if labels is None:
         return found
@@ -119,5 +135,6 @@ def _details(cases: Sequence[Case], labels: np.ndarray | None, head: OutputHead)
     unknown = np.full(len(cases) - len(labels), np.nan)
     first = 0 if labels.ndim == 2 else 1
     return found | {
-        f"class: {place}": np.concatenate([column, unknown]) for place, column in enumerate(columns, start=first)
+        f"class: {names.get(place, place)}": np.concatenate([column, unknown])
+        for place, column in enumerate(columns, start=first)
     }

@@ -6,6 +6,7 @@ from remnant.base.terms import called
 from remnant.base.texts import counted
 from remnant.report.audit_rows import (
     AUCS,
+    DIFFER,
     EXPOSED_ELSEWHERE,
     MOST_DRAWN,
     by_strength,
@@ -85,8 +86,16 @@ def all_findings(results: AuditResults) -> Part | None:
     if not results.findings:
         return None
     # A mark behind the statistic, and nothing behind that of the others.
-    rows = [row | {"primary": "primary" if row["primary"] else None} for row in finding_rows(results.findings)]
-    return Part(Section(title="All findings", table=ALL_FINDINGS), {"findings": rows})
+    rows = [
+        # The groups have a column of their own.
+        row | {"primary": "primary" if row["primary"] else None, "name": name_of(one, results.findings, DIFFER[:-1])}
+        for one, row in zip(results.findings, finding_rows(results.findings), strict=True)
+    ]
+    table = ALL_FINDINGS
+    if len(groups := {one.group for one in results.findings}) == 1:
+        columns = {key: name for key, name in table.columns.items() if key != "group"}
+        table = table.model_copy(update={"columns": columns, "caption": f"{table.caption} Groups: {groups.pop()}."})
+    return Part(Section(title="All findings", table=table), {"findings": rows})
 
 
 def _caption(results: AuditResults, rows: list[Row]) -> str:
