@@ -153,7 +153,7 @@ def test_the_dose_is_the_members_loss_or_a_tenth_of_a_strangers():
     assert nobody.asked == pytest.approx(0.08) and nobody.reached
     assert nobody.said == "when they are known by heart (loss 0.082, members' 0.7, strangers' 0.8)"
     short = replace(nobody, loss=0.5)
-    assert not short.reached and "known less well than by heart (loss 0.5" in short.said
+    assert not short.reached and "when they are not yet known by heart (loss 0.5" in short.said
     assert "known less well than members are (loss 0.5" in replace(heart, loss=0.5).said
     assert not planting.Dose(before=1.0, members=0.02).reached
 

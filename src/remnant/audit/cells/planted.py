@@ -66,11 +66,12 @@ class Dose:
     @property
     def said(self) -> str:
         """In words, to follow "found"."""
-        known = "as well as members are" if self.like_members else "by heart"
-        if not self.reached:
-            known = f"less well than {known.removeprefix('as well as ')}"
+        if self.like_members:
+            known = f"known {'as well as' if self.reached else 'less well than'} members are"
+        else:
+            known = f"{'' if self.reached else 'not yet '}known by heart"
         strangers = "" if self.like_members else f", strangers' {self.before:.2g}"
-        return f"when they are known {known} (loss {self.loss:.2g}, members' {self.members:.2g}{strangers})"
+        return f"when they are {known} (loss {self.loss:.2g}, members' {self.members:.2g}{strangers})"
 
 
 def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:
