@@ -76,6 +76,10 @@ def test_every_set_of_limits_that_was_tried_stays_and_is_said(leaking):
     sheet = sheet_of(back)
     assert sheet.criterion == "Criterion, set beforehand on 2020-01-01; others were tried since"
     assert sheet.reasons.lines[0] == said
+    of_cell = back.model_copy(update={"tried": [tried.model_copy(update={"limits": back.limits})]})
+    assert "tried" not in sheet_of(of_cell).criterion and changed_afterwards(of_cell)[0].endswith(
+        "minimum cell 3: within."
+    )
     many = back
     for share in (0.6, 0.7, 0.8):
         many = rescored(many, AuditConfig.checked(scenario="outputs", appetite={"membership_advantage": share}))

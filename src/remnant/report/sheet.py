@@ -169,7 +169,8 @@ def _criterion(results: AuditResults) -> str:
     if not day:
         return "Criterion; it was set on"
     if len(day) == len(audited := results.started[:10]) and day <= audited:
-        return f"Criterion, set beforehand on {day}{'; others were tried since' if results.tried else ''}"
+        others = any(one.limits != results.limits for one in results.tried)
+        return f"Criterion, set beforehand on {day}{'; others were tried since' if others else ''}"
     # A day with when it was said is whole; whatever an older version took for a day is one line.
     return f"Criterion, set on {short(day, 66 if day[:4].isdigit() else 30)}"
 
