@@ -225,7 +225,8 @@ def manifest(owners, tmp_path, change):
         (
             lambda text: text.replace("split", "part"),
             r"it has no column split, or an empty one, to say train for those who trained the target and test for those who did "
-            r"not train it; of another name give the table itself, by --against FILE --columns split=NAME\.$",
+            r"not train it; add it to manifest.csv, or, of another name, give the table itself, by --against FILE --columns "
+            r"split=NAME\.$",
         ),
         (
             lambda text: text.replace("test", "other"),

@@ -185,7 +185,7 @@ def test_each_view_is_a_look(tmp_path):
 
 def test_an_attack_that_misses_those_who_were_not_learned_is_not_called_too_weak(tmp_path):
     _, found = planted(tmp_path, material(Classifier, leaks=True, patients=PATIENTS), [NOISY], steps=1)
-    assert found["noisy"].passed is None and "not yet as members'" in found["noisy"].sentence
+    assert found["noisy"].passed is None and "known less well than members are" in found["noisy"].sentence
     assert "raise planted_steps" in found["noisy"].sentence
 
 

@@ -196,7 +196,8 @@ def with_attacks(sentences: Sequence[str], controls: Sequence[Control]) -> list[
         of = own.get(sentence, [])
         several = of and kinds.count(of[0].kind) > 1
         names = list(dict.fromkeys(called(one.attack) for one in of))
-        return f"{capital(enumerated(names))}{', each' if len(names) > 1 else ''}: " if several else ""
+        each = ", each" if len(names) > 1 and "this control" in sentence else ""
+        return f"{capital(enumerated(names))}{each}: " if several else ""
 
     return [f"{attacks(one)}{one}" for one in sentences]
 
