@@ -76,6 +76,7 @@ def test_no_count_is_given_back_by_the_digits_of_an_advantage():
         (0.01234, 0.04567, False, (0.012, 0.046, False)),
         (0.01234, 0.04567, True, (0.013, 0.046, True)),
         (0.0001234, 0.01234, False, (0.001, 0.012, False)),
+        (0.010012, 0.0502, False, (0.011, 0.051, False)),
         (0.2345, None, False, (0.23, None, False)),
     ],
 )

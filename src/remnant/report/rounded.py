@@ -70,4 +70,8 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def _p(p: float | None, bound: bool) -> float | None:
-    return None if p is None else max(LEAST_P, float(p_number(p, bound=bound).lstrip("<≤")))
+    if p is None:
+        return None
+    told = p_number(p, bound=bound).lstrip("<≤")
+    # What a page tells apart from a level by further digits is rounded away from it: these digits are a count, too.
+    return max(LEAST_P, float(told)) if len(told) <= len("0.001") else math.ceil(1000 * p) / 1000
