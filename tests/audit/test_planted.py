@@ -147,14 +147,14 @@ def test_the_dose_is_the_members_loss_or_a_tenth_of_a_strangers():
     between = planting.Dose(before=1.0, members=0.49)
     assert between.asked == 0.49 and planting.Dose(before=1.0, members=0.5).asked == 0.1
     heart = planting.Dose(before=1.0, members=0.02, loss=0.0201)
-    assert heart.asked == 0.02 and heart.reached and heart.said.startswith("when they are known as well as ")
-    assert heart.said.endswith("members are (loss 0.02, members' 0.02)")
+    assert heart.asked == 0.02 and heart.reached and heart.said.startswith("when known as well as ")
+    assert heart.said.endswith("members (loss 0.02, members' 0.02)")
     nobody = planting.Dose(before=0.8, members=0.7, loss=0.082)
     assert nobody.asked == pytest.approx(0.08) and nobody.reached
-    assert nobody.said == "when they are known by heart (loss 0.082, members' 0.7, strangers' 0.8)"
+    assert nobody.said == "when known by heart (loss 0.082, members' 0.7, strangers' 0.8)"
     short = replace(nobody, loss=0.5)
-    assert not short.reached and "when they are not yet known by heart (loss 0.5" in short.said
-    assert "known less well than members are (loss 0.5" in replace(heart, loss=0.5).said
+    assert not short.reached and "when not known by heart (loss 0.5" in short.said
+    assert "known less well than members (loss 0.5" in replace(heart, loss=0.5).said
     assert not planting.Dose(before=1.0, members=0.02).reached
 
 
@@ -170,7 +170,7 @@ def test_every_attack_looks_once_and_the_sentence_says_at_what_dose(tmp_path):
     assert looks == [PATIENTS // 2]
     dose = cell["dose"]
     assert dose["asked"] == dose["members"] < 0.1 * dose["before"]
-    said = f"when they are known as well as members are (loss {dose['loss']:.2g}, members' {dose['members']:.2g})."
+    said = f"when known as well as members (loss {dose['loss']:.2g}, members' {dose['members']:.2g})."
     assert found["output"].sentence == (
         f"Planted members are found (AUC {found['output'].value:.2f}, asked 0.75; {PATIENTS // 8} planted) {said}"
     )
@@ -185,7 +185,7 @@ def test_each_view_is_a_look(tmp_path):
 
 def test_an_attack_that_misses_those_who_were_not_learned_is_not_called_too_weak(tmp_path):
     _, found = planted(tmp_path, material(Classifier, leaks=True, patients=PATIENTS), [NOISY], steps=1)
-    assert found["noisy"].passed is None and "known less well than members are" in found["noisy"].sentence
+    assert found["noisy"].passed is None and "known less well than members" in found["noisy"].sentence
     assert "raise planted_steps" in found["noisy"].sentence
 
 

@@ -67,11 +67,11 @@ class Dose:
     def said(self) -> str:
         """In words, to follow "found"."""
         if self.like_members:
-            known = f"known {'as well as' if self.reached else 'less well than'} members are"
+            known = f"known {'as well as' if self.reached else 'less well than'} members"
         else:
-            known = f"{'' if self.reached else 'not yet '}known by heart"
+            known = f"{'' if self.reached else 'not '}known by heart"
         strangers = "" if self.like_members else f", strangers' {self.before:.2g}"
-        return f"when they are {known} (loss {self.loss:.2g}, members' {self.members:.2g}{strangers})"
+        return f"when {known} (loss {self.loss:.2g}, members' {self.members:.2g}{strangers})"
 
 
 def chosen(non_members: tuple[str, ...], seeds: Seeds) -> tuple[str, ...]:
