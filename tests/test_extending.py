@@ -161,7 +161,7 @@ print(json.dumps({
     "from": remnant.__file__,
     "attacks": CliRunner().invoke(app, ["audit", "--list"]).stdout,
     "defences": CliRunner().invoke(app, ["protect", "--list"]).stdout,
-    "advised": [row["name"] for row in defence_rows(nn.Linear(2, 2))],
+    "advised": [row["name"] for row in defence_rows(nn.Linear(2, 2), scenario="checkpoint")],
     "targets": StudyOfTargets.model_validate({"preset": "smoke", "targets": ["cnn_prayer"]}).recipe("cnn_prayer").defenses.keys()
     == {"prayer"},
     "measure": [list(grey), float(scores[0, 0])],

@@ -96,7 +96,7 @@ def test_a_caption_stands_on_the_page_of_its_first_rows(tmp_path):
     assert len(found) > 3
     for number, sheet in found:
         below = sheet[sheet.index(f"Table {number}.") :]
-        assert re.search(r"^ ?(Attack|Control|Trait) ", below, re.MULTILINE), number
+        assert re.search(r"^ ?(Attack|Control|Defence|Trait) ", below, re.MULTILINE), number
 
 
 def test_all_sheets_are_legible(page, tmp_path):
