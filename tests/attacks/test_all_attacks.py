@@ -19,7 +19,7 @@ from remnant.audit.cells.shadows import half_of, with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.pairs import scan_pairs
 from remnant.audit.run.model import audit_model
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.audit.verdict.scenario import SEEN
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

@@ -1,6 +1,6 @@
 """Findings, controls and a limit for tests of the rule of verdicts."""
 
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.findings import Control, Finding, Limit
 
 LIMIT = Limit(name="membership_advantage", statistic="advantage", value=0.05, origin="a test")

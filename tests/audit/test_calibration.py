@@ -9,7 +9,7 @@ from remnant.attacks.registry import all_attacks
 from remnant.audit.cells.recipe import FEW_RESAMPLES, MOST_HITS, of_other_swaps
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.verdict.family import adjusted, levels
-from remnant.audit.verdict.judge import LEVEL
+from remnant.audit.verdict.outcome import LEVEL
 from remnant.measure.membership_inference import membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.sides import side_of

@@ -30,7 +30,7 @@ from remnant.audit.findings.gains import SPACES, Similarities, gain_keys, gain_r
 from remnant.audit.materials.material import Material, roles_of
 from remnant.audit.run.attacks import attacks_of
 from remnant.audit.run.model import audit_model
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

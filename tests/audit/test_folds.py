@@ -16,7 +16,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.findings.folds import NAME, NOT_RUN, Folds, dealt, fold_rank_findings
 from remnant.audit.inputs.trained import forecast_trained, material_of
 from remnant.audit.run.model import audit_model
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
 from remnant.audit.findings.folds import NAME as FOLD_RANK
-from remnant.audit.verdict.judge import judged, outcome_of, verdict_of
+from remnant.audit.verdict.judge import verdict_of
 from remnant.audit.verdict.needed import patients_that_tell
+from remnant.audit.verdict.outcome import outcome_of
+from remnant.audit.verdict.ruling import judged
 from remnant.audit.verdict.scenario import unmeasured
 from remnant.audit.verdict.words import against
 from remnant.base.findings import Limit

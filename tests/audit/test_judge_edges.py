@@ -4,8 +4,10 @@ import pytest
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
 from remnant.audit.verdict.alike import groups_unchecked
-from remnant.audit.verdict.judge import judged, outcome_of, verdict_of
+from remnant.audit.verdict.judge import verdict_of
 from remnant.audit.verdict.needed import patients_that_tell, round_up
+from remnant.audit.verdict.outcome import outcome_of
+from remnant.audit.verdict.ruling import judged
 from remnant.audit.verdict.words import against, not_surely
 from remnant.base.findings import Limit
 

@@ -26,7 +26,8 @@ from remnant.audit.inputs import table, table_claims
 from remnant.audit.owner import starter_texts
 from remnant.audit.verdict.alike import groups_unchecked
 from remnant.audit.verdict.appetite import Appetite
-from remnant.audit.verdict.judge import LEVEL, outcome_of, verdict_of
+from remnant.audit.verdict.judge import verdict_of
+from remnant.audit.verdict.outcome import LEVEL, outcome_of
 from remnant.audit.verdict.scenario import ASKS, RECIPIENTS
 from remnant.audit.verdict.words import against, not_measured, ruling_sentence, unreckoned
 from remnant.base.findings import AttackRun, Judged, Limit, LimitName, Outcome, Ruling, Scenario, Statistic

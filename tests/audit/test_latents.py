@@ -15,7 +15,7 @@ from remnant.audit.findings.identified import search_control
 from remnant.audit.materials.material import Material, roles_of
 from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.cli.verdict import told

@@ -13,7 +13,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.run.conduct import conduct
 from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import kept

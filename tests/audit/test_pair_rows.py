@@ -7,7 +7,7 @@ from remnant.attacks.attack import PairScores
 from remnant.audit.findings.pair_rows import adversary_rows, beyond_rows, pair_controls, pair_keys, pair_rows
 from remnant.audit.findings.pairs import Paired, scan_pairs
 from remnant.audit.verdict.family import adjusted, levels
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.seeds import Seeds
 from remnant.base.terms import CODES, MAPS, RAW
 

@@ -5,7 +5,7 @@ import pytest
 
 from remnant.audit.findings.referenced import against_others, reference_controls
 from remnant.audit.findings.rows import ScoredPatients
-from remnant.audit.verdict.judge import LEVEL
+from remnant.audit.verdict.outcome import LEVEL
 from remnant.measure.bavaria import bavaria_offline
 from remnant.measure.membership_inference import membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER

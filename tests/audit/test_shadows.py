@@ -25,7 +25,7 @@ from remnant.audit.run import minutes
 from remnant.audit.run.attacks import attacks_of
 from remnant.audit.run.model import audit_model
 from remnant.audit.run.results import Clock, conclude, machine
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.measure.intervals import Interval

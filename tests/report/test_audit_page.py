@@ -9,7 +9,7 @@ import pytest
 from tests.report.example_audit import POWER, audit_results, control, crowded, finding
 from tests.report.test_page import NASTY, _Tags
 
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.findings import AttackRun, AuditResults, Outcome
 from remnant.base.results import Section, TableView
 from remnant.base.terms import measured, seen_by

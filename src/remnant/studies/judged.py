@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from remnant.audit.verdict.family import adjusted
-from remnant.audit.verdict.judge import outcome_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.base.findings import Control, Finding, Outcome
 from remnant.base.results import Row, Section
 from remnant.report.audit_rows import auc_rows, control_rows, finding_rows, name_of

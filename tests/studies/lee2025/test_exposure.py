@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.studies.lee2025.example import LEAKS, claims, controls
 
-from remnant.audit.verdict.judge import LEVEL
+from remnant.audit.verdict.outcome import LEVEL
 from remnant.base.findings import Control
 from remnant.base.seeds import Seeds
 from remnant.studies.lee2025.exposure import controls_of, exposure_of, mitigation_rows

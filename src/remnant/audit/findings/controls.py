@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from remnant.audit.findings.given import BlindKnowledge, words
 from remnant.audit.findings.rows import ScoredPatients, named
-from remnant.audit.verdict.judge import LEVEL as RECIPE_LEVEL
+from remnant.audit.verdict.outcome import LEVEL as RECIPE_LEVEL
 from remnant.base.findings import Control
 from remnant.base.texts import p_said
 from remnant.measure.auc import auc_p_above, mann_whitney_auc

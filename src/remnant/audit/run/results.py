@@ -8,7 +8,8 @@ from typing import Any
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.verdict.enough import too_few_sentence
-from remnant.audit.verdict.judge import outcome_of, verdict_of
+from remnant.audit.verdict.judge import verdict_of
+from remnant.audit.verdict.outcome import outcome_of
 from remnant.audit.verdict.scenario import RECIPIENTS, unmeasured
 from remnant.base import provenance
 from remnant.base.errors import RemnantError

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from remnant.audit.verdict.judge import LEVEL
+from remnant.audit.verdict.outcome import LEVEL
 from remnant.base.findings import Finding, Statistic
 from remnant.measure.multiplicity import holm, holm_is_bound
 

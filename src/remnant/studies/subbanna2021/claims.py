@@ -18,7 +18,7 @@ from remnant.audit.findings.identified import (
 )
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.verdict.family import Key, levels_of
-from remnant.audit.verdict.judge import LEVEL
+from remnant.audit.verdict.outcome import LEVEL
 from remnant.base.findings import Control, Finding
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
