@@ -103,3 +103,10 @@ def test_a_cluster_that_loses_a_node_says_what_one_process_does(own, one, cluste
 def test_an_address_where_no_cluster_is_is_told(own, tmp_path):
     with pytest.raises(RemnantError, match=r"No Ray cluster answers at 127\.0\.0\.1:9 "):
         audited(own, tmp_path / "run", "127.0.0.1:9")
+
+
+def test_a_piece_that_the_cluster_loses_each_time_is_told(cluster, tmp_path):
+    """As where a node's system ends it for want of memory."""
+    own = written(tmp_path, HEART.replace("# Long enough", "import os; os._exit(1)\n    #"), SIX, PAUSE="0")
+    with pytest.raises(RemnantError, match=r"lost a piece of the work 4 times, .* add --resume to go on"):
+        audited(own, tmp_path / "run", cluster[0].address)

@@ -344,3 +344,11 @@ def test_another_attack_that_reads_shadow_models_is_run_after_them(tmp_path, mon
     parts = audited(tmp_path / "run", own(of_nobody, leaks=False))
     assert read == [(24, 4)] and {one.attack for one in parts["findings"]} == {"references", "other"}
     assert {*controls(parts, "recipe")} == {"references"}
+
+
+def test_a_cluster_without_a_training_is_refused(tmp_path):
+    with (
+        Run.start(tmp_path / "run", "audit", FOUR.resolved(), resume=False) as run,
+        pytest.raises(RemnantError, match=r"--cluster trains shadow models, .* add it, or leave --cluster out"),
+    ):
+        audit_model(run, replace(own(), training=None), FOUR, workers="127.0.0.1:6379", quiet=True)

@@ -129,7 +129,10 @@ def audit(
     place = out or Path(f"{subject.resolve().stem}-audit")
     task: Task = "check" if check else "estimate" if estimate else "audit"
     beside = FolderOptions(data, splits, fold)
-    if are_trained_folds(subject, SETTINGS):
+    folds = are_trained_folds(subject, SETTINGS)
+    if cluster and (folds or not subject.is_dir()):
+        raise RemnantError(f"--cluster trains networks by train() of target.py, which {subject} has not; leave it out.")
+    if folds:
         from remnant.audit.config import config_of
 
         read = config_of(config, scenario="checkpoint", seed=seed, minutes=minutes)

@@ -45,9 +45,9 @@ class RayPool(Executor):
         answer, found = self._do.remote(self._begin, work, arguments, named).future(), Future()
 
         def pass_on(done: Future[Any]) -> None:
-            # Ray's own error holds the traceback of the node in its message.
+            # Of what a call raised Ray's own error holds the traceback in its message. Without a cause it is of Ray itself.
             if error := done.exception():
-                found.set_exception(getattr(error, "cause", None) or error)
+                found.set_exception(getattr(error, "cause", None) or _lost(error))
             else:
                 found.set_result(done.result())
 
@@ -57,6 +57,13 @@ class RayPool(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster, which ends what this process asked of it."""
         self._ray.shutdown()
+
+
+def _lost(error: BaseException) -> RemnantError:
+    return RemnantError(
+        f"The Ray cluster lost a piece of the work {TRIES} times, as where memory runs out on each node "
+        f"({type(error).__name__}); mend that, and add --resume to go on."
+    )
 
 
 def _knock(address: str) -> None:

@@ -323,3 +323,10 @@ def test_options_of_folds_are_refused_elsewhere(remnant, tmp_path, option):
     value = "0" if option == "--fold" else tmp_path / "scores.csv"
     code, said, _ = remnant("audit", tmp_path / "scores.csv", option, value, "--out", tmp_path / "run")
     assert code == 2 and f"{option} is for a folder of trained folds" in said[0]
+
+
+def test_a_cluster_is_refused_where_nothing_is_trained(remnant, tmp_path):
+    (tmp_path / "scores.csv").write_text("patient,member,score\na,1,1\nb,0,0\n")
+    code, said, _ = remnant("audit", tmp_path / "scores.csv", "--cluster", "host:6379", "--out", tmp_path / "run")
+    assert code == 2 and "--cluster trains networks by train() of target.py" in said[0]
+    assert not (tmp_path / "run").exists()

@@ -133,10 +133,11 @@ def _at_top(members: np.ndarray, others: np.ndarray, level: float, common: Mappi
 def _smallest_cell(members: np.ndarray, others: np.ndarray, tied: float) -> int | None:
     """Patients in the smallest cell of the table of groups by values, 0 where a value is of one group alone; None of scores of
     many values."""
-    values = np.unique(np.concatenate([members, others]))
+    values, places = np.unique(np.concatenate([members, others]), return_inverse=True)
     if len(values) > MOST_VALUES and tied <= MOST_TIED:
         return None
-    return min(int((group == value).sum()) for group in (members, others) for value in values)
+    groups = np.split(places, [len(members)])
+    return min(int(np.bincount(group, minlength=len(values)).min()) for group in groups)
 
 
 def ends(found: Interval, wide: Interval) -> dict[str, float | None]:

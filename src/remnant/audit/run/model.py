@@ -16,6 +16,7 @@ from remnant.audit.run.plan import cells_of
 from remnant.audit.verdict.defences import TABLE as DEFENCES
 from remnant.audit.verdict.defences import defence_rows
 from remnant.audit.verdict.family import adjusted
+from remnant.base.errors import RemnantError
 from remnant.base.findings import LAYER, AttackRun
 from remnant.base.run import Run
 from remnant.engine.cells import Workers, run_cells
@@ -29,6 +30,10 @@ def audit_model(
     `workers`: so many pieces at a time, each in a process of its own or on a cluster, where shadow models are trained of a
     material that another process can read again; one at a time in this process otherwise. The numbers are the same.
     """
+    if isinstance(workers, str) and not material.training:
+        raise RemnantError(
+            "--cluster trains shadow models, and none are asked for or target.py has no train(): add it, or leave --cluster out."
+        )
     workers = workers if material.training and material.elsewhere else 1
     fits = fitting(run, material, config, workers=workers if isinstance(workers, int) else 1, quiet=quiet)
     material, chosen = fits.material, fits.chosen
