@@ -17,6 +17,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.device import place
+from remnant.engine.fused import fused_steps
 from remnant.targets.audited import Audited
 
 SEEDS = 2**31  # below which every library takes a seed
@@ -62,7 +63,7 @@ class Training:
         before = _weights(module)
         own = [dict(item) for item, whose in zip(self.items, self.patients, strict=True) if whose in patients]
         seed_libraries(seeds)
-        with calling(self.path, "train()") if self.path else contextlib.nullcontext():
+        with calling(self.path, "train()") if self.path else contextlib.nullcontext(), fused_steps():
             found = self.train(module, own, seeds.integer % SEEDS)
         found = module if found is None else found
         if not isinstance(found, nn.Module):
