@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -85,3 +87,41 @@ def test_a_loss_that_is_no_number_ends_the_game(tmp_path):
     with pytest.raises(RemnantError, match=r"no longer finite at step 2; lower the learning rate \(now 0.1, 0.1\)"):
         play(players | {"high": broken}, share, 2, state=tmp_path / "state.pt")
     assert not (tmp_path / "state.pt").exists()
+
+
+def renewing(step):
+    return {"weight": torch.tensor([[-5.0]])} if step == 3 else None
+
+
+def test_a_network_begins_anew_with_the_weights_of_the_step_and_without_a_past(tmp_path):
+    (_, high, players, share), seen = game(), []
+
+    def looking(step):
+        seen.append(high.weight.item())
+        return share(step)
+
+    players["high"] = replace(players["high"], anew=renewing)
+    play(players, looking, 5, state=tmp_path / "state.pt")
+    assert seen[3] == -5 and seen[2] > 3
+    # A first step of Adam is as long as its rate; one with a past that pulls the other way is shorter.
+    assert seen[4] == pytest.approx(-5.1, abs=1e-4)
+
+
+@pytest.mark.parametrize("after", [2, 3, 4])
+def test_a_killed_game_in_which_a_network_began_anew_goes_on_to_the_same_weights(tmp_path, monkeypatch, after):
+    def begun():
+        low, high, players, share = game()
+        return low, high, players | {"high": replace(players["high"], anew=renewing)}, share
+
+    def kill(step):
+        if step == after:
+            raise KeyboardInterrupt
+
+    low, high, players, share = begun()
+    play(players, share, 6, state=tmp_path / "whole.pt")
+    monkeypatch.setattr(adversarial, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        play(*begun()[2:], 6, state=tmp_path / "state.pt", saved=kill)
+    again_low, again_high, players, share = begun()
+    play(players, share, 6, state=tmp_path / "state.pt")
+    assert torch.equal(again_low.weight, low.weight) and torch.equal(again_high.weight, high.weight)

@@ -24,12 +24,15 @@ class Player:
     """One side of the game: the networks that it moves by Adam, and what it minimises.
 
     `loss(shared)` gives a scalar and what to report, scalars by name, the loss among them. Gradients of other players' networks
-    are switched off meanwhile, so that they pass gradients on and gather none.
+    are switched off meanwhile, so that they pass gradients on and gather none. `anew(step)` gives the weights with which its
+    network, then a single one, begins anew before anybody moves in that step, its optimiser's state cleared; None where it goes
+    on. By the step alone, so that a training that was killed goes on to the same weights.
     """
 
     networks: tuple[nn.Module, ...]
     learning_rate: float
     loss: Callable[[Any], tuple[Tensor, dict[str, Tensor]]]
+    anew: Callable[[int], Mapping[str, Tensor] | None] = lambda step: None
 
 
 def play(
@@ -61,6 +64,11 @@ def play(
     last_saved, since = time.monotonic(), first
     totals: dict[str, Tensor] = {}
     for step in range(first, steps):
+        for name, player in players.items():
+            if (weights := player.anew(step)) is not None:
+                (network,) = player.networks
+                network.load_state_dict(weights)
+                parts[f"{name}_optimizer"].state.clear()
         with fabric().autocast():
             shared = share(step)
         for name, player in players.items():
