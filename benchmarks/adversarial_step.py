@@ -27,10 +27,10 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
 from remnant.cohort.images import Images
 from remnant.defenses.privacynet.drawing import pair_drawing
-from remnant.defenses.privacynet.losses import published_term, same_patient_loss
+from remnant.defenses.privacynet.losses import SEGMENTATION, published_term, same_patient_loss
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, Schedule, privacynet_preset
-from remnant.defenses.privacynet.training import SEGMENTATION, train_adversarially
+from remnant.defenses.privacynet.training import train_adversarially
 from remnant.engine.adversarial import REPORT_EVERY
 from remnant.engine.device import fabric
 

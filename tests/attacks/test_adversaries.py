@@ -90,6 +90,12 @@ def test_everybody_tells_patients_apart_by_codes_that_hide_nothing():
     assert all(len(seen.found[name].embeddings) == 24 for name in embedded)
 
 
+def test_a_discriminator_with_batch_norm_is_read_by_both_statistics():
+    found = examined(lambda scans: scans, discriminator=(Siamese("resnet_small", norm="batch"), 8)).found
+    for name in ("d_adv", "d_adv_patch"):
+        assert not np.allclose(found[name].test, found[f"{name}_recalibrated"].test)
+
+
 def test_a_fifth_of_those_with_several_scans_is_kept_apart():
     twice = [f"p{i}" for i in range(10) for _ in range(2)]
     apart = kept_apart([*twice, *(f"once{i}" for i in range(40))], Seeds(0))

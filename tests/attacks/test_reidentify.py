@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, patch_scores, train_on_codes
+from remnant.attacks.reidentify import (
+    ReidentifierSettings,
+    embedded,
+    pair_scores,
+    patch_scores,
+    recalibrated,
+    train_on_codes,
+)
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair, draw_pairs
@@ -97,3 +104,26 @@ def test_it_needs_somebody_with_two_scans():
     own, _ = people(2, 0)
     with pytest.raises(RemnantError, match="no pair of one patient"):
         train_on_codes(own, list("abcd"), SETTINGS, Seeds(0), lambda *said: None)
+
+
+@pytest.mark.usefixtures("float32")
+def test_a_recalibrated_network_stands_on_the_statistics_of_the_codes_of_today():
+    torch.manual_seed(0)
+    model = Siamese("resnet_small", norm="batch").eval()
+    codes, _ = people(3, 0)
+    codes = 0.2 * codes + 0.7
+    again = recalibrated(model, codes, 8)
+    first, kept = (next(m for m in each.modules() if isinstance(m, torch.nn.BatchNorm3d)) for each in (again, model))
+    with torch.no_grad():
+        features = [
+            model.trunk.conv1(codes[i : i + 1].unfold(2, 8, 8).unfold(3, 8, 8).unfold(4, 8, 8).reshape(8, 1, 8, 8, 8))
+            for i in range(6)
+        ]
+    means = torch.stack([each.mean((0, 2, 3, 4)) for each in features]).mean(0)
+    torch.testing.assert_close(first.running_mean, means, atol=1e-5, rtol=1e-4)
+    assert not kept.running_mean.any() and not again.training
+    assert not torch.allclose(embedded(again, codes, 8), embedded(model, codes, 8))
+
+
+def test_a_network_without_batch_norm_is_not_recalibrated():
+    assert recalibrated(Siamese("resnet_small"), torch.rand(2, 1, 8, 8, 8), 8) is None

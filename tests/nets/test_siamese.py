@@ -208,3 +208,16 @@ def test_what_a_user_can_mend():
 def test_monai_is_imported_only_for_a_trunk():
     program = "import sys, remnant.nets.siamese, remnant.nets.unet; assert 'monai' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_batch_norm_is_kept_where_it_is_asked_for(trunk, tmp_path):
+    model = Siamese(trunk, "published", norm="batch").train()
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm3d)]
+    assert norms and not any(isinstance(module, nn.GroupNorm) for module in model.modules())
+    with torch.no_grad():
+        model(volumes(2, 17, 17, 17), volumes(2, 17, 17, 17, seed=1))
+    assert all(norm.num_batches_tracked == 1 for norm in norms)
+    save_checkpoint(tmp_path / "d.safetensors", model, {"trunk": trunk, "head": "published", "norm": "batch"})
+    again = load_checkpoint(tmp_path / "d.safetensors", {"Siamese": Siamese})
+    assert torch.equal(next(again.buffers()), next(model.buffers()))

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from remnant.attacks.likelihood import VoxelLikelihood
-from remnant.attacks.reidentify import ReidentifierSettings, embedded, pair_scores, patch_scores, train_on_codes
+from remnant.attacks.reidentify import (
+    ReidentifierSettings,
+    embedded,
+    pair_scores,
+    patch_scores,
+    recalibrated,
+    train_on_codes,
+)
 from remnant.attacks.shapes import ShapeLikelihood, grey_images, shape_fields
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
@@ -24,6 +31,7 @@ from remnant.targets.access import Codes, encode
 
 MS_SSIM, LIKELIHOOD, SHAPES, D_ADV, D_NEW = "ms_ssim", "likelihood", "shapes", "d_adv", "d_new"
 D_ADV_PATCH = f"{D_ADV}_patch"
+RECALIBRATED = "recalibrated"
 MARGIN = 3  # voxels around all heads of the attacker's
 MOVED = 8  # likewise, where a secret moves them
 APART = 5  # of so many patients with several scans one is kept from training fresh adversaries, to choose thresholds by
@@ -72,7 +80,8 @@ def adversary_scores(
     `training` are pairs of own scans, `test` of the codes, both by place. By name: `ms_ssim`; `likelihood` (`VoxelLikelihood`);
     `shapes` (`ShapeLikelihood`), given the `spacing_mm` of codes that show a head, as deformed scans and label maps do;
     `d_adv`, the `discriminator` that the encoder was trained against, with the voxels a side of its patches, where there is
-    one, by the mean over whole codes; `d_adv_patch`, the same by one patch of each pair, as the paper judges it;
+    one, by the mean over whole codes; `d_adv_patch`, the same by one patch of each pair, as the paper judges it; of one with
+    BatchNorm both also `recalibrated` on the codes of own scans, behind an underscore;
     `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
     `looks`: how often each own scan is passed through `access.view` to learn from, more than once where the client draws a
     secret each time, since who saw several draws of a scan knows better what of a code is the person's.
@@ -99,9 +108,11 @@ def adversary_scores(
         shapes = ShapeLikelihood(mine, owners)
         found[SHAPES] = scored(shapes.scores(mine, training)[0], *shapes.scores(theirs, test))
     if discriminator is not None:
-        found |= _discriminated(
-            *discriminator, seen[: len(own)], training, access.codes, test, seeds.child(D_ADV_PATCH)
-        )
+        model, patch = discriminator
+        pairs = (seen[: len(own)], training, access.codes, test, seeds.child(D_ADV_PATCH))
+        found |= _discriminated(model, patch, *pairs)
+        if (again := recalibrated(model, seen[: len(own)], patch)) is not None:
+            found |= {f"{name}_{RECALIBRATED}": each for name, each in _discriminated(again, patch, *pairs).items()}
     apart = kept_apart(patients, seeds.child("apart"))
     learnt = [i for i, owner in enumerate(owners) if owner not in apart]
     new = {}

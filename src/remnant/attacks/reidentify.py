@@ -1,11 +1,13 @@
 """The fresh adversary of Kim 2019 (D_new): are two codes of one patient? Trained on the attacker's own patients alone."""
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pydantic
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
@@ -92,6 +94,22 @@ def embedded(model: Siamese, codes: Tensor, patch: int | None) -> Tensor:
         with fabric().autocast():
             found.append(model.embed(as_batch(parts)).float().cpu())
     return torch.stack(found)
+
+
+def recalibrated(model: Siamese, codes: Tensor, patch: int | None) -> Siamese | None:
+    """A copy whose BatchNorm stands on the statistics of `codes` (n, c, x, y, z), tiled as in `embedded`: the mean over scans.
+
+    What it has kept is of the codes of the last steps of its training, and of few patches each. None for a network without any.
+    """
+    model = copy.deepcopy(model)
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return None
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # of all batches alike
+    embedded(model.train(), codes, patch)
+    return model.eval()
 
 
 def pair_scores(model: Siamese, features: Tensor, pairs: Sequence[Pair]) -> np.ndarray:

@@ -26,7 +26,7 @@ from remnant.cli.values import among, existing, within
 if TYPE_CHECKING:
     pass
 
-ADVERSARIES = ("published", "entropy", "inversion")
+ADVERSARIES = ("published", "entropy", "inversion", "confusion")
 HIDES = ("encoder", "deformation", "both", "none")
 
 protect = typer.Typer(no_args_is_help=True)
@@ -83,7 +83,8 @@ def protect_train(
     adversary: Annotated[
         str | None,
         typer.Option(
-            callback=among(*ADVERSARIES), help="What the encoder plays against: published, entropy or inversion."
+            callback=among(*ADVERSARIES),
+            help="What the encoder plays against: published, entropy, inversion or confusion.",
         ),
     ] = None,
     method: Annotated[

@@ -15,6 +15,7 @@ from remnant.nets.normalisation import group_norm
 from remnant.nets.strided import HalvingConvolution, StridedConvolution
 
 Head = Literal["published", "symmetric"]
+Norm = Literal["group", "batch"]
 
 
 def _densenet(
@@ -66,13 +67,14 @@ TRUNKS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-def build_trunk(name: str, channels: int = 1) -> nn.Module:
+def build_trunk(name: str, channels: int = 1, norm: Norm = "group") -> nn.Module:
     """An untrained trunk of `TRUNKS`: (n, `channels`, x, y, z), sides of `smallest_side` or more, to pooled features
     (n, `features_out`).
 
     Each volume is normalised by itself (`group_norm`): with BatchNorm the answer on one pair would depend on the other
     pairs of the batch, of which half are of one patient, and an adversary against a moving encoder would be tested with
-    statistics of codes that are no longer drawn. Its weights come from torch's global generator.
+    statistics of codes that are no longer drawn. `norm` "batch" keeps it, to measure that. Its weights come from torch's global
+    generator.
     Raises `RemnantError` for an unknown name.
     """
     if name not in TRUNKS:
@@ -81,7 +83,7 @@ def build_trunk(name: str, channels: int = 1) -> nn.Module:
     # Afterwards, since MONAI's ResNet hands its argument `norm` to its first layer alone.
     for parent in list(trunk.modules()):
         for child, layer in parent.named_children():
-            if isinstance(layer, nn.BatchNorm3d):
+            if isinstance(layer, nn.BatchNorm3d) and norm == "group":
                 setattr(parent, child, group_norm(layer.num_features))
             elif isinstance(layer, nn.Conv3d) and layer.in_channels == channels:
                 setattr(parent, child, _instead(HalvingConvolution, layer))
@@ -112,19 +114,22 @@ class Siamese(nn.Module):
     Head `published` reads the features one behind the other, as the paper has it, so that the order of a pair matters;
     `symmetric` reads their distance and their product, |a - b| and a * b, which are the same in either order. The paper
     gives no widths; in the authors' code the hidden layer is twice as wide as what it reads, and so it is here. Trunks are
-    those of `TRUNKS`. D with `densenet121` has 19.6 M parameters; the authors' has about 22 M, 2 M of them never used.
+    those of `TRUNKS`, `norm` as for `build_trunk`. D with `densenet121` has 19.6 M parameters; the authors' has about 22 M, 2 M
+    of them never used.
 
     Raises `RemnantError` for an unknown trunk or head.
     """
 
-    def __init__(self, trunk: str = "densenet_small", head: Head = "symmetric", channels: int = 1) -> None:
+    def __init__(
+        self, trunk: str = "densenet_small", head: Head = "symmetric", channels: int = 1, norm: Norm = "group"
+    ) -> None:
         super().__init__()
         if head not in get_args(Head):
             raise RemnantError(
                 f"The head of a Siamese network must be one of {', '.join(get_args(Head))}. Got '{head}' instead."
             )
         self.symmetric = head == "symmetric"
-        self.trunk = build_trunk(trunk, channels)
+        self.trunk = build_trunk(trunk, channels, norm)
         width = 2 * self.trunk.features_out
         self.head = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(inplace=True), nn.Linear(2 * width, 1))
 

@@ -34,6 +34,8 @@ _LABELS = {
     "shapes": "shapes' likelihood ratio",
     "d_adv": "D_adv",
     "d_adv_patch": "D_adv, by patch",
+    "d_adv_recalibrated": "D_adv, recalibrated",
+    "d_adv_patch_recalibrated": "D_adv, recalibrated, by patch",
     "d_new": "fresh D_new",
     "gm": "grey matter",
     "wm": "white matter",

@@ -11,7 +11,7 @@ from remnant.cohort.case import Cohort
 from remnant.cohort.revisit import RevisitSettings
 from remnant.defenses.privacynet import drawing, networks, train
 from remnant.defenses.privacynet.networks import load_client, load_server
-from remnant.defenses.privacynet.settings import privacynet_preset
+from remnant.defenses.privacynet.settings import GameSettings, privacynet_preset
 from remnant.defenses.privacynet.train import patients_of, train_privacynet
 from remnant.engine import adversarial
 from remnant.measure.correlation import ncc_matrix
@@ -158,6 +158,14 @@ def test_both_play_on_deformed_scans(brains, cache, tmp_path, monkeypatch):
     # Four patches a step of the adversarial part, and one batch to see that it can be drawn; each by a flow of its own.
     assert len(seen) == (SMOKE.adversarial.steps + 1) * 2 * SMOKE.batch
     assert len({float(secret.flow.sum()) for secret in seen}) == SMOKE.adversarial.steps * 2 * SMOKE.batch
+
+
+def test_a_segmenter_that_finishes_alone_is_told_as_a_part(brains, cache, tmp_path):
+    settings, out = SMOKE.changed(game=GameSettings(finishing=2, discriminators=2)), tmp_path / "net"
+    train_privacynet(brains, settings, out, resume=False, cache=cache, quiet=True)
+    steps = [(event["cell"], event["step"]) for event in Run.open(out).events() if event["event"] == "step"]
+    assert steps == [("pretraining", 4), ("adversarial", 4), ("finishing", 2)]
+    assert load_server(out).mark == load_client(out).mark and not (out / "private" / "training").exists()
 
 
 def test_an_unknown_method():

@@ -1,10 +1,13 @@
-"""What Privacy-Net's networks minimise (Kim 2019), and two adversaries' terms with a bound, which the paper's lacks."""
+"""What Privacy-Net's networks minimise (Kim 2019), and further terms of what an encoder gains by hiding."""
 
 import math
+from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
+from remnant.defenses.privacynet.settings import Adversary, Segmentation
 from remnant.engine.soft_dice import EVERYWHERE, one_hot, soft_dice
 
 
@@ -54,6 +57,29 @@ def entropy_term(logits: Tensor) -> Tensor:
     return math.log(2) - entropy.mean()
 
 
+def confusion_term(logits: Tensor) -> Tensor:
+    """mean KL(1/2 || p) = mean[softplus(l) / 2 + softplus(-l) / 2] - log 2 >= 0 in nats, a scalar; 0 where all p are 1/2.
+
+    The confusion loss of Tzeng 2015 for two classes. Its gradient at a logit l is p - 1/2; that of `entropy_term`, p (1 - p) l,
+    and that of `published_term` vanish where the adversary is rightly sure.
+    """
+    return (functional.softplus(logits.float()) + functional.softplus(-logits.float())).mean() / 2 - math.log(2)
+
+
+def gradient_penalty(compare: Callable[[Tensor, Tensor], Tensor], codes: Tensor) -> Tensor:
+    """R1 (Mescheder 2018, without gamma / 2): the squared gradient of a pair's logit at both of its codes, mean over
+    the pairs; a scalar that can be differentiated.
+
+    `compare(first, second)` gives logits (n,), each of its own pair alone; `codes` (2n, 1, p, p, p), the anchors first. In
+    float32, since it is differentiated twice.
+    """
+    codes = codes.detach().float().requires_grad_()
+    with torch.autocast(codes.device.type, enabled=False):
+        logits = compare(*codes.chunk(2))
+        (slope,) = torch.autograd.grad(logits.sum(), codes, create_graph=True)
+    return slope.square().sum() / len(logits)
+
+
 def inversion_error(drawn: Tensor, scans: Tensor) -> Tensor:
     """Squared error of `drawn` (n, 1, x, y, z), a scalar, as a share of that of each scan's own mean: 1 is to know nothing."""
     spread = (scans - scans.mean((2, 3, 4), keepdim=True)).square().mean()
@@ -66,3 +92,16 @@ def inversion_term(drawn: Tensor, scans: Tensor) -> Tensor:
     Bounded, so that an encoder gains nothing by misleading an adversary that knows nothing any more.
     """
     return functional.relu(1 - inversion_error(drawn, scans))
+
+
+SEGMENTATION: dict[Segmentation, Callable[[Tensor, Tensor], Tensor]] = {
+    "published": dice_loss,
+    "every_class": every_class_loss,
+}
+# What an encoder gains by hiding, of the logits of a discriminator and of who is the same.
+HIDING: dict[Adversary, Callable[[Tensor, Tensor], Tensor]] = {
+    "published": published_term,
+    "entropy": lambda logits, same: entropy_term(logits),
+    "inversion": lambda logits, same: entropy_term(logits),
+    "confusion": lambda logits, same: confusion_term(logits),
+}

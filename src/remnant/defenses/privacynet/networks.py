@@ -32,13 +32,15 @@ MARK = 12  # hexadecimal digits of an encoder's hash by which its codes and its 
 @dataclass(frozen=True)
 class Networks:
     """Who plays: `encoder` from a scan to its code, both (n, 1, x, y, z) in [0, 1]; `segmenter` from code to logits;
-    `discriminator` from two codes to the logit that they show one patient; `decoder` from code to scan.
+    `discriminator` from two codes to the logit that they show one patient; `decoder` from code to scan. `rivals`: further
+    discriminators against which the encoder is trained, and which stay behind.
     """
 
     encoder: UNet
     segmenter: UNet
     discriminator: Siamese
     decoder: UNet
+    rivals: nn.ModuleList
 
     @classmethod
     def untrained(cls, settings: PrivacyNetSettings, classes: int, seeds: Seeds) -> "Networks":
@@ -48,7 +50,19 @@ class Networks:
         for name, kind in (("encoder", UNet), ("segmenter", UNet), ("discriminator", Siamese), ("decoder", UNet)):
             torch.manual_seed(seeds.child("weights", name).integer)
             built[name] = kind(**arguments[name])
-        return cls(**built)
+        rivals = (untrained_rival(settings, seeds.child("rival", i)) for i in range(1, settings.game.discriminators))
+        return cls(**built, rivals=nn.ModuleList(rivals))
+
+    @property
+    def discriminators(self) -> tuple[Siamese, ...]:
+        """All against whom the encoder plays."""
+        return (self.discriminator, *self.rivals)
+
+
+def untrained_rival(settings: PrivacyNetSettings, seeds: Seeds) -> Siamese:
+    """A discriminator with weights drawn from `seeds`."""
+    torch.manual_seed(seeds.integer)
+    return Siamese(settings.trunk, settings.head, norm=settings.norm)
 
 
 def arguments_of(settings: PrivacyNetSettings, classes: int) -> dict[str, dict[str, Any]]:
@@ -56,7 +70,7 @@ def arguments_of(settings: PrivacyNetSettings, classes: int) -> dict[str, dict[s
     return {
         "encoder": {"outputs": 1, "widths": settings.encoder, "squash": True},
         "segmenter": {"outputs": classes, "widths": settings.segmenter},
-        "discriminator": {"trunk": settings.trunk, "head": settings.head},
+        "discriminator": {"trunk": settings.trunk, "head": settings.head, "norm": settings.norm},
         "decoder": {"outputs": 1, "widths": settings.decoder},
     }
 

@@ -1,6 +1,6 @@
 """How Privacy-Net is built and trained, at the paper's size and at small ones."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import pydantic
 
@@ -9,9 +9,9 @@ from remnant.base.presets import preset_file
 from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.cohort.revisit import RevisitSettings
 from remnant.defenses.privacynet.secret import SecretSettings
-from remnant.nets.siamese import Head
+from remnant.nets.siamese import Head, Norm
 
-Adversary = Literal["published", "entropy", "inversion"]
+Adversary = Literal["published", "entropy", "inversion", "confusion"]
 Method = Literal["encoder", "deformation", "both", "none"]
 Segmentation = Literal["published", "every_class"]
 Order = Literal["discriminator_first", "encoder_first"]
@@ -24,6 +24,32 @@ class Schedule(Settings):
     learning_rate: float = pydantic.Field(default=1e-4, gt=0)
 
 
+class GameSettings(Settings):
+    """How the encoder and its discriminators play, beyond Kim 2019; by default as there.
+
+    `own_batch`: discriminators learn from other pairs than those that the encoder was just moved by, of which it makes codes
+    once it has moved. `gradient_ratio`: lambda weighs gradients in place of losses: at the codes that of hiding is lambda times
+    as long as that of segmenting. `ramp`: steps over which lambda rises from 0. `penalty`: gamma of R1, the gradient penalty of
+    discriminators (Mescheder 2018). `discriminators`: so many, and the encoder plays against their mean. `renewal`: every so
+    many steps one of them begins anew, each in turn but the first, which plays from beginning to end; 0 for never. `finishing`:
+    steps of the segmenter alone at the end, the encoder frozen.
+    """
+
+    own_batch: bool = False
+    gradient_ratio: bool = False
+    ramp: int = pydantic.Field(default=0, ge=0)
+    penalty: float = pydantic.Field(default=0.0, ge=0)
+    discriminators: int = pydantic.Field(default=1, ge=1)
+    renewal: int = pydantic.Field(default=0, ge=0)
+    finishing: int = pydantic.Field(default=0, ge=0)
+
+    @pydantic.model_validator(mode="after")
+    def _who_is_renewed(self) -> Self:
+        if self.renewal and self.discriminators < 2:
+            raise ValueError("the renewal needs at least 2 discriminators, since the first is never renewed")
+        return self
+
+
 class PrivacyNetSettings(Settings):
     """Everything that decides a Privacy-Net, beside the data.
 
@@ -32,9 +58,10 @@ class PrivacyNetSettings(Settings):
     of the segmenter, the paper's or one in which every class counts alike. `order`: who moves first in a step, the
     encoder with the segmenter in the paper. `lambda_`: the paper's lambda, the weight of hiding
     against segmenting. `adversary`: what the encoder gains by it: "published", the loss of the discriminator; "entropy", its
-    indecision, which has a bound; "inversion", its indecision and the failure of a decoder that redraws the scan. `encoder`,
-    `segmenter` and `decoder` are the widths of U-Nets, `trunk` and `head` of the Siamese discriminator. `patch`: voxels a side
-    of what the networks see at a time; `batch`: pairs a step, half of one patient. `held_out`: the share of patients whom no
+    indecision, which has a bound; "inversion", its indecision and the failure of a decoder that redraws the scan; "confusion",
+    its indecision by a loss whose gradient does not vanish where the discriminator is sure. `game`: how they play. `encoder`,
+    `segmenter` and `decoder` are the widths of U-Nets, `trunk`, `head` and `norm` of the Siamese discriminator. `patch`: voxels a
+    side of what the networks see at a time; `batch`: pairs a step, half of one patient. `held_out`: the share of patients whom no
     network is trained on. `revisits`: how two visits of each scan are simulated, for cohorts of one session each; None where
     there are real ones.
     """
@@ -45,11 +72,13 @@ class PrivacyNetSettings(Settings):
     order: Order = "discriminator_first"
     lambda_: float = pydantic.Field(default=1.0, ge=0)
     adversary: Adversary = "published"
+    game: GameSettings = GameSettings()
     encoder: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
     segmenter: tuple[pydantic.PositiveInt, ...] = (32, 64, 128, 256)
     decoder: tuple[pydantic.PositiveInt, ...] = (16, 32, 64, 128)
     trunk: str = "densenet121"
     head: Head = "published"
+    norm: Norm = "group"
     patch: int = pydantic.Field(default=64, ge=8)
     batch: int = pydantic.Field(default=4, ge=2, multiple_of=2)
     pretraining: Schedule
@@ -58,6 +87,20 @@ class PrivacyNetSettings(Settings):
     revisits: RevisitSettings | None = None
     preparation: PreparationSettings = PreparationSettings(scheme="tissue5")
     seed: int = 0
+
+    @pydantic.model_validator(mode="after")
+    def _who_moves_first(self) -> Self:
+        if self.game.own_batch and self.order != "encoder_first":
+            raise ValueError(
+                "the setting game.own_batch needs the order 'encoder_first', since its codes are made once the encoder has moved"
+            )
+        return self
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The steps of each part of the training, in order."""
+        finishing = {"finishing": self.game.finishing} if self.game.finishing else {}
+        return {"pretraining": self.pretraining.steps, "adversarial": self.adversarial.steps, **finishing}
 
     @property
     def encodes(self) -> bool:

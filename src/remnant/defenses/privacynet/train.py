@@ -21,7 +21,7 @@ from remnant.cohort.revisit import as_revisited
 from remnant.cohort.unchanged import require_unchanged
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
-from remnant.defenses.privacynet.training import pretrain, train_adversarially
+from remnant.defenses.privacynet.training import finish, pretrain, train_adversarially
 from remnant.defenses.privacynet.watched import LossWatch
 from remnant.measure.correlation import ncc_matrix
 
@@ -100,10 +100,10 @@ def _train(
         scans = as_revisited(prepared, heads.grid, settings.revisits, seeds.child("revisits"))
     networks = Networks.untrained(settings, len(prepared.classes), seeds)
     states = private_folder(run.path, STATES)
-    parts = {"pretraining": pretrain, "adversarial": train_adversarially}
-    with LossWatch(run, {part: getattr(settings, part).steps for part in parts}, draw, quiet) as watched:
-        for part, train in parts.items():
-            train(networks, scans, settings, seeds, states / f"{part}.pt", watched.of(part))
+    trainings = {"pretraining": pretrain, "adversarial": train_adversarially, "finishing": finish}
+    with LossWatch(run, settings.parts, draw, quiet) as watched:
+        for part in settings.parts:
+            trainings[part](networks, scans, settings, seeds, states / f"{part}.pt", watched.of(part))
     save_pair(
         run.checkpoints,
         networks,

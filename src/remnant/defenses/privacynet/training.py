@@ -1,43 +1,21 @@
 """Training of a Privacy-Net: each network alone on raw scans, then all against each other (Kim 2019)."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.defenses.privacynet.drawing import PairBatch, pair_drawing
-from remnant.defenses.privacynet.losses import (
-    dice_loss,
-    entropy_term,
-    every_class_loss,
-    inversion_error,
-    inversion_term,
-    published_term,
-    same_patient_loss,
-)
+from remnant.defenses.privacynet.game import Played, hider, seekers
+from remnant.defenses.privacynet.losses import SEGMENTATION, inversion_error, same_patient_loss
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.secret import SecretSettings
-from remnant.defenses.privacynet.settings import PrivacyNetSettings, Segmentation
+from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.engine.adversarial import Player, TermReport, play
 from remnant.engine.cost import timed
 from remnant.engine.device import as_batch, fabric, place
-
-SEGMENTATION: dict[Segmentation, Callable[[Tensor, Tensor], Tensor]] = {
-    "published": dice_loss,
-    "every_class": every_class_loss,
-}
-
-
-class Played(NamedTuple):
-    """A batch and the codes (2n, 1, p, p, p) that the encoder makes of its scans, with their gradients."""
-
-    batch: PairBatch
-    codes: Tensor
 
 
 def pretrain(
@@ -45,8 +23,8 @@ def pretrain(
 ) -> None:
     """Each network alone on raw scans, in place: the encoder as an auto-encoder, the others at their tasks.
 
-    Kim 2019 trains encoder, segmenter and discriminator so; the method "deformation" has no encoder. `state` and `report` as
-    for `play`.
+    Kim 2019 trains encoder, segmenter and discriminator so; the method "deformation" has no encoder. Rivals of the discriminator
+    stay as they were drawn, so that the encoder also meets some that know no scan. `state` and `report` as for `play`.
     """
     rate = settings.pretraining.learning_rate
 
@@ -87,49 +65,50 @@ def train_adversarially(
 ) -> None:
     """min over E and S, max over D of E[Lseg(S(E(x)), y)] - lambda E[Ldis(D(E(x_i), E(x_j)), s_ij)], in place (Kim 2019).
 
-    Discriminator, and decoder where there is one, and encoder with segmenter move in turn, one step of Adam each, in the
+    Discriminators, and decoder where there is one, and encoder with segmenter move in turn, one step of Adam each, in the
     `settings.order`. All of a step are about the codes that the encoder made at its beginning; so it is in the authors' code,
-    where encoder and segmenter move first. `settings.adversary` says by what the encoder gains; `state` and `report` as for
-    `play`. Without an encoder nobody plays against anybody: `train_unencoded`.
+    where encoder and segmenter move first. `settings.adversary` says by what the encoder gains, `settings.game` in what they
+    play otherwise than in the paper; `state` and `report` as for `play`. Without an encoder nobody plays against anybody:
+    `train_unencoded`.
     """
     if not settings.encodes:
         train_unencoded(networks, scans, settings, seeds, settings.drawn, state, report)
         return
-    rate = settings.adversarial.learning_rate
-    draw = pair_drawing(scans, settings, seeds.child("adversarial"), settings.drawn)
+    rate, branch = settings.adversarial.learning_rate, seeds.child("adversarial")
+    draw = pair_drawing(scans, settings, branch, settings.drawn)
+    own = pair_drawing(scans, settings, branch.child("own"), settings.drawn) if settings.game.own_batch else draw
 
     def share(step: int) -> Played:
         batch = draw(step)
-        return Played(batch, networks.encoder(batch.scans))
+        return Played(step, batch, networks.encoder(batch.scans))
 
-    def discriminate(played: Played) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = networks.discriminator(*played.codes.detach().chunk(2))
-        right = ((logits > 0) == (played.batch.same > 0.5)).float().mean()
-        loss = same_patient_loss(logits, played.batch.same)
-        return loss, {"same patient": loss, "pairs told right": right}
-
-    def hide(played: Played) -> tuple[Tensor, dict[str, Tensor]]:
-        batch, codes = played
-        segmentation = SEGMENTATION[settings.segmentation](networks.segmenter(codes), batch.labels)
-        logits = networks.discriminator(*codes.chunk(2))
-        hidden = published_term(logits, batch.same) if settings.adversary == "published" else entropy_term(logits)
-        terms = {"segmentation": segmentation, "hiding": hidden}
-        if settings.adversary == "inversion":
-            terms["redrawing"] = inversion_term(networks.decoder(codes), batch.scans)
-            hidden = hidden + terms["redrawing"]
-        with torch.no_grad():
-            terms["distance of code and scan"] = functional.l1_loss(codes.float(), batch.scans)
-        terms["total"] = segmentation + settings.lambda_ * hidden
-        return terms["total"], terms
-
-    players = {"discriminator": Player((networks.discriminator,), rate, discriminate)}
+    players = seekers(networks, settings, own, rate, branch)
     if settings.adversary == "inversion":
         players["decoder"] = Player(
             (networks.decoder,), rate, lambda played: _invert(networks, played.batch, played.codes.detach())
         )
-    hiding = {"encoder and segmenter": Player((networks.encoder, networks.segmenter), rate, hide)}
+    hiding = {"encoder and segmenter": hider(networks, settings, rate)}
     players = hiding | players if settings.order == "encoder_first" else players | hiding
     play(players, share, settings.adversarial.steps, state=state, report=report)
+
+
+def finish(
+    networks: Networks, scans: Images, settings: PrivacyNetSettings, seeds: Seeds, state: Path, report: TermReport
+) -> None:
+    """The segmenter alone, in place, on codes of an encoder that moves no more, or on what is sent without one.
+
+    For `settings.game.finishing` steps at the rate of `train_adversarially`; `state` and `report` as for `play`.
+    """
+    draw = pair_drawing(scans, settings, seeds.child("finishing"), settings.drawn)
+    encoder = place(networks.encoder).eval() if settings.encodes else nn.Identity()
+
+    def share(step: int) -> PairBatch:
+        batch = draw(step)
+        with torch.no_grad():
+            return batch._replace(scans=encoder(batch.scans))
+
+    players = {"segmenter": _apart(networks, settings, settings.adversarial.learning_rate)["segmenter"]}
+    play(players, share, settings.game.finishing, state=state, report=report)
 
 
 def _apart(networks: Networks, settings: PrivacyNetSettings, rate: float) -> dict[str, Player]:
@@ -163,8 +142,9 @@ def step_seconds(networks: Networks, settings: PrivacyNetSettings) -> float:
     def step() -> None:
         with fabric().autocast():
             codes = networks.encoder(patch)
-            logits = networks.segmenter(codes).float().sum() + networks.discriminator(*codes.chunk(2)).float().sum()
+            logits = networks.segmenter(codes).float().sum()
+            logits = logits + sum(each(*codes.chunk(2)).float().sum() for each in networks.discriminators)
         logits.backward()
 
-    # The discriminator has a step of its own.
-    return 1.3 * timed(step)
+    # Discriminators have a step of their own.
+    return (1 + 0.3 * len(networks.discriminators)) * timed(step)
