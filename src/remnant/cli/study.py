@@ -49,7 +49,8 @@ TARGETS = (
 VARIANTS = (
     *("raw", "published-1", "published-3", "published-10", "published-100", "entropy-1", "entropy-10"),
     *("inversion-1", "inversion-10", "deformation", "deformation-entropy-1"),
-    *("kim2019-raw", "kim2019-1"),
+    *("kim2019-raw", "kim2019-1", "kim2019-batch-raw", "kim2019-batch-1"),
+    *("game-raw", "game-1", "game-3", "game-10"),
 )
 
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)
@@ -227,7 +228,8 @@ def study_kim2019(
         typer.Option(
             callback=among(*VARIANTS),
             help="Comma-separated, raw first: published-1 (-3, -10, -100), entropy-1 (-10), inversion-1 (-10), "
-            "deformation, deformation-entropy-1; kim2019-raw, kim2019-1: by the paper's own recipe.",
+            "deformation, deformation-entropy-1; kim2019-raw, kim2019-1: by the paper's own recipe. By request alone: "
+            "kim2019-batch-raw (-1), with BatchNorm in the discriminator; game-raw (-1, -3, -10), by the game of ours.",
         ),
     ] = None,
     simulate_revisits: SimulateRevisits = False,

@@ -98,7 +98,10 @@ KIM2019_TRANSFER = {
     ("published-100", True): {"gm": 0.605, "wm": 0.360, "csf": 0.572, "overall": 0.586},
 }
 # What follows the paper's recipe stands beside the same numbers.
-for _ours, _of_paper in (("kim2019-raw", "raw"), ("kim2019-1", "published-1")):
+for _ours, _of_paper in (
+    *(("kim2019-raw", "raw"), ("kim2019-1", "published-1")),
+    *(("kim2019-batch-raw", "raw"), ("kim2019-batch-1", "published-1")),
+):
     KIM2019_IDENTITY[_ours], KIM2019_DICE[_ours] = KIM2019_IDENTITY[_of_paper], KIM2019_DICE[_of_paper]
 for _retrained in (False, True):
     KIM2019_TRANSFER["kim2019-1", _retrained] = KIM2019_TRANSFER["published-1", _retrained]

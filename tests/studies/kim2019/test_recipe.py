@@ -11,7 +11,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.results import Results
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.networks import Networks, load_discriminator, load_server
-from remnant.defenses.privacynet.settings import Schedule
+from remnant.defenses.privacynet.settings import GameSettings, Schedule
 from remnant.studies.frame import RunOptions
 from remnant.studies.kim2019 import page, preset, run_study
 from remnant.studies.kim2019.recipe import RecipeSettings, departures
@@ -43,6 +43,21 @@ def test_the_recipe_is_the_papers_at_any_size(name):
     hidden, _, out = networks.discriminator.head
     by_hand = out(torch.relu(hidden(torch.cat([first, second], dim=1))))[:, 0]
     torch.testing.assert_close(networks.discriminator.compare(first, second), by_hand)
+
+
+def test_with_batch_norm_the_recipe_is_the_papers_but_for_the_discriminator():
+    settings = preset("cpu")
+    plain, batch = (settings.trained_by(recipe) for recipe in ("kim2019", "kim2019_batch"))
+    assert batch.norm == "batch" and batch.changed(norm="group") == plain
+
+
+@pytest.mark.parametrize("name", ["smoke", "cpu", "paper"])
+def test_the_game_differs_from_the_study_in_how_it_is_played_alone(name):
+    settings = preset(name)
+    net = settings.trained_by("game")
+    assert net.order == "encoder_first" and net.game.own_batch and net.game.gradient_ratio and net.game.finishing
+    same = {key: getattr(settings.net, key) for key in ("order", "game", "patch", "batch", "adversarial")}
+    assert net.changed(**same) == settings.net and settings.net.game == GameSettings()
 
 
 def test_at_the_papers_size_patches_and_steps_are_its_own_too():
@@ -165,3 +180,25 @@ def test_a_study_of_the_recipe_from_phantoms_to_its_report(tmp_path):
         assert row["control"] == own["balanced"]
     folder = out / "checkpoints" / "kim2019-1"
     assert not load_discriminator(folder).symmetric and load_server(folder).patch == settings.recipe.patch
+
+
+@pytest.mark.slow
+def test_a_study_of_the_game_and_of_batch_norm_from_phantoms_to_its_report(tmp_path):
+    out = tmp_path / "run"
+    names = ("raw", "kim2019-batch-raw", "kim2019-batch-1", "game-raw", "game-1")
+    settings = preset("smoke").changed(variants=names)
+    run_study(settings, RunOptions(out, quiet=True, command="remnant study kim2019"), cache=tmp_path / "cache")
+    results = Results.read(out / "results.json")
+    assert {row["target"] for row in results.tables["stage1"]} == {
+        "pretrain",
+        "pretrain-kim2019_batch",
+        "pretrain-game",
+        *names,
+    }
+    steps = [
+        row["step"] for row in results.tables["stage1"] if (row["target"], row["term"]) == ("game-1", "segmentation")
+    ]
+    assert steps == [2, 4]
+    codes = [row for row in results.tables["identity"] if row["view"] == "code"]
+    again = {row["variant"] for row in codes if row["adversary"] == "d_adv_patch_recalibrated"}
+    assert again == {"kim2019-batch-raw", "kim2019-batch-1"}

@@ -15,10 +15,7 @@ from remnant.studies.kim2019.settings import STUDY, StudySettings
 from remnant.studies.kim2019.subjects import subject_of
 from remnant.studies.kim2019.tables import make_tables
 from remnant.studies.kim2019.training import TRAIN, pretraining
-from remnant.studies.kim2019.variants import Recipe, Variant, described
-
-# What the pre-training of a recipe is called.
-BEFORE: dict[Recipe, str] = {"ours": "pre-training", "kim2019": "pre-training, recipe of Kim 2019"}
+from remnant.studies.kim2019.variants import RECIPE_WORDS, Recipe, Variant, described
 
 
 def conclude(
@@ -74,7 +71,7 @@ def losses(events: list[dict[str, Any]], variants: Mapping[str, Variant]) -> lis
     }
     words = described(variants)
     before = {
-        pretraining(row["recipe"]): {"name": BEFORE[row["recipe"]], "recipe": row["recipe"]} for row in words.values()
+        pretraining(row["recipe"]): {"name": _before(row["recipe"]), "recipe": row["recipe"]} for row in words.values()
     }
     trainings = {f"{TRAIN}-{key}": {name: row[name] for name in ("name", "recipe")} for key, row in words.items()}
     return [
@@ -83,3 +80,8 @@ def losses(events: list[dict[str, Any]], variants: Mapping[str, Variant]) -> lis
         for (trained, term, step), value in values.items()
         if trained == cell
     ]
+
+
+def _before(recipe: Recipe) -> str:
+    """What the pre-training of a recipe is called."""
+    return f"pre-training, {RECIPE_WORDS[recipe]}" if recipe in RECIPE_WORDS else "pre-training"

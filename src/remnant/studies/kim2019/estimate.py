@@ -68,7 +68,7 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
             steps = settings.trained_by(recipe).pretraining.steps
             return Piece("pretraining", "each network alone, on raw scans", steps * begun(*given)[0])
         if cell.work is train_cell:
-            steps = settings.trained_by(recipe).adversarial.steps
+            steps = sum(steps for part, steps in settings.trained_by(recipe).parts.items() if part != "pretraining")
             return Piece("training", "networks against each other", steps * begun(*given)[0])
         return piece(*given, cell.arguments.get("work", cell.work))
 

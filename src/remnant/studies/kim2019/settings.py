@@ -9,8 +9,8 @@ from remnant.audit.findings.worth import WORTH, WorthSettings
 from remnant.base.config import Settings
 from remnant.base.presets import preset_file
 from remnant.defenses.privacynet.settings import PrivacyNetSettings, privacynet_preset
-from remnant.studies.kim2019.recipe import RecipeSettings
-from remnant.studies.kim2019.variants import RAW, VARIANTS, Recipe
+from remnant.studies.kim2019.recipe import GameRecipe, RecipeSettings
+from remnant.studies.kim2019.variants import RAW, STANDARD, VARIANTS, Recipe
 
 STUDY = "kim2019"
 
@@ -25,14 +25,16 @@ class StudySettings(Settings):
     """Everything that decides the study's numbers, beside the data.
 
     `variants`: names of `VARIANTS`, the first of them `raw`, the control of all others. `net`: what the trainings share; each
-    variant has its own lambda, adversary and method. `recipe`: the sizes of those that follow the paper's recipe instead, which
-    have a control of their own, `kim2019-raw`. `seed` is the root of every random number.
+    variant has its own lambda, adversary and method. `recipe`: the sizes of those that follow the paper's recipe instead, and
+    `game`: in what those differ that play the game of ours; each recipe has a control of its own, as `kim2019-raw`. `seed` is the
+    root of every random number.
     """
 
     preset: Literal["smoke", "cpu", "paper"]
-    variants: tuple[Literal[*VARIANTS], ...] = pydantic.Field(default=tuple(VARIANTS), min_length=1)
+    variants: tuple[Literal[*VARIANTS], ...] = pydantic.Field(default=STANDARD, min_length=1)
     net: PrivacyNetSettings
     recipe: RecipeSettings = RecipeSettings()
+    game: GameRecipe = GameRecipe()
     attack: AttackSettings = AttackSettings()
     seed: int = 0
 
@@ -52,7 +54,13 @@ class StudySettings(Settings):
 
     def trained_by(self, recipe: Recipe) -> PrivacyNetSettings:
         """What the trainings by a recipe share."""
-        return self.net if recipe == "ours" else self.recipe.applied(self.net)
+        of_paper = self.recipe.applied(self.net)
+        return {
+            "ours": self.net,
+            "kim2019": of_paper,
+            "kim2019_batch": of_paper.changed(norm="batch"),
+            "game": self.game.applied(self.net),
+        }[recipe]
 
     def nets(self) -> dict[Recipe, PrivacyNetSettings]:
         """The same of every recipe that the variants follow."""

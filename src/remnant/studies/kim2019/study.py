@@ -20,7 +20,7 @@ from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
 from remnant.studies.kim2019.sections import CHAPTERS
 from remnant.studies.kim2019.settings import STUDY, StudySettings
-from remnant.studies.kim2019.variants import VARIANTS
+from remnant.studies.kim2019.variants import PAPER_RECIPES, VARIANTS
 
 # Variants may be added to a run: each is trained and measured by itself, from the same pre-training.
 GROWING = ("variants",)
@@ -79,7 +79,7 @@ def run_study(
             options.command,
             notices,
             departures=departures(settings.recipe, settings.net.preparation.spacing_mm)
-            if "kim2019" in settings.nets()
+            if PAPER_RECIPES & settings.nets().keys()
             else None,
         )
 

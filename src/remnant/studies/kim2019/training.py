@@ -14,7 +14,7 @@ from remnant.cohort.images import Images
 from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
-from remnant.defenses.privacynet.training import pretrain, train_adversarially
+from remnant.defenses.privacynet.training import finish, pretrain, train_adversarially
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
@@ -50,9 +50,12 @@ def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any
     scans = training_scans(everybody)
     networks = _untrained(own, len(everybody.classes), settings.seed)
     load_state(states(run) / f"{pretraining(recipe)}.pt", vars(networks))
-    state = states(run) / f"{name}.pt"
     # The same branch for all variants: they see the same patches in the same order.
-    train_adversarially(networks, scans, own, Seeds(settings.seed).child("training"), state, term_log(run, name))
+    seeds, state = Seeds(settings.seed).child("training"), states(run) / f"{name}.pt"
+    train_adversarially(networks, scans, own, seeds, state, term_log(run, name))
+    last = states(run) / f"{name}-finishing.pt"
+    if own.game.finishing:
+        finish(networks, scans, own, seeds, last, term_log(run, name, own.adversarial.steps))
     folder = folder_of(run, variant)
     mean = scans.images.mean(0).numpy()
     save_pair(
@@ -64,7 +67,8 @@ def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any
         float(ncc_matrix(scans.images[:, 0].numpy(), mean).min()),
         torch.from_numpy(np.load(template_file(run))) if own.preparation.align else None,
     )
-    state.unlink()
+    for path in (state, last):
+        path.unlink(missing_ok=True)
     return {"checkpoint": f"{variant}/{SEGMENTER}", "sha256": sha256(folder / SEGMENTER)}
 
 
@@ -98,11 +102,11 @@ def pretraining(recipe: Recipe) -> str:
     return PRETRAIN if recipe == "ours" else cell_name(PRETRAIN, recipe)
 
 
-def term_log(run: Run, cell: str) -> TermReport:
-    """Losses of networks that play, into the log."""
+def term_log(run: Run, cell: str, before: int = 0) -> TermReport:
+    """Losses of networks that play, into the log, `before` steps of the cell's having been done earlier."""
 
     def report(step: int, terms: dict[str, float]) -> None:
-        run.log(cell, "step", step=step, terms=terms)
+        run.log(cell, "step", step=before + step, terms=terms)
 
     return report
 

@@ -15,11 +15,16 @@ from remnant.defenses.privacynet.settings import Adversary, Method, PrivacyNetSe
 RAW = "raw"
 # Loss, head, trunk, order of updates, rates and widths differ from the paper: it is not called as published.
 AFTER = {"published": "after Kim 2019"}
-BY_RECIPE = {"encoder": "recipe of Kim 2019, \u03bb {:g}", "none": "raw scan, recipe of Kim 2019"}
 # The columns that say which variant a row is of, in their order; every table begins with them.
 COLUMNS = ("variant", "name", "family", "method", "recipe", "trained_against", "lambda")
 
-Recipe = Literal["ours", "kim2019"]
+Recipe = Literal["ours", "kim2019", "kim2019_batch", "game"]
+# What recipes but ours are called.
+RECIPE_WORDS: dict[Recipe, str] = {
+    "kim2019": "recipe of Kim 2019",
+    "kim2019_batch": "recipe of Kim 2019, D with BatchNorm",
+    "game": "game of ours",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Variant:
 
     `hiding`: of a Privacy-Net, what its encoder plays against and the paper's lambda; `secret`: whether the client keeps one, by
     the law that the study's settings have, which it undoes on the segmentation that comes back. `recipe`: how its networks are
-    built and trained, as the study's settings have it for all, or as the paper has it.
+    built and trained: as the study's settings have it for all; as the paper has it, also with BatchNorm in the discriminator; or
+    by the game that is meant to be won.
     """
 
     words: str
@@ -74,6 +80,14 @@ def _against(adversary: Adversary, lambda_: float) -> HidingSettings:
     return HidingSettings(adversary=adversary, lambda_=lambda_)
 
 
+def _game(weight: float) -> Variant:
+    return Variant(
+        f"an encoder by the game of ours, whose gradient of hiding is {weight:g} times that of segmenting",
+        _against("confusion", weight),
+        recipe="game",
+    )
+
+
 _published = _encoder("Privacy-Net after Kim 2019, lambda {}")
 _entropy = _encoder("an encoder that leaves the discriminator undecided, lambda {}")
 _inversion = _encoder("an encoder that also plays against a decoder that reconstructs the scan, lambda {}")
@@ -90,7 +104,21 @@ VARIANTS: dict[str, Variant] = {
     ),
     "kim2019-raw": Variant("not encoded, by networks of Kim 2019's recipe", recipe="kim2019"),
     "kim2019-1": Variant("Privacy-Net by Kim 2019's own recipe, lambda 1", _against("published", 1), recipe="kim2019"),
+    "kim2019-batch-raw": Variant(
+        "not encoded, by networks of Kim 2019's recipe, the discriminator with BatchNorm", recipe="kim2019_batch"
+    ),
+    "kim2019-batch-1": Variant(
+        "Privacy-Net by Kim 2019's own recipe, the discriminator with BatchNorm, lambda 1",
+        _against("published", 1),
+        recipe="kim2019_batch",
+    ),
+    "game-raw": Variant("not encoded, by networks of the game of ours", recipe="game"),
+    **{f"game-{weight}": _game(weight) for weight in (1, 3, 10)},
 }
+# The recipes that are the paper's.
+PAPER_RECIPES = {"kim2019", "kim2019_batch"}
+# Those that nobody has to ask for.
+STANDARD = tuple(name for name, variant in VARIANTS.items() if variant.recipe in ("ours", "kim2019"))
 
 
 def described(variants: Mapping[str, Variant]) -> dict[str, Row]:
@@ -130,8 +158,9 @@ def _family(variant: Variant) -> str:
 
 def _name(variant: Variant) -> str:
     hiding = variant.hiding
-    if variant.recipe == "kim2019":
-        return BY_RECIPE[variant.method].format(hiding.lambda_ if hiding else 0)
+    if variant.recipe in RECIPE_WORDS:
+        recipe = RECIPE_WORDS[variant.recipe]
+        return f"{recipe}, \u03bb {hiding.lambda_:g}" if hiding else f"raw scan, {recipe}"
     if not hiding:
         return "secret deformation" if variant.secret else "raw scan"
     against = f"{AFTER.get(hiding.adversary, hiding.adversary)}, \u03bb {hiding.lambda_:g}"
