@@ -99,6 +99,22 @@ def test_at_the_codes_hiding_pulls_lambda_times_as_much_as_segmenting(batch, lam
     torch.testing.assert_close(pull / pull.norm(), hiding / hiding.norm(), atol=1e-4, rtol=1e-2)
 
 
+def test_a_step_is_reckoned_under_bfloat16_as_well(batch):
+    settings = SETTINGS.changed(game=WON)
+    networks = Networks.untrained(settings, 3, Seeds(1))
+    players = {
+        "hider": hider(networks, settings, 0.1),
+        **seekers(networks, settings, lambda step: batch, 0.1, Seeds(0)),
+    }
+    with torch.autocast("cpu", torch.bfloat16):
+        codes = networks.encoder(batch.scans)
+        for player in players.values():
+            total, terms = player.loss(Played(4, batch, codes))
+            total.backward()
+            assert torch.isfinite(torch.stack([*map(torch.as_tensor, terms.values())])).all()
+    assert len(players) == 4 and any(weight.grad.any() for weight in networks.encoder.parameters())
+
+
 @pytest.mark.usefixtures("float32")
 def test_lambda_rises_over_the_first_steps(batch):
     settings, networks = playing(ramp=4)

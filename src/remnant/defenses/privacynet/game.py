@@ -51,9 +51,10 @@ class GradientRatio(nn.Module):
 
     def forward(self, segmentation: Tensor, hidden: Tensor, codes: Tensor) -> Tensor:
         """A scalar from 0 to `MOST`, without gradient, of two losses whose graphs are kept; the first has no earlier mean."""
-        now = torch.stack(
-            [torch.autograd.grad(loss, codes, retain_graph=True)[0].float().norm() for loss in (segmentation, hidden)]
-        )
+        # As every way back: in the precision of the way there.
+        with torch.autocast(codes.device.type, enabled=False):
+            found = [torch.autograd.grad(loss, codes, retain_graph=True)[0] for loss in (segmentation, hidden)]
+        now = torch.stack([gradient.float().norm() for gradient in found])
         self.norms.copy_(torch.where(self.norms > 0, DECAY * self.norms + (1 - DECAY) * now, now))
         segmenting, hiding = self.norms
         return (segmenting / hiding.clamp(min=1e-12)).clamp(max=MOST)
