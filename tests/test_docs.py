@@ -77,6 +77,7 @@ def test_the_manual_and_the_makefile_show_every_command():
         "prior",
         "protect",
         "rescore",
+        "compare",
         "serve",
         "server",
         "client",

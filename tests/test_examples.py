@@ -42,7 +42,7 @@ PYTHON, TUTORIAL = By("tests/test_docs.py"), By("tests/serve/test_tutorial.py")
 EXAMPLES = {
     "README.md": [HERE, Not("pip asks a registry; `make setup` installs the same"), By("tests/audit/test_example.py")],
     "attacks.md": [HERE] * 5,
-    "audit.md": [HERE, HERE, By("tests/audit/test_trained.py"), HERE, PYTHON, HERE, READ, PYTHON],
+    "audit.md": [HERE, HERE, By("tests/audit/test_trained.py"), HERE, PYTHON, By("tests/audit/test_several.py"), HERE, READ, PYTHON],
     "data.md": [HERE, HERE],
     "defences.md": [HERE, HERE, SERVED, By("tests/serve/client/test_segment.py"), TUTORIAL, SERVED, HERE, PYTHON],
     "extending.md": [PYTHON, PYTHON],

@@ -109,6 +109,7 @@ def test_a_network_that_learned_its_patients_by_heart_is_exposed_without_any_pri
         "cache.json",
         "cohorts.json",
         "claims",
+        "roles.npz",
         "work",
     }
     assert not any(path.is_file() for path in (run / "private" / "work").rglob("*"))

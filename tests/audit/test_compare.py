@@ -79,6 +79,9 @@ def test_pairs_are_compared_on_the_same_draws():
 def test_scores_are_of_patients_who_have_one_role_under_both():
     one, other = scored(3.0), scored(0.0, seed=1)
     assert of_scores(one, other, SEEDS).n == 20
+    # As fine as it is asked for: no p is below what so many exchanges can show.
+    surely = scored(50, seed=3), replace(one, scores=-scored(50, seed=4).scores)
+    assert [of_scores(*surely, SEEDS, few).p for few in (99, 199)] == [1 / 100, 1 / 200]
     swapped = replace(other, roles=np.where(np.arange(20) < 4, -other.roles, other.roles))
     found, rest = of_scores(one, swapped, SEEDS), np.arange(20) >= 4
     sides = [[s.scores[rest & (one.roles == role)] for role in (MEMBER, NON_MEMBER)] for s in (one, other)]

@@ -10,6 +10,7 @@ from remnant.cli.attack import attack
 from remnant.cli.audit import audit
 from remnant.cli.client import client
 from remnant.cli.cohort import cohort
+from remnant.cli.compare import compare
 from remnant.cli.group import Commands
 from remnant.cli.inspect import inspect
 from remnant.cli.phantom import phantom
@@ -36,7 +37,7 @@ app.add_typer(prior, name="prior")
 app.add_typer(protect, name="protect")
 app.add_typer(client, name="client")
 app.add_typer(server, name="server")
-for command in (audit, rescore, serve, inspect, run.report, run.publish, run.purge):
+for command in (audit, rescore, compare, serve, inspect, run.report, run.publish, run.purge):
     app.command()(command)
 
 

@@ -85,7 +85,7 @@ def _rendered(run: Path, results: Results, *, show_images: bool) -> str:
         provenance={
             "Run": {
                 "study": results.study,
-                "preset": results.preset,
+                **({"preset": results.preset} if results.preset else {}),
                 "patients": results.patients,
                 "scans": results.scans,
                 "seed": results.seed,

@@ -16,6 +16,7 @@ from remnant.base.store import keep, kept
 from remnant.targets.seen import Shadows
 
 FOLDER = "claims"
+ROLES = "roles.npz"
 SHADOWS = "shadows"
 
 
@@ -31,6 +32,14 @@ class Likely:
 
 
 @dataclass(frozen=True)
+class Dealt:
+    """Who of the `patients` is what: `roles` (n,) of `measure.roles`."""
+
+    patients: tuple[str, ...]
+    roles: np.ndarray
+
+
+@dataclass(frozen=True)
 class Shadow:
     """One of `Shadows`: what it fits of each image and of shifts of it, by signal (images, queries), and whether the image's
     patient `trained` it."""
@@ -38,6 +47,18 @@ class Shadow:
     patients: tuple[str, ...]
     queries: Mapping[str, np.ndarray]
     trained: np.ndarray
+
+
+def keep_roles(run: Run, roles: Mapping[str, int]) -> None:
+    """Keep who of the patients is a member, a non-member or the attacker's own, by which audits are held against each other."""
+    keep(run.private / ROLES, Dealt(tuple(roles), np.array(list(roles.values()), dtype=int)))
+
+
+def kept_roles(run: Run) -> dict[str, int]:
+    """It again, by patient; nothing of a run that kept none."""
+    path = run.private / ROLES
+    dealt = kept(path, Dealt) if path.exists() else Dealt((), np.zeros(0, dtype=int))
+    return dict(zip(dealt.patients, dealt.roles.tolist(), strict=True))
 
 
 def keep_scores(run: Run, attack: str, claims: Sequence[PatientScores]) -> None:

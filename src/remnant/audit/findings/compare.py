@@ -11,7 +11,7 @@ from remnant.audit.findings.pairs import Paired
 from remnant.audit.findings.rows import ScoredPatients
 from remnant.base.results import Row, number
 from remnant.base.seeds import Seeds
-from remnant.measure.auc import auc_contrast, mann_whitney_auc
+from remnant.measure.auc import RESAMPLES, auc_contrast, mann_whitney_auc
 from remnant.measure.intervals import FEWEST_PATIENTS, Difference, paired_difference
 from remnant.measure.multiplicity import holm, holm_is_bound
 from remnant.measure.roles import MEMBER, NON_MEMBER
@@ -19,7 +19,7 @@ from remnant.measure.verification import verification_contrast
 
 # Of p, two-sided, after Holm for all that was compared together: no verdict rests on a comparison alone.
 COMPARISON_LEVEL = 0.05
-# Of a bootstrap over pairs, so that the smallest p survives Holm for some dozens.
+# Of a bootstrap over pairs, and of ranks that are exchanged, so that the smallest p survives Holm for some dozens.
 PAIRED_RESAMPLES = 5000
 
 Shown = Literal["higher", "lower", "not shown", "too few patients"]
@@ -54,7 +54,7 @@ def of_pairs(one: Paired, other: Paired, seeds: Seeds, resamples: int = PAIRED_R
     return Comparison(**vars(found), value=value, against=against)
 
 
-def of_scores(one: ScoredPatients, other: ScoredPatients, seeds: Seeds) -> Comparison:
+def of_scores(one: ScoredPatients, other: ScoredPatients, seeds: Seeds, resamples: int = RESAMPLES) -> Comparison:
     """AUCs of members against non-members, of those patients who have the same role under both."""
     roles = [dict(zip(each.patients, each.roles, strict=True)) for each in (one, other)]
     both = {name: role for name, role in roles[0].items() if roles[1].get(name) == role}
@@ -64,7 +64,7 @@ def of_scores(one: ScoredPatients, other: ScoredPatients, seeds: Seeds) -> Compa
         sides.append(
             tuple(np.array([scores[name] for name, own in both.items() if own == r]) for r in (MEMBER, NON_MEMBER))
         )
-    found = auc_contrast(*sides, seeds.numpy())
+    found = auc_contrast(*sides, seeds.numpy(), resamples=resamples)
     value, against = (mann_whitney_auc(*side).mean for side in sides)
     return Comparison(**vars(found), value=value, against=against)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from remnant.audit.cells import recipe
+from remnant.audit.cells import kept, recipe
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import controls_in
 from remnant.audit.findings.tables import balance_rows, roc_rows
@@ -40,6 +40,7 @@ def audit_model(
     scoring = [attack.name for attack in chosen if attack.claim == "patient_scores"]
     readers = [attack.name for attack, _ in fits.attacks if attack.shadows]
     resumed.keep_what_holds(run, config.minutes, scoring, material.target.shadows, readers)
+    kept.keep_roles(run, material.roles)
     found = run_cells(run, cells_of(material, config, chosen, fits.left_out), workers=workers, quiet=quiet)
     claims = claimed(run, material, chosen, config.seed)
     level = claims.levels()

@@ -1,0 +1,1 @@
+"""Several finished audits, held against each other by patient."""
