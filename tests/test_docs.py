@@ -78,6 +78,7 @@ def test_the_manual_and_the_makefile_show_every_command():
         "protect",
         "rescore",
         "compare",
+        "mitigate",
         "serve",
         "server",
         "client",

@@ -95,7 +95,7 @@ def test_an_audit_against_one_that_is_alike_shows_nothing(runs, tmp_path):
     results = compare_runs([runs[0], twin], tmp_path / "run")
     rows = results.tables["differences"]
     assert {row["shown"] for row in rows} == {"not shown"} and {row["difference"] for row in rows} == {0.0}
-    assert results.headline.startswith("No difference between twin and overfit was shown: 0.00 [0.00, 0.00]")
+    assert results.headline.startswith("No difference between twin and overfit was shown: 0.00 [0.00, 0.00], by output")
 
 
 def test_of_several_the_headline_counts(runs, tmp_path):

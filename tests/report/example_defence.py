@@ -12,6 +12,7 @@ WAYS = (
 def defence_rows() -> dict[str, list[Row]]:
     """The rows of a kind by its name in `FIGURES`; the same each time."""
     return {
+        "defences_held": _held(),
         "trade_off": [
             _way(number, "value", 0.95 - 0.2 * number, 0.06)
             | _way(number, "loss", 0.01 * number, 0.005)
@@ -51,3 +52,26 @@ def _way(number: int, column: str, value: float, half: float) -> Row:
     name, family, weight = WAYS[number]
     row: Row = {"name": name, "family": family, "lambda": weight, column: value}
     return row | {f"{column}_low": value - half, f"{column}_high": value + half}
+
+
+def _held() -> list[Row]:
+    """A training without a defence, under one that helps, under one of which nothing is known, and under one that is withheld."""
+    return [
+        {
+            "defence": name,
+            "words": words,
+            "value": value,
+            "low": value and value - 0.1,
+            "high": value and value + 0.05,
+            "measure": "Dice",
+            "utility": utility,
+            "utility_low": utility and utility - 0.02,
+            "utility_high": utility and utility + 0.02,
+        }
+        for name, words, value, utility in (
+            ("none", "no defence", 0.92, 0.85),
+            ("dropout", "dropout", 0.81, 0.84),
+            ("mixup", "mixup", 0.9, None),
+            ("dp_sgd", "differential privacy", None, 0.41),
+        )
+    ]

@@ -6,16 +6,36 @@ from pathlib import Path
 from remnant.base import cachedir
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
-from remnant.base.run import Run
+from remnant.base.run import AUDITS, Run
 from remnant.base.texts import counted
 
 
 def purge(run: Run) -> int:
-    """Remove everything that is patient data, in the run and in the cache it used; return how many files.
+    """Remove everything that is patient data, in the run, in the audits that it made and in the caches they used; return how many
+    files.
 
     A note may come from somebody else's run: outside the run only what is surely Remnant's (`cachedir.is_ours`) is
     removed, and no link is followed. Raises `RemnantError`, when all else is done, naming what was left for that.
     """
+    count, faults = 0, []
+    for one in (run, *_audits(run)):
+        try:
+            count += _purged(one)
+        except RemnantError as error:
+            faults.append(str(error))
+    if faults:
+        raise RemnantError(" ".join(faults))
+    return count
+
+
+def _audits(run: Run) -> list[Run]:
+    """The audits that the run made, none behind a link."""
+    records = sorted((run.path / AUDITS).glob("*/run.json"))
+    linked = (run.path / AUDITS).is_symlink()
+    return [Run(record.parent) for record in records if not (linked or record.parent.is_symlink())]
+
+
+def _purged(run: Run) -> int:
     note, left, gone = run.private / "cache.json", set(), set()
     if note.exists():
         told = read_json(note)

@@ -19,6 +19,7 @@ from remnant.base.files import atomic_path, read_json, require_utf8, write_json
 
 FORMAT = 1
 LOCK = ".lock"
+AUDITS = "audits"  # finished audits that a run made, each a run directory of its own
 
 
 class Run:
@@ -29,6 +30,7 @@ class Run:
     config.json   resolved settings            scores.csv    a row a patient, by pseudonym
     log.jsonl     events, training curves      figures/      no patient image
     cells/        finished pieces of work      checkpoints/  the targets
+    audits/       audits that the run made, each a run directory
     private/      patient data: key, reconstructions, inversion decoders; `remnant purge` removes it
     ```
     """

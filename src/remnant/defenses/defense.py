@@ -1,6 +1,6 @@
 """A defence, as studies, audits, help and reports meet it: what it changes, what it costs, and where it does not apply."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -10,6 +10,8 @@ from remnant.base.config import NoSettings, Settings
 from remnant.base.errors import RemnantError
 from remnant.targets.recipes import Recipe
 
+# A training that its owner wrote: `train(model, items, seed)` trains the model in place, or returns what it trained.
+OwnersTraining = Callable[[nn.Module, Sequence[Mapping[str, Any]], int], nn.Module | None]
 # What a defence changes; `KINDS` has its words.
 Kind = Literal["training", "network", "file", "sent"]
 KINDS: dict[Kind, str] = {
@@ -35,7 +37,9 @@ class Defense:
 
     `applies(subject)`: why it does not apply, empty where it does; the subject is what `change` takes, or a network of somebody
     whom a report advises, of whose training nothing is known. `source`: who described it.
-    `scenarios`: those in which the recipient is sent what it changes; empty where it is not of what is sent.
+    `scenarios`: those in which the recipient is sent what it changes; empty where it is not of what is sent. `public`: it needs
+    public images. `around(train, settings)`: of a defence of the training, the same put around an `OwnersTraining`, into which
+    nobody looks; None where that cannot be, and `inside` says why. `of_classes`: put so it suits labels of whole images alone.
     """
 
     name: str
@@ -47,6 +51,10 @@ class Defense:
     settings: type[Settings] = NoSettings
     applies: Callable[[Any], str] = lambda subject: ""
     scenarios: tuple[str, ...] = ()
+    public: bool = False
+    around: Callable[[OwnersTraining, Any], OwnersTraining] | None = None
+    inside: str = ""
+    of_classes: bool = False
 
     def defend(self, subject: Any, settings: Settings | None = None, **given: Any) -> Any:
         """What `change` makes of the `subject`, by the `settings` or by default ones; a recipe keeps note of it.

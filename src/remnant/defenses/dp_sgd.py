@@ -163,4 +163,5 @@ DP_SGD = Defense(
     "Abadi et al. 2016, Opacus",
     DpSgdSettings,
     _applies,
+    inside="train() takes its own steps, and each has to be clipped and blurred: Opacus does that in train()",
 )

@@ -1,13 +1,16 @@
 """Dropout before the head of a classifier."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pydantic
 from torch import nn
+from torch.nn import functional
 
 from remnant.base.config import Settings
-from remnant.defenses.defense import Defense
+from remnant.defenses.defense import Defense, OwnersTraining
 from remnant.targets.recipes import Recipe
 
 
@@ -20,6 +23,30 @@ class DropoutSettings(Settings):
 def drop(recipe: Recipe, settings: DropoutSettings) -> Recipe:
     """The recipe with a network that has a dropout before its head; of a ViT, in its blocks, too."""
     return replace(recipe, arguments={**recipe.arguments, "dropout": settings.rate})
+
+
+def drop_around(train: OwnersTraining, settings: DropoutSettings) -> OwnersTraining:
+    """The training of a network that drops what goes into its last linear layer, as long as it is trained."""
+
+    def dropping(model, items, seed):
+        with _dropped(model, settings.rate):
+            return train(model, items, seed)
+
+    return dropping
+
+
+@contextmanager
+def _dropped(model: nn.Module, rate: float) -> Iterator[None]:
+    # A hook and no layer: the network keeps the names of its weights.
+    def drop_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return functional.dropout(inputs[0], rate, training=module.training), *inputs[1:]
+
+    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    hook = head.register_forward_pre_hook(drop_inputs)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _applies(subject: Any) -> str:
@@ -40,4 +67,5 @@ DROPOUT = Defense(
     "Srivastava et al. 2014",
     DropoutSettings,
     _applies,
+    around=drop_around,
 )

@@ -58,4 +58,5 @@ EARLY_STOPPING = Defense(
     stop_early,
     "Lee et al. 2025",
     EarlyStoppingSettings,
+    inside="train() itself decides when it ends",
 )

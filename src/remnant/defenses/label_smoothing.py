@@ -41,4 +41,5 @@ LABEL_SMOOTHING = Defense(
     smooth,
     "Szegedy et al. 2016",
     LabelSmoothingSettings,
+    inside="train() reckons its loss of the labels of data(), and is where they are smoothed",
 )

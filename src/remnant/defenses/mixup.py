@@ -50,4 +50,5 @@ MIXUP = Defense(
     mix,
     "Zhang et al. 2018",
     MixupSettings,
+    inside="mixed images need mixed labels, which the loss of train() may not take",
 )

@@ -43,4 +43,5 @@ NARROW_LATENTS = Defense(
     "Remnant",
     NarrowLatentsSettings,
     _applies,
+    inside="how wide the network is, build() says",
 )

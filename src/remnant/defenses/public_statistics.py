@@ -36,4 +36,5 @@ PUBLIC_STATISTICS = Defense(
     recompute,
     "Remnant",
     applies=stores_statistics,
+    public=True,
 )

@@ -6,6 +6,7 @@ from remnant.base.plugins import with_plugins
 from remnant.base.texts import enumerated, printable
 from remnant.defenses.augmentation import AUGMENTATION
 from remnant.defenses.defense import KINDS, Defense
+from remnant.defenses.distillation import DISTILLATION
 from remnant.defenses.dp_sgd import DP_SGD
 from remnant.defenses.dropout import DROPOUT
 from remnant.defenses.early_stopping import EARLY_STOPPING
@@ -34,6 +35,7 @@ DEFENSES: tuple[Defense, ...] = (
     FOLDED_STATISTICS,
     UNSTORED_STATISTICS,
     PUBLIC_STATISTICS,
+    DISTILLATION,
     LATENT_NOISE,
     STRIP,
     PRIVACY_NET,

@@ -28,4 +28,5 @@ WEIGHT_DECAY = Defense(
     decay,
     "Loshchilov and Hutter 2019",
     WeightDecaySettings,
+    inside="train() has an optimiser of its own, and is where weight decay goes",
 )

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.report.example_defence import defence_rows
 
 from remnant.report.figures.adversaries import adversaries
 from remnant.report.figures.beyond_map import beyond_map
+from remnant.report.figures.defences_held import defences_held, held_say
 from remnant.report.figures.robustness import robustness_lines
 from remnant.report.figures.tissues import class_dice
 from remnant.report.figures.trade_off import trade_off
@@ -179,3 +181,17 @@ def test_names_at_the_top_stay_within_the_panel():
     rows = [row for number in range(3) for row in spoilt(number, clean=0.5, noise_5=0.9 + number / 1000)]
     (axes,) = robustness_lines(rows).axes
     assert max(text.get_position()[1] for text in axes.texts) < axes.get_ylim()[1]
+
+
+def test_a_defence_has_a_point_where_both_its_attack_and_its_task_are_told():
+    rows = defence_rows()["defences_held"]
+    (panel,) = defences_held(rows).axes
+    points = {
+        line.get_label(): (line.get_xdata()[0], line.get_ydata()[0])
+        for line in panel.lines
+        if line.get_marker() != "None"
+    }
+    assert points == {"no defence": (0.85, 0.92), "dropout": (0.84, 0.81)}
+    assert panel.get_xlabel() == "Dice on non-members"
+    assert held_say(rows) == "no defence: AUC 0.92 at Dice 0.85; dropout: AUC 0.81 at Dice 0.84."
+    assert held_say(rows[2:]) == "No defence has a point."

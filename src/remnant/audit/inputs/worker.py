@@ -64,6 +64,8 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
     if order["task"] == "check":
         faults, doubts = folder.checked()
         return {"faults": faults, "doubts": doubts}
+    if "mitigate" in order["task"]:
+        return _mitigated(folder, order, report)
     if order["task"] == "estimate":
         return _estimate(folder, report, quiet=order["quiet"])
     from remnant.audit.inputs.folder_again import FolderAgain
@@ -83,25 +85,27 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
     return {"ruling": results.verdict.ruling}
 
 
-def _estimate(folder: "Folder", report: Any, *, quiet: bool) -> dict[str, Any]:
-    from remnant.audit.cells.forecast import forecast
-    from remnant.audit.cells.shadows import shadow_piece, with_shadows
-    from remnant.audit.run.attacks import attacks_of
+def _mitigated(folder: "Folder", order: dict[str, Any], report: Any) -> dict[str, Any]:
+    from remnant.audit.mitigation.inquiry import foretold, mitigate
 
-    material = with_shadows(folder.material(), folder.config)
+    material, audit = folder.material(), Path(order["audit"])
     report(stage="audit")
-    attacks = attacks_of(material, folder.config)
-    chosen = [attack for attack, why in attacks if not why]
-    pieces = forecast(material, folder.config, chosen, quiet=quiet)
-    if material.target.shadows:
-        scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
-        alone = {attack.name for attack in scoring if not attack.shadows}
-        each = sum(piece.seconds for piece in pieces if piece.name in alone)
-        pieces.append(shadow_piece(material, folder.config.seed, each))
-    return {
-        "pieces": [asdict(piece) for piece in pieces],
-        "not_run": {attack.name: why for attack, why in attacks if why},
-    }
+    how = {"asked": order["defences"], "quiet": order["quiet"]}
+    if order["task"] != "mitigate":
+        pieces, not_tried = foretold(audit, material, folder.config, **how)
+        return {"pieces": [asdict(piece) for piece in pieces], "not_run": not_tried}
+    told = {name: order[name] for name in ("command", "resume")}
+    mitigate(audit, material, folder.config, Path(order["out"]), **how, **told)
+    return {}
+
+
+def _estimate(folder: "Folder", report: Any, *, quiet: bool) -> dict[str, Any]:
+    from remnant.audit.run.estimate import estimated
+
+    material = folder.material()
+    report(stage="audit")
+    pieces, not_run = estimated(material, folder.config, quiet=quiet)
+    return {"pieces": [asdict(piece) for piece in pieces], "not_run": not_run}
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from remnant.audit.config import AuditConfig
 from remnant.base.errors import RemnantError
 
-Task = Literal["check", "estimate", "audit"]
+Task = Literal["check", "estimate", "audit", "mitigate", "estimate of mitigate"]
 # What the owner's code was at, in the words of an error.
 STAGES = {
     "": "starting",
@@ -42,9 +44,10 @@ def in_own_process(
     quiet: bool,
     command: str,
     workers: int | str,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Do the `task` on `folder` in a process of its own; returns what it reports. The process ends when this one does.
-    `workers`: processes at a time that it may start in turn, or the address of a cluster.
+    `workers`: processes at a time that it may start in turn, or the address of a cluster. `more`: what the task takes besides.
 
     Raises `RemnantError` for what its owner can mend, among it a build or an item that takes longer than `seconds`, and a
     process that was killed; `WorkerError` for a fault of Remnant.
@@ -58,6 +61,7 @@ def in_own_process(
         "quiet": quiet,
         "command": command,
         "workers": workers,
+        **more,
     }
     read, write = os.pipe()
     program = [sys.executable, "-m", "remnant.audit.inputs.worker", str(write)]

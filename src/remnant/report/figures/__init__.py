@@ -12,6 +12,7 @@ from remnant.report.figures.adversaries import adversaries
 from remnant.report.figures.audit import audit_forest, forest_says, limits_held, limits_say, roc_curves, roc_says
 from remnant.report.figures.beyond_map import beyond_map
 from remnant.report.figures.candidates import scores_scatter
+from remnant.report.figures.defences_held import defences_held, held_say
 from remnant.report.figures.deformation import bendings_of, deformation_maps
 from remnant.report.figures.demographics import age_scatter, sex_confusion
 from remnant.report.figures.distribution import entropy_histogram, kurtosis_curves
@@ -73,6 +74,7 @@ FIGURES = {
     "auc_forest": FigureKind(auc_forest, "leak"),
     "membership_forest": FigureKind(membership_forest, "membership"),
     "trade_off": FigureKind(trade_off, "trade_off"),
+    "defences_held": FigureKind(defences_held, "mitigation", says=held_say),
     "adversaries": FigureKind(adversaries, "identity"),
     "beyond_map": FigureKind(beyond_map, "difference"),
     "class_dice": FigureKind(class_dice, "segmentation"),

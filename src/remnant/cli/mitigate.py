@@ -1,0 +1,74 @@
+"""`remnant mitigate`: the training of an audited model under each defence, audited again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from remnant.audit.cells.piece import Piece
+from remnant.base.errors import RemnantError
+from remnant.cli.forecast import forecast_lines
+from remnant.cli.options import Quiet, Resume, typed
+from remnant.cli.values import existing, listed
+from remnant.cli.verdict import FAULT
+
+if TYPE_CHECKING:
+    from remnant.audit.owner.process import Task
+
+
+def mitigate(
+    audit: Annotated[
+        Path,
+        typer.Argument(
+            callback=existing("run"),
+            metavar="AUDIT",
+            help="A finished run of `remnant audit` of a folder whose target.py has train().",
+        ),
+    ],
+    defenses: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated names of `remnant protect --list`; by default all that apply."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; by default AUDIT with -mitigated behind it.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Train once, say how long each defence takes, and try none.")
+    ] = False,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train anew under each defence that applies, audit each as before, and set what it stops beside what it costs."""
+    from remnant.audit.mitigation.inquiry import folder_of
+    from remnant.audit.owner.before import faults_before
+    from remnant.audit.owner.process import WorkerError, in_own_process
+    from remnant.base.progress import say
+    from remnant.base.results import Results
+    from remnant.base.run import Run
+    from remnant.report.page import make_report
+
+    folder, config = folder_of(audit)
+    for fault in faults_before(folder, config).values():
+        raise RemnantError(fault)
+    place = out or Path(f"{audit.resolve().name}-mitigated")
+    if not estimate:
+        Run.free(place, "mitigate", resume=resume)
+    how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": 1}
+    more = {"audit": str(audit), "defences": listed(defenses) if defenses else []}
+    try:
+        task: Task = "estimate of mitigate" if estimate else "mitigate"
+        found = in_own_process(folder, place, config, task=task, **how, more=more)
+    except RemnantError:
+        if not estimate and (place / "run.json").exists():
+            say(f"What was done is kept in {place}; add --resume to go on from there.")
+        raise
+    except WorkerError:
+        say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
+        raise typer.Exit(FAULT) from None
+    if estimate:
+        for line in forecast_lines([Piece(**one) for one in found["pieces"]], found["not_run"]):
+            print(line)
+        return
+    results = Results.read(place / "results.json")
+    if not quiet:
+        for said in (*results.no_conclusion, results.headline, *results.findings):
+            say(said)
+    print(make_report(place))
