@@ -11,12 +11,15 @@ variant (`game`), and a row a variant over all seeds (`summary`); see `_game_tab
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from _game_tables import MOST_ACCURATE, MOST_BEYOND, MOST_LOST, game_rows, summary_rows
 
 from remnant.audit.cells.codes import worth_cell
+from remnant.audit.cells.piece import Piece
 from remnant.audit.findings.worth import WorthSettings
 from remnant.audit.materials.code_material import attacked_of, roles_of
 from remnant.base import provenance
@@ -48,6 +51,8 @@ from remnant.studies.kim2019.variants import VARIANTS, described
 
 ASKED = ("game-raw", "game-1", "game-3", "game-10", "kim2019-raw", "kim2019-1", "kim2019-batch-raw", "kim2019-batch-1")
 FIRST = ASKED[0]  # whose scans, sent as they are, must be reconstructed
+# The longest step, of the paper's networks, takes 2.2 s on a core without matrix units: a cell of 18 minutes.
+STEPS_A_CELL = 500
 
 
 def game_cells(settings: StudySettings, variants: tuple[str, ...], scans: Images) -> list[Cell]:
@@ -55,10 +60,12 @@ def game_cells(settings: StudySettings, variants: tuple[str, ...], scans: Images
     cells: list[Cell] = []
     for name in variants:
         variant = VARIANTS[name]
-        before = pretraining(variant.recipe)
+        net, before = settings.trained_by(variant.recipe), pretraining(variant.recipe)
         if before not in {cell.name for cell in cells}:
-            cells.append(Cell(before, pretrain_cell, {"recipe": variant.recipe, "settings": settings}))
-        cells.append(Cell(cell_name(TRAIN, name), train_cell, {"variant": name, "settings": settings}, (before,)))
+            given: dict[str, Any] = {"recipe": variant.recipe, "settings": settings}
+            cells += in_parts(Cell(before, pretrain_cell, given), net.pretraining.steps)
+        given = {"variant": name, "settings": settings}
+        cells += in_parts(Cell(cell_name(TRAIN, name), train_cell, given, (before,)), net.adversarial.steps)
         for cell in audit_cells(name, variant, settings, scans, ()):
             code = cell.arguments.get("shown") == "code"
             # The scans themselves are told apart once a recipe, and reconstructed once.
@@ -67,6 +74,16 @@ def game_cells(settings: StudySettings, variants: tuple[str, ...], scans: Images
             if pairs or drawn or cell.arguments.get("work") is worth_cell:
                 cells.append(cell)
     return cells
+
+
+def in_parts(training: Cell, steps: int) -> list[Cell]:
+    """The same training in cells of `STEPS_A_CELL` steps, each going on from where the one before it ended."""
+    cells: list[Cell] = []
+    for until in range(STEPS_A_CELL, steps, STEPS_A_CELL):
+        needs = (cells[-1].name,) if cells else training.needs
+        name = cell_name(training.name, "until", str(until))
+        cells.append(Cell(name, training.work, {**training.arguments, "until": until}, needs))
+    return [*cells, replace(training, needs=(cells[-1].name,) if cells else training.needs)]
 
 
 def tables_of(run: Run, cells: Cells, variants: tuple[str, ...], scans: Images, seed: int) -> list[Row]:
@@ -94,7 +111,13 @@ def played(cohort: Cohort, settings: StudySettings, options: argparse.Namespace)
     with Run.start(path, "kim2019-game", config, resume=options.resume) as run:
         scans = prepared_scans(run, cohort, {}, settings, options.cache, how)
         cells = game_cells(settings, variants, scans)
-        foretell(run, cells, how, lambda: costs_of(settings, scans, {}), scans_piece(scans))
+
+        def costs() -> Callable[[Cell], Piece]:
+            of = costs_of(settings, scans, {})
+            # The last cell of a training stands for all of its parts.
+            return lambda cell: replace(of(cell), seconds=0.0) if "until" in cell.arguments else of(cell)
+
+        foretell(run, cells, how, costs, scans_piece(scans))
         if options.estimate:
             return []
         done = run_cells(run, cells, workers=options.workers, quiet=False)

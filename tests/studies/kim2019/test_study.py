@@ -19,6 +19,7 @@ from remnant.studies.kim2019.cells import blind_cell
 from remnant.studies.kim2019.identity_tables import QUERIED
 from remnant.studies.kim2019.materials import scans_file
 from remnant.studies.kim2019.plan import cells_of
+from remnant.studies.kim2019.training import pretrain_cell, train_cell
 from remnant.studies.kim2019.variants import VARIANTS
 
 SMOKE = preset("smoke")
@@ -77,6 +78,27 @@ def test_the_blind_baseline_knows_scans_alone(tmp_path):
         kept(run, scans(), changed)
         (control,) = blind_cell(run, SMOKE)["controls"]
         assert (control["kind"], control["passed"], control["n"]) == ("blind", passed, 32)
+
+
+def test_a_training_in_several_cells_ends_at_the_same_weights(tmp_path):
+    from tests.studies.kim2019.example import scans
+
+    net = SMOKE.net.changed(
+        patch=16,
+        pretraining=SMOKE.net.pretraining.changed(steps=3),
+        adversarial=SMOKE.net.adversarial.changed(steps=3),
+        preparation=SMOKE.net.preparation.changed(align=False),
+    )
+    settings, found = SMOKE.changed(net=net), {}
+    for name, parts in (("whole", [None]), ("parts", [1, 2, None])):
+        run = Run.start(tmp_path / name, "kim2019", {}, resume=False)
+        kept(run, scans())
+        told = [pretrain_cell(run, "ours", settings, until) for until in parts]
+        told += [train_cell(run, "published-1", settings, until) for until in parts]
+        assert told[:-1] == [{}] * (2 * len(parts) - 1)
+        found[name] = told[-1]["sha256"]
+        assert not [path for path in (run.private / "training").iterdir() if path.stem != "pretrain"]
+    assert found["whole"] == found["parts"]
 
 
 def test_patients_are_matched_by_their_sessions_where_the_study_spread_these(tmp_path, monkeypatch):

@@ -26,8 +26,11 @@ PRETRAIN, TRAIN = "pretrain", "train"
 TEMPLATE = "template"
 
 
-def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings) -> dict[str, Any]:
-    """Every network of a recipe alone on the raw scans of the training patients; the decoder too, where some variant needs it."""
+def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings, until: int | None = None) -> dict[str, Any]:
+    """Every network of a recipe alone on the raw scans of the training patients; the decoder too, where some variant needs it.
+
+    `until`: no further than this step, for another cell to go on from there.
+    """
     shared, name = settings.trained_by(recipe), pretraining(recipe)
     own = [each.hiding for each in VARIANTS.values() if each.recipe == recipe and each.hiding]
     if any(hiding.adversary == "inversion" for hiding in own):
@@ -36,14 +39,21 @@ def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings) -> dict[str
     scans = training_scans(everybody)
     networks = _untrained(shared, len(everybody.classes), settings.seed)
     state = states(run) / f"{name}-going.pt"
-    pretrain(networks, scans, shared, Seeds(settings.seed).child("training"), state, term_log(run, name))
-    save_state(states(run) / f"{name}.pt", vars(networks), shared.pretraining.steps)
+    steps = shared.pretraining.steps
+    part = shared.changed(pretraining=shared.pretraining.changed(steps=min(steps, until or steps)))
+    pretrain(networks, scans, part, Seeds(settings.seed).child("training"), state, term_log(run, name))
+    if part != shared:
+        return {}
+    save_state(states(run) / f"{name}.pt", vars(networks), steps)
     state.unlink()
     return {}
 
 
-def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any]:
-    """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other."""
+def train_cell(run: Run, variant: str, settings: StudySettings, until: int | None = None) -> dict[str, Any]:
+    """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other.
+
+    `until` as in `pretrain_cell`.
+    """
     name, recipe = cell_name(TRAIN, variant), VARIANTS[variant].recipe
     own = VARIANTS[variant].settings(settings.trained_by(recipe))
     everybody = kept_scans(run)
@@ -52,10 +62,14 @@ def train_cell(run: Run, variant: str, settings: StudySettings) -> dict[str, Any
     load_state(states(run) / f"{pretraining(recipe)}.pt", vars(networks))
     # The same branch for all variants: they see the same patches in the same order.
     seeds, state = Seeds(settings.seed).child("training"), states(run) / f"{name}.pt"
-    train_adversarially(networks, scans, own, seeds, state, term_log(run, name))
+    steps = own.adversarial.steps
+    part = own.changed(adversarial=own.adversarial.changed(steps=min(steps, until or steps)))
+    train_adversarially(networks, scans, part, seeds, state, term_log(run, name))
+    if part != own:
+        return {}
     last = states(run) / f"{name}-finishing.pt"
     if own.game.finishing:
-        finish(networks, scans, own, seeds, last, term_log(run, name, own.adversarial.steps))
+        finish(networks, scans, own, seeds, last, term_log(run, name, steps))
     folder = folder_of(run, variant)
     mean = scans.images.mean(0).numpy()
     save_pair(
