@@ -138,10 +138,12 @@ def test_the_training_is_called_here_for_shadow_models(own, capsys):
     groups = items(images, range(HALF)), items(images, range(HALF, 24))
     found = remnant.audit(network, *groups, train=train, build=Classifier, shadows=4)
     assert (random.random(), np.random.rand(), float(torch.rand(1))) == drawn
-    # Two deals of all patients to halves.
-    assert [len(half) for half in calls] == [HALF] * 4 and calls[0] | calls[1] == {*images.patients} == calls[
-        2
-    ] | calls[3]
+    # Two deals of all patients to halves, and the first once more.
+    assert (
+        [len(half) for half in calls] == [HALF] * 5
+        and calls[4] == calls[0]
+        and calls[0] | calls[1] == {*images.patients} == calls[2] | calls[3]
+    )
     assert "references" in set(found.findings.attack) and "shadow models" in " ".join(set(found.findings.view))
     recipe = {control.attack: control.passed for control in found.results.controls if control.kind == "recipe"}
     assert recipe == dict.fromkeys(["output", "gradient", "references", "rmia", "lira", "bavaria", "hierarchical"])

@@ -4,22 +4,20 @@ import contextlib
 import math
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tests.audit.example import Classifier, Segmenter, material
-from torch.nn import functional
+from tests.audit.example import Segmenter
+from tests.audit.shadowing import FOUR, SHADOWED, audited, by_heart, controls, of_nobody, own
 
 from remnant.attacks.membership.references import REFERENCES
-from remnant.audit.cells import blind, planted_leak, shadows
+from remnant.audit.cells import blind, planted_leak, shadows, training_checks
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.kept import kept_losses, kept_shadows
 from remnant.audit.cells.recipe import disagreement
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import planted_control, recipe_control, reconciled
-from remnant.audit.owner.training import Training
 from remnant.audit.run import attacks as listed
 from remnant.audit.run import minutes
 from remnant.audit.run.attacks import attacks_of
@@ -30,55 +28,6 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.measure.intervals import Interval
 from remnant.measure.swaps import SwapTest
-
-SHADOWED = ("references", "rmia", "lira", "bavaria", "hierarchical")
-FOUR = AuditConfig.checked(shadows={"count": 4}, target={"planted_steps": 60})
-
-
-def by_heart(network, items, seed):
-    """The training of `example.trained`, in short."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
-    images = torch.stack([item["image"] for item in items])
-    truth = torch.stack([torch.as_tensor(item["label"]) for item in items])
-    for _ in range(40):
-        optimiser.zero_grad()
-        functional.cross_entropy(network(images), truth).backward()
-        optimiser.step()
-
-
-def of_nobody(network, items, seed):
-    """Weights move, and not by the patients."""
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight += 0.01 * torch.randn(weight.shape)
-
-
-def own(train=by_heart, leaks=True, seed=0, patients=24, kind=Classifier):
-    """A material with a training, whose items are those of the cohort."""
-    found = material(kind, leaks=leaks, seed=seed, patients=patients)
-    images = found.images
-    items = [
-        {"image": image, "label": label, "patient": patient}
-        for image, label, patient in zip(images.images, images.labels, images.patients, strict=True)
-    ]
-    return replace(found, training=Training(train, fresh(kind), items, images.patients, Path("target.py"), "code"))
-
-
-def fresh(kind):
-    def build(seeds):
-        torch.manual_seed(seeds.integer)
-        return kind()
-
-    return build
-
-
-def audited(path, cohort, config=FOUR, resume=False):
-    with Run.start(path, "audit", config.resolved(), resume=resume) as run:
-        return audit_model(run, cohort, config, quiet=True)
-
-
-def controls(parts, kind):
-    return {control.attack: control for control in parts["controls"] if control.kind == kind}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +42,7 @@ def bare(monkeypatch):
     """Without controls that have nothing to do with shadow models, which take the most of such an audit's time."""
     monkeypatch.setattr(blind, "blind_cell", lambda run, **_: {"controls": []})
     monkeypatch.setattr(planted_leak, "planted_cell", lambda run, **_: {"controls": []})
+    monkeypatch.setattr(training_checks, "repeated_cell", lambda run, **_: {"repeats": None})
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -1,11 +1,12 @@
 """BaVarIA: by hand, and in its limit."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
 from tests.measure.shadowed import world
 
-from remnant.measure.bavaria import bavaria, bavaria_offline
+from remnant.measure.bavaria import _log_t_tail, bavaria, bavaria_offline
 from remnant.measure.lira import lira
 from remnant.measure.sides import mean_prior, side_of, variance_prior
 
@@ -49,3 +50,23 @@ def test_what_does_not_count_may_be_unknown():
     np.testing.assert_array_equal(
         bavaria_offline(fit, np.where(trained, np.nan, fits), trained), bavaria_offline(fit, fits, trained)
     )
+
+
+def test_a_fit_beyond_all_numbers_has_its_place():
+    """Where shadow models hardly differ and the audited one knows an image far better."""
+    for freedom in (12.0, 900.0):
+        x = np.array([3.0, 20.0, 1e3, 1e20, 1e40])
+        exact = [
+            float(
+                mpmath.log(
+                    mpmath.betainc(freedom / 2, 0.5, 0, freedom / (freedom + mpmath.mpf(one) ** 2), regularized=True)
+                    / 2
+                )
+            )
+            for one in x
+        ]
+        np.testing.assert_allclose(_log_t_tail(x, freedom), exact, rtol=2e-3)
+    fit, fits, trained, _ = world(0)
+    close = fits.mean(1, keepdims=True) + 1e-3 * (fits - fits.mean(1, keepdims=True))
+    found = bavaria_offline(np.where(np.arange(len(fit)) % 2, fit + 1e6, fit), close, trained)
+    assert np.isfinite(found).all() and found[1::2].min() > found[::2].max()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from remnant.cohort.case import Case
 AGE, SEX = "age", "sex"
 # A class index, 0 or 1 (and NaN for unknown) an output, a label map of class indices, or a map of 0 and 1 an output.
 Label = int | Tensor
+CLASSES = 20  # that become a detail each
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,21 @@ def people_in(cases: Sequence[Case]) -> dict[str, np.ndarray]:
         AGE: np.array([np.nan if case.age is None else case.age for case in cases]),
         SEX: np.array([sexes.get(case.sex or "", np.nan) for case in cases]),
     }
+
+
+def class_columns(
+    labels: np.ndarray, outputs: int, names: Mapping[int, str] = MappingProxyType({})
+) -> dict[str, np.ndarray]:
+    """Details of images: the answers of a classifier with so many `outputs`, a column (n,) of 0 and 1 a class, NaN for unknown.
+
+    `labels`: class indices (n,), of which class 0 has no column, or 0 and 1 an output (n, outputs). `names` of classes by number.
+    """
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        columns = dict(enumerate(labels.T))
+    else:
+        own = labels.reshape(-1)
+        columns = {kind: np.where(np.isnan(own), np.nan, own == kind) for kind in range(1, max(2, outputs))}
+    return {f"class: {names.get(kind, kind)}": column for kind, column in list(columns.items())[:CLASSES]}
 
 
 def visits_of(cases: Sequence[Case]) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """BaVarIA: LiRA with the variances and means of few shadow models drawn towards those of all images."""
 
+import math
+
 import numpy as np
 from scipy import special, stats
 
@@ -36,7 +38,7 @@ def bavaria_offline(fit: np.ndarray, fits: np.ndarray, left_out: np.ndarray) -> 
     degrees, within = variance_prior(out)
     centre, precision = mean_prior(out.mean, within / out.count, within)
     freedom, mean, scale = _predictive(out, centre, precision, degrees, within)
-    return -stats.t.logsf((fit - mean) / scale, freedom)
+    return -_log_t_tail((fit - mean) / scale, freedom)
 
 
 def _predictive(
@@ -49,6 +51,20 @@ def _predictive(
     apart = precision * side.count / known * (side.mean - centre) ** 2
     scale = (degrees * within + side.squares + apart) / freedom * (1 + 1 / known)
     return freedom, mean, np.sqrt(np.maximum(scale, LEAST))
+
+
+def _log_t_tail(x: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """log P(Student's t > x). Where that is too small for a number, by the bound that it comes to: u / x in place of 1 under the
+    integral of the density, from x on."""
+    freedom = np.broadcast_to(np.asarray(freedom, float), np.shape(x))
+    tail = stats.t.sf(x, freedom)
+    far = tail == 0
+    with np.errstate(divide="ignore"):
+        found = np.log(tail)
+    x, freedom = np.asarray(x)[far], freedom[far]
+    constant = special.gammaln((freedom + 1) / 2) - special.gammaln(freedom / 2) - np.log(freedom * math.pi) / 2
+    found[far] = constant + np.log(freedom / (freedom - 1) / x) - (freedom - 1) / 2 * np.log1p(x**2 / freedom)
+    return found
 
 
 def _log_t(fit: np.ndarray, freedom: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:

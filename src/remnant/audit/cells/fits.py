@@ -69,7 +69,10 @@ class Fit:
     def sentence(self) -> str:
         """The outcome, and of one that is wrong what to look for."""
         if self.p is None or self.worse is None:
-            return "Labels of members are too few, or too much alike, to tell whether the model answers better than chance."
+            return (
+                "Labels of members are too few, or too much alike, to tell whether the model answers better than chance: give "
+                "members of other labels as well."
+            )
         who = f"about those who trained it (cross-entropy {self.own:.2f}"
         exchanged = f"{who}, {self.exchanged:.2f} under exchanged labels)"
         if self.passed:

@@ -5,11 +5,12 @@ weights, and no image.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from remnant.attacks.attack import Attack
 from remnant.attacks.membership.references import REFERENCES, queries_of
@@ -19,7 +20,7 @@ from remnant.audit.cells.model_cells import access_of, work_of
 from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
-from remnant.audit.owner.training import TimeUpError, Training, at_most
+from remnant.audit.owner.training import TimeUpError, Training, at_most, unlike
 from remnant.audit.verdict.scenario import SEEN
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
@@ -55,8 +56,8 @@ def shadow_cells(material: Material, attacks: Sequence[Attack], seed: int) -> li
     """A cell a shadow model, on which the scoring `attacks` are run that read no others."""
     alone = [attack for attack in attacks if attack.claim == "patient_scores" and not attack.shadows]
     return [
-        Cell(f"{NAME}-{i}", shadow_cell, {"material": material, "attacks": alone, "seed": seed, "number": i})
-        for i in range(material.target.shadows)
+        Cell(name, shadow_cell, {"material": material, "attacks": alone, "seed": seed, "number": number})
+        for number, name in enumerate(names_of(material.target.shadows))
     ]
 
 
@@ -73,12 +74,37 @@ def shadow_cell(
             shadow = training(target, candidates, set(half), seeds)
     except TimeUpError:
         return {"trained": False}
-    keep_shadow(run, number, candidates.patients, half, queries_of(shadow.head, candidates, shadow.answers))
+    drew_by = torch.initial_seed()
+    keep_shadow(
+        run, number, candidates.patients, half, _finite(training, queries_of(shadow.head, candidates, shadow.answers))
+    )
     for attack in attacks:
         name = f"{NAME}-{number}-{attack.name}"
         access, work = access_of(attack, shadow, candidates), work_of(run, attack, seed, name)
         keep_scores(run, name, attack.run(access, material.own, material.settings_of(attack), work))
-    return {"trained": True, "seed": seeds.integer, "patients": len(half), "code": training.code}
+    return {
+        "trained": True,
+        "seed": seeds.integer,
+        "drew_by": drew_by,
+        "unlike": unlike(shadow.module, target.module),
+        "patients": len(half),
+        "code": training.code,
+    }
+
+
+def names_of(count: int) -> list[str]:
+    """The names of the cells of so many."""
+    return [f"{NAME}-{number}" for number in range(count)]
+
+
+def _finite(training: Training, queries: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """They, if the network answers with numbers; raises `RemnantError` where its training diverged."""
+    if not all(np.isfinite(values).all() for values in queries.values()):
+        raise RemnantError(
+            f"The network of {training.words} answers with values that are not finite; mend its rate or its loss, or what it "
+            "divides by."
+        )
+    return queries
 
 
 def _require_same_code(run: Run, training: Training) -> None:

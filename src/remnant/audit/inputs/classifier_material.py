@@ -16,7 +16,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.provenance import sha256
 from remnant.base.texts import counted, short
 from remnant.cohort.case import Case
-from remnant.cohort.images import Images, Label, people_in
+from remnant.cohort.images import Images, Label, class_columns, people_in
 from remnant.measure.task import TaskAccuracy, task_of
 from remnant.targets.audited import Audited
 from remnant.targets.features import predict_logits
@@ -130,11 +130,6 @@ def _details(
     found = {name: values for name, values in people_in(cases).items() if np.isfinite(values).any()}
     if labels is None:
         return found
-    kinds = range(1, max(2, head.outputs))
-    columns = labels.T if labels.ndim == 2 else np.stack([labels == kind for kind in kinds]).astype(float)
     unknown = np.full(len(cases) - len(labels), np.nan)
-    first = 0 if labels.ndim == 2 else 1
-    return found | {
-        f"class: {names.get(place, place)}": np.concatenate([column, unknown])
-        for place, column in enumerate(columns, start=first)
-    }
+    columns = class_columns(labels, head.outputs, names)
+    return found | {name: np.concatenate([column, unknown]) for name, column in columns.items()}

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 from torch import Tensor, nn
 
 from remnant.audit.materials.material import check_images, check_maps, roles_of
 from remnant.audit.owner.trial import answers_of
 from remnant.base.errors import RemnantError
 from remnant.base.texts import counted
-from remnant.cohort.images import Images
+from remnant.cohort.images import Images, class_columns
 from remnant.targets.audited import Audited
 from remnant.targets.head import OutputHead, head_of
 
@@ -32,7 +33,8 @@ def joined(
     batch: int,
     source: str,
 ) -> tuple[Audited, Images]:
-    """The network, which answers by `forward`, tried on the images of `source`, in words.
+    """The network, which answers by `forward`, tried on the images of `source`, in words; of a classifier the class of each is
+    among their details, since groups of other classes differ by themselves.
 
     Raises `RemnantError` where it does not take them, and for labels that do not fit its answers.
     """
@@ -40,7 +42,11 @@ def joined(
     head, labels = head_of(answered, images.labels or (), images.images[0])
     if head.task == "segmentation":
         check_maps(images.images, labels)
-    return Audited(network, head, forward, loss, batch), replace(images, labels=tuple(labels))
+        classes = {}
+    else:
+        classes = class_columns(np.stack([np.asarray(label, float) for label in labels]), head.outputs)
+    table = replace(images, labels=tuple(labels), details={**images.details, **classes})
+    return Audited(network, head, forward, loss, batch), table
 
 
 def one_number(found: object, what: str) -> Tensor:

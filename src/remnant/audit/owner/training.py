@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import signal
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,6 +113,19 @@ def checked_training(training: Training, target: Audited) -> Training:
 def same(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
     """Whether two networks have the very same weights."""
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def unlike(found: nn.Module, audited: nn.Module) -> str:
+    """How the architecture of a network differs from that of the audited one, in words; empty where kernels and matrices have the
+    same shapes, whatever they are called. Other weights are left out: normalisation may have been folded into these."""
+    own, other = (
+        Counter(tuple(weight.shape) for weight in module.parameters() if weight.dim() > 1)
+        for module in (found, audited)
+    )
+    if own == other:
+        return ""
+    shapes = [*(own - other), *(other - own)]
+    return f"{own.total()} layers against {other.total()}, and of shape {shapes[0]} not as many"
 
 
 def _weights(module: nn.Module) -> dict[str, Tensor]:

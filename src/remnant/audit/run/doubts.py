@@ -18,12 +18,13 @@ from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
 def doubts_of(material: Material, config: AuditConfig) -> list[str]:
-    """Each in a sentence: those of the material itself, a model that answers its members no better than chance, a leak that
-    cannot be planted, limits that no attack measures here, and groups too small for an interval or for the limits."""
+    """Each in a sentence: those of the material itself, a model of which nothing shows that it answers its members better than
+    chance, a leak that cannot be planted, limits that no attack measures here, and groups too small for an interval or for
+    the limits."""
     fit = fit_of_members(material, config.seed, FIT_S)
     return [
         *material.doubts,
-        *([fit.sentence] if fit.passed is False else []),
+        *([] if fit.passed else [fit.sentence]),
         *_unplanted(material, config),
         *_too_few(material, config),
         *out_of_reach(attacks_of(material, config), config),

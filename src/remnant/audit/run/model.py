@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from remnant.audit.cells import kept, recipe
+from remnant.audit.cells import kept, recipe, training_checks
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import controls_in
 from remnant.audit.findings.tables import balance_rows, roc_rows
@@ -49,7 +49,7 @@ def audit_model(
         "roc": [row for claim in claims.scored for row in roc_rows(claim)],
         "balance": balance_rows(*traits_of(material)),
         DEFENCES: defence_rows(material.target.module, material.defenses, scenario=config.scenario),
-        **claims.tables(level),
+        **claims.tables(level, config.seed),
         **tables_beside(run, material, chosen, claims.paired, found, config.seed),
     }
     controls = controls_in(found, drawn=bool(claims.near))
@@ -73,10 +73,11 @@ def audit_model(
             *material.doubts,
             *fits.kept_open(config),
             # What is sent is attacked whatever the segmentation is worth, which stands in a table.
-            *(one.sentence for one in controls if one.kind == "fit" and one.passed is False and not material.sent),
+            *(one.sentence for one in controls if one.kind == "fit" and not one.passed and not material.sent),
+            *training_checks.doubted(material, found),
             *recipe.disagreement(first, tables.get(recipe.CELL, [])),
         ],
-        "notices": list(material.notes),
+        "notices": [*material.notes, *training_checks.notices(material, found)],
         "unplanted": fits.unplanted(found, config),
         "not_tested": fits.not_tested(found, config),
         "sections": sections_beside(tables),
