@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from remnant.audit.config import AuditConfig
+from remnant.audit.findings import epsilon_rows
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.findings.tables import balance_rows, roc_rows
 from remnant.audit.inputs.scores import ScoreTable, check_scores
@@ -56,6 +57,7 @@ def audit_scores(
         genuine = [claim.only(~table.planted) for claim in claims]
         level = levels((claim.key, claim.primary) for claim in claims)
         controls = controls_of(table, claims, seeds)
+        told = epsilon_rows.epsilon_rows(genuine, seeds.child("epsilon").numpy())
         results = conclude(
             config,
             title=f"Audit of {config.about.model or path.stem}",
@@ -72,7 +74,9 @@ def audit_scores(
             tables={
                 "roc": [row for claim in genuine for row in roc_rows(claim)],
                 "balance": _balance(table),
+                epsilon_rows.NAME: told,
             },
+            sections=[epsilon_rows.SECTION] if told else [],
             notices=["The scores were made elsewhere: whether they are right, this audit cannot know."],
             **machine(clock, command),
         )

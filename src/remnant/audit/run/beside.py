@@ -5,6 +5,7 @@ from typing import Any
 
 from remnant.attacks.attack import Attack
 from remnant.audit.cells import codes, likely, reader, recipe
+from remnant.audit.findings import epsilon_rows
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.materials.material import Material
 from remnant.audit.run import code_sections
@@ -12,7 +13,12 @@ from remnant.base.results import Row, Section
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 
-SECTIONS = {recipe.CELL: recipe.SECTION, likely.LIKELY: likely.SECTION, reader.READER: reader.SECTION}
+SECTIONS = {
+    epsilon_rows.NAME: epsilon_rows.SECTION,
+    recipe.CELL: recipe.SECTION,
+    likely.LIKELY: likely.SECTION,
+    reader.READER: reader.SECTION,
+}
 
 
 def tables_beside(

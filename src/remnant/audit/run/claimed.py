@@ -10,7 +10,7 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.membership.references import REFERENCES
 from remnant.audit.cells import kept
 from remnant.audit.cells.model_cells import sides
-from remnant.audit.findings import attribute_rows, folds, gains, identified, pair_rows, rows
+from remnant.audit.findings import attribute_rows, epsilon_rows, folds, gains, identified, pair_rows, rows
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.materials.material import Material
 from remnant.audit.verdict.family import Key, levels
@@ -72,9 +72,12 @@ class Claimed:
             found += attribute_rows.attribute_rows(self.learned, self.truths, roles, level, statistic)
         return found
 
-    def tables(self, level: Mapping[Key, float]) -> dict[str, list[Row]]:
-        """The tables that are made of the same: of the test of folds, and of attributes."""
+    def tables(self, level: Mapping[Key, float], seed: int) -> dict[str, list[Row]]:
+        """The tables that are made of the same: of epsilon, of the test of folds, and of attributes."""
+        draw = Seeds(seed).child("audit", "epsilon").numpy()
         tables: dict[str, list[Row]] = {}
+        if told := epsilon_rows.epsilon_rows(self.scored, draw):
+            tables[epsilon_rows.NAME] = told
         if self.folds:
             power = folds.power_rows(self.folds, level[folds.KEY])
             tables |= {"fold_rank": folds.fold_rank_rows(self.folds), "fold_power": power}
