@@ -12,7 +12,7 @@ from tests.audit.example import Segmenter
 from tests.audit.shadowing import FOUR, SHADOWED, audited, by_heart, controls, of_nobody, own
 
 from remnant.attacks.membership.references import REFERENCES
-from remnant.audit.cells import blind, planted_leak, shadows, training_checks
+from remnant.audit.cells import blind, planted_leak, shadow_time, shadows, training_checks
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.kept import kept_losses, kept_shadows
 from remnant.audit.cells.recipe import disagreement
@@ -168,10 +168,10 @@ def test_so_many_shadow_models_are_trained_as_fit(monkeypatch, left, workers, co
         # The second takes longer than the first.
         return {cell.name: {"trained": True, "seconds": 10.0 + place} for place, cell in enumerate(cells)}
 
-    monkeypatch.setattr(shadows, "run_cells", done)
+    monkeypatch.setattr(shadow_time, "run_cells", done)
     cohort = shadows.with_shadows(own(), FOUR.changed(shadows={"count": 8}))
     pieces = shadows.shadow_cells(cohort, [], 0)
-    assert len(pieces) == 8 and shadows.affordable_shadows(None, pieces, left, workers=workers, quiet=True) == count
+    assert len(pieces) == 8 and shadow_time.affordable_shadows(None, pieces, left, workers=workers, quiet=True) == count
     # Four have to fit, so that one may take a quarter.
     assert asked == [workers * left / 4] * workers
 
@@ -197,7 +197,7 @@ def test_fewer_shadow_models_give_what_they_would_among_many(tmp_path, monkeypat
     """The halves do not depend on how many there are."""
     config = FOUR.changed(shadows={"count": 6}, minutes=1.0)
     monkeypatch.setattr(minutes, "forecast_cell", lambda run, **_: {"pieces": []})
-    monkeypatch.setattr(shadows, "affordable_shadows", lambda *_, **__: 4)
+    monkeypatch.setattr(shadow_time, "affordable_shadows", lambda *_, **__: 4)
     few = audited(tmp_path / "few", own(), config)
     assert "Of 6 shadow models 4 fit into --minutes." in few["not_tested"]
     assert few["tables"]["recipe"] == leaking[1]["tables"]["recipe"]
@@ -230,7 +230,7 @@ def test_an_estimate_trains_one_and_counts_all():
         by_heart(network, items, seed)
 
     cohort = replace(cohort, training=replace(cohort.training, train=slow))
-    found = shadows.shadow_piece(cohort, 0, each=50.0)
+    found = shadow_time.shadow_piece(cohort, 0, each=50.0)
     assert calls == [12] and 200 < found.seconds < 260 and 0 < found.bytes < 40_000
 
 

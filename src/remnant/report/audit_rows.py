@@ -22,6 +22,7 @@ CONTROL_WORDS = {
     "blind": "blind baseline",
     "null": "null",
     "planted": "planted members",
+    "canary": "canaries",
     "recipe": "the same training",
     "fit": "fit of the members",
 }

@@ -33,6 +33,8 @@ AUDIT_GLOSSARY = {
     "Blind baseline": "A classifier that never sees the model. Where it succeeds (one-sided p at most 0.025), the groups differ.",
     "Apart": "Whether a trait alone differs between the groups by more than 0.25 standard deviations, with no test.",
     "Planted members": "Patients made to be remembered. An attack that misses them is too weak to clear anybody.",
+    "Canaries": "Patients set aside who trained half of the shadow models under exchanged labels. An attack that misses them is "
+    "too weak to clear anybody.",
     "Shadow model": "A network trained the same way as the model, on a known half of the patients.",
     "Exposed": "The interval lies beyond chance, p is at most 0.01 after Holm, and no control that must find nothing found "
     "something. A planted leak that was missed voids silence, and no exposure.",

@@ -122,14 +122,16 @@ def sheet_of(results: AuditResults) -> Sheet:
 
 
 def counted_patients(results: AuditResults) -> str:
-    """ "60 members, 60 non-members, besides 10 planted; unit: patient"."""
+    """ "60 members, 60 non-members, besides 10 canaries; unit: patient"."""
     cohort = results.cohort
     counts = [
         f"{_thousands(cohort[name])} {name.replace('_', '-')}"
         for name in ("members", "non_members")
         if cohort.get(name)
     ]
-    counts += [f"besides {_thousands(cohort['planted'])} planted"] if counts and cohort.get("planted") else []
+    counts += [
+        f"besides {_thousands(cohort[name])} {name}" for name in ("planted", "canaries") if counts and cohort.get(name)
+    ]
     counts = counts or [f"{_thousands(cohort[name])} {name}" for name in ("patients",) if name in cohort]
     return "; ".join(filter(None, [", ".join(counts), f"unit: {cohort['unit']}" if cohort.get("unit") else ""]))
 

@@ -70,7 +70,7 @@ def _so(control: Control) -> str:
     if control.kind == "fit":
         doubt = "" if control.passed is False else " perhaps"
         return f" The model{doubt} does not answer as it was trained to, so that silence clears nobody."
-    if control.kind == "planted":
+    if control.kind in ("planted", "canary"):
         missed = "The attack missed what was planted" if control.passed is False else "Nobody knows what it would find"
         return f" {missed}, so that its silence clears nobody."
     if control.passed is False:

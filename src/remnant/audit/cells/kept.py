@@ -66,6 +66,11 @@ def keep_scores(run: Run, attack: str, claims: Sequence[PatientScores]) -> None:
     keep(_file(run, attack), claims)
 
 
+def kept_claims(run: Run, attack: str) -> list[PatientScores]:
+    """They again."""
+    return kept(_file(run, attack), list[PatientScores])
+
+
 def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[ScoredPatients]:
     """They, with the `roles` by patient, which the attack was not told; `primary`: its first view was named before the run."""
     return [
@@ -77,30 +82,34 @@ def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: boo
             np.array([roles[patient] for patient in claim.patients]),
             primary and place == 0,
         )
-        for place, claim in enumerate(kept(_file(run, attack), list[PatientScores]))
+        for place, claim in enumerate(kept_claims(run, attack))
     ]
 
 
 def kept_losses(run: Run, attack: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Patients and their losses (n, 1 + references) under the target and its references."""
-    claims = kept(_file(run, attack), list[PatientScores])
-    return next((claim.patients, claim.losses) for claim in claims if claim.losses is not None)
+    return next((claim.patients, claim.losses) for claim in kept_claims(run, attack) if claim.losses is not None)
 
 
 def keep_shadow(
-    run: Run, number: int, patients: Sequence[str], half: Sequence[str], queries: Mapping[str, np.ndarray]
+    run: Run,
+    number: int,
+    patients: Sequence[str],
+    half: Sequence[str],
+    queries: Mapping[str, np.ndarray],
+    whose: str = SHADOWS,
 ) -> None:
     """Keep what a shadow model fits of each image, of `patients` (images), by signal (images, queries), and whether each is of
-    the `half` that trained it."""
+    the `half` that trained it. `whose` images these are, as the name of their folder."""
     trained = np.isin(np.array(patients, dtype=str), np.array(half, dtype=str))
-    keep(run.private / SHADOWS / f"{number}.npz", Shadow(tuple(patients), queries, trained))
+    keep(run.private / whose / f"{number}.npz", Shadow(tuple(patients), queries, trained))
 
 
-def kept_shadows(run: Run, count: int) -> Shadows | None:
-    """What the first `count` shadow models said, None without any."""
+def kept_shadows(run: Run, count: int, whose: str = SHADOWS) -> Shadows | None:
+    """What the first `count` shadow models said of the images of that folder, None without any."""
     if not count:
         return None
-    shadows = [kept(run.private / SHADOWS / f"{number}.npz", Shadow) for number in range(count)]
+    shadows = [kept(run.private / whose / f"{number}.npz", Shadow) for number in range(count)]
     queries = {name: np.stack([shadow.queries[name] for shadow in shadows], axis=1) for name in shadows[0].queries}
     return Shadows(shadows[0].patients, queries, np.stack([shadow.trained for shadow in shadows], axis=1))
 

@@ -18,9 +18,9 @@ from remnant.attacks.attack import Attack, Calibrated, Calibration
 from remnant.attacks.membership.calibrated import views_of
 from remnant.attacks.membership.references import AGAINST_SHADOWS, REFERENCES, SIGNALS
 from remnant.attacks.membership.signals import shifts
-from remnant.audit.cells.kept import kept_scores, kept_shadows
+from remnant.audit.cells.kept import SHADOWS, kept_claims, kept_shadows
 from remnant.audit.cells.piece import Piece
-from remnant.audit.cells.shadows import NAME
+from remnant.audit.cells.shadows import scores_name
 from remnant.audit.findings.controls import null_control, recipe_control
 from remnant.audit.findings.rows import ScoredPatients
 from remnant.audit.materials.material import Material
@@ -73,8 +73,7 @@ def recipe_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
     """Rows of the table, and the controls, from what the cells of the shadow models kept."""
     draw = Seeds(seed).child("audit", "recipe")
     rows, controls = [], []
-    # Another attack that reads shadow models could not be run on each of these: they are not kept.
-    for attack in (one for one in attacks if not one.shadows or one.calibrations or one.name == REFERENCES.name):
+    for attack in asked_of_all(attacks):
         tests = {
             one.view: swap_test(
                 one.values,
@@ -84,7 +83,7 @@ def recipe_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
                 resamples=FEW_RESAMPLES if attack.calibrations else RESAMPLES,
                 most_hits=MOST_HITS if attack.calibrations else None,
             )
-            for one in _values(run, material, attack)
+            for one in views_under(run, material, attack)
         }
         rows += [_row(attack, view, test) for view, test in tests.items()]
         controls.append(recipe_control(attack.name, list(tests.values())))
@@ -120,7 +119,12 @@ def recipe_piece(material: Material, attacks: Sequence[Attack]) -> Piece:
     return Piece(CELL, WORDS, FEW_RESAMPLES * seconds, always=True)
 
 
-class _Values(NamedTuple):
+def asked_of_all(attacks: Sequence[Attack]) -> list[Attack]:
+    """Those that are run on every network. Another attack that reads shadow models could not be: they are not kept."""
+    return [one for one in attacks if not one.shadows or one.calibrations or one.name == REFERENCES.name]
+
+
+class ViewUnder(NamedTuple):
     """One view: what it says of each patient under each network, (patients, networks) like who `trained` it; with `calibrate`
     that is yet to be made of what they fit."""
 
@@ -130,20 +134,21 @@ class _Values(NamedTuple):
     calibrate: Calibrate | None = None
 
 
-def _values(run: Run, material: Material, attack: Attack) -> list[_Values]:
-    """Every view of the attack."""
-    shadows = kept_shadows(run, material.target.shadows)
+def views_under(run: Run, material: Material, attack: Attack, whose: str = SHADOWS) -> list[ViewUnder]:
+    """Every view of the attack, of the images of `whose`."""
+    shadows = kept_shadows(run, material.target.shadows, whose)
     assert shadows
     patients, inside = patient_means(shadows.trained, shadows.patients)
     trained = inside > 0
     fits = {name: patient_means(values, shadows.patients)[1] for name, values in shadows.signals.items()}
     if attack.name == REFERENCES.name:
         return [
-            _Values(AGAINST_SHADOWS.format(name), values, trained, beyond_other_swaps) for name, values in fits.items()
+            ViewUnder(AGAINST_SHADOWS.format(name), values, trained, beyond_other_swaps)
+            for name, values in fits.items()
         ]
     if attack.calibrations:
         return [
-            _Values(
+            ViewUnder(
                 one.view(name),
                 fits[name],
                 trained,
@@ -151,14 +156,11 @@ def _values(run: Run, material: Material, attack: Attack) -> list[_Values]:
             )
             for name, one in views_of(attack.calibrations, shadows.queries)
         ]
-    kept = [
-        kept_scores(run, material.roles, f"{NAME}-{i}-{attack.name}", primary=False)
-        for i in range(material.target.shadows)
-    ]
+    kept = [kept_claims(run, scores_name(whose, number, attack)) for number in range(material.target.shadows)]
     found = []
     for views in zip(*kept, strict=True):
         assert all(claim.patients == patients for claim in views)
-        found.append(_Values(views[0].view, np.stack([claim.scores for claim in views], axis=1), trained))
+        found.append(ViewUnder(views[0].view, np.stack([claim.scores for claim in views], axis=1), trained))
     return found
 
 

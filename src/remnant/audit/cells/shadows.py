@@ -4,7 +4,6 @@ Of a network there are kept what it fits of each image and what every attack say
 weights, and no image.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,11 +13,10 @@ import torch
 
 from remnant.attacks.attack import Attack
 from remnant.attacks.membership.references import REFERENCES, queries_of
-from remnant.attacks.membership.signals import shifts
-from remnant.audit.cells.kept import keep_scores, keep_shadow
+from remnant.audit.cells.kept import SHADOWS, keep_scores, keep_shadow
 from remnant.audit.cells.model_cells import access_of, work_of
-from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
+from remnant.audit.materials.aside import set_aside
 from remnant.audit.materials.material import Material
 from remnant.audit.owner.training import TimeUpError, Training, at_most, unlike
 from remnant.audit.verdict.scenario import SEEN
@@ -26,20 +24,22 @@ from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.engine.cells import Cell, run_cells
+from remnant.engine.cells import Cell
 from remnant.measure.swaps import dealt_halves
+from remnant.targets.audited import Audited
 
 NAME = "shadow"
-WORDS = "networks that train() makes of known halves of the patients"
-FEWEST = 4  # networks: for no network is that of the other half a reference
-LONGEST_TRIAL_S = 300.0  # of the training that an estimate times
+CANARIES = "canaries"  # of the cell that judges them, and of where is kept what networks fit of them
 
 
 def with_shadows(material: Material, config: AuditConfig, count: int | None = None) -> Material:
-    """The material whose target has so many shadow models to come, by default as many as are asked for and can be made."""
+    """The material whose target has so many shadow models to come, by default as many as are asked for and can be made; where
+    there are any, some patients are set aside for canaries."""
     if count is None:
         bears = REFERENCES.access in SEEN[config.scenario] and material.candidates.labels is not None
         count = config.shadows.count if material.training and bears else 0
+    if count and not material.canaries:
+        material = set_aside(material, config.seed)
     return replace(material, target=replace(material.target, shadows=count))
 
 
@@ -68,20 +68,24 @@ def shadow_cell(
     training, candidates, target = material.training, material.candidates, material.target
     assert training
     _require_same_code(run, training)
-    half, seeds = half_of(material, seed, number), Seeds(seed).child("shadows", number)
+    half, canaries = half_of(material, seed, number), material.canaries
+    asked = [(SHADOWS, candidates, half)]
+    if canaries:
+        asked.append((CANARIES, canaries.images, canaries.training(number)))
+    seeds = Seeds(seed).child("shadows", number)
     try:
         with at_most(limit):
-            shadow = training(target, candidates, set(half), seeds)
+            shadow = shadow_of(material, seed, number)
     except TimeUpError:
         return {"trained": False}
     drew_by = torch.initial_seed()
-    keep_shadow(
-        run, number, candidates.patients, half, _finite(training, queries_of(shadow.head, candidates, shadow.answers))
-    )
-    for attack in attacks:
-        name = f"{NAME}-{number}-{attack.name}"
-        access, work = access_of(attack, shadow, candidates), work_of(run, attack, seed, name)
-        keep_scores(run, name, attack.run(access, material.own, material.settings_of(attack), work))
+    for whose, images, inside in asked:
+        fits = _finite(training, queries_of(shadow.head, images, shadow.answers))
+        keep_shadow(run, number, images.patients, inside, fits, whose)
+        for attack in attacks:
+            name = scores_name(whose, number, attack)
+            access, work = access_of(attack, shadow, images), work_of(run, attack, seed, name)
+            keep_scores(run, name, attack.run(access, material.own, material.settings_of(attack), work))
     return {
         "trained": True,
         "seed": seeds.integer,
@@ -90,6 +94,21 @@ def shadow_cell(
         "patients": len(half),
         "code": training.code,
     }
+
+
+def shadow_of(material: Material, seed: int, number: int) -> Audited:
+    """The shadow model of this number, trained by its half of the patients and of the canaries."""
+    training, canaries = material.training, material.canaries
+    assert training
+    patients = {*half_of(material, seed, number), *(canaries.training(number) if canaries else ())}
+    label_of = canaries.label_of if canaries else {}
+    seeds = Seeds(seed).child("shadows", number)
+    return training(material.target, material.candidates, patients, seeds, label_of)
+
+
+def scores_name(whose: str, number: int, attack: Attack) -> str:
+    """What is kept of an attack on the shadow model of this number, asked about the images of `whose`."""
+    return f"{NAME if whose == SHADOWS else whose}-{number}-{attack.name}"
 
 
 def names_of(count: int) -> list[str]:
@@ -115,47 +134,3 @@ def _require_same_code(run: Run, training: Training) -> None:
                 f"{training.words} has changed since {run.path} began to train shadow models, which must all be of one training; "
                 "undo the change, or choose another directory."
             )
-
-
-def affordable_shadows(run: Run, cells: Sequence[Cell], seconds: float, *, workers: int, quiet: bool) -> int:
-    """How many of the `cells` fit into so many seconds of `workers` at a time, none where fewer than `FEWEST` would: the first of
-    each worker are done, and say."""
-    limit = workers * max(0.0, seconds) / FEWEST
-    first = [replace(cell, arguments={**cell.arguments, "limit": limit}) for cell in cells[:workers]]
-    found = run_cells(run, first, workers=workers, quiet=quiet).values()
-    if not all(one["trained"] for one in found):
-        return 0
-    # Beside each other they take longer than alone, and the others will too.
-    longest = max(max(one["seconds"] for one in found), 0.01)
-    count = min(len(cells), int(workers * seconds / longest) // 2 * 2)
-    return count if count >= FEWEST else 0
-
-
-def untrained(material: Material, asked: int) -> list[str]:
-    """Why fewer shadow models were trained than the `asked`."""
-    count = material.target.shadows
-    return [f"Of {asked} shadow models {count or 'none'} fit into --minutes."] if count < asked else []
-
-
-def shadow_piece(material: Material, seed: int, each: float) -> Piece:
-    """What all shadow models take, of whom one is trained and asked to time it; `each`: seconds that attacks take on one of
-    them."""
-    training, candidates, count = material.training, material.candidates, material.target.shadows
-    assert training
-    began, words = time.monotonic(), WORDS
-    try:
-        with at_most(LONGEST_TRIAL_S):
-            shadow = training(
-                material.target, candidates, set(half_of(material, seed, 0)), Seeds(seed).child("shadows", 0)
-            )
-            queries_of(shadow.head, candidates, shadow.answers)
-    except TimeUpError:
-        words += "; at least so long"
-    seconds = count * (time.monotonic() - began + each)
-    queries = len(list(shifts(candidates.spatial)))
-    return Piece("shadows", words, seconds, count * _bytes(candidates.patients, queries))
-
-
-def _bytes(patients: Sequence[str], queries: int) -> int:
-    """Of one: names, two signals of each query, whether each trained it, and some scores."""
-    return len(patients) * (np.array(patients).itemsize + 8 * (2 * queries + 6))

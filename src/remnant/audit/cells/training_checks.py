@@ -8,11 +8,10 @@ import numpy as np
 
 from remnant.attacks.membership.references import queries_of
 from remnant.audit.cells.kept import kept_shadows
-from remnant.audit.cells.shadows import half_of, names_of
+from remnant.audit.cells.shadows import names_of, shadow_of
 from remnant.audit.materials.material import Material
 from remnant.base.files import read_json
 from remnant.base.run import Run
-from remnant.base.seeds import Seeds
 from remnant.engine.cells import Cell
 
 REPEATED = "repeated"
@@ -23,12 +22,10 @@ ALIKE = 1e-4  # of a fit, by which two runs of the same steps may differ
 
 def repeated_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """Train the first shadow model again where that is short, and say whether it `repeats`; None where it is not tried."""
-    training, candidates = material.training, material.candidates
-    assert training
+    candidates = material.candidates
     if read_json(run.path / "cells" / f"{FIRST}.json")["seconds"] > LONGEST_S:
         return {"repeats": None}
-    half, seeds = half_of(material, seed, 0), Seeds(seed).child("shadows", 0)
-    again = training(material.target, candidates, set(half), seeds)
+    again = shadow_of(material, seed, 0)
     first = kept_shadows(run, 1)
     assert first
     fits = queries_of(again.head, candidates, again.answers, several=False)

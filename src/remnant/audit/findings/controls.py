@@ -26,6 +26,7 @@ PLANTED_AUC, LIKE_MEMBERS_AUC = 0.95, 0.75
 PLANTED_LEVEL = 0.01  # of a one-sided p
 # Planted patients, of fewer of whom no attack is said to find such: of two among thousands p is small, and two are no share.
 FEWEST_PLANTED = 5
+MISSED = {"planted": "Planted members", "canary": "Canaries"}  # whom a sentence calls so, by the kind of control
 CONTROL_LEVEL = 0.05  # two-sided, at which groups that should be alike are taken to differ
 
 
@@ -43,7 +44,7 @@ def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "th
             "blind",
             test,
             False,
-            f"Given {what}, a classifier that never saw the model distinguishes {groups} (AUC {_said(test.auc)}; {said}). "
+            f"Given {what}, a classifier that never saw the model distinguishes {groups} (AUC {auc_said(test.auc)}; {said}). "
             f"They differ by themselves{most}; p is of the most telling of {WAYS} tests.",
             targets=given.targets,
         )
@@ -52,7 +53,7 @@ def blind_control(test: MembershipTest, given: BlindKnowledge, groups: str = "th
     known = replace(test, members=given.members, non_members=given.non_members)
     sentence = (
         f"Given {words(given.enough, images=given.images)}, a classifier that never saw the model does not distinguish {groups} "
-        f"(AUC {_said(test.auc)}; {known.detectable(CONTROL_LEVEL / WAYS):.2f} detectable)."
+        f"(AUC {auc_said(test.auc)}; {known.detectable(CONTROL_LEVEL / WAYS):.2f} detectable)."
     )
     if test.auc.high < 0.5:
         sentence += (
@@ -67,7 +68,7 @@ def null_control(scores: ScoredPatients, seeds: np.random.Generator, *, what: st
     test = membership_test(scores.scores, scores.roles, seeds)
     passed = test.p > CONTROL_LEVEL
     does = "does not distinguish" if passed else "distinguishes"
-    sentence = f"{what[0].upper()}{what[1:]} {does} members from non-members (AUC {_said(test.auc)})."
+    sentence = f"{what[0].upper()}{what[1:]} {does} members from non-members (AUC {auc_said(test.auc)})."
     return _of_test("null", test, passed, sentence)
 
 
@@ -159,7 +160,7 @@ def recipe_control(attack: str, views: Sequence[SwapTest]) -> Control:
         n=best.auc.n,
         passed=passed,
         sentence=f"Of {networks} networks trained the same way on known halves, the attack {attack!r} {does} who trained them"
-        f"{lower} (mean AUC {_said(best.auc)}).",
+        f"{lower} (mean AUC {auc_said(best.auc)}).",
     )
 
 
@@ -171,16 +172,15 @@ def controls_in(found: Mapping[str, dict[str, Any]], *, drawn: bool) -> list[Con
 
 
 def reconciled(controls: Sequence[Control]) -> list[Control]:
-    """All of them, where planted members whom an attack misses no longer speak for its being too weak if it passed its recipe."""
+    """All of them, where planted members and canaries whom an attack misses no longer speak for its being too weak if it passed
+    its recipe."""
     seen = {control.attack for control in controls if control.kind == "recipe" and control.passed}
 
     def said(control: Control) -> Control:
-        if control.kind != "planted" or control.passed is not False or control.attack not in seen:
+        if control.kind not in MISSED or control.passed is not False or control.attack not in seen:
             return control
-        sentence = (
-            f"Planted members are not found (AUC {control.value:.2f}), but who trained networks of the "
-            "same training is."
-        )
+        who = f"{MISSED[control.kind]} are not found (AUC {control.value:.2f})"
+        sentence = f"{who}, but who trained networks of the same training is."
         return control.model_copy(update={"sentence": sentence})
 
     return [said(control) for control in controls]
@@ -210,5 +210,6 @@ def _of_test(
     )
 
 
-def _said(auc: Interval) -> str:
+def auc_said(auc: Interval) -> str:
+    """Of an AUC the digits that a sentence has, with its interval where there is one."""
     return f"{auc.mean:.2f}" + ("" if math.isnan(auc.low) else f" [{auc.low:.2f}, {auc.high:.2f}]")

@@ -9,12 +9,13 @@ from remnant.measure.roles import MEMBER, NON_MEMBER
 
 def cohort_of(material: Material) -> dict[str, int | str]:
     """Counts for the decision sheet."""
-    candidates = material.candidates
+    candidates, canaries = material.candidates, material.canaries
     return {
         "patients": len(dict.fromkeys(candidates.patients)),
         "members": len(material.group(MEMBER)),
         "non_members": len(material.group(NON_MEMBER)),
         "images": len(candidates),
+        **({"canaries": len(canaries.patients)} if canaries else {}),
         "unit": "patient",
     }
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from remnant.attacks.attack import Attack
 from remnant.attacks.prior.brought import BroughtPrior
 from remnant.audit.findings.folds import Folds
+from remnant.audit.materials.canaries import Canaries
 from remnant.audit.materials.sent import Sent
 from remnant.audit.owner.training import Training
 from remnant.base.config import Settings
@@ -37,7 +38,7 @@ class Material:
     attack's own. `give_people`: how the owner says of which age and sex the patients are. `defenses`: names of those of the list
     that are in place. `stronger`: what the owner may add by which attacks see more, a sentence; empty where this input takes
     nothing such. `elsewhere`: reads the same material again, in another process, None where nothing can; a pickle holds it in
-    place of the owner's code and images.
+    place of the owner's code and images. `canaries`: patients who were set aside, None without any.
     """
 
     target: Audited
@@ -57,6 +58,7 @@ class Material:
     defenses: tuple[str, ...] = ()
     stronger: str = ""
     elsewhere: Callable[[], "Material"] | None = None
+    canaries: Canaries | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.elsewhere is None:

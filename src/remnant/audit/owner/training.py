@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,14 +56,26 @@ class Training:
         """What an error calls it."""
         return f"train() of {self.path}" if self.path else "train()"
 
-    def __call__(self, target: Audited, images: Images, patients: Collection[str], seeds: Seeds) -> Audited:
-        """The `target` with a network that these `patients` trained; `images`: some on which it is tried.
+    def __call__(
+        self,
+        target: Audited,
+        images: Images,
+        patients: Collection[str],
+        seeds: Seeds,
+        label_of: Mapping[int, int] = MappingProxyType({}),
+    ) -> Audited:
+        """The `target` with a network that these `patients` trained; `images`: some on which it is tried. `label_of`: by the
+        place of an item that of the item whose label it is given.
 
         Raises `RemnantError` for whatever train() does that a training does not.
         """
         module = self.fresh(seeds.child("fresh")).train()
         before = _weights(module)
-        own = [dict(item) for item, whose in zip(self.items, self.patients, strict=True) if whose in patients]
+        own = [
+            {**item, "label": self.items[label_of.get(place, place)]["label"]}
+            for place, item in enumerate(self.items)
+            if self.patients[place] in patients
+        ]
         seed_libraries(seeds)
         with calling(self.path, "train()") if self.path else contextlib.nullcontext(), fused_steps():
             found = self.train(module, own, seeds.integer % SEEDS)

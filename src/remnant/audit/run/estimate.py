@@ -2,7 +2,8 @@
 
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.piece import Piece
-from remnant.audit.cells.shadows import shadow_piece, with_shadows
+from remnant.audit.cells.shadow_time import shadow_piece
+from remnant.audit.cells.shadows import with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 from remnant.audit.run.attacks import attacks_of

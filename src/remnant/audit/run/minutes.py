@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from remnant.attacks.attack import Attack
-from remnant.audit.cells import codes, reader, shadows
+from remnant.audit.cells import codes, reader, shadow_time, shadows
 from remnant.audit.cells.forecast import forecast_cell
 from remnant.audit.cells.piece import PLANTED, Piece, affordable, minutes_for
 from remnant.audit.config import AuditConfig
@@ -63,7 +63,7 @@ class Fitting:
         return [
             *([f"No leak was planted: {bare}."] if bare else []),
             *([codes.UNPLANTED] if self.material.sent else []),
-            *shadows.untrained(self.material, self.asked),
+            *shadow_time.untrained(self.material, self.asked),
             *([f"Age and sex of the people in drawn images: {LEFT_OUT}."] if reader.READER in self.left_out else []),
         ]
 
@@ -85,7 +85,7 @@ def fitting(run: Run, material: Material, config: AuditConfig, *, workers: int, 
     if asked:
         left = 60 * config.minutes - sum(piece.seconds for piece in pieces if piece.name not in left_out)
         trained = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
-        count = shadows.affordable_shadows(run, trained, left, workers=workers, quiet=quiet)
+        count = shadow_time.affordable_shadows(run, trained, left, workers=workers, quiet=quiet)
         material = shadows.with_shadows(material, config, count)
         without = [] if count else [attack for attack in chosen if attack.shadows]
         left_out += [one.name for one in without if one.applies(material.target, material.candidates, material.own)]

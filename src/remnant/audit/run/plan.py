@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from remnant.attacks.attack import Attack
-from remnant.audit.cells import blind, codes, fits, planted_leak, reader, recipe, shadows, training_checks
+from remnant.audit.cells import blind, canary_cells, codes, fits, planted_leak, reader, recipe, shadows, training_checks
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.piece import PLANTED
 from remnant.audit.config import AuditConfig
@@ -33,5 +33,6 @@ def cells_of(
         found.append(Cell(reader.READER, reader.reader_cell, common))
     if trained:
         found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
+        found += canary_cells.canary_cells(material, scoring, config.seed, names)
         found += training_checks.repeated_cells(material, config.seed)
     return [*found, *codes.cells_of(material, config.seed)]

@@ -32,11 +32,11 @@ def keep_what_holds(
     was, now = _planned(run), {"minutes": minutes, "attacks": list(attacks), "shadows": shadows}
     stale: list[str] = []
     if was and was["attacks"] != now["attacks"]:
-        stale += ["planted", "recipe"]
+        stale += ["planted", "recipe", "canaries"]
         before, after = ([name for name in names if name not in reading] for names in (was["attacks"], attacks))
         stale += [] if before == after else ["shadow-*"]
     if was and was["shadows"] != shadows:
-        stale += ["planted", "recipe", *(f"attack-{name}" for name in reading)]
+        stale += ["planted", "recipe", "canaries", *(f"attack-{name}" for name in reading)]
     for pattern in stale:
         for path in _cell(run, "").parent.glob(f"{pattern}.json"):
             path.unlink(missing_ok=True)

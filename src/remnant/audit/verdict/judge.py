@@ -77,7 +77,9 @@ def _shown_above(held: Judged, limits: Sequence[Limit], findings: Sequence[Findi
 def _with_others(sentences: Sequence[str], controls: Sequence[Control]) -> list[str]:
     """The sentences, behind one of an attack that missed what was planted those of others that did."""
     able = {one.attack for one in controls if one.kind == "recipe" and one.passed}
-    missed = [one for one in controls if one.kind == "planted" and one.passed is False and one.attack not in able]
+    missed = [
+        one for one in controls if one.kind in ("planted", "canary") and one.passed is False and one.attack not in able
+    ]
     found = []
     for sentence in sentences:
         claims = {one.claim for one in missed if one.sentence == sentence}

@@ -8,7 +8,7 @@ from remnant.measure.intervals import FEWEST_PATIENTS
 # Of p after Holm: of 100 audits of models that leak nothing, one at most is wrongly exposed. A clearance does not rest on it.
 LEVEL = 0.01
 # Controls that an attack passes by finding what is there; the others are passed by finding nothing.
-POSITIVE = ("planted", "recipe")
+POSITIVE = ("planted", "canary", "recipe")
 # Attacks that no planted leak is put to: their power against leaks of any size is computed, and stands in a table.
 POWER_COMPUTED = ("fold rank",)
 
@@ -30,8 +30,7 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
         # Shown, and of too few to say by how much at the least.
         return "too few patients"
     positive = [control for control in own if control.kind in POSITIVE]
-    # Who sees what the very training leaves is not blind, whatever was planted besides.
-    able = any(control.passed for control in positive)
+    able = is_able(positive)
     if not able and any(control.passed is False for control in positive):
         return "attack too weak"
     if finding.coarse:
@@ -40,6 +39,20 @@ def outcome_of(finding: Finding, controls: Sequence[Control]) -> Outcome:
         return "too few patients"
     # Silence says something of an attack that could have succeeded, and of no other.
     return "not shown" if able or finding.attack in POWER_COMPUTED else "power unknown"
+
+
+def is_able(positive: Sequence[Control]) -> bool:
+    """Whether an attack can succeed, by its `positive` controls.
+
+    Who sees what the very training leaves is not blind, whatever was planted besides. Who does not must find what was planted
+    wherever that was tried and learned, both in a copy of the network and among canaries.
+    """
+    passed, failed = ({control.kind for control in positive if control.passed is outcome} for outcome in (True, False))
+    if "recipe" in passed:
+        return True
+    if "planted" in passed:
+        return "canary" not in failed
+    return "canary" in passed and not failed
 
 
 def controls_of(finding: Finding, controls: Sequence[Control]) -> list[Control]:

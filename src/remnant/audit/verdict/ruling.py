@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from remnant.audit.verdict.needed import most_of, needed_of, round_up, told_of
-from remnant.audit.verdict.outcome import POSITIVE, controls_of, excess, is_shown_of_few, of_many_values
+from remnant.audit.verdict.outcome import POSITIVE, controls_of, excess, is_able, is_shown_of_few, of_many_values
 from remnant.audit.verdict.words import (
     against,
     exposed_below,
@@ -128,7 +128,8 @@ def _open(
     if not silent:
         return ""
     positive = [control for control in own if control.kind in POSITIVE]
-    if any(control.passed for control in positive):
+    attacks = dict.fromkeys(control.attack for control in positive)
+    if any(is_able([control for control in positive if control.attack == attack]) for attack in attacks):
         return ""
     if positive:
         return next((control.sentence for control in positive if control.passed is False), positive[0].sentence)

@@ -1,0 +1,55 @@
+"""The control of canaries: patients who trained half of the shadow models with exchanged labels, whom every attack must find."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from remnant.attacks.attack import Attack
+from remnant.attacks.membership.references import PROBABILITIES
+from remnant.audit.cells.kept import kept_shadows
+from remnant.audit.cells.recipe import asked_of_all, views_under
+from remnant.audit.cells.shadows import CANARIES
+from remnant.audit.findings.canary_control import CanaryLosses, canary_control
+from remnant.audit.materials.material import Material
+from remnant.base.findings import Control
+from remnant.base.run import Run
+from remnant.base.seeds import Seeds
+from remnant.cohort.images import patient_means
+from remnant.engine.cells import Cell
+from remnant.measure.swaps import swap_test
+from remnant.targets.seen import Shadows
+
+
+def canary_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: int) -> dict[str, Any]:
+    """A control for each attack: whether it tells under which networks a canary was trained on, every network by the others."""
+    draw, count = Seeds(seed).child("audit", "canaries"), material.target.shadows
+    shadows = kept_shadows(run, count, CANARIES)
+    assert shadows and material.canaries
+    known = losses_of(shadows)
+    controls: list[Control] = []
+    for attack in asked_of_all(attacks):
+        tests = [
+            swap_test(one.values, one.trained, draw.child(attack.name, one.view).numpy(), calibrate=one.calibrate)
+            for one in views_under(run, material, attack, CANARIES)
+        ]
+        controls.append(canary_control(attack.name, tests, known))
+    return {"controls": [one.model_dump(mode="json") for one in controls], "patients": len(material.canaries.patients)}
+
+
+def losses_of(shadows: Shadows) -> CanaryLosses:
+    """How well networks know the canaries whom they were trained on, and those whom they were not."""
+    name, fits = next((name, fits) for name, fits in shadows.signals.items() if name in PROBABILITIES)
+    losses = -np.log(np.clip(PROBABILITIES[name](fits), 1e-12, 1))
+    patients, trained = patient_means(shadows.trained, shadows.patients)
+    inside = patient_means(losses, shadows.patients)[1]
+    return CanaryLosses(
+        len(patients), trained.shape[1], float(inside[trained > 0].mean()), float(inside[trained == 0].mean())
+    )
+
+
+def canary_cells(material: Material, attacks: Sequence[Attack], seed: int, needs: tuple[str, ...]) -> list[Cell]:
+    """That cell, where some patients are canaries."""
+    if not material.canaries:
+        return []
+    return [Cell(CANARIES, canary_cell, {"material": material, "attacks": attacks, "seed": seed}, needs)]

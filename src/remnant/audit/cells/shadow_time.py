@@ -1,0 +1,62 @@
+"""What shadow models take, and how many of them fit a time."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from remnant.attacks.membership.references import queries_of
+from remnant.attacks.membership.signals import shifts
+from remnant.audit.cells.piece import Piece
+from remnant.audit.cells.shadows import shadow_of
+from remnant.audit.materials.material import Material
+from remnant.audit.owner.training import TimeUpError, at_most
+from remnant.base.run import Run
+from remnant.engine.cells import Cell, run_cells
+
+WORDS = "networks that train() makes of known halves of the patients"
+FEWEST = 4  # networks: for no network is that of the other half a reference
+LONGEST_TRIAL_S = 300.0  # of the training that an estimate times
+
+
+def affordable_shadows(run: Run, cells: Sequence[Cell], seconds: float, *, workers: int, quiet: bool) -> int:
+    """How many of the `cells` fit into so many seconds of `workers` at a time, none where fewer than `FEWEST` would: the first of
+    each worker are done, and say."""
+    limit = workers * max(0.0, seconds) / FEWEST
+    first = [replace(cell, arguments={**cell.arguments, "limit": limit}) for cell in cells[:workers]]
+    found = run_cells(run, first, workers=workers, quiet=quiet).values()
+    if not all(one["trained"] for one in found):
+        return 0
+    # Beside each other they take longer than alone, and the others will too.
+    longest = max(max(one["seconds"] for one in found), 0.01)
+    count = min(len(cells), int(workers * seconds / longest) // 2 * 2)
+    return count if count >= FEWEST else 0
+
+
+def untrained(material: Material, asked: int) -> list[str]:
+    """Why fewer shadow models were trained than the `asked`."""
+    count = material.target.shadows
+    return [f"Of {asked} shadow models {count or 'none'} fit into --minutes."] if count < asked else []
+
+
+def shadow_piece(material: Material, seed: int, each: float) -> Piece:
+    """What all shadow models take, of whom one is trained and asked to time it; `each`: seconds that attacks take on one of
+    them."""
+    training, candidates, count = material.training, material.candidates, material.target.shadows
+    assert training
+    began, words = time.monotonic(), WORDS
+    try:
+        with at_most(LONGEST_TRIAL_S):
+            shadow = shadow_of(material, seed, 0)
+            queries_of(shadow.head, candidates, shadow.answers)
+    except TimeUpError:
+        words += "; at least so long"
+    seconds = count * (time.monotonic() - began + each)
+    queries = len(list(shifts(candidates.spatial)))
+    return Piece("shadows", words, seconds, count * _bytes(candidates.patients, queries))
+
+
+def _bytes(patients: Sequence[str], queries: int) -> int:
+    """Of one: names, two signals of each query, whether each trained it, and some scores."""
+    return len(patients) * (np.array(patients).itemsize + 8 * (2 * queries + 6))
