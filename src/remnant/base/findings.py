@@ -89,12 +89,13 @@ class Control(ResultsPart):
     `blind`: a classifier that never sees the model must not distinguish the groups. `null`: what cannot know the members must
     not distinguish them. `planted`: what was made to leak must be found. `canary`: so must patients with exchanged labels, in the
     networks of the same training that some of them trained. `recipe`: whether the attack distinguishes who trained
-    networks of the same training; it passes or says nothing (None). `fit`: the model must answer better than chance about its
-    members; `p` alone is told. `attack` empty: it is about all attacks that make the `claim`, or any. `n` patients, of whom
+    networks of the same training; it passes or says nothing (None). `dose`: the more networks were trained, the better must be
+    told who trained them. `fit`: the model must answer better than chance about its members. Of these two `p` alone is told, and
+    they bear on no finding. `attack` empty: it is about all attacks that make the `claim`, or any. `n` patients, of whom
     `fewest` are in the smaller of two groups; None where they are withheld, or there are no groups.
     """
 
-    kind: Literal["blind", "null", "planted", "canary", "recipe", "fit"]
+    kind: Literal["blind", "null", "planted", "canary", "recipe", "dose", "fit"]
     attack: str = ""
     claim: Claim | None = None
     statistic: Statistic = "auc"

@@ -18,12 +18,14 @@ EXPOSED_ELSEWHERE = "exposed by another statistic"  # of the same scores, where 
 LONGEST = 110  # of one in a table or a sentence
 MOST_DRAWN = 27  # lines of a forest that fit a printed page with a dozen controls
 MOST_CURVES = 8
+OF_ALL = {"fit": "cross-entropy", "dose": "AUC by dose"}  # what a control is of that has a p alone
 CONTROL_WORDS = {
     "blind": "blind baseline",
     "null": "null",
     "planted": "planted members",
     "canary": "canaries",
     "recipe": "the same training",
+    "dose": "doses of training",
     "fit": "fit of the members",
 }
 PLANTED = {"attributes": "planted attribute", "pair_scores": "scans as they are"}
@@ -88,7 +90,7 @@ def control_rows(controls: Sequence[Control]) -> list[Row]:
         in_range(control).model_dump()
         | {
             "name": control_name(control),
-            "statistic": "cross-entropy" if control.kind == "fit" else STATISTICS[control.statistic],
+            "statistic": OF_ALL.get(control.kind) or STATISTICS[control.statistic],
             "outcome": control_outcome(control),
         }
         | dict.fromkeys(("value", "p", "n") if control_withheld(control) else (), WITHHELD)

@@ -1,5 +1,6 @@
 """What shadow models take, and how many of them fit a time."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadows import shadow_of
 from remnant.audit.materials.material import Material
 from remnant.audit.owner.training import TimeUpError, at_most
+from remnant.base.files import read_json
 from remnant.base.run import Run
 from remnant.engine.cells import Cell, run_cells
 
@@ -34,15 +36,22 @@ def affordable_shadows(run: Run, cells: Sequence[Cell], seconds: float, *, worke
     return count if count >= FEWEST else 0
 
 
+def fit_beside(run: Run, cells: Sequence[Cell], trainings: float, seconds: float, *, workers: int) -> bool:
+    """Whether so many more `trainings` fit into so many seconds beside the `cells`, by those that are done."""
+    paths = (run.path / "cells" / f"{cell.name}.json" for cell in cells)
+    longest = max((read_json(path)["seconds"] for path in paths if path.exists()), default=math.inf)
+    return (len(cells) + trainings) * longest <= workers * seconds
+
+
 def untrained(material: Material, asked: int) -> list[str]:
     """Why fewer shadow models were trained than the `asked`."""
     count = material.target.shadows
     return [f"Of {asked} shadow models {count or 'none'} fit into --minutes."] if count < asked else []
 
 
-def shadow_piece(material: Material, seed: int, each: float) -> Piece:
-    """What all shadow models take, of whom one is trained and asked to time it; `each`: seconds that attacks take on one of
-    them."""
+def shadow_piece(material: Material, seed: int, each: float, more: float = 0.0) -> Piece:
+    """What all shadow models take, of whom one is trained and asked to time it, and as many trainings `more`; `each`: seconds
+    that attacks take on one of them."""
     training, candidates, count = material.training, material.candidates, material.target.shadows
     assert training
     began, words = time.monotonic(), WORDS
@@ -52,7 +61,7 @@ def shadow_piece(material: Material, seed: int, each: float) -> Piece:
             queries_of(shadow.head, candidates, shadow.answers)
     except TimeUpError:
         words += "; at least so long"
-    seconds = count * (time.monotonic() - began + each)
+    seconds = count * (time.monotonic() - began + each) + more * (time.monotonic() - began)
     queries = len(list(shifts(candidates.spatial)))
     return Piece("shadows", words, seconds, count * _bytes(candidates.patients, queries))
 

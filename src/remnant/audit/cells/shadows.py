@@ -18,7 +18,8 @@ from remnant.audit.cells.model_cells import access_of, work_of
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.aside import set_aside
 from remnant.audit.materials.material import Material
-from remnant.audit.owner.training import TimeUpError, Training, at_most, unlike
+from remnant.audit.owner.steps import counted_steps
+from remnant.audit.owner.training import ONCE, TimeUpError, Training, TrainingDose, at_most, unlike
 from remnant.audit.verdict.scenario import SEEN
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
@@ -74,7 +75,7 @@ def shadow_cell(
         asked.append((CANARIES, canaries.images, canaries.training(number)))
     seeds = Seeds(seed).child("shadows", number)
     try:
-        with at_most(limit):
+        with at_most(limit), counted_steps() as steps:
             shadow = shadow_of(material, seed, number)
     except TimeUpError:
         return {"trained": False}
@@ -90,20 +91,21 @@ def shadow_cell(
         "trained": True,
         "seed": seeds.integer,
         "drew_by": drew_by,
+        "steps": steps.taken,
         "unlike": unlike(shadow.module, target.module),
         "patients": len(half),
         "code": training.code,
     }
 
 
-def shadow_of(material: Material, seed: int, number: int) -> Audited:
-    """The shadow model of this number, trained by its half of the patients and of the canaries."""
+def shadow_of(material: Material, seed: int, number: int, dose: TrainingDose = ONCE) -> Audited:
+    """The shadow model of this number, trained by its half of the patients and of the canaries, so often or so long."""
     training, canaries = material.training, material.canaries
     assert training
     patients = {*half_of(material, seed, number), *(canaries.training(number) if canaries else ())}
     label_of = canaries.label_of if canaries else {}
     seeds = Seeds(seed).child("shadows", number)
-    return training(material.target, material.candidates, patients, seeds, label_of)
+    return training(material.target, material.candidates, patients, seeds, label_of, dose)
 
 
 def scores_name(whose: str, number: int, attack: Attack) -> str:

@@ -17,6 +17,7 @@ SAID: dict[str, str] = {
     "target.batch": "Images that pass together; fewer are tried where memory runs out.",
     "target.planted_steps": "At most so many steps train a copy on, to plant what every attack must find.",
     "target.seconds": "How long build() may take, and each item of data().",
+    "shadows.doses": "Whether more training leaves more: half of it and three times, which take as long as 14 networks.",
     "shadows.count": "0 for none. From 8 on there is an interval that takes in how trainings of one recipe vary.",
     "appetite.release": "Where the model goes: public, controlled (access on application) or trusted (under contract).",
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",

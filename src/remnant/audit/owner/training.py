@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from remnant.audit.owner.steps import StepsDoneError, counted_steps
 from remnant.audit.owner.trial import answers_of
 from remnant.audit.owner.user import calling, seed_libraries
 from remnant.base.errors import RemnantError
@@ -23,6 +24,18 @@ from remnant.engine.fused import fused_steps
 from remnant.targets.audited import Audited
 
 SEEDS = 2**31  # below which every library takes a seed
+
+
+@dataclass(frozen=True)
+class TrainingDose:
+    """How much of a training: train() is called so many `times`, each time with the network as the last left it, and ended after
+    so many `steps` of its optimiser, None for as many as it takes."""
+
+    times: int = 1
+    steps: int | None = None
+
+
+ONCE = TrainingDose()
 
 
 class TimeUpError(BaseException):
@@ -63,9 +76,10 @@ class Training:
         patients: Collection[str],
         seeds: Seeds,
         label_of: Mapping[int, int] = MappingProxyType({}),
+        dose: TrainingDose = ONCE,
     ) -> Audited:
         """The `target` with a network that these `patients` trained; `images`: some on which it is tried. `label_of`: by the
-        place of an item that of the item whose label it is given.
+        place of an item that of the item whose label it is given. `dose`: how often, or how long.
 
         Raises `RemnantError` for whatever train() does that a training does not.
         """
@@ -76,15 +90,9 @@ class Training:
             for place, item in enumerate(self.items)
             if self.patients[place] in patients
         ]
-        seed_libraries(seeds)
-        with calling(self.path, "train()") if self.path else contextlib.nullcontext(), fused_steps():
-            found = self.train(module, own, seeds.integer % SEEDS)
-        found = module if found is None else found
-        if not isinstance(found, nn.Module):
-            raise RemnantError(
-                f"{self.words} gives a {type(found).__name__}; train the model in place and return nothing, or return "
-                "the torch.nn.Module."
-            )
+        found = module
+        for time in range(dose.times):
+            found = self._trained(found.train() if time else found, own, seeds, time, dose.steps)
         self._require_learned(before, _weights(found))
         found = place(found).eval().requires_grad_(False)
         trained = replace(target, module=found, forward=self.answering(found), references=(), shadows=0)
@@ -96,6 +104,24 @@ class Training:
                 "let it train the model that it is given."
             )
         return trained
+
+    def _trained(
+        self, module: nn.Module, own: list[dict[str, Any]], seeds: Seeds, time: int, steps: int | None
+    ) -> nn.Module:
+        """What train() makes of the module, for this time, and of no more than so many `steps`."""
+        seeds = seeds.child("again", time) if time else seeds
+        seed_libraries(seeds)
+        found: object = None
+        told = calling(self.path, "train()") if self.path else contextlib.nullcontext()
+        with told, contextlib.suppress(StepsDoneError), counted_steps(steps), fused_steps():
+            found = self.train(module, own, seeds.integer % SEEDS)
+        found = module if found is None else found
+        if not isinstance(found, nn.Module):
+            raise RemnantError(
+                f"{self.words} gives a {type(found).__name__}; train the model in place and return nothing, or return "
+                "the torch.nn.Module."
+            )
+        return found
 
     def _require_learned(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in after.values()):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remnant.attacks.attack import Attack
-from remnant.audit.cells import codes, likely, reader, recipe
+from remnant.audit.cells import codes, doses, likely, reader, recipe
 from remnant.audit.findings import epsilon_rows
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.materials.material import Material
@@ -16,6 +16,7 @@ from remnant.base.seeds import Seeds
 SECTIONS = {
     epsilon_rows.NAME: epsilon_rows.SECTION,
     recipe.CELL: recipe.SECTION,
+    doses.DOSES: doses.SECTION,
     likely.LIKELY: likely.SECTION,
     reader.READER: reader.SECTION,
 }
@@ -35,6 +36,7 @@ def tables_beside(
     tables = {
         **codes.tables_of(run, material, paired, Seeds(seed)),
         recipe.CELL: found.get(recipe.CELL, {}).get("rows", []),
+        doses.DOSES: found.get(doses.DOSES, {}).get("rows", []),
         **likely.likely_tables(run, material, drawing, seed),
         reader.READER: found.get(reader.READER, {}).get("rows", []),
     }

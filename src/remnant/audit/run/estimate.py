@@ -1,5 +1,6 @@
 """What an audit takes on this machine: every attack and control, and the shadow models, of which one is trained."""
 
+from remnant.audit.cells.doses import TRAININGS
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadow_time import shadow_piece
@@ -19,5 +20,6 @@ def estimated(material: Material, config: AuditConfig, *, quiet: bool) -> tuple[
         scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
         alone = {attack.name for attack in scoring if not attack.shadows}
         each = sum(piece.seconds for piece in pieces if piece.name in alone)
-        pieces.append(shadow_piece(material, config.seed, each))
+        more = TRAININGS if config.shadows.doses else 0.0
+        pieces.append(shadow_piece(material, config.seed, each, more))
     return pieces, {attack.name: why for attack, why in attacks if why}

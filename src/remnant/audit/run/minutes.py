@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from remnant.attacks.attack import Attack
-from remnant.audit.cells import codes, reader, shadow_time, shadows
+from remnant.audit.cells import codes, doses, reader, shadow_time, shadows
 from remnant.audit.cells.forecast import forecast_cell
 from remnant.audit.cells.piece import PLANTED, Piece, affordable, minutes_for
 from remnant.audit.config import AuditConfig
@@ -64,6 +64,7 @@ class Fitting:
             *([f"No leak was planted: {bare}."] if bare else []),
             *([codes.UNPLANTED] if self.material.sent else []),
             *shadow_time.untrained(self.material, self.asked),
+            *([f"More training, and less: {LEFT_OUT}."] if doses.DOSES in self.left_out else doses.untold(found)),
             *([f"Age and sex of the people in drawn images: {LEFT_OUT}."] if reader.READER in self.left_out else []),
         ]
 
@@ -71,7 +72,7 @@ class Fitting:
 def fitting(run: Run, material: Material, config: AuditConfig, *, workers: int, quiet: bool) -> Fitting:
     """Every attack that applies, with the shadow models that it may read; without what does not fit `config.minutes`, by a
     forecast, where there are so many."""
-    material = shadows.with_shadows(material, config)
+    whole, material = material, shadows.with_shadows(material, config)
     attacks, asked = attacks_of(material, config), material.target.shadows
     resumed.forget_stopped(run, config.minutes)
     if not config.minutes:
@@ -86,7 +87,9 @@ def fitting(run: Run, material: Material, config: AuditConfig, *, workers: int, 
         left = 60 * config.minutes - sum(piece.seconds for piece in pieces if piece.name not in left_out)
         trained = shadows.shadow_cells(material, [one for one in chosen if one.name not in left_out], config.seed)
         count = shadow_time.affordable_shadows(run, trained, left, workers=workers, quiet=quiet)
-        material = shadows.with_shadows(material, config, count)
+        material = shadows.with_shadows(material if count else whole, config, count)
+        beside = count == asked and shadow_time.fit_beside(run, trained, doses.TRAININGS, left, workers=workers)
+        left_out += [doses.DOSES] if config.shadows.doses and not beside else []
         without = [] if count else [attack for attack in chosen if attack.shadows]
         left_out += [one.name for one in without if one.applies(material.target, material.candidates, material.own)]
     said = [(attack, LEFT_OUT if attack.name in left_out and not why else why) for attack, why in attacks]

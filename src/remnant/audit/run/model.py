@@ -74,6 +74,7 @@ def audit_model(
             *fits.kept_open(config),
             # What is sent is attacked whatever the segmentation is worth, which stands in a table.
             *(one.sentence for one in controls if one.kind == "fit" and not one.passed and not material.sent),
+            *(one.sentence for one in controls if one.kind == "dose" and one.passed is False),
             *training_checks.doubted(material, found),
             *recipe.disagreement(first, tables.get(recipe.CELL, [])),
         ],

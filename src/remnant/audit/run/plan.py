@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 
 from remnant.attacks.attack import Attack
-from remnant.audit.cells import blind, canary_cells, codes, fits, planted_leak, reader, recipe, shadows, training_checks
+from remnant.audit.cells import (
+    blind,
+    canary_cells,
+    codes,
+    doses,
+    fits,
+    planted_leak,
+    reader,
+    recipe,
+    shadows,
+    training_checks,
+)
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.piece import PLANTED
 from remnant.audit.config import AuditConfig
@@ -34,5 +45,6 @@ def cells_of(
     if trained:
         found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
         found += canary_cells.canary_cells(material, scoring, config.seed, names)
+        found += doses.dose_cells(material, config.seed, asked=doses.DOSES not in left_out and config.shadows.doses)
         found += training_checks.repeated_cells(material, config.seed)
     return [*found, *codes.cells_of(material, config.seed)]

@@ -57,11 +57,14 @@ def is_able(positive: Sequence[Control]) -> bool:
 
 def controls_of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
     """Those that speak of the finding's attack and claim."""
-    # That the model fits its members says nothing of the groups or of an attack; that it does not keeps the audit open anyhow.
+    # That the model fits its members says nothing of the groups or of an attack; that it does not keeps the audit open
+    # anyhow. So it is with doses of training.
     return [
         control
         for control in controls
-        if control.kind != "fit" and control.attack in ("", finding.attack) and control.claim in (None, finding.claim)
+        if control.kind not in ("fit", "dose")
+        and control.attack in ("", finding.attack)
+        and control.claim in (None, finding.claim)
     ]
 
 
