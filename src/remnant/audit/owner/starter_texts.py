@@ -18,6 +18,7 @@ SAID: dict[str, str] = {
     "target.planted_steps": "At most so many steps train a copy on, to plant what every attack must find.",
     "target.seconds": "How long build() may take, and each item of data().",
     "shadows.doses": "Whether more training leaves more: half of it and three times, which take as long as 14 networks.",
+    "shadows.early": "Train no more than 8 of them where by these the verdict can no longer change.",
     "shadows.count": "0 for none. From 8 on there is an interval that takes in how trainings of one recipe vary.",
     "appetite.release": "Where the model goes: public, controlled (access on application) or trusted (under contract).",
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",

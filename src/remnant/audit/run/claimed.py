@@ -44,9 +44,9 @@ class Claimed:
         """The attributes of which the truth is known."""
         return [truth for name in READ if (truth := attribute_rows.truth_of(self.material.images, name))]
 
-    def levels(self) -> dict[Key, float]:
-        """What each claim may use of the level."""
-        return levels(
+    def levels(self, share: float = 1.0) -> dict[Key, float]:
+        """What each claim may use of this `share` of the level."""
+        found = levels(
             [
                 *((claim.key, claim.primary) for claim in self.scored),
                 *([(folds.KEY, True)] if self.folds else []),
@@ -56,6 +56,7 @@ class Claimed:
             ],
             [key for name, own in self.near.items() for key in gains.gain_keys(name, own)],
         )
+        return {key: share * level for key, level in found.items()}
 
     def findings(self, level: Mapping[Key, float], scenario: str, seed: int) -> list[Finding]:
         """A finding of each, before any adjustment."""

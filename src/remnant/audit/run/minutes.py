@@ -26,6 +26,7 @@ LEFT_OUT = "left out by --minutes"
 class Fitting:
     """What is run: the `material` with as many shadow models as fit of those `asked` for, and every one of the `attacks` with
     why it is not run, empty where it is. `left_out`: attacks and controls by name, for want of time; `pieces`: what was foretold.
+    `early`: why no more shadow models were trained, empty where all were.
     """
 
     material: Material
@@ -33,6 +34,7 @@ class Fitting:
     asked: int = 0
     left_out: Sequence[str] = ()
     pieces: Sequence[Piece] = ()
+    early: str = ""
 
     @property
     def chosen(self) -> list[Attack]:
@@ -63,7 +65,7 @@ class Fitting:
         return [
             *([f"No leak was planted: {bare}."] if bare else []),
             *([codes.UNPLANTED] if self.material.sent else []),
-            *shadow_time.untrained(self.material, self.asked),
+            *([self.early] if self.early else shadow_time.untrained(self.material, self.asked)),
             *([f"More training, and less: {LEFT_OUT}."] if doses.DOSES in self.left_out else doses.untold(found)),
             *([f"Age and sex of the people in drawn images: {LEFT_OUT}."] if reader.READER in self.left_out else []),
         ]

@@ -1,17 +1,19 @@
 """The audit of a model: every attack that applies, on its members and non-members, with the controls that the judge asks for."""
 
+from dataclasses import replace
 from typing import Any
 
 from remnant.audit.cells import kept, recipe, training_checks
+from remnant.audit.cells.shadows import with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import controls_in
 from remnant.audit.findings.tables import balance_rows, roc_rows
 from remnant.audit.materials.described import cohort_of, traits_of
 from remnant.audit.materials.material import Material
-from remnant.audit.run import resumed
+from remnant.audit.run import early, resumed
 from remnant.audit.run.beside import sections_beside, tables_beside
-from remnant.audit.run.claimed import claimed
-from remnant.audit.run.minutes import fitting
+from remnant.audit.run.claimed import Claimed, claimed
+from remnant.audit.run.minutes import Fitting, fitting
 from remnant.audit.run.plan import cells_of
 from remnant.audit.verdict.defences import TABLE as DEFENCES
 from remnant.audit.verdict.defences import defence_rows
@@ -36,14 +38,11 @@ def audit_model(
         )
     workers = workers if material.training and material.elsewhere else 1
     fits = fitting(run, material, config, workers=workers if isinstance(workers, int) else 1, quiet=quiet)
+    fits, share = _early(run, fits, config, workers=workers, quiet=quiet)
     material, chosen = fits.material, fits.chosen
-    scoring = [attack.name for attack in chosen if attack.claim == "patient_scores"]
-    readers = [attack.name for attack, _ in fits.attacks if attack.shadows]
-    resumed.keep_what_holds(run, config.minutes, scoring, material.target.shadows, readers)
     kept.keep_roles(run, material.roles)
-    found = run_cells(run, cells_of(material, config, chosen, fits.left_out), workers=workers, quiet=quiet)
-    claims = claimed(run, material, chosen, config.seed)
-    level = claims.levels()
+    found, claims = _measured(run, fits, config, workers=workers, quiet=quiet)
+    level = claims.levels(share)
     rows = claims.findings(level, config.scenario, config.seed)
     tables = {
         "roc": [row for claim in claims.scored for row in roc_rows(claim)],
@@ -66,7 +65,7 @@ def audit_model(
             ),
             *claims.linkages(),
         ],
-        "findings": adjusted(rows),
+        "findings": adjusted(rows, share),
         "controls": controls,
         "tables": tables,
         "reasons": [
@@ -78,9 +77,44 @@ def audit_model(
             *training_checks.doubted(material, found),
             *recipe.disagreement(first, tables.get(recipe.CELL, [])),
         ],
-        "notices": [*material.notes, *training_checks.notices(material, found)],
+        "notices": [
+            *material.notes,
+            *([early.LOOKED] if share == 1 - early.SPENT else []),
+            *training_checks.notices(material, found),
+        ],
         "unplanted": fits.unplanted(found, config),
         "not_tested": fits.not_tested(found, config),
         "sections": sections_beside(tables),
         "checkpoints": dict(material.checkpoints),
     }
+
+
+def _measured(
+    run: Run, fits: Fitting, config: AuditConfig, *, workers: Workers, quiet: bool
+) -> tuple[dict[str, dict[str, Any]], Claimed]:
+    """What the cells returned, and what the attacks claimed."""
+    material, chosen = fits.material, fits.chosen
+    scoring = [attack.name for attack in chosen if attack.claim == "patient_scores"]
+    readers = [attack.name for attack, _ in fits.attacks if attack.shadows]
+    resumed.keep_what_holds(run, config.minutes, scoring, material.target.shadows, readers)
+    found = run_cells(run, cells_of(material, config, chosen, fits.left_out), workers=workers, quiet=quiet)
+    return found, claimed(run, material, chosen, config.seed)
+
+
+def _early(run: Run, fits: Fitting, config: AuditConfig, *, workers: Workers, quiet: bool) -> tuple[Fitting, float]:
+    """What is run in the end, and at which share of the level: with the first shadow models alone, where by these the verdict can
+    no longer change."""
+    if not early.may_end(fits.material, config):
+        return fits, 1.0
+    first = replace(fits, material=with_shadows(fits.material, config, early.FIRST))
+    few = early.too_few(fits.material)
+    if not few and (ends := resumed.early_end(run)) is None:
+        look = replace(first, left_out=(*fits.left_out, *early.LATER))
+        found, claims = _measured(run, look, config, workers=workers, quiet=quiet)
+        rows = claims.findings(claims.levels(early.SPENT), config.scenario, config.seed)
+        ends = early.decided(adjusted(rows, early.SPENT), controls_in(found, drawn=bool(claims.near)), config)
+        resumed.keep_early_end(run, ends)
+    if few or ends:
+        ended = replace(first, early=early.said(fits.material.target.shadows, few_patients=few))
+        return ended, 1.0 if few else early.SPENT
+    return fits, 1 - early.SPENT

@@ -7,6 +7,8 @@ from typing import Any
 from remnant.base.files import read_json, write_json
 from remnant.base.run import Run
 
+EARLY = "early"
+
 
 def is_done(run: Run, piece: str) -> bool:
     """Whether a piece of the forecast, an attack or a control, is finished."""
@@ -32,7 +34,7 @@ def keep_what_holds(
     was, now = _planned(run), {"minutes": minutes, "attacks": list(attacks), "shadows": shadows}
     stale: list[str] = []
     if was and was["attacks"] != now["attacks"]:
-        stale += ["planted", "recipe", "canaries"]
+        stale += ["planted", "recipe", "canaries", EARLY]
         before, after = ([name for name in names if name not in reading] for names in (was["attacks"], attacks))
         stale += [] if before == after else ["shadow-*"]
     if was and was["shadows"] != shadows:
@@ -41,6 +43,16 @@ def keep_what_holds(
         for path in _cell(run, "").parent.glob(f"{pattern}.json"):
             path.unlink(missing_ok=True)
     write_json(_cell(run, "plan"), now)
+
+
+def early_end(run: Run) -> bool | None:
+    """Whether an early look ended the training of shadow models, None where none was taken."""
+    return read_json(_cell(run, EARLY))["ends"] if _cell(run, EARLY).exists() else None
+
+
+def keep_early_end(run: Run, ends: bool) -> None:
+    """Remember it: a run that is gone on with looks no second time."""
+    write_json(_cell(run, EARLY), {"ends": ends})
 
 
 def _planned(run: Run) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from remnant.audit.verdict.outcome import LEVEL
 from remnant.base.findings import Finding, Statistic
 from remnant.measure.multiplicity import holm, holm_is_bound
@@ -48,8 +50,11 @@ def parts_of(statistics: Sequence[Statistic]) -> dict[Statistic, float]:
     return {name: PARTS[name] / whole for name in statistics}
 
 
-def adjusted(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings with p after Holm over all tests, of all targets, by the same shares; a finding without p is no test."""
+def adjusted(findings: Sequence[Finding], share: float = 1.0) -> list[Finding]:
+    """The findings with p after Holm over all tests, of all targets, by the same shares; a finding without p is no test.
+
+    `share`: of the level, where these tests are one of several looks at growing data, by which p is divided.
+    """
     made = [finding for finding in findings if finding.p is not None]
     primary = {key_of(finding): finding.primary for finding in made}
     drawn = list(dict.fromkeys(key_of(finding) for finding in made if finding.claim == "candidates"))
@@ -66,7 +71,7 @@ def adjusted(findings: Sequence[Finding]) -> list[Finding]:
     weights = [shares[key] * (tested[key][statistic] if statistic else 1.0) for key, statistic in tests]
     p_values = [finding.p for finding in tests.values()]
     bounds = [finding.p_bound for finding in tests.values()]
-    after = dict(zip(tests, holm(p_values, weights), strict=True))
+    after = dict(zip(tests, np.minimum(1.0, holm(p_values, weights) / share), strict=True))
     bound = dict(zip(tests, holm_is_bound(p_values, bounds, weights), strict=True))
     return [
         finding
