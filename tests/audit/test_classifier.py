@@ -107,7 +107,7 @@ def test_an_audit_writes_results(finished):
     assert any("2 patients of the validation are left out" in text for text in results.notices)
     assert "All 12 patients are phantoms" in results.notices[0]
     assert any("column split" in text for text in results.not_tested)
-    assert [section.table.name for section in results.sections] == ["input", "file"]
+    assert [section.table.name for section in results.sections] == ["epsilon", "input", "file"]
     assert (
         results.verdict.ruling == "cannot tell"
         and "is not shown: 3 of 6 answers are right" in results.verdict.reasons[0]

@@ -80,7 +80,7 @@ def test_an_audit_with_a_prior_and_with_people_of_known_age_says_whom_likely_ima
     assert row["age_low"] is row["age_off"] is row["predicted_men"] is row["sex_right"] is None
     (skill,) = parts["tables"]["reader"]
     assert (skill["trained_on"], skill["n"]) == (9, 3) and "not usable" in skill["age_verdict"]
-    assert [section.table.name for section in parts["sections"]] == ["likely", "reader"]
+    assert [section.table.name for section in parts["sections"]] == ["likely", "reader", "epsilon"]
     kept = kept_likely(run, "joint")
     assert kept.images.shape[0] == row["likely"] and all(own.roles[name] for name in kept.nearest)
     # No finding, and nothing in what may leave: whom it shows is a matter of the owner.

@@ -190,7 +190,11 @@ def test_a_first_shadow_model_that_takes_too_long_is_stopped_and_what_reads_it_i
     assert "Of 4 shadow models none fit into --minutes." in parts["not_tested"]
     left = next(reason for reason in parts["reasons"] if "left out by --minutes" in reason)
     assert all(repr(name) in left for name in SHADOWED) and "'output'" not in left
-    assert "recipe" not in parts["tables"] and not parts["sections"] and not controls(parts, "recipe")
+    assert (
+        "recipe" not in parts["tables"]
+        and [one.table.name for one in parts["sections"]] == ["epsilon"]
+        and not controls(parts, "recipe")
+    )
 
 
 def test_fewer_shadow_models_give_what_they_would_among_many(tmp_path, monkeypatch, leaking, bare):

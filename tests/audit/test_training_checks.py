@@ -1,5 +1,6 @@
 """A training, labels or groups by which nothing can be told: one sentence, and no clearance."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -70,10 +71,15 @@ def own_seed(network, items, seed):
     of_nobody(network, items, seed)
 
 
+CALLS = itertools.count()
+
+
 def by_chance(network, items, seed):
+    """Of another draw each time, whatever the seed."""
+    draw = np.random.default_rng(next(CALLS))
     with torch.no_grad():
         for weight in network.parameters():
-            weight += torch.from_numpy(np.random.default_rng().normal(0, 0.01, weight.shape)).float()
+            weight += torch.from_numpy(draw.normal(0, 0.01, weight.shape)).float()
 
 
 def test_one_that_sets_a_seed_of_its_own_clears_nobody(tmp_path, bare):
@@ -105,7 +111,7 @@ def test_one_that_draws_by_nobodys_seed_is_told_of_and_its_numbers_stand(tmp_pat
     found = concluded(tmp_path / "run", own(by_chance, leaks=True))
     (said,) = found.notices
     assert "train() of target.py trains another network when it is called again with the same seed" in said
-    assert found.verdict.ruling == "within"
+    assert found.verdict.kept_open == [] and "exposed" in {one.outcome for one in found.findings}
 
 
 def test_a_long_training_is_not_repeated_for_it(tmp_path, bare, monkeypatch):

@@ -17,7 +17,7 @@ from remnant.base.texts import enumerated
 OF_A_FOLDER = {
     "target": ("build", "arguments", "checkpoint", "window"),
     "prior": ("file", "mean", "std"),
-    "shadows": ("count", "doses", "early"),
+    "shadows": ("count", "doses", "early", "shared"),
 }
 
 
@@ -74,11 +74,13 @@ class TargetConfig(Settings):
 class ShadowConfig(Settings):
     """`[shadows]`, where target.py has train(): it makes `count` networks of known halves of the patients, 0 for none. `doses`:
     four of these once more by half of the training, and four by three times of it. `early`: no more than eight, where by
-    these the verdict can no longer change."""
+    these the verdict can no longer change. `shared`: a folder in which audits of the same training share them, relative to
+    that of audit.toml; None for none."""
 
     count: int = pydantic.Field(8, ge=0, le=512)
     doses: bool = False
     early: bool = True
+    shared: Path | None = None
 
     @pydantic.field_validator("count")
     @classmethod

@@ -63,12 +63,12 @@ def kept_roles(run: Run) -> dict[str, int]:
 
 def keep_scores(run: Run, attack: str, claims: Sequence[PatientScores]) -> None:
     """Keep the claims of a membership attack, and the losses that came with one."""
-    keep(_file(run, attack), claims)
+    keep(claims_path(run, attack), claims)
 
 
 def kept_claims(run: Run, attack: str) -> list[PatientScores]:
     """They again."""
-    return kept(_file(run, attack), list[PatientScores])
+    return kept(claims_path(run, attack), list[PatientScores])
 
 
 def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[ScoredPatients]:
@@ -102,46 +102,53 @@ def keep_shadow(
     """Keep what a shadow model fits of each image, of `patients` (images), by signal (images, queries), and whether each is of
     the `half` that trained it. `whose` images these are, as the name of their folder."""
     trained = np.isin(np.array(patients, dtype=str), np.array(half, dtype=str))
-    keep(run.private / whose / f"{number}.npz", Shadow(tuple(patients), queries, trained))
+    keep(shadow_path(run, number, whose), Shadow(tuple(patients), queries, trained))
+
+
+def shadow_path(run: Run, number: int, whose: str) -> Path:
+    """Where it is kept."""
+    return run.private / whose / f"{number}.npz"
 
 
 def kept_shadows(run: Run, count: int, whose: str = SHADOWS) -> Shadows | None:
     """What the first `count` shadow models said of the images of that folder, None without any."""
     if not count:
         return None
-    shadows = [kept(run.private / whose / f"{number}.npz", Shadow) for number in range(count)]
+    shadows = [kept(shadow_path(run, number, whose), Shadow) for number in range(count)]
     queries = {name: np.stack([shadow.queries[name] for shadow in shadows], axis=1) for name in shadows[0].queries}
     return Shadows(shadows[0].patients, queries, np.stack([shadow.trained for shadow in shadows], axis=1))
 
 
 def keep_reconstructions(run: Run, attack: str, claims: Sequence[Reconstructions]) -> None:
     """Keep what an attack drew, in half precision."""
-    keep(_file(run, attack), [replace(claim, images=claim.images.half()) for claim in claims])
+    keep(claims_path(run, attack), [replace(claim, images=claim.images.half()) for claim in claims])
 
 
 def kept_reconstructions(run: Run, attack: str) -> list[Reconstructions]:
     """They again."""
-    return [replace(claim, images=claim.images.float()) for claim in kept(_file(run, attack), list[Reconstructions])]
+    return [
+        replace(claim, images=claim.images.float()) for claim in kept(claims_path(run, attack), list[Reconstructions])
+    ]
 
 
 def keep_attributes(run: Run, attack: str, claims: Sequence[Attributes]) -> None:
     """Keep what an attack read of patients."""
-    keep(_file(run, attack), claims)
+    keep(claims_path(run, attack), claims)
 
 
 def kept_attributes(run: Run, attack: str) -> list[Attributes]:
     """It again."""
-    return kept(_file(run, attack), list[Attributes])
+    return kept(claims_path(run, attack), list[Attributes])
 
 
 def keep_pairs(run: Run, attack: str, found: Sequence[Paired]) -> None:
     """Keep what adversaries make of pairs of patients."""
-    keep(_file(run, attack), found)
+    keep(claims_path(run, attack), found)
 
 
 def kept_pairs(run: Run, attack: str) -> list[Paired]:
     """It again."""
-    return kept(_file(run, attack), list[Paired])
+    return kept(claims_path(run, attack), list[Paired])
 
 
 def keep_similarities(run: Run, attack: str, found: Sequence[Similarities]) -> None:
@@ -151,29 +158,30 @@ def keep_similarities(run: Run, attack: str, found: Sequence[Similarities]) -> N
         controls = {name: matrix.astype(np.float32) for name, matrix in one.controls.items()}
         return replace(one, attack=one.attack.astype(np.float32), controls=controls)
 
-    keep(_file(run, attack), list(map(single, found)))
+    keep(claims_path(run, attack), list(map(single, found)))
 
 
 def kept_similarities(run: Run, attack: str) -> list[Similarities]:
     """It again."""
-    return kept(_file(run, attack), list[Similarities])
+    return kept(claims_path(run, attack), list[Similarities])
 
 
 def has_claims(run: Run, attack: str) -> bool:
     """Whether anything of an attack was kept."""
-    return _file(run, attack).exists()
+    return claims_path(run, attack).exists()
 
 
 def keep_likely(run: Run, attack: str, found: Likely) -> None:
     """Keep the likely ones among an attack's candidates."""
-    keep(_file(run, f"{attack}-likely"), found)
+    keep(claims_path(run, f"{attack}-likely"), found)
 
 
 def kept_likely(run: Run, attack: str) -> Likely | None:
     """They again, None where nothing tells which are."""
-    path = _file(run, f"{attack}-likely")
+    path = claims_path(run, f"{attack}-likely")
     return kept(path, Likely) if path.exists() else None
 
 
-def _file(run: Run, attack: str) -> Path:
+def claims_path(run: Run, attack: str) -> Path:
+    """Where claims are kept, by the name of their attack."""
     return run.private / FOLDER / f"{attack}.npz"

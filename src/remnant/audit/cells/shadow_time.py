@@ -10,7 +10,7 @@ import numpy as np
 from remnant.attacks.membership.references import queries_of
 from remnant.attacks.membership.signals import shifts
 from remnant.audit.cells.piece import Piece
-from remnant.audit.cells.shadows import shadow_of
+from remnant.audit.cells.shadows import files_of, shadow_of
 from remnant.audit.materials.material import Material
 from remnant.audit.owner.training import TimeUpError, at_most
 from remnant.base.files import read_json
@@ -26,13 +26,18 @@ def affordable_shadows(run: Run, cells: Sequence[Cell], seconds: float, *, worke
     """How many of the `cells` fit into so many seconds of `workers` at a time, none where fewer than `FEWEST` would: the first of
     each worker are done, and say."""
     limit = workers * max(0.0, seconds) / FEWEST
-    first = [replace(cell, arguments={**cell.arguments, "limit": limit}) for cell in cells[:workers]]
+    # What another audit shares costs nothing.
+    waiting = [cell for cell in cells if not ((shared := files_of(run, **cell.arguments)) and shared.there)]
+    if not waiting:
+        return len(cells)
+    first = [replace(cell, arguments={**cell.arguments, "limit": limit}) for cell in waiting[:workers]]
     found = run_cells(run, first, workers=workers, quiet=quiet).values()
     if not all(one["trained"] for one in found):
         return 0
     # Beside each other they take longer than alone, and the others will too.
     longest = max(max(one["seconds"] for one in found), 0.01)
-    count = min(len(cells), int(workers * seconds / longest) // 2 * 2)
+    fitting = len(cells) - len(waiting) + int(workers * seconds / longest)
+    count = min(len(cells), fitting // 2 * 2)
     return count if count >= FEWEST else 0
 
 

@@ -5,7 +5,7 @@ weights, and no image.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import torch
 
 from remnant.attacks.attack import Attack
 from remnant.attacks.membership.references import REFERENCES, queries_of
-from remnant.audit.cells.kept import SHADOWS, keep_scores, keep_shadow
+from remnant.audit.cells.kept import SHADOWS, claims_path, keep_scores, keep_shadow, shadow_path
 from remnant.audit.cells.model_cells import access_of, work_of
+from remnant.audit.cells.shared import NetworkRecord, SharedFiles, shared_files
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.aside import set_aside
 from remnant.audit.materials.material import Material
@@ -55,9 +56,9 @@ def half_of(material: Material, seed: int, number: int) -> tuple[str, ...]:
 
 def shadow_cells(material: Material, attacks: Sequence[Attack], seed: int) -> list[Cell]:
     """A cell a shadow model, on which the scoring `attacks` are run that read no others."""
-    alone = [attack for attack in attacks if attack.claim == "patient_scores" and not attack.shadows]
+    common = {"material": material, "attacks": alone_of(attacks), "seed": seed}
     return [
-        Cell(name, shadow_cell, {"material": material, "attacks": alone, "seed": seed, "number": number})
+        Cell(name, shadow_cell, {**common, "number": number})
         for number, name in enumerate(names_of(material.target.shadows))
     ]
 
@@ -70,16 +71,20 @@ def shadow_cell(
     assert training
     _require_same_code(run, training)
     half, canaries = half_of(material, seed, number), material.canaries
+    seeds = Seeds(seed).child("shadows", number)
+    told = {"trained": True, "seed": seeds.integer, "patients": len(half), "code": training.code}
+    shared = files_of(run, material, attacks, seed, number)
+    if shared and (found := shared.take()):
+        return {**told, **found, "shared": True}
     asked = [(SHADOWS, candidates, half)]
     if canaries:
         asked.append((CANARIES, canaries.images, canaries.training(number)))
-    seeds = Seeds(seed).child("shadows", number)
     try:
         with at_most(limit), counted_steps() as steps:
             shadow = shadow_of(material, seed, number)
     except TimeUpError:
         return {"trained": False}
-    drew_by = torch.initial_seed()
+    record = NetworkRecord(torch.initial_seed(), steps.taken, unlike(shadow.module, target.module))
     for whose, images, inside in asked:
         fits = _finite(training, queries_of(shadow.head, images, shadow.answers))
         keep_shadow(run, number, images.patients, inside, fits, whose)
@@ -87,15 +92,31 @@ def shadow_cell(
             name = scores_name(whose, number, attack)
             access, work = access_of(attack, shadow, images), work_of(run, attack, seed, name)
             keep_scores(run, name, attack.run(access, material.own, material.settings_of(attack), work))
-    return {
-        "trained": True,
-        "seed": seeds.integer,
-        "drew_by": drew_by,
-        "steps": steps.taken,
-        "unlike": unlike(shadow.module, target.module),
-        "patients": len(half),
-        "code": training.code,
-    }
+    if shared:
+        shared.give(record)
+    return {**told, **asdict(record), "shared": False}
+
+
+def files_of(run: Run, material: Material, attacks: Sequence[Attack], seed: int, number: int) -> SharedFiles | None:
+    """Where what is kept of the shadow model of this number is shared, None where nothing is."""
+    if material.training is None or material.training.shared is None:
+        return None
+    whose = (SHADOWS, *([CANARIES] if material.canaries else []))
+    fits = [shadow_path(run, number, one) for one in whose]
+    scores = [(claims_path(run, scores_name(one, number, attack)), one, attack) for one in whose for attack in attacks]
+    return shared_files(material, seed, number, fits, scores)
+
+
+def note_shared(run: Run, material: Material, attacks: Sequence[Attack], seed: int) -> None:
+    """Note in the run which files outside of it hold its patients, before any is written, for `remnant purge`."""
+    shared = [files_of(run, material, alone_of(attacks), seed, number) for number in range(material.target.shadows)]
+    if paths := [path for one in shared if one for path in one.paths]:
+        run.keep_note_of(paths)
+
+
+def alone_of(attacks: Sequence[Attack]) -> list[Attack]:
+    """The scoring attacks that read no shadow models, which are run on every one of them."""
+    return [attack for attack in attacks if attack.claim == "patient_scores" and not attack.shadows]
 
 
 def shadow_of(material: Material, seed: int, number: int, dose: TrainingDose = ONCE) -> Audited:

@@ -23,14 +23,15 @@ ALIKE = 1e-4  # of a fit, by which two runs of the same steps may differ
 def repeated_cell(run: Run, material: Material, seed: int) -> dict[str, Any]:
     """Train the first shadow model again where that is short, and say whether it `repeats`; None where it is not tried."""
     candidates = material.candidates
-    if read_json(run.path / "cells" / f"{FIRST}.json")["seconds"] > LONGEST_S:
+    first = read_json(run.path / "cells" / f"{FIRST}.json")
+    if first.get("shared") or first["seconds"] > LONGEST_S:
         return {"repeats": None}
     again = shadow_of(material, seed, 0)
-    first = kept_shadows(run, 1)
-    assert first
+    before = kept_shadows(run, 1)
+    assert before
     fits = queries_of(again.head, candidates, again.answers, several=False)
     same = all(
-        np.allclose(values[:, 0], first.signals[name][:, 0], rtol=ALIKE, atol=ALIKE) for name, values in fits.items()
+        np.allclose(values[:, 0], before.signals[name][:, 0], rtol=ALIKE, atol=ALIKE) for name, values in fits.items()
     )
     return {"repeats": same}
 
@@ -63,11 +64,15 @@ def repeated_cells(material: Material, seed: int) -> list[Cell]:
 
 
 def notices(material: Material, found: Mapping[str, dict[str, Any]]) -> list[str]:
-    """What a reader must know of it: numbers of attacks by shadow models hold, and cannot be made again."""
-    if found.get(REPEATED, {}).get("repeats") is not False:
-        return []
-    assert material.training
+    """What a reader must know of shadow models: how many another audit trained, and that a training does not repeat itself, whose
+    numbers hold and cannot be made again."""
+    names = names_of(material.target.shadows)
+    shared = sum(bool(found[name].get("shared")) for name in names)
+    told = [f"{shared} of {len(names)} shadow models were trained by earlier audits of the same training and patients."]
+    if material.training is None or found.get(REPEATED, {}).get("repeats") is not False:
+        return told if shared else []
     return [
+        *(told if shared else []),
         f"{material.training.words} trains another network when it is called again with the same seed: what rests on shadow "
-        "models holds for these, and cannot be made again to the last digit."
+        "models holds for these, and cannot be made again to the last digit.",
     ]

@@ -15,6 +15,7 @@ from remnant.audit.config import AuditConfig
 from remnant.audit.materials.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.materials.material import Material, check_apart, check_finite, roles_of, told_roles
 from remnant.audit.owner.before import TARGET, faults_before
+from remnant.audit.owner.code import digest_of_code
 from remnant.audit.owner.item_faults import ItemFaultsError
 from remnant.audit.owner.items import numbered, table_of, told_to_train
 from remnant.audit.owner.training import Training, checked_training
@@ -202,8 +203,14 @@ class Folder:
             self.target,
             sha256(self.target),
             (lambda module: _windowed(module, window)) if window else lambda module: module,
+            self.config.shadows.shared and self.path / self.config.shadows.shared,
+            self._recipe() if self.config.shadows.shared else "",
         )
         return checked_training(training, target)
+
+    def _recipe(self) -> str:
+        built = self.config.target
+        return digest_of_code(self.path, (built.build, built.arguments, built.window))
 
     def audited(self, network: nn.Module, images: Images) -> tuple[Audited, Images]:
         """Network and images tried on each other; the labels in the form of the answers."""

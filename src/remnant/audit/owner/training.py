@@ -48,7 +48,8 @@ class Training:
 
     `items` (n): what was given, without who is a member, of `patients` (n). `answering(module)`: how such a network answers a
     batch. `code`: SHA-256 of the file: networks of two versions are not of one recipe. Without a `path` the function is called by
-    its own process, and what it raises is its owner's to see.
+    its own process, and what it raises is its owner's to see. `shared`: where audits share networks of one `recipe`, a digest of
+    all that it is written in.
     """
 
     train: Callable[..., Any]
@@ -58,6 +59,8 @@ class Training:
     path: Path | None
     code: str
     answering: Callable[[nn.Module], Callable[[Tensor], object]] = lambda module: module
+    shared: Path | None = None
+    recipe: str = ""
 
     @property
     def source(self) -> str:

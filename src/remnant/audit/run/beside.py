@@ -14,11 +14,11 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 
 SECTIONS = {
-    epsilon_rows.NAME: epsilon_rows.SECTION,
     recipe.CELL: recipe.SECTION,
     doses.DOSES: doses.SECTION,
     likely.LIKELY: likely.SECTION,
     reader.READER: reader.SECTION,
+    epsilon_rows.NAME: epsilon_rows.SECTION,
 }
 
 

@@ -76,6 +76,7 @@ def fitting(run: Run, material: Material, config: AuditConfig, *, workers: int, 
     forecast, where there are so many."""
     whole, material = material, shadows.with_shadows(material, config)
     attacks, asked = attacks_of(material, config), material.target.shadows
+    shadows.note_shared(run, material, [attack for attack, why in attacks if not why], config.seed)
     resumed.forget_stopped(run, config.minutes)
     if not config.minutes:
         return Fitting(material, attacks, asked)
