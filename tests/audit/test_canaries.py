@@ -173,7 +173,7 @@ def test_a_training_that_learns_nobody_says_nothing_of_an_attack(tmp_path):
     with Run.start(tmp_path / "run", "audit", {}, resume=False) as run:
         run_cells(run, shadow_cells(cohort, [OUTPUT], 0), workers=1, quiet=True)
         (found,) = canary_cell(run, cohort, [OUTPUT], 0)["controls"]
-    assert found["passed"] is None and "hardly learns them" in found["sentence"]
+    assert found["passed"] is None and "does not learn them by heart" in found["sentence"]
     assert canary_cells(replace(cohort, canaries=None), [OUTPUT], 0, ()) == []
 
 
@@ -188,8 +188,8 @@ KNOWN = CanaryLosses(10, 8, 0.1, 2.0)
         ([(0.97, 0.0101)], KNOWN, None),
         ([(0.97, 0.006), (0.6, 0.5)], KNOWN, None),
         ([(0.97, 0.005), (0.6, 0.5)], KNOWN, True),
-        ([(0.94, 0.001)], replace(KNOWN, inside=1.01), None),
-        ([(0.94, 0.001)], replace(KNOWN, inside=1.0), False),
+        ([(0.94, 0.001)], replace(KNOWN, inside=0.21), None),
+        ([(0.94, 0.001)], replace(KNOWN, inside=0.2), False),
     ],
 )
 def test_they_are_found_with_the_auc_that_is_asked_and_no_chance(views, known, passed):

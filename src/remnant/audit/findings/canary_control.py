@@ -9,7 +9,9 @@ from remnant.base.findings import Control
 from remnant.base.texts import p_said
 from remnant.measure.swaps import SwapTest
 
-LEARNED = 0.5  # of the loss under networks without them, up to which they were learned
+# Of the loss under networks without them, up to which they were learned by heart: the dose of planted members. On radiographs
+# attacks find those at three hundredths with an AUC of 0.84 to 0.94, and at six tenths with one of 0.65 at the best.
+LEARNED = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class CanaryLosses:
 
     @property
     def learned(self) -> bool:
-        """Whether the training learned them, so that there is something to find."""
+        """Whether the training learned them by heart, so that there is something to find."""
         return self.inside <= LEARNED * self.outside
 
     @property
@@ -40,8 +42,8 @@ def canary_control(attack: str, views: Sequence[SwapTest], known: CanaryLosses) 
     """Whether an attack finds the canaries, by `swap_test` of each of its `views`: under which networks they were trained on.
 
     It passes with a mean AUC over the networks of `PLANTED_AUC` whose p, times the number of views, is at most `PLANTED_LEVEL`.
-    It fails below that AUC where the training learned them. None where it did not, so that there may be nothing to find, and of
-    so few that chance might give such an AUC.
+    It fails below that AUC where the training learned them by heart. None where it did not, so that there may be nothing to
+    find, and of so few that chance might give such an AUC.
     """
     best = max(views, key=lambda test: test.auc.mean)
     p = min(1.0, len(views) * best.p)
@@ -50,7 +52,9 @@ def canary_control(attack: str, views: Sequence[SwapTest], known: CanaryLosses) 
     if best.auc.mean < PLANTED_AUC and known.learned:
         passed, sentence = False, f"{what.format('not ')}: the attack is too weak to clear anybody."
     elif best.auc.mean < PLANTED_AUC:
-        sentence = f"{what.format('not ')}: such a training hardly learns them, and nobody knows whether it would."
+        sentence = (
+            f"{what.format('not ')}: the training does not learn them by heart, and nobody knows whether it would."
+        )
     elif p > PLANTED_LEVEL:
         sentence = (
             f"{what.format('')}, of too few to tell ({p_said(p)}, asked {PLANTED_LEVEL:g}): train more shadow models."
