@@ -150,7 +150,7 @@ def test_attacks_that_see_find_them_and_their_sentence_says_how_many(trained):
             "Canaries, patients with exchanged labels, are found (AUC 1.00, asked 0.95; 4 in 8 networks, 2 in each; loss "
         )
     known = losses_of(kept_shadows(run, 8, CANARIES))
-    assert known.learned and known.inside < 0.5 < known.outside
+    assert known.inside < 0.35 < 0.5 < known.outside
 
 
 def blind_output(access, *given):
