@@ -92,7 +92,8 @@ def defended(material: Material, attempt: Attempt, seed: int) -> tuple[Material,
     if attempt.defense and attempt.settings:
         public = (lambda: _batches(own, material.target.batch)) if own else None
         train = put_around(attempt.defense, training.train, attempt.settings, public)
-        training = replace(training, train=train)
+        # Networks of another training than the shared ones, under the same code.
+        training = replace(training, train=train, shared=None)
     began = time.monotonic()
     seeds = Seeds(seed).child("mitigation", "training")
     target = training(material.target, material.candidates, set(material.group(MEMBER)), seeds)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from remnant.audit.cells.piece import Piece
-from remnant.audit.cells.shadows import LONGEST_TRIAL_S
+from remnant.audit.cells.shadow_time import LONGEST_TRIAL_S
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, digests_of
 from remnant.audit.mitigation.attempts import Attempt, attempts_of, defended, try_all
