@@ -2,6 +2,7 @@
 learned too little nothing is said."""
 
 import copy
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.nn import functional
 from remnant.audit.cells import blind, planted_leak
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, roles_of
-from remnant.audit.mitigation.attempts import Attempt, attempts_of, audit_of, defended, kept_utility
+from remnant.audit.mitigation.attempts import Attempt, attempts_of, audit_of, defended, kept_utility, strengths_of
 from remnant.audit.mitigation.inquiry import folder_of, mitigate
 from remnant.audit.mitigation.trade import said
 from remnant.audit.mitigation.utility import Utility, utility_of
@@ -36,6 +37,7 @@ from remnant.report.page import make_report
 from remnant.report.publish import publish
 from remnant.targets.audited import Audited
 from remnant.targets.head import OutputHead
+from remnant.targets.standard import standard_training
 
 CONFIG = AuditConfig.checked(shadows={"count": 0}, target={"planted_steps": 0})
 AUDITED, PATIENTS = 80, 280
@@ -481,3 +483,37 @@ def test_a_sentence_says_what_is_stopped_what_is_not_and_the_cost():
     )
     assert "output can no longer be run on it" in said(row | {"shown": None}, "output")
     assert "too few patients to tell what it does to output" in said(row | {"shown": "too few patients"}, "output")
+
+
+# How strong.
+
+
+def test_strengths_are_read_of_a_file_and_what_does_not_fit_is_named(tried, tmp_path):
+    (tmp_path / "strengths.toml").write_text("[dropout]\nrate = 0.9\n")
+    found = strengths_of(tmp_path / "strengths.toml")
+    ((attempt, _),) = attempts_of(tried[3], CONFIG, ["dropout"], strengths=found)
+    assert attempt.settings.rate == 0.9 and attempts_of(tried[3], CONFIG, ["dropout"])[0][0].settings.rate == 0.5
+    for text, told in (("[dropot]\nrate = 1\n", "dropot"), ("[dropout]\nrate = 2\n", r"dropout\.rate")):
+        (tmp_path / "strengths.toml").write_text(text)
+        with pytest.raises(RemnantError, match=told):
+            strengths_of(tmp_path / "strengths.toml")
+
+
+def test_latents_of_the_layer_that_was_read_get_the_noise(tried):
+    material, latents = tried[3], CONFIG.changed(scenario="latents")
+    ((attempt, why),) = attempts_of(material, latents, ["latent_noise"], "features")
+    assert not why and attempt.settings.layer == "features"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("opacus"), reason="Opacus, of the extra dp, is not installed")
+def test_a_training_of_our_own_is_defended_from_within_and_its_guarantee_is_told(tmp_path):
+    material = cohort(train=standard_training(epochs=20, learning_rate=3e-3), kind=Normed)
+    audit = audited(material, tmp_path / "audit")
+    (tmp_path / "strengths.toml").write_text("[dp_sgd]\nepsilon = 1000\n")
+    asked = {"asked": ["mixup", "dp_sgd"], "strengths": strengths_of(tmp_path / "strengths.toml"), "quiet": True}
+    results = mitigate(audit, material, CONFIG, tmp_path / "run", **asked)
+    assert [row["defence"] for row in results.tables["mitigation"]] == ["none", "mixup", "dp_sgd"]
+    assert results.findings[-1].startswith("The guarantee (1000, 1e-05) allows a membership advantage of 1.00")
+    assert results.settings["strengths"]["dp_sgd"]["epsilon"] == 1000
+    with pytest.raises(RemnantError, match=r"strengths\.dp_sgd\.epsilon: 1000"):
+        mitigate(audit, material, CONFIG, tmp_path / "run", asked=["mixup", "dp_sgd"], resume=True, quiet=True)

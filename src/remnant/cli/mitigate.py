@@ -29,6 +29,13 @@ def mitigate(
         str | None,
         typer.Option(help="Comma-separated names of `remnant protect --list`; by default all that apply."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=existing("configuration"),
+            help="TOML file that says how strong defences are, as `epsilon = 100` in the table [dp_sgd].",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; by default AUDIT with -mitigated behind it.")] = None,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Train once, say how long each defence takes, and try none.")
@@ -45,17 +52,17 @@ def mitigate(
     from remnant.base.run import Run
     from remnant.report.page import make_report
 
-    folder, config = folder_of(audit)
-    for fault in faults_before(folder, config).values():
+    folder, settings = folder_of(audit)
+    for fault in faults_before(folder, settings).values():
         raise RemnantError(fault)
     place = out or Path(f"{audit.resolve().name}-mitigated")
     if not estimate:
         Run.free(place, "mitigate", resume=resume)
     how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": 1}
-    more = {"audit": str(audit), "defences": listed(defenses) if defenses else []}
+    more = {"audit": str(audit), "defences": listed(defenses) if defenses else [], "strengths": config and str(config)}
     try:
         task: Task = "estimate of mitigate" if estimate else "mitigate"
-        found = in_own_process(folder, place, config, task=task, **how, more=more)
+        found = in_own_process(folder, place, settings, task=task, **how, more=more)
     except RemnantError:
         if not estimate and (place / "run.json").exists():
             say(f"What was done is kept in {place}; add --resume to go on from there.")

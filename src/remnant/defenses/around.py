@@ -1,4 +1,5 @@
-"""Defences put around a training that its owner wrote: by what it is given, and by what it leaves."""
+"""Defences put around a training that its owner wrote: by what it is given, and by what it leaves; into Remnant's own, they
+go."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.defenses.defense import Defense, OwnersTraining
+from remnant.targets.standard import StandardTraining
 
 # Batches (n, channels, *spatial) of images of nobody who trained a network, drawn anew each time; None without any.
 Public = Callable[[], Sequence[Tensor]] | None
@@ -29,6 +31,8 @@ def why_not_around(
         return "it is of what a client sends, and this network is released; `remnant protect train` does"
     if defense.kind == "network":
         return "it needs images that the attacker owns, and data() gives none" if defense.public and not public else ""
+    if defense.around is None and isinstance(train, StandardTraining):
+        return defense.applies(train.recipe)
     if defense.around is None:
         return defense.inside or "it changes a recipe of Remnant's own, which train() is not"
     return "label maps would have to move with the images" if segments and defense.of_classes else ""
@@ -38,6 +42,8 @@ def put_around(defense: Defense, train: OwnersTraining, settings: Settings, publ
     """The training with the defence around it: what it is given is changed before, or what it leaves after."""
     if defense.around:
         return defense.around(train, settings)
+    if isinstance(train, StandardTraining) and defense.kind == "training":
+        return train.under(defense.defend(train.recipe, settings))
 
     def after(model, items, seed):
         found = train(model, items, seed)

@@ -39,7 +39,8 @@ class Defense:
     whom a report advises, of whose training nothing is known. `source`: who described it.
     `scenarios`: those in which the recipient is sent what it changes; empty where it is not of what is sent. `public`: it needs
     public images. `around(train, settings)`: of a defence of the training, the same put around an `OwnersTraining`, into which
-    nobody looks; None where that cannot be, and `inside` says why. `of_classes`: put so it suits labels of whole images alone.
+    nobody looks; None where that cannot be, and `inside` says why. `promises(settings)`: what
+    they guarantee, one sentence, empty where nothing is guaranteed. `of_classes`: put so it suits labels of whole images alone.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Defense:
     public: bool = False
     around: Callable[[OwnersTraining, Any], OwnersTraining] | None = None
     inside: str = ""
+    promises: Callable[[Any], str] = lambda settings: ""
     of_classes: bool = False
 
     def defend(self, subject: Any, settings: Settings | None = None, **given: Any) -> Any:

@@ -1,6 +1,7 @@
 """DP-SGD: a training that learns of each patient no more than a bound allows, whatever his images are."""
 
 import importlib.util
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from remnant.defenses.defense import Defense
 from remnant.targets.recipes import Batch, Recipe
 
 LARGEST_NOISE = 1e4  # beyond which no step learns anything
+NO_BOUND = 0.99  # of a membership advantage that is 1 at most
 # Of Renyi's divergence: Opacus' own, and beyond them what large and small epsilons are told best by.
 ORDERS = (1.001, 1.003, 1.01, 1.03, *(1 + tenth / 10 for tenth in range(1, 100)), *range(12, 64), 128, 256, 512)
 
@@ -35,6 +37,23 @@ class DpSgdSettings(Settings):
     clip: float = pydantic.Field(default=1.0, gt=0)
     accountant: Literal["rdp", "prv"] = "rdp"
     repeatable: bool = True
+
+
+def most_advantage(epsilon: float, delta: float) -> float:
+    """The largest membership advantage, true minus false positive rate, that any attack can have on a training of this guarantee:
+    1 - 2 (1 - delta) / (1 + exp(epsilon)) (Kairouz, Oh and Viswanath 2015, theorem 2.1)."""
+    return 1 - 2 * (1 - delta) * math.exp(-epsilon) / (1 + math.exp(-epsilon))
+
+
+def promised(settings: DpSgdSettings) -> str:
+    """What epsilon and delta guarantee against every attack there is, or that they guarantee nothing."""
+    most, given = most_advantage(settings.epsilon, settings.delta), f"({settings.epsilon:g}, {settings.delta:g})"
+    if most > NO_BOUND:
+        return (
+            f"The guarantee {given} allows a membership advantage of {most:.2f}, of 1 at most, and so bounds no attack: what the "
+            "noise is worth is what was measured."
+        )
+    return f"The guarantee {given} bounds the membership advantage of any attack, of those to come, too, at {most:.2f}."
 
 
 @dataclass(frozen=True)
@@ -164,4 +183,5 @@ DP_SGD = Defense(
     DpSgdSettings,
     _applies,
     inside="train() takes its own steps, and each has to be clipped and blurred: Opacus does that in train()",
+    promises=promised,
 )

@@ -15,6 +15,7 @@ from remnant.defenses.label_smoothing import LABEL_SMOOTHING
 from remnant.defenses.latent_noise import LATENT_NOISE
 from remnant.defenses.mixup import MIXUP
 from remnant.defenses.narrow_latents import NARROW_LATENTS
+from remnant.defenses.privacynet.code_noise import CODE_NOISE
 from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
 from remnant.defenses.privacynet.hiding import PRIVACY_NET
 from remnant.defenses.public_statistics import PUBLIC_STATISTICS
@@ -40,6 +41,7 @@ DEFENSES: tuple[Defense, ...] = (
     STRIP,
     PRIVACY_NET,
     SECRET_DEFORMATION,
+    CODE_NOISE,
 )
 # Other packages add theirs by an entry point of this group, that names a `Defense`.
 ENTRY_POINTS = "remnant.defenses"

@@ -46,11 +46,11 @@ def cell_of(attack: Attack) -> Callable[..., dict[str, Any]]:
 
 def shown_of(sent: Sent) -> tuple[Shown, ...]:
     """What pairs are asked about, the control last."""
-    return ("code", "labels", *(("repeated",) if sent.view.secret else ()), "raw")
+    return ("code", "labels", *(("repeated",) if sent.view.varies else ()), "raw")
 
 
 def pair_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
-    """Ask about pairs of codes, of their segmentations, of codes sent many times where a secret is drawn, and of raw scans."""
+    """Ask about pairs of codes, of their segmentations, of codes sent many times where they vary, and of raw scans."""
     told = {shown: pairs_of(run, material, attack, seed, shown) for shown in shown_of(_sent(material))}
     by_view = {shown: asked.told(claims) for shown, (claims, asked) in told.items()}
     raw = by_view.pop("raw")
@@ -141,7 +141,7 @@ def code_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece
     few = others.take(range(min(2, len(others))))
     access = sent.seen("code", few, np.array([[0, len(few) - 1]]))
     seconds = attack_seconds(attack, material, access, own, config.seed, len(others) / len(few))
-    views = VIEW_COUNTS[attack.claim] + SENT_AGAIN * (sent.view.secret is not None and attack.claim == "pair_scores")
+    views = VIEW_COUNTS[attack.claim] + SENT_AGAIN * (sent.view.varies and attack.claim == "pair_scores")
     drawn = 2 * 2 * len(others) * others.images[0].numel() if attack.claim == "reconstructions" else 0
     return Piece(attack.name, attack.words, seconds * views, drawn)
 

@@ -18,6 +18,7 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.notes import phantom_notices
 from remnant.cohort.revisit import revisit_settings
 from remnant.cohort.visits import check_cohort, prepare_scans, second_cohorts, second_scans
+from remnant.defenses.privacynet.code_noise import CODE_NOISE
 from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
 from remnant.defenses.privacynet.hiding import PRIVACY_NET
 from remnant.engine.device import fabric
@@ -90,5 +91,6 @@ def read_protected(
         defenses=(
             *((PRIVACY_NET.name,) if net.view.encoder is not None else ()),
             *((SECRET_DEFORMATION.name,) if net.view.secret is not None else ()),
+            *((CODE_NOISE.name,) if net.view.noise else ()),
         ),
     )

@@ -86,6 +86,7 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
 
 
 def _mitigated(folder: "Folder", order: dict[str, Any], report: Any) -> dict[str, Any]:
+    from remnant.audit.mitigation.attempts import strengths_of
     from remnant.audit.mitigation.inquiry import foretold, mitigate
 
     material, audit = folder.material(), Path(order["audit"])
@@ -95,6 +96,7 @@ def _mitigated(folder: "Folder", order: dict[str, Any], report: Any) -> dict[str
         pieces, not_tried = foretold(audit, material, folder.config, **how)
         return {"pieces": [asdict(piece) for piece in pieces], "not_run": not_tried}
     told = {name: order[name] for name in ("command", "resume")}
+    told["strengths"] = strengths_of(Path(order["strengths"]) if order["strengths"] else None)
     mitigate(audit, material, folder.config, Path(order["out"]), **how, **told)
     return {}
 

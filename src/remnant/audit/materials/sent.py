@@ -67,12 +67,12 @@ class Sent:
             WORDS[seen],
             asked(scans),
             images.patients,
-            # Without a secret a scan has one code, and to make it takes long.
-            watched if self.view.secret else asked,
+            # Without a secret and noise a scan has one code, and to make it takes long.
+            watched if self.view.varies else asked,
             self.view.spacing_mm,
             # Codes of an encoder show no head.
             anatomical=self.view.encoder is None,
-            secret=self.view.secret is not None,
+            secret=self.view.varies,
             pairs=pairs,
             discriminator=(self.discriminator, self.view.patch) if seen == "code" and self.discriminator else None,
         )

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from torch import Tensor
 
 from remnant.audit.config import AuditConfig
@@ -48,13 +50,32 @@ class Attempt:
         return self.defense.words if self.defense else "no defence"
 
 
+@cache
+def _strengths() -> type[Settings]:
+    own = {name: (defense.settings, defense.settings()) for name, defense in all_defenses().items()}
+    return pydantic.create_model("Strengths", __base__=Settings, **own)
+
+
+def strengths_of(path: Path | None) -> Settings:
+    """How strong each defence is, a field of its name: by default, but for what the file says in a table of that name.
+
+    Raises `RemnantError` naming the file and the key that does not fit.
+    """
+    kind = _strengths()
+    return kind.of_toml(path) if path else kind()
+
+
 def attempts_of(
-    material: Material, config: AuditConfig, asked: Sequence[str], layer: str = ""
+    material: Material,
+    config: AuditConfig,
+    asked: Sequence[str],
+    layer: str = "",
+    strengths: Settings | None = None,
 ) -> list[tuple[Attempt, str]]:
     """Each defence that is `asked`, by default every one, with why it is not tried, empty where it is.
 
-    `layer`: whose output an attack on latents read. Raises `RemnantError` for a material without a training, for a name that no
-    defence has, and where one that was named does not apply.
+    `layer`: whose output an attack on latents read; `strengths`: those of `strengths_of`. Raises `RemnantError` for a material
+    without a training, for a name that no defence has, and where one that was named does not apply.
     """
     if material.training is None:
         raise RemnantError(
@@ -79,8 +100,10 @@ def attempts_of(
         )
         if why and asked:
             raise RemnantError(f"The defence {name!r} does not apply: {why}.")
-        own = {"layer": layer} if layer and "layer" in defense.settings.model_fields else {}
-        found.append((Attempt(defense, defense.settings(**own)), why))
+        settings = getattr(strengths or strengths_of(None), name)
+        if layer and getattr(settings, "layer", None) == "":
+            settings = settings.changed(layer=layer)
+        found.append((Attempt(defense, settings), why))
     return found
 
 

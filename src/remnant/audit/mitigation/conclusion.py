@@ -119,7 +119,11 @@ def conclude_mitigation(
         notices=list(first.results.notices),
         no_conclusion=_no_conclusion(rows),
         headline=_headline(rows, named),
-        findings=[_plain(rows[0], first), *(said(row, named) for row in rows[1:])],
+        findings=[
+            _plain(rows[0], first),
+            *(said(row, named) for row in rows[1:]),
+            *(told for one in attempts if one.defense and (told := one.defense.promises(one.settings))),
+        ],
         threat_model=[
             f"The recipient: {RECIPIENTS[config.scenario]}.",
             "The attacker knows of the defence: shadow models are trained under it.",
@@ -129,7 +133,7 @@ def conclude_mitigation(
             "Each network begins from one seed, and is audited by the same attacks, on the same halves for shadow models.",
         ],
         not_tested=[
-            "Other strengths of a defence, and several together: each stands at its default.",
+            "Other strengths of a defence, and several together: those that were tried stand in the settings.",
             "Another seed of the training, under which the order of defences may differ.",
             *(f"{words}: {why}." for words, why in not_tried.items()),
         ],

@@ -10,12 +10,13 @@ from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadow_time import LONGEST_TRIAL_S
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, digests_of
-from remnant.audit.mitigation.attempts import Attempt, attempts_of, defended, try_all
+from remnant.audit.mitigation.attempts import Attempt, attempts_of, defended, strengths_of, try_all
 from remnant.audit.mitigation.conclusion import STUDY, conclude_mitigation
 from remnant.audit.owner.training import TimeUpError, at_most
 from remnant.audit.run.estimate import estimated
 from remnant.audit.run.results import Clock, machine
 from remnant.audit.several.finished import read_finished
+from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
 from remnant.base.findings import LAYER
@@ -31,23 +32,25 @@ def mitigate(
     out: Path,
     *,
     asked: Sequence[str] = (),
+    strengths: Settings | None = None,
     command: str = "",
     resume: bool = False,
     quiet: bool = False,
 ) -> Results:
     """Train anew under each defence that applies, or those `asked`, audit each as `audit` was, and leave results.json in `out`.
 
-    `material` is what `audit` was made of. Raises `RemnantError` where it is another now, as `attempts_of`, and for a directory
-    that is taken.
+    `material` is what `audit` was made of; `strengths` as `attempts_of` takes them. Raises `RemnantError` where it is another
+    now, as `attempts_of`, and for a directory that is taken.
     """
     clock, first = Clock(), read_finished(audit)
     digests = digests_of(material)
     require_same(audit, digests)
-    attempts, not_tried = chosen(material, config, asked, first.results.model.get(LAYER))
+    attempts, not_tried = chosen(material, config, asked, first.results.model.get(LAYER), strengths)
     settings = {
         **config.resolved(),
         "audit": str(audit.resolve()),
         "defences": [one.name for one in attempts],
+        "strengths": (strengths or strengths_of(None)).resolved(),
         **digests,
     }
     with Run.start(out, STUDY, settings, resume=resume, growing=("defences",)) as run:
@@ -62,10 +65,10 @@ def mitigate(
 
 
 def chosen(
-    material: Material, config: AuditConfig, asked: Sequence[str], layer: Any
+    material: Material, config: AuditConfig, asked: Sequence[str], layer: Any, strengths: Settings | None = None
 ) -> tuple[list[Attempt], dict[str, str]]:
     """The attempts, that without a defence first, and why others are not made, by words of the defence."""
-    found = attempts_of(material, config, asked, str(layer or ""))
+    found = attempts_of(material, config, asked, str(layer or ""), strengths)
     tried = [attempt for attempt, why in found if not why]
     if not tried:
         raise RemnantError("No defence applies to this network and its train(); `remnant protect --list` names all.")

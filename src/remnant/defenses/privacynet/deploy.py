@@ -1,6 +1,7 @@
 """Privacy-Net at work: a scan becomes a code at the client, a code becomes a label map at the server."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from remnant.cohort.files.nifti import read_mark, write_volume
 from remnant.cohort.files.volume import read_volume
 from remnant.cohort.prepare.placing import Placing, place_case, place_scan
 from remnant.cohort.prepare.space import PLACING_FIELDS, WORDS, sides_of
+from remnant.defenses.privacynet.blurring import blurred
 from remnant.defenses.privacynet.networks import Client, Server
 from remnant.defenses.privacynet.secret import Secret, draw_secret
 from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
@@ -80,7 +82,8 @@ def ticket_file(code: Path) -> Path:
 def encode_scan(client: Client, scan: Path) -> tuple[np.ndarray, Ticket]:
     """The code of a scan, float32 (x, y, z) in [0, 1] on the client's grid, and what stays with whoever holds the scan.
 
-    A client with a secret draws it afresh each time, from the system's entropy: the same scan never makes the same code twice.
+    A client with a secret or with noise draws them afresh each time, from the system's entropy: the same scan never makes the
+    same code twice.
 
     Raises `RemnantError` where the scan is unfit, and where it does not look like those that the encoder was trained on, as one
     of another contrast, of another part of the body or with a wrong orientation in its header.
@@ -125,7 +128,9 @@ def _code_of(client: Client, image: np.ndarray, scan: Path) -> tuple[np.ndarray,
         code = warp_scan(code, secret)
     if client.network is not None:
         code = stitched(client.network, code, client.patch)
-    return code[0].cpu().numpy(), secret
+    # From the system's entropy, as the secret: nobody can take off what nobody can draw again.
+    drawing = torch.Generator().manual_seed(secrets.randbits(63))
+    return blurred(code.cpu(), client.noise, drawing)[0].numpy(), secret
 
 
 def write_code(path: Path, code: np.ndarray, client: Client) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.blurring import sender
 from remnant.defenses.privacynet.drawing import PairBatch
 from remnant.defenses.privacynet.losses import (
     HIDING,
@@ -105,14 +106,14 @@ def seekers(
     Of the pairs that the encoder is moved by, or of `draw(step)` where the batch is their own. Each but the first begins anew in
     its turn, with weights drawn from `seeds` by the step alone.
     """
-    game = settings.game
+    game, sent = settings.game, sender(networks.encoder, settings.noise, seeds.child("own"))
 
     @lru_cache(maxsize=1)
     def own(step: int) -> tuple[PairBatch, Tensor]:
         """What all discriminators learn from in a step, between two moves of the encoder."""
         batch = draw(step)
         with torch.no_grad():
-            return batch, networks.encoder(batch.scans)
+            return batch, sent(step, batch.scans)
 
     def player(number: int) -> Player:
         discriminator = networks.discriminators[number]

@@ -16,6 +16,7 @@ from remnant.cohort.files.nifti import write_volume
 from remnant.cohort.files.volume import read_volume
 from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.prepare.volumes import PreparationSettings
+from remnant.defenses.privacynet.blurring import LARGEST_BLUR
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.nets.siamese import Siamese
@@ -83,7 +84,7 @@ class Client:
     the deformed scan is the code. `secret`: the law by which each scan is deformed before that; None where none is.
     `template`: float32 (x, y, z), the mean of the training patients on `grid`, to which scans are registered; None where
     they are only centred. `likeness`: the lowest correlation of a prepared training scan with the template. `mark`: by which
-    the codes and the segmenter name this encoder.
+    the codes and the segmenter name this encoder. `noise`: of its standard deviation on each code.
     """
 
     network: nn.Module | None
@@ -94,6 +95,7 @@ class Client:
     likeness: float
     template: torch.Tensor | None
     mark: str
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class _ClientNotes(pydantic.BaseModel):
     spacing_mm: float = pydantic.Field(gt=0, allow_inf_nan=False)
     patch: int = pydantic.Field(ge=1)
     likeness: float = pydantic.Field(allow_inf_nan=False)
+    noise: float = pydantic.Field(default=0.0, ge=0, le=LARGEST_BLUR)
 
 
 def save_pair(
@@ -151,6 +154,8 @@ def save_pair(
         "spacing_mm": grid.spacing,
         "likeness": likeness,
         "secret": None if settings.drawn is None else settings.drawn.resolved(),
+        # Files of a client without noise are as they always were, and so are the marks that codes name them by.
+        **({"noise": settings.noise} if settings.noise else {}),
     }
     if template is not None:
         write_volume(folder / TEMPLATE, template.numpy(), grid.affine)
@@ -188,6 +193,7 @@ def load_client(run: Path) -> Client:
         notes.likeness,
         template,
         mark_of(path),
+        notes.noise,
     )
 
 

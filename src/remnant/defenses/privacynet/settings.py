@@ -8,6 +8,7 @@ from remnant.base.config import Settings
 from remnant.base.presets import preset_file
 from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.cohort.revisit import RevisitSettings
+from remnant.defenses.privacynet.blurring import LARGEST_BLUR
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.nets.siamese import Head, Norm
 
@@ -54,7 +55,8 @@ class PrivacyNetSettings(Settings):
     """Everything that decides a Privacy-Net, beside the data.
 
     `method`: what hides a patient: "encoder", the network of Kim 2019; "deformation", a `secret` that stays at the client and
-    no network; "both", the code of a deformed scan; "none", nothing, what the others are held against. `segmentation`: the loss
+    no network; "both", the code of a deformed scan; "none", nothing, what the others are held against. `noise` on what
+    is sent, which lies in [0, 1]: its standard deviation. `segmentation`: the loss
     of the segmenter, the paper's or one in which every class counts alike. `order`: who moves first in a step, the
     encoder with the segmenter in the paper. `lambda_`: the paper's lambda, the weight of hiding
     against segmenting. `adversary`: what the encoder gains by it: "published", the loss of the discriminator; "entropy", its
@@ -68,6 +70,7 @@ class PrivacyNetSettings(Settings):
 
     method: Method = "encoder"
     secret: SecretSettings = SecretSettings()
+    noise: float = pydantic.Field(default=0.0, ge=0, le=LARGEST_BLUR)
     segmentation: Segmentation = "published"
     order: Order = "discriminator_first"
     lambda_: float = pydantic.Field(default=1.0, ge=0)

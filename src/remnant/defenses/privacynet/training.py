@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
+from remnant.defenses.privacynet.blurring import sender
 from remnant.defenses.privacynet.drawing import PairBatch, pair_drawing
 from remnant.defenses.privacynet.game import Played, hider, seekers
 from remnant.defenses.privacynet.losses import SEGMENTATION, inversion_error, same_patient_loss
@@ -52,10 +53,16 @@ def train_unencoded(
 ) -> None:
     """The steps of `train_adversarially` without an encoder: segmenter and discriminator each at its task, in place.
 
-    On scans deformed anew at each step by the law of `secret`, or on raw ones where it is None: what a Privacy-Net is compared
-    with.
+    On scans deformed anew at each step by the law of `secret`, or on raw ones where it is None, with the settings' noise: what a
+    Privacy-Net is compared with.
     """
-    draw = pair_drawing(scans, settings, seeds.child("adversarial"), secret)
+    drawn = pair_drawing(scans, settings, seeds.child("adversarial"), secret)
+    sent = sender(nn.Identity(), settings.noise, seeds)
+
+    def draw(step: int) -> PairBatch:
+        batch = drawn(step)
+        return batch._replace(scans=sent(step, batch.scans))
+
     players = _apart(networks, settings, settings.adversarial.learning_rate)
     play(players, draw, settings.adversarial.steps, state=state, report=report)
 
@@ -77,10 +84,11 @@ def train_adversarially(
     rate, branch = settings.adversarial.learning_rate, seeds.child("adversarial")
     draw = pair_drawing(scans, settings, branch, settings.drawn)
     own = pair_drawing(scans, settings, branch.child("own"), settings.drawn) if settings.game.own_batch else draw
+    sent = sender(networks.encoder, settings.noise, seeds)
 
     def share(step: int) -> Played:
         batch = draw(step)
-        return Played(step, batch, networks.encoder(batch.scans))
+        return Played(step, batch, sent(step, batch.scans))
 
     players = seekers(networks, settings, own, rate, branch)
     if settings.adversary == "inversion":
@@ -101,11 +109,12 @@ def finish(
     """
     draw = pair_drawing(scans, settings, seeds.child("finishing"), settings.drawn)
     encoder = place(networks.encoder).eval() if settings.encodes else nn.Identity()
+    sent = sender(encoder, settings.noise, seeds.child("finishing"))
 
     def share(step: int) -> PairBatch:
         batch = draw(step)
         with torch.no_grad():
-            return batch._replace(scans=encoder(batch.scans))
+            return batch._replace(scans=sent(step, batch.scans))
 
     players = {"segmenter": _apart(networks, settings, settings.adversarial.learning_rate)["segmenter"]}
     play(players, share, settings.game.finishing, state=state, report=report)

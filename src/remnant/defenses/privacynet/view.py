@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
+from remnant.defenses.privacynet.blurring import blurred
 from remnant.defenses.privacynet.networks import load_client, load_server
 from remnant.defenses.privacynet.secret import Secret, SecretSettings, draw_secret
 from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
@@ -28,7 +29,8 @@ class View:
 
     `encoder`: None where the code is the scan itself, or the deformed scan. `secret`: the law by which each scan is deformed;
     None where none is. `segmenter`: from code to logits. Both networks in evaluation mode, for windows of `patch` voxels a
-    side. Which deformation a scan gets is decided by `seeds` and its place among the scans of a call: `undone` needs the same.
+    side. `noise`: of its standard deviation on each code. Which deformation and which noise a scan gets is decided by `seeds`
+    and its place among the scans of a call: `undone` needs the same.
     """
 
     encoder: nn.Module | None
@@ -36,6 +38,12 @@ class View:
     secret: SecretSettings | None
     patch: int
     spacing_mm: float
+    noise: float = 0.0
+
+    @property
+    def varies(self) -> bool:
+        """Whether a scan has another code each time that it is sent."""
+        return self.secret is not None or self.noise > 0
 
     @classmethod
     def load(cls, run: Path) -> Self:
@@ -48,14 +56,15 @@ class View:
                 f"The encoder in {run} is {client.mark}, and its segmenter was trained with the encoder {server.mark}; give "
                 f"the two of one run."
             )
-        return cls(client.network, server.network, client.secret, server.patch, client.grid.spacing)
+        return cls(client.network, server.network, client.secret, server.patch, client.grid.spacing, client.noise)
 
     def code(self, scans: Tensor, seeds: Seeds) -> Tensor:
         """What leaves: codes float32 (n, 1, x, y, z) in [0, 1], on the CPU, of `scans` (n, 1, x, y, z) in [0, 1]."""
         codes = []
-        for scan, secret in zip(scans, self._secrets(scans.shape, seeds), strict=True):
+        for place, (scan, secret) in enumerate(zip(scans, self._secrets(scans.shape, seeds), strict=True)):
             code = scan if secret is None else warp_scan(scan, secret)
-            codes.append((code if self.encoder is None else stitched(self.encoder, code, self.patch)).cpu())
+            code = (code if self.encoder is None else stitched(self.encoder, code, self.patch)).cpu()
+            codes.append(blurred(code, self.noise, seeds.child("noise", place).torch()))
         return torch.stack(codes)
 
     def logits(self, codes: Tensor) -> Tensor:
