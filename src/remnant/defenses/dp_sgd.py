@@ -135,7 +135,9 @@ class DpSgdSteps:
     def learn(self, network: nn.Module, records: Sequence[Batch], loss: Callable[[nn.Module, Batch], Tensor]) -> Tensor:
         """Give the weights the noisy mean of the clipped gradients of `records`, one a patient; the mean loss of these.
 
-        A pass a patient, which is exact in any network that mixes no images: layers need no rule of their own.
+        A pass a patient, which is exact in any network that mixes no images: layers need no rule of their own. In memory are one
+        patient's activations and two sets of weights, whatever the batch; ghost clipping (Li et al. 2021) saves the gradients a
+        patient of a whole batch, of which there are none here, and holds the activations of all.
         """
         weights = [weight for weight in network.parameters() if weight.requires_grad]
         summed, losses = [torch.zeros_like(weight) for weight in weights], []
