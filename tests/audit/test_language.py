@@ -10,7 +10,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from tests.report.example_audit import audit_results, control, finding
+from tests.report.example_audit import audit_results, control, finding, reaching, single_patients
 
 import remnant
 from remnant.attacks.membership.references import AGAINST_TRAINED
@@ -256,6 +256,7 @@ def test_sentences_of_whole_reports(scenario, tmp_path):
             verdict=verdict_of(asked, findings, controls, ["The loss did not fall."]),
             scenario=Scenario(name=scenario, recipient=RECIPIENTS[scenario], attacks=[*attacks, *table.WITHOUT_MODEL]),
             rescored="2026-01-01" if controls else "",
+            tables=audit_results().tables | single_patients() | reaching() | {"epsilon": [{"epsilon_high": 3.0}]},
         )
         # Figures are drawn elsewhere, and their words are in the page of the first alone.
         pages = [render_audit(tmp_path, results), NotebookView(results)._repr_html_()]

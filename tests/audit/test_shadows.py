@@ -83,6 +83,10 @@ def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that
     assert {row["attack"] for row in rows} == {*seen} and {row["networks"] for row in rows} == {8}
     # Of four swaps and more there is an interval, and it holds chance.
     assert all(row["low"] < 0.5 < row["high"] for row in rows)
+    # Held against networks of the same patients or not: what it would be of fresh people is nearer to chance.
+    fresh = {(row["attack"], row["view"]): (row["auc"], row["fresh_auc"]) for row in rows}
+    assert all((found is None) == (attack not in SHADOWED) for (attack, _), (_, found) in fresh.items())
+    assert all(abs(found - 0.5) <= abs(auc - 0.5) + 1e-9 for auc, found in fresh.values() if found is not None)
 
 
 def test_groups_that_differ_by_themselves_fail_the_null_of_who_did_not_train(tmp_path, bare):

@@ -13,6 +13,7 @@ from remnant.base.findings import (
     Scenario,
     Verdict,
 )
+from remnant.base.results import Row
 from remnant.report.audit_rows import fold_curve_rows, forest_rows, limit_rows
 
 SENTENCES = {
@@ -207,10 +208,102 @@ def crowded(text: str = LONG) -> AuditResults:
     )
 
 
+def single_patients() -> dict[str, list[Row]]:
+    """Tables of an audit with 16 shadow models, in which a tenth of 120 patients is exposed."""
+    exposures = [max(0.2, 0.97 - place / 150) for place in range(120)]
+    return {
+        "exposure_summary": [
+            {
+                "patients": 120,
+                "networks": 16,
+                "signal": "signed margin",
+                "why": "",
+                "exposure": 0.6,
+                "exposure_low": 0.56,
+            }
+            | {"exposure_high": 0.64, "flagged": 12, "spread": 1.4}
+        ],
+        "exposure": [
+            {
+                "pseudonym": f"P-{place:08x}",
+                "role": "member",
+                "exposure": one,
+                "low": one - 0.15,
+                "high": min(1.0, one + 0.1),
+            }
+            | {"effect": 4 * one - 2, "p": 0.01, "adjusted_p": 0.001 if place < 12 else 0.4, "flagged": place < 12}
+            | {"images": 1, "rests_on": "class 3, of 5% of patients"}
+            for place, one in enumerate(exposures)
+        ],
+        "most_exposed": [
+            {"pseudonym": "P-00000000", "seems": 0.97, "shrunken": 0.8, "corrected": 0.81, "corrected_low": 0.6}
+            | {"corrected_high": 0.92}
+        ],
+        "exposure_ranks": [
+            {"rank": rank, "ranks": 10, "patients": 12, "exposure": 0.85 - rank / 30, "exposure_low": 0.78 - rank / 30}
+            | {"exposure_high": 0.9 - rank / 30}
+            for rank in range(1, 11)
+        ],
+        "exposure_groups": [
+            {
+                "trait": "sex",
+                "group": group,
+                "patients": 60,
+                "exposure": 0.61,
+                "exposure_low": 0.55,
+                "exposure_high": 0.67,
+            }
+            for group in ("women", "men")
+        ],
+        "own_thresholds": [
+            {"fpr": fpr, "carried": carried, "members": 60, "non_members": 60, "told": 30, "told_share": 0.5}
+            | {"told_share_low": 0.37, "told_share_high": 0.63, "false_alarms": 12, "false_alarms_share": 0.2}
+            | {"false_alarms_share_low": 0.11, "false_alarms_share_high": 0.32, "networks_fpr": 0.098}
+            for fpr, carried in ((0.1, True), (0.01, False))
+        ],
+    }
+
+
+def reaching() -> dict[str, list[Row]]:
+    """Tables of how far the numbers of 60 members and 60 non-members reach, the latter as if they were more."""
+    keys = {"attack": "output", "view": "signed margin"}
+    return {
+        "auc_power": [
+            keys
+            | {
+                "times": times,
+                "members": 60 * times,
+                "non_members": 60 * times,
+                "auc": area / 10,
+                "power": (area - 5) / 5,
+            }
+            | {"detectable": 0.7 - times / 20, "least_fpr": 0.049 / times}
+            for times in (1, 2, 4)
+            for area in range(5, 11)
+        ],
+        "guess_worth": [
+            keys
+            | {"members": 60, "non_members": 60, "fpr": 0.1, "base_rate": base, "set": False, "value": 0.5 + base / 3}
+            | {"low": 0.4, "high": 0.8}
+            for base in (0.5, 0.01)
+        ],
+        "roc_low": [
+            keys | {"fpr": fpr, "tpr": 0.4 + fpr / 2, "tpr_low": 0.2, "tpr_high": 0.5 + fpr / 2}
+            for fpr in (0.01, 0.1, 0.5, 1)
+        ],
+    }
+
+
 def audit_figure_rows():
     """The rows of each kind of figure that audits have."""
     results = audit_results()
+    more = single_patients() | reaching()
+    corrected = {"corrected": 0.81, "corrected_low": 0.6, "corrected_high": 0.92}
     return {
+        "exposed_patients": [row | corrected for row in more["exposure"]],
+        "exposed_ranks": more["exposure_ranks"],
+        "auc_power": more["auc_power"],
+        "low_roc_curves": more["roc_low"],
         "audit_forest": forest_rows(results),
         "limits_held": limit_rows(results),
         "roc_curves": results.tables["roc"],

@@ -17,11 +17,11 @@ from remnant.report.audit import make_audit_report, render_audit
 from remnant.report.audit_rows import (
     by_strength,
     control_rows,
-    curve_rows,
     finding_rows,
     forest_rows,
     limit_rows,
     name_of,
+    strongest_curves,
 )
 from remnant.report.evidence import evidence_of
 from remnant.report.figures import FIGURES
@@ -319,7 +319,7 @@ def test_curves_are_those_of_the_strongest(tmp_path):
     roc = [{"attack": name, "view": "v", "fpr": x, "tpr": x} for name in names for x in (0.0, 1.0)]
     findings = [finding(attack=name, view="v", low=0.5 + 0.01 * place) for place, name in enumerate(names)]
     results = audit_results(findings=findings, tables={"roc": roc})
-    assert {row["attack"] for row in curve_rows(results)} == set(names[2:])
+    assert {row["attack"] for row in strongest_curves(results)} == set(names[2:])
     assert "The 8 strongest attacks are shown." in page_of(tmp_path, results)
 
 
@@ -355,7 +355,7 @@ def test_strength_needs_no_interval():
 @pytest.mark.parametrize("kind", ["audit_forest", "limits_held", "roc_curves"])
 def test_a_figure_of_much_is_drawn(kind):
     results = crowded()
-    rows = {"audit_forest": forest_rows, "limits_held": limit_rows, "roc_curves": curve_rows}[kind](results)
+    rows = {"audit_forest": forest_rows, "limits_held": limit_rows, "roc_curves": strongest_curves}[kind](results)
     with house_style():
         figure = FIGURES[kind].draw(rows)
     assert figure.get_figheight() < 9.6  # inches of a printed page

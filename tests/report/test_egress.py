@@ -20,7 +20,7 @@ from remnant.base.results import Section, TableView
 from remnant.base.terms import measured
 from remnant.measure.advantage import advantage_p, rate_difference
 from remnant.report.audit import render_audit
-from remnant.report.audit_rows import control_rows, curve_rows, finding_rows, forest_rows, limit_rows
+from remnant.report.audit_rows import control_rows, finding_rows, forest_rows, limit_rows, strongest_curves
 from remnant.report.egress import make_egress, told_outside
 from remnant.report.figures.audit import roc_curves, roc_says
 from remnant.report.rounded import as_said
@@ -227,7 +227,7 @@ def test_no_number_of_what_is_withheld_is_in_any_file(tmp_path):
         control_rows(told.controls),
         forest_rows(told),
         limit_rows(told),
-        curve_rows(told),
+        strongest_curves(told),
     ]
     texts = [(page.parent / "results.json").read_text(), json.dumps(rows)]
     for path in [page, *page.parent.glob("figures/*.svg")]:

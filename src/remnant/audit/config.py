@@ -109,12 +109,14 @@ class AuditConfig(Settings):
     """All tables of audit.toml that every kind of audit has.
 
     `scenario`: what the recipient sees. `seed`: the root of every random number. `minutes`: attacks that do not fit into so many
-    are left out, and fewer shadow models trained; None for none.
+    are left out, and fewer shadow models trained; None for none. `base_rate`: of those whom a recipient may ask about, the share
+    who trained the model; None where nobody has said.
     """
 
     scenario: Name = "checkpoint"
     seed: int = pydantic.Field(0, ge=0)
     minutes: float | None = pydantic.Field(None, gt=0)
+    base_rate: float | None = pydantic.Field(None, gt=0, lt=1)
     target: TargetConfig = TargetConfig()
     shadows: ShadowConfig = ShadowConfig()
     prior: PriorConfig = PriorConfig()

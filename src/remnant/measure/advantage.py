@@ -169,7 +169,7 @@ def advantage_threshold(members: np.ndarray, non_members: np.ndarray) -> float:
     return float(between[len(gains) - 1 - int(np.argmax(gains[::-1]))])
 
 
-def wilson(k: float, n: int, level: float) -> tuple[float, float]:
+def wilson(k: float, n: float, level: float) -> tuple[float, float]:
     """The score interval of a proportion (Wilson 1927), in [0, 1]."""
     rate, square = k / n, float(stats.norm.ppf((1 + level) / 2)) ** 2
     centre, reach = rate + square / (2 * n), math.sqrt(square * (rate * (1 - rate) / n + square / (4 * n**2)))

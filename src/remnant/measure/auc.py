@@ -128,6 +128,13 @@ def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05, desi
     return float(optimize.brentq(excess, 0.5, 1)) if excess(1) > 0 else 1.0
 
 
+def auc_power(area: float, m: int, n: int, alpha: float = 0.05) -> float:
+    """The chance that a two-sided test of m against n patients finds an `area` above 0.5, by the errors of `detectable_auc`."""
+    critical = stats.norm.ppf(1 - alpha / 2) * math.sqrt(auc_variance(0.5, m, n))
+    spread = math.sqrt(auc_variance(area, m, n))
+    return float(stats.norm.cdf((area - 0.5 - critical) / spread)) if spread > 0 else float(area - 0.5 > critical)
+
+
 def auc_contrast(
     first: tuple[np.ndarray, np.ndarray],
     second: tuple[np.ndarray, np.ndarray],

@@ -3,6 +3,7 @@
 Arrays `fits` (n, k) are of n images under k models, higher for a better fit, or (n, k, q) of q queries a model.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -64,9 +65,12 @@ def mean_prior(means: np.ndarray, noise: np.ndarray, within: float) -> tuple[flo
     return float(means.mean()), float(within / max(between, NARROWEST * within))
 
 
-def variance_prior(*sides: Side) -> tuple[float, float]:
+def variance_prior(*sides: Side, wider: float = 0.0) -> tuple[float, float]:
     """Degrees of freedom and value of the prior of variances, by how unlike those of the images are (empirical Bayes by moments
-    of their logarithms, Smyth 2004, section 6.2). Of single models there is no variance but that between the sides."""
+    of their logarithms, Smyth 2004, section 6.2). Of single models there is no variance but that between the sides.
+
+    `wider`: standard errors by which they are taken to be more unlike than they seem, so that less is borrowed of each other.
+    """
     degrees = np.concatenate([side.degrees for side in sides])
     squares = np.concatenate([side.squares for side in sides])[degrees > 0]
     half = degrees[degrees > 0] / 2
@@ -76,7 +80,9 @@ def variance_prior(*sides: Side) -> tuple[float, float]:
     logs = np.log(np.maximum(squares / (2 * half), LEAST)) - special.digamma(half) + np.log(half)
     kinds, counts = np.unique(half, return_counts=True)
     noise = float(special.zeta(2, kinds) @ counts / counts.sum())
-    spread = float(logs.var(ddof=1)) - noise if len(logs) > 1 else 0.0
+    spread = 0.0
+    if len(logs) > 1:
+        spread = float(logs.var(ddof=1)) * (1 + wider * math.sqrt(2 / (len(logs) - 1))) - noise
     if spread <= special.zeta(2, CERTAIN / 2):
         return CERTAIN, float(np.exp(logs.mean()))
     # Of signals without any spread, such as rounded ones, the prior would be of no degrees and of no variance.

@@ -171,9 +171,9 @@ def beyond(row: Row) -> str:
     return cell(row, "{value:.DIGITSf} [{low:.DIGITSf}, {high:.DIGITSf}]".replace("DIGITS", str(row["digits"]))).text
 
 
-def curve_rows(results: AuditResults) -> list[Row]:
-    """The ROC curves of the `MOST_CURVES` strongest attacks."""
-    curves = split(results.tables.get("roc", []), "attack", "view")
+def strongest_curves(results: AuditResults, table: str = "roc") -> list[Row]:
+    """The ROC curves of the `MOST_CURVES` strongest attacks, of a `table` of them."""
+    curves = split(results.tables.get(table, []), "attack", "view")
     order = [(one.attack, one.view) for one in by_strength(results, results.findings) if one.statistic == "auc"]
     ranked = sorted(curves, key=lambda keys: order.index(keys) if keys in order else len(order))
     return [row for keys in ranked[:MOST_CURVES] for row in curves[keys]]

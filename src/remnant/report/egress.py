@@ -17,7 +17,7 @@ from remnant.report.few import bound, counts_few, small
 from remnant.report.few_rows import is_count
 from remnant.report.rounded import as_said, control_as_said, rows_as_said, without_shared_p
 from remnant.report.withheld import control_told, finding_told, of_few, of_few_values, telling, withheld
-from remnant.report.withheld_tables import balance_told, curves_told, row_told
+from remnant.report.withheld_tables import CURVES, balance_told, curves_told, groups_told, row_told
 
 FEWEST = 3  # patients a cell: with two, each of them knows the other by what is told of both
 NO_PATIENTS = {"images", "scans", "rows", "folds"}  # what of a cohort counts something else
@@ -65,17 +65,23 @@ def told_outside(results: AuditResults) -> AuditResults:
         for place, one in enumerate(results.findings)
     )
     balanced, categories = balance_told(results.tables.get("balance", []), results.cohort, smallest)
+    # What a guess is worth gives the rate back that it is reckoned from.
+    rates = [
+        one
+        for place, one in enumerate(results.findings)
+        if one.statistic == "tpr_at_10_fpr" and withheld(place, results, findings)
+    ]
     tables, sections, left_out, sizes = told_tables(
         {
-            name: [row_told(row, few) for row in rows]
-            for name, rows in results.tables.items()
-            if name not in ("balance", "roc", *(["fold_rank"] if ranks else []))
+            name: [row_told(row, few + rates if name == "guess_worth" else few) for row in rows]
+            for name, rows in groups_told(results.tables, patients, smallest).items()
+            if name not in ("balance", *CURVES, *(["fold_rank"] if ranks else []))
         },
         results.sections,
         smallest,
         {value for value in results.cohort.values() if is_count(value)},
     )
-    curves, no_curve = curves_told(results.tables.get("roc", []), results.findings, smallest)
+    curves, no_curve = curves_told(results.tables, results.findings, smallest)
 
     parts = telling(results, findings, controls)
     # What a control says it says again without its numbers: that it failed, or cannot tell, is a reason without them, too.
@@ -113,7 +119,7 @@ def told_outside(results: AuditResults) -> AuditResults:
         "not_tested": all_said(results.not_tested),
         "tables": {
             name: rows_as_said(rows) if smallest > 1 else rows
-            for name, rows in {**tables, "balance": balanced, "roc": curves}.items()
+            for name, rows in {**tables, "balance": balanced, **curves}.items()
             if rows or name in tables
         },
         "sections": [

@@ -26,12 +26,15 @@ TRAITS = {"women": "patients", "men": "patients", "sex_right": "sex_known", "nea
 PARTS = {
     "nearer": (("members", "people"), ("nearer_p", "share", "share_low", "share_high")),
     "neighbours": (("members",), ()),
+    "flagged": (("patients",), ()),
+    "told": (("members",), ("told_share", "told_share_low", "told_share_high")),
+    "false_alarms": (("non_members",), ("false_alarms_share", "false_alarms_share_low", "false_alarms_share_high")),
 }
 TOTALS = re.compile(r"patients|members|non_members|people|images|scans|(?:.*_)?n|.*_known")
 # Numbers between 0 and 1 that count nobody, though they may happen to be a share: settings, similarities, means of rates, AUC, p,
 # and the ends of intervals, which go with their share.
 NO_SHARE = re.compile(
-    r"(?:(?:goal_)?value|paper|code|map|queried)$|published|chance|level|at_|lambda|(?:.*_)?(?:auc|balanced|best|detectable|p|dice|ssim|ncc|mcc|loss|low|high)(?:_|$)"
+    r"(?:(?:goal_)?value|paper|code|map|queried|(?:least_|networks_)?fpr|base_rate)$|published|chance|level|at_|lambda|(?:.*_)?(?:auc|exposure|power|balanced|best|detectable|p|dice|ssim|ncc|mcc|loss|low|high)(?:_|$)"
 )
 # Shares whose ties are broken at random, so that they need not be whole counts; other numbers of such a size are no shares.
 BROKEN = re.compile(r"(?:.*_)?true_positives")

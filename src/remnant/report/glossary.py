@@ -12,6 +12,11 @@ AUDIT_GLOSSARY = {
     "Linkability": "A recipient verifies that two records are of the same person (WP 216).",
     "Inference": "A recipient learns something of a person, such as that he trained the model, or his sex (WP 216).",
     "AUC": "How often a member scores higher than a non-member; 0.50 is chance, 1.00 certainty.",
+    "Exposure of a patient": "The chance that a network trained with the patient fits that patient better than one trained on "
+    "other people; 0.50 is none.",
+    "False discovery rate": "Of the patients who are called exposed, the share who are not, on average at most.",
+    "Positive predictive value": "Of those who are told to be members, the share who are.",
+    "Winner's curse": "Who seems most exposed of many is so by chance as well; measured again, by other networks, it is less.",
     "AUC of same patient or not": "How often two scans of one patient score higher than two of different patients.",
     "Cross-entropy": "How badly the model's answer fits the right one: the loss that its training lessens; 0 is a perfect fit.",
     "Gradient norm": "How strongly one more training step on these images would change the layer; less of who trained the model.",

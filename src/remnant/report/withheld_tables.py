@@ -9,6 +9,8 @@ from remnant.report.few_rows import GROUP_COUNTS
 from remnant.report.withheld import members_of, of_few, of_few_values
 
 SIDES = ("members", "non_members")
+CURVES = {"roc": "the ROC curve", "roc_low": "the ROC curve at low rates"}
+GROUPS_BY_TRAIT = "exposure_groups"
 CATEGORY = ": "  # between a trait and what of it a row counts
 
 
@@ -20,18 +22,23 @@ def row_told(row: Row, few: Sequence[Finding]) -> Row:
     return {name: value if isinstance(value, str) or name in GROUP_COUNTS else None for name, value in row.items()}
 
 
-def curves_told(rows: Sequence[Row], findings: Sequence[Finding], smallest: int) -> tuple[list[Row], list[str]]:
-    """ROC curves, and in words those that are withheld.
+def curves_told(
+    tables: Mapping[str, list[Row]], findings: Sequence[Finding], smallest: int
+) -> tuple[dict[str, list[Row]], list[str]]:
+    """ROC curves by the name of their table, whole and at low rates, and in words those that are withheld.
 
     A curve goes whole where any point of it has few members above the threshold, or below: the points that are left would draw
     another curve.
     """
-    curves: dict[tuple[Value, Value], list[Row]] = {}
-    for row in rows:
-        curves.setdefault((row["attack"], row["view"]), []).append(row)
-    gone = [keys for keys, curve in curves.items() if smallest > 1 and _curve_few(keys, curve, findings, smallest)]
-    told = [row for keys, curve in curves.items() if keys not in gone for row in curve]
-    return told, [f"the ROC curve of {attack}, {view}" for attack, view in gone]
+    told, withheld = {}, []
+    for name, words in CURVES.items():
+        curves: dict[tuple[Value, Value], list[Row]] = {}
+        for row in tables.get(name, []):
+            curves.setdefault((row["attack"], row["view"]), []).append(row)
+        gone = [keys for keys, curve in curves.items() if smallest > 1 and _curve_few(keys, curve, findings, smallest)]
+        told[name] = [row for keys, curve in curves.items() if keys not in gone for row in curve]
+        withheld += [f"{words} of {attack}, {view}" for attack, view in gone]
+    return told, withheld
 
 
 def balance_told(rows: Sequence[Row], sizes: Mapping[str, Value], smallest: int) -> tuple[list[Row], dict[str, str]]:
@@ -52,6 +59,20 @@ def balance_told(rows: Sequence[Row], sizes: Mapping[str, Value], smallest: int)
         else:
             told += own
     return told, gone
+
+
+def groups_told(tables: Mapping[str, list[Row]], patients: Value, smallest: int) -> dict[str, list[Row]]:
+    """The tables, where groups of patients by traits stand without those of a trait that has a group of fewer, or leaves so few
+    of all `patients` out: what the others have gives that group's mean back."""
+    told = dict(tables)
+    if rows := tables.get(GROUPS_BY_TRAIT):
+        counts: dict[Value, list[float]] = {}
+        for row in rows:
+            counts.setdefault(row["trait"], []).append(float(row["patients"] or 0))
+        left = {trait: float(patients or 0) - sum(own) for trait, own in counts.items()}
+        few = {trait for trait, own in counts.items() if any(small(one, smallest, None) for one in (*own, left[trait]))}
+        told[GROUPS_BY_TRAIT] = [row for row in rows if row["trait"] not in few]
+    return told
 
 
 def _curve_few(keys: tuple[Value, Value], curve: Sequence[Row], findings: Sequence[Finding], smallest: int) -> bool:

@@ -30,6 +30,7 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import patient_means
 from remnant.engine.cost import timed
+from remnant.measure.exposure import auc_of_fresh_people, spread_of_fresh_people
 from remnant.measure.swaps import (
     RESAMPLES,
     Calibrate,
@@ -50,17 +51,21 @@ SECTION = Section(
     text=[
         "Networks were trained by train() on random halves of all patients, members and non-members together.",
         "The question is what such a training tells of its patients, and not what this file does.",
+        "Networks of halves of the same patients are more alike than networks of fresh people, and attacks by shadow models tell "
+        "more by them.",
     ],
     table=TableView(
         name=CELL,
         caption="Mean AUC over the networks: those who trained a network against those who did not. Intervals are of patients "
-        "and trainings. p is two-sided, before any adjustment.",
+        "and trainings. p is two-sided, before any adjustment. Fresh people: the AUC by networks of other people, if scores are "
+        "normal.",
         columns={
             "attack": "Attack",
             "view": "View",
             "networks": "Networks",
             "patients": "Patients",
             "{auc} [{low}, {high}]": "AUC [95% interval]",
+            "fresh_auc": "Fresh people",
             "lowest_auc": "Lowest",
             "highest_auc": "Highest",
             "p": "p",
@@ -74,6 +79,9 @@ def recipe_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
     draw = Seeds(seed).child("audit", "recipe")
     rows, controls = [], []
     for attack in asked_of_all(attacks):
+        views = views_under(run, material, attack)
+        # A view that is held against no other network is of fresh people as it is: who is no member did not train it.
+        spreads = {one.view: spread_of_fresh_people(one.values, one.trained) for one in views if one.calibrate}
         tests = {
             one.view: swap_test(
                 one.values,
@@ -83,9 +91,9 @@ def recipe_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
                 resamples=FEW_RESAMPLES if attack.calibrations else RESAMPLES,
                 most_hits=MOST_HITS if attack.calibrations else None,
             )
-            for one in views_under(run, material, attack)
+            for one in views
         }
-        rows += [_row(attack, view, test) for view, test in tests.items()]
+        rows += [_row(attack, view, test, spreads.get(view)) for view, test in tests.items()]
         controls.append(recipe_control(attack.name, list(tests.values())))
     controls.append(_null(run, material, draw.child("null").numpy()))
     return {"rows": rows, "controls": [control.model_dump(mode="json") for control in controls]}
@@ -198,7 +206,9 @@ def _null(run: Run, material: Material, draw: np.random.Generator) -> Control:
     )
 
 
-def _row(attack: Attack, view: str, test: SwapTest) -> Row:
+def _row(attack: Attack, view: str, test: SwapTest, spread: float | None) -> Row:
+    """`spread`: by how much more networks of fresh people vary, None of a view that is held against no other network."""
+    fresh = None if spread is None else number(auc_of_fresh_people(test.auc.mean, spread))
     return {
         "attack": attack.name,
         "view": view,
@@ -207,6 +217,7 @@ def _row(attack: Attack, view: str, test: SwapTest) -> Row:
         "auc": number(test.auc.mean),
         "low": number(test.auc.low),
         "high": number(test.auc.high),
+        "fresh_auc": fresh,
         "lowest_auc": float(test.by_network.min()),
         "highest_auc": float(test.by_network.max()),
         "p": test.p,

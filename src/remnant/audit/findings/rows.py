@@ -82,10 +82,7 @@ def _rows(claim: ScoredPatients, level: float, seeds: np.random.Generator, targe
         "fewest": _smallest_cell(members, others, tied),
         "counts": f"{counted(m, 'member')}, {counted(n, 'non-member')}",
     }
-    statistics: list[Statistic] = ["auc"] if several else ["auc", "advantage", "tpr_at_10_fpr"]
-    if low_places(n) and not several:
-        statistics.append("tpr_at_lowest_fpr")
-    own = {name: level * part for name, part in parts_of(statistics).items()}
+    own = {name: level * part for name, part in parts_of(statistics_of(claim)).items()}
     effect = test.design_effect
     auc = Finding(
         **common,
@@ -115,6 +112,14 @@ def _rows(claim: ScoredPatients, level: float, seeds: np.random.Generator, targe
         ),
     ]
     return [*rows, _at_top(members, others, own["tpr_at_lowest_fpr"], common)] if "tpr_at_lowest_fpr" in own else rows
+
+
+def statistics_of(claim: ScoredPatients) -> list[Statistic]:
+    """What a claim is tested by: of several networks its AUC, and of many non-members the lowest rate as well."""
+    if claim.scores.ndim > 1:
+        return ["auc"]
+    low: list[Statistic] = ["tpr_at_lowest_fpr"] if low_places(int((claim.roles == NON_MEMBER).sum())) else []
+    return ["auc", "advantage", "tpr_at_10_fpr", *low]
 
 
 def _at_top(members: np.ndarray, others: np.ndarray, level: float, common: Mapping[str, Any]) -> Finding:

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from remnant.audit.findings.rows import ScoredPatients
+from remnant.audit.findings.rows import ScoredPatients, interval_columns
 from remnant.base.results import Row, number
 from remnant.measure.advantage import above_rate
 from remnant.measure.balance import Balance, balance
 from remnant.measure.roles import MEMBER, NON_MEMBER
+from remnant.measure.tpr import low_places, true_positive_rate
 
 POINTS = 101  # of a ROC curve
+LOW_POINTS = 25  # of one at low false positive rates, about
 
 
 def roc_rows(claim: ScoredPatients) -> list[Row]:
@@ -21,6 +23,23 @@ def roc_rows(claim: ScoredPatients) -> list[Row]:
     return [
         {"attack": claim.attack, "view": claim.view, "fpr": float(rate), "tpr": float(share)}
         for rate, share in zip(rates, found, strict=True)
+    ]
+
+
+def low_roc_rows(claim: ScoredPatients) -> list[Row]:
+    """The ROC curve at false positive rates that fall to the lowest which a new non-member exceeds, each with the interval of
+    `true_positive_rate`; none of several networks, and of so few non-members that none is low (`low_places`)."""
+    if claim.scores.ndim > 1:
+        return []
+    members, others = claim.scores[claim.roles == MEMBER], claim.scores[claim.roles == NON_MEMBER]
+    if not low_places(len(others)):
+        return []
+    last = len(others) + 1
+    places = np.unique(np.geomspace(1, last - 1, LOW_POINTS).round())
+    return [
+        {"attack": claim.attack, "view": claim.view, "fpr": float(place / last)}
+        | interval_columns("tpr", true_positive_rate(members, others, place / last))
+        for place in places
     ]
 
 

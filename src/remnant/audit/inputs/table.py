@@ -6,8 +6,9 @@ import numpy as np
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings import epsilon_rows
+from remnant.audit.findings.reach import scored_tables
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
-from remnant.audit.findings.tables import balance_rows, roc_rows
+from remnant.audit.findings.tables import balance_rows
 from remnant.audit.inputs.scores import ScoreTable, check_scores
 from remnant.audit.inputs.table_claims import CALIBRATED, GIVEN, LIKELIHOOD, claims_of, controls_of, lacking
 from remnant.audit.run.results import Clock, conclude, machine
@@ -58,6 +59,7 @@ def audit_scores(
         level = levels((claim.key, claim.primary) for claim in claims)
         controls = controls_of(table, claims, seeds)
         told = epsilon_rows.epsilon_rows(genuine, seeds.child("epsilon").numpy())
+        rows = membership_rows(genuine, level, seeds.child("tests").numpy())
         results = conclude(
             config,
             title=f"Audit of {config.about.model or path.stem}",
@@ -68,11 +70,11 @@ def audit_scores(
             },
             cohort=_cohort(table),
             attacks=_attacks(claims),
-            findings=adjusted(membership_rows(genuine, level, seeds.child("tests").numpy())),
+            findings=adjusted(rows),
             controls=controls,
             reasons=lacking(controls),
             tables={
-                "roc": [row for claim in genuine for row in roc_rows(claim)],
+                **scored_tables(genuine, level, config.base_rate),
                 "balance": _balance(table),
                 epsilon_rows.NAME: told,
             },

@@ -68,7 +68,7 @@ def settings_text(folder: Path, known: Known | None = None) -> str:
         if known.build:
             given |= {"target.build": known.build, "target.arguments": known.arguments}
     lines = [HEAD, *_setting("scenario", given["scenario"], given)]
-    for name in ("seed", "minutes"):
+    for name in ("seed", "minutes", "base_rate"):
         lines += _setting(name, defaults.pop(name), given)
     for table, values in defaults.items():
         lines += [f"\n# {ABOVE[table]}"]

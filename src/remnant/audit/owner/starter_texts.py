@@ -9,6 +9,7 @@ SAID: dict[str, str] = {
     "scenario": "What the recipient sees: checkpoint (the model's file), latents, or outputs (its answers alone).",
     "seed": "The root of every random number.",
     "minutes": "Attacks that do not fit into so many minutes are left out, and then nothing is within the appetite.",
+    "base_rate": "Of all who may be asked about, the share who trained the model: what a recipient's guess is worth.",
     "target.build": "A function of target.py, or LIBRARY:NAME of torchvision, timm, monai, transformers or torchxrayvision.",
     "target.arguments": "What build is called with.",
     "target.checkpoint": "The weights, where build() does not load them: .pt, .pth, .ckpt or .safetensors.",
@@ -33,6 +34,7 @@ SAID: dict[str, str] = {
 }
 EXAMPLES: dict[str, Any] = {
     "minutes": 30,
+    "base_rate": 0.01,
     "target.checkpoint": "model.pt",
     "target.window": [96, 96, 96],
     "shadows.shared": "../shadows",

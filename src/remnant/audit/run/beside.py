@@ -5,6 +5,7 @@ from typing import Any
 
 from remnant.attacks.attack import Attack
 from remnant.audit.cells import codes, doses, likely, reader, recipe
+from remnant.audit.cells.exposed import exposed_tables
 from remnant.audit.findings import epsilon_rows
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.materials.material import Material
@@ -30,8 +31,8 @@ def tables_beside(
     found: Mapping[str, dict[str, Any]],
     seed: int,
 ) -> dict[str, list[Row]]:
-    """The tables by name: of codes, of shadow models, of likely candidates and of who reads their age and sex; `found`: what the
-    cells returned."""
+    """The tables by name: of codes, of shadow models, of likely candidates, of who reads their age and sex, and of how exposed
+    each patient is; `found`: what the cells returned."""
     drawing = [attack for attack in attacks if attack.claim == "candidates"]
     tables = {
         **codes.tables_of(run, material, paired, Seeds(seed)),
@@ -39,6 +40,7 @@ def tables_beside(
         doses.DOSES: found.get(doses.DOSES, {}).get("rows", []),
         **likely.likely_tables(run, material, drawing, seed),
         reader.READER: found.get(reader.READER, {}).get("rows", []),
+        **exposed_tables(run, material, seed),
     }
     return {name: rows for name, rows in tables.items() if rows}
 

@@ -7,7 +7,8 @@ from remnant.audit.cells import kept, recipe, training_checks
 from remnant.audit.cells.shadows import with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.findings.controls import controls_in
-from remnant.audit.findings.tables import balance_rows, roc_rows
+from remnant.audit.findings.reach import scored_tables
+from remnant.audit.findings.tables import balance_rows
 from remnant.audit.materials.described import cohort_of, traits_of
 from remnant.audit.materials.material import Material
 from remnant.audit.run import early, resumed
@@ -45,7 +46,7 @@ def audit_model(
     level = claims.levels(share)
     rows = claims.findings(level, config.scenario, config.seed)
     tables = {
-        "roc": [row for claim in claims.scored for row in roc_rows(claim)],
+        **scored_tables(claims.scored, level, config.base_rate),
         "balance": balance_rows(*traits_of(material)),
         DEFENCES: defence_rows(material.target.module, material.defenses, scenario=config.scenario),
         **claims.tables(level, config.seed),

@@ -6,8 +6,10 @@ from remnant.base.findings import AuditResults
 from remnant.report.chapters.attributes import attributes
 from remnant.report.chapters.balance import balance
 from remnant.report.chapters.controls import controls
+from remnant.report.chapters.exposure import exposure, exposure_groups, own_thresholds
 from remnant.report.chapters.findings import all_findings, strongest_findings
 from remnant.report.chapters.part import Part
+from remnant.report.chapters.reach import low_roc, reach
 from remnant.report.chapters.remarks import remarks
 from remnant.report.chapters.roc import roc
 from remnant.report.chapters.verdict import verdict
@@ -17,5 +19,9 @@ from remnant.report.chapters.what_to_do import what_to_do
 ChapterOf = Callable[[AuditResults], Part | None]
 
 # In their order on the page; below them stand the sections that results.json brings along.
-CHAPTERS: tuple[ChapterOf, ...] = (verdict, remarks, strongest_findings, what_to_do, roc, attributes, controls)
+CHAPTERS: tuple[ChapterOf, ...] = (
+    *(verdict, remarks, strongest_findings, what_to_do, roc, low_roc, reach),
+    *(exposure, exposure_groups, own_thresholds),
+    *(attributes, controls),
+)
 ANNEX: tuple[ChapterOf, ...] = (all_findings, balance)

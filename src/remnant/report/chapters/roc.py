@@ -3,13 +3,13 @@
 from remnant.base.findings import AuditResults
 from remnant.base.results import Section
 from remnant.base.terms import RELEASE
-from remnant.report.audit_rows import MOST_CURVES, curve_rows
+from remnant.report.audit_rows import MOST_CURVES, strongest_curves
 from remnant.report.chapters.part import Part, figure
 
 
 def roc(results: AuditResults) -> Part | None:
     """The curves of the strongest attacks, or why there are none; None where no attack scored patients."""
-    rows = curve_rows(results)
+    rows = strongest_curves(results)
     if not any(one.statistic == "auc" for one in results.findings) and not rows:
         return None
     if not rows:

@@ -16,6 +16,7 @@ from remnant.report.figures.defences_held import defences_held, held_say
 from remnant.report.figures.deformation import bendings_of, deformation_maps
 from remnant.report.figures.demographics import age_scatter, sex_confusion
 from remnant.report.figures.distribution import entropy_histogram, kurtosis_curves
+from remnant.report.figures.exposure import exposed_patients, exposed_ranks, patients_say, ranks_say
 from remnant.report.figures.fold_power import fold_power, power_says
 from remnant.report.figures.gallery import gallery_size
 from remnant.report.figures.identification import identification_bars
@@ -25,6 +26,7 @@ from remnant.report.figures.metrics import metric_match, response_curves
 from remnant.report.figures.own import own_against_others
 from remnant.report.figures.radiographs import likely_beside_nearest, progression
 from remnant.report.figures.ranks import rank_histogram
+from remnant.report.figures.reach import auc_power, auc_power_says, low_roc_curves, low_roc_says
 from remnant.report.figures.reconstructions import pairs_of, reconstructions
 from remnant.report.figures.robustness import robustness_lines
 from remnant.report.figures.stage1 import stage1_terms
@@ -57,6 +59,10 @@ FIGURES = {
     "audit_forest": FigureKind(audit_forest, "forest", says=forest_says),
     "limits_held": FigureKind(limits_held, "limits_held", says=limits_say),
     "roc_curves": FigureKind(roc_curves, "roc", says=roc_says),
+    "auc_power": FigureKind(auc_power, "auc_power", says=auc_power_says),
+    "low_roc_curves": FigureKind(low_roc_curves, "roc_low", says=low_roc_says),
+    "exposed_patients": FigureKind(exposed_patients, "exposed_patients", people=True, says=patients_say),
+    "exposed_ranks": FigureKind(exposed_ranks, "exposure_ranks", says=ranks_say),
     "fold_power": FigureKind(fold_power, "fold_curve", says=power_says),
     "rank_histogram": FigureKind(rank_histogram, "ranks"),
     "own_against_others": FigureKind(own_against_others, "scores", people=True),
