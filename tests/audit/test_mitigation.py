@@ -317,7 +317,7 @@ def test_a_defence_that_was_named_and_does_not_apply_is_told(tried, asked, said)
 
 
 def test_without_a_training_there_is_nothing_to_defend(tried):
-    with pytest.raises(RemnantError, match=r"^target\.py has no train\(\), or \[shadows\] asks for none"):
+    with pytest.raises(RemnantError, match=r"^target\.py has no train\(\), and a defence is tried on"):
         attempts_of(replace(tried[3], training=None), CONFIG, [])
 
 

@@ -216,6 +216,8 @@ def test_few_patients_tell_nothing():
     assert difference_said(row, "a") == "b leaks more than a: the AUC differs by +0.10 [+0.05, +0.15], by output, loss."
     row |= {"shown": "not shown", "detectable": 0.2, "low": None}
     assert difference_said(row, "a").endswith("shown: +0.10, by output, loss; 0.20 would have been seen.")
+    for detectable, end in ((0.004, "loss; 0.004 would have been seen."), (None, "by output, loss.")):
+        assert difference_said(row | {"detectable": detectable}, "a").endswith(end)
 
 
 def test_the_command_says_it_and_where_the_page_is(runs, remnant, tmp_path, monkeypatch):

@@ -86,18 +86,21 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
 
 
 def _mitigated(folder: "Folder", order: dict[str, Any], report: Any) -> dict[str, Any]:
+    from remnant.audit.cells.shadow_time import FEWEST
     from remnant.audit.mitigation.attempts import strengths_of
     from remnant.audit.mitigation.inquiry import foretold, mitigate
 
-    material, audit = folder.material(), Path(order["audit"])
+    config, audit = folder.config, Path(order["audit"])
+    strengths = strengths_of(Path(order["strengths"]) if order["strengths"] else None)
+    # A defence is tried on train() also where no shadow models are asked of it.
+    material = replace(folder, config=config.changed(shadows={"count": FEWEST})).material()
     report(stage="audit")
     how = {"asked": order["defences"], "quiet": order["quiet"]}
     if order["task"] != "mitigate":
-        pieces, not_tried = foretold(audit, material, folder.config, **how)
+        pieces, not_tried = foretold(audit, material, config, **how)
         return {"pieces": [asdict(piece) for piece in pieces], "not_run": not_tried}
     told = {name: order[name] for name in ("command", "resume")}
-    told["strengths"] = strengths_of(Path(order["strengths"]) if order["strengths"] else None)
-    mitigate(audit, material, folder.config, Path(order["out"]), **how, **told)
+    mitigate(audit, material, config, Path(order["out"]), strengths=strengths, **how, **told)
     return {}
 
 

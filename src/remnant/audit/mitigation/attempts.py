@@ -79,8 +79,8 @@ def attempts_of(
     """
     if material.training is None:
         raise RemnantError(
-            "target.py has no train(), or [shadows] asks for none: a defence is tried on the training itself; write train(), "
-            "audit again, and then mitigate."
+            "target.py has no train(), and a defence is tried on the training itself; write train(), audit again, and then "
+            "mitigate."
         )
     known = all_defenses()
     if unknown := [name for name in asked if name not in known]:

@@ -7,7 +7,7 @@ from remnant.audit.findings.compare import PAIRED_RESAMPLES, comparison_rows, of
 from remnant.audit.findings.rows import interval_columns
 from remnant.audit.mitigation.attempts import NONE, Attempt
 from remnant.audit.mitigation.utility import Utility
-from remnant.audit.several.differences import interval_said
+from remnant.audit.several.differences import interval_said, seen_said
 from remnant.audit.several.finished import FinishedAudit
 from remnant.base.findings import Finding
 from remnant.base.results import Row
@@ -123,7 +123,7 @@ def _stops(row: Row, attack: str) -> str:
         return f"it changes the AUC of {attack} by {interval_said(told)}"
     if row["shown"] == "too few patients":
         return f"too few patients to tell what it does to {attack}"
-    seen = "" if row["detectable"] is None else f", {row['detectable']:.2f} would have been seen"
+    seen = f", {known}" if (known := seen_said(row)) else ""
     return f"no effect on {attack} was shown ({interval_said(told)}{seen})"
 
 

@@ -51,8 +51,16 @@ def difference_said(row: Row, first: str) -> str:
         return f"{run} {SAYS[str(row['shown'])]} {first}: the AUC differs by {interval_said(row)}, {by}."
     if row["shown"] == "too few patients":
         return f"Too few patients to tell whether {run} leaks less than {first}, {by}."
-    seen = "" if row["detectable"] is None else f"; {row['detectable']:.2f} would have been seen"
+    seen = f"; {told}" if (told := seen_said(row)) else ""
     return f"No difference between {run} and {first} was shown: {interval_said(row)}, {by}{seen}."
+
+
+def seen_said(row: Row) -> str:
+    """The difference that would have been seen, as "0.12 would have been seen"; empty where nobody knows."""
+    if row["detectable"] is None:
+        return ""
+    value = float(row["detectable"])
+    return f"{number(value, spec='.3f' if value < 0.01 else '.2f')} would have been seen"
 
 
 def interval_said(row: Row) -> str:
