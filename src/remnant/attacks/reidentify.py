@@ -89,11 +89,12 @@ def embedded(model: Siamese, codes: Tensor, patch: int | None) -> Tensor:
     """
     tiles = [None] if patch is None else _tiles(tuple(codes.shape[2:]), patch)
     found = []
-    for code in codes:
-        parts = torch.stack([_cut(code, tile, patch) for tile in tiles])
+    # PyTorch's fast convolutions on a CPU are for batches of more than one.
+    for some in codes.split(2 if patch is None else 1):
+        parts = torch.stack([_cut(code, tile, patch) for code in some for tile in tiles])
         with fabric().autocast():
-            found.append(model.embed(as_batch(parts)).float().cpu())
-    return torch.stack(found)
+            found.append(model.embed(as_batch(parts)).float().cpu().unflatten(0, (len(some), -1)))
+    return torch.cat(found)
 
 
 def recalibrated(model: Siamese, codes: Tensor, patch: int | None) -> Siamese | None:

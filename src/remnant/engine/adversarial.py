@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from remnant.base.errors import RemnantError
 from remnant.engine.device import fabric, place
+from remnant.engine.memory import freed_memory_kept
 from remnant.engine.state import SAVE_EVERY_S, load_state, save_state
 
 REPORT_EVERY = 20
@@ -35,6 +36,7 @@ class Player:
     anew: Callable[[int], Mapping[str, Tensor] | None] = lambda step: None
 
 
+@freed_memory_kept()
 def play(
     players: Mapping[str, Player],
     share: Callable[[int], Any],

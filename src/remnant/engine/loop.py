@@ -13,6 +13,7 @@ from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.engine.device import fabric, place
+from remnant.engine.memory import freed_memory_kept
 
 Batch = TypeVar("Batch")
 EpochReport = Callable[[int, float, float | None], None]
@@ -66,6 +67,7 @@ class Plateau(Settings):
         return before - now < self.gain * max(abs(before), first - before)
 
 
+@freed_memory_kept()
 def fit(
     model: nn.Module,
     draw_epoch: Callable[[int], Iterable[Batch]],

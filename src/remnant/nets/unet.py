@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from remnant.base.errors import RemnantError
 from remnant.nets.encoder import first_convolution, max_pool
 from remnant.nets.normalisation import group_norm
+from remnant.nets.single import VolumeConvolution, VolumeDeconvolution
 
 
 def _normed(convolution: nn.Conv3d | nn.ConvTranspose3d) -> nn.Sequential:
@@ -15,7 +16,8 @@ def _normed(convolution: nn.Conv3d | nn.ConvTranspose3d) -> nn.Sequential:
 
 
 def _level(below: int, above: int) -> nn.Sequential:
-    return nn.Sequential(_normed(nn.Conv3d(below, above, 3, padding=1)), _normed(nn.Conv3d(above, above, 3, padding=1)))
+    convolutions = (VolumeConvolution(given, above, 3, padding=1) for given in (below, above))
+    return nn.Sequential(*map(_normed, convolutions))
 
 
 class UNet(nn.Module):
@@ -41,7 +43,7 @@ class UNet(nn.Module):
         self.divisor = 2 ** (len(widths) - 1)
         self.downs = nn.ModuleList(_level(below, above) for below, above in pairwise((channels, *widths)))
         self.ups = nn.ModuleList(
-            _normed(nn.ConvTranspose3d(width, width, 3, stride=2, padding=1, output_padding=1))
+            _normed(VolumeDeconvolution(width, width, 3, stride=2, padding=1, output_padding=1))
             for width in widths[:0:-1]
         )
         self.joins = nn.ModuleList(_level(deep + level, level) for deep, level in pairwise(widths[::-1]))

@@ -48,11 +48,11 @@ def register(fixed: np.ndarray, moving: np.ndarray, grid: Grid) -> Pose:
         index = np.nonzero(near & every)
         slope = np.stack([part[index] for part in np.gradient(template, grid.spacing)], axis=1)
         points = np.stack(index, axis=1) * grid.spacing + grid.affine[:3, 3]
-        target = template[index]
+        increment = _Increment(points, slope, template[index])
         for _ in range(MOST_STEPS):
             voxels = (points @ rotation.T + shift - grid.affine[:3, 3]) / grid.spacing
             seen = ndimage.map_coordinates(head, voxels.T, order=1, prefilter=False)
-            turn, step = _increment(points, slope, target, seen)
+            turn, step = increment.towards(seen)
             rotation = rotation @ turn.T
             shift = shift - rotation @ step
             # Both as the distance that the head's surface moves, in voxels.
@@ -62,17 +62,24 @@ def register(fixed: np.ndarray, moving: np.ndarray, grid: Grid) -> Pose:
     return (*Rotation.from_matrix(rotation).as_rotvec().tolist(), *shift.tolist())
 
 
-def _increment(
-    points: np.ndarray, slope: np.ndarray, target: np.ndarray, seen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The small rotation (3, 3) and shift (3,) of the template after which it looks most like `seen`.
+class _Increment:
+    """The small motion of a template, known at `points` (n, 3) by its `slope` (n, 3) and values `target` (n,), that fits a head.
 
-    Least squares of target + jacobian @ motion = gain * seen + offset.
+    Least squares of target + jacobian @ motion = gain * seen + offset, whose larger part is the same for all steps.
     """
-    columns = [np.cross(points, slope), slope, -seen[:, None], -np.ones((len(seen), 1))]
-    system = np.concatenate(columns, axis=1)
-    # Normal equations, each column to its own scale: far faster than a decomposition of the tall system.
-    scale = np.linalg.norm(system, axis=0) + 1e-12
-    system = system / scale
-    solution = np.linalg.lstsq(system.T @ system, -system.T @ target, rcond=1e-10)[0] / scale
-    return Rotation.from_rotvec(solution[:3]).as_matrix(), solution[3:6]
+
+    def __init__(self, points: np.ndarray, slope: np.ndarray, target: np.ndarray) -> None:
+        # Columns of the motion and of the offset; the gain's, which is what is seen, comes last.
+        self._columns = np.concatenate([np.cross(points, slope), slope, -np.ones((len(target), 1))], axis=1)
+        self._square = self._columns.T @ self._columns
+        self._target, self._towards = target, self._columns.T @ target
+
+    def towards(self, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rotation (3, 3) and shift (3,) after which the template looks most like `seen` (n,)."""
+        cross = -seen @ self._columns
+        normal = np.block([[self._square, cross[:, None]], [cross[None], np.array([[seen @ seen]])]])
+        right = -np.append(self._towards, -seen @ self._target)
+        # Normal equations, each column to its own scale: far faster than a decomposition of the tall system.
+        scale = np.sqrt(normal.diagonal()) + 1e-12
+        solution = np.linalg.lstsq(normal / np.outer(scale, scale), right / scale, rcond=1e-10)[0] / scale
+        return Rotation.from_rotvec(solution[:3]).as_matrix(), solution[3:6]
