@@ -23,8 +23,9 @@ from remnant.defenses.privacynet.settings import GameSettings, PrivacyNetSetting
 from remnant.engine.adversarial import Player
 
 DECAY = 0.95  # of the running means of gradients' norms, a step
-# The gradient of hiding vanishes where hiding succeeds: an unbounded ratio would then follow what noise is left of it.
-MOST = 100.0
+# The gradient of hiding vanishes where hiding succeeds: an unbounded ratio would then follow what noise is left of it. On
+# phantoms of 3 mm it began with 1 to 3.
+MOST = 10.0
 # Steps that share a gradient penalty, weighed by as many (Karras 2020, lazy regularisation): it takes as long as the rest.
 PENALTY_EVERY = 4
 
