@@ -166,6 +166,9 @@ def test_page_and_what_may_leave_are_made_of_it_and_name_nobody(tried, tmp_path)
     out = tried[1]
     page = make_report(out).read_text("utf-8")
     assert "What each defence stops and costs" in page and "<figure" in page
+    told = Results.read(out / "results.json")
+    assert (told.patients, told.scans) == (AUDITED, AUDITED) and not {"data", "weights"} & told.settings.keys()
+    assert {"data", "weights"} <= read_json(out / "config.json").keys()
     assert not [i for i in range(PATIENTS) if f">p{i}<" in page or f'"p{i}"' in (out / "results.json").read_text()]
     for cell in (10, 1):
         publish(out, tmp_path / f"{cell}", cell)

@@ -62,6 +62,10 @@ def test_a_model_that_leaks_less_is_shown_to(runs, compared):
     named, *rest = results.tables["differences"]
     assert named["primary"] and not any(row["primary"] for row in rest) and {row["run"] for row in rest} == {"careful"}
     audits = [read_finished(run) for run in runs]
+    # Named beforehand, it does not pay for the others.
+    assert named["holm_p"] == named["p"] and min(row["holm_p"] / row["p"] for row in rest) >= 1
+    assert max(row["holm_p"] / row["p"] for row in rest) > 1 and results.patients == 48
+    assert results.threat_model == [audits[0].results.scenario.recipient]
     assert named["shown"] == "lower" and named["high"] < 0 and named["n"] == 48
     assert [named["against"], named["value"]] == [one.primary.value for one in audits]
     assert results.headline.startswith("careful leaks less than overfit: the AUC differs by −")

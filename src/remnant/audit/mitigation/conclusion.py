@@ -111,7 +111,8 @@ def conclude_mitigation(
         subject="Defences tried on a training",
         title=f"Defences of {first.results.model.get('name')}",
         preset="",
-        patients=len(first.roles),
+        # Without those of the attacker.
+        patients=int(cohort.get("patients") or len(first.roles)),
         scans=int(cohort.get("images") or len(first.roles)),
         seed=config.seed,
         checkpoints={},
@@ -125,7 +126,7 @@ def conclude_mitigation(
             *(told for one in attempts if one.defense and (told := one.defense.promises(one.settings))),
         ],
         threat_model=[
-            f"The recipient: {RECIPIENTS[config.scenario]}.",
+            RECIPIENTS[config.scenario],
             "The attacker knows of the defence: shadow models are trained under it.",
         ],
         attacked=[

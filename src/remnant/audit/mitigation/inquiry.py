@@ -51,11 +51,12 @@ def mitigate(
         "audit": str(audit.resolve()),
         "defences": [one.name for one in attempts],
         "strengths": (strengths or strengths_of(None)).resolved(),
-        **digests,
     }
-    with Run.start(out, STUDY, settings, resume=resume, growing=("defences",)) as run:
-        if run.asks_more(settings, ("defences",)):
-            run.take_on(settings)
+    # The digests stay in the run: whoever holds the images could prove by them that they took part.
+    begun = {**settings, **digests}
+    with Run.start(out, STUDY, begun, resume=resume, growing=("defences",)) as run:
+        if run.asks_more(begun, ("defences",)):
+            run.take_on(begun)
         before = run.events()
         cells = try_all(run, material, config, attempts, command=command, quiet=quiet)
         where = machine(clock, command, before)

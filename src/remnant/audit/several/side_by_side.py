@@ -134,7 +134,8 @@ def concluded(audits: Sequence[FinishedAudit], settings: Mapping[str, Any], prov
         subject=SUBJECT,
         title=f"{enumerated([one.name for one in audits])} side by side",
         preset="",
-        patients=len(first.roles),
+        # Without those of the attacker.
+        patients=int(cohort.get("patients") or len(first.roles)),
         scans=int(cohort.get("images") or len(first.roles)),
         seed=first.results.seed,
         checkpoints={f"{one.name}: {name}": sha for one in audits for name, sha in one.results.checkpoints.items()},
@@ -142,7 +143,7 @@ def concluded(audits: Sequence[FinishedAudit], settings: Mapping[str, Any], prov
         notices=list(dict.fromkeys(notice for one in audits for notice in one.results.notices)),
         headline=_headline(named or rows, first.name, len(others)),
         findings=_findings(rows, first.name),
-        threat_model=[f"The recipient: {scenario.recipient}."],
+        threat_model=[scenario.recipient],
         attacked=[f"The same {groups} in each audit.", f"Attacks: {enumerated([called(name) for name in first.ran])}."],
         not_tested=[
             "Whether another training, or another seed of this one, would differ as these two do.",
