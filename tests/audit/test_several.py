@@ -203,6 +203,10 @@ def test_one_alone_and_one_twice_are_refused(runs, tmp_path):
 
 def test_runs_of_one_name_are_told_apart_by_their_paths(runs, tmp_path):
     twin = shutil.copytree(runs[1], tmp_path / "overfit")
+    own = shutil.copytree(runs[1], tmp_path / "own")
+    compare_runs([runs[0], own], tmp_path / "named")
+    # The word is one of tables of reconstructions, too.
+    assert "own original" not in make_report(tmp_path / "named").read_text("utf-8")
     results = compare_runs([runs[0], twin], tmp_path / "run")
     assert {row["run"] for row in results.tables["differences"]} == {str(twin)}
 

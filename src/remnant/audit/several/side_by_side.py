@@ -151,6 +151,8 @@ def concluded(audits: Sequence[FinishedAudit], settings: Mapping[str, Any], prov
         ],
         measures=MEASURES,
         glossary=GLOSSARY,
+        # An owner's names are no words of Remnant's, such as "own".
+        labels={str(row[name]): str(row[name]) for row in tables["audits"] for name in ("run", "model")},
         tables=tables,
         sections=[one for one in SECTIONS if one.table and tables[one.table.name]],
         **provenance,
