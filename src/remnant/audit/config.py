@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
@@ -17,7 +17,7 @@ from remnant.base.texts import enumerated
 OF_A_FOLDER = {
     "target": ("build", "arguments", "checkpoint", "window"),
     "prior": ("file", "mean", "std"),
-    "shadows": ("count", "doses", "early", "shared"),
+    "shadows": ("count", "doses", "early", "shared", "precision"),
 }
 
 
@@ -75,12 +75,14 @@ class ShadowConfig(Settings):
     """`[shadows]`, where target.py has train(): it makes `count` networks of known halves of the patients, 0 for none. `doses`:
     four of these once more by half of the training, and four by three times of it. `early`: no more than eight, where by
     these the verdict can no longer change. `shared`: a folder in which audits of the same training share them, relative to
-    that of audit.toml; None for none."""
+    that of audit.toml; None for none. `precision`: "own" as train() computes, "bfloat16" by autocast where matrix units make
+    that pay."""
 
     count: int = pydantic.Field(8, ge=0, le=512)
     doses: bool = False
     early: bool = True
     shared: Path | None = None
+    precision: Literal["own", "bfloat16"] = "own"
 
     @pydantic.field_validator("count")
     @classmethod

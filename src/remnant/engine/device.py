@@ -23,6 +23,13 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 MEMORY_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
+def fast_bfloat16() -> bool:
+    """Whether matrix units make bfloat16 pay."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_amx_tile_supported()
+
+
 @cache
 def fabric() -> "Fabric":
     """One GPU if there is one, else the CPU; bfloat16 autocast only where matrix units make it pay.
@@ -33,14 +40,9 @@ def fabric() -> "Fabric":
     with importing():
         from lightning_fabric import Fabric
 
-    fast_bfloat16 = (
-        torch.cuda.is_bf16_supported(including_emulation=False)
-        if torch.cuda.is_available()
-        else torch.cpu._is_amx_tile_supported()
-    )
     # It would tell everybody which precision it uses, each process anew.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if fast_bfloat16 else "32-true")
+    return Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if fast_bfloat16() else "32-true")
 
 
 def place(model: nn.Module) -> nn.Module:

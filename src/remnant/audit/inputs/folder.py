@@ -205,12 +205,13 @@ class Folder:
             (lambda module: _windowed(module, window)) if window else lambda module: module,
             self.config.shadows.shared and self.path / self.config.shadows.shared,
             self._recipe() if self.config.shadows.shared else "",
+            self.config.shadows.precision == "bfloat16",
         )
         return checked_training(training, target)
 
     def _recipe(self) -> str:
         built = self.config.target
-        return digest_of_code(self.path, (built.build, built.arguments, built.window))
+        return digest_of_code(self.path, (built.build, built.arguments, built.window, self.config.shadows.precision))
 
     def audited(self, network: nn.Module, images: Images) -> tuple[Audited, Images]:
         """Network and images tried on each other; the labels in the form of the answers."""

@@ -21,6 +21,7 @@ SAID: dict[str, str] = {
     "shadows.doses": "Whether more training leaves more: half of it and three times, which take as long as 14 networks.",
     "shadows.early": "Train no more than 8 of them where by these the verdict can no longer change.",
     "shadows.shared": "A folder in which audits of this training share what its networks answer, such as of the next release.",
+    "shadows.precision": "bfloat16 trains them by autocast, where an accelerator or a CPU with matrix units is faster so.",
     "shadows.count": "0 for none. From 8 on there is an interval that takes in how trainings of one recipe vary.",
     "appetite.release": "Where the model goes: public, controlled (access on application) or trusted (under contract).",
     "appetite.identification": "Patients whose reconstruction is identified at rank 1. {share}.",

@@ -21,6 +21,7 @@ from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.engine.device import place
 from remnant.engine.fused import fused_steps
+from remnant.engine.precision import fast_products
 from remnant.targets.audited import Audited
 
 SEEDS = 2**31  # below which every library takes a seed
@@ -49,7 +50,7 @@ class Training:
     `items` (n): what was given, without who is a member, of `patients` (n). `answering(module)`: how such a network answers a
     batch. `code`: SHA-256 of the file: networks of two versions are not of one recipe. Without a `path` the function is called by
     its own process, and what it raises is its owner's to see. `shared`: where audits share networks of one `recipe`, a digest of
-    all that it is written in.
+    all that it is written in. `bfloat16`: whether it computes in that by autocast, where that pays.
     """
 
     train: Callable[..., Any]
@@ -61,6 +62,7 @@ class Training:
     answering: Callable[[nn.Module], Callable[[Tensor], object]] = lambda module: module
     shared: Path | None = None
     recipe: str = ""
+    bfloat16: bool = False
 
     @property
     def source(self) -> str:
@@ -116,7 +118,8 @@ class Training:
         seed_libraries(seeds)
         found: object = None
         told = calling(self.path, "train()") if self.path else contextlib.nullcontext()
-        with told, contextlib.suppress(StepsDoneError), counted_steps(steps), fused_steps():
+        fast = fast_products(bfloat16=self.bfloat16)
+        with told, contextlib.suppress(StepsDoneError), counted_steps(steps), fused_steps(), fast:
             found = self.train(module, own, seeds.integer % SEEDS)
         found = module if found is None else found
         if not isinstance(found, nn.Module):
