@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from tests.audit.example import Classifier, Segmenter
-from tests.audit.judging import control, finding
 from tests.audit.shadowing import FOUR, by_heart, of_nobody, own
 from tests.audit.test_shadows import swaps_of
 
@@ -21,9 +20,6 @@ from remnant.audit.findings.canary_control import CanaryLosses, canary_control
 from remnant.audit.findings.controls import recipe_control, reconciled
 from remnant.audit.materials.aside import set_aside
 from remnant.audit.materials.described import cohort_of
-from remnant.audit.verdict.judge import verdict_of
-from remnant.audit.verdict.outcome import is_able, outcome_of
-from remnant.base.findings import Limit
 from remnant.base.run import Run
 from remnant.engine.cells import run_cells
 from remnant.measure.roles import MEMBER, NON_MEMBER, OTHER
@@ -195,53 +191,6 @@ KNOWN = CanaryLosses(10, 8, 0.1, 2.0)
 def test_they_are_found_with_the_auc_that_is_asked_and_no_chance(views, known, passed):
     found = canary_control("output", [swaps_of(*one) for one in views], known)
     assert found.passed is passed and found.n == 10 and found.kind == "canary"
-
-
-def test_what_of_their_outcome_makes_an_attack_too_weak():
-    """Missed canaries do, but where the recipe is seen; found ones stand in for planted members that were not tried."""
-    silent = finding(value=0.0, low=-0.1, high=0.1, bound_low=-0.12, p=0.9, adjusted_p=1.0)
-    for planted, canary, recipe, outcome in (
-        (True, True, None, "not shown"),
-        (True, None, None, "not shown"),
-        (True, False, None, "attack too weak"),
-        (True, False, True, "not shown"),
-        (None, True, None, "not shown"),
-        (None, False, None, "attack too weak"),
-        (None, None, None, "power unknown"),
-        (False, True, None, "attack too weak"),
-        (False, True, True, "not shown"),
-        (False, None, None, "attack too weak"),
-    ):
-        own = [
-            control(kind, passed, "output")
-            for kind, passed in (("planted", planted), ("canary", canary), ("recipe", recipe))
-        ]
-        assert outcome_of(silent, [control("blind"), *own]) == outcome, (planted, canary, recipe)
-        assert is_able(own) == (outcome == "not shown")
-    # Of codes and attributes several are planted, of whom one is enough.
-    assert is_able([control("planted", True), control("planted", False)]) and not is_able([])
-    # An exposure needs none of them.
-    shown = finding()
-    assert outcome_of(shown, [control("blind"), control("canary", False, "output")]) == "exposed"
-
-
-def test_silence_within_a_limit_counts_of_an_attack_that_found_them():
-    limit = Limit(name="membership_advantage", statistic="advantage", value=0.2, origin="a test")
-    silent = finding(value=0.0, low=-0.1, high=0.1, bound_low=-0.12, p=0.9, adjusted_p=1.0)
-    missed = control("canary", False, "output")
-
-    def ruled(*controls):
-        controls = (control("blind"), *controls)
-        told = [silent.model_copy(update={"outcome": outcome_of(silent, controls)})]
-        return verdict_of([limit], told, controls)
-
-    assert ruled(control("canary", True, "output")).ruling == "within"
-    assert ruled(control("planted", True, "output"), control("canary", True, "output")).ruling == "within"
-    open_one = ruled(control("planted", True, "output"), missed)
-    assert open_one.ruling == "cannot tell" and open_one.reasons == [missed.sentence]
-    # What another attack finds says nothing of this one.
-    assert ruled(missed, control("planted", True, "gradient")).ruling == "cannot tell"
-    assert ruled(control("recipe", True, "output"), missed).ruling == "within"
 
 
 def test_a_recipe_that_is_seen_takes_the_weakness_off_them():

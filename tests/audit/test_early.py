@@ -145,9 +145,3 @@ def test_two_looks_flag_no_more_audits_without_a_leak_than_one_may(audits):
 def test_a_strong_leak_is_shown_at_the_first_look_and_a_weaker_one_at_the_last():
     assert {flagged(seed, own_leak=4.0) for seed in range(2)} == {early.FIRST}
     assert 16 in {flagged(seed, own_leak=0.7) for seed in range(8)}
-
-
-def test_the_share_of_the_level_divides_every_p():
-    rows = [finding(p=0.001, adjusted_p=None), finding(statistic="auc", value=0.7, null=0.5, p=0.3, adjusted_p=None)]
-    for one, other in zip(adjusted(rows), adjusted(rows, 0.05), strict=True):
-        assert other.adjusted_p == pytest.approx(min(1.0, one.adjusted_p / 0.05))

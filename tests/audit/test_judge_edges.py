@@ -4,9 +4,10 @@ import pytest
 from tests.audit.judging import CLEAR, LIMIT, RECIPE, SILENT, SOUND, control, finding, told
 
 from remnant.audit.verdict.alike import groups_unchecked
+from remnant.audit.verdict.family import adjusted
 from remnant.audit.verdict.judge import verdict_of
 from remnant.audit.verdict.needed import patients_that_tell, round_up
-from remnant.audit.verdict.outcome import outcome_of
+from remnant.audit.verdict.outcome import controls_of, is_able, outcome_of
 from remnant.audit.verdict.ruling import judged
 from remnant.audit.verdict.words import against, not_surely
 from remnant.base.findings import Limit
@@ -144,3 +145,68 @@ def test_sentences_to_the_letter():
         "60% of pairs of a member and a non-member have the same score: scores of so few values clear nobody; give them "
         "unrounded."
     )
+
+
+def test_what_of_their_outcome_makes_an_attack_too_weak():
+    """Missed canaries do, but where the recipe is seen; found ones stand in for planted members that were not tried."""
+    silent = finding(**SILENT)
+    for planted, canary, recipe, outcome in (
+        (True, True, None, "not shown"),
+        (True, None, None, "not shown"),
+        (True, False, None, "attack too weak"),
+        (True, False, True, "not shown"),
+        (None, True, None, "not shown"),
+        (None, False, None, "attack too weak"),
+        (None, None, None, "power unknown"),
+        (False, True, None, "attack too weak"),
+        (False, True, True, "not shown"),
+        (False, None, None, "attack too weak"),
+    ):
+        own = [
+            control(kind, passed, "output")
+            for kind, passed in (("planted", planted), ("canary", canary), ("recipe", recipe))
+        ]
+        assert outcome_of(silent, [control("blind"), *own]) == outcome, (planted, canary, recipe)
+        assert is_able(own) == (outcome == "not shown")
+    # Of codes and attributes several are planted, of whom one is enough.
+    assert is_able([control("planted", True), control("planted", False)]) and not is_able([])
+    # An exposure needs none of them.
+    shown = finding()
+    assert outcome_of(shown, [control("blind"), control("canary", False, "output")]) == "exposed"
+
+
+def test_silence_within_a_limit_counts_of_an_attack_that_found_them():
+    missed = control("canary", False, "output")
+
+    def ruled(*controls, attacks=("output",)):
+        controls = (control("blind"), *controls)
+        found = [told(finding(**CLEAR, attack=attack), controls) for attack in attacks]
+        return verdict_of([LIMIT], found, controls)
+
+    assert ruled(control("canary", True, "output")).ruling == "within"
+    assert ruled(control("planted", True, "output"), control("canary", True, "output")).ruling == "within"
+    open_one = ruled(control("planted", True, "output"), missed)
+    assert open_one.ruling == "cannot tell" and open_one.reasons == [missed.sentence]
+    # What another attack finds says nothing of this one.
+    assert ruled(missed, control("planted", True, "gradient")).ruling == "cannot tell"
+    assert ruled(control("recipe", True, "output"), missed).ruling == "within"
+    # Of two attacks one that can succeed is enough; where neither can, what both missed is told.
+    other, both = control("canary", True, "gradient"), ("output", "gradient")
+    assert ruled(missed, other, attacks=both).ruling == "within"
+    assert ruled(control("planted", True, "output"), missed, attacks=both).ruling == "cannot tell"
+    also = control("canary", False, "gradient").model_copy(update={"sentence": "So does this one."})
+    assert ruled(missed, also, attacks=both).reasons == [missed.sentence, also.sentence]
+    assert ruled(missed, also, control("recipe", True, "gradient"), attacks=both).ruling == "within"
+
+
+def test_the_share_of_the_level_divides_every_p():
+    rows = [finding(p=0.001, adjusted_p=None), finding(statistic="auc", value=0.7, null=0.5, p=0.3, adjusted_p=None)]
+    for one, other in zip(adjusted(rows), adjusted(rows, 0.05), strict=True):
+        assert other.adjusted_p == pytest.approx(min(1.0, one.adjusted_p / 0.05))
+
+
+def test_doses_of_training_and_the_fit_bear_on_no_finding():
+    failed = [control(kind, False) for kind in ("dose", "fit")]
+    assert controls_of(finding(), failed) == []
+    assert outcome_of(finding(), [*SOUND, *failed]) == "exposed"
+    assert verdict_of([LIMIT], [told(finding(**CLEAR))], [*SOUND, *failed]).ruling == "within"

@@ -52,7 +52,7 @@ def is_able(positive: Sequence[Control]) -> bool:
         return True
     if "planted" in passed:
         return "canary" not in failed
-    return "canary" in passed and not failed
+    return "canary" in passed and "planted" not in failed
 
 
 def controls_of(finding: Finding, controls: Sequence[Control]) -> list[Control]:
