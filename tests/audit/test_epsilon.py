@@ -7,7 +7,7 @@ from tests.defenses.test_dp_sgd import OPACUS
 from torch import nn
 from torch.nn import functional
 
-from remnant.attacks.membership.output import OUTPUT
+from remnant.attacks.membership.output import MARGIN, OUTPUT
 from remnant.attacks.membership.signals import signed_margin
 from remnant.audit.cells.model_cells import access_of
 from remnant.audit.findings.epsilon_rows import METHODS, SECTION, epsilon_rows
@@ -89,7 +89,7 @@ def test_it_is_so_of_a_residual_network():
     table = Images(images, labels, tuple(f"p{i}" for i in range(2 * HALF)))
     groups = table.take(range(HALF)), table.take(range(HALF, 2 * HALF))
     settings = ClassifierSettings(
-        arguments={"width": 16}, input_range=InputRange(32), batch=30, epochs=30, learning_rate=3e-3
+        arguments={"width": 16}, input_range=InputRange(32), batch=30, epochs=60, learning_rate=3e-3
     )
     dp = DpSgdSettings(epsilon=1.0, delta=1e-3)
     found = {}
@@ -101,6 +101,7 @@ def test_it_is_so_of_a_residual_network():
             lambda batch, m=trained.model: m(settings.input_range(batch)),
         )
         asked = Images(tuple(images), tuple(label[None].float() for label in labels), table.patients)
-        (margin, *_) = OUTPUT.run(access_of(OUTPUT, target, asked), None, OUTPUT.settings(), None)
-        found[name] = lows([claim(margin.scores)])
+        # Of noise a shifted image is another one.
+        claims = {one.view: one for one in OUTPUT.run(access_of(OUTPUT, target, asked), None, OUTPUT.settings(), None)}
+        found[name] = lows([claim(claims[MARGIN].scores)])
     assert max(found["private"].values()) <= dp.epsilon < min(found["plain"].values()), found
