@@ -15,6 +15,7 @@ from remnant.attacks.adversaries import (
     kept_apart,
     ms_ssim_scores,
 )
+from remnant.attacks.learnt import Learnt
 from remnant.attacks.reidentify import ReidentifierSettings
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair, draw_pairs
@@ -58,13 +59,13 @@ class Examined:
         return verification(scored.test, self.test, scored.threshold, np.random.default_rng(0), resamples=50)
 
 
-def examined(view, settings=SETTINGS, discriminator=None, looks=1):
+def examined(view, settings=SETTINGS, discriminator=None, looks=1, first=100, **more):
     own, names = people(16, 0)
-    others, whose = people(12, 100)
+    others, whose = people(12, first)
     training, test = draw_pairs(names, seeds=Seeds(1)), draw_pairs(whose, seeds=Seeds(2))
     access = Codes(view, view(others))
     found = adversary_scores(
-        access, own, names, training, test, settings, Seeds(0), lambda *said: None, discriminator, looks
+        access, own, names, training, test, settings, Seeds(0), lambda *said: None, discriminator, looks, **more
     )
     return Examined(
         found,
@@ -124,6 +125,22 @@ def test_no_fresh_adversary_learns_from_whom_its_threshold_is_chosen_by(monkeypa
     examined(lambda scans: scans, looks=2)
     (apart, _), ((codes, patients),) = calibrated, learnt
     assert len(apart) == 3 and not apart & patients and len(apart | patients) == 16 and codes == 2 * 26
+
+
+def test_of_other_codes_they_are_asked_without_learning_again(tmp_path, monkeypatch):
+    short = SETTINGS.changed(
+        reidentifier=SETTINGS.reidentifier.changed(pairs=8, fit=FitSettings(epochs=1, learning_rate=1e-3))
+    )
+    expected = examined(lambda scans: scans, short, first=200, spacing_mm=3.0).found
+    before = Learnt(tmp_path / "learnt")
+    examined(lambda scans: scans, short, spacing_mm=3.0, before=before)
+    monkeypatch.setattr(adversaries, "train_on_codes", None)
+    found = examined(lambda scans: scans, short, first=200, spacing_mm=3.0, before=before).found
+    assert {"shapes", "d_new_resnet_small_0"} < {*found} == {*expected}
+    for name, scored in found.items():
+        assert np.allclose(scored.test, expected[name].test) and np.allclose(
+            scored.training, expected[name].training
+        ), name
 
 
 def test_a_threshold_is_that_of_pairs_kept_apart():

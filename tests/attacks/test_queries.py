@@ -42,6 +42,12 @@ def test_averaged_over_looks_a_weak_adversary_grows_strong():
     assert right[0] < 0.65 and right[1] > 0.7
 
 
+def test_an_image_that_shows_nothing_is_like_none(tiny_brains):
+    codes = torch.stack([tiny_brains[0][0], torch.zeros(1, 32, 32, 32), tiny_brains[0][0]])
+    scores = registered_scores(codes, [Pair(0, 1, False), Pair(1, 2, False), Pair(0, 2, True)], 6.0)
+    assert scores[0] == scores[1] == 0 and scores[2] > 0.9
+
+
 def test_queries_bent_onto_each_other_show_the_scan(tiny_brains):
     image = tiny_brains[0][0]
     settings = SecretSettings(mirror=False)

@@ -9,6 +9,7 @@ import pydantic
 import torch
 from torch import Tensor
 
+from remnant.attacks.learnt import Learnt
 from remnant.attacks.likelihood import VoxelLikelihood
 from remnant.attacks.reidentify import (
     ReidentifierSettings,
@@ -22,8 +23,10 @@ from remnant.attacks.shapes import ShapeLikelihood, grey_images, shape_fields
 from remnant.base.config import Settings
 from remnant.base.seeds import Seeds
 from remnant.cohort.pairs import Pair
+from remnant.engine.device import place
 from remnant.engine.loop import EpochReport
 from remnant.measure.images import union_box
+from remnant.measure.intervals import numbered
 from remnant.measure.ms_ssim import ms_ssim_matrix
 from remnant.measure.threshold import best_threshold
 from remnant.nets.siamese import Siamese
@@ -43,6 +46,9 @@ class AdversarySettings(Settings):
     trunks: tuple[str, ...] = ("resnet_small", "densenet_small")
     seeds: int = pydantic.Field(default=2, ge=1)
     reidentifier: ReidentifierSettings = ReidentifierSettings()
+
+
+NOTHING_BEFORE = Learnt()
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ def adversary_scores(
     discriminator: tuple[Siamese, int] | None = None,
     looks: int = 1,
     spacing_mm: float | None = None,
+    before: Learnt = NOTHING_BEFORE,
 ) -> dict[str, AdversaryScores]:
     """What every adversary makes of pairs of the attacker's `own` scans (n, 1, x, y, z) of `patients`, and of `access.codes`.
 
@@ -84,7 +91,8 @@ def adversary_scores(
     BatchNorm both also `recalibrated` on the codes of own scans, behind an underscore;
     `d_new_<trunk>_<seed>`, trained here on `own` alone; and `d_new_all`, their mean, which owes nothing to a lucky seed.
     `looks`: how often each own scan is passed through `access.view` to learn from, more than once where the client draws a
-    secret each time, since who saw several draws of a scan knows better what of a code is the person's.
+    secret each time, since who saw several draws of a scan knows better what of a code is the person's. `before`: where what
+    was learnt of the same own codes lies, if it was.
     Raises `RemnantError` as `train_on_codes` and `ms_ssim_matrix` do.
     """
     # The first look at each scan, by whose pairs thresholds are chosen, comes first.
@@ -102,9 +110,12 @@ def adversary_scores(
     found[LIKELIHOOD] = scored(ratio.scores(pool, training)[0], *ratio.scores(others, test))
     if spacing_mm is not None:
         mean = own.mean((0, 1))
-        mine, theirs = (
-            shape_fields(grey_images(codes, seen[: len(own)], own), mean, spacing_mm) for codes in (seen, access.codes)
-        )
+
+        def bent(codes: Tensor) -> Tensor:
+            return shape_fields(grey_images(codes, seen[: len(own)], own), mean, spacing_mm)
+
+        mine = before.once(SHAPES, (seen, own, str(spacing_mm)), lambda: {SHAPES: bent(seen)})[SHAPES]
+        theirs = bent(access.codes)
         shapes = ShapeLikelihood(mine, owners)
         found[SHAPES] = scored(shapes.scores(mine, training)[0], *shapes.scores(theirs, test))
     if discriminator is not None:
@@ -119,7 +130,7 @@ def adversary_scores(
     for trunk, number in _fresh(settings):
         chosen = settings.reidentifier.changed(trunk=trunk)
         branch = seeds.child(D_NEW, trunk, number)
-        model = train_on_codes(pool[learnt], [owners[i] for i in learnt], chosen, branch, report)
+        model = _fresh_network(pool[learnt], [owners[i] for i in learnt], chosen, branch, report, before)
         new[f"{D_NEW}_{trunk}_{number}"] = _judged(model, chosen.patch, pool[: len(own)], training, others, test)
     new[f"{D_NEW}_all"] = _together(list(new.values()))
     return found | {name: _calibrated(each, whose, apart) for name, each in new.items()}
@@ -154,6 +165,25 @@ def ms_ssim_scores(codes: Tensor, pairs: Sequence[Pair]) -> np.ndarray:
 
 def _fresh(settings: AdversarySettings) -> Iterator[tuple[str, int]]:
     return ((trunk, number) for trunk in settings.trunks for number in range(settings.seeds))
+
+
+def _fresh_network(
+    codes: Tensor,
+    patients: Sequence[str],
+    settings: ReidentifierSettings,
+    seeds: Seeds,
+    report: EpochReport,
+    before: Learnt,
+) -> Siamese:
+    given = (codes, str(numbered(patients)[1].tolist()), settings.model_dump_json(), str(seeds.integer))
+    weights = before.once(
+        f"{D_NEW}_{settings.trunk}",
+        given,
+        lambda: dict(train_on_codes(codes, patients, settings, seeds, report).state_dict()),
+    )
+    model = Siamese(settings.trunk, settings.head, codes.shape[1])
+    model.load_state_dict(weights)
+    return place(model).eval()
 
 
 def _discriminated(

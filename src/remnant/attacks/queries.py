@@ -116,6 +116,7 @@ def _onto(fixed: Tensor, group: Tensor, spacing: tuple[float, float, float]) -> 
 
 
 def _likeness(images: Tensor, fixed: Tensor) -> Tensor:
-    """Correlation (k,) of images (k, x, y, z) with `fixed` (x, y, z)."""
+    """Correlation (k,) of images (k, x, y, z) with `fixed` (x, y, z); 0 of one of a single grey level, as what is bent out of its
+    grid is."""
     flat = torch.cat([fixed[None], images]).flatten(1)
-    return torch.corrcoef(flat)[0, 1:]
+    return torch.corrcoef(flat)[0, 1:].nan_to_num(0.0)

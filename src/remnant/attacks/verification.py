@@ -11,6 +11,7 @@ from torch import Tensor
 
 from remnant.attacks.adversaries import AdversaryScores, AdversarySettings, adversary_scores
 from remnant.attacks.attack import Attack, PairScores, Work, of_a_client
+from remnant.attacks.learnt import Learnt
 from remnant.attacks.queries import QuerySettings, averaged, groupwise_means, looks, pairs_of_looks, registered_scores
 from remnant.attacks.reidentify import train_on_codes
 from remnant.attacks.shapes import shape_fields
@@ -103,6 +104,8 @@ def _by_all(
         access.discriminator,
         settings.looks if access.secret else 1,
         access.spacing_mm if access.anatomical else None,
+        # Where a secret is drawn scans are sent once and many times, and the same adversaries are asked about either.
+        Learnt(work.folder / "learnt") if access.secret else Learnt(),
     )
 
 

@@ -52,6 +52,7 @@ def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
 
     piece = Piece("some", "", 60.0, 30)
     monkeypatch.setattr(estimate, "untrained", untrained)
+    monkeypatch.setattr(estimate, "at_first_visits", lambda own: own)
     monkeypatch.setattr(estimate, "kind_of", lambda attack: CellKind(None, lambda own, attack, config: piece))
     for name in ("worth_piece", "blind_piece"):
         monkeypatch.setattr(estimate, name, lambda own: piece)

@@ -17,7 +17,7 @@ from remnant.studies.frame import RunOptions
 from remnant.studies.kim2019 import cells, preset, run_study
 from remnant.studies.kim2019.cells import blind_cell
 from remnant.studies.kim2019.identity_tables import QUERIED
-from remnant.studies.kim2019.materials import scans_file
+from remnant.studies.kim2019.materials import material, scans_file, sent_file
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.training import pretrain_cell, train_cell
 from remnant.studies.kim2019.variants import VARIANTS
@@ -49,10 +49,13 @@ def test_cells_wait_for_what_they_read(invented):
         for kind in ("worth", "membership", "people"):
             assert plan[f"{kind}-{name}"].needs == (f"train-{name}",)
         assert plan[f"worth-{name}"].arguments["second"] == ("other",)
+        assert plan[f"membership-{name}"].arguments["first"]
     assert [name for name in plan if name.endswith("repeated")] == [
         "pairs-deformation-repeated",
         "pairs-deformation-entropy-1-repeated",
     ]
+    # They learn from the same codes as those who are asked about each scan once.
+    assert plan["pairs-deformation-repeated"].needs == ("train-deformation", "pairs-deformation-code")
     assert not [cell.name for cell in cells_of(settings, variants, scans(), ()) if cell.name.startswith("people")]
 
 
@@ -80,6 +83,18 @@ def test_the_blind_baseline_knows_scans_alone(tmp_path):
         assert (control["kind"], control["passed"], control["n"]) == ("blind", passed, 32)
 
 
+def sent_without_the_networks(run, settings):
+    """What cells see of the scans is what the trained networks make of them, and these are not asked again."""
+    own, again = (material(run, "published-1", settings) for _ in range(2))
+    scans = torch.stack(own.images.images)
+    sent_file(run, "published-1").rename(run.path / "sent.npz")
+    anew = material(run, "published-1", settings)
+    (run.path / "sent.npz").rename(sent_file(run, "published-1"))
+    again = replace(again.sent, view=None, _codes=again.sent._codes, _maps=again.sent._maps)
+    assert torch.equal(again.codes(scans), anew.sent.codes(scans))
+    assert torch.equal(torch.stack([again._maps[key] for key in again._known]), anew.sent.all_sent().maps)
+
+
 def test_a_training_in_several_cells_ends_at_the_same_weights(tmp_path):
     from tests.studies.kim2019.example import scans
 
@@ -97,6 +112,7 @@ def test_a_training_in_several_cells_ends_at_the_same_weights(tmp_path):
         told += [train_cell(run, "published-1", settings, until) for until in parts]
         assert told[:-1] == [{}] * (2 * len(parts) - 1)
         found[name] = told[-1]["sha256"]
+        sent_without_the_networks(run, settings)
         assert not [path for path in (run.private / "training").iterdir() if path.stem != "pretrain"]
     assert found["whole"] == found["parts"]
 

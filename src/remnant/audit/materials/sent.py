@@ -21,6 +21,16 @@ WORDS: dict[Seen, str] = {"code": CODES, "labels": MAPS}
 
 
 @dataclass(frozen=True)
+class SentBefore:
+    """What was sent before and what the server made of it: of each scan, by its `keys` (n,), the code, float32 (n, 1, x, y, z),
+    and the map, uint8 (n, x, y, z). `codes` are None where a scan is its own code."""
+
+    keys: tuple[str, ...]
+    codes: Tensor | None
+    maps: Tensor
+
+
+@dataclass(frozen=True)
 class Sent:
     """Client and server (`view`), their `seeds`, and whom the encoder was trained against, where that is known.
 
@@ -41,9 +51,22 @@ class Sent:
     _maps: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def _known(self) -> frozenset[str]:
+    def _known(self) -> dict[str, Tensor]:
         whole = [self.cohort, *([self.real] if self.real else [])]
-        return frozenset(_key(image) for images in whole for image in images.images)
+        return {_key(image): image for images in whole for image in images.images}
+
+    def all_sent(self) -> SentBefore:
+        """Code and map of each scan that is kept in memory, all made now."""
+        scans, plain = [*self._known.values()], self.view.encoder is None and self.view.secret is None
+        codes = None if plain else torch.stack([self._code(scan) for scan in scans])
+        maps = torch.stack([self._recalled(self._maps, scan, self._map) for scan in scans])
+        return SentBefore(tuple(self._known), codes, maps)
+
+    def recall(self, before: SentBefore) -> None:
+        """Take what another process made of these scans for what would be made of them here."""
+        if before.codes is not None:
+            self._codes.update(zip(before.keys, before.codes, strict=True))
+        self._maps.update(zip(before.keys, before.maps, strict=True))
 
     def codes(self, scans: Tensor) -> Tensor:
         """What was sent of each of `scans` (n, 1, x, y, z), each once: codes float32 (n, 1, x, y, z)."""

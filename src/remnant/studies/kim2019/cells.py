@@ -19,7 +19,7 @@ from remnant.base.results import Row, number
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.measure.retrieval import retrieval
-from remnant.studies.kim2019.materials import kept_scans, material
+from remnant.studies.kim2019.materials import at_first_visits, kept_scans, material
 from remnant.studies.kim2019.settings import StudySettings
 
 
@@ -30,10 +30,13 @@ def audit_cell(
     settings: StudySettings,
     attack: str = "",
     second: Sequence[str] = (),
+    first: bool = False,
 ) -> dict[str, Any]:
-    """A cell of the audit, `work`, on one variant, with the `attack` of this name where it is of one."""
+    """A cell of the audit, `work`, on one variant, with the `attack` of this name where it is of one; `first`: on the first scan
+    of each patient alone."""
     given = {"attack": all_attacks()[attack]} if attack else {}
-    return work(run.part(variant), material=material(run, variant, settings, second), seed=settings.seed, **given)
+    own = material(run, variant, settings, second)
+    return work(run.part(variant), material=at_first_visits(own) if first else own, seed=settings.seed, **given)
 
 
 def blind_cell(run: Run, settings: StudySettings) -> dict[str, Any]:

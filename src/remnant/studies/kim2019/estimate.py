@@ -19,7 +19,7 @@ from remnant.audit.materials.material import Material
 from remnant.cohort.images import Images
 from remnant.engine.cells import Cell
 from remnant.studies.kim2019.cells import blind_cell, inversion_cell, pairs_cell
-from remnant.studies.kim2019.materials import untrained
+from remnant.studies.kim2019.materials import at_first_visits, untrained
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.training import pretrain_cell, train_cell
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
@@ -55,6 +55,7 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
         if work is blind_cell:
             return blind_piece(own)
         attack = ATTACKS[work]
+        own = at_first_visits(own) if work is score_cell else own
         found = kind_of(attack).piece(own, attack, AuditConfig(scenario="codes"))
         # Age and sex are read in one cell; of pairs and reconstructions each view is one.
         views = VIEW_COUNTS[attack.claim] if work in (pairs_cell, inversion_cell) else 1

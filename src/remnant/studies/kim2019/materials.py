@@ -1,14 +1,16 @@
 """What the audit of one variant works on: the study's scans, and the networks that send and segment them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
+from remnant.audit.materials.sent import SentBefore
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import kept
-from remnant.cohort.images import Images
+from remnant.cohort.images import Images, first_visits
 from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import Networks, load_discriminator
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
@@ -18,6 +20,7 @@ from remnant.studies.kim2019.settings import StudySettings
 
 # The cohort that networks are trained and attacked on.
 STUDY_COHORT = "study"
+SENT = "sent"
 
 
 def scans_file(run: Run, cohort: str = STUDY_COHORT) -> Path:
@@ -30,10 +33,15 @@ def kept_scans(run: Run, cohort: str = STUDY_COHORT) -> Images:
     return kept(scans_file(run, cohort), Images)
 
 
+def sent_file(run: Run, variant: str) -> Path:
+    """Where lies what a variant sends of the study's scans, and its server makes of it, while the study runs."""
+    return run.private / SENT / f"{variant}.npz"
+
+
 def material(run: Run, variant: str, settings: StudySettings, second: Sequence[str] = ()) -> Material:
     """What an audit of the networks in RUN/checkpoints/<variant> works on, with the scans of `second` cohorts."""
     folder = run.checkpoints / variant
-    return material_of(
+    own = material_of(
         View.load(folder),
         load_discriminator(folder),
         kept_scans(run),
@@ -43,6 +51,15 @@ def material(run: Run, variant: str, settings: StudySettings, second: Sequence[s
         second={name: kept_scans(run, name) for name in second},
         model={"name": variant},
     )
+    if own.sent and sent_file(run, variant).exists():
+        own.sent.recall(kept(sent_file(run, variant), SentBefore))
+    return own
+
+
+def at_first_visits(material: Material) -> Material:
+    """The same of the first scan of each patient: his others are much alike, and to ask about each several times takes long."""
+    images = material.images
+    return replace(material, images=images.take(first_visits(images, range(len(images)))))
 
 
 def untrained(

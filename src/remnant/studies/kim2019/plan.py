@@ -55,15 +55,20 @@ def audit_cells(
     asked = (*VIEWS, "repeated") if variant.secret else VIEWS
     listed: dict[str, dict[str, Any]] = {
         WORTH: {"work": worth_cell, "second": second},
-        MEMBERSHIP: {"work": score_cell, "attack": OUTPUT.name},
+        MEMBERSHIP: {"work": score_cell, "attack": OUTPUT.name, "first": True},
         **(
             {ATTRIBUTES: {"work": code_attribute_cell, "attack": CODE_ATTRIBUTES.name}}
             if any(people_known(scans))
             else {}
         ),
     }
+    # Who is asked about scans that are sent many times has learnt before, of scans that are sent once.
+    before = {"repeated": (*needs, cell_name(PAIRS, name, "code"))}
     return [
-        *(Cell(cell_name(PAIRS, name, shown), pairs_cell, {**given, "shown": shown}, needs) for shown in asked),
+        *(
+            Cell(cell_name(PAIRS, name, shown), pairs_cell, {**given, "shown": shown}, before.get(shown, needs))
+            for shown in asked
+        ),
         *(Cell(cell_name(INVERSION, name, shown), inversion_cell, {**given, "shown": shown}, needs) for shown in VIEWS),
         *(Cell(cell_name(kind, name), audit_cell, {**given, **more}, needs) for kind, more in listed.items()),
     ]

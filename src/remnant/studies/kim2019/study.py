@@ -15,7 +15,7 @@ from remnant.studies.frame import Cells, RunOptions, carry_out
 from remnant.studies.kim2019.cohorts import given_cohorts, phantoms_of, prepared_scans
 from remnant.studies.kim2019.conclude import conclude
 from remnant.studies.kim2019.estimate import costs_of, scans_piece
-from remnant.studies.kim2019.materials import kept_scans
+from remnant.studies.kim2019.materials import SENT, kept_scans
 from remnant.studies.kim2019.plan import cells_of
 from remnant.studies.kim2019.recipe import departures
 from remnant.studies.kim2019.sections import CHAPTERS
@@ -25,7 +25,7 @@ from remnant.studies.kim2019.variants import PAPER_RECIPES, VARIANTS
 # Variants may be added to a run: each is trained and measured by itself, from the same pre-training.
 GROWING = ("variants",)
 # Folders of RUN/private: made only to work with, and what shows patients or was taught by them.
-PASSING = ("phantoms-data", "phantoms-second")
+PASSING = ("phantoms-data", "phantoms-second", SENT)
 DRAWN = ("training", "scans", *VARIANTS)
 
 

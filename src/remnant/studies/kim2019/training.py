@@ -9,7 +9,7 @@ import torch
 from remnant.base.provenance import sha256
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.base.store import private_folder
+from remnant.base.store import keep, private_folder
 from remnant.cohort.images import Images
 from remnant.cohort.prepare.grid import Grid
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
@@ -18,7 +18,7 @@ from remnant.defenses.privacynet.training import finish, pretrain, train_adversa
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
-from remnant.studies.kim2019.materials import kept_scans
+from remnant.studies.kim2019.materials import kept_scans, material, sent_file
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
@@ -50,7 +50,8 @@ def pretrain_cell(run: Run, recipe: Recipe, settings: StudySettings, until: int 
 
 
 def train_cell(run: Run, variant: str, settings: StudySettings, until: int | None = None) -> dict[str, Any]:
-    """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other.
+    """One variant, from the pre-trained networks on; its files in RUN/checkpoints/<variant>, each without the other. What it
+    sends of every scan is kept for the cells that attack it.
 
     `until` as in `pretrain_cell`.
     """
@@ -81,6 +82,10 @@ def train_cell(run: Run, variant: str, settings: StudySettings, until: int | Non
         float(ncc_matrix(scans.images[:, 0].numpy(), mean).min()),
         torch.from_numpy(np.load(template_file(run))) if own.preparation.align else None,
     )
+    # Once for all cells that attack what is sent: to encode and segment every scan takes minutes.
+    sent = material(run, variant, settings).sent
+    assert sent
+    keep(sent_file(run, variant), sent.all_sent())
     for path in (state, last):
         path.unlink(missing_ok=True)
     return {"checkpoint": f"{variant}/{SEGMENTER}", "sha256": sha256(folder / SEGMENTER)}
