@@ -14,6 +14,12 @@ import numpy as np
 from scipy import special
 
 from benchmarks._exposed_world import exposed_world
+from remnant.attacks.membership.references import MARGIN
+from remnant.attacks.registry import all_attacks
+from remnant.audit.findings.rows import ScoredPatients, membership_rows
+from remnant.audit.findings.together import dealt_together
+from remnant.audit.verdict.family import adjusted, levels
+from remnant.audit.verdict.outcome import LEVEL
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.results import Row
@@ -27,6 +33,7 @@ from remnant.measure.exposure import (
 from remnant.measure.intervals import Interval
 from remnant.measure.most_exposed import by_rank, mean_exposure, splits
 from remnant.measure.own_threshold import own_p
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.swaps import dealt_halves
 
 # What training adds to patients, in spreads, and by how much that differs between them; what of the spread is who else trained.
@@ -38,6 +45,7 @@ WORLDS: dict[str, dict[str, float]] = {
     "most exposed": {"added": 1.0, "unlike": 1.0},
     "most exposed, heavy tails": {"added": 1.0, "unlike": 1.0, "mirrored": 0.0, "tails": 4.0},
 }
+QUERIES = 5
 THRESHOLDS = (0.1, 0.01)  # false positive rates
 SIZES = ((170, 4), (170, 8), (170, 16), (60, 8), (24, 8))  # patients, swaps
 
@@ -143,6 +151,49 @@ def threshold_rows(audits: int) -> list[Row]:
     return rows
 
 
+def audit_row(patients: int, own_leak: float, audits: int) -> Row:
+    """How many simulated audits by eight shadow models show a leak by any test, and by the first, by Holm's sum and jointly.
+
+    The shadow models leak one spread of every patient, and the audited model `own_leak`.
+    """
+    found = []
+    for seed in range(audits):
+        claims = _claims(seed, patients, own_leak)
+        level = levels([(claim.key, claim.primary) for claim in claims])
+        rows = membership_rows(claims, level, np.random.default_rng(seed))
+        jointly = adjusted(rows, together=dealt_together(claims, np.random.default_rng(seed)))
+        first = next(place for place, row in enumerate(rows) if row.primary and row.statistic == "auc")
+        both = [np.array([row.adjusted_p for row in way], dtype=float) for way in (adjusted(rows), jointly)]
+        found.append([p[place].min() <= at for at in (LEVEL, 0.05) for place in ([first], slice(None)) for p in both])
+    names = [f"{what}_{way}{at}" for at in ("", "_at_5") for what in ("first", "any") for way in ("holm", "jointly")]
+    row: Row = {"patients": patients, "networks": 8, "leak": own_leak, "tests": len(rows), "audits": audits}
+    return row | dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
+
+
+def _claims(seed: int, patients: int, own_leak: float) -> list[ScoredPatients]:
+    """What every attack by shadow models says of the patients of one model, of whom half are members."""
+    draw = np.random.default_rng([seed, patients])
+    base, noise = draw.normal(0, 2, patients), np.exp(draw.normal(0, 0.4, patients))
+    trained, own = dealt_halves(patients, 4, draw), dealt_halves(patients, 1, draw)[:, 0]
+    fits = base[:, None] + noise[:, None] * (draw.normal(size=trained.shape) + trained)
+    fit = base + noise * (draw.normal(size=patients) + own_leak * own)
+    # Shifts of an image are nearly the image.
+    shifted, all_shifted = (one[..., None] + 0.3 * draw.normal(size=(*one.shape, QUERIES)) for one in (fit, fits))
+    names, roles = tuple(map(str, range(patients))), np.where(own, MEMBER, NON_MEMBER)
+    return [
+        ScoredPatients(
+            attack.name,
+            one.view(MARGIN),
+            names,
+            one.score(one.taken(shifted), one.taken(all_shifted), trained),
+            roles,
+            attack.primary and place == 0,
+        )
+        for attack in all_attacks().values()
+        for place, one in enumerate(one for one in attack.calibrations if one.suits(MARGIN))
+    ]
+
+
 def main() -> None:
     """Print a row a world, and write all as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -155,7 +206,9 @@ def main() -> None:
             if (kind, patients, swaps) != ("everybody at 0.55", 170, 8):
                 rows.append(world_row(kind, patients, swaps, options.audits))
                 print(rows[-1], flush=True)
+    audited = [audit_row(patients, leak, options.audits) for patients in (60, 170) for leak in (0.0, 0.3, 0.5, 1.0)]
     tables = {
+        "audits": audited,
         "exposure": rows,
         "fresh_people": fresh_rows(options.audits),
         "own_thresholds": threshold_rows(options.audits),

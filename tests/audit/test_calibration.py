@@ -8,6 +8,7 @@ from remnant.attacks.membership.references import AGAINST_SHADOWS, MARGIN
 from remnant.attacks.registry import all_attacks
 from remnant.audit.cells.recipe import FEW_RESAMPLES, MOST_HITS, of_other_swaps
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
+from remnant.audit.findings.together import dealt_together
 from remnant.audit.verdict.family import adjusted, levels
 from remnant.audit.verdict.outcome import LEVEL
 from remnant.measure.membership_inference import membership_test
@@ -38,10 +39,11 @@ def claims(seed, patients, swaps, leak, own_leak):
 
 
 def flagged(seed, patients=60, swaps=4, leak=1.0, own_leak=0.0):
-    """Whether an audit with all views shows a leak, with p after Holm over all tests."""
+    """Whether an audit with all views shows a leak, with p adjusted over all tests, which are dealt together."""
     own = claims(seed, patients, swaps, leak, own_leak)
     level = levels([(one.key, one.primary) for one in own])
-    rows = adjusted(membership_rows(own, level, np.random.default_rng(seed)))
+    dealt = dealt_together(own, np.random.default_rng(seed))
+    rows = adjusted(membership_rows(own, level, np.random.default_rng(seed)), together=dealt)
     assert {row.view for row in rows} == {one.view for one in own} and sum(row.primary for row in rows) >= 3
     return any(row.adjusted_p <= LEVEL for row in rows)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from remnant.measure.multiplicity import holm, holm_is_bound
+from remnant.measure.multiplicity import holm, holm_is_bound, step_down
 
 
 def test_holm_by_hand():
@@ -61,3 +61,59 @@ def test_of_unequal_weights_a_bound_decides_by_its_weight():
     assert holm([0.02, 0.013, 0.9], [2, 1, 1]).tolist() == pytest.approx([0.04, 0.04, 0.9])
     assert holm_is_bound([0.02, 0.013, 0.9], [False, True, False], [2, 1, 1]).tolist() == [True, True, False]
     assert not holm_is_bound([0.02, 0.9, 0.9], [False] * 3, [2, 1, 1]).any()
+
+
+def test_step_down_by_hand():
+    """Two tests dealt together and one beside them, weights 0.5, 0.3 and 0.2: p over weight 0.02, 0.1 and 0.05."""
+    dealt = np.array(
+        [[0.009, 0.9], [0.8, 0.005], [0.3, 0.029], [0.6, 0.031], [0.5, 0.6], [0.7, 0.2], [0.9, 0.9], [0.4, 0.3], [1, 1]]
+    )
+    found, unreached = step_down([0.01, 0.03, 0.01], [0.5, 0.3, 0.2], dealt, [0, 1])
+    # 0.02: two deals of nine have it or less, 0.2 is beside them. 0.05: the second alone, one deal. 0.1: two deals.
+    assert found.tolist() == pytest.approx([3 / 10 + 0.2 * 0.02, 3 / 10 + 0.2 * 0.02, 3 / 10 + 0.2 * 0.02])
+    assert unreached.tolist() == [False, False, False]
+
+
+def test_step_down_counts_those_still_in_question_alone():
+    """Of three that are dealt together the smallest is of all, the next of the other two, and the last of itself."""
+    draw = np.random.default_rng(0)
+    dealt = draw.random((999, 3))
+    p = [0.001, 0.02, 0.4]
+    found, _ = step_down(p, [1 / 3] * 3, dealt, [0, 1, 2])
+    expected = [
+        (1 + (dealt[:, own].min(1) <= one).sum()) / 1000 for own, one in zip(([0, 1, 2], [1, 2], [2]), p, strict=True)
+    ]
+    assert found.tolist() == pytest.approx(expected)
+    turned, _ = step_down(p[::-1], [1 / 3] * 3, dealt[:, ::-1], [0, 1, 2])
+    assert turned.tolist() == pytest.approx(expected[::-1])
+    weighed, _ = step_down(p, [0.2, 0.3, 0.5], dealt, [0, 1, 2])
+    first = (1 + ((dealt / [0.2, 0.3, 0.5]).min(1) <= 0.001 / 0.2).sum()) / 1000
+    assert weighed[0] == pytest.approx(first)
+
+
+def test_step_down_of_independent_tests_is_about_holm_and_of_one_test_many_times_its_own_p():
+    draw = np.random.default_rng(0)
+    p, weights = [0.002, 0.01, 0.3, 0.7], [0.4, 0.3, 0.2, 0.1]
+    apart, _ = step_down(p, weights, draw.random((50_000, 4)), [0, 1, 2, 3])
+    assert apart[:2] == pytest.approx(holm(p, weights)[:2], rel=0.1) and (apart <= 1).all()
+    same, _ = step_down([0.01] * 4, [0.25] * 4, np.repeat(draw.random((50_000, 1)), 4, axis=1), [0, 1, 2, 3])
+    assert same == pytest.approx([0.01] * 4, rel=0.1)
+    assert holm([0.01] * 4) == pytest.approx([0.04] * 4)
+
+
+def test_step_down_without_deals_of_any_is_holm():
+    p, weights = [0.02, 0.001, 0.6], [0.5, 0.25, 0.25]
+    found, unreached = step_down(p, weights, np.empty((10, 0)), [])
+    assert found == pytest.approx(holm(p, weights)) and not unreached.any()
+
+
+def test_step_down_says_where_no_deal_falls_so_low_and_never_falls_below_p():
+    dealt = np.linspace(0.1, 1, 9)[:, None]
+    found, unreached = step_down([0.05, 0.4], [0.5, 0.5], dealt, [0])
+    assert unreached.tolist() == [True, False] and found[0] == pytest.approx(1 / 10 + 0.5 * 0.1)
+    alone, reached = step_down([0.1], [1.0], dealt, [0])
+    assert alone.tolist() == [0.2] and not reached.any()
+    above, _ = step_down([0.9], [1.0], np.full((9, 1), 0.95), [0])
+    assert above.tolist() == [0.9]
+    most, _ = step_down([0.5, 0.9], [0.5, 0.5], np.full((9, 1), 0.01), [0])
+    assert most.tolist() == [1.0, 1.0]

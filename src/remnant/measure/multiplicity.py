@@ -33,3 +33,40 @@ def holm_is_bound(
     """
     least = np.where(bounds, 0.0, p_values)
     return np.nan_to_num(holm(p_values, weights)) > np.nan_to_num(holm(least, weights))
+
+
+def step_down(
+    p_values: Sequence[float],
+    weights: Sequence[float],
+    dealt: np.ndarray,
+    together: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """P-values (k,) adjusted as by `holm`, float64, where some of the tests are known to hang together, and which of them no deal
+    reached, boolean (k,): these are at most so large, or were bounds before.
+
+    `together` (j,): the places of tests that were made of the same patients, and `dealt` (deals, j) p-values of each of them when
+    the patients are dealt to their groups anew, on the scale of their own `p_values`. Of a test with p over weight r the
+    adjusted p is the chance that any of those still in question falls to r (Westfall and Young 1993, algorithm 2.8: the step-down
+    min-p, which is max-T of p), and for the others their weights times r as by Holm. So nobody errs on any of the true nulls more
+    often than the level says, whatever the p-values of `dealt` are on the way, and Holm's sum is the largest that this can be.
+    """
+    p_values, weights = np.asarray(p_values, dtype=float), np.asarray(weights, dtype=float)
+    ratios = p_values / weights
+    order = np.argsort(ratios, kind="stable")
+    column = {place: number for number, place in enumerate(together)}
+    own = [place for place in order if place in column]
+    # Of each of them the least of all deals among it and those that come later.
+    least = dealt / weights[list(together)]
+    falling = np.minimum.accumulate(least[:, [column[place] for place in own[::-1]]], axis=1)[:, ::-1]
+    found, unreached = np.empty(len(p_values)), np.zeros(len(p_values), dtype=bool)
+    largest, passed, others = 0.0, 0, float(np.delete(weights, list(together)).sum())
+    for place in order:
+        hits = int((falling[:, passed] <= ratios[place] * (1 + 1e-9)).sum()) if passed < len(own) else 0
+        chance = (hits + 1) / (len(dealt) + 1) if passed < len(own) else 0.0
+        largest = max(largest, min(1.0, chance + others * ratios[place]))
+        found[place], unreached[place] = max(largest, p_values[place]), passed < len(own) and hits == 0
+        if place in column:
+            passed += 1
+        else:
+            others -= weights[place]
+    return found, unreached

@@ -75,7 +75,8 @@ def told_outside(results: AuditResults) -> AuditResults:
         {
             name: [row_told(row, few + rates if name == "guess_worth" else few) for row in rows]
             for name, rows in groups_told(results.tables, patients, smallest).items()
-            if name not in ("balance", *CURVES, *(["fold_rank"] if ranks else []))
+            # Of each test twice what a finding has once, and to more digits.
+            if name not in ("balance", "joint_p", *CURVES, *(["fold_rank"] if ranks else []))
         },
         results.sections,
         smallest,

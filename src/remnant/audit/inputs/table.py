@@ -9,6 +9,8 @@ from remnant.audit.findings import epsilon_rows
 from remnant.audit.findings.reach import scored_tables
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
 from remnant.audit.findings.tables import balance_rows
+from remnant.audit.findings.together import NAME as JOINT
+from remnant.audit.findings.together import dealt_together, joint_rows
 from remnant.audit.inputs.scores import ScoreTable, check_scores
 from remnant.audit.inputs.table_claims import CALIBRATED, GIVEN, LIKELIHOOD, claims_of, controls_of, lacking
 from remnant.audit.run.results import Clock, conclude, machine
@@ -60,6 +62,8 @@ def audit_scores(
         controls = controls_of(table, claims, seeds)
         told = epsilon_rows.epsilon_rows(genuine, seeds.child("epsilon").numpy())
         rows = membership_rows(genuine, level, seeds.child("tests").numpy())
+        dealt = dealt_together(genuine, seeds.child("together").numpy())
+        findings = adjusted(rows, together=dealt)
         results = conclude(
             config,
             title=f"Audit of {config.about.model or path.stem}",
@@ -70,13 +74,14 @@ def audit_scores(
             },
             cohort=_cohort(table),
             attacks=_attacks(claims),
-            findings=adjusted(rows),
+            findings=findings,
             controls=controls,
             reasons=lacking(controls),
             tables={
                 **scored_tables(genuine, level, config.base_rate),
                 "balance": _balance(table),
                 epsilon_rows.NAME: told,
+                **({JOINT: joint_rows(adjusted(rows), findings)} if dealt else {}),
             },
             sections=[epsilon_rows.SECTION] if told else [],
             notices=["The scores were made elsewhere: whether they are right, this audit cannot know."],

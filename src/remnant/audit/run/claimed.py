@@ -10,10 +10,19 @@ from remnant.attacks.attributes import READ
 from remnant.attacks.membership.references import REFERENCES
 from remnant.audit.cells import kept
 from remnant.audit.cells.model_cells import sides
-from remnant.audit.findings import attribute_rows, epsilon_rows, folds, gains, identified, pair_rows, rows
+from remnant.audit.findings import (
+    attribute_rows,
+    epsilon_rows,
+    folds,
+    gains,
+    identified,
+    pair_rows,
+    rows,
+    together,
+)
 from remnant.audit.findings.pairs import Paired
 from remnant.audit.materials.material import Material
-from remnant.audit.verdict.family import Key, levels
+from remnant.audit.verdict.family import Key, adjusted, levels
 from remnant.audit.verdict.scenario import attribute_statistic
 from remnant.base.findings import AttackRun, Finding
 from remnant.base.results import Row
@@ -72,6 +81,15 @@ class Claimed:
             statistic = attribute_statistic(scenario)
             found += attribute_rows.attribute_rows(self.learned, self.truths, roles, level, statistic)
         return found
+
+    def judged_together(
+        self, findings: Sequence[Finding], seed: int, share: float = 1.0
+    ) -> tuple[list[Finding], dict[str, list[Row]]]:
+        """The `findings` with p adjusted for all tests, by a `share` of the level, and the table of what that is where tests
+        were dealt together."""
+        dealt = together.dealt_together(self.scored, Seeds(seed).child("audit", "together").numpy())
+        after = adjusted(findings, share, dealt)
+        return after, {together.NAME: together.joint_rows(adjusted(findings, share), after)} if dealt else {}
 
     def tables(self, level: Mapping[Key, float], seed: int) -> dict[str, list[Row]]:
         """The tables that are made of the same: of epsilon, of the test of folds, and of attributes."""

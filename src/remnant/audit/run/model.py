@@ -18,7 +18,6 @@ from remnant.audit.run.minutes import Fitting, fitting
 from remnant.audit.run.plan import cells_of
 from remnant.audit.verdict.defences import TABLE as DEFENCES
 from remnant.audit.verdict.defences import defence_rows
-from remnant.audit.verdict.family import adjusted
 from remnant.base.errors import RemnantError
 from remnant.base.findings import LAYER, AttackRun
 from remnant.base.run import Run
@@ -45,11 +44,13 @@ def audit_model(
     found, claims = _measured(run, fits, config, workers=workers, quiet=quiet)
     level = claims.levels(share)
     rows = claims.findings(level, config.scenario, config.seed)
+    findings, joint = claims.judged_together(rows, config.seed, share)
     tables = {
         **scored_tables(claims.scored, level, config.base_rate),
         "balance": balance_rows(*traits_of(material)),
         DEFENCES: defence_rows(material.target.module, material.defenses, scenario=config.scenario),
         **claims.tables(level, config.seed),
+        **joint,
         **tables_beside(run, material, chosen, claims.paired, found, config.seed),
     }
     controls = controls_in(found, drawn=bool(claims.near))
@@ -66,7 +67,7 @@ def audit_model(
             ),
             *claims.linkages(),
         ],
-        "findings": adjusted(rows, share),
+        "findings": findings,
         "controls": controls,
         "tables": tables,
         "reasons": [
@@ -113,7 +114,8 @@ def _early(run: Run, fits: Fitting, config: AuditConfig, *, workers: Workers, qu
         look = replace(first, left_out=(*fits.left_out, *early.LATER))
         found, claims = _measured(run, look, config, workers=workers, quiet=quiet)
         rows = claims.findings(claims.levels(early.SPENT), config.scenario, config.seed)
-        ends = early.decided(adjusted(rows, early.SPENT), controls_in(found, drawn=bool(claims.near)), config)
+        judged = claims.judged_together(rows, config.seed, early.SPENT)[0]
+        ends = early.decided(judged, controls_in(found, drawn=bool(claims.near)), config)
         resumed.keep_early_end(run, ends)
     if few or ends:
         ended = replace(first, early=early.said(fits.material.target.shadows, few_patients=few))

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from remnant.audit.verdict.outcome import LEVEL
 from remnant.base.findings import Finding, Statistic
-from remnant.measure.multiplicity import holm, holm_is_bound
+from remnant.measure.multiplicity import holm, holm_is_bound, step_down
 
 PRIMARY_SHARE = 0.5  # of the level, for the tests that were named before the run
 # Of what a membership attack's claim may use of the level, how large a part each statistic's own test has beside the others.
@@ -50,10 +51,21 @@ def parts_of(statistics: Sequence[Statistic]) -> dict[Statistic, float]:
     return {name: PARTS[name] / whole for name in statistics}
 
 
-def adjusted(findings: Sequence[Finding], share: float = 1.0) -> list[Finding]:
+@dataclass(frozen=True)
+class DealtTests:
+    """Tests of scores of the same patients, by claim and statistic: `own` (j,) p of each, and `dealt` (deals, j) those of the
+    patients dealt to their groups anew, on one scale."""
+
+    tests: Sequence[tuple[TargetKey, Statistic]]
+    own: np.ndarray
+    dealt: np.ndarray
+
+
+def adjusted(findings: Sequence[Finding], share: float = 1.0, together: DealtTests | None = None) -> list[Finding]:
     """The findings with p after Holm over all tests, of all targets, by the same shares; a finding without p is no test.
 
-    `share`: of the level, where these tests are one of several looks at growing data, by which p is divided.
+    `share`: of the level, where these tests are one of several looks at growing data, by which p is divided. Of tests that were
+    dealt `together` the chance that any of them falls so low is counted (`multiplicity.step_down`), where Holm adds theirs up.
     """
     made = [finding for finding in findings if finding.p is not None]
     primary = {key_of(finding): finding.primary for finding in made}
@@ -71,8 +83,12 @@ def adjusted(findings: Sequence[Finding], share: float = 1.0) -> list[Finding]:
     weights = [shares[key] * (tested[key][statistic] if statistic else 1.0) for key, statistic in tests]
     p_values = [finding.p for finding in tests.values()]
     bounds = [finding.p_bound for finding in tests.values()]
-    after = dict(zip(tests, np.minimum(1.0, holm(p_values, weights) / share), strict=True))
-    bound = dict(zip(tests, holm_is_bound(p_values, bounds, weights), strict=True))
+    if together is None:
+        values, unreached = holm(p_values, weights), holm_is_bound(p_values, bounds, weights)
+    else:
+        values, unreached = _jointly(list(tests), p_values, bounds, weights, together)
+    after = dict(zip(tests, np.minimum(1.0, values / share), strict=True))
+    bound = dict(zip(tests, unreached, strict=True))
     return [
         finding
         if finding.p is None
@@ -81,6 +97,23 @@ def adjusted(findings: Sequence[Finding], share: float = 1.0) -> list[Finding]:
         )
         for finding in findings
     ]
+
+
+def _jointly(
+    tests: Sequence[tuple[TargetKey, Statistic | None]],
+    p_values: Sequence[float],
+    bounds: Sequence[bool],
+    weights: Sequence[float],
+    together: DealtTests,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adjusted p of the tests, and which are bounds; none is below its own p before."""
+    column = {test: number for number, test in enumerate(together.tests)}
+    places = [place for place, test in enumerate(tests) if test in column]
+    columns = [column[tests[place]] for place in places]
+    scaled = np.array(p_values)
+    scaled[places] = together.own[columns]
+    after, unreached = step_down(scaled, weights, together.dealt[:, columns], places)
+    return np.maximum(after, p_values), np.where(np.isin(np.arange(len(tests)), places), unreached, bounds)
 
 
 def key_of(finding: Finding) -> TargetKey:

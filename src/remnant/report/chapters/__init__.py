@@ -8,6 +8,7 @@ from remnant.report.chapters.balance import balance
 from remnant.report.chapters.controls import controls
 from remnant.report.chapters.exposure import exposure, exposure_groups, own_thresholds
 from remnant.report.chapters.findings import all_findings, strongest_findings
+from remnant.report.chapters.jointly import jointly
 from remnant.report.chapters.part import Part
 from remnant.report.chapters.reach import low_roc, reach
 from remnant.report.chapters.remarks import remarks
@@ -24,4 +25,4 @@ CHAPTERS: tuple[ChapterOf, ...] = (
     *(exposure, exposure_groups, own_thresholds),
     *(attributes, controls),
 )
-ANNEX: tuple[ChapterOf, ...] = (all_findings, balance)
+ANNEX: tuple[ChapterOf, ...] = (all_findings, jointly, balance)

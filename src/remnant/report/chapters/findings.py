@@ -21,8 +21,8 @@ from remnant.report.tables import MOST_ROWS
 
 FINDINGS = TableView(
     name="strongest",
-    caption="By chance: what no exposure gives. p is after Holm for all tests: two-sided of an AUC and of fold ranks, else "
-    "one-sided. Exposed takes 0.01 at most. –: not reckoned.",
+    caption="By chance: what no exposure gives. p is after Holm for all tests, jointly of membership: two-sided of an AUC and of "
+    "fold ranks, else one-sided. Exposed takes 0.01 at most. –: not reckoned.",
     columns={
         "name": "Attack",
         "statistic": "Statistic",
