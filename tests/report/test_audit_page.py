@@ -177,6 +177,10 @@ def test_the_forest_has_every_auc_and_the_controls_below():
     assert [row["outcome"] for row in open_ones[2:]] == ["cannot tell"]
     # Labels that are all alike are no want of patients.
     assert [row["outcome"] for row in control_rows([control("fit", None, value=None, n=144)])] == ["cannot tell"]
+    (dose,) = control_rows([control("dose", None, value=None, n=144)])
+    assert (dose["name"], dose["statistic"], dose["outcome"]) == ("doses of training", "AUC by dose", "no trend")
+    (canary,) = control_rows([control("canary", False, "lira")])
+    assert (canary["name"], canary["statistic"], canary["outcome"]) == ("canaries, lira", "AUC", "failed")
 
 
 def test_every_outcome_is_among_the_terms():

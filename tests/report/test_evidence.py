@@ -47,7 +47,8 @@ def test_limits_that_are_not_drawn_are_named_with_why(tmp_path):
 def test_attacks_and_controls_without_an_auc_are_named_below_the_forest(tmp_path):
     ranks = finding(**RANKS, value=0.36, low=0.26, high=0.47)
     hidden = control("planted", attack="output", value=None, low=None, high=None)
-    said = evidence_of(tmp_path, audit_results(findings=[finding(), ranks], controls=[control(), hidden]))
+    dose = control("dose", None, value=None, low=None, high=None)
+    said = evidence_of(tmp_path, audit_results(findings=[finding(), ranks], controls=[control(), hidden, dose]))
     assert "Not drawn, without an AUC, which the tables tell otherwise: fold rank." in said
     assert "Not drawn, since their AUC is withheld or was not measured: planted members, output." in said
 

@@ -226,5 +226,5 @@ def control_name(control: Control) -> str:
 
 def control_outcome(control: Control) -> str:
     """Whether it passed, in words; why one cannot tell, too few patients or labels that are all alike, its sentence says."""
-    silent = "nothing seen" if control.kind == "recipe" else "cannot tell"
-    return {True: "passed", False: "failed", None: silent}[control.passed]
+    silent = {"recipe": "nothing seen", "dose": "no trend"}
+    return {True: "passed", False: "failed", None: silent.get(control.kind, "cannot tell")}[control.passed]

@@ -7,7 +7,7 @@ from remnant.base.findings import Control
 from remnant.base.texts import enumerated, p_said
 from remnant.measure.doses import DoseTrend
 
-SATURATED = 0.99  # an AUC beyond which no more can be told
+SATURATED = 0.95  # an AUC from which on little more can be told
 
 
 def dose_control(times: Sequence[float], trend: DoseTrend, patients: int) -> Control:
@@ -27,7 +27,7 @@ def dose_control(times: Sequence[float], trend: DoseTrend, patients: int) -> Con
             "them is perhaps not what training leaves."
         )
     elif trend.aucs.min() >= SATURATED:
-        sentence = f"Who trained a network is told by the least training already ({what}): no more can be told."
+        sentence = f"Who trained a network is told by the least training already ({what}): little more can be told."
     else:
         sentence = f"Who trained a network is told no better the more it was trained ({what}; {p_said(trend.p)})."
     return Control(

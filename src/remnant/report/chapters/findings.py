@@ -9,6 +9,7 @@ from remnant.report.audit_rows import (
     DIFFER,
     EXPOSED_ELSEWHERE,
     MOST_DRAWN,
+    OF_ALL,
     by_strength,
     control_name,
     finding_rows,
@@ -116,7 +117,7 @@ def _not_drawn(results: AuditResults) -> str:
     with_auc = {one.attack for one in results.findings if one.statistic in AUCS}
     without = [called(one.attack) for one in results.findings if one.attack not in with_auc]
     hidden = [called(one.attack) for one in results.findings if one.statistic in AUCS and one.value is None]
-    drawn = [one for one in results.controls if one.kind != "fit" and one.statistic in AUCS]
+    drawn = [one for one in results.controls if one.kind not in OF_ALL and one.statistic in AUCS]
     gone = [control_name(one) for one in drawn if one.value is None]
     said = [
         (without, "without an AUC, which the tables tell otherwise"),
