@@ -46,7 +46,9 @@ def test_every_table_of_a_leaking_training():
     by_name = {row["pseudonym"]: row for row in rows}
     exposures = np.array([by_name[f"P-{i:08x}"]["exposure"] for i in range(60)])
     assert np.corrcoef(exposures, true)[0, 1] > 0.6
-    assert {row["role"] for row in rows} == {"member", "non-member"} and by_name["P-00000001"]["role"] == "member"
+    assert {row["role"] for row in rows} == {"trained on", "not trained on"} and by_name["P-00000001"][
+        "role"
+    ] == "trained on"
     (most,) = found["most_exposed"]
     assert most["pseudonym"] == rows[0]["pseudonym"] and most["seems"] == rows[0]["exposure"] > most["shrunken"]
     assert most["corrected_low"] < most["corrected"] < most["corrected_high"]
@@ -166,6 +168,17 @@ def test_members_told_by_thresholds_of_their_own_leave_as_bounds():
     (row,) = (row for row in told_outside(results_of(found)).tables["own_thresholds"] if row["carried"])
     assert row["told"] == "<10" and row["told_share"] is None and row["told_share_low"] is None
     assert row["false_alarms"] == 15 and row["false_alarms_share"] is not None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.2, 0.4, "pass theirs more often"), (0.01, 0.09, "pass theirs less often"), (0.05, 0.2, "")],
+)
+def test_that_thresholds_do_not_hold_for_a_model_that_was_trained_otherwise_is_said(low, high, said, tmp_path):
+    found, _ = tables()
+    found["own_thresholds"][0] |= {"false_alarms_share_low": low, "false_alarms_share_high": high}
+    page = render_audit(tmp_path, results_of(found))
+    assert ("trained otherwise than the shadow models" in page) is bool(said) and said in page
 
 
 def test_of_few_members_no_threshold_is_told_and_a_page_is_made(tmp_path):

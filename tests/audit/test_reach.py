@@ -120,5 +120,7 @@ def test_what_a_guess_is_worth_goes_with_the_rate_that_it_is_reckoned_from():
 def test_a_curve_at_low_rates_goes_whole_where_a_point_of_it_is_of_few():
     rows = reaching()["roc_low"]
     assert "roc_low" not in told_outside(results()).tables
+    gone = [text for section in told_outside(results()).sections for text in section.text if "low false" in text]
+    assert gone == ["Left out: ROC curves at low false positive rates."]
     many = [row | {"tpr": 0.3 + row["fpr"] / 5} for row in rows]
     assert len(told_outside(results(roc_low=many)).tables["roc_low"]) == len(rows)

@@ -226,7 +226,7 @@ def single_patients() -> dict[str, list[Row]]:
         "exposure": [
             {
                 "pseudonym": f"P-{place:08x}",
-                "role": "member",
+                "role": "trained on",
                 "exposure": one,
                 "low": one - 0.15,
                 "high": min(1.0, one + 0.1),

@@ -9,7 +9,7 @@ from remnant.report.few_rows import GROUP_COUNTS
 from remnant.report.withheld import members_of, of_few, of_few_values
 
 SIDES = ("members", "non_members")
-CURVES = {"roc": "the ROC curve", "roc_low": "the ROC curve at low rates"}
+CURVES = {"roc": "the ROC curve", "roc_low": "ROC curves at low false positive rates"}
 GROUPS_BY_TRAIT = "exposure_groups"
 CATEGORY = ": "  # between a trait and what of it a row counts
 
@@ -37,7 +37,10 @@ def curves_told(
             curves.setdefault((row["attack"], row["view"]), []).append(row)
         gone = [keys for keys, curve in curves.items() if smallest > 1 and _curve_few(keys, curve, findings, smallest)]
         told[name] = [row for keys, curve in curves.items() if keys not in gone for row in curve]
-        withheld += [f"{words} of {attack}, {view}" for attack, view in gone]
+        # Of a curve at low rates hardly any may leave, and the curve itself is named already.
+        withheld += (
+            [f"{words} of {attack}, {view}" for attack, view in gone] if name == "roc" else [words] if gone else []
+        )
     return told, withheld
 
 

@@ -31,7 +31,7 @@ PATIENTS, MOST, SUMMARY, RANKS, GROUPS = (
 )
 THRESHOLDS = "own_thresholds"
 MOST_RANKS = 10
-NAMES = {MEMBER: "member", NON_MEMBER: "non-member"}
+NAMES = {MEMBER: "trained on", NON_MEMBER: "not trained on"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ PATIENTS = TableView(
     "patients.",
     columns={
         "pseudonym": "Patient",
-        "role": "Of this model",
+        "role": "This model",
         "{exposure} [{low}, {high}]": "Exposure [95% interval]",
         "{effect:.1f}": "Effect",
         "adjusted_p": "p",
@@ -110,8 +110,22 @@ def own_thresholds(results: AuditResults) -> Part | None:
             else []
         ),
     ]
+    text += [
+        f"At {row['fpr']:.1%} non-members pass theirs {word} often: this model was trained otherwise than the shadow "
+        "models, and such thresholds do not hold for it."
+        for row in shown
+        if (word := _otherwise(row))
+    ]
     table = THRESHOLDS.model_copy(update={"where": {"carried": True}}) if shown else None
     return Part(Section(title="A threshold for each patient", text=text, table=table))
+
+
+def _otherwise(row: Row) -> str:
+    """Whether non-members pass their thresholds "more" or "less" often than the rate says, by the interval; else empty."""
+    rate, low, high = (row[name] for name in ("fpr", "false_alarms_share_low", "false_alarms_share_high"))
+    if low is None or high is None or rate is None:
+        return ""
+    return "more" if float(low) > float(rate) else "less" if float(high) < float(rate) else ""
 
 
 def _first(results: AuditResults, table: str) -> Row | None:
@@ -145,13 +159,14 @@ def _most_exposed(results: AuditResults) -> list[str]:
     said = []
     if most := _first(results, "most_exposed"):
         said = [
-            f"The most exposed patient seems to have {number(float(most['seems'] or 0))}. Chosen by half of the networks and "
-            f"measured by the others, the most exposed one has {_interval(most, 'corrected')}."
+            f"The most exposed patient seems to have an exposure of {number(float(most['seems'] or 0))}. Of the most exposed by "
+            f"half of the networks the others measure {_interval(most, 'corrected')}."
         ]
     first = _first(results, "exposure_ranks")
     if first and first["exposure"] is not None:
         said.append(
-            f"The {first['patients']} most exposed patients, chosen likewise, have {_interval(first, 'exposure')} on average."
+            f"The {first['patients']} most exposed patients by half of the networks have {_interval(first, 'exposure')} by the "
+            "others."
         )
     return said
 
