@@ -24,6 +24,7 @@ WEAK = 0.05  # rise of the local correlation a voxel; a weaker pull moves its fa
 FLAT = 1e-5  # added to local variances: a contrast of 0.003 is noise
 UPDATE_SIGMA = 3**0.5  # voxels; ANTs' `flow_sigma` of 3 is a variance
 INVERSE_ITERATIONS = 12
+STRETCHED = 2.0  # how many times as long one head may be as another
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _grown(affine: Tensor, growth: float) -> Tensor:
 def _affine(fixed: Tensor, moving: Tensor, affine: Tensor, iterations: int) -> Tensor:
     """(n, 3, 4): voxels of the fixed image to voxels of the moving one, by Gauss-Newton from `affine` on.
 
-    Each iteration solves fixed = gain * (moving + slope @ motion) + offset.
+    Each iteration solves fixed = gain * (moving + slope @ motion) + offset; one that leads to no plausible map changes nothing.
     """
     n, shape = len(fixed), fixed.shape[1:]
     identity = torch.eye(3, 4).expand(n, 3, 4)
@@ -165,10 +166,24 @@ def _affine(fixed: Tensor, moving: Tensor, affine: Tensor, iterations: int) -> T
         linear = motion[:, :, :3] / middle.view(1, 1, 3)
         shift = motion[:, :, 3] - linear @ middle.view(3)
         small = identity + torch.cat([linear, shift[..., None]], 2)
-        affine = torch.cat(
+        moved = torch.cat(
             [affine[:, :, :3] @ small[:, :, :3], affine[:, :, :3] @ small[:, :, 3:] + affine[:, :, 3:]], 2
         )
+        affine = torch.where(_plausible(moved, middle.view(3))[:, None, None], moved, affine)
     return affine
+
+
+def _plausible(affine: Tensor, middle: Tensor) -> Tensor:
+    """Which of the affine maps (n, 3, 4) lead from one head to another, (n,): few or flat voxels lead anywhere.
+
+    They mirror nothing, stretch no direction by more than `STRETCHED` or its inverse, and leave the `middle` (3,) inside.
+    """
+    known = affine.isfinite().flatten(1).all(1)
+    linear, shift = affine.nan_to_num(0, 0, 0).split([3, 1], dim=2)
+    lengths = torch.linalg.svdvals(linear)
+    alike = (lengths <= STRETCHED).all(1) & (lengths >= 1 / STRETCHED).all(1) & (torch.linalg.det(linear) > 0)
+    inside = (linear @ middle + shift[..., 0] - middle).abs() <= middle
+    return known & alike & inside.all(1)
 
 
 def inverse(displacement: Tensor) -> Tensor:
