@@ -10,11 +10,12 @@ from remnant.base.errors import RemnantError
 from remnant.measure.bavaria import bavaria, bavaria_offline
 from remnant.measure.hierarchical import hierarchical
 from remnant.measure.lira import lira, lira_offline, lira_queries
+from remnant.measure.rmia import rmia
 from remnant.measure.sides import Side, mean_prior, variance_prior
 
 
-def by_queries(fit, fits, trained):
-    return lira_queries(fit[:, None], fits[:, :, None], trained)
+def by_queries(fit, fits, trained, **given):
+    return lira_queries(fit[:, None], fits[:, :, None], trained, **given)
 
 
 SCORES = (lira, lira_offline, by_queries, bavaria, bavaria_offline, hierarchical)
@@ -32,6 +33,28 @@ def test_the_order_of_images_and_of_models_does_not_matter(score):
     rows, columns = np.random.default_rng(0).permutation(60), np.random.default_rng(1).permutation(8)
     again = score(fit[rows], fits[rows][:, columns], trained[rows][:, columns])
     np.testing.assert_allclose(again, score(fit, fits, trained)[rows])
+
+
+def ratio(fit, fits, trained):
+    return rmia(special.expit(fit), special.expit(fits), trained, online=True)
+
+
+@pytest.mark.parametrize("score", [*SCORES, ratio])
+@pytest.mark.parametrize("pooled", [True, False, None])
+def test_of_several_deals_at_once_each_is_as_by_itself(score, pooled):
+    given = {"pooled": pooled} if score in (lira, lira_offline, by_queries) else {}
+    if pooled is not None and not given:
+        return
+    fit, fits, trained, _ = world(0)
+    alone = np.arange(fits.shape[1]) == np.arange(len(fit))[:, None] % fits.shape[1]
+    # As trained, of one model on a side, and of numbers that differ between images.
+    many = np.array([trained, ~trained, alone, trained ^ (trained.cumsum(1) == 2), ~alone])
+    # Of a single model on either side nothing has a spread.
+    for several, own in ((many, fits), (np.dstack([many[:2, :, 0], ~many[:2, :, 0]]), fits[:, :2])):
+        found = score(fit, own, several[:, None], **given)
+        assert found.shape == (len(several), 1, len(fit))
+        for (one,), by_itself in zip(found, several, strict=True):
+            np.testing.assert_allclose(one, score(fit, own, by_itself, **given), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("score", SCORES)

@@ -17,7 +17,8 @@ from remnant.engine.loop import EpochReport
 from remnant.targets.audited import Audited
 from remnant.targets.description import Description
 
-# Scores (n,) of n images from the model's fit (n,), that of k shadow models (n, k), and which of these trained on each (n, k).
+# Scores (n,) of n images from the model's fit (n,), that of k shadow models (n, k), and which of these trained on each (n, k). Of
+# several ways to deal the images to the models, (..., n, k), come (..., n).
 Calibrated = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 # What the recipient sees of the model: `targets.seen` has a class for each.
 Access = Literal["outputs", "weights", "features", "latents", "codes"]

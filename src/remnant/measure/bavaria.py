@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import special, stats
 
-from remnant.measure.sides import LEAST, Side, mean_prior, side_of, variance_prior
+from remnant.measure.sides import LEAST, Prior, Side, mean_prior, side_of, variance_prior
 
 
 def bavaria(fit: np.ndarray, fits: np.ndarray, trained: np.ndarray) -> np.ndarray:
@@ -42,9 +42,9 @@ def bavaria_offline(fit: np.ndarray, fits: np.ndarray, left_out: np.ndarray) -> 
 
 
 def _predictive(
-    side: Side, centre: np.ndarray | float, precision: np.ndarray | float, degrees: float, within: float
+    side: Side, centre: Prior, precision: Prior, degrees: Prior, within: Prior
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Degrees of freedom, mean and scale (n,) of each image's posterior predictive t, by its `side`, under a
+    """Degrees of freedom, mean and scale (..., n) of each image's posterior predictive t, by its `side`, under a
     normal-inverse-gamma prior: `centre`, worth `precision` observations, and a variance `within`, worth `degrees`."""
     known, freedom = precision + side.count, degrees + side.count
     mean = (precision * centre + side.count * side.mean) / known

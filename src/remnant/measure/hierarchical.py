@@ -26,19 +26,22 @@ def hierarchical(fit: np.ndarray, fits: np.ndarray, trained: np.ndarray) -> np.n
     everybody, or worse, has no more members for it; so is how good each shadow model came out.
 
     `fit` (n,) is the model's signal of each image and `fits` (n, k) that of k shadow models, nearly normal and higher for a
-    better fit; `trained` (n, k): which of these trained on the image. Raises `RemnantError` for an image on one side of all.
+    better fit; `trained` (n, k): which of these trained on the image, with more axes as of `lira.lira`. Raises `RemnantError` for
+    an image on one side of all.
     """
     base, added, variance, (unsure_base, unsure_both) = posterior(fits - _level(fits, trained), trained)
     deviation = np.sqrt(variance)
     step = np.maximum(added / deviation, 0.0)
     above = (fit - base) / deviation - step / 2
-    return (step + AT_LEAST) * (above - np.median(above)) / (1 + (unsure_base + unsure_both) / 2)
+    return (
+        (step + AT_LEAST) * (above - np.median(above, axis=-1, keepdims=True)) / (1 + (unsure_base + unsure_both) / 2)
+    )
 
 
 def posterior(
     fits: np.ndarray, trained: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """b, a and s^2 of each image, (n,) each, and how uncertain b and b + a are, in units of s^2.
+    """b, a and s^2 of each image, (..., n) each, and how uncertain b and b + a are, in units of s^2.
 
     The regression of an image's fits on whether the model trained on it, with a normal-inverse-gamma prior: b about its mean over
     images, a likewise, s^2 by `sides.variance_prior`. Written out, since it is of two coefficients.
@@ -68,7 +71,7 @@ def posterior(
 
 
 def _level(fits: np.ndarray, trained: np.ndarray) -> np.ndarray:
-    """How good each model came out, (k,): the mean over images that it did not train on, beside that of all models."""
+    """How good each model came out, (..., 1, k): the mean over images that it did not train on, beside that of all models."""
     out = ~trained
-    level = (fits * out).sum(0) / np.maximum(out.sum(0), 1)
-    return level - level.mean()
+    level = (fits * out).sum(-2, keepdims=True) / np.maximum(out.sum(-2, keepdims=True), 1)
+    return level - level.mean(-1, keepdims=True)

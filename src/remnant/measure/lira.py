@@ -15,8 +15,9 @@ def lira(fit: np.ndarray, fits: np.ndarray, trained: np.ndarray, *, pooled: bool
     """log N(fit; in) - log N(fit; out), (n,), higher for more member-like (Carlini et al. 2022, equation 4, online).
 
     `fit` (n,) is the model's signal of each image and `fits` (n, k) that of k shadow models, nearly normal and higher for a
-    better fit; `trained` (n, k): which of these trained on the image. `pooled`: one variance a side for all images; by default
-    of fewer than `MANY` models. Raises `RemnantError` for an image that is on one side of all.
+    better fit; `trained` (n, k): which of these trained on the image. Of several ways to deal the images to the models,
+    (..., n, k), come (..., n). `pooled`: one variance a side for all images; by default of fewer than `MANY` models. Raises
+    `RemnantError` for an image that is on one side of all.
     """
     few = _few(fits) if pooled is None else pooled
     inside, outside = (_log_normal(fit, side, pooled=few) for side in (side_of(fits, trained), side_of(fits, ~trained)))
@@ -40,7 +41,7 @@ def lira_queries(fit: np.ndarray, fits: np.ndarray, trained: np.ndarray, *, pool
     `pooled`: one covariance a side for all images; by default of fewer than `MANY` models, or where there are not more than four
     models a side and query, of which no image's own is known.
     """
-    queries, least = fits.shape[2], min(int(trained.sum(1).min()), int((~trained).sum(1).min()))
+    queries, least = fits.shape[2], min(int(trained.sum(-1).min()), int((~trained).sum(-1).min()))
     few = (_few(fits) or least <= 4 * queries) if pooled is None else pooled
     inside, outside = (_log_multivariate(fit, fits, side, pooled=few) for side in (trained, ~trained))
     return inside - outside
@@ -57,19 +58,25 @@ def _log_normal(fit: np.ndarray, side: Side, *, pooled: bool) -> np.ndarray:
 
 def _log_multivariate(fit: np.ndarray, fits: np.ndarray, chosen: np.ndarray, *, pooled: bool) -> np.ndarray:
     count, queries = counted(chosen), fits.shape[2]
-    mean = np.einsum("nk,nkq->nq", chosen, fits) / count[:, None]
-    about = (fits - mean[:, None]) * chosen[:, :, None]
+    mean = np.einsum("...nk,nkq->...nq", chosen, fits) / count[..., None]
+    about = (fits - mean[..., None, :]) * chosen[..., None]
     if pooled:
-        degrees = np.maximum(count - 1, 0).sum()
-        # Of single models, which have no covariance, that between images.
-        covariance = np.tensordot(about, about, ((0, 1), (0, 1))) / degrees if degrees else np.cov(mean.T, ddof=0)
-        covariance = np.atleast_2d(covariance)[None]
+        covariance = _pooled(about, mean, count)[..., None, :, :]
     else:
-        covariance = np.einsum("nkp,nkq->npq", about, about) / count[:, None, None]
-    mean_variance = np.trace(covariance, axis1=1, axis2=2)[:, None, None] / queries
+        covariance = np.einsum("...nkp,...nkq->...npq", about, about) / count[..., None, None]
+    mean_variance = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None] / queries
     covariance = covariance + np.maximum(RIDGE * mean_variance, LEAST) * np.eye(queries)
     root = np.linalg.cholesky(covariance)
-    left = np.linalg.solve(root, np.moveaxis((fit - mean)[None], 1, 2) if pooled else (fit - mean)[:, :, None])
-    distance = (left**2).sum(1).ravel()
-    size = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
+    apart = fit - mean
+    left = np.linalg.solve(root, apart.swapaxes(-1, -2)[..., None, :, :] if pooled else apart[..., None])
+    distance = (left**2).sum(-2).reshape(count.shape)
+    size = 2 * np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
     return -0.5 * (distance + size + queries * math.log(2 * math.pi))
+
+
+def _pooled(about: np.ndarray, mean: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """One covariance (..., q, q) for all images; of single models, which have none, that between images."""
+    degrees = np.maximum(count - 1, 0).sum(-1)[..., None, None]
+    flat, between = about.reshape(*about.shape[:-3], -1, about.shape[-1]), mean - mean.mean(-2, keepdims=True)
+    within = flat.swapaxes(-1, -2) @ flat / np.maximum(degrees, 1)
+    return np.where(degrees > 0, within, between.swapaxes(-1, -2) @ between / mean.shape[-2])

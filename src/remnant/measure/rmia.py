@@ -11,8 +11,9 @@ def rmia(p: np.ndarray, others: np.ndarray, trained: np.ndarray, *, online: bool
     """log p(image; model) - log p(image), (n,) (Zarifzadeh et al. 2024, equations 6 and 7, appendix B.2.2).
 
     `p` (n,) in (0, 1] is the probability that the model gives to the truth, `others` (n, k) that by k shadow models, `trained`
-    (n, k) which of these trained on the image. p(image): the mean of both sides, or, by those that did not train on it alone,
-    ((1 + a) p_out + 1 - a) / 2, since their mean with it is about a p_out + 1 - a; with `a` 1 that is p_out itself.
+    (n, k) which of these trained on the image, with more axes as of `lira.lira`. p(image): the mean of both sides, or, by those
+    that did not train on it alone, ((1 + a) p_out + 1 - a) / 2, since their mean with it is about a p_out + 1 - a; with `a` 1
+    that is p_out itself.
 
     The paper's score is the share of a population whose own ratio is `gamma` times smaller (equation 3). For one model it rises
     with the ratio, whatever the population and gamma, so that a curve over images of one model needs neither. Raises

@@ -114,12 +114,13 @@ def recipe_piece(material: Material, attacks: Sequence[Attack]) -> Piece:
     """What the tests take in which every network is the target once, again and again; at most so long."""
     patients, networks = material.candidates.patients, material.target.shadows
     draw = np.random.default_rng(0)
-    trained = dealt_halves(len(dict.fromkeys(patients)), networks // 2, draw)
+    people = len(dict.fromkeys(patients))
+    dealt = np.stack([dealt_halves(people, networks // 2, draw) for _ in range(MOST_HITS)])
     queries = draw.normal(size=(len(patients), networks, len(list(shifts(material.candidates.spatial)))))
 
     def once(one: Calibration) -> float:
         calibrate = of_other_swaps(one.score, one.taken(queries), patients)
-        return timed(lambda: calibrate(np.empty(trained.shape), trained))
+        return timed(lambda: calibrate(np.empty(dealt.shape[1:]), dealt)) / len(dealt)
 
     # Those of one signal take as long as of another.
     signal = SIGNALS[material.target.head.task][0]
@@ -179,15 +180,14 @@ def of_other_swaps(score: Calibrated, fits: np.ndarray, patients: tuple[str, ...
     whose = np.array([names[patient] for patient in patients])
     swaps = np.arange(fits.shape[1]) // 2
 
-    def scores(trained: np.ndarray) -> np.ndarray:
-        columns = []
-        for network, swap in enumerate(swaps):
-            others = swaps != swap
-            columns.append(score(fits[:, network], fits[:, others], trained[whose][:, others]))
-        return patient_means(np.stack(columns, axis=1), patients)[1]
-
     def calibrate(values: np.ndarray, halves: np.ndarray) -> np.ndarray:
-        return np.stack([scores(one) for one in halves.reshape(-1, *halves.shape[-2:])]).reshape(halves.shape)
+        trained = halves[..., whose, :]
+        columns = [
+            score(fits[:, network], fits[:, swaps != swap], trained[..., swaps != swap])
+            for network, swap in enumerate(swaps)
+        ]
+        found = patient_means(np.moveaxis(np.stack(columns, axis=-1), -2, 0), patients)[1]
+        return np.moveaxis(found, 0, -2)
 
     return calibrate
 
