@@ -14,6 +14,7 @@ from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.hierarchical import HIERARCHICAL
 from remnant.attacks.membership.lira import LIRA
 from remnant.attacks.membership.output import OUTPUT
+from remnant.attacks.membership.parts import PARTS
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.membership.rmia import RMIA
 from remnant.attacks.verification import VERIFICATION
@@ -23,6 +24,7 @@ from remnant.base.texts import enumerated
 # A new attack is a file that ends with its `Attack`, and a line here.
 ATTACKS: tuple[Attack, ...] = (
     OUTPUT,
+    PARTS,
     GRADIENT,
     REFERENCES,
     RMIA,

@@ -1,12 +1,9 @@
 """Membership by an answer, on targets that surely leak and on such as do not; and where nobody knows the right one."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from tests.planted import planted_classifier, planted_segmenter
-from torch.nn import functional
 
 from remnant.attacks.attack import Work
 from remnant.attacks.membership.output import (
@@ -20,12 +17,10 @@ from remnant.attacks.membership.output import (
     MARGIN,
     MARGIN_SHIFTED,
     OUTPUT,
-    segmentation_signals,
 )
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images, patient_means
 from remnant.measure.membership_inference import membership_test
-from remnant.measure.overlap import dice, mean_dice
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.targets.head import OutputHead
 from remnant.targets.seen import SeenOutputs
@@ -80,22 +75,6 @@ def test_a_silent_target_is_not(look, planted, tmp_path):
         assert np.mean([one[view].auc.mean for one in tests]) == pytest.approx(0.5, abs=0.1)
 
 
-def test_dice_is_that_of_the_measures_and_cross_entropy_weighs_classes_alike():
-    draw = torch.Generator().manual_seed(1)
-    logits, labels = torch.randn(3, 4, 5, 5, 5, generator=draw), torch.randint(0, 3, (3, 5, 5, 5), generator=draw)
-    head = OutputHead("segmentation", "softmax", 4, False)
-    overlaps = mean_dice(dice(logits.argmax(1).numpy(), labels.numpy(), 4))
-    log_p = functional.log_softmax(logits.double(), 1).numpy()
-    for i, overlap in enumerate(overlaps):
-        by_class = [log_p[i, c][labels[i].numpy() == c].mean() for c in (1, 2)]  # 3 is held by no label map
-        expected = pytest.approx((overlap, np.mean(by_class)), rel=1e-5)
-        assert segmentation_signals(head, logits[i], labels[i]) == expected
-    nothing = torch.zeros(4, 4, 4, 4)
-    nothing[0] = 9
-    found = segmentation_signals(head, nothing, torch.zeros(4, 4, 4, dtype=torch.int64))
-    assert found == (1, pytest.approx(-3 * np.exp(-9), rel=1e-2))
-
-
 def test_who_has_more_images_does_not_look_more_like_a_member():
     draw, areas = np.random.default_rng(0), []
     for _ in range(40):
@@ -132,10 +111,10 @@ def test_a_silent_one_is_not_found_by_its_certainty(tmp_path):
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.1)
 
 
-def test_a_segmenter_is_not_asked_without_label_maps():
-    scans = Images(torch.zeros(2, 1, 4, 4, 4), None, ("a", "b"))
-    asked = {
-        task: SimpleNamespace(head=OutputHead(task, "softmax", 2, False)) for task in ("classification", "segmentation")
-    }
-    assert OUTPUT.applies(asked["segmentation"], scans, None) == "no labels were handed over"
-    assert OUTPUT.applies(asked["classification"], scans, None) == ""
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_so_is_a_leaking_segmenter_and_not_a_silent_one(kind, tmp_path):
+    head = OutputHead("segmentation", kind, 3, False)
+    for leaks, low, high in ((True, 0.9, 1), (False, 0.4, 0.6)):
+        tests = [found(planted_segmenter(leaks=leaks, seed=seed), tmp_path, head) for seed in range(1 if leaks else 20)]
+        assert list(tests[0]) == [CERTAINTY_SHIFTED, CERTAINTY]
+        assert low <= np.mean([one[CERTAINTY].auc.mean for one in tests]) <= high

@@ -6,14 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from remnant.attacks.attack import Attack, PatientScores, Work, without_labels
+from remnant.attacks.attack import Attack, PatientScores, Work
+from remnant.attacks.membership.segmentation import segmentation_certainty, segmentation_signals
 from remnant.attacks.membership.signals import confidence, shifts, signed_margin
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
-from remnant.targets.audited import Audited
-from remnant.targets.head import OutputHead
 from remnant.targets.seen import SeenOutputs
 
 MARGIN, MARGIN_SHIFTED, CORRECT = "signed margin", "signed margin, mean over shifted images", "right or wrong"
@@ -25,17 +23,16 @@ OWN_LOSS = "the owner's loss"
 
 def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[PatientScores]:
     """One claim a signal. A classifier: signed margin of the image as it is and as the mean over nine places, and whether the
-    answer is right (Yeom et al. 2018, the gap attack); where no labels are known, how sure it is. A segmenter: Dice and
-    cross-entropy over the foreground, as it is and over four places. With the owner's loss, that too. The first is the primary
-    one.
+    answer is right (Yeom et al. 2018, the gap attack). A segmenter: Dice and cross-entropy over the foreground, as it is and over
+    four places. Where no labels are known, how sure either is. With the owner's loss, that too. The first is the primary one.
     """
     candidates = access.candidates
     places = [_signals(access, change) for change in shifts(candidates.spatial)]
     mean = {name: np.mean([one[name] for one in places], axis=0) for name in places[0]}
-    if access.head.task == "segmentation":
-        found = {**places[0], DICE_SHIFTED: mean[DICE], CROSS_ENTROPY_SHIFTED: mean[CROSS_ENTROPY]}
-    elif candidates.labels is None:
+    if candidates.labels is None:
         found = {CERTAINTY_SHIFTED: mean[CERTAINTY], CERTAINTY: places[0][CERTAINTY]}
+    elif access.head.task == "segmentation":
+        found = {**places[0], DICE_SHIFTED: mean[DICE], CROSS_ENTROPY_SHIFTED: mean[CROSS_ENTROPY]}
     else:
         margin = places[0][MARGIN]
         found = {MARGIN_SHIFTED: mean[MARGIN], MARGIN: margin, CORRECT: (margin > 0).astype(float)}
@@ -48,8 +45,10 @@ def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[st
     candidates, labels = access.candidates, access.candidates.labels
     if labels is None:
         found = {CERTAINTY: np.full(len(candidates), math.nan)}
+        dense = access.head.task == "segmentation"
         for place, logits in access.ask(candidates, change):
-            found[CERTAINTY][place] = confidence(logits[None])[0]
+            sure = segmentation_certainty(access.head, logits) if dense else confidence(logits[None])[0]
+            found[CERTAINTY][place] = sure
         return found
     names = (DICE, CROSS_ENTROPY) if access.head.task == "segmentation" else (MARGIN,)
     found = {name: np.full(len(candidates), math.nan) for name in names}
@@ -64,34 +63,6 @@ def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[st
     return found
 
 
-def segmentation_signals(head: OutputHead, logits: Tensor, truth: Tensor) -> tuple[float, float]:
-    """Dice and minus the cross-entropy in nats of one scan, means over the foreground classes that it holds.
-
-    `logits` (outputs, *spatial); `truth` (*spatial) class indices, or (outputs, *spatial) of 0 and 1 for independent outputs. A
-    scan without any foreground: Dice 1 where the segmentation has none either, else 0; the cross-entropy over all of it.
-    """
-    if head.kind == "softmax":
-        loss = functional.cross_entropy(logits[None], truth.long()[None], reduction="none")[0]
-        drawn, classes = logits.argmax(0), range(1, head.outputs)
-        pairs = [(drawn == one, truth == one, loss) for one in classes]
-    else:
-        truth = truth.float()
-        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-        pairs = [(logits[one] > 0, truth[one] > 0.5, losses[one]) for one in range(head.outputs)]
-    overlaps = [
-        2 * float((ours & theirs).sum()) / float(ours.sum() + theirs.sum())
-        for ours, theirs, _ in pairs
-        if ours.any() or theirs.any()
-    ]
-    entropies = [float(loss[theirs].mean()) for _, theirs, loss in pairs if theirs.any()]
-    everywhere = float(torch.stack([loss.mean() for *_, loss in pairs]).mean())
-    return float(np.mean(overlaps)) if overlaps else 1.0, -(float(np.mean(entropies)) if entropies else everywhere)
-
-
-def _labelled(target: Audited, candidates: Images, own: Images | None) -> str:
-    return without_labels(candidates) if target.head.task == "segmentation" else ""
-
-
 OUTPUT = Attack(
     "output",
     "a threshold on the model's own answer about a patient's images",
@@ -99,6 +70,5 @@ OUTPUT = Attack(
     claim="patient_scores",
     run=by_output,
     source="Yeom et al. 2018, arXiv 1709.01604",
-    applies=_labelled,
     primary=True,
 )

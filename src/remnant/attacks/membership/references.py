@@ -13,7 +13,8 @@ from scipy import special
 from torch import Tensor
 
 from remnant.attacks.attack import Attack, PatientScores, Work, without_labels
-from remnant.attacks.membership.output import segmentation_signals
+from remnant.attacks.membership.parts import BORDER, CLASS_LOSS
+from remnant.attacks.membership.segmentation import classes_alone, part_fits, segmentation_signals
 from remnant.attacks.membership.signals import shifts, signed_margin
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
@@ -26,8 +27,8 @@ from remnant.targets.seen import SeenOutputs, Shadows
 
 LEAST = 1e-8  # nats, below which a loss is as good as none
 LOSS, DICE, MARGIN = "cross-entropy", "Dice", "signed margin"
-SIGNALS = {"segmentation": (LOSS, DICE), "classification": (MARGIN,)}
-NORMAL = (MARGIN, LOSS)  # signals that are nearly normal
+SIGNALS = {"segmentation": (LOSS, DICE, BORDER), "classification": (MARGIN,)}
+NORMAL = (MARGIN, LOSS)  # signals that are nearly normal, by which each attack is run
 # From these to the probability of the truth: of a segmenter the geometric mean over the voxels of a scan.
 PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     MARGIN: special.expit,
@@ -52,7 +53,7 @@ def by_references(access: SeenOutputs, own: Images | None, settings: Settings, w
     columns: dict[str, list[np.ndarray]] = {}
     for number, ask in enumerate((access.ask, *access.references)):
         work.tell(f"model {number + 1} of {1 + len(access.references)}")
-        for name, values in signals_of(access.head, access.candidates, ask).items():
+        for name, values in signals_of(access.head, access.candidates, ask, classes=False).items():
             columns.setdefault(name, []).append(values)
     found = {name: np.stack(values, axis=1) for name, values in columns.items()}
     images = access.candidates.patients
@@ -95,21 +96,26 @@ def signals_of(
     candidates: Images,
     ask: Callable[..., Iterator[tuple[int, Tensor]]],
     change: Callable[[Tensor], Tensor] = lambda batch: batch,
+    *,
+    classes: bool = True,
 ) -> dict[str, np.ndarray]:
     """What one model, by `ask`, fits of each image after a `change` of it, (n,) by name, higher for a better fit.
 
     A classifier: the signed margin. A segmenter: minus the logarithm of the cross-entropy over the foreground, of which the
-    spread grows with its size, and Dice.
+    spread grows with its size, and Dice; the former near borders, too, and with `classes` of each class that is looked at alone.
     """
     labels = candidates.labels
     assert labels is not None
-    found = {name: np.full(len(candidates), math.nan) for name in SIGNALS[head.task]}
+    alone = [CLASS_LOSS.format(one) for one in (classes_alone(head) if classes else ())]
+    found = {name: np.full(len(candidates), math.nan) for name in (*SIGNALS[head.task], *alone)}
     for place, logits in ask(candidates, change):
         label = labels[place]
         if head.task == "segmentation":
             truth = change(torch.as_tensor(label)[None])[0]
             found[DICE][place], fit = segmentation_signals(head, logits, truth)
-            found[LOSS][place] = -math.log(max(-fit, LEAST))
+            parts = part_fits(head, logits, truth)
+            for name, one in zip((LOSS, BORDER, *alone), (fit, parts.border, *parts.fits), strict=False):
+                found[name][place] = -math.log(max(-one, LEAST))
         else:
             truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
             found[MARGIN][place] = signed_margin(logits[None], truth)[0]
