@@ -12,6 +12,7 @@ from remnant.attacks.inversion import INVERSION
 from remnant.attacks.membership.bavaria import BAVARIA
 from remnant.attacks.membership.gradient import GRADIENT
 from remnant.attacks.membership.hierarchical import HIERARCHICAL
+from remnant.attacks.membership.label_only import LABEL_ONLY
 from remnant.attacks.membership.lira import LIRA
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.membership.parts import PARTS
@@ -25,6 +26,7 @@ from remnant.base.texts import enumerated
 ATTACKS: tuple[Attack, ...] = (
     OUTPUT,
     PARTS,
+    LABEL_ONLY,
     GRADIENT,
     REFERENCES,
     RMIA,
