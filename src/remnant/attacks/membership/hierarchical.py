@@ -1,20 +1,16 @@
 """A likelihood ratio by few shadow models, that also tells of a model that was trained otherwise than they were."""
 
-import numpy as np
-
 from remnant.attacks.attack import Attack, Calibration
 from remnant.attacks.membership.calibrated import NEEDS, calibrating, shadowed
+from remnant.attacks.membership.parts import BORDER
 from remnant.attacks.membership.references import NORMAL
 from remnant.measure.hierarchical import hierarchical
+from remnant.measure.image_share import weighed
 
-
-def _mean_over_shifts(fit: np.ndarray, fits: np.ndarray, trained: np.ndarray) -> np.ndarray:
-    return hierarchical(fit.mean(1), fits.mean(2), trained)
-
-
+# That which is named before the run first.
 _BOTH = (
-    Calibration("{}, hierarchical", hierarchical, NORMAL),
-    Calibration("{}, mean over shifts, hierarchical", _mean_over_shifts, NORMAL, queries=True),
+    Calibration("{}, image and shifts weighed, hierarchical", weighed, (*NORMAL, BORDER), queries=True),
+    Calibration("{}, hierarchical", hierarchical, (*NORMAL, BORDER)),
 )
 HIERARCHICAL = Attack(
     "hierarchical",

@@ -1,0 +1,47 @@
+"""Several queries of an image as one signal: how much the image itself weighs beside the mean over its shifts.
+
+A training with augmentation leaves the shifts of an image as well known as the image, and their mean is steadier; one that learns
+every pixel by heart leaves the image alone. Which of the two a training is, its own networks say.
+"""
+
+import numpy as np
+from scipy import stats
+
+from remnant.measure.hierarchical import hierarchical
+from remnant.measure.swaps import beyond_other_swaps
+
+SHARES = (0.5, 0.75, 0.25, 1.0, 0.0)  # of equally good ones the first
+FEWEST_NETWORKS = 4  # two swaps: each network is held against those of another
+
+
+def as_one(queries: np.ndarray, share: float) -> np.ndarray:
+    """`queries` (..., q), the first of which is the image as it is, as one signal (...): the `share` of the image itself and the
+    rest of the mean over all."""
+    return share * queries[..., 0] + (1 - share) * queries.mean(-1)
+
+
+def image_share(fits: np.ndarray, trained: np.ndarray) -> float:
+    """Which of `SHARES` tells best who trained each of k networks, from what they fit, `fits` (n, k, q), and who `trained` them,
+    (n, k): by the mean AUC of what each fits better than those of the other swaps do (`swaps.beyond_other_swaps`).
+
+    Networks 2r and 2r + 1 have the halves of one swap. Of fewer than `FEWEST_NETWORKS`, and where all images or none trained one
+    of them, it is one half.
+    """
+    inside = trained.sum(0)
+    if fits.shape[1] < FEWEST_NETWORKS or not ((inside > 0) & (inside < len(fits))).all():
+        return SHARES[0]
+
+    def told(share: float) -> float:
+        ranks = stats.rankdata(beyond_other_swaps(as_one(fits, share), trained), axis=0)
+        return float((((ranks * trained).sum(0) / inside - (inside + 1) / 2) / (len(fits) - inside)).mean())
+
+    return max(SHARES, key=told)
+
+
+def weighed(fit: np.ndarray, fits: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    """`hierarchical` of several queries as one signal, (n,), of `fit` (n, q) and `fits` (n, k, q) weighed by `image_share`.
+
+    What the audited model says of anybody has no part in that choice, so that p of patients who are dealt anew holds.
+    """
+    share = image_share(fits, trained)
+    return hierarchical(as_one(fit, share), as_one(fits, share), trained)
