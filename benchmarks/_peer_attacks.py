@@ -27,6 +27,7 @@ from scipy import special
 
 from remnant.measure.bavaria import bavaria, bavaria_offline
 from remnant.measure.hierarchical import hierarchical
+from remnant.measure.image_share import weighed
 from remnant.measure.lira import lira, lira_offline, lira_queries
 from remnant.measure.rmia import rmia
 from remnant.measure.swaps import without_patient
@@ -95,6 +96,7 @@ OURS: dict[str, Score] = {
     "hierarchical, mean of 3 shifts": lambda asked: hierarchical(
         asked.margins.mean(1), asked.of_shadows.mean(2), asked.trained
     ),
+    "hierarchical, image and 3 shifts weighed": lambda asked: weighed(asked.margins, asked.of_shadows, asked.trained),
     "LiRA online over 3 shifts": lambda asked: lira_queries(asked.margins, asked.of_shadows, asked.trained),
 }
 

@@ -5,39 +5,44 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.measure.shadowed import world
 
+from remnant.measure import hierarchical as module
 from remnant.measure.bavaria import bavaria
 from remnant.measure.hierarchical import hierarchical, posterior
 from remnant.measure.lira import lira
 from remnant.measure.rmia import rmia
 from remnant.measure.sides import mean_prior, side_of, variance_prior
-from remnant.measure.swaps import without_patient
+from remnant.measure.swaps import dealt_halves, without_patient
 
 
 def test_the_posterior_is_that_of_a_regression_with_a_conjugate_prior():
     """Murphy 2012, section 7.6.3, with matrices."""
     _, fits, trained, _ = world(0)
+    fits[trained] *= 0.6
     out, inside = side_of(fits, ~trained), side_of(fits, trained)
     degrees, within = variance_prior(out, inside)
+    slope = np.cov(out.mean, inside.mean)[0, 1] / (out.mean.var(ddof=1) - (within / out.count).mean())
+    assert 0.4 < slope < 0.8
     centre, worth = mean_prior(out.mean, within / out.count, within)
-    gap, gap_worth = mean_prior(inside.mean - out.mean, within / inside.count + within / out.count, within)
+    noise = within / inside.count + slope**2 * within / out.count
+    gap, gap_worth = mean_prior(inside.mean - slope * out.mean, noise, within)
     found = posterior(fits, trained)
     prior, about = np.diag([worth, gap_worth]), np.array([centre, gap])
     for i in range(len(fits)):
-        design = np.column_stack([np.ones(fits.shape[1]), trained[i]])
+        design = np.column_stack([np.where(trained[i], slope, 1), trained[i]])
         precision = prior + design.T @ design
         mean = np.linalg.solve(precision, prior @ about + design.T @ fits[i])
         left = fits[i] @ fits[i] + about @ prior @ about - mean @ precision @ mean
         variance = (degrees * within + left) / (degrees + fits.shape[1])
-        inverse, both = np.linalg.inv(precision), np.ones(2)
-        expected = [*mean, variance, inverse[0, 0], both @ inverse @ both]
+        inverse, both = np.linalg.inv(precision), np.array([slope, 1])
+        expected = [mean[0], both @ mean, variance, inverse[0, 0], both @ inverse @ both]
         assert [*(one[i] for one in found[:3]), *(one[i] for one in found[3])] == pytest.approx(expected)
 
 
 def test_the_score_by_hand():
     fit, fits, trained, _ = world(0)
     levels = np.array([fits[~trained[:, k], k].mean() for k in range(fits.shape[1])])
-    base, added, variance, unsure = posterior(fits - (levels - levels.mean()), trained)
-    steps = [max(0.0, a / v**0.5) for a, v in zip(added, variance, strict=True)]
+    base, inside, variance, unsure = posterior(fits - (levels - levels.mean()), trained)
+    steps = [max(0.0, (w - b) / v**0.5) for w, b, v in zip(inside, base, variance, strict=True)]
     above = [(f - b) / v**0.5 - s / 2 for f, b, v, s in zip(fit, base, variance, steps, strict=True)]
     expected = [
         (s + 1) * (z - np.median(above)) / (1 + (u + w) / 2) for s, z, u, w in zip(steps, above, *unsure, strict=True)
@@ -81,3 +86,45 @@ def test_it_tells_as_much_where_only_the_model_leaks_or_is_better_of_everybody()
     assert ours > difference - 0.005 > 0.9 and ratio < 0.6
     ours, ratio, difference = areas((hierarchical, lira, calibrated), better=3.0)
     assert ours > difference > 0.6 > ratio
+
+
+def by_heart(seed, swaps, patients=170):
+    """Training brings everybody to about one place, whatever he is fit by without it."""
+    draw = np.random.default_rng([seed, swaps])
+    base, noise = draw.normal(0, 2, patients), np.exp(draw.normal(0, 0.4, patients))
+    trained, own = dealt_halves(patients, swaps, draw), dealt_halves(patients, 1, draw)[:, 0]
+    added = np.maximum(3 - base, 0) + 0.3
+    fits = base[:, None] + noise[:, None] * draw.normal(size=trained.shape) + added[:, None] * trained
+    return base + noise * draw.normal(size=patients) + added * own, fits, trained, own
+
+
+@pytest.mark.parametrize("swaps", [2, 4])
+def test_of_a_training_by_heart_it_tells_more_than_without_the_slope(swaps, monkeypatch):
+    def aucs():
+        found = [by_heart(seed, swaps) for seed in range(30)]
+        return np.array([roc_auc_score(own, hierarchical(fit, fits, who)) for fit, fits, who, own in found])
+
+    with_slope = aucs()
+    monkeypatch.setattr(module, "_kept", lambda out, inside, within: 1.0)
+    assert (with_slope - aucs()).mean() > 0.001 and (with_slope > aucs()).mean() > 0.7
+    found = [by_heart(seed, swaps) for seed in range(30)]
+    bare = [roc_auc_score(own, fit) for fit, _, _, own in found]
+    difference = [roc_auc_score(own, calibrated(fit, fits, who)) for fit, fits, who, own in found]
+    # What is taken off for an easy patient is no longer there when he was learned.
+    assert np.mean(difference) < np.mean(bare) + 0.01 < with_slope.mean()
+
+
+def test_the_slope_is_between_none_and_all():
+    _, fits, trained, _ = world(0, patients=170, swaps=8)
+
+    def slope(changed):
+        out, inside = side_of(changed, ~trained), side_of(changed, trained)
+        return module._kept(out, inside, variance_prior(out, inside)[1])
+
+    assert slope(fits) > 0.9 and slope(np.where(trained, 2 * fits, fits)) == 1
+    assert slope(np.where(trained, 0.5 * fits, fits)) == pytest.approx(0.5, abs=0.1)
+    assert slope(np.where(trained, -fits, fits)) == 0
+    # Of images that are all alike, and of a single one, nothing is to be told.
+    assert slope(np.random.default_rng(0).normal(size=fits.shape)) == 1 or slope(0 * fits) == 1
+    one = side_of(fits[:1], trained[:1])
+    assert module._kept(one, one, 1.0) == 1
