@@ -146,7 +146,8 @@ def test_the_training_is_called_here_for_shadow_models(own, capsys):
     )
     assert "references" in set(found.findings.attack) and "shadow models" in " ".join(set(found.findings.view))
     recipe = {control.attack: control.passed for control in found.results.controls if control.kind == "recipe"}
-    assert recipe == dict.fromkeys(["output", "gradient", "references", "rmia", "lira", "bavaria", "hierarchical"])
+    shadowed = ["references", "rmia", "lira", "bavaria", "hierarchical"]
+    assert recipe == dict.fromkeys(["output", "label_only", "gradient", *shadowed])
     assert ", train=train, build=build, shadows=4, seed=0" in found.results.command
 
     def fails(network, items, seed):

@@ -74,10 +74,16 @@ def test_a_step_is_timed_and_multiplied(monkeypatch):
     own.target.module.__class__ = Slow
     chosen = [attack for attack, why in attacks_of(own, config) if not why]
     found = {one.name: one for one in forecast(own, config, chosen)}
-    assert list(found) == ["output", "gradient", "blind", "fit", "planted"]
-    # Images that pass: nine places each; once, and once for its layers; those who are planted and those who are looked for.
-    looks = found["output"].seconds + found["gradient"].seconds
-    least = {"output": 9 * PATIENTS, "gradient": PATIENTS, "fit": PATIENTS / 2, "planted": 4 * 40}
+    assert list(found) == ["output", "label_only", "gradient", "blind", "fit", "planted"]
+    # Images that pass: nine places each; six changes; once, and once for its layers; those planted, and those looked for.
+    looks = sum(found[name].seconds for name in ("output", "label_only", "gradient"))
+    least = {
+        "output": 9 * PATIENTS,
+        "label_only": 6 * PATIENTS,
+        "gradient": PATIENTS,
+        "fit": PATIENTS / 2,
+        "planted": 4 * 40,
+    }
     for name, images in least.items():
         assert Slow.EACH * images <= found[name].seconds < 4 * Slow.EACH * images + looks + 0.5, name
     assert found["planted"].seconds > looks
@@ -121,7 +127,7 @@ def test_what_is_left_out_is_named_and_clears_nobody(tmp_path, monkeypatch):
     assert not attacks["gradient"].run and attacks["gradient"].why == "left out by --minutes"
     assert [control.kind for control in results.controls] == ["blind", "fit"]
     assert results.verdict.ruling == "cannot tell"
-    assert any("'gradient' was left out by --minutes" in reason for reason in results.verdict.reasons)
+    assert any("'label_only' and 'gradient' were left out by --minutes" in reason for reason in results.verdict.reasons)
     why = "left out by --minutes 1e-06; about 1 minute would run it"
     assert f"No leak was planted: {why}." in results.not_tested
     said = f"Nobody knows whether the attack could have succeeded: no leak was planted ({why})."
@@ -148,7 +154,7 @@ def test_a_short_audit_is_gone_on_with_in_more_time(tmp_path, minutes):
     assert audited(config, resume=False)["unplanted"]
     before = {path.name: path.read_bytes() for path in cells.iterdir() if path.name != "plan.json"}
     more = audited(config.changed(minutes=minutes))
-    assert {attack.name for attack in more["attacks"] if attack.run} == {"output", "gradient"}
+    assert {attack.name for attack in more["attacks"] if attack.run} == {"output", "label_only", "gradient"}
     assert "planted" in {control.kind for control in more["controls"]} and not more["unplanted"]
     # What was done is kept, as the clock in the cells tells.
     assert {name: (cells / name).read_bytes() for name in before} == before
@@ -186,7 +192,7 @@ def test_nothing_is_left_out_of_a_long_audit(tmp_path):
     own, config = material(Classifier, leaks=False), AuditConfig.checked(minutes=1000, target={"planted_steps": 20})
     with Run.start(tmp_path / "run", "audit", config.resolved(), resume=False) as run:
         parts = audit_model(run, own, config, quiet=True)
-    assert {attack.name for attack in parts["attacks"] if attack.run} == {"output", "gradient"}
+    assert {attack.name for attack in parts["attacks"] if attack.run} == {"output", "label_only", "gradient"}
     assert not any("left out" in reason for reason in parts["reasons"])
 
 
@@ -309,8 +315,16 @@ def test_an_estimate_is_printed_and_nothing_is_begun(begun, remnant, tmp_path, m
     code, said, printed = remnant("audit", "own", "--estimate")
     lines = printed.splitlines()
     assert code == 0, said
-    timed, others = lines[:6], lines[6:]
-    assert [line.split()[0] for line in timed] == ["output", "gradient", "blind", "fit", "planted", "together"]
+    timed, others = lines[:7], lines[7:]
+    assert [line.split()[0] for line in timed] == [
+        "output",
+        "label_only",
+        "gradient",
+        "blind",
+        "fit",
+        "planted",
+        "together",
+    ]
     assert all(" min " in line and " MiB" in line for line in timed)
     assert others and all(" is not run: " in line for line in others)
     assert not (tmp_path / "own-audit").exists()

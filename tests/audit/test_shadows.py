@@ -29,6 +29,13 @@ from remnant.base.run import Run
 from remnant.measure.intervals import Interval
 from remnant.measure.swaps import SwapTest
 
+SIGNALS = (
+    "cross-entropy",
+    "Dice",
+    "cross-entropy near borders",
+    "cross-entropy of class 1",
+    "cross-entropy of class 2",
+)
 
 @pytest.fixture(scope="module")
 def leaking(tmp_path_factory):
@@ -49,7 +56,9 @@ def bare(monkeypatch):
 def test_a_training_that_leaks_is_seen_and_its_model_is_exposed(tmp_path, leaking, seed):
     parts = audited(tmp_path / "run", own(seed=seed), FOUR.changed(seed=seed)) if seed else leaking[1]
     seen = controls(parts, "recipe")
-    assert {*seen} == {"output", "gradient", *SHADOWED} and all(control.passed for control in seen.values()), seen
+    assert {*seen} == {"output", "label_only", "gradient", *SHADOWED} and all(
+        control.passed for control in seen.values()
+    ), seen
     assert controls(parts, "null")[""].passed
     primary = [one for one in parts["findings"] if one.primary and one.statistic == "auc"]
     assert [(one.attack, outcome_of(one, parts["controls"])) for one in primary] == [("hierarchical", "exposed")]
@@ -62,7 +71,7 @@ def test_so_is_that_of_a_segmenter(tmp_path, bare):
     # Half-way through such a training the gradient is larger, and not smaller.
     assert seen["gradient"].passed is None and "scores who trained them lower than others" in seen["gradient"].sentence
     views = {row["view"] for row in parts["tables"]["recipe"] if row["attack"] == "references"}
-    assert views == {f"{name} against shadow models without the patient" for name in ("cross-entropy", "Dice")}
+    assert views == {f"{name} against shadow models without the patient" for name in SIGNALS}
     (first,) = (one for one in parts["findings"] if one.primary and one.statistic == "auc")
     assert first.view.startswith("cross-entropy") and first.value > 0.95
 
@@ -73,7 +82,7 @@ def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that
         parts = audit_model(run, own(of_nobody, leaks=False), config, quiet=True)
         results = conclude(config, **parts, **machine(Clock(), ""))
     seen, copies = controls(parts, "recipe"), controls(parts, "planted")
-    assert [control.passed for control in seen.values()] == [None] * 7, seen
+    assert [control.passed for control in seen.values()] == [None] * 8, seen
     assert all(copies[name].passed for name in seen) and {*copies} == {*seen}
     assert {one.outcome for one in results.findings if not one.coarse} == {"not shown"}
     said = [control.sentence for control in seen.values()]

@@ -114,7 +114,14 @@ def test_the_folder_is_audited_by_one_command(root, remnant, tmp_path):
     assert found.cohort["patients"] == 11 and found.cohort["folds"] == FOLDS
     assert found.cohort["split over folds"] == 1
     assert "1 patient has cases in several folds" in found.notices[0]
-    assert {one.attack for one in found.findings} == {"output", "gradient", "references", "fold rank"}
+    assert {one.attack for one in found.findings} == {
+        "output",
+        "parts",
+        "label_only",
+        "gradient",
+        "references",
+        "fold rank",
+    }
     assert {one.kind for one in found.controls} == {"blind", "fit", "planted"}
     assert len(found.checkpoints) == FOLDS
     text = (tmp_path / "run" / "results.json").read_text() + (tmp_path / "run" / "report.html").read_text()

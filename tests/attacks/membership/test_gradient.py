@@ -133,8 +133,9 @@ def test_of_a_wide_layer_random_sums_tell_about_the_same(tmp_path):
     """A layer of so many weights, and the same one whose further inputs are 0."""
     target, images = linear(64 * 64), pictures(64)
     assert target.module[1].weight.numel() > WIDEST
+    weight = target.module[1].weight.requires_grad_(True)
     rows = [
-        torch.autograd.grad(image_loss(target, image, label), target.module[1].weight.requires_grad_(True))[0].flatten()
+        torch.autograd.grad(image_loss(target, image, label), weight)[0].flatten()
         for image, label in zip(images.images, images.labels, strict=True)
     ]
     target.module.requires_grad_(False)

@@ -21,7 +21,7 @@ HEAD = OutputHead("segmentation", "softmax", 3, False)
 ALONE = [view.format(one) for view in (CLASS_DICE, CLASS_LOSS) for one in (1, 2)]
 
 
-def tests_of(attack, logits, labels, tmp_path):
+def found_by(attack, logits, labels, tmp_path):
     """The tests by view of a model that answers with these `logits`; the first half are members."""
     names = tuple(f"p{i}" for i in range(len(labels)))
 
@@ -55,10 +55,10 @@ def known(logits, labels, where):
 
 def test_a_leaking_segmenter_is_found_by_every_part_and_a_silent_one_by_none(tmp_path):
     planted = planted_segmenter(leaks=True)
-    tests = tests_of(PARTS, planted.predict(planted.images), planted.labels, tmp_path)
+    tests = found_by(PARTS, planted.predict(planted.images), planted.labels, tmp_path)
     assert list(tests) == [BORDER, *ALONE] and all(test.p < 0.01 and test.auc.mean > 0.9 for test in tests.values())
     silent = [planted_segmenter(leaks=False, seed=seed) for seed in range(20)]
-    found = [tests_of(PARTS, one.predict(one.images), one.labels, tmp_path) for one in silent]
+    found = [found_by(PARTS, one.predict(one.images), one.labels, tmp_path) for one in silent]
     for view in tests:
         assert np.mean([one[view].p <= 0.05 for one in found]) <= 0.2
         assert np.mean([one[view].auc.mean for one in found]) == pytest.approx(0.5, abs=0.1)
@@ -67,12 +67,12 @@ def test_a_leaking_segmenter_is_found_by_every_part_and_a_silent_one_by_none(tmp
 def test_what_is_known_near_borders_is_told_by_them_and_what_of_a_class_by_it(tmp_path):
     logits, labels = blocks()
     near = known(logits, labels, torch.stack([near_borders(one) for one in labels]) & (labels == 0))
-    tests = tests_of(PARTS, near, labels, tmp_path)
+    tests = found_by(PARTS, near, labels, tmp_path)
     assert tests[BORDER].auc.mean > 0.99 and tests[BORDER].p < 0.001
     # Outside of the blocks no foreground class is fit better for it.
-    assert abs(tests_of(OUTPUT, near, labels, tmp_path)[CROSS_ENTROPY].auc.mean - 0.5) < 0.25
-    one = tests_of(PARTS, known(0.1 * logits, labels, labels == 2), labels, tmp_path)
-    assert {view for view, test in one.items() if test.p < 0.001} >= {CLASS_DICE.format(2), CLASS_LOSS.format(2)}
+    assert abs(found_by(OUTPUT, near, labels, tmp_path)[CROSS_ENTROPY].auc.mean - 0.5) < 0.25
+    one = found_by(PARTS, known(0.1 * logits, labels, labels == 2), labels, tmp_path)
+    assert {view for view, test in one.items() if test.p < 0.01} >= {CLASS_DICE.format(2), CLASS_LOSS.format(2)}
     assert one[CLASS_LOSS.format(1)].p > 0.05
 
 

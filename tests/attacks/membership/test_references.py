@@ -58,6 +58,7 @@ def test_of_a_segmenter_the_logarithm_of_the_loss_and_dice(tmp_path):
     assert [claim.view for claim in found] == [
         "cross-entropy against its mean under the reference models",
         "Dice against its mean under the reference models",
+        "cross-entropy near borders against its mean under the reference models",
         "cross-entropy by its likelihood, BaVarIA offline",
         "cross-entropy by its ratio, RMIA offline",
     ]
@@ -70,9 +71,16 @@ def test_of_a_segmenter_the_logarithm_of_the_loss_and_dice(tmp_path):
         assert found[0].losses[place] == pytest.approx(logs, abs=1e-5)
         assert found[0].scores[place] == pytest.approx((logs[1] + logs[2]) / 2 - logs[0], abs=1e-5)
     assert found[1].losses is None
+    # Every voxel of such noise is near a border.
+    for place, (image, label) in enumerate(zip(images, labels, strict=True)):
+        logs = [
+            math.log(float(functional.cross_entropy(torch.stack([image[0], image[1] + by])[None], label[None])))
+            for by in (0.5, 0, 1)
+        ]
+        assert found[2].scores[place] == pytest.approx((logs[1] + logs[2]) / 2 - logs[0], abs=1e-5)
     # The geometric mean over voxels of what the model gives to the truth.
     p = [np.exp(-np.exp(found[0].losses[i])) for i in range(3)]
-    assert found[3].scores == pytest.approx([np.log(one[0] / (0.65 * one[1:].mean() + 0.35)) for one in p])
+    assert found[4].scores == pytest.approx([np.log(one[0] / (0.65 * one[1:].mean() + 0.35)) for one in p])
 
 
 def test_it_applies_with_references_and_labels_alone():

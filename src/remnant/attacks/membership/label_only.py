@@ -1,6 +1,7 @@
 """Membership by the bare answer: how often small changes of an image leave it as it was."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,12 +17,12 @@ from remnant.targets.seen import SeenOutputs
 RIGHT = "share right under shifts, rotations and noise"
 ALIKE = "share alike under shifts, rotations and noise"
 AGREEMENT = "agreement under noise"
-# Up to 10 degrees, and by about 3 pixels of 64: further than most trainings augment.
+# Up to 10 degrees, and by about 3 pixels of 64: further than most trainings augment. Every change is as many answers again.
 TURN = WarpSettings(rotation=10, scaling=0, shift=3, elastic=0, lattice=(2, 2), gamma=0, gain=0, side=64, bounded=False)
-TURNS = 8
-# Standard deviations of the noise, in those of all images. Of scans, which take long and whose answers have many values, fewer.
-NOISE = (0.1, 0.1, 0.2, 0.2, 0.4, 0.4, 0.8, 0.8)
-NOISE_OF_SCANS = (0.2, 0.6)
+TURNS = 2
+# Standard deviations of the noise, in those of all images. Of scans, which take long and whose answers have many values, one.
+NOISE, NOISE_OF_SCANS = (0.1, 0.2, 0.4, 0.8), 0.4
+TOGETHER = 8  # scans whose segmentations are held
 SAMPLED = 4096  # values of an image by which the spread of all is told
 
 
@@ -29,12 +30,14 @@ def by_labels(access: SeenOutputs, own: Images | None, settings: Settings, work:
     """A claim by bare answers alone (Choquette-Choo et al. 2021, arXiv 2007.14321), the mean over a patient's images.
 
     A classifier: the share of changed images that are answered rightly, or, where no labels are known, as the image itself is. A
-    segmenter: Dice of the segmentations of noisy scans with that of the scan itself. Everybody's image gets the same changes.
+    segmenter: Dice of the segmentation of the scan with noise with that of the scan itself. Everybody's image gets the same
+    changes.
     """
     asked, seeds, spread = access.candidates, work.seeds, _spread(access.candidates)
     if access.head.task == "segmentation":
-        changes = list(_noises(NOISE_OF_SCANS, spread, seeds))
-        values = [_agreement(access, asked.take([i]), changes) for i in range(len(asked))]
+        (change,) = _noises((NOISE_OF_SCANS,), spread, seeds)
+        parts = [asked.take(range(i, min(i + TOGETHER, len(asked)))) for i in range(0, len(asked), TOGETHER)]
+        values = [value for part in parts for value in _agreement(access, part, change)]
         return [PatientScores(AGREEMENT, *patient_means(np.array(values), asked.patients))]
     labels = asked.labels
     truth = (
@@ -63,18 +66,17 @@ def _share(answer: Tensor, truth: Tensor) -> float:
     return float((answer == truth)[known].float().mean()) if known.any() else 0.0
 
 
-def _agreement(access: SeenOutputs, scan: Images, changes: list[Callable[[Tensor], Tensor]]) -> float:
-    """Mean Dice over the changes of one scan's segmentation, each foreground class that either has weighing the same."""
-    (whole,) = _bare(access, scan, lambda batch: batch)
+def _agreement(access: SeenOutputs, scans: Images, change: Callable[[Tensor], Tensor]) -> list[float]:
+    """Dice of each scan's segmentation before and after a change, the mean over the foreground classes that either has."""
     overlaps = []
-    for change in changes:
-        (other,) = _bare(access, scan, change)
-        pairs = [(whole == one, other == one) for one in range(1, access.head.outputs)]
+    for whole, other in zip(_bare(access, scans, lambda batch: batch), _bare(access, scans, change), strict=True):
         if access.head.kind == "sigmoid":
             pairs = [(one > 0, same > 0) for one, same in zip(whole, other, strict=True)]
+        else:
+            pairs = [(whole == one, other == one) for one in range(1, access.head.outputs)]
         held = [(int((a & b).sum()), int(a.sum() + b.sum())) for a, b in pairs if a.any() or b.any()]
-        overlaps.append(np.mean([2 * both / all_of for both, all_of in held]) if held else 1.0)
-    return float(np.mean(overlaps))
+        overlaps.append(float(np.mean([2 * both / either for both, either in held])) if held else 1.0)
+    return overlaps
 
 
 def _spread(images: Images) -> float:
@@ -88,8 +90,7 @@ def _turns(seeds: Seeds) -> Iterator[Callable[[Tensor], Tensor]]:
         # As channels of one image, all are turned alike.
         return apply_warp(batch.reshape(1, -1, *batch.shape[2:]), warp).reshape(batch.shape)
 
-    for number in range(TURNS):
-        yield lambda batch, number=number: turned(batch, number)
+    return (partial(turned, number=number) for number in range(TURNS))
 
 
 def _noises(levels: tuple[float, ...], spread: float, seeds: Seeds) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -97,8 +98,7 @@ def _noises(levels: tuple[float, ...], spread: float, seeds: Seeds) -> Iterator[
         noise = torch.randn(batch.shape[1:], generator=seeds.child("noise", number).torch())
         return batch + level * spread * noise
 
-    for number, level in enumerate(levels):
-        yield lambda batch, number=number, level=level: noisy(batch, number, level)
+    return (partial(noisy, number=number, level=level) for number, level in enumerate(levels))
 
 
 LABEL_ONLY = Attack(
