@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from tests.audit import coded, test_attributes, test_candidates, test_latents, test_shadows
-from tests.audit.example import Classifier, Segmenter, material
+from tests.audit import coded, test_attributes, test_candidates, test_latents, test_questions, test_shadows
+from tests.audit.example import Classifier, Segmenter, images_of, material
 
 from remnant.attacks.attack import Work
 from remnant.attacks.membership.references import queries_of
@@ -23,6 +23,7 @@ from remnant.audit.verdict.outcome import outcome_of
 from remnant.audit.verdict.scenario import SEEN
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
+from remnant.measure.roles import OTHER
 from remnant.targets.seen import Shadows, seen_latents
 
 EXAMPLES = {
@@ -34,10 +35,31 @@ EXAMPLES = {
     "codes": lambda leaks: coded.material(leaks=leaks, members=4, others=10),
     "remembered": lambda leaks: test_candidates.remembered(leaks=leaks),
     "shadowed": lambda leaks: shadowed(leaks=leaks),
+    "updated": lambda leaks: test_questions.versions(before=0, leaks=leaks),
+    "taught": lambda leaks: taught(material(Classifier, leaks=leaks)),
+    "seen again": lambda leaks: seen_again(material(Classifier, leaks=leaks)),
 }
 # The leak of which example those that draw candidates find. Fine-tuned generators and pixels come near a few people whom their
 # target keeps, of many: no small network is known of which they show more than the controls do.
 FINDS = {"joint": "drawn", "gmi": "remembered"}
+
+
+def seen_again(own):
+    """The same with a further image of everybody, which is like the one that trained."""
+    return replace(own, further=test_questions.again(own.images, range(len(own.images)), 0.1))
+
+
+def taught(own):
+    """The same with images of the attacker's own."""
+    more = images_of(Classifier, 77, 48)
+    names = tuple(f"own {place}" for place in range(48))
+    both = replace(
+        own.images,
+        images=(*own.images.images, *more.images),
+        labels=(*own.images.labels, *more.labels),
+        patients=(*own.images.patients, *names),
+    )
+    return replace(own, images=both, roles={**own.roles, **dict.fromkeys(names, OTHER)})
 
 
 def shadowed(*, leaks):

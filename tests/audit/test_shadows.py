@@ -37,6 +37,7 @@ SIGNALS = (
     "cross-entropy of class 2",
 )
 
+
 @pytest.fixture(scope="module")
 def leaking(tmp_path_factory):
     """A whole audit of a training that leaks: its run directory and its parts."""

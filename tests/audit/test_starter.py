@@ -62,7 +62,7 @@ def test_every_setting_is_there_with_its_default(tmp_path):
     assert [(one.name, one.value, one.asked) for one in limits[0]] == [
         (one.name, one.value, one.asked) for one in limits[1]
     ]
-    examples = {"checkpoint", "window", "latents"}
+    examples = {"checkpoint", "version_before", "window", "latents"}
     assert every.target.model_dump(exclude=examples) == defaults.target.model_dump(exclude=examples)
 
 

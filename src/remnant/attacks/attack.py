@@ -22,6 +22,9 @@ from remnant.targets.description import Description
 Calibrated = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 # What the recipient sees of the model: `targets.seen` has a class for each.
 Access = Literal["outputs", "weights", "features", "latents", "codes"]
+# What a membership attack asks of a patient: whether he trained the model, whether he was added since the version before it, or,
+# of other images of him, whether he trained it at all.
+Question = Literal["trained", "added", "person"]
 
 
 def without_labels(candidates: Images) -> str:
@@ -174,7 +177,8 @@ class Attack:
     of the level with no other attack's, unless a later attack of the list is primary too and applies. `needs`: what has to be
     handed over beside the model and patients with their labels, in words. `suits(described)`: as `applies`, of what the file of
     a checkpoint tells alone. `shadows`: it reads what shadow models say, where there are any, and runs when they are
-    trained. `calibrations`: by which of their signals it does, so that it can be run on each of them, too.
+    trained. `calibrations`: by which of their signals it does, so that it can be run on each of them, too. `asks`: what a
+    membership attack asks of a patient; what is not who trained the model is asked of no network of the same training.
     """
 
     name: str
@@ -191,3 +195,4 @@ class Attack:
     suits: Callable[[Description], str] = classifies_or_segments
     shadows: bool = False
     calibrations: tuple[Calibration, ...] = ()
+    asks: Question = "trained"

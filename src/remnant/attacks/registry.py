@@ -16,8 +16,11 @@ from remnant.attacks.membership.label_only import LABEL_ONLY
 from remnant.attacks.membership.lira import LIRA
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.membership.parts import PARTS
+from remnant.attacks.membership.persons import PERSONS
+from remnant.attacks.membership.quantile import QUANTILE
 from remnant.attacks.membership.references import REFERENCES
 from remnant.attacks.membership.rmia import RMIA
+from remnant.attacks.membership.versions import VERSIONS
 from remnant.attacks.verification import VERIFICATION
 from remnant.base.plugins import with_plugins
 from remnant.base.texts import enumerated
@@ -27,12 +30,15 @@ ATTACKS: tuple[Attack, ...] = (
     OUTPUT,
     PARTS,
     LABEL_ONLY,
+    QUANTILE,
     GRADIENT,
     REFERENCES,
     RMIA,
     LIRA,
     BAVARIA,
     HIERARCHICAL,
+    VERSIONS,
+    PERSONS,
     INVERSION,
     ATTRIBUTES,
     VERIFICATION,

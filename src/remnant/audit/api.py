@@ -13,6 +13,7 @@ from remnant.attacks.prior.brought import bring_prior
 from remnant.audit.config import AuditConfig, PriorConfig
 from remnant.audit.materials.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.materials.material import Material
+from remnant.audit.materials.parted import parted, places_trained
 from remnant.audit.owner.groups import images_of_groups
 from remnant.audit.owner.module import digest_of, left_as_it_was, module_of, training_of
 from remnant.audit.run.conduct import conduct
@@ -131,7 +132,12 @@ def audit(
             "sha256": digest_of(model),
             "answers": read_as(target.head),
         }
-        training = training_of(train, build, items, target, images.patients) if train and build and shadows else None
+        training = None
+        if train and build and shadows:
+            taught = places_trained(images)
+            own = [items[place] for place in taught]
+            training = training_of(train, build, own, target, [images.patients[place] for place in taught])
+        images, further, before = parted(images, roles)
         brought = config.prior
         results = conduct(
             Material(
@@ -140,6 +146,8 @@ def audit(
                 roles,
                 about,
                 training=training,
+                further=further,
+                before=before,
                 prior=bring_prior(brought.file, images, brought.mean, brought.std, SOURCE) if brought.file else None,
                 stronger="With `train` and `build` attacks may see more.",
             ),

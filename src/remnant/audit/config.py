@@ -15,7 +15,7 @@ from remnant.base.texts import enumerated
 
 # What the settings say of a network that its owner builds and trains.
 OF_A_FOLDER = {
-    "target": ("build", "arguments", "checkpoint", "window"),
+    "target": ("build", "arguments", "checkpoint", "version_before", "window"),
     "prior": ("file", "mean", "std"),
     "shadows": ("count", "doses", "early", "shared", "precision"),
 }
@@ -55,8 +55,9 @@ class TargetConfig(Settings):
     """`[target]`: the network. Paths are relative to the folder of audit.toml.
 
     `build`: a function of target.py, or "library:architecture" with its `arguments`. `checkpoint`: the weights, where build does
-    not load them. `window`: voxels of a sliding window, for scans that do not pass whole. `latents`: the module whose output
-    the recipient sees, by default the narrowest. `batch`: images that pass together.
+    not load them. `version_before`: the weights of an earlier version, to ask who was added since. `window`: voxels of a sliding
+    window, for scans that do not pass whole. `latents`: the module whose output the recipient sees, by default the narrowest.
+    `batch`: images that pass together.
     `planted_steps`: at most so many steps plant the positive control. `seconds`: how long build may take, and each item of
     data().
     """
@@ -64,6 +65,7 @@ class TargetConfig(Settings):
     build: str = "build"
     arguments: dict[str, Any] = pydantic.Field(default_factory=dict)
     checkpoint: Path | None = None
+    version_before: Path | None = None
     window: tuple[pydantic.PositiveInt, ...] | None = None
     latents: str | None = None
     batch: int = pydantic.Field(8, ge=1)

@@ -26,8 +26,8 @@ class Images:
     is. `details` by name, (n,) numbers such as age, NaN for unknown.
 
     Of scans of several visits there are known, (n) each or empty: `visits`, of a patient, counted from 1; `roles`, what the
-    patient does in a study, such as "training"; `kinds`, "real", of an own session, or "simulated". `classes`: what the indices
-    in label maps mean, the background first. `spacing_mm`: of the grid, where all lie on one.
+    patient, or the image, does in a study, such as "training"; `kinds`, "real", of an own session, or "simulated". `classes`:
+    what the indices in label maps mean, the background first. `spacing_mm`: of the grid, where all lie on one.
     """
 
     images: Tensor | tuple[Tensor, ...]

@@ -26,7 +26,7 @@ class Audited:
     patient the number, from 1, of the one that does not count for him. `shadows`: how
     many more are trained the same way on known halves of the candidates, whose answers alone are kept. Where `forward`
     is not the module, `around(module)` makes it of one, and `training(module, image, label)` is the loss, differentiable, by
-    which a copy is trained on."""
+    which a copy is trained on. `before`: the same network as an earlier version, None where none is known."""
 
     module: nn.Module
     head: OutputHead
@@ -38,6 +38,7 @@ class Audited:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     around: Callable[[nn.Module], Callable[[Tensor], object]] | None = None
     training: Callable[[nn.Module, Tensor, Label], Tensor] | None = None
+    before: "Audited | None" = None
 
     def __post_init__(self) -> None:
         if self.forward is None:

@@ -50,7 +50,8 @@ class SeenOutputs:
     """Somebody may ask the model about any images: `ask(images, change)` gives the place and the logits (outputs, *spatial) of
     each. `losses(images)`: the owner's own loss (n,), None where he gave none. `head` says how to read the answers. `references`
     ask other models of the same recipe, as `ask` does; `passed_over`: by patient the number, from 1, of the one that does not
-    count for him. `shadows`: answers about the candidates of those that the attacker trained, None where he trained none."""
+    count for him. `shadows`: answers about the candidates of those that the attacker trained, None where he trained none.
+    `before` asks an earlier version of the model, None where he has none."""
 
     candidates: Images
     head: OutputHead
@@ -59,6 +60,7 @@ class SeenOutputs:
     references: tuple[Callable[..., Iterator[tuple[int, Tensor]]], ...] = ()
     shadows: Shadows | None = None
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    before: Callable[..., Iterator[tuple[int, Tensor]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,10 @@ def seen_outputs(target: Audited, candidates: Images) -> SeenOutputs:
 
     references = tuple(one.answers for one in target.references)
     own = losses if target.loss else None
-    return SeenOutputs(candidates, target.head, target.answers, own, references, passed_over=target.passed_over)
+    before = target.before.answers if target.before else None
+    return SeenOutputs(
+        candidates, target.head, target.answers, own, references, passed_over=target.passed_over, before=before
+    )
 
 
 def seen_latents(target: Audited, candidates: Images, module: str | None) -> SeenLatents:

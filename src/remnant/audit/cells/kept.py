@@ -10,7 +10,7 @@ from torch import Tensor
 from remnant.attacks.attack import Attributes, PatientScores, Reconstructions
 from remnant.audit.findings.gains import Similarities
 from remnant.audit.findings.pairs import Paired
-from remnant.audit.findings.rows import ScoredPatients
+from remnant.audit.findings.rows import GROUP, ScoredPatients
 from remnant.base.run import Run
 from remnant.base.store import keep, kept
 from remnant.targets.seen import Shadows
@@ -71,8 +71,11 @@ def kept_claims(run: Run, attack: str) -> list[PatientScores]:
     return kept(claims_path(run, attack), list[PatientScores])
 
 
-def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: bool) -> list[ScoredPatients]:
-    """They, with the `roles` by patient, which the attack was not told; `primary`: its first view was named before the run."""
+def kept_scores(
+    run: Run, roles: Mapping[str, int], attack: str, *, primary: bool, group: str = GROUP
+) -> list[ScoredPatients]:
+    """They, with the `roles` by patient, which the attack was not told; `primary`: its first view was named before the run;
+    `group`: who is held against whom, in words."""
     return [
         ScoredPatients(
             attack,
@@ -81,6 +84,7 @@ def kept_scores(run: Run, roles: Mapping[str, int], attack: str, *, primary: boo
             claim.scores,
             np.array([roles[patient] for patient in claim.patients]),
             primary and place == 0,
+            group,
         )
         for place, claim in enumerate(kept_claims(run, attack))
     ]

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from remnant.attacks.attack import Attack, Reconstructions, Work
 from remnant.attacks.membership.references import queries_of
+from remnant.audit.cells.blind import blind_of
 from remnant.audit.cells.kept import keep_reconstructions, keep_scores, kept_shadows
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.timing import attack_seconds, batch_of
@@ -28,8 +31,14 @@ def sides(material: Material, attack: Attack) -> tuple[Images | None, Images]:
     """The attacker's own images, and those that he attacks.
 
     Where he has none and his attack has to learn from some, the non-members stand in, and members alone are attacked. Whoever
-    holds a server that takes codes trained on the members' scans, and attacks the codes of others.
+    holds a server that takes codes trained on the members' scans, and attacks the codes of others. Who was added since the
+    version before is asked without those who trained both, and of persons by images that did not train.
     """
+    if attack.asks == "person":
+        return material.own, material.further or material.candidates.take([])
+    if attack.asks == "added":
+        both = material.before
+        return material.own, material.images.of([name for name in material.candidates.patients if name not in both])
     if attack.access == "codes":
         return material.images.of(material.group(MEMBER)), material.images.of(material.group(NON_MEMBER))
     if attack.claim == "reconstructions" and material.own is None:
@@ -44,7 +53,13 @@ def score_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[
     access = access_of(attack, material.target, asked, shadows)
     claims = attack.run(access, own, material.settings_of(attack), work_of(run, attack, seed))
     keep_scores(run, attack.name, claims)
-    return {"views": [claim.view for claim in claims]}
+    found: dict[str, Any] = {"views": [claim.view for claim in claims]}
+    if attack.asks == "person":
+        # Other images than those of the blind baseline of the audit, such as later visits of members alone.
+        roles = np.array([material.roles[patient] for patient in dict.fromkeys(asked.patients)])
+        alike = blind_of(asked, roles, seed, "these images of the groups")
+        found["controls"] = [alike.model_copy(update={"attack": attack.name}).model_dump(mode="json")]
+    return found
 
 
 def score_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:

@@ -114,9 +114,14 @@ def note_shared(run: Run, material: Material, attacks: Sequence[Attack], seed: i
         run.keep_note_of(paths)
 
 
+def of_training(attacks: Sequence[Attack]) -> list[Attack]:
+    """Those of the attacks that ask who trained the model: of networks of the same training nothing else is known."""
+    return [attack for attack in attacks if attack.asks == "trained"]
+
+
 def alone_of(attacks: Sequence[Attack]) -> list[Attack]:
-    """The scoring attacks that read no shadow models, which are run on every one of them."""
-    return [attack for attack in attacks if attack.claim == "patient_scores" and not attack.shadows]
+    """The scoring attacks that ask who trained the model and read no shadow models, which are run on every one of them."""
+    return [one for one in of_training(attacks) if one.claim == "patient_scores" and not one.shadows]
 
 
 def shadow_of(material: Material, seed: int, number: int, dose: TrainingDose = ONCE) -> Audited:

@@ -28,6 +28,7 @@ class ScoredPatients:
 
     `patients` (n,), each once; `scores` (n,), higher for more member-like; `roles` (n,) of `measure.membership_inference`. Of
     several networks of one target, in which patients change places, both are (networks, n). `primary`: named before the run.
+    `group`: who is held against whom, in words.
     """
 
     attack: str
@@ -36,6 +37,7 @@ class ScoredPatients:
     scores: np.ndarray
     roles: np.ndarray
     primary: bool = False
+    group: str = GROUP
 
     @property
     def key(self) -> Key:
@@ -75,7 +77,7 @@ def _rows(claim: ScoredPatients, level: float, seeds: np.random.Generator, targe
         "view": claim.view,
         "claim": "patient_scores",
         "criterion": "inference",
-        "group": GROUP,
+        "group": claim.group,
         "n": asked,
         "primary": claim.primary,
         "tied": tied,

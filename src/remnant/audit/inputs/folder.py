@@ -14,6 +14,7 @@ from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.materials.material import Material, check_apart, check_finite, roles_of, told_roles
+from remnant.audit.materials.parted import parted, places_trained
 from remnant.audit.owner.before import TARGET, faults_before
 from remnant.audit.owner.code import digest_of_code
 from remnant.audit.owner.item_faults import ItemFaultsError
@@ -62,6 +63,9 @@ class Folder:
         images, members = self.images()
         roles = checked_roles(images, members)
         target, images = self.audited(network, images)
+        training = self.training(target, images)
+        target = replace(target, before=self.earlier(target))
+        images, further, before = parted(images, roles)
         return Material(
             target,
             images,
@@ -69,8 +73,10 @@ class Folder:
             self.about(network) | {"answers": read_as(target.head)},
             notes,
             self.hashes(),
-            training=self.training(target, images),
+            training=training,
             prior=self.prior(images),
+            further=further,
+            before=before,
             give_people=GIVE_PEOPLE,
             stronger="With train() in target.py attacks may see more.",
         )
@@ -95,8 +101,10 @@ class Folder:
             joined = self._tried(lambda: self.audited(network[0], images), found)
             if joined:
                 self._tried(lambda: self.training(*joined), found)
-            if joined and roles and not found:
-                doubts += doubts_of(Material(*joined, roles, {}, give_people=GIVE_PEOPLE), self.config)
+            if joined and "version_before" not in before:
+                self._tried(lambda: self.earlier(joined[0]), found)
+            if joined and roles and (apart := self._tried(lambda: parted(joined[1], roles), found)) and not found:
+                doubts += doubts_of(Material(joined[0], apart[0], roles, {}, give_people=GIVE_PEOPLE), self.config)
         if table and "prior" not in before:
             self._tried(lambda: self.prior(table[0]), found)
         return found, doubts
@@ -126,6 +134,17 @@ class Folder:
         module = self.built(Seeds(self.config.seed).child("owner", "build"))
         notes = load_weights(module, self.path / settings.checkpoint) if settings.checkpoint else ()
         return place(module).eval().requires_grad_(False), notes
+
+    def earlier(self, target: Audited) -> Audited | None:
+        """The version before the `target`, None where none is named."""
+        path = self.config.target.version_before
+        if path is None:
+            return None
+        module = self.built(Seeds(self.config.seed).child("owner", "build"))
+        load_weights(module, self.path / path)
+        module = place(module).eval().requires_grad_(False)
+        window = self.config.target.window
+        return replace(target, module=module, forward=_windowed(module, window) if window else module)
 
     def bare(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The same as build gives it."""
@@ -195,11 +214,12 @@ class Folder:
             self.tell("audit")
             return module
 
+        trained = places_trained(images)
         training = Training(
             train,
             fresh,
-            self._items,
-            images.patients,
+            [self._items[place] for place in trained],
+            [images.patients[place] for place in trained],
             self.target,
             sha256(self.target),
             (lambda module: _windowed(module, window)) if window else lambda module: module,
@@ -246,9 +266,9 @@ class Folder:
         }
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the checkpoint."""
-        checkpoint = self.config.target.checkpoint
-        return {checkpoint.name: sha256(self.path / checkpoint)} if checkpoint else {}
+        """SHA-256 of the checkpoint, and of the version before."""
+        named = (self.config.target.checkpoint, self.config.target.version_before)
+        return {path.name: sha256(self.path / path) for path in named if path}
 
 
 def _windowed(network: nn.Module, window: tuple[int, ...]) -> Callable[[Tensor], object]:

@@ -34,11 +34,13 @@ class Material:
     `notes`: what a reader must know of either, a sentence each. `doubts`: why nobody is cleared by silence about it, likewise.
     `folds`: of a cross-validation, who was held out by which of its models. `other_planting`: `planting` of a target that is no
     single network. `training`: the owner's, None where he gave none. `prior`: what the attacker draws images with.
-    `sent`: what a client sends in place of images, None without one. `settings` of attacks by name, where they are not the
-    attack's own. `give_people`: how the owner says of which age and sex the patients are. `defenses`: names of those of the list
-    that are in place. `stronger`: what the owner may add by which attacks see more, a sentence; empty where this input takes
-    nothing such. `elsewhere`: reads the same material again, in another process, None where nothing can; a pickle holds it in
-    place of the owner's code and images. `canaries`: patients who were set aside, None without any.
+    `further`: images of members that did not train the model, beside those of non-members, None without any; `before`: who
+    trained the version before it, too. `sent`: what a client sends in place of images, None without one. `settings` of attacks by
+    name, where they are not the attack's own. `give_people`: how the owner says of which age and sex the patients are.
+    `defenses`: names of those of the list that are in place. `stronger`: what the owner may add by which attacks see more, a
+    sentence; empty where this input takes nothing such. `elsewhere`: reads the same material again, in another process, None
+    where nothing can; a pickle holds it in place of the owner's code and images. `canaries`: patients who were set aside, None
+    without any.
     """
 
     target: Audited
@@ -53,6 +55,8 @@ class Material:
     prior: BroughtPrior | None = None
     doubts: tuple[str, ...] = ()
     sent: Sent | None = None
+    further: Images | None = None
+    before: frozenset[str] = frozenset()
     settings: Mapping[str, Settings] = field(default_factory=dict)
     give_people: str = "give age and sex with the items"
     defenses: tuple[str, ...] = ()
@@ -193,15 +197,19 @@ def digests_of(material: Material) -> dict[str, Any]:
     some images. A run goes on with the very same alone."""
     data, weights = hashlib.sha256(), hashlib.sha256()
     images = material.images
-    for patient, image, label in zip(images.patients, images.images, images.labels or (), strict=True):
-        data.update(f"{patient} {material.roles[patient]} {tuple(image.shape)}".encode())
-        for array in (image.numpy(), np.asarray(label)):
-            data.update(np.ascontiguousarray(array).tobytes())
+    for table in (images, material.further) if material.further else (images,):
+        for patient, image, label in zip(table.patients, table.images, table.labels or (), strict=True):
+            data.update(f"{patient} {material.roles[patient]} {tuple(image.shape)}".encode())
+            for array in (image.numpy(), np.asarray(label)):
+                data.update(np.ascontiguousarray(array).tobytes())
     for name, values in sorted(images.details.items()):
         data.update(name.encode() + np.ascontiguousarray(values).tobytes())
-    for name, tensor in material.target.module.state_dict().items():
-        flat = tensor.detach().cpu().contiguous().flatten()
-        weights.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())
+    data.update("".join(sorted(material.before)).encode())
+    before = material.target.before
+    for module in (material.target.module, before.module) if before else (material.target.module,):
+        for name, tensor in module.state_dict().items():
+            flat = tensor.detach().cpu().contiguous().flatten()
+            weights.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())
     found: dict[str, Any] = {"data": data.hexdigest(), "weights": weights.hexdigest()}
     if material.prior:
         found["prior"] = material.prior.digest

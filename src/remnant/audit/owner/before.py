@@ -14,7 +14,7 @@ from remnant.targets.files.kind import kind_of_file
 
 TARGET = "target.py"
 # What of a folder a fault is in, and so what can still be looked at.
-Part = Literal["scenario", "target", "build", "data", "library", "checkpoint", "prior"]
+Part = Literal["scenario", "target", "build", "data", "library", "checkpoint", "version_before", "prior"]
 
 
 def faults_before(folder: Path, config: AuditConfig) -> dict[Part, str]:
@@ -29,6 +29,7 @@ def faults_before(folder: Path, config: AuditConfig) -> dict[Part, str]:
         "data": lambda: require_function(target, "data"),
         "library": lambda: ":" in settings.build and _require_installed(settings.build),
         "checkpoint": lambda: settings.checkpoint and kind_of_file(folder / settings.checkpoint),
+        "version_before": lambda: settings.version_before and kind_of_file(folder / settings.version_before),
         "prior": lambda: config.prior.file and kind_of_file(folder / config.prior.file),
     }
     why = not_attacked(config.scenario)

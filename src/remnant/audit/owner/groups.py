@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from remnant.audit.owner.items import DETAILS, numbered, table_of, told_to_train
+from remnant.audit.owner.items import DETAILS, MARKS, numbered, table_of, told_to_train
 from remnant.base.errors import RemnantError
 from remnant.cohort.images import Images
 
@@ -76,7 +76,7 @@ def _rows(columns: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
         raise RemnantError(
             f"{name} has no {' and no '.join(missing)}; give image, label and patient, a row each an image."
         )
-    known = {key: columns[key] for key in (*NEEDED, *DETAILS) if columns.get(key) is not None}
+    known = {key: columns[key] for key in (*NEEDED, *DETAILS, *MARKS) if columns.get(key) is not None}
     if bare := [key for key, values in known.items() if not hasattr(values, "__len__") or isinstance(values, str)]:
         raise RemnantError(f"{name} has one {bare[0]} for all images; give a row each an image.")
     counts = {key: len(values) for key, values in known.items()}
@@ -95,7 +95,7 @@ def _fields(item: Any, where: str) -> Mapping[str, Any]:
         return item
     if isinstance(item, tuple | list) and len(item) == len(NEEDED):
         return dict(zip(NEEDED, item, strict=True))
-    found = {key: getattr(item, key) for key in (*NEEDED, *DETAILS) if hasattr(item, key)}
+    found = {key: getattr(item, key) for key in (*NEEDED, *DETAILS, *MARKS) if hasattr(item, key)}
     if not found:
         many = f" of {len(item)}" if isinstance(item, tuple | list) else ""
         arrays = "" if isinstance(item, tuple) else f"; of arrays {ARRAYS}"

@@ -1,6 +1,7 @@
 """The owner's items, an image with what is known of it each, as one table; whatever does not fit is told by the item's number."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remnant.audit.materials.parted import BEFORE, UNTRAINED
 from remnant.audit.owner.item_faults import ItemFaults
 from remnant.base.errors import RemnantError
 from remnant.base.texts import enumerated, first_of, short
@@ -16,6 +18,8 @@ from remnant.cohort.images import Images
 
 FIELDS = ("image", "label", "patient", "member")
 DETAILS = ("age", "sex", "site")
+# Whether the image trained the model, and whether the patient trained the version before, too.
+MARKS = ("trained", "version_before")
 MALE, FEMALE = {"m", "male", "1", "1.0"}, {"f", "female", "0", "2", "0.0", "2.0"}
 SITES = 20  # that become a column each
 
@@ -24,11 +28,13 @@ def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tup
     """The items of `source`, in words, each with how it is called, as one table, and who of them is a member.
 
     An item is a mapping, or an object, with `image` (channels, *spatial) as the network takes it, `label`, `patient`, and
-    `member`: true, false, or None for an image that the attacker owns. `age`, `sex`, `site` where they are known. Raises
-    `ItemFaultsError` naming the items that do not fit, and `RemnantError` where there are none, or not of one kind.
+    `member`: true, false, or None for an image that the attacker owns. `age`, `sex`, `site` where they are known;
+    `trained`, false for an image of a member that did not train the model, and `version_before`, true for who trained that, too.
+    Raises `ItemFaultsError` naming the items that do not fit, and `RemnantError` where there are none, or not of one kind.
     """
     images, labels, patients, members = [], [], [], []
     details: dict[str, list[Any]] = {name: [] for name in DETAILS}
+    roles: list[str] = []
     columns = [
         *zip(FIELDS, (_image, _label, _patient, _member), (images, labels, patients, members), strict=True),
         *((name, partial(_detail, name), details[name]) for name in DETAILS),
@@ -42,6 +48,9 @@ def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tup
             for name, read, kept in columns if own else ():
                 with faults.of(_begun(where)):
                     kept.append(read(own.get(name), where))
+            if own:
+                with faults.of(_begun(where)):
+                    roles.append(_role(own, where))
             if faults.enough:
                 break
     if not images:
@@ -55,12 +64,13 @@ def table_of(items: Iterable[tuple[str, Any]], source: str) -> tuple[Images, tup
             f"{_begun(source)} gives images with {told}; give (channels, x, y) or (channels, x, y, z) throughout, and "
             "no batch."
         )
-    return Images(tuple(images), tuple(labels), tuple(patients), dict(_columns(details))), tuple(members)
+    table = Images(tuple(images), tuple(labels), tuple(patients), dict(_columns(details)))
+    return replace(table, roles=tuple(roles) if any(roles) else ()), tuple(members)
 
 
 def told_to_train(item: Any) -> dict[str, Any]:
-    """An item, as it was given, without who is a member."""
-    return {name: value for name, value in _given(item).items() if name != "member"}
+    """An item, as it was given, without who is a member, and what each did in the training."""
+    return {name: value for name, value in _given(item).items() if name not in ("member", *MARKS)}
 
 
 def numbered(items: Any, source: str) -> Iterator[tuple[str, Any]]:
@@ -95,7 +105,7 @@ def _given(item: Any) -> dict[str, Any]:
     """All that a mapping holds, or what is known of an object."""
     if isinstance(item, Mapping):
         return dict(item)
-    return {name: getattr(item, name) for name in (*FIELDS, *DETAILS) if hasattr(item, name)}
+    return {name: getattr(item, name) for name in (*FIELDS, *DETAILS, *MARKS) if hasattr(item, name)}
 
 
 def _image(image: Any, where: str) -> Tensor:
@@ -150,6 +160,23 @@ def _member(member: Any, where: str) -> bool | None:
     raise RemnantError(
         f"{_begun(where)} has the member {short(member, 40)!r}; give True, False, or None for an image of the attacker's own."
     )
+
+
+def _role(own: Mapping[str, Any], where: str) -> str:
+    """What the image did in the training, as `parted` reads it."""
+    marks = {name: own.get(name) for name in MARKS}
+    for name, value in marks.items():
+        if value is not None and value not in (True, False):
+            raise RemnantError(f"{_begun(where)} has {name} {short(value, 40)!r}; give True or False, or leave it out.")
+    trained, before = marks.values()
+    if own.get("member") in (True, 1):
+        return UNTRAINED if trained is not None and not trained else BEFORE if before else ""
+    if trained or before:
+        did = "trained" if trained else "trained the version before"
+        raise RemnantError(
+            f"{_begun(where)} is of no member and is said to have {did}; give member=True, or leave the patient out."
+        )
+    return ""
 
 
 def _detail(name: str, value: Any, where: str) -> Any:

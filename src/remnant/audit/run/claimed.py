@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remnant.attacks.attack import Attack, Attributes, Reconstructions
+from remnant.attacks.attack import Attack, Attributes, Question, Reconstructions
 from remnant.attacks.attributes import READ
 from remnant.attacks.membership.references import REFERENCES
 from remnant.audit.cells import kept
@@ -30,6 +30,13 @@ from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.measure.fold_rank import FoldRank, fold_rank
+
+# Who is held against whom, by what an attack asks.
+GROUPS: dict[Question, str] = {
+    "trained": rows.GROUP,
+    "added": "members added since the version before against non-members",
+    "person": "members against non-members, by images that did not train",
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,9 @@ def claimed(run: Run, material: Material, attacks: Sequence[Attack], seed: int) 
         [
             claim
             for attack in scoring
-            for claim in kept.kept_scores(run, material.roles, attack.name, primary=attack is primary)
+            for claim in kept.kept_scores(
+                run, material.roles, attack.name, primary=attack is primary, group=GROUPS[attack.asks]
+            )
         ],
         _fold_rank(run, material, seed) if REFERENCES in scoring else None,
         {attack.name: kept.kept_reconstructions(run, attack.name) for attack in drawing},

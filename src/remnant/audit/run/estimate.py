@@ -4,7 +4,7 @@ from remnant.audit.cells.doses import TRAININGS
 from remnant.audit.cells.forecast import forecast
 from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadow_time import shadow_piece
-from remnant.audit.cells.shadows import with_shadows
+from remnant.audit.cells.shadows import alone_of, with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
 from remnant.audit.run.attacks import attacks_of
@@ -17,8 +17,7 @@ def estimated(material: Material, config: AuditConfig, *, quiet: bool) -> tuple[
     chosen = [attack for attack, why in attacks if not why]
     pieces = forecast(material, config, chosen, quiet=quiet)
     if material.target.shadows:
-        scoring = [attack for attack in chosen if attack.claim == "patient_scores"]
-        alone = {attack.name for attack in scoring if not attack.shadows}
+        alone = {attack.name for attack in alone_of(chosen)}
         each = sum(piece.seconds for piece in pieces if piece.name in alone)
         more = TRAININGS if config.shadows.doses else 0.0
         pieces.append(shadow_piece(material, config.seed, each, more))

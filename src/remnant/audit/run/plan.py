@@ -39,12 +39,15 @@ def cells_of(
         found += [Cell(blind.BLIND, blind.blind_cell, common), Cell(fits.FIT, fits.fit_cell, common)]
     if scoring and PLANTED not in left_out and not material.sent:
         steps = config.target.planted_steps
-        found.append(Cell(PLANTED, planted_leak.planted_cell, {**common, "attacks": scoring, "steps": steps}, names))
+        # Of those who are planted every image trains the copy.
+        looking = [attack for attack in scoring if attack.asks != "person"]
+        found.append(Cell(PLANTED, planted_leak.planted_cell, {**common, "attacks": looking, "steps": steps}, names))
     if reader.READER not in left_out and reader.is_asked(material, attacks):
         found.append(Cell(reader.READER, reader.reader_cell, common))
     if trained:
-        found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": scoring}, names)]
-        found += canary_cells.canary_cells(material, scoring, config.seed, names)
+        asked = shadows.of_training(scoring)
+        found += [*trained, Cell(recipe.CELL, recipe.recipe_cell, {**common, "attacks": asked}, names)]
+        found += canary_cells.canary_cells(material, asked, config.seed, names)
         found += doses.dose_cells(material, config.seed, asked=doses.DOSES not in left_out and config.shadows.doses)
         found += training_checks.repeated_cells(material, config.seed)
     return [*found, *codes.cells_of(material, config.seed)]
