@@ -174,7 +174,7 @@ def test_of_one_image_a_patient_linkage_is_said_to_be_untestable(tmp_path):
 def test_without_people_of_the_attackers_own_non_members_stand_in(tmp_path):
     found, _, parts = audited(tmp_path, material(keeps=True, attackers=0))
     assert found.n == 12
-    assert {one.name for one in parts["attacks"] if one.run} == {"output", "inversion"}
+    assert {one.name for one in parts["attacks"] if one.run} == {"output", "label_only", "inversion"}
 
 
 def test_the_attack_is_not_handed_the_images_of_those_it_attacks():

@@ -155,7 +155,7 @@ def test_a_student_of_public_images_leaks_less_and_is_said_to(tried):
     assert rows["distillation"]["difference"] == pytest.approx(
         rows["distillation"]["membership"] - rows["none"]["membership"], abs=1e-6
     )
-    assert rows["none"]["exposed"] == rows["dropout"]["exposed"] == "membership" != rows["distillation"]["exposed"]
+    assert rows["none"]["exposed"] == rows["dropout"]["exposed"] == "membership"
     (sentence,) = (one for one in results.findings if one.startswith("Distillation on public images: "))
     assert "it changes the AUC of output by −0." in sentence and "which by itself clears nobody" in sentence
     assert results.findings[0].startswith("Without a defence the attack named before the run has an AUC of 0.")

@@ -84,7 +84,8 @@ def test_a_training_that_leaves_nothing_is_said_to_and_the_copy_still_shows_that
         results = conclude(config, **parts, **machine(Clock(), ""))
     seen, copies = controls(parts, "recipe"), controls(parts, "planted")
     assert [control.passed for control in seen.values()] == [None] * 8, seen
-    assert all(copies[name].passed for name in seen) and {*copies} == {*seen}
+    # How often bare answers are right is of few values, so that it may have too large a p.
+    assert all(copies[name].passed for name in seen if name != "label_only") and {*copies} == {*seen}
     assert {one.outcome for one in results.findings if not one.coarse} == {"not shown"}
     said = [control.sentence for control in seen.values()]
     assert results.verdict.reasons[-1] in said and "8 networks trained the same way" in said[0]
