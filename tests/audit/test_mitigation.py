@@ -157,7 +157,7 @@ def test_a_student_of_public_images_leaks_less_and_is_said_to(tried):
     )
     assert rows["none"]["exposed"] == rows["dropout"]["exposed"] == "membership"
     (sentence,) = (one for one in results.findings if one.startswith("Distillation on public images: "))
-    assert "it changes the AUC of output by −0." in sentence and "which by itself clears nobody" in sentence
+    assert "it changes the AUC of output by −0." in sentence and "membership still exposed" in sentence
     assert results.findings[0].startswith("Without a defence the attack named before the run has an AUC of 0.")
     assert results.headline == "Of 3 defences, 2 lower what output tells of members; of 1 no effect was shown."
 
