@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tests.audit.example import Classifier, Segmenter, images_of, material, trained
-from tests.audit.test_shadows import FOUR, audited, own
+from tests.audit.shadowing import FOUR, audited, own
 from tests.audit.trainings import STEP, written
 
 from remnant.attacks.attack import Work
@@ -16,6 +16,7 @@ from remnant.attacks.membership.references import DICE, LOSS, MARGIN
 from remnant.attacks.membership.versions import CHANGE, VERSIONS
 from remnant.audit.cells import blind, planted_leak
 from remnant.audit.cells.model_cells import access_of, sides
+from remnant.audit.cells.shadows import with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import digests_of
 from remnant.audit.materials.parted import BEFORE, UNTRAINED, parted, places_trained
@@ -147,6 +148,17 @@ def test_without_other_images_it_does_not_apply():
         PERSONS.applies(found.target, asked, None)
         == "no images of members were handed over that did not train the model"
     )
+
+
+def test_who_is_set_aside_is_asked_nothing():
+    """Of a person who becomes a canary no further image is asked about, and who has further images alone stays."""
+    found = own(patients=64)
+    images = replace(found.images, patients=(*found.images.patients[:-1], "p62"))
+    found = replace(found, images=images, further=again(own(patients=64).images, range(64), 0.05))
+    aside = with_shadows(found, FOUR)
+    gone = {*found.roles} - {*aside.roles}
+    assert aside.canaries and gone and not gone & {*aside.further.patients} and "p63" in aside.further.patients
+    assert {*aside.further.patients} == {*aside.roles}
 
 
 def marked(*roles):

@@ -20,7 +20,7 @@ from remnant.base.store import keep, kept
 from remnant.measure.roles import OTHER
 
 # Raise when a network keeps something else than before.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -54,11 +54,12 @@ def set_aside(material: Material, seed: int) -> Material:
         return material
     own = sorted(label_of)
     images = replace(material.images.take(own), labels=tuple(labels[label_of[place]] for place in own))
-    rest = [patient for patient in dict.fromkeys(material.images.patients) if patient not in {*chosen}]
+    rest = [patient for patient in material.roles if patient not in {*chosen}]
     return replace(
         material,
         images=material.images.of(rest),
         roles={patient: material.roles[patient] for patient in rest},
+        further=material.further and material.further.of(rest),
         canaries=Canaries(images, label_of, seed),
         elsewhere=material.elsewhere and SetAside(material.elsewhere, seed),
     )
