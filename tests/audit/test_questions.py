@@ -19,8 +19,8 @@ from remnant.audit.cells.model_cells import access_of, sides
 from remnant.audit.cells.shadows import with_shadows
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import digests_of
-from remnant.audit.materials.parted import BEFORE, UNTRAINED, parted, places_trained
 from remnant.audit.owner.items import table_of
+from remnant.audit.owner.parted import BEFORE, UNTRAINED, parted, places_trained
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images

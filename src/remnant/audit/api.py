@@ -13,9 +13,9 @@ from remnant.attacks.prior.brought import bring_prior
 from remnant.audit.config import AuditConfig, PriorConfig
 from remnant.audit.materials.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.materials.material import Material
-from remnant.audit.materials.parted import parted, places_trained
 from remnant.audit.owner.groups import images_of_groups
 from remnant.audit.owner.module import digest_of, left_as_it_was, module_of, training_of
+from remnant.audit.owner.parted import parted, places_trained
 from remnant.audit.run.conduct import conduct
 from remnant.audit.run.results import Clock
 from remnant.audit.verdict.appetite import Appetite

@@ -14,11 +14,11 @@ from remnant.attacks.prior.brought import BroughtPrior, bring_prior
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.join import Loss, checked_roles, joined, one_number, read_as
 from remnant.audit.materials.material import Material, check_apart, check_finite, roles_of, told_roles
-from remnant.audit.materials.parted import parted, places_trained
 from remnant.audit.owner.before import TARGET, faults_before
 from remnant.audit.owner.code import digest_of_code
 from remnant.audit.owner.item_faults import ItemFaultsError
 from remnant.audit.owner.items import numbered, table_of, told_to_train
+from remnant.audit.owner.parted import parted, places_trained
 from remnant.audit.owner.training import Training, checked_training
 from remnant.audit.owner.user import calling, function_of, load_module, seed_libraries
 from remnant.audit.run.doubts import doubts_of

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remnant.audit.materials.parted import BEFORE, UNTRAINED
 from remnant.audit.owner.item_faults import ItemFaults
+from remnant.audit.owner.parted import BEFORE, UNTRAINED
 from remnant.base.errors import RemnantError
 from remnant.base.texts import enumerated, first_of, short
 from remnant.cohort.images import Images
