@@ -62,6 +62,19 @@ def test_without_two_swaps_or_two_sides_it_is_one_half():
     assert image_share(fits, everybody) == 0.5
 
 
+def test_of_several_deals_at_once_each_is_as_by_itself():
+    fit, fits, trained, _ = world(1, 3, 0.85, 0.5, patients=40)
+    draw, nobody = np.random.default_rng(0), trained.copy()
+    nobody[:, 2] = False
+    several = np.array([trained, *(dealt_halves(40, 3, draw) for _ in range(8)), nobody])[:, None]
+    shares, found = image_share(fits, several), weighed(fit, fits, several)
+    assert shares.shape == (10, 1, 1) and len({*shares.ravel()}) > 1 and shares[-1] == SHARES[0]
+    assert found.shape == (10, 1, 40)
+    for share, scores, (one,) in zip(shares.ravel(), found, several, strict=True):
+        assert share == image_share(fits, one)
+        np.testing.assert_allclose(scores[0], weighed(fit, fits, one))
+
+
 @pytest.mark.parametrize(("kept", "near"), [(1.0, 1.0), (1.0, 0.3), (0.5, 0.5), (0.2, 0.5)])
 @pytest.mark.parametrize("swaps", [2, 4])
 def test_it_loses_next_to_nothing_against_the_better_of_image_and_shifts(kept, near, swaps):
