@@ -22,8 +22,8 @@ MEASURES = {
     "strongest attack": "The highest of all AUCs of membership attacks, with its own 95% interval. The highest of several seems "
     "higher than it is, in each line alike.",
     "difference": "Of the attack that was named before the run: AUC under the defence minus that without, over the same "
-    "patients, by DeLong (1988); p by exchanging ranks (Bandos 2005), after Holm for all defences.",
-    "utility": "On non-members, whom no training saw: balanced accuracy, or the mean Dice of the foreground classes.",
+    "patients, by DeLong (1988). Its p is by exchanging ranks (Bandos 2005), after Holm for all defences.",
+    "utility": "On non-members, of which no training knows: balanced accuracy, or the mean Dice of the foreground classes.",
     "withheld": f"A network of a balanced accuracy below {LEAST_BALANCED}, or that loses more than {MOST_DICE_LOST} of Dice, is "
     "not held against another: what learned nothing leaks nothing.",
 }

@@ -23,8 +23,8 @@ VALUE = "{value:.2f} [{low:.2f}, {high:.2f}]"
 DIFFERENCE = "{difference:+.2f} [{low:+.2f}, {high:+.2f}]"
 MEASURES = {
     "AUC": "The chance that an attack scores a member above a non-member; 0.5 is guessing.",
-    "difference": "AUC of one audit minus that of the first, over the same patients: interval by DeLong (1988), p by exchanging "
-    "the ranks of a patient (Bandos 2005), of pairs of scans by resampling patients.",
+    "difference": "AUC of one audit minus that of the first, over the same patients. The interval is by DeLong (1988), p by "
+    "exchanging the ranks of a patient (Bandos 2005), of pairs of scans by resampling patients.",
     "shown": "Lower or higher where the interval leaves zero out and p is at most 0.05 after Holm, for all that was "
     "named before the run and for all else apart. What is not shown may be there.",
 }
