@@ -105,5 +105,5 @@ def test_both_p_stand_in_the_annex_and_stay_in_the_house(tmp_path):
         len(table) == 18 and table[0]["holm_p"] == holm[0].adjusted_p and table[0]["joint_p"] == jointly[0].adjusted_p
     )
     results = audit_results(tables=audit_results().tables | {"joint_p": table})
-    assert "p by Holm and jointly" in render_audit(tmp_path, results)
+    assert "p, each by itself and jointly" in render_audit(tmp_path, results)
     assert "joint_p" not in told_outside(results).tables

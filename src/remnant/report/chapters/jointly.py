@@ -27,4 +27,4 @@ def jointly(results: AuditResults) -> Part | None:
     rows = [
         row | {"statistic": STATISTICS[cast(Statistic, row["statistic"])]} for row in results.tables.get("joint_p", [])
     ]
-    return Part(Section(title="p by Holm and jointly", table=JOINTLY), {"joint_tests": rows}) if rows else None
+    return Part(Section(title="p, each by itself and jointly", table=JOINTLY), {"joint_tests": rows}) if rows else None

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from remnant.base.results import Row
+from remnant.base.results import Row, Value
+from remnant.base.terms import called
 from remnant.base.texts import short
 from remnant.report.figures.style import CHANCE, FAINT, INK, LINES, MEMBER, PUBLISHED, WIDTH, beside
 from remnant.report.words import number, split
@@ -122,12 +123,18 @@ def roc_curves(rows: list[Row]) -> Figure:
             linestyle=DASHES[place % len(DASHES)],
             linewidth=WIDE if place == 0 else NARROW,
             drawstyle="steps-post",
-            label=textwrap.fill(" · ".join(keys), LEGEND, subsequent_indent="   "),
+            label=textwrap.fill(curve_name(keys), LEGEND, subsequent_indent="   "),
         )
     panel.set(xlim=(-0.005, 1.005), ylim=(-0.005, 1.005), xlabel="false positive rate", ylabel="true positive rate")
     panel.set_aspect("equal", anchor="W")
     panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=1.6)
     return figure
+
+
+def curve_name(keys: tuple[Value, ...]) -> str:
+    """The attack and the view of a curve, as a text has them."""
+    attack, view = map(str, keys)
+    return f"{called(attack)} · {view}"
 
 
 def forest_says(rows: list[Row]) -> str:
@@ -155,7 +162,7 @@ def roc_says(rows: list[Row]) -> str:
     said = []
     for keys, part in split(rows, "attack", "view").items():
         at_rate = max((row for row in part if row["fpr"] <= FALSE_POSITIVES + 1e-9), key=lambda row: row["fpr"])["tpr"]
-        said.append(f"{' · '.join(keys)} {number(at_rate)}")
+        said.append(f"{curve_name(keys)} {number(at_rate)}")
     return f"True positive rate at {FALSE_POSITIVES:.0%} false positive rate: " + "; ".join(said) + "."
 
 

@@ -7,7 +7,7 @@ from matplotlib.ticker import NullLocator
 
 from remnant.base.results import Row
 from remnant.base.texts import counted
-from remnant.report.figures.audit import DASHES, LEGEND, NARROW, WIDE
+from remnant.report.figures.audit import DASHES, LEGEND, NARROW, WIDE, curve_name
 from remnant.report.figures.style import INK, LINES, WIDTH
 from remnant.report.words import number, split
 
@@ -72,7 +72,7 @@ def low_roc_curves(rows: list[Row]) -> Figure:
             color=color,
             linestyle=DASHES[place % len(DASHES)],
             linewidth=WIDE if place == 0 else NARROW,
-            label=textwrap.fill(" · ".join(keys), LEGEND, subsequent_indent="   "),
+            label=textwrap.fill(curve_name(keys), LEGEND, subsequent_indent="   "),
         )
     panel.set(xscale="log", yscale="log", xlim=(low, 1), ylim=(low / 3, 1.05))
     panel.set(xlabel="false positive rate", ylabel="true positive rate")
@@ -90,7 +90,7 @@ def low_roc_says(rows: list[Row]) -> str:
     said = []
     for keys, part in split(rows, "attack", "view").items():
         first = min(part, key=lambda row: row["fpr"])
-        said.append(f"{' · '.join(keys)} {number(first['tpr'])} at {first['fpr']:.2g}")
+        said.append(f"{curve_name(keys)} {number(first['tpr'])} at {first['fpr']:.2g}")
     return "True positive rate at the lowest false positive rate: " + "; ".join(said) + "."
 
 
