@@ -165,7 +165,7 @@ def test_simulated_attacks_are_told_as_they_were_measured():
         model, count, *found = (cell.strip() for cell in line.strip("|").split("|"))
         row = known[model, int(count)]
         assert found == [f"{row[name.strip()]['auc']:.2f}" for name in head.split("|")]
-    assert len(rows.splitlines()) == 6
+    assert len(rows.splitlines()) == 7
 
 
 def test_the_workflow_of_a_release_is_sound():
