@@ -1,7 +1,9 @@
 """Shadow models that audits of one training share: taken over where all is the same, trained anew where anything is not."""
 
 import stat
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -154,3 +156,15 @@ def test_code_is_that_of_the_folder_wherever_it_lies(tmp_path):
     assert one == two != digest_of_code(tmp_path / "one", "other")
     (tmp_path / "two" / "deep" / "net.py").write_text("y = 2\n")
     assert digest_of_code(tmp_path / "two", "build") != one
+
+
+def test_code_that_was_imported_from_elsewhere_counts_as_it_is_now(tmp_path, monkeypatch):
+    elsewhere, folder = tmp_path / "elsewhere.py", tmp_path / "folder"
+    folder.mkdir()
+    without = digest_of_code(folder, "build")
+    found = []
+    for text in ("x = 1\n", "x = 2\n"):
+        elsewhere.write_text(text)
+        monkeypatch.setitem(sys.modules, "elsewhere", SimpleNamespace(__file__=str(elsewhere)))
+        found.append(digest_of_code(folder, "build"))
+    assert len({without, *found}) == 3
