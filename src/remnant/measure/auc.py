@@ -8,7 +8,7 @@ there.
 import math
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.intervals import FEWEST_PATIENTS, Difference, Interval, per_patient
@@ -53,7 +53,7 @@ def auc_interval(area: float, m: int, n: int, level: float = 0.95, design_effect
     """The interval of `mann_whitney_auc` around an AUC that is known, of m against n patients; none of too few."""
     if few(m, n):
         return Interval(area, math.nan, math.nan, m + n)
-    z = stats.norm.ppf((1 + level) / 2)
+    z = float(special.ndtri((1 + level) / 2))
 
     def beyond(true: float) -> float:
         return (area - true) ** 2 - z**2 * design_effect * auc_variance(true, m, n)
@@ -120,19 +120,20 @@ def detectable_auc(m: int, n: int, power: float = 0.8, alpha: float = 0.05, desi
     def error(area: float) -> float:
         return math.sqrt(design_effect * auc_variance(area, m, n))
 
-    critical = stats.norm.ppf(1 - alpha / 2) * error(0.5)
+    critical, z = special.ndtri([1 - alpha / 2, power])
+    critical *= error(0.5)
 
     def excess(area: float) -> float:
-        return area - 0.5 - critical - stats.norm.ppf(power) * error(area)
+        return area - 0.5 - critical - z * error(area)
 
     return float(optimize.brentq(excess, 0.5, 1)) if excess(1) > 0 else 1.0
 
 
 def auc_power(area: float, m: int, n: int, alpha: float = 0.05) -> float:
     """The chance that a two-sided test of m against n patients finds an `area` above 0.5, by the errors of `detectable_auc`."""
-    critical = stats.norm.ppf(1 - alpha / 2) * math.sqrt(auc_variance(0.5, m, n))
+    critical = special.ndtri(1 - alpha / 2) * math.sqrt(auc_variance(0.5, m, n))
     spread = math.sqrt(auc_variance(area, m, n))
-    return float(stats.norm.cdf((area - 0.5 - critical) / spread)) if spread > 0 else float(area - 0.5 > critical)
+    return float(special.ndtr((area - 0.5 - critical) / spread)) if spread > 0 else float(area - 0.5 > critical)
 
 
 def auc_contrast(

@@ -42,21 +42,21 @@ def power_rows(claim: ScoredPatients, level: float) -> list[Row]:
     m, n = (int((claim.roles == role).sum()) for role in (MEMBER, NON_MEMBER))
     alpha = level * parts_of(statistics_of(claim))["auc"]
     return [
-        {
-            "attack": claim.attack,
-            "view": claim.view,
-            "times": times,
-            "members": times * m,
-            "non_members": times * n,
-            "auc": float(area),
-            "power": auc_power(float(area), times * m, times * n, alpha),
-            "detectable": number(detectable_auc(times * m, times * n, alpha=alpha)),
-            # One-sided, of nobody told by mistake.
-            "least_fpr": clopper_pearson(0, times * n, 0.9).high,
-        }
+        {"attack": claim.attack, "view": claim.view, "times": times, "members": times * m, "non_members": times * n}
+        | {"auc": float(area), "power": auc_power(float(area), times * m, times * n, alpha)}
+        | reached
         for times in TIMES
+        for reached in [_reached(times * m, times * n, alpha)]
         for area in AREAS
     ]
+
+
+def _reached(m: int, n: int, alpha: float) -> Row:
+    return {
+        "detectable": number(detectable_auc(m, n, alpha=alpha)),
+        # One-sided, of nobody told by mistake.
+        "least_fpr": clopper_pearson(0, n, 0.9).high,
+    }
 
 
 def worth_rows(claim: ScoredPatients, base_rate: float | None) -> list[Row]:
