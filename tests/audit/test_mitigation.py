@@ -17,6 +17,7 @@ from torch.nn import functional
 from remnant.audit.cells import blind, planted_leak
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, roles_of
+from remnant.audit.materials.tried import tried_of
 from remnant.audit.mitigation.attempts import Attempt, attempts_of, audit_of, defended, kept_utility, strengths_of
 from remnant.audit.mitigation.inquiry import folder_of, mitigate
 from remnant.audit.mitigation.trade import said
@@ -27,6 +28,7 @@ from remnant.audit.run.results import Clock
 from remnant.audit.several.finished import read_finished
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json, write_json
+from remnant.base.findings import AuditResults
 from remnant.base.purge import purge
 from remnant.base.results import Results
 from remnant.base.run import Run
@@ -307,6 +309,13 @@ def test_what_does_not_go_around_a_training_says_why(tried):
     assert told["distillation"] == "it needs images that the attacker owns, and data() gives none"
 
 
+def test_an_audit_knows_what_would_be_tried_on_its_training(tried):
+    material = replace(tried[3], elsewhere=lambda: None)
+    assert tried_of(material, "checkpoint") == {"dropout", "augmentation", "distillation"}
+    # An audit from Python is of nothing that is read again, and one without train() of nothing that is trained again.
+    assert tried_of(tried[3], "checkpoint") == set() == tried_of(replace(material, training=None), "checkpoint")
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -371,6 +380,8 @@ def test_the_commands_lead_from_a_folder_to_the_page(remnant, tmp_path, monkeypa
     )
     monkeypatch.chdir(tmp_path)
     assert remnant("audit", own, "--workers", 1, "--quiet")[0] in (0, 1, 3)
+    advised = AuditResults.read(tmp_path / "own-audit" / "results.json").tables["defences"]
+    assert {row["name"] for row in advised if row["tried"]} == {"dropout", "augmentation", "distillation"}
     code, errors, told = remnant("mitigate", "own-audit", "--defenses", "dropout,distillation", "--estimate")
     assert code == 0 and [line.split()[0] for line in told.splitlines()] == [
         "none",

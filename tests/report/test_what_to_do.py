@@ -12,10 +12,10 @@ from remnant.report.chapters.what_to_do import what_to_do
 NETWORK = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
 
 
-def results(ruling="outside", network=NETWORK, in_place=(), exposed=True):
+def results(ruling="outside", network=NETWORK, in_place=(), exposed=True, tried=()):
     found = audit_results(ruling)
     kept = [one if exposed else one.model_copy(update={"outcome": "not shown"}) for one in found.findings]
-    rows = {TABLE: defence_rows(network, in_place, scenario="latents")}
+    rows = {TABLE: defence_rows(network, in_place, scenario="latents", tried=tried)}
     return found.model_copy(update={"tables": {**found.tables, **rows}, "findings": kept})
 
 
@@ -32,6 +32,24 @@ def test_what_applies_is_a_table_and_what_does_not_a_sentence_a_reason():
         text.startswith("Not for this network: Privacy-Net, a secret deformation and noise on codes (it is for scans")
         for text in others
     )
+
+
+def test_what_is_tried_on_the_training_is_a_command_away():
+    def told(tried, in_place=()):
+        return what_to_do(results(in_place=in_place, tried=tried)).section.text[0].partition("not measured: ")[2]
+
+    assert told(["dropout", "distillation"]) == (
+        "`remnant mitigate RUN` trains it anew under 2 of them and audits each; with the others audit it again yourself."
+    )
+    # What does not apply, or is in place, is not counted.
+    assert "under 1 of them" in told(["dropout", "mixup"], in_place=("mixup",))
+    every = [row["name"] for row in results().tables[TABLE] if row["applies"]]
+    assert told(every) == f"`remnant mitigate RUN` trains it anew under {len(every)} of them and audits each."
+    assert told([]) == "audit it again with each."
+    before = results()
+    rows = [{name: value for name, value in row.items() if name != "tried"} for row in before.tables[TABLE]]
+    earlier = before.model_copy(update={"tables": {**before.tables, TABLE: rows}})
+    assert "audit it again with each" in what_to_do(earlier).section.text[0]
 
 
 def test_what_changes_what_is_sent_is_advised_where_something_is_sent():
@@ -66,5 +84,6 @@ def test_it_stands_in_the_page(tmp_path):
 
 def test_every_sentence_has_at_most_thirty_words():
     for network in (NETWORK, nn.Sequential(nn.Conv3d(1, 2, 3), nn.BatchNorm3d(2)), nn.Sequential(nn.Linear(2, 2))):
-        for text in what_to_do(results(network=network)).section.text:
-            assert all(len(sentence.split()) <= 30 for sentence in text.split(". ")), text
+        for tried in ((), ("mixup",)):
+            for text in what_to_do(results(network=network, tried=tried)).section.text:
+                assert all(len(sentence.split()) <= 30 for sentence in text.split(". ")), text

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
+from remnant.audit.materials.tried import why_not_tried
 from remnant.audit.mitigation.utility import Utility, utility_of
 from remnant.audit.run.conduct import conduct
 from remnant.audit.run.results import Clock
@@ -23,7 +24,7 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import keep, kept
 from remnant.base.texts import enumerated
 from remnant.cohort.images import Images, stacked
-from remnant.defenses.around import put_around, why_not_around
+from remnant.defenses.around import put_around
 from remnant.defenses.defense import Defense
 from remnant.defenses.registry import all_defenses
 from remnant.engine.cells import Cell, run_cells
@@ -90,14 +91,7 @@ def attempts_of(
     found = []
     for name in asked or known:
         defense = known[name]
-        why = why_not_around(
-            defense,
-            material.training.train,
-            material.target.module,
-            segments=material.target.head.task == "segmentation",
-            scenario=config.scenario,
-            public=material.own is not None,
-        )
+        why = why_not_tried(material, defense, config.scenario)
         if why and asked:
             raise RemnantError(f"The defence {name!r} does not apply: {why}.")
         settings = getattr(strengths or strengths_of(None), name)

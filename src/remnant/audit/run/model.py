@@ -11,6 +11,7 @@ from remnant.audit.findings.reach import scored_tables
 from remnant.audit.findings.tables import balance_rows
 from remnant.audit.materials.described import cohort_of, traits_of
 from remnant.audit.materials.material import Material
+from remnant.audit.materials.tried import tried_of
 from remnant.audit.run import early, resumed
 from remnant.audit.run.beside import sections_beside, tables_beside
 from remnant.audit.run.claimed import Claimed, claimed
@@ -48,7 +49,12 @@ def audit_model(
     tables = {
         **scored_tables(claims.scored, level, config.base_rate),
         "balance": balance_rows(*traits_of(material)),
-        DEFENCES: defence_rows(material.target.module, material.defenses, scenario=config.scenario),
+        DEFENCES: defence_rows(
+            material.target.module,
+            material.defenses,
+            scenario=config.scenario,
+            tried=tried_of(material, config.scenario),
+        ),
         **claims.tables(level, config.seed),
         **joint,
         **tables_beside(run, material, chosen, claims.paired, found, config.seed),

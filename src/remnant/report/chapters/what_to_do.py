@@ -1,7 +1,9 @@
 """What to do where nothing clears the model: the defences that suit it, what each does and what it costs."""
 
+from collections.abc import Sequence
+
 from remnant.base.findings import AuditResults
-from remnant.base.results import Section, TableView
+from remnant.base.results import Row, Section, TableView
 from remnant.base.texts import counted, enumerated
 from remnant.report.chapters.part import Part
 
@@ -23,9 +25,19 @@ def what_to_do(results: AuditResults) -> Part | None:
     for row in rows:
         if not row["applies"]:
             reasons.setdefault(str(row["why"]), []).append(str(row["words"]))
-    found = counted(sum(bool(row["applies"]) for row in rows), "defence applies", "defences apply")
+    fit = [row for row in rows if row["applies"]]
     text = [
-        f"{found} to this network. Which of them help this model was not measured: audit it again with each.",
+        f"{counted(len(fit), 'defence applies', 'defences apply')} to this network. Which of them help this model was not "
+        f"measured: {_measure(fit)}.",
         *(f"Not for this network: {enumerated(words)} ({why})." for why, words in reasons.items()),
     ]
     return Part(Section(title="What to do", text=text, table=DEFENCES))
+
+
+def _measure(rows: Sequence[Row]) -> str:
+    """How to find out which of the defences that apply help; an audit of an earlier version does not know which are tried."""
+    tried = sum(bool(row.get("tried")) for row in rows)
+    if not tried:
+        return "audit it again with each"
+    rest = "" if tried == len(rows) else "; with the others audit it again yourself"
+    return f"`remnant mitigate RUN` trains it anew under {tried} of them and audits each{rest}"
