@@ -45,7 +45,7 @@ def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_ne
     assert results.verdict.kept_open[0].startswith("The preset smoke tries whether all attacks run")
     assert list(results.checkpoints) == [ENCODER, SEGMENTER] and results.model["sha256"] == results.checkpoints[ENCODER]
     assert {one.name for one in results.scenario.attacks if one.run} == {
-        "output", "verification", "code_inversion", "linkage"
+        "output", "parts", "label_only", "verification", "code_inversion", "linkage"
     }  # fmt: skip
     assert {row["adversary"] for row in results.tables["adversaries"]} > {"d_adv", "d_adv_patch", "d_new_all"}
     assert [row["name"] for row in results.tables["defences"] if row["why"] == "it is in place"] == ["privacy_net"]
@@ -62,7 +62,7 @@ def test_what_it_takes_is_told_and_what_does_not_fit_is_left_out(remnant, traine
     code, _, printed = remnant(*asked, "--out", out, "--estimate")
     lines = {line.split()[0]: line for line in printed.splitlines()}
     assert code == 0 and not out.exists()
-    assert [*lines][:6] == ["output", "verification", "code_inversion", "worth", "blind", "fit"]
+    assert [*lines][:7] == ["output", "parts", "label_only", "verification", "code_inversion", "worth", "blind"]
     assert "is not run: " in lines["code_attributes"] and " min " in lines["together"]
     assert remnant(*asked, "--out", out, "--minutes", 0.01)[0] == 3
     results = AuditResults.read(out / "results.json")

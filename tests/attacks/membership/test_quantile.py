@@ -1,5 +1,7 @@
 """Membership by quantiles of the attacker's own images: what is known of an image, the score by hand, and when it applies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,24 @@ def test_the_score_is_the_signal_beyond_quantiles_of_the_attackers_own(kind, sig
     expected = beyond_quantile(features[0], fits[0], features[1], fits[1], np.array(own.patients))
     assert claim.view == VIEW.format(signal) and claim.scores == pytest.approx(expected)
     assert auc > 0.95
+
+
+def test_of_images_of_which_nothing_is_known_it_learns_nothing(tmp_path):
+    found, own = material(Classifier, leaks=True), others(Classifier)
+    target = replace(found.target, head=replace(found.target.head, kind="sigmoid"))
+    candidates, known = (
+        replace(one, labels=torch.stack([torch.tensor([label, 1.0 - label]) for label in one.labels]))
+        for one in (found.candidates, own)
+    )
+    unread = torch.full((1, 2), torch.nan)
+    more = Images((own.images[0], *own.images), torch.cat([unread, known.labels]), ("unread", *own.patients))
+    scores = [
+        QUANTILE.run(seen_outputs(target, candidates), one, QUANTILE.settings(), Work(Seeds(0), tmp_path))[0].scores
+        for one in (known, more)
+    ]
+    assert np.isfinite(scores[0]).all() and scores[0].tolist() == scores[1].tolist()
+    nothing = replace(known, labels=torch.full((len(known), 2), torch.nan))
+    assert "with labels are 0, " in QUANTILE.applies(target, candidates, nothing)
 
 
 def test_of_a_silent_model_it_tells_nothing(tmp_path):

@@ -24,18 +24,19 @@ OWN_LOSS = "the owner's loss"
 def by_output(access: SeenOutputs, own: Images | None, settings: Settings, work: Work) -> list[PatientScores]:
     """One claim a signal. A classifier: signed margin of the image as it is and as the mean over nine places, and whether the
     answer is right (Yeom et al. 2018, the gap attack). A segmenter: Dice and cross-entropy over the foreground, as it is and over
-    four places. Where no labels are known, how sure either is. With the owner's loss, that too. The first is the primary one.
+    four places. Where no labels are known, how sure either is. With the owner's loss, that too. The first is the primary one: a
+    network that learned images by heart knows them less well when shifted, one trained with shifts knows the image itself, too.
     """
     candidates = access.candidates
     places = [_signals(access, change) for change in shifts(candidates.spatial)]
     mean = {name: np.mean([one[name] for one in places], axis=0) for name in places[0]}
     if candidates.labels is None:
-        found = {CERTAINTY_SHIFTED: mean[CERTAINTY], CERTAINTY: places[0][CERTAINTY]}
+        found = {CERTAINTY: places[0][CERTAINTY], CERTAINTY_SHIFTED: mean[CERTAINTY]}
     elif access.head.task == "segmentation":
         found = {**places[0], DICE_SHIFTED: mean[DICE], CROSS_ENTROPY_SHIFTED: mean[CROSS_ENTROPY]}
     else:
         margin = places[0][MARGIN]
-        found = {MARGIN_SHIFTED: mean[MARGIN], MARGIN: margin, CORRECT: (margin > 0).astype(float)}
+        found = {MARGIN: margin, MARGIN_SHIFTED: mean[MARGIN], CORRECT: (margin > 0).astype(float)}
     if access.losses:
         found[OWN_LOSS] = -access.losses(candidates)
     return [PatientScores(view, *patient_means(values, candidates.patients)) for view, values in found.items()]

@@ -23,6 +23,7 @@ def by_quantile(access: SeenOutputs, own: Images | None, settings: Settings, wor
     """One claim: the signed margin, or of a segmenter minus the logarithm of the cross-entropy, against the quantiles of the
     attacker's own images by what they look like and their labels (`measure.quantile`); means over a patient's images."""
     assert own is not None
+    own = _labelled(own)
     own = own.take(sorted(work.seeds.child("own").numpy().permutation(len(own))[:MOST]))
     signal = LOSS if access.head.task == "segmentation" else MARGIN
     fits, features = [], []
@@ -39,8 +40,8 @@ def described(images: Images, outputs: int) -> np.ndarray:
     """Numbers (n, d) of each image that know nothing of a model: a reduced image, mean, spread, sharpness, and of its label the
     class, or how much of the label map each class has."""
     pool = {1: functional.adaptive_avg_pool1d, 2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}
-    rows = []
-    for image, label in zip(images.images, images.labels or (), strict=True):
+    rows, labels = [], () if images.labels is None else images.labels
+    for image, label in zip(images.images, labels, strict=True):
         grey = image.float().mean(0, keepdim=True)
         told = torch.as_tensor(label).float().nan_to_num(0.5)
         if told.numel() == 1 or told.dim() == images.spatial:
@@ -52,10 +53,16 @@ def described(images: Images, outputs: int) -> np.ndarray:
     return np.array(rows)
 
 
+def _labelled(images: Images) -> Images:
+    """Those of which something is known: of others nobody can say how well a model fits them."""
+    labels = () if images.labels is None else images.labels
+    return images.take([place for place, label in enumerate(labels) if torch.as_tensor(label).isfinite().any()])
+
+
 def _taught(target: Audited, candidates: Images, own: Images | None) -> str:
     if why := without_labels(candidates):
         return why
-    known = 0 if own is None or own.labels is None else len(own)
+    known = 0 if own is None else len(_labelled(own))
     return (
         ""
         if known >= FEWEST
