@@ -1,19 +1,23 @@
 """Whether what is said of single patients holds where the truth is known: bias, coverage of intervals, false discoveries.
 
-    python benchmarks/membership_calibration.py [--audits 200] [--out docs/results/membership/calibration.json]
+    python benchmarks/membership_calibration.py [--audits 200] [--run runs/membership-calibration] [--resume]
+        [--workers 1] [--out docs/results/membership/calibration.json]
 
-Signals are normal but for one row. docs/numbers.md says what the numbers mean.
+Signals are normal but in worlds with heavy tails. docs/numbers.md says what the numbers mean. A row is a cell of a run: a second
+start with `--resume` goes on. About half an hour of one core.
 """
 
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from _exposed_world import everybody_like_them, exposed_world
 from scipy import special
 
-from benchmarks._exposed_world import exposed_world
 from remnant.attacks.membership.references import MARGIN
 from remnant.attacks.registry import all_attacks
 from remnant.audit.findings.rows import ScoredPatients, membership_rows
@@ -23,6 +27,8 @@ from remnant.audit.verdict.outcome import LEVEL
 from remnant.base import provenance
 from remnant.base.files import write_json
 from remnant.base.results import Row
+from remnant.base.run import Run
+from remnant.engine.cells import Cell, run_cells
 from remnant.measure.exposure import (
     auc_of_fresh_people,
     exposures,
@@ -47,24 +53,26 @@ WORLDS: dict[str, dict[str, float]] = {
 }
 QUERIES = 5
 THRESHOLDS = (0.1, 0.01)  # false positive rates
+PATIENTS, LEAKS = (60, 170), (0.0, 0.3, 0.5, 1.0)  # of audits; spreads that the audited model leaks
 SIZES = ((170, 4), (170, 8), (170, 16), (60, 8), (24, 8))  # patients, swaps
 
 
-def world_row(kind: str, patients: int, swaps: int, audits: int) -> Row:
-    """Means over the audits of one kind of world."""
-    found = [_audit(seed, patients, swaps, WORLDS[kind]) for seed in range(audits)]
+def world_cell(run: Run, kind: str, patients: int, swaps: int, audits: int) -> dict[str, Any]:
+    """A row: means over the audits of one kind of world."""
+    everybody = everybody_like_them(**WORLDS[kind])
+    found = [_audit(seed, patients, swaps, WORLDS[kind], everybody) for seed in range(audits)]
     row: Row = {"world": kind, "patients": patients, "networks": 2 * swaps, "audits": audits}
-    return row | {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    return {"rows": [row | {name: float(np.mean([one[name] for one in found])) for name in found[0]}]}
 
 
-def _audit(seed: int, patients: int, swaps: int, world: dict[str, float]) -> dict[str, float]:
+def _audit(seed: int, patients: int, swaps: int, world: dict[str, float], everybody: float) -> dict[str, float]:
     values, trained, true = exposed_world(seed, patients, swaps, **world)
     differences, found = pair_differences(values, trained), exposures(values, trained)
     most, harmless = int(found.exposure.argmax()), true <= 0.5
     sizes = [patients // 10] * 10
     first = by_rank(differences, [1], np.random.default_rng(seed))[0]
     ranks = by_rank(differences, sizes, np.random.default_rng(seed))
-    chosen, groups = (_truth(differences, one, true, seed) for one in ([1], sizes))
+    chosen, groups = chosen_truths(differences, ([1], sizes), true, seed)
     whole = mean_exposure(differences)
     return {
         "seems": found.exposure[most],
@@ -77,33 +85,33 @@ def _audit(seed: int, patients: int, swaps: int, world: dict[str, float]) -> dic
         "patients_covered": float(((found.low <= true) & (true <= found.high)).mean()),
         "ranks_bias": ranks[0].mean - groups[0],
         "ranks_covered": float(np.mean([_holds(one, own) for one, own in zip(ranks, groups, strict=True)])),
-        "mean_covered": _holds(whole, _everybody(world)),
+        "mean_bias": whole.mean - everybody,
+        "mean_covered": _holds(whole, everybody),
         "flagged": float(found.flagged.sum()),
         "false_discoveries": float((found.flagged & harmless).sum() / max(1, found.flagged.sum())),
         "audits_flagged": float(found.flagged.any()),
     }
 
 
-def _truth(differences: np.ndarray, sizes: list[int], true: np.ndarray, seed: int) -> list[float]:
-    """The mean true exposure of whom half of the networks choose for each group, over the splits that `by_rank` takes."""
-    found = []
+def chosen_truths(
+    differences: np.ndarray, groupings: Sequence[Sequence[int]], true: np.ndarray, seed: int
+) -> list[list[float]]:
+    """The mean true exposure of whom half of the networks choose for each group, by the sizes of the groups, over the splits that
+    `by_rank` takes."""
+    found: list[list[list[float]]] = [[] for _ in groupings]
     for ranking, _ in splits(differences.shape[1], np.random.default_rng(seed)):
         order = np.argsort(-standardised(differences[:, ranking])[0], kind="stable")
-        found.append([true[own].mean() for own in np.split(order, np.cumsum(sizes))[: len(sizes)]])
-    return np.mean(found, axis=0).tolist()
-
-
-def _everybody(world: dict[str, float]) -> float:
-    """The mean exposure of all people like those of a world."""
-    return float(exposed_world(10**6, 3000, 1, **world)[2].mean())
+        for sizes, told in zip(groupings, found, strict=True):
+            told.append([true[own].mean() for own in np.split(order, np.cumsum(sizes))[: len(sizes)]])
+    return [np.mean(told, axis=0).tolist() for told in found]
 
 
 def _holds(interval: Interval, truth: float) -> float:
     return float(interval.low <= truth <= interval.high)
 
 
-def fresh_rows(audits: int) -> list[Row]:
-    """A mean as the model, of halves of so many people: with x in it, it is x / m nearer to x, and 2 m - 1 fresh people vary."""
+def fresh_cell(run: Run, audits: int) -> dict[str, Any]:
+    """Rows: a mean as the model, of halves of m people: with x in it, it is x / m nearer to x, and 2 m - 1 fresh people vary."""
     rows: list[Row] = []
     for patients in (24, 60, 170):
         found = []
@@ -122,11 +130,11 @@ def fresh_rows(audits: int) -> list[Row]:
             {"patients": patients, "networks": 16, "audits": audits}
             | dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
         )
-    return rows
+    return {"rows": rows}
 
 
-def threshold_rows(audits: int) -> list[Row]:
-    """False positive rates among patients who are noisy and who are quiet, by thresholds of their own and by one for all."""
+def threshold_cell(run: Run, audits: int) -> dict[str, Any]:
+    """Rows: false positive rates among noisy and among quiet patients, by thresholds of their own and by one for all."""
     rows: list[Row] = []
     noisy = np.arange(170) < 85
     spread = np.where(noisy, 2.0, 0.5)
@@ -148,11 +156,11 @@ def threshold_rows(audits: int) -> list[Row]:
                 | {"own_noisy": float(own[noisy].mean()), "own_quiet": float(own[~noisy].mean())}
                 | {"one_noisy": float(one[noisy].mean()), "one_quiet": float(one[~noisy].mean())}
             )
-    return rows
+    return {"rows": rows}
 
 
-def audit_row(patients: int, own_leak: float, audits: int) -> Row:
-    """How many simulated audits by eight shadow models show a leak by any test, and by the first, by Holm's sum and jointly.
+def audit_cell(run: Run, patients: int, own_leak: float, audits: int) -> dict[str, Any]:
+    """A row: how many simulated audits by eight shadow models show a leak, by any test and by the first, by Holm and jointly.
 
     The shadow models leak one spread of every patient, and the audited model `own_leak`.
     """
@@ -167,7 +175,7 @@ def audit_row(patients: int, own_leak: float, audits: int) -> Row:
         found.append([p[place].min() <= at for at in (LEVEL, 0.05) for place in ([first], slice(None)) for p in both])
     names = [f"{what}_{way}{at}" for at in ("", "_at_5") for what in ("first", "any") for way in ("holm", "jointly")]
     row: Row = {"patients": patients, "networks": 8, "leak": own_leak, "tests": len(rows), "audits": audits}
-    return row | dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
+    return {"rows": [row | dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))]}
 
 
 def _claims(seed: int, patients: int, own_leak: float) -> list[ScoredPatients]:
@@ -194,25 +202,45 @@ def _claims(seed: int, patients: int, own_leak: float) -> list[ScoredPatients]:
     ]
 
 
+def tables_of(run: Run, audits: int, workers: int = 1) -> dict[str, list[Row]]:
+    """The tables, a cell a row or, where they take seconds, a table."""
+    longer = ("everybody at 0.55", 170, 8)
+    worlds = [(kind, *size) for kind in WORLDS for size in SIZES]
+    by_table: dict[str, list[Cell]] = {
+        "audits": [
+            Cell(f"audits-{patients}-{leak}", audit_cell, {"patients": patients, "own_leak": leak, "audits": audits})
+            for patients in PATIENTS
+            for leak in LEAKS
+        ],
+        "exposure": [
+            Cell(
+                f"world-{list(WORLDS).index(kind)}-{patients}-{swaps}",
+                world_cell,
+                {"kind": kind, "patients": patients, "swaps": swaps}
+                # Of the most exposed of many alike a bias of 0.01 shows in so many.
+                | {"audits": 5 * audits if (kind, patients, swaps) == longer else audits},
+            )
+            for kind, patients, swaps in worlds
+        ],
+        "fresh_people": [Cell("fresh", fresh_cell, {"audits": audits})],
+        "own_thresholds": [Cell("thresholds", threshold_cell, {"audits": audits})],
+    }
+    done = run_cells(run, [cell for cells in by_table.values() for cell in cells], workers=workers, quiet=False)
+    return {table: [row for cell in cells for row in done[cell.name]["rows"]] for table, cells in by_table.items()}
+
+
 def main() -> None:
-    """Print a row a world, and write all as JSON."""
+    """Simulate what is not done yet, and write the tables as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--audits", type=int, default=200)
+    parser.add_argument("--run", type=Path, default=Path("runs/membership-calibration"))
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("docs/results/membership/calibration.json"))
     options = parser.parse_args()
-    rows = [world_row("everybody at 0.55", 170, 8, 5 * options.audits)]
-    for kind in WORLDS:
-        for patients, swaps in SIZES:
-            if (kind, patients, swaps) != ("everybody at 0.55", 170, 8):
-                rows.append(world_row(kind, patients, swaps, options.audits))
-                print(rows[-1], flush=True)
-    audited = [audit_row(patients, leak, options.audits) for patients in (60, 170) for leak in (0.0, 0.3, 0.5, 1.0)]
-    tables = {
-        "audits": audited,
-        "exposure": rows,
-        "fresh_people": fresh_rows(options.audits),
-        "own_thresholds": threshold_rows(options.audits),
-    }
+    settings = {"audits": options.audits}
+    with Run.start(options.run, "membership-calibration", settings, resume=options.resume) as run:
+        tables = tables_of(run, options.audits, options.workers)
     write_json(
         options.out,
         {

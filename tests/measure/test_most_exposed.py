@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks._exposed_world import exposed_world
+from benchmarks._exposed_world import everybody_like_them, exposed_world
 
 from remnant.base.errors import RemnantError
 from remnant.measure.exposure import exposures, pair_differences, standardised
@@ -82,13 +82,42 @@ def test_what_swaps_differ_by_in_all_patients_widens_it():
 
 
 def test_the_mean_of_a_group_holds_that_of_people_like_them():
-    held, everybody = [], exposed_world(0, 2000, 4, added=0.5, unlike=0.7)[2].mean()
+    held, everybody = [], everybody_like_them(added=0.5, unlike=0.7)
     for seed in range(100):
         values, trained, true = exposed_world(seed, 60, 8, added=0.5, unlike=0.7)
         found = mean_exposure(pair_differences(values, trained))
         held.append(found.low <= everybody <= found.high)
         assert found.n == 60 and abs(found.mean - true.mean()) < 0.15
     assert np.mean(held) >= 0.9
+
+
+def test_heavy_tails_leave_means_and_groups_without_bias_and_their_intervals_as_wide_as_they_must_be():
+    """No normal law is in a share of swaps: of Student's t of four degrees it is as right, held against that law's own truth."""
+    world = {"added": 1.0, "unlike": 1.0, "mirrored": 0.0, "tails": 4.0}
+    everybody, means = everybody_like_them(**world), []
+    for seed in range(150):
+        values, trained, _ = exposed_world(seed, 170, 8, **world)
+        means.append(mean_exposure(pair_differences(values, trained)))
+    held = np.mean([one.low <= everybody <= one.high for one in means])
+    assert np.mean([one.mean for one in means]) == pytest.approx(everybody, abs=0.004) and held >= 0.93
+    bias, held = [], []
+    for seed in range(10):
+        values, trained, true = exposed_world(seed, 170, 8, **world)
+        differences = pair_differences(values, trained)
+        found = by_rank(differences, [17] * 10, np.random.default_rng(seed))
+        truth = chosen(differences, [17] * 10, seed) @ true
+        bias.append([one.mean - own for one, own in zip(found, truth, strict=True)])
+        held.append([one.low <= own <= one.high for one, own in zip(found, truth, strict=True)])
+    assert np.abs(np.mean(bias, axis=0)).max() < 0.03 and np.mean(held) >= 0.93
+
+
+def test_the_truth_of_a_world_is_what_its_networks_do():
+    """Of a law without a formula, too: the share of very many swaps in which the network with a patient fits him better."""
+    for tails, mirrored in ((None, 0.5), (4.0, 0.0), (4.0, 0.5)):
+        values, trained, true = exposed_world(0, 100, 2000, added=1.0, unlike=1.0, mirrored=mirrored, tails=tails)
+        apart = (pair_differences(values, trained) > 0).mean(1) - true
+        assert abs(apart.mean()) < 0.005 and np.abs(apart).max() < 0.05
+        assert true.min() == 0.5
 
 
 def test_where_all_or_nobody_is_higher_the_interval_has_a_width():
