@@ -17,6 +17,7 @@ from remnant.audit.run.results import Clock, conclude, machine
 from remnant.audit.verdict.family import adjusted, levels
 from remnant.audit.verdict.outcome import LEVEL
 from remnant.base.files import read_json
+from remnant.measure.dealt_together import FEWEST_DEALS
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 TEN = FOUR.changed(shadows={"count": 10})
@@ -140,6 +141,10 @@ def flagged(seed, patients=60, own_leak=0.0):
 def test_two_looks_flag_no_more_audits_without_a_leak_than_one_may(audits):
     hits = sum(flagged(seed) is not None for seed in range(audits))
     assert hits <= LEVEL * audits + 3 * (LEVEL * audits) ** 0.5
+
+
+def test_so_many_deals_are_made_that_the_first_look_can_show_a_leak():
+    assert 1 / (FEWEST_DEALS + 1) / early.SPENT <= LEVEL
 
 
 def test_a_strong_leak_is_shown_at_the_first_look_and_a_weaker_one_at_the_last():

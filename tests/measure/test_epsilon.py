@@ -1,13 +1,14 @@
 """Lower bounds of epsilon: a known epsilon is exceeded no more often than is allowed, and much of it is found."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.epsilon import LARGEST, by_guesses, by_rates, guessing_p, rates_epsilon
+from remnant.measure.epsilon import LARGEST, all_guessed_p, by_guesses, by_rates, guessing_p, rates_epsilon
 
 BOUNDS = [by_guesses, by_rates]
 
@@ -48,6 +49,40 @@ def test_of_unequal_groups_a_guess_is_right_as_often_as_odds_allow():
     assert guessing_p(1, 0, 1, 0.2, math.log(4), 0.0, 1) == pytest.approx(0.8 * 4 / (0.8 * 4 + 0.2))
 
 
+@pytest.mark.parametrize(("members", "others", "epsilon"), [(12, 12, 0.0), (12, 12, 1.0), (5, 9, 0.7), (9, 5, 2.0)])
+def test_p_of_all_guesses_is_the_chance_of_groups_of_a_fixed_size(members, others, epsilon):
+    """By SciPy's law; a binomial one would refute the epsilon that is kept more often than its p says."""
+    law = stats.nchypergeom_fisher(members + others, members, members, math.exp(2 * epsilon))
+    for right in range(others - members + 2 * max(0, members - others), members + others + 1, 2):
+        called_right = (right - others + members) // 2
+        p = all_guessed_p(right, members, others, epsilon, 0.0)
+        assert p == pytest.approx(law.sf(called_right - 1), rel=1e-6)
+    binomial = guessing_p(18, 12, 12, 0.5, 0.0, 0.0, 24)
+    assert binomial < 0.0125 < 0.0196 == pytest.approx(all_guessed_p(18, 12, 12, 0.0, 0.0), abs=1e-4)
+
+
+def test_no_private_training_of_groups_of_a_fixed_size_is_told_more_often():
+    """All deals of seven patients, under trainings that lean as far as epsilon lets them, each towards another deal."""
+    epsilon, deals = 0.8, [frozenset(one) for one in itertools.combinations(range(7), 3)]
+    seeds = draw()
+    for _ in range(30):
+        # Any function of a deal that one patient changes by epsilon at most: the least distance to what each deal is given.
+        given = dict(zip(deals, seeds.uniform(0, 4, len(deals)), strict=True))
+        lean = np.array([min(given[one] + epsilon * len(deal ^ one) for one in deals) for deal in deals])
+        likely = np.exp(lean - special.logsumexp(lean))
+        for called in deals:
+            right = np.array([7 - len(deal ^ called) for deal in deals])
+            for least in (3, 5, 7):
+                assert likely[right >= least].sum() <= all_guessed_p(least, 3, 4, epsilon, 0.0) + 1e-12
+
+
+def test_what_delta_adds_is_that_of_the_theorem():
+    """Of 24 patients whom an epsilon of 0 leaves to chance, delta may have told at most two times 24 delta."""
+    law = stats.hypergeom(24, 12, 12)
+    missed = [(law.sf(10 - i - 1) - law.sf(10 - 1)) / (2 * i) for i in range(1, 11)]
+    assert all_guessed_p(20, 12, 12, 0.0, 1e-3) == pytest.approx(law.sf(9) + 2 * 24 * 1e-3 * max(missed))
+
+
 def test_rates_refute_what_lies_outside_the_region():
     assert rates_epsilon(0.8, 0.1, 0.0) == pytest.approx(math.log(8))
     assert rates_epsilon(0.8, 0.1, 0.1) == pytest.approx(math.log(7))
@@ -86,11 +121,10 @@ def test_so_many_patients_show_no_more_than_the_ceiling(bound):
 
 
 def test_ceilings_are_those_of_the_exact_intervals():
-    """Of no error at all: 0.05 in four parts for guesses, in places, ends and rates for the others."""
-    q = (0.05 / 4) ** (1 / 48)
-    assert by_guesses(np.arange(24.0) + 100, np.arange(24.0), draw(), 0.0).ceiling == pytest.approx(
-        math.log(q / (1 - q)), abs=1e-4
-    )
+    """Of no error at all: 0.05 in four parts for guesses, of which that of all finds most, in places, ends and rates for the
+    others."""
+    ceiling = by_guesses(np.arange(24.0) + 100, np.arange(24.0), draw(), 0.0).ceiling
+    assert stats.nchypergeom_fisher.pmf(24, 48, 24, 24, math.exp(2 * ceiling)) == pytest.approx(0.05 / 4, rel=1e-3)
     each = 0.05 / (2 * 4) / 2
     low, high = each ** (1 / 24), 1 - each ** (1 / 24)
     assert by_rates(np.arange(24.0) + 100, np.arange(24.0), draw(), 0.0).ceiling == pytest.approx(math.log(low / high))

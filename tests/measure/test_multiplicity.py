@@ -91,6 +91,13 @@ def test_step_down_counts_those_still_in_question_alone():
     assert weighed[0] == pytest.approx(first)
 
 
+def test_step_down_counts_deals_that_tie_whatever_their_precision():
+    """Counts have few p-values: that which was seen comes again and again, rounded to single precision up or down."""
+    for p in np.random.default_rng(0).random(50):
+        found, unreached = step_down([p, 1.0], [0.5, 0.5], np.tile(np.float32([p, 1.0]), (99, 1)), [0, 1])
+        assert found[0] == 1.0 and not unreached[0], p
+
+
 def test_step_down_of_independent_tests_is_about_holm_and_of_one_test_many_times_its_own_p():
     draw = np.random.default_rng(0)
     p, weights = [0.002, 0.01, 0.3, 0.7], [0.4, 0.3, 0.2, 0.1]

@@ -14,7 +14,8 @@ from scipy import stats
 from remnant.measure.membership_inference import FALSE_POSITIVES
 from remnant.measure.tpr import low_places
 
-DEALS, FEWEST_DEALS = 20_000, 1_000
+# Of fewer than 2,000 deals no p is so small that it exposes by a twentieth of the level, which a first look has.
+DEALS, FEWEST_DEALS = 20_000, 2_000
 WORK = 4e8  # deals times patients times scores, about, beyond which there are fewer of them
 TOGETHER = 2**20  # patients times deals that are counted at once
 

@@ -6,12 +6,14 @@ one patient more (Dwork et al. 2006). Whoever tells members better than that all
 any attack whose scores were made without knowing who is a member, for one training, and with the chance `level`.
 
 - `by_guesses` (Steinke, Nasr and Jagielski 2023, arXiv 2305.08846, theorem 5.2) counts right guesses, however the scores of one
-  training hang together.
+  training hang together. Where everybody is guessed about, as many as are members are called so, and a wrong guess of a member is
+  one of another: the law of that is ours (`all_guessed_p`).
 - `by_rates` (Kairouz, Oh and Viswanath 2015, theorem 2.1) holds exact intervals of both error rates (Clopper and Pearson 1934)
   against the region that an epsilon leaves. These intervals take the patients of one training for independent.
 
-Both are of patients who became members by chance, each with the share of the members. Of halves of a fixed size the guesses hang
-together less than that, so that such bounds err on the low side.
+Both are of patients who became members by chance, each with the share of the members; here the groups have a fixed size. Of some
+patients guessed about that leaves the spread of right guesses as it is. Of all of them guesses come right by twos, which a
+binomial law takes for less likely than it is, by a half and more where p is small.
 """
 
 import math
@@ -19,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from remnant.base.errors import RemnantError
 from remnant.measure.intervals import per_patient
@@ -72,11 +74,42 @@ def guessing_p(
     chance = np.convolve(
         *(stats.binom.pmf(np.arange(k + 1), k, q) for k, q in ((members, as_member), (others, as_other)))
     )
+    return _with_delta(chance, right, patients * delta / min(share, 1 - share))
+
+
+def all_guessed_p(right: int, members: int, others: int, epsilon: float, delta: float) -> float:
+    """The same where every patient of groups of a fixed size is guessed about, as many to be members as there are `members`.
+
+    From one way to deal the patients that has h members called so to one that has h + 1 it takes two who change places, so that
+    the latter is at most e^(2 epsilon) times as likely, and h at most as large as Fisher's noncentral hypergeometric of these
+    odds has it: both hold of the ratio of any two neighbours (likelihood ratio order).
+    """
+    called_right = np.arange(max(0, members - others), members + 1)
+    odds = math.exp(2 * min(epsilon, LARGEST))
+    chance = np.zeros(members + others + 1)
+    chance[others - members + 2 * called_right] = _noncentral(called_right, members, others, odds)
+    return _with_delta(chance, right, (members + others) * delta / (min(members, others) / (members + others)))
+
+
+def _noncentral(called_right: np.ndarray, members: int, others: int, odds: float) -> np.ndarray:
+    """Fisher's noncentral hypergeometric law of so many `called_right` among as many called members as there are `members`."""
+    # SciPy's has no logarithm, and sums over all of it for each.
+    ways = special.gammaln(np.array([members, others]) + 1.0).sum() - (
+        2 * special.gammaln(members - called_right + 1.0)
+        + special.gammaln(called_right + 1.0)
+        + special.gammaln(others - members + called_right + 1.0)
+    )
+    found = ways + called_right * math.log(odds)
+    return np.exp(found - special.logsumexp(found))
+
+
+def _with_delta(chance: np.ndarray, right: int, told: float) -> float:
+    """The chance of `right` or more by the law `chance` of right guesses, and what delta adds, which may have `told` some
+    outright: at most so many, weighed by how much each brings."""
     p = float(chance[right:].sum())
-    if delta and right:
-        # Delta may have told some outright: at most so many, weighed by how much each brings.
+    if told and right:
         missed = np.cumsum(chance[:right][::-1])
-        p += patients * delta / min(share, 1 - share) * float((missed / np.arange(1, right + 1)).max())
+        p += told * float((missed / np.arange(1, right + 1)).max())
     return min(1.0, p)
 
 
@@ -127,6 +160,8 @@ def _least_epsilon(right: int, top: int, bottom: int, m: int, n: int, delta: flo
     """The largest epsilon of which so many right guesses are refuted."""
 
     def beyond(epsilon: float) -> float:
+        if (top, bottom) == (m, n):
+            return all_guessed_p(right, m, n, epsilon, delta) - error
         return guessing_p(right, top, bottom, m / (m + n), epsilon, delta, m + n) - error
 
     if beyond(0.0) > 0:

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# Within which p-values are equal: those of deals are kept in single precision, which is off by 6e-8. A score of few values, or a
+# count, often has the very p that was seen; to miss these ties would call one test in two more telling than it is.
+TIED = 1e-6
+
 
 def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> np.ndarray:
     """P-values (k,) adjusted for their number, float64, in their order (Holm 1979).
@@ -61,7 +65,7 @@ def step_down(
     found, unreached = np.empty(len(p_values)), np.zeros(len(p_values), dtype=bool)
     largest, passed, others = 0.0, 0, float(np.delete(weights, list(together)).sum())
     for place in order:
-        hits = int((falling[:, passed] <= ratios[place] * (1 + 1e-9)).sum()) if passed < len(own) else 0
+        hits = int((falling[:, passed] <= ratios[place] * (1 + TIED)).sum()) if passed < len(own) else 0
         chance = (hits + 1) / (len(dealt) + 1) if passed < len(own) else 0.0
         largest = max(largest, min(1.0, chance + others * ratios[place]))
         found[place], unreached[place] = max(largest, p_values[place]), passed < len(own) and hits == 0
