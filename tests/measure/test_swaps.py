@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from remnant.base.errors import RemnantError
-from remnant.measure.swaps import beyond_other_swaps, dealt_halves, swap_test, without_patient
+from remnant.measure.swaps import (
+    apart_within_patients,
+    beyond_other_swaps,
+    dealt_halves,
+    swap_test,
+    without_patient,
+)
 
 
 def table(seed, patients=40, swaps=4, leak=0.0, networks=1.0):
@@ -151,3 +157,13 @@ def test_p_by_the_resample_of_the_last_hit():
     values, trained = np.arange(8.0).reshape(2, 4), dealt_halves(2, 2, np.random.default_rng(0))
     values[:, 1], values[:, 3] = values[:, 0], values[:, 2]
     assert swap_test(values, trained, np.random.default_rng(0), resamples=50, most_hits=4).p == 1.0
+
+
+def test_how_far_networks_know_a_patient_apart_by_hand():
+    """Of the first's four pairs three are right, of the second's two and a tie, of the third's none."""
+    trained = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 0, 1]], dtype=bool)
+    values = np.array([[2.0, -1.0, 0.0, 1.0], [-1.0, -1.0, 0.0, 1.0], [-1.0, 2.0, 0.0, -2.0]])
+    assert apart_within_patients(values, trained) == pytest.approx((3 / 4 + 2.5 / 4 + 0) / 3)
+    # Whatever patients and networks differ by.
+    moved = values + np.array([5.0, -3.0, 2.0, 0.0]) + np.array([[9.0], [4.0], [-7.0]])
+    assert apart_within_patients(moved, trained) == pytest.approx((3 / 4 + 2.5 / 4 + 0) / 3)

@@ -10,14 +10,14 @@ from remnant.attacks.membership.references import PROBABILITIES
 from remnant.audit.cells.kept import kept_shadows
 from remnant.audit.cells.recipe import asked_of_all, views_under
 from remnant.audit.cells.shadows import CANARIES
-from remnant.audit.findings.canary_control import CanaryLosses, canary_control
+from remnant.audit.findings.canary_control import CanaryFits, canary_control
 from remnant.audit.materials.material import Material
 from remnant.base.findings import Control
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import patient_means
 from remnant.engine.cells import Cell
-from remnant.measure.swaps import swap_test
+from remnant.measure.swaps import apart_within_patients, swap_test
 from remnant.targets.seen import Shadows
 
 
@@ -26,7 +26,7 @@ def canary_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
     draw, count = Seeds(seed).child("audit", "canaries"), material.target.shadows
     shadows = kept_shadows(run, count, CANARIES)
     assert shadows and material.canaries
-    known = losses_of(shadows)
+    known = known_of(shadows)
     controls: list[Control] = []
     for attack in asked_of_all(attacks):
         tests = [
@@ -37,14 +37,19 @@ def canary_cell(run: Run, material: Material, attacks: Sequence[Attack], seed: i
     return {"controls": [one.model_dump(mode="json") for one in controls], "patients": len(material.canaries.patients)}
 
 
-def losses_of(shadows: Shadows) -> CanaryLosses:
+def known_of(shadows: Shadows) -> CanaryFits:
     """How well networks know the canaries whom they were trained on, and those whom they were not."""
     name, fits = next((name, fits) for name, fits in shadows.signals.items() if name in PROBABILITIES)
     losses = -np.log(np.clip(PROBABILITIES[name](fits), 1e-12, 1))
-    patients, trained = patient_means(shadows.trained, shadows.patients)
-    inside = patient_means(losses, shadows.patients)[1]
-    return CanaryLosses(
-        len(patients), trained.shape[1], float(inside[trained > 0].mean()), float(inside[trained == 0].mean())
+    patients, means = patient_means(shadows.trained, shadows.patients)
+    trained = means > 0
+    losses, fits = (patient_means(values, shadows.patients)[1] for values in (losses, fits))
+    return CanaryFits(
+        len(patients),
+        trained.shape[1],
+        float(losses[trained].mean()),
+        float(losses[~trained].mean()),
+        apart_within_patients(fits, trained),
     )
 
 
