@@ -64,3 +64,16 @@ def trained_net(tmp_path_factory, people):
         return run.path
 
     return make
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster of two nodes of one core, and the second of them."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # Beside other work its processes would hardly have a turn.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield nodes, nodes.add_node(num_cpus=1)
+    nodes.shutdown()

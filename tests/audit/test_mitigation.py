@@ -3,6 +3,7 @@ learned too little nothing is said."""
 
 import copy
 import importlib.util
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -285,6 +286,45 @@ def test_shadow_models_are_trained_under_the_defence(tried):
     assert hooks == [1, 1]
 
 
+def test_several_defences_are_put_around_one_training(tried):
+    material, given, hooks = tried[3], [], []
+
+    def watched(model, items, seed):
+        given.append(len(items))
+        hooks.append(len(model.head._forward_pre_hooks))
+        by_heart(model, items, seed)
+
+    noted = replace(material, training=replace(material.training, train=watched))
+    # In whatever order they are asked for, it is one attempt.
+    asked = ["distillation+augmentation+dropout", "dropout+augmentation+distillation"]
+    ((attempt, why),) = attempts_of(noted, CONFIG, asked)
+    assert attempt.name == "dropout+augmentation+distillation" and not why
+    assert attempt.words == "dropout with augmentation and distillation on public images"
+    found, _ = defended(noted, attempt, 0)
+    assert given == [160] and hooks == [1] and found.defenses == ("dropout", "augmentation", "distillation")
+    assert found.model["name"] == "Tiny, dropout with augmentation and distillation on public images"
+
+
+def test_an_attempt_passes_between_processes(tried):
+    strong = strengths_of({"dropout": {"rate": 0.25}})
+    ((attempt, _),) = attempts_of(tried[3], CONFIG, ["dropout+augmentation"], strengths=strong)
+    found = pickle.loads(pickle.dumps(attempt))
+    assert found == attempt and found.parts[0][1].rate == 0.25 and found.defenses == ("dropout", "augmentation")
+    assert pickle.loads(pickle.dumps(Attempt())).name == "none"
+
+
+def test_together_with_noise_nothing_is_taken_off_batch_norm(tmp_path):
+    """Which a private training has replaced before anything could be done to what it leaves."""
+    material = cohort(train=standard_training(epochs=1), kind=Normed)
+    with pytest.raises(RemnantError, match=r"stores no statistics of BatchNorm \(folded BatchNorm statistics\)"):
+        attempts_of(material, CONFIG, ["folded_statistics+dp_sgd"])
+    ((attempt, why),) = attempts_of(material, CONFIG, ["augmentation+weight_decay+dp_sgd"])
+    assert attempt.name == "weight_decay+dp_sgd+augmentation" and not why
+    assert len(attempt.promises) == 1 and attempt.promises[0].startswith("The guarantee (8, 1e-05)")
+    ((attempt, why),) = attempts_of(material, CONFIG, ["weight_decay+folded_statistics"])
+    assert attempt.name == "weight_decay+folded_statistics" and not why
+
+
 WHY = {
     "early_stopping": "train() itself decides when it ends",
     "weight_decay": "train() has an optimiser of its own",
@@ -320,6 +360,9 @@ def test_an_audit_knows_what_would_be_tried_on_its_training(tried):
     ("asked", "said"),
     [
         (["dp_sgd"], r"The defence 'dp_sgd' does not apply: .*Opacus does that in train\(\)\."),
+        (["dropout+mixup"], r"'dropout\+mixup' does not apply: mixed images need mixed labels.* \(mixup\)\."),
+        (["dropout+augmentation+dropout"], r"'dropout\+augmentation\+dropout' names a defence twice; name each once"),
+        (["dropout+drop"], r"There is no defence 'drop'; `remnant protect --list` names"),
         (["drop", "out"], r"There is no defence 'drop' and 'out'; `remnant protect --list` names all of them\."),
     ],
 )
@@ -390,10 +433,18 @@ def test_the_commands_lead_from_a_folder_to_the_page(remnant, tmp_path, monkeypa
         "together",
     ]
     assert not (tmp_path / "own-audit-mitigated").exists()
-    code, errors, page = remnant("mitigate", "own-audit", "--defenses", "dropout,distillation")
+    code, errors, page = remnant("mitigate", "own-audit", "--defenses", "dropout,distillation", "--workers", 1)
     assert code == 0 and page == "own-audit-mitigated/report.html", errors
     rows = Results.read(tmp_path / "own-audit-mitigated" / "results.json").tables["mitigation"]
     assert [row["defence"] for row in rows] == ["none", "dropout", "distillation"]
+    # Two at a time say what one after the other do, but for how long it took.
+    many = ("mitigate", "own-audit", "--defenses", "dropout,distillation", "--workers", 2, "--out", "many", "--quiet")
+    assert remnant(*many)[0] == 0
+    found = Results.read(tmp_path / "many" / "results.json").tables["mitigation"]
+    spent = {"seconds", "whole_seconds", "cpu_seconds", "times"}
+    assert [{name: row[name] for name in row.keys() - spent} for row in found] == [
+        {name: row[name] for name in row.keys() - spent} for row in rows
+    ]
     # The training without a defence is an audit as any other.
     code, errors, _ = remnant("compare", "own-audit", "own-audit-mitigated/audits/none")
     assert code == 0, errors
@@ -506,7 +557,10 @@ def test_strengths_are_read_of_a_file_and_what_does_not_fit_is_named(tried, tmp_
     (tmp_path / "strengths.toml").write_text("[dropout]\nrate = 0.9\n")
     found = strengths_of(tmp_path / "strengths.toml")
     ((attempt, _),) = attempts_of(tried[3], CONFIG, ["dropout"], strengths=found)
-    assert attempt.settings.rate == 0.9 and attempts_of(tried[3], CONFIG, ["dropout"])[0][0].settings.rate == 0.5
+    ((plain, _),) = attempts_of(tried[3], CONFIG, ["dropout"])
+    assert attempt.parts[0][1].rate == 0.9 and plain.parts[0][1].rate == 0.5
+    tables = strengths_of({"dropout": {"rate": 0.9}})
+    assert tables == found and strengths_of({}) == strengths_of(None)
     for text, told in (("[dropot]\nrate = 1\n", "dropot"), ("[dropout]\nrate = 2\n", r"dropout\.rate")):
         (tmp_path / "strengths.toml").write_text(text)
         with pytest.raises(RemnantError, match=told):
@@ -516,7 +570,7 @@ def test_strengths_are_read_of_a_file_and_what_does_not_fit_is_named(tried, tmp_
 def test_latents_of_the_layer_that_was_read_get_the_noise(tried):
     material, latents = tried[3], CONFIG.changed(scenario="latents")
     ((attempt, why),) = attempts_of(material, latents, ["latent_noise"], "features")
-    assert not why and attempt.settings.layer == "features"
+    assert not why and attempt.parts[0][1].layer == "features"
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("opacus"), reason="Opacus, of the extra dp, is not installed")

@@ -69,19 +69,6 @@ def test_images_drawn_anew_each_time_are_told(tmp_path):
         audited(own, tmp_path / "run", 2)
 
 
-@pytest.fixture
-def cluster(monkeypatch):
-    """A cluster of two nodes of one core, and the second of them."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    # Beside other work its processes would hardly have a turn.
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    from ray.cluster_utils import Cluster
-
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    yield nodes, nodes.add_node(num_cpus=1)
-    nodes.shutdown()
-
-
 def test_a_cluster_that_loses_a_node_says_what_one_process_does(own, one, cluster, tmp_path):
     nodes, second = cluster
     trained = []

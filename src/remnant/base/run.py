@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from remnant.base.files import atomic_path, read_json, require_utf8, write_json
 
 FORMAT = 1
 LOCK = ".lock"
+ASKS_EVERY_S = 0.5
 AUDITS = "audits"  # finished audits that a run made, each a run directory of its own
 
 
@@ -200,6 +202,17 @@ class Run:
             lock.close()
             raise RemnantError(f"Another process is working in {self.path}; wait for it, or stop it.") from None
         self._lock = lock
+
+    def await_others(self, seconds: float) -> None:
+        """Wait while another process works in the directory, `seconds` at most: one that is being ended may hold it yet."""
+        over = time.monotonic() + seconds
+        while self.path.is_dir() and time.monotonic() < over:
+            try:
+                self._hold()
+            except RemnantError:
+                time.sleep(ASKS_EVERY_S)
+            else:
+                return self._release()
 
     def _release(self) -> None:
         assert self._lock is not None

@@ -8,7 +8,7 @@ import typer
 from remnant.audit.cells.piece import Piece
 from remnant.base.errors import RemnantError
 from remnant.cli.forecast import forecast_lines
-from remnant.cli.options import Quiet, Resume, typed
+from remnant.cli.options import CORES, Cluster, Quiet, Resume, Workers, typed
 from remnant.cli.values import existing, listed
 from remnant.cli.verdict import FAULT
 
@@ -27,7 +27,10 @@ def mitigate(
     ],
     defenses: Annotated[
         str | None,
-        typer.Option(help="Comma-separated names of `remnant protect --list`; by default all that apply."),
+        typer.Option(
+            help="Comma-separated names of `remnant protect --list`, several together as dp_sgd+augmentation; by default each "
+            "that applies, alone."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -38,8 +41,10 @@ def mitigate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; by default AUDIT with -mitigated behind it.")] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Train once, say how long each defence takes, and try none.")
+        bool, typer.Option("--estimate", help="Train once under each defence, say how long each takes, and audit none.")
     ] = False,
+    workers: Workers = CORES,
+    cluster: Cluster = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -58,7 +63,7 @@ def mitigate(
     place = out or Path(f"{audit.resolve().name}-mitigated")
     if not estimate:
         Run.free(place, "mitigate", resume=resume)
-    how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": 1}
+    how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": cluster or workers}
     more = {"audit": str(audit), "defences": listed(defenses) if defenses else [], "strengths": config and str(config)}
     try:
         task: Task = "estimate of mitigate" if estimate else "mitigate"
@@ -71,7 +76,8 @@ def mitigate(
         say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
         raise typer.Exit(FAULT) from None
     if estimate:
-        for line in forecast_lines([Piece(**one) for one in found["pieces"]], found["not_run"]):
+        pieces = [Piece(**one) for one in found["pieces"]]
+        for line in forecast_lines(pieces, found["not_run"], workers=min(workers, len(pieces))):
             print(line)
         return
     results = Results.read(place / "results.json")

@@ -20,6 +20,10 @@ S = TypeVar("S", bound="Settings")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but results and errors.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at a time; by default one a core, at most 8.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A Ray cluster, such as HOST:6379, in place of processes here."),
+]
 Config = Annotated[
     Path | None,
     typer.Option(

@@ -1,7 +1,7 @@
 """Defences put around a training that its owner wrote: by what it is given, and by what it leaves; into Remnant's own, they
 go."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -12,6 +12,12 @@ from remnant.targets.standard import StandardTraining
 
 # Batches (n, channels, *spatial) of images of nobody who trained a network, drawn anew each time; None without any.
 Public = Callable[[], Sequence[Tensor]] | None
+
+
+def in_order(defenses: Iterable[Defense]) -> list[Defense]:
+    """Several as they are put around one training: first those that go into it, then those around it, and last what changes the
+    network that it leaves."""
+    return sorted(defenses, key=lambda one: (one.kind != "training", one.around is not None))
 
 
 def why_not_around(

@@ -18,6 +18,7 @@ from remnant.base.run import Run
 from remnant.engine.cells import Cell, run_cells
 
 WORDS = "networks that train() makes of known halves of the patients"
+PIECE = "shadows"  # of a forecast
 FEWEST = 4  # networks: for no network is that of the other half a reference
 LONGEST_TRIAL_S = 300.0  # of the training that an estimate times
 
@@ -68,7 +69,7 @@ def shadow_piece(material: Material, seed: int, each: float, more: float = 0.0) 
         words += "; at least so long"
     seconds = count * (time.monotonic() - began + each) + more * (time.monotonic() - began)
     queries = len(list(shifts(candidates.spatial)))
-    return Piece("shadows", words, seconds, count * _bytes(candidates.patients, queries))
+    return Piece(PIECE, words, seconds, count * _bytes(candidates.patients, queries))
 
 
 def _bytes(patients: Sequence[str], queries: int) -> int:

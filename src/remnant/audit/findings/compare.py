@@ -74,13 +74,17 @@ def comparison_rows(compared: Sequence[tuple[Row, Comparison]]) -> list[Row]:
 
     `shown`: which way the interval leaves zero out, where `holm_p` is at most `COMPARISON_LEVEL`.
     """
-    rows = with_holm(
+    return shown_together(
         [
             {**key, "n": one.n, "value": number(one.value), "against": number(one.against), **difference_columns(one)}
             for key, one in compared
         ]
     )
-    return [row | {"shown": _shown(row)} for row in rows]
+
+
+def shown_together(rows: Sequence[Row]) -> list[Row]:
+    """Rows of differences (`n`, `low`, `high`, `p`, `p_bound`) with `holm_p`, for all of them together, and what is `shown`."""
+    return [row | {"shown": _shown(row)} for row in with_holm(rows)]
 
 
 def _shown(row: Row) -> Shown:

@@ -14,6 +14,7 @@ from remnant.base.errors import RemnantError, disk_sentence
 
 if TYPE_CHECKING:
     from remnant.audit.inputs.folder import Folder
+    from remnant.audit.materials.material import Material
 
 
 def main() -> None:
@@ -68,21 +69,33 @@ def work(order: dict[str, Any], report: Any) -> dict[str, Any]:
         return _mitigated(folder, order, report)
     if order["task"] == "estimate":
         return _estimate(folder, report, quiet=order["quiet"])
-    from remnant.audit.inputs.folder_again import FolderAgain
-    from remnant.audit.materials.material import digests_of
     from remnant.audit.run.conduct import conduct
     from remnant.audit.run.results import Clock
-    from remnant.engine.device import fabric
 
     clock = Clock()
-    material = folder.material()
-    material = replace(material, elsewhere=FolderAgain(folder.path, config, digests_of(material)))
+    material = _read_again(folder)
     report(stage="audit")
     told = {name: order[name] for name in ("command", "resume", "quiet")}
-    # Two networks at a time on one GPU need twice its memory, and are not sooner done.
-    told["workers"] = order["workers"] if fabric().device.type == "cpu" or isinstance(order["workers"], str) else 1
+    told["workers"] = _at_a_time(order["workers"])
     results = conduct(material, config, Path(order["out"]), clock, given={"folder": order["folder"]}, **told)
     return {"ruling": results.verdict.ruling}
+
+
+def _read_again(folder: "Folder") -> "Material":
+    """The material of the folder, which other processes can read, too."""
+    from remnant.audit.inputs.folder_again import FolderAgain
+    from remnant.audit.materials.material import digests_of
+
+    material = folder.material()
+    return replace(material, elsewhere=FolderAgain(folder.path, folder.config, digests_of(material)))
+
+
+def _at_a_time(workers: int | str) -> int | str:
+    """How many processes work at a time, of so many that are asked for: two networks at a time on one GPU need twice its memory,
+    and are not sooner done."""
+    from remnant.engine.device import fabric
+
+    return workers if isinstance(workers, str) or fabric().device.type == "cpu" else 1
 
 
 def _mitigated(folder: "Folder", order: dict[str, Any], report: Any) -> dict[str, Any]:
@@ -90,17 +103,18 @@ def _mitigated(folder: "Folder", order: dict[str, Any], report: Any) -> dict[str
     from remnant.audit.mitigation.attempts import strengths_of
     from remnant.audit.mitigation.inquiry import foretold, mitigate
 
-    config, audit = folder.config, Path(order["audit"])
-    strengths = strengths_of(Path(order["strengths"]) if order["strengths"] else None)
-    # A defence is tried on train() also where no shadow models are asked of it.
-    material = replace(folder, config=config.changed(shadows={"count": FEWEST})).material()
+    config, audit, given = folder.config, order["audit"] and Path(order["audit"]), order["strengths"]
+    strengths = strengths_of(Path(given) if isinstance(given, str) else given)
+    # A defence is tried on train() also where no shadow models are asked of it, and those of this run are shared with no other.
+    shadows = config.shadows.changed(count=config.shadows.count or FEWEST, shared=None)
+    material = _read_again(replace(folder, config=config.changed(shadows=shadows)))
     report(stage="audit")
-    how = {"asked": order["defences"], "quiet": order["quiet"]}
+    how = {"asked": order["defences"], "strengths": strengths, "quiet": order["quiet"]}
     if order["task"] != "mitigate":
         pieces, not_tried = foretold(audit, material, config, **how)
         return {"pieces": [asdict(piece) for piece in pieces], "not_run": not_tried}
     told = {name: order[name] for name in ("command", "resume")}
-    mitigate(audit, material, config, Path(order["out"]), strengths=strengths, **how, **told)
+    mitigate(audit, material, config, Path(order["out"]), workers=_at_a_time(order["workers"]), **how, **told)
     return {}
 
 

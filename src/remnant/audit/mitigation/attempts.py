@@ -24,31 +24,51 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import keep, kept
 from remnant.base.texts import enumerated
 from remnant.cohort.images import Images, stacked
-from remnant.defenses.around import put_around
+from remnant.defenses.around import in_order, put_around
 from remnant.defenses.defense import Defense
 from remnant.defenses.registry import all_defenses
-from remnant.engine.cells import Cell, run_cells
+from remnant.engine.cells import Cell, Workers, run_cells
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 NONE = "none"  # the same training without a defence, against which each is held
+TOGETHER = "+"  # between the names of defences that are put around one training
+OTHERS_S = 60.0  # that a machine which is dying may hold the audit of an attempt that another one goes on with
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A defence with its `settings`, None without one, that is put around the training."""
+    """Defences with the settings of each, put around one training in the order of `in_order`; none without a defence."""
 
-    defense: Defense | None = None
-    settings: Settings | None = None
+    parts: tuple[tuple[Defense, Settings], ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name: what a defence is made of need not pass between processes, each of which has the same list.
+        return _again, tuple((defense.name, settings) for defense, settings in self.parts)
+
+    @property
+    def defenses(self) -> tuple[str, ...]:
+        """The names of the defences."""
+        return tuple(defense.name for defense, _ in self.parts)
 
     @property
     def name(self) -> str:
         """How the run calls it."""
-        return self.defense.name if self.defense else NONE
+        return TOGETHER.join(self.defenses) or NONE
 
     @property
     def words(self) -> str:
         """How a text calls it."""
-        return self.defense.words if self.defense else "no defence"
+        first, *others = [defense.words for defense, _ in self.parts] or ["no defence"]
+        return f"{first} with {enumerated(others)}" if others else first
+
+    @property
+    def promises(self) -> list[str]:
+        """What its defences guarantee, a sentence each."""
+        return [said for defense, settings in self.parts if (said := defense.promises(settings))]
+
+
+def _again(*parts: tuple[str, Settings]) -> Attempt:
+    return Attempt(tuple((all_defenses()[name], settings) for name, settings in parts))
 
 
 @cache
@@ -57,13 +77,14 @@ def _strengths() -> type[Settings]:
     return pydantic.create_model("Strengths", __base__=Settings, **own)
 
 
-def strengths_of(path: Path | None) -> Settings:
-    """How strong each defence is, a field of its name: by default, but for what the file says in a table of that name.
+def strengths_of(given: Path | Mapping[str, Any] | None) -> Settings:
+    """How strong each defence is, a field of its name: by default, but for what a file says in a table of that name, or the
+    tables themselves.
 
-    Raises `RemnantError` naming the file and the key that does not fit.
+    Raises `RemnantError` naming the file, and the key that does not fit.
     """
     kind = _strengths()
-    return kind.of_toml(path) if path else kind()
+    return kind.of_toml(given) if isinstance(given, Path) else kind.checked(**(given or {}))
 
 
 def attempts_of(
@@ -73,7 +94,8 @@ def attempts_of(
     layer: str = "",
     strengths: Settings | None = None,
 ) -> list[tuple[Attempt, str]]:
-    """Each defence that is `asked`, by default every one, with why it is not tried, empty where it is.
+    """Each defence that is `asked`, several together as "dp_sgd+augmentation", by default every one alone; with why it is not
+    tried, empty where it is.
 
     `layer`: whose output an attack on latents read; `strengths`: those of `strengths_of`. Raises `RemnantError` for a material
     without a training, for a name that no defence has, and where one that was named does not apply.
@@ -83,39 +105,53 @@ def attempts_of(
             "target.py has no train(), and a defence is tried on the training itself; write train(), audit again, and then "
             "mitigate."
         )
-    known = all_defenses()
-    if unknown := [name for name in asked if name not in known]:
+    known, strong = all_defenses(), strengths or strengths_of(None)
+    found = {}
+    for name, defenses in _named(asked, known).items():
+        why = why_not_tried(material, defenses, config.scenario)
+        if why and asked:
+            raise RemnantError(f"The defence {name!r} does not apply: {why}.")
+        parts = []
+        for defense in defenses:
+            settings = getattr(strong, defense.name)
+            if layer and getattr(settings, "layer", None) == "":
+                settings = settings.changed(layer=layer)
+            parts.append((defense, settings))
+        attempt = Attempt(tuple(parts))
+        found[attempt.name] = (attempt, why)
+    return list(found.values())
+
+
+def _named(asked: Sequence[str], known: Mapping[str, Defense]) -> dict[str, list[Defense]]:
+    """The defences of each name that is asked, in the order in which they are put around a training."""
+    parts = {name: name.split(TOGETHER) for name in asked or known}
+    if unknown := [one for names in parts.values() for one in names if one not in known]:
         raise RemnantError(
             f"There is no defence {enumerated(list(map(repr, unknown)))}; `remnant protect --list` names all of them."
         )
-    found = []
-    for name in asked or known:
-        defense = known[name]
-        why = why_not_tried(material, defense, config.scenario)
-        if why and asked:
-            raise RemnantError(f"The defence {name!r} does not apply: {why}.")
-        settings = getattr(strengths or strengths_of(None), name)
-        if layer and getattr(settings, "layer", None) == "":
-            settings = settings.changed(layer=layer)
-        found.append((Attempt(defense, settings), why))
-    return found
+    if twice := next((name for name, names in parts.items() if len({*names}) < len(names)), ""):
+        raise RemnantError(f"{twice!r} names a defence twice; name each once.")
+    # Whatever the order in which they are asked for: it is one attempt.
+    return {name: in_order(known[one] for one in known if one in names) for name, names in parts.items()}
 
 
 def defended(material: Material, attempt: Attempt, seed: int) -> tuple[Material, float]:
-    """The material with a network that its members trained under the defence, and its shadow models to come likewise; and how
+    """The material with a network that its members trained under the defences, and its shadow models to come likewise; and how
     many seconds that training took. One seed for all attempts: they begin alike."""
     training, own = material.training, material.own
     assert training
-    if attempt.defense and attempt.settings:
+    if attempt.parts:
         public = (lambda: _batches(own, material.target.batch)) if own else None
-        train = put_around(attempt.defense, training.train, attempt.settings, public)
+        train = training.train
+        for defense, strength in attempt.parts:
+            train = put_around(defense, train, strength, public)
         # Networks of another training than the shared ones, under the same code.
         training = replace(training, train=train, shared=None)
     began = time.monotonic()
     seeds = Seeds(seed).child("mitigation", "training")
     target = training(material.target, material.candidates, set(material.group(MEMBER)), seeds)
     seconds = time.monotonic() - began
-    in_place = (*material.defenses, *([attempt.name] if attempt.defense else []))
+    in_place = (*material.defenses, *attempt.defenses)
     model = {**material.model, "name": f"{material.model['name']}, {attempt.words}", "sha256": None}
     return replace(
         material, target=target, training=training, defenses=in_place, model=model, checkpoints={}, elsewhere=None
@@ -130,14 +166,16 @@ def _batches(images: Images, size: int) -> list[Tensor]:
 def attempt_cell(
     run: Run, material: Material, config: AuditConfig, attempt: Attempt, command: str, quiet: bool
 ) -> dict[str, Any]:
-    """Train under the defence, audit what came of it in RUN/audits, and measure what it is worth to those who use it."""
+    """Train under the defences, audit what came of it in RUN/audits, and measure what it is worth to those who use it."""
     clock = Clock()
     changed, seconds = defended(material, attempt, config.seed)
     others = changed.images.of(changed.group(NON_MEMBER))
     worth = utility_of(changed.target, others, Seeds(config.seed).child("mitigation", "utility"))
     keep(run.private / "utility" / f"{attempt.name}.npz", worth)
-    given = {"defence": attempt.name, "defence settings": attempt.settings.resolved() if attempt.settings else {}}
+    strengths = {defense.name: settings.resolved() for defense, settings in attempt.parts}
     place = audit_of(run, attempt.name)
+    Run(place).await_others(OTHERS_S)
+    given = {"defence": attempt.name, "defence settings": strengths}
     results = conduct(changed, config, place, clock, given=given, command=command, resume=True, quiet=quiet)
     return {"ruling": results.verdict.ruling, "training_seconds": seconds}
 
@@ -153,14 +191,26 @@ def kept_utility(run: Run, name: str) -> Utility:
 
 
 def try_all(
-    run: Run, material: Material, config: AuditConfig, attempts: Sequence[Attempt], *, command: str, quiet: bool
+    run: Run,
+    material: Material,
+    config: AuditConfig,
+    attempts: Sequence[Attempt],
+    *,
+    command: str,
+    workers: Workers,
+    quiet: bool,
 ) -> Mapping[str, dict[str, Any]]:
-    """A cell each, in the order of the attempts; what the cells returned, by name of the defence."""
+    """A cell each, in the order of the attempts, `workers` at a time or on the cluster of that address; what the cells returned,
+    by name of the attempt. The numbers do not depend on `workers`."""
+    # Of several at a time nobody could follow what each says.
+    common = {"material": material, "config": config, "command": command, "quiet": quiet or workers != 1}
+    cells = {one.name: Cell(f"defence-{one.name}", attempt_cell, {**common, "attempt": one}) for one in attempts}
+    if workers != 1:
+        found = run_cells(run, list(cells.values()), workers=workers, quiet=quiet)
+        return {name: found[cell.name] for name, cell in cells.items()}
     found = {}
-    for number, attempt in enumerate(attempts, 1):
+    for number, one in enumerate(attempts, 1):
         if not quiet:
-            say(f"Training {number} of {len(attempts)}: {attempt.words}.")
-        arguments = {"material": material, "config": config, "attempt": attempt, "command": command, "quiet": quiet}
-        cell = Cell(f"defence-{attempt.name}", attempt_cell, arguments)
-        found[attempt.name] = run_cells(run, [cell], workers=1, quiet=True)[cell.name]
+            say(f"Training {number} of {len(attempts)}: {one.words}.")
+        found[one.name] = run_cells(run, [cells[one.name]], workers=1, quiet=True)[cells[one.name].name]
     return found

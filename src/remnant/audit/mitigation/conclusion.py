@@ -17,6 +17,7 @@ from remnant.base.terms import called, measured
 from remnant.base.texts import counted
 
 STUDY = "mitigate"
+UNDER, NOT_TRIED = "under_defences", "not_tried"  # tables beside that of `trade`
 MEASURES = {
     "AUC": "The chance that an attack scores a member above a non-member; 0.5 is guessing.",
     "strongest attack": "The highest of all AUCs of membership attacks, with its own 95% interval. The highest of several seems "
@@ -63,7 +64,7 @@ SECTIONS = (
     Section(
         title="Every attack under every defence",
         table=TableView(
-            name="under_defences",
+            name=UNDER,
             caption="Each finding, with the outcome in its own audit.",
             columns={
                 "attack": "Attack",
@@ -78,23 +79,24 @@ SECTIONS = (
     ),
     Section(
         title="Defences that were not tried",
-        table=TableView(name="not_tried", caption="Why not.", columns={"words": "Defence", "why": "Why not"}),
+        table=TableView(name=NOT_TRIED, caption="Why not.", columns={"words": "Defence", "why": "Why not"}),
     ),
 )
 
 
 def conclude_mitigation(
     run: Run,
+    name: str,
     config: AuditConfig,
-    first: FinishedAudit,
+    first: FinishedAudit | None,
     attempts: Sequence[Attempt],
     not_tried: Mapping[str, str],
     cells: Mapping[str, dict[str, Any]],
     settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> Results:
-    """The results of a run whose `cells` are done; `first`: the audit that was mitigated, `not_tried`: why, by words of a
-    defence."""
+    """The results of a run on the network `name` whose `cells` are done; `first`: the audit that was mitigated, None without one;
+    `not_tried`: why, by words of a defence."""
     audits = {one.name: read_finished(audit_of(run, one.name), one.words) for one in attempts}
     worth = {one.name: kept_utility(run, one.name) for one in attempts}
     rows = trade_rows(attempts, audits, worth, cells, Seeds(config.seed).child("mitigation"))
@@ -103,27 +105,27 @@ def conclude_mitigation(
     named = called(base.named[0]) if base.named else "the attack named before the run"
     tables = {
         TABLE: rows,
-        "under_defences": finding_rows([one for one in audits.values() if one.name not in useless]),
-        "not_tried": [{"words": words, "why": why} for words, why in not_tried.items()],
+        UNDER: finding_rows([one for one in audits.values() if one.name not in useless]),
+        NOT_TRIED: [{"words": words, "why": why} for words, why in not_tried.items()],
     }
     return Results(
         study=STUDY,
         subject="Defences tried on a training",
-        title=f"Defences of {first.results.model.get('name')}",
+        title=f"Defences of {name}",
         preset="",
         # Without those of the attacker.
-        patients=int(cohort.get("patients") or len(first.roles)),
-        scans=int(cohort.get("images") or len(first.roles)),
+        patients=int(cohort.get("patients") or len(base.roles)),
+        scans=int(cohort.get("images") or len(base.roles)),
         seed=config.seed,
         checkpoints={},
         settings=dict(settings),
-        notices=list(first.results.notices),
+        notices=list(base.results.notices),
         no_conclusion=_no_conclusion(rows),
-        headline=_headline(rows, named),
+        headline=headline_of(rows[1:], named),
         findings=[
             _plain(rows[0], first),
             *(said(row, named) for row in rows[1:]),
-            *(told for one in attempts if one.defense and (told := one.defense.promises(one.settings))),
+            *dict.fromkeys(told for one in attempts for told in one.promises),
         ],
         threat_model=[
             RECIPIENTS[config.scenario],
@@ -153,8 +155,8 @@ def _no_conclusion(rows: Sequence[Row]) -> list[str]:
     return []
 
 
-def _headline(rows: Sequence[Row], named: str) -> str:
-    tried = rows[1:]
+def headline_of(tried: Sequence[Row], named: str, one: str = "defence", several: str = "defences") -> str:
+    """How many of the rows of defences came out which way, by the attack `named`; what a row is, if `one`, and if `several`."""
     counts = {shown: sum(row["shown"] == shown for row in tried) for shown in ("lower", "higher", WITHHELD)}
     silent = len(tried) - sum(counts.values())
     parts = [
@@ -163,12 +165,12 @@ def _headline(rows: Sequence[Row], named: str) -> str:
         *([f"of {silent} no effect was shown"] if silent else []),
         *([f"{counts[WITHHELD]} cost more than the task can bear"] if counts[WITHHELD] else []),
     ]
-    return f"Of {counted(len(tried), 'defence')}, {'; '.join(parts)}."
+    return f"Of {counted(len(tried), one, several)}, {'; '.join(parts)}."
 
 
-def _plain(row: Row, first: FinishedAudit) -> str:
+def _plain(row: Row, first: FinishedAudit | None) -> str:
     """The training without a defence, beside the model that was audited."""
-    before = f"; the model that was audited: {measured(first.primary)}" if first.primary else ""
+    before = f"; the model that was audited: {measured(first.primary)}" if first and first.primary else ""
     if row["withheld"]:
         return f"Without a defence: withheld, since {row['withheld']}{before}."
     if row["membership"] is None:

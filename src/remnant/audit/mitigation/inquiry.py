@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from remnant.audit.cells.piece import Piece
-from remnant.audit.cells.shadow_time import LONGEST_TRIAL_S
+from remnant.audit.cells.shadow_time import LONGEST_TRIAL_S, PIECE
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, digests_of
-from remnant.audit.mitigation.attempts import Attempt, attempts_of, defended, strengths_of, try_all
+from remnant.audit.mitigation.attempts import NONE, Attempt, attempts_of, defended, strengths_of, try_all
 from remnant.audit.mitigation.conclusion import STUDY, conclude_mitigation
 from remnant.audit.owner.training import TimeUpError, at_most
 from remnant.audit.run.estimate import estimated
 from remnant.audit.run.results import Clock, machine
-from remnant.audit.several.finished import read_finished
+from remnant.audit.several.finished import FinishedAudit, read_finished
 from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.files import read_json
@@ -23,10 +23,11 @@ from remnant.base.findings import LAYER
 from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.base.texts import enumerated
+from remnant.engine.cells import Workers
 
 
 def mitigate(
-    audit: Path,
+    audit: Path | None,
     material: Material,
     config: AuditConfig,
     out: Path,
@@ -34,21 +35,26 @@ def mitigate(
     asked: Sequence[str] = (),
     strengths: Settings | None = None,
     command: str = "",
+    workers: Workers = 1,
     resume: bool = False,
     quiet: bool = False,
 ) -> Results:
-    """Train anew under each defence that applies, or those `asked`, audit each as `audit` was, and leave results.json in `out`.
+    """Train anew under each defence that applies, or those `asked`, audit each by the same attacks, and leave results.json in
+    `out`.
 
-    `material` is what `audit` was made of; `strengths` as `attempts_of` takes them. Raises `RemnantError` where it is another
-    now, as `attempts_of`, and for a directory that is taken.
+    `audit`: that of the model, which is told beside the training without a defence; None where there was none. `material` is what
+    it was made of; `asked` and `strengths` as `attempts_of` takes them. `workers`: so many attempts at a time, each in a process
+    of its own or on a cluster, where the material can be read again; one at a time in this process otherwise. Raises
+    `RemnantError` where the material is another than that of the audit, as `attempts_of`, and for a directory that is taken.
     """
-    clock, first = Clock(), read_finished(audit)
+    clock, first = Clock(), read_finished(audit) if audit else None
     digests = digests_of(material)
-    require_same(audit, digests)
-    attempts, not_tried = chosen(material, config, asked, first.results.model.get(LAYER), strengths)
+    if audit:
+        require_same(audit, digests)
+    attempts, not_tried = chosen(material, config, asked, _layer(first), strengths)
     settings = {
         **config.resolved(),
-        "audit": str(audit.resolve()),
+        "audit": str(audit.resolve()) if audit else None,
         "defences": [one.name for one in attempts],
         "strengths": (strengths or strengths_of(None)).resolved(),
     }
@@ -58,18 +64,25 @@ def mitigate(
         if run.asks_more(begun, ("defences",)):
             run.take_on(begun)
         before = run.events()
-        cells = try_all(run, material, config, attempts, command=command, quiet=quiet)
+        several = workers if material.elsewhere else 1
+        cells = try_all(run, material, config, attempts, command=command, workers=several, quiet=quiet)
         where = machine(clock, command, before)
-        results = conclude_mitigation(run, config, first, attempts, not_tried, cells, settings, where)
+        name = str(material.model["name"])
+        results = conclude_mitigation(run, name, config, first, attempts, not_tried, cells, settings, where)
         results.write(run.results)
     return results
 
 
+def _layer(first: FinishedAudit | None) -> str:
+    """Whose output the attack on latents read, empty where none did."""
+    return str(first.results.model.get(LAYER) or "") if first else ""
+
+
 def chosen(
-    material: Material, config: AuditConfig, asked: Sequence[str], layer: Any, strengths: Settings | None = None
+    material: Material, config: AuditConfig, asked: Sequence[str], layer: str, strengths: Settings | None = None
 ) -> tuple[list[Attempt], dict[str, str]]:
     """The attempts, that without a defence first, and why others are not made, by words of the defence."""
-    found = attempts_of(material, config, asked, str(layer or ""), strengths)
+    found = attempts_of(material, config, asked, layer, strengths)
     tried = [attempt for attempt, why in found if not why]
     if not tried:
         raise RemnantError("No defence applies to this network and its train(); `remnant protect --list` names all.")
@@ -107,20 +120,31 @@ def folder_of(audit: Path) -> tuple[Path, AuditConfig]:
 
 
 def foretold(
-    audit: Path, material: Material, config: AuditConfig, *, asked: Sequence[str] = (), quiet: bool = False
+    audit: Path | None,
+    material: Material,
+    config: AuditConfig,
+    *,
+    asked: Sequence[str] = (),
+    strengths: Settings | None = None,
+    quiet: bool = False,
 ) -> tuple[list[Piece], dict[str, str]]:
-    """What each attempt takes, a training and an audit of it, and why others are not made; of the training one is timed."""
-    require_same(audit, digests_of(material))
-    attempts, not_tried = chosen(material, config, asked, read_finished(audit).results.model.get(LAYER))
+    """What each attempt takes, a training and an audit of it, and why others are not made; a training of each is timed."""
+    if audit:
+        require_same(audit, digests_of(material))
+    layer = _layer(read_finished(audit) if audit else None)
+    attempts, not_tried = chosen(material, config, asked, layer, strengths)
     pieces, _ = estimated(material, config, quiet=quiet)
-    seconds = sum(piece.seconds for piece in pieces) + _training_seconds(material, config)
-    size = sum(piece.bytes for piece in pieces)
-    return [Piece(one.name, one.words, seconds, size) for one in attempts], not_tried
+    size, whole = sum(piece.bytes for piece in pieces), sum(piece.seconds for piece in pieces)
+    shadows = sum(piece.seconds for piece in pieces if piece.name == PIECE)
+    trained = {one.name: _training_seconds(material, config, one) for one in attempts}
+    # Shadow models are trained under the defence, too, and everything else is asked of a network as large.
+    seconds = {name: own + whole + shadows * (own / max(trained[NONE], 1e-9) - 1) for name, own in trained.items()}
+    return [Piece(one.name, one.words, seconds[one.name], size) for one in attempts], not_tried
 
 
-def _training_seconds(material: Material, config: AuditConfig) -> float:
-    """Of the training without a defence, by the members; stopped where it takes too long to be tried."""
+def _training_seconds(material: Material, config: AuditConfig, attempt: Attempt) -> float:
+    """Of the training by the members under a defence; stopped where it takes too long to be tried."""
     began = time.monotonic()
     with contextlib.suppress(TimeUpError), at_most(LONGEST_TRIAL_S):
-        defended(material, Attempt(), config.seed)
+        defended(material, attempt, config.seed)
     return time.monotonic() - began

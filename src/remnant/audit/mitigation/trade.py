@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remnant.audit.findings.compare import PAIRED_RESAMPLES, comparison_rows, of_patients, of_scores
+from remnant.audit.findings.compare import PAIRED_RESAMPLES, comparison_rows, of_patients, of_scores, shown_together
 from remnant.audit.findings.rows import interval_columns
 from remnant.audit.mitigation.attempts import NONE, Attempt
 from remnant.audit.mitigation.utility import Utility
@@ -20,7 +20,8 @@ TABLE = "mitigation"
 WITHHELD = "withheld"
 # What a withheld row says nothing of.
 ATTACKED = ("attack", "view", "value", "low", "high", "membership", "membership_low", "membership_high")
-COMPARED = ("difference", "low", "high", "holm_p", "detectable", "shown")
+JUDGED = ("holm_p", "holm_p_bound", "shown")
+COMPARED = ("difference", "low", "high", "p", "p_bound", "detectable", *JUDGED)
 
 
 def trade_rows(
@@ -44,7 +45,7 @@ def trade_rows(
             of_scores(audits[one.name].scored[key], base.scored[key], seeds.child(one.name), PAIRED_RESAMPLES),
         )
         for one in attempts
-        if one.defense and not low[one.name] and key in audits[one.name].scored and key in base.scored
+        if one.parts and not low[one.name] and key in audits[one.name].scored and key in base.scored
     ]
     differences = {row["defence"]: row for row in comparison_rows(compared)}
     rows = []
@@ -62,12 +63,15 @@ def trade_rows(
             "attack": strongest and strongest.attack,
             "view": strongest and strongest.view,
             **_ends("value", strongest),
+            "named": key[0] if key else None,
             **_ends("membership", named),
             **{f"lowered_{name}" if name in ("low", "high") else name: told.get(name) for name in COMPARED},
             "measure": own.measure,
             **interval_columns("utility", Interval(own.value, own.low, own.high, len(own.by_patient))),
             **interval_columns("change", Interval(paid.difference, paid.low, paid.high, paid.n)),
             "seconds": round(float(cells[one.name]["training_seconds"]), 2),
+            "whole_seconds": round(float(cells[one.name]["seconds"]), 2),
+            "cpu_seconds": round(float(cells[one.name]["cpu_seconds"]), 2),
             "times": round(cells[one.name]["training_seconds"] / max(1e-9, cells[NONE]["training_seconds"]), 2),
             "exposed": enumerated(_exposed(audit)) or "nothing",
             "gone": enumerated([called(name) for name in base.ran if name not in audit.ran]),
@@ -78,6 +82,20 @@ def trade_rows(
             row |= dict.fromkeys((*ATTACKED, "gone")) | {"exposed": WITHHELD, "ruling": WITHHELD, "shown": WITHHELD}
         rows.append(row)
     return rows
+
+
+def judged_together(rows: Sequence[Row]) -> list[Row]:
+    """The rows of several networks, with p after Holm for all of them together in the place of those of each alone."""
+    tested = [row for row in rows if row["p"] is not None]
+    again = shown_together(
+        [
+            {"n": row["patients"], "low": row["lowered_low"], "high": row["lowered_high"]}
+            | {name: row[name] for name in ("p", "p_bound")}
+            for row in tested
+        ]
+    )
+    told = {id(row): found for row, found in zip(tested, again, strict=True)}
+    return [row | {name: told[id(row)][name] for name in JUDGED} if id(row) in told else row for row in rows]
 
 
 def _strongest(audit: FinishedAudit) -> Finding | None:

@@ -12,13 +12,13 @@ from remnant.base.findings import Statistic
 from remnant.base.results import Results, Row, Section, TableView
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
-from remnant.base.terms import STATISTICS, called
+from remnant.base.terms import CLAIMS, STATISTICS, called
 from remnant.base.texts import counted, enumerated
 
 STUDY = "compare"
 SUBJECT = "Audits held against each other"
 # Of each attack the statistic that is set beside that of other audits.
-ASKED: tuple[Statistic, ...] = ("auc", "verification_auc", "rank1", "gain", "skill")
+ASKED: tuple[Statistic, ...] = ("auc", "verification_auc", "rank1", "gain", "skill", "skill_gap")
 VALUE = "{value:.2f} [{low:.2f}, {high:.2f}]"
 DIFFERENCE = "{difference:+.2f} [{low:+.2f}, {high:+.2f}]"
 MEASURES = {
@@ -188,6 +188,7 @@ def finding_rows(audits: Sequence[FinishedAudit]) -> list[Row]:
     rows = [
         {
             "run": one.name,
+            "claim": CLAIMS[found.claim],
             "attack": found.attack,
             "view": found.view,
             "where": found.where,
