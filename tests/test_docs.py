@@ -79,6 +79,7 @@ def test_the_manual_and_the_makefile_show_every_command():
         "rescore",
         "compare",
         "mitigate",
+        "matrix",
         "serve",
         "server",
         "client",

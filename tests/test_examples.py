@@ -64,6 +64,8 @@ EXAMPLES = {
         HERE,
         PYTHON,
         By("tests/audit/test_mitigation.py"),
+        By("tests/audit/test_matrix.py"),
+        By("tests/audit/test_matrix.py"),
     ],
     "extending.md": [PYTHON, PYTHON],
     "privacy.md": [HERE],

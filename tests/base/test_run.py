@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -320,3 +321,26 @@ def test_a_part_keeps_apart_what_is_of_one_of_several_and_knows_patients_as_the_
         (part.private / "scan.npz").write_bytes(b"Jo")
         purge(run)
         assert not part.private.exists()
+
+
+def test_who_waits_for_another_process_goes_on_once_it_has_ended(tmp_path):
+    Run(tmp_path / "none").await_others(60)  # of nothing nobody waits
+    with Run.start(tmp_path / "run", "s", {}, resume=False) as held:
+        began = time.monotonic()
+        Run(tmp_path / "run").await_others(0.1)
+        assert 0.1 <= time.monotonic() - began < 5
+        ending = threading.Timer(0.2, held._release)
+        ending.start()
+        Run(tmp_path / "run").await_others(60)
+        assert time.monotonic() - began < 10
+        ending.join()
+        # Nobody is kept out by having been waited for.
+        held._hold()
+
+
+def test_audits_of_audits_are_purged(tmp_path):
+    for place in ("", "audits/unet", "audits/unet/audits/none"):
+        Run.start(tmp_path / "run" / place, "s", {}, resume=False)._release()
+    with Run.open(tmp_path / "run") as run:
+        assert purge(run) == 3
+    assert not [*(tmp_path / "run").rglob("private")]

@@ -29,10 +29,11 @@ def purge(run: Run) -> int:
 
 
 def _audits(run: Run) -> list[Run]:
-    """The audits that the run made, none behind a link."""
+    """The audits that the run made, and those that these made, none behind a link."""
     records = sorted((run.path / AUDITS).glob("*/run.json"))
     linked = (run.path / AUDITS).is_symlink()
-    return [Run(record.parent) for record in records if not (linked or record.parent.is_symlink())]
+    own = [Run(record.parent) for record in records if not (linked or record.parent.is_symlink())]
+    return [*own, *(further for one in own for further in _audits(one))]
 
 
 def _purged(run: Run) -> int:

@@ -13,6 +13,7 @@ from remnant.cli.cohort import cohort
 from remnant.cli.compare import compare
 from remnant.cli.group import Commands
 from remnant.cli.inspect import inspect
+from remnant.cli.matrix import matrix
 from remnant.cli.mitigate import mitigate
 from remnant.cli.phantom import phantom
 from remnant.cli.prior import prior
@@ -38,7 +39,7 @@ app.add_typer(prior, name="prior")
 app.add_typer(protect, name="protect")
 app.add_typer(client, name="client")
 app.add_typer(server, name="server")
-for command in (audit, rescore, compare, mitigate, serve, inspect, run.report, run.publish, run.purge):
+for command in (audit, rescore, compare, mitigate, matrix, serve, inspect, run.report, run.publish, run.purge):
     app.command()(command)
 
 

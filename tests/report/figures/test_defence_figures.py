@@ -195,3 +195,21 @@ def test_a_defence_has_a_point_where_both_its_attack_and_its_task_are_told():
     assert panel.get_xlabel() == "Dice on non-members"
     assert held_say(rows) == "no defence: AUC 0.92 at Dice 0.85; dropout: AUC 0.81 at Dice 0.84."
     assert held_say(rows[2:]) == "No defence has a point."
+
+
+def test_several_networks_have_a_panel_each_and_a_defence_looks_the_same_in_all():
+    rows = [row | {"target": target} for target in ("cnn", "vit") for row in defence_rows()["defences_held"]]
+    rows[4] |= {"value": None}
+    figure = defences_held(rows)
+    first, second = figure.axes
+    assert [panel.get_title(loc="left") or panel.get_title() for panel in figure.axes] == ["cnn", "vit"]
+    looks = [
+        {line.get_label(): (line.get_color(), line.get_marker()) for line in panel.lines if line.get_marker() != "None"}
+        for panel in (first, second)
+    ]
+    assert {*looks[0]} == {"no defence", "dropout"} and looks[1] == {"dropout": looks[0]["dropout"]}
+    assert legend(figure) == ["no defence", "dropout", "chance"]
+    assert held_say(rows).startswith("no defence on cnn: AUC 0.92 at Dice 0.85; dropout on cnn: AUC 0.81")
+    many = [rows[0] | {"defence": f"d{place}", "words": f"d{place}"} for place in range(20)]
+    drawn = [line for line in defences_held(many).axes[0].lines if line.get_marker() != "None"]
+    assert len({(line.get_color(), line.get_marker()) for line in drawn}) == 20
