@@ -54,6 +54,16 @@ def test_one_scale_is_ssim(images):
     np.testing.assert_allclose(ms_ssim_matrix(left, right), ssim_matrix(left, right).clip(0), atol=1e-7)
 
 
+def test_of_some_pairs_it_is_that_of_all_and_nothing_of_the_others(images):
+    left, right = images(3, 30, 31, 29), images(7, 30, 31, 29, seed=1)
+    wanted = np.zeros((3, 7), dtype=bool)
+    wanted[[0, 0, 2], [1, 6, 3]] = True
+    wanted[1] = True
+    found = ms_ssim_matrix(left, right, wanted=wanted)
+    np.testing.assert_allclose(found[wanted], ms_ssim_matrix(left, right)[wanted], rtol=1e-6)
+    assert np.isnan(found[~wanted]).all()
+
+
 def test_a_box_an_odd_side_and_itself(images):
     stack = images(3, 50, 48, 47)
     box = (slice(1, 50), slice(2, 47), slice(0, 45))

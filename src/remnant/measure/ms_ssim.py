@@ -21,6 +21,7 @@ def ms_ssim_matrix(
     gallery: Images,
     settings: SsimSettings = DEFAULT,
     box: Box | None = None,
+    wanted: np.ndarray | None = None,
 ) -> np.ndarray:
     """MS-SSIM, float64 (n, m) in [0, 1], of reconstructions (n, *spatial) with a gallery (m, *spatial).
 
@@ -31,7 +32,8 @@ def ms_ssim_matrix(
     `ms_ssim(data_range=1)` gives the same value to 1e-5 (at odd sides it pads with zeros).
 
     The pyramid and the statistics of an image are computed once; memory beyond the input is a pyramid (a seventh of the
-    input in 3D, a third in 2D) and `ssim_matrix`'s slabs. Raises what `ssim_matrix` raises.
+    input in 3D, a third in 2D) and `ssim_matrix`'s slabs. `wanted`: bool (n, m), of which pairs, where few are asked for; NaN of
+    the others. Raises what `ssim_matrix` raises.
     """
     left, right = checked_stacks(reconstructions, gallery, settings, box)
     weights = scale_weights(scales(tuple(left.shape[1:]), settings.window))
@@ -40,7 +42,8 @@ def ms_ssim_matrix(
         if scale:
             left, right = _halved(left), _halved(right)
         coarsest = scale + 1 == len(weights)
-        matrix *= mean_similarities(left, right, settings, luminance=coarsest).clip(0) ** weight
+        found = mean_similarities(left, right, settings, luminance=coarsest, wanted=wanted)
+        matrix *= found.clip(0) ** weight
     return matrix
 
 

@@ -101,9 +101,17 @@ def checked_stacks(
 
 
 def mean_similarities(
-    left: torch.Tensor, right: torch.Tensor, settings: SsimSettings, *, luminance: bool = True
+    left: torch.Tensor,
+    right: torch.Tensor,
+    settings: SsimSettings,
+    *,
+    luminance: bool = True,
+    wanted: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Mean SSIM, or without `luminance` its product of contrast and structure, of `checked_stacks`: float64 (n, m)."""
+    """Mean SSIM, or without `luminance` its product of contrast and structure, of `checked_stacks`: float64 (n, m).
+
+    `wanted`: bool (n, m), of which pairs; NaN of the others. None for all.
+    """
     if not (len(left) and len(right)):
         return np.zeros((len(left), len(right)))
     halo = settings.window - 1
@@ -113,7 +121,7 @@ def mean_similarities(
     for tile in product(*_tilings(inner, halo, len(left) + len(right))):
         here = (slice(None), *(slice(start, start + size + halo) for start, size in tile))
         together = max(1, TOGETHER // math.prod([*(size for _, size in tile), *inner[len(tile) :]]))
-        total += _tile_sums(left[here], right[here], settings, windows, luminance, together)
+        total += _tile_sums(left[here], right[here], settings, windows, luminance, together, wanted)
     return (total / math.prod(inner)).cpu().numpy()
 
 
@@ -159,8 +167,9 @@ def _tile_sums(
     windows: Windows,
     luminance: bool,
     together: int,
+    wanted: np.ndarray | None,
 ) -> torch.Tensor:
-    """Sums of SSIM over one tile's windows, float64 (n, m)."""
+    """Sums of SSIM over one tile's windows, float64 (n, m); NaN of pairs that are not `wanted`."""
     ones, blocks = (
         [
             _statistics(images, settings, windows, f"{side} {index}")
@@ -170,13 +179,20 @@ def _tile_sums(
     )
     for several in ones:
         several.double()
-    sums = torch.empty(len(left), len(right), dtype=torch.float64, device=left.device)
+    sums = torch.full((len(left), len(right)), torch.nan, dtype=torch.float64, device=left.device)
     # A block stays in the cache while every image is held against it.
     for start, block in zip(range(0, len(right), together), blocks, strict=True):
+        count = block.centred.shape[1]
         for i in range(len(left)):
             one = ones[i // together].image(i % together)
-            value = _ssim_map(one, block, settings, windows, luminance)
-            sums[i, start : start + together] = value.flatten(2).sum(-1).sum(0, dtype=torch.float64)
+            asked = range(count) if wanted is None else np.flatnonzero(wanted[i, start : start + count]).tolist()
+            if len(asked) == count:
+                value = _ssim_map(one, block, settings, windows, luminance)
+                sums[i, start : start + count] = value.flatten(2).sum(-1).sum(0, dtype=torch.float64)
+                continue
+            for j in asked:
+                value = _ssim_map(one, block.image(j), settings, windows, luminance)
+                sums[i, start + j] = value.flatten(2).sum(-1).sum(0, dtype=torch.float64)[0]
     return sums
 
 
