@@ -1,6 +1,7 @@
 """What a Privacy-Net sends of scans and what the server makes of it, and each as an attacker is handed it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,6 +32,16 @@ class SentBefore:
 
 
 @dataclass(frozen=True)
+class OwnLooks:
+    """What an attacker saw of his own scans, by their `keys` (m,), each of them sent anew k times: codes, float32
+    (k, m, 1, x, y, z), and the server's maps of these, uint8 (k, m, x, y, z)."""
+
+    keys: tuple[str, ...]
+    codes: Tensor
+    maps: Tensor
+
+
+@dataclass(frozen=True)
 class Sent:
     """Client and server (`view`), their `seeds`, and whom the encoder was trained against, where that is known.
 
@@ -49,6 +60,7 @@ class Sent:
     worth: WorthSettings = field(default_factory=WorthSettings)
     _codes: dict[str, Tensor] = field(default_factory=dict, repr=False)
     _maps: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    _looks: dict[tuple[str, int], tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _known(self) -> dict[str, Tensor]:
@@ -62,11 +74,24 @@ class Sent:
         maps = torch.stack([self._recalled(self._maps, scan, self._map) for scan in scans])
         return SentBefore(tuple(self._known), codes, maps)
 
+    def own_looks(self, own: Images, times: int) -> OwnLooks:
+        """What an attacker sees of scans of his `own` that he sends so many times, all made now."""
+        scans = [(_key(scan), scan) for scan in own.images]
+        codes = [torch.stack([self._looked(scan, key, time) for key, scan in scans]) for time in range(times)]
+        maps = [torch.stack([self._segmented(code) for code in each]) for each in codes]
+        return OwnLooks(tuple(key for key, _ in scans), torch.stack(codes), torch.stack(maps))
+
     def recall(self, before: SentBefore) -> None:
         """Take what another process made of these scans for what would be made of them here."""
         if before.codes is not None:
             self._codes.update(zip(before.keys, before.codes, strict=True))
         self._maps.update(zip(before.keys, before.maps, strict=True))
+
+    def recall_looks(self, before: OwnLooks) -> None:
+        """Likewise of what an attacker sees of his own scans."""
+        for time, looks in enumerate(zip(before.codes, before.maps, strict=True)):
+            for key, code, labels in zip(before.keys, *looks, strict=True):
+                self._looks[key, time] = code, labels
 
     def codes(self, scans: Tensor) -> Tensor:
         """What was sent of each of `scans` (n, 1, x, y, z), each once: codes float32 (n, 1, x, y, z)."""
@@ -85,13 +110,12 @@ class Sent:
         """Codes of `images`, or the server's segmentations of these, to whoever may run the client, and the server, himself."""
         scans = torch.stack(images.images)
         asked = self.codes if seen == "code" else self.maps
-        watched = self.view.watched(seen, self.seeds.child("own", seen))
         return SeenCodes(
             WORDS[seen],
             asked(scans),
             images.patients,
             # Without a secret and noise a scan has one code, and to make it takes long.
-            watched if self.view.varies else asked,
+            self._watched(seen) if self.view.varies else asked,
             self.view.spacing_mm,
             # Codes of an encoder show no head.
             anatomical=self.view.encoder is None,
@@ -111,11 +135,32 @@ class Sent:
         """As if scans were sent as they are: what surely tells whose they are."""
         return raw_codes(torch.stack(images.images), images.patients, self.view.spacing_mm, pairs)
 
+    def _watched(self, seen: Seen) -> Callable[[Tensor], Tensor]:
+        """As `View.watched`; but what a scan gives when it is sent for the nth time does not depend on what else is sent, so that
+        attacks share it."""
+        sent: Counter[str] = Counter()
+
+        def look(scan: Tensor) -> Tensor:
+            key = _key(scan)
+            time, sent[key] = sent[key], sent[key] + 1
+            code, labels = self._looks.get((key, time)) or (self._looked(scan, key, time), None)
+            if seen == "code":
+                return code
+            return self.view.one_hot((self._segmented(code) if labels is None else labels)[None])[0]
+
+        return lambda scans: torch.stack([look(scan) for scan in scans])
+
+    def _looked(self, scan: Tensor, key: str, time: int) -> Tensor:
+        return self.view.code(scan[None], self.seeds.child("own", key, time))[0]
+
     def _code(self, scan: Tensor) -> Tensor:
         return self._recalled(self._codes, scan, lambda scan: self.view.code(scan[None], self._drawn(scan))[0])
 
     def _map(self, scan: Tensor) -> Tensor:
-        return self.view.logits(self._code(scan)[None])[0].argmax(0).to(torch.uint8)
+        return self._segmented(self._code(scan))
+
+    def _segmented(self, code: Tensor) -> Tensor:
+        return self.view.logits(code[None])[0].argmax(0).to(torch.uint8)
 
     def _recalled(self, kept: dict[str, Tensor], scan: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
         key = _key(scan)

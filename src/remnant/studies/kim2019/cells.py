@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from remnant.attacks.attack import PairScores
+from remnant.attacks.code_attributes import CODE_ATTRIBUTES
 from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.registry import all_attacks
 from remnant.attacks.verification import VERIFICATION
@@ -35,7 +36,7 @@ def audit_cell(
     """A cell of the audit, `work`, on one variant, with the `attack` of this name where it is of one; `first`: on the first scan
     of each patient alone."""
     given = {"attack": all_attacks()[attack]} if attack else {}
-    own = material(run, variant, settings, second)
+    own = material(run, variant, settings, second, looks=attack == CODE_ATTRIBUTES.name)
     return work(run.part(variant), material=at_first_visits(own) if first else own, seed=settings.seed, **given)
 
 
@@ -53,7 +54,7 @@ def blind_cell(run: Run, settings: StudySettings) -> dict[str, Any]:
 
 def pairs_cell(run: Run, variant: str, shown: Shown, settings: StudySettings) -> dict[str, Any]:
     """Every adversary on pairs of what is shown; `retrieval`: how well those that embed lead to the patient's other scans."""
-    part, own = run.part(variant), material(run, variant, settings)
+    part, own = run.part(variant), material(run, variant, settings, looks=True)
     claims, asked = pairs_of(part, own, VERIFICATION, settings.seed, shown)
     keep_pairs(part, claim_of(VERIFICATION.name, shown), asked.told(claims))
     return {"retrieval": _retrieved(claims, asked, Seeds(settings.seed).child("retrieval", variant, shown))}
@@ -61,7 +62,7 @@ def pairs_cell(run: Run, variant: str, shown: Shown, settings: StudySettings) ->
 
 def inversion_cell(run: Run, variant: str, shown: Shown, settings: StudySettings) -> dict[str, Any]:
     """Reconstruct the scans of test patients from what is shown."""
-    part, own = run.part(variant), material(run, variant, settings)
+    part, own = run.part(variant), material(run, variant, settings, looks=True)
     keep_reconstructions(
         part, claim_of(CODE_INVERSION.name, shown), drawn_of(part, own, CODE_INVERSION, settings.seed, shown)
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from remnant.audit.materials.code_material import material_of
 from remnant.audit.materials.material import Material
-from remnant.audit.materials.sent import SentBefore
+from remnant.audit.materials.sent import OwnLooks, SentBefore
 from remnant.base.run import Run
 from remnant.base.seeds import Seeds
 from remnant.base.store import kept
@@ -38,8 +38,16 @@ def sent_file(run: Run, variant: str) -> Path:
     return run.private / SENT / f"{variant}.npz"
 
 
-def material(run: Run, variant: str, settings: StudySettings, second: Sequence[str] = ()) -> Material:
-    """What an audit of the networks in RUN/checkpoints/<variant> works on, with the scans of `second` cohorts."""
+def looks_file(run: Run, variant: str) -> Path:
+    """Where lies what an attacker sees of his own scans that he sends to a variant with a secret, while the study runs."""
+    return run.private / SENT / f"{variant}-own.npz"
+
+
+def material(
+    run: Run, variant: str, settings: StudySettings, second: Sequence[str] = (), *, looks: bool = False
+) -> Material:
+    """What an audit of the networks in RUN/checkpoints/<variant> works on, with the scans of `second` cohorts; with `looks`
+    for attacks that learn on the attacker's own scans."""
     folder = run.checkpoints / variant
     own = material_of(
         View.load(folder),
@@ -53,6 +61,8 @@ def material(run: Run, variant: str, settings: StudySettings, second: Sequence[s
     )
     if own.sent and sent_file(run, variant).exists():
         own.sent.recall(kept(sent_file(run, variant), SentBefore))
+    if own.sent and looks and looks_file(run, variant).exists():
+        own.sent.recall_looks(kept(looks_file(run, variant), OwnLooks))
     return own
 
 

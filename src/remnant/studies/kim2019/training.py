@@ -18,7 +18,8 @@ from remnant.defenses.privacynet.training import finish, pretrain, train_adversa
 from remnant.engine.adversarial import TermReport
 from remnant.engine.state import load_state, save_state
 from remnant.measure.correlation import ncc_matrix
-from remnant.studies.kim2019.materials import kept_scans, material, sent_file
+from remnant.measure.roles import MEMBER
+from remnant.studies.kim2019.materials import kept_scans, looks_file, material, sent_file
 from remnant.studies.kim2019.settings import StudySettings
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
@@ -83,9 +84,12 @@ def train_cell(run: Run, variant: str, settings: StudySettings, until: int | Non
         torch.from_numpy(np.load(template_file(run))) if own.preparation.align else None,
     )
     # Once for all cells that attack what is sent: to encode and segment every scan takes minutes.
-    sent = material(run, variant, settings).sent
+    made = material(run, variant, settings)
+    sent = made.sent
     assert sent
     keep(sent_file(run, variant), sent.all_sent())
+    if sent.view.varies:
+        keep(looks_file(run, variant), sent.own_looks(made.images.of(made.group(MEMBER)), settings.attack.looks))
     for path in (state, last):
         path.unlink(missing_ok=True)
     return {"checkpoint": f"{variant}/{SEGMENTER}", "sha256": sha256(folder / SEGMENTER)}
