@@ -1,5 +1,6 @@
 """Accuracies and areas against scikit-learn and SciPy, intervals against pairs that share patients."""
 
+import itertools
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ from remnant.measure import scored_pairs, threshold
 from remnant.measure import verification as module
 from remnant.measure.auc import detectable_auc
 from remnant.measure.scored_pairs import matrix_pairs, weighted_area
-from remnant.measure.threshold import best_threshold
+from remnant.measure.threshold import best_by_chance, best_threshold
 from remnant.measure.verification import verification, verification_contrast
 
 
@@ -102,6 +103,25 @@ def test_chance_of_the_best_threshold_is_what_scores_that_know_nothing_reach():
     assert found == pytest.approx(np.mean(reached), abs=0.01) and found > 0.55
     constant = verification(np.ones(60), pairs_of(same), 0.0, generator(), resamples=50)
     assert constant.best_chance == constant.best.mean == 0.5
+
+
+@pytest.mark.parametrize(("pairs", "ones"), [(2, 1), (8, 3), (9, 8), (10, 1)])
+def test_chance_of_the_best_threshold_is_its_mean_over_every_way_to_deal_the_kinds(pairs, ones):
+    ways = [np.isin(np.arange(pairs), places) for places in itertools.combinations(range(pairs), ones)]
+    reached = [
+        max((same[cut:].sum() / ones + (~same[:cut]).sum() / (pairs - ones)) / 2 for cut in range(pairs + 1))
+        for same in ways
+    ]
+    scores = generator(pairs).normal(size=pairs)
+    assert best_by_chance(scores, ways[0], generator()) == pytest.approx(np.mean(reached), abs=1e-12)
+
+
+def test_chance_of_the_best_threshold_parts_no_equal_scores(monkeypatch):
+    same, scores = np.arange(60) < 20, np.arange(60) // 6
+    few = best_by_chance(scores, same, generator())
+    assert few < best_by_chance(np.arange(60), same, generator()) - 0.005
+    monkeypatch.setattr(threshold, "TOGETHER", 7)
+    assert best_by_chance(scores, same, generator()) == pytest.approx(few, abs=0.01)
 
 
 def coverage(different, of_patient, of_pair, share):
@@ -224,11 +244,9 @@ def test_same_seed_same_result_and_blocks_change_only_the_draw(monkeypatch):
     scores, patients = draw(generator(9), 20, 60, 0.5, 1.0, 1.0)
     first, second = (verification(scores, patients, 0.5, generator(1)) for _ in range(2))
     assert first == second
-    for each in (scored_pairs, threshold):
-        monkeypatch.setattr(each, "TOGETHER", 7)
+    monkeypatch.setattr(scored_pairs, "TOGETHER", 7)
     other = verification(scores, patients, 0.5, generator(1))
     assert other.auc.low == pytest.approx(first.auc.low, abs=0.03)
-    assert other.best_chance == pytest.approx(first.best_chance, abs=0.01)
 
 
 def test_contrast_is_the_difference_of_the_areas_on_the_same_draws():

@@ -112,7 +112,7 @@ def verification(
         float(threshold),
         balanced,
         best_balanced,
-        best_by_chance(scores, same, seeds, resamples),
+        best_by_chance(scores, same, seeds),
         area,
         _chance(area.mean, error, fewest),
         detectable,
