@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.linear_model import Ridge
 
 from remnant.measure.blind import blind_test, weighed
-from remnant.measure.blind_ways import RIDGE, SingleColumns, held_out, ridge_scores
+from remnant.measure.blind_ways import RIDGE, RidgeColumns, SingleColumns, held_out
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 
@@ -87,12 +87,18 @@ def test_a_trait_that_is_known_of_few_is_told_by_these():
     assert np.log(told) == pytest.approx(np.log(p / 2), abs=0.3)
 
 
-def test_each_of_many_deals_is_fitted_without_those_who_are_held_out():
+@pytest.mark.parametrize("neither", [0, 2])
+@pytest.mark.parametrize(
+    "width", [4, 9, 30]
+)  # columns, fewer than a part has patients, more, and more than there are patients
+def test_each_of_many_deals_is_fitted_without_those_who_are_held_out(width, neither):
     random = np.random.default_rng(0)
-    columns = random.normal(size=(23, 4))
-    # Parts of four and of five; two patients are of neither group.
+    columns = random.normal(size=(23, width)) + 5
+    # Parts of four and of five; some patients may be of neither group.
     parts = np.stack([random.permutation(23) % 5 for _ in range(2)])
-    roles = np.stack([random.permutation(np.repeat([MEMBER, NON_MEMBER, 0], [9, 12, 2])) for _ in range(3)])
+    roles = np.stack(
+        [random.permutation(np.repeat([MEMBER, NON_MEMBER, 0], [9, 14 - neither, neither])) for _ in range(3)]
+    )
     held = [held_out(own, parts) for own in roles]
     expected = np.zeros(roles.shape)
     for deal, own in enumerate(roles):
@@ -100,7 +106,7 @@ def test_each_of_many_deals_is_fitted_without_those_who_are_held_out():
             fitted = (own != 0) & ~out
             model = Ridge(RIDGE).fit(columns[fitted], own[fitted])
             expected[deal, out] += model.predict(columns[out]) - own[fitted].mean()
-    assert ridge_scores(columns, roles, np.stack(held)) == pytest.approx(expected, abs=1e-10)
+    assert RidgeColumns(columns).scores(roles, np.stack(held)) == pytest.approx(expected, abs=1e-10)
 
 
 def test_a_column_counts_by_its_share_of_its_block():

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from remnant.base.errors import RemnantError
-from remnant.measure.blind_ways import SingleColumns, fewest_columns, held_out, kernel_columns, ridge_scores
+from remnant.measure.blind_ways import RidgeColumns, SingleColumns, fewest_columns, held_out, kernel_columns
 from remnant.measure.membership_inference import ALL_ORDERS, MembershipTest, aucs_of, membership_test, orders
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
@@ -55,7 +55,11 @@ def blind_test(
     matched = np.zeros(patients, dtype=int) if matched is None else np.asarray(matched)
     parts = [np.stack([_parts(own, matched, seeds) for _ in range(PARTITIONS)]) for own in roles]
     ways = [
-        (fewest_columns(full), kernel_columns(full, seeds), SingleColumns(own, role, matched))
+        (
+            RidgeColumns(fewest_columns(full)),
+            RidgeColumns(kernel_columns(full, seeds)),
+            SingleColumns(own, role, matched),
+        )
         for own, full, role in zip(features, np.nan_to_num(features), roles, strict=True)
     ]
 
@@ -68,7 +72,7 @@ def blind_test(
         place = np.argsort(dealt, axis=1)
         for (linear, kernel, columns), role, out in zip(ways, roles, outs, strict=True):
             own, held = role[place], out[:, place].swapaxes(0, 1)
-            scores = [ridge_scores(linear, own, held), ridge_scores(kernel, own, held), columns.scores(own, held)]
+            scores = [way.scores(own, held) for way in (linear, kernel, columns)]
             found.append(np.stack([np.take_along_axis(each, dealt, axis=1) for each in scores], axis=1))
             largest = np.maximum(largest, columns.largest(own))
         each = np.stack(found, axis=2)  # (deals, WAYS, targets, p)
@@ -76,8 +80,9 @@ def blind_test(
         return np.stack([aucs_of(each[:, 0], roles), aucs_of(each[:, 1], roles), largest], axis=1), together.sum(1)
 
     dealt = np.array([np.arange(patients), *orders(patients, seeds, resamples, matched)])
-    width = max(columns.shape[1] for linear, kernel, _ in ways for columns in (linear, kernel))
-    at_once = max(1, TOGETHER // (max(patients, width * PARTS) * max(1, width)))
+    width = max(columns.shape[1] for linear, kernel, _ in ways for columns in (linear.columns, kernel.columns))
+    side = max(1, min(width, -(-patients // PARTS)))  # of the systems of equations
+    at_once = max(1, TOGETHER // (max(patients, side * PARTS) * side))
     batches = np.array_split(dealt, -(-len(dealt) // at_once))
     telling, scores = (np.concatenate(one) for one in zip(*map(told, batches), strict=True))
     found = _telling(telling)

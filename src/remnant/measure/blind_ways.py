@@ -41,25 +41,55 @@ def held_out(roles: np.ndarray, parts: np.ndarray) -> np.ndarray:
     return held[held.any(1)].astype(float)
 
 
-def ridge_scores(columns: np.ndarray, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Scores (deals, p) by ridge regressions of the `roles` (deals, p) on `columns` (p, d), each fitted without those who are
-    `held` (deals, parts, p) out of it, in every partition each patient once."""
-    taken = np.abs(roles)
-    fitted = taken[:, None] - held
-    # Those of a part, the largest as long as it is; where others are shorter, of whom nothing is counted.
-    places = np.argsort(held == 0, axis=2, kind="stable")[:, :, : int(held.sum(2).max())]
-    rows = columns[places] * np.take_along_axis(held, places, axis=2)[..., None]
-    own = rows.swapaxes(2, 3) @ rows
-    # What is fitted is what all have less what the part has, and a partition's parts are all.
-    every = own.sum(1) / (held.sum((1, 2)) / taken.sum(1))[:, None, None]
-    count = fitted.sum(2)
-    mean = fitted @ columns / count[:, :, None]
-    spread = every[:, None] - own
-    spread -= (count[:, :, None] * mean)[:, :, :, None] * mean[:, :, None, :]
-    spread += RIDGE * np.eye(columns.shape[1])
-    truth = fitted * (roles[:, None] - (fitted @ roles[:, :, None]) / count[:, :, None])
-    weights = np.linalg.solve(spread, (truth @ columns)[..., None])[..., 0]
-    return (held * (weights @ columns.T - (weights * mean).sum(2)[:, :, None])).sum(1)
+class RidgeColumns:
+    """Ridge regressions on `columns` (p, d). What does not depend on who is fitted is reckoned once."""
+
+    def __init__(self, columns: np.ndarray) -> None:
+        self.columns = columns
+        self.centred = columns - columns.mean(0)
+        # From what patients are to the weights of all of them, and to what these weights say of each.
+        self.weights = np.linalg.solve(self.centred.T @ self.centred + RIDGE * np.eye(columns.shape[1]), self.centred.T)
+        self.hat = self.centred @ self.weights + 1 / len(columns)
+
+    def scores(self, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """Scores (deals, p) by regressions of the `roles` (deals, p), each fitted without those who are `held` (deals, parts, p)
+        out of it, in every partition each patient once."""
+        fitted = np.abs(roles)[:, None] - held
+        mean = fitted @ self.columns / fitted.sum(2)[:, :, None]
+        # Those of a part, the largest as long as it is; where others are shorter, of whom nothing is counted.
+        places = np.argsort(held == 0, axis=2, kind="stable")[:, :, : int(held.sum(2).max())]
+        counted = np.take_along_axis(held, places, axis=2)
+        few = places.shape[2] < self.columns.shape[1] and bool(roles.all())
+        weights = (self._taken_out if few else self._fitted)(roles, held, places, counted)
+        return (held * (weights @ self.columns.T - (weights * mean).sum(2)[:, :, None])).sum(1)
+
+    def _taken_out(self, roles: np.ndarray, held: np.ndarray, places: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        """Weights (deals, parts, d), from those of all patients less what the held out add to them (Woodbury's identity): systems
+        of as many equations as a part has patients, where everybody is a member or a non-member."""
+        centred = roles - roles.mean(1, keepdims=True)
+        missed = np.take_along_axis((centred - centred @ self.hat)[:, None], places, axis=2) * counted
+        own = self.hat[places[..., :, None], places[..., None, :]] * (counted[..., :, None] * counted[..., None, :])
+        added = np.zeros(held.shape)
+        np.put_along_axis(
+            added, places, np.linalg.solve(np.eye(own.shape[-1]) - own, missed[..., None])[..., 0], axis=2
+        )
+        return (centred @ self.weights.T)[:, None] - added @ self.weights.T
+
+    def _fitted(self, roles: np.ndarray, held: np.ndarray, places: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        """Weights (deals, parts, d), each of its own equations."""
+        taken = np.abs(roles)
+        fitted = taken[:, None] - held
+        rows = self.columns[places] * counted[..., None]
+        own = rows.swapaxes(2, 3) @ rows
+        # What is fitted is what all have less what the part has, and a partition's parts are all.
+        every = own.sum(1) / (held.sum((1, 2)) / taken.sum(1))[:, None, None]
+        count = fitted.sum(2)
+        mean = fitted @ self.columns / count[:, :, None]
+        spread = every[:, None] - own
+        spread -= (count[:, :, None] * mean)[:, :, :, None] * mean[:, :, None, :]
+        spread += RIDGE * np.eye(self.columns.shape[1])
+        truth = fitted * (roles[:, None] - (fitted @ roles[:, :, None]) / count[:, :, None])
+        return np.linalg.solve(spread, (truth @ self.columns)[..., None])[..., 0]
 
 
 class SingleColumns:
@@ -101,7 +131,7 @@ class SingleColumns:
         return self._of(_contrast(roles) @ self.columns).max(-1, initial=-np.inf)
 
     def scores(self, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
-        """As `ridge_scores`, by the column that distinguishes those who are not held out most."""
+        """As of `RidgeColumns`, by the column that distinguishes those who are not held out most."""
         if not len(self.weight):
             return np.zeros(roles.shape)
         fitted = np.abs(roles)[:, None] - held
