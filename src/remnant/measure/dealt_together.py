@@ -6,10 +6,11 @@ Which scale it is decides how the level is dealt among the tests, and not how of
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from remnant.measure.membership_inference import FALSE_POSITIVES
 from remnant.measure.tpr import low_places
@@ -17,7 +18,7 @@ from remnant.measure.tpr import low_places
 # Of fewer than 2,000 deals no p is so small that it exposes by a twentieth of the level, which a first look has.
 DEALS, FEWEST_DEALS = 20_000, 2_000
 WORK = 4e8  # deals times patients times scores, about, beyond which there are fewer of them
-TOGETHER = 2**20  # patients times deals that are counted at once
+TOGETHER = 2**22  # patients times deals that are counted at once
 
 
 def deals_for(patients: int, scores: int) -> int:
@@ -35,15 +36,21 @@ def dealt_p(scores: np.ndarray, members: np.ndarray, seeds: np.random.Generator)
     """
     n = len(members)
     views = [_View(one, int(members.sum())) for one in scores]
-    own = np.stack([one.p_values(members[:, None])[0] for one in views])
+    own = _p_values(views, members[:, None])[0]
     count, found = deals_for(n, len(scores)), []
     at_once = max(1, TOGETHER // n)
     for first in range(0, count, at_once):
         drawn = np.broadcast_to(members, (min(at_once, count - first), n))
         # Patients first: what is counted from the highest on is then of all deals side by side.
-        dealt = np.ascontiguousarray(seeds.permuted(drawn, axis=1).T)
-        found.append(np.stack([one.p_values(dealt) for one in views], axis=1).astype(np.float32))
+        found.append(_p_values(views, seeds.permuted(drawn, axis=1).T).astype(np.float32))
     return own, np.concatenate(found)
+
+
+def _p_values(views: Sequence["_View"], members: np.ndarray) -> np.ndarray:
+    """Of each view and test, (deals, views, tests), by who is a member, bool (n, deals)."""
+    counted = np.ascontiguousarray(members, dtype=np.int32)
+    sums = np.stack([one.ranks for one in views]) @ counted.astype(float)
+    return np.stack([one.p_values(own, counted) for one, own in zip(views, sums, strict=True)], axis=1)
 
 
 class _View:
@@ -53,42 +60,50 @@ class _View:
         n = len(scores) - m
         self.m, self.n = m, n
         self.ranks = stats.rankdata(scores)
-        falling = np.argsort(-scores, kind="stable")
-        ordered = scores[falling]
-        self.order = falling
-        # No threshold is between equal scores: where such a block ends, and where the one of each place begins.
-        self.last = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])
-        first = np.r_[0, self.last[:-1] + 1]
-        self.begins = np.repeat(first, np.diff(np.r_[first, len(scores)]))
-        ties = np.diff(np.r_[first, len(scores)]).astype(float)
+        self.order = np.argsort(-scores, kind="stable")
+        ordered = scores[self.order]
+        # No threshold is between equal scores: so many are in each block of them, from the highest on.
+        self.blocks = np.diff(np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]))
+        ties = self.blocks.astype(float)
         whole = m + n
         variance = m * n / 12 * (whole + 1 - ((ties**3 - ties).sum() / (whole * (whole - 1)) if whole > 1 else 0))
         self.deviation = math.sqrt(max(variance, 1e-12))
         self.place = max(1, math.floor(FALSE_POSITIVES * (n + 1) + 1e-9))
         self.tables = {place: _chances(m, n, place) for place in {self.place, *low_places(n)}}
 
-    def p_values(self, members: np.ndarray) -> np.ndarray:
-        """Of each of the tests, (deals, tests), by who is a member, bool (n, deals)."""
-        sums = self.ranks @ members - self.m * (self.m + 1) / 2
-        auc = 2 * stats.norm.sf(np.abs(sums - self.m * self.n / 2) / self.deviation)
-        # Members among so many highest.
-        above = np.cumsum(members[self.order], axis=0, dtype=np.int32)
-        highest = np.arange(1, len(above) + 1, dtype=np.int32)[:, None]
-        ends = slice(None) if len(self.last) == len(above) else self.last
-        gap = (above[ends] * (self.m + self.n) - highest[ends] * self.m).max(0) / (self.m * self.n)
-        advantage = np.exp(-2 * np.maximum(gap, 0) ** 2 * self.m * self.n / (self.m + self.n))
-        others = highest - above
-        found = [auc, advantage, self.tables[self.place][self._beyond(above, others, self.place)]]
+    def p_values(self, sums: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """Of each of the tests, (deals, tests), by the members' `sums` of ranks (deals,) and by who is one, int32 (n, deals)."""
+        away = np.abs(sums - self.m * (self.m + 1) / 2 - self.m * self.n / 2) / self.deviation
+        gap, beyond = self._from_the_highest(members)
+        advantage = np.exp(-2 * gap**2 * self.m * self.n / (self.m + self.n))
+        found = [2 * special.ndtr(-away), advantage, self.tables[self.place][beyond[self.place]]]
         if low := low_places(self.n):
-            tried = [self.tables[place][self._beyond(above, others, place)] for place in low]
+            tried = [self.tables[place][beyond[place]] for place in low]
             found.append(np.minimum(1.0, len(low) * np.min(tried, axis=0)))
         return np.stack(found, axis=1)
 
-    def _beyond(self, above: np.ndarray, others: np.ndarray, place: int) -> np.ndarray:
-        """How many members score above the `place`-th highest non-member, (deals,)."""
-        begins = self.begins[(others < place).sum(0)]
-        counted = np.take_along_axis(above, np.maximum(begins - 1, 0)[None], axis=0)[0]
-        return np.where(begins > 0, counted, 0)
+    def _from_the_highest(self, members: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        """The largest TPR - FPR, (deals,), and of each place of `tables` how many members score above the non-member there.
+
+        A patient at a time, of all deals: what is counted stays in the processor's cache."""
+        above = np.zeros(members.shape[1], dtype=np.int32)  # members among so many highest
+        largest, beyond, first = np.zeros_like(above), {place: np.zeros_like(above) for place in self.tables}, 0
+        gain, sought = np.empty_like(above), set(self.tables)
+        for size in self.blocks:
+            for place in tuple(sought):
+                # The non-member is in this block or lower.
+                waiting = first - above < place
+                if waiting.any():
+                    np.copyto(beyond[place], above, where=waiting)
+                else:
+                    sought.remove(place)
+            for patient in self.order[first : first + size]:
+                above += members[patient]
+            first += size
+            np.multiply(above, self.m + self.n, out=gain)
+            gain -= first * self.m
+            np.maximum(largest, gain, out=largest)
+        return largest / (self.m * self.n), beyond
 
 
 @cache
