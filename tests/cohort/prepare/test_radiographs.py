@@ -6,6 +6,7 @@ from tests.radiographs import read_radiographs
 from remnant.base.errors import RemnantError
 from remnant.cohort.files.radiograph_image import Radiograph
 from remnant.cohort.layouts.read import read_cohort
+from remnant.cohort.prepare import radiographs
 from remnant.cohort.prepare.radiographs import (
     RadiographSettings,
     prepare_radiographs,
@@ -105,10 +106,16 @@ def test_reading_twice_comes_from_the_cache(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_any_number_of_workers_gives_the_same(folder, tmp_path):
+def test_any_number_of_workers_gives_the_same(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(radiographs, "A_WORKER", 1)
     one = read_radiographs(folder, 16, cache=tmp_path / "one", quiet=True)
     two = read_radiographs(folder, 16, cache=tmp_path / "two", workers=2, quiet=True)
     np.testing.assert_array_equal(one.images, two.images)
+
+
+def test_for_few_radiographs_no_process_is_started(folder, tmp_path, monkeypatch):
+    monkeypatch.delattr("remnant.cohort.prepare.workers.worker_pool")
+    assert len(read_radiographs(folder, 16, cache=tmp_path, workers=8, quiet=True)) <= radiographs.A_WORKER
 
 
 def test_the_cache_s_files_are_announced_before_they_are_made(folder, tmp_path):

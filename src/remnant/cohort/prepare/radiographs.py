@@ -15,6 +15,8 @@ from remnant.cohort.files.radiograph_image import Radiograph
 from remnant.cohort.images import Images, people_in
 from remnant.cohort.prepare.cache import Announce, key_of, load_or_run, nobody, open_cache, store
 
+A_WORKER = 50  # radiographs that take as long as a process does to start
+
 
 class RadiographSettings(Settings):
     """How radiographs are prepared.
@@ -47,7 +49,8 @@ def prepare_radiographs(
 ) -> Images:
     """Every radiograph as `square` makes it, float32 (n, 1, side, side) in [0, 1], bone bright, in the order of the cases.
 
-    It is the same for any number of `workers`, and read from `cache` the second time.
+    It is the same for any number of `workers`, of which there is one more for each `A_WORKER` images at most, and read from
+    `cache` the second time.
     Raises `RemnantError` for a cohort without cases and for the first file that is unfit.
     """
     if not cohort.cases:
@@ -58,6 +61,7 @@ def prepare_radiographs(
         jobs.append((case.image, settings, cache / f"radiograph-{key_of(case.image, settings.resolved())}.npz"))
     files = [file for _, _, file in jobs]
     announce(files)
+    workers = min(workers, 1 + len(jobs) // A_WORKER)
     results = load_or_run(files, ("image",), _make, jobs, workers=workers, label="Preparing radiographs", quiet=quiet)
     images = torch.from_numpy(np.stack([result["image"] for result in results])[:, None])
     return Images(images, None, tuple(case.patient for case in cohort.cases), people_in(cohort.cases))
