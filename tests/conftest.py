@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import sys
+from html import escape
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 from remnant import cli
 from remnant.attacks.prior import Prior, save_prior
@@ -28,6 +30,26 @@ gc.disable()
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unrendered(request):
+    """Runs make their figures, of which the words alone are kept: what matplotlib sets and writes takes 0.1 s a figure. They are
+    whole in tests of reports, in modules that say `RENDERED = True` and in `make test-full`."""
+    folder = request.path.relative_to(request.config.rootpath).parts[1]
+    if folder == "report" or getattr(request.module, "RENDERED", False) or request.config.option.markexpr == "slow":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("remnant.report.sections.to_svg", _words_of)
+        yield
+
+
+def _words_of(figure, name):
+    words = (escape(text.get_text()) for text in figure.findobj(Text))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}">{"".join(f"<text>{one}</text>" for one in words)}</svg>'
+    )
 
 
 @pytest.fixture(scope="session")

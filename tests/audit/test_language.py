@@ -42,6 +42,7 @@ from remnant.report.notebook import NotebookView
 from remnant.report.untested import untested
 
 MOST_WORDS = 30
+RENDERED = True  # the words of figures are read, too
 # The left column of the house's table of words, and promises that nobody can keep.
 NOT = re.compile(
     r"\b(?:areas?|redraw\w*|what was drawn|found first|(?:the|its own) map|told apart|tells patients|looks|many codes|what helps|"
