@@ -9,6 +9,7 @@ from remnant.attacks.membership.signals import (
     confidence,
     shifts,
     signed_margin,
+    signed_margins,
 )
 from remnant.base.errors import RemnantError
 
@@ -19,6 +20,15 @@ def test_the_margin_is_the_log_odds_of_the_true_class():
     np.testing.assert_allclose(signed_margin(logits, labels), np.log(p / (1 - p)))
     best = functional.softmax(logits.double(), 1).numpy().max(1)
     np.testing.assert_allclose(confidence(logits), np.log(best / (1 - best)))
+
+
+def test_margins_stand_at_their_images_in_whatever_order_these_are_answered():
+    logits, labels = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), [2, 0, 1, 1]
+    found = signed_margins(((place, logits[place]) for place in (3, 0, 2)), labels)
+    np.testing.assert_allclose(found[[0, 2, 3]], signed_margin(logits, np.array(labels))[[0, 2, 3]])
+    assert np.isnan(found[1])
+    several = signed_margins(enumerate(logits), [np.array([1, 0, np.nan])] * 4)
+    np.testing.assert_allclose(several, (logits[:, 0] - logits[:, 1]).double() / 2)
 
 
 def test_the_margin_does_not_saturate():

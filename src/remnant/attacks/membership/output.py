@@ -9,7 +9,7 @@ from torch import Tensor
 
 from remnant.attacks.attack import Attack, PatientScores, Work
 from remnant.attacks.membership.segmentation import segmentation_certainty, segmentation_signals
-from remnant.attacks.membership.signals import confidence, shifts, signed_margin
+from remnant.attacks.membership.signals import confidence, shifts, signed_margins
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
 from remnant.targets.seen import SeenOutputs
@@ -51,14 +51,10 @@ def _signals(access: SeenOutputs, change: Callable[[Tensor], Tensor]) -> dict[st
             sure = segmentation_certainty(access.head, logits) if dense else confidence(logits[None])[0]
             found[CERTAINTY][place] = sure
         return found
-    names = (DICE, CROSS_ENTROPY) if access.head.task == "segmentation" else (MARGIN,)
-    found = {name: np.full(len(candidates), math.nan) for name in names}
+    if access.head.task == "classification":
+        return {MARGIN: signed_margins(access.ask(candidates, change), labels)}
+    found = {name: np.full(len(candidates), math.nan) for name in (DICE, CROSS_ENTROPY)}
     for place, logits in access.ask(candidates, change):
-        if access.head.task == "classification":
-            label = labels[place]
-            truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
-            found[MARGIN][place] = signed_margin(logits[None], truth)[0]
-            continue
         truth = change(torch.as_tensor(labels[place])[None])[0]
         found[DICE][place], found[CROSS_ENTROPY][place] = segmentation_signals(access.head, logits, truth)
     return found

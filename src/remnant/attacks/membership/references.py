@@ -15,7 +15,7 @@ from torch import Tensor
 from remnant.attacks.attack import Attack, PatientScores, Work, without_labels
 from remnant.attacks.membership.parts import BORDER, CLASS_LOSS
 from remnant.attacks.membership.segmentation import classes_alone, part_fits, segmentation_signals
-from remnant.attacks.membership.signals import shifts, signed_margin
+from remnant.attacks.membership.signals import shifts, signed_margins
 from remnant.base.config import Settings
 from remnant.cohort.images import Images, patient_means
 from remnant.measure.bavaria import bavaria_offline
@@ -106,19 +106,16 @@ def signals_of(
     """
     labels = candidates.labels
     assert labels is not None
+    if head.task == "classification":
+        return {MARGIN: signed_margins(ask(candidates, change), labels)}
     alone = [CLASS_LOSS.format(one) for one in (classes_alone(head) if classes else ())]
     found = {name: np.full(len(candidates), math.nan) for name in (*SIGNALS[head.task], *alone)}
     for place, logits in ask(candidates, change):
-        label = labels[place]
-        if head.task == "segmentation":
-            truth = change(torch.as_tensor(label)[None])[0]
-            found[DICE][place], fit = segmentation_signals(head, logits, truth)
-            parts = part_fits(head, logits, truth)
-            for name, one in zip((LOSS, BORDER, *alone), (fit, parts.border, *parts.fits), strict=False):
-                found[name][place] = -math.log(max(-one, LEAST))
-        else:
-            truth = np.array([label]) if isinstance(label, int) else np.asarray(label)[None]
-            found[MARGIN][place] = signed_margin(logits[None], truth)[0]
+        truth = change(torch.as_tensor(labels[place])[None])[0]
+        found[DICE][place], fit = segmentation_signals(head, logits, truth)
+        parts = part_fits(head, logits, truth)
+        for name, one in zip((LOSS, BORDER, *alone), (fit, parts.border, *parts.fits), strict=False):
+            found[name][place] = -math.log(max(-one, LEAST))
     return found
 
 

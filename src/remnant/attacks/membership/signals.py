@@ -3,7 +3,8 @@
 All are a threshold attack's (Yeom et al. 2018, arXiv 1709.01604): training lowers the loss of what was trained on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,15 @@ def signed_margin(logits: Tensor, labels: np.ndarray) -> np.ndarray:
     true = torch.from_numpy(labels).long()[:, None]
     others = logits.scatter(1, true, -torch.inf).logsumexp(1)
     return (logits.gather(1, true)[:, 0] - others).numpy()
+
+
+def signed_margins(answers: Iterable[tuple[int, Tensor]], labels: Sequence[Any]) -> np.ndarray:
+    """`signed_margin` of every image, float64 (n,): `answers` are the place and the logits (classes,) of each, in any order, and
+    `labels` (n) the class of each, or the labels of its outputs."""
+    places, logits = zip(*answers, strict=True)
+    found = np.full(len(labels), np.nan)
+    found[list(places)] = signed_margin(torch.stack(logits), np.array([labels[place] for place in places]))
+    return found
 
 
 def confidence(logits: Tensor) -> np.ndarray:
