@@ -27,6 +27,7 @@ from remnant.targets.seen_codes import SeenCodes
 Batch = tuple[Tensor, Tensor]
 # Codes of each of his own scans that an attacker learns from, where the client draws a secret for each.
 LOOKS = 3
+EPOCHS_TRIED = 2  # beside the first, when a training is timed
 
 
 class CodeAttributeSettings(Settings):
@@ -161,15 +162,20 @@ def read_codes(access: SeenCodes, own: Images, settings: CodeAttributeSettings, 
 
 
 def _cost(access: SeenCodes, own: Images, settings: CodeAttributeSettings, work: Work) -> float:
-    """An epoch on a batch of scans is tried, as if each were of somebody else; his own pass the client before."""
+    """Epochs on a batch of scans are tried, as if each were of somebody else; his own pass the client before."""
     scans = torch.stack(own.images[: settings.batch])
     ages, sexes = np.linspace(20.0, 80.0, len(scans)), [bool(i % 2) for i in range(len(scans))]
-    names = [str(i) for i in range(len(scans))]
-    once = settings.changed(fit=settings.fit.changed(epochs=1))
+    names, seeds = [str(i) for i in range(len(scans))], work.seeds
     passing = timed(lambda: encode(access.view, scans[:1])) * (1 + settings.mirrored) * (LOOKS if access.secret else 1)
-    seeds = work.seeds
-    epoch = timed(lambda: train_attribute_reader(access.given, scans, ages, sexes, names, once, seeds, work.epoch))
-    return passing * len(own) + settings.fit.epochs * epoch * len(set(own.patients)) / len(scans)
+
+    def tried(epochs: int) -> float:
+        few = settings.changed(fit=settings.fit.changed(epochs=epochs))
+        return timed(lambda: train_attribute_reader(access.given, scans, ages, sexes, names, few, seeds, work.epoch))
+
+    # What comes before the first epoch, the client's work above all, does not come again.
+    begun = tried(1)
+    epoch = max(0.0, tried(1 + EPOCHS_TRIED) - begun) / EPOCHS_TRIED
+    return passing * len(own) + begun + settings.fit.epochs * epoch * len(set(own.patients)) / len(scans)
 
 
 def _readable(target: Audited, candidates: Images, own: Images | None) -> str:

@@ -15,7 +15,7 @@ from remnant.nets.inversion import CodeDecoder
 from remnant.targets.access import Codes, encode
 from remnant.targets.seen_codes import SeenCodes
 
-TRIED = 2  # scans, when a training is timed
+TRIED = 1  # scan, when a training is timed: as many steps as it is learned from
 
 
 class CodeInversionSettings(WarpedTraining):
@@ -54,7 +54,7 @@ def invert_codes(access: SeenCodes, own: Images, settings: CodeInversionSettings
 
 
 def _cost(access: SeenCodes, own: Images, settings: CodeInversionSettings, work: Work) -> float:
-    """An epoch on two of his scans is tried."""
+    """An epoch on one of his scans is tried."""
     scans = torch.stack(own.images[:TRIED])
     once = settings.changed(fit=settings.fit.changed(epochs=1))
     epoch = timed(lambda: train_code_decoder(access.given, scans, once, work.seeds, work.epoch))

@@ -9,11 +9,11 @@ import pydantic
 import torch
 from torch import Tensor
 
-from remnant.attacks.adversaries import AdversaryScores, AdversarySettings, adversary_scores
+from remnant.attacks.adversaries import AdversaryScores, AdversarySettings, adversary_scores, ms_ssim_scores
 from remnant.attacks.attack import Attack, PairScores, Work, of_a_client
 from remnant.attacks.learnt import Learnt
 from remnant.attacks.queries import QuerySettings, averaged, groupwise_means, looks, pairs_of_looks, registered_scores
-from remnant.attacks.reidentify import train_on_codes
+from remnant.attacks.reidentify import ReidentifierSettings, embedded, train_on_codes
 from remnant.attacks.shapes import shape_fields
 from remnant.base.config import Settings
 from remnant.cohort.images import Images
@@ -156,21 +156,45 @@ def _registered(
 
 
 def _cost(access: SeenCodes, own: Images, settings: VerificationSettings, work: Work) -> float:
-    """A step of each fresh adversary is tried; his own scans pass the client, and are registered where codes show a head."""
+    """A step of each fresh adversary is tried, and a few pairs; his own scans pass the client, and are registered where codes
+    show a head. As many codes and pairs are asked about as are learned from."""
     chosen = first_two(own.patients, FEWEST)
     scans, whose = torch.stack([own.images[i] for i in chosen]), [own.patients[i] for i in chosen]
+    seen, fresh = encode(access.view, scans), settings.adversaries
+    few = [Pair(one, other, False) for one in range(len(scans)) for other in range(len(scans))]
+    pair = timed(lambda: ms_ssim_scores(seen, few)) / len(few)
+    bent = timed(lambda: shape_fields(scans[:1, 0], scans.mean((0, 1)), access.spacing_mm)) * access.anatomical
+    trained = sum(_trained(seen, whose, fresh.reidentifier.changed(trunk=trunk), work) for trunk in fresh.trunks)
+    pairs = len(all_pairs(own.patients, settings.negatives, seeds=work.seeds))
+    if access.times > 1:
+        return pairs * pair + trained + _queried(access, own, settings, work, pair, bent)
     looked = len(own) * (settings.looks if access.secret else 1)
-    seen = encode(access.view, scans)
-    fresh, seconds = settings.adversaries, looked * timed(lambda: encode(access.view, scans[:1]))
-    if access.anatomical:
-        seconds += 2 * looked * timed(lambda: shape_fields(scans[:1, 0], scans.mean((0, 1)), access.spacing_mm))
-    full = fresh.reidentifier
-    once = full.changed(pairs=full.batch, fit=full.fit.changed(epochs=1))
-    for trunk in fresh.trunks:
-        tried = once.changed(trunk=trunk)
-        step = timed(lambda tried=tried: train_on_codes(seen, whose, tried, work.seeds, work.epoch))
-        seconds += fresh.seeds * full.fit.epochs * full.steps * step
-    return seconds
+    passing = timed(lambda: encode(access.view, scans[:1]))
+    judged = 0.0
+    if access.discriminator:
+        model, patch = access.discriminator
+        judged = timed(lambda: embedded(model, seen[:1], patch))
+    return fresh.seeds * trained + looked * (passing + bent) + len(own) * (bent + 2 * judged) + 2 * pairs * pair
+
+
+def _queried(
+    access: SeenCodes, own: Images, settings: VerificationSettings, work: Work, pair: float, bent: float
+) -> float:
+    """Seconds of what is asked beside about scans that are sent several times; `pair`: of one pair, `bent`: of one code."""
+    chosen = first_two(own.patients, settings.queried)
+    pairs = len(all_pairs([own.patients[i] for i in chosen], settings.negatives, seeds=work.seeds))
+    codes = len(chosen) * access.times
+    # Of one pair, two registrations: straight and mirrored.
+    once = timed(lambda: registered_scores(access.codes[:2], [Pair(0, 1, True)], access.spacing_mm)) / 2
+    registrations = 2 * codes * (1 + settings.queries.rounds) + 2 * 2 * pairs
+    return registrations * once + pairs * access.times**2 * pair + (codes + 2 * len(chosen)) * bent
+
+
+def _trained(seen: Tensor, patients: Sequence[str], settings: ReidentifierSettings, work: Work) -> float:
+    """Seconds of the training of one fresh adversary, of which a step is tried."""
+    once = settings.changed(pairs=settings.batch, fit=settings.fit.changed(epochs=1))
+    step = timed(lambda: train_on_codes(seen, patients, once, work.seeds, work.epoch))
+    return settings.fit.epochs * settings.steps * step
 
 
 def _verifiable(target: Audited, candidates: Images, own: Images | None) -> str:

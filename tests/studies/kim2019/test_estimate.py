@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.audit.coded import material
 from tests.studies.kim2019.example import scans
 
 from remnant.audit.cells.kinds import CellKind
 from remnant.audit.cells.piece import Piece
 from remnant.cohort.images import AGE, SEX
+from remnant.defenses.privacynet.secret import SecretSettings
+from remnant.measure.roles import MEMBER
 from remnant.studies.kim2019 import estimate, preset
 from remnant.studies.kim2019.cells import inversion_cell, pairs_cell
 from remnant.studies.kim2019.estimate import costs_of
@@ -43,31 +46,47 @@ def test_every_cell_takes_some_time(small, variant):
 
 
 def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
-    """A step and a piece of a minute each; of three views of pairs and of reconstructions each is a cell."""
+    """A step and a piece of a minute each, a view of two seconds, and a second for each scan that is sent."""
     asked = []
 
     def untrained(settings, net, scans, second):
         asked.append((net.trunk, net.method))
-        return 60.0, None
+        return 60.0, material(members=2, others=3, secret=net.secret if net.method == "deformation" else None)
 
     piece = Piece("some", "", 60.0, 30)
     monkeypatch.setattr(estimate, "untrained", untrained)
+    monkeypatch.setattr(estimate, "timed", lambda work: work() is None or 1.0)
     monkeypatch.setattr(estimate, "at_first_visits", lambda own: own)
+    monkeypatch.setattr(estimate, "view_seconds", lambda own, attack, shown, seed: 2.0)
     monkeypatch.setattr(estimate, "kind_of", lambda attack: CellKind(None, lambda own, attack, config: piece))
     for name in ("worth_piece", "blind_piece"):
         monkeypatch.setattr(estimate, name, lambda own: piece)
-    settings = preset("cpu").changed(variants=("raw", "published-1", "entropy-1", "kim2019-raw", "kim2019-1"))
+    settings = preset("cpu").changed(
+        variants=("raw", "published-1", "entropy-1", "deformation", "kim2019-raw", "kim2019-1")
+    )
     variants = {name: VARIANTS[name] for name in settings.variants}
     piece_of, cells = costs_of(settings, small, {}), cells_of(settings, variants, small, ())
     for cell in cells:
-        found = piece_of(cell)
+        found, name = piece_of(cell), cell.arguments.get("variant")
         if cell.work is pretrain_cell:
             assert found.seconds == 60 * settings.trained_by(cell.arguments["recipe"]).pretraining.steps
         elif cell.work is train_cell:
-            recipe = variants[cell.arguments["variant"]].recipe
-            assert found.seconds == 60 * settings.trained_by(recipe).adversarial.steps
+            # Of a secret the two visits of both of the attacker's own, three times each.
+            sent = len(small) + (3 * 4 if variants[name].secret else 0)
+            assert found.seconds == 60 * settings.trained_by(variants[name].recipe).adversarial.steps + sent
+        elif cell.work in (pairs_cell, inversion_cell):
+            assert found.seconds == 2 and (found.bytes > 0) == (cell.work is inversion_cell)
         else:
-            views = 3 if cell.work in (pairs_cell, inversion_cell) else 1
-            assert found.seconds == 60 / views and found.bytes == (15 if views > 1 else 30)
+            assert (found.seconds, found.bytes) == (60, 30)
     ours, theirs = settings.net.trunk, settings.recipe.trunk
-    assert sorted(asked) == sorted((trunk, method) for trunk in (ours, theirs) for method in ("none", "encoder"))
+    methods = {ours: ("none", "encoder", "deformation"), theirs: ("none", "encoder")}
+    assert sorted(asked) == sorted((trunk, method) for trunk, own in methods.items() for method in own)
+
+
+def test_what_an_attacker_saw_of_his_own_scans_takes_no_time_again():
+    own = material(members=2, others=3, secret=SecretSettings())
+    scans = torch.stack(own.images.of(own.group(MEMBER)).images)
+    estimate._as_if_sent(own)
+    view = own.sent.seen("code", own.images).view
+    assert all(torch.equal(view(scans), scans) for _ in range(5))
+    assert not torch.equal(view(scans.flip(2)), scans.flip(2)), "but of others"

@@ -31,9 +31,7 @@ from remnant.targets.seen_codes import SeenCodes
 REAL, SIMULATED = "real visits", "simulated visits"
 # Codes, the server's segmentations of these, codes of scans that are sent many times, and the scans themselves.
 Shown = Literal["code", "labels", "repeated", "raw"]
-# Trainings of each attack: on codes, on their segmentations, on the scans themselves; of a reader on exchanged attributes, too.
-VIEW_COUNTS = {"pair_scores": 3, "reconstructions": 3, "attributes": 4}
-SENT_AGAIN = 2  # more, of scans that are sent many times
+VIEWS: tuple[Shown, ...] = ("code", "labels", "raw")
 DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
 
 
@@ -137,13 +135,27 @@ def code_attribute_cell(run: Run, material: Material, attack: Attack, seed: int)
 
 def code_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
     """The piece of an attack on codes, all of its views and controls together."""
-    sent, (own, others) = _sent(material), sides(material, attack)
-    few = others.take(range(min(2, len(others))))
-    access = sent.seen("code", few, np.array([[0, len(few) - 1]]))
-    seconds = attack_seconds(attack, material, access, own, config.seed, len(others) / len(few))
-    views = VIEW_COUNTS[attack.claim] + SENT_AGAIN * (sent.view.varies and attack.claim == "pair_scores")
+    sent, others = _sent(material), sides(material, attack)[1]
+    # The control of exchanged attributes reads codes once more.
+    again = {"pair_scores": shown_of(sent), "reconstructions": VIEWS, "attributes": ("code", *VIEWS)}[attack.claim]
+    seconds = {shown: view_seconds(material, attack, shown, config.seed) for shown in set(again)}
     drawn = 2 * 2 * len(others) * others.images[0].numel() if attack.claim == "reconstructions" else 0
-    return Piece(attack.name, attack.words, seconds * views, drawn)
+    return Piece(attack.name, attack.words, sum(seconds[shown] for shown in again), drawn)
+
+
+def view_seconds(material: Material, attack: Attack, shown: Shown, seed: int) -> float:
+    """About how many seconds an attack on codes takes here on one view of what is sent."""
+    sent, (own, others) = _sent(material), sides(material, attack)
+    few, settings = others.take(range(min(2, len(others)))), material.settings_of(attack)
+    scans, asked = torch.stack(few.images), np.array([[0, len(few) - 1]])
+    if shown == "raw":
+        access = raw_codes(scans, few.patients, sent.view.spacing_mm, asked)
+    elif shown == "repeated":
+        assert isinstance(settings, VerificationSettings)
+        access = sent.repeated(few, settings.queries.queries, asked)
+    else:
+        access = sent.seen(shown, few, asked)
+    return attack_seconds(attack, material, access, own, seed, len(others) / len(few))
 
 
 def planted_scans(images: Images) -> Images:

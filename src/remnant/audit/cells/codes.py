@@ -18,6 +18,7 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import keep, kept
 from remnant.cohort.images import Images, first_visits
 from remnant.cohort.spoilt import CONDITIONS
+from remnant.defenses.privacynet.retraining import retrain
 from remnant.defenses.privacynet.worth import FOLDS, TISSUES, Timing, device_in_words, elsewhere
 from remnant.engine.cells import Cell
 from remnant.engine.cost import timed
@@ -27,7 +28,7 @@ from remnant.measure.roles import NON_MEMBER
 
 WORTH_CELL = "worth"
 WORDS = "Dice of patients in no training, on spoilt scans and other cohorts too"
-PATCHES = 2  # steps of a segmenter on patches, as many as a whole scan takes, about
+STEPS_TRIED = 3  # of a segmenter that is trained on, when that is timed
 UNPLANTED = "No leak was planted in the segmenter, so that silence about membership clears nobody."
 
 
@@ -70,12 +71,17 @@ def worth_piece(material: Material) -> Piece:
     """The piece of what the segmentation is worth."""
     assert material.sent
     sent, others = material.sent, material.images.of(material.group(NON_MEMBER))
-    timing = Timing(sent.view)
+    timing, settings = Timing(sent.view), sent.worth.retraining
     look = timed(lambda: timing.look(others.images[0][None], sent.seeds, undo=True))
     scans = len(others) + min(sent.worth.degraded, len(set(others.patients))) * len(CONDITIONS)
-    elsewhere = sum(2 * len(set(scans.patients)) for scans in sent.second.values())
-    trained = FOLDS * len(sent.second) * sent.worth.retraining.steps / PATCHES
-    return Piece(WORTH_CELL, WORDS, look * (scans + elsewhere + trained), always=True)
+    seconds = look * (scans + sum(2 * len(set(scans.patients)) for scans in sent.second.values()))
+    if sent.second:
+        pairs = [(others.images[0], torch.zeros(others.images[0].shape[1:], dtype=torch.uint8))]
+        tried = settings.changed(steps=min(STEPS_TRIED, settings.steps))
+        given = (sent.view.patch, tried, sent.seeds, lambda *unheard: None)
+        steps = timed(lambda: retrain(sent.view.segmenter, pairs, *given, classes=len(TISSUES)), times=1) / tried.steps
+        seconds += FOLDS * len(sent.second) * settings.steps * steps
+    return Piece(WORTH_CELL, WORDS, seconds, always=True)
 
 
 def kept_worth(run: Run) -> Worth:

@@ -65,7 +65,7 @@ class Sent:
     @cached_property
     def _known(self) -> dict[str, Tensor]:
         whole = [self.cohort, *([self.real] if self.real else [])]
-        return {_key(image): image for images in whole for image in images.images}
+        return {scan_key(image): image for images in whole for image in images.images}
 
     def all_sent(self) -> SentBefore:
         """Code and map of each scan that is kept in memory, all made now."""
@@ -76,7 +76,7 @@ class Sent:
 
     def own_looks(self, own: Images, times: int) -> OwnLooks:
         """What an attacker sees of scans of his `own` that he sends so many times, all made now."""
-        scans = [(_key(scan), scan) for scan in own.images]
+        scans = [(scan_key(scan), scan) for scan in own.images]
         codes = [torch.stack([self._looked(scan, key, time) for key, scan in scans]) for time in range(times)]
         maps = [torch.stack([self._segmented(code) for code in each]) for each in codes]
         return OwnLooks(tuple(key for key, _ in scans), torch.stack(codes), torch.stack(maps))
@@ -141,7 +141,7 @@ class Sent:
         sent: Counter[str] = Counter()
 
         def look(scan: Tensor) -> Tensor:
-            key = _key(scan)
+            key = scan_key(scan)
             time, sent[key] = sent[key], sent[key] + 1
             code, labels = self._looks.get((key, time)) or (self._looked(scan, key, time), None)
             if seen == "code":
@@ -163,7 +163,7 @@ class Sent:
         return self.view.logits(code[None])[0].argmax(0).to(torch.uint8)
 
     def _recalled(self, kept: dict[str, Tensor], scan: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
-        key = _key(scan)
+        key = scan_key(scan)
         if key not in self._known:
             return make(scan)
         if key not in kept:
@@ -171,7 +171,7 @@ class Sent:
         return kept[key]
 
     def _drawn(self, scan: Tensor) -> Seeds:
-        return self.seeds.child("sent", _key(scan))
+        return self.seeds.child("sent", scan_key(scan))
 
 
 def raw_codes(scans: Tensor, patients: Sequence[str], spacing_mm: float, pairs: np.ndarray | None = None) -> SeenCodes:
@@ -196,5 +196,6 @@ class ServedNetwork(nn.Module):
         return self._sent.answers(scans.cpu())
 
 
-def _key(scan: Tensor) -> str:
+def scan_key(scan: Tensor) -> str:
+    """By what a scan is known again."""
     return hashlib.sha256(np.ascontiguousarray(scan.cpu().numpy()).tobytes()).hexdigest()

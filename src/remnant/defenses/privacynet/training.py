@@ -17,6 +17,7 @@ from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.engine.adversarial import Player, TermReport, play
 from remnant.engine.cost import timed
 from remnant.engine.device import as_batch, fabric, place
+from remnant.engine.memory import freed_memory_kept
 
 
 def pretrain(
@@ -142,6 +143,7 @@ def _invert(networks: Networks, batch: PairBatch, codes: Tensor) -> tuple[Tensor
     return error, {"decoder's error": error}
 
 
+@freed_memory_kept()
 def step_seconds(networks: Networks, settings: PrivacyNetSettings) -> float:
     """About how many seconds a step of the game takes here."""
     for network in vars(networks).values():

@@ -1,23 +1,27 @@
 """What each cell will take: the audit's pieces for networks that nobody trained, and a step of their training."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache
+
+import torch
 
 from remnant.attacks.code_attributes import CODE_ATTRIBUTES
 from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_piece
-from remnant.audit.cells.code_cells import VIEW_COUNTS, code_attribute_cell
+from remnant.audit.cells.code_cells import Shown, code_attribute_cell, view_seconds
 from remnant.audit.cells.codes import worth_cell, worth_piece
 from remnant.audit.cells.kinds import kind_of
 from remnant.audit.cells.model_cells import score_cell
 from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
+from remnant.audit.materials.sent import OwnLooks, scan_key
 from remnant.cohort.images import Images
 from remnant.engine.cells import Cell
+from remnant.engine.cost import timed
+from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.studies.kim2019.cells import blind_cell, inversion_cell, pairs_cell
 from remnant.studies.kim2019.materials import at_first_visits, untrained
 from remnant.studies.kim2019.settings import StudySettings
@@ -25,6 +29,8 @@ from remnant.studies.kim2019.training import pretrain_cell, train_cell
 from remnant.studies.kim2019.variants import VARIANTS, Recipe
 
 BYTES_A_VOXEL = 5  # of a scan with its labels
+BYTES_DRAWN = 2  # likewise, of what is reconstructed
+TRIED = 20  # times, at most, that a forecast sends a scan of the attacker's own
 # The attack of a cell, by its work.
 ATTACKS = {
     pairs_cell: VERIFICATION,
@@ -45,21 +51,33 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
 
     @cache
     def begun(recipe: Recipe, method: str) -> tuple[float, Material]:
-        return untrained(settings, settings.trained_by(recipe).changed(method=method), scans, second)
+        step, own = untrained(settings, settings.trained_by(recipe).changed(method=method), scans, second)
+        _as_if_sent(own)
+        return step, own
 
     @cache
-    def piece(recipe: Recipe, method: str, work: Callable) -> Piece:
+    def sending(recipe: Recipe, method: str) -> float:
+        """Seconds of all that is sent once, and answered, for every cell that attacks it."""
+        _, own = begun(recipe, method)
+        assert own.sent
+        view, seeds, scan = own.sent.view, own.sent.seeds, own.images.images[0]
+        looks = settings.attack.looks * len(own.images.of(own.group(MEMBER))) if view.varies else 0
+        return (len(scans) + looks) * timed(lambda: view.logits(view.code(scan[None], seeds)))
+
+    @cache
+    def piece(recipe: Recipe, method: str, work: Callable, shown: Shown | None) -> Piece:
         _, own = begun(recipe, method)
         if work is worth_cell:
             return worth_piece(own)
         if work is blind_cell:
             return blind_piece(own)
         attack = ATTACKS[work]
-        own = at_first_visits(own) if work is score_cell else own
-        found = kind_of(attack).piece(own, attack, AuditConfig(scenario="codes"))
-        # Age and sex are read in one cell; of pairs and reconstructions each view is one.
-        views = VIEW_COUNTS[attack.claim] if work in (pairs_cell, inversion_cell) else 1
-        return replace(found, seconds=found.seconds / views, bytes=found.bytes // 2 if views > 1 else found.bytes)
+        if shown is None:
+            own = at_first_visits(own) if work is score_cell else own
+            return kind_of(attack).piece(own, attack, AuditConfig(scenario="codes"))
+        others = own.images.of(own.group(NON_MEMBER))
+        drawn = BYTES_DRAWN * len(others) * others.images[0].numel() if work is inversion_cell else 0
+        return Piece(attack.name, attack.words, view_seconds(own, attack, shown, settings.seed), drawn)
 
     def piece_of(cell: Cell) -> Piece:
         variant = VARIANTS.get(cell.arguments.get("variant", ""))
@@ -70,7 +88,18 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
             return Piece("pretraining", "each network alone, on raw scans", steps * begun(*given)[0])
         if cell.work is train_cell:
             steps = sum(steps for part, steps in settings.trained_by(recipe).parts.items() if part != "pretraining")
-            return Piece("training", "networks against each other", steps * begun(*given)[0])
-        return piece(*given, cell.arguments.get("work", cell.work))
+            words = "networks against each other, and what they send of each scan"
+            return Piece("training", words, steps * begun(*given)[0] + sending(*given))
+        return piece(*given, cell.arguments.get("work", cell.work), cell.arguments.get("shown"))
 
     return piece_of
+
+
+def _as_if_sent(own: Material) -> None:
+    """Let what the attacker sees of his own scans be there, as it is once a variant was trained."""
+    assert own.sent
+    images = own.images.of(own.group(MEMBER))
+    codes = torch.stack(images.images)
+    maps = torch.zeros(codes[:, 0].shape, dtype=torch.uint8)
+    keys = tuple(map(scan_key, images.images))
+    own.sent.recall_looks(OwnLooks(keys, *(each.expand(TRIED, *each.shape) for each in (codes, maps))))
