@@ -8,7 +8,7 @@ import torch
 from tests.audit.coded import material
 from tests.studies.kim2019.example import scans
 
-from remnant.audit.cells.kinds import CellKind
+from remnant.audit.cells.code_cells import code_attribute_cell
 from remnant.audit.cells.piece import Piece
 from remnant.cohort.images import AGE, SEX
 from remnant.defenses.privacynet.secret import SecretSettings
@@ -58,7 +58,7 @@ def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
     monkeypatch.setattr(estimate, "timed", lambda work: work() is None or 1.0)
     monkeypatch.setattr(estimate, "at_first_visits", lambda own: own)
     monkeypatch.setattr(estimate, "view_seconds", lambda own, attack, shown, seed: 2.0)
-    monkeypatch.setattr(estimate, "kind_of", lambda attack: CellKind(None, lambda own, attack, config: piece))
+    monkeypatch.setattr(estimate, "score_piece", lambda own, attack, config: piece)
     for name in ("worth_piece", "blind_piece"):
         monkeypatch.setattr(estimate, name, lambda own: piece)
     settings = preset("cpu").changed(
@@ -76,6 +76,8 @@ def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
             assert found.seconds == 60 * settings.trained_by(variants[name].recipe).adversarial.steps + sent
         elif cell.work in (pairs_cell, inversion_cell):
             assert found.seconds == 2 and (found.bytes > 0) == (cell.work is inversion_cell)
+        elif cell.arguments.get("work") is code_attribute_cell:
+            assert found.seconds == 2 * (4 if name == "raw" else 3), "what is planted in scans is the same for all"
         else:
             assert (found.seconds, found.bytes) == (60, 30)
     ours, theirs = settings.net.trunk, settings.recipe.trunk

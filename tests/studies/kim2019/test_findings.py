@@ -50,6 +50,15 @@ def test_a_variant_is_judged_by_its_own_controls(passed):
     }
 
 
+def test_what_is_planted_in_scans_themselves_counts_for_every_variant_whose_ages_are_read():
+    planted, null = (control(kind, "code_attributes", "attributes") for kind in ("planted", "null"))
+    raw = replace(lean("raw", 6.0), read=subject("raw", 6.0, 0.0, 0.8).read, controls=[null, planted])
+    read, unread = replace(raw, variant="published-1", controls=[null]), replace(lean("entropy-1", 0.0), controls=[])
+    told = controls_of([raw, read, unread], BLIND, OTHERS, 0)
+    kinds = {name: [one.kind for one in own if one.attack == "code_attributes"] for name, own in told.items()}
+    assert kinds == {"raw": ["null", "planted"], "published-1": ["null", "planted"], "entropy-1": []}
+
+
 def test_controls_are_of_the_variants_own_codes_and_of_raw_scans():
     raw, hidden = lean("raw", 6.0), lean("published-1", 0.0)
     scored = replace(

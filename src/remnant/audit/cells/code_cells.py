@@ -32,6 +32,8 @@ REAL, SIMULATED = "real visits", "simulated visits"
 # Codes, the server's segmentations of these, codes of scans that are sent many times, and the scans themselves.
 Shown = Literal["code", "labels", "repeated", "raw"]
 VIEWS: tuple[Shown, ...] = ("code", "labels", "raw")
+# Of age and sex codes are read once more, by who learned exchanged ones; the planted ones are last.
+ATTRIBUTE_VIEWS: tuple[Shown, ...] = ("code", *VIEWS)
 DARKENED = 0.5  # of the grey values, in the half of the head in which an attribute is planted
 
 
@@ -100,11 +102,13 @@ def inversion_controls(
     return controls_of(attack.name, claim, easy, others, draw, sure="Scans that are sent as they are")
 
 
-def code_attribute_cell(run: Run, material: Material, attack: Attack, seed: int) -> dict[str, Any]:
+def code_attribute_cell(
+    run: Run, material: Material, attack: Attack, seed: int, planted: bool = True
+) -> dict[str, Any]:
     """Read age and sex off codes and off their segmentations.
 
     As controls who learned the exchanged attributes of others must read nothing, and exchanged ones that darken a half of the
-    head of the scans themselves must be read.
+    head of the scans themselves must be read; not `planted` where that is known of these scans.
     """
     sent, (own, others) = _sent(material), sides(material, attack)
     settings, work = material.settings_of(attack), work_of(run, attack, seed)
@@ -119,28 +123,23 @@ def code_attribute_cell(run: Run, material: Material, attack: Attack, seed: int)
     for attribute in READ:
         dealt = exchanged_details(dealt, attribute, seeds.child("exchanged", attribute))
     strangers = read(sent.seen("code", others), dealt.of(own.patients))[0]
-    dark = planted_scans(dealt)
-    mine, theirs = dark.of(own.patients), dark.of(others.patients)
-    sure = read(raw_codes(torch.stack(theirs.images), theirs.patients, sent.view.spacing_mm), mine)[0]
-    controls = []
-    for attribute in READ:
-        told = truth_of(dealt, attribute)
-        if truth_of(material.images, attribute) and told:
-            controls += [
-                exchanged_reading(strangers, told, material.roles),
-                planted_reading(sure, told, material.roles, gap=False),
-            ]
+    told = {name: truth for name in READ if truth_of(material.images, name) and (truth := truth_of(dealt, name))}
+    controls = [exchanged_reading(strangers, truth, material.roles) for truth in told.values()]
+    if planted:
+        dark = planted_scans(dealt)
+        mine, theirs = dark.of(own.patients), dark.of(others.patients)
+        sure = read(raw_codes(torch.stack(theirs.images), theirs.patients, sent.view.spacing_mm), mine)[0]
+        controls += [planted_reading(sure, truth, material.roles, gap=False) for truth in told.values()]
     return {"views": [claim.view for claim in claims], **_told(controls)}
 
 
 def code_piece(material: Material, attack: Attack, config: AuditConfig) -> Piece:
     """The piece of an attack on codes, all of its views and controls together."""
     sent, others = _sent(material), sides(material, attack)[1]
-    # The control of exchanged attributes reads codes once more.
-    again = {"pair_scores": shown_of(sent), "reconstructions": VIEWS, "attributes": ("code", *VIEWS)}[attack.claim]
-    seconds = {shown: view_seconds(material, attack, shown, config.seed) for shown in set(again)}
+    views = {"pair_scores": shown_of(sent), "reconstructions": VIEWS, "attributes": ATTRIBUTE_VIEWS}[attack.claim]
+    seconds = {shown: view_seconds(material, attack, shown, config.seed) for shown in set(views)}
     drawn = 2 * 2 * len(others) * others.images[0].numel() if attack.claim == "reconstructions" else 0
-    return Piece(attack.name, attack.words, sum(seconds[shown] for shown in again), drawn)
+    return Piece(attack.name, attack.words, sum(seconds[shown] for shown in views), drawn)
 
 
 def view_seconds(material: Material, attack: Attack, shown: Shown, seed: int) -> float:

@@ -32,12 +32,13 @@ def audit_cell(
     attack: str = "",
     second: Sequence[str] = (),
     first: bool = False,
+    **more: Any,
 ) -> dict[str, Any]:
     """A cell of the audit, `work`, on one variant, with the `attack` of this name where it is of one; `first`: on the first scan
-    of each patient alone."""
+    of each patient alone. `more`: arguments of `work`."""
     given = {"attack": all_attacks()[attack]} if attack else {}
     own = material(run, variant, settings, second, looks=attack == CODE_ATTRIBUTES.name)
-    return work(run.part(variant), material=at_first_visits(own) if first else own, seed=settings.seed, **given)
+    return work(run.part(variant), material=at_first_visits(own) if first else own, seed=settings.seed, **given, **more)
 
 
 def blind_cell(run: Run, settings: StudySettings) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from remnant.attacks.code_inversion import CODE_INVERSION
 from remnant.attacks.membership.output import OUTPUT
 from remnant.attacks.verification import VERIFICATION
 from remnant.audit.cells.blind import blind_piece
-from remnant.audit.cells.code_cells import Shown, code_attribute_cell, view_seconds
+from remnant.audit.cells.code_cells import ATTRIBUTE_VIEWS, Shown, code_attribute_cell, view_seconds
 from remnant.audit.cells.codes import worth_cell, worth_piece
-from remnant.audit.cells.kinds import kind_of
-from remnant.audit.cells.model_cells import score_cell
+from remnant.audit.cells.model_cells import score_cell, score_piece
 from remnant.audit.cells.piece import Piece
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
@@ -65,19 +64,22 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
         return (len(scans) + looks) * timed(lambda: view.logits(view.code(scan[None], seeds)))
 
     @cache
-    def piece(recipe: Recipe, method: str, work: Callable, shown: Shown | None) -> Piece:
+    def view(recipe: Recipe, method: str, work: Callable, shown: Shown) -> float:
+        return view_seconds(begun(recipe, method)[1], ATTACKS[work], shown, settings.seed)
+
+    @cache
+    def piece(recipe: Recipe, method: str, work: Callable, views: tuple[Shown, ...]) -> Piece:
         _, own = begun(recipe, method)
         if work is worth_cell:
             return worth_piece(own)
         if work is blind_cell:
             return blind_piece(own)
         attack = ATTACKS[work]
-        if shown is None:
-            own = at_first_visits(own) if work is score_cell else own
-            return kind_of(attack).piece(own, attack, AuditConfig(scenario="codes"))
+        if work is score_cell:
+            return score_piece(at_first_visits(own), attack, AuditConfig(scenario="codes"))
         others = own.images.of(own.group(NON_MEMBER))
         drawn = BYTES_DRAWN * len(others) * others.images[0].numel() if work is inversion_cell else 0
-        return Piece(attack.name, attack.words, view_seconds(own, attack, shown, settings.seed), drawn)
+        return Piece(attack.name, attack.words, sum(view(recipe, method, work, shown) for shown in views), drawn)
 
     def piece_of(cell: Cell) -> Piece:
         variant = VARIANTS.get(cell.arguments.get("variant", ""))
@@ -90,7 +92,10 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
             steps = sum(steps for part, steps in settings.trained_by(recipe).parts.items() if part != "pretraining")
             words = "networks against each other, and what they send of each scan"
             return Piece("training", words, steps * begun(*given)[0] + sending(*given))
-        return piece(*given, cell.arguments.get("work", cell.work), cell.arguments.get("shown"))
+        work, views = cell.arguments.get("work", cell.work), (cell.arguments.get("shown"),)
+        if work is code_attribute_cell:
+            views = ATTRIBUTE_VIEWS[: None if cell.arguments["planted"] else -1]
+        return piece(*given, work, views)
 
     return piece_of
 

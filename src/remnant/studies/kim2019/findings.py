@@ -66,13 +66,15 @@ def controls_of(
     """The controls by variant: what must find nothing, of its own codes; and what must succeed, on scans that are sent as they
     are. `blind`: of the groups themselves."""
     raw = next(subject for subject in subjects if subject.variant == RAW)
+    planted = [control for control in raw.controls if control.kind == "planted"]
     found: dict[str, list[Control]] = {}
     for subject in subjects:
         seeds = Seeds(seed).child("audit", "pairs", "controls", subject.variant)
         own = pair_controls(VERIFICATION.name, subject.pairs["code"], raw.as_raw, seeds)
         if subject.drawn and raw.drawn:
             own += inversion_controls(CODE_INVERSION, subject.drawn["code"][0], raw.drawn["code"][0], others, seed)
-        found[subject.variant] = [*own, *subject.controls, *(blind if subject.scored else ())]
+        own += [*subject.controls, *(planted if subject.read and subject is not raw else ())]
+        found[subject.variant] = [*own, *(blind if subject.scored else ())]
     return found
 
 

@@ -56,8 +56,9 @@ def audit_cells(
     listed: dict[str, dict[str, Any]] = {
         WORTH: {"work": worth_cell, "second": second},
         MEMBERSHIP: {"work": score_cell, "attack": OUTPUT.name, "first": True},
+        # What is planted in the scans themselves is the same for all variants.
         **(
-            {ATTRIBUTES: {"work": code_attribute_cell, "attack": CODE_ATTRIBUTES.name}}
+            {ATTRIBUTES: {"work": code_attribute_cell, "attack": CODE_ATTRIBUTES.name, "planted": name == RAW}}
             if any(people_known(scans))
             else {}
         ),
