@@ -46,12 +46,13 @@ def test_every_cell_takes_some_time(small, variant):
 
 
 def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
-    """A step and a piece of a minute each, a view of two seconds, and a second for each scan that is sent."""
+    """A step and a piece of a minute each, half without an encoder, a view of two seconds, a second a scan that is sent."""
     asked = []
 
     def untrained(settings, net, scans, second):
         asked.append((net.trunk, net.method))
-        return 60.0, material(members=2, others=3, secret=net.secret if net.method == "deformation" else None)
+        secret = net.secret if net.method == "deformation" else None
+        return 60.0 if net.encodes else 30.0, material(members=2, others=3, secret=secret)
 
     piece = Piece("some", "", 60.0, 30)
     monkeypatch.setattr(estimate, "untrained", untrained)
@@ -73,7 +74,8 @@ def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):
         elif cell.work is train_cell:
             # Of a secret the two visits of both of the attacker's own, three times each.
             sent = len(small) + (3 * 4 if variants[name].secret else 0)
-            assert found.seconds == 60 * settings.trained_by(variants[name].recipe).adversarial.steps + sent
+            step = 60 if variants[name].encodes else 30
+            assert found.seconds == step * settings.trained_by(variants[name].recipe).adversarial.steps + sent
         elif cell.work in (pairs_cell, inversion_cell):
             assert found.seconds == 2 and (found.bytes > 0) == (cell.work is inversion_cell)
         elif cell.arguments.get("work") is code_attribute_cell:

@@ -1,5 +1,6 @@
 """Training of a Privacy-Net: each network alone on raw scans, then all against each other (Kim 2019)."""
 
+import tempfile
 from pathlib import Path
 
 import torch
@@ -16,8 +17,9 @@ from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.engine.adversarial import Player, TermReport, play
 from remnant.engine.cost import timed
-from remnant.engine.device import as_batch, fabric, place
-from remnant.engine.memory import freed_memory_kept
+from remnant.engine.device import place
+
+STEPS_TRIED = 3  # when a training is timed
 
 
 def pretrain(
@@ -143,19 +145,18 @@ def _invert(networks: Networks, batch: PairBatch, codes: Tensor) -> tuple[Tensor
     return error, {"decoder's error": error}
 
 
-@freed_memory_kept()
-def step_seconds(networks: Networks, settings: PrivacyNetSettings) -> float:
-    """About how many seconds a step of the game takes here."""
-    for network in vars(networks).values():
-        place(network)
-    patch = as_batch(torch.rand(2 * settings.batch, 1, *(settings.patch,) * 3))
+def step_seconds(networks: Networks, settings: PrivacyNetSettings, shape: tuple[int, ...]) -> float:
+    """About how many seconds a step of `train_adversarially` takes here on scans of `shape` voxels, by a few steps in place."""
+    labels = torch.randint(networks.segmenter.out.out_channels, (4, *shape), dtype=torch.uint8)
+    scans = Images(torch.rand(4, 1, *shape), labels, ("one", "one", "other", "other"))
 
-    def step() -> None:
-        with fabric().autocast():
-            codes = networks.encoder(patch)
-            logits = networks.segmenter(codes).float().sum()
-            logits = logits + sum(each(*codes.chunk(2)).float().sum() for each in networks.discriminators)
-        logits.backward()
+    def steps(count: int) -> float:
+        few = settings.changed(adversarial=settings.adversarial.changed(steps=count))
+        with tempfile.TemporaryDirectory() as folder:
+            given = (scans, few, Seeds(0), Path(folder) / "state.pt", lambda *unheard: None)
+            return timed(lambda: train_adversarially(networks, *given), times=1)
 
-    # Discriminators have a step of their own.
-    return (1 + 0.3 * len(networks.discriminators)) * timed(step)
+    # The first is slow, and what comes before and after all steps does not come with each.
+    steps(1)
+    alone = steps(1)
+    return max(0.0, steps(1 + STEPS_TRIED) - alone) / STEPS_TRIED

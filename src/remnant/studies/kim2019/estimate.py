@@ -84,7 +84,8 @@ def costs_of(settings: StudySettings, scans: Images, second: Mapping[str, Images
     def piece_of(cell: Cell) -> Piece:
         variant = VARIANTS.get(cell.arguments.get("variant", ""))
         recipe: Recipe = cell.arguments.get("recipe", "ours") if variant is None else variant.recipe
-        given = recipe, "none" if variant is None else variant.method
+        # All networks of a recipe are pre-trained together.
+        given = recipe, settings.trained_by(recipe).method if variant is None else variant.method
         if cell.work is pretrain_cell:
             steps = settings.trained_by(recipe).pretraining.steps
             return Piece("pretraining", "each network alone, on raw scans", steps * begun(*given)[0])

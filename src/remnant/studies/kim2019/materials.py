@@ -77,7 +77,7 @@ def untrained(
 ) -> tuple[float, Material]:
     """Seconds that a step of the training by `net` takes here, and the material of an audit of networks as it begins with."""
     networks = Networks.untrained(net, len(scans.classes), Seeds(0))
-    seconds = step_seconds(networks, net)
+    seconds = step_seconds(networks, net, tuple(scans.images[0].shape[1:]))
     for network in vars(networks).values():
         network.eval()
     encoder = networks.encoder if net.method in ("encoder", "both") else None
