@@ -293,8 +293,22 @@ def test_a_pair_is_trained_as_the_seed_says(name, tmp_path):
 
 def test_two_that_change_what_is_sent_are_one_after_the_other():
     plain = privacynet_preset("smoke").changed(method="none")
-    for names in (OF_KIND["sent"], OF_KIND["sent"][::-1]):
+    several = [name for name in OF_KIND["sent"] if name != "secret_mixing"]
+    for names in (several, several[::-1]):
         pair = plain
         for name in names:
             pair = all_defenses()[name].defend(pair)
         assert pair.method == "both" and pair.drawn and pair.encodes and pair.noise
+
+
+@pytest.mark.parametrize("other", ["privacy_net", "secret_deformation"])
+def test_what_is_mixed_is_neither_deformed_nor_encoded(other):
+    plain, known = privacynet_preset("smoke").changed(method="none"), all_defenses()
+    mixed = known["secret_mixing"].defend(plain)
+    assert known["code_noise"].defend(mixed).noise and mixed.mixes and not mixed.encodes and mixed.drawn is None
+    for first, second, why in (
+        ("secret_mixing", other, "its client mixes scans with a reference"),
+        (other, "secret_mixing", "its client deforms or encodes what it sends"),
+    ):
+        with pytest.raises(RemnantError, match=why):
+            known[second].defend(known[first].defend(plain))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     pass
 
 ADVERSARIES = ("published", "entropy", "inversion", "confusion")
-HIDES = ("encoder", "deformation", "both", "none")
+HIDES = ("encoder", "deformation", "both", "mixing", "none")
 
 protect = typer.Typer(no_args_is_help=True)
 
@@ -91,7 +91,8 @@ def protect_train(
         str | None,
         typer.Option(
             callback=among(*HIDES),
-            help="What hides: encoder, the network; deformation, a secret that stays with you; both, one after the other.",
+            help="What hides: encoder, the network; deformation, a secret that stays with you; both, one after the "
+            "other; mixing, a reference that stays with you.",
         ),
     ] = None,
     simulate_revisits: SimulateRevisits = False,
@@ -240,10 +241,10 @@ def protect_segment(
     from remnant.defenses.privacynet.networks import load_server
 
     require_new(out)
-    maps, affine = deploy.segment_code(load_server(segmenter), code)
-    kept = deploy.ticket_file(code)
-    if kept.exists():
-        ticket = deploy.Ticket.read(kept)
+    server = load_server(segmenter)
+    maps, affine = deploy.segment_code(server, code)
+    ticket = deploy.ticket_of(code, server)
+    if ticket is not None:
         placing = ticket.placing
         write_volume(out, ticket.undo(maps), placing.affine, geometry=placing.geometry)
     else:

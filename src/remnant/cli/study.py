@@ -50,7 +50,7 @@ VARIANTS = (
     *("raw", "published-1", "published-3", "published-10", "published-100", "entropy-1", "entropy-10"),
     *("inversion-1", "inversion-10", "deformation", "deformation-entropy-1"),
     *("kim2019-raw", "kim2019-1", "kim2019-batch-raw", "kim2019-batch-1"),
-    *("game-raw", "game-1", "game-3", "game-10"),
+    *("game-raw", "game-1", "game-3", "game-10", "mixup"),
 )
 
 study = typer.Typer(help="Run the experiment of a paper.", no_args_is_help=True)

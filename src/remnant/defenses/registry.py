@@ -18,6 +18,7 @@ from remnant.defenses.narrow_latents import NARROW_LATENTS
 from remnant.defenses.privacynet.code_noise import CODE_NOISE
 from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
 from remnant.defenses.privacynet.hiding import PRIVACY_NET
+from remnant.defenses.privacynet.secret_mixing import SECRET_MIXING
 from remnant.defenses.public_statistics import PUBLIC_STATISTICS
 from remnant.defenses.strip import STRIP
 from remnant.defenses.unstored_statistics import UNSTORED_STATISTICS
@@ -41,6 +42,7 @@ DEFENSES: tuple[Defense, ...] = (
     STRIP,
     PRIVACY_NET,
     SECRET_DEFORMATION,
+    SECRET_MIXING,
     CODE_NOISE,
 )
 # Other packages add theirs by an entry point of this group, that names a `Defense`.

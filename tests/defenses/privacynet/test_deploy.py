@@ -158,7 +158,8 @@ def test_a_secret_is_drawn_afresh_for_every_code(deformed, brains, monkeypatch):
 
 def test_what_a_server_makes_of_a_deformed_scan_comes_back_onto_it(deformed, brains, tmp_path, monkeypatch):
     # The system's entropy draws weak deformations too: here the same one each time.
-    monkeypatch.setattr(deploy, "draw_secret", lambda *words: draw_secret(*words[:3], np.random.default_rng(0)))
+    draw = lambda law, *grid: draw_secret(*grid[:2], law, np.random.default_rng(0))  # noqa: E731
+    monkeypatch.setattr(deploy, "draw_from", draw)
     client, scan = load_client(deformed.path), brains.cases[0].image
     _, ticket = deploy.encode_scan(client, scan)
     image = torch.from_numpy(deploy.place_scan(scan, client.grid, client.preparation, client.template.numpy())[0])
@@ -242,7 +243,7 @@ def test_the_labels_of_a_case_lie_on_its_code(deformed, brains, monkeypatch):
     client, case = load_client(deformed.path), brains.cases[0]
     scheme = brains.scheme(client.preparation.scheme)
     secret = draw_secret(client.grid.shape, client.grid.spacing, client.secret, np.random.default_rng(3))
-    monkeypatch.setattr(deploy, "draw_secret", lambda *_: secret)
+    monkeypatch.setattr(deploy, "draw_from", lambda *_: secret)
     code, labels = deploy.encode_case(client, case, scheme)
     again, ticket = deploy.encode_scan(client, case.image)
     np.testing.assert_allclose(code, again, atol=1e-5)

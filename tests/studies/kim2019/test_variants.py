@@ -19,6 +19,7 @@ WAYS = {
     "kim2019-batch-1": ("encoder", "published", 1, ["privacy_net"]),
     "game-raw": ("none", "published", 0, []),
     "game-3": ("encoder", "confusion", 3, ["privacy_net"]),
+    "mixup": ("mixing", "published", 0, ["secret_mixing"]),
 }
 
 
@@ -39,10 +40,12 @@ def test_a_variant_is_trained_by_its_defences(name):
 
 def test_those_of_the_game_and_of_batch_norm_are_trained_by_request_alone():
     assert preset("paper").variants == tuple(VARIANTS)[:13] and VARIANTS["kim2019-1"].recipe == "kim2019"
-    assert {VARIANTS[name].recipe for name in tuple(VARIANTS)[13:]} == {"kim2019_batch", "game"}
+    assert {VARIANTS[name].recipe for name in tuple(VARIANTS)[13:-1]} == {"kim2019_batch", "game"}
+    assert tuple(VARIANTS)[-1] == "mixup" and VARIANTS["mixup"].recipe == "ours"
     names = {row["variant"]: (row["name"], row["family"]) for row in described(VARIANTS).values()}
     assert names["kim2019-batch-1"] == ("recipe of Kim 2019, D with BatchNorm, \u03bb 1", "kim2019_batch")
     assert names["game-3"] == ("game of ours, \u03bb 3", "game")
+    assert names["mixup"] == ("secret mixing", "mixing")
     assert names["game-raw"] == ("raw scan, game of ours", "none")
     words = described(VARIANTS)
     assert [control_of(words, name) for name in ("kim2019-batch-1", "game-3", "published-3")] == [

@@ -21,6 +21,9 @@ from remnant.cohort.visits import check_cohort, prepare_scans, second_cohorts, s
 from remnant.defenses.privacynet.code_noise import CODE_NOISE
 from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
 from remnant.defenses.privacynet.hiding import PRIVACY_NET
+from remnant.defenses.privacynet.mixing import References
+from remnant.defenses.privacynet.secret import SecretSettings
+from remnant.defenses.privacynet.secret_mixing import SECRET_MIXING
 from remnant.engine.device import fabric
 
 COHORT = "data"
@@ -90,7 +93,8 @@ def read_protected(
         doubts=(*trained.doubts, *([TRIED] if inputs.preset == "smoke" else [])),
         defenses=(
             *((PRIVACY_NET.name,) if net.view.encoder is not None else ()),
-            *((SECRET_DEFORMATION.name,) if net.view.secret is not None else ()),
+            *((SECRET_DEFORMATION.name,) if isinstance(net.view.secret, SecretSettings) else ()),
+            *((SECRET_MIXING.name,) if isinstance(net.view.secret, References) else ()),
             *((CODE_NOISE.name,) if net.view.noise else ()),
         ),
     )

@@ -1,7 +1,7 @@
 """A secret deformation: each scan is bent by a secret of the client's, and the segmentation that comes back bent back."""
 
 from remnant.defenses.defense import Defense
-from remnant.defenses.privacynet.hiding import of_scans
+from remnant.defenses.privacynet.hiding import unmixed_scans
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 
@@ -20,6 +20,6 @@ SECRET_DEFORMATION = Defense(
     deform,
     "Kim et al. 2020, arXiv 2011.12835",
     SecretSettings,
-    of_scans,
+    unmixed_scans,
     ("latents", "codes"),
 )

@@ -18,9 +18,9 @@ from remnant.cohort.files.volume import read_volume
 from remnant.cohort.prepare.placing import Placing, place_case, place_scan
 from remnant.cohort.prepare.space import PLACING_FIELDS, WORDS, sides_of
 from remnant.defenses.privacynet.blurring import blurred
+from remnant.defenses.privacynet.concealing import Drawn, concealed, concealed_labels, draw_from, drawn_of, recovered
+from remnant.defenses.privacynet.mixing import References
 from remnant.defenses.privacynet.networks import Client, Server
-from remnant.defenses.privacynet.secret import Secret, draw_secret
-from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
 from remnant.engine.stitch import stitched
 from remnant.measure.correlation import ncc_matrix
 
@@ -32,20 +32,19 @@ POINTS = {"L": "left", "R": "right", "A": "to the front", "P": "to the back", "S
 
 @dataclass(frozen=True)
 class Ticket:
-    """What stays at the client when a code leaves: where the scan lies on the grid, which encoder made the code, and how the
-    scan was deformed, if it was.
+    """What stays at the client when a code leaves: where the scan lies on the grid, which encoder made the code, and what was
+    done to the scan by a secret, if anything was.
     """
 
     placing: Placing
     mark: str
-    secret: Secret | None
+    secret: Drawn | None
 
     def undo(self, maps: torch.Tensor) -> np.ndarray:
         """Maps of classes (c, x, y, z), such as their logits, that a server made of the code: a label map uint8 (x, y, z) on
         the scan's own voxels.
         """
-        undone = maps.cpu() if self.secret is None else unwarp_maps(maps.cpu(), self.secret)
-        return self.placing.back(labels_of(undone))
+        return self.placing.back(labels_of(recovered(maps.cpu(), self.secret)))
 
     def write(self, path: Path) -> None:
         """As JSON, readable by its owner alone: the scan's own grid betrays whose file it is, and the secret undoes the code."""
@@ -63,7 +62,7 @@ class Ticket:
         try:
             matrix, affine = (np.array(value[name], float).reshape(4, 4) for name in ("matrix", "affine"))
             x, y, z = (int(side) for side in value["shape"])
-            secret = None if value["secret"] is None else Secret.of(value["secret"])
+            secret = None if value["secret"] is None else drawn_of(value["secret"])
             geometry = value.get("geometry")
             if geometry is not None:
                 geometry = {name: [float(number) for number in geometry[name]] for name in PLACING_FIELDS}
@@ -100,20 +99,25 @@ def encode_case(client: Client, case: Case, scheme: LabelScheme) -> tuple[np.nda
     """The code of a scan as `encode_scan` makes it, float32 (x, y, z), and its label map as it lies on the code: uint8 (x, y, z),
     deformed as the scan was by a client with a secret.
 
-    Nothing else stays: the pair is for training, and no answer is undone. Raises `RemnantError` likewise, and where the label map
-    does not fit the scan or the scheme.
+    Nothing else stays: the pair is for training, and no answer is undone. Raises `RemnantError` likewise, where the label map
+    does not fit the scan or the scheme, and for a client that mixes scans, of whose mixtures there is no label map.
     """
+    if isinstance(client.secret, References):
+        raise RemnantError(
+            f"The client {client.mark} mixes a reference into each scan, and a mixture has no label map to learn from; "
+            "contribute by a client of another method."
+        )
     image, labels = place_case(case, scheme, client.grid, client.preparation, _template(client))
     code, secret = _code_of(client, image, case.image)
-    return code, labels if secret is None else warp_labels(torch.from_numpy(labels), secret).numpy()
+    return code, concealed_labels(torch.from_numpy(labels), secret).numpy()
 
 
 def _template(client: Client) -> np.ndarray | None:
     return None if client.template is None else client.template.numpy()
 
 
-def _code_of(client: Client, image: np.ndarray, scan: Path) -> tuple[np.ndarray, Secret | None]:
-    """The code (x, y, z) of a prepared scan, and the secret by which it was deformed; raises where it is unlike the template."""
+def _code_of(client: Client, image: np.ndarray, scan: Path) -> tuple[np.ndarray, Drawn | None]:
+    """The code (x, y, z) of a prepared scan, and the secret that it was made by; raises where it is unlike the template."""
     template = _template(client)
     if template is not None:
         found = float(ncc_matrix(image[None], template[None])[0, 0])
@@ -124,8 +128,8 @@ def _code_of(client: Client, image: np.ndarray, scan: Path) -> tuple[np.ndarray,
             )
     code, secret = torch.from_numpy(image)[None], None
     if client.secret is not None:
-        secret = draw_secret(client.grid.shape, client.grid.spacing, client.secret, np.random.default_rng())
-        code = warp_scan(code, secret)
+        secret = draw_from(client.secret, client.grid.shape, client.grid.spacing, np.random.default_rng())
+        code = concealed(code, secret)
     if client.network is not None:
         code = stitched(client.network, code, client.patch)
     # From the system's entropy, as the secret: nobody can take off what nobody can draw again.
@@ -154,6 +158,30 @@ def segment_code(server: Server, code: Path) -> tuple[torch.Tensor, np.ndarray]:
         )
     image, affine = read_volume(code)
     return stitched(server.network, torch.from_numpy(image)[None], server.patch).cpu(), affine
+
+
+def ticket_of(code: Path, server: Server) -> Ticket | None:
+    """The ticket that lies beside a code which `server` segments, None where there is none: then a label map stays on the code's
+    grid.
+
+    Raises `RemnantError` as `Ticket.read` does, for a ticket of another encoder, and without any where nothing but the ticket
+    makes an answer a label map.
+    """
+    kept = ticket_file(code)
+    if not kept.exists():
+        if server.keyed:
+            raise RemnantError(
+                f"{kept} is missing, without which nobody can tell the scan from the reference that is mixed into {code}; put "
+                "it back beside the code, or encode the scan again."
+            )
+        return None
+    ticket = Ticket.read(kept)
+    if ticket.mark != server.mark:
+        raise RemnantError(
+            f"{kept} is of a code of the encoder {ticket.mark}, and {code} is of the encoder {server.mark}; put the file beside "
+            "it that was written with it, or encode the scan again."
+        )
+    return ticket
 
 
 def labels_of(maps: torch.Tensor) -> np.ndarray:

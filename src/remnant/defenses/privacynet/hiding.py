@@ -33,6 +33,13 @@ def of_scans(subject: Any) -> str:
     return "" if volumes else "it is for scans that a server segments, and the network has no 3D convolution"
 
 
+def unmixed_scans(subject: Any) -> str:
+    """Why scans cannot be deformed or encoded, empty where `of_scans` is and no client mixes them."""
+    if isinstance(subject, PrivacyNetSettings) and subject.mixes:
+        return "its client mixes scans with a reference, and an answer is unmixed alone"
+    return of_scans(subject)
+
+
 PRIVACY_NET = Defense(
     "privacy_net",
     "Privacy-Net",
@@ -42,6 +49,6 @@ PRIVACY_NET = Defense(
     hide,
     "Kim et al. 2019",
     HidingSettings,
-    of_scans,
+    unmixed_scans,
     ("latents", "codes"),
 )

@@ -17,6 +17,7 @@ from remnant.cohort.files.volume import read_volume
 from remnant.cohort.prepare.grid import Grid
 from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.defenses.privacynet.blurring import LARGEST_BLUR
+from remnant.defenses.privacynet.mixing import References
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.nets.siamese import Siamese
@@ -81,14 +82,15 @@ class Client:
     """What the hospital holds: the encoder, and how a scan is prepared for it.
 
     `network`: (n, 1, x, y, z) in [0, 1] to a code of the same shape and range, for windows of `patch` voxels a side; None where
-    the deformed scan is the code. `secret`: the law by which each scan is deformed before that; None where none is.
+    the deformed or mixed scan is the code. `secret`: the law by which each scan is deformed, or the references that are mixed
+    into it; None where nothing is secret.
     `template`: float32 (x, y, z), the mean of the training patients on `grid`, to which scans are registered; None where
     they are only centred. `likeness`: the lowest correlation of a prepared training scan with the template. `mark`: by which
     the codes and the segmenter name this encoder. `noise`: of its standard deviation on each code.
     """
 
     network: nn.Module | None
-    secret: SecretSettings | None
+    secret: SecretSettings | References | None
     preparation: PreparationSettings
     grid: Grid
     patch: int
@@ -102,7 +104,8 @@ class Client:
 class Server:
     """What the server holds: the segmenter, its `classes` by name, and the `mark` of the encoder that it was trained with.
 
-    `shape`: of every code of that encoder, (x, y, z); None in files of before it was told.
+    `shape`: of every code of that encoder, (x, y, z); None in files of before it was told. `keyed`: its answers are of mixtures,
+    and nothing to anybody without the client's key.
     """
 
     network: nn.Module
@@ -110,6 +113,7 @@ class Server:
     patch: int
     mark: str
     shape: tuple[int, int, int] | None = None
+    keyed: bool = False
 
 
 Shape = tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
@@ -120,6 +124,7 @@ class _ServerNotes(pydantic.BaseModel):
     patch: int = pydantic.Field(ge=1)
     mark: str
     shape: Shape | None = None
+    keyed: bool = False
 
 
 class _ClientNotes(pydantic.BaseModel):
@@ -140,11 +145,12 @@ def save_pair(
     classes: tuple[str, ...],
     likeness: float,
     template: torch.Tensor | None,
+    references: References | None = None,
 ) -> None:
     """Write encoder (with the template beside it), segmenter and discriminator into `folder`, each a file of its own.
 
     The segmenter's file is the last: where it is, all are. Without an encoder its file holds how a scan is prepared and deformed,
-    and no weights.
+    and no weights but the `references` that are mixed into it, where there are some.
     """
     arguments = arguments_of(settings, len(classes))
     shared = {"patch": settings.patch}
@@ -159,10 +165,14 @@ def save_pair(
     }
     if template is not None:
         write_volume(folder / TEMPLATE, template.numpy(), grid.affine)
-    encoder = (networks.encoder, arguments["encoder"]) if settings.encodes else (nn.Identity(), {})
+    encoder: tuple[nn.Module, dict[str, Any]] = (nn.Identity(), {})
+    if settings.encodes:
+        encoder = networks.encoder, arguments["encoder"]
+    elif references is not None:
+        encoder = references, references.arguments
     save_checkpoint(folder / ENCODER, *encoder, client=json.dumps(shared | client))
     mark = mark_of(folder / ENCODER)
-    server = {"classes": classes, "mark": mark, "shape": grid.shape}
+    server = {"classes": classes, "mark": mark, "shape": grid.shape, **({"keyed": True} if references else {})}
     save_checkpoint(folder / DISCRIMINATOR, networks.discriminator, arguments["discriminator"])
     save_checkpoint(folder / SEGMENTER, networks.segmenter, arguments["segmenter"], server=json.dumps(shared | server))
 
@@ -179,14 +189,20 @@ def load_client(run: Path) -> Client:
     Raises `RemnantError` as `load_checkpoint` does, and for a file that is no encoder of Privacy-Net.
     """
     path = _file(run, ENCODER)
-    network, said = load_checkpoint(path, {"UNet": UNet, "Identity": nn.Identity}), _notes(path, "client")
+    network, said = (
+        load_checkpoint(path, {"UNet": UNet, "Identity": nn.Identity, "References": References}),
+        _notes(path, "client"),
+    )
+    references = network if isinstance(network, References) else None
     with foreign(path, *SPOILT):
         notes = _ClientNotes.model_validate(said)
+        if references is not None and tuple(references.labels.shape[1:]) != notes.shape:
+            raise ValueError("references of another grid")
     preparation = PreparationSettings.checked(**notes.preparation)
     template = torch.from_numpy(read_volume(path.with_name(TEMPLATE))[0]) if preparation.align else None
     return Client(
-        None if isinstance(network, nn.Identity) else network,
-        None if notes.secret is None else SecretSettings.checked(**notes.secret),
+        network if isinstance(network, UNet) else None,
+        references if notes.secret is None else SecretSettings.checked(**notes.secret),
         preparation,
         Grid(notes.shape, notes.spacing_mm),
         notes.patch,
@@ -203,7 +219,7 @@ def load_server(run: Path) -> Server:
     network, said = load_checkpoint(path, {"UNet": UNet}), _notes(path, "server")
     with foreign(path, *SPOILT):
         notes = _ServerNotes.model_validate(said)
-    return Server(network, notes.classes, notes.patch, notes.mark, notes.shape)
+    return Server(network, notes.classes, notes.patch, notes.mark, notes.shape, notes.keyed)
 
 
 def segmenter_file(run: Path) -> Path:

@@ -9,11 +9,12 @@ from remnant.base.presets import preset_file
 from remnant.cohort.prepare.volumes import PreparationSettings
 from remnant.cohort.revisit import RevisitSettings
 from remnant.defenses.privacynet.blurring import LARGEST_BLUR
+from remnant.defenses.privacynet.mixing import MixingSettings
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.nets.siamese import Head, Norm
 
 Adversary = Literal["published", "entropy", "inversion", "confusion"]
-Method = Literal["encoder", "deformation", "both", "none"]
+Method = Literal["encoder", "deformation", "both", "mixing", "none"]
 Segmentation = Literal["published", "every_class"]
 Order = Literal["discriminator_first", "encoder_first"]
 
@@ -55,21 +56,22 @@ class PrivacyNetSettings(Settings):
     """Everything that decides a Privacy-Net, beside the data.
 
     `method`: what hides a patient: "encoder", the network of Kim 2019; "deformation", a `secret` that stays at the client and
-    no network; "both", the code of a deformed scan; "none", nothing, what the others are held against. `noise` on what
-    is sent, which lies in [0, 1]: its standard deviation. `segmentation`: the loss
-    of the segmenter, the paper's or one in which every class counts alike. `order`: who moves first in a step, the
-    encoder with the segmenter in the paper. `lambda_`: the paper's lambda, the weight of hiding
+    no network; "both", the code of a deformed scan; "mixing", a reference that stays at the client, by the law `mixing`, and no
+    network; "none", nothing, what the others are held against. `noise` on what is sent, which lies in [0, 1]: its standard
+    deviation. `segmentation`: the loss of the segmenter, the paper's or one in which every class counts alike. `order`: who
+    moves first in a step, the encoder with the segmenter in the paper. `lambda_`: the paper's lambda, the weight of hiding
     against segmenting. `adversary`: what the encoder gains by it: "published", the loss of the discriminator; "entropy", its
     indecision, which has a bound; "inversion", its indecision and the failure of a decoder that redraws the scan; "confusion",
     its indecision by a loss whose gradient does not vanish where the discriminator is sure. `game`: how they play. `encoder`,
-    `segmenter` and `decoder` are the widths of U-Nets, `trunk`, `head` and `norm` of the Siamese discriminator. `patch`: voxels a
-    side of what the networks see at a time; `batch`: pairs a step, half of one patient. `held_out`: the share of patients whom no
-    network is trained on. `revisits`: how two visits of each scan are simulated, for cohorts of one session each; None where
-    there are real ones.
+    `segmenter` and `decoder` are the widths of U-Nets, `trunk`, `head` and `norm` of the Siamese discriminator. `patch`: voxels
+    a side of what the networks see at a time; `batch`: pairs a step, half of one patient. `held_out`: the share of patients
+    whom no network is trained on. `revisits`: how two visits of each scan are simulated, for cohorts of one session each; None
+    where there are real ones.
     """
 
     method: Method = "encoder"
     secret: SecretSettings = SecretSettings()
+    mixing: MixingSettings = MixingSettings()
     noise: float = pydantic.Field(default=0.0, ge=0, le=LARGEST_BLUR)
     segmentation: Segmentation = "published"
     order: Order = "discriminator_first"
@@ -111,8 +113,13 @@ class PrivacyNetSettings(Settings):
         return self.method in ("encoder", "both")
 
     @property
+    def mixes(self) -> bool:
+        """Whether scans are mixed with a reference."""
+        return self.method == "mixing"
+
+    @property
     def drawn(self) -> SecretSettings | None:
-        """The law of the client's secret, None for a method without any."""
+        """The law of the client's deformations, None for a method without any."""
         return self.secret if self.method in ("deformation", "both") else None
 
 

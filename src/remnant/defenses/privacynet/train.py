@@ -19,6 +19,7 @@ from remnant.cohort.prepare.template import Template, build_template
 from remnant.cohort.prepare.volumes import prepare
 from remnant.cohort.revisit import as_revisited
 from remnant.cohort.unchanged import require_unchanged
+from remnant.defenses.privacynet.concealing import references_of
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import finish, pretrain, train_adversarially
@@ -112,6 +113,7 @@ def _train(
         prepared.classes,
         likeness(prepared.images.numpy(), template),
         None if template is None else torch.from_numpy(template.image),
+        references_of(scans, settings),
     )
 
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
 from remnant.defenses.privacynet.blurring import sender
+from remnant.defenses.privacynet.concealing import Law, law_of
 from remnant.defenses.privacynet.drawing import PairBatch, pair_drawing
 from remnant.defenses.privacynet.game import Played, hider, seekers
 from remnant.defenses.privacynet.losses import SEGMENTATION, inversion_error, same_patient_loss
 from remnant.defenses.privacynet.networks import Networks
-from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.engine.adversarial import Player, TermReport, play
 from remnant.engine.cost import timed
@@ -27,8 +27,9 @@ def pretrain(
 ) -> None:
     """Each network alone on raw scans, in place: the encoder as an auto-encoder, the others at their tasks.
 
-    Kim 2019 trains encoder, segmenter and discriminator so; the method "deformation" has no encoder. Rivals of the discriminator
-    stay as they were drawn, so that the encoder also meets some that know no scan. `state` and `report` as for `play`.
+    Kim 2019 trains encoder, segmenter and discriminator so; the methods "deformation" and "mixing" have no encoder. Rivals of
+    the discriminator stay as they were drawn, so that the encoder also meets some that know no scan. `state` and `report` as
+    for `play`.
     """
     rate = settings.pretraining.learning_rate
 
@@ -50,14 +51,14 @@ def train_unencoded(
     scans: Images,
     settings: PrivacyNetSettings,
     seeds: Seeds,
-    secret: SecretSettings | None,
+    secret: Law | None,
     state: Path,
     report: TermReport,
 ) -> None:
     """The steps of `train_adversarially` without an encoder: segmenter and discriminator each at its task, in place.
 
-    On scans deformed anew at each step by the law of `secret`, or on raw ones where it is None, with the settings' noise: what a
-    Privacy-Net is compared with.
+    On scans deformed or mixed anew at each step by the law of `secret`, or on raw ones where it is None, with the settings'
+    noise: what a Privacy-Net is compared with.
     """
     drawn = pair_drawing(scans, settings, seeds.child("adversarial"), secret)
     sent = sender(nn.Identity(), settings.noise, seeds)
@@ -82,7 +83,7 @@ def train_adversarially(
     `train_unencoded`.
     """
     if not settings.encodes:
-        train_unencoded(networks, scans, settings, seeds, settings.drawn, state, report)
+        train_unencoded(networks, scans, settings, seeds, law_of(scans, settings), state, report)
         return
     rate, branch = settings.adversarial.learning_rate, seeds.child("adversarial")
     draw = pair_drawing(scans, settings, branch, settings.drawn)
@@ -110,7 +111,7 @@ def finish(
 
     For `settings.game.finishing` steps at the rate of `train_adversarially`; `state` and `report` as for `play`.
     """
-    draw = pair_drawing(scans, settings, seeds.child("finishing"), settings.drawn)
+    draw = pair_drawing(scans, settings, seeds.child("finishing"), law_of(scans, settings))
     encoder = place(networks.encoder).eval() if settings.encodes else nn.Identity()
     sent = sender(encoder, settings.noise, seeds.child("finishing"))
 
@@ -127,7 +128,9 @@ def _apart(networks: Networks, settings: PrivacyNetSettings, rate: float) -> dic
     """Segmenter and discriminator, each alone on the scans of a batch."""
 
     def segmenter(batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        loss = SEGMENTATION[settings.segmentation](networks.segmenter(batch.scans), batch.labels)
+        # Of a mixture by what the client would make of the answer: end to end.
+        logits = batch.recovered(networks.segmenter(batch.scans))
+        loss = SEGMENTATION[settings.segmentation](logits, batch.labels)
         return loss, {"segmentation": loss}
 
     def discriminator(batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -15,9 +15,8 @@ from torch.nn import functional
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.defenses.privacynet.blurring import blurred
+from remnant.defenses.privacynet.concealing import Drawn, Law, concealed, concealed_labels, draw_from, recovered
 from remnant.defenses.privacynet.networks import load_client, load_server
-from remnant.defenses.privacynet.secret import Secret, SecretSettings, draw_secret
-from remnant.defenses.privacynet.warping import unwarp_maps, warp_labels, warp_scan
 from remnant.engine.stitch import stitched
 
 Seen = Literal["code", "labels"]
@@ -27,15 +26,15 @@ Seen = Literal["code", "labels"]
 class View:
     """Client and server at work on scans that are prepared already, with voxels of `spacing_mm`.
 
-    `encoder`: None where the code is the scan itself, or the deformed scan. `secret`: the law by which each scan is deformed;
-    None where none is. `segmenter`: from code to logits. Both networks in evaluation mode, for windows of `patch` voxels a
-    side. `noise`: of its standard deviation on each code. Which deformation and which noise a scan gets is decided by `seeds`
-    and its place among the scans of a call: `undone` needs the same.
+    `encoder`: None where the code is the scan itself, or what is made of it by a secret. `secret`: the law by which each scan
+    is deformed or mixed; None where none is. `segmenter`: from code to logits. Both networks in evaluation mode, for windows of
+    `patch` voxels a side. `noise`: of its standard deviation on each code. Which secret and which noise a scan gets is decided
+    by `seeds` and its place among the scans of a call: `undone` needs the same.
     """
 
     encoder: nn.Module | None
     segmenter: nn.Module
-    secret: SecretSettings | None
+    secret: Law | None
     patch: int
     spacing_mm: float
     noise: float = 0.0
@@ -62,39 +61,39 @@ class View:
         """What leaves: codes float32 (n, 1, x, y, z) in [0, 1], on the CPU, of `scans` (n, 1, x, y, z) in [0, 1]."""
         codes = []
         for place, (scan, secret) in enumerate(zip(scans, self._secrets(scans.shape, seeds), strict=True)):
-            code = scan if secret is None else warp_scan(scan, secret)
+            code = concealed(scan, secret)
             code = (code if self.encoder is None else stitched(self.encoder, code, self.patch)).cpu()
             codes.append(blurred(code, self.noise, seeds.child("noise", place).torch()))
         return torch.stack(codes)
 
     def logits(self, codes: Tensor) -> Tensor:
-        """What the server makes of codes (n, 1, x, y, z): float32 (n, classes, x, y, z), on the CPU, bent as the codes are."""
+        """What the server makes of codes (n, 1, x, y, z): float32 (n, classes, x, y, z), on the CPU, of what was sent."""
         return torch.stack([stitched(self.segmenter, code, self.patch).cpu() for code in codes])
 
     def undone(self, logits: Tensor, seeds: Seeds) -> Tensor:
         """The client's label maps of the scans themselves, uint8 (n, x, y, z): the server's `logits` (n, classes, x, y, z)
-        bent back.
+        with the secrets undone.
 
         `seeds`: those that the codes were made with.
         """
         return self.straight(logits, seeds).argmax(1).to(torch.uint8)
 
     def straight(self, logits: Tensor, seeds: Seeds) -> Tensor:
-        """The server's `logits` (n, classes, x, y, z) as they lie on the scans themselves, bent back by the same `seeds`."""
+        """The server's `logits` (n, classes, x, y, z) of the scans themselves, by the same `seeds`."""
         pairs = zip(logits, self._secrets(logits.shape, seeds), strict=True)
-        return torch.stack([each if secret is None else unwarp_maps(each, secret) for each, secret in pairs])
+        return torch.stack([recovered(each, secret) for each, secret in pairs])
 
     def moved(self, labels: Tensor, seeds: Seeds) -> Tensor:
-        """Label maps (n, x, y, z) of scans as they lie on the codes that were made with these `seeds`: uint8 (n, x, y, z)."""
+        """Label maps uint8 (n, x, y, z) for the codes that were made with these `seeds`, of those (n, x, y, z) of the scans."""
         secrets = self._secrets(labels.unsqueeze(1).shape, seeds)
         pairs = zip(labels, secrets, strict=True)
-        return torch.stack([each if secret is None else warp_labels(each, secret) for each, secret in pairs])
+        return torch.stack([concealed_labels(each, secret) for each, secret in pairs])
 
     def watched(self, seen: Seen, seeds: Seeds) -> Callable[[Tensor], Tensor]:
         """For `Codes.view`: from scans (n, 1, x, y, z) to their codes (n, 1, x, y, z), or to the server's label maps as one
         channel a class (n, classes, x, y, z) of 0 and 1; float32.
 
-        Each call draws its deformations anew, as a client would; the calls of one function are the same in every run.
+        Each call draws its secrets anew, as a client would; the calls of one function are the same in every run.
         """
         calls = count()
 
@@ -109,7 +108,7 @@ class View:
         classes = self.segmenter.out.out_channels
         return functional.one_hot(labels.long(), classes).movedim(-1, 1).float()
 
-    def _secrets(self, shape: torch.Size, seeds: Seeds) -> list[Secret | None]:
+    def _secrets(self, shape: torch.Size, seeds: Seeds) -> list[Drawn | None]:
         """One a scan of a batch of `shape`."""
         n, _, *sides = shape
         if self.secret is None:
@@ -118,6 +117,6 @@ class View:
 
 
 @lru_cache(maxsize=16)
-def _drawn(shape: tuple[int, ...], spacing_mm: float, settings: SecretSettings, seed: int) -> Secret:
+def _drawn(shape: tuple[int, ...], spacing_mm: float, law: Law, seed: int) -> Drawn:
     """Once for a code and for what is bent back of it: to draw and to follow a flow takes as long as to bend a scan."""
-    return draw_secret(shape, spacing_mm, settings, np.random.default_rng(seed))
+    return draw_from(law, shape, spacing_mm, np.random.default_rng(seed))

@@ -10,6 +10,7 @@ from torch import Tensor
 from remnant.base.seeds import Seeds
 from remnant.cohort.case import CLASSES
 from remnant.cohort.layouts.tissues import as_tissue3
+from remnant.defenses.privacynet.mixing import References
 from remnant.defenses.privacynet.retraining import RetrainSettings, retrain
 from remnant.defenses.privacynet.view import View
 from remnant.engine.device import fabric
@@ -61,18 +62,21 @@ def elsewhere(
     sent = seeds.child("sent")
     codes = view.code(images, sent)
     as_trained = as_tissue3(view.undone(view.logits(codes), sent).numpy())
-    moved, retrained = view.moved(truth, sent), np.zeros(truth.shape, np.uint8)
+    # What is retrained knows tissues alone, and so must what is mixed into a scan.
+    references = view.secret.relabelled(as_tissue3) if isinstance(view.secret, References) else view.secret
+    tissues = replace(view, secret=references)
+    moved, retrained = tissues.moved(truth, sent), np.zeros(truth.shape, np.uint8)
     parts = np.array_split(seeds.child("folds").numpy().permutation(len(images)), FOLDS)
     for number, part in enumerate(parts):
         others = np.setdiff1d(np.arange(len(images)), part)
         pairs = list(zip(codes[others], moved[others], strict=True))
         branch = seeds.child("fold", number)
         segmenter = retrain(view.segmenter, pairs, view.patch, settings, branch, report, classes=len(TISSUES))
-        again = replace(view, segmenter=segmenter)
+        again = replace(tissues, segmenter=segmenter)
         for i in part.tolist():
             # Each by itself: a deformation is found again by its place among the scans of a call.
             own = seeds.child("again", i)
-            retrained[i] = again.undone(again.logits(view.code(images[i : i + 1], own)), own)[0].numpy()
+            retrained[i] = again.undone(again.logits(again.code(images[i : i + 1], own)), own)[0].numpy()
     return {"as_trained": as_trained, "retrained": retrained}
 
 

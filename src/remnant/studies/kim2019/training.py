@@ -12,6 +12,7 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import keep, private_folder
 from remnant.cohort.images import Images
 from remnant.cohort.prepare.grid import Grid
+from remnant.defenses.privacynet.concealing import references_of
 from remnant.defenses.privacynet.networks import SEGMENTER, Networks, save_pair
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import finish, pretrain, train_adversarially
@@ -82,6 +83,7 @@ def train_cell(run: Run, variant: str, settings: StudySettings, until: int | Non
         everybody.classes,
         float(ncc_matrix(scans.images[:, 0].numpy(), mean).min()),
         torch.from_numpy(np.load(template_file(run))) if own.preparation.align else None,
+        references_of(scans, own),
     )
     # Once for all cells that attack what is sent: to encode and segment every scan takes minutes.
     made = material(run, variant, settings)

@@ -9,10 +9,13 @@ from remnant.base.results import Row
 from remnant.defenses.defense import Defense
 from remnant.defenses.privacynet.deformation import SECRET_DEFORMATION
 from remnant.defenses.privacynet.hiding import PRIVACY_NET, HidingSettings
+from remnant.defenses.privacynet.secret_mixing import SECRET_MIXING
 from remnant.defenses.privacynet.settings import Adversary, Method, PrivacyNetSettings
 
 # The variant that sends the scan itself: the control of all others.
 RAW = "raw"
+# A reference mixed in, of later work of Kim's: by request alone.
+MIXUP = "mixup"
 # Loss, head, trunk, order of updates, rates and widths differ from the paper: it is not called as published.
 AFTER = {"published": "after Kim 2019"}
 # The columns that say which variant a row is of, in their order; every table begins with them.
@@ -31,15 +34,15 @@ RECIPE_WORDS: dict[Recipe, str] = {
 class Variant:
     """One way to send a scan, by the defences that it has; `words` for a report.
 
-    `hiding`: of a Privacy-Net, what its encoder plays against and the paper's lambda; `secret`: whether the client keeps one, by
-    the law that the study's settings have, which it undoes on the segmentation that comes back. `recipe`: how its networks are
-    built and trained: as the study's settings have it for all; as the paper has it, also with BatchNorm in the discriminator; or
-    by the game that is meant to be won.
+    `hiding`: of a Privacy-Net, what its encoder plays against and the paper's lambda; `secret`: the one that the client keeps,
+    if any, by the law that the study's settings have, which it undoes on the segmentation that comes back. `recipe`: how its
+    networks are built and trained: as the study's settings have it for all; as the paper has it, also with BatchNorm in the
+    discriminator; or by the game that is meant to be won.
     """
 
     words: str
     hiding: HidingSettings | None = None
-    secret: bool = False
+    secret: Literal["deformation", "mixing"] | None = None
     recipe: Recipe = "ours"
 
     @property
@@ -52,7 +55,7 @@ class Variant:
         """What hides a patient, as `PrivacyNetSettings` calls it."""
         if self.encodes:
             return "both" if self.secret else "encoder"
-        return "deformation" if self.secret else "none"
+        return self.secret or "none"
 
     @property
     def control(self) -> bool:
@@ -61,8 +64,14 @@ class Variant:
 
     def defenses(self, shared: PrivacyNetSettings) -> list[tuple[Defense, Settings]]:
         """Those of the list that it has, each with its settings, in their order; `shared` as in `settings`."""
-        secret = [(SECRET_DEFORMATION, shared.secret)] if self.secret else []
-        return [*secret, *([(PRIVACY_NET, self.hiding)] if self.hiding else [])]
+        secrets: dict[str, tuple[Defense, Settings]] = {
+            "deformation": (SECRET_DEFORMATION, shared.secret),
+            "mixing": (SECRET_MIXING, shared.mixing),
+        }
+        return [
+            *([secrets[self.secret]] if self.secret else []),
+            *([(PRIVACY_NET, self.hiding)] if self.hiding else []),
+        ]
 
     def settings(self, shared: PrivacyNetSettings) -> PrivacyNetSettings:
         """How this one is trained, by what all of its recipe `shared`."""
@@ -98,9 +107,9 @@ VARIANTS: dict[str, Variant] = {
     **{f"published-{weight}": _published("published", weight) for weight in (1, 3, 10, 100)},
     **{f"entropy-{weight}": _entropy("entropy", weight) for weight in (1, 10)},
     **{f"inversion-{weight}": _inversion("inversion", weight) for weight in (1, 10)},
-    "deformation": Variant("a secret deformation at the client, no encoder", secret=True),
+    "deformation": Variant("a secret deformation at the client, no encoder", secret="deformation"),
     "deformation-entropy-1": Variant(
-        "a secret deformation, then an encoder, lambda 1", _against("entropy", 1), secret=True
+        "a secret deformation, then an encoder, lambda 1", _against("entropy", 1), secret="deformation"
     ),
     "kim2019-raw": Variant("not encoded, by networks of Kim 2019's recipe", recipe="kim2019"),
     "kim2019-1": Variant("Privacy-Net by Kim 2019's own recipe, lambda 1", _against("published", 1), recipe="kim2019"),
@@ -114,11 +123,12 @@ VARIANTS: dict[str, Variant] = {
     ),
     "game-raw": Variant("not encoded, by networks of the game of ours", recipe="game"),
     **{f"game-{weight}": _game(weight) for weight in (1, 3, 10)},
+    MIXUP: Variant("a secret reference mixed into each scan at the client, no encoder", secret="mixing"),
 }
 # The recipes that are the paper's.
 PAPER_RECIPES = {"kim2019", "kim2019_batch"}
 # Those that nobody has to ask for.
-STANDARD = tuple(name for name, variant in VARIANTS.items() if variant.recipe in ("ours", "kim2019"))
+STANDARD = tuple(name for name, one in VARIANTS.items() if one.recipe in ("ours", "kim2019") and name != MIXUP)
 
 
 def described(variants: Mapping[str, Variant]) -> dict[str, Row]:
@@ -162,6 +172,6 @@ def _name(variant: Variant) -> str:
         recipe = RECIPE_WORDS[variant.recipe]
         return f"{recipe}, \u03bb {hiding.lambda_:g}" if hiding else f"raw scan, {recipe}"
     if not hiding:
-        return "secret deformation" if variant.secret else "raw scan"
+        return f"secret {variant.secret}" if variant.secret else "raw scan"
     against = f"{AFTER.get(hiding.adversary, hiding.adversary)}, \u03bb {hiding.lambda_:g}"
     return f"deformation + {against}" if variant.secret else against
