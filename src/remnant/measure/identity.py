@@ -24,8 +24,57 @@ from remnant.measure.intervals import (
 )
 
 
+class _Ranked:
+    """What a search comes to by the `ranks` (n,) of the own originals and the `sizes` (n,) of their galleries."""
+
+    ranks: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def gallery(self) -> int:
+        """Candidates, at most."""
+        return int(self.sizes.max(initial=0))
+
+    @property
+    def count(self) -> int:
+        """Own originals at rank 1, alone."""
+        return rank1_count(self.ranks)
+
+    def rank1(self, level: float = 0.95) -> Interval:
+        """Their share, with its exact interval."""
+        return clopper_pearson(self.count, len(self.ranks), level)
+
+    @property
+    def chance(self) -> float:
+        """The same share by guessing."""
+        return chance_rank1(self.sizes)
+
+    @property
+    def p(self) -> float:
+        """One-sided, of so many at rank 1 by guessing (`identification_p_value`)."""
+        return identification_p_value(self.count, 1 / self.sizes)
+
+    @property
+    def mean_rank(self) -> float:
+        """Mean of the ranks; NaN for none."""
+        return mean_rank(self.ranks)
+
+    @property
+    def chance_mean_rank(self) -> float:
+        """The same by guessing."""
+        return chance_mean_rank(self.sizes)
+
+
 @dataclass(frozen=True)
-class Search:
+class RankedSearch(_Ranked):
+    """A search of which the ranks alone are kept, float64 (n,), as `ranks` has them, and the candidates of each, int (n,)."""
+
+    ranks: np.ndarray
+    sizes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Search(_Ranked):
     """Reconstructions that search one gallery for their own originals, and what that comes to."""
 
     scores: np.ndarray
@@ -53,40 +102,6 @@ class Search:
     def sizes(self) -> np.ndarray:
         """Candidates of each reconstruction, int (n,)."""
         return gallery_sizes(self.scores, self.allowed)
-
-    @property
-    def gallery(self) -> int:
-        """Candidates, at most."""
-        return int(self.sizes.max(initial=0))
-
-    @property
-    def count(self) -> int:
-        """Own originals at rank 1, alone."""
-        return rank1_count(self.ranks)
-
-    def rank1(self, level: float = 0.95) -> Interval:
-        """Their share, with its exact interval."""
-        return clopper_pearson(self.count, len(self.own), level)
-
-    @property
-    def chance(self) -> float:
-        """The same share by guessing."""
-        return chance_rank1(self.sizes)
-
-    @property
-    def p(self) -> float:
-        """One-sided, of so many at rank 1 by guessing (`identification_p_value`)."""
-        return identification_p_value(self.count, 1 / self.sizes)
-
-    @property
-    def mean_rank(self) -> float:
-        """Mean of the ranks; NaN for none."""
-        return mean_rank(self.ranks)
-
-    @property
-    def chance_mean_rank(self) -> float:
-        """The same by guessing."""
-        return chance_mean_rank(self.sizes)
 
     def auc(self, seeds: np.random.Generator) -> Interval:
         """Of own scores against all others (`own_versus_others_auc`)."""

@@ -15,10 +15,12 @@ from remnant.audit.verdict.family import Key
 from remnant.base.findings import AttackRun, Control, Criterion, Finding
 from remnant.base.results import number
 from remnant.cohort.images import Images, stacked
+from remnant.measure.blocks import images_a_block, ranked_in_blocks
 from remnant.measure.correlation import ncc_matrix
-from remnant.measure.identity import Search
+from remnant.measure.identity import RankedSearch, Search
 
 FEWEST = 2  # patients of a gallery
+LARGE = 1000  # patients of a gallery whose search takes long enough to be told of
 
 
 def similarities(drawn: Tensor, gallery: Tensor, mean: Tensor) -> np.ndarray:
@@ -61,9 +63,25 @@ def other_images(images: Images) -> Images:
 
 def search_of(claim: Reconstructions, gallery: Images) -> Search:
     """The search of the `gallery` for each patient's own image by the reconstruction from his first image."""
-    place = {patient: i for i, patient in reversed(list(enumerate(claim.patients)))}
-    drawn = claim.images[[place[patient] for patient in gallery.patients]]
+    drawn = claim.images[_firsts_of(claim, gallery)]
     return Search(similarities(drawn, stacked(gallery.images), claim.mean), np.arange(len(gallery)))
+
+
+def ranking_of(claim: Reconstructions, gallery: Images, *, quiet: bool = True) -> RankedSearch:
+    """The ranks alone of `search_of`, in blocks, so that memory beside the images themselves does not grow with their number."""
+    places = _firsts_of(claim, gallery)
+
+    def scores(rows: slice, columns: slice) -> np.ndarray:
+        return similarities(claim.images[places[rows]], stacked(gallery.images[columns]), claim.mean)
+
+    block = images_a_block(claim.mean.numel())
+    return ranked_in_blocks(scores, np.arange(len(gallery)), len(gallery), block, quiet=quiet)
+
+
+def _firsts_of(claim: Reconstructions, gallery: Images) -> list[int]:
+    """The place of the first reconstruction of each patient of the gallery."""
+    place = {patient: i for i, patient in reversed(list(enumerate(claim.patients)))}
+    return [place[patient] for patient in gallery.patients]
 
 
 # The very image that was encoded; and another one of the same patient, whom a reconstruction then links to it.
@@ -99,16 +117,25 @@ def identification_keys(claims: Mapping[str, Sequence[Reconstructions]], images:
 
 
 def identification_rows(
-    claims: Mapping[str, Sequence[Reconstructions]], images: Images, level: Mapping[Key, float], target: str = "model"
+    claims: Mapping[str, Sequence[Reconstructions]],
+    images: Images,
+    level: Mapping[Key, float],
+    target: str = "model",
+    *,
+    quiet: bool = True,
 ) -> list[Finding]:
-    """A finding a claim and search, by attack: patients identified at rank 1, with an exact interval and p against guessing."""
+    """A finding a claim and search, by attack: patients identified at rank 1, with an exact interval and p against guessing.
+
+    Progress of a large gallery is told unless `quiet`.
+    """
     rows = []
     for attack, own in claims.items():
         for claim, gallery in itertools.product(own, galleries(attack, images)):
-            search = search_of(claim, gallery.of(images))
-            n = len(search.own)
+            sought = gallery.of(images)
+            n = len(sought)
             if n < FEWEST:
                 continue
+            search = ranking_of(claim, sought, quiet=quiet or n < LARGE)
             found, wide = search.rank1(), search.rank1(1 - level[gallery.name, claim.view, ""])
             rows.append(
                 Finding(
@@ -169,8 +196,8 @@ def search_control(
 
     Whether the planted do cannot be told of so few that guessing would identify all of them as often.
     """
-    search = search_of(claim, gallery)
-    found, n = search.rank1(), len(search.own)
+    search = ranking_of(claim, gallery)
+    found, n = search.rank1(), len(gallery)
     enough = next(count for count in itertools.count(FEWEST) if float(count) ** -count <= CONTROL_LEVEL)
     identified, tells = search.p <= CONTROL_LEVEL, kind == "null" or n >= enough
     few = f"which guessing might do, too: give {enough} patients or more"

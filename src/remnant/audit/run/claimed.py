@@ -74,13 +74,13 @@ class Claimed:
         )
         return {key: share * level for key, level in found.items()}
 
-    def findings(self, level: Mapping[Key, float], scenario: str, seed: int) -> list[Finding]:
-        """A finding of each, before any adjustment."""
+    def findings(self, level: Mapping[Key, float], scenario: str, seed: int, *, quiet: bool = True) -> list[Finding]:
+        """A finding of each, before any adjustment; of long work progress is told unless `quiet`."""
         seeds, roles = Seeds(seed).child("audit"), self.material.roles
         found = rows.membership_rows(self.scored, level, seeds.child("tests").numpy())
         if self.folds:
             found += folds.fold_rank_findings(self.folds, level[folds.KEY])
-        found += identified.identification_rows(self.drawn, self.compared, level)
+        found += identified.identification_rows(self.drawn, self.compared, level, quiet=quiet)
         found += pair_rows.pair_rows(self.paired, level, seeds.child("verification"))
         for name, own in self.near.items():
             found += gains.gain_rows(name, own, roles, level, seeds.child("candidates"))

@@ -44,7 +44,7 @@ def audit_model(
     kept.keep_roles(run, material.roles)
     found, claims = _measured(run, fits, config, workers=workers, quiet=quiet)
     level = claims.levels(share)
-    rows = claims.findings(level, config.scenario, config.seed)
+    rows = claims.findings(level, config.scenario, config.seed, quiet=quiet)
     findings, joint = claims.judged_together(rows, config.seed, share)
     tables = {
         **scored_tables(claims.scored, level, config.base_rate),
@@ -119,7 +119,7 @@ def _early(run: Run, fits: Fitting, config: AuditConfig, *, workers: Workers, qu
     if not few and (ends := resumed.early_end(run)) is None:
         look = replace(first, left_out=(*fits.left_out, *early.LATER))
         found, claims = _measured(run, look, config, workers=workers, quiet=quiet)
-        rows = claims.findings(claims.levels(early.SPENT), config.scenario, config.seed)
+        rows = claims.findings(claims.levels(early.SPENT), config.scenario, config.seed, quiet=quiet)
         judged = claims.judged_together(rows, config.seed, early.SPENT)[0]
         ends = early.decided(judged, controls_in(found, drawn=bool(claims.near)), config)
         resumed.keep_early_end(run, ends)
