@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from remnant.base.importing import importing
+from remnant.engine.shared import joined
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -34,6 +35,8 @@ def fast_bfloat16() -> bool:
 def fabric() -> "Fabric":
     """One GPU if there is one, else the CPU; bfloat16 autocast only where matrix units make it pay.
 
+    Of several processes that train together each has the GPU of its own number.
+
     Without AMX a CPU emulates bfloat16 convolutions: on a 64x80x64 volume they were seen to take a hundred times as long.
     """
     # A second to import, for torch's compiler: whoever gave a wrong path hears of it before that.
@@ -42,7 +45,8 @@ def fabric() -> "Fabric":
 
     # It would tell everybody which precision it uses, each process anew.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if fast_bfloat16() else "32-true")
+    devices = [int(os.environ["LOCAL_RANK"])] if joined() > 1 and torch.cuda.is_available() else 1
+    return Fabric(accelerator="auto", devices=devices, precision="bf16-mixed" if fast_bfloat16() else "32-true")
 
 
 def place(model: nn.Module) -> nn.Module:

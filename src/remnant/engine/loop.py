@@ -14,6 +14,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.run import Run
 from remnant.engine.device import fabric, place
 from remnant.engine.memory import freed_memory_kept
+from remnant.engine.shared import SharedNetwork, joined
 
 Batch = TypeVar("Batch")
 EpochReport = Callable[[int, float, float | None], None]
@@ -86,8 +87,9 @@ def fit(
     `loss(model, batch)` is a scalar. `learn(model, batch, loss)` gives every weight the gradient that a step follows, and
     returns the loss; by default that of the batch, by backpropagation. `report(epoch, mean loss, validation)` is called after
     every epoch; `validate` is asked ten times over the training, since its cost may exceed an epoch's. The training comes to its
-    end early once `stop`, asked after every epoch with the mean losses of all epochs so far, says so. Raises `RemnantError` when
-    the loss is no longer finite.
+    end early once `stop`, asked after every epoch with the mean losses of all epochs so far, says so. Several
+    processes of `torchrun` that make the same call train together, as one process would (`engine.shared`); where a `learn` is
+    given each trains on all. Raises `RemnantError` when the loss is no longer finite.
     """
     model = place(model)
     # Fused: a tenth of a small decoder's step went into the passes of the other one over the weights.
@@ -107,6 +109,8 @@ def fit(
 
     groups, done = optimizer.param_groups, 0
     wrapped, optimizer = fabric().setup(model, optimizer)
+    shared = SharedNetwork(wrapped) if joined() > 1 and learn is None else None
+    wrapped = shared or wrapped
     every = max(1, settings.epochs // 10)
     means: list[float] = []
     for epoch in range(settings.epochs):
@@ -119,6 +123,8 @@ def fit(
                 group["lr"] = settings.learning_rate * shape(done)
             optimizer.zero_grad()
             value = (learn or _backpropagated)(wrapped, batch, loss)
+            if shared:
+                shared.sum_gradients()
             optimizer.step()
             done += 1
             losses.append(value.item())
