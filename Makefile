@@ -48,7 +48,7 @@ test: lint
 	$(PYTEST) -m "not slow" -n 2 -rs
 
 test-full: setup components .venv/kserve/.ready
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow -n 2 --dist loadgroup
 
 # Another server of the Open Inference Protocol, for the client of ours. It needs other versions than we do of what we both need.
 .venv/kserve/.ready: .venv/.ready

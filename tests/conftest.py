@@ -32,6 +32,28 @@ def pytest_collection_finish():
     gc.enable()
 
 
+# Real servers, containers, browsers and tools, of which each may expect to be alone.
+COMPONENTS = {"serve", "report", "test_fuzz.py", "test_site.py"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """For `--dist loadgroup` of `make test-full`: one process has all tests of a file, whose fixtures take minutes, and one all
+    those of real components."""
+    for item in items:
+        path = item.path.relative_to(config.rootpath)
+        group = "components" if path.parts[1] in COMPONENTS else str(path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced():
+    """Files are not waited for until they are on the disk: 15,000 times some milliseconds, for a machine that loses its power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def unrendered(request):
     """Runs make their figures, of which the words alone are kept: what matplotlib sets and writes takes 0.1 s a figure. They are
