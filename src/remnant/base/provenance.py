@@ -6,7 +6,10 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from remnant import __version__
 
@@ -30,11 +33,15 @@ def hardware() -> dict[str, str | int | float | None]:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of Remnant, Python and the libraries that numbers depend on, and the commit of a checkout."""
-    found: dict[str, str | None] = {"remnant": __version__, "python": platform.python_version()}
-    found |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    found["commit"] = commit()
-    return found
+    """`releases`, and the commit of a checkout."""
+    return {**releases(), "commit": commit()}
+
+
+@cache
+def releases() -> Mapping[str, str]:
+    """Versions of Remnant, Python and the libraries that numbers depend on."""
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return MappingProxyType({"remnant": __version__, "python": platform.python_version()} | found)
 
 
 def commit() -> str | None:

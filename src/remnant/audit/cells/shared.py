@@ -15,7 +15,7 @@ from remnant.audit.materials.material import Material
 from remnant.base.cachedir import private_cache
 from remnant.base.errors import RemnantError
 from remnant.base.files import atomic_path
-from remnant.base.provenance import versions
+from remnant.base.provenance import releases
 from remnant.base.store import keep, kept
 from remnant.measure.roles import OTHER
 
@@ -93,10 +93,9 @@ def _identity(material: Material) -> str:
             digest.update(f"{patient} {material.roles.get(patient) == OTHER} {tuple(image.shape)}".encode())
             for array in (image.numpy(), np.asarray(label)):
                 digest.update(np.ascontiguousarray(array).tobytes())
-    libraries = {name: value for name, value in versions().items() if name != "commit"}
     target, label_of = material.target, canaries and dict(canaries.label_of)
     asked = (training.recipe, digest.hexdigest(), label_of, target.head, target.device.type)
-    return _hash(VERSION, asked, libraries)
+    return _hash(VERSION, asked, dict(releases()))
 
 
 def _hash(*parts: object) -> str:
