@@ -89,7 +89,9 @@ def _judged(values: np.ndarray, own: np.ndarray, half: np.ndarray) -> np.ndarray
         np.r_[True, values[::-1][1:] != values[::-1][:-1], True]
     )  # no threshold is between equal ones
     lowest = patients - apart[np.argmax(gain[:, apart], axis=1)]  # the place of the lowest who is above it
-    beneath = np.maximum.accumulate(np.where(half, np.arange(patients), -1), axis=1)[rows, lowest - 1]
+    beneath = np.maximum.accumulate(np.where(half, np.arange(patients, dtype=np.int32), np.int32(-1)), axis=1)[
+        rows, lowest - 1
+    ]
     # Halfway to the next who sets it, whom there is, for all are told no better than none; above all where none is the best.
     between = (values[np.minimum(lowest, patients - 1)] + values[beneath]) / 2
     above = patients - np.searchsorted(values, np.where(lowest == patients, np.inf, between), side="right")
@@ -98,7 +100,10 @@ def _judged(values: np.ndarray, own: np.ndarray, half: np.ndarray) -> np.ndarray
 
 def _among_highest(taken: np.ndarray) -> np.ndarray:
     """How many of those `taken` (h, p), in rising order, are among the i highest, (h, p + 1)."""
-    return np.pad(np.cumsum(taken[:, ::-1], axis=1), ((0, 0), (1, 0)))
+    # In the shortest numbers that hold a product of two of them.
+    found = np.zeros((len(taken), taken.shape[1] + 1), np.min_scalar_type(-(taken.shape[1] ** 2)))
+    np.cumsum(taken[:, ::-1], axis=1, out=found[:, 1:])
+    return found
 
 
 def advantage_p(members: np.ndarray, non_members: np.ndarray) -> float:
