@@ -24,6 +24,7 @@ from remnant.audit.mitigation.inquiry import folder_of, mitigate
 from remnant.audit.mitigation.trade import said
 from remnant.audit.mitigation.utility import Utility, utility_of
 from remnant.audit.owner.training import Training
+from remnant.audit.run import conduct as conducting
 from remnant.audit.run.conduct import conduct
 from remnant.audit.run.results import Clock
 from remnant.audit.several.finished import read_finished
@@ -196,6 +197,33 @@ def test_a_run_goes_on_and_takes_more_defences(tried, tmp_path, monkeypatch):
         mitigate(audit, noted, CONFIG, tmp_path / "run", asked=["dropout"], **how)
     found = mitigate(audit, noted, CONFIG, tmp_path / "run", asked=["dropout", "augmentation"], resume=True, **how)
     assert calls == [40, 40, 160] and len(found.tables["mitigation"]) == 3
+
+
+def test_an_audit_goes_on_with_the_network_that_it_was_begun_on(tried, tmp_path, monkeypatch):
+    """Though a training that draws by a generator of its own makes another."""
+    material = tried[3]
+    drawing, began = torch.Generator(), []
+    drawing.seed()
+
+    def another(model, items, seed):
+        noise = [0.1 * torch.randn(item["image"].shape, generator=drawing) for item in items]
+        by_heart(model, [{**item, "image": item["image"] + one} for item, one in zip(items, noise, strict=True)], seed)
+
+    def killed(run, material, *_, **__):
+        began.append(material.target.module.head.weight.clone())
+        raise KeyboardInterrupt
+
+    noted = replace(material, training=replace(material.training, train=another))
+    how = {"asked": ["dropout"], "quiet": True}
+    with monkeypatch.context() as patch:
+        patch.setattr(conducting, "go_on", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mitigate(None, noted, CONFIG, tmp_path / "run", **how)
+    (kept,) = (tmp_path / "run" / "private" / "networks").iterdir()
+    assert torch.equal(torch.load(kept)["network"]["head.weight"], began[0])
+    results = mitigate(None, noted, CONFIG, tmp_path / "run", resume=True, **how)
+    assert [row["defence"] for row in results.tables["mitigation"]] == ["none", "dropout"]
+    assert not list((tmp_path / "run" / "private" / "networks").iterdir())
 
 
 def test_purge_takes_the_audits_along(tried, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from torch import Tensor
+from torch import Tensor, nn
 
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material
@@ -28,6 +28,7 @@ from remnant.defenses.around import in_order, put_around
 from remnant.defenses.defense import Defense
 from remnant.defenses.registry import all_defenses
 from remnant.engine.cells import Cell, Workers, run_cells
+from remnant.engine.state import load_state, save_state
 from remnant.measure.roles import MEMBER, NON_MEMBER
 
 NONE = "none"  # the same training without a defence, against which each is held
@@ -169,6 +170,8 @@ def attempt_cell(
     """Train under the defences, audit what came of it in RUN/audits, and measure what it is worth to those who use it."""
     clock = Clock()
     changed, seconds = defended(material, attempt, config.seed)
+    weights = run.private / "networks" / f"{attempt.name}.pt"
+    _keep_or_restore(weights, changed.target.module)
     others = changed.images.of(changed.group(NON_MEMBER))
     worth = utility_of(changed.target, others, Seeds(config.seed).child("mitigation", "utility"))
     keep(run.private / "utility" / f"{attempt.name}.npz", worth)
@@ -177,7 +180,18 @@ def attempt_cell(
     Run(place).await_others(OTHERS_S)
     given = {"defence": attempt.name, "defence settings": strengths}
     results = conduct(changed, config, place, clock, given=given, command=command, resume=True, quiet=quiet)
+    weights.unlink()
     return {"ruling": results.verdict.ruling, "training_seconds": seconds}
+
+
+def _keep_or_restore(path: Path, network: nn.Module) -> None:
+    """Have the network that an audit was begun on: trained again, as after a kill, it may be another, where train() draws by a
+    generator of its own or a GPU sums in another order."""
+    if path.exists():
+        load_state(path, {"network": network})
+    else:
+        path.parent.mkdir(exist_ok=True)
+        save_state(path, {"network": network}, 0)
 
 
 def audit_of(run: Run, name: str) -> Path:
