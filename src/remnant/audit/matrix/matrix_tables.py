@@ -45,9 +45,9 @@ def matrix_rows(trades: Sequence[Row], under: Sequence[Row]) -> list[Row]:
     for trade in trades:
         of_target = [row for row in under if row["target"] == trade["target"]]
         own = [row for row in of_target if row["run"] == trade["words"]]
-        for claim in CLAIMS.values():
-            if not any(row["claim"] == claim for row in of_target):
-                continue
+        claims = [claim for claim in CLAIMS.values() if any(row["claim"] == claim for row in of_target)]
+        # Where every training is of too little use, it is known no less that each was asked who trained it.
+        for claim in claims or [CLAIMS["patient_scores"]]:
             made = [row for row in own if row["claim"] == claim and row["value"] is not None]
             best = strongest(made)
             silent = WITHHELD if trade["withheld"] else NOT_RUN
