@@ -15,9 +15,9 @@ from remnant.nets.classifiers import build_classifier
 from remnant.targets.standard import standard_training
 
 DATA = Path(__file__).resolve().parents[3] / "data"
-SIDE, PUBLIC, SEED = 64, 300, 0
+SIDE, PUBLIC, SEED = 48, 300, 0
 
-train = standard_training(epochs=12, learning_rate=1e-3, batch=16)
+train = standard_training(epochs=10, learning_rate=1e-3, batch=16)
 
 
 def build() -> torch.nn.Module:
@@ -36,7 +36,7 @@ def data() -> Iterator[dict[str, Any]]:
 
 
 def item(cohort: str, row: Any) -> dict[str, Any]:
-    """A radiograph, (1, 64, 64) in [0, 1], of class 1 from behind."""
+    """A radiograph, (1, 48, 48) in [0, 1], of class 1 from behind."""
     grey = Image.open(DATA / cohort / row.image).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     known = {name: None if pd.isna(getattr(row, name)) else getattr(row, name) for name in ("age", "sex")}
     image = torch.from_numpy(np.asarray(grey).copy()).float()[None] / 255
