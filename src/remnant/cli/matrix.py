@@ -45,7 +45,7 @@ def matrix(
     try:
         if estimate:
             pieces, not_tried = matrix_forecast(asked, out, quiet=quiet)
-            for line in forecast_lines(pieces, not_tried, workers=min(workers, len(pieces))):
+            for line in forecast_lines(pieces, not_tried, workers=1 if cluster else min(workers, len(pieces))):
                 print(line)
             return
         results = make_matrix(asked, out, workers=cluster or workers, command=typed(), resume=resume, quiet=quiet)

@@ -77,7 +77,7 @@ def mitigate(
         raise typer.Exit(FAULT) from None
     if estimate:
         pieces = [Piece(**one) for one in found["pieces"]]
-        for line in forecast_lines(pieces, found["not_run"], workers=min(workers, len(pieces))):
+        for line in forecast_lines(pieces, found["not_run"], workers=1 if cluster else min(workers, len(pieces))):
             print(line)
         return
     results = Results.read(place / "results.json")
