@@ -165,7 +165,7 @@ defences = ["dropout"]
 BIGGER = {
     "range(14)": "range(60)",
     "None if i > 11 else i < 6": "None if i > 47 else i < 24",
-    "        self.label, ": "        self.image += 0.2 * (i % 2)\n        self.label, ",
+    "        self.label, ": "        self.image += 0.3 * (i % 2) - 0.65\n        self.label, ",
 }
 
 
