@@ -34,6 +34,7 @@ def pytest_collection_finish():
 
 # Real servers, containers, browsers and tools, of which each may expect to be alone.
 COMPONENTS = {"serve", "report", "test_fuzz.py", "test_site.py"}
+CLUSTERS = {"test_processes.py", "test_matrix.py"}  # of Ray, two of which would share the ports of its services
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -42,7 +43,7 @@ def pytest_collection_modifyitems(config, items):
     those of real components."""
     for item in items:
         path = item.path.relative_to(config.rootpath)
-        group = "components" if path.parts[1] in COMPONENTS else str(path)
+        group = "components" if path.parts[1] in COMPONENTS else "clusters" if path.name in CLUSTERS else str(path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 
