@@ -26,10 +26,9 @@ from remnant.base.config import Settings
 from remnant.base.errors import RemnantError
 from remnant.base.seeds import Seeds
 from remnant.cohort.images import Images
+from remnant.defenses.privacynet.warping import Window
 
 LEAST = 1e-3  # of a class that the mixture leaves nothing of, so that its logarithm is finite
-
-Window = tuple[slice, slice, slice]
 
 
 class MixingSettings(Settings):
