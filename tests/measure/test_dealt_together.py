@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from remnant.measure.advantage import advantage_p
-from remnant.measure.dealt_together import DEALS, FEWEST_DEALS, _View, deals_for, dealt_p
+from remnant.measure.dealt_together import DEALS, FEWEST_DEALS, _p_values, _View, deals_for, dealt_p
 from remnant.measure.membership_inference import membership_test
 from remnant.measure.roles import MEMBER, NON_MEMBER
 from remnant.measure.tpr import members_at_top, true_positive_p
@@ -26,7 +26,7 @@ def test_p_is_near_the_exact_one_of_the_same_statistic_also_with_ties(m, n, valu
         scores = np.concatenate([draw.normal(shift, 1, m), draw.normal(size=n)])
         scores = scores if values is None else scores.round() + 0.0 * values
         members = np.repeat([True, False], [m, n])
-        found = _View(scores, m).p_values(members[:, None])[0]
+        found = _p_values([_View(scores, m)], members[:, None])[0, 0]
         expected = exact(scores, members)
         assert len(found) == len(expected)
         assert np.allclose(found[2:], expected[2:])
@@ -38,7 +38,7 @@ def test_of_every_deal_the_statistics_are_those_of_scipy():
     draw = np.random.default_rng(0)
     scores = draw.normal(size=50)
     deals = np.stack([draw.permutation(np.arange(50) < 20) for _ in range(60)])
-    found = _View(scores, 20).p_values(deals.T)
+    found = _p_values([_View(scores, 20)], deals.T)[:, 0]
     for own, p in zip(deals, found, strict=True):
         area = stats.mannwhitneyu(scores[own], scores[~own], method="asymptotic", use_continuity=False)
         gap = stats.ks_2samp(scores[own], scores[~own], alternative="less").statistic
