@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import stats
 
 from remnant.attacks.membership.signals import shifts
 from remnant.base.seeds import Seeds
@@ -90,3 +91,10 @@ def _trained(training: str, number: int, candidates: Images, others: Images) -> 
         theirs.double().numpy()[:, 0],
         time.process_time() - began,
     )
+
+
+def over_swaps(values: np.ndarray) -> dict[str, float]:
+    """Mean of `values` (networks,) and its 95% interval, by Student's t over the means of swaps."""
+    means = values.reshape(-1, 2).mean(1)
+    half = stats.t.ppf(0.975, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
+    return {"mean": means.mean(), "low": means.mean() - half, "high": means.mean() + half}

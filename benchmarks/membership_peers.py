@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from _peer_attacks import ALONE, OURS, PEERS, THEIRS, Asked, Score, quiet
-from _peer_networks import EPOCHS, QUERIES, SEED, SIDE, TRAININGS, Network, people, train_networks
-from scipy import stats
+from _peer_networks import EPOCHS, QUERIES, SEED, SIDE, TRAININGS, Network, over_swaps, people, train_networks
 
 from remnant.base import provenance
 from remnant.base.files import read_json, write_json
@@ -83,13 +82,6 @@ def scored(networks: Sequence[Network], target: int, candidates: Images, others:
             found = {"auc": mann_whitney_auc(*groups).mean, "tpr": true_positive_rate(*groups, RATE).mean}
             rows.append({"by": who, "attack": name, "shadow_models": count, **found})
     return rows
-
-
-def over_swaps(values: np.ndarray) -> dict[str, float]:
-    """Mean of `values` (networks,) and its 95% interval, by Student's t over the means of swaps."""
-    means = values.reshape(-1, 2).mean(1)
-    half = stats.t.ppf(0.975, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
-    return {"mean": means.mean(), "low": means.mean() - half, "high": means.mean() + half}
 
 
 def compared(training: str, by_target: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
