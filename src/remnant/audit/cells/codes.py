@@ -79,7 +79,7 @@ def worth_piece(material: Material) -> Piece:
         pairs = [(others.images[0], torch.zeros(others.images[0].shape[1:], dtype=torch.uint8))]
         tried = settings.changed(steps=min(STEPS_TRIED, settings.steps))
         given = (sent.view.patch, tried, sent.seeds, lambda *unheard: None)
-        steps = timed(lambda: retrain(sent.view.segmenter, pairs, *given, classes=len(TISSUES)), times=1) / tried.steps
+        steps = timed(lambda: retrain(sent.view.segmenter, pairs, *given, classes=len(TISSUES))) / tried.steps
         seconds += FOLDS * len(sent.second) * settings.steps * steps
     return Piece(WORTH_CELL, WORDS, seconds, always=True)
 
