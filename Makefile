@@ -44,8 +44,8 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	@# -rs: why a test was skipped.
-	$(PYTEST) -m "not slow" -n 2 -rs
+	@# worksteal: each process has one half of the files, whose fixtures it makes once. -rs: why a test was skipped.
+	$(PYTEST) -m "not slow" -n 2 --dist worksteal -rs
 
 test-full: setup components .venv/kserve/.ready
 	$(PYTEST) -m slow -n 2 --dist loadgroup

@@ -1,6 +1,7 @@
 """Phantoms as DICOM series, the way scanners write them, and a server that a test plays."""
 
 import functools
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -17,11 +18,28 @@ from tests.serve.processes import Process
 from remnant.base.seeds import Seeds
 from remnant.cohort.phantoms import BrainPhantoms
 from remnant.cohort.prepare.placing import place_scan
+from remnant.cohort.prepare.rigid import register
 from remnant.defenses.privacynet.networks import Networks, save_pair
 from remnant.defenses.privacynet.settings import privacynet_preset
 from remnant.serve.client.remote import Remote
 
 MR, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
+
+
+POSES = {}  # of heads that this process registered: a hundred scans here are of the same few
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered_once():
+    def once(fixed, moving, grid):
+        key = grid, *(hashlib.sha256(image.tobytes()).digest() for image in (fixed, moving))
+        if key not in POSES:
+            POSES[key] = register(fixed, moving, grid)
+        return POSES[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("remnant.cohort.prepare.placing.register", once)
+        yield
 
 
 def mr_slice(plane, place, number, series, study, frame):
