@@ -1,4 +1,7 @@
-"""What a GPU must hold of a training is counted right."""
+"""The numbers of docs/scale.md are of the benchmarks' files, and what a GPU must hold of a training is counted right."""
+
+import importlib.util
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +12,36 @@ from remnant.defenses.privacynet.drawing import PairBatch
 from remnant.defenses.privacynet.game import Played, hider
 from remnant.defenses.privacynet.networks import Networks
 from remnant.defenses.privacynet.settings import privacynet_preset
+
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
+
+
+@pytest.fixture
+def made():
+    """The program that writes the numbers of the page."""
+    spec = importlib.util.spec_from_file_location("make_scale", PAGE.with_name("make_scale.py"))
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+def test_the_page_has_the_numbers_of_the_files(made):
+    page = PAGE.read_text("utf-8")
+    assert made.with_table(page) == page and len(made.rows()) >= 8
+
+
+def test_a_number_follows_its_file_and_what_was_not_measured_has_none(made, monkeypatch):
+    line = {"searches": 8, "slope": 1.0, "low": 0.9, "high": 1.1}
+    ahead = {"size": made.SAMPLE, "seconds": 600.0, "low": 300.0, "high": 1200.0}
+    files = {"gallery_scale": {"line": line | {"predicted": [ahead]}}}
+    measured = made.speed
+    monkeypatch.setattr(made, "speed", lambda name: files.get(name) or measured(name))
+    said = {what: number for what, number, _ in made.rows()}
+    assert said[made.BY_VOXELS].startswith(
+        "10.0 minutes of a core [5.0, 20.0] at 32^3 voxels, by the line through 8 searches"
+    )
+    files["gallery_scale"] = {"line": {"searches": 1}}
+    assert {what: number for what, number, _ in made.rows()}[made.BY_VOXELS] == "not measured yet"
 
 
 def test_what_a_step_keeps_is_counted_as_tensors_with_values_have_it():
