@@ -181,7 +181,7 @@ def test_folders_lie_beside_the_file_and_may_have_defences_of_their_own(tmp_path
     read = MatrixFile.read(written_matrix(tmp_path))
     assert [one.folder for one in read.targets] == [tmp_path / "first", tmp_path / "second"]
     assert [read.asked_of(one) for one in read.targets] == [["dropout", "dropout+augmentation"], ["dropout"]]
-    assert read.targets[0].config.shadows.count == 4 and read.strengths == {"dropout": {"rate": 0.4}}
+    assert read.targets[0].audited.shadows.count == 4 and read.strengths == {"dropout": {"rate": 0.4}}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,11 @@ def test_folders_lie_beside_the_file_and_may_have_defences_of_their_own(tmp_path
         ("targets = []\n", r"targets must have at least 1 values"),
         (
             MATRIX.replace('folder = "second"', 'folder = "third"'),
-            r"folder .*third of 'second' in .* has no audit\.toml; give",
+            r"Of 'second' in .*matrix\.toml .*third has no audit\.toml; give",
+        ),
+        (
+            f'{MATRIX}config = "latents.toml"\n',
+            r"Of 'second' in .*matrix\.toml .*latents\.toml is not there; give a folder",
         ),
         (MATRIX.replace('name = "first"', 'name = "../first"'), r"targets\.0\.name"),
         (MATRIX.replace("defences = [", "defence = [", 1), r"defence is no setting here; .*defences"),
@@ -201,6 +205,16 @@ def test_folders_lie_beside_the_file_and_may_have_defences_of_their_own(tmp_path
 def test_a_file_that_does_not_fit_is_told(text, said, tmp_path):
     with pytest.raises(RemnantError, match=said):
         MatrixFile.read(written_matrix(tmp_path, text))
+
+
+def test_one_folder_may_be_audited_in_several_ways(tmp_path):
+    text = MATRIX.replace('folder = "second"', 'folder = "first"\nconfig = "outputs.toml"')
+    path = written_matrix(tmp_path, text)
+    (tmp_path / "outputs.toml").write_text('scenario = "outputs"\nminutes = 3\n')
+    first, second = MatrixFile.read(path).targets
+    assert first.folder == second.folder and second.config == tmp_path / "outputs.toml"
+    assert [one.audited.scenario for one in (first, second)] == ["checkpoint", "outputs"]
+    assert second.audited.minutes is None and second.audited.shadows.count == 8
 
 
 def test_the_file_of_the_manual_and_that_of_the_radiographs_are_read(tmp_path):

@@ -15,17 +15,24 @@ SETTINGS = "audit.toml"
 
 
 class MatrixTarget(Settings):
-    """`[[targets]]`: a network, by the `name` that tables call it. `folder`: with audit.toml and target.py, which has train();
+    """`[[targets]]`: a network, by the `name` that tables call it. `folder`: with audit.toml and target.py, which has train().
+    `config`: in the place of the folder's audit.toml, such as for another network or scenario of the same patients. Both are
     relative to the file. `defences`: those that are tried on it, where they are not those of the file."""
 
     name: FileStem
     folder: Path
+    config: Path | None = None
     defences: tuple[str, ...] | None = None
 
     @property
-    def config(self) -> AuditConfig:
+    def audited(self) -> AuditConfig:
         """How the folder is audited, without a limit on the time, which would leave out other attacks each time."""
-        return config_of(self.folder / SETTINGS, scenario="checkpoint").changed(minutes=None)
+        return config_of(self.config or self.folder / SETTINGS, scenario="checkpoint").changed(minutes=None)
+
+    def below(self, place: Path) -> Self:
+        """The same with whole paths, of which relative ones begin at `place`."""
+        config = self.config and (place / self.config).resolve()
+        return self.changed(folder=(place / self.folder).resolve(), config=config)
 
 
 class MatrixFile(Settings):
@@ -54,13 +61,13 @@ class MatrixFile(Settings):
         found = cls.of_toml(path)
         targets = []
         for one in found.targets:
-            folder = (path.parent / one.folder).resolve()
-            if not (folder / SETTINGS).is_file():
+            target = one.below(path.parent)
+            if not (target.config or target.folder / SETTINGS).is_file():
+                lacking = f"{target.config} is not there" if target.config else f"{target.folder} has no {SETTINGS}"
                 raise RemnantError(
-                    f"The folder {folder} of {one.name!r} in {path} has no {SETTINGS}; give a folder that `remnant audit` takes."
+                    f"Of {one.name!r} in {path} {lacking}; give a folder that `remnant audit` takes, or a config of it."
                 )
-            target = one.changed(folder=folder)
-            for fault in faults_before(folder, target.config).values():
+            for fault in faults_before(target.folder, target.audited).values():
                 raise RemnantError(fault)
             targets.append(target)
         return found.changed(targets=tuple(targets))

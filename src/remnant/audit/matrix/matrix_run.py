@@ -71,4 +71,4 @@ def matrix_forecast(matrix: MatrixFile, out: Path, *, quiet: bool = False) -> tu
 
 def _worked(matrix: MatrixFile, target: MatrixTarget, place: Path, task: Task, **how: Any) -> Mapping[str, Any]:
     more = {"audit": None, "defences": matrix.asked_of(target), "strengths": matrix.strengths}
-    return in_own_process(target.folder, place, target.config, task=task, **how, more=more)
+    return in_own_process(target.folder, place, target.audited, task=task, **how, more=more)
