@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import Executor, Future
+from pathlib import Path
 
 import pytest
 import torch
@@ -112,6 +114,23 @@ def test_workers_change_no_number_and_needs_come_first(work, tmp_path):
     assert found[0] == found[1]
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_a_node_finds_a_run_that_is_named_relative_to_where_it_was_asked_for(work, tmp_path, monkeypatch):
+    class Elsewhere(Executor):
+        def submit(self, do, *arguments):
+            done = Future()
+            (tmp_path / "node").mkdir(exist_ok=True)
+            with monkeypatch.context() as patch:
+                patch.chdir(tmp_path / "node")
+                done.set_result(do(*arguments))
+            return done
+
+    monkeypatch.setattr(remnant.engine.cells, "_pool", lambda workers: (Elsewhere(), 2))
+    monkeypatch.chdir(tmp_path)
+    run = Run.start(Path("run"), "s", {}, resume=False)
+    assert [*run_cells(run, graph(work), workers="auto", quiet=True)] == ["c", "b", "a", "d"]
+    assert not list((tmp_path / "node").iterdir())
 
 
 def test_resuming_repeats_no_finished_cell(work, run):

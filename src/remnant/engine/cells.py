@@ -113,12 +113,14 @@ def _work_off(run: Run, waiting: list[Cell], workers: Workers, progress: Task) -
             torch.set_num_threads(threads)
         return
     pool, most = _pool(workers)
+    # Whole, since a node of a cluster works in a folder of its own.
+    path = run.path.resolve()
     running: dict[Future[None], Cell] = {}
     try:
         while waiting or running:
             for cell in _ready(run, waiting):
                 if len(running) < most:
-                    running[pool.submit(_do_sent, run.path, pickle.dumps(cell))] = cell
+                    running[pool.submit(_do_sent, path, pickle.dumps(cell))] = cell
                     waiting.remove(cell)
             if not running:
                 _next(run, waiting)

@@ -87,7 +87,7 @@ def _read_again(folder: "Folder") -> "Material":
     from remnant.audit.materials.material import digests_of
 
     material = folder.material()
-    return replace(material, elsewhere=FolderAgain(folder.path, folder.config, digests_of(material)))
+    return replace(material, elsewhere=FolderAgain(folder.path.resolve(), folder.config, digests_of(material)))
 
 
 def _at_a_time(workers: int | str) -> int | str:
