@@ -15,6 +15,7 @@ from remnant.cohort.layouts.read import read_cohort
 from remnant.cohort.prepare.align import align
 from remnant.cohort.prepare.template import build_template
 from remnant.cohort.prepare.volumes import prepare
+from remnant.defenses.privacynet.concealing import references_of
 from remnant.defenses.privacynet.networks import Networks, save_pair
 from remnant.measure.correlation import ncc_matrix
 from remnant.studies.kim2019 import preset
@@ -43,24 +44,27 @@ def _every_file_by_schema(by_schema):
 
 @pytest.fixture(scope="session")
 def trained_net(tmp_path_factory, people):
-    """`trained_net(name, seed)`, once a name: a run of `remnant protect train`, but for the training, of two patients."""
+    """`trained_net(name, seed, method)`, once a name: a run of `remnant protect train`, but for the training, of two patients."""
     settings = preset("smoke").net
     folder = tmp_path_factory.mktemp("trained")
     cohort = read_cohort(people)
     own = cohort.of(cohort.patients[:2])
     heads = prepare(own, settings.preparation, cache=folder / "cache", quiet=True)
     template = build_template(heads, quiet=True)
-    images = align(heads, template, quiet=True).images.numpy()
+    scans = align(heads, template, quiet=True)
+    images = scans.images.numpy()
 
-    def make(name: str = "run", seed: int = 0) -> Path:
+    def make(name: str = "run", seed: int = 0, method: str = "encoder") -> Path:
         if (folder / name).exists():
             return folder / name
-        run = Run.start(folder / name, "privacynet", settings.resolved(), resume=False)
+        own_settings = settings.changed(method=method)
+        run = Run.start(folder / name, "privacynet", own_settings.resolved(), resume=False)
         write_json(run.private / "patients.json", {"training": own.patients, "held_out": cohort.patients[2:]})
-        networks = Networks.untrained(settings, len(heads.classes), Seeds(seed))
+        networks = Networks.untrained(own_settings, len(heads.classes), Seeds(seed))
         likeness = float(ncc_matrix(images[:, 0], template.image[None]).min())
         mean = torch.from_numpy(template.image)
-        save_pair(run.checkpoints, networks, settings, heads.grid, heads.classes, likeness, mean)
+        references = references_of(scans, own_settings)
+        save_pair(run.checkpoints, networks, own_settings, heads.grid, heads.classes, likeness, mean, references)
         return run.path
 
     return make

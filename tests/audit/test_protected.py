@@ -56,6 +56,22 @@ def test_a_trained_pair_is_audited_to_its_report_and_goes_on(remnant, trained_ne
 
 
 @pytest.mark.slow
+def test_what_a_client_mixes_with_a_reference_is_attacked_as_any_code(remnant, trained_net, people, tmp_path):
+    other, out = tmp_path / "other", tmp_path / "run"
+    shutil.copytree(people, other)
+    asked = ("protect", "evaluate", trained_net("mixing", method="mixing"), *SMOKE, "--data", people)
+    code, error, _ = remnant(*asked, "--second", other, "--out", out, "--cache", tmp_path / "cache")
+    assert code == 3, error
+    results = AuditResults.read(out / "results.json")
+    assert {one.name for one in results.scenario.attacks if one.run} >= {"verification", "code_inversion", "linkage"}
+    assert [row["name"] for row in results.tables["defences"] if row["why"] == "it is in place"] == ["secret_mixing"]
+    # A patient is sent many times, too, and codes that show heads are registered.
+    assert {row["adversary"] for row in results.tables["adversaries"]} >= {"shapes", "registered"}
+    assert any(row["view"].endswith("registered and averaged") for row in results.tables["adversaries"])
+    assert {row["trained"] for row in results.tables["transfer"]} == {"as_trained", "retrained"}
+
+
+@pytest.mark.slow
 def test_what_it_takes_is_told_and_what_does_not_fit_is_left_out(remnant, trained_net, people, tmp_path):
     out = tmp_path / "run"
     asked = ("protect", "evaluate", trained_net("given"), *SMOKE, "--data", people, "--cache", tmp_path / "cache")

@@ -11,9 +11,10 @@ from tests.studies.kim2019.example import scans
 from remnant.audit.cells.code_cells import code_attribute_cell
 from remnant.audit.cells.piece import Piece
 from remnant.cohort.images import AGE, SEX
+from remnant.defenses.privacynet.mixing import References
 from remnant.defenses.privacynet.secret import SecretSettings
 from remnant.measure.roles import MEMBER
-from remnant.studies.kim2019 import estimate, preset
+from remnant.studies.kim2019 import estimate, materials, preset
 from remnant.studies.kim2019.cells import inversion_cell, pairs_cell
 from remnant.studies.kim2019.estimate import costs_of
 from remnant.studies.kim2019.plan import cells_of
@@ -43,6 +44,16 @@ def test_every_cell_takes_some_time(small, variant):
     piece_of = costs_of(settings, small, {})
     for cell in cells_of(settings, variants, small, ()):
         assert piece_of(cell).seconds > 0, cell.name
+
+
+@pytest.mark.parametrize(
+    ("variant", "secret"), [("raw", type(None)), ("deformation", SecretSettings), ("mixup", References)]
+)
+def test_what_is_timed_keeps_the_secret_of_its_variant(monkeypatch, small, variant, secret):
+    monkeypatch.setattr(materials, "step_seconds", lambda *_: 1.0)
+    net = VARIANTS[variant].settings(SMOKE.trained_by("ours"))
+    found = materials.untrained(SMOKE, net, small, {})[1]
+    assert isinstance(found.sent.view.secret, secret) and found.sent.view.varies == (variant != "raw")
 
 
 def test_a_cell_costs_what_its_recipe_and_method_do(monkeypatch, small):

@@ -12,6 +12,7 @@ from remnant.base.seeds import Seeds
 from remnant.base.store import kept
 from remnant.cohort.images import Images, first_visits
 from remnant.cohort.prepare.grid import Grid
+from remnant.defenses.privacynet.concealing import law_of
 from remnant.defenses.privacynet.networks import Networks, load_discriminator
 from remnant.defenses.privacynet.settings import PrivacyNetSettings
 from remnant.defenses.privacynet.training import step_seconds
@@ -80,8 +81,7 @@ def untrained(
     seconds = step_seconds(networks, net, tuple(scans.images[0].shape[1:]))
     for network in vars(networks).values():
         network.eval()
-    encoder = networks.encoder if net.method in ("encoder", "both") else None
-    secret = net.secret if net.method in ("deformation", "both") else None
-    view = View(encoder, networks.segmenter, secret, net.patch, Grid.of(scans).spacing)
+    encoder = networks.encoder if net.encodes else None
+    view = View(encoder, networks.segmenter, law_of(scans, net), net.patch, Grid.of(scans).spacing)
     given = settings.attack, settings.attack.worth, 0
     return seconds, material_of(view, networks.discriminator, scans, *given, second=second, model={})
