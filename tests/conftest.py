@@ -38,18 +38,24 @@ CLUSTERS = {"test_processes.py", "test_matrix.py"}  # of Ray, two of which would
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     """For `--dist loadgroup` of `make test-full`: one process has all tests of a file, whose fixtures take minutes, and one all
     those of real components."""
     for item in items:
-        path = item.path.relative_to(config.rootpath)
-        group = "components" if path.parts[1] in COMPONENTS else "clusters" if path.name in CLUSTERS else str(path)
+        group = (
+            "components" if _room(item) in COMPONENTS else "clusters" if item.path.name in CLUSTERS else str(item.path)
+        )
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _room(item):
+    """The folder of tests/, or the file in it, that an item or a request is of."""
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def unsynced():
-    """Files are not waited for until they are on the disk: 15,000 times some milliseconds, for a machine that loses its power."""
+    """Files are not waited for until they are on the disk: 5,000 times 3 ms in tests of audits, lest power fails."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         yield
@@ -59,8 +65,8 @@ def unsynced():
 def unrendered(request):
     """Runs make their figures, of which the words alone are kept: what matplotlib sets and writes takes 0.1 s a figure. They are
     whole in tests of reports, in modules that say `RENDERED = True` and in `make test-full`."""
-    folder = request.path.relative_to(request.config.rootpath).parts[1]
-    if folder == "report" or getattr(request.module, "RENDERED", False) or request.config.option.markexpr == "slow":
+    whole = _room(request) == "report" or getattr(request.module, "RENDERED", False)
+    if whole or request.config.option.markexpr == "slow":
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
