@@ -13,6 +13,8 @@ from remnant.base.results import Results
 from remnant.base.run import Run
 from remnant.cohort.images import AGE
 from remnant.cohort.revisit import RevisitSettings
+from remnant.defenses.privacynet.view import View
+from remnant.measure.roles import MEMBER
 from remnant.studies.frame import RunOptions
 from remnant.studies.kim2019 import cells, preset, run_study
 from remnant.studies.kim2019.cells import blind_cell
@@ -95,16 +97,36 @@ def sent_without_the_networks(run, settings):
     assert torch.equal(torch.stack([again._maps[key] for key in again._known]), anew.sent.all_sent().maps)
 
 
+def of_steps(count):
+    """Settings of so many steps on the scans of `kept`."""
+    net = SMOKE.net.changed(
+        patch=16,
+        pretraining=SMOKE.net.pretraining.changed(steps=count),
+        adversarial=SMOKE.net.adversarial.changed(steps=count),
+        preparation=SMOKE.net.preparation.changed(align=False),
+    )
+    return SMOKE.changed(net=net)
+
+
+def test_what_attackers_see_of_their_own_scans_is_made_with_the_training(tmp_path, monkeypatch):
+    from tests.studies.kim2019.example import scans
+
+    settings, run = of_steps(1), Run.start(tmp_path / "run", "kim2019", {}, resume=False)
+    kept(run, scans())
+    pretrain_cell(run, "ours", settings)
+    train_cell(run, "deformation", settings)
+    alone, known = (material(run, "deformation", settings, looks=looks) for looks in (False, True))
+    own = known.images.of(known.group(MEMBER))
+    view, again = (each.sent.seen("code", own.take([0])).view for each in (alone, known))
+    wanted = [view(torch.stack(own.images)) for _ in range(settings.attack.looks)]
+    monkeypatch.delattr(View, "code")
+    assert all(torch.equal(again(torch.stack(own.images)), codes) for codes in wanted)
+
+
 def test_a_training_in_several_cells_ends_at_the_same_weights(tmp_path):
     from tests.studies.kim2019.example import scans
 
-    net = SMOKE.net.changed(
-        patch=16,
-        pretraining=SMOKE.net.pretraining.changed(steps=3),
-        adversarial=SMOKE.net.adversarial.changed(steps=3),
-        preparation=SMOKE.net.preparation.changed(align=False),
-    )
-    settings, found = SMOKE.changed(net=net), {}
+    settings, found = of_steps(3), {}
     for name, parts in (("whole", [None]), ("parts", [1, 2, None])):
         run = Run.start(tmp_path / name, "kim2019", {}, resume=False)
         kept(run, scans())
