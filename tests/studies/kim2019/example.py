@@ -172,7 +172,12 @@ def subject(variant: str, code: float, labels: float, dice: float, gap: float = 
         {shown: [drawn(shown, person=person)] for shown, person in strengths.items()},
         [read(shown, skill=min(1.0, person / 4)) for shown, person in strengths.items()],
         scored(dice, gap),
-        [control(kind, name, "attributes") for name in ("age", "sex") for kind in ("null", "planted")],
+        # What is planted in scans themselves is of all variants.
+        [
+            control(kind, name, "attributes")
+            for name in ("age", "sex")
+            for kind in ("null", "planted")[: 1 + (variant == "raw")]
+        ],
         {"code": {"d_new_resnet_small_0": precision}},
     )
 
