@@ -1,5 +1,7 @@
 """How the blind baseline looks for a difference: by a ridge regression, by one with a kernel, and by single columns."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy import special, stats
 
@@ -47,9 +49,17 @@ class RidgeColumns:
     def __init__(self, columns: np.ndarray) -> None:
         self.columns = columns
         self.centred = columns - columns.mean(0)
-        # From what patients are to the weights of all of them, and to what these weights say of each.
-        self.weights = np.linalg.solve(self.centred.T @ self.centred + RIDGE * np.eye(columns.shape[1]), self.centred.T)
-        self.hat = self.centred @ self.weights + 1 / len(columns)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """From what patients are to the weights of all of them, (d, p)."""
+        square = self.centred.T @ self.centred + RIDGE * np.eye(self.columns.shape[1])
+        return np.linalg.solve(square, self.centred.T)
+
+    @cached_property
+    def hat(self) -> np.ndarray:
+        """From what patients are to what these weights say of each, (p, p): not asked for of many patients in few columns."""
+        return self.centred @ self.weights + 1 / len(self.columns)
 
     def scores(self, roles: np.ndarray, held: np.ndarray) -> np.ndarray:
         """Scores (deals, p) by regressions of the `roles` (deals, p), each fitted without those who are `held` (deals, parts, p)
