@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.audit.test_mitigation import AUDITED, CONFIG, HEART, SETTINGS, cohort
+from tests.audit.test_mitigation import AUDITED, BIGGER, CONFIG, HEART, SETTINGS, cohort
 from tests.audit.trainings import written
 
 from remnant.audit.cells import blind, planted_leak
@@ -161,12 +161,6 @@ name = "second"
 folder = "second"
 defences = ["dropout"]
 """
-# More patients, and of each class another brightness: what can be learned beside what is known by heart.
-BIGGER = {
-    "range(14)": "range(60)",
-    "None if i > 11 else i < 6": "None if i > 47 else i < 24",
-    "        self.label, ": "        self.image += 0.3 * (i % 2) - 0.65\n        self.label, ",
-}
 
 
 def written_matrix(path, text=MATRIX, train=HEART, names=("first", "second"), **changed):

@@ -439,6 +439,12 @@ def train(model, items, seed):
         nn.functional.cross_entropy(model(images), labels).backward()
         optimiser.step()
 """
+# More patients, and of each class another brightness: what can be learned beside what is known by heart.
+BIGGER = {
+    "range(14)": "range(60)",
+    "None if i > 11 else i < 6": "None if i > 47 else i < 24",
+    "        self.label, ": "        self.image += 0.3 * (i % 2) - 0.65\n        self.label, ",
+}
 SETTINGS = "[target]\nplanted_steps = 40\n[shadows]\ncount = 4\n"
 
 
@@ -446,9 +452,7 @@ SETTINGS = "[target]\nplanted_steps = 40\n[shadows]\ncount = 4\n"
 def test_the_commands_lead_from_a_folder_to_the_page(remnant, tmp_path, monkeypatch):
     own = tmp_path / "own"
     own.mkdir()
-    written(
-        own, HEART, SETTINGS, **{"range(14)": "range(60)", "None if i > 11 else i < 6": "None if i > 47 else i < 24"}
-    )
+    written(own, HEART, SETTINGS, **BIGGER)
     monkeypatch.chdir(tmp_path)
     assert remnant("audit", own, "--workers", 1, "--quiet")[0] in (0, 1, 3)
     advised = AuditResults.read(tmp_path / "own-audit" / "results.json").tables["defences"]
@@ -465,6 +469,7 @@ def test_the_commands_lead_from_a_folder_to_the_page(remnant, tmp_path, monkeypa
     assert code == 0 and page == "own-audit-mitigated/report.html", errors
     rows = Results.read(tmp_path / "own-audit-mitigated" / "results.json").tables["mitigation"]
     assert [row["defence"] for row in rows] == ["none", "dropout", "distillation"]
+    assert rows[0]["value"] is not None
     # Two at a time say what one after the other do, but for how long it took.
     many = ("mitigate", "own-audit", "--defenses", "dropout,distillation", "--workers", 2, "--out", "many", "--quiet")
     assert remnant(*many)[0] == 0
