@@ -19,7 +19,8 @@ from remnant.audit.cells import blind, planted_leak
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, roles_of
 from remnant.audit.materials.tried import tried_of
-from remnant.audit.mitigation.attempts import Attempt, attempts_of, audit_of, defended, kept_utility, strengths_of
+from remnant.audit.mitigation.attempt_cells import audit_of, defended, kept_utility
+from remnant.audit.mitigation.attempts import Attempt, attempts_of, strengths_of
 from remnant.audit.mitigation.inquiry import folder_of, mitigate
 from remnant.audit.mitigation.trade import said
 from remnant.audit.mitigation.utility import Utility, utility_of

@@ -9,7 +9,8 @@ from remnant.audit.cells.kept import kept_roles
 from remnant.audit.cells.piece import Piece
 from remnant.audit.matrix.matrix_file import MatrixFile, MatrixTarget
 from remnant.audit.matrix.matrix_results import STUDY, conclude_matrix
-from remnant.audit.mitigation.attempts import NONE, audit_of
+from remnant.audit.mitigation.attempt_cells import audit_of
+from remnant.audit.mitigation.attempts import NONE
 from remnant.audit.owner.process import Task, in_own_process
 from remnant.audit.run.results import Clock, machine
 from remnant.base.progress import say

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remnant.audit.config import AuditConfig
-from remnant.audit.mitigation.attempts import NONE, Attempt, audit_of, kept_utility
+from remnant.audit.mitigation.attempt_cells import audit_of, kept_utility
+from remnant.audit.mitigation.attempts import NONE, Attempt
 from remnant.audit.mitigation.trade import TABLE, WITHHELD, said, trade_rows
 from remnant.audit.mitigation.utility import LEAST_BALANCED, MOST_DICE_LOST
 from remnant.audit.several.finished import FinishedAudit, read_finished

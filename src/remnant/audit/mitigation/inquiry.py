@@ -10,7 +10,8 @@ from remnant.audit.cells.piece import Piece
 from remnant.audit.cells.shadow_time import LONGEST_TRIAL_S, PIECE
 from remnant.audit.config import AuditConfig
 from remnant.audit.materials.material import Material, digests_of
-from remnant.audit.mitigation.attempts import NONE, Attempt, attempts_of, defended, strengths_of, try_all
+from remnant.audit.mitigation.attempt_cells import defended, try_all
+from remnant.audit.mitigation.attempts import NONE, Attempt, attempts_of, strengths_of
 from remnant.audit.mitigation.conclusion import STUDY, conclude_mitigation
 from remnant.audit.owner.training import TimeUpError, at_most
 from remnant.audit.run.estimate import estimated
