@@ -38,7 +38,7 @@ OWN = (
         title="What the networks are worth",
         table=TableView(
             name=UTILITY,
-            caption="The task on non-members, of whom no training knows; changes are against no defence, paired by patient.",
+            caption="The task on non-members; changes are against no defence, paired by patient.",
             columns={
                 **WHOSE,
                 "measure": "Task",
