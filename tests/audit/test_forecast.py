@@ -65,7 +65,10 @@ class Slow(Classifier):
     EACH = 0.01
 
     def forward(self, images):
-        time.sleep(self.EACH * len(images))
+        # At work, not asleep: of a processor its own seconds count.
+        until = time.process_time() + self.EACH * len(images)
+        while time.process_time() < until:
+            pass
         return super().forward(images)
 
 

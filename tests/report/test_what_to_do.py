@@ -29,7 +29,9 @@ def test_what_applies_is_a_table_and_what_does_not_a_sentence_a_reason():
     assert first.startswith(f"{len(told)} defences apply to this network.") and "audit it again with each" in first
     assert "Not for this network: dropout (it is in place)." in others
     assert any(
-        text.startswith("Not for this network: Privacy-Net, a secret deformation and noise on codes (it is for scans")
+        text.startswith(
+            "Not for this network: Privacy-Net, a secret deformation, mixing with a reference and noise on codes (it is for scans"
+        )
         for text in others
     )
 
@@ -58,7 +60,7 @@ def test_what_changes_what_is_sent_is_advised_where_something_is_sent():
     def advised(scenario):
         return {row["name"] for row in defence_rows(of_scans, scenario=scenario) if row["applies"]}
 
-    sent = {"latent_noise", "privacy_net", "secret_deformation", "code_noise"}
+    sent = {"latent_noise", "privacy_net", "secret_deformation", "secret_mixing", "code_noise"}
     assert sent <= advised("latents") and advised("checkpoint") == advised("outputs") == advised("latents") - sent
     assert sent & advised("codes") == sent - {"latent_noise"}
     why = {row["name"]: row["why"] for row in defence_rows(of_scans, scenario="checkpoint")}

@@ -24,7 +24,7 @@ def refuses(remnant, tmp_path):
     ("arguments", "sentence"),
     [
         (("--preset", "cpu"), "needs a cohort; give its directory with --data"),
-        ((*SMOKE, "--variants", "raw,published-7"), "game-10. Got 'published-7' instead."),
+        ((*SMOKE, "--variants", "raw,published-7"), "mixup. Got 'published-7' instead."),
         ((*SMOKE, "--variants", "published-1"), "must begin with 'raw'"),
         ((*SMOKE, "--data", "nowhere"), "The data directory nowhere does not exist"),
         ((*SMOKE, "--second", "a/one", "--second", "b/one"), "rename one"),

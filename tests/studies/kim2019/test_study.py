@@ -32,7 +32,7 @@ def test_cells_wait_for_what_they_read(invented):
 
     settings, everybody = preset("cpu"), scans()
     everybody = replace(everybody, details={**everybody.details, AGE: np.arange(64.0)})
-    variants = {name: VARIANTS[name] for name in settings.variants}
+    variants = {name: VARIANTS[name] for name in preset("paper").variants}
     plan = {cell.name: cell for cell in cells_of(settings, variants, everybody, ("other",))}
     assert next(iter(variants)) == "raw" and len(variants) == 13
     assert plan["blind"].needs == ()

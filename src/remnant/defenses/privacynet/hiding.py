@@ -30,7 +30,7 @@ def of_scans(subject: Any) -> str:
     if not isinstance(subject, nn.Module):
         return ""
     volumes = any(isinstance(module, nn.Conv3d) for module in subject.modules())
-    return "" if volumes else "it is for scans that a server segments, and the network has no 3D convolution"
+    return "" if volumes else "it is for scans that a server segments; the network has no 3D convolution"
 
 
 def unmixed_scans(subject: Any) -> str:
